@@ -1,0 +1,5 @@
+"""Countermark's core: what a picture is, what a publisher stated about it, and how to check both.
+
+Pure: no network, database, environment, clock or global state. Time, randomness, keys, trust lists
+and resolvers are arguments.
+"""

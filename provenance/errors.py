@@ -1,0 +1,191 @@
+"""The one exception tree. Nothing else escapes a public function of Countermark.
+
+CountermarkError
+├── MediaError                     a stranger's bytes cannot be taken as a picture
+│   ├── UnsupportedMedia           not one of the formats on the allow-list
+│   ├── MediaTooLarge              more bytes or pixels than `limits` allows
+│   └── UndecodableMedia           the right format, but damaged or truncated
+├── StatementError                 a record, statement or key is not acceptable
+│   ├── MalformedRecord            not the canonical JSON of a record we know how to read
+│   ├── MalformedStatement         not the one COSE_Sign1 encoding we accept
+│   ├── EntryTooLarge              longer than a log entry may be
+│   ├── UnusableKey                a key that is malformed, weak, or of another algorithm
+│   └── SignatureInvalid           well-formed, and the signature does not verify
+├── TransparencyError              something from a log is not acceptable
+│   ├── MalformedNote              signed note, checkpoint or cosignature
+│   ├── MalformedTile              tile, entry bundle or tile path
+│   ├── MalformedProof             tlog-proof
+│   ├── MalformedReceipt           `.countermark` file
+│   ├── UntrustedNote              no signature by a key we trust, or one of them fails
+│   └── ProofInvalid               an inclusion or consistency proof does not hold
+├── CredentialError                C2PA
+│   ├── CredentialSettingsInvalid  trust lists or settings that would switch a protection off
+│   ├── CertificateUnusable        a signing certificate outside the C2PA profile
+│   └── CredentialSigningFailed    the claim could not be signed into these bytes
+├── RegistryError                  the service cannot do what was asked
+│   ├── NotFound                   no such asset, record, publisher, upload or verification
+│   ├── Conflict                   at odds with what is already stored
+│   ├── InvalidRequest             well-formed, but asks for what cannot be
+│   ├── PayloadTooLarge            a body over the limit
+│   ├── NotAuthenticated           no API key, or one that is unknown, expired or revoked
+│   ├── NotPermitted               a valid API key without the scope for this
+│   ├── RateLimited                too many requests; `retry_after` seconds says when to return
+│   ├── StoreLocked                another server already writes this data folder
+│   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
+│   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
+└── ServiceError                   the SDK could not get an answer from a service
+    ├── ServiceUnreachable         no connection, or it broke
+    └── UnexpectedAnswer           an answer that is not of the documented form
+"""
+
+
+class CountermarkError(Exception):
+    """Root of every exception that Countermark raises on purpose."""
+
+
+class MediaError(CountermarkError):
+    """A stranger's bytes cannot be taken as a picture."""
+
+
+class UnsupportedMedia(MediaError):
+    """Not one of the formats on the allow-list."""
+
+
+class MediaTooLarge(MediaError):
+    """More bytes or pixels than `provenance.limits` allows; raised before decoding."""
+
+
+class UndecodableMedia(MediaError):
+    """The right format by its first bytes, but damaged or truncated."""
+
+
+class StatementError(CountermarkError):
+    """A record, statement or key is not acceptable."""
+
+
+class MalformedRecord(StatementError):
+    """Not the canonical JSON of a record we know how to read."""
+
+
+class MalformedStatement(StatementError):
+    """Not the one COSE_Sign1 encoding that Countermark accepts."""
+
+
+class EntryTooLarge(StatementError):
+    """Longer than a log entry may be (`limits.MAX_ENTRY_BYTES`)."""
+
+
+class UnusableKey(StatementError):
+    """A key that is malformed, weak, or of an algorithm we do not take."""
+
+
+class SignatureInvalid(StatementError):
+    """Well-formed, and the signature does not verify."""
+
+
+class TransparencyError(CountermarkError):
+    """Something that came from a log is not acceptable."""
+
+
+class MalformedNote(TransparencyError):
+    """A signed note, checkpoint, verifier key or cosignature that does not parse."""
+
+
+class MalformedTile(TransparencyError):
+    """A tile, entry bundle or tile path that does not parse."""
+
+
+class MalformedProof(TransparencyError):
+    """A tlog-proof that does not parse."""
+
+
+class MalformedReceipt(TransparencyError):
+    """A `.countermark` file that does not parse."""
+
+
+class UntrustedNote(TransparencyError):
+    """No signature by a key we trust, or a signature by such a key fails."""
+
+
+class ProofInvalid(TransparencyError):
+    """An inclusion or consistency proof does not lead to the root."""
+
+
+class CredentialError(CountermarkError):
+    """C2PA credentials could not be made or configured."""
+
+
+class CredentialSettingsInvalid(CredentialError):
+    """Trust lists or settings that would silently switch a protection off."""
+
+
+class CertificateUnusable(CredentialError):
+    """A signing certificate or key outside the C2PA certificate profile."""
+
+
+class CredentialSigningFailed(CredentialError):
+    """The claim could not be signed into these bytes."""
+
+
+class RegistryError(CountermarkError):
+    """The service cannot do what was asked."""
+
+
+class NotFound(RegistryError):
+    """No such asset, record, publisher, upload or verification."""
+
+
+class Conflict(RegistryError):
+    """At odds with what is already stored."""
+
+
+class InvalidRequest(RegistryError):
+    """Well-formed, but it asks for what cannot be."""
+
+
+class PayloadTooLarge(RegistryError):
+    """A request body over the configured limit."""
+
+
+class NotAuthenticated(RegistryError):
+    """No API key, or one that is unknown, expired or revoked."""
+
+
+class NotPermitted(RegistryError):
+    """A valid API key without the scope for this."""
+
+
+class RateLimited(RegistryError):
+    """Too many requests from one address or key.
+
+    Attributes:
+        retry_after: seconds after which a new try can succeed.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreLocked(RegistryError):
+    """Another server already writes this data folder."""
+
+
+class StoreUnavailable(RegistryError):
+    """The disk is full or read-only, or the writer has stopped. Reads may go on."""
+
+
+class StoreCorrupt(RegistryError):
+    """Stored bytes contradict the log. Signing has stopped and the evidence is kept."""
+
+
+class ServiceError(CountermarkError):
+    """The SDK could not get an answer from a service."""
+
+
+class ServiceUnreachable(ServiceError):
+    """No connection, or it broke before the answer was whole."""
+
+
+class UnexpectedAnswer(ServiceError):
+    """An answer that is not of the documented form."""
