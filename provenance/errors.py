@@ -25,11 +25,16 @@ CountermarkError
 ├── RegistryError                  the service cannot do what was asked
 │   ├── NotFound                   no such asset, record, publisher, upload or verification
 │   ├── Conflict                   at odds with what is already stored
+│   │   └── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
+│   ├── MalformedRequest           the request itself cannot be read
 │   ├── InvalidRequest             well-formed, but asks for what cannot be
 │   ├── PayloadTooLarge            a body over the limit
 │   ├── NotAuthenticated           no API key, or one that is unknown, expired or revoked
 │   ├── NotPermitted               a valid API key without the scope for this
 │   ├── RateLimited                too many requests; `retry_after` seconds says when to return
+│   ├── Overloaded                 the service has more work than it can take; `retry_after` seconds
+│   ├── RequestTimeout             the body did not arrive in time
+│   ├── SettingsInvalid            the server's configuration is insecure or contradicts itself
 │   ├── StoreLocked                another server already writes this data folder
 │   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
@@ -40,7 +45,13 @@ CountermarkError
 
 
 class CountermarkError(Exception):
-    """Root of every exception that Countermark raises on purpose."""
+    """Root of every exception that Countermark raises on purpose.
+
+    Attributes:
+        request_id: of the request that failed, where a service answered with one.
+    """
+
+    request_id: str | None = None
 
 
 class MediaError(CountermarkError):
@@ -139,6 +150,22 @@ class Conflict(RegistryError):
     """At odds with what is already stored."""
 
 
+class IdempotencyConflict(Conflict):
+    """An `Idempotency-Key` that was used for another request, or whose first request still runs.
+
+    Attributes:
+        retry_after: seconds after which the same request can be answered; None where a retry cannot help.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MalformedRequest(RegistryError):
+    """The request itself cannot be read: bad JSON, bad multipart, a length that is not true."""
+
+
 class InvalidRequest(RegistryError):
     """Well-formed, but it asks for what cannot be."""
 
@@ -165,6 +192,26 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Overloaded(RegistryError):
+    """The service has more work than it can take at once.
+
+    Attributes:
+        retry_after: seconds after which a new try can succeed.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RequestTimeout(RegistryError):
+    """The body of a request did not arrive in time."""
+
+
+class SettingsInvalid(RegistryError):
+    """The server's configuration is insecure or contradicts itself; the server does not start."""
 
 
 class StoreLocked(RegistryError):

@@ -9,15 +9,19 @@ MAX_DECODE_BYTES = 800 * 1024 * 1024
 """Bytes of memory one decode may be expected to take (pixels x `DECODE_BYTES_PER_PIXEL`): a worker has 1 GiB."""
 
 DECODE_BYTES_PER_PIXEL = {
-    "image/jpeg": 4,
-    "image/png": 4,
-    "image/gif": 4,
-    "image/tiff": 4,
-    "image/webp": 16,
-    "image/avif": 9,
-    "image/heic": 9,
+    "image/jpeg": 8,
+    "image/png": 8,
+    "image/gif": 8,
+    "image/tiff": 12,
+    "image/webp": 17,
+    "image/avif": 16,
+    "image/heic": 12,
 }
-"""Measured peak bytes per pixel by format: a 34-byte WebP header took 745 MB to decode."""
+"""Peak bytes per pixel from file to RGB array, by format (our measurement, rounded up for alpha and 10 bits): a WebP
+header of 34 bytes took 745 MB to decode. JPEG at 8 lets in the 102-megapixel pictures of medium-format cameras."""
+
+PROGRESSIVE_JPEG_BYTES_PER_PIXEL = 13
+"""As above, for a progressive JPEG: its coefficients stay in memory until the last scan (12 measured for CMYK)."""
 
 MAX_SIDE_PIXELS = 65_500
 """Pixels a side: the most that JPEG can state; also keeps 1 x N pictures from becoming huge rows."""
@@ -34,6 +38,24 @@ MAX_SKETCH_BYTES = 6 * 1024
 MAX_XMP_BYTES = 4 * 1024 * 1024
 """Bytes of XMP that are parsed: extended XMP of real files stays under 1 MB; bounds the XML parser."""
 
+MAX_XMP_ELEMENTS = 50_000
+"""Elements of one XMP packet: long edit histories have some 10,000; a parsed element takes 0.2 KB of memory."""
+
+MAX_TEXT_BYTES = 8 * 1024 * 1024
+"""Bytes of all text chunks of one PNG, decompressed: the largest ComfyUI workflows have about 1 MB."""
+
+MAX_TEXT_CHUNKS = 256
+"""Text chunks of one PNG that are read: generators write 1 to 5."""
+
+MAX_DECLARED_CHARACTERS = 2_000
+"""Characters of a declared title, caption or credit: IPTC-IIM's longest field, the caption, has 2,000."""
+
+MAX_MARK_CHARACTERS = 300
+"""Characters of a declared mark's value: enough to recognise the settings line of a generator."""
+
+MAX_COUNTED_FRAMES = 1_000
+"""Frames or pages that are counted; only the first is looked at, so more need no exact number."""
+
 # Statements and the log -------------------------------------------------------------------------
 
 MAX_ENTRY_BYTES = 65_535
@@ -48,17 +70,113 @@ MAX_RECORD_DEPTH = 16
 SALT_BYTES = 32
 """Bytes of random salt in each record, so that its digest tells nothing to who does not hold it."""
 
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that JSON readers keep exact (RFC 7493 §2.2)."""
+
+MAX_LINE_CHARACTERS = 500
+"""Unicode code points of a title, credit, licence or name in a record: IPTC's headline has 256."""
+
+MAX_TEXT_CHARACTERS = 8_000
+"""Unicode code points of a caption, reason or identity detail: IPTC's caption has 2,000; at most 32 KB of a record."""
+
+MAX_IDENTIFIER_CHARACTERS = 255
+"""Characters of an origin, media type, manifest id or version in a record: a C2PA manifest URN has about 100."""
+
+MAX_PUBLISHER_ID_CHARACTERS = 63
+"""Characters of a publisher's id: it stands in addresses and file names, and fits a DNS label (RFC 1035 §2.3.4)."""
+
+MAX_VERIFIER_KEY_CHARACTERS = 2_048
+"""Characters of a verifier key in a genesis record: one of ML-DSA-44 has about 1,800."""
+
+MAX_GENESIS_KEYS = 16
+"""Log keys, and operator keys, of a genesis record: one or two each; bounds the signatures tried."""
+
+MAX_PARENTS = 64
+"""Parents of an asset: a collage of dozens of pictures; verification walks each."""
+
+MAX_FINGERPRINTS = 32
+"""Fingerprint algorithms in a record: three today."""
+
+MAX_KEY_FILE_BYTES = 16 * 1024
+"""Bytes of an encrypted private key file: an Ed25519 or P-256 key takes under 500."""
+
+SCRYPT_COST = 2**14
+"""scrypt N of key files: 16 MiB with `SCRYPT_BLOCK_SIZE`, the most that OpenSSL reads by default is 32 MiB."""
+
+SCRYPT_BLOCK_SIZE = 8
+"""scrypt r of key files (RFC 7914 §2)."""
+
+SCRYPT_PARALLELISM = 5
+"""scrypt p of key files: with N = 2**14 and r = 8 OWASP's password storage minimum; about 0.2 s a try."""
+
 MAX_NOTE_BYTES = 1_000_000
 """Bytes of a signed note: checkpoints have under 1 KB, with 63 cosignatures under 10 KB (witnesses with ML-DSA: 250 KB)."""
 
 MAX_NOTE_SIGNATURES = 100
 """Signature lines of a signed note: as Go's note package."""
 
+MAX_PROOF_BYTES = 1_200_000
+"""Bytes of a tlog-proof: the largest note, the largest extra data in base64, and 63 hash lines."""
+
+MAX_PROOF_HASHES = 63
+"""Hashes of an inclusion proof: the height of a tree of `MAX_TREE_SIZE` entries."""
+
+MAX_PROOF_EXTRA_BYTES = 65_535
+"""Bytes of the unauthenticated extra data of a tlog-proof: as much as an entry."""
+
 MAX_RECEIPT_BYTES = 8 * 1024 * 1024
 """Bytes of a `.countermark` file: a chain of 64 records of the largest size."""
+
+MAX_RECEIPT_RECORDS = 64
+"""Records in `keys`, and in `chain`, of a receipt: an asset has a handful; bounds the signatures checked."""
 
 MAX_TREE_SIZE = 2**63 - 1
 """Entries: the largest index that fits a signed 64-bit column and tlog-tiles' level range."""
 
 TILE_WIDTH = 256
 """Hashes of a full tile (C2SP tlog-tiles, height 8)."""
+
+MAX_CACHED_TILES = 64
+"""Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
+
+# HTTP -------------------------------------------------------------------------------------------
+
+MAX_BODY_OVERHEAD_BYTES = 64 * 1024
+"""Bytes a request body may have beyond its file: multipart boundaries, headers and the metadata field."""
+
+MAX_JSON_BODY_BYTES = 256 * 1024
+"""Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
+
+MAX_METADATA_BYTES = 32 * 1024
+"""Bytes of the `metadata` field of a registration: leaves room for multipart headers under the overhead."""
+
+MAX_SIDECAR_BYTES = 8 * 1024 * 1024
+"""Bytes of a C2PA manifest that is uploaded beside a file: real ones stay under 1 MB, thumbnails included."""
+
+MAX_PAGE_ITEMS = 100
+"""Items of one page of a list."""
+
+# The store --------------------------------------------------------------------------------------
+
+MAX_COMMIT_JOBS = 1_024
+"""Write jobs or log entries that share one commit: bounds how long the first of them waits for the last."""
+
+MAX_PENDING_JOBS = 16_384
+"""Write jobs or log entries waiting for the writer, beyond which it refuses: some 40 MB of statements and records."""
+
+WAL_LIMIT_BYTES = 32 * 1024 * 1024
+"""Bytes of write-ahead log after which the writer waits for readers to move on, and empties it."""
+
+# Credentials ------------------------------------------------------------------------------------
+
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+"""Bytes of a C2PA manifest store, and characters of its description as JSON: a chain of 21 manifests has 0.3 MB."""
+
+MAX_JUMBF_BOXES = 10_000
+"""Boxes looked at in one manifest store: a manifest has about 20, a chain of 21 manifests about 420."""
+
+MAX_CREDENTIAL_ITEMS = 256
+"""Actions, soft bindings and ingredients reported from one manifest store, of each kind."""
+
+MAX_CREDENTIAL_TEXT = 512
+"""Characters kept of any text that a stranger wrote into a manifest (titles, names, addresses)."""

@@ -1,0 +1,60 @@
+# Every developer task has one command. `make demo` and `make test` need Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+TOOLS  := .tools/node_modules/.bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-browser check bench docs lock browsers clean
+
+help: ## show the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# What runs the service: hashed, pinned, no build tools.
+$(VENV)/.runtime: requirements.lock pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countermark needs Python 3.11 or newer (set PYTHON=…)." >&2; exit 2; }
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned dependencies (about a minute, once) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
+	@$(BIN)/python tools/link.py
+	@touch $@
+
+# What developers need on top.
+$(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
+	@echo "Installing the pinned development tools (once) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.runtime ## register, alter and verify bundled photographs; writes an HTML report
+	@$(BIN)/python -m demo
+
+run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data folder that lasts (./data)
+	@COUNTERMARK_ENVIRONMENT=$${COUNTERMARK_ENVIRONMENT:-development} $(BIN)/python -m api serve
+
+test: $(VENV)/.development ## run every test
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile
+
+check: $(VENV)/.development ## lint, types, architecture, committed contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/python -m api openapi --check
+	@tools/spectral.sh
+
+bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
+	@$(BIN)/python -m bench
+
+browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
+	@tools/browsers.sh
+
+docs: ## list the documentation
+	@ls docs docs/*/*.md
+
+lock: ## pin the dependencies again: hashed, and without registry hosts
+	@tools/lock.sh
+
+clean: ## remove what was installed and cached (not ./data)
+	rm -rf $(VENV) .tools/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,228 @@
+"""`python -m api`: runs the service, and does what its operator must do by hand.
+
+Data goes to standard output, everything else to standard error. Exit codes: 0 satisfied, 1 something was found,
+2 usage or settings, 3 could not be done.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from api.app import assemble, create_app
+from api.first_key import make_first_key
+from api.logs import configure_logs
+from api.openapi import is_current, write
+from api.settings import Settings, load_settings
+from provenance.credentials.certificates import check_claim_certificate, parse_certificates
+from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
+from registry import api_keys
+from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.fsck import check
+from registry.registry import Registry, RegistryConfig
+
+DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
+OPENAPI_FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
+
+app = typer.Typer(help="Countermark's service.", no_args_is_help=True, pretty_exceptions_enable=False)
+key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
+log_commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
+certificate_commands = typer.Typer(help="The certificate that C2PA claims are signed with.", no_args_is_help=True)
+app.add_typer(key_commands, name="key")
+app.add_typer(log_commands, name="log")
+app.add_typer(certificate_commands, name="certificate")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    with _registry(settings) as registry:
+        first_key = make_first_key(registry)
+        if first_key is not None:
+            typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
+        typer.echo(f"Countermark listens on http://{settings.host}:{settings.port}", err=True)
+        uvicorn.run(
+            create_app(settings, registry),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            ws="none",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=20,
+        )
+
+
+@app.command()
+def openapi(
+    check_only: Annotated[bool, typer.Option("--check", help="Only compare; exit with 1 where it differs.")] = False,
+    path: Annotated[Path, typer.Option(help="The committed document.")] = OPENAPI_FILE,
+) -> None:
+    """Write openapi.yaml, or compare it with the code."""
+    if not check_only:
+        write(assemble(), path)
+    elif not is_current(assemble(), path):
+        typer.echo(f"{path.name} is not what the code says: run `python -m api openapi`.", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def fsck(as_json: Json = False) -> None:
+    """Recompute everything from the log's entries, and name what differs."""
+    found = 0
+    with _registry(load_settings()) as registry:
+        for finding in check(registry.store, registry.blobs, registry.sequencer.key):
+            found += 1
+            line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
+            typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
+        typer.echo(f"{registry.sequencer.size} entries, {found} findings", err=True)
+    if found:
+        raise typer.Exit(1)
+
+
+@key_commands.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What the key is for, as lists show it.")],
+    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(api_keys.SCOPES)}; may be repeated.")],
+    publisher: Annotated[str, typer.Option(help="The publisher that the key writes for.")] = DEFAULT_PUBLISHER,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")] = None,
+) -> None:
+    """Make an API key and print it: the only time it is shown."""
+    with _registry(load_settings()) as registry:
+        now = registry.now()
+        expires_at = None if days is None else now + timedelta(days=days)
+        typer.echo(
+            api_keys.mint(registry.store, name=name, scopes=scope, now=now, publisher=publisher, expires_at=expires_at)
+        )
+
+
+@key_commands.command("list")
+def list_keys(as_json: Json = False) -> None:
+    """List the API keys, revoked ones included."""
+    with _registry(load_settings()) as registry:
+        for key in api_keys.listed(registry.store):
+            ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
+            used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
+            line = {
+                "id": key.id,
+                "prefix": f"cmk_{key.prefix}_…",
+                "name": key.name,
+                "scopes": " ".join(key.scopes),
+                "publisher": key.publisher or "-",
+                "state": ends,
+                "use": used,
+            }
+            typer.echo(json.dumps(line, ensure_ascii=False) if as_json else "  ".join(line.values()))
+
+
+@key_commands.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="Its id, as `key list` shows it.")]) -> None:
+    """Revoke an API key from now on."""
+    with _registry(load_settings()) as registry:
+        api_keys.revoke(registry.store, key_id, registry.now())
+
+
+@log_commands.command("info")
+def log_info(as_json: Json = False) -> None:
+    """Show the log's name, size and key, and its latest checkpoint."""
+    with _registry(load_settings()) as registry:
+        info = {
+            "origin": registry.config.origin,
+            "size": registry.sequencer.size,
+            "key": str(registry.sequencer.key),
+            "checkpoint": registry.sequencer.checkpoint().decode(),
+        }
+    typer.echo(json.dumps(info, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in info.items()))
+
+
+@certificate_commands.command("show")
+def show_certificate(
+    file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
+) -> None:
+    """Show each certificate of the chain: subject, issuer, validity."""
+    for certificate in parse_certificates(_chain(file)):
+        typer.echo(f"subject  {certificate.subject.rfc4514_string()}")
+        typer.echo(f"issuer   {certificate.issuer.rfc4514_string()}")
+        typer.echo(
+            f"valid    {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+        )
+        typer.echo()
+
+
+@certificate_commands.command("check")
+def check_certificate(
+    file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
+) -> None:
+    """Check the chain against the C2PA certificate profile; exit with 1 where it does not fit."""
+    try:
+        check_claim_certificate(_chain(file), datetime.now(UTC))
+    except CertificateUnusable as error:
+        typer.echo(str(error))
+        raise typer.Exit(1) from error
+    typer.echo("The chain fits the C2PA certificate profile.", err=True)
+
+
+def configuration(settings: Settings) -> RegistryConfig:
+    """What the registry needs of the settings."""
+    passphrase = settings.key_passphrase.get_secret_value()
+    if not passphrase and settings.environment == "development":
+        passphrase = DEVELOPMENT_PASSPHRASE
+    return RegistryConfig(
+        folder=settings.folder,
+        origin=settings.log_origin,
+        operator=settings.operator,
+        public_url=settings.public_url,
+        passphrase=passphrase.encode(),
+        workers=settings.workers,
+        environment=settings.environment,
+        trust_lists=settings.trust_lists,
+    )
+
+
+@contextmanager
+def _registry(settings: Settings) -> Iterator[Registry]:
+    registry = open_registry(configuration(settings))
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _chain(file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CertificateUnusable(f"{file} cannot be read as PEM") from error
+    with _registry(load_settings()) as registry:
+        return registry.keystore.claim_signer().chain_pem
+
+
+def main() -> None:
+    """Runs a command; failures of ours are one line, not a trace."""
+    try:
+        app()
+    except SettingsInvalid as error:
+        typer.echo(f"These settings cannot be used: {error}", err=True)
+        sys.exit(2)
+    except CountermarkError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

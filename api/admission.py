@@ -1,0 +1,41 @@
+"""Admission: how many registrations and verifications are in hand, so that overload is refused early and politely.
+
+Work beyond the bound would only wait until its client has gone; it is answered 503 with Retry-After instead.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
+
+import anyio
+import anyio.to_thread
+
+from api.metrics import Metrics
+from provenance.errors import Overloaded
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+RETRY_AFTER = 2.0
+"""Seconds: about what the work in hand needs when the bound is reached."""
+
+
+class Admission:
+    """Runs blocking work in its own threads, `bound` pieces at most."""
+
+    def __init__(self, bound: int, metrics: Metrics) -> None:
+        self._bound = bound
+        self._metrics = metrics
+        self._in_hand = 0
+        self._threads = anyio.CapacityLimiter(bound)
+
+    async def run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """What `work(*arguments)` returns, from a thread. Raises: Overloaded, and what `work` raises."""
+        if self._in_hand >= self._bound:
+            raise Overloaded("All places are taken; come back in a moment.", retry_after=RETRY_AFTER)
+        self._in_hand += 1
+        self._metrics.working.set(self._in_hand)
+        try:
+            return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+        finally:
+            self._in_hand -= 1
+            self._metrics.working.set(self._in_hand)

@@ -1,0 +1,36 @@
+"""Answers: the response classes of routes, and conditional requests (RFC 9110 section 13)."""
+
+import hashlib
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+JSON = "application/json"
+FRESH = "public, max-age=60"
+"""For what can change or be erased: a minute, then the entity tag decides."""
+FOREVER = "public, max-age=31536000, immutable"
+"""For what never changes under its address: full tiles of the log."""
+
+
+def json_answer(model: BaseModel, status: int = 200) -> Response:
+    """A model as JSON."""
+    return Response(model.model_dump_json().encode(), status, media_type=JSON)
+
+
+def conditional(
+    request: Request, data: bytes, media_type: str, *, cache: str = FRESH, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Bytes with an entity tag over them; 304 where the client has them already."""
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    fields = {"ETag": tag, "Cache-Control": cache, **(headers or {})}
+    known = [candidate.strip().removeprefix("W/") for candidate in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or known == ["*"]:
+        return Response(status_code=304, headers=fields)
+    return Response(data, headers=fields, media_type=media_type)
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Makes a browser save the answer under `name`, which is ours: hex and a suffix."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

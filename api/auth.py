@@ -1,0 +1,50 @@
+"""Authentication: `Authorization: Bearer cmk_…` (RFC 6750), and what the key's scopes allow."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from api.service import ServiceDep
+from provenance.errors import NotAuthenticated, NotPermitted
+from registry import api_keys
+from registry.api_keys import ADMIN, ASSETS_WRITE, METRICS_READ, PUBLISHERS_WRITE, Holder
+
+_bearer = HTTPBearer(scheme_name="api_key", description="An API key: cmk_<prefix>_<secret>.", auto_error=False)
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
+    """A FastAPI dependency: the holder of a key with `scope`. Raises: NotAuthenticated, NotPermitted."""
+
+    async def holder(service: ServiceDep, credentials: _Credentials) -> Holder:
+        if credentials is None or credentials.scheme.lower() != "bearer":
+            raise NotAuthenticated("This needs an API key, as Authorization: Bearer cmk_…")
+        registry = service.registry
+        found = await run_in_threadpool(api_keys.authenticate, registry.store, credentials.credentials, registry.now())
+        if not found.may(scope):
+            raise NotPermitted(f"This API key lacks the scope {scope}.")
+        return found
+
+    return holder
+
+
+AssetsWriter = Annotated[Holder, Depends(requires(ASSETS_WRITE))]
+PublishersWriter = Annotated[Holder, Depends(requires(PUBLISHERS_WRITE))]
+MetricsReader = Annotated[Holder, Depends(requires(METRICS_READ))]
+
+
+def publisher_of(holder: Holder, stated: str | None) -> str:
+    """The publisher a holder writes for: the key's own, or the stated one with an admin key.
+
+    Raises: NotPermitted where the stated one is another's, or where there is none to write for.
+    """
+    if stated is None or stated == holder.publisher:
+        if holder.publisher is None:
+            raise NotPermitted("This API key belongs to no publisher, and the request names none.")
+        return holder.publisher
+    if not holder.may(ADMIN):
+        raise NotPermitted("Only an admin key may act for another publisher.")
+    return stated

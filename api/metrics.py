@@ -1,0 +1,37 @@
+"""Metrics: what the server counts about itself, in Prometheus' text format.
+
+Labels are route templates, methods and statuses: never an address, a digest or a name.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+
+
+class Metrics:
+    """One server's counters; each application has its own registry, so that nothing is global."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "countermark_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
+        )
+        self.seconds = Histogram(
+            "countermark_request_seconds",
+            "Seconds until a request was answered.",
+            ("route",),
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self._registry,
+        )
+        self.working = Gauge("countermark_working", "Registrations and verifications in hand.", registry=self._registry)
+        self.log_size = Gauge("countermark_log_entries", "Entries of the published log.", registry=self._registry)
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts one finished request. A status of 0 is a client that left before its answer."""
+        known = method if method in {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} else "other"
+        self.requests.labels(known, route, str(status or 499)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """All metrics as text."""
+        return generate_latest(self._registry)

@@ -1,0 +1,90 @@
+"""The OpenAPI document: FastAPI's, corrected once, and written as `openapi.yaml` in one deterministic form.
+
+FastAPI documents its own validation errors as `application/json`; every error here is `application/problem+json`.
+Bodies that routes read themselves refer to models FastAPI does not know: they are put in here.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api import problems
+from api.documented import ends_in
+from api.schemas import AssetMetadata, AssetRequest, DigestsRequest, Problem, PublisherRequest, WithdrawalRequest
+
+VERSION = "0.1.0"
+DESCRIPTION = """\
+A registry that a newsroom runs to vouch for its media, and that anyone can check.
+Reading and verifying is public; writing needs an API key. Every error is an RFC 9457 problem with a request id.
+"""
+TAGS = {
+    "media": "Bytes brought ahead of their registration.",
+    "assets": "Registered pictures.",
+    "withdrawals": "Registrations taken back.",
+    "verifications": "What is known about a picture.",
+    "records": "What the log is about, byte for byte.",
+    "publishers": "Who vouches for media.",
+    "log": "The transparency log (C2SP tlog-tiles).",
+    "operation": "For whoever runs the service.",
+}
+_REFERENCED = (Problem, AssetMetadata, AssetRequest, DigestsRequest, PublisherRequest, WithdrawalRequest)
+
+Document = dict[str, Any]
+
+
+def document(app: FastAPI) -> Document:
+    """The OpenAPI 3.1 document of an application that `api.app.assemble` made."""
+    spec = get_openapi(
+        title=app.title,
+        version=VERSION,
+        description=DESCRIPTION,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    spec["servers"] = [{"url": "/"}]
+    spec["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
+    schemas: dict[str, Any] = spec.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    _, extra = models_json_schema(
+        [(model, "validation") for model in _REFERENCED], ref_template="#/components/schemas/{model}"
+    )
+    schemas |= extra["$defs"]
+    spec["components"]["schemas"] = dict(sorted(schemas.items()))
+    for path in spec["paths"].values():
+        for operation in path.values():
+            _correct(operation)
+    return spec
+
+
+def to_yaml(spec: Document) -> str:
+    """The document as YAML: keys in the document's own order, no anchors, lines of at most 120 characters."""
+    return str(yaml.dump(spec, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))
+
+
+def write(app: FastAPI, path: Path) -> None:
+    """Writes `openapi.yaml`."""
+    path.write_text(to_yaml(document(app)), encoding="utf-8")
+
+
+def is_current(app: FastAPI, path: Path) -> bool:
+    """Whether the committed file says, byte for byte, what the code does."""
+    return path.is_file() and path.read_text(encoding="utf-8") == to_yaml(document(app))
+
+
+def _correct(operation: dict[str, Any]) -> None:
+    answers: dict[str, Any] = operation["responses"]
+    if "422" in answers and "application/json" in answers["422"].get("content", {}):
+        answers["422"] = ends_in(problems.INVALID_REQUEST)[422]
+    for status, answer in ends_in(problems.INTERNAL_ERROR).items():
+        answers.setdefault(str(status), answer)
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # untyped base
+    def ignore_aliases(self, data: object) -> bool:
+        return True

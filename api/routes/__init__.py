@@ -1,0 +1,15 @@
+"""The routes: one module a resource, each with a `router`."""
+
+from api.routes import assets, health, log, media, metrics, publishers, records, verifications, withdrawals
+
+ROUTERS = (
+    media.router,
+    assets.router,
+    withdrawals.router,
+    verifications.router,
+    records.router,
+    publishers.router,
+    log.router,
+    health.router,
+    metrics.router,
+)

@@ -1,0 +1,218 @@
+"""`/v1/assets`: registering pictures, and reading what was registered."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import problems
+from api.answers import attachment, conditional, json_answer
+from api.auth import AssetsWriter, publisher_of
+from api.bodies import is_json, parse_json, receive_json
+from api.documented import (
+    BINARY,
+    IDEMPOTENCY_KEY,
+    READING,
+    RECEIVING,
+    UNCHANGED,
+    WRITING,
+    also,
+    ends_in,
+    gives,
+    refers_to,
+    takes,
+)
+from api.idempotency import answer_once, request_digest
+from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
+from api.ratelimit import limited
+from api.routes.parameters import AssetId, PublisherQuery, Sha256Query
+from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, History, RegisteredAsset
+from api.service import Service, ServiceDep
+from api.upload import Upload
+from registry import catalogue, uploads
+from registry.claims import AssetClaims, ParentClaim
+from registry.registration import register
+
+RECEIPT_TYPE = "application/vnd.countermark.receipt+json"
+
+router = APIRouter(tags=["assets"])
+reads = [Depends(limited("reads"))]
+missing = ends_in(problems.NOT_FOUND, *READING)
+
+
+@router.post(
+    "/v1/assets",
+    status_code=201,
+    response_model=RegisteredAsset,
+    responses=also(200, RegisteredAsset, "This very registration was here already.")
+    | ends_in(*WRITING, *RECEIVING, problems.NOT_FOUND, problems.IDEMPOTENCY_CONFLICT, problems.ENTRY_TOO_LARGE),
+    openapi_extra=IDEMPOTENCY_KEY
+    | takes(
+        {
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {
+                    "file": BINARY,
+                    "metadata": refers_to(AssetMetadata),
+                },
+                "required": ["file"],
+            },
+            "application/json": refers_to(AssetRequest),
+        }
+    ),
+    summary="Register a picture",
+)
+async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
+    """Registers a file, or media that was uploaded before; answers when the log has published it."""
+    async with _registration(request, service) as (upload, metadata):
+        publisher = publisher_of(holder, metadata.publisher)
+        digest = request_digest(request, upload.sha256, metadata.model_dump_json().encode())
+
+        async def answer() -> Response:
+            return await service.admission.run(_register, service, upload, metadata, publisher)
+
+        return await answer_once(service.registry, service.in_flight, request, holder, digest, answer)
+
+
+@asynccontextmanager
+async def _registration(request: Request, service: Service) -> AsyncIterator[tuple[Upload, AssetMetadata]]:
+    """The file and the claims of a registration, whichever way the body brings them."""
+    if is_json(request):
+        body = await receive_json(request, AssetRequest)
+        sha256 = bytes.fromhex(body.media)
+        data = await service.admission.run(uploads.load, service.registry, sha256)
+        async with service.spool.copy(data, sha256) as upload:
+            yield upload, body.metadata
+        return
+    async with service.spool.receive(request, text=("metadata",)) as received:
+        stated = received.fields.get("metadata", "{}")
+        yield received.file, parse_json(stated, AssetMetadata, place=("body", "metadata"))
+
+
+def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str) -> Response:
+    registry = service.registry
+    done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims_of(metadata), publisher=publisher)
+    receipt = json.loads(catalogue.receipt(registry, bytes.fromhex(done.asset.id)))
+    asset = Asset.model_validate(done.asset).model_dump()
+    return json_answer(RegisteredAsset.model_validate(asset | {"receipt": receipt}), 201 if done.created else 200)
+
+
+def claims_of(metadata: AssetMetadata) -> AssetClaims:
+    """The registry's value for what a request states."""
+    return AssetClaims(
+        title=metadata.title,
+        caption=metadata.caption,
+        credit=metadata.credit,
+        licence=metadata.licence,
+        digital_source_type=metadata.digital_source_type,
+        captured_at=metadata.captured_at,
+        credential=metadata.credential,
+        parents=tuple(ParentClaim(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents),
+        rendition_of=None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of),
+    )
+
+
+@router.get(
+    "/v1/assets",
+    response_model=Assets,
+    dependencies=reads,
+    responses=ends_in(problems.INVALID_REQUEST, *READING),
+    summary="List registrations, newest first",
+)
+def list_assets(
+    service: ServiceDep,
+    publisher: PublisherQuery = None,
+    sha256: Sha256Query = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Assets:
+    """Follow `next_cursor` until it is null."""
+    views = catalogue.assets_page(
+        service.registry,
+        publisher=publisher,
+        sha256=None if sha256 is None else bytes.fromhex(sha256),
+        before=decode_cursor(cursor),
+        limit=limit + 1,
+    )
+    page, last = cut(views, limit)
+    return Assets(
+        items=[Asset.model_validate(view) for view in page],
+        next_cursor=None if last is None else encode_cursor(last.index),
+    )
+
+
+@router.get(
+    "/v1/assets/{id}",
+    response_model=Asset,
+    dependencies=reads,
+    responses=missing | UNCHANGED,
+    summary="A registration",
+)
+def get_asset(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+    """The registration with its publisher, its standing and its links."""
+    asset = Asset.model_validate(catalogue.asset(service.registry, bytes.fromhex(identifier)))
+    return conditional(request, asset.model_dump_json().encode(), "application/json")
+
+
+@router.get(
+    "/v1/assets/{id}/history",
+    response_model=History,
+    dependencies=reads,
+    responses=missing,
+    summary="What became of a registration",
+)
+def get_history(identifier: AssetId, service: ServiceDep) -> History:
+    """The log entries about this registration, in their order."""
+    return History.model_validate({"items": catalogue.history(service.registry, bytes.fromhex(identifier))})
+
+
+@router.get(
+    "/v1/assets/{id}/receipt",
+    response_class=Response,
+    dependencies=reads,
+    responses=missing | gives(RECEIPT_TYPE, "A `.countermark` file: proves the registration without this service."),
+    summary="The receipt of a registration",
+)
+def get_receipt(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+    """Proves the registration to anyone, without this service."""
+    data = catalogue.receipt(service.registry, bytes.fromhex(identifier))
+    return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{identifier[:16]}.countermark"))
+
+
+@router.get(
+    "/v1/assets/{id}/credentialed",
+    response_class=Response,
+    dependencies=reads,
+    responses=missing | gives("image/*", "The picture with its C2PA credential embedded."),
+    summary="The signed copy of a picture",
+)
+def get_credentialed(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+    """The picture with its C2PA credential embedded; both it and the file as brought are known here."""
+    data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier))
+    return conditional(request, data, media_type)
+
+
+@router.get(
+    "/v1/assets/{id}/manifest",
+    response_class=Response,
+    dependencies=reads,
+    responses=missing | gives("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
+    summary="The C2PA manifest of a picture",
+)
+def get_manifest(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+    """The C2PA manifest store, to be kept beside the picture."""
+    data = catalogue.manifest(service.registry, bytes.fromhex(identifier))
+    return conditional(request, data, "application/c2pa", headers=attachment(f"{identifier[:16]}.c2pa"))
+
+
+@router.get(
+    "/v1/assets/{id}/thumbnail",
+    response_class=Response,
+    dependencies=reads,
+    responses=missing | gives("image/webp", "At most 512 pixels a side, without metadata."),
+    summary="A small picture",
+)
+def get_thumbnail(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+    """Made here from the picture; it carries no metadata."""
+    return conditional(request, catalogue.thumbnail(service.registry, bytes.fromhex(identifier)), "image/webp")

@@ -1,0 +1,27 @@
+"""`/livez` and `/readyz`: whether the process runs, and whether it can answer."""
+
+from fastapi import APIRouter
+
+from api import problems
+from api.documented import ends_in
+from api.schemas import Health
+from api.service import ServiceDep
+from registry import catalogue
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/livez", response_model=Health, summary="The process runs")
+async def get_livez() -> Health:
+    """Says nothing about the store or the log."""
+    return Health(status="ok")
+
+
+@router.get(
+    "/readyz", response_model=Health, responses=ends_in(problems.STORE_UNAVAILABLE), summary="The service can answer"
+)
+def get_readyz(service: ServiceDep) -> Health:
+    """Reads the store and the log's checkpoint."""
+    catalogue.publisher_list(service.registry)
+    service.registry.sequencer.checkpoint()
+    return Health(status="ok")

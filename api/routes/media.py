@@ -1,0 +1,43 @@
+"""`/v1/media`: bytes brought ahead of their registration. Raw bodies cost less than multipart ones."""
+
+from fastapi import APIRouter, Request, Response
+
+from api.answers import json_answer
+from api.auth import AssetsWriter
+from api.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
+from api.routes.parameters import Sha256Path
+from api.schemas import UploadedMedia
+from api.service import ServiceDep
+from provenance.errors import InvalidRequest
+from registry import uploads
+from registry.examination import sniff
+
+router = APIRouter(tags=["media"])
+
+
+@router.put(
+    "/v1/media/{sha256}",
+    status_code=201,
+    response_model=UploadedMedia,
+    responses=also(200, UploadedMedia, "The bytes were here already.") | ends_in(*WRITING, *RECEIVING),
+    openapi_extra=takes({"application/octet-stream": BINARY}),
+    summary="Upload media, to be registered within a day",
+)
+async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, service: ServiceDep) -> Response:
+    """The body is the file itself; its digest must be the one in the address. Its Content-Type is not looked at."""
+    async with service.spool.receive(request, multipart=False) as received:
+        upload = received.file
+        if upload.sha256.hex() != sha256:
+            raise InvalidRequest("The body has another SHA-256 than the address says.")
+        registry = service.registry
+
+        def keep() -> tuple[str, bool]:
+            media_type = registry.sandbox.run(sniff, upload.path)
+            created = uploads.keep(
+                registry, path=upload.path, sha256=upload.sha256, size=upload.size, key_id=holder.key_id
+            )
+            return media_type, created
+
+        media_type, created = await service.admission.run(keep)
+    answer = UploadedMedia(sha256=sha256, size=upload.size, media_type=media_type)
+    return json_answer(answer, 201 if created else 200)

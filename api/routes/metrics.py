@@ -1,0 +1,24 @@
+"""`/metrics`: for the operator's Prometheus, which brings an API key with the scope metrics:read."""
+
+from fastapi import APIRouter, Response
+
+from api import problems
+from api.auth import MetricsReader
+from api.documented import ends_in
+from api.metrics import CONTENT_TYPE
+from api.service import ServiceDep
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=ends_in(problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED)
+    | {200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    summary="Metrics",
+)
+async def get_metrics(_holder: MetricsReader, service: ServiceDep) -> Response:
+    """Needs an API key with the scope metrics:read."""
+    service.metrics.log_size.set(service.registry.sequencer.size)
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)

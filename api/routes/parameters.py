@@ -1,0 +1,40 @@
+"""Path and query parameters that several routes share."""
+
+import re
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from provenance.errors import NotFound
+
+HEX = r"^[0-9a-f]{64}$"
+_URN = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
+
+Sha256Path = Annotated[str, Path(pattern=HEX, description="SHA-256 of the bytes, lowercase hex.")]
+AssetId = Annotated[
+    str, Path(alias="id", pattern=HEX, description="Id of the asset: the SHA-256 of its record, lowercase hex.")
+]
+RecordAddress = Annotated[
+    str,
+    Path(
+        alias="id",
+        pattern=rf"^(urn:countermark:record:)?{HEX[1:]}",
+        description="SHA-256 of the record in hex, or its URN.",
+    ),
+]
+PublisherId = Annotated[
+    str, Path(alias="id", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="The publisher's slug.")
+]
+VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
+Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
+PublisherQuery = Annotated[
+    str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
+]
+
+
+def record_digest(address: str) -> bytes:
+    """The 32 bytes that a record's address stands for. Raises NotFound."""
+    match = _URN.fullmatch(address)
+    if match is None:
+        raise NotFound("There is no such record.")
+    return bytes.fromhex(match[1])

@@ -1,0 +1,64 @@
+"""`/v1/records`: the canonical bytes of records, the log entries that state them, and their proofs."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import problems
+from api.answers import attachment, conditional
+from api.documented import READING, ends_in, gives
+from api.ratelimit import limited
+from api.routes.assets import RECEIPT_TYPE
+from api.routes.parameters import RecordAddress, record_digest
+from api.service import ServiceDep
+from provenance.statement.statement import CONTENT_TYPE
+from registry import catalogue
+
+router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
+missing = ends_in(problems.NOT_FOUND, *READING)
+
+
+@router.get(
+    "/v1/records/{id}",
+    response_class=Response,
+    responses=missing | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    summary="A record",
+)
+def get_record(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+    """Hash these bytes: the SHA-256 is the record's id."""
+    return conditional(request, catalogue.record(service.registry, record_digest(identifier)), CONTENT_TYPE)
+
+
+@router.get(
+    "/v1/records/{id}/statement",
+    response_class=Response,
+    responses=missing | gives("application/cose", "The log entry: a COSE_Sign1 over the record's digest."),
+    summary="The statement of a record",
+)
+def get_statement(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+    """Who signed the record's digest, and the signature."""
+    return conditional(request, catalogue.statement(service.registry, record_digest(identifier)), "application/cose")
+
+
+@router.get(
+    "/v1/records/{id}/receipt",
+    response_class=Response,
+    responses=missing | gives(RECEIPT_TYPE, "A `.countermark` file."),
+    summary="The receipt of a record",
+)
+def get_record_receipt(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+    """Record, statement, proof and the keys they hang on, in one file."""
+    digest = record_digest(identifier)
+    data = catalogue.receipt(service.registry, digest)
+    return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{digest.hex()[:16]}.countermark"))
+
+
+@router.get(
+    "/v1/records/{id}/proof",
+    response_class=Response,
+    responses=missing | gives("text/plain", "A C2SP tlog-proof under the latest checkpoint.", text=True),
+    summary="The inclusion proof of a record",
+)
+def get_proof(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+    """Inclusion under the latest checkpoint, which it ends with."""
+    return conditional(
+        request, catalogue.proof(service.registry, record_digest(identifier)), "text/plain; charset=utf-8"
+    )

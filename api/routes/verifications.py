@@ -1,0 +1,93 @@
+"""`/v1/verifications`: what is known about a picture. Public; a report's address cannot be guessed."""
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import JSONResponse
+
+from api import problems
+from api.answers import JSON, conditional
+from api.bodies import is_json, receive_json
+from api.documented import BINARY, READING, RECEIVING, UNCHANGED, ends_in, gives, refers_to, takes
+from api.ratelimit import limited
+from api.routes.parameters import VerificationId
+from api.schemas import DigestsRequest, Report
+from api.service import ServiceDep
+from registry.verification import load_difference, load_report, verify_digests, verify_file
+
+router = APIRouter(tags=["verifications"])
+missing = ends_in(problems.NOT_FOUND, *READING)
+
+
+@router.post(
+    "/v1/verifications",
+    response_model=Report,
+    dependencies=[Depends(limited("verifications"))],
+    responses=ends_in(*RECEIVING, *READING),
+    openapi_extra=takes(
+        {
+            "application/octet-stream": BINARY,
+            "image/*": BINARY,
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": BINARY, "sidecar": BINARY},
+                "required": ["file"],
+            },
+            "application/json": refers_to(DigestsRequest),
+        }
+    ),
+    summary="Verify a file, or digests alone",
+)
+async def post_verification(request: Request, service: ServiceDep) -> Response:
+    """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
+
+    What a body is labelled does not decide what it is: the first bytes do.
+    """
+    registry = service.registry
+    if is_json(request):
+        asked = await receive_json(request, DigestsRequest)
+
+        def verify_asked() -> dict[str, object]:
+            return verify_digests(
+                registry,
+                sha256=bytes.fromhex(asked.sha256),
+                pdq=None if asked.pdq is None else bytes.fromhex(asked.pdq.value),
+                pdq_quality=None if asked.pdq is None else asked.pdq.quality,
+            )
+
+        return _answer(await service.admission.run(verify_asked))
+    async with service.spool.receive(request, sidecar=True) as received:
+        upload = received.file
+        beside = received.files.get("sidecar")
+
+        def verify_upload() -> dict[str, object]:
+            sidecar = None if beside is None else beside.path.read_bytes()
+            return verify_file(registry, path=upload.path, sha256=upload.sha256, size=upload.size, sidecar=sidecar)
+
+        return _answer(await service.admission.run(verify_upload))
+
+
+def _answer(report: dict[str, object]) -> Response:
+    return JSONResponse(report)
+
+
+@router.get(
+    "/v1/verifications/{id}",
+    response_model=Report,
+    dependencies=[Depends(limited("reads"))],
+    responses=missing | UNCHANGED,
+    summary="A report that was made before",
+)
+def get_verification(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
+    """The report as it was made: it does not change when the registry does."""
+    return conditional(request, load_report(service.registry, identifier), JSON)
+
+
+@router.get(
+    "/v1/verifications/{id}/difference.png",
+    response_class=Response,
+    dependencies=[Depends(limited("reads"))],
+    responses=missing | gives("image/png", "Transparent where nothing differs; in the shape of the verified picture."),
+    summary="Where a picture differs",
+)
+def get_difference(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
+    """An overlay for the verified picture, strongest where it differs most."""
+    return conditional(request, load_difference(service.registry, identifier), "image/png")

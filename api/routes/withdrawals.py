@@ -1,0 +1,50 @@
+"""`/v1/withdrawals`: a publisher takes a registration back. The record stays in the log; its standing changes."""
+
+from fastapi import APIRouter, Request, Response
+
+from api import problems
+from api.answers import json_answer
+from api.auth import AssetsWriter, publisher_of
+from api.bodies import receive_json
+from api.documented import IDEMPOTENCY_KEY, WRITING, ends_in, refers_to, takes
+from api.idempotency import answer_once, request_digest
+from api.schemas import Withdrawal, WithdrawalRequest
+from api.service import ServiceDep
+from registry import catalogue
+from registry.api_keys import ADMIN
+from registry.registration import withdraw
+
+router = APIRouter(tags=["withdrawals"])
+
+
+@router.post(
+    "/v1/withdrawals",
+    status_code=201,
+    response_model=Withdrawal,
+    responses=ends_in(
+        *WRITING,
+        problems.NOT_FOUND,
+        problems.IDEMPOTENCY_CONFLICT,
+        problems.PAYLOAD_TOO_LARGE,
+        problems.OVERLOADED,
+        problems.REQUEST_TIMEOUT,
+    ),
+    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(WithdrawalRequest)}),
+    summary="Withdraw a registration",
+)
+async def post_withdrawal(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
+    """Only the publisher that registered may withdraw; an admin key acts for whoever it was."""
+    body = await receive_json(request, WithdrawalRequest)
+    digest = request_digest(request, body.model_dump_json().encode())
+    registry = service.registry
+
+    def take_back() -> Response:
+        record = bytes.fromhex(body.record)
+        owner = catalogue.asset(registry, record).publisher.id if holder.may(ADMIN) else publisher_of(holder, None)
+        done = withdraw(registry, publisher=owner, record=record, reason=body.reason)
+        return json_answer(Withdrawal.model_validate(done), 201)
+
+    async def answer() -> Response:
+        return await service.admission.run(take_back)
+
+    return await answer_once(registry, service.in_flight, request, holder, digest, answer)

@@ -1,0 +1,433 @@
+"""The JSON of the API: one pydantic model for each request and answer.
+
+Requests forbid unknown fields. Answers have no defaults, so that OpenAPI marks every field as required: a field that
+has nothing to say is null, never missing. Digests are lowercase hex; times are RFC 3339 in UTC.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+
+# Values -----------------------------------------------------------------------------------------
+
+NO_CONTROLS = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lowercase hex.")]
+RecordId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a record's canonical bytes, hex.")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lowercase letters, digits, hyphens.")]
+
+
+def _is_rfc3339(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(RFC3339, value, flags=re.ASCII):
+        return value
+    raise ValueError("must be an RFC 3339 time, as in 2026-05-04T09:30:00Z")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time that UTC can express") from None
+
+
+Time = Annotated[
+    datetime,
+    BeforeValidator(_is_rfc3339),
+    AfterValidator(_in_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339}),
+]
+Line = Annotated[str, Field(min_length=1, max_length=300, pattern=NO_CONTROLS)]
+Paragraph = Annotated[str, Field(min_length=1, max_length=5000, pattern=NO_CONTROLS)]
+
+
+class Request(BaseModel):
+    """What a client sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What the service says; made from the registry's views or from stored JSON."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+# Requests ---------------------------------------------------------------------------------------
+
+
+class ParentRequest(Request):
+    record: RecordId
+    relation: Annotated[str, Field(min_length=1, max_length=100, pattern=NO_CONTROLS)]
+
+
+class AssetMetadata(Request):
+    """The publisher's claims on a picture."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    title: Line | None = None
+    caption: Paragraph | None = None
+    credit: Line | None = None
+    licence: Line | None = None
+    digital_source_type: Annotated[
+        Line | None, Field(description="Term or IRI of the IPTC digital source type vocabulary.")
+    ] = None
+    captured_at: Time | None = None
+    credential: Annotated[
+        Literal["embedded", "sidecar", "none"], Field(description="What C2PA credential to make.")
+    ] = "embedded"
+    parents: Annotated[tuple[ParentRequest, ...], Field(max_length=32)] = ()
+    rendition_of: RecordId | None = None
+
+
+class AssetRequest(Request):
+    """Registers media that was uploaded before."""
+
+    media: Digest
+    metadata: AssetMetadata = AssetMetadata()
+
+
+class WithdrawalRequest(Request):
+    record: RecordId
+    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=NO_CONTROLS)]
+
+
+class PublisherRequest(Request):
+    id: Slug
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
+    key_algorithm: Literal["Ed25519", "ES256"] = "ES256"
+
+
+class PdqRequest(Request):
+    value: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="PDQ hash, 256 bits, hex.")]
+    quality: Annotated[int, Field(ge=0, le=100, strict=True)]
+
+
+class DigestsRequest(Request):
+    """Verifies digests alone: nothing is uploaded."""
+
+    sha256: Digest
+    pdq: PdqRequest | None = None
+
+
+# Answers ----------------------------------------------------------------------------------------
+
+
+class FieldProblem(Answer):
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: Annotated[str, Field(pattern=r"^urn:countermark:problem:[a-z-]+$")]
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: Annotated[list[FieldProblem], Field(description="Faulty parts of the request, where there are any.")] = []
+
+
+class UploadedMedia(Answer):
+    sha256: Digest
+    size: int
+    media_type: str
+
+
+class Identity(Answer):
+    """By whom and how it was established that a key is the publisher's."""
+
+    established: str
+    detail: str
+
+
+class Publisher(Answer):
+    id: str
+    name: str
+    identity: Identity
+    key: Annotated[str, Field(description="RFC 9679 thumbprint of the key, hex.")]
+
+
+class Publishers(Answer):
+    items: list[Publisher]
+
+
+class PublisherKey(Answer):
+    thumbprint: str
+    algorithm: str
+    enrolled_index: int
+    ended_index: int | None
+    end_reason: str | None
+
+
+class PublisherKeys(Answer):
+    items: list[PublisherKey]
+
+
+class Standing(Answer):
+    value: str
+    detail: str
+
+
+class Media(Answer):
+    sha256: Digest
+    size: int
+    media_type: str
+    width: int
+    height: int
+    pixels_sha256: Digest
+
+
+class Credential(Answer):
+    manifest_id: str
+    claim_sha256: Digest
+    embedded: bool
+    signed: Media | None
+
+
+class Parent(Answer):
+    record: RecordId
+    relation: str
+
+
+class AssetLinks(Answer):
+    """Paths on this service."""
+
+    self: str
+    page: str
+    record: str
+    receipt: str
+    history: str
+    thumbnail: str
+    credentialed: str | None
+    manifest: str | None
+
+
+class Asset(Answer):
+    """A registered picture."""
+
+    id: RecordId
+    record_id: str
+    type: str
+    index: int
+    state: str
+    logged_at: datetime
+    claimed_at: datetime
+    publisher: Publisher
+    standing: Standing
+    title: str | None
+    caption: str | None
+    credit: str | None
+    licence: str | None
+    digital_source_type: str | None
+    captured_at: datetime | None
+    media: Media
+    credential: Credential | None
+    parents: list[Parent]
+    rendition_of: str | None
+    links: AssetLinks
+
+
+class RegisteredAsset(Asset):
+    """The answer to a registration: the asset, and the receipt that proves it without this service."""
+
+    receipt: dict[str, JsonValue]
+
+
+class Assets(Answer):
+    items: list[Asset]
+    next_cursor: str | None
+
+
+class Event(Answer):
+    index: int
+    type: str
+    record_id: str
+    logged_at: datetime
+    summary: str
+
+
+class History(Answer):
+    items: list[Event]
+
+
+class Withdrawal(Answer):
+    id: RecordId
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: RecordId
+    reason: str
+
+
+class Health(Answer):
+    status: Literal["ok"]
+
+
+# The verification report ------------------------------------------------------------------------
+
+
+class Input(Answer):
+    sha256: Digest
+    size: int | None
+    media_type: str | None
+    width: int | None
+    height: int | None
+    frames: int | None
+
+
+class Headline(Answer):
+    code: str
+    text: str
+
+
+class AxisValue(Answer):
+    value: str
+    summary: str
+
+
+class Axes(Answer):
+    registration: AxisValue
+    credential: AxisValue
+    declared_origin: AxisValue
+    proof: AxisValue
+    assessment: AxisValue
+
+
+class Box(Answer):
+    """Fractions 0..1 of the picture it lies in."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Region(Answer):
+    kind: Literal["differs", "outside"]
+    query: Box
+    reference: Box | None
+    area: float
+    strength: float
+
+
+class Transform(Answer):
+    mirrored: bool
+    rotation_degrees: float
+    scale: float
+    crop: Box
+
+
+class ErrorRate(Answer):
+    fpr: float
+    tpr: float
+    n: int
+    interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    test_set: str
+
+
+class Comparison(Answer):
+    transform: Transform | None
+    regions: list[Region]
+    colour_changed: bool
+    similarity: float
+    inliers: int
+    method: str
+
+
+class Step(Answer):
+    """One step of checking a receipt (docs/verification.md)."""
+
+    number: int
+    name: str
+    outcome: Literal["holds", "fails", "not checked"]
+    detail: str
+
+
+class MatchProof(Answer):
+    value: str
+    index: int
+    tree_size: int | None
+    checkpoint: str | None
+    steps: list[Step]
+
+
+class Match(Answer):
+    asset: Asset
+    basis: Literal["bytes", "pixels", "comparison", "fingerprint"]
+    signed_copy: Annotated[bool, Field(description="The file is the credentialed copy that was made here.")]
+    standing: Standing
+    proof: MatchProof
+    comparison: Comparison | None
+    difference_url: str | None
+
+
+class Ingredient(Answer):
+    title: str | None
+    state: str
+    problems: list[str]
+
+
+class ReadCredential(Answer):
+    state: str
+    manifest_id: str | None
+    signer: str | None
+    signed_at: datetime | None
+    trust_list: str | None
+    digital_source_types: list[str]
+    ingredients: list[Ingredient]
+    problems: list[str]
+
+
+class Mark(Answer):
+    kind: str
+    value: str
+    location: str
+    meaning: Literal["ai_generated", "ai_edited", "capture", "other"]
+
+
+class Finding(Answer):
+    axis: str
+    code: str
+    summary: str
+    basis: Literal["cryptographic", "deterministic-unsigned", "measured", "heuristic"]
+    could_be_forged_by: str
+    does_not_show: str
+    method: str
+    error_rates: list[ErrorRate]
+
+
+class Unchecked(Answer):
+    what: str
+    why: str
+
+
+class Searched(Answer):
+    registrations: int
+    fingerprints: list[str]
+
+
+class ReportLinks(Answer):
+    self: str
+
+
+class Report(Answer):
+    """What was found about a file, on five axes. There is no score."""
+
+    id: str
+    created_at: datetime
+    input: Input
+    headline: Headline
+    axes: Axes
+    matches: list[Match]
+    credential: ReadCredential | None
+    marks: list[Mark]
+    findings: list[Finding]
+    not_checked: list[Unchecked]
+    searched: Searched | None
+    links: ReportLinks

@@ -1,0 +1,37 @@
+"""The service: what one running server holds, and how a route gets at it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.admission import Admission
+from api.idempotency import InFlight
+from api.metrics import Metrics
+from api.settings import Settings
+from api.upload import Spool
+from registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class Service:
+    """Made once by `api.app.create_app`; `in_flight` are the Idempotency-Keys whose first request still runs."""
+
+    settings: Settings
+    registry: Registry
+    spool: Spool
+    admission: Admission
+    metrics: Metrics
+    in_flight: InFlight
+
+
+def service_of(conn: HTTPConnection) -> Service:
+    """The service that a request came to."""
+    service = conn.app.state.service
+    if not isinstance(service, Service):
+        raise TypeError("this application was assembled without a service")
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(service_of)]

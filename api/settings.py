@@ -1,0 +1,182 @@
+"""The server's settings, from the environment (`COUNTERMARK_…`), and the refusal of insecure ones.
+
+In production every insecure setting is named and the server does not start. In development the same
+settings are allowed with a warning, and the server listens on loopback only.
+"""
+
+import ipaddress
+import re
+import warnings
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from provenance import limits
+from provenance.errors import SettingsInvalid
+
+MIN_PASSPHRASE_CHARACTERS = 20
+"""Characters: 20 random ones of a base-32 alphabet have 100 bits, beyond any guessing of the key files."""
+
+
+class InsecureSettingsWarning(UserWarning):
+    """A setting that production refuses is in use, because this is development."""
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Each field is `COUNTERMARK_<NAME>`; lists are separated by commas."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERMARK_", extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    environment: Literal["production", "development"] = "production"
+    folder: Path = Path("data")
+    """Where the registry keeps its data; made on first start."""
+    public_url: str = "http://127.0.0.1:8000"
+    """What others call this server; it is written into links and credentials."""
+    origin: str = ""
+    """The log's name in its checkpoints; by default the public URL's host and path."""
+    operator: str = "Unnamed operator"
+    """Who runs the log, as the genesis record says it."""
+    key_passphrase: SecretStr = SecretStr("")
+    """Encrypts the private keys in the data folder."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    """Sandboxed processes that examine files."""
+    trust_lists: Path | None = None
+    """A folder of PEM files, each a trust list for C2PA credentials."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Web origins whose scripts may call this API."""
+    max_media_bytes: Annotated[int, Field(ge=1, le=limits.MAX_MEDIA_BYTES)] = limits.MAX_MEDIA_BYTES
+    upload_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    """Seconds within which a request's body must have arrived."""
+    queue: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Registrations and verifications that may be in hand at once; more are told to come back."""
+    verification_rate: str = "60/minute"
+    """Verifications allowed to one client address, as COUNT/PERIOD."""
+    read_rate: str = "1200/minute"
+    """Reads allowed to one client address, as COUNT/PERIOD."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_client_addresses: bool = False
+    """Whether the request log names client addresses: personal data in most jurisdictions, so off."""
+
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        url = _split_url(value)
+        if url is None or url.query or url.fragment or url.username is not None:
+            raise ValueError("must be an http(s) URL without user, query and fragment")
+        return value.rstrip("/")
+
+    @field_validator("origin")
+    @classmethod
+    def _is_a_key_name(cls, value: str) -> str:
+        # C2SP signed-note: a key name has no white space and no "+".
+        if re.search(r"[\s+\x00-\x1f]", value):
+            raise ValueError("must have no white space and no '+'")
+        return value
+
+    @field_validator("verification_rate", "read_rate")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
+    @property
+    def log_origin(self) -> str:
+        """The log's name in its checkpoints (C2SP tlog-checkpoint: a schema-less URL)."""
+        if self.origin:
+            return self.origin
+        url = urlsplit(self.public_url)
+        return f"{url.netloc}{url.path}/log"
+
+
+PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+def parse_rate(text: str) -> tuple[int, int]:
+    """(count, seconds) of "60/minute" or "5/10 second". Raises: ValueError."""
+    match = re.fullmatch(r"(\d{1,9})/(?:(\d{1,6}) ?)?(second|minute|hour|day)s?", text)
+    if match is None or int(match[1]) == 0 or match[2] == "0":
+        raise ValueError("must be COUNT/PERIOD, as in 60/minute")
+    return int(match[1]), int(match[2] or 1) * PERIODS[match[3]]
+
+
+def weaknesses(settings: Settings) -> list[str]:
+    """What makes these settings insecure, one sentence each."""
+    found = []
+    passphrase = settings.key_passphrase.get_secret_value()
+    if not passphrase:
+        found.append("COUNTERMARK_KEY_PASSPHRASE is not set: the private keys would lie open in the data folder.")
+    elif len(passphrase) < MIN_PASSPHRASE_CHARACTERS:
+        found.append(f"COUNTERMARK_KEY_PASSPHRASE has fewer than {MIN_PASSPHRASE_CHARACTERS} characters.")
+    url = urlsplit(settings.public_url)
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        found.append("COUNTERMARK_PUBLIC_URL is plain http: API keys and answers would cross the network in the clear.")
+    if any("*" in origin for origin in settings.cors_origins):
+        found.append("COUNTERMARK_CORS_ORIGINS has a wildcard: any web page could use a visitor's access.")
+    if any(_is_plain_origin(origin) for origin in settings.cors_origins):
+        found.append("COUNTERMARK_CORS_ORIGINS names a plain http origin off loopback.")
+    if any(proxy in ("*", "0.0.0.0/0", "::/0") for proxy in settings.trusted_proxies):
+        found.append("COUNTERMARK_TRUSTED_PROXIES believes everybody: a client could choose its own address.")
+    return found
+
+
+def load_settings(**values: object) -> Settings:
+    """The settings of this process; `values` take precedence over the environment.
+
+    Warns: InsecureSettingsWarning for each weakness in development. Raises: SettingsInvalid.
+    """
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]  # pydantic validates what the environment cannot type
+    except ValidationError as error:
+        reasons = [f"COUNTERMARK_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsInvalid("; ".join(reasons)) from None
+    found = weaknesses(settings)
+    if settings.environment == "production":
+        if found:
+            raise SettingsInvalid(" ".join(found))
+        return settings
+    if not is_loopback(settings.host):
+        raise SettingsInvalid(
+            f"Development listens on loopback only, and COUNTERMARK_HOST is {settings.host}. "
+            "Set COUNTERMARK_ENVIRONMENT=production to serve others."
+        )
+    for weakness in found:
+        warnings.warn(weakness, InsecureSettingsWarning, stacklevel=2)
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _split_url(value: str) -> SplitResult | None:
+    try:
+        url = urlsplit(value)
+        _ = url.port  # raises where it is no port
+    except ValueError:
+        return None
+    return url if url.scheme in ("http", "https") and url.hostname else None
+
+
+def _is_plain_origin(origin: str) -> bool:
+    url = urlsplit(origin)
+    return url.scheme == "http" and "*" not in origin and not is_loopback(url.hostname or "")

@@ -1,0 +1,302 @@
+"""Uploads: a request's file, received once into the spool folder, hashed on the way, bounded, and always removed.
+
+The file's own name is never looked at. A body may be the file itself or `multipart/form-data` (RFC 7578) with the
+file in one part. Reading stops, with 413, once the body is `limits.MAX_BODY_OVERHEAD_BYTES` over the limit, or the
+file itself over it, whatever its Content-Length said.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import anyio
+import anyio.to_thread
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from provenance import limits
+from provenance.errors import (
+    InvalidRequest,
+    MalformedRequest,
+    PayloadTooLarge,
+    RequestTimeout,
+    StoreCorrupt,
+    StoreUnavailable,
+    UnsupportedMedia,
+)
+
+PREFIX = "upload-"
+"""Begins the name of every file in the spool folder that an upload made, so that leftovers of a kill are known."""
+
+_DRAIN_BYTES = 1024 * 1024
+"""Bytes gathered before a thread hashes and writes them: a hop to a thread for each 64 KB packet costs more."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A received file. It exists until the `receive` context it came from closes.
+
+    Attributes:
+        path: in the spool folder.
+        sha256: of its bytes, 32 bytes.
+        size: in bytes.
+    """
+
+    path: Path
+    sha256: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a request brought: files and text fields by part name; a raw body is the file named "file"."""
+
+    files: Mapping[str, Upload]
+    fields: Mapping[str, str]
+
+    @property
+    def file(self) -> Upload:
+        """The one file every upload must bring. Raises: InvalidRequest."""
+        upload = self.files.get("file")
+        if upload is None or upload.size == 0:
+            raise InvalidRequest("The request brings no file, or an empty one.")
+        return upload
+
+
+class Spool:
+    """The folder that uploads are received into.
+
+    Args:
+        folder: made if missing; leftovers of an earlier process are removed.
+        max_file_bytes: of the part "file" or of a raw body.
+        timeout: seconds within which a body must have arrived.
+    """
+
+    def __init__(self, folder: Path, *, max_file_bytes: int, timeout: float) -> None:
+        self.folder = folder
+        self.max_file_bytes = max_file_bytes
+        self.timeout = timeout
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for leftover in folder.glob(f"{PREFIX}*"):
+            leftover.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def receive(
+        self, request: Request, *, multipart: bool = True, text: tuple[str, ...] = (), sidecar: bool = False
+    ) -> AsyncIterator[Received]:
+        """Receives a body, raw or multipart.
+
+        Args:
+            multipart: whether a body that is labelled multipart is taken apart.
+            text: names of the text fields a multipart body may have.
+            sidecar: whether it may bring a second file, "sidecar".
+
+        Raises: PayloadTooLarge, MalformedRequest, InvalidRequest (parts that do not belong), UnsupportedMedia
+        (a compressed body), RequestTimeout, StoreUnavailable (no room); ClientDisconnect is Starlette's.
+        """
+        encoding = request.headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise UnsupportedMedia("Send the bytes as they are: Content-Encoding is not taken.")
+        with ExitStack() as stack:
+            names = {"file": self.max_file_bytes} | ({"sidecar": limits.MAX_SIDECAR_BYTES} if sidecar else {})
+            body = bounded(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
+            content_type, options = parse_options_header(request.headers.get("content-type"))
+            try:
+                with anyio.fail_after(self.timeout):
+                    async with aclosing(body):
+                        if multipart and content_type == b"multipart/form-data":
+                            form = _Form(
+                                options.get(b"boundary", b""), names, text, lambda n: stack.enter_context(self._sink(n))
+                            )
+                            received = await form.read(body)
+                        else:
+                            sink = stack.enter_context(self._sink(self.max_file_bytes))
+                            async for chunk in body:
+                                await sink.take(chunk)
+                            received = Received({"file": await sink.finish()}, {})
+            except TimeoutError as error:
+                raise RequestTimeout(f"The body must arrive within {self.timeout:g} seconds.") from error
+            yield received
+
+    @asynccontextmanager
+    async def copy(self, data: bytes, sha256: bytes) -> AsyncIterator[Upload]:
+        """Stored bytes as a file, for as long as the context is open. Raises: StoreUnavailable."""
+        with self._sink(len(data)) as sink:
+            await sink.take(data)
+            upload = await sink.finish()
+            if upload.sha256 != sha256:
+                raise StoreCorrupt("uploaded media has changed in the store")
+            yield upload
+
+    def _sink(self, limit: int) -> "_Sink":
+        return _Sink(self.folder, limit)
+
+
+async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """The chunks of a body of at most `limit` bytes. Raises: PayloadTooLarge, MalformedRequest."""
+    stated = request.headers.get("content-length")
+    if stated is not None and not (stated.isascii() and stated.isdigit() and len(stated) < 20):
+        raise MalformedRequest("The Content-Length is not a number.")
+    if stated is not None and int(stated) > limit:
+        raise PayloadTooLarge(f"At most {limit} bytes are taken here.")
+    total = 0
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            total += len(chunk)
+            if total > limit:
+                raise PayloadTooLarge(f"At most {limit} bytes are taken here.")
+            if chunk:
+                yield chunk
+    if stated is not None and int(stated) != total:
+        raise MalformedRequest("The body has another length than its Content-Length says.")
+
+
+class _Sink:
+    """One spool file being written; removed when its context closes."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._pending = bytearray()
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        except OSError as error:
+            raise StoreUnavailable("No upload can be stored.") from error
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self.path = Path(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def gather(self, chunk: bytes) -> None:
+        """Takes bytes without writing them yet. Raises: PayloadTooLarge."""
+        self.size += len(chunk)
+        if self.size > self.limit:
+            raise PayloadTooLarge(f"A file of at most {self.limit} bytes is taken here.")
+        self._pending += chunk
+
+    async def take(self, chunk: bytes) -> None:
+        self.gather(chunk)
+        await self.drain(_DRAIN_BYTES)
+
+    async def drain(self, at_least: int = 1) -> None:
+        if len(self._pending) >= at_least:
+            await anyio.to_thread.run_sync(self._write)
+
+    async def finish(self) -> Upload:
+        await self.drain()
+        self._file.close()
+        return Upload(self.path, self._hash.digest(), self.size)
+
+    def _write(self) -> None:
+        data, self._pending = self._pending, bytearray()
+        self._hash.update(data)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise StoreUnavailable("No upload can be stored.") from error
+
+
+@dataclass
+class _Part:
+    name: str = ""
+    header: bytearray = field(default_factory=bytearray)
+    value: bytearray = field(default_factory=bytearray)
+    disposition: bytes = b""
+
+
+class _Form:
+    """A multipart body being parsed: each part is a known file or a known text field, at most once."""
+
+    def __init__(
+        self, boundary: bytes, files: Mapping[str, int], text: tuple[str, ...], open_sink: Callable[[int], _Sink]
+    ) -> None:
+        if not boundary:
+            raise MalformedRequest("The multipart body has no boundary.")
+        self._limits = files
+        self._text = text
+        self._open_sink = open_sink
+        self._sinks: dict[str, _Sink] = {}
+        self._values: dict[str, bytearray] = {}
+        self._part = _Part()
+        self._ended = False
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": lambda data, start, end: self._part.header.extend(data[start:end]),
+                    "on_header_value": lambda data, start, end: self._part.value.extend(data[start:end]),
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._end_headers,
+                    "on_part_data": self._take_data,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise MalformedRequest("The multipart boundary is too long.") from error
+
+    async def read(self, body: AsyncIterator[bytes]) -> Received:
+        """Reads to the closing boundary. Raises: MalformedRequest, InvalidRequest, PayloadTooLarge."""
+        async for chunk in body:
+            try:
+                self._parser.write(chunk)
+            except FormParserError as error:
+                raise MalformedRequest("The multipart body cannot be read.") from error
+            for sink in self._sinks.values():
+                await sink.drain(_DRAIN_BYTES)
+        if not self._ended:
+            raise MalformedRequest("The multipart body stops before its closing boundary.")
+        files = {name: await sink.finish() for name, sink in self._sinks.items()}
+        try:
+            return Received(files, {name: value.decode("utf-8") for name, value in self._values.items()})
+        except UnicodeDecodeError as error:
+            raise MalformedRequest("A text field is not UTF-8.") from error
+
+    def _begin_part(self) -> None:
+        self._part = _Part()
+
+    def _end_header(self) -> None:
+        if bytes(self._part.header).lower() == b"content-disposition":
+            self._part.disposition = bytes(self._part.value)
+        self._part.header.clear()
+        self._part.value.clear()
+
+    def _end_headers(self) -> None:
+        _, options = parse_options_header(self._part.disposition)
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        if name not in self._limits and name not in self._text:
+            expected = ", ".join([*self._limits, *self._text])
+            raise InvalidRequest(f"The body has a part that does not belong here; the parts are: {expected}.")
+        if name in self._sinks or name in self._values:
+            raise InvalidRequest(f"The part {name} comes twice.")
+        self._part.name = name
+        if name in self._limits:
+            self._sinks[name] = self._open_sink(self._limits[name])
+        else:
+            self._values[name] = bytearray()
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        name = self._part.name
+        if name in self._sinks:
+            self._sinks[name].gather(data[start:end])
+            return
+        self._values[name] += data[start:end]
+        if len(self._values[name]) > limits.MAX_METADATA_BYTES:
+            raise PayloadTooLarge(f"The field {name} may have {limits.MAX_METADATA_BYTES} bytes.")
+
+    def _end(self) -> None:
+        self._ended = True

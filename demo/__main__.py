@@ -1,0 +1,117 @@
+"""`make demo`: register photographs as a newsroom, verify what readers hold, and write a report.
+
+Exit status 0 only when each verdict is the expected one.
+"""
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from countermark import Client
+from countermark.models import Report
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from demo.cases import CASES, REGISTERED, Case
+from demo.report import write_report
+from demo.service import running_service
+
+REPORT = Path(__file__).parent / "report.html"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a case. `unexpected` maps an axis to (expected, found), and is empty when all is as it should be."""
+
+    case: Case
+    picture: bytes
+    report: Report
+    reference: bytes | None
+    difference: bytes | None
+    unexpected: dict[str, tuple[str, str]]
+    seconds: float
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit status."""
+    output, progress_output = Console(), Console(stderr=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="countermark-demo-") as scratch:
+        progress_output.print("Starting the service …")
+        with (
+            running_service(Path(scratch) / "data") as service,
+            Client(service.url, api_key=service.api_key) as client,
+            Progress(console=progress_output, transient=True, disable=not progress_output.is_terminal) as progress,
+        ):
+            registered: dict[str, str] = {}
+            copies: dict[str, bytes] = {}
+            for photograph in progress.track(REGISTERED, description="Registering"):
+                asset = client.register(
+                    photograph.path, title=photograph.title, credit=photograph.credit, licence=photograph.licence
+                )
+                registered[photograph.file] = asset.id
+                copies[photograph.file] = client.credentialed(asset.id)
+            outcomes = [
+                _verify(client, case, copies, registered)
+                for case in progress.track(CASES, description="Verifying")
+            ]
+    write_report(REPORT, outcomes, len(registered))
+    output.print(_table(outcomes))
+    failed = [outcome for outcome in outcomes if outcome.unexpected]
+    for outcome in failed:
+        for axis, (expected, found) in outcome.unexpected.items():
+            output.print(f"({outcome.case.letter}) {axis}: expected {expected}, found {found}", style="bold")
+    output.print(
+        f"{len(registered)} photographs registered, {len(outcomes)} pictures verified in "
+        f"{time.monotonic() - started:.0f} s; {len(outcomes) - len(failed)} of {len(outcomes)} verdicts as expected."
+    )
+    output.print(f"Report with the pictures and what differs: {REPORT}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: dict[str, str]) -> Outcome:
+    picture = case.file(copies)
+    started = time.monotonic()
+    report = client.verify(picture)
+    seconds = time.monotonic() - started
+    first = report.matches[0] if report.matches else None
+    found = {"headline": report.headline.code} | {axis: value.value for axis, value in report.axes}
+    unexpected = {
+        axis: (value, found[axis]) for axis, value in case.expected.items() if found[axis] != value
+    }
+    leads_to = registered.get(case.leads_to) if case.leads_to else None
+    if (first.asset.id if first else None) != leads_to:
+        unexpected["record"] = (case.leads_to or "none", first.asset.title or first.asset.id if first else "none")
+    return Outcome(
+        case=case,
+        picture=picture,
+        report=report,
+        reference=client.thumbnail(first.asset.id) if first else None,
+        difference=client.difference(report.id) if first and first.difference_url else None,
+        unexpected=unexpected,
+        seconds=seconds,
+    )
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    table = Table(title="What readers hold, and what was found", show_lines=True)
+    for name, width in (("", 1), ("picture", 22), ("verdict", 43), ("as expected", 8)):
+        table.add_column(name, min_width=width if width < 9 else None)
+    for outcome in outcomes:
+        axes = outcome.report.axes
+        table.add_row(
+            outcome.case.letter,
+            outcome.case.what,
+            f"[bold]{outcome.report.headline.code}[/bold]\n{outcome.report.headline.text}\n"
+            f"[dim]credential {axes.credential.value} · origin {axes.declared_origin.value} · "
+            f"proof {axes.proof.value}[/dim]",
+            "no" if outcome.unexpected else "yes",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The cases of the demonstration: what a reader holds, and what the verdict has to be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo import alterations
+from demo.alterations import PHOTOS
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A bundled photograph as the newsroom registers it."""
+
+    file: str
+    title: str
+    credit: str
+    licence: str
+
+    @property
+    def path(self) -> Path:
+        return PHOTOS / self.file
+
+
+REGISTERED = (
+    Photograph("mountains.jpg", "Path below the Picos de Europa", "Aitzol Berasategi", "CC BY 4.0"),
+    Photograph("stream.jpg", "A stream in the beech wood", "Aitzol Berasategi", "CC BY 4.0"),
+    Photograph("two-dogs.jpg", "Two dogs at a window", "Aitzol Berasategi", "CC BY 4.0"),
+    Photograph("astronaut.jpg", "Astronaut Eileen Collins", "NASA", "public domain"),
+    Photograph("rocket.jpg", "Falcon 9 on the pad before DSCOVR", "SpaceX", "CC0 1.0"),
+    Photograph("coffee.png", "A cup of coffee", "Rachel Michetti", "CC0 1.0"),
+)
+
+Expected = dict[str, str]
+"""Axis (or "headline") to the value it must have."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture that a reader verifies.
+
+    `file` takes the credentialed copies by name of photograph and returns the bytes to verify;
+    `expected` names the axes that decide, and `leads_to` the photograph whose record must be named first.
+    """
+
+    letter: str
+    what: str
+    file: Callable[[dict[str, bytes]], bytes]
+    expected: Expected
+    leads_to: str | None
+
+
+CASES = (
+    Case(
+        "a",
+        "the very file",
+        lambda _: (PHOTOS / "mountains.jpg").read_bytes(),
+        {"headline": "EXACT_MATCH", "registration": "EXACT_MATCH", "proof": "PUBLISHED"},
+        "mountains.jpg",
+    ),
+    Case(
+        "b",
+        "recompressed, resized, metadata stripped",
+        lambda _: alterations.recompressed_copy(),
+        {"headline": "MATCH_NO_DIFFERENCE_FOUND", "registration": "MATCH_NO_DIFFERENCE_FOUND", "credential": "ABSENT"},
+        "mountains.jpg",
+    ),
+    Case(
+        "c",
+        "lightly cropped, with a caption across it",
+        lambda _: alterations.cropped_and_captioned_copy(),
+        {"headline": "MATCH_WITH_DIFFERENCES", "registration": "MATCH_WITH_DIFFERENCES", "credential": "ABSENT"},
+        "stream.jpg",
+    ),
+    Case(
+        "d",
+        "a dog pasted into the meadow",
+        lambda _: alterations.copy_with_pasted_object(),
+        {"headline": "MATCH_WITH_DIFFERENCES", "registration": "MATCH_WITH_DIFFERENCES", "credential": "ABSENT"},
+        "mountains.jpg",
+    ),
+    Case(
+        "e",
+        "a picture nobody registered",
+        lambda _: alterations.unregistered_picture(),
+        {"headline": "NOTHING_FOUND", "registration": "NO_MATCH_FOUND", "proof": "NO_RECORD"},
+        None,
+    ),
+    Case(
+        "f",
+        "the C2PA-signed copy",
+        lambda copies: copies["coffee.png"],
+        {"headline": "EXACT_MATCH", "registration": "EXACT_MATCH", "credential": "TRUSTED", "proof": "PUBLISHED"},
+        "coffee.png",
+    ),
+    Case(
+        "g",
+        "the signed copy with one pixel changed",
+        lambda copies: alterations.with_one_pixel_changed(copies["coffee.png"]),
+        {
+            "headline": "CREDENTIAL_INVALID",
+            "registration": "MATCH_NO_DIFFERENCE_FOUND",
+            "credential": "INVALID",
+            "proof": "PUBLISHED",
+        },
+        "coffee.png",
+    ),
+)

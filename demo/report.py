@@ -1,0 +1,48 @@
+"""The demonstration's report: one HTML file with the pictures, what differs, and what each verdict says."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+if TYPE_CHECKING:
+    from demo.__main__ import Outcome
+
+SHOWN_SIDE = 640
+"""Pixels of the longest side of a picture in the report, so that the file stays under 2 MB."""
+
+
+def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
+    """Write the report to `path`; it needs no server and no network to be read."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    cases = [
+        {
+            "outcome": outcome,
+            "picture": _shown(outcome.picture),
+            "reference": _data_uri(outcome.reference, "image/webp") if outcome.reference else None,
+            "difference": _data_uri(outcome.difference, "image/png") if outcome.difference else None,
+        }
+        for outcome in outcomes
+    ]
+    html = environment.get_template("report.html.j2").render(cases=cases, registered=registered)
+    path.write_text(html, encoding="utf-8")
+
+
+def _shown(data: bytes) -> str:
+    target = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+    small.save(target, "WEBP", quality=80)
+    return _data_uri(target.getvalue(), "image/webp")
+
+
+def _data_uri(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,87 @@
+"""A service of one's own: the real server on a free loopback port, over a scratch folder, as a child process."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from countermark import Client, ServiceError
+
+START_SECONDS = 60.0
+"""Seconds a first start may take: keys, tables and two warm workers take about 4 on a laptop."""
+
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a running service is, and a key that may register with it."""
+
+    url: str
+    api_key: str
+    folder: Path
+    process_id: int
+
+
+class ServiceDidNotStartError(RuntimeError):
+    """The child process ended, or was not ready in time; the text holds the end of its log."""
+
+
+@contextmanager
+def running_service(folder: Path, *, operator: str = "The Demonstration Daily") -> Iterator[Service]:
+    """Start the service, wait until it is ready, and stop it again on leaving."""
+    port = _free_port()
+    environment = os.environ | {
+        "COUNTERMARK_ENVIRONMENT": "development",
+        "COUNTERMARK_FOLDER": str(folder),
+        "COUNTERMARK_OPERATOR": operator,
+        "COUNTERMARK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "COUNTERMARK_PORT": str(port),
+        "COUNTERMARK_KEY_PASSPHRASE": secrets.token_urlsafe(24),
+    }
+    api_key = subprocess.run(
+        [sys.executable, "-m", "api", "key", "create", "--name", "demo", "--scope", "admin"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout.strip()
+    log_path = folder.parent / f"{folder.name}.log"
+    with log_path.open("w+") as log:
+        process = subprocess.Popen([sys.executable, "-m", "api", "serve"], env=environment, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(process, url, log_path)
+            yield Service(url, api_key, folder, process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log_path: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with Client(url, max_retries=0) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                client.ready()
+            except ServiceError:
+                time.sleep(0.05)
+            else:
+                return
+    raise ServiceDidNotStartError(f"the service did not start:\n{log_path.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,144 @@
+"""The few facts of a manifest store that c2pa's own interface does not tell.
+
+A manifest store is a tree of JUMBF boxes (ISO/IEC 19566-5; C2PA 2.2, section 11.1): store > manifest >
+claim, signature, assertions. Read here: which manifest is the active one, the digest of its claim, and
+whether the padding of any signature holds something.
+
+Padding is not covered by any signature: up to 10 KB of a signed file can be changed at will and still
+verify. So a digest of the file is not the identity of its credential; the digest of the claim is.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cbor2
+
+from provenance.limits import MAX_JUMBF_BOXES, MAX_MANIFEST_BYTES
+
+_CLAIM_LABELS = ("c2pa.claim.v2", "c2pa.claim")
+_SIGNATURE_LABEL = "c2pa.signature"
+_COSE_DEPTH = 16  # a COSE_Sign1 with certificates and time stamps has 5 levels
+
+
+@dataclass(frozen=True)
+class ManifestFacts:
+    """Facts of one manifest in a store.
+
+    Attributes:
+        manifest_id: label of the manifest.
+        claim_sha256: SHA-256 of the claim: the content of the CBOR box within the box `c2pa.claim.v2` (or
+            `c2pa.claim`), without box headers. These are exactly the bytes that the signature covers as its
+            detached payload. None when the manifest is stored compressed.
+        padding_nonzero: some signature of the store has padding that is not all zero. None when none was
+            found, but a manifest is stored compressed or a signature could not be read.
+    """
+
+    manifest_id: str
+    claim_sha256: bytes | None
+    padding_nonzero: bool | None
+
+
+class _BoxError(Exception):
+    """The bytes are not the boxes they should be."""
+
+
+def read_facts(store: bytes, manifest_id: str | None = None) -> ManifestFacts | None:
+    """Facts of the manifest `manifest_id`, or of the active one (the last in `store`). None when malformed."""
+    if len(store) > MAX_MANIFEST_BYTES:
+        return None
+    boxes = _Boxes()
+    try:
+        manifests = dict(boxes.superboxes(boxes.only_superbox(store)))
+        wanted = manifest_id if manifest_id is not None else list(manifests)[-1]
+        paddings = [_padding_nonzero(boxes, content) for content in manifests.values()]
+        claim = _claim(boxes, manifests[wanted])
+    except (_BoxError, KeyError, IndexError):
+        return None
+    nonzero = True if True in paddings else None if None in paddings else False
+    return ManifestFacts(wanted, hashlib.sha256(claim).digest() if claim is not None else None, nonzero)
+
+
+def _claim(boxes: "_Boxes", manifest: memoryview) -> memoryview | None:
+    parts = dict(boxes.superboxes(manifest))
+    for label in _CLAIM_LABELS:
+        if label in parts:
+            return boxes.cbor(parts[label])
+    return None
+
+
+def _padding_nonzero(boxes: "_Boxes", manifest: memoryview) -> bool | None:
+    signature = dict(boxes.superboxes(manifest)).get(_SIGNATURE_LABEL)
+    if signature is None:
+        return None
+    try:
+        sign1 = cbor2.loads(bytes(boxes.cbor(signature)), max_depth=_COSE_DEPTH)
+    except cbor2.CBORError:
+        return None
+    parts = sign1.value if isinstance(sign1, cbor2.CBORTag) else sign1
+    if not isinstance(parts, Sequence) or len(parts) != 4 or not isinstance(parts[1], Mapping):
+        return None
+    paddings = (parts[1].get(key, b"") for key in ("pad", "pad2"))
+    return any(not isinstance(padding, bytes) or any(padding) for padding in paddings)
+
+
+class _Boxes:
+    """Walks boxes without copying, and no more than `MAX_JUMBF_BOXES` of them."""
+
+    def __init__(self) -> None:
+        self._left = MAX_JUMBF_BOXES
+
+    def only_superbox(self, data: bytes) -> memoryview:
+        """Content of the superbox that `data` is."""
+        boxes = list(self._walk(memoryview(data)))
+        if len(boxes) != 1 or boxes[0][0] != b"jumb":
+            raise _BoxError
+        return boxes[0][1]
+
+    def superboxes(self, content: memoryview) -> Iterator[tuple[str, memoryview]]:
+        """Label and content of each superbox directly within a superbox's content."""
+        for kind, inner in self._walk(content):
+            if kind == b"jumb":
+                description, _ = next(self._walk(inner), (b"", inner))
+                if description != b"jumd":
+                    raise _BoxError
+                yield self._label(inner), inner
+
+    def cbor(self, content: memoryview) -> memoryview:
+        """Content of the one CBOR box within a superbox's content."""
+        found = [inner for kind, inner in self._walk(content) if kind == b"cbor"]
+        if len(found) != 1:
+            raise _BoxError
+        return found[0]
+
+    def _label(self, content: memoryview) -> str:
+        _, description = next(self._walk(content))
+        # 16 bytes of type, one of toggles (bit 1: a label follows), and the label, which a zero byte ends.
+        label, end, _ = bytes(description[17:]).partition(b"\0")
+        if len(description) < 17 or not description[16] & 2 or not end:
+            raise _BoxError
+        try:
+            return label.decode("utf-8")
+        except UnicodeDecodeError:
+            raise _BoxError from None
+
+    def _walk(self, content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+        at = 0
+        while at < len(content):
+            self._left -= 1
+            if self._left < 0 or len(content) - at < 8:
+                raise _BoxError
+            length, kind = struct.unpack_from(">I4s", content, at)
+            header = 8
+            if length == 1:
+                if len(content) - at < 16:
+                    raise _BoxError
+                (length,) = struct.unpack_from(">Q", content, at + 8)
+                header = 16
+            elif length == 0:
+                length = len(content) - at
+            if not header <= length <= len(content) - at:
+                raise _BoxError
+            yield kind, content[at + header : at + length]
+            at += length

@@ -1,0 +1,169 @@
+"""What was found out about the credentials of a file.
+
+States: C2PA 2.2, section 14.3 (validation states); codes: section 15.2 (standard status codes).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from provenance.credentials.claim import SoftBinding
+
+
+class CredentialState(StrEnum):
+    """How far the credentials of a file, or of one ingredient, hold.
+
+    TRUSTED: everything verifies, and the signer is on a trust list for signers.
+    VALID_UNTRUSTED: everything verifies, and the signer is on no such list.
+    WELL_FORMED_ONLY: signature and content hold, and the certificate had expired or was not yet valid, with
+        no trusted time stamp to show that the claim was signed in time.
+    INVALID: something does not verify: disregard what the credentials say.
+    ABSENT: none.
+    REMOTE_ONLY: the file names an address for its credentials. Nothing was fetched.
+    UNREADABLE: the file or its credentials could not be read: unknown, not absent.
+    """
+
+    TRUSTED = "TRUSTED"
+    VALID_UNTRUSTED = "VALID_UNTRUSTED"
+    WELL_FORMED_ONLY = "WELL_FORMED_ONLY"
+    INVALID = "INVALID"
+    ABSENT = "ABSENT"
+    REMOTE_ONLY = "REMOTE_ONLY"
+    UNREADABLE = "UNREADABLE"
+
+    @property
+    def validated(self) -> bool:
+        """Signature, assertions and content verify: what the credentials state is the signer's statement."""
+        return self in (CredentialState.TRUSTED, CredentialState.VALID_UNTRUSTED)
+
+
+@dataclass(frozen=True)
+class IngredientReport:
+    """A file that went into this one, as far as its manifest is kept inside.
+
+    Whether the ingredient's *content* matched its manifest was checked by the signer that added it, who had
+    the file; its signature and assertions are checked again here.
+
+    Attributes:
+        title: as the signer named it, or the label of its assertion.
+        state: ABSENT when the ingredient had no credentials.
+        problems: codes, see `explain_problem`.
+        relationship: "parentOf", "componentOf" or "inputTo".
+        depth: 1 for an ingredient of the file itself, 2 for an ingredient of such an ingredient, …
+        manifest_id: URN of its manifest.
+        signer: name on its certificate.
+        digital_source_types: IRIs that its actions state; empty unless its state is `validated`.
+    """
+
+    title: str
+    state: CredentialState
+    problems: tuple[str, ...] = ()
+    relationship: str | None = None
+    depth: int = 1
+    manifest_id: str | None = None
+    signer: str | None = None
+    digital_source_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CredentialReport:
+    """What was found out about the credentials of one file. Texts are a stranger's, shortened, printable.
+
+    Attributes:
+        state: of the active manifest. Ingredients are judged one by one.
+        manifest_id: URN of the active manifest.
+        claim_sha256: 32 bytes, as `ManifestFacts.claim_sha256`; None when stored compressed.
+        signer: common name and organisation on the certificate; believe it only when `state.validated`.
+        signed_at: from a time stamp whose authority is on a list for time stamps.
+        trust_list: name and version of the list the signer is on.
+        title, generator: what the claim says about itself.
+        digital_source_types: IRIs that the actions of the active manifest state, in order, without repeats.
+        actions: names of its actions, in order.
+        soft_bindings: fingerprints and watermarks it names.
+        registry_url: address in our own assertion, when there is one.
+        ingredients: all of them, nearest first.
+        problems: codes, see `explain_problem`.
+        remote_url: where a REMOTE_ONLY file says its credentials are.
+        padding_nonzero: padding that no signature covers holds something. None: could not be seen.
+        identity_unchecked: there is a CAWG identity assertion, and it was not looked at.
+
+    `title`, `generator`, `digital_source_types`, `actions`, `soft_bindings` and `registry_url` are empty
+    unless `state.validated`.
+    """
+
+    state: CredentialState
+    manifest_id: str | None = None
+    claim_sha256: bytes | None = None
+    signer: str | None = None
+    signed_at: datetime | None = None
+    trust_list: str | None = None
+    title: str | None = None
+    generator: str | None = None
+    digital_source_types: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    soft_bindings: tuple[SoftBinding, ...] = ()
+    registry_url: str | None = None
+    ingredients: tuple[IngredientReport, ...] = ()
+    problems: tuple[str, ...] = ()
+    remote_url: str | None = None
+    padding_nonzero: bool | None = None
+    identity_unchecked: bool = False
+
+
+UNREADABLE_FILE = "org.countermark.unreadable"
+UNSUPPORTED_FORMAT = "org.countermark.unsupportedFormat"
+TOO_LARGE = "org.countermark.tooLarge"
+EMPTY_SIDECAR = "org.countermark.emptySidecar"
+UNKNOWN_PROBLEM = "org.countermark.unknownProblem"
+
+PROBLEMS: Mapping[str, str] = MappingProxyType(
+    {
+        "algorithm.unsupported": "It was signed or hashed with an algorithm that is not supported.",
+        "assertion.action.malformed": "Its list of actions breaks the rules of C2PA.",
+        "assertion.bmffHash.mismatch": "The content was changed after it was signed.",
+        "assertion.boxesHash.mismatch": "The content was changed after it was signed.",
+        "assertion.collectionHash.mismatch": "A file of the signed collection was changed.",
+        "assertion.dataHash.malformed": "What binds the credentials to the content cannot be read.",
+        "assertion.dataHash.mismatch": "The content was changed after it was signed.",
+        "assertion.hashedURI.mismatch": "A statement in the credentials was changed after it was signed.",
+        "assertion.inaccessible": "A statement that the claim refers to could not be reached.",
+        "assertion.missing": "A statement that the claim refers to is missing.",
+        "assertion.notRedacted": "A statement that was to be removed is still there.",
+        "assertion.undeclared": "The credentials hold a statement that the claim does not list.",
+        "claim.hardBindings.missing": "Nothing binds the credentials to the content.",
+        "claim.malformed": "The claim cannot be read.",
+        "claim.missing": "The claim is missing.",
+        "claim.multiple": "There is more than one claim.",
+        "claimSignature.mismatch": "The signature does not match the claim.",
+        "claimSignature.missing": "The signature is missing.",
+        "claimSignature.outsideValidity": "The certificate was not valid when the claim was signed.",
+        "general.error": "The credentials could not be checked to the end.",
+        "ingredient.claimSignature.mismatch": "The signature of an ingredient does not match.",
+        "ingredient.manifest.mismatch": "The credentials of an ingredient were changed.",
+        "ingredient.manifest.missing": "The credentials of an ingredient are missing.",
+        "ingredient.unknownProvenance": "Nothing is known about where an ingredient comes from.",
+        "manifest.inaccessible": "The credentials are kept elsewhere, and nothing was fetched.",
+        "manifest.multipleParents": "It claims more than one parent.",
+        "signingCredential.expired": "The certificate has expired, and no trusted time stamp shows an earlier signing.",
+        "signingCredential.invalid": "The certificate does not follow the rules for signing claims.",
+        "signingCredential.ocsp.revoked": "The certificate was revoked.",
+        "signingCredential.untrusted": "The signer is on none of the trust lists.",
+        "timeStamp.malformed": "The time stamp cannot be read.",
+        "timeStamp.mismatch": "The time stamp belongs to something else.",
+        "timeStamp.outsideValidity": "The certificate of the time-stamp authority was not valid at that time.",
+        "timeStamp.untrusted": "The time-stamp authority is on none of the lists for time stamps.",
+        UNREADABLE_FILE: "The file or its credentials are damaged and could not be read.",
+        UNSUPPORTED_FORMAT: "Credentials of this file format cannot be read.",
+        TOO_LARGE: "The credentials are larger than is looked at.",
+        EMPTY_SIDECAR: "The manifest that was given beside the file is empty.",
+        UNKNOWN_PROBLEM: "The credentials record a problem that has no standard code.",
+    }
+)
+"""One line for each common code of C2PA, and for our own codes."""
+
+
+def explain_problem(code: str) -> str:
+    """One plain line for a code; codes that are not in `PROBLEMS` are named as they are."""
+    return PROBLEMS.get(code, f"C2PA reports {code}.")

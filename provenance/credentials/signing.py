@@ -1,0 +1,171 @@
+"""Signing a claim about a picture, into a copy of it or beside it.
+
+C2PA 2.2, sections 10.3 (creating a claim) and 11.4 (external manifests). The first action is c2pa.created
+when the newsroom stated how the picture came about and the file carries no earlier credentials; otherwise
+it is c2pa.opened, with the file itself as parent ingredient, so that earlier credentials are kept inside.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import c2pa
+
+from provenance.credentials.claim import Action, ClaimDescription, SoftBinding
+from provenance.credentials.manifest import read_facts
+from provenance.credentials.settings import Settings, context
+from provenance.credentials.trust import TrustSettings
+from provenance.errors import CredentialSigningFailed
+
+__all__ = [
+    "ALGORITHMS",
+    "SIGNABLE_TYPES",
+    "Action",
+    "ClaimDescription",
+    "ClaimSigner",
+    "SignedCredential",
+    "SoftBinding",
+    "sign_embedded",
+    "sign_sidecar",
+]
+
+SIGNABLE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic")
+"""Media types that sign and read back."""
+
+ALGORITHMS = {"es256": c2pa.C2paSigningAlg.ES256, "ed25519": c2pa.C2paSigningAlg.ED25519}
+_NO_LISTS = TrustSettings()
+_Signed = tuple[bytes, str, bytes, bytes, bool]
+
+
+@dataclass(frozen=True)
+class ClaimSigner:
+    """A key that signs claims, wherever it lives.
+
+    Attributes:
+        sign: takes the bytes to sign, returns the signature: Ed25519 64 bytes; ES256 over their SHA-256, as
+            DER or as r‖s. Called once a claim.
+        algorithm: "es256" or "ed25519".
+        chain_pem: the signer's certificate and its issuers, PEM, leaf first.
+        tsa_url: RFC 3161 authority that c2pa asks for a time stamp while signing: the one connection this
+            package can open. None for none.
+    """
+
+    sign: Callable[[bytes], bytes]
+    algorithm: Literal["es256", "ed25519"]
+    chain_pem: str
+    tsa_url: str | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class SignedCredential:
+    """A signed claim.
+
+    Attributes:
+        data: the signed copy of the file; None when the manifest stands beside the untouched file.
+        manifest: the manifest store, JUMBF.
+        manifest_id: URN of the new manifest.
+        claim_sha256: 32 bytes, as `ManifestFacts.claim_sha256`.
+        sha256: of the file that the manifest belongs to: the signed copy, or else the untouched file.
+        parent_kept: the file is the claim's parent ingredient, with its earlier credentials if it had any.
+    """
+
+    data: bytes | None
+    manifest: bytes
+    manifest_id: str
+    claim_sha256: bytes
+    sha256: bytes
+    parent_kept: bool
+
+
+def sign_embedded(
+    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, *, trust: TrustSettings = _NO_LISTS
+) -> SignedCredential:
+    """Sign `claim` into a copy of `data`; its pixels stay as they are.
+
+    Args:
+        media_type: one of `SIGNABLE_TYPES`.
+        trust: lists under which earlier credentials are judged; the judgement is recorded in the claim.
+
+    Raises:
+        CredentialSigningFailed: the format cannot carry a manifest, the file is damaged, its earlier
+            credentials cannot be read, or the signer failed (its exception is the cause).
+    """
+    copy, signed = _sign(data, media_type, claim, signer, trust, embed=True)
+    return SignedCredential(copy, *signed)
+
+
+def sign_sidecar(
+    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, *, trust: TrustSettings = _NO_LISTS
+) -> SignedCredential:
+    """Sign `claim` over `data` without touching it; the manifest is to be kept beside the file.
+
+    A file that carries embedded credentials cannot have a sidecar: c2pa binds the sidecar to the file
+    without them, so that it would not verify against the bytes that the newsroom has.
+
+    Raises:
+        CredentialSigningFailed: as `sign_embedded`, or the file carries embedded credentials.
+    """
+    copy, signed = _sign(data, media_type, claim, signer, trust, embed=False)
+    if copy != data:
+        raise CredentialSigningFailed(
+            "the file carries embedded credentials, so that a manifest beside it would not match its bytes: "
+            "sign a copy with embedded credentials"
+        )
+    return SignedCredential(None, *signed)
+
+
+def _sign(
+    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, *, embed: bool
+) -> tuple[bytes, _Signed]:
+    if media_type not in SIGNABLE_TYPES:
+        raise CredentialSigningFailed(f"credentials cannot be signed into {media_type}")
+    settings = context(Settings.of(trust))
+    copy = io.BytesIO()
+    callback = _Callback(signer.sign)
+    try:
+        opened = claim.digital_source_type is None or _has_credentials(data, media_type, settings)
+        native = c2pa.Signer.from_callback(callback, ALGORITHMS[signer.algorithm], signer.chain_pem, signer.tsa_url)
+        with native, c2pa.Builder(claim.definition(opened=opened), settings) as builder:
+            if opened:
+                builder.add_ingredient(claim.parent, media_type, io.BytesIO(data))
+            if not embed:
+                builder.set_no_embed()
+            manifest = builder.sign(native, media_type, io.BytesIO(data), copy)
+    except c2pa.C2paError as error:
+        if callback.failure is not None:
+            raise CredentialSigningFailed("the signing key did not sign") from callback.failure
+        raise CredentialSigningFailed(f"the claim could not be signed: {error}") from error
+    facts = read_facts(manifest)
+    if facts is None or facts.claim_sha256 is None:
+        raise CredentialSigningFailed("the signed manifest is not of the form that was expected")
+    signed = copy.getvalue()
+    return signed, (manifest, facts.manifest_id, facts.claim_sha256, hashlib.sha256(signed).digest(), opened)
+
+
+def _has_credentials(data: bytes, media_type: str, settings: c2pa.Context) -> bool:
+    # A manifest that is elsewhere, or cannot be read, counts: it must not be lost without a word.
+    try:
+        reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=settings)
+    except c2pa.C2paError:
+        return True
+    if reader is None:
+        return False
+    reader.close()
+    return True
+
+
+class _Callback:
+    """Keeps the exception of a failing key, which c2pa would reduce to "signature invalid"."""
+
+    def __init__(self, sign: Callable[[bytes], bytes]) -> None:
+        self._sign = sign
+        self.failure: Exception | None = None
+
+    def __call__(self, message: bytes) -> bytes:
+        try:
+            return self._sign(message)
+        except Exception as error:  # noqa: BLE001 - any key store's exception; raised again as the cause
+            self.failure = error
+            return b""

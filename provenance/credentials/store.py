@@ -1,0 +1,286 @@
+"""A manifest store as c2pa describes it in JSON, judged: the active manifest, then every ingredient.
+
+Everything in it but the status codes of this reading was written by strangers, the validation results that
+an ingredient carries included: those are the word of the signer that added it. C2PA 2.2, section 15.11.
+"""
+
+import base64
+import binascii
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from provenance.credentials.claim import REGISTRY_ASSERTION, SOFT_BINDING_ASSERTION, SoftBinding
+from provenance.credentials.manifest import ManifestFacts
+from provenance.credentials.report import UNKNOWN_PROBLEM, CredentialReport, CredentialState, IngredientReport
+from provenance.credentials.trust import TrustSettings
+from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
+
+_UNTRUSTED = "signingCredential.untrusted"
+_TRUSTED = "signingCredential.trusted"
+_TIME_TRUSTED = "timeStamp.trusted"
+_TIME_UNTRUSTED = "timeStamp.untrusted"
+_REMOTE = "manifest.inaccessible"
+_OUT_OF_TIME = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
+_CONTENT_MATCHES = frozenset(
+    f"assertion.{kind}.match" for kind in ("dataHash", "bmffHash", "boxesHash", "collectionHash")
+)
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_Object = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class _Statuses:
+    """Status codes of one manifest: what holds and what does not."""
+
+    success: frozenset[str]
+    failure: frozenset[str]
+
+    @classmethod
+    def of(cls, results: object) -> "_Statuses":
+        found = _mapping(results)
+        return cls(_codes(found.get("success")), _codes(found.get("failure")))
+
+    def and_now(self, delta: "_Statuses") -> "_Statuses":
+        """These, as recorded by another signer, with what this reading found different."""
+        resolved = {_UNTRUSTED} if _TRUSTED in delta.success else set()
+        return _Statuses(self.success | delta.success, (self.failure - resolved) | delta.failure)
+
+    @property
+    def beyond_trust(self) -> frozenset[str]:
+        """Failures that c2pa does not tolerate: all but an unknown signer and anything about CAWG identities."""
+        return frozenset(code for code in self.failure if code != _UNTRUSTED and not code.startswith("cawg."))
+
+    def state(self) -> CredentialState:
+        if not self.beyond_trust:
+            trusted = _TRUSTED in self.success and _UNTRUSTED not in self.failure
+            return CredentialState.TRUSTED if trusted else CredentialState.VALID_UNTRUSTED
+        if self.beyond_trust <= _OUT_OF_TIME and "claimSignature.validated" in self.success:
+            return CredentialState.WELL_FORMED_ONLY
+        return CredentialState.INVALID
+
+
+class ManifestStore:
+    """The JSON that c2pa's reader gives. Raises `ValueError` when it is not of that form."""
+
+    def __init__(self, description: object) -> None:
+        store = _mapping(description)
+        self._overall = store.get("validation_state")
+        self._results = _mapping(store.get("validation_results"))
+        self._manifests = _mapping(store.get("manifests"))
+        active = store.get("active_manifest")
+        if not isinstance(active, str) or active not in self._manifests:
+            raise ValueError("no active manifest")
+        self.active_id = active
+        self._deltas = {
+            str(delta.get("ingredientAssertionURI")): _Statuses.of(delta.get("validationDeltas"))
+            for delta in map(_mapping, _items(self._results.get("ingredientDeltas")))
+        }
+
+    @property
+    def trusts_ingredients(self) -> bool:
+        """Whether any ingredient reads as trusted."""
+        return any(state is CredentialState.TRUSTED for _, _, _, state, _ in self._ingredients())
+
+    def report(
+        self, trust: TrustSettings, facts: ManifestFacts | None, signers_alone: "ManifestStore | None"
+    ) -> CredentialReport:
+        """Everything that is reported about the file.
+
+        Args:
+            facts: of the active manifest; None when its boxes could not be walked.
+            signers_alone: the same store, read with nothing but anchors for signers, where an ingredient reads
+                as trusted and there are other anchors.
+        """
+        active = _mapping(self._manifests[self.active_id])
+        state, problems = self._judge(trust)
+        listed = trust.list_with(_text(self._results.get("trustListUri")), "manifest")
+        report = CredentialReport(
+            state=state,
+            manifest_id=_text(self.active_id),
+            claim_sha256=facts.claim_sha256 if facts else None,
+            signer=_signer(active),
+            signed_at=_time(active) if self._time_stamped(trust) else None,
+            trust_list=listed.title if listed and state is CredentialState.TRUSTED else None,
+            ingredients=tuple(self._ingredient_reports(signers_alone)),
+            problems=problems,
+            padding_nonzero=facts.padding_nonzero if facts else None,
+            identity_unchecked=any(label.startswith("cawg.identity") for label, _ in _assertions(active)),
+        )
+        return _with_statements(report, active) if state.validated else report
+
+    def _judge(self, trust: TrustSettings) -> tuple[CredentialState, tuple[str, ...]]:
+        found = _Statuses.of(self._results.get("activeManifest"))
+        state, problems = found.state(), set(found.failure)
+        if state is CredentialState.TRUSTED:
+            if trust.list_with(_text(self._results.get("trustListUri")), "manifest") is None:
+                problems.add(_UNTRUSTED)
+            if _TIME_TRUSTED in found.success and not self._time_stamped(trust):
+                problems.add(_TIME_UNTRUSTED)
+            if problems:
+                state = CredentialState.VALID_UNTRUSTED
+        if state.validated and "claimSignature.validated" not in found.success:
+            state = CredentialState.INVALID
+        if state is CredentialState.WELL_FORMED_ONLY and not found.success & _CONTENT_MATCHES:
+            state = CredentialState.INVALID
+        if self._overall not in ("Trusted", "Valid"):
+            # Where no code of the active manifest says why, an ingredient was changed.
+            elsewhere = frozenset[str]().union(*(delta.beyond_trust for delta in self._deltas.values()))
+            if state.validated or elsewhere - _OUT_OF_TIME:
+                state = CredentialState.INVALID
+                problems |= elsewhere
+        return state, tuple(sorted(problems))
+
+    def _time_stamped(self, trust: TrustSettings) -> bool:
+        # c2pa names the list at the end of its explanation, after a name that a stranger chose.
+        endings = tuple(f", trust list: {uri}" for uri in trust.tsa_uris)
+        stamps = [
+            str(status.get("explanation"))
+            for status in map(_mapping, _items(_mapping(self._results.get("activeManifest")).get("success")))
+            if status.get("code") == _TIME_TRUSTED
+        ]
+        return bool(stamps) and bool(endings) and all(stamp.endswith(endings) for stamp in stamps)
+
+    def _ingredients(self) -> Iterator[tuple[str, _Object, int, CredentialState, frozenset[str]]]:
+        """Address, description, depth, state and failures of every ingredient, nearest first, each manifest once."""
+        seen = {self.active_id}
+        queue = deque([(self.active_id, 1)])
+        left = MAX_CREDENTIAL_ITEMS
+        while queue:
+            manifest_id, depth = queue.popleft()
+            for ingredient in map(_mapping, _items(_mapping(self._manifests[manifest_id]).get("ingredients"))):
+                left -= 1
+                if left < 0:
+                    return
+                uri = f"self#jumbf=/c2pa/{manifest_id}/c2pa.assertions/{ingredient.get('label')}"
+                state, failure = self._ingredient_state(uri, ingredient)
+                yield uri, ingredient, depth, state, failure
+                below = ingredient.get("active_manifest")
+                if isinstance(below, str) and below in self._manifests and below not in seen:
+                    seen.add(below)
+                    queue.append((below, depth + 1))
+
+    def _ingredient_state(self, uri: str, ingredient: _Object) -> tuple[CredentialState, frozenset[str]]:
+        recorded = _Statuses.of(_mapping(ingredient.get("validation_results")).get("activeManifest"))
+        older = _Statuses(frozenset(), _codes(ingredient.get("validation_status")))  # claims of version 1
+        now = _Statuses(recorded.success, recorded.failure | older.failure)
+        now = now.and_now(self._deltas.get(uri, _Statuses(frozenset(), frozenset())))
+        if ingredient.get("active_manifest") in self._manifests:
+            return now.state(), now.failure
+        if _REMOTE in now.failure:
+            return CredentialState.REMOTE_ONLY, now.failure
+        return (CredentialState.UNREADABLE if now.failure else CredentialState.ABSENT), now.failure
+
+    def _ingredient_reports(self, signers_alone: "ManifestStore | None") -> Iterator[IngredientReport]:
+        by_signers = {uri: state for uri, _, _, state, _ in signers_alone._ingredients()} if signers_alone else {}
+        for uri, ingredient, depth, state, failure in self._ingredients():
+            if state is CredentialState.TRUSTED and by_signers.get(uri, state) is not state:
+                state, failure = CredentialState.VALID_UNTRUSTED, failure | {_UNTRUSTED}
+            manifest_id = ingredient.get("active_manifest")
+            manifest = _mapping(self._manifests.get(manifest_id)) if isinstance(manifest_id, str) else {}
+            yield IngredientReport(
+                title=_text(ingredient.get("title")) or _text(ingredient.get("label")) or "ingredient",
+                state=state,
+                problems=tuple(sorted(failure)),
+                relationship=_text(ingredient.get("relationship")),
+                depth=depth,
+                manifest_id=_text(manifest_id),
+                signer=_signer(manifest),
+                digital_source_types=_source_types(manifest) if state.validated else (),
+            )
+
+
+def _with_statements(report: CredentialReport, manifest: _Object) -> CredentialReport:
+    generator = _mapping(next(iter(_items(manifest.get("claim_generator_info"))), None))
+    names = (_text(action.get("action")) for action in _actions(manifest))
+    registries = (
+        _text(_mapping(data).get("url")) for label, data in _assertions(manifest) if label == REGISTRY_ASSERTION
+    )
+    return CredentialReport(
+        **{
+            **vars(report),
+            "title": _text(manifest.get("title")),
+            "generator": " ".join(filter(None, (_text(generator.get("name")), _text(generator.get("version")))))
+            or None,
+            "digital_source_types": _source_types(manifest),
+            "actions": tuple(filter(None, names)),
+            "soft_bindings": tuple(_soft_bindings(manifest)),
+            "registry_url": next(filter(None, registries), None),
+        }
+    )
+
+
+def _assertions(manifest: _Object) -> Iterator[tuple[str, object]]:
+    for assertion in map(_mapping, _items(manifest.get("assertions"))):
+        yield str(assertion.get("label")), assertion.get("data")
+
+
+def _actions(manifest: _Object) -> list[_Object]:
+    found: list[_Object] = []
+    for label, data in _assertions(manifest):
+        if label.partition("__")[0] in ("c2pa.actions", "c2pa.actions.v2"):
+            found += map(_mapping, _items(_mapping(data).get("actions")))
+    return found[:MAX_CREDENTIAL_ITEMS]
+
+
+def _source_types(manifest: _Object) -> tuple[str, ...]:
+    stated = (_text(action.get("digitalSourceType")) for action in _actions(manifest))
+    return tuple(dict.fromkeys(filter(None, stated)))
+
+
+def _soft_bindings(manifest: _Object) -> Iterator[SoftBinding]:
+    for label, data in _assertions(manifest):
+        if label.partition("__")[0] == SOFT_BINDING_ASSERTION:
+            algorithm = _text(_mapping(data).get("alg"))
+            for block in map(_mapping, _items(_mapping(data).get("blocks"))):
+                value = _binding_value(block.get("value"))
+                if algorithm and value:
+                    yield SoftBinding(algorithm, value)
+
+
+def _binding_value(value: object) -> bytes | None:
+    """The bytes of a soft binding, however the signer wrote them: base64 text, plain text, or a list of bytes."""
+    if isinstance(value, str) and len(value) <= MAX_CREDENTIAL_TEXT:
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            return value.encode("utf-8", "replace")
+    if isinstance(value, list) and len(value) <= MAX_CREDENTIAL_TEXT:
+        written = all(isinstance(byte, int) and 0 <= byte <= 255 for byte in value)
+        return bytes(value) if written else None
+    return None
+
+
+def _signer(manifest: _Object) -> str | None:
+    info = _mapping(manifest.get("signature_info"))
+    return ", ".join(filter(None, (_text(info.get("common_name")), _text(info.get("issuer"))))) or None
+
+
+def _time(manifest: _Object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(_mapping(manifest.get("signature_info")).get("time"))).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _codes(statuses: object) -> frozenset[str]:
+    codes = (str(status.get("code")) for status in map(_mapping, _items(statuses)))
+    return frozenset(code if _CODE.fullmatch(code) else UNKNOWN_PROBLEM for code in codes)
+
+
+def _mapping(value: object) -> _Object:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: object) -> str | None:
+    """A stranger's text without what could not be shown: control characters, changes of direction, excess length."""
+    if not isinstance(value, str):
+        return None
+    return "".join(filter(str.isprintable, value[: 2 * MAX_CREDENTIAL_TEXT]))[:MAX_CREDENTIAL_TEXT] or None

@@ -1,0 +1,45 @@
+"""The canonical picture: what every fingerprint, sketch and comparison starts from.
+
+Perceptual hashes drift with the size of their input (PDQ by up to 18 bits between 12 megapixels and 512 pixels), so
+each picture is shrunk once, in one versioned way, and everything else is computed from that.
+"""
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance import limits
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""A picture: height × width × 3, RGB, 8 bits a channel."""
+
+CANONICAL_VERSION = "countermark-canonical-1"
+
+
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """Return `pixels` with its longest side at most `side`; a smaller picture is returned as it is, never enlarged.
+
+    Each result pixel is the mean of the rectangle it covers, pixels at the edge weighted by the part that is covered,
+    rounded to the nearest level. OpenCV's `INTER_AREA` is that mean (within 2e-5 of a level of a float64 reference);
+    Pillow's `BOX` weighs edge pixels by all or nothing and is off by up to 15 levels. The shorter side is rounded half
+    up and is at least one pixel.
+    """
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest <= side:
+        return pixels
+    size = (_scaled(width, side, longest), _scaled(height, side, longest))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def draw_canonical(pixels: Pixels) -> Pixels:
+    """Return the canonical picture (`CANONICAL_VERSION`) of `pixels`, read-only."""
+    canonical = shrink(pixels, limits.CANONICAL_SIDE)
+    canonical.flags.writeable = False
+    return canonical
+
+
+def _scaled(length: int, side: int, longest: int) -> int:
+    return max(1, (2 * length * side + longest) // (2 * longest))

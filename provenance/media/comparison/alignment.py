@@ -1,0 +1,112 @@
+"""Laying the reference over the query: one homography, refined to a fraction of a pixel.
+
+Both pictures are brought to one working frame: the query's own frame, at the coarser of the two resolutions, so that
+neither is enlarged. The homography of the keypoints is refined there by maximising the enhanced correlation
+coefficient (Evangelidis and Psarakis 2008), which a change of brightness or contrast leaves alone.
+
+Homographies map pixel centres: (x, y, 1) of the one picture to that of the other, up to scale.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Homography = NDArray[np.float64]
+
+ECC_STEPS = 12
+"""Iterations: the keypoints' homography starts within 2 pixels, and 8 to 12 steps settle it."""
+
+ECC_EPSILON = 2e-5
+"""Gain in correlation below which refinement stops."""
+
+ECC_SMOOTHING = 5
+"""Pixels: width of the Gaussian that both pictures are smoothed by while refining."""
+
+MAX_REFINEMENT = 6.0
+"""Working pixels a corner may move by refinement; beyond, it has left the keypoints' answer and is dropped."""
+
+MIN_WORKING_SIDE = 32
+"""Pixels: a working frame smaller than this shows too little to compare."""
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Query and reference in one frame.
+
+    Attributes:
+        query: H×W×3 float32 RGB 0..255, the query at working resolution.
+        reference: H×W×3 float32 RGB, the reference warped onto it (0 where it does not reach).
+        covered: H×W, where the reference reaches.
+        homography: pixels of the canonical query → pixels of the reference.
+    """
+
+    query: Planes
+    reference: Planes
+    covered: Mask
+    homography: Homography
+
+
+def scaling(sx: float, sy: float) -> Homography:
+    """Pixel centres of a picture → those of the picture resized by (sx, sy)."""
+    return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]], np.float64)
+
+
+def local_scale(homography: Homography, x: float, y: float) -> float:
+    """Square root of the area scale at a point."""
+    w = homography[2, 0] * x + homography[2, 1] * y + homography[2, 2]
+    return float(np.sqrt(abs(np.linalg.det(homography)) / abs(w) ** 3))
+
+
+def align(query: Pixels, reference: Pixels, homography: Homography) -> Alignment | None:
+    """Warp the reference onto the query. None when the working frame would be too small.
+
+    Args:
+        query: H×W×3 RGB, the canonical query.
+        reference: h×w×3 RGB, the decoded sketch.
+        homography: query pixels → reference pixels, within about 2 pixels.
+    """
+    height, width = query.shape[:2]
+    centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
+    density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
+    working, to_working = _reduced(query, min(1.0, density))
+    coarse, to_coarse = _reduced(reference, min(1.0, 1.0 / density))
+    if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
+        return None
+    warp = to_coarse @ homography @ np.linalg.inv(to_working)
+    warp = _refined(working, coarse, warp / warp[2, 2])
+    size = (working.shape[1], working.shape[0])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    laid = cv2.warpPerspective(coarse.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    reach = cv2.warpPerspective(np.ones(coarse.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    covered = np.asarray(reach).astype(bool)
+    final = np.linalg.inv(to_coarse) @ warp @ to_working
+    return Alignment(working.astype(np.float32), np.asarray(laid), covered, final / final[2, 2])
+
+
+def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
+    if scale >= 0.95:
+        return pixels, np.eye(3)
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, scaling(size[0] / width, size[1] / height)
+
+
+def _refined(query: Pixels, reference: Pixels, warp: Homography) -> Homography:
+    height, width = query.shape[:2]
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    grey = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (query, reference)]
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_EPSILON)
+    try:
+        _, refined = cv2.findTransformECC(
+            grey[0], grey[1], warp.astype(np.float32), cv2.MOTION_HOMOGRAPHY, criteria, None, ECC_SMOOTHING
+        )
+    except cv2.error:  # no convergence: the keypoints' answer stands
+        return warp
+    refined = np.asarray(refined, np.float64)
+    moved = cv2.perspectiveTransform(corners, refined) - cv2.perspectiveTransform(corners, warp)
+    return refined if np.isfinite(moved).all() and np.abs(moved).max() <= MAX_REFINEMENT else warp

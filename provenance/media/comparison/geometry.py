@@ -1,0 +1,166 @@
+"""Whether two pictures show the same scene, pixel for pixel: keypoints on a grid, matched and checked by a homography.
+
+Keypoints are taken evenly from the cells of a grid, so that the corners of a caption cannot crowd out the picture
+below it. ORB comes first (Rublee et al. 2011); where it is unsure, SIFT (Lowe 2004) decides. A match must be mutual,
+pass Lowe's ratio test, and agree with one homography whose shape a copy of a picture can have; the inliers must be
+spread over both pictures. Measured: two different photographs stay far below `MIN_INLIERS`.
+
+OpenCV's thread count is global state: the process that calls this sets it (`cv2.setNumThreads(1)` in a worker).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Homography = NDArray[np.float64]
+
+MIN_INLIERS = 8
+"""Matches that agree on one homography. Different photographs reach 4 (matching.md); a homography is fixed by 4."""
+
+SURE_INLIERS = 20
+"""With so many, ORB's answer stands; below, SIFT is asked as well."""
+
+GRID = 10
+"""Cells a side in which keypoints are taken evenly."""
+
+ORB_PER_CELL = 6
+SIFT_PER_CELL = 5
+
+SPREAD_GRID = 5
+"""Cells a side in which inliers are counted for their spread."""
+
+MIN_SPREAD_CELLS = 4
+"""Occupied cells of that grid, in both pictures: a shared logo or caption fills one or two."""
+
+MIN_HULL = 0.02
+"""Fraction of the reference (and of the overlap) that the inliers' convex hull must cover."""
+
+ORB_RATIO = 0.85
+SIFT_RATIO = 0.64
+"""Best over second best of 1 - cosine, at most (Lowe 2004, section 7.1; for SIFT the square of his 0.8)."""
+
+TOLERANCE = 3.0
+"""Pixels of the reference (≤ 256): reprojection error of an inlier."""
+
+MAX_SCALE = 6.0
+"""A side of the query may show the reference enlarged or reduced by at most this."""
+
+MAX_STRETCH = 1.6
+"""Ratio of the homography's two local scales: a copy is squeezed a little, never sheared flat."""
+
+MAX_PERSPECTIVE = 1.5
+"""Ratio of local area scales over the reference's corners."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Keypoints of one picture: positions N×2 in its pixels, descriptors N×D of unit length."""
+
+    points: Points
+    descriptors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A homography from query pixels to reference pixels (the mirror included) and how many matches carry it."""
+
+    homography: Homography
+    inliers: int
+    mirrored: bool
+
+
+def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
+    """The strongest `per_cell` keypoints of each cell."""
+    if not keypoints:
+        return []
+    points = cv2.KeyPoint.convert(keypoints)
+    column = np.minimum((points[:, 0] * GRID / width).astype(np.int64), GRID - 1)
+    row = np.minimum((points[:, 1] * GRID / height).astype(np.int64), GRID - 1)
+    cell = row * GRID + column
+    response = np.array([keypoint.response for keypoint in keypoints])
+    order = np.lexsort((points[:, 1], points[:, 0], -response, cell))
+    ordered = cell[order]
+    first = np.searchsorted(ordered, ordered, side="left")
+    chosen = order[np.arange(len(order)) - first < per_cell]
+    return [keypoints[index] for index in chosen]
+
+
+def orb_features(grey: Grey) -> Features:
+    """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
+    height, width = grey.shape
+    orb = cv2.ORB_create(4000, 1.2, 8, 12, fastThreshold=5)
+    keypoints = _on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
+    features = _described(orb, grey, keypoints)
+    bits = np.unpackbits(features.descriptors, axis=1)
+    return Features(features.points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
+
+
+def sift_features(grey: Grey) -> Features:
+    """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
+    height, width = grey.shape
+    sift = cv2.SIFT_create(0, 3, 0.01, 12)
+    keypoints = _on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
+    features = _described(sift, grey, keypoints)
+    rooted = features.descriptors.astype(np.float32)
+    rooted = np.sqrt(rooted / np.maximum(rooted.sum(1, keepdims=True), 1e-6))
+    return Features(features.points, rooted)
+
+
+def _described(extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]) -> Features:
+    if keypoints:
+        keypoints, descriptors = extractor.compute(grey, keypoints)
+        if descriptors is not None and len(keypoints):
+            return Features(cv2.KeyPoint.convert(keypoints), descriptors)
+    return Features(np.empty((0, 2), np.float32), np.empty((0, 1), np.uint8))
+
+
+def mirrored_sift(features: Features, width: int) -> Features:
+    """The features of the mirrored picture, without a second extraction.
+
+    A mirror turns the sign of the axis across a keypoint's direction: of the 4×4×8 histogram the rows swap
+    ends, and an orientation bin k becomes 8 - k.
+    """
+    if not len(features.points):
+        return features
+    histogram = features.descriptors.reshape(-1, 4, 4, 8)[:, ::-1]
+    turned = histogram[..., (8 - np.arange(8)) % 8]
+    points = features.points.copy()
+    points[:, 0] = width - 1 - points[:, 0]
+    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128))
+
+
+def matched(query: Features, reference: Features, ratio: float) -> tuple[Points, Points]:
+    """Pairs of points whose descriptors are each other's nearest, clearly nearer than the second."""
+    none = np.empty((0, 2), np.float32)
+    if len(query.points) < MIN_INLIERS or len(reference.points) < MIN_INLIERS:
+        return none, none
+    distance = 1.0 - query.descriptors @ reference.descriptors.T
+    nearest = distance.argmin(1)
+    rows = np.arange(len(nearest))
+    best = distance[rows, nearest]
+    mutual = distance.argmin(0)[nearest] == rows
+    distance[rows, nearest] = np.inf
+    clear = best < ratio * distance.min(1)
+    kept = np.flatnonzero(mutual & clear)
+    return query.points[kept], reference.points[nearest[kept]]
+
+
+def fitted(query: Points, reference: Points) -> tuple[Homography, NDArray[np.bool_]] | None:
+    """One homography query → reference by RANSAC (fixed random state: the same points give the same answer)."""
+    if len(query) < MIN_INLIERS:
+        return None
+    parameters = cv2.UsacParams()
+    parameters.randomGeneratorState = 1
+    parameters.threshold = TOLERANCE
+    parameters.confidence = 0.999
+    parameters.maxIterations = 2000
+    parameters.score = cv2.SCORE_METHOD_MAGSAC
+    parameters.loMethod = cv2.LOCAL_OPTIM_SIGMA
+    homography, mask = cv2.findHomography(query, reference, parameters)
+    if homography is None or mask is None:
+        return None
+    return np.asarray(homography, np.float64), np.asarray(mask).ravel().astype(bool)

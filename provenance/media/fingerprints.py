@@ -1,0 +1,84 @@
+"""Fingerprints: digests that name these bytes or these pixels, and hashes that lead to similar pictures.
+
+A digest that agrees is proof. A perceptual hash that agrees is a lead and no more: collisions can be made at will.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from provenance.media.canonical import Pixels
+from provenance.media.media import Media
+from provenance.media.pdq import pdq_dihedral
+
+PIXELS_SHA256 = "pixels_sha256"
+PHASH = "org.countermark.phash.v1"
+PDQ = "org.countermark.pdq.v1"
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """The fingerprints of one picture.
+
+    Attributes:
+        sha256: of the bytes as received.
+        pixels_sha256: of the decoded picture, see `digest_pixels`.
+        phash: 64 bits, the DCT hash of imagehash on the canonical picture, row by row.
+        pdq: 256 bits, on the canonical picture.
+        pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
+        pdq_dihedral: of the eight orientations (`pdq.ORIENTATIONS`), the first equal to `pdq`; for searching.
+    """
+
+    sha256: bytes
+    pixels_sha256: bytes
+    phash: bytes
+    pdq: bytes
+    pdq_quality: int
+    pdq_dihedral: tuple[bytes, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a record states: everything but the digest of the bytes and the other orientations."""
+        return {
+            PIXELS_SHA256: self.pixels_sha256.hex(),
+            PHASH: self.phash.hex(),
+            PDQ: {"value": self.pdq.hex(), "quality": self.pdq_quality},
+        }
+
+
+def fingerprint(media: Media) -> Fingerprints:
+    """Compute all fingerprints of `media`, decoding it if that has not been done.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    hashes, quality = pdq_dihedral(media.canonical)
+    return Fingerprints(
+        sha256=media.sha256,
+        pixels_sha256=digest_pixels(media.pixels),
+        phash=_phash(media.canonical),
+        pdq=hashes[0],
+        pdq_quality=quality,
+        pdq_dihedral=hashes,
+    )
+
+
+def digest_pixels(pixels: Pixels) -> bytes:
+    """Return the SHA-256 of the ASCII line "RGB8 <width> <height>" and a line feed, then the rows from the top,
+    each pixel three bytes red, green, blue, without padding.
+
+    The pixels are those of `Media.pixels`: upright, transparency over white. A lossless copy in another container has
+    the same digest. Decoders of JPEG, WebP, AVIF and HEIC may differ in the last bit: equality proves equal pixels,
+    inequality proves nothing.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"RGB8 {width} {height}\n".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def _phash(canonical: Pixels) -> bytes:
+    return np.packbits(imagehash.phash(Image.fromarray(canonical)).hash).tobytes()

@@ -1,0 +1,201 @@
+"""The picture formats that are taken in, recognised by their first bytes and measured before anything is decoded.
+
+File names and Content-Type headers play no part. A few bytes can state a picture of gigabytes (a WebP of 34 bytes took
+745 MB), so the size is read from the header and held against `limits` first. Pillow's and pillow-heif's decoders are
+used as classes: `Image.open` would consult global registrations and its own, global pixel limit.
+"""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile
+
+from provenance import limits
+from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
+
+_DECODERS: dict[str, type[ImageFile]] = {
+    "image/jpeg": JpegImageFile,
+    "image/png": PngImageFile,
+    "image/gif": GifImageFile,
+    "image/webp": WebPImageFile,
+    "image/tiff": TiffImageFile,
+    "image/avif": AvifImageFile,
+    "image/heic": HeifImageFile,
+}
+MEDIA_TYPES = tuple(_DECODERS)
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+)
+_AVIF_BRANDS = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+_MAX_BRANDS = 32
+
+_WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
+
+
+def sniff(data: bytes) -> str:
+    """Return the media type of `data`, one of `MEDIA_TYPES`.
+
+    Raises:
+        UnsupportedMedia: no signature of the allow-list.
+    """
+    for signature, media_type in _SIGNATURES:
+        if data.startswith(signature):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    brands = _brands(data)
+    if brands & _AVIF_BRANDS:
+        return "image/avif"
+    if brands & _HEIC_BRANDS:
+        return "image/heic"
+    raise UnsupportedMedia("not a JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC picture")
+
+
+def open_header(data: bytes, media_type: str) -> ImageFile:
+    """Return Pillow's view of the picture: its header is read and its size allowed, nothing is decoded.
+
+    Raises:
+        MediaTooLarge: a side over `limits.MAX_SIDE_PIXELS`, or more pixels than the format's share of
+            `limits.MAX_DECODE_BYTES`.
+        UnsupportedMedia: 32-bit integer or floating-point samples.
+        UndecodableMedia: the header cannot be read.
+    """
+    with decoding(media_type):
+        if media_type == "image/webp":
+            _check_size(_webp_canvas(data), media_type)  # the decoder allocates the canvas when it is created
+        picture = _DECODERS[media_type](BytesIO(data))
+        _check_size(picture.size, media_type, progressive="progressive" in picture.info)
+    if picture.mode in _WIDE_SAMPLES:
+        raise UnsupportedMedia("pictures with 32-bit samples are not taken")
+    return picture
+
+
+def count_frames(picture: ImageFile, data: bytes, media_type: str) -> int:
+    """Return the number of frames or pages, at most `limits.MAX_COUNTED_FRAMES`.
+
+    A JPEG counts as one: what its multi-picture extension adds (gain maps, previews) is not shown by viewers.
+    """
+    with decoding(media_type):
+        match media_type:
+            case "image/jpeg":
+                frames = 1
+            case "image/gif":
+                frames = sum(1 for _ in _gif_frames(data))
+            case "image/tiff":
+                frames = sum(1 for _ in _tiff_pages(data))
+            case _:
+                frames = int(getattr(picture, "n_frames", 1))
+    return max(1, min(frames, limits.MAX_COUNTED_FRAMES))
+
+
+@contextmanager
+def decoding(media_type: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into our exceptions, and keep its warnings to itself.
+
+    `warnings.catch_warnings` acts on the whole process: two threads that decode at once may leave the warnings of
+    Pillow switched off, and nothing else.
+
+    Raises:
+        MediaTooLarge: memory ran out.
+        UndecodableMedia: any other failure.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif")
+        try:
+            yield
+        except MediaError:
+            raise
+        except MemoryError as error:
+            raise MediaTooLarge(f"not enough memory to decode this {media_type}") from error
+        except Exception as error:  # decoders raise at least a dozen types, SystemError among them
+            reason = str(error)[:200] or type(error).__name__
+            raise UndecodableMedia(f"this {media_type} cannot be decoded: {reason}") from error
+
+
+def _check_size(size: tuple[int, int], media_type: str, *, progressive: bool = False) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise UndecodableMedia(f"this {media_type} states a size of {width} × {height} pixels")
+    cost = limits.PROGRESSIVE_JPEG_BYTES_PER_PIXEL if progressive else limits.DECODE_BYTES_PER_PIXEL[media_type]
+    allowed = limits.MAX_DECODE_BYTES // cost
+    if width * height > allowed:
+        raise MediaTooLarge(f"{width} × {height} pixels; at most {allowed:,} pixels of such a {media_type} are decoded")
+    if max(width, height) > limits.MAX_SIDE_PIXELS:
+        raise MediaTooLarge(f"{width} × {height} pixels; a side may have {limits.MAX_SIDE_PIXELS:,}")
+
+
+def _brands(data: bytes) -> frozenset[bytes]:
+    """Return the brands of an ISO base media file (ISO/IEC 14496-12, 4.3), none for other files."""
+    if data[4:8] != b"ftyp":
+        return frozenset()
+    end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * _MAX_BRANDS)
+    return frozenset([data[8:12], *(data[start : start + 4] for start in range(16, end, 4))])
+
+
+def _webp_canvas(data: bytes) -> tuple[int, int]:
+    """Return the width and height that a WebP file states (RFC 9649, sections 2.5 to 2.7)."""
+    match data[12:16]:
+        case b"VP8 ":
+            width, height = struct.unpack_from("<HH", data, 26)
+            return width & 0x3FFF, height & 0x3FFF
+        case b"VP8L":
+            (bits,) = struct.unpack_from("<I", data, 21)
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8X":
+            return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+        case _:
+            raise UndecodableMedia("this image/webp does not begin with a picture")
+
+
+def _gif_frames(data: bytes) -> Iterator[int]:
+    """Yield the offset of each image descriptor (GIF89a, section 20); stops at damage."""
+    at = 13 + _gif_table(data[10])
+    for _ in range(limits.MAX_COUNTED_FRAMES):
+        while data[at : at + 1] == b"!":
+            at = _gif_blocks_end(data, at + 2)
+        if data[at : at + 1] != b"," or at + 10 > len(data):
+            return
+        yield at
+        at = _gif_blocks_end(data, at + 11 + _gif_table(data[at + 9]))
+
+
+def _gif_table(flags: int) -> int:
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _gif_blocks_end(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += data[at] + 1
+    return at + 1
+
+
+def _tiff_pages(data: bytes) -> Iterator[int]:
+    """Yield the offset of each image file directory (TIFF 6.0, section 2); stops at damage and at a loop."""
+    order = "<" if data[:2] == b"II" else ">"
+    seen: set[int] = set()
+    at = 4
+    while len(seen) < limits.MAX_COUNTED_FRAMES and at + 4 <= len(data):
+        (start,) = struct.unpack_from(order + "I", data, at)
+        if start in seen or not 8 <= start <= len(data) - 2:
+            return
+        seen.add(start)
+        yield start
+        (entries,) = struct.unpack_from(order + "H", data, start)
+        at = start + 2 + 12 * entries

@@ -1,0 +1,196 @@
+"""Reading what a picture declares: its marks, its editorial fields, and the names of the fields that stay private.
+
+Fields: XMP (ISO 16684-1; IPTC Photo Metadata 2023), IPTC-IIM 4.2 and EXIF 2.32, in that order of preference. Places
+(GPS), serial numbers, owners and the EXIF artist, which cameras fill with their owner's name, are named and withheld.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from PIL import Image
+
+from provenance import limits
+from provenance.errors import MediaError
+from provenance.media.carriers import Carriers, read_carriers
+from provenance.media.formats import decoding, open_header
+from provenance.media.marks import xmp
+from provenance.media.marks.generators import find_generator_marks, parse_json
+from provenance.media.marks.mark import Mark, clean
+from provenance.media.media import Media
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning, find_digital_source_type
+
+_GOOGLE_CREDIT = "Made with Google AI"
+
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+_PRIVATE_EXIF = {0x013B: "Artist", 0x9C9D: "XPAuthor"}
+_PRIVATE_EXIF_IFD = {
+    0x927C: "MakerNote",
+    0xA420: "ImageUniqueID",
+    0xA430: "CameraOwnerName",
+    0xA431: "BodySerialNumber",
+    0xA435: "LensSerialNumber",
+}
+_PRIVATE_XMP = {
+    xmp.AUX: ("aux", re.compile(r".*SerialNumber|OwnerName")),
+    xmp.EXIF_EX: ("exifEX", re.compile(r".*SerialNumber|CameraOwnerName")),
+    xmp.EXIF: ("exif", re.compile(r"GPS.*|ImageUniqueID")),
+}
+
+
+@dataclass(frozen=True)
+class DeclaredMetadata:
+    """What a file says about itself, unsigned, each text cleaned and bounded.
+
+    Attributes:
+        marks: statements on how the picture was made.
+        captured_at: date and time of capture as RFC 3339, without offset where the file states none.
+        digital_source_type: the IRI of the IPTC vocabulary, where the file states a known one.
+        private_fields: names of the fields that are present and withheld; their values are never read out.
+        notes: carriers that were left out, and why.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    title: str | None = None
+    credit: str | None = None
+    creator: str | None = None
+    caption: str | None = None
+    rights: str | None = None
+    captured_at: str | None = None
+    digital_source_type: str | None = None
+    private_fields: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_declared(media: Media) -> DeclaredMetadata:
+    """Return what `media` declares. Nothing is decoded, and damaged metadata is left out with a note, not raised."""
+    try:
+        with decoding(media.media_type):
+            carriers = read_carriers(open_header(media.data, media.media_type), media.data, media.media_type)
+            properties, notes = _properties(carriers)
+            return _declared(carriers, properties, notes)
+    except MediaError:
+        return DeclaredMetadata(notes=("metadata left out: it cannot be read",))
+
+
+def _declared(carriers: Carriers, properties: xmp.Properties, notes: tuple[str, ...]) -> DeclaredMetadata:
+    exif = carriers.exif
+    source = find_digital_source_type(_first(properties, xmp.IPTC_EXTENSION + "DigitalSourceType"))
+    return DeclaredMetadata(
+        marks=(*_xmp_marks(properties), *find_generator_marks(carriers)),
+        title=_text(
+            _first(properties, xmp.DC + "title"),
+            _iim(carriers, 5),
+            _first(properties, xmp.PHOTOSHOP + "Headline"),
+            _iim(carriers, 105),
+        ),
+        credit=_text(_first(properties, xmp.PHOTOSHOP + "Credit"), _iim(carriers, 110)),
+        creator=_text("; ".join(properties.get(xmp.DC + "creator", ())), _iim(carriers, 80)),
+        caption=_text(_first(properties, xmp.DC + "description"), _iim(carriers, 120), _ascii(exif.get(0x010E))),
+        rights=_text(_first(properties, xmp.DC + "rights"), _iim(carriers, 116), _ascii(exif.get(0x8298))),
+        captured_at=_captured_at(carriers, properties),
+        digital_source_type=source.iri if source else None,
+        private_fields=tuple(dict.fromkeys((*_private_exif(exif), *_private_xmp(properties)))),
+        notes=notes,
+    )
+
+
+def _properties(carriers: Carriers) -> tuple[xmp.Properties, tuple[str, ...]]:
+    """Return the properties of all packets, the first of each name, and the notes so far."""
+    found: dict[str, tuple[str, ...]] = {}
+    notes = list(carriers.notes)
+    for packet in carriers.xmp:
+        try:
+            found = {**xmp.parse_xmp(packet), **found}
+        except MediaError as error:
+            notes.append(f"XMP left out: {error}")
+    return found, tuple(notes)
+
+
+def _xmp_marks(properties: xmp.Properties) -> Iterator[Mark]:
+    stated = _first(properties, xmp.IPTC_EXTENSION + "DigitalSourceType")
+    # The vocabulary also knows bare names; in XMP only the full IRI has a defined meaning.
+    source = find_digital_source_type(stated) if "://" in stated else None
+    meaning: Meaning = source.meaning if source else "other"
+    if stated:
+        yield Mark.of("iptc.digital_source_type", stated.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX), "XMP", meaning)
+    credit = _first(properties, xmp.PHOTOSHOP + "Credit")
+    if credit == _GOOGLE_CREDIT and meaning in ("ai_generated", "ai_edited"):
+        yield Mark.of("google.ai_credit", credit, "XMP", meaning)
+    label = parse_json(_first(properties, xmp.TC260 + "AIGC"))
+    if "Label" in label:
+        text = ", ".join(
+            f"{name}: {label[name]}" for name in ("Label", "ContentProducer", "ProduceID") if name in label
+        )
+        # GB 45438-2025: 1 says generated; 2 (possibly) and 3 (suspected) are a platform's guess
+        yield Mark.of("tc260.aigc", text, "XMP", "ai_generated" if str(label["Label"]) == "1" else "other")
+
+
+def _private_exif(exif: Image.Exif) -> Iterator[str]:
+    for tag, name in _PRIVATE_EXIF.items():
+        if exif.get(tag):
+            yield f"EXIF {name}"
+    details = exif.get_ifd(_EXIF_IFD)
+    for tag, name in _PRIVATE_EXIF_IFD.items():
+        if details.get(tag):
+            yield f"EXIF {name}"
+    if exif.get_ifd(_GPS_IFD):
+        yield "EXIF GPSInfo"
+
+
+def _private_xmp(properties: xmp.Properties) -> Iterator[str]:
+    for name in properties:
+        namespace, local = xmp.split_name(name)
+        prefix, pattern = _PRIVATE_XMP.get(namespace, ("", None))
+        if pattern and pattern.fullmatch(local):
+            yield f"XMP {prefix}:{clean(local, 60)}"
+
+
+def _captured_at(carriers: Carriers, properties: xmp.Properties) -> str | None:
+    details = carriers.exif.get_ifd(_EXIF_IFD)
+    offset = _ascii(details.get(0x9011))
+    taken = re.sub(r"^(\d{4}):(\d\d):(\d\d) ", r"\1-\2-\3T", _ascii(details.get(0x9003)))
+    day, time = _iim(carriers, 55), _iim(carriers, 60)
+    for candidate in (
+        taken + offset,
+        taken,
+        _first(properties, xmp.EXIF + "DateTimeOriginal"),
+        _first(properties, xmp.PHOTOSHOP + "DateCreated"),
+        f"{day}T{time}",
+        day,
+    ):
+        try:
+            moment = datetime.fromisoformat(candidate)
+        except ValueError:
+            continue
+        return moment.isoformat(timespec="seconds")
+    return None
+
+
+def _first(properties: xmp.Properties, name: str) -> str:
+    return properties.get(name, ("",))[0]
+
+
+def _iim(carriers: Carriers, number: int) -> str:
+    """Return a data set of the IPTC-IIM application record, in UTF-8 or else in Latin-1."""
+    value = carriers.iptc.get((2, number), b"")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _ascii(value: object) -> str:
+    """Return an EXIF text; Pillow reads it as Latin-1, and many writers put UTF-8."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        return value.encode("latin-1").decode().strip("\0 ")
+    except UnicodeError:
+        return value.strip("\0 ")
+
+
+def _text(*candidates: str) -> str | None:
+    cleaned = (clean(each, limits.MAX_DECLARED_CHARACTERS) for each in candidates)
+    return next((each for each in cleaned if each), None)

@@ -1,0 +1,80 @@
+"""Media: a stranger's bytes taken as a picture: sniffed, bounded, and decoded at most once."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from provenance import limits
+from provenance.errors import MediaTooLarge, UndecodableMedia
+from provenance.media.canonical import Pixels, draw_canonical
+from provenance.media.carriers import read_orientation
+from provenance.media.formats import count_frames, decoding, open_header, sniff
+from provenance.media.raster import draw_pixels, turn
+
+__all__ = ["Media", "Pixels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Media:
+    """A picture file. `width` and `height` are in pixels as displayed, after EXIF `orientation` (1 to 8).
+
+    `frames` above 1 says that the file is animated or has pages; only the first is looked at.
+    """
+
+    data: bytes
+    sha256: bytes
+    media_type: str
+    width: int
+    height: int
+    orientation: int
+    frames: int
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, sha256: bytes | None = None) -> "Media":
+        """Take `data` as a picture by its own first bytes, reading its header and nothing more.
+
+        `sha256` saves a pass over the bytes to a caller who hashed them while receiving them.
+
+        Raises:
+            UnsupportedMedia: not a format of the allow-list.
+            MediaTooLarge: more bytes or pixels than `limits` allows.
+            UndecodableMedia: the header is damaged.
+        """
+        if len(data) > limits.MAX_MEDIA_BYTES:
+            raise MediaTooLarge(f"{len(data):,} bytes; at most {limits.MAX_MEDIA_BYTES:,} are taken")
+        media_type = sniff(data)
+        picture = open_header(data, media_type)
+        stated = read_orientation(picture, data, media_type)
+        width, height = picture.size
+        if stated >= 5 and media_type != "image/tiff":  # Pillow states the size of a TIFF as displayed
+            width, height = height, width
+        return cls(
+            data=data,
+            sha256=hashlib.sha256(data).digest() if sha256 is None else sha256,
+            media_type=media_type,
+            width=width,
+            height=height,
+            orientation=stated,
+            frames=count_frames(picture, data, media_type),
+        )
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """The first frame as displayed: height × width × 3, RGB, 8 bits, read-only. Decoded once.
+
+        Raises:
+            UndecodableMedia: damaged or truncated.
+            MediaTooLarge: memory ran out.
+        """
+        with decoding(self.media_type):
+            stored = draw_pixels(open_header(self.data, self.media_type))
+            pixels = stored if self.media_type == "image/tiff" else turn(stored, self.orientation)
+        if pixels.shape != (self.height, self.width, 3):
+            raise UndecodableMedia(f"this {self.media_type} decodes to another size than its header states")
+        pixels.flags.writeable = False
+        return pixels
+
+    @cached_property
+    def canonical(self) -> Pixels:
+        """The canonical picture: longest side at most 512 pixels, RGB, read-only. Raises as `pixels` does."""
+        return draw_canonical(self.pixels)

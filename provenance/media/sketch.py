@@ -1,0 +1,94 @@
+"""The sketch: a tiny picture kept with a registration, against which later copies are compared and their changes drawn.
+
+It is a lossy WebP of at most 6 KB whose longest side is at most 256 pixels, drawn from the canonical picture. Its
+digest stands in the record, so that the reference of every comparison is bound by the log.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+
+from PIL import Image
+
+from provenance import limits
+from provenance.errors import MediaTooLarge, UndecodableMedia, UnsupportedMedia
+from provenance.media.canonical import Pixels, shrink
+from provenance.media.formats import decoding, open_header, sniff
+from provenance.media.raster import draw_pixels
+
+SKETCH_VERSION = "countermark-sketch-1"
+
+_TYPE = "image/webp"
+_QUALITIES = (0, 4, 8, 13, 19, 25, 32, 40, 48, 56, 64, 72, 79, 85, 90)  # 15 rungs: four trials find the highest
+_SIDES = (limits.SKETCH_SIDE, 192, 128, 64)  # fallbacks for noise, which no quality makes small enough
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """The WebP bytes of a sketch and their SHA-256."""
+
+    data: bytes
+    sha256: bytes
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """Height × width × 3, RGB, read-only.
+
+        Raises:
+            UndecodableMedia: damaged.
+        """
+        with decoding(_TYPE):
+            pixels = draw_pixels(open_header(self.data, _TYPE))
+        pixels.flags.writeable = False
+        return pixels
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Sketch":
+        """Take `data` as a sketch: bounded first, then decoded.
+
+        Raises:
+            MediaTooLarge: more bytes than `limits.MAX_SKETCH_BYTES` or a side over `limits.SKETCH_SIDE`.
+            UnsupportedMedia: no WebP, or one with more in it than a single lossy picture.
+            UndecodableMedia: damaged.
+        """
+        if len(data) > limits.MAX_SKETCH_BYTES:
+            raise MediaTooLarge(f"a sketch of {len(data):,} bytes; at most {limits.MAX_SKETCH_BYTES:,} are taken")
+        if sniff(data) != _TYPE or data[12:16] != b"VP8 ":
+            raise UnsupportedMedia("a sketch is a plain lossy WebP, without metadata, transparency or animation")
+        if int.from_bytes(data[4:8], "little") + 8 != len(data):
+            raise UndecodableMedia("a sketch has bytes missing, or bytes after its end")
+        if max(open_header(data, _TYPE).size) > limits.SKETCH_SIDE:
+            raise MediaTooLarge(f"a sketch has at most {limits.SKETCH_SIDE} pixels a side")
+        sketch = cls(data, hashlib.sha256(data).digest())
+        _ = sketch.pixels
+        return sketch
+
+
+def draw_sketch(canonical: Pixels) -> Sketch:
+    """Return the sketch of a picture: the highest quality that fits into `limits.MAX_SKETCH_BYTES`.
+
+    Size grows with quality, so the ladder of qualities is searched by halving. A picture of noise that is too large
+    even at the lowest is drawn smaller.
+    """
+    for side in _SIDES:
+        small = Image.fromarray(shrink(canonical, side))
+        best = b""
+        low, high = 0, len(_QUALITIES) - 1
+        while low <= high:
+            middle = (low + high) // 2
+            data = encode_webp(small, _QUALITIES[middle])
+            if len(data) <= limits.MAX_SKETCH_BYTES:
+                best, low = data, middle + 1
+            else:
+                high = middle - 1
+        if best:
+            break
+    return Sketch(best, hashlib.sha256(best).digest())
+
+
+def encode_webp(picture: Image.Image, quality: int) -> bytes:
+    """Return `picture` as a lossy WebP of `quality` (0 to 100), without metadata."""
+    file = BytesIO()
+    picture.save(file, "WEBP", quality=quality, method=4, exif=b"", xmp=b"", icc_profile=b"")
+    return file.getvalue()

@@ -1,0 +1,52 @@
+"""Whom a publisher's key belongs to, said by how that was established."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, assert_never, get_args
+
+from provenance.limits import MAX_TEXT_CHARACTERS
+from provenance.statement.canonical import Json
+from provenance.statement.fields import Fields
+
+Established = Literal["operator-attested", "domain-verified", "x509"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """By whom and how a key was tied to a name.
+
+    Attributes:
+        established: the procedure.
+        detail: what was seen, by whom: "letter of 3 May, seen by the registry desk", "example.org, DNS TXT record".
+        extra: unknown fields, kept.
+    """
+
+    established: Established
+    detail: str
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def sentence(self) -> str:
+        """By whom and how, for people."""
+        match self.established:
+            case "operator-attested":
+                return f"Attested by the operator of the log: {self.detail}"
+            case "domain-verified":
+                return f"Verified through control of a domain name: {self.detail}"
+            case "x509":
+                return f"Named in an X.509 certificate: {self.detail}"
+            case never:
+                assert_never(never)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a `publisher.key` record."""
+        return {**self.extra, "established": self.established, "detail": self.detail}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Identity":
+        """Reads the object of a record.
+
+        Raises:
+            MalformedRecord: a field is missing or not acceptable.
+        """
+        established: Established = fields.choice("established", get_args(Established))
+        return cls(established, fields.text("detail", MAX_TEXT_CHARACTERS), fields.rest())

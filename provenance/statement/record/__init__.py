@@ -1,0 +1,96 @@
+"""Records: what a publisher or operator states, as canonical JSON (RFC 8785).
+
+Every record has `type`, `version` (1), `salt` and `claimed_at`, and the fields of its type; docs/reference/records.md
+lists them. Digests are lower-case hexadecimal; salts, keys and signatures are base64url without padding; an absent
+value is an absent field, never null or empty. Unknown fields are kept; an unknown type or version is refused.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from provenance.errors import MalformedRecord
+from provenance.limits import MAX_RECORD_BYTES, SALT_BYTES
+from provenance.statement.base64url import encode_base64url
+from provenance.statement.canonical import Json, canonical_json, parse_canonical
+from provenance.statement.fields import Fields, format_timestamp
+from provenance.statement.record.asset_registered import AssetRegistered
+from provenance.statement.record.asset_withdrawn import AssetWithdrawn
+from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
+from provenance.statement.record.log_genesis import LogGenesis
+from provenance.statement.record.publisher_key import PublisherKey
+from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
+
+__all__ = [
+    "RECORD_VERSION",
+    "AssetRegistered",
+    "AssetWithdrawn",
+    "CredentialFacts",
+    "LogGenesis",
+    "MediaFacts",
+    "Parent",
+    "PublisherKey",
+    "Record",
+    "SketchFacts",
+    "parse_record",
+    "parse_record_urn",
+    "record_cid",
+    "record_id",
+    "record_urn",
+    "to_canonical",
+    "to_json",
+]
+
+Record: TypeAlias = LogGenesis | PublisherKey | AssetRegistered | AssetWithdrawn
+
+RECORD_VERSION = 1
+"""The version of every record type; a change that old readers would misunderstand gets a new one."""
+
+_READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
+    LogGenesis.TYPE: LogGenesis.read,
+    PublisherKey.TYPE: PublisherKey.read,
+    AssetRegistered.TYPE: AssetRegistered.read,
+    AssetWithdrawn.TYPE: AssetWithdrawn.read,
+}
+
+
+def to_json(record: Record) -> dict[str, Json]:
+    """The record as a JSON object, unknown fields included.
+
+    Raises:
+        MalformedRecord: a time without zone or with a fraction of a second.
+    """
+    return {
+        **record.extra,
+        "type": record.TYPE,
+        "version": RECORD_VERSION,
+        "salt": encode_base64url(record.salt),
+        "claimed_at": format_timestamp("claimed_at", record.claimed_at),
+        **record.body(),
+    }
+
+
+def to_canonical(record: Record) -> bytes:
+    """The bytes that are hashed, signed and kept; read back once, so that nothing is written which cannot be read.
+
+    Raises:
+        MalformedRecord: `parse_record` would refuse these bytes, or read another record from them.
+    """
+    data = canonical_json(to_json(record))
+    if parse_record(data) != record:
+        raise MalformedRecord(f"{record.TYPE}: an unknown field stands in the way of a known one, or is not JSON")
+    return data
+
+
+def parse_record(data: bytes) -> Record:
+    """The record that has exactly these canonical bytes.
+
+    Raises:
+        MalformedRecord: not canonical JSON within `limits`, an unknown type or version, or a field that is missing
+            or not acceptable; the message names the field.
+    """
+    fields = Fields(parse_canonical(data, limit=MAX_RECORD_BYTES))
+    read = _READERS[fields.choice("type", tuple(_READERS))]
+    fields.integer("version", RECORD_VERSION, RECORD_VERSION)
+    salt = fields.base64url("salt", SALT_BYTES)
+    return read(fields, salt, fields.timestamp("claimed_at"))

@@ -1,0 +1,146 @@
+"""What an `asset.registered` record says about files: the media, its sketch, its credential, its parents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provenance.limits import MAX_LINE_CHARACTERS
+from provenance.statement.canonical import Json
+from provenance.statement.fields import Fields
+
+
+@dataclass(frozen=True)
+class MediaFacts:
+    """A file and the picture in it.
+
+    Attributes:
+        sha256: of the bytes, 32 bytes.
+        size: of the file, in bytes.
+        media_type: as sniffed.
+        width, height: in pixels, as displayed.
+        pixels_sha256: of the decoded pixels, 32 bytes.
+        extra: unknown fields, kept.
+    """
+
+    sha256: bytes
+    size: int
+    media_type: str
+    width: int
+    height: int
+    pixels_sha256: bytes
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a record."""
+        return {
+            **self.extra,
+            "sha256": self.sha256.hex(),
+            "size": self.size,
+            "media_type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "pixels_sha256": self.pixels_sha256.hex(),
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "MediaFacts":
+        """Reads the object of a record; raises MalformedRecord."""
+        return cls(
+            sha256=fields.digest("sha256"),
+            size=fields.integer("size"),
+            media_type=fields.media_type("media_type"),
+            width=fields.integer("width"),
+            height=fields.integer("height"),
+            pixels_sha256=fields.digest("pixels_sha256"),
+            extra=fields.rest(),
+        )
+
+
+@dataclass(frozen=True)
+class SketchFacts:
+    """The small picture that copies are compared with; its digest here binds every difference map to the log.
+
+    Attributes:
+        sha256: of the sketch's bytes, 32 bytes.
+        version: how it was drawn (`media.sketch.SKETCH_VERSION`).
+        extra: unknown fields, kept.
+    """
+
+    sha256: bytes
+    version: str
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a record."""
+        return {**self.extra, "sha256": self.sha256.hex(), "version": self.version}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "SketchFacts":
+        """Reads the object of a record; raises MalformedRecord."""
+        return cls(fields.digest("sha256"), fields.identifier("version"), fields.rest())
+
+
+@dataclass(frozen=True)
+class CredentialFacts:
+    """The C2PA credential that was made for the asset before its record.
+
+    Attributes:
+        manifest_id: URN of the manifest.
+        claim_sha256: of the claim's bytes, 32 bytes.
+        embedded: the manifest is inside the signed copy; otherwise it is a sidecar.
+        signed: the signed copy, where there is one.
+        extra: unknown fields, kept.
+    """
+
+    manifest_id: str
+    claim_sha256: bytes
+    embedded: bool
+    signed: MediaFacts | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a record."""
+        value: dict[str, Json] = {
+            **self.extra,
+            "manifest_id": self.manifest_id,
+            "claim_sha256": self.claim_sha256.hex(),
+            "embedded": self.embedded,
+        }
+        if self.signed is not None:
+            value["signed"] = self.signed.to_json()
+        return value
+
+    @classmethod
+    def read(cls, fields: Fields) -> "CredentialFacts":
+        """Reads the object of a record; raises MalformedRecord."""
+        signed = fields.optional(fields.members, "signed")
+        return cls(
+            manifest_id=fields.identifier("manifest_id"),
+            claim_sha256=fields.digest("claim_sha256"),
+            embedded=fields.boolean("embedded"),
+            signed=None if signed is None else MediaFacts.read(signed),
+            extra=fields.rest(),
+        )
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A registered asset that this one was made from.
+
+    Attributes:
+        record: the parent's record id, 32 bytes.
+        relation: how; by preference a C2PA ingredient relationship (`parentOf`, `componentOf`, `inputTo`).
+        extra: unknown fields, kept.
+    """
+
+    record: bytes
+    relation: str
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a record."""
+        return {**self.extra, "record": self.record.hex(), "relation": self.relation}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Parent":
+        """Reads the object of a record; raises MalformedRecord."""
+        return cls(fields.digest("record"), fields.text("relation", MAX_LINE_CHARACTERS), fields.rest())

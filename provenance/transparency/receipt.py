@@ -1,0 +1,202 @@
+"""A receipt: all that is needed to check offline that a record was logged, and by whom it was signed.
+
+The `.countermark` file is one JSON object in RFC 8785 canonical form, nothing before or after it:
+
+    {"chain": [entry…], "format": "countermark-receipt", "genesis": entry, "keys": [entry…],
+     "log_key": verifier key, "subject": entry, "version": 1}
+
+and an entry is `{"proof": tlog-proof as text, "record": JSON object or null, "statement": base64}`. Records are
+embedded as objects: because the file is canonical, so are they, and their bytes are recovered exactly.
+`keys` and `chain` stand in log order, an index once; only in `chain` may a record be null (sealed or erased).
+What the parts prove is for `receipt_verification` to say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from provenance.errors import MalformedReceipt, StatementError, TransparencyError
+from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS, MAX_RECORD_BYTES, MAX_RECORD_DEPTH
+from provenance.statement.canonical import Json, canonical_json, parse_canonical
+from provenance.statement.record import Record, parse_record
+from provenance.statement.statement import Statement, parse_statement
+from provenance.transparency.encodings import encode_base64, parse_base64
+from provenance.transparency.note import ED25519, VerifierKey
+from provenance.transparency.tlog_proof import TlogProof
+
+RECEIPT_FORMAT = "countermark-receipt"
+RECEIPT_VERSION = 1
+RECEIPT_MEDIA_TYPE = "application/vnd.countermark.receipt+json"
+
+_LEVELS_AROUND_A_RECORD = 3
+_MEMBERS = frozenset({"chain", "format", "genesis", "keys", "log_key", "subject", "version"})
+_ENTRY_MEMBERS = frozenset({"proof", "record", "statement"})
+
+
+@dataclass(frozen=True)
+class LoggedRecord:
+    """A log entry with its record and the proof that it is in the log.
+
+    Attributes:
+        record: the record's canonical bytes; None where its content is sealed or erased.
+        statement: the log entry's bytes.
+        proof: of the statement's inclusion.
+    """
+
+    record: bytes | None
+    statement: bytes
+    proof: TlogProof
+
+    @property
+    def index(self) -> int:
+        """The entry's index, as the proof claims it."""
+        return self.proof.index
+
+    def read_record(self) -> Record | None:
+        """The record's fields. Raises MalformedRecord."""
+        return None if self.record is None else parse_record(self.record)
+
+    def read_statement(self) -> Statement:
+        """The statement's parts. Raises MalformedStatement, EntryTooLarge."""
+        return parse_statement(self.statement)
+
+    def to_json(self) -> dict[str, Json]:
+        """The entry's object in a receipt."""
+        return {
+            "proof": self.proof.serialise().decode(),
+            "record": None if self.record is None else parse_canonical(self.record, limit=MAX_RECORD_BYTES),
+            "statement": encode_base64(self.statement),
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read an entry's object out of a canonical receipt. Raises MalformedReceipt, or what its parts raise."""
+        members = _members(value, _ENTRY_MEMBERS, "an entry")
+        record = members["record"]
+        if record is not None and not isinstance(record, Mapping):
+            raise MalformedReceipt("a record is an object, or null")
+        statement, proof = _text(members["statement"], "statement"), _text(members["proof"], "proof")
+        return cls(
+            None if record is None else canonical_json(record),
+            parse_base64(statement, MalformedReceipt),
+            TlogProof.parse(proof.encode()),
+        )
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A record, with everything that its proof rests on.
+
+    Attributes:
+        subject: the record that the receipt is for.
+        keys: the `publisher.key` records that say which keys signed, in log order.
+        genesis: the log's first entry.
+        chain: what else belongs to the subject (withdrawals, parents), in log order.
+        log_key: verifier key of the log. The receipt's own word, unless the reader has it from elsewhere.
+    """
+
+    subject: LoggedRecord
+    keys: tuple[LoggedRecord, ...]
+    genesis: LoggedRecord
+    chain: tuple[LoggedRecord, ...]
+    log_key: str
+
+    @property
+    def entries(self) -> tuple[LoggedRecord, ...]:
+        """Genesis, keys, subject and chain."""
+        return (self.genesis, *self.keys, self.subject, *self.chain)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a `.countermark` file: every part is well-formed, and nothing is verified yet.
+
+        Raises:
+            MalformedReceipt: not the one encoding of a receipt, or a part that does not parse.
+        """
+        try:
+            depth = MAX_RECORD_DEPTH + _LEVELS_AROUND_A_RECORD
+            members = _members(parse_canonical(data, limit=MAX_RECEIPT_BYTES, depth=depth), _MEMBERS, "a receipt")
+            if members["format"] != RECEIPT_FORMAT:
+                raise MalformedReceipt(f"the format of a receipt is {RECEIPT_FORMAT}")
+            if members["version"] is True or members["version"] != RECEIPT_VERSION:
+                raise MalformedReceipt(f"this reads receipts of version {RECEIPT_VERSION}")
+            receipt = cls(
+                subject=LoggedRecord.from_json(members["subject"]),
+                keys=_entries(members["keys"], "keys"),
+                genesis=LoggedRecord.from_json(members["genesis"]),
+                chain=_entries(members["chain"], "chain"),
+                log_key=_text(members["log_key"], "log_key"),
+            )
+            receipt.check_form()
+        except MalformedReceipt:
+            raise
+        except (StatementError, TransparencyError) as cause:
+            raise MalformedReceipt(f"a part of the receipt does not parse: {cause}") from cause
+        return receipt
+
+    def serialise(self) -> bytes:
+        """The bytes that `parse` reads. Raises MalformedReceipt where it would refuse them."""
+        self.check_form()
+        try:
+            data = canonical_json(
+                {
+                    "chain": [entry.to_json() for entry in self.chain],
+                    "format": RECEIPT_FORMAT,
+                    "genesis": self.genesis.to_json(),
+                    "keys": [entry.to_json() for entry in self.keys],
+                    "log_key": self.log_key,
+                    "subject": self.subject.to_json(),
+                    "version": RECEIPT_VERSION,
+                }
+            )
+        except (StatementError, TransparencyError) as cause:
+            raise MalformedReceipt(f"a part of the receipt cannot be written: {cause}") from cause
+        if len(data) > MAX_RECEIPT_BYTES:
+            raise MalformedReceipt(f"a receipt of more than {MAX_RECEIPT_BYTES} bytes")
+        return data
+
+    def check_form(self) -> None:
+        """Check what a receipt has to be before anything in it is verified: all that `parse` asks of its parts.
+
+        Raises:
+            MalformedReceipt: a part does not parse, is missing, or stands in the wrong place.
+        """
+        try:
+            if VerifierKey.parse(self.log_key).key_type != ED25519:
+                raise MalformedReceipt("the log's key is an Ed25519 verifier key")
+            for entry in self.entries:
+                entry.read_record()
+                entry.read_statement()
+                entry.proof.signed_checkpoint()
+                if entry.proof.extra is not None:
+                    raise MalformedReceipt("the proofs of a receipt carry no extra data")
+        except MalformedReceipt:
+            raise
+        except (StatementError, TransparencyError) as cause:
+            raise MalformedReceipt(f"a part of the receipt does not parse: {cause}") from cause
+        for name, entries in (("keys", self.keys), ("chain", self.chain)):
+            if len(entries) > MAX_RECEIPT_RECORDS:
+                raise MalformedReceipt(f"{name} has at most {MAX_RECEIPT_RECORDS} entries")
+            indices = [entry.index for entry in entries]
+            if indices != sorted(set(indices)):
+                raise MalformedReceipt(f"{name} is in log order, each index once")
+        if any(entry.record is None for entry in (self.genesis, *self.keys, self.subject)):
+            raise MalformedReceipt("the subject, the genesis and the keys have their records")
+
+
+def _members(value: Json, names: frozenset[str], what: str) -> Mapping[str, Json]:
+    if not isinstance(value, Mapping) or value.keys() != names:
+        raise MalformedReceipt(f"{what} has exactly the members {', '.join(sorted(names))}")
+    return value
+
+
+def _entries(value: Json, name: str) -> tuple[LoggedRecord, ...]:
+    if not isinstance(value, list) or len(value) > MAX_RECEIPT_RECORDS:
+        raise MalformedReceipt(f"{name} is an array of at most {MAX_RECEIPT_RECORDS} entries")
+    return tuple(LoggedRecord.from_json(item) for item in value)
+
+
+def _text(value: Json, name: str) -> str:
+    if not isinstance(value, str):
+        raise MalformedReceipt(f"{name} is a string")
+    return value

@@ -1,0 +1,201 @@
+"""Tiles: a log's tree and entries as immutable files that anyone can cache.
+
+C2SP tlog-tiles with tiles of height 8: a hash tile holds up to 256 hashes of 32 bytes, those at tree level
+8·L; an entry bundle holds the up to 256 entries below one tile of level 0, each after its length (u16be).
+A path never says more than the tree's size implies, so every other spelling of it is refused.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from provenance.errors import EntryTooLarge, MalformedTile
+from provenance.limits import MAX_CACHED_TILES, MAX_ENTRY_BYTES, MAX_TREE_SIZE, TILE_WIDTH
+from provenance.transparency.merkle import HASH_BYTES, NodeReader, node_hash
+
+TILE_HEIGHT = 8
+"""Tree levels between the hashes of a tile and those of the tile above."""
+
+_PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
+
+Fetch = Callable[[str], bytes | None]
+"""path -> the file's bytes, or None where the log has no such file."""
+
+
+@dataclass(frozen=True, order=True)
+class TilePath:
+    """Names one tile or entry bundle.
+
+    Attributes:
+        level: 0 to 63 for hashes, None for entries.
+        index: of the tile within its level.
+        width: hashes or entries it holds: 256 when full, 1 to 255 when partial.
+
+    Raises:
+        MalformedTile: no tile can have this place or width.
+    """
+
+    level: int | None
+    index: int
+    width: int = TILE_WIDTH
+
+    def __post_init__(self) -> None:
+        if self.level is not None and not 0 <= self.level <= 63:
+            raise MalformedTile("a tile's level is 0 to 63")
+        if not 0 <= self.index <= MAX_TREE_SIZE // TILE_WIDTH:
+            raise MalformedTile("a tile beyond the largest tree")
+        if not 1 <= self.width <= TILE_WIDTH:
+            raise MalformedTile(f"a tile's width is 1 to {TILE_WIDTH}")
+
+    @classmethod
+    def parse(cls, path: str) -> Self:
+        """Read a path relative to the log's prefix. Raises MalformedTile."""
+        match = _PATH.fullmatch(path)
+        if match is None:
+            raise MalformedTile("not a tile path")
+        level, groups, width = match.groups()
+        if width is not None and int(width) == TILE_WIDTH:
+            raise MalformedTile("a full tile has no partial path")
+        tile = cls(
+            None if level == "entries" else int(level),
+            int(groups.replace("x", "").replace("/", "")),
+            TILE_WIDTH if width is None else int(width),
+        )
+        if str(tile) != path:
+            raise MalformedTile("not the canonical path of this tile")
+        return tile
+
+    def __str__(self) -> str:
+        digits = str(self.index)
+        digits = digits.zfill(-(-len(digits) // 3) * 3)
+        *groups, last = (digits[start : start + 3] for start in range(0, len(digits), 3))
+        place = "".join(f"x{group}/" for group in groups) + last
+        kind = "entries" if self.level is None else self.level
+        return f"tile/{kind}/{place}" + ("" if self.width == TILE_WIDTH else f".p/{self.width}")
+
+
+def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
+    """The path of a hash tile: (0, 1234067) is `tile/0/x001/x234/067`. Raises MalformedTile."""
+    return str(TilePath(level, index, width))
+
+
+def entries_path(index: int, width: int = TILE_WIDTH) -> str:
+    """The path of an entry bundle. Raises MalformedTile."""
+    return str(TilePath(None, index, width))
+
+
+def parse_tile_path(path: str) -> TilePath:
+    """Read the path of a tile or entry bundle. Raises MalformedTile."""
+    return TilePath.parse(path)
+
+
+def tiles_between(old_size: int, new_size: int) -> list[TilePath]:
+    """The hash tiles to write when a log grows from `old_size` to `new_size` entries and publishes that size.
+
+    The entry bundles to write have the index and width of the tiles of level 0.
+
+    Raises:
+        MalformedTile: not 0 ≤ old_size ≤ new_size ≤ MAX_TREE_SIZE.
+    """
+    if not 0 <= old_size <= new_size <= MAX_TREE_SIZE:
+        raise MalformedTile(f"a log does not grow from {old_size} to {new_size} entries")
+    tiles = []
+    level, old, new = 0, old_size, new_size
+    while new > old:
+        tiles += [TilePath(level, index) for index in range(old // TILE_WIDTH, new // TILE_WIDTH)]
+        if new % TILE_WIDTH:
+            tiles.append(TilePath(level, new // TILE_WIDTH, new % TILE_WIDTH))
+        level, old, new = level + 1, old // TILE_WIDTH, new // TILE_WIDTH
+    return tiles
+
+
+def hash_tile(level: int, index: int, width: int, read: NodeReader) -> bytes:
+    """The bytes of a hash tile, its hashes taken from the tree: 32·width bytes. Raises MalformedTile."""
+    tile = TilePath(level, index, width)
+    first = tile.index * TILE_WIDTH
+    return b"".join(read(level * TILE_HEIGHT, first + offset) for offset in range(tile.width))
+
+
+def entry_bundle(entries: Sequence[bytes]) -> bytes:
+    """The bytes of an entry bundle of 1 to 256 entries.
+
+    Raises:
+        EntryTooLarge: an entry has more than 65,535 bytes.
+        MalformedTile: no entries, or too many.
+    """
+    if not 1 <= len(entries) <= TILE_WIDTH:
+        raise MalformedTile(f"an entry bundle has 1 to {TILE_WIDTH} entries")
+    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+        raise EntryTooLarge(f"a log entry has at most {MAX_ENTRY_BYTES} bytes")
+    return b"".join(len(entry).to_bytes(2) + entry for entry in entries)
+
+
+def parse_entry_bundle(data: bytes, width: int | None = None) -> list[bytes]:
+    """Read an entry bundle, of exactly `width` entries where that is known. Raises MalformedTile."""
+    entries: list[bytes] = []
+    start = 0
+    while start < len(data):
+        if len(entries) == TILE_WIDTH:
+            raise MalformedTile(f"an entry bundle has at most {TILE_WIDTH} entries")
+        end = start + 2 + int.from_bytes(data[start : start + 2])
+        if start + 2 > len(data) or end > len(data):
+            raise MalformedTile("an entry bundle ends within an entry")
+        entries.append(data[start + 2 : end])
+        start = end
+    if not entries:
+        raise MalformedTile("an entry bundle without entries")
+    if width is not None and len(entries) != width:
+        raise MalformedTile(f"an entry bundle of {len(entries)} entries in the place of {width}")
+    return entries
+
+
+class TileReader:
+    """Reads any node of a tree of `size` entries from its tiles: a `NodeReader`, for one thread.
+
+    The tiles are not trusted: what is computed from them has to lead to the root of a checkpoint, and
+    `size` has to come from one. The last tiles used are kept (at most `MAX_CACHED_TILES`).
+    """
+
+    def __init__(self, fetch: Fetch, size: int) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    def __call__(self, level: int, index: int) -> bytes:
+        """The hash of node (level, index).
+
+        Raises:
+            MalformedTile: the tree has no such perfect subtree, or its tile is missing or of another length.
+        """
+        if level < 0 or index < 0 or (index + 1) << level > self._size:
+            raise MalformedTile(f"a tree of {self._size} entries has no node {index} on level {level}")
+        tile_level, depth = divmod(level, TILE_HEIGHT)
+        tile_index, offset = divmod(index << depth, TILE_WIDTH)
+        tile = self._tile(tile_level, tile_index)
+        start = offset * HASH_BYTES
+        row = [tile[at : at + HASH_BYTES] for at in range(start, start + (HASH_BYTES << depth), HASH_BYTES)]
+        while len(row) > 1:
+            row = [node_hash(*row[at : at + 2]) for at in range(0, len(row), 2)]
+        return row[0]
+
+    def _tile(self, level: int, index: int) -> bytes:
+        if (level, index) in self._cache:
+            self._cache.move_to_end((level, index))
+            return self._cache[level, index]
+        width = min((self._size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH, TILE_WIDTH)
+        path = tile_path(level, index, width)
+        data = self._fetch(path)
+        if data is None and width < TILE_WIDTH:  # a log may drop a partial tile once the full one is there
+            path, data = tile_path(level, index), self._fetch(tile_path(level, index))
+            if data is not None and len(data) == TILE_WIDTH * HASH_BYTES:
+                data = data[: width * HASH_BYTES]
+        if data is None:
+            raise MalformedTile(f"the log has no {path}")
+        if len(data) != width * HASH_BYTES:
+            raise MalformedTile(f"{path} has {len(data)} bytes")
+        self._cache[level, index] = data
+        if len(self._cache) > MAX_CACHED_TILES:
+            self._cache.popitem(last=False)
+        return data

@@ -1,0 +1,75 @@
+"""The five axes of a verdict and the standing of a record: what can be said, and nothing else.
+
+Unknown is not absent, and absent is not negative: `NOT_CHECKED` and `NO_MATCH_FOUND` are never merged.
+"""
+
+from enum import StrEnum
+
+
+class Axis(StrEnum):
+    """What a finding is about."""
+
+    REGISTRATION = "registration"
+    CREDENTIAL = "credential"
+    DECLARED_ORIGIN = "declared_origin"
+    PROOF = "proof"
+    ASSESSMENT = "assessment"
+    STANDING = "standing"
+
+
+class Registration(StrEnum):
+    """Whether the picture leads back to a logged registration, and how closely."""
+
+    EXACT_MATCH = "EXACT_MATCH"
+    MATCH_NO_DIFFERENCE_FOUND = "MATCH_NO_DIFFERENCE_FOUND"
+    MATCH_WITH_DIFFERENCES = "MATCH_WITH_DIFFERENCES"
+    POSSIBLE_MATCH = "POSSIBLE_MATCH"
+    NO_MATCH_FOUND = "NO_MATCH_FOUND"
+    NOT_CHECKED = "NOT_CHECKED"
+
+
+class DeclaredOrigin(StrEnum):
+    """What the file states about how it was made, and who stands behind the statement."""
+
+    SIGNED_AI_GENERATED = "SIGNED_AI_GENERATED"
+    SIGNED_AI_EDITED = "SIGNED_AI_EDITED"
+    SIGNED_CAPTURE = "SIGNED_CAPTURE"
+    UNSIGNED_AI_MARK = "UNSIGNED_AI_MARK"
+    CONFLICTING = "CONFLICTING"
+    NONE_FOUND = "NONE_FOUND"
+    NOT_CHECKED = "NOT_CHECKED"
+
+
+class Proof(StrEnum):
+    """How far the matched record can be checked without trusting its registry."""
+
+    PUBLISHED_AND_COSIGNED = "PUBLISHED_AND_COSIGNED"
+    PUBLISHED = "PUBLISHED"
+    SEQUENCED = "SEQUENCED"
+    BROKEN = "BROKEN"
+    NO_RECORD = "NO_RECORD"
+
+
+class Assessment(StrEnum):
+    """Statistical detection of machine-made pictures: off unless an operator turns a method on."""
+
+    NOT_ASSESSED = "NOT_ASSESSED"
+
+
+class Standing(StrEnum):
+    """What has become of the matched record since it was logged."""
+
+    CURRENT = "current"
+    WITHDRAWN = "withdrawn"
+    CONFLICTING_CLAIMS = "conflicting claims"
+    KEY_REVOKED_BEFORE = "key revoked before logging"
+    KEY_REVOKED_AFTER = "key revoked after logging"
+
+
+class Basis(StrEnum):
+    """What kind of reasoning a finding rests on."""
+
+    CRYPTOGRAPHIC = "cryptographic"
+    DETERMINISTIC_UNSIGNED = "deterministic-unsigned"
+    MEASURED = "measured"
+    HEURISTIC = "heuristic"

@@ -1,0 +1,111 @@
+"""Evidence: everything that was collected about one picture, before anything is concluded from it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from provenance.credentials.report import CredentialReport
+from provenance.media.comparison import Comparison
+from provenance.media.fingerprints import Fingerprints
+from provenance.media.marks import DeclaredMetadata
+from provenance.media.media import Pixels
+from provenance.statement.identity import Identity
+from provenance.statement.record import AssetRegistered
+from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.verdict.axes import Proof, Standing
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The file in question, as received. Sizes in bytes and pixels; None where it could not be read."""
+
+    sha256: bytes
+    size: int | None
+    media_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What a file says by itself: no registry was asked.
+
+    `fingerprints` and `canonical` are None when the caller did not need the pixels (the bytes were
+    known already); `unreadable` then or otherwise gives the reason why a part could not be read.
+    """
+
+    subject: Subject
+    credential: CredentialReport
+    declared: DeclaredMetadata
+    fingerprints: Fingerprints | None
+    canonical: Pixels | None
+
+
+class MatchBasis(StrEnum):
+    """By what a match was made, from the strongest to the weakest."""
+
+    BYTES = "bytes"
+    PIXELS = "pixels"
+    COMPARISON = "comparison"
+    FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who signed a record, and how it was established that the key is theirs."""
+
+    id: str
+    name: str
+    identity: Identity
+    key: bytes
+    """SHA-256 thumbprint (RFC 9679) of the key that signed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """One registration that the picture leads back to, with what was checked about it."""
+
+    record_id: bytes
+    index: int
+    logged_at: datetime
+    record: AssetRegistered
+    publisher: Publisher
+    basis: MatchBasis
+    signed_copy: bool
+    """True when the picture is the credentialed copy rather than the file as it was handed in."""
+    comparison: Comparison | None
+    distance: int | None
+    """Hamming distance (0..31 of 256 bits) of the PDQ fingerprints, when they proposed the match."""
+    receipt: ReceiptReport
+    proof: Proof
+    standing: Standing
+    standing_detail: str
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """Something that was not looked at, and why: never reported as absent."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How many registrations a search covered, and by which fingerprints."""
+
+    registrations: int
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that is known about one picture. `examination` is None when only digests were handed in."""
+
+    subject: Subject
+    examination: Examination | None
+    matches: tuple[Match, ...]
+    searched: Searched | None
+    """None when the registry could not be searched: the registration axis is then NOT_CHECKED."""
+    not_checked: tuple[Unchecked, ...] = field(default=())

@@ -1,0 +1,133 @@
+"""Opening a registry; on the first start, making its keys, its genesis entry and its first publisher."""
+
+import re
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+
+from provenance import limits
+from provenance.credentials.trust import TrustList, TrustSettings
+from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
+from provenance.statement.keys import Algorithm
+from provenance.statement.record import LogGenesis, parse_record, to_canonical
+from provenance.statement.statement import sign_statement
+from registry.blobs import Blobs
+from registry.enrolment import enrol_publisher
+from registry.index import SimilarityIndex
+from registry.proofs import Proofs
+from registry.registry import Clock, Registry, RegistryConfig, utc_now
+from registry.sandbox import Sandbox
+from registry.sequencer import Sequencer
+from registry.signers import Keystore
+from registry.store import Store, entries
+
+DEFAULT_PUBLISHER = "newsroom"
+"""Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
+
+
+def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
+    """Open the data folder, making what a first start needs. Whatever was opened is closed again on failure.
+
+    Raises:
+        StoreLocked: another server has the folder.
+        StoreCorrupt: the stored bytes contradict the log, or belong to another origin.
+        StoreUnavailable: the folder cannot be read or written.
+        UnusableKey: wrong passphrase, or damaged key files.
+        CredentialSettingsInvalid: an unusable trust list.
+    """
+    with ExitStack() as opened:
+        store = Store.open(config.folder)
+        opened.callback(store.close)
+        keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
+        sandbox = Sandbox(config.workers, modules=("registry.examination",))
+        opened.callback(sandbox.close)
+        blobs = Blobs.open(config.folder / "objects")
+        sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock)
+        opened.callback(sequencer.close)
+        spool = config.folder / "spool"
+        _empty(spool)
+        registry = Registry(
+            config=config,
+            clock=clock,
+            store=store,
+            blobs=blobs,
+            sequencer=sequencer,
+            proofs=Proofs(store, blobs.objects, sequencer),
+            keystore=keystore,
+            sandbox=sandbox,
+            index=SimilarityIndex(),
+            trust=_trust(config, keystore),
+            spool=spool,
+        )
+        if sequencer.size == 0:
+            _append_genesis(registry)
+        _check_genesis(registry)
+        if sequencer.size == 1:  # also when the first start was cut off between the two entries
+            enrol_publisher(
+                registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256
+            )
+        opened.pop_all()
+        return registry
+
+
+def _append_genesis(registry: Registry) -> None:
+    """Index 0 names the log and its keys."""
+    operator = registry.keystore.operator
+    genesis = LogGenesis(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        origin=registry.config.origin,
+        operator=registry.config.operator,
+        log_keys=(str(registry.sequencer.key),),
+        operator_keys=(operator.public_key,),
+    )
+    canonical = to_canonical(genesis)
+    registry.sequencer.append(sign_statement(canonical, operator), canonical, lambda *_: None).result()
+
+
+def _check_genesis(registry: Registry) -> None:
+    with registry.store.read() as session:
+        genesis = parse_record(entries.record(session, entries.get(session, 0).record_id).canonical)
+    if not isinstance(genesis, LogGenesis):
+        raise StoreCorrupt("the first entry of the log is no genesis record")
+    if genesis.origin != registry.config.origin:
+        raise StoreCorrupt(
+            f"this data folder holds the log {genesis.origin!r}, and the settings name {registry.config.origin!r}: "
+            "set COUNTERMARK_ORIGIN to the former, or use another folder"
+        )
+    if str(registry.sequencer.key) not in genesis.log_keys:
+        raise StoreCorrupt("the log key in the keys folder is not the one that the genesis record names")
+
+
+def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
+    lists = []
+    for path in sorted(config.trust_lists.glob("*.pem")) if config.trust_lists else ():
+        try:
+            pem = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CredentialSettingsInvalid(f"the trust list {path.name} cannot be read: {error}") from error
+        name, version = _name_and_version(path)
+        lists.append(TrustList(name=name, version=version, pem=pem, kind="manifest"))
+    if config.environment == "development":
+        lists.append(
+            TrustList(
+                name="development authority of this server (trusted by nobody else)",
+                version="1",
+                pem=keystore.development_authority,
+                kind="manifest",
+            )
+        )
+    return TrustSettings(tuple(lists))
+
+
+def _name_and_version(path: Path) -> tuple[str, str]:
+    """`c2pa-trust-list@2026-11-01.pem` is version 2026-11-01 of the list c2pa-trust-list."""
+    match = re.fullmatch(r"([^@]+)@([^@]+)", path.stem)
+    return (match[1], match[2]) if match else (path.stem, "unversioned")
+
+
+def _empty(spool: Path) -> None:
+    """Uploads that were being received when the last server ended never count."""
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in spool.iterdir():
+        leftover.unlink(missing_ok=True)

@@ -1,0 +1,43 @@
+"""What a newsroom states about a picture when it registers it."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from provenance.statement.canonical import canonical_json
+
+CredentialMode = Literal["embedded", "sidecar", "none"]
+
+
+@dataclass(frozen=True)
+class ParentClaim:
+    """What a picture was made from: the parent's record (SHA-256) and how the two relate."""
+
+    record: bytes
+    relation: str
+
+
+@dataclass(frozen=True)
+class AssetClaims:
+    """The publisher's claims on one picture. `digital_source_type` is a term or IRI of the IPTC vocabulary."""
+
+    title: str | None = None
+    caption: str | None = None
+    credit: str | None = None
+    licence: str | None = None
+    digital_source_type: str | None = None
+    captured_at: datetime | None = None
+    credential: CredentialMode = "embedded"
+    parents: tuple[ParentClaim, ...] = ()
+    rendition_of: bytes | None = None
+
+    def digest(self, publisher: str, media_sha256: bytes) -> bytes:
+        """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
+        claims = asdict(self) | {
+            "captured_at": self.captured_at.isoformat() if self.captured_at else None,
+            "parents": [[parent.record.hex(), parent.relation] for parent in self.parents],
+            "rendition_of": self.rendition_of.hex() if self.rendition_of else None,
+        }
+        whole = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
+        return hashlib.sha256(canonical_json(whole)).digest()

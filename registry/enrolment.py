@@ -1,0 +1,68 @@
+"""Enrolling publishers: the operator attests whose key it is, and the key proves that somebody holds it."""
+
+import secrets
+from datetime import datetime
+
+from provenance import limits
+from provenance.errors import Conflict
+from provenance.statement.identity import Identity
+from provenance.statement.keys import Algorithm
+from provenance.statement.possession import prove_possession
+from provenance.statement.record import PublisherKey, to_canonical
+from provenance.statement.statement import sign_statement
+from registry import catalogue
+from registry.registry import Registry
+from registry.store import Session, publishers, rows
+from registry.views import PublisherView
+
+
+def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm: Algorithm) -> PublisherView:
+    """Make a key for a new publisher and log its enrolment.
+
+    Raises:
+        Conflict: a publisher of this id exists.
+        InvalidRequest: an id that is no slug.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    with registry.store.read() as session:
+        if publishers.find(session, publisher) is not None:
+            raise Conflict(f"there is a publisher {publisher!r} already")
+    signer = registry.keystore.create_publisher_key(publisher, algorithm)
+    key = signer.public_key
+    identity = Identity(
+        established="operator-attested",
+        detail=f"{registry.config.operator} keeps this key for {name} and signs on its behalf",
+    )
+    record = PublisherKey(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        name=name,
+        identity=identity,
+        action="enrol",
+        key=key,
+        possession=prove_possession(signer, registry.config.origin, publisher),
+    )
+    canonical = to_canonical(record)
+
+    def index_rows(session: Session, index: int, _logged_at: datetime) -> None:
+        publishers.insert(
+            session,
+            rows.publisher(
+                publisher_id=publisher, name=name, established=identity.established, detail=identity.detail
+            ),
+        )
+        publishers.insert_key(
+            session,
+            rows.publisher_key(
+                kid=key.thumbprint,
+                publisher_id=publisher,
+                algorithm=key.algorithm.value,
+                public_raw=key.raw,
+                enrolled_index=index,
+            ),
+        )
+
+    statement = sign_statement(canonical, registry.keystore.operator)
+    registry.sequencer.append(statement, canonical, index_rows).result()
+    return catalogue.publisher(registry, publisher)

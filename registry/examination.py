@@ -1,0 +1,112 @@
+"""What runs confined in a sandbox worker: everything that parses a stranger's bytes.
+
+Each function takes a path or plain values and returns plain values; the file is read once, its bytes
+come with their SHA-256 (computed while they were received), and it is decoded at most once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from provenance.credentials.signing import ClaimDescription, ClaimSigner, SignedCredential, sign_embedded, sign_sidecar
+from provenance.credentials.trust import TrustSettings
+from provenance.media.comparison import Comparison, compare, draw_heat
+from provenance.media.fingerprints import Fingerprints, fingerprint
+from provenance.media.marks import DeclaredMetadata, read_declared
+from provenance.media.media import Media, Pixels
+from provenance.media.sketch import Sketch, draw_sketch
+from provenance.media.thumbnail import draw_thumbnail
+from provenance.verdict.evidence import Examination
+from provenance.verdict.verify import examine
+from registry.claims import CredentialMode
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a registration needs to know about a file. `signed` is None when no credential was asked for."""
+
+    size: int
+    media_type: str
+    width: int
+    height: int
+    frames: int
+    fingerprints: Fingerprints
+    declared: DeclaredMetadata
+    sketch: bytes
+    sketch_sha256: bytes
+    thumbnail: bytes
+    credential: SignedCredential | None
+
+
+@dataclass(frozen=True)
+class ClaimOrder:
+    """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key."""
+
+    mode: CredentialMode
+    description: ClaimDescription
+    algorithm: Literal["es256", "ed25519"]
+    chain_pem: str
+
+
+def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimOrder | None) -> Prepared:
+    """Fingerprint, sketch and sign one file. `ask` sends bytes to the server and returns their signature.
+
+    Raises:
+        MediaError: the bytes are no picture that can be read.
+        CredentialSigningFailed: C2PA cannot sign this file.
+    """
+    data = path.read_bytes()
+    media = Media.from_bytes(data, sha256=sha256)
+    prints = fingerprint(media)
+    sketch = draw_sketch(media.canonical)
+    return Prepared(
+        size=len(data),
+        media_type=media.media_type,
+        width=media.width,
+        height=media.height,
+        frames=media.frames,
+        fingerprints=prints,
+        declared=read_declared(media),
+        sketch=sketch.data,
+        sketch_sha256=sketch.sha256,
+        thumbnail=draw_thumbnail(media.canonical),
+        credential=_sign(ask, data, media.media_type, prints, order) if order else None,
+    )
+
+
+def _sign(
+    ask: Callable[[bytes], bytes], data: bytes, media_type: str, prints: Fingerprints, order: ClaimOrder
+) -> SignedCredential:
+    signer = ClaimSigner(sign=ask, algorithm=order.algorithm, chain_pem=order.chain_pem)
+    description = replace(order.description, soft_binding=("org.countermark.pdq.v1", prints.pdq))
+    sign = sign_embedded if order.mode == "embedded" else sign_sidecar
+    return sign(data, media_type, description, signer)
+
+
+def sniff(path: Path) -> str:
+    """The media type of the file at `path`, by its first bytes. Raises `MediaError`."""
+    return Media.from_bytes(path.read_bytes()).media_type
+
+
+def examine_file(
+    path: Path, sha256: bytes, trust: TrustSettings, sidecar: bytes | None, pixels: bool
+) -> Examination:
+    """Steps 1 to 3 and 5 of the verification procedure, for the file at `path`. Raises `MediaError`."""
+    return examine(path.read_bytes(), trust, sha256=sha256, sidecar=sidecar, pixels=pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A comparison with its overlay: a PNG with transparency, None when there is nothing to draw."""
+
+    comparison: Comparison
+    overlay: bytes | None
+
+
+def compare_sketch(canonical: Pixels, sketch: bytes) -> Compared:
+    """Step 7 of the verification procedure, for one candidate."""
+    comparison = compare(canonical, Sketch.from_bytes(sketch).pixels)
+    drawable = comparison.verified and comparison.regions and comparison.heat is not None
+    overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
+    return Compared(replace(comparison, heat=None), overlay)

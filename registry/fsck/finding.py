@@ -1,0 +1,33 @@
+"""A finding: one stored thing that is not what it has to be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "database",
+    "entry",
+    "statement",
+    "record",
+    "time",
+    "tile",
+    "checkpoint",
+    "high-water",
+    "publisher",
+    "key",
+    "asset",
+    "withdrawal",
+    "blob",
+]
+
+Progress = Callable[[str, int, int], None]
+"""Takes (stage, done, total) now and then: entries in stage "log", blobs in stage "blobs" (total 0: not known)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What differs: its kind, its name within the kind ("entry 17", a tile's path, a digest), and how it differs."""
+
+    kind: Kind
+    name: str
+    detail: str

@@ -1,0 +1,80 @@
+"""The audit of what the entries say: statements, records, signatures, times, and the order of the keys."""
+
+from collections.abc import Iterator
+
+from provenance.errors import MalformedRecord, SignatureInvalid, StatementError
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    LogGenesis,
+    PublisherKey,
+    Record,
+    parse_record,
+    record_id,
+)
+from provenance.statement.statement import Statement, parse_statement, verify_statement
+from provenance.transparency.key_history import KeyEvent, KeyHistory, verify_key_record, verify_operator_statement
+from registry.fsck.finding import Finding
+from registry.store.audit import Stretch
+
+
+class StatementAudit:
+    """Follows the records from the log's first entry; give it every stretch in order."""
+
+    def __init__(self) -> None:
+        self._genesis: LogGenesis | None = None
+        self._history = KeyHistory(())
+        self._logged_at_ms = 0
+        self.records = 0  # number of stored records that entries state
+
+    def follow(self, stretch: Stretch) -> Iterator[Finding | tuple[int, bytes, Record]]:
+        """What is wrong with a stretch, and (index, record id, record) of each record that can be read."""
+        for index in range(stretch.start, stretch.stop):
+            row = stretch.entries.get(index)
+            if row is None:
+                continue
+            if row.logged_at_ms < self._logged_at_ms:
+                yield Finding("time", f"entry {index}", "logged before the entry in front of it")
+            self._logged_at_ms = max(self._logged_at_ms, row.logged_at_ms)
+            name = f"record {row.record_id.hex()}"
+            stored = stretch.records.get(row.record_id)
+            if stored is None:
+                yield Finding("record", name, f"the record of entry {index} is missing")
+                continue
+            self.records += 1
+            if stored.index != index:
+                yield Finding("record", name, f"is said to be of entry {stored.index}, and entry {index} states it")
+            if record_id(stored.canonical) != row.record_id:
+                yield Finding("record", name, "the canonical bytes have changed")
+                continue
+            try:
+                record = parse_record(stored.canonical)
+            except MalformedRecord as error:
+                yield Finding("record", name, str(error))
+                continue
+            if stored.type != record.TYPE:
+                yield Finding("record", name, f"is said to be of type {stored.type}, and is {record.TYPE}")
+            if index == 0 and isinstance(record, LogGenesis):
+                self._genesis = record
+            yield index, row.record_id, record
+            try:
+                statement = parse_statement(row.statement)
+                if statement.record_id != row.record_id:
+                    yield Finding("statement", f"entry {index}", "is about another record than its row says")
+                else:
+                    self._verify(index, statement, stored.canonical, record)
+            except StatementError as error:
+                yield Finding("statement", f"entry {index}", str(error))
+
+    def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
+        """Check a signature under the key that was in force. Raises SignatureInvalid."""
+        if isinstance(record, AssetRegistered | AssetWithdrawn):
+            key = self._history.key_in_force(record.publisher, statement.kid, index)
+            verify_statement(statement, key, canonical)
+            return
+        if self._genesis is None:
+            raise SignatureInvalid("no genesis record names the operator's keys")
+        verify_operator_statement(statement, canonical, self._genesis)
+        if isinstance(record, PublisherKey):
+            verify_key_record(record, self._genesis)
+            self._history = KeyHistory((*self._history.events, KeyEvent(index, record)))

@@ -1,0 +1,103 @@
+"""The audit of the views: the rows that lookups use, against the records they were made from."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from provenance.errors import Conflict, MalformedRecord, NotFound
+from provenance.statement.record import AssetRegistered, AssetWithdrawn, PublisherKey, Record
+from registry.blobs import Blobs
+from registry.fsck.finding import Finding, Kind
+from registry.store import Session, assets, publishers
+from registry.store.audit import Stretch
+from registry.store.failures import translated
+
+
+class ViewAudit:
+    """Compares assets and withdrawals as records come by, publishers and keys at the end."""
+
+    def __init__(self, blobs: Blobs, replayed: Session) -> None:
+        """`replayed` is an empty store to replay the key records into."""
+        self._blobs = blobs
+        self._replayed = replayed
+
+    def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Finding]:
+        """Compare the rows of a stretch with its records, which are given by index."""
+        for index, (record_id, record) in records.items():
+            match record:
+                case AssetRegistered():
+                    yield from self._asset(stretch, index, record_id, record)
+                case AssetWithdrawn():
+                    yield from _withdrawal(stretch, index, record)
+                case PublisherKey():
+                    yield from self._replay(record, index)
+        for index in stretch.assets.keys() - records.keys():
+            yield Finding("asset", f"asset {index}", "no record registers it")
+        for index in stretch.withdrawals.keys() - records.keys():
+            yield Finding("withdrawal", f"withdrawal {index}", "no record states it")
+
+    def end(self, session: Session) -> Iterator[Finding]:
+        """Compare publishers and keys with what the key records make of them."""
+        expected = {row.id: row for row in publishers.all_of(self._replayed)}
+        stored = {row.id: row for row in publishers.all_of(session)}
+        yield from _differences("publisher", expected, stored)
+        for publisher in sorted({*expected, *stored}):
+            yield from _differences(
+                "key",
+                {row.kid.hex(): row for row in publishers.keys_of(self._replayed, publisher)},
+                {row.kid.hex(): row for row in publishers.keys_of(session, publisher)},
+            )
+
+    def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
+        name = f"asset {record_id.hex()}"
+        row = stretch.assets.get(index)
+        if row is None:
+            yield Finding("asset", name, "the row is missing")
+            return
+        entry = stretch.entries[index]
+        blobs = assets.AssetBlobs(row.thumbnail_sha256, row.signed_blob_sha256, row.manifest_blob_sha256)
+        try:
+            expected = assets.asset_row(record_id, record, index, entry.logged_at_ms, row.claims_digest, blobs)
+        except MalformedRecord as error:
+            yield Finding("asset", name, str(error))
+            return
+        columns = _differing(expected, row)
+        if row.signed_blob_sha256 not in (None, row.signed_sha256):
+            columns.append("signed_blob_sha256")
+        if columns:
+            yield Finding("asset", name, f"{', '.join(columns)}: not as in the record")
+        for column in ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_blob_sha256"):
+            sha256 = getattr(row, column)
+            if sha256 is not None and sha256 not in self._blobs:
+                yield Finding("blob", sha256.hex(), f"missing, and {column} of {name}")
+
+    def _replay(self, record: PublisherKey, index: int) -> Iterator[Finding]:
+        try:
+            with translated(), self._replayed.begin_nested():
+                publishers.apply(self._replayed, record, index)
+        except (Conflict, NotFound) as error:
+            yield Finding("key", record.key.thumbprint.hex(), f"entry {index} cannot be applied: {error}")
+
+
+def _withdrawal(stretch: Stretch, index: int, record: AssetWithdrawn) -> Iterator[Finding]:
+    name = f"withdrawal {index}"
+    row = stretch.withdrawals.get(index)
+    if row is None:
+        yield Finding("withdrawal", name, "the row is missing")
+    elif (row.target, row.reason) != (record.record, record.reason):
+        yield Finding("withdrawal", name, "target or reason: not as in the record")
+
+
+def _differences(kind: Kind, expected: Mapping[str, BaseModel], stored: Mapping[str, BaseModel]) -> Iterator[Finding]:
+    for name in sorted({*expected, *stored}):
+        if name not in stored:
+            yield Finding(kind, name, "the row is missing")
+        elif name not in expected:
+            yield Finding(kind, name, "no record enrols it")
+        elif columns := _differing(expected[name], stored[name]):
+            yield Finding(kind, name, f"{', '.join(columns)}: not as in the records")
+
+
+def _differing(expected: BaseModel, stored: BaseModel) -> list[str]:
+    mine, theirs = expected.model_dump(), stored.model_dump()
+    return [column for column in mine if mine[column] != theirs[column]]

@@ -1,0 +1,223 @@
+"""The publication: what the log shows the world, brought forward from one signed checkpoint to the next.
+
+Steps, in this order, so that a crash between any two of them loses and forks nothing:
+
+1. audit: the stored rows are read back; they have to lead to the root that was signed last, and to the root that the
+   sequencer computed from what it wrote.
+2. tiles: the full and partial tiles of the new size are stored (C2SP tlog-tiles), and each new entry's inclusion proof
+   is made from them and verified.
+3. signature: the checkpoint is signed, and verified with the log's own public key.
+4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
+5. record: the checkpoint goes to the database.
+6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+from provenance.errors import MalformedNote, MalformedTile, ProofInvalid, StoreCorrupt, UntrustedNote
+from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
+from provenance.statement.keys import Signer
+from provenance.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
+from provenance.transparency.note import ED25519, VerifierKey
+from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
+from registry.high_water import HighWater
+from registry.store import Store, checkpoints, entries
+from registry.tiles import Edge, Tiles
+from registry.times import to_milliseconds
+
+_RESTORE = (
+    "Do not sign with it: that would fork the log. Restore a newer copy of the data folder; if there is none, the log "
+    "has ended, and a new one needs another origin and key"
+)
+
+
+class Publication:
+    """The published tree of one log. For the sequencer's thread; `note` and `checkpoint` may be read from any."""
+
+    def __init__(
+        self,
+        store: Store,
+        tiles: Tiles,
+        signer: Signer,
+        origin: str,
+        clock: Callable[[], datetime],
+        high_water: HighWater,
+    ) -> None:
+        """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
+
+        Raises:
+            StoreCorrupt: the store contradicts what this log has signed: rolled back, damaged, or of another log.
+            StoreUnavailable: it cannot be read or written now.
+        """
+        self._store = store
+        self._tiles = tiles
+        self._signer = signer
+        self._clock = clock
+        self._high_water = high_water
+        self.origin = origin
+        self.key = VerifierKey(origin, ED25519, signer.public_key.raw)
+        with store.read() as session:
+            latest = checkpoints.latest(session)
+            sequenced = entries.size(session)
+        self.note = None if latest is None else latest.note
+        self.checkpoint = Checkpoint(origin, 0, EMPTY_ROOT) if latest is None else self._open(latest.note, "the store")
+        if sequenced < self.checkpoint.size:
+            raise StoreCorrupt(
+                f"the store has {sequenced} entries, and the log has signed {self.checkpoint.size}. {_RESTORE}"
+            )
+        self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
+        self._check_high_water(sequenced)
+        if self.note is not None and self._tiles.checkpoint() != self.note:
+            self._tiles.publish(self.note)
+
+    def frontier(self) -> Frontier:
+        """The frontier of all stored entries, published or not."""
+        with self._store.read() as session:
+            size = entries.size(session)
+        edge = self._anchor.copy()
+        for _ in edge.extend(self._stored(edge.size, size)):
+            pass
+        return edge.frontier()
+
+    def advance(self, size: int, root: bytes) -> None:
+        """Publish the tree of `size` entries, which has this root. May be tried again after a failure.
+
+        Raises:
+            StoreCorrupt: the stored rows lead to another root, or somebody else signs for this log.
+            StoreUnavailable: a step could not be done now.
+        """
+        anchor, edge, filled = self._audit(size, root)
+        for path, data in (*filled, *edge.partial()):
+            self._tiles.write(path, data)
+        checkpoint = Checkpoint(self.origin, size, root)
+        self._verify_inclusion(checkpoint)
+        note = sign_checkpoint(checkpoint, self._signer.sign, self.key.public)
+        open_checkpoint(note, [self.key], self.origin)
+        self._high_water.advance(note)
+        signed_at_ms = to_milliseconds(self._clock())
+        self._store.write(
+            lambda session: checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
+        ).result()
+        self._tiles.publish(note)
+        self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
+        for path, _ in filled:
+            self._tiles.prune(path)
+
+    def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
+        """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles that fill up on the way)."""
+        anchor, edge = self._anchor, self._anchor.copy()
+        filled: list[tuple[TilePath, bytes]] = []
+        rows = self._stored(edge.size, size)
+        for stop in sorted({self.checkpoint.size, size - size % TILE_WIDTH, size}):
+            if stop < edge.size:
+                continue
+            filled += edge.extend(islice(rows, stop - edge.size))
+            if stop == self.checkpoint.size and edge.root() != self.checkpoint.root:
+                raise StoreCorrupt("the stored entries do not lead to the root that was signed last")
+            if stop % TILE_WIDTH == 0:
+                anchor = edge.copy()
+        if edge.root() != root:
+            raise StoreCorrupt("the stored entries are not those that were written")
+        return anchor, edge, filled
+
+    def _verify_inclusion(self, checkpoint: Checkpoint) -> None:
+        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back."""
+        read = functools.cache(self._tiles.reader(checkpoint.size))
+        first, stop = self.checkpoint.size, checkpoint.size
+        try:
+            for bundle in range(first // TILE_WIDTH, -(-stop // TILE_WIDTH)):
+                start = bundle * TILE_WIDTH
+                path = entries_path(bundle, min(TILE_WIDTH, stop - start))
+                for index, entry in enumerate(parse_entry_bundle(self._tiles.fetch(path) or b""), start):
+                    if index >= first:
+                        proof = inclusion_proof(index, stop, read)
+                        verify_inclusion(leaf_hash(entry), index, stop, proof, checkpoint.root)
+        except (MalformedTile, ProofInvalid) as error:
+            raise StoreCorrupt(f"the object storage does not give back the tiles that were written: {error}") from error
+
+    def _stored(self, start: int, stop: int) -> Iterator[bytes]:
+        """The entries with start ≤ index < stop, read back from the database. Raises StoreCorrupt for a bad row."""
+        for page in range(start, stop, MAX_COMMIT_JOBS):
+            with self._store.read() as session:
+                rows = entries.leaves(session, page, min(stop, page + MAX_COMMIT_JOBS))
+            for expected, (index, stored, statement) in enumerate(rows, page):
+                if index != expected or stored != leaf_hash(statement):
+                    raise StoreCorrupt(f"the row of entry {expected} is missing or has changed")
+                yield statement
+
+    def _recover(self) -> Edge:
+        """The edge at the last full bundle, from tiles that lead to the signed root, or else from the entries."""
+        size, root = self.checkpoint.size, self.checkpoint.root
+        boundary = size - size % TILE_WIDTH
+        try:
+            anchor = Edge.load(boundary, self._tiles.reader(boundary))
+        except (MalformedTile, ProofInvalid):
+            return self._rebuild(boundary)
+        edge = anchor.copy()
+        for _ in edge.extend(self._stored(boundary, size)):
+            pass
+        if edge.root() != root or not self._tiles.complete(size):
+            return self._rebuild(boundary)
+        self._mend(edge.partial())
+        return anchor
+
+    def _rebuild(self, boundary: int) -> Edge:
+        """As `_recover`, from the entries alone: they are checked against the signed root before a tile is touched."""
+        anchor = Edge()
+        for _ in anchor.extend(self._stored(0, boundary)):
+            pass
+        edge = anchor.copy()
+        for _ in edge.extend(self._stored(boundary, self.checkpoint.size)):
+            pass
+        if edge.root() != self.checkpoint.root:
+            raise StoreCorrupt(f"the stored entries do not lead to the root that the log has signed. {_RESTORE}")
+        self._mend(Edge().extend(self._stored(0, boundary)))
+        self._mend(edge.partial())
+        return anchor
+
+    def _mend(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
+        for path, data in tiles:
+            if self._tiles.fetch(str(path)) != data:
+                self._tiles.write(path, data)
+
+    def _check_high_water(self, sequenced: int) -> None:
+        """Check that the store contains the tree that the high-water file states."""
+        path = self._high_water.path
+        held = self._high_water.read()
+        if held is None:
+            if self.note is None:
+                return
+            raise StoreCorrupt(
+                f"the high-water file {path} is missing, and the log has signed {self.checkpoint.size} entries. "
+                "If this is the newest copy of the store, and no other process signs for it, copy the file "
+                "objects/log/checkpoint there"
+            )
+        checkpoint = self._open(held, str(path))
+        if checkpoint.size > sequenced:
+            raise StoreCorrupt(
+                f"the store has {sequenced} entries, and {path} says that the log has signed {checkpoint.size}: "
+                f"this is an older copy. {_RESTORE}"
+            )
+        if checkpoint.root != self._root_at(checkpoint.size):
+            raise StoreCorrupt(
+                f"the first {checkpoint.size} entries of the store are not those that {path} says were signed: "
+                f"this is another history. {_RESTORE}"
+            )
+
+    def _root_at(self, size: int) -> bytes:
+        if size <= self.checkpoint.size:
+            return Frontier.from_reader(size, self._tiles.reader(self.checkpoint.size)).root()
+        edge = self._anchor.copy()
+        for _ in edge.extend(self._stored(edge.size, size)):
+            pass
+        return edge.root()
+
+    def _open(self, note: bytes, where: str) -> Checkpoint:
+        try:
+            return open_checkpoint(note, [self.key], self.origin)[0]
+        except (MalformedNote, UntrustedNote) as error:
+            raise StoreCorrupt(f"the checkpoint in {where} is not one of the log {self.origin}: {error}") from error

@@ -1,0 +1,65 @@
+"""The registry: the open parts that the use cases work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from provenance.credentials.trust import TrustSettings
+from registry.blobs import Blobs
+from registry.index import SimilarityIndex
+from registry.proofs import Proofs
+from registry.sandbox import Sandbox
+from registry.sequencer import Sequencer
+from registry.signers import Keystore
+from registry.store import Store
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The system's clock, in UTC: the one place where time enters the registry."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class RegistryConfig:
+    """What an operator decides. `public_url` goes into manifests and is where readers are sent."""
+
+    folder: Path
+    origin: str
+    operator: str
+    public_url: str
+    passphrase: bytes
+    workers: int
+    environment: Literal["production", "development"]
+    trust_lists: Path | None = None
+    """A folder of PEM files, each a named trust list; the development authority is added in development."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registry:
+    """Everything open. One per process and data folder; made by `bootstrap.open_registry`."""
+
+    config: RegistryConfig
+    clock: Clock
+    store: Store
+    blobs: Blobs
+    sequencer: Sequencer
+    proofs: Proofs
+    keystore: Keystore
+    sandbox: Sandbox
+    index: SimilarityIndex
+    trust: TrustSettings
+    spool: Path
+
+    def now(self) -> datetime:
+        """The clock's time, to the second: records state no finer one."""
+        return self.clock().astimezone(UTC).replace(microsecond=0)
+
+    def close(self) -> None:
+        """Stop in the order of the data: no new work, then the writer, then the store."""
+        self.sandbox.close()
+        self.sequencer.close()
+        self.store.close()

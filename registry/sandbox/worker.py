@@ -1,0 +1,74 @@
+"""The worker: one confined process that runs one job after another until its pipe closes.
+
+Started by `registry.sandbox.pool` as ``python -m registry.sandbox.worker PARENT_PID MODULE…`` with requests on
+standard input and answers on standard output. It confines itself first, then imports what it will
+need, and only then says that it is ready.
+"""
+
+import importlib
+import os
+import pickle
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from provenance.errors import CountermarkError
+from registry.sandbox.confinement import confine, die_with_parent, limit_cpu, limit_memory
+from registry.sandbox.frames import encode_answer, read_frame, write_frame
+
+MAX_TRACEBACK_CHARACTERS = 8_000
+"""Characters of a traceback that are sent for the server's log: its innermost frames."""
+
+
+def main(parent: int, modules: list[str]) -> None:
+    """Serve jobs until the parent closes the pipe."""
+    requests, answers = os.dup(0), os.dup(1)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):  # decoders print: neither into our answers nor into the server's log
+        os.dup2(silence, descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to act upon
+    die_with_parent(parent)
+    try:
+        confinement = confine(Path(os.environ["TMPDIR"]))
+        _warm(modules)
+        limit_memory()
+    except Exception:  # noqa: BLE001 (the parent logs it: nothing else can be said from here)
+        write_frame(answers, encode_answer(("failed", "start", _traceback())))
+        os._exit(1)
+    write_frame(answers, encode_answer(("ready", confinement)))
+    while True:
+        try:
+            request = read_frame(requests)
+        except EOFError:
+            os._exit(0)  # without the destructors of native libraries: they have crashed before
+        write_frame(answers, _perform(request))
+        del request
+
+
+def _warm(modules: list[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)  # the pool is the parallelism
+
+
+def _perform(request: bytes) -> bytes:
+    try:
+        function, arguments, seconds = pickle.loads(request)  # noqa: S301 (the server wrote it)
+        limit_cpu(seconds)
+        return encode_answer(("returned", function(*arguments)))
+    except CountermarkError as error:
+        return encode_answer(("refused", error))
+    except MemoryError:
+        return encode_answer(("exhausted",))
+    except BaseException as error:  # noqa: BLE001 (decoders raise at least six kinds; SystemExit is none of theirs)
+        return encode_answer(("failed", type(error).__name__, _traceback()))
+
+
+def _traceback() -> str:
+    return traceback.format_exc(limit=-20)[-MAX_TRACEBACK_CHARACTERS:]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,175 @@
+"""Assets: registrations as lookups need them, and their withdrawals."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, or_, select
+
+from provenance.errors import MalformedRecord, NotFound
+from provenance.statement.canonical import Json
+from provenance.statement.record import AssetRegistered, AssetWithdrawn
+from registry.tables import Asset, Withdrawal
+
+_PHASH = "org.countermark.phash.v1"
+_PDQ = "org.countermark.pdq.v1"
+
+
+@dataclass(frozen=True)
+class AssetBlobs:
+    """SHA-256 digests of the blobs that belong to an asset, beside its sketch."""
+
+    thumbnail: bytes
+    signed: bytes | None = None
+    manifest: bytes | None = None
+
+
+def asset_row(
+    record_id: bytes, record: AssetRegistered, index: int, logged_at_ms: int, claims_digest: bytes, blobs: AssetBlobs
+) -> Asset:
+    """The row of a registration: every column but the last two arguments' follows from the log.
+
+    Raises:
+        MalformedRecord: a record without the fingerprints that lookups need.
+    """
+    credential = record.credential
+    signed = None if credential is None else credential.signed
+    phash, pdq, pdq_quality = _fingerprints(record.fingerprints)
+    return Asset(
+        record_id=record_id,
+        index=index,
+        publisher_id=record.publisher,
+        media_sha256=record.media.sha256,
+        signed_sha256=None if signed is None else signed.sha256,
+        pixels_sha256=record.media.pixels_sha256,
+        signed_pixels_sha256=None if signed is None else signed.pixels_sha256,
+        manifest_id=None if credential is None else credential.manifest_id,
+        claims_digest=claims_digest,
+        title=record.title,
+        credit=record.credit,
+        media_type=record.media.media_type,
+        width=record.media.width,
+        height=record.media.height,
+        phash=phash,
+        pdq=pdq,
+        pdq_quality=pdq_quality,
+        sketch_sha256=record.sketch.sha256,
+        thumbnail_sha256=blobs.thumbnail,
+        signed_blob_sha256=blobs.signed,
+        manifest_blob_sha256=blobs.manifest,
+        logged_at_ms=logged_at_ms,
+    )
+
+
+def insert(session: Session, row: Asset) -> None:
+    """Add a registration. Conflict (at the store's boundary) where index, record or claims digest is taken."""
+    session.add(row)
+    session.flush()
+
+
+def find(session: Session, record_id: bytes) -> Asset | None:
+    """A registration by its record id."""
+    return session.get(Asset, record_id)
+
+
+def get(session: Session, record_id: bytes) -> Asset:
+    """A registration by its record id. Raises NotFound."""
+    row = find(session, record_id)
+    if row is None:
+        raise NotFound("no such asset")
+    return row
+
+
+def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
+    """The record id of the registration that made exactly these claims."""
+    return session.exec(select(Asset.record_id).where(Asset.claims_digest == claims_digest)).first()
+
+
+def by_index(session: Session, indices: Collection[int]) -> dict[int, Asset]:
+    """Registrations by the index of their entries, which is also their number in the similarity index."""
+    rows = session.exec(select(Asset).where(col(Asset.index).in_(indices)))
+    return {row.index: row for row in rows}
+
+
+def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[Asset]:
+    """Registrations of a file, as the original or as the signed copy; oldest first."""
+    return _first(session, or_(col(Asset.media_sha256) == sha256, col(Asset.signed_sha256) == sha256), limit)
+
+
+def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:
+    """Registrations of a picture, in the original or in the signed copy; oldest first."""
+    return _first(
+        session,
+        or_(col(Asset.pixels_sha256) == pixels_sha256, col(Asset.signed_pixels_sha256) == pixels_sha256),
+        limit,
+    )
+
+
+def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asset]:
+    """Registrations whose C2PA manifest has this id; oldest first."""
+    return _first(session, col(Asset.manifest_id) == manifest_id, limit)
+
+
+def count(session: Session) -> int:
+    """Number of registrations."""
+    return session.exec(select(func.count()).select_from(Asset)).one()
+
+
+def page(
+    session: Session,
+    *,
+    publisher: str | None = None,
+    sha256: bytes | None = None,
+    before: int | None = None,
+    limit: int,
+) -> Sequence[Asset]:
+    """Registrations, newest first, from before an index on: the last one's index is the cursor of the next page."""
+    query = select(Asset).order_by(col(Asset.index).desc()).limit(limit)
+    if publisher is not None:
+        query = query.where(Asset.publisher_id == publisher)
+    if sha256 is not None:
+        query = query.where(or_(col(Asset.media_sha256) == sha256, col(Asset.signed_sha256) == sha256))
+    if before is not None:
+        query = query.where(col(Asset.index) < before)
+    return session.exec(query).all()
+
+
+def between(session: Session, start: int, stop: int) -> Sequence[Asset]:
+    """The registrations with start ≤ index < stop, in order."""
+    return session.exec(
+        select(Asset).where(col(Asset.index) >= start, col(Asset.index) < stop).order_by(col(Asset.index))
+    ).all()
+
+
+def withdraw(session: Session, record: AssetWithdrawn, index: int) -> None:
+    """Note that the entry at `index` withdraws a registration."""
+    session.add(Withdrawal(index=index, target=record.record, reason=record.reason))
+    session.flush()
+
+
+def withdrawals_of(session: Session, record_id: bytes) -> Sequence[Withdrawal]:
+    """The withdrawals of a registration, in the order of the log."""
+    return session.exec(select(Withdrawal).where(Withdrawal.target == record_id).order_by(col(Withdrawal.index))).all()
+
+
+def withdrawals_between(session: Session, start: int, stop: int) -> Sequence[Withdrawal]:
+    """The withdrawals with start ≤ index < stop, in order."""
+    return session.exec(
+        select(Withdrawal)
+        .where(col(Withdrawal.index) >= start, col(Withdrawal.index) < stop)
+        .order_by(col(Withdrawal.index))
+    ).all()
+
+
+def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequence[Asset]:
+    return session.exec(select(Asset).where(condition).order_by(col(Asset.index)).limit(limit)).all()
+
+
+def _fingerprints(values: Mapping[str, Json]) -> tuple[bytes, bytes, int]:
+    """(pHash of 8 bytes, PDQ of 32, PDQ quality 0..100) of a record's fingerprints."""
+    match values.get(_PHASH), values.get(_PDQ):
+        case str(phash), {"value": str(pdq), "quality": int(quality)}:
+            with suppress(ValueError):
+                return bytes.fromhex(phash), bytes.fromhex(pdq), quality
+    raise MalformedRecord("the record lacks the fingerprints by which it would be found")

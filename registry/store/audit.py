@@ -1,0 +1,62 @@
+"""Audits: what `registry.fsck` reads, a stretch of the log at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import create_engine
+from sqlmodel import Session, SQLModel, col, select
+
+from registry.store import assets, checkpoints, entries
+from registry.tables import Asset, CheckpointRow, Entry, RecordRow, VerificationRow, Withdrawal
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The rows that belong to the entries with start ≤ index < stop, and the checkpoints with start < size ≤ stop."""
+
+    start: int
+    stop: int
+    entries: Mapping[int, Entry] = field(default_factory=dict)
+    records: Mapping[bytes, RecordRow] = field(default_factory=dict)
+    assets: Mapping[int, Asset] = field(default_factory=dict)
+    withdrawals: Mapping[int, Withdrawal] = field(default_factory=dict)
+    checkpoints: Mapping[int, CheckpointRow] = field(default_factory=dict)
+
+
+def stretch(session: Session, start: int, stop: int) -> Stretch:
+    """Read a stretch of the log."""
+    rows = entries.between(session, start, stop)
+    return Stretch(
+        start,
+        stop,
+        entries={row.index: row for row in rows},
+        records=entries.records(session, [row.record_id for row in rows]),
+        assets={row.index: row for row in assets.between(session, start, stop)},
+        withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},
+        checkpoints={row.size: row for row in checkpoints.between(session, start + 1, stop + 1)},
+    )
+
+
+def database_problems(session: Session) -> Sequence[str]:
+    """What SQLite finds wrong with the file's structure and its indexes; empty when all is well."""
+    lines = session.connection().exec_driver_sql("PRAGMA integrity_check(100)").scalars().all()
+    return [line for line in lines if line != "ok"]
+
+
+def overlays(session: Session) -> Sequence[tuple[str, bytes]]:
+    """(verification id, digest) of the overlay blobs that reports refer to."""
+    query = select(VerificationRow.id, VerificationRow.heat_blob).where(col(VerificationRow.heat_blob).is_not(None))
+    return [(identity, blob) for identity, blob in session.exec(query) if blob is not None]
+
+
+@contextmanager
+def scratch() -> Iterator[Session]:
+    """An empty store in memory, to replay records into."""
+    engine = create_engine("sqlite://")
+    SQLModel.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()

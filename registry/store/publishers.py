@@ -1,0 +1,110 @@
+"""Publishers: who vouches for media, and with which keys."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from provenance.errors import NotFound
+from provenance.statement.record import PublisherKey
+from registry.tables import Publisher, PublisherKeyRow
+
+
+def insert(session: Session, row: Publisher) -> None:
+    """Add a publisher. Conflict (at the store's boundary) where the id is taken."""
+    session.add(row)
+    session.flush()
+
+
+def find(session: Session, publisher_id: str) -> Publisher | None:
+    """A publisher, where there is one of that id."""
+    return session.get(Publisher, publisher_id)
+
+
+def get(session: Session, publisher_id: str) -> Publisher:
+    """A publisher. Raises NotFound."""
+    row = find(session, publisher_id)
+    if row is None:
+        raise NotFound(f"no publisher {publisher_id!r}")
+    return row
+
+
+def all_of(session: Session) -> Sequence[Publisher]:
+    """Every publisher, by id: they are few."""
+    return session.exec(select(Publisher).order_by(col(Publisher.id))).all()
+
+
+def insert_key(session: Session, row: PublisherKeyRow) -> None:
+    """Enrol a key. Conflict (at the store's boundary) where it was enrolled before."""
+    session.add(row)
+    session.flush()
+
+
+def find_key(session: Session, kid: bytes) -> PublisherKeyRow | None:
+    """A key by its thumbprint, where it was ever enrolled."""
+    return session.get(PublisherKeyRow, kid)
+
+
+def get_key(session: Session, kid: bytes) -> PublisherKeyRow:
+    """A key by its thumbprint. Raises NotFound."""
+    row = find_key(session, kid)
+    if row is None:
+        raise NotFound("no such publisher key")
+    return row
+
+
+def keys_of(session: Session, publisher_id: str) -> Sequence[PublisherKeyRow]:
+    """All keys that a publisher ever had, in the order of their enrolment."""
+    return session.exec(
+        select(PublisherKeyRow)
+        .where(PublisherKeyRow.publisher_id == publisher_id)
+        .order_by(col(PublisherKeyRow.enrolled_index))
+    ).all()
+
+
+def current_key(session: Session, publisher_id: str) -> PublisherKeyRow | None:
+    """The newest of a publisher's keys that has not ended."""
+    keys = [row for row in keys_of(session, publisher_id) if row.ended_index is None]
+    return keys[-1] if keys else None
+
+
+def apply(session: Session, record: PublisherKey, index: int) -> None:
+    """Bring the rows in line with the `publisher.key` record at `index`: what it enrols, replaces or revokes.
+
+    Conflict (at the store's boundary) where a key is enrolled a second time. Raises NotFound for a key that is revoked
+    without having been enrolled for this publisher.
+    """
+    if record.action == "revoke":
+        row = get_key(session, record.key.thumbprint)
+        if row.publisher_id != record.publisher:
+            raise NotFound("no such publisher key")
+        _end(session, row, index, record.reason)
+        return
+    session.merge(
+        Publisher(
+            id=record.publisher,
+            name=record.name,
+            established=record.identity.established,
+            detail=record.identity.detail,
+        )
+    )
+    if record.action == "rotate":
+        for row in keys_of(session, record.publisher):
+            _end(session, row, index, record.reason)
+    insert_key(
+        session,
+        PublisherKeyRow(
+            kid=record.key.thumbprint,
+            publisher_id=record.publisher,
+            algorithm=record.key.algorithm.value,
+            public_raw=record.key.raw,
+            enrolled_index=index,
+        ),
+    )
+
+
+def _end(session: Session, row: PublisherKeyRow, index: int, reason: str | None) -> None:
+    if row.ended_index is None:
+        row.ended_index = index
+        row.end_reason = reason
+        session.add(row)
+        session.flush()

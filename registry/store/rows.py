@@ -1,0 +1,74 @@
+"""Rows: made from plain values, for the use cases, which do not know the tables.
+
+Times are milliseconds since 1970 UTC.
+"""
+
+from registry.tables import ApiKey, IdempotencyRow, Publisher, PublisherKeyRow, Upload, VerificationRow
+
+
+def api_key(
+    *,
+    key_id: str,
+    prefix: str,
+    digest: bytes,
+    name: str,
+    scopes: str,
+    publisher_id: str | None,
+    created_at_ms: int,
+    expires_at_ms: int | None,
+) -> ApiKey:
+    """A new API key; `digest` is the SHA-256 of its secret, `scopes` are separated by spaces."""
+    return ApiKey(
+        id=key_id,
+        prefix=prefix,
+        digest=digest,
+        name=name,
+        scopes=scopes,
+        publisher_id=publisher_id,
+        created_at_ms=created_at_ms,
+        expires_at_ms=expires_at_ms,
+    )
+
+
+def kept_answer(
+    *, key: str, api_key_id: str, request_digest: bytes, status: int, response: bytes, created_at_ms: int
+) -> IdempotencyRow:
+    """The answer that a request with this Idempotency-Key got."""
+    return IdempotencyRow(
+        key=key,
+        api_key_id=api_key_id,
+        request_digest=request_digest,
+        status=status,
+        response=response,
+        created_at_ms=created_at_ms,
+    )
+
+
+def upload(*, sha256: bytes, size: int, created_at_ms: int, api_key_id: str) -> Upload:
+    """Media that waits to be registered."""
+    return Upload(sha256=sha256, size=size, created_at_ms=created_at_ms, api_key_id=api_key_id)
+
+
+def verification(
+    *, verification_id: str, created_at_ms: int, report: bytes, heat_blob: bytes | None
+) -> VerificationRow:
+    """A verification report; `heat_blob` is the SHA-256 of its overlay."""
+    return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report, heat_blob=heat_blob)
+
+
+def publisher(*, publisher_id: str, name: str, established: str, detail: str) -> Publisher:
+    """A publisher, and how its identity was established."""
+    return Publisher(id=publisher_id, name=name, established=established, detail=detail)
+
+
+def publisher_key(
+    *, kid: bytes, publisher_id: str, algorithm: str, public_raw: bytes, enrolled_index: int
+) -> PublisherKeyRow:
+    """A key that the entry at `enrolled_index` enrolled; `kid` is its thumbprint."""
+    return PublisherKeyRow(
+        kid=kid,
+        publisher_id=publisher_id,
+        algorithm=algorithm,
+        public_raw=public_raw,
+        enrolled_index=enrolled_index,
+    )

@@ -1,0 +1,185 @@
+"""The tables: what the registry keeps, one class per row.
+
+Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry` and `RecordRow` are
+the truth (with the log's tiles as their public shape); publishers, keys, assets, withdrawals and chunks are views that
+can be rebuilt from them, and `registry.fsck` compares the two.
+"""
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+# A 64-bit integer everywhere; SQLite makes only a column of the very type INTEGER the key of its B-tree.
+Int64 = BigInteger().with_variant(Integer, "sqlite")
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Entry(SQLModel, table=True):
+    """A log entry: the statement at an index, its RFC 6962 leaf hash, and when the sequencer took it."""
+
+    __tablename__ = "entry"
+
+    index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    leaf_hash: bytes
+    statement: bytes
+    record_id: bytes
+    logged_at_ms: int = Field(sa_type=Int64)
+
+
+class RecordRow(SQLModel, table=True):
+    """A record's canonical JSON under its SHA-256, with the index of the entry that states it."""
+
+    __tablename__ = "record"
+
+    record_id: bytes = Field(primary_key=True)
+    index: int = Field(sa_type=Int64)
+    type: str
+    canonical: bytes
+
+
+class Publisher(SQLModel, table=True):
+    """Who vouches for media: its slug and name, and by whom and how its identity was established."""
+
+    __tablename__ = "publisher"
+
+    id: str = Field(primary_key=True)
+    name: str
+    established: str
+    detail: str
+
+
+class PublisherKeyRow(SQLModel, table=True):
+    """A publisher's signing key, valid for the entries with enrolled_index < index < ended_index."""
+
+    __tablename__ = "publisher_key"
+
+    kid: bytes = Field(primary_key=True)
+    publisher_id: str = Field(foreign_key="publisher.id", index=True)
+    algorithm: str
+    public_raw: bytes
+    enrolled_index: int = Field(sa_type=Int64)
+    ended_index: int | None = Field(default=None, sa_type=Int64)
+    end_reason: str | None = None
+
+
+class Asset(SQLModel, table=True):
+    """A registered asset, as lookups need it. `index` is also its number in the similarity index (`PdqChunk.asset`)."""
+
+    __tablename__ = "asset"
+    __table_args__: ClassVar[tuple[UniqueConstraint | Index, ...]] = (
+        UniqueConstraint("index"),
+        UniqueConstraint("claims_digest"),
+        Index(None, "publisher_id", "index"),
+    )
+
+    record_id: bytes = Field(primary_key=True)
+    index: int = Field(sa_type=Int64)
+    publisher_id: str = Field(foreign_key="publisher.id")
+    media_sha256: bytes = Field(index=True)
+    signed_sha256: bytes | None = Field(default=None, index=True)
+    pixels_sha256: bytes = Field(index=True)
+    signed_pixels_sha256: bytes | None = Field(default=None, index=True)
+    manifest_id: str | None = Field(default=None, index=True)
+    claims_digest: bytes
+    title: str | None = None
+    credit: str | None = None
+    media_type: str
+    width: int
+    height: int
+    phash: bytes
+    pdq: bytes
+    pdq_quality: int
+    sketch_sha256: bytes
+    thumbnail_sha256: bytes
+    signed_blob_sha256: bytes | None = None
+    manifest_blob_sha256: bytes | None = None
+    logged_at_ms: int = Field(sa_type=Int64)
+
+
+class Withdrawal(SQLModel, table=True):
+    """The publisher took a registration back: `target` is the record id of the asset."""
+
+    __tablename__ = "withdrawal"
+
+    index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    target: bytes = Field(index=True)
+    reason: str
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A signed checkpoint that was published: the note, byte for byte."""
+
+    __tablename__ = "checkpoint"
+
+    size: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    note: bytes
+    signed_at_ms: int = Field(sa_type=Int64)
+
+
+class ApiKey(SQLModel, table=True):
+    """An API key: its readable prefix and the SHA-256 of its secret. `scopes` are space-separated words."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True)
+    prefix: str = Field(unique=True)
+    digest: bytes
+    name: str
+    scopes: str
+    publisher_id: str | None = Field(default=None, foreign_key="publisher.id")
+    created_at_ms: int = Field(sa_type=Int64)
+    expires_at_ms: int | None = Field(default=None, sa_type=Int64)
+    last_used_at_ms: int | None = Field(default=None, sa_type=Int64)
+    revoked_at_ms: int | None = Field(default=None, sa_type=Int64)
+
+
+class IdempotencyRow(SQLModel, table=True):
+    """The answer that a request with this Idempotency-Key got, so that its repetition gets the same."""
+
+    __tablename__ = "idempotency"
+
+    key: str = Field(primary_key=True)
+    api_key_id: str = Field(primary_key=True)
+    request_digest: bytes
+    status: int
+    response: bytes
+    created_at_ms: int = Field(index=True, sa_type=Int64)
+
+
+class Upload(SQLModel, table=True):
+    """Media that was uploaded ahead of its registration; the bytes are the blob of the same SHA-256."""
+
+    __tablename__ = "upload"
+
+    sha256: bytes = Field(primary_key=True)
+    size: int = Field(sa_type=Int64)
+    created_at_ms: int = Field(index=True, sa_type=Int64)
+    api_key_id: str
+
+
+class VerificationRow(SQLModel, table=True):
+    """A verification report (JSON bytes) with, where something differs, the blob of its overlay."""
+
+    __tablename__ = "verification"
+
+    id: str = Field(primary_key=True)
+    created_at_ms: int = Field(index=True, sa_type=Int64)
+    report: bytes
+    heat_blob: bytes | None = None
+
+
+class PdqChunk(SQLModel, table=True):
+    """One 16-bit chunk of an asset's PDQ hash: chunk_key = position << 16 | value; `asset` is `Asset.index`."""
+
+    __tablename__ = "pdq_chunk"
+    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_with_rowid": False}
+
+    chunk_key: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})

@@ -1,0 +1,16 @@
+"""Times as the tables hold them: integers of milliseconds since 1970-01-01T00:00:00Z."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_milliseconds(time: datetime) -> int:
+    """Milliseconds since 1970 UTC of a time with a zone, rounded down."""
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """The time in UTC, to the millisecond."""
+    return _EPOCH + milliseconds * _MILLISECOND

@@ -1,0 +1,125 @@
+"""What the registry answers with: plain values with the fields of the API's JSON, digests as lowercase hex."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class IdentityView:
+    established: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class PublisherView:
+    """A publisher; `key` is the hex thumbprint of the key in question (the newest one in a listing)."""
+
+    id: str
+    name: str
+    identity: IdentityView
+    key: str
+
+
+@dataclass(frozen=True)
+class PublisherKeyView:
+    """A publisher's key. The indices bound the entries it was valid for: enrolled_index < index < ended_index."""
+
+    thumbprint: str
+    algorithm: str
+    enrolled_index: int
+    ended_index: int | None
+    end_reason: str | None
+
+
+@dataclass(frozen=True)
+class StandingView:
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class MediaView:
+    """A file: sizes in bytes and pixels."""
+
+    sha256: str
+    size: int
+    media_type: str
+    width: int
+    height: int
+    pixels_sha256: str
+
+
+@dataclass(frozen=True)
+class CredentialView:
+    manifest_id: str
+    claim_sha256: str
+    embedded: bool
+    signed: MediaView | None
+
+
+@dataclass(frozen=True)
+class ParentView:
+    record: str
+    relation: str
+
+
+@dataclass(frozen=True)
+class LinksView:
+    """Paths relative to the service's address."""
+
+    self: str
+    page: str
+    record: str
+    receipt: str
+    history: str
+    thumbnail: str
+    credentialed: str | None
+    manifest: str | None
+
+
+@dataclass(frozen=True)
+class AssetView:
+    """A registered asset as anybody may see it."""
+
+    id: str
+    record_id: str
+    type: str
+    index: int
+    state: str
+    logged_at: datetime
+    claimed_at: datetime
+    publisher: PublisherView
+    standing: StandingView
+    title: str | None
+    caption: str | None
+    credit: str | None
+    licence: str | None
+    digital_source_type: str | None
+    captured_at: datetime | None
+    media: MediaView
+    credential: CredentialView | None
+    parents: tuple[ParentView, ...]
+    rendition_of: str | None
+    links: LinksView
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One thing that happened to an asset, as the log has it."""
+
+    index: int
+    type: str
+    record_id: str
+    logged_at: datetime
+    summary: str
+
+
+@dataclass(frozen=True)
+class WithdrawalView:
+    id: str
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: str
+    reason: str

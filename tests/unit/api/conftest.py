@@ -1,0 +1,81 @@
+"""A small application with the real middleware, problems and uploads around routes made for the tests."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import Depends, FastAPI, Request
+from starlette.testclient import TestClient
+
+from api.bodies import receive_json
+from api.logs import configure_logs
+from api.metrics import Metrics
+from api.middleware import middleware_for
+from api.problems import install_problems
+from api.ratelimit import Policy, RateLimiter, limited
+from api.schemas import PublisherRequest
+from api.settings import Settings
+from api.upload import Spool
+from provenance import errors
+
+MAX_FILE = 300_000
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs() -> None:
+    configure_logs("info")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(environment="development", cors_origins=("https://reader.example",))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=5)
+
+
+@pytest.fixture
+def application(settings: Settings, spool: Spool) -> FastAPI:
+    app = FastAPI(middleware=middleware_for(settings, Metrics()), redirect_slashes=False)
+    install_problems(app)
+    app.state.limiters = {"reads": RateLimiter(Policy("reads", 3, 60), time.monotonic)}
+
+    @app.post("/file")
+    async def file(request: Request) -> dict[str, object]:
+        async with spool.receive(request, text=("metadata",)) as received:
+            upload = received.file
+            assert upload.path.parent == spool.folder
+            assert re.fullmatch(r"upload-\w+", upload.path.name)
+            assert upload.path.stat().st_size == upload.size
+            return {"sha256": upload.sha256.hex(), "size": upload.size, "fields": dict(received.fields)}
+
+    @app.post("/json")
+    async def json(request: Request) -> dict[str, object]:
+        return (await receive_json(request, PublisherRequest)).model_dump()
+
+    @app.get("/number/{number}")
+    def number(number: int) -> int:
+        return number
+
+    @app.get("/limited", dependencies=[Depends(limited("reads"))])
+    def read() -> str:
+        return "read"
+
+    @app.get("/fail/{name}")
+    def fail(name: str) -> None:
+        error = getattr(errors, name, RuntimeError)
+        if error in (errors.RateLimited, errors.Overloaded):
+            raise error("said to the client", retry_after=1.2)
+        raise error("secret of /data/keys" if error is RuntimeError else "said to the client")
+
+    return app
+
+
+@pytest.fixture
+def client(application: FastAPI) -> Iterator[TestClient]:
+    with TestClient(application, raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,81 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from api.ratelimit import Policy, RateLimiter, client_address
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_client_over_its_quota_is_refused_until_the_oldest_request_is_forgotten() -> None:
+    clock = Clock()
+    limiter = RateLimiter(Policy("reads", 2, 60), clock)
+    assert limiter.take("a").remaining == 1
+    clock.now += 10
+    assert limiter.take("a").remaining == 0
+    refused = limiter.take("a")
+    assert not refused.allowed
+    assert refused.reset == pytest.approx(50)
+    assert limiter.take("b").allowed
+    clock.now += 50
+    assert limiter.take("a").allowed
+    assert not limiter.take("a").allowed
+
+
+@given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5))
+def test_no_window_ever_holds_more_than_the_quota(gaps: list[float], quota: int) -> None:
+    clock = Clock()
+    limiter = RateLimiter(Policy("reads", quota, 10), clock)
+    taken = []
+    for gap in gaps:
+        clock.now += gap
+        if limiter.take("a").allowed:
+            taken.append(clock.now)
+    for start in taken:
+        assert sum(start <= time < start + 10 for time in taken) <= quota
+
+
+def test_a_flood_of_addresses_does_not_grow_the_memory() -> None:
+    limiter = RateLimiter(Policy("reads", 2, 60), Clock(), max_clients=10)
+    for number in range(1000):
+        limiter.take(str(number))
+    assert len(limiter._times) == 10
+
+
+@pytest.mark.parametrize(
+    ("host", "counted_as"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_ipv6_subscriber_is_one_client(host: str, counted_as: str) -> None:
+    assert client_address({"client": (host, 1)}) == counted_as
+
+
+def test_answers_carry_the_allowance_and_refusals_say_when_to_return(client: TestClient) -> None:
+    first = client.get("/limited")
+    assert first.headers["ratelimit-policy"] == '"reads";q=3;w=60'
+    assert re.fullmatch(r'"reads";r=2;t=60', first.headers["ratelimit"])
+    client.get("/limited")
+    client.get("/limited")
+    refused = client.get("/limited")
+    assert refused.status_code == 429
+    assert refused.json()["type"].endswith(":rate-limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit"].startswith('"reads";r=0;')
+
+
+def test_a_route_without_a_limit_says_nothing_of_limits(client: TestClient) -> None:
+    assert "ratelimit" not in client.get("/number/1").headers

@@ -1,0 +1,440 @@
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from provenance.credentials import (
+    ClaimDescription,
+    ClaimSigner,
+    CredentialReport,
+    CredentialState,
+    IssuedCertificate,
+    TrustList,
+    TrustSettings,
+    explain_problem,
+    issue_claim_certificate,
+    make_development_authority,
+    read_credentials,
+    sign_embedded,
+)
+from provenance.credentials.certificates import ACCEPTED_USAGES
+from provenance.credentials.report import PROBLEMS
+from provenance.credentials.store import ManifestStore
+from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
+
+Draw = Callable[[str], bytes]
+Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]
+MakeSigner = Callable[[IssuedCertificate], ClaimSigner]
+NOBODY = TrustSettings()
+
+
+@pytest.fixture(scope="module")
+def signed(draw: Draw, claim: ClaimDescription, signer: ClaimSigner) -> bytes:
+    """A signed PNG."""
+    return sign_embedded(draw("image/png"), "image/png", claim, signer).data or b""
+
+
+@pytest.fixture(scope="module")
+def opened(claim: ClaimDescription) -> ClaimDescription:
+    """A claim that takes whatever was there before as its parent."""
+    return replace(claim, digital_source_type=None, title="Second")
+
+
+def _sign(data: bytes, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings = NOBODY) -> bytes:
+    return sign_embedded(data, "image/png", claim, signer, trust=trust).data or b""
+
+
+def test_a_picture_without_credentials_is_absent(draw: Draw, trust: TrustSettings) -> None:
+    assert read_credentials(draw("image/jpeg"), "image/jpeg", trust) == CredentialReport(CredentialState.ABSENT)
+
+
+def test_a_signer_on_no_list_is_valid_and_untrusted(signed: bytes) -> None:
+    report = read_credentials(signed, "image/png", NOBODY)
+    assert report.state is CredentialState.VALID_UNTRUSTED
+    assert report.problems == ("signingCredential.untrusted",)
+    assert report.trust_list is None
+    assert report.digital_source_types
+
+
+def test_one_changed_pixel_makes_the_credentials_invalid(
+    signed: bytes, trust: TrustSettings, change_one_pixel: Callable[[bytes], bytes]
+) -> None:
+    report = read_credentials(change_one_pixel(signed), "image/png", trust)
+    assert report.state is CredentialState.INVALID
+    assert report.problems == ("assertion.dataHash.mismatch",)
+
+
+def test_nothing_that_an_invalid_manifest_states_is_repeated(
+    signed: bytes, trust: TrustSettings, change_one_pixel: Callable[[bytes], bytes]
+) -> None:
+    report = read_credentials(change_one_pixel(signed), "image/png", trust)
+    assert (report.title, report.generator, report.registry_url) == (None, None, None)
+    assert (report.digital_source_types, report.actions, report.soft_bindings) == ((), (), ())
+
+
+def test_a_changed_statement_makes_the_credentials_invalid(
+    signed: bytes, trust: TrustSettings, replace_chunk: Replace
+) -> None:
+    lie = replace_chunk(signed, b"caBX", lambda manifest: manifest.replace(b"digitalCapture", b"digitalCaptura"))
+    report = read_credentials(lie, "image/png", trust)
+    assert report.state is CredentialState.INVALID
+    assert "assertion.hashedURI.mismatch" in report.problems
+
+
+def test_a_changed_manifest_id_makes_the_credentials_invalid(
+    signed: bytes, trust: TrustSettings, replace_chunk: Replace
+) -> None:
+    name = (read_credentials(signed, "image/png", trust).manifest_id or "").encode()
+    other = name[:-4] + (b"0000" if not name.endswith(b"0000") else b"1111")
+    renamed = replace_chunk(signed, b"caBX", lambda manifest: manifest.replace(name, other))
+    assert read_credentials(renamed, "image/png", trust).state is CredentialState.INVALID
+
+
+@pytest.mark.parametrize("kept", [b"garbage", bytes(1000), None])
+def test_a_malformed_manifest_is_unreadable_and_not_absent(
+    kept: bytes | None, signed: bytes, trust: TrustSettings, replace_chunk: Replace
+) -> None:
+    broken = replace_chunk(signed, b"caBX", lambda manifest: manifest[:500] if kept is None else kept)
+    report = read_credentials(broken, "image/png", trust)
+    assert report.state is CredentialState.UNREADABLE
+    assert report.problems == ("org.countermark.unreadable",)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM" + bytes(100), bytes(5000)]
+)
+def test_bytes_that_are_no_picture_are_unreadable(data: bytes, trust: TrustSettings) -> None:
+    assert read_credentials(data, "image/png", trust).state is CredentialState.UNREADABLE
+
+
+def test_the_media_type_is_a_hint_and_nothing_more(signed: bytes, trust: TrustSettings) -> None:
+    for media_type in ("image/jpeg", "nonsense", "", "image/png\0", "\ud800"):
+        report = read_credentials(signed, media_type, trust)
+        assert report.state in (CredentialState.TRUSTED, CredentialState.UNREADABLE)
+    assert read_credentials(signed, "image/jpeg", trust).state is CredentialState.TRUSTED
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "problem"),
+    [
+        (b"", "org.countermark.emptySidecar"),
+        (b"junk", "org.countermark.unreadable"),
+        (bytes(MAX_MANIFEST_BYTES + 1), "org.countermark.tooLarge"),
+    ],
+)
+def test_a_sidecar_that_is_no_manifest_is_unreadable(
+    sidecar: bytes, problem: str, draw: Draw, trust: TrustSettings
+) -> None:
+    report = read_credentials(draw("image/png"), "image/png", trust, sidecar=sidecar)
+    assert report == CredentialReport(CredentialState.UNREADABLE, problems=(problem,))
+
+
+def test_no_damage_to_a_manifest_raises_or_changes_what_it_states(
+    signed: bytes, trust: TrustSettings, replace_chunk: Replace
+) -> None:
+    whole = read_credentials(signed, "image/png", trust)
+    chance = random.Random(20260301)
+
+    def damage(manifest: bytes) -> bytes:
+        changed = bytearray(manifest)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(2400)] = chance.randrange(256)
+        return bytes(changed)
+
+    for _ in range(400):
+        report = read_credentials(replace_chunk(signed, b"caBX", damage), "image/png", trust)
+        if report.state.validated:
+            assert replace(report, padding_nonzero=False) == whole
+
+
+# Trust lists ------------------------------------------------------------------------------------
+
+
+def test_an_anchor_for_time_stamps_does_not_make_a_signer_trusted(signed: bytes, authority: IssuedCertificate) -> None:
+    stamps = TrustSettings((TrustList("Stamps", "1", authority.chain_pem, "tsa"),))
+    report = read_credentials(signed, "image/png", stamps)
+    assert report.state is CredentialState.VALID_UNTRUSTED
+    assert report.problems == ("signingCredential.untrusted",)
+    assert report.trust_list is None
+
+
+@pytest.mark.parametrize("order", [("tsa", "manifest"), ("manifest", "tsa")])
+def test_an_authority_on_lists_of_both_kinds_is_trusted_for_signing(
+    order: tuple[str, str], signed: bytes, authority: IssuedCertificate
+) -> None:
+    lists = tuple(TrustList(f"For {kind}", "1", authority.chain_pem, kind) for kind in order)  # type: ignore[arg-type]  # a tuple of literals widens
+    report = read_credentials(signed, "image/png", TrustSettings(lists))
+    assert report.state is CredentialState.TRUSTED
+    assert report.trust_list == "For manifest 1"
+
+
+def test_the_list_that_holds_the_signers_authority_is_the_one_named(
+    signed: bytes, authority: IssuedCertificate
+) -> None:
+    other = make_development_authority(datetime.now(UTC), "Other")
+    lists = TrustSettings((TrustList("Others", "3", other.chain_pem), TrustList("Ours", "9", authority.chain_pem)))
+    assert read_credentials(signed, "image/png", lists).trust_list == "Ours 9"
+
+
+@pytest.mark.parametrize("usage", [usage.dotted_string for usage in ACCEPTED_USAGES])
+def test_each_accepted_key_usage_reads_as_trusted(
+    usage: str,
+    draw: Draw,
+    claim: ClaimDescription,
+    authority: IssuedCertificate,
+    make_signer: MakeSigner,
+    trust: TrustSettings,
+) -> None:
+    """Without the list of key usages in c2pa's settings, all but e-mail protection would read as invalid."""
+    issued = _reissued(authority, usages=(usage,))
+    report = read_credentials(_sign(draw("image/png"), claim, make_signer(issued)), "image/png", trust)
+    assert report.state is CredentialState.TRUSTED
+
+
+def _reissued(
+    authority: IssuedCertificate, *, usages: tuple[str, ...] = (), expires: datetime | None = None
+) -> IssuedCertificate:
+    """A leaf like the ones that are issued, with other key usages or another end."""
+    issued = issue_claim_certificate(authority, "Herald picture desk", datetime.now(UTC))
+    usual = x509.load_pem_x509_certificates(issued.chain_pem.encode())[0]
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(usual.subject)
+        .issuer_name(usual.issuer)
+        .public_key(usual.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(usual.not_valid_before_utc)
+        .not_valid_after(expires or usual.not_valid_after_utc)
+    )
+    for extension in usual.extensions:
+        value: x509.ExtensionType = extension.value
+        if usages and isinstance(value, x509.ExtendedKeyUsage):
+            value = x509.ExtendedKeyUsage([x509.ObjectIdentifier(usage) for usage in usages])
+        builder = builder.add_extension(value, extension.critical)
+    leaf = builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return IssuedCertificate(leaf + authority.chain_pem, issued.key)
+
+
+# Time -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def expired(
+    draw: Draw,
+    claim: ClaimDescription,
+    opened: ClaimDescription,
+    authority: IssuedCertificate,
+    make_signer: MakeSigner,
+    signer: ClaimSigner,
+    trust: TrustSettings,
+) -> tuple[bytes, bytes]:
+    """A picture whose certificate has expired since it was signed, and one made from it."""
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    first = _sign(draw("image/png"), claim, make_signer(_reissued(authority, expires=ends)))
+    second = _sign(first, opened, signer, trust)
+    time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
+    return first, second
+
+
+def test_an_expired_certificate_without_a_time_stamp_is_well_formed_and_no_more(
+    expired: tuple[bytes, bytes], trust: TrustSettings
+) -> None:
+    report = read_credentials(expired[0], "image/png", trust)
+    assert report.state is CredentialState.WELL_FORMED_ONLY
+    assert "signingCredential.expired" in report.problems
+    assert report.digital_source_types == ()
+
+
+def test_a_changed_picture_with_an_expired_certificate_is_invalid(
+    expired: tuple[bytes, bytes], trust: TrustSettings, change_one_pixel: Callable[[bytes], bytes]
+) -> None:
+    assert read_credentials(change_one_pixel(expired[0]), "image/png", trust).state is CredentialState.INVALID
+
+
+def test_an_expired_ingredient_does_not_lower_what_was_made_from_it(
+    expired: tuple[bytes, bytes], trust: TrustSettings
+) -> None:
+    report = read_credentials(expired[1], "image/png", trust)
+    assert report.state is CredentialState.TRUSTED
+    assert [ingredient.state for ingredient in report.ingredients] == [CredentialState.VALID_UNTRUSTED]
+
+
+def test_signing_with_an_expired_certificate_is_refused(
+    draw: Draw, claim: ClaimDescription, authority: IssuedCertificate, make_signer: MakeSigner
+) -> None:
+    from provenance.errors import CredentialSigningFailed
+
+    late = _reissued(authority, expires=datetime.now(UTC) - timedelta(seconds=30))
+    with pytest.raises(CredentialSigningFailed, match="not valid"):
+        _sign(draw("image/png"), claim, make_signer(late))
+
+
+# Ingredients ------------------------------------------------------------------------------------
+
+
+def test_a_changed_ingredient_is_named_at_any_depth_under_a_trusted_picture(
+    signed: bytes,
+    opened: ClaimDescription,
+    signer: ClaimSigner,
+    trust: TrustSettings,
+    change_one_pixel: Callable[[bytes], bytes],
+) -> None:
+    middle = _sign(change_one_pixel(signed), replace(opened, title="Changed before"), signer, trust)
+    top = _sign(middle, replace(opened, title="Middle"), signer, trust)
+    report = read_credentials(top, "image/png", trust)
+    assert report.state is CredentialState.TRUSTED
+    found = [(item.depth, item.title, item.state, item.problems) for item in report.ingredients]
+    assert found == [
+        (1, "Middle", CredentialState.TRUSTED, ()),
+        (2, "Changed before", CredentialState.INVALID, ("assertion.dataHash.mismatch",)),
+    ]
+    assert report.ingredients[1].digital_source_types == ()
+
+
+def test_an_ingredient_that_was_changed_inside_the_store_makes_the_whole_invalid(
+    signed: bytes, opened: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, replace_chunk: Replace
+) -> None:
+    child = _sign(signed, opened, signer, trust)
+    changed = replace_chunk(child, b"caBX", lambda manifest: manifest.replace(b"digitalCapture", b"digitalCaptura"))
+    report = read_credentials(changed, "image/png", trust)
+    assert report.state is CredentialState.INVALID
+    assert "ingredient.manifest.mismatch" in report.problems
+    assert [item.state for item in report.ingredients] == [CredentialState.INVALID]
+
+
+@pytest.mark.parametrize("recorded_under_lists", [True, False])
+def test_the_trust_of_an_ingredient_is_this_readers_and_not_what_was_recorded(
+    recorded_under_lists: bool, signed: bytes, opened: ClaimDescription, signer: ClaimSigner, trust: TrustSettings
+) -> None:
+    child = _sign(signed, opened, signer, trust if recorded_under_lists else NOBODY)
+    states = {
+        lists: [item.state for item in read_credentials(child, "image/png", lists).ingredients]
+        for lists in (trust, NOBODY)
+    }
+    assert states == {trust: [CredentialState.TRUSTED], NOBODY: [CredentialState.VALID_UNTRUSTED]}
+
+
+def test_an_anchor_for_time_stamps_does_not_make_an_ingredients_signer_trusted(
+    draw: Draw,
+    claim: ClaimDescription,
+    opened: ClaimDescription,
+    signer: ClaimSigner,
+    make_signer: MakeSigner,
+    trust: TrustSettings,
+) -> None:
+    other = make_development_authority(datetime.now(UTC), "Stamps")
+    stranger = make_signer(issue_claim_certificate(other, "Stranger", datetime.now(UTC)))
+    lists = TrustSettings((*trust.lists, TrustList("Stamps", "1", other.chain_pem, "tsa")))
+    child = _sign(_sign(draw("image/png"), claim, stranger), opened, signer, lists)
+    report = read_credentials(child, "image/png", lists)
+    assert report.state is CredentialState.TRUSTED
+    (parent,) = report.ingredients
+    assert (parent.state, parent.problems) == (CredentialState.VALID_UNTRUSTED, ("signingCredential.untrusted",))
+
+
+def test_an_untrusted_ingredient_does_not_lower_a_trusted_picture(
+    draw: Draw,
+    claim: ClaimDescription,
+    opened: ClaimDescription,
+    signer: ClaimSigner,
+    make_signer: MakeSigner,
+    trust: TrustSettings,
+) -> None:
+    other = make_development_authority(datetime.now(UTC), "Other")
+    stranger = make_signer(issue_claim_certificate(other, "Stranger", datetime.now(UTC)))
+    report = read_credentials(_sign(_sign(draw("image/png"), claim, stranger), opened, signer), "image/png", trust)
+    assert report.state is CredentialState.TRUSTED
+    assert [item.state for item in report.ingredients] == [CredentialState.VALID_UNTRUSTED]
+
+
+# What a stranger may write ----------------------------------------------------------------------
+
+
+def _store(**changes: object) -> ManifestStore:
+    """A store as c2pa describes it, for what no signer of ours would write."""
+    manifest: dict[str, object] = {"signature_info": {"common_name": "A", "issuer": "B"}, **changes}
+    success = [{"code": "claimSignature.validated"}, {"code": "signingCredential.trusted"}]
+    return ManifestStore(
+        {
+            "active_manifest": "urn:c2pa:1",
+            "manifests": {"urn:c2pa:1": manifest},
+            "validation_results": {"activeManifest": {"success": success, "failure": []}},
+            "validation_state": "Trusted",
+        }
+    )
+
+
+def test_a_strangers_text_is_shortened_and_cannot_move_a_cursor() -> None:
+    report = _store(title="\x1b[2J\u202eabc" + "x" * 5000).report(NOBODY, None, None)
+    assert report.title is not None
+    assert report.title.startswith("[2Jabcx")
+    assert len(report.title) == MAX_CREDENTIAL_TEXT
+
+
+def test_a_store_that_refers_to_itself_is_walked_once() -> None:
+    loop = {"title": "loop", "label": "c2pa.ingredient.v3", "active_manifest": "urn:c2pa:1"}
+    assert len(_store(ingredients=[loop]).report(NOBODY, None, None).ingredients) == 1
+
+
+def test_the_number_of_ingredients_and_actions_is_bounded() -> None:
+    report = _store(
+        ingredients=[{"title": "many"}] * 5000,
+        assertions=[{"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.edited"}] * 5000}}],
+    ).report(NOBODY, None, None)
+    assert len(report.ingredients) == MAX_CREDENTIAL_ITEMS
+    assert len(report.actions) == MAX_CREDENTIAL_ITEMS
+
+
+def test_a_code_that_a_signer_invented_is_not_repeated() -> None:
+    recorded = {"activeManifest": {"failure": [{"code": "<script>"}, {"code": "cawg.x509.anything"}]}}
+    ingredient = {"active_manifest": "urn:c2pa:1", "validation_results": recorded}
+    (found,) = _store(ingredients=[ingredient]).report(NOBODY, None, None).ingredients
+    assert found.state is CredentialState.INVALID
+    assert found.problems == ("cawg.x509.anything", "org.countermark.unknownProblem")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("AAEC", b"\0\1\2"),
+        ("not base64!", b"not base64!"),
+        ([0, 1, 2], b"\0\1\2"),
+        ([256], None),
+        ({}, None),
+        ("", None),
+    ],
+)
+def test_a_soft_binding_is_read_however_it_was_written(written: object, read: bytes | None) -> None:
+    data = {"alg": "com.example.mark", "blocks": [{"scope": {}, "value": written}]}
+    report = _store(assertions=[{"label": "c2pa.soft-binding", "data": data}]).report(NOBODY, None, None)
+    assert [binding.value for binding in report.soft_bindings] == ([read] if read else [])
+
+
+def _odd_values() -> Iterator[object]:
+    yield from (None, 1, "text", [], {}, [None, 1, [], {}], {"x": [1]})
+
+
+@pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)
+@pytest.mark.parametrize("field", ["title", "ingredients", "assertions", "signature_info", "claim_generator_info"])
+def test_a_field_of_another_form_is_left_out(field: str, odd: object) -> None:
+    assert _store(**{field: odd}).report(NOBODY, None, None).state is CredentialState.VALID_UNTRUSTED
+
+
+@pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)
+def test_a_description_without_an_active_manifest_is_refused(odd: object) -> None:
+    with pytest.raises(ValueError, match="no active manifest"):
+        ManifestStore(odd)
+
+
+def test_every_problem_has_one_plain_line() -> None:
+    for code, line in PROBLEMS.items():
+        assert explain_problem(code) == line
+        assert line.endswith(".")
+        assert "\n" not in line
+    assert explain_problem("something.new") == "C2PA reports something.new."

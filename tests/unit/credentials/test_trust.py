@@ -1,0 +1,55 @@
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from provenance.credentials import IssuedCertificate, TrustList, TrustSettings, make_development_authority
+from provenance.errors import CredentialSettingsInvalid
+
+
+@pytest.mark.parametrize("pem", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----"])
+def test_a_list_without_a_readable_certificate_is_refused(pem: str) -> None:
+    with pytest.raises(CredentialSettingsInvalid, match="'Empty'"):
+        TrustList("Empty", "1", pem)
+
+
+def test_a_list_needs_a_name_a_version_and_a_known_kind(authority: IssuedCertificate) -> None:
+    for name, version, kind in (("", "1", "manifest"), ("List", " ", "manifest"), ("List", "1", "manifests")):
+        with pytest.raises(CredentialSettingsInvalid):
+            TrustList(name, version, authority.chain_pem, kind)  # type: ignore[arg-type]  # a typing mistake
+
+
+def test_a_list_with_a_private_key_is_refused(authority: IssuedCertificate) -> None:
+    with pytest.raises(CredentialSettingsInvalid, match="private key"):
+        TrustList("List", "1", authority.chain_pem + "-----BEGIN PRIVATE KEY-----")
+
+
+def test_an_authority_on_several_lists_is_handed_over_once_for_each_kind(authority: IssuedCertificate) -> None:
+    kinds = ("manifest", "tsa", "manifest")
+    lists = tuple(TrustList(f"List {n}", "1", authority.chain_pem, kind) for n, kind in enumerate(kinds))  # type: ignore[arg-type]  # a tuple of literals widens
+    anchors = TrustSettings(lists).anchors
+    assert sorted(anchor.kind for anchor in anchors) == ["manifest", "tsa"]
+    assert len({anchor.uri for anchor in anchors}) == 1
+
+
+def test_the_list_of_an_anchor_is_the_first_of_its_kind(authority: IssuedCertificate) -> None:
+    other = make_development_authority(datetime.now(UTC), "Other")
+    lists = (
+        TrustList("Stamps", "1", authority.chain_pem, "tsa"),
+        TrustList("First", "1", authority.chain_pem),
+        TrustList("Second", "1", authority.chain_pem + other.chain_pem),
+    )
+    settings = TrustSettings(lists)
+    found = {
+        trust_list.title for anchor in settings.anchors if (trust_list := settings.list_with(anchor.uri, anchor.kind))
+    }
+    assert found == {"Stamps 1", "First 1", "Second 1"}
+    assert settings.list_with(None, "manifest") is None
+    assert settings.list_with("urn:countermark:anchor:00", "manifest") is None
+
+
+def test_trust_settings_can_be_sent_to_another_process(trust: TrustSettings) -> None:
+    assert trust.anchors
+    sent = pickle.loads(pickle.dumps(trust))
+    assert sent == trust
+    assert sent.anchors == trust.anchors

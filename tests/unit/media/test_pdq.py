@@ -1,0 +1,58 @@
+"""PDQ equals the reference implementation, bit for bit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from provenance.media.pdq import ORIENTATIONS, hamming, pdq, pdq_dihedral
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/media/pdq.json").read_text())["pictures"]
+TURNS = (
+    lambda p: p,
+    lambda p: np.rot90(p, 1),
+    lambda p: np.rot90(p, 2),
+    lambda p: np.rot90(p, 3),
+    lambda p: p[:, ::-1],
+    lambda p: p[::-1],
+    lambda p: p.swapaxes(0, 1),
+    lambda p: p[::-1, ::-1].swapaxes(0, 1),
+)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: f"{v['kind']}-{v['width']}x{v['height']}")
+def test_hash_and_quality_are_those_of_the_reference_implementation(vector, draw):
+    picture = draw(vector["kind"], vector["width"], vector["height"], vector["seed"])
+    assert [pdq(picture)[0].hex(), pdq(picture)[1]] == [vector["hash"], vector["quality"]]
+    hashes, quality = pdq_dihedral(picture)
+    assert [each.hex() for each in hashes] == vector["dihedral"]
+    assert quality == vector["quality"]
+
+
+def test_the_first_of_eight_orientations_is_the_hash_itself(landscape):
+    assert pdq_dihedral(landscape)[0][0] == pdq(landscape)[0]
+
+
+@pytest.mark.parametrize(("index", "turn"), list(enumerate(TURNS)), ids=ORIENTATIONS)
+def test_each_orientation_is_the_hash_of_the_picture_turned_that_way(index, turn, draw):
+    picture = draw("landscape", 512, 512, 21)
+    turned = pdq(np.ascontiguousarray(turn(picture)))[0]
+    distances = [hamming(turned, each) for each in pdq_dihedral(picture)[0]]
+    assert distances[index] <= 10  # the sampling grid is not symmetric
+    assert min(distances[:index] + distances[index + 1 :]) > 60
+
+
+def test_a_picture_under_five_pixels_has_neither_hash_nor_quality(draw):
+    assert pdq(draw("noise", 200, 4)) == (bytes(32), 0)
+    assert pdq_dihedral(draw("noise", 1, 1)) == ((bytes(32),) * 8, 0)
+
+
+def test_a_flat_picture_has_quality_zero(draw):
+    assert pdq(draw("flat", 300, 200))[1] == 0
+
+
+def test_hamming_counts_differing_bits():
+    assert hamming(bytes(32), b"\xff" + bytes(30) + b"\x01") == 9
+    with pytest.raises(ValueError, match="lengths"):
+        hamming(bytes(32), bytes(8))

@@ -1,0 +1,188 @@
+"""A small newsroom with a real registry beneath it: what the tests of store, log and fsck tell their stories with."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provenance.statement.identity import Identity
+from provenance.statement.keys import LocalSigner
+from provenance.statement.possession import prove_possession
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    CredentialFacts,
+    LogGenesis,
+    MediaFacts,
+    Parent,
+    PublisherKey,
+    SketchFacts,
+    record_id,
+    to_canonical,
+)
+from provenance.statement.statement import sign_statement
+from registry.blobs import Blobs
+from registry.proofs import Proofs
+from registry.sequencer import Appended, Sequencer
+from registry.store import Session, Store, assets, publishers
+from registry.times import to_milliseconds
+
+ORIGIN = "log.newsroom.example"
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def signer(name: str) -> LocalSigner:
+    """The same key for the same name, in every process."""
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(digest(name)))
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+class Clock:
+    """Ticks a second each time it is read; may be set."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+class Newsroom:
+    """An open data folder with its log, and a publisher "daily" that registers pictures named by a text."""
+
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], datetime] | None = None, high_water: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or Clock()
+        self.store = Store.open(folder)
+        try:
+            self.blobs = Blobs.open(folder / "objects")
+            self.sequencer = Sequencer(
+                self.store, self.blobs.objects, signer("log"), ORIGIN, self.clock, high_water=high_water
+            )
+        except BaseException:
+            self.store.close()
+            raise
+        self.proofs = Proofs(self.store, self.blobs.objects, self.sequencer)
+
+    def close(self) -> None:
+        self.sequencer.close()
+        self.store.close()
+
+    def __enter__(self) -> "Newsroom":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def found(self) -> "Newsroom":
+        """Log the genesis entry and the publisher's first key."""
+        genesis = LogGenesis(
+            salt=digest("genesis salt"),
+            claimed_at=START,
+            origin=ORIGIN,
+            operator="The Newsroom",
+            log_keys=(str(self.sequencer.key),),
+            operator_keys=(signer("operator").public_key,),
+        )
+        canonical = to_canonical(genesis)
+        self.sequencer.append(sign_statement(canonical, signer("operator")), canonical).result()
+        self.state_key("enrol", "daily key")
+        return self
+
+    def state_key(self, action: Literal["enrol", "rotate", "revoke"], key: str) -> Appended:
+        record = PublisherKey(
+            salt=digest(f"{action} {key} salt"),
+            claimed_at=START,
+            publisher="daily",
+            name="The Daily",
+            identity=Identity("operator-attested", "seen by the registry desk"),
+            action=action,
+            key=signer(key).public_key,
+            possession=None if action == "revoke" else prove_possession(signer(key), ORIGIN, "daily"),
+            reason="lost" if action == "revoke" else None,
+        )
+        canonical = to_canonical(record)
+        statement = sign_statement(canonical, signer("operator"))
+        return self.sequencer.append(
+            statement, canonical, lambda session, index, _: publishers.apply(session, record, index)
+        ).result()
+
+    def register(
+        self,
+        name: str,
+        *,
+        key: str = "daily key",
+        salt: str = "",
+        parents: tuple[bytes, ...] = (),
+        wait: Literal["sequenced", "published"] = "published",
+    ) -> "Future[Appended]":
+        """Register a picture: the same name makes the same claims, whatever the salt."""
+        record = picture(name, self.blobs, salt=salt, parents=parents)
+        canonical = to_canonical(record)
+        blobs = assets.AssetBlobs(
+            self.blobs.put(f"thumbnail of {name}".encode()),
+            self.blobs.put(f"signed copy of {name}".encode()),
+            self.blobs.put(f"manifest of {name}".encode()),
+        )
+
+        def index_rows(session: Session, index: int, logged_at: datetime) -> None:
+            row = assets.asset_row(
+                record_id(canonical), record, index, to_milliseconds(logged_at), digest(f"claims {name}"), blobs
+            )
+            assets.insert(session, row)
+
+        return self.sequencer.append(
+            sign_statement(canonical, signer(key)),
+            canonical,
+            index_rows,
+            lambda session: assets.by_claims_digest(session, digest(f"claims {name}")),
+            wait=wait,
+        )
+
+    def withdraw(self, target: bytes) -> Appended:
+        record = AssetWithdrawn(
+            salt=digest(f"withdraw {target.hex()}"), claimed_at=START, publisher="daily", record=target, reason="wrong"
+        )
+        canonical = to_canonical(record)
+        return self.sequencer.append(
+            sign_statement(canonical, signer("daily key")),
+            canonical,
+            lambda session, index, _: assets.withdraw(session, record, index),
+        ).result()
+
+
+def picture(name: str, blobs: Blobs, *, salt: str = "", parents: tuple[bytes, ...] = ()) -> AssetRegistered:
+    """The record of a picture; its sketch is put into the blobs."""
+    signed = f"signed copy of {name}".encode()
+    return AssetRegistered(
+        salt=digest(f"salt {name} {salt}"),
+        claimed_at=START,
+        publisher="daily",
+        media=MediaFacts(digest(f"media {name}"), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}")),
+        fingerprints={
+            "org.countermark.phash.v1": digest(f"phash {name}")[:8].hex(),
+            "org.countermark.pdq.v1": {"value": digest(f"pdq {name}").hex(), "quality": 90},
+        },
+        sketch=SketchFacts(blobs.put(f"sketch of {name}".encode()), "countermark-sketch-1"),
+        credential=CredentialFacts(
+            manifest_id=f"urn:c2pa:{digest(name).hex()[:32]}",
+            claim_sha256=digest(f"claim {name}"),
+            embedded=True,
+            signed=MediaFacts(
+                hashlib.sha256(signed).digest(), len(signed), "image/jpeg", 640, 480, digest(f"signed pixels {name}")
+            ),
+        ),
+        title=name,
+        credit="A. Photographer",
+        parents=tuple(Parent(parent, "parentOf") for parent in parents),
+    )

@@ -1,0 +1,161 @@
+"""Jobs that the sandbox tests send into workers: well-behaved, failing and hostile ones."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from provenance.errors import MediaTooLarge
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def process_id() -> int:
+    return os.getpid()
+
+
+def size_of(path: Path) -> int:
+    return len(path.read_bytes())
+
+
+def nap(seconds: float) -> tuple[float, float]:
+    started = time.monotonic()
+    time.sleep(seconds)
+    return started, time.monotonic()
+
+
+def take_too_large() -> None:
+    raise MediaTooLarge("9,000 megapixels")
+
+
+def divide_by_zero() -> float:
+    return 1 / 0
+
+
+def leave() -> None:
+    sys.exit("a decoder calls exit()")
+
+
+def answer_with_a_function() -> object:
+    return add
+
+
+def take_memory(mebibytes: int) -> int:
+    return int(np.zeros(mebibytes * 1024 * 1024, dtype=np.uint8).size)
+
+
+def take_memory_natively() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    while address := libc.malloc(ctypes.c_size_t(64 * 1024 * 1024)):
+        ctypes.memset(address, 1, 1)
+    os.abort()  # what a native decoder does when it cannot go on
+
+
+def loop_for_ever() -> None:
+    while True:
+        pass
+
+
+def die(code: int) -> None:
+    os._exit(code)
+
+
+def crash() -> None:
+    ctypes.string_at(1)
+
+
+def call_home(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+
+
+def call_home_from_a_thread(port: int) -> str:
+    caught: list[str] = []
+
+    def call() -> None:
+        try:
+            call_home(port)
+        except OSError as error:
+            caught.append(type(error).__name__)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    return ", ".join(caught)
+
+
+def outcomes_of_escapes(parent: int, outside: Path) -> dict[str, str]:
+    """What each thing that a taken-over worker would try came to: the exception's name, or "done"."""
+
+    def write_outside() -> None:
+        outside.write_bytes(b"overwritten")
+
+    def fork() -> None:
+        if os.fork() == 0:
+            os._exit(0)
+
+    attempts = {
+        "start a program": lambda: subprocess.run(["/bin/true"], check=True),
+        "start a process": fork,
+        "signal the server": lambda: os.kill(parent, signal.SIGCONT),
+        "read the server's environment": lambda: Path(f"/proc/{parent}/environ").read_bytes(),
+        "write outside": write_outside,
+        "remove outside": outside.unlink,
+    }
+    outcomes = {}
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+            outcomes[name] = "done"
+        except OSError as error:
+            outcomes[name] = type(error).__name__
+    return outcomes
+
+
+def environment() -> list[str]:
+    return sorted(os.environ)
+
+
+def write_temporary_file(mebibytes: int) -> int:
+    with tempfile.TemporaryFile() as file:
+        for _ in range(mebibytes):
+            file.write(bytes(1024 * 1024))
+        return file.tell()
+
+
+def print_and_answer() -> str:
+    os.write(1, b"libpng warning: this must not reach the answers\n")
+    print("nor this", flush=True)  # noqa: T201
+    return "clean"
+
+
+def threads_of_opencv() -> int:
+    import cv2
+
+    return int(cv2.getNumThreads())
+
+
+def echo(value: object) -> object:
+    return value
+
+
+def forge_an_answer(payload: bytes) -> None:
+    """Write to every pipe the worker has, as exploited code would, in place of the worker's own answer."""
+    import struct
+
+    for descriptor in range(3, 64):
+        try:
+            os.write(descriptor, struct.pack(">Q", len(payload)) + payload)
+        except OSError:
+            continue
+    time.sleep(60)

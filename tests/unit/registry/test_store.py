@@ -1,0 +1,288 @@
+"""The store: one writer, group commit, and failures that stay with the job that caused them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, StoreLocked, StoreUnavailable
+from provenance.limits import WAL_LIMIT_BYTES
+from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
+
+OPENER = """
+import sys
+from pathlib import Path
+from provenance.errors import StoreLocked
+from registry.store import Store
+try:
+    Store.open(Path(sys.argv[1]))
+except StoreLocked as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+def add_publisher(store: Store, name: str) -> None:
+    store.write(lambda session: publishers.insert(session, publisher(name))).result()
+
+
+def publisher(name: str):  # noqa: ANN201
+    return rows.publisher(publisher_id=name, name=name, established="operator-attested", detail="by letter")
+
+
+def names(store: Store) -> list[str]:
+    with store.read() as session:
+        return [row.id for row in publishers.all_of(session)]
+
+
+def test_a_new_folder_is_private_to_its_user(store: Store) -> None:
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_written_row_is_there_after_reopening(tmp_path: Path) -> None:
+    for _ in range(2):
+        store = Store.open(tmp_path)
+        if not names(store):
+            add_publisher(store, "daily")
+        assert names(store) == ["daily"]
+        store.close()
+    assert not (tmp_path / "countermark.db-wal").exists()
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_declares(store: Store) -> None:
+    with store.read() as session:
+        assert compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata) == []
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.write(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '9999'"))).result()
+    store.close()
+    with pytest.raises(StoreUnavailable, match="newer"):
+        Store.open(tmp_path)
+
+
+def test_a_second_process_is_refused_and_told_who_has_the_folder(store: Store) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", OPENER, str(store.folder)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert str(store.folder) in answer.stdout
+    assert f"process {os.getpid()}" in answer.stdout
+
+
+def test_a_second_store_in_the_same_process_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    first = Store.open(tmp_path)
+    with pytest.raises(StoreLocked):
+        Store.open(tmp_path)
+    first.close()
+    Store.open(tmp_path).close()
+
+
+def test_a_file_that_is_no_database_is_called_corrupt(tmp_path: Path) -> None:
+    (tmp_path / "countermark.db").write_bytes(b"rubbish" * 1000)
+    with pytest.raises(StoreCorrupt):
+        Store.open(tmp_path)
+
+
+def test_a_failing_job_leaves_nothing_behind_and_harms_no_other_of_its_commit(store: Store) -> None:
+    gate = threading.Event()
+
+    def fail(session: Session) -> None:
+        publishers.insert(session, publisher("half done"))
+        raise ValueError("on second thoughts")
+
+    held = store.write(lambda _: gate.wait())  # so that the next ones share a commit
+    jobs = [
+        store.write(lambda session: publishers.insert(session, publisher("first"))),
+        store.write(fail),
+        store.write(lambda session: publishers.insert(session, publisher("first"))),
+        store.write(lambda session: publishers.insert(session, publisher("last"))),
+    ]
+    gate.set()
+    held.result()
+    assert [type(job.exception()) for job in jobs] == [type(None), ValueError, Conflict, type(None)]
+    assert names(store) == ["first", "last"]
+
+
+def test_no_exception_of_the_database_library_escapes(store: Store) -> None:
+    with pytest.raises(RegistryError, match="no such table"):
+        store.write(lambda session: session.execute(text("SELECT * FROM nowhere"))).result()
+    with pytest.raises(RegistryError, match="no such table"), store.read() as session:
+        session.execute(text("SELECT * FROM nowhere"))
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreUnavailable, match="readonly"), store.read() as session:
+        publishers.insert(session, publisher("smuggled"))
+    assert names(store) == []
+
+
+def test_a_reader_sees_one_moment_however_long_it_reads(store: Store) -> None:
+    add_publisher(store, "daily")
+    with store.read() as session:
+        assert len(publishers.all_of(session)) == 1
+        add_publisher(store, "weekly")
+        session.expire_all()
+        assert len(publishers.all_of(session)) == 1
+    assert names(store) == ["daily", "weekly"]
+
+
+def test_a_cancelled_write_is_not_done(store: Store) -> None:
+    gate = threading.Event()
+    held = store.write(lambda _: gate.wait())
+    waiting = store.write(lambda session: publishers.insert(session, publisher("never")))
+    assert waiting.cancel()
+    gate.set()
+    held.result()
+    add_publisher(store, "after")
+    assert names(store) == ["after"]
+
+
+def test_writing_to_a_closed_store_is_refused(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        add_publisher(store, "late")
+
+
+def test_the_write_ahead_log_stays_bounded_while_readers_overlap(store: Store) -> None:
+    wal = store.folder / "countermark.db-wal"
+    stop = threading.Event()
+    largest = 0
+
+    def read_on() -> None:
+        while not stop.is_set():
+            with store.read() as first:
+                publishers.all_of(first)
+                stop.wait(0.02)
+
+    readers = [threading.Thread(target=read_on) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    report = b"x" * 400_000
+    for number in range(250):
+        row = rows.verification(verification_id=str(number), created_at_ms=0, report=report, heat_blob=None)
+        store.write(lambda session, row=row: verifications.insert(session, row)).result()
+        largest = max(largest, wal.stat().st_size)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert largest < WAL_LIMIT_BYTES + 8 * 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "none", folder]).returncode:
+        pytest.skip("this user may not mount a small file system to fill")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(small_disk: Path) -> None:
+    store = Store.open(small_disk / "data")
+    add_publisher(store, "before")
+    filler = small_disk / "filler"
+    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
+    with pytest.raises(StoreUnavailable):
+        store.write(lambda session: verifications.insert(session, big)).result()
+    assert names(store) == ["before"]
+    filler.unlink()
+    add_publisher(store, "then")
+    assert names(store) == ["before", "then"]
+    store.close()
+
+
+def test_a_disk_that_turns_read_only_refuses_writes_serves_reads_and_recovers(small_disk: Path) -> None:
+    store = Store.open(small_disk / "data")
+    add_publisher(store, "before")
+    # A file system with files open for writing cannot be remounted; a mount point over itself can.
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=False, capture_output=True)
+    if os.access(small_disk, os.W_OK):
+        store.close()
+        pytest.skip("a file system in use cannot be made read-only here")
+    with pytest.raises(StoreUnavailable):
+        add_publisher(store, "never")
+    assert names(store) == ["before"]
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    add_publisher(store, "then")
+    assert names(store) == ["before", "then"]
+    store.close()
+
+
+def test_an_api_key_is_found_by_its_prefix_until_long_after_it_is_revoked(store: Store) -> None:
+    row = rows.api_key(
+        key_id="1",
+        prefix="abc",
+        digest=bytes(32),
+        name="desk",
+        scopes="assets:write",
+        publisher_id=None,
+        created_at_ms=1,
+        expires_at_ms=None,
+    )
+    store.write(lambda session: api_keys.insert(session, row)).result()
+    store.write(lambda session: api_keys.touch(session, "1", 5)).result()
+    store.write(lambda session: api_keys.revoke(session, "1", 7)).result()
+    store.write(lambda session: api_keys.revoke(session, "1", 9)).result()
+    with store.read() as session:
+        found = api_keys.with_prefix(session, "abc")
+        assert found is not None
+        assert (found.last_used_at_ms, found.revoked_at_ms) == (5, 7)
+        assert api_keys.with_prefix(session, "abd") is None
+    with pytest.raises(NotFound):
+        store.write(lambda session: api_keys.revoke(session, "2", 9)).result()
+
+
+def test_an_answer_is_kept_once_and_forgotten_after_its_time(store: Store) -> None:
+    def keep(created_at_ms: int):  # noqa: ANN202
+        row = rows.kept_answer(
+            key="k", api_key_id="1", request_digest=b"", status=201, response=b"{}", created_at_ms=created_at_ms
+        )
+        return store.write(lambda session: idempotency.insert(session, row))
+
+    keep(10).result()
+    assert isinstance(keep(11).exception(), Conflict)
+    store.write(lambda session: idempotency.forget(session, 10)).result()
+    with store.read() as session:
+        assert idempotency.find(session, "k", "1") is not None
+    store.write(lambda session: idempotency.forget(session, 11)).result()
+    with store.read() as session:
+        assert idempotency.find(session, "k", "1") is None
+
+
+def test_uploads_are_noted_once_and_listed_by_age(store: Store) -> None:
+    def note(sha256: bytes, created_at_ms: int) -> bool:
+        row = rows.upload(sha256=sha256, size=1, created_at_ms=created_at_ms, api_key_id="1")
+        return store.write(lambda session: uploads.insert(session, row)).result()
+
+    assert note(b"b" * 32, 20)
+    assert note(b"a" * 32, 10)
+    assert not note(b"a" * 32, 30)
+    with store.read() as session:
+        assert [row.sha256[:1] for row in uploads.older(session, 25, 10)] == [b"a", b"b"]
+        assert [row.sha256[:1] for row in uploads.older(session, 20, 10)] == [b"a"]
+    store.write(lambda session: uploads.delete(session, b"a" * 32)).result()
+    with store.read() as session:
+        assert uploads.find(session, b"a" * 32) is None

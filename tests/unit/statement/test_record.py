@@ -1,0 +1,270 @@
+"""Records: what goes in comes out, unknown fields included, and every refusal names its field."""
+
+import base64
+import hashlib
+import json
+import pickle
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance.errors import MalformedRecord
+from provenance.limits import (
+    MAX_LINE_CHARACTERS,
+    MAX_RECORD_BYTES,
+    MAX_SAFE_INTEGER,
+    MAX_TEXT_CHARACTERS,
+)
+from provenance.statement.canonical import canonical_json
+from provenance.statement.identity import Identity
+from provenance.statement.keys import LocalSigner
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    CredentialFacts,
+    LogGenesis,
+    MediaFacts,
+    Parent,
+    PublisherKey,
+    Record,
+    SketchFacts,
+    parse_record,
+    parse_record_urn,
+    record_cid,
+    record_id,
+    record_urn,
+    to_canonical,
+)
+from provenance.vocabulary import DIGITAL_SOURCE_TYPES
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "statement"
+ACCEPTED = json.loads((VECTORS / "records.json").read_text(encoding="utf-8"))
+REFUSED = json.loads((VECTORS / "records-refused.json").read_text(encoding="utf-8"))
+
+KEY = LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32)))).public_key
+WITHDRAWN = AssetWithdrawn(
+    salt=bytes(32),
+    claimed_at=datetime(2026, 5, 3, 9, 30, tzinfo=UTC),
+    publisher="daily-example",
+    record=bytes(range(32)),
+    reason="the caption names the wrong person",
+)
+
+digests = st.binary(min_size=32, max_size=32)
+times = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)).map(  # noqa: DTZ001  # given a zone here
+    lambda time: time.replace(microsecond=0, tzinfo=UTC)
+)
+characters = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t")
+lines = st.text(characters, min_size=1, max_size=60)
+identifiers = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
+publishers = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
+counts = st.integers(1, MAX_SAFE_INTEGER)
+unknown = st.dictionaries(
+    identifiers.map(lambda name: f"x.{name}"),
+    st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | lines, lambda inner: st.lists(inner, max_size=3)),
+    max_size=3,
+)
+media = st.builds(
+    MediaFacts, digests, counts, st.sampled_from(["image/jpeg", "image/svg+xml"]), counts, counts, digests, unknown
+)
+identities = st.builds(Identity, st.sampled_from(["operator-attested", "domain-verified", "x509"]), lines, unknown)
+sketches = st.builds(SketchFacts, digests, identifiers, unknown)
+credentials = st.builds(CredentialFacts, identifiers, digests, st.booleans(), st.none() | media, unknown)
+parents = st.lists(st.builds(Parent, digests, identifiers, unknown), max_size=3).map(tuple)
+genesis_records = st.builds(
+    LogGenesis,
+    digests,
+    times,
+    identifiers.filter(lambda text: "+" not in text),
+    lines,
+    st.just(("log.example+0123abcd+AAAA",)),
+    st.just((KEY,)),
+    unknown,
+)
+key_records = st.builds(
+    PublisherKey,
+    digests,
+    times,
+    publishers,
+    lines,
+    identities,
+    st.sampled_from(["enrol", "rotate"]),
+    st.just(KEY),
+    st.none() | st.binary(min_size=64, max_size=64),
+    st.none() | lines,
+    unknown,
+)
+asset_records = st.builds(
+    AssetRegistered,
+    digests,
+    times,
+    publishers,
+    media,
+    st.dictionaries(identifiers, st.text(characters, max_size=20), max_size=3),
+    sketches,
+    st.none() | credentials,
+    st.none() | lines,
+    st.none() | lines,
+    st.none() | lines,
+    st.none() | st.sampled_from([term.iri for term in DIGITAL_SOURCE_TYPES.values()]),
+    st.none() | times,
+    st.none() | lines,
+    parents,
+    st.none() | digests,
+    unknown,
+)
+withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
+records = genesis_records | key_records | asset_records | withdrawals
+
+
+def altered(**changes: Any) -> bytes:
+    """Canonical bytes of a withdrawal with some of its JSON changed."""
+    return canonical_json(json.loads(to_canonical(WITHDRAWN)) | changes)
+
+
+@pytest.mark.parametrize("vector", ACCEPTED, ids=itemgetter("name"))
+def test_an_accepted_vector_is_read_and_written_unchanged(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["canonical_hex"])
+    assert canonical_json(vector["record"]) == data
+    assert to_canonical(parse_record(data)) == data
+    identity = record_id(data)
+    assert identity.hex() == vector["record_id"] == hashlib.sha256(data).hexdigest()
+    assert record_urn(identity) == vector["urn"]
+    assert record_cid(identity) == vector["cid"]
+
+
+@pytest.mark.parametrize("vector", REFUSED, ids=itemgetter("name"))
+def test_a_refused_vector_is_refused_by_the_name_of_its_field(vector: dict[str, Any]) -> None:
+    data = vector["data"].encode() if "data" in vector else bytes.fromhex(vector["data_hex"])
+    with pytest.raises(MalformedRecord) as refusal:
+        parse_record(data)
+    if vector["field"] is not None:
+        assert str(refusal.value).startswith(f"{vector['field']}: ")
+
+
+def test_the_canonical_bytes_of_a_record_are_these() -> None:
+    assert to_canonical(WITHDRAWN) == (
+        b'{"claimed_at":"2026-05-03T09:30:00Z","publisher":"daily-example",'
+        b'"reason":"the caption names the wrong person",'
+        b'"record":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",'
+        b'"salt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","type":"asset.withdrawn","version":1}'
+    )
+
+
+@given(records)
+@settings(deadline=None)
+def test_a_record_comes_back_from_its_canonical_bytes(record: Record) -> None:
+    data = to_canonical(record)
+    assert parse_record(data) == record
+    assert to_canonical(parse_record(data)) == data
+    assert pickle.loads(pickle.dumps(record)) == record
+    assert hash(parse_record(data)) == hash(record)
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_damaged_bytes_are_refused_or_another_record(data: st.DataObject) -> None:
+    vector = bytes.fromhex(data.draw(st.sampled_from(ACCEPTED))["canonical_hex"])
+    position = data.draw(st.integers(0, len(vector) - 1))
+    damaged = data.draw(
+        st.sampled_from(
+            [
+                vector[:position],
+                vector + data.draw(st.binary(min_size=1, max_size=4)),
+                vector[:position] + bytes([vector[position] ^ data.draw(st.integers(1, 255))]) + vector[position + 1 :],
+                vector[:position] + vector[position + 1 :],
+            ]
+        )
+    )
+    try:
+        record = parse_record(damaged)
+    except MalformedRecord:
+        return
+    assert to_canonical(record) == damaged != vector
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("claimed_at", {"claimed_at": datetime(2026, 5, 3)}),  # noqa: DTZ001  # that is the point
+        ("claimed_at", {"claimed_at": datetime(2026, 5, 3, microsecond=1, tzinfo=UTC)}),
+        ("salt", {"salt": bytes(31)}),
+        ("publisher", {"publisher": "Daily Example"}),
+        ("record", {"record": bytes(20)}),
+        ("reason", {"reason": ""}),
+        ("reason", {"reason": "a\x00b"}),
+        ("reason", {"reason": "a" * (MAX_TEXT_CHARACTERS + 1)}),
+        ("asset.withdrawn", {"extra": {"reason": "another"}}),
+        ("asset.withdrawn", {"extra": {"x": (1, 2)}}),
+        ("no canonical JSON", {"extra": {"x": b"bytes"}}),
+    ],
+)
+def test_a_record_that_nobody_could_read_is_not_written(name: str, change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedRecord, match=name):
+        to_canonical(replace(WITHDRAWN, **change))
+
+
+def test_a_time_in_another_zone_is_written_in_utc() -> None:
+    paris = replace(WITHDRAWN, claimed_at=datetime(2026, 5, 3, 11, 30, tzinfo=timezone(timedelta(hours=2))))
+    assert to_canonical(paris) == to_canonical(WITHDRAWN)
+
+
+def test_a_record_of_the_largest_size_is_read_and_one_byte_more_is_not() -> None:
+    rest = MAX_RECORD_BYTES - len(altered(x=""))
+    assert len(altered(x="a" * rest)) == MAX_RECORD_BYTES
+    assert parse_record(altered(x="a" * rest)).extra == {"x": "a" * rest}
+    with pytest.raises(MalformedRecord, match="65536 bytes"):
+        parse_record(altered(x="a" * (rest + 1)))
+
+
+def test_characters_are_counted_as_code_points() -> None:
+    trains = replace(WITHDRAWN, reason="🚆" * MAX_TEXT_CHARACTERS)
+    assert parse_record(to_canonical(trains)) == trains
+    assert MAX_LINE_CHARACTERS < MAX_TEXT_CHARACTERS
+
+
+def test_two_records_with_the_same_claims_differ_by_their_salt() -> None:
+    other = replace(WITHDRAWN, salt=bytes(31) + b"\x01")
+    assert record_id(to_canonical(other)) != record_id(to_canonical(WITHDRAWN))
+
+
+def test_a_urn_has_one_spelling() -> None:
+    identity = record_id(b"")
+    assert parse_record_urn(record_urn(identity)) == identity
+    for urn in (
+        "",
+        identity.hex(),
+        record_urn(identity).upper(),
+        record_urn(identity) + "\n",
+        record_urn(identity)[:-1],
+    ):
+        with pytest.raises(MalformedRecord):
+            parse_record_urn(urn)
+
+
+def test_a_cid_holds_version_codec_and_multihash() -> None:
+    cid = record_cid(record_id(b""))
+    assert cid == "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"  # the CID of the empty block
+    decoded = base64.b32decode(cid[1:].upper() + "======")
+    assert decoded == b"\x01\x55\x12\x20" + hashlib.sha256(b"").digest()
+
+
+@pytest.mark.parametrize(
+    ("established", "start"),
+    [
+        ("operator-attested", "Attested by the operator"),
+        ("domain-verified", "Verified through control of a domain"),
+        ("x509", "Named in an X.509 certificate"),
+    ],
+)
+def test_an_identity_says_by_whom_and_how_it_was_established(established: Any, start: str) -> None:
+    sentence = Identity(established, "example.org, DNS TXT record").sentence()
+    assert sentence.startswith(start)
+    assert sentence.endswith("example.org, DNS TXT record")

@@ -1,0 +1,239 @@
+"""Receipts, well-formed and not, and what the procedure says of each."""
+
+import base64
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance.errors import MalformedReceipt
+from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
+from provenance.statement.record import AssetRegistered, record_id
+from provenance.transparency.note import VerifierKey
+from provenance.transparency.receipt import Receipt
+from provenance.transparency.receipt_verification import STEP_NAMES, ReceiptReport, Step, verify_receipt
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json").read_text())
+CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
+FAILING = [case for case in CASES.values() if case["fails"] not in (None, 1)]
+STANDS_ON = {3: 2, 4: 3, 5: 4, 6: 5, 7: 5, 8: 3, 9: 7}
+
+
+def receipt_bytes(case: dict[str, Any]) -> bytes:
+    data = base64.b64decode(VECTORS["bases"][case["receipt"]["base"]])
+    for at, remove, insert in case["receipt"]["edits"]:
+        data = data[:at] + base64.b64decode(insert) + data[at + remove :]
+    return data
+
+
+def digest(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text)
+
+
+def run(case: dict[str, Any]) -> ReceiptReport:
+    return verify_receipt(
+        Receipt.parse(receipt_bytes(case)),
+        trusted_keys=[VerifierKey.parse(key) for key in case["trusted_keys"]],
+        media_sha256=digest(case["media_sha256"]),
+        pixels_sha256=digest(case["pixels_sha256"]),
+    )
+
+
+def named(name: str) -> ReceiptReport:
+    return run(CASES[name])
+
+
+def step(report: ReceiptReport, number: int) -> Step:
+    return report.steps[number - 1]
+
+
+GOOD = receipt_bytes(CASES["pinned, with the registered bytes"])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case["fails"] is None], ids=lambda c: c["name"])
+def test_a_good_receipt_holds(case: dict[str, Any]) -> None:
+    report = run(case)
+    assert report.holds
+    assert not [step for step in report.steps if step.outcome == "fails"]
+    assert report.log_key_pinned == case.get("log_key_pinned", True)
+    assert report.withdrawn == case.get("withdrawn", False)
+    if "cosigners" in case:
+        assert len(report.cosigners) == case["cosigners"]
+
+
+@pytest.mark.parametrize("case", FAILING, ids=lambda case: case["name"])
+def test_a_hostile_receipt_fails_at_the_step_that_is_meant_for_it(case: dict[str, Any]) -> None:
+    report = run(case)
+    failed = [step.number for step in report.steps if step.outcome == "fails"]
+    assert not report.holds
+    assert failed[0] == case["fails"]
+    assert not report.withdrawn
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case["fails"] == 1], ids=lambda c: c["name"])
+def test_a_malformed_receipt_does_not_parse(case: dict[str, Any]) -> None:
+    with pytest.raises(MalformedReceipt):
+        Receipt.parse(receipt_bytes(case))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case["fails"] != 1], ids=lambda c: c["name"])
+def test_a_receipt_comes_back_as_it_went(case: dict[str, Any]) -> None:
+    data = receipt_bytes(case)
+    assert Receipt.parse(data).serialise() == data
+
+
+@pytest.mark.parametrize("case", FAILING, ids=lambda case: case["name"])
+def test_a_step_whose_ground_has_failed_is_not_checked(case: dict[str, Any]) -> None:
+    report = run(case)
+    assert [(step.number, step.name) for step in report.steps] == list(STEP_NAMES.items())
+    broken = {step.number for step in report.steps if step.outcome == "fails"}
+    for number, ground in STANDS_ON.items():
+        if ground in broken:
+            broken.add(number)
+            assert step(report, number).outcome == "not checked"
+
+
+def test_a_report_says_what_was_proven() -> None:
+    report = named("pinned, with the registered bytes")
+    assert isinstance(report.record, AssetRegistered)
+    assert report.record.title == "Straße – «été» 🌒"
+    subject = Receipt.parse(GOOD).subject.record
+    assert subject is not None
+    assert report.record_id == record_id(subject)
+    assert (report.index, report.checkpoint.size) == (4, 7)
+    assert report.signer is not None
+    assert report.signer.name == "The Daily"
+    assert [each.time for each in report.cosigners] == [1_772_366_400]
+
+
+def test_the_record_is_recovered_byte_for_byte() -> None:
+    receipt = Receipt.parse(GOOD)
+    assert receipt.subject.record is not None
+    assert receipt.subject.read_statement().record_id == record_id(receipt.subject.record)
+
+
+def test_an_unpinned_log_is_said_to_be_the_receipts_own_word() -> None:
+    report = named("nothing is pinned")
+    assert step(report, 2).outcome == "not checked"
+    assert "own word" in step(report, 2).detail
+    assert report.holds
+    assert not report.log_key_pinned
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("pinned, with the registered bytes", "these are the registered bytes"),
+        ("the bytes of the credentialed copy", "these are the bytes of the credentialed copy"),
+        ("the registered pixels in other bytes", "same decoded pixels, other bytes"),
+        ("the registered pixels alone", "same decoded pixels"),
+        ("withdrawn by its publisher", "no media were given"),
+    ],
+)
+def test_the_media_are_said_to_be_what_they_are(name: str, detail: str) -> None:
+    assert step(named(name), 9).detail == detail
+
+
+def test_what_key_records_cannot_show_is_said() -> None:
+    assert "in this receipt" in step(named("pinned, with the registered bytes"), 6).detail
+    assert "revoked at index 3, after this record" in step(named("the key was revoked after the record"), 6).detail
+
+
+def test_a_record_of_the_operators_own_has_no_signer() -> None:
+    report = named("the genesis record itself")
+    assert report.signer is None
+    assert "operator" in step(report, 5).detail
+
+
+def test_a_report_cannot_be_taken_for_a_truth_value() -> None:
+    with pytest.raises(TypeError):
+        bool(named("nothing is pinned"))
+
+
+def test_a_receipt_has_at_most_64_records_in_its_chain_and_keys() -> None:
+    receipt = Receipt.parse(GOOD)
+    many = [
+        replace(receipt.keys[0], proof=replace(receipt.keys[0].proof, index=index))
+        for index in range(MAX_RECEIPT_RECORDS + 1)
+    ]
+    assert len(Receipt.parse(replace(receipt, keys=tuple(many[1:])).serialise()).keys) == MAX_RECEIPT_RECORDS
+    with pytest.raises(MalformedReceipt):
+        replace(receipt, keys=tuple(many)).serialise()
+    with pytest.raises(MalformedReceipt):
+        replace(receipt, chain=tuple(many)).serialise()
+    data = json.loads(GOOD)
+    data["keys"] *= MAX_RECEIPT_RECORDS + 1
+    with pytest.raises(MalformedReceipt, match="at most"):
+        Receipt.parse(json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode())
+
+
+def test_a_receipt_is_bounded_before_it_is_read() -> None:
+    with pytest.raises(MalformedReceipt, match="bytes"):
+        Receipt.parse(b" " * (MAX_RECEIPT_BYTES + 1))
+
+
+def test_a_receipt_put_together_from_broken_parts_is_malformed() -> None:
+    receipt = Receipt.parse(GOOD)
+    for broken in (
+        replace(receipt, log_key="nobody"),
+        replace(receipt, subject=replace(receipt.subject, record=None)),
+        replace(receipt, subject=replace(receipt.subject, record=b"{}")),
+        replace(receipt, subject=replace(receipt.subject, statement=b"")),
+        replace(receipt, subject=replace(receipt.subject, statement=bytes(70_000))),
+        replace(receipt, genesis=replace(receipt.genesis, proof=replace(receipt.genesis.proof, checkpoint=b""))),
+    ):
+        with pytest.raises(MalformedReceipt):
+            broken.serialise()
+        with pytest.raises(MalformedReceipt):
+            verify_receipt(broken)
+
+
+@given(st.integers(0, 8 * len(GOOD) - 1))
+@settings(max_examples=400, deadline=None)
+def test_every_changed_bit_of_a_receipt_is_refused(bit: int) -> None:
+    case = CASES["pinned, with the registered bytes"]
+    changed = bytearray(GOOD)
+    changed[bit // 8] ^= 1 << bit % 8
+    try:
+        receipt = Receipt.parse(bytes(changed))
+    except MalformedReceipt:
+        return
+    keys = [VerifierKey.parse(key) for key in case["trusted_keys"]]
+    if verify_receipt(receipt, trusted_keys=keys).holds:
+        _only_a_witness_became_a_stranger(receipt)
+
+
+def _only_a_witness_became_a_stranger(receipt: Receipt) -> None:
+    """The one change that may pass: a cosignature line whose name or key ID is now nobody's is ignored."""
+    good = Receipt.parse(GOOD)
+    strangers = [
+        (old, new)
+        for before, after in zip(good.entries, receipt.entries, strict=True)
+        for old, new in zip(
+            before.proof.signed_checkpoint().note.signatures,
+            after.proof.signed_checkpoint().note.signatures,
+            strict=True,
+        )
+        if old != new
+    ]
+    assert len(strangers) == 1
+    assert strangers[0][0].name == "witness.example/w1"
+    assert (strangers[0][1].name, strangers[0][1].key_id) != (strangers[0][0].name, strangers[0][0].key_id)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_receipt_or_refused(data: bytes) -> None:
+    with pytest.raises(MalformedReceipt):
+        Receipt.parse(data)
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 40), st.binary(max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_nothing_but_our_own_exceptions_escapes(at: int, remove: int, insert: bytes) -> None:
+    with contextlib.suppress(MalformedReceipt):
+        verify_receipt(Receipt.parse(GOOD[:at] + insert + GOOD[at + remove :]))

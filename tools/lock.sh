@@ -1,0 +1,8 @@
+#!/bin/sh
+# Pin all dependencies with hashes and without registry hosts (uv.lock and pylock.toml would record them).
+set -eu
+cd "$(dirname "$0")/.."
+compile="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+         --no-emit-package countermark-core --no-emit-package countermark"
+$compile --extra server pyproject.toml clients/python/pyproject.toml -o requirements.lock
+$compile --extra server --extra dev pyproject.toml clients/python/pyproject.toml -o requirements-dev.lock
