@@ -7,8 +7,8 @@ Data goes to standard output, everything else to standard error. Exit codes: 0 s
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +22,14 @@ from api.openapi import is_current, write
 from api.settings import Settings, load_settings
 from provenance.credentials.certificates import check_claim_certificate, parse_certificates
 from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
+from provenance.transparency.note import ED25519, VerifierKey
 from registry import api_keys
+from registry.blobs import Blobs
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.fsck import check
-from registry.registry import Registry, RegistryConfig
+from registry.registry import Registry, RegistryConfig, utc_now
+from registry.signers import Keystore
+from registry.store import Store
 
 DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
 OPENAPI_FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
@@ -83,13 +87,15 @@ def openapi(
 @app.command()
 def fsck(as_json: Json = False) -> None:
     """Recompute everything from the log's entries, and name what differs."""
+    settings = load_settings()
     found = 0
-    with _registry(load_settings()) as registry:
-        for finding in check(registry.store, registry.blobs, registry.sequencer.key):
+    with _store(settings) as store:
+        key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
+        for finding in check(store, Blobs.open(settings.folder / "objects"), key):
             found += 1
             line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
             typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
-        typer.echo(f"{registry.sequencer.size} entries, {found} findings", err=True)
+    typer.echo(f"{found} findings", err=True)
     if found:
         raise typer.Exit(1)
 
@@ -113,8 +119,8 @@ def create_key(
 @key_commands.command("list")
 def list_keys(as_json: Json = False) -> None:
     """List the API keys, revoked ones included."""
-    with _registry(load_settings()) as registry:
-        for key in api_keys.listed(registry.store):
+    with _store(load_settings()) as store:
+        for key in api_keys.listed(store):
             ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
             used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
             line = {
@@ -132,8 +138,8 @@ def list_keys(as_json: Json = False) -> None:
 @key_commands.command("revoke")
 def revoke_key(key_id: Annotated[str, typer.Argument(help="Its id, as `key list` shows it.")]) -> None:
     """Revoke an API key from now on."""
-    with _registry(load_settings()) as registry:
-        api_keys.revoke(registry.store, key_id, registry.now())
+    with _store(load_settings()) as store:
+        api_keys.revoke(store, key_id, utc_now())
 
 
 @log_commands.command("info")
@@ -169,10 +175,10 @@ def check_certificate(
 ) -> None:
     """Check the chain against the C2PA certificate profile; exit with 1 where it does not fit."""
     try:
-        check_claim_certificate(_chain(file), datetime.now(UTC))
+        check_claim_certificate(_chain(file), utc_now())
     except CertificateUnusable as error:
         typer.echo(str(error))
-        raise typer.Exit(1) from error
+        raise typer.Exit(1) from None
     typer.echo("The chain fits the C2PA certificate profile.", err=True)
 
 
@@ -202,14 +208,31 @@ def _registry(settings: Settings) -> Iterator[Registry]:
         registry.close()
 
 
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    """The store alone, for what must work on a folder that the service refuses to open."""
+    _refuse_missing(settings.folder)
+    with closing(Store.open(settings.folder)) as store:
+        yield store
+
+
+def _keystore(settings: Settings) -> Keystore:
+    _refuse_missing(settings.folder)
+    return Keystore.open(settings.folder, configuration(settings).passphrase, utc_now)
+
+
+def _refuse_missing(folder: Path) -> None:
+    if not (folder / "keys").is_dir():
+        raise SettingsInvalid(f"COUNTERMARK_FOLDER is {folder}, which holds no registry")
+
+
 def _chain(file: Path | None) -> str:
     if file is not None:
         try:
             return file.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise CertificateUnusable(f"{file} cannot be read as PEM") from error
-    with _registry(load_settings()) as registry:
-        return registry.keystore.claim_signer().chain_pem
+    return _keystore(load_settings()).claim_signer().chain_pem
 
 
 def main() -> None:

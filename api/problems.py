@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.request_id import request_id
@@ -174,7 +175,8 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
         404: f"Nothing is served at {request.url.path}.",
         405: f"{request.method} is not allowed here.",
     }.get(error.status_code, error.detail)
-    return problem(request, kind, detail, headers=error.headers)
+    headers = {"Allow": ", ".join(_allowed(request))} if kind is METHOD_NOT_ALLOWED else error.headers
+    return problem(request, kind, detail, headers=headers)
 
 
 def answer_validation_error(request: Request, error: Exception) -> Response:
@@ -228,6 +230,15 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(ClientDisconnect, answer_disconnect)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that some route takes at this path; Starlette's own answer names those of the first route alone."""
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def _pointer(location: Sequence[str | int]) -> str:

@@ -10,9 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from provenance import limits
+
 # Values -----------------------------------------------------------------------------------------
 
-NO_CONTROLS = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+NO_CONTROLS = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
+"""As records have it: no control character but newline and tab."""
 RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lowercase hex.")]
@@ -26,9 +29,9 @@ def _is_rfc3339(value: object) -> object:
     raise ValueError("must be an RFC 3339 time, as in 2026-05-04T09:30:00Z")
 
 
-def _in_utc(value: datetime) -> datetime:
+def _in_whole_seconds(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        return value.astimezone(UTC).replace(microsecond=0)
     except OverflowError:
         raise ValueError("must be a time that UTC can express") from None
 
@@ -36,11 +39,11 @@ def _in_utc(value: datetime) -> datetime:
 Time = Annotated[
     datetime,
     BeforeValidator(_is_rfc3339),
-    AfterValidator(_in_utc),
+    AfterValidator(_in_whole_seconds),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339}),
 ]
-Line = Annotated[str, Field(min_length=1, max_length=300, pattern=NO_CONTROLS)]
-Paragraph = Annotated[str, Field(min_length=1, max_length=5000, pattern=NO_CONTROLS)]
+Line = Annotated[str, Field(min_length=1, max_length=limits.MAX_LINE_CHARACTERS, pattern=NO_CONTROLS)]
+Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS, pattern=NO_CONTROLS)]
 
 
 class Request(BaseModel):
@@ -60,7 +63,7 @@ class Answer(BaseModel):
 
 class ParentRequest(Request):
     record: RecordId
-    relation: Annotated[str, Field(min_length=1, max_length=100, pattern=NO_CONTROLS)]
+    relation: Line
 
 
 class AssetMetadata(Request):
@@ -74,11 +77,11 @@ class AssetMetadata(Request):
     digital_source_type: Annotated[
         Line | None, Field(description="Term or IRI of the IPTC digital source type vocabulary.")
     ] = None
-    captured_at: Time | None = None
+    captured_at: Annotated[Time | None, Field(description="Fractions of a second are dropped.")] = None
     credential: Annotated[
         Literal["embedded", "sidecar", "none"], Field(description="What C2PA credential to make.")
     ] = "embedded"
-    parents: Annotated[tuple[ParentRequest, ...], Field(max_length=32)] = ()
+    parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)] = ()
     rendition_of: RecordId | None = None
 
 
@@ -91,12 +94,12 @@ class AssetRequest(Request):
 
 class WithdrawalRequest(Request):
     record: RecordId
-    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=NO_CONTROLS)]
+    reason: Paragraph
 
 
 class PublisherRequest(Request):
     id: Slug
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
+    name: Line
     key_algorithm: Literal["Ed25519", "ES256"] = "ES256"
 
 

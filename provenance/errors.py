@@ -40,6 +40,7 @@ CountermarkError
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
+    ├── ServiceFailed              the service met a fault of its own
     └── UnexpectedAnswer           an answer that is not of the documented form
 """
 
@@ -232,6 +233,10 @@ class ServiceError(CountermarkError):
 
 class ServiceUnreachable(ServiceError):
     """No connection, or it broke before the answer was whole."""
+
+
+class ServiceFailed(ServiceError):
+    """The service met a fault of its own; the request id leads its operator to the cause."""
 
 
 class UnexpectedAnswer(ServiceError):

@@ -110,7 +110,7 @@ SCRYPT_PARALLELISM = 5
 """scrypt p of key files: with N = 2**14 and r = 8 OWASP's password storage minimum; about 0.2 s a try."""
 
 MAX_NOTE_BYTES = 1_000_000
-"""Bytes of a signed note: checkpoints have under 1 KB, with 63 cosignatures under 10 KB (witnesses with ML-DSA: 250 KB)."""
+"""Bytes of a signed note: checkpoints have under 1 KB, with 63 cosignatures under 10 KB (with ML-DSA: 250 KB)."""
 
 MAX_NOTE_SIGNATURES = 100
 """Signature lines of a signed note: as Go's note package."""
@@ -147,14 +147,23 @@ MAX_BODY_OVERHEAD_BYTES = 64 * 1024
 MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
 
-MAX_METADATA_BYTES = 32 * 1024
-"""Bytes of the `metadata` field of a registration: leaves room for multipart headers under the overhead."""
+MAX_METADATA_BYTES = 56 * 1024
+"""Bytes of the `metadata` field of a registration: a caption of the longest, with 8 KB left of the overhead."""
 
 MAX_SIDECAR_BYTES = 8 * 1024 * 1024
 """Bytes of a C2PA manifest that is uploaded beside a file: real ones stay under 1 MB, thumbnails included."""
 
 MAX_PAGE_ITEMS = 100
 """Items of one page of a list."""
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Bytes of an answer that a client takes: the answer to a registration holds a receipt (`MAX_RECEIPT_BYTES`)."""
+
+MAX_ANSWERED_MEDIA_BYTES = MAX_MEDIA_BYTES + 16 * 1024 * 1024
+"""Bytes of a picture that a client takes: the largest one, and the C2PA manifest that its credentialed copy gained."""
+
+MAX_PROBLEM_BYTES = 64 * 1024
+"""Bytes of an error answer that a client reads: our problem documents have under 10 KB."""
 
 # The store --------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """Opening a registry; on the first start, making its keys, its genesis entry and its first publisher."""
 
-import re
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
 
 from provenance import limits
-from provenance.credentials.trust import TrustList, TrustSettings
+from provenance.credentials.probe import probe
+from provenance.credentials.trust import ListKind, TrustList, TrustSettings
 from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
@@ -33,7 +33,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         StoreCorrupt: the stored bytes contradict the log, or belong to another origin.
         StoreUnavailable: the folder cannot be read or written.
         UnusableKey: wrong passphrase, or damaged key files.
-        CredentialSettingsInvalid: an unusable trust list.
+        CredentialSettingsInvalid: an unusable trust list, or signing a probe did not come out as it has to.
+        CertificateUnusable: the claim certificate has expired or is outside the profile.
     """
     with ExitStack() as opened:
         store = Store.open(config.folder)
@@ -66,6 +67,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             enrol_publisher(
                 registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256
             )
+        probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry
 
@@ -101,13 +103,9 @@ def _check_genesis(registry: Registry) -> None:
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
     lists = []
-    for path in sorted(config.trust_lists.glob("*.pem")) if config.trust_lists else ():
-        try:
-            pem = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CredentialSettingsInvalid(f"the trust list {path.name} cannot be read: {error}") from error
-        name, version = _name_and_version(path)
-        lists.append(TrustList(name=name, version=version, pem=pem, kind="manifest"))
+    if config.trust_lists is not None:
+        lists += [_trust_list(path, "manifest") for path in sorted(config.trust_lists.glob("*.pem"))]
+        lists += [_trust_list(path, "tsa") for path in sorted(config.trust_lists.glob("tsa/*.pem"))]
     if config.environment == "development":
         lists.append(
             TrustList(
@@ -120,10 +118,14 @@ def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
     return TrustSettings(tuple(lists))
 
 
-def _name_and_version(path: Path) -> tuple[str, str]:
+def _trust_list(path: Path, kind: ListKind) -> TrustList:
     """`c2pa-trust-list@2026-11-01.pem` is version 2026-11-01 of the list c2pa-trust-list."""
-    match = re.fullmatch(r"([^@]+)@([^@]+)", path.stem)
-    return (match[1], match[2]) if match else (path.stem, "unversioned")
+    try:
+        pem = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialSettingsInvalid(f"the trust list {path.name} cannot be read: {error}") from error
+    name, _, version = path.stem.partition("@")
+    return TrustList(name=name, version=version or "unversioned", pem=pem, kind=kind)
 
 
 def _empty(spool: Path) -> None:

@@ -29,10 +29,13 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
             raise Conflict(f"there is a publisher {publisher!r} already")
     signer = registry.keystore.create_publisher_key(publisher, algorithm)
     key = signer.public_key
-    identity = Identity(
-        established="operator-attested",
-        detail=f"{registry.config.operator} keeps this key for {name} and signs on its behalf",
+    operator = registry.config.operator
+    detail = (
+        "the operator's own key, which this service keeps and signs with"
+        if name == operator
+        else f"{operator} keeps this key for {name} and signs on its behalf"
     )
+    identity = Identity(established="operator-attested", detail=detail)
     record = PublisherKey(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=registry.now(),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provenance import limits
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
-from provenance.errors import InvalidRequest, MalformedRecord, NotFound
+from provenance.errors import CredentialSigningFailed, InvalidRequest, MalformedRecord, NotFound
 from provenance.media.sketch import SKETCH_VERSION
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
@@ -20,6 +20,7 @@ from provenance.statement.record import (
     CredentialFacts,
     MediaFacts,
     Parent,
+    Record,
     SketchFacts,
     record_id,
     to_canonical,
@@ -51,8 +52,8 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
 
     Raises:
         MediaError: no picture that can be read.
-        CredentialSigningFailed: C2PA cannot sign this file.
-        InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large).
+        InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large), or a file that
+            cannot carry a credential.
         NotFound: no such publisher.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
@@ -66,21 +67,17 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     signer = _publisher_signer(registry, publisher)
     claim_signer = registry.keystore.claim_signer()
     source_type = _source_type(claims)
-    prepared = registry.sandbox.run(
-        prepare,
-        path,
-        sha256,
-        _claim_order(registry, claim_signer, claims, source_type),
-        answer=claim_signer.sign,
-    )
+    order = _claim_order(registry, claim_signer, claims, source_type)
+    try:
+        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign)
+    except CredentialSigningFailed as error:
+        raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
-    canonical = to_canonical(record)
+    canonical = _canonical(record)
     blobs = _store_blobs(registry, prepared)
 
     def index_rows(session: Session, index: int, logged_at: datetime) -> None:
-        row = assets.asset_row(
-            record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs
-        )
+        row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
         assets.insert(session, row)
         registry.index.add(session, row)
 
@@ -109,7 +106,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         record=record,
         reason=reason,
     )
-    canonical = to_canonical(taken_back)
+    canonical = _canonical(taken_back)
 
     def existing_record(session: Session) -> bytes | None:
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
@@ -178,24 +175,29 @@ def _record(
         height=prepared.height,
         pixels_sha256=prints.pixels_sha256,
     )
+    return AssetRegistered(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=now,
+        publisher=publisher,
+        media=media,
+        fingerprints=prints.to_json(),
+        sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
+        credential=_credential(prepared, media),
+        title=claims.title,
+        caption=claims.caption,
+        credit=claims.credit,
+        licence=claims.licence,
+        digital_source_type=source_type,
+        captured_at=claims.captured_at and claims.captured_at.replace(microsecond=0),
+        parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
+        rendition_of=claims.rendition_of,
+    )
+
+
+def _canonical(record: Record) -> bytes:
+    """The record's bytes; a claim that a record cannot hold is the caller's to correct."""
     try:
-        return AssetRegistered(
-            salt=secrets.token_bytes(limits.SALT_BYTES),
-            claimed_at=now,
-            publisher=publisher,
-            media=media,
-            fingerprints=prints.to_json(),
-            sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
-            credential=_credential(prepared, media),
-            title=claims.title,
-            caption=claims.caption,
-            credit=claims.credit,
-            licence=claims.licence,
-            digital_source_type=source_type,
-            captured_at=claims.captured_at,
-            parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
-            rendition_of=claims.rendition_of,
-        )
+        return to_canonical(record)
     except MalformedRecord as error:
         raise InvalidRequest(str(error)) from error
 

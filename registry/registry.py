@@ -35,7 +35,8 @@ class RegistryConfig:
     workers: int
     environment: Literal["production", "development"]
     trust_lists: Path | None = None
-    """A folder of PEM files, each a named trust list; the development authority is added in development."""
+    """A folder of PEM files, `NAME@VERSION.pem`, each a list of claim signers; those of time-stamp authorities lie in `tsa/`.
+    In development the development authority is added."""
 
 
 @dataclass(frozen=True, eq=False)

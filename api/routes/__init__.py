@@ -1,6 +1,6 @@
 """The routes: one module a resource, each with a `router`."""
 
-from api.routes import assets, health, log, media, metrics, publishers, records, verifications, withdrawals
+from api.routes import assets, health, log, media, metrics, pages, publishers, records, verifications, withdrawals
 
 ROUTERS = (
     media.router,
@@ -12,4 +12,5 @@ ROUTERS = (
     log.router,
     health.router,
     metrics.router,
+    pages.router,
 )

@@ -1,7 +1,9 @@
 """C2PA Content Credentials: made for registered pictures, read from anybody's.
 
 The only package that imports `c2pa`. Nothing here opens a connection, with one exception that the caller
-asks for: a `ClaimSigner` with a `tsa_url` makes c2pa ask that authority for a time stamp.
+asks for: a `ClaimSigner` with a `tsa_url` makes c2pa ask that authority for a time stamp. c2pa reads the clock
+to tell whether a certificate has expired, and draws the salts and the URN of a new manifest; there is no way
+to hand them in.
 
 Standard: C2PA Technical Specification 2.2 and later; the library is c2pa-rs through c2pa-python.
 """

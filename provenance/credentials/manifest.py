@@ -94,15 +94,13 @@ class _Boxes:
         boxes = list(self._walk(memoryview(data)))
         if len(boxes) != 1 or boxes[0][0] != b"jumb":
             raise _BoxError
+        self._label(boxes[0][1])
         return boxes[0][1]
 
     def superboxes(self, content: memoryview) -> Iterator[tuple[str, memoryview]]:
         """Label and content of each superbox directly within a superbox's content."""
         for kind, inner in self._walk(content):
             if kind == b"jumb":
-                description, _ = next(self._walk(inner), (b"", inner))
-                if description != b"jumd":
-                    raise _BoxError
                 yield self._label(inner), inner
 
     def cbor(self, content: memoryview) -> memoryview:
@@ -113,10 +111,10 @@ class _Boxes:
         return found[0]
 
     def _label(self, content: memoryview) -> str:
-        _, description = next(self._walk(content))
+        kind, description = next(self._walk(content), (b"", content))
         # 16 bytes of type, one of toggles (bit 1: a label follows), and the label, which a zero byte ends.
         label, end, _ = bytes(description[17:]).partition(b"\0")
-        if len(description) < 17 or not description[16] & 2 or not end:
+        if kind != b"jumd" or len(description) < 17 or not description[16] & 2 or not end:
             raise _BoxError
         try:
             return label.decode("utf-8")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from provenance.credentials.claim import REGISTRY_ASSERTION, SOFT_BINDING_ASSERTION, SoftBinding
 from provenance.credentials.manifest import ManifestFacts
 from provenance.credentials.report import UNKNOWN_PROBLEM, CredentialReport, CredentialState, IngredientReport
-from provenance.credentials.trust import TrustSettings
+from provenance.credentials.trust import TrustList, TrustSettings
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
 
 _UNTRUSTED = "signingCredential.untrusted"
@@ -27,6 +27,7 @@ _OUT_OF_TIME = frozenset({"signingCredential.expired", "claimSignature.outsideVa
 _CONTENT_MATCHES = frozenset(
     f"assertion.{kind}.match" for kind in ("dataHash", "bmffHash", "boxesHash", "collectionHash")
 )
+_SIGNER_ANCHOR = re.compile(r"signing certificate trusted, found in \[(?P<uri>[^\]]+)\] trust anchors")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _Object = Mapping[str, object]
@@ -97,7 +98,7 @@ class ManifestStore:
         """
         active = _mapping(self._manifests[self.active_id])
         state, problems = self._judge(trust)
-        listed = trust.list_with(_text(self._results.get("trustListUri")), "manifest")
+        listed = self._signer_list(trust)
         report = CredentialReport(
             state=state,
             manifest_id=_text(self.active_id),
@@ -116,7 +117,7 @@ class ManifestStore:
         found = _Statuses.of(self._results.get("activeManifest"))
         state, problems = found.state(), set(found.failure)
         if state is CredentialState.TRUSTED:
-            if trust.list_with(_text(self._results.get("trustListUri")), "manifest") is None:
+            if self._signer_list(trust) is None:
                 problems.add(_UNTRUSTED)
             if _TIME_TRUSTED in found.success and not self._time_stamped(trust):
                 problems.add(_TIME_UNTRUSTED)
@@ -134,15 +135,22 @@ class ManifestStore:
                 problems |= elsewhere
         return state, tuple(sorted(problems))
 
+    def _signer_list(self, trust: TrustSettings) -> TrustList | None:
+        # `trustListUri` cannot be used: it is overwritten by the list of an ingredient's signer.
+        found = [_SIGNER_ANCHOR.fullmatch(text) for text in self._explanations(_TRUSTED)]
+        lists = [trust.list_with(match["uri"], "manifest") if match else None for match in found]
+        return lists[0] if lists and None not in lists else None
+
     def _time_stamped(self, trust: TrustSettings) -> bool:
-        # c2pa names the list at the end of its explanation, after a name that a stranger chose.
+        # The address stands at the end, after a name that a stranger chose.
         endings = tuple(f", trust list: {uri}" for uri in trust.tsa_uris)
-        stamps = [
-            str(status.get("explanation"))
-            for status in map(_mapping, _items(_mapping(self._results.get("activeManifest")).get("success")))
-            if status.get("code") == _TIME_TRUSTED
-        ]
-        return bool(stamps) and bool(endings) and all(stamp.endswith(endings) for stamp in stamps)
+        stamps = self._explanations(_TIME_TRUSTED)
+        return bool(stamps) and all(stamp.endswith(endings) for stamp in stamps)
+
+    def _explanations(self, code: str) -> list[str]:
+        """c2pa's sentences beside a code of success of the active manifest: the only place that names the anchor."""
+        statuses = map(_mapping, _items(_mapping(self._results.get("activeManifest")).get("success")))
+        return [str(status.get("explanation")) for status in statuses if status.get("code") == code]
 
     def _ingredients(self) -> Iterator[tuple[str, _Object, int, CredentialState, frozenset[str]]]:
         """Address, description, depth, state and failures of every ingredient, nearest first, each manifest once."""
@@ -168,7 +176,8 @@ class ManifestStore:
         older = _Statuses(frozenset(), _codes(ingredient.get("validation_status")))  # claims of version 1
         now = _Statuses(recorded.success, recorded.failure | older.failure)
         now = now.and_now(self._deltas.get(uri, _Statuses(frozenset(), frozenset())))
-        if ingredient.get("active_manifest") in self._manifests:
+        manifest_id = ingredient.get("active_manifest")
+        if isinstance(manifest_id, str) and manifest_id in self._manifests:
             return now.state(), now.failure
         if _REMOTE in now.failure:
             return CredentialState.REMOTE_ONLY, now.failure

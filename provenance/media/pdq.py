@@ -32,6 +32,7 @@ ORIENTATIONS = (
 _MIN_SIDE = 5  # pixels; the reference gives smaller pictures the hash zero and the quality zero
 _SAMPLES = 64
 _FREQUENCIES = 16
+_PASSES = 2
 _LUMA = np.array([[299, 587, 114]], dtype=np.float32)  # ITU-R BT.601, in thousandths
 _QUALITY_DIVISOR = 90  # the reference's heuristic scale of the gradient sum
 
@@ -41,9 +42,6 @@ _row, _column = np.mgrid[0:_FREQUENCIES, 0:_SAMPLES]
 _DCT: _Floats = (
     np.float64(np.float32(math.sqrt(2 / _SAMPLES))) * np.cos((math.pi / 2 / _SAMPLES) * (_row + 1) * (2 * _column + 1))
 ).astype(np.float32)
-_ODD_LAST = np.where(np.arange(_FREQUENCIES) % 2 == 0, np.float32(-1), np.float32(1))
-_MIRRORED = np.broadcast_to(_ODD_LAST[None, :], (_FREQUENCIES, _FREQUENCIES))  # index 0 is frequency 1, which is odd
-_FLIPPED = np.broadcast_to(_ODD_LAST[:, None], (_FREQUENCIES, _FREQUENCIES))
 
 
 def pdq(pixels: Pixels) -> tuple[bytes, int]:
@@ -51,33 +49,34 @@ def pdq(pixels: Pixels) -> tuple[bytes, int]:
 
     A hash of quality below 50 is of too plain a picture to search with (the algorithm's authors).
     """
-    samples = _downsample(pixels)
-    if samples is None:
+    height, width = pixels.shape[:2]
+    if min(height, width) < _MIN_SIDE:
         return bytes(32), 0
+    samples = _filter(pixels)[np.ix_(_sample_centres(height), _sample_centres(width))]
     return _bits(_frequencies(samples)), _quality(samples)
 
 
 def pdq_dihedral(pixels: Pixels) -> tuple[tuple[bytes, ...], int]:
     """Return the hashes of `pixels` in the eight `ORIENTATIONS`, the first equal to `pdq`, and the quality.
 
-    A turned or mirrored picture has the same frequencies, transposed and with other signs, so that all eight hashes
-    cost hardly more than one. They are the hashes of the turned picture up to the asymmetry of the sampling grid.
+    The picture is filtered once. Each of its four mirror states is sampled where PDQ would sample the mirrored picture
+    (its sampling grid and even windows lie off centre), and transposing gives the other four. The reference changes
+    signs of the coefficients instead, which moves the grid: over 120 photographs its hashes were a median of 18 bits
+    from the hash of the mirrored picture, and 10 % beyond a search radius of 31. These were at most 12 bits from it.
     """
-    samples = _downsample(pixels)
-    if samples is None:
+    height, width = pixels.shape[:2]
+    if min(height, width) < _MIN_SIDE:
         return (bytes(32),) * 8, 0
-    waves = _frequencies(samples)
-    turned = (
-        waves,
-        (waves * _MIRRORED).T,
-        waves * _MIRRORED * _FLIPPED,
-        (waves * _FLIPPED).T,
-        waves * _MIRRORED,
-        waves * _FLIPPED,
-        waves.T,
-        (waves * _MIRRORED * _FLIPPED).T,
-    )
-    return tuple(_bits(each) for each in turned), _quality(samples)
+    rows, columns = _sample_centres(height), _sample_centres(width)
+    rows_flipped, columns_mirrored = _mirrored_centres(height), _mirrored_centres(width)
+    filtered = _filter(pixels)
+    upright = filtered[np.ix_(rows, columns)]
+    plain = _frequencies(upright)
+    mirrored = _frequencies(filtered[np.ix_(rows, columns_mirrored)])
+    flipped = _frequencies(filtered[np.ix_(rows_flipped, columns)])
+    both = _frequencies(filtered[np.ix_(rows_flipped, columns_mirrored)])
+    waves = (plain, mirrored.T, both, flipped.T, mirrored, flipped, plain.T, both.T)
+    return tuple(_bits(each) for each in waves), _quality(upright)
 
 
 def hamming(a: bytes, b: bytes) -> int:
@@ -91,20 +90,16 @@ def hamming(a: bytes, b: bytes) -> int:
     return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
 
-def _downsample(pixels: Pixels) -> _Floats | None:
-    """Return 64 × 64 luma samples, or None where the picture is too small to be hashed."""
+def _filter(pixels: Pixels) -> _Floats:
+    """Return the luma of `pixels` after two box filters in each direction."""
     height, width = pixels.shape[:2]
-    if min(height, width) < _MIN_SIDE:
-        return None
     luma = _luma(pixels)
-    if (height, width) == (_SAMPLES, _SAMPLES):
+    if (height, width) == (_SAMPLES, _SAMPLES):  # the reference takes such a picture as sampled already
         return luma
-    rows, columns = _sample_centres(height), _sample_centres(width)
-    across = _turn(luma)  # filtered along the leading axis, which keeps each step one contiguous row
-    across = _box(across, _window(width))
-    across = _turn(_box(_turn(across), _window(height)))
-    across = _box(across, _window(width))[columns]
-    return _box(_turn(across), _window(height))[rows]
+    for _ in range(_PASSES):  # filtered along the leading axis, which keeps each step one contiguous row
+        luma = _turn(_box(_turn(luma), _window(width)))
+        luma = _box(luma, _window(height))
+    return luma
 
 
 def _turn(values: _Floats) -> _Floats:
@@ -123,6 +118,15 @@ def _window(length: int) -> int:
 
 def _sample_centres(length: int) -> NDArray[np.intp]:
     return np.asarray(((np.arange(_SAMPLES) + 0.5) * length / _SAMPLES).astype(np.intp))
+
+
+def _mirrored_centres(length: int) -> NDArray[np.intp]:
+    """Return where to sample so that the samples are those of the mirrored picture.
+
+    An even window reaches one further ahead than behind; mirrored, it is the same window one place back, each pass.
+    """
+    shift = _PASSES if _window(length) % 2 == 0 else 0
+    return np.asarray(np.maximum(length - 1 - _sample_centres(length) - shift, 0))
 
 
 def _box(values: _Floats, window: int) -> _Floats:

@@ -113,7 +113,7 @@ def _finding(match: ev.Match) -> Finding:
                 f"Matches {named}; {_regions(match)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
-                _NOT_AUTHORSHIP + " Why it differs: a caption or a fair crop differs too. Further small changes.",
+                _NOT_AUTHORSHIP + " Why it differs (a caption or a fair crop differs too), or that nothing else was changed.",
                 _method(match),
                 _rates(),
             )

@@ -50,8 +50,16 @@ WARM_MODULES = ("cv2", "numpy", "PIL.Image", "pillow_heif", "c2pa")
 _PASSED_ON = ("LD_LIBRARY_PATH", "LANG", "TZ")  # of the environment; never the server's secrets
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 _RETRY_SECONDS = 1.0
+_PIPE_BYTES = 1024 * 1024  # as much as Linux gives without privilege
+
+MAX_QUESTIONS = 1
+"""Questions that one job may ask of the server: signing a claim takes one, and a taken-over worker gets no more."""
+
+MAX_QUESTION_BYTES = 1024 * 1024
+"""Bytes of a question: what is signed of a C2PA claim has under 10 KB."""
 
 logger = logging.getLogger(__name__)
+Answerer = Callable[[bytes], bytes]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -63,10 +71,11 @@ class _WorkerDeathError(Exception):
 class _Job:
     """One call that waits for a worker. Whoever claims it, a worker's thread or its expiry, must settle `future`."""
 
-    def __init__(self, payload: bytes, name: str, timeout: float) -> None:
+    def __init__(self, payload: bytes, name: str, timeout: float, answer: Answerer | None) -> None:
         self.payload = payload
         self.name = name
         self.timeout = timeout
+        self.answer = answer
         self.future: Future[Any] = Future()
         self._unclaimed = threading.Lock()
 
@@ -97,17 +106,27 @@ class Sandbox:
         for slot in self._slots:
             slot.thread.start()
 
-    def run(self, function: Callable[..., T], *args: object, timeout: float = JOB_SECONDS) -> T:
+    def run(
+        self,
+        function: Callable[..., T],
+        *args: object,
+        timeout: float = JOB_SECONDS,
+        answer: Answerer | None = None,
+    ) -> T:
         """What `function(*args)` returns, computed in a worker.
 
         The function is one that can be imported by name; arguments are picklable (large inputs travel as
         paths); the value is made of what `frames` lets cross. `timeout` is in seconds.
 
+        With `answer` the function gets, before its other arguments, a function of its own that sends up to
+        `MAX_QUESTIONS` questions (bytes) to `answer` in this process: so that a key can sign for a worker
+        without ever being in it.
+
         Raises whatever the function raised of our exception tree; UndecodableMedia for any other
         exception, and when the worker died, ran out of memory or overran its time; StoreUnavailable
         when no worker became free in time or the sandbox is closing.
         """
-        job = self._submit(function, args, timeout)
+        job = self._submit(function, args, timeout, answer)
         try:
             return cast(T, job.future.result(self._busy_seconds))
         except TimeoutError:
@@ -151,9 +170,11 @@ class Sandbox:
                 if (job := self._jobs.get_nowait()) is not None:
                     job.expire("the service is stopping")
 
-    def _submit(self, function: Callable[..., T], args: tuple[object, ...], timeout: float) -> _Job:
-        payload = pickle.dumps((function, args, timeout), protocol=pickle.HIGHEST_PROTOCOL)
-        job = _Job(payload, getattr(function, "__qualname__", "a job"), timeout)
+    def _submit(
+        self, function: Callable[..., T], args: tuple[object, ...], timeout: float, answer: Answerer | None = None
+    ) -> _Job:
+        payload = pickle.dumps((function, args, timeout, answer is not None), protocol=pickle.HIGHEST_PROTOCOL)
+        job = _Job(payload, getattr(function, "__qualname__", "a job"), timeout, answer)
         if self._closing.is_set():
             job.expire("the service is stopping")
         else:
@@ -230,6 +251,9 @@ class _Slot:
             logger.warning("a sandbox worker is replaced: %s: %s", job.name, death)
             job.future.set_exception(UndecodableMedia("the file could not be examined within limits"))
             return False
+        except Exception as refusal:  # noqa: BLE001 (`answer` is the caller's: what it raises is for the caller)
+            job.future.set_exception(refusal)
+            return False  # the worker still waits for its reply
         match answer:
             case ("returned", value):
                 job.future.set_result(value)
@@ -260,7 +284,12 @@ class _Worker:
         command = [sys.executable, "-P", "-s", "-m", "registry.sandbox.worker", str(os.getpid()), *modules]
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pipesize=_PIPE_BYTES,
+                env=environment,
             )
         except OSError:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -285,13 +314,23 @@ class _Worker:
     def perform(self, job: _Job) -> Any:
         """The worker's answer to the job. Raises _WorkerDeathError when there is none within its time."""
         deadline = time.monotonic() + job.timeout
+        self._send(job.payload, deadline)
+        for _ in range(MAX_QUESTIONS):
+            match answer := self._answer(deadline):
+                case ("asks", bytes(question)) if job.answer is not None and len(question) <= MAX_QUESTION_BYTES:
+                    self._send(job.answer(question), deadline)
+                case _:
+                    return answer
+        return self._answer(deadline)
+
+    def _send(self, payload: bytes, deadline: float) -> None:
+        started = time.monotonic()
         try:
-            write_frame(self._requests, job.payload, deadline)
+            write_frame(self._requests, payload, deadline)
         except TimeoutError:
-            raise _WorkerDeathError(f"no answer within {job.timeout:g} s") from None
+            raise _WorkerDeathError(f"no answer within {deadline - started:.1f} s") from None
         except OSError:
             raise _WorkerDeathError(self._ending()) from None
-        return self._answer(deadline)
 
     def kill(self) -> None:
         self._process.kill()

@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from provenance.errors import CountermarkError
@@ -42,7 +43,7 @@ def main(parent: int, modules: list[str]) -> None:
             request = read_frame(requests)
         except EOFError:
             os._exit(0)  # without the destructors of native libraries: they have crashed before
-        write_frame(answers, _perform(request))
+        write_frame(answers, _perform(request, lambda question: _ask(requests, answers, question)))
         del request
 
 
@@ -53,11 +54,17 @@ def _warm(modules: list[str]) -> None:
         sys.modules["cv2"].setNumThreads(1)  # the pool is the parallelism
 
 
-def _perform(request: bytes) -> bytes:
+def _ask(requests: int, answers: int, question: bytes) -> bytes:
+    """The server's answer to a question. It ends this process instead where there is none to be had."""
+    write_frame(answers, encode_answer(("asks", question)))
+    return read_frame(requests)
+
+
+def _perform(request: bytes, ask: Callable[[bytes], bytes]) -> bytes:
     try:
-        function, arguments, seconds = pickle.loads(request)  # noqa: S301 (the server wrote it)
+        function, arguments, seconds, asks = pickle.loads(request)  # noqa: S301 (the server wrote it)
         limit_cpu(seconds)
-        return encode_answer(("returned", function(*arguments)))
+        return encode_answer(("returned", function(ask, *arguments) if asks else function(*arguments)))
     except CountermarkError as error:
         return encode_answer(("refused", error))
     except MemoryError:

@@ -139,8 +139,10 @@ class Writer:
             if self._wal.stat().st_size <= WAL_LIMIT_BYTES:
                 return
             with translated():
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
-                connection.rollback()
+                cursor = connection.connection.cursor()  # past SQLAlchemy, which would begin a transaction first
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = cursor.fetchall()[0][0]
+                cursor.close()
         except (OSError, StoreUnavailable) as error:
             log.warning("the write-ahead log could not be emptied: %s", error)
             busy = 1

@@ -49,11 +49,15 @@ def _without_allowed(text: str) -> str:
 def test_no_surface_uses_a_word_that_claims_more_than_was_checked() -> None:
     sentences = list(_sentences())
     assert len(sentences) > 500, "the search itself must find the surfaces"
-    found = [f"{where}: {match.group(0)}" for where, text in sentences for match in NEVER.finditer(_without_allowed(text))]
+    found = [
+        f"{where}: {match.group(0)}" for where, text in sentences for match in NEVER.finditer(_without_allowed(text))
+    ]
     assert found == []
 
 
-@pytest.mark.parametrize("sentence", ["This is a genuine picture.", "Probably fake", "DEEPFAKE", "no manipulation found"])
+@pytest.mark.parametrize(
+    "sentence", ["This is a genuine picture.", "Probably fake", "DEEPFAKE", "no manipulation found"]
+)
 def test_the_search_would_notice(sentence: str) -> None:
     assert NEVER.search(sentence)
 

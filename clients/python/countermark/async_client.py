@@ -1,27 +1,34 @@
 """AsyncClient: the service, from a program that does other things meanwhile. The same calls as `Client`."""
 
 import asyncio
-import random
+import copy
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
-from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx2
 
-from countermark import calls, retries
-from countermark.calls import Call, Reply
-from countermark.connection import DEFAULT_TIMEOUT, DEFAULT_URL, build_request, headers_of, unreachable
-from countermark.files import FileToSend, Progress
-from countermark.models import Asset, Event, RegisteredAsset, Report, Withdrawal
-from countermark.problems import exception_of
+from countermark import calls
+from countermark.calls import Call
+from countermark.claims import Claims
+from countermark.connection import (
+    FAILURES,
+    UNUSABLE_ENVIRONMENT,
+    Arrival,
+    Connection,
+    unusable_environment,
+)
+from countermark.content import Content, Progress, Source
+from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
+from countermark.models import Asset, Event, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
+from countermark.reply import Reply
+from countermark.retries import Tries
 
 T = TypeVar("T")
 
 
 class AsyncClient:
-    """A Countermark service; arguments, methods and exceptions as in `Client`."""
+    """A Countermark service; arguments, methods and exceptions as in `Client`. For asyncio."""
 
     def __init__(
         self,
@@ -29,66 +36,46 @@ class AsyncClient:
         *,
         api_key: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-        max_retries: int = retries.DEFAULT_RETRIES,
+        max_retries: int = DEFAULT_RETRIES,
     ) -> None:
-        self._url, self._api_key, self._timeout, self._max_retries = url, api_key, timeout, max_retries
-        self._http = httpx2.AsyncClient(base_url=url, headers=headers_of(api_key), timeout=timeout)
+        self._connection = Connection(url, api_key, timeout, max_retries)
+        try:
+            self._http = httpx2.AsyncClient(base_url=url, headers=self._connection.headers)
+        except UNUSABLE_ENVIRONMENT as error:
+            raise unusable_environment(error) from error
 
-    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> "AsyncClient":
-        """A second client of the same service with other patience. Close both."""
-        return AsyncClient(
-            self._url,
-            api_key=self._api_key,
-            timeout=self._timeout if timeout is None else timeout,
-            max_retries=self._max_retries if max_retries is None else max_retries,
-        )
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+        """This client with other patience. The connections are shared: closing one closes both."""
+        other = copy.copy(self)
+        other._connection = self._connection.with_patience(timeout, max_retries)
+        return other
 
     async def register(
-        self,
-        file: Path | str | bytes,
-        *,
-        title: str | None = None,
-        caption: str | None = None,
-        credit: str | None = None,
-        licence: str | None = None,
-        digital_source_type: str | None = None,
-        captured_at: datetime | None = None,
-        credential: str = "embedded",
-        publisher: str | None = None,
-        progress: Progress | None = None,
+        self, file: Source, *, progress: Progress | None = None, **claims: Unpack[Claims]
     ) -> RegisteredAsset:
         """Register a picture; returns when its record is published in the log.
 
         Args:
-            digital_source_type: term or IRI of the IPTC vocabulary, such as `digitalCapture`.
-            credential: `embedded` (a signed copy is made), `sidecar` (the file stays as it is) or `none`.
-            publisher: only with an administrator's key; otherwise the key's own.
+            file: sent first, then registered.
+            progress: told while it is sent.
+            claims: what the publisher states, see `countermark.Claims`.
         """
-        to_send = FileToSend.of(file)
-        sha256 = await asyncio.to_thread(to_send.sha256)
-        metadata = {
-            "title": title,
-            "caption": caption,
-            "credit": credit,
-            "licence": licence,
-            "digital_source_type": digital_source_type,
-            "captured_at": captured_at,
-            "credential": credential,
-            "publisher": publisher,
-        }
-        await self._send(calls.upload(to_send, sha256, progress))
-        return await self._send(calls.register(sha256, metadata))
+        content = Content.of(file)
+        sha256 = await asyncio.to_thread(content.sha256)
+        registration = calls.register(sha256, claims)
+        await self._send(calls.upload(content, sha256, progress))
+        return await self._send(registration)
 
     async def withdraw(self, asset_id: str, reason: str) -> Withdrawal:
         """Take a registration back; its record stays in the log."""
         return await self._send(calls.withdraw(asset_id, reason))
 
-    async def verify(self, file: Path | str | bytes, *, progress: Progress | None = None) -> Report:
+    async def verify(self, file: Source, *, progress: Progress | None = None) -> Report:
         """What is known about a picture. The report is kept under its id."""
-        return await self._send(calls.verify(FileToSend.of(file), progress))
+        return await self._send(calls.verify(Content.of(file), progress))
 
     async def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
-        """What is known about digests alone: nothing is uploaded. `pdq` is (hex, quality)."""
+        """What is known about digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
         return await self._send(calls.verify_digests(sha256, pdq))
 
     async def report(self, verification_id: str) -> Report:
@@ -107,7 +94,7 @@ class AsyncClient:
         """Registered pictures, newest first, page by page as they are asked for."""
         cursor = None
         while True:
-            page = await self._send(calls.assets(publisher, sha256, cursor, 100))
+            page = await self._send(calls.assets(publisher, sha256, cursor))
             for asset in page.items:
                 yield asset
             cursor = page.next_cursor
@@ -119,57 +106,84 @@ class AsyncClient:
         return (await self._send(calls.history(asset_id))).items
 
     async def receipt(self, asset_id: str) -> bytes:
-        """The `.countermark` file of a registered picture: verifiable with no service."""
-        return await self._send(calls.part(asset_id, "receipt"))
+        """The `.countermark` file of a record: verifiable with no service."""
+        return await self._send(calls.receipt(asset_id))
 
     async def credentialed(self, asset_id: str) -> bytes:
         """The C2PA-signed copy of a registered picture."""
-        return await self._send(calls.part(asset_id, "credentialed"))
+        return await self._send(calls.credentialed(asset_id))
 
     async def manifest(self, asset_id: str) -> bytes:
         """The C2PA manifest store of a registered picture: the sidecar."""
-        return await self._send(calls.part(asset_id, "manifest"))
+        return await self._send(calls.manifest(asset_id))
 
     async def thumbnail(self, asset_id: str) -> bytes:
         """A WebP of a registered picture, longest side 512 px."""
-        return await self._send(calls.part(asset_id, "thumbnail"))
+        return await self._send(calls.thumbnail(asset_id))
 
     async def record(self, record_id: str) -> bytes:
-        """The canonical bytes of a record, by hex id or URN."""
+        """The canonical bytes of a record; their SHA-256 is its id, which is checked."""
         return await self._send(calls.record(record_id))
+
+    async def publishers(self) -> tuple[Publisher, ...]:
+        """Who vouches for media at this service."""
+        return (await self._send(calls.publishers())).items
+
+    async def publisher_keys(self, publisher_id: str) -> tuple[PublisherKey, ...]:
+        """Every key that a publisher ever had, in the order of their enrolment."""
+        return (await self._send(calls.publisher_keys(publisher_id))).items
+
+    async def checkpoint(self) -> bytes:
+        """The log's latest checkpoint: a signed note, not verified here."""
+        return await self._send(calls.checkpoint())
 
     async def ready(self) -> None:
         """Return when the service can register and verify; raise otherwise."""
         await self._send(calls.ready())
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def _send(self, call: Call[T]) -> T:
-        for attempt in range(1, self._max_retries + 2):
-            last = attempt > self._max_retries
+        tries = Tries(self._connection.url, self._connection.max_retries)
+        while True:
             try:
-                content = _in_steps(call.content()) if call.content else None
-                response = await self._http.send(build_request(self._http, call, content))
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-                if last or not isinstance(error, httpx2.TransportError):
-                    raise unreachable(self._url, error) from error
-                await asyncio.sleep(retries.wait_before_retry(attempt, None, random.random()))  # noqa: S311 (jitter)
-                continue
-            if response.is_success:
-                return call.read(Reply(response.status_code, response.content))
-            if last or not retries.worth_retrying(response.status_code, response.headers):
-                raise exception_of(response.status_code, response.headers, response.content)
-            await asyncio.sleep(retries.wait_before_retry(attempt, response.headers, random.random()))  # noqa: S311
-        raise AssertionError("the last try returns or raises")
+                reply = await self._try(call)
+            except FAILURES as error:
+                wait = tries.after_failure(error)
+            else:
+                if reply.is_success:
+                    return call.answer(reply)
+                wait = tries.after_refusal(reply)
+            await asyncio.sleep(wait)
+
+    async def _try(self, call: Call[T]) -> Reply:
+        content = None if call.content is None else _sent(call.content, call.progress)
+        request = self._connection.request(self._http, call, content)
+        response = await self._http.send(request, stream=True)
+        try:
+            arrival = Arrival(response, call)
+            async for chunk in response.aiter_bytes():
+                arrival.take(chunk)
+        finally:
+            await response.aclose()
+        return arrival.reply()
 
 
-async def _in_steps(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    for chunk in chunks:
+async def _sent(content: Content, progress: Progress | None) -> AsyncIterator[bytes]:
+    chunks: Iterator[bytes] = content.chunks()
+    sent = 0
+    while chunk := await asyncio.to_thread(next, chunks, b""):
         yield chunk
+        sent += len(chunk)
+        if progress is not None:
+            progress(sent, content.size)

@@ -1,145 +1,213 @@
 """Calls: each thing one can ask of a service, as a value that the blocking and the asynchronous client both send."""
 
+import hashlib
 import json
+import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from countermark.files import FileToSend, Progress
-from countermark.models import (
-    Asset,
-    AssetPage,
-    History,
-    RegisteredAsset,
-    Report,
-    UploadedMedia,
-    Withdrawal,
-)
-from provenance.errors import UnexpectedAnswer
+from countermark import models
+from countermark.claims import Claims, claims_json
+from countermark.content import Content, Progress
+from countermark.reply import Reply
+from provenance.errors import InvalidRequest, MediaTooLarge, UnexpectedAnswer
+from provenance.limits import MAX_ANSWER_BYTES, MAX_ANSWERED_MEDIA_BYTES, MAX_MEDIA_BYTES, MAX_PAGE_ITEMS
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back, once it is whole."""
-
-    status: int
-    body: bytes
+_RECORD = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_VERIFICATION = re.compile(r"[0-9a-f]{32}")
+_PUBLISHER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request. `content` gives the body anew for each try; `read` makes the answer from the reply."""
+    """One request, however often it is tried.
+
+    Attributes:
+        read: makes the answer from the reply; raises UnexpectedAnswer.
+        content: the body, read anew for each try.
+        progress: told while the body is sent.
+        limit: bytes that the answer may have.
+    """
 
     method: str
     path: str
     read: Callable[[Reply], T]
-    content: Callable[[], Iterator[bytes]] | None = None
+    content: Content | None = None
+    progress: Progress | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    limit: int = MAX_ANSWER_BYTES
+
+    def answer(self, reply: Reply) -> T:
+        """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
+        try:
+            return self.read(reply)
+        except UnexpectedAnswer as error:
+            error.request_id = reply.request_id
+            raise
 
 
-def upload(file: FileToSend, sha256: str, progress: Progress | None) -> Call[UploadedMedia]:
+# Registering ------------------------------------------------------------------------------------
+
+
+def upload(file: Content, sha256: str, progress: Progress | None) -> Call[models.UploadedMedia]:
     return Call(
         "PUT",
         f"/v1/media/{sha256}",
-        _model(UploadedMedia),
-        content=lambda: file.chunks(progress),
-        headers={"Content-Type": "application/octet-stream", "Content-Length": str(file.size)},
+        _model(models.UploadedMedia),
+        content=_picture(file),
+        progress=progress,
+        headers={"Content-Type": "application/octet-stream"},
     )
 
 
-def register(sha256: str, metadata: Mapping[str, object]) -> Call[RegisteredAsset]:
-    def read(reply: Reply) -> RegisteredAsset:
-        try:
-            answer = json.loads(reply.body)
-            return RegisteredAsset.model_validate(answer | {"created": reply.status == 201})
-        except (ValueError, TypeError) as error:
-            raise UnexpectedAnswer(f"the answer to a registration does not parse: {error}") from error
+def register(sha256: str, claims: Claims) -> Call[models.RegisteredAsset]:
+    read_asset = _model(models.RegisteredAsset)
 
-    given = {name: _plain(value) for name, value in metadata.items() if value is not None}
-    return Call(
-        "POST",
-        "/v1/assets",
-        read,
-        content=_json({"media": sha256, "metadata": given}),
-        # Made once for each call, so that a retry is the same request to the service.
-        headers={"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())},
-    )
+    def read(reply: Reply) -> models.RegisteredAsset:
+        asset = read_asset(reply)
+        if asset.media.sha256 != sha256:
+            raise UnexpectedAnswer("the answer to the registration is about another picture")
+        return asset.model_copy(update={"created": reply.status == 201})
+
+    return _post("/v1/assets", {"media": sha256, "metadata": claims_json(claims)}, read, once=True)
 
 
-def withdraw(asset_id: str, reason: str) -> Call[Withdrawal]:
-    return Call(
-        "POST",
-        "/v1/withdrawals",
-        _model(Withdrawal),
-        content=_json({"record": asset_id, "reason": reason}),
-        headers={"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())},
-    )
+def withdraw(asset_id: str, reason: str) -> Call[models.Withdrawal]:
+    body = {"record": _record(asset_id), "reason": reason}
+    return _post("/v1/withdrawals", body, _model(models.Withdrawal), once=True)
 
 
-def verify(file: FileToSend, progress: Progress | None) -> Call[Report]:
+# Verifying --------------------------------------------------------------------------------------
+
+
+def verify(file: Content, progress: Progress | None) -> Call[models.Report]:
     return Call(
         "POST",
         "/v1/verifications",
-        _model(Report),
-        content=lambda: file.chunks(progress),
-        headers={"Content-Type": "application/octet-stream", "Content-Length": str(file.size)},
+        _model(models.Report),
+        content=_picture(file),
+        progress=progress,
+        headers={"Content-Type": "application/octet-stream"},
     )
 
 
-def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[Report]:
-    body: dict[str, object] = {"sha256": sha256}
+def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[models.Report]:
+    body: dict[str, object] = {"sha256": _matched(_DIGEST, sha256, "a SHA-256 has 64 lowercase hex digits")}
     if pdq is not None:
         body["pdq"] = {"value": pdq[0], "quality": pdq[1]}
-    return Call(
-        "POST", "/v1/verifications", _model(Report), content=_json(body), headers={"Content-Type": "application/json"}
-    )
+    return _post("/v1/verifications", body, _model(models.Report))
 
 
-def report(verification_id: str) -> Call[Report]:
-    return Call("GET", f"/v1/verifications/{verification_id}", _model(Report))
+def report(verification_id: str) -> Call[models.Report]:
+    return _get(_verification(verification_id), _model(models.Report))
 
 
 def difference(verification_id: str) -> Call[bytes]:
-    return Call("GET", f"/v1/verifications/{verification_id}/difference.png", _body)
+    return _file(f"{_verification(verification_id)}/difference.png", "image/png")
 
 
-def asset(asset_id: str) -> Call[Asset]:
-    return Call("GET", f"/v1/assets/{asset_id}", _model(Asset))
+# Reading ----------------------------------------------------------------------------------------
 
 
-def assets(publisher: str | None, sha256: str | None, cursor: str | None, limit: int) -> Call[AssetPage]:
-    asked = {"publisher": publisher, "sha256": sha256, "cursor": cursor, "limit": str(limit)}
-    query = {name: value for name, value in asked.items() if value is not None}
-    return Call("GET", "/v1/assets", _model(AssetPage), query=query)
+def asset(asset_id: str) -> Call[models.Asset]:
+    return _get(f"/v1/assets/{_record(asset_id)}", _model(models.Asset))
 
 
-def history(asset_id: str) -> Call[History]:
-    return Call("GET", f"/v1/assets/{asset_id}/history", _model(History))
+def assets(publisher: str | None, sha256: str | None, cursor: str | None) -> Call[models.Assets]:
+    """A page of registrations, the newest first; `cursor` is the page before's `next_cursor`."""
+    read_page = _model(models.Assets)
+
+    def read(reply: Reply) -> models.Assets:
+        page = read_page(reply)
+        if page.next_cursor is not None and (not page.items or page.next_cursor == cursor):
+            raise UnexpectedAnswer("the list of registrations does not end")
+        return page
+
+    asked = {"publisher": publisher, "sha256": sha256, "cursor": cursor, "limit": str(MAX_PAGE_ITEMS)}
+    return _get("/v1/assets", read, query={name: value for name, value in asked.items() if value is not None})
 
 
-def part(asset_id: str, name: str) -> Call[bytes]:
-    """`name`: receipt, credentialed, manifest or thumbnail."""
-    return Call("GET", f"/v1/assets/{asset_id}/{name}", _body)
+def history(asset_id: str) -> Call[models.History]:
+    return _get(f"/v1/assets/{_record(asset_id)}/history", _model(models.History))
+
+
+def receipt(asset_id: str) -> Call[bytes]:
+    return _file(f"/v1/records/{_record(asset_id)}/receipt", "application/vnd.countermark.receipt+json")
+
+
+def credentialed(asset_id: str) -> Call[bytes]:
+    return _file(f"/v1/assets/{_record(asset_id)}/credentialed", "image/")
+
+
+def manifest(asset_id: str) -> Call[bytes]:
+    return _file(f"/v1/assets/{_record(asset_id)}/manifest", "application/c2pa")
+
+
+def thumbnail(asset_id: str) -> Call[bytes]:
+    return _file(f"/v1/assets/{_record(asset_id)}/thumbnail", "image/webp")
 
 
 def record(record_id: str) -> Call[bytes]:
-    return Call("GET", f"/v1/records/{record_id}", _body)
+    identity = _record(record_id)
+
+    def read(reply: Reply) -> bytes:
+        if hashlib.sha256(reply.body).hexdigest() != identity:
+            raise UnexpectedAnswer("the answer is not the record: its SHA-256 is another")
+        return reply.body
+
+    return _get(f"/v1/records/{identity}", read)
 
 
-def ready() -> Call[None]:
-    return Call("GET", "/readyz", lambda _: None)
+def publishers() -> Call[models.Publishers]:
+    return _get("/v1/publishers", _model(models.Publishers))
 
 
-def _body(reply: Reply) -> bytes:
-    return reply.body
+def publisher_keys(publisher_id: str) -> Call[models.PublisherKeys]:
+    name = _matched(_PUBLISHER, publisher_id, "a publisher's id has lowercase letters, digits and hyphens")
+    return _get(f"/v1/publishers/{name}/keys", _model(models.PublisherKeys))
+
+
+def checkpoint() -> Call[bytes]:
+    return _file("/log/checkpoint", "text/plain")
+
+
+def ready() -> Call[models.Health]:
+    return _get("/readyz", _model(models.Health))
+
+
+# What they are made of --------------------------------------------------------------------------
+
+
+def _get(path: str, read: Callable[[Reply], T], *, query: Mapping[str, str] | None = None) -> Call[T]:
+    return Call("GET", path, read, query=query or {})
+
+
+def _post(path: str, body: Mapping[str, object], read: Callable[[Reply], T], *, once: bool = False) -> Call[T]:
+    """`once`: the call carries a key of its own, so that all its tries are one request to the service."""
+    headers = {"Content-Type": "application/json"}
+    if once:
+        headers["Idempotency-Key"] = str(uuid.uuid4())
+    return Call("POST", path, read, content=Content.of(json.dumps(body).encode()), headers=headers)
+
+
+def _file(path: str, media_type: str) -> Call[bytes]:
+    """Bytes of this media type, or of any that begins so."""
+
+    def read(reply: Reply) -> bytes:
+        if not reply.media_type.startswith(media_type):
+            raise UnexpectedAnswer(f"the answer is not of type {media_type}")
+        return reply.body
+
+    return Call("GET", path, read, limit=MAX_ANSWERED_MEDIA_BYTES)
 
 
 def _model(model: type[M]) -> Callable[[Reply], M]:
@@ -147,15 +215,30 @@ def _model(model: type[M]) -> Callable[[Reply], M]:
         try:
             return model.model_validate_json(reply.body)
         except ValidationError as error:
-            raise UnexpectedAnswer(f"the answer is no {model.__name__}: {error.errors()[0]['msg']}") from error
+            fault = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(step) for step in fault["loc"]) or "its body"
+            raise UnexpectedAnswer(f"the answer is not a {model.__name__}: {where}: {fault['msg']}") from error
 
     return read
 
 
-def _json(value: Mapping[str, object]) -> Callable[[], Iterator[bytes]]:
-    data = json.dumps(value).encode()
-    return lambda: iter((data,))
+def _picture(file: Content) -> Content:
+    if file.size > MAX_MEDIA_BYTES:
+        raise MediaTooLarge(f"{file.size:,} bytes; at most {MAX_MEDIA_BYTES:,} are taken")
+    return file
 
 
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _record(identity: str) -> str:
+    return _matched(_RECORD, identity, "a record is named by 64 lowercase hex digits, or by its URN")
+
+
+def _verification(identity: str) -> str:
+    return f"/v1/verifications/{_matched(_VERIFICATION, identity, 'a report is named by 32 lowercase hex digits')}"
+
+
+def _matched(pattern: re.Pattern[str], value: str, rule: str) -> str:
+    """The value, or its one group: what an address is made of is never taken as it comes."""
+    match = pattern.fullmatch(value)
+    if match is None:
+        raise InvalidRequest(rule)
+    return match[match.lastindex or 0]

@@ -1,33 +1,114 @@
-"""What both clients share of HTTP: addresses, headers, requests."""
+"""What both clients share of HTTP: the service's address, the request of a call, and an answer while it arrives."""
 
+import math
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import httpx2
 
 from countermark.calls import Call
-from provenance.errors import ServiceUnreachable
+from countermark.defaults import VERSION
+from countermark.reply import Reply
+from provenance.errors import InvalidRequest, UnexpectedAnswer
+from provenance.limits import MAX_PROBLEM_BYTES
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-DEFAULT_TIMEOUT = 60.0
-"""Seconds: a 50 MB picture takes a registry a few; a slow line is covered because the limit is per read and write."""
-USER_AGENT = "countermark-python/0.1.0"
+UNUSABLE_ENVIRONMENT = (OSError, ValueError, ImportError, httpx2.InvalidURL)
+"""What httpx2 raises while a client is made, when the environment names a proxy or a certificate store wrongly."""
 
-
-def headers_of(api_key: str | None) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, "Accept": "application/json, application/problem+json, */*;q=0.5"}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
-    return headers
+FAILURES = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError)
+"""What one try of a call can raise that is not ours."""
 
 
-def build_request(
-    http: httpx2.Client | httpx2.AsyncClient, call: Call[Any], content: Iterator[bytes] | AsyncIterator[bytes] | None
-) -> httpx2.Request:
-    return http.build_request(
-        call.method, call.path, content=content, headers=dict(call.headers), params=dict(call.query)
-    )
+@dataclass(frozen=True)
+class Connection:
+    """How a service is reached.
+
+    Attributes:
+        url: http or https, with a path where the service has one.
+        api_key: sent with each request, or None.
+        timeout: seconds for connecting, and for each write and read.
+        max_retries: further tries of one call.
+
+    Raises:
+        InvalidRequest: a value that cannot be meant.
+    """
+
+    url: str
+    api_key: str | None
+    timeout: float
+    max_retries: int
+
+    def __post_init__(self) -> None:
+        try:
+            url = httpx2.URL(self.url)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise InvalidRequest(f"the service's address cannot be used: {error}") from error
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+            raise InvalidRequest("the service's address is an http(s) URL without user, query and fragment")
+        if self.api_key and not all("!" <= character <= "~" for character in self.api_key):
+            raise InvalidRequest("an API key has visible ASCII characters only")
+        if not (math.isfinite(self.timeout) and self.timeout > 0):
+            raise InvalidRequest("a timeout is a number of seconds above 0")
+        if self.max_retries < 0:
+            raise InvalidRequest("the number of retries is 0 or more")
+
+    def with_patience(self, timeout: float | None, max_retries: int | None) -> Self:
+        """The same service; None leaves a value as it is."""
+        return replace(
+            self,
+            timeout=self.timeout if timeout is None else timeout,
+            max_retries=self.max_retries if max_retries is None else max_retries,
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request."""
+        headers = {
+            "User-Agent": f"countermark-python/{VERSION}",
+            "Accept": "application/json, application/problem+json, */*;q=0.5",
+        }
+        return headers | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+
+    def request(
+        self,
+        http: httpx2.Client | httpx2.AsyncClient,
+        call: Call[Any],
+        content: Iterator[bytes] | AsyncIterator[bytes] | None,
+    ) -> httpx2.Request:
+        """The request of one try. Raises InvalidRequest where the client has been closed."""
+        if http.is_closed:
+            raise InvalidRequest("this client has been closed")
+        headers = dict(call.headers)
+        if call.content is not None:
+            headers["Content-Length"] = str(call.content.size)
+        return http.build_request(
+            call.method, call.path, content=content, headers=headers, params=dict(call.query), timeout=self.timeout
+        )
 
 
-def unreachable(url: str, error: Exception) -> ServiceUnreachable:
-    return ServiceUnreachable(f"no answer from {url}: {str(error) or type(error).__name__}")
+def unusable_environment(error: Exception) -> InvalidRequest:
+    """For what `UNUSABLE_ENVIRONMENT` names."""
+    return InvalidRequest(f"the proxy or certificate settings of this environment cannot be used: {error}")
+
+
+class Arrival:
+    """An answer while it arrives: no more of it is held than is expected at most."""
+
+    def __init__(self, response: httpx2.Response, call: Call[Any]) -> None:
+        self._response = response
+        self._body = bytearray()
+        self._limit = call.limit if response.is_success else MAX_PROBLEM_BYTES
+
+    def take(self, chunk: bytes) -> None:
+        """Raises UnexpectedAnswer once there is too much."""
+        self._body += chunk
+        if len(self._body) > self._limit:
+            reply = self.reply()
+            error = UnexpectedAnswer(f"the answer, of status {reply.status}, has more than {self._limit:,} bytes")
+            error.request_id = reply.request_id
+            raise error
+
+    def reply(self) -> Reply:
+        """What has arrived."""
+        return Reply(self._response.status_code, self._response.headers, bytes(self._body))

@@ -1,28 +1,56 @@
-"""What a service answers, as typed values. Unknown fields of newer services are ignored, missing ones are an error."""
+"""What a service answers, as typed values. Unknown fields of newer services are ignored, missing ones are an error.
+
+The names are those of the service's own schemas. Digests are lowercase hex; times are in UTC.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import NoReturn
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Answer(BaseModel):
+    """Any of them: immutable."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+# Registrations ----------------------------------------------------------------------------------
+
+
 class Identity(Answer):
-    """How it was established that a key is the publisher's."""
+    """By whom and how it was established that a key is the publisher's."""
 
     established: str
     detail: str
 
 
 class Publisher(Answer):
+    """Who vouches for media. `key` is the thumbprint (RFC 9679) of the key in question: the newest one in a listing."""
+
     id: str
     name: str
     identity: Identity
     key: str
+
+
+class Publishers(Answer):
+    items: tuple[Publisher, ...]
+
+
+class PublisherKey(Answer):
+    """A key, and the log indices that it was in force between."""
+
+    thumbprint: str
+    algorithm: str
+    enrolled_index: int
+    ended_index: int | None
+    end_reason: str | None
+
+
+class PublisherKeys(Answer):
+    items: tuple[PublisherKey, ...]
 
 
 class Standing(Answer):
@@ -33,7 +61,7 @@ class Standing(Answer):
 
 
 class Media(Answer):
-    """A file: sizes in bytes and pixels, digests as lowercase hex."""
+    """A file: its size in bytes and pixels, digests of its bytes and of its decoded pixels."""
 
     sha256: str
     size: int
@@ -44,6 +72,8 @@ class Media(Answer):
 
 
 class Credential(Answer):
+    """The C2PA manifest that was made at registration; `signed` is the copy that carries it, if one was made."""
+
     manifest_id: str
     claim_sha256: str
     embedded: bool
@@ -51,15 +81,31 @@ class Credential(Answer):
 
 
 class Parent(Answer):
+    """A registered picture that another was made from. `relation`: `parentOf`, `componentOf`, `inputTo`, …"""
+
     record: str
     relation: str
 
 
+class AssetLinks(Answer):
+    """Paths on the service."""
+
+    self: str
+    page: str
+    record: str
+    receipt: str
+    history: str
+    thumbnail: str
+    credentialed: str | None
+    manifest: str | None
+
+
 class Asset(Answer):
-    """A registered picture, as anybody may see it."""
+    """A registered picture, as anybody may see it. `state`: `sequenced`, then `published`."""
 
     id: str
     record_id: str
+    type: str
     index: int
     state: str
     logged_at: datetime
@@ -76,22 +122,31 @@ class Asset(Answer):
     credential: Credential | None
     parents: tuple[Parent, ...]
     rendition_of: str | None
+    links: AssetLinks
 
 
 class RegisteredAsset(Asset):
-    """The answer to a registration. `created` is False when the very same one was there already."""
+    """The answer to a registration.
 
-    receipt: dict[str, Any]
-    created: bool
+    Attributes:
+        receipt: the JSON of the `.countermark` file; `Client.receipt` gives its bytes.
+        created: False when the very same registration was there already. The status of the answer says so, not its
+            body.
+    """
+
+    receipt: dict[str, JsonValue]
+    created: bool = True
 
 
-class AssetPage(Answer):
+class Assets(Answer):
+    """A page of them."""
+
     items: tuple[Asset, ...]
     next_cursor: str | None
 
 
 class Event(Answer):
-    """One thing that happened to an asset."""
+    """One thing that happened to an asset, as the log has it."""
 
     index: int
     type: str
@@ -105,9 +160,12 @@ class History(Answer):
 
 
 class Withdrawal(Answer):
+    """The record that takes the registration `record` back."""
+
     id: str
     record_id: str
     index: int
+    state: str
     logged_at: datetime
     record: str
     reason: str
@@ -119,8 +177,11 @@ class UploadedMedia(Answer):
     media_type: str
 
 
+# Verification reports ---------------------------------------------------------------------------
+
+
 class Input(Answer):
-    """The file in question, as the service received it."""
+    """The file in question, as the service received it; None where it could not tell."""
 
     sha256: str
     size: int | None
@@ -151,12 +212,11 @@ class Axes(Answer):
 
     def items(self) -> Iterator[tuple[str, AxisValue]]:
         """Name and value of each axis, in the order of the report."""
-        for name in type(self).model_fields:
-            yield name, getattr(self, name)
+        yield from self
 
 
 class Box(Answer):
-    """A rectangle, as fractions (0..1) of the picture it is in."""
+    """A rectangle, as fractions (0 to 1) of the picture it is in."""
 
     left: float
     top: float
@@ -165,7 +225,12 @@ class Box(Answer):
 
 
 class Region(Answer):
-    """Where two pictures depart: it `differs`, or lies `outside` the registered picture."""
+    """Where two pictures depart: it `differs`, or lies `outside` the registered picture.
+
+    Attributes:
+        area: fraction (0 to 1) of the picture in question.
+        strength: 0 to 1.
+    """
 
     kind: str
     query: Box
@@ -175,10 +240,22 @@ class Region(Answer):
 
 
 class Transform(Answer):
+    """How the picture was laid over the registered one; `crop` is the part of the latter that it shows."""
+
     mirrored: bool
     rotation_degrees: float
     scale: float
     crop: Box
+
+
+class ErrorRate(Answer):
+    """A measured error rate: `n` cases of a named test set, with the confidence interval."""
+
+    fpr: float
+    tpr: float
+    n: int
+    interval: tuple[float, float]
+    test_set: str
 
 
 class Comparison(Answer):
@@ -191,6 +268,8 @@ class Comparison(Answer):
 
 
 class Step(Answer):
+    """One step of checking a receipt: `holds`, `fails` or `not checked`."""
+
     number: int
     name: str
     outcome: str
@@ -198,6 +277,8 @@ class Step(Answer):
 
 
 class MatchProof(Answer):
+    """What the service says of the proof; `receipt` and `verify_receipt` check it without believing it."""
+
     value: str
     index: int
     tree_size: int | None
@@ -206,7 +287,7 @@ class MatchProof(Answer):
 
 
 class Match(Answer):
-    """One registration that the picture leads back to, closest first."""
+    """One registration that the picture leads back to. `basis`: bytes, pixels, comparison or fingerprint."""
 
     asset: Asset
     basis: str
@@ -224,6 +305,8 @@ class Ingredient(Answer):
 
 
 class ReadCredential(Answer):
+    """The C2PA credential that the file carries."""
+
     state: str
     manifest_id: str | None
     signer: str | None
@@ -235,14 +318,12 @@ class ReadCredential(Answer):
 
 
 class Mark(Answer):
+    """Something the file declares about its making, unsigned."""
+
     kind: str
     value: str
     location: str
     meaning: str
-
-
-class ErrorRate(Answer):
-    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Finding(Answer):
@@ -268,6 +349,10 @@ class Searched(Answer):
     fingerprints: tuple[str, ...]
 
 
+class ReportLinks(Answer):
+    self: str
+
+
 class Report(Answer):
     """A verification report. It has no truth value: read its axes."""
 
@@ -282,6 +367,31 @@ class Report(Answer):
     findings: tuple[Finding, ...]
     not_checked: tuple[Unchecked, ...]
     searched: Searched | None
+    links: ReportLinks
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> NoReturn:
         raise TypeError("a report is neither true nor false: read its axes")
+
+
+# Other ------------------------------------------------------------------------------------------
+
+
+class Health(Answer):
+    status: str
+
+
+class FieldProblem(Answer):
+    pointer: str
+    detail: str
+
+
+class Problem(Answer):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: tuple[FieldProblem, ...] = ()

@@ -1,10 +1,14 @@
 """Problem documents (RFC 9457) back to exceptions: the reverse of the service's own table."""
 
-import json
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
+from countermark.models import Problem
+from countermark.reply import Reply
 from provenance import errors
 
+MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:countermark:problem:"
 
 EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
@@ -25,33 +29,43 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "request-timeout": errors.RequestTimeout,
     "store-unavailable": errors.StoreUnavailable,
     "store-corrupt": errors.StoreCorrupt,
+    "internal-error": errors.ServiceFailed,
 }
+"""By the last part of the type. What a newer service adds becomes UnexpectedAnswer, with the service's own words."""
 
 
-def exception_of(status: int, headers: Mapping[str, str], body: bytes) -> errors.CountermarkError:
-    """The exception that an error answer stands for; its `request_id` leads the operator to the cause."""
+def exception_of(reply: Reply, asked: float | None = None) -> errors.CountermarkError:
+    """The exception that an answer without success stands for, with its `request_id`.
+
+    Args:
+        asked: seconds after which the service asks to try again, where it does.
+    """
+    problem = _problem(reply)
+    if problem is None:
+        error: errors.CountermarkError = errors.UnexpectedAnswer(
+            f"status {reply.status} without a problem document: no Countermark service answered, "
+            "or something in front of it did"
+        )
+    else:
+        error = _build(EXCEPTIONS.get(problem.type.removeprefix(TYPE_PREFIX), errors.UnexpectedAnswer), problem, asked)
+    error.request_id = reply.request_id
+    return error
+
+
+def _problem(reply: Reply) -> Problem | None:
+    if reply.media_type != MEDIA_TYPE:
+        return None
     try:
-        problem = json.loads(body) if "problem+json" in headers.get("content-type", "") else {}
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    slug = str(problem.get("type", "")).removeprefix(TYPE_PREFIX)
-    text = str(problem.get("detail") or problem.get("title") or f"the service answered with status {status}")
-    faults = problem.get("errors")
-    if isinstance(faults, list):
-        named = [f"{fault.get('pointer')}: {fault.get('detail')}" for fault in faults if isinstance(fault, dict)]
-        text = "; ".join([text, *named])
-    exception = _build(EXCEPTIONS.get(slug, errors.UnexpectedAnswer), text, headers)
-    exception.request_id = str(problem.get("request_id") or headers.get("x-request-id") or "") or None
-    return exception
+        return Problem.model_validate_json(reply.body)
+    except ValidationError:
+        return None
 
 
-def _build(kind: type[errors.CountermarkError], text: str, headers: Mapping[str, str]) -> errors.CountermarkError:
-    if kind in (errors.RateLimited, errors.Overloaded):
-        try:
-            seconds = float(headers.get("retry-after", ""))
-        except ValueError:
-            seconds = 0.0
-        return kind(text, retry_after=seconds)
+def _build(kind: type[errors.CountermarkError], problem: Problem, asked: float | None) -> errors.CountermarkError:
+    faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in problem.errors)
+    text = f"{problem.title}: {faults}" if faults else problem.detail
+    if issubclass(kind, errors.RateLimited | errors.Overloaded):
+        return kind(text, retry_after=asked or 0.0)
+    if issubclass(kind, errors.IdempotencyConflict):
+        return kind(text, retry_after=asked)
     return kind(text)

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from provenance.media.canonical import Pixels
+from provenance.media.comparison.geometry import Homography, scaling
+
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Homography = NDArray[np.float64]
 
 ECC_STEPS = 12
 """Iterations: the keypoints' homography starts within 2 pixels, and 8 to 12 steps settle it."""
@@ -48,11 +49,6 @@ class Alignment:
     reference: Planes
     covered: Mask
     homography: Homography
-
-
-def scaling(sx: float, sy: float) -> Homography:
-    """Pixel centres of a picture → those of the picture resized by (sx, sy)."""
-    return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def local_scale(homography: Homography, x: float, y: float) -> float:

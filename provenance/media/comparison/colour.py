@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SAMPLES = 3000
+SAMPLES = 1500
 """Pixels a model is fitted to, taken evenly."""
 
-ROUNDS = 5
+ROUNDS = 8
 """Reweighting rounds."""
 
 WORTH = 0.8
@@ -25,6 +25,15 @@ WORTH = 0.8
 
 WORTH_LEVELS = 0.7
 """… and lower it by as many levels of 255."""
+
+MIN_SAMPLES = 200
+"""Pixels of overlap below which no model is fitted."""
+
+RIDGE = 1e-6
+"""Pull of the coefficients to 0, against features that coincide (a grey picture)."""
+
+LOW, HIGH = 3 / 255, 252 / 255
+"""Values of 0..1 at or beyond which a channel counts as clipped."""
 
 CHANGED_LEVELS = 4.0
 """Levels of 255: mean change by the model from which on the colours are said to have changed."""
@@ -49,17 +58,26 @@ def _mixture(rgb: Planes) -> list[Planes]:
 
 
 def _solve(terms: list[Planes], target: Planes) -> list[Planes]:
-    """Coefficients of each channel, with weights shared by the channels."""
-    weight = np.ones(len(target), np.float32)
+    """Coefficients of each channel, with weights shared by the channels.
+
+    A clipped value is a bound, not a measurement: it takes the model's own value once that lies beyond it.
+    """
+    clipped = (target <= LOW) | (target >= HIGH)
+    weight = np.where(clipped.any(1), 0.05, 1.0)
+    aim = target.astype(np.float64)
     solution: list[Planes] = []
     for _ in range(ROUNDS):
+        mapped = np.empty_like(aim)
         solution = []
-        error = np.zeros(len(target), np.float32)
         for channel, basis in enumerate(terms):
             weighted = basis * weight[:, None]
-            ridge = 1e-4 * len(target) * np.eye(basis.shape[1], dtype=np.float32) * weight.mean()
-            solution.append(np.linalg.solve(weighted.T @ basis + ridge * 1e-2, weighted.T @ target[:, channel]))
-            error += np.square(basis @ solution[-1] - target[:, channel])
+            ridge = RIDGE * float(weight.sum()) * np.eye(basis.shape[1])
+            coefficients = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ aim[:, channel])
+            mapped[:, channel] = basis @ coefficients
+            solution.append(coefficients.astype(np.float32))
+        aim = np.where(target <= LOW, np.minimum(target, mapped), target)
+        aim = np.where(target >= HIGH, np.maximum(target, mapped), aim)
+        error = np.square(mapped - aim).sum(1)
         scale = max(float(np.median(error)), (1.0 / 255) ** 2)
         weight = 1.0 / np.square(1.0 + error / (4.0 * scale))
     return solution
@@ -72,24 +90,21 @@ def _apply(terms: list[Planes], solution: list[Planes]) -> Planes:
 
 def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
     """Predict the query's colours from the reference's. All H×W×3 float32 0..255; `covered` says where to look."""
-    smooth_query = cv2.blur(query, (3, 3)) / np.float32(255)
-    smooth_reference = cv2.blur(reference, (3, 3)) / np.float32(255)
     inside = np.flatnonzero(covered)
-    chosen = inside[:: max(1, len(inside) // SAMPLES)]
-    target = smooth_query.reshape(-1, 3)[chosen]
-    source = smooth_reference.reshape(-1, 3)[chosen]
-    unclipped = ((target > 0.015) & (target < 0.985)).all(1)
-    if unclipped.sum() < 100:
+    if len(inside) < MIN_SAMPLES:
         return Colouring(reference, False)
-    fit_source, fit_target = source[unclipped], target[unclipped]
+    chosen = inside[:: max(1, len(inside) // SAMPLES)]
+    target = (cv2.blur(query, (3, 3)) / np.float32(255)).reshape(-1, 3)[chosen]
+    source = (cv2.blur(reference, (3, 3)) / np.float32(255)).reshape(-1, 3)[chosen]
 
-    def median_error(predicted: Planes) -> float:
-        return float(np.median(np.abs(predicted - target).mean(1)))
+    def median_error(mapped: Planes) -> float:
+        return float(np.median(np.abs(mapped - target).mean(1)))
 
     predicted, error = reference, median_error(source)
     for model in (_curves, _mixture):
-        solution = _solve(model(fit_source), fit_target)
-        candidate = median_error(_apply(model(source), solution))
+        terms = model(source)
+        solution = _solve(terms, target)
+        candidate = median_error(_apply(terms, solution))
         if candidate < WORTH * error and candidate < error - WORTH_LEVELS / 255:
             error = candidate
             predicted = _apply(model(reference / np.float32(255)), solution) * np.float32(255)

@@ -9,10 +9,13 @@ OpenCV's thread count is global state: the process that calls this sets it (`cv2
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from provenance.media.canonical import Pixels, shrink
 
 Grey = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -23,6 +26,10 @@ MIN_INLIERS = 8
 
 SURE_INLIERS = 20
 """With so many, ORB's answer stands; below, SIFT is asked as well."""
+
+ORB_SIDE = 256
+SIFT_SIDE = 384
+"""Pixels: longest side of the query for each: ORB matches best at the sketch's own resolution."""
 
 GRID = 10
 """Cells a side in which keypoints are taken evenly."""
@@ -73,6 +80,16 @@ class Match:
     mirrored: bool
 
 
+def scaling(sx: float, sy: float) -> Homography:
+    """Pixel centres of a picture → those of the picture resized by (sx, sy)."""
+    return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]], np.float64)
+
+
+def mirroring(width: int) -> Homography:
+    """Pixel centres of a picture → those of its mirror image."""
+    return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+
+
 def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
     """The strongest `per_cell` keypoints of each cell."""
     if not keypoints:
@@ -92,11 +109,11 @@ def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: i
 def orb_features(grey: Grey) -> Features:
     """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
     height, width = grey.shape
-    orb = cv2.ORB_create(4000, 1.2, 8, 12, fastThreshold=5)
+    orb = cv2.ORB_create(2000, 1.2, 8, 12, fastThreshold=5)
     keypoints = _on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
-    features = _described(orb, grey, keypoints)
-    bits = np.unpackbits(features.descriptors, axis=1)
-    return Features(features.points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
+    points, descriptors = _described(orb, grey, keypoints)
+    bits = np.unpackbits(descriptors, axis=1)
+    return Features(points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
 
 
 def sift_features(grey: Grey) -> Features:
@@ -104,18 +121,16 @@ def sift_features(grey: Grey) -> Features:
     height, width = grey.shape
     sift = cv2.SIFT_create(0, 3, 0.01, 12)
     keypoints = _on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
-    features = _described(sift, grey, keypoints)
-    rooted = features.descriptors.astype(np.float32)
-    rooted = np.sqrt(rooted / np.maximum(rooted.sum(1, keepdims=True), 1e-6))
-    return Features(features.points, rooted)
+    points, descriptors = _described(sift, grey, keypoints)
+    histograms = descriptors.astype(np.float32)
+    return Features(points, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
 
 
-def _described(extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]) -> Features:
-    if keypoints:
-        keypoints, descriptors = extractor.compute(grey, keypoints)
-        if descriptors is not None and len(keypoints):
-            return Features(cv2.KeyPoint.convert(keypoints), descriptors)
-    return Features(np.empty((0, 2), np.float32), np.empty((0, 1), np.uint8))
+def _described(extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]) -> tuple[Points, NDArray[Any]]:
+    keypoints, descriptors = extractor.compute(grey, keypoints)
+    if descriptors is None or not len(keypoints):
+        return np.empty((0, 2), np.float32), np.empty((0, extractor.descriptorSize()), np.uint8)
+    return cv2.KeyPoint.convert(keypoints), descriptors
 
 
 def mirrored_sift(features: Features, width: int) -> Features:
@@ -164,3 +179,84 @@ def fitted(query: Points, reference: Points) -> tuple[Homography, NDArray[np.boo
     if homography is None or mask is None:
         return None
     return np.asarray(homography, np.float64), np.asarray(mask).ravel().astype(bool)
+
+
+def _sane(homography: Homography, query: tuple[int, int], reference: tuple[int, int]) -> bool:
+    """Whether a copy of a picture can have this shape: no fold, bounded scale, stretch and perspective.
+
+    Both sizes are (height, width); the query is the one on which `homography` acts, in the same mirror state.
+    """
+    try:
+        inverse = np.linalg.inv(homography)
+    except np.linalg.LinAlgError:
+        return False
+    height, width = reference
+    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1], [width / 2, height / 2, 1]]).T
+    laid = inverse @ corners
+    if not np.isfinite(laid).all() or (np.abs(laid[2]) < 1e-9).any() or len(set(np.sign(laid[2]))) != 1:
+        return False
+    area = np.linalg.det(inverse) / laid[2] ** 3
+    if (area <= 0).any() or area.max() > MAX_PERSPECTIVE**2 * area.min():
+        return False
+    x, y = laid[0, 4] / laid[2, 4], laid[1, 4] / laid[2, 4]
+    jacobian = (inverse[:2, :2] - np.outer((x, y), inverse[2, :2])) / laid[2, 4]
+    large, small = np.linalg.svd(jacobian, compute_uv=False)
+    normal = max(query) / max(reference)
+    return bool(large <= MAX_STRETCH * small and normal / MAX_SCALE <= large <= normal * MAX_SCALE)
+
+
+def _spread(points: Points, height: int, width: int) -> int:
+    """Occupied cells of the smallest upright frame that holds the whole grid over the picture."""
+    column = np.clip(points[:, 0] * SPREAD_GRID / width, 0, SPREAD_GRID - 1).astype(np.int64)
+    row = np.clip(points[:, 1] * SPREAD_GRID / height, 0, SPREAD_GRID - 1).astype(np.int64)
+    return len(np.unique(row * SPREAD_GRID + column))
+
+
+def _judged(
+    query: Features, reference: Features, query_size: tuple[int, int], reference_size: tuple[int, int], ratio: float
+) -> tuple[Homography, int] | None:
+    found = fitted(*(pairs := matched(query, reference, ratio)))
+    if found is None:
+        return None
+    homography, mask = found
+    inliers = int(mask.sum())
+    if inliers < MIN_INLIERS or not _sane(homography, query_size, reference_size):
+        return None
+    hull = cv2.contourArea(cv2.convexHull(pairs[1][mask]))
+    if hull < MIN_HULL * reference_size[0] * reference_size[1]:
+        return None
+    if _spread(pairs[1][mask], *reference_size) < MIN_SPREAD_CELLS:
+        return None
+    return homography, inliers
+
+
+def verify(query: Pixels, reference: Pixels) -> Match | None:
+    """Find the homography by which `query` shows `reference`, or None when there is none to stand by.
+
+    ORB looks at both mirror states on a 256-pixel query; where it is unsure, SIFT looks at 384 pixels.
+
+    Args:
+        query: H×W×3 RGB, longest side ≤ 512.
+        reference: h×w×3 RGB, longest side ≤ 256.
+    """
+    grey_reference = cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY)
+    best: Match | None = None
+    for side, extract, mirror, ratio in (
+        (ORB_SIDE, orb_features, None, ORB_RATIO),
+        (SIFT_SIDE, sift_features, mirrored_sift, SIFT_RATIO),
+    ):
+        small = shrink(query, side)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        size = (grey.shape[0], grey.shape[1])
+        to_small = scaling(size[1] / query.shape[1], size[0] / query.shape[0])
+        features, known = extract(grey), extract(grey_reference)
+        for mirrored in (False, True):
+            if mirrored:
+                features = mirror(features, size[1]) if mirror else extract(np.ascontiguousarray(grey[:, ::-1]))
+            judged = _judged(features, known, size, grey_reference.shape, ratio)
+            if judged is not None and (best is None or judged[1] > best.inliers):
+                flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
+                best = Match(judged[0] @ to_small @ flip, judged[1], mirrored)
+            if best is not None and best.inliers >= SURE_INLIERS:
+                return best
+    return best

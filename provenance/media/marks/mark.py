@@ -34,6 +34,9 @@ class Mark:
 
 def clean(text: str, most: int) -> str:
     """Return `text` on one line, at most `most` characters, without control or bidirectional characters."""
-    spaced = " ".join(text[: 4 * most].split())
-    kept = "".join(each for each in spaced if each in _KEPT_FORMATS or unicodedata.category(each) not in _DROPPED)
-    return kept[:most].strip()
+    kept = (
+        each
+        for each in text[: 4 * most]
+        if each.isspace() or each in _KEPT_FORMATS or unicodedata.category(each) not in _DROPPED
+    )
+    return " ".join("".join(kept).split())[:most].rstrip()

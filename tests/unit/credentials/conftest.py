@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import pillow_heif
 import pytest
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from PIL import Image, features
+from PIL import Image
 
 from provenance.credentials import (
     ClaimDescription,
@@ -23,6 +25,8 @@ from provenance.credentials import (
     make_development_authority,
 )
 
+pillow_heif.register_heif_opener()
+
 FORMATS = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",
@@ -30,6 +34,7 @@ FORMATS = {
     "image/gif": "GIF",
     "image/tiff": "TIFF",
     "image/avif": "AVIF",
+    "image/heic": "HEIF",
 }
 
 Draw = Callable[[str], bytes]
@@ -41,8 +46,6 @@ def draw() -> Draw:
     """A picture of 64 × 48 pixels in a media type."""
 
     def drawn(media_type: str) -> bytes:
-        if media_type == "image/avif" and not features.check("avif"):
-            pytest.skip("this Pillow has no AVIF encoder")
         picture = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
         data = io.BytesIO()
         picture.save(data, FORMATS[media_type])
@@ -65,6 +68,35 @@ def make_signer() -> MakeSigner:
         return ClaimSigner(lambda message: key.sign(message, ECDSA(hashes.SHA256())), "es256", issued.chain_pem)
 
     return made
+
+
+@pytest.fixture(scope="session")
+def reissue() -> Callable[..., IssuedCertificate]:
+    """Issues a leaf like the ones that `issue_claim_certificate` makes, with other key usages or another end."""
+
+    def reissued(
+        authority: IssuedCertificate, *, usages: tuple[str, ...] = (), expires: datetime | None = None
+    ) -> IssuedCertificate:
+        issued = issue_claim_certificate(authority, "Herald picture desk", datetime.now(UTC))
+        usual = x509.load_pem_x509_certificates(issued.chain_pem.encode())[0]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(usual.subject)
+            .issuer_name(usual.issuer)
+            .public_key(usual.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(usual.not_valid_before_utc)
+            .not_valid_after(expires or usual.not_valid_after_utc)
+        )
+        for extension in usual.extensions:
+            value: x509.ExtensionType = extension.value
+            if usages and isinstance(value, x509.ExtendedKeyUsage):
+                value = x509.ExtendedKeyUsage([x509.ObjectIdentifier(usage) for usage in usages])
+            builder = builder.add_extension(value, extension.critical)
+        leaf = builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+        return IssuedCertificate(leaf + authority.chain_pem, issued.key)
+
+    return reissued
 
 
 @pytest.fixture(scope="session")

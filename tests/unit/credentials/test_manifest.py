@@ -68,7 +68,7 @@ def test_changed_padding_still_verifies_and_is_noticed(
     signed = sign_embedded(draw("image/png"), "image/png", claim, signer)
 
     def write_into_padding(manifest: bytes) -> bytes:
-        at = manifest.index(b"\x63pad") + 4 + 3 + 100  # its key, the head of a byte string, some zeros
+        at = manifest.rindex(b"\x63pad") + 4 + 3 + 100  # its key, the head of a byte string, some zeros
         assert manifest[at : at + 6] == bytes(6)
         return manifest[:at] + b"secret" + manifest[at + 6 :]
 

@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ from provenance.credentials.settings import Settings, context
 from provenance.errors import CredentialSigningFailed
 
 Draw = Callable[[str], bytes]
-TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif"]
+TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic"]
 
 
 @dataclass
@@ -55,6 +56,7 @@ def canary() -> Iterator[Canary]:
             answer = noted.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Type", "application/timestamp-reply")
             self.end_headers()
             self.wfile.write(answer)
 
@@ -209,6 +211,33 @@ def test_a_time_stamp_counts_when_its_authority_is_on_a_list_for_time_stamps(
     assert (wrong_list.state, wrong_list.signed_at) == (CredentialState.VALID_UNTRUSTED, None)
     assert wrong_list.problems == ("timeStamp.untrusted",)
     assert len(canary.hits) == 1, "reading asks nobody"
+
+
+def test_a_trusted_time_stamp_outlives_the_certificate(
+    draw: Draw,
+    claim: ClaimDescription,
+    authority: IssuedCertificate,
+    signer: ClaimSigner,
+    make_signer: Callable[[IssuedCertificate], ClaimSigner],
+    reissue: Callable[..., IssuedCertificate],
+    trust: TrustSettings,
+    stamping: Stamping,
+    canary: Canary,
+) -> None:
+    canary.answer = stamping.reply
+    lists = TrustSettings((*trust.lists, TrustList("Stamps", "1", stamping.root.chain_pem, "tsa")))
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    short = replace(make_signer(reissue(authority, expires=ends)), tsa_url=canary.url)
+    first = sign_embedded(draw("image/png"), "image/png", claim, short).data or b""
+    second = (
+        sign_embedded(first, "image/png", replace(claim, digital_source_type=None), signer, trust=lists).data or b""
+    )
+    time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
+    assert read_credentials(first, "image/png", lists).state is CredentialState.TRUSTED
+    assert read_credentials(first, "image/png", trust).state is CredentialState.WELL_FORMED_ONLY
+    made_from_it = read_credentials(second, "image/png", lists)
+    assert made_from_it.state is CredentialState.TRUSTED
+    assert [item.state for item in made_from_it.ingredients] == [CredentialState.TRUSTED]
 
 
 def test_a_time_stamp_authority_that_does_not_answer_stops_the_signing(

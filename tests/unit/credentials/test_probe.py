@@ -30,7 +30,7 @@ def test_no_time_stamp_is_asked_for(trust: TrustSettings, signer: ClaimSigner) -
     ("switched_off", "complaint"),
     [
         ({"verify_after_reading": False}, "reads INVALID"),
-        ({"verify_trust": False}, "."),
+        ({"verify_trust": False}, "reads VALID_UNTRUSTED, not TRUSTED"),
         ({"remote_manifest_fetch": True}, "tried to fetch"),
     ],
 )
@@ -47,4 +47,4 @@ def test_a_protection_that_is_switched_off_is_noticed(
         settings_module.Settings, "of", classmethod(lambda _, lists: replace(proper(lists), verify=weaker))
     )
     with pytest.raises(CredentialSettingsInvalid, match=complaint):
-        probe(trust, signer)
+        probe(trust, signer, expected=CredentialState.TRUSTED)

@@ -1,3 +1,4 @@
+import io
 import json
 import random
 import time
@@ -5,9 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import c2pa
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 
 from provenance.credentials import (
     ClaimDescription,
@@ -25,11 +25,14 @@ from provenance.credentials import (
 )
 from provenance.credentials.certificates import ACCEPTED_USAGES
 from provenance.credentials.report import PROBLEMS
+from provenance.credentials.settings import Settings, context
 from provenance.credentials.store import ManifestStore
+from provenance.errors import CredentialSigningFailed
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
 
 Draw = Callable[[str], bytes]
 Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]
+Reissue = Callable[..., IssuedCertificate]
 MakeSigner = Callable[[IssuedCertificate], ClaimSigner]
 NOBODY = TrustSettings()
 
@@ -189,36 +192,13 @@ def test_each_accepted_key_usage_reads_as_trusted(
     claim: ClaimDescription,
     authority: IssuedCertificate,
     make_signer: MakeSigner,
+    reissue: Reissue,
     trust: TrustSettings,
 ) -> None:
     """Without the list of key usages in c2pa's settings, all but e-mail protection would read as invalid."""
-    issued = _reissued(authority, usages=(usage,))
+    issued = reissue(authority, usages=(usage,))
     report = read_credentials(_sign(draw("image/png"), claim, make_signer(issued)), "image/png", trust)
     assert report.state is CredentialState.TRUSTED
-
-
-def _reissued(
-    authority: IssuedCertificate, *, usages: tuple[str, ...] = (), expires: datetime | None = None
-) -> IssuedCertificate:
-    """A leaf like the ones that are issued, with other key usages or another end."""
-    issued = issue_claim_certificate(authority, "Herald picture desk", datetime.now(UTC))
-    usual = x509.load_pem_x509_certificates(issued.chain_pem.encode())[0]
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(usual.subject)
-        .issuer_name(usual.issuer)
-        .public_key(usual.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(usual.not_valid_before_utc)
-        .not_valid_after(expires or usual.not_valid_after_utc)
-    )
-    for extension in usual.extensions:
-        value: x509.ExtensionType = extension.value
-        if usages and isinstance(value, x509.ExtendedKeyUsage):
-            value = x509.ExtendedKeyUsage([x509.ObjectIdentifier(usage) for usage in usages])
-        builder = builder.add_extension(value, extension.critical)
-    leaf = builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-    return IssuedCertificate(leaf + authority.chain_pem, issued.key)
 
 
 # Time -------------------------------------------------------------------------------------------
@@ -231,12 +211,13 @@ def expired(
     opened: ClaimDescription,
     authority: IssuedCertificate,
     make_signer: MakeSigner,
+    reissue: Reissue,
     signer: ClaimSigner,
     trust: TrustSettings,
 ) -> tuple[bytes, bytes]:
     """A picture whose certificate has expired since it was signed, and one made from it."""
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-    first = _sign(draw("image/png"), claim, make_signer(_reissued(authority, expires=ends)))
+    first = _sign(draw("image/png"), claim, make_signer(reissue(authority, expires=ends)))
     second = _sign(first, opened, signer, trust)
     time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
     return first, second
@@ -266,11 +247,9 @@ def test_an_expired_ingredient_does_not_lower_what_was_made_from_it(
 
 
 def test_signing_with_an_expired_certificate_is_refused(
-    draw: Draw, claim: ClaimDescription, authority: IssuedCertificate, make_signer: MakeSigner
+    draw: Draw, claim: ClaimDescription, authority: IssuedCertificate, make_signer: MakeSigner, reissue: Reissue
 ) -> None:
-    from provenance.errors import CredentialSigningFailed
-
-    late = _reissued(authority, expires=datetime.now(UTC) - timedelta(seconds=30))
+    late = reissue(authority, expires=datetime.now(UTC) - timedelta(seconds=30))
     with pytest.raises(CredentialSigningFailed, match="not valid"):
         _sign(draw("image/png"), claim, make_signer(late))
 
@@ -336,6 +315,42 @@ def test_an_anchor_for_time_stamps_does_not_make_an_ingredients_signer_trusted(
     assert report.state is CredentialState.TRUSTED
     (parent,) = report.ingredients
     assert (parent.state, parent.problems) == (CredentialState.VALID_UNTRUSTED, ("signingCredential.untrusted",))
+
+
+def test_ingredients_of_one_manifest_are_told_apart(
+    draw: Draw, claim: ClaimDescription, signer: ClaimSigner, make_signer: MakeSigner, trust: TrustSettings
+) -> None:
+    """The second ingredient's label ends in __1: what this reading found must reach the right one."""
+    other = make_development_authority(datetime.now(UTC), "Other")
+    stranger = make_signer(issue_claim_certificate(other, "Stranger", datetime.now(UTC)))
+    everybody = TrustSettings((*trust.lists, TrustList("Others", "1", other.chain_pem)))
+    copy = io.BytesIO()
+    with (
+        c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain_pem) as native,
+        c2pa.Builder(claim.definition(opened=False), context(Settings.of(everybody))) as builder,
+    ):
+        for title, part_signer in (("a", signer), ("b", stranger), ("c", signer)):
+            part = io.BytesIO(_sign(draw("image/png"), claim, part_signer))
+            builder.add_ingredient({"title": title, "relationship": "componentOf"}, "image/png", part)
+        builder.sign(native, "image/png", io.BytesIO(draw("image/png")), copy)
+    report = read_credentials(copy.getvalue(), "image/png", trust)
+    assert {item.title: item.state for item in report.ingredients} == {
+        "a": CredentialState.TRUSTED,
+        "b": CredentialState.VALID_UNTRUSTED,
+        "c": CredentialState.TRUSTED,
+    }
+
+
+def test_a_trusted_ingredient_does_not_lend_its_list_to_a_signer_on_none(
+    signed: bytes, opened: ClaimDescription, make_signer: MakeSigner, trust: TrustSettings
+) -> None:
+    """c2pa then reports the ingredient's list as `trustListUri`, and Trusted, by way of the anchor for time stamps."""
+    other = make_development_authority(datetime.now(UTC), "Stamps")
+    stranger = make_signer(issue_claim_certificate(other, "Stranger", datetime.now(UTC)))
+    lists = TrustSettings((*trust.lists, TrustList("Stamps", "1", other.chain_pem, "tsa")))
+    report = read_credentials(_sign(signed, opened, stranger), "image/png", lists)
+    assert (report.state, report.trust_list) == (CredentialState.VALID_UNTRUSTED, None)
+    assert [item.state for item in report.ingredients] == [CredentialState.TRUSTED]
 
 
 def test_an_untrusted_ingredient_does_not_lower_a_trusted_picture(
@@ -424,6 +439,12 @@ def _odd_values() -> Iterator[object]:
 @pytest.mark.parametrize("field", ["title", "ingredients", "assertions", "signature_info", "claim_generator_info"])
 def test_a_field_of_another_form_is_left_out(field: str, odd: object) -> None:
     assert _store(**{field: odd}).report(NOBODY, None, None).state is CredentialState.VALID_UNTRUSTED
+
+
+@pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)
+@pytest.mark.parametrize("field", ["label", "active_manifest", "validation_results", "validation_status"])
+def test_an_ingredient_of_another_form_is_reported_all_the_same(field: str, odd: object) -> None:
+    assert len(_store(ingredients=[{field: odd}]).report(NOBODY, None, None).ingredients) == 1
 
 
 @pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)

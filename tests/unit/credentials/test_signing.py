@@ -22,7 +22,7 @@ from provenance.credentials import (
 )
 from provenance.errors import CredentialSigningFailed
 
-TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif"]
+TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic"]
 CAPTURE = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 Draw = Callable[[str], bytes]
 

@@ -53,3 +53,11 @@ def test_trust_settings_can_be_sent_to_another_process(trust: TrustSettings) -> 
     sent = pickle.loads(pickle.dumps(trust))
     assert sent == trust
     assert sent.anchors == trust.anchors
+
+
+def test_authorities_of_the_same_name_are_told_apart_by_their_keys(authority: IssuedCertificate) -> None:
+    namesake = make_development_authority(datetime.now(UTC))
+    lists = (TrustList("Ours", "1", authority.chain_pem), TrustList("Theirs", "1", namesake.chain_pem, "tsa"))
+    anchors = TrustSettings(lists).anchors
+    assert len({anchor.uri for anchor in anchors}) == 2
+    assert TrustSettings(lists).list_with(next(iter(TrustSettings(lists).tsa_uris)), "manifest") is None

@@ -16,9 +16,8 @@ def _area_average(pixels, width, height):
         covered = np.minimum(edges[1:, None], position + 1) - np.maximum(edges[:-1, None], position)
         return np.clip(covered, 0, None) * result / length
 
-    return np.einsum(
-        "ki,ijc,lj->klc", weights(pixels.shape[0], height), pixels.astype(float), weights(pixels.shape[1], width)
-    )
+    across = np.tensordot(weights(pixels.shape[1], width), pixels.astype(float), axes=(1, 1))
+    return np.tensordot(weights(pixels.shape[0], height), across, axes=(1, 1))
 
 
 @pytest.mark.parametrize(("size", "side"), [((360, 240), 100), ((360, 240), 120), ((301, 77), 64), ((40, 200), 7)])

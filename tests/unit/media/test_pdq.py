@@ -25,21 +25,17 @@ TURNS = (
 def test_hash_and_quality_are_those_of_the_reference_implementation(vector, draw):
     picture = draw(vector["kind"], vector["width"], vector["height"], vector["seed"])
     assert [pdq(picture)[0].hex(), pdq(picture)[1]] == [vector["hash"], vector["quality"]]
-    hashes, quality = pdq_dihedral(picture)
-    assert [each.hex() for each in hashes] == vector["dihedral"]
-    assert quality == vector["quality"]
+    assert pdq_dihedral(picture)[0][0].hex() == vector["hash"]
+    assert pdq_dihedral(picture)[1] == vector["quality"]
 
 
-def test_the_first_of_eight_orientations_is_the_hash_itself(landscape):
-    assert pdq_dihedral(landscape)[0][0] == pdq(landscape)[0]
-
-
+@pytest.mark.parametrize(("width", "height"), [(512, 512), (512, 341), (300, 200), (129, 500)])
 @pytest.mark.parametrize(("index", "turn"), list(enumerate(TURNS)), ids=ORIENTATIONS)
-def test_each_orientation_is_the_hash_of_the_picture_turned_that_way(index, turn, draw):
-    picture = draw("landscape", 512, 512, 21)
+def test_each_orientation_is_the_hash_of_the_picture_turned_that_way(index, turn, width, height, draw):
+    picture = draw("landscape", width, height, 21)
     turned = pdq(np.ascontiguousarray(turn(picture)))[0]
     distances = [hamming(turned, each) for each in pdq_dihedral(picture)[0]]
-    assert distances[index] <= 10  # the sampling grid is not symmetric
+    assert distances[index] <= 4
     assert min(distances[:index] + distances[index + 1 :]) > 60
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,16 @@ from provenance.errors import MediaTooLarge
 
 def add(left: int, right: int) -> int:
     return left + right
+
+
+def ask_and_measure(ask: Callable[[bytes], bytes], question: bytes) -> tuple[bytes, int]:
+    reply = ask(question)
+    return reply, len(reply)
+
+
+def ask_twice(ask: Callable[[bytes], bytes]) -> bytes:
+    ask(b"first")
+    return ask(b"second")
 
 
 def process_id() -> int:

@@ -91,7 +91,7 @@ def test_file_and_folders_are_flushed_before_a_put_returns(blobs: Blobs, monkeyp
     flushed: list[str] = []
 
     def record(descriptor: int) -> None:
-        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
 
     monkeypatch.setattr(os, "fsync", record)
     sha256 = blobs.put(PICTURE)

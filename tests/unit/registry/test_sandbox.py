@@ -447,3 +447,36 @@ def test_workers_do_not_outlive_a_server_that_is_killed() -> None:
     while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(is_alive(worker) for worker in workers)
+
+
+def test_a_job_can_have_the_server_sign_for_it(sandbox: Sandbox) -> None:
+    asked: list[bytes] = []
+
+    def sign(message: bytes) -> bytes:
+        asked.append(message)
+        return message[::-1] * 2
+
+    assert sandbox.run(jobs.ask_and_measure, b"to be signed", answer=sign) == (b"dengis eb ot" * 2, 24)
+    assert asked == [b"to be signed"]
+
+
+def test_a_job_gets_no_second_signature(sandbox: Sandbox) -> None:
+    asked: list[bytes] = []
+
+    def sign(message: bytes) -> bytes:
+        asked.append(message)
+        return b"signed"
+
+    with pytest.raises(UndecodableMedia, match=LIMITS):
+        sandbox.run(jobs.ask_twice, answer=sign)
+    assert asked == [b"first"]
+    assert_serves_again(sandbox)
+
+
+def test_what_the_signer_raises_reaches_the_caller(sandbox: Sandbox) -> None:
+    def refuse(_message: bytes) -> bytes:
+        raise StoreUnavailable("the key store is away")
+
+    with pytest.raises(StoreUnavailable, match="key store is away"):
+        sandbox.run(jobs.ask_and_measure, b"to be signed", answer=refuse)
+    assert_serves_again(sandbox)

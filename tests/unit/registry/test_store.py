@@ -1,11 +1,14 @@
 """The store: one writer, group commit, and failures that stay with the job that caused them."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from sqlmodel import SQLModel
 from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, StoreLocked, StoreUnavailable
 from provenance.limits import WAL_LIMIT_BYTES
 from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
+from registry.tables import Publisher
 
 OPENER = """
 import sys
@@ -41,8 +45,26 @@ def add_publisher(store: Store, name: str) -> None:
     store.write(lambda session: publishers.insert(session, publisher(name))).result()
 
 
-def publisher(name: str):  # noqa: ANN201
+def publisher(name: str) -> Publisher:
     return rows.publisher(publisher_id=name, name=name, established="operator-attested", detail="by letter")
+
+
+@contextmanager
+def busy_writer(store: Store) -> Iterator[None]:
+    """Keeps the writer at work, so that what is written meanwhile shares the next commit."""
+    started, gate = threading.Event(), threading.Event()
+
+    def hold(_session: Session) -> None:
+        started.set()
+        gate.wait(30)
+
+    held = store.write(hold)
+    started.wait(30)
+    try:
+        yield
+    finally:
+        gate.set()
+        held.result()
 
 
 def names(store: Store) -> list[str]:
@@ -100,21 +122,17 @@ def test_a_file_that_is_no_database_is_called_corrupt(tmp_path: Path) -> None:
 
 
 def test_a_failing_job_leaves_nothing_behind_and_harms_no_other_of_its_commit(store: Store) -> None:
-    gate = threading.Event()
-
     def fail(session: Session) -> None:
         publishers.insert(session, publisher("half done"))
         raise ValueError("on second thoughts")
 
-    held = store.write(lambda _: gate.wait())  # so that the next ones share a commit
-    jobs = [
-        store.write(lambda session: publishers.insert(session, publisher("first"))),
-        store.write(fail),
-        store.write(lambda session: publishers.insert(session, publisher("first"))),
-        store.write(lambda session: publishers.insert(session, publisher("last"))),
-    ]
-    gate.set()
-    held.result()
+    with busy_writer(store):
+        jobs = [
+            store.write(lambda session: publishers.insert(session, publisher("first"))),
+            store.write(fail),
+            store.write(lambda session: publishers.insert(session, publisher("first"))),
+            store.write(lambda session: publishers.insert(session, publisher("last"))),
+        ]
     assert [type(job.exception()) for job in jobs] == [type(None), ValueError, Conflict, type(None)]
     assert names(store) == ["first", "last"]
 
@@ -143,12 +161,9 @@ def test_a_reader_sees_one_moment_however_long_it_reads(store: Store) -> None:
 
 
 def test_a_cancelled_write_is_not_done(store: Store) -> None:
-    gate = threading.Event()
-    held = store.write(lambda _: gate.wait())
-    waiting = store.write(lambda session: publishers.insert(session, publisher("never")))
-    assert waiting.cancel()
-    gate.set()
-    held.result()
+    with busy_writer(store):
+        waiting = store.write(lambda session: publishers.insert(session, publisher("never")))
+        assert waiting.cancel()
     add_publisher(store, "after")
     assert names(store) == ["after"]
 
@@ -185,6 +200,14 @@ def test_the_write_ahead_log_stays_bounded_while_readers_overlap(store: Store) -
     assert largest < WAL_LIMIT_BYTES + 8 * 1024 * 1024
 
 
+def fill(disk: Path) -> Path:
+    filler = disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB."""
@@ -200,10 +223,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(small_disk: Path) -> None:
     store = Store.open(small_disk / "data")
     add_publisher(store, "before")
-    filler = small_disk / "filler"
-    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    filler = fill(small_disk)
     big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
     with pytest.raises(StoreUnavailable):
         store.write(lambda session: verifications.insert(session, big)).result()
@@ -214,21 +234,28 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(
     store.close()
 
 
-def test_a_disk_that_turns_read_only_refuses_writes_serves_reads_and_recovers(small_disk: Path) -> None:
-    store = Store.open(small_disk / "data")
+def test_a_disk_that_fails_in_the_middle_of_a_commit_harms_that_commit_alone(store: Store) -> None:
     add_publisher(store, "before")
-    # A file system with files open for writing cannot be remounted; a mount point over itself can.
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=False, capture_output=True)
-    if os.access(small_disk, os.W_OK):
-        store.close()
-        pytest.skip("a file system in use cannot be made read-only here")
+    wal = (store.folder / "countermark.db-wal").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wal + 100_000, hard))
+    try:
+        with pytest.raises(StoreUnavailable):
+            store.write(lambda session: verifications.insert(session, big)).result()
+        assert names(store) == ["before"]
+        add_publisher(store, "small enough")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    store.write(lambda session: verifications.insert(session, big)).result()
+    assert names(store) == ["before", "small enough"]
+
+
+def test_a_read_only_disk_is_unavailable(small_disk: Path) -> None:
+    Store.open(small_disk / "data").close()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(StoreUnavailable):
-        add_publisher(store, "never")
-    assert names(store) == ["before"]
-    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-    add_publisher(store, "then")
-    assert names(store) == ["before", "then"]
-    store.close()
+        Store.open(small_disk / "data")
 
 
 def test_an_api_key_is_found_by_its_prefix_until_long_after_it_is_revoked(store: Store) -> None:
@@ -256,7 +283,7 @@ def test_an_api_key_is_found_by_its_prefix_until_long_after_it_is_revoked(store:
 
 
 def test_an_answer_is_kept_once_and_forgotten_after_its_time(store: Store) -> None:
-    def keep(created_at_ms: int):  # noqa: ANN202
+    def keep(created_at_ms: int) -> Future[None]:
         row = rows.kept_answer(
             key="k", api_key_id="1", request_digest=b"", status=201, response=b"{}", created_at_ms=created_at_ms
         )

@@ -263,6 +263,29 @@ def add_good() -> None:
     log.add(asset(), DAILY)
     add("a key that was enrolled anew", log.receipt(4, (1, 2, 3)))
 
+    log = opened()
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(key_record("enrol", DAILY, "weekly"), OPERATOR)
+    log.add(key_record("revoke", DAILY, "weekly"), OPERATOR)
+    log.add(key_record("rotate", WEEKLY, "weekly"), OPERATOR)
+    log.add(asset(), DAILY)
+    add("another publisher's keys come and go", log.receipt(5, (1, 2, 3, 4)))
+
+    log = opened()
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(withdrawal(asset()), DAILY)
+    log.add(asset(), DAILY)
+    add("a withdrawal before the registration", log.receipt(3, (1,), (2,)), withdrawn=False)
+
+    log = opened()
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(asset(), DAILY)
+    log.add(key_record("rotate", DAILY_NEW), OPERATOR)
+    log.add(withdrawal(asset()), DAILY_NEW)
+    log.add(withdrawal(asset(), name="by the old key"), DAILY)
+    add("withdrawn with the publisher's next key", log.receipt(2, (1, 3), (4,)), withdrawn=True)
+    add("a withdrawal by a key that was replaced", log.receipt(2, (1, 3), (5,)), 7, withdrawn=False)
+
 
 def add_bad_log_and_genesis() -> None:
     log, receipt = standard()

@@ -1,109 +1,104 @@
-"""What the commands print: data to standard output, everything else to standard error."""
+"""Output: data to standard output, everything else to standard error; no stranger's text reaches a terminal raw."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
+from pathlib import Path
+from typing import TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
+import typer
+from rich.console import Console, RenderableType
 
-from countermark.files import Progress as ProgressCallback
-from countermark.models import Report
-from provenance.transparency.receipt_verification import ReceiptReport
+from countermark.content import Progress
+from provenance.errors import CountermarkError, InvalidRequest
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+READER_LEFT = 141
+"""Exit status of a command whose reader closed the pipe: what the shell gives one that SIGPIPE ended."""
 
-
-class Exit(IntEnum):
-    """The documented exit statuses."""
-
-    SATISFIED = 0
-    FINDINGS = 1
-    USAGE = 2
-    INCOMPLETE = 3
+_terminal = Console(highlight=False, markup=False, emoji=False)
 
 
-def print_json(value: object) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+def show(view: RenderableType) -> None:
+    """For people, in the terminal's width; 80 columns where there is no terminal."""
+    with _terminal.capture() as drawn:
+        _terminal.print(view)
+    _write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
 
 
-def print_json_line(value: object) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, separators=(",", ":"))
-    sys.stdout.write("\n")
+def show_json(value: object) -> None:
+    """An answer, as JSON in ASCII: it can hold anybody's text."""
+    _write(json.dumps(value, indent=2) + "\n")
+
+
+def show_json_line(value: object) -> None:
+    """One answer of several, on a line of its own as soon as it is there."""
+    _write(json.dumps(value, separators=(",", ":")) + "\n")
+
+
+def show_bytes(data: bytes) -> None:
+    """A file, exactly. Raises InvalidRequest where a terminal would have to show it."""
+    if sys.stdout.isatty():
+        raise InvalidRequest("a file is not for the terminal: name one with --out, or redirect the output")
     sys.stdout.flush()
+    _writing(sys.stdout, lambda: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
+
+
+def save(path: Path, data: bytes) -> None:
+    """Raises InvalidRequest."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def note(text: str) -> None:
+    """A line on standard error."""
+    _writing(sys.stderr, lambda: (sys.stderr.write(plain(text) + "\n"), sys.stderr.flush()))
+
+
+def explain(error: CountermarkError, name: object = None) -> None:
+    """What went wrong, with the file that it is about and the request id that the service's operator can look up."""
+    where = "" if name is None else f"{name}: "
+    trace = f" (request {error.request_id})" if error.request_id else ""
+    note(f"{where}{error}{trace}")
+
+
+def plain(text: str) -> str:
+    """A stranger's text on one line, without what a terminal obeys: control characters, changes of direction."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 @contextmanager
-def upload_bar(name: str, quiet: bool) -> Iterator[ProgressCallback | None]:
-    """A bar for one upload; none without a terminal."""
-    if quiet or not err.is_terminal:
+def upload_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
+    """A bar for one upload on standard error; none without a terminal there."""
+    if quiet or not sys.stderr.isatty():
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda sent, total: bar.update(task, completed=sent, total=total)
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(plain(name), total=None)
+        yield lambda sent, size: bar.update(task, completed=sent, total=size)
 
 
-def print_report(name: str, report: Report) -> None:
-    """A verification report, for people, within 80 columns."""
-    out.print(f"[bold]{_plain(name)}[/bold]")
-    out.print(_plain(report.headline.text))
-    out.print()
-    axes = Table.grid(padding=(0, 2))
-    axes.add_column(no_wrap=True)
-    axes.add_column()
-    for axis, value in report.axes.items():
-        axes.add_row(axis.replace("_", " "), f"[bold]{value.value}[/bold]\n{_plain(value.summary)}")
-    out.print(axes)
-    for number, match in enumerate(report.matches, 1):
-        out.print()
-        asset = match.asset
-        out.print(f"[bold]match {number}[/bold] {_plain(asset.title or 'untitled')}")
-        facts = Table.grid(padding=(0, 2))
-        facts.add_column(no_wrap=True)
-        facts.add_column()
-        facts.add_row("record", asset.id)
-        facts.add_row("publisher", f"{_plain(asset.publisher.name)} ({_plain(asset.publisher.identity.established)})")
-        facts.add_row("logged", f"{asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, index {asset.index}")
-        facts.add_row("standing", f"{match.standing.value}: {_plain(match.standing.detail)}")
-        if match.comparison:
-            for region in match.comparison.regions:
-                box = region.query
-                facts.add_row(
-                    region.kind,
-                    f"left {box.left:.0%}, top {box.top:.0%}, right {box.right:.0%}, bottom {box.bottom:.0%} "
-                    f"({region.area:.1%} of the picture)",
-                )
-        out.print(facts)
-    limits = [finding for finding in report.findings if finding.axis == "registration"][:1]
-    out.print()
-    for finding in limits:
-        out.print(f"[dim]Does not show: {_plain(finding.does_not_show)}[/dim]")
-    for item in report.not_checked:
-        out.print(f"[dim]Not checked: {_plain(item.what)} ({_plain(item.why)})[/dim]")
+def _write(text: str) -> None:
+    _writing(sys.stdout, lambda: (sys.stdout.write(text), sys.stdout.flush()))
 
 
-def print_receipt(report: ReceiptReport) -> None:
-    """The steps of checking a receipt, for people."""
-    steps = Table.grid(padding=(0, 2))
-    for _ in range(2):
-        steps.add_column(no_wrap=True)
-    steps.add_column()
-    for step in report.steps:
-        steps.add_row(str(step.number), f"[bold]{step.outcome}[/bold]", f"{step.name}: {_plain(step.detail)}")
-    out.print(steps)
-    out.print()
-    out.print(f"record {report.record_id.hex()}", soft_wrap=True)
-    if report.withdrawn:
-        out.print("The publisher has withdrawn this registration.")
-
-
-def _plain(text: str) -> str:
-    """A stranger's text: no markup of ours, no control characters of the terminal's."""
-    return "".join(c for c in text if c == "\n" or c.isprintable()).replace("[", r"\[")
+def _writing(stream: TextIO, write: Callable[[], object]) -> None:
+    """Write, and leave quietly when nobody reads any more."""
+    try:
+        write()
+    except BrokenPipeError as error:
+        # What is still buffered would be written, and fail, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise typer.Exit(READER_LEFT) from error

@@ -1,9 +1,11 @@
 """The whole service over a real registry: one data folder and one sandboxed worker for all these tests."""
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +14,30 @@ from starlette.testclient import TestClient
 
 from api.__main__ import configuration
 from api.app import create_app
-from api.settings import InsecureSettingsWarning, Settings, load_settings
+from api.settings import InsecureSettingsWarning, load_settings
 from registry import api_keys
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.registry import Registry
 
+Picture = Callable[..., bytes]
 
-def jpeg(seed: int, *, width: int = 320, height: int = 240, quality: int = 90) -> bytes:
-    """A picture with shapes and texture; another seed is another picture."""
+
+def _jpeg(seed: int, *, width: int = 320, height: int = 240, quality: int = 90) -> bytes:
     random = np.random.default_rng(seed)
-    small = random.integers(0, 255, (height // 20, width // 20, 3), dtype=np.uint8)
-    picture = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+    down, across = np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width), indexing="ij")
+    falloff = 1 / np.maximum(np.hypot(down, across), 1 / width)  # amplitudes as photographs have them
+    planes = [np.fft.ifft2(np.fft.fft2(random.normal(size=(height, width))) * falloff).real for _ in range(3)]
+    pixels = np.stack([(plane - plane.min()) / np.ptp(plane) * 255 for plane in planes], axis=2)
+    picture = Image.fromarray(pixels.astype(np.uint8))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Picture:
+    """Makes a picture with shapes and texture; another seed is another picture."""
+    return _jpeg
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,6 @@ class Running:
     """The service, and a key of each kind. `other` writes for another publisher."""
 
     registry: Registry
-    settings: Settings
     client: TestClient
     writer: dict[str, str]
     other: dict[str, str]
@@ -53,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             verification_rate="100000/minute",
             read_rate="100000/minute",
         )
-    registry = open_registry(replace(configuration(settings), workers=1))
+    registry = open_registry(configuration(settings))
     try:
         with TestClient(create_app(settings, registry), raise_server_exceptions=False) as client:
             admin = _bearer(registry, "admin", api_keys.ADMIN, None)
@@ -61,7 +72,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             assert enrolled.status_code == 201, enrolled.text
             yield Running(
                 registry=registry,
-                settings=settings,
                 client=client,
                 writer=_bearer(registry, "writer", api_keys.ASSETS_WRITE, DEFAULT_PUBLISHER),
                 other=_bearer(registry, "other", api_keys.ASSETS_WRITE, "rival"),
@@ -82,15 +92,45 @@ def _bearer(registry: Registry, name: str, scope: str, publisher: str | None) ->
     return {"Authorization": f"Bearer {key}"}
 
 
+@pytest.fixture
+def client(running: Running) -> TestClient:
+    return running.client
+
+
+@pytest.fixture
+def registry(running: Running) -> Registry:
+    return running.registry
+
+
+@pytest.fixture
+def writer(running: Running) -> dict[str, str]:
+    return running.writer
+
+
+@pytest.fixture
+def other(running: Running) -> dict[str, str]:
+    return running.other
+
+
+@pytest.fixture
+def admin(running: Running) -> dict[str, str]:
+    return running.admin
+
+
 @pytest.fixture(scope="session")
-def registered(running: Running) -> dict[str, object]:
-    """One registration with an embedded credential."""
+def registered(running: Running) -> dict[str, Any]:
+    """One registration with an embedded credential, of `jpeg(1)`."""
+    metadata = {
+        "title": "Flood",
+        "digital_source_type": "digitalCapture",
+        "captured_at": "2026-05-04T09:30:00+02:00",
+    }
     answer = running.client.post(
         "/v1/assets",
-        files={"file": ("../../etc/passwd", jpeg(1))},
-        data={"metadata": '{"title":"Flood","digital_source_type":"digitalCapture","captured_at":"2026-05-04T09:30:00+02:00"}'},
+        files={"file": ("../../etc/passwd", _jpeg(1))},
+        data={"metadata": json.dumps(metadata)},
         headers=running.writer,
     )
     assert answer.status_code == 201, answer.text
-    asset: dict[str, object] = answer.json()
+    asset: dict[str, Any] = answer.json()
     return asset

@@ -1,0 +1,85 @@
+"""Exit statuses: what a command found, as a number that scripts can rely on."""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from countermark.cli.output import explain
+from provenance.errors import (
+    CountermarkError,
+    MalformedReceipt,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    RequestTimeout,
+    ServiceError,
+    StoreCorrupt,
+    StoreUnavailable,
+)
+from provenance.transparency.receipt_verification import ReceiptReport
+
+if TYPE_CHECKING:
+    from countermark.models import Report
+
+
+class Exit(IntEnum):
+    """The documented statuses; of several files, the highest counts."""
+
+    SATISFIED = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+
+
+_MATCHES = {"EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND"}
+_PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
+
+
+def of_report(report: "Report") -> Exit:
+    """Satisfied: it matches a current, published registration without difference, and nothing in the file contradicts.
+
+    A value that this version does not know is a finding: somebody has to look at it.
+    """
+    axes = report.axes
+    if axes.registration.value == "NOT_CHECKED":
+        return Exit.INCOMPLETE
+    satisfied = (
+        axes.registration.value in _MATCHES
+        and axes.credential.value != "INVALID"
+        and axes.declared_origin.value != "CONFLICTING"
+        and axes.proof.value in _PROVEN | {"SEQUENCED"}
+        and all(match.standing.value == "current" for match in report.matches[:1])
+    )
+    if not satisfied:
+        return Exit.FINDINGS
+    return Exit.SATISFIED if axes.proof.value in _PROVEN else Exit.INCOMPLETE
+
+
+def of_receipt(report: ReceiptReport) -> Exit:
+    """Satisfied: it holds, stands, and is of a log whose key the caller knows. Anybody can make a log of their own."""
+    if not report.holds or report.withdrawn:
+        return Exit.FINDINGS
+    return Exit.SATISFIED if report.log_key_pinned else Exit.INCOMPLETE
+
+
+def of_error(error: CountermarkError) -> Exit:
+    """Incomplete where the service is to blame, a finding where the answer is no, else usage."""
+    match error:
+        case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
+            return Exit.INCOMPLETE
+        case NotFound() | MalformedReceipt():
+            return Exit.FINDINGS
+        case _:
+            return Exit.USAGE
+
+
+def leave_with(error: CountermarkError, name: object = None) -> NoReturn:
+    """End the command over an error, of the file of that name."""
+    explain(error, name)
+    raise typer.Exit(of_error(error)) from error
+
+
+def refuse(usage: str) -> NoReturn:
+    """End the command over the way it was called."""
+    raise typer.BadParameter(usage)

@@ -1,0 +1,168 @@
+"""Commands that ask a service: register, verify."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from countermark.cli import exits, output
+from countermark.cli.exits import Exit
+from countermark.cli.views import registration_view, report_view
+from countermark.content import Content
+from countermark.defaults import DEFAULT_URL
+from provenance.errors import CountermarkError
+
+if TYPE_CHECKING:
+    from countermark.client import Client
+    from countermark.models import RegisteredAsset, Report
+
+Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's address.")]
+ApiKey = Annotated[
+    str | None,
+    typer.Option("--api-key", envvar="COUNTERMARK_API_KEY", metavar="KEY", help="Needed to register."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
+AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON a picture.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
+
+
+def connect(url: str, api_key: str | None = None) -> "Client":
+    """The service. What talks to it is imported only here: checking a receipt starts without."""
+    from countermark.client import Client
+
+    try:
+        return Client(url, api_key=api_key)
+    except CountermarkError as error:
+        exits.leave_with(error)
+
+
+def register(
+    files: Files,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    title: Annotated[str | None, typer.Option(help="Title; for one picture at a time.")] = None,
+    caption: Annotated[str | None, typer.Option(help="Caption; for one picture at a time.")] = None,
+    credit: Annotated[str | None, typer.Option(help="Credit line.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence.")] = None,
+    source_type: Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")] = None,
+    credential: Annotated[
+        Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")
+    ] = "embedded",
+    publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
+    ] = None,
+    as_json: AsJson = False,
+    as_json_lines: AsJsonLines = False,
+    quiet: Quiet = False,
+) -> None:
+    """Register pictures; with --out, save each receipt and signed copy."""
+    _check_forms(files, as_json, as_json_lines)
+    if len(files) > 1 and (title is not None or caption is not None):
+        exits.refuse("--title and --caption are for one picture at a time")
+    if folder is not None and len({file.name for file in files}) < len(files):
+        exits.refuse("--out cannot keep the receipts of two files of the same name")
+    worst = Exit.SATISFIED
+    with connect(url, api_key) as client:
+        for file in files:
+            saved: list[Path] = []
+            try:
+                with output.upload_bar(file.name, quiet) as progress:
+                    asset = client.register(
+                        file,
+                        progress=progress,
+                        title=title,
+                        caption=caption,
+                        credit=credit,
+                        licence=licence,
+                        digital_source_type=source_type,
+                        credential=credential,
+                        publisher=publisher,
+                    )
+            except CountermarkError as error:
+                worst = max(worst, _report_error(error, file, as_json_lines))
+                continue
+            try:
+                if folder is not None:
+                    for path, data in _keepsakes(client, asset, file, folder):
+                        output.save(path, data)
+                        saved.append(path)
+            except CountermarkError as error:
+                # It is registered all the same: the answer is shown, and the receipt can be fetched later.
+                output.explain(error, file)
+                worst = max(worst, exits.of_error(error))
+            if as_json_lines:
+                output.show_json_line({"file": str(file), "asset": asset.model_dump(mode="json")})
+            elif as_json:
+                output.show_json(asset.model_dump(mode="json"))
+            else:
+                output.show(registration_view(file.name, asset, saved))
+    raise typer.Exit(worst)
+
+
+def verify(
+    files: Files,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+    as_json_lines: AsJsonLines = False,
+    hashes_only: Annotated[bool, typer.Option("--hashes-only", help="Send the SHA-256, not the picture.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask a service what is known about pictures.
+
+    Exit status 0 when each matches a current registration without difference.
+    """
+    _check_forms(files, as_json, as_json_lines)
+    worst = Exit.SATISFIED
+    with connect(url) as client:
+        for number, file in enumerate(files):
+            try:
+                report = _verify(client, file, hashes_only, quiet)
+            except CountermarkError as error:
+                worst = max(worst, _report_error(error, file, as_json_lines))
+                continue
+            worst = max(worst, exits.of_report(report))
+            if as_json_lines:
+                output.show_json_line({"file": str(file), "report": report.model_dump(mode="json")})
+            elif as_json:
+                output.show_json(report.model_dump(mode="json"))
+            else:
+                if number:
+                    output.show("")
+                output.show(report_view(file.name, report))
+    raise typer.Exit(worst)
+
+
+def _check_forms(files: list[Path], as_json: bool, as_json_lines: bool) -> None:
+    if as_json and (as_json_lines or len(files) > 1):
+        exits.refuse("--json prints one answer; for several pictures there is --jsonl")
+
+
+def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> Exit:
+    output.explain(error, file)
+    if as_json_lines:
+        output.show_json_line(
+            {
+                "file": str(file),
+                "error": {"kind": type(error).__name__, "detail": str(error), "request_id": error.request_id},
+            }
+        )
+    return exits.of_error(error)
+
+
+def _verify(client: "Client", file: Path, hashes_only: bool, quiet: bool) -> "Report":
+    if hashes_only:
+        return client.verify_digests(Content.of(file).sha256())
+    with output.upload_bar(file.name, quiet) as progress:
+        return client.verify(file, progress=progress)
+
+
+def _keepsakes(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:
+    """What a registration leaves to keep: the receipt, and the signed copy or the manifest."""
+    kept = [(folder / f"{file.name}.countermark", client.receipt(asset.id))]
+    if asset.credential is not None and asset.credential.embedded:
+        kept.append((folder / f"{file.stem}.signed{file.suffix}", client.credentialed(asset.id)))
+    elif asset.credential is not None:
+        kept.append((folder / f"{file.name}.c2pa", client.manifest(asset.id)))
+    return kept

@@ -1,0 +1,60 @@
+"""The service as a stranger meets it: uvicorn on a loopback port, over a registry of its own."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from api.__main__ import configuration
+from api.app import create_app
+from api.logs import configure_logs
+from api.settings import InsecureSettingsWarning, load_settings
+from registry import api_keys
+from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+
+
+@dataclass(frozen=True)
+class Live:
+    """Where the service is, and an admin's key that writes for the first publisher."""
+
+    url: str
+    port: int
+    spool: Path
+    authorization: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    configure_logs("error")
+    with pytest.warns(InsecureSettingsWarning):
+        settings = load_settings(
+            environment="development",
+            folder=tmp_path_factory.mktemp("contract") / "data",
+            workers=1,
+            max_media_bytes=1_000_000,
+            upload_timeout=2,
+            verification_rate="1000000/minute",
+            read_rate="1000000/minute",
+        )
+    registry = open_registry(configuration(settings))
+    config = uvicorn.Config(create_app(settings, registry), port=0, log_config=None, access_log=False, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        key = api_keys.mint(
+            registry.store, name="contract", scopes=[api_keys.ADMIN], now=registry.now(), publisher=DEFAULT_PUBLISHER
+        )
+        yield Live(f"http://127.0.0.1:{port}", port, registry.spool, {"Authorization": f"Bearer {key}"})
+    finally:
+        server.should_exit = True
+        thread.join()
+        registry.close()

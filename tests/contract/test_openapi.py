@@ -1,0 +1,62 @@
+"""The committed contract: in step with the code, and true to the house rules."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api.app import assemble
+from api.openapi import document, is_current
+
+OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
+DOCUMENT: dict[str, Any] = document(assemble())
+OPERATIONS = [
+    pytest.param(operation, id=operation["operationId"])
+    for path in DOCUMENT["paths"].values()
+    for operation in path.values()
+]
+REQUESTS = ("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest")
+
+
+def test_the_committed_contract_is_what_the_code_says() -> None:
+    assert is_current(assemble(), OPENAPI), "run `python -m api openapi`"
+
+
+def test_the_document_is_the_same_every_time() -> None:
+    assert document(assemble()) == document(assemble()) == yaml.safe_load(OPENAPI.read_text())
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_error_is_documented_as_a_problem(operation: dict[str, Any]) -> None:
+    errors = {status: answer for status, answer in operation["responses"].items() if int(status) >= 400}
+    assert "500" in errors
+    for answer in errors.values():
+        assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_that_needs_a_key_says_so(operation: dict[str, Any]) -> None:
+    assert ("401" in operation["responses"]) == ("403" in operation["responses"]) == ("security" in operation)
+
+
+def test_every_field_of_an_answer_is_required() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        if name not in (*REQUESTS, "PdqRequest", "Problem", "JsonValue"):
+            assert set(schema["required"]) == set(schema["properties"]), name
+
+
+def test_requests_forbid_unknown_fields() -> None:
+    for name in REQUESTS:
+        assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_every_reference_leads_somewhere() -> None:
+    def references(value: object) -> set[str]:
+        if isinstance(value, dict):
+            own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+            return own.union(*(references(item) for item in value.values()))
+        return set().union(*(references(item) for item in value)) if isinstance(value, list) else set()
+
+    schemas = DOCUMENT["components"]["schemas"]
+    assert references(DOCUMENT) == {f"#/components/schemas/{name}" for name in schemas}

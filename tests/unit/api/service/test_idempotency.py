@@ -1,0 +1,113 @@
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.idempotency import KEPT_FOR, forget_answers
+from registry.registry import Registry
+from registry.store import idempotency
+from registry.times import to_milliseconds
+
+Picture = Callable[..., bytes]
+Headers = dict[str, str]
+
+
+def _register(client: TestClient, headers: Headers, key: str, data: bytes, title: str = "A") -> Any:
+    return client.post(
+        "/v1/assets",
+        files={"file": data},
+        data={"metadata": json.dumps({"title": title, "credential": "none"})},
+        headers=headers | {"Idempotency-Key": key},
+    )
+
+
+def test_the_same_request_under_the_same_key_gets_the_same_answer(
+    client: TestClient, writer: Headers, jpeg: Picture
+) -> None:
+    first = _register(client, writer, "one", jpeg(20))
+    again = _register(client, writer, "one", jpeg(20))
+    assert first.status_code == again.status_code == 201
+    assert first.content == again.content
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert first.headers["x-request-id"] != again.headers["x-request-id"]
+
+
+def test_another_request_under_the_same_key_is_a_conflict(client: TestClient, writer: Headers, jpeg: Picture) -> None:
+    _register(client, writer, "two", jpeg(20))
+    for conflicting in (
+        _register(client, writer, "two", jpeg(21)),
+        _register(client, writer, "two", jpeg(20), title="B"),
+    ):
+        assert conflicting.status_code == 409
+        assert conflicting.json()["type"] == "urn:countermark:problem:idempotency-conflict"
+
+
+def test_keys_of_two_holders_do_not_meet(client: TestClient, writer: Headers, other: Headers, jpeg: Picture) -> None:
+    mine = _register(client, writer, "three", jpeg(20))
+    theirs = _register(client, other, "three", jpeg(21))
+    assert theirs.status_code == 201
+    assert mine.json()["id"] != theirs.json()["id"]
+
+
+def test_a_refused_request_may_be_sent_again_under_its_key(client: TestClient, writer: Headers, jpeg: Picture) -> None:
+    assert _register(client, writer, "four", b"no picture").status_code == 415
+    assert _register(client, writer, "four", jpeg(22)).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", 'a"b'])
+def test_an_unusable_key_is_malformed(client: TestClient, writer: Headers, jpeg: Picture, key: str) -> None:
+    assert _register(client, writer, key, jpeg(20)).status_code == 400
+
+
+def test_a_quoted_key_is_the_key(client: TestClient, writer: Headers, jpeg: Picture) -> None:
+    _register(client, writer, "five", jpeg(20))
+    assert _register(client, writer, '"five"', jpeg(20)).headers["idempotent-replayed"] == "true"
+
+
+def test_of_two_requests_at_once_one_is_told_to_come_back(client: TestClient, writer: Headers, jpeg: Picture) -> None:
+    answers: list[Any] = []
+
+    def send() -> None:
+        answers.append(_register(client, writer, "six", jpeg(23)))
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    created = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code == 409]
+    assert len(created) + len(refused) == 4
+    assert len({answer.json()["id"] for answer in created}) == 1
+    assert all("retry-after" in answer.headers for answer in refused)
+
+
+def test_withdrawals_and_enrolments_are_idempotent_as_well(
+    client: TestClient, writer: Headers, admin: Headers, jpeg: Picture
+) -> None:
+    asset = _register(client, writer, "seven", jpeg(24)).json()
+    for path, body, headers in (
+        ("/v1/withdrawals", {"record": asset["id"], "reason": "x"}, writer),
+        ("/v1/publishers", {"id": "third", "name": "Third"}, admin),
+    ):
+        first = client.post(path, json=body, headers=headers | {"Idempotency-Key": "eight"})
+        again = client.post(path, json=body, headers=headers | {"Idempotency-Key": "eight"})
+        assert (first.status_code, again.status_code) == (201, 201), again.text
+        assert first.content == again.content
+        assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_answers_are_forgotten_after_a_day(
+    client: TestClient, writer: Headers, jpeg: Picture, registry: Registry
+) -> None:
+    _register(client, writer, "nine", jpeg(20))
+    forget_answers(registry)
+    assert "idempotent-replayed" in _register(client, writer, "nine", jpeg(20)).headers
+    before = to_milliseconds(registry.now() - KEPT_FOR + timedelta(days=2))
+    registry.store.write(lambda session: idempotency.forget(session, before)).result()
+    assert "idempotent-replayed" not in _register(client, writer, "nine", jpeg(20)).headers

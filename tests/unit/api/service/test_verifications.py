@@ -1,0 +1,101 @@
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from starlette.testclient import TestClient
+
+from api.schemas import Report
+
+Picture = Callable[..., bytes]
+
+
+def _altered(data: bytes) -> bytes:
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    ImageDraw.Draw(picture).rectangle((150, 100, 190, 140), fill=(128, 128, 128))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("label", ["image/jpeg", "image/png", "text/html", "application/octet-stream", ""])
+def test_a_registered_file_is_matched_whatever_it_is_labelled(
+    client: TestClient, registered: dict[str, Any], jpeg: Picture, label: str
+) -> None:
+    answer = client.post("/v1/verifications", content=jpeg(1), headers={"Content-Type": label} if label else {})
+    assert answer.status_code == 200, answer.text
+    report = Report.model_validate(answer.json())
+    assert report.axes.registration.value == "EXACT_MATCH"
+    assert report.matches[0].asset.id == registered["id"]
+    assert report.matches[0].proof.steps
+    assert report.input.media_type == "image/jpeg"
+
+
+def test_the_signed_copy_is_matched_too(client: TestClient, registered: dict[str, Any]) -> None:
+    copy = client.get(registered["links"]["credentialed"]).content
+    report = client.post("/v1/verifications", files={"file": ("x.jpg", copy)}).json()
+    assert report["axes"]["registration"]["value"] == "EXACT_MATCH"
+    assert report["matches"][0]["signed_copy"] is True
+    assert report["credential"]["state"] in ("TRUSTED", "VALID_UNTRUSTED")
+
+
+def test_a_changed_copy_leads_back_and_shows_where(
+    client: TestClient, registered: dict[str, Any], jpeg: Picture
+) -> None:
+    answer = client.post("/v1/verifications", content=_altered(jpeg(1)))
+    report = Report.model_validate(answer.json())
+    assert report.axes.registration.value == "MATCH_WITH_DIFFERENCES"
+    assert report.matches[0].asset.id == registered["id"]
+    assert report.matches[0].comparison is not None
+    assert report.matches[0].comparison.regions
+    url = report.matches[0].difference_url
+    assert url is not None
+    overlay = client.get(url)
+    assert overlay.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(overlay.content)).mode == "RGBA"
+
+
+def test_a_stranger_is_not_found_and_what_was_not_checked_is_said(client: TestClient, jpeg: Picture) -> None:
+    report = Report.model_validate(client.post("/v1/verifications", content=jpeg(999)).json())
+    assert report.axes.registration.value == "NO_MATCH_FOUND"
+    assert report.not_checked
+    assert report.searched is not None
+
+
+def test_digests_are_enough_to_find_a_registration(
+    client: TestClient, registered: dict[str, Any], jpeg: Picture
+) -> None:
+    sha256 = hashlib.sha256(jpeg(1)).hexdigest()
+    report = Report.model_validate(client.post("/v1/verifications", json={"sha256": sha256}).json())
+    assert report.axes.registration.value == "EXACT_MATCH"
+    assert report.credential is None
+    assert report.matches[0].asset.id == registered["id"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"sha256": "x"},
+        {"sha256": "0" * 64, "pdq": {"value": "0" * 64}},
+        {"sha256": "0" * 64, "pdq": {"value": "0" * 64, "quality": 101}},
+        {"sha256": "0" * 64, "pdq": {"value": "0" * 64, "quality": "50"}},
+        {"sha256": "0" * 64, "url": "http://169.254.169.254/"},
+    ],
+)
+def test_digests_that_cannot_be_are_refused(client: TestClient, body: dict[str, object]) -> None:
+    assert client.post("/v1/verifications", json=body).status_code == 422
+
+
+def test_a_report_can_be_had_again_as_it_was(client: TestClient, registered: dict[str, Any], jpeg: Picture) -> None:
+    report = client.post("/v1/verifications", content=jpeg(1)).json()
+    again = client.get(report["links"]["self"])
+    assert again.json() == report
+    assert client.get(f"/v1/verifications/{report['id']}/difference.png").status_code == 404
+
+
+def test_an_unknown_report_is_not_found(client: TestClient) -> None:
+    assert client.get("/v1/verifications/" + "0" * 32).status_code == 404
+    assert client.get("/v1/verifications/x").status_code == 422

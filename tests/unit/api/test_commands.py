@@ -1,0 +1,148 @@
+"""The commands, as an operator runs them."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from api.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMARK_")}
+    return clean | {
+        "COUNTERMARK_FOLDER": str(folder),
+        "COUNTERMARK_KEY_PASSPHRASE": "a passphrase for tests",
+        "COUNTERMARK_WORKERS": "1",
+    }
+
+
+def _run(folder: Path, *arguments: str, **environment: str) -> Outcome:
+    """Runs a command in this process: starting another for each would take most of these tests' time."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.dict(os.environ, _environment(folder) | environment, clear=True),
+        mock.patch.object(sys, "argv", ["api", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("commands") / "data"
+
+
+def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(folder: Path) -> None:
+    made = _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write", "--days", "30")
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert key.startswith("cmk_")
+    listed = _run(folder, "key", "list", "--json")
+    line = json.loads(listed.stdout)
+    assert line["name"] == "desk"
+    assert line["publisher"] == "newsroom"
+    assert line["state"].startswith("expires")
+    assert key.rpartition("_")[2] not in listed.stdout + listed.stderr
+    assert _run(folder, "key", "revoke", line["id"]).returncode == 0
+    assert json.loads(_run(folder, "key", "list", "--json").stdout)["state"] == "revoked"
+
+
+def test_the_log_says_who_it_is(folder: Path) -> None:
+    info = json.loads(_run(folder, "log", "info", "--json").stdout)
+    assert info["origin"] == "127.0.0.1:8000/log"
+    assert info["key"].startswith(info["origin"] + "+")
+    assert info["checkpoint"].startswith(info["origin"] + "\n")
+
+
+def test_the_certificate_in_use_can_be_shown_and_fits_the_profile(folder: Path) -> None:
+    shown = _run(folder, "certificate", "show")
+    assert "issuer" in shown.stdout
+    assert _run(folder, "certificate", "check").returncode == 0
+
+
+def test_a_file_that_is_no_certificate_is_a_finding(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "chain.pem"
+    file.write_text("no certificate")
+    assert _run(folder, "certificate", "check", str(file)).returncode == 1
+
+
+def test_a_sound_folder_has_no_findings(folder: Path) -> None:
+    checked = _run(folder, "fsck", "--json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout == ""
+
+
+def test_insecure_settings_are_a_usage_error(tmp_path: Path) -> None:
+    refused = _run(tmp_path, "serve", COUNTERMARK_KEY_PASSPHRASE="short")
+    assert refused.returncode == 2
+    assert "COUNTERMARK_KEY_PASSPHRASE" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_wrong_passphrase_is_one_line(folder: Path) -> None:
+    refused = _run(folder, "log", "info", COUNTERMARK_KEY_PASSPHRASE="another passphrase for tests")
+    assert refused.returncode == 3
+    assert "UnusableKey" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_contract_that_is_not_the_code_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "openapi.yaml"
+    assert _run(tmp_path, "openapi", "--path", str(path)).returncode == 0
+    assert _run(tmp_path, "openapi", "--check", "--path", str(path)).returncode == 0
+    path.write_text(path.read_text() + "\n")
+    assert _run(tmp_path, "openapi", "--check", "--path", str(path)).returncode == 1
+
+
+def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert _run(folder, "log", "info").returncode == 0
+    tile = folder / "objects/log/tile/0/000.p/2"
+    tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
+    checked = _run(folder, "fsck", "--json")
+    assert checked.returncode == 1, checked.stderr
+    assert json.loads(checked.stdout.splitlines()[0])["kind"] == "tile"
+
+
+@pytest.mark.parametrize("command", [["fsck"], ["key", "list"], ["certificate", "show"]])
+def test_looking_at_a_folder_that_holds_no_registry_makes_none(tmp_path: Path, command: list[str]) -> None:
+    assert _run(tmp_path / "data", *command).returncode == 2
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_usage_error_has_its_exit_code_and_no_trace(tmp_path: Path) -> None:
+    for arguments in (["nonsense"], ["serve"]):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "api", *arguments],
+            cwd=ROOT,
+            env=_environment(tmp_path) | {"COUNTERMARK_KEY_PASSPHRASE": "short"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
