@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 JSON = "application/json"
+RECEIPT_TYPE = "application/vnd.countermark.receipt+json"
 FRESH = "public, max-age=60"
 """For what can change or be erased: a minute, then the entity tag decides."""
 FOREVER = "public, max-age=31536000, immutable"

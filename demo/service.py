@@ -34,8 +34,13 @@ class ServiceDidNotStartError(RuntimeError):
 
 
 @contextmanager
-def running_service(folder: Path, *, operator: str = "The Demonstration Daily") -> Iterator[Service]:
-    """Start the service, wait until it is ready, and stop it again on leaving."""
+def running_service(
+    folder: Path, *, operator: str = "The Demonstration Daily", **settings: str
+) -> Iterator[Service]:
+    """Start the service, wait until it is ready, and stop it again on leaving.
+
+    `settings` are further ones of the server's, by their names in the environment without the prefix.
+    """
     port = _free_port()
     environment = os.environ | {
         "COUNTERMARK_ENVIRONMENT": "development",
@@ -45,6 +50,7 @@ def running_service(folder: Path, *, operator: str = "The Demonstration Daily") 
         "COUNTERMARK_PORT": str(port),
         "COUNTERMARK_KEY_PASSPHRASE": secrets.token_urlsafe(24),
     }
+    environment |= {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
     api_key = subprocess.run(
         [sys.executable, "-m", "api", "key", "create", "--name", "demo", "--scope", "admin"],
         env=environment,

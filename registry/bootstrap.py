@@ -17,6 +17,7 @@ from registry.index import SimilarityIndex
 from registry.proofs import Proofs
 from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
+from registry.scan import NearestScan
 from registry.sequencer import Sequencer
 from registry.signers import Keystore
 from registry.store import Store, entries
@@ -57,6 +58,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             keystore=keystore,
             sandbox=sandbox,
             index=SimilarityIndex(),
+            scan=NearestScan(),
             trust=_trust(config, keystore),
             spool=spool,
         )
@@ -64,9 +66,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             _append_genesis(registry)
         _check_genesis(registry)
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
-            enrol_publisher(
-                registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256
-            )
+            enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from provenance import limits
-from provenance.errors import Conflict
+from provenance.errors import Conflict, InvalidRequest, MalformedRecord
 from provenance.statement.identity import Identity
 from provenance.statement.keys import Algorithm
 from provenance.statement.possession import prove_possession
@@ -46,14 +46,15 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
         key=key,
         possession=prove_possession(signer, registry.config.origin, publisher),
     )
-    canonical = to_canonical(record)
+    try:
+        canonical = to_canonical(record)
+    except MalformedRecord as error:
+        raise InvalidRequest(str(error)) from error
 
     def index_rows(session: Session, index: int, _logged_at: datetime) -> None:
         publishers.insert(
             session,
-            rows.publisher(
-                publisher_id=publisher, name=name, established=identity.established, detail=identity.detail
-            ),
+            rows.publisher(publisher_id=publisher, name=name, established=identity.established, detail=identity.detail),
         )
         publishers.insert_key(
             session,

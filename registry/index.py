@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlmodel import Session
 
 from provenance.errors import InvalidRequest
+from registry.store import Asset, Session
 from registry.store import pdq as rows
-from registry.tables import Asset
 
 RADIUS = 31
 """Bits: PDQ's own recommended threshold, and the largest distance for which the search is exact."""
@@ -66,11 +65,11 @@ class SimilarityIndex:
     def add(self, session: Session, asset: Asset) -> None:
         """Let `asset` be found, in the transaction that registers it. Below `MIN_QUALITY` it is left out."""
         if asset.pdq_quality >= MIN_QUALITY:
-            rows.add_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), _as_matrix([asset.pdq])))
+            rows.add_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), as_matrix([asset.pdq])))
 
     def remove(self, session: Session, asset: Asset) -> None:
         """Let `asset` be found no more, in the transaction that erases it."""
-        rows.remove_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), _as_matrix([asset.pdq])))
+        rows.remove_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), as_matrix([asset.pdq])))
 
     def candidates(
         self,
@@ -98,15 +97,15 @@ class SimilarityIndex:
             raise InvalidRequest("a PDQ hash has 32 bytes")
         if quality < MIN_QUALITY or not hashes:
             return []
-        queries = _as_matrix(hashes)
+        queries = as_matrix(hashes)
         found = rows.assets_by_chunks(session, _probes(queries))
         if not found:
             return []
         indices = np.array(list(found), dtype=np.int64)
         records = list(found.values())
-        distances = _distances(_as_matrix([code for _, code in records]), queries)
-        orientations = distances.argmin(axis=1)
-        nearest = distances.min(axis=1)
+        apart = distances(as_matrix([code for _, code in records]), queries)
+        orientations = apart.argmin(axis=1)
+        nearest = apart.min(axis=1)
         order = np.lexsort((indices, nearest))[:limit].tolist()
         return [
             Candidate(records[each][0], int(nearest[each]), int(orientations[each]))
@@ -124,12 +123,12 @@ class SimilarityIndex:
         held = 0
         for batch in rows.hashes_of_assets(session, MIN_QUALITY):
             indices = np.array([index for index, _ in batch], dtype=np.int64)
-            rows.add_chunks(session, _as_pairs(indices, _as_matrix([code for _, code in batch])))
+            rows.add_chunks(session, _as_pairs(indices, as_matrix([code for _, code in batch])))
             held += len(batch)
         return held
 
 
-def _as_matrix(hashes: Sequence[bytes]) -> NDArray[np.uint8]:
+def as_matrix(hashes: Sequence[bytes]) -> NDArray[np.uint8]:
     """n hashes of 32 bytes as n×32."""
     return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), BITS // 8)
 
@@ -155,8 +154,8 @@ def _probes(queries: NDArray[np.uint8]) -> list[int]:
     return keys
 
 
-def _distances(codes: NDArray[np.uint8], queries: NDArray[np.uint8]) -> NDArray[np.int64]:
+def distances(codes: NDArray[np.uint8], queries: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Hamming distances, n codes × m queries."""
     differing = codes.view(np.uint64)[:, None, :] ^ queries.view(np.uint64)[None, :, :]
-    distances: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=2, dtype=np.int64)
-    return distances
+    apart: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=2, dtype=np.int64)
+    return apart

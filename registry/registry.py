@@ -1,7 +1,7 @@
 """The registry: the open parts that the use cases work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from registry.blobs import Blobs
 from registry.index import SimilarityIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
+from registry.scan import NearestScan
 from registry.sequencer import Sequencer
 from registry.signers import Keystore
 from registry.store import Store
@@ -31,7 +32,7 @@ class RegistryConfig:
     origin: str
     operator: str
     public_url: str
-    passphrase: bytes
+    passphrase: bytes = field(repr=False)
     workers: int
     environment: Literal["production", "development"]
     trust_lists: Path | None = None
@@ -52,6 +53,7 @@ class Registry:
     keystore: Keystore
     sandbox: Sandbox
     index: SimilarityIndex
+    scan: NearestScan
     trust: TrustSettings
     spool: Path
 

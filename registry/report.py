@@ -4,9 +4,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from provenance.media.calibration import ErrorRate
+
 from provenance.credentials.report import CredentialReport
 from provenance.media.comparison import Box, Comparison
-from provenance.media.calibration import ErrorRate
 from provenance.verdict.axes import Axis
 from provenance.verdict.evidence import Match, MatchBasis
 from provenance.verdict.finding import Finding
@@ -19,9 +20,7 @@ Json = dict[str, Any]
 REPORTED_AXES = (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF, Axis.ASSESSMENT)
 
 
-def report_json(
-    registry: Registry, verdict: Verdict, verification_id: str, created_at: datetime, drawn: bool
-) -> Json:
+def report_json(registry: Registry, verdict: Verdict, verification_id: str, created_at: datetime, drawn: bool) -> Json:
     """The report of a verdict. `drawn`: whether an overlay of the differences is kept with it."""
     evidence = verdict.evidence
     path = f"/v1/verifications/{verification_id}"
@@ -66,15 +65,20 @@ def _match(registry: Registry, match: Match, difference: str | None) -> Json:
         "basis": match.basis.value,
         "signed_copy": match.signed_copy,
         "standing": {"value": match.standing.value, "detail": match.standing_detail},
-        "proof": {
-            "value": match.proof.value,
-            "index": match.index,
-            "tree_size": match.receipt.checkpoint.size,
-            "checkpoint": match.receipt.checkpoint.text(),
-            "steps": [asdict(step) for step in match.receipt.steps],
-        },
+        "proof": _proof(match),
         "comparison": _comparison(match.comparison) if match.comparison else None,
         "difference_url": difference if match.basis is MatchBasis.COMPARISON else None,
+    }
+
+
+def _proof(match: Match) -> Json:
+    receipt = match.receipt
+    return {
+        "value": match.proof.value,
+        "index": match.index,
+        "tree_size": receipt.checkpoint.size if receipt is not None else None,
+        "checkpoint": receipt.checkpoint.text() if receipt is not None else None,
+        "steps": [asdict(step) for step in receipt.steps] if receipt is not None else [],
     }
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from sqlmodel import Session
-
 from provenance.errors import EntryTooLarge, InvalidRequest, RegistryError, StoreCorrupt, StoreUnavailable
 from provenance.limits import MAX_COMMIT_JOBS, MAX_ENTRY_BYTES, MAX_PENDING_JOBS, MAX_RECORD_BYTES
 from provenance.statement.canonical import parse_canonical
@@ -27,7 +25,7 @@ from provenance.transparency.note import VerifierKey
 from registry.blobs import Objects
 from registry.high_water import HighWater
 from registry.publication import Publication
-from registry.store import Store, entries
+from registry.store import Session, Store, entries
 from registry.store.failures import ends_transaction, translate
 from registry.tiles import Tiles
 from registry.times import from_milliseconds, to_milliseconds
@@ -243,8 +241,8 @@ class Sequencer:
         if not self._state.signing:
             _fail(batch, StoreCorrupt(self._state.reason))
             return
-        logged_at_ms = max(self._logged_at_ms, to_milliseconds(self._clock()))
         try:
+            logged_at_ms = max(self._logged_at_ms, to_milliseconds(self._clock()))
             outcomes = self._store.write(lambda session: self._insert(session, batch, logged_at_ms)).result()
         except StoreUnavailable as error:
             _fail(batch, error)

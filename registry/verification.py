@@ -2,31 +2,31 @@
 
 import json
 import secrets
-from typing import cast
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
-from provenance.errors import NotFound
+from provenance.errors import NotFound, StoreCorrupt
 from provenance.media.comparison import Comparison
 from provenance.media.media import Pixels
 from provenance.statement.identity import Established, Identity
-from provenance.statement.record import AssetRegistered
+from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
+from provenance.statement.record import record_id as digest_record
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
-from provenance.verdict.evidence import Publisher, Searched, Subject
-from provenance.verdict.verify import Candidate, KnownRecord
+from provenance.verdict.evidence import Publisher, Subject
+from provenance.verdict.registrations import Candidate, KnownRecord
+from provenance.verdict.search import MAX_MATCHES
 from registry import catalogue
 from registry.examination import compare_sketch, examine_file
 from registry.registry import Registry
 from registry.report import report_json
-from registry.store import assets, publishers, rows, verifications
+from registry.store import Session, assets, entries, publishers, rows, verifications
 from registry.times import to_milliseconds
 
 VERIFICATION_ID_BYTES = 16
 """Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
-
-SEARCHED_BY = ("sha-256", "countermark-pixels-1", "org.countermark.pdq.v1")
 
 
 def verify_file(
@@ -94,16 +94,18 @@ class _Registrations:
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
         with self._registry.store.read() as session:
-            return [row.record_id for row in assets.by_bytes(session, sha256, procedure.MAX_MATCHES + 1)]
+            return [row.record_id for row in assets.by_bytes(session, sha256, MAX_MATCHES + 1)]
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         with self._registry.store.read() as session:
-            return [row.record_id for row in assets.by_pixels(session, pixels_sha256, procedure.MAX_MATCHES + 1)]
+            return [row.record_id for row in assets.by_pixels(session, pixels_sha256, MAX_MATCHES + 1)]
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         with self._registry.store.read() as session:
             found = self._registry.index.candidates(session, pdq_orientations, quality)
-        return [Candidate(candidate.record_id, candidate.distance) for candidate in found]
+            found += self._registry.scan.candidates(session, pdq_orientations, quality)
+        nearest = {candidate.record_id: candidate.distance for candidate in found}
+        return sorted((Candidate(*each) for each in nearest.items()), key=lambda candidate: candidate.distance)
 
     def sketch(self, record_id: bytes) -> bytes:
         with self._registry.store.read() as session:
@@ -111,34 +113,48 @@ class _Registrations:
         return self._registry.blobs.get(digest)
 
     def known(self, record_id: bytes) -> KnownRecord:
-        receipt = self._registry.proofs.receipt(record_id)
-        report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
         view = catalogue.asset(self._registry, record_id)
+        report = None
+        if view.state == "published":
+            receipt = self._registry.proofs.receipt(record_id)
+            report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
+        kid = bytes.fromhex(view.publisher.key)
         with self._registry.store.read() as session:
+            canonical = entries.record(session, record_id).canonical
             taken_back = assets.withdrawals_of(session, record_id)
-            key = publishers.get_key(session, bytes.fromhex(view.publisher.key))
-        if not isinstance(report.record, AssetRegistered):
-            raise NotFound("no such asset")
+            revoked_at = _revoked_at(session, publishers.get_key(session, kid).ended_index)
+        record = parse_record(canonical)
+        if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
+            raise StoreCorrupt("what is stored under this id is another record")
         return KnownRecord(
             record_id=record_id,
             index=view.index,
             logged_at=view.logged_at,
-            record=report.record,
+            record=record,
             publisher=Publisher(
                 id=view.publisher.id,
                 name=view.publisher.name,
-                identity=Identity(cast(Established, view.publisher.identity.established), view.publisher.identity.detail),
-                key=bytes.fromhex(view.publisher.key),
+                identity=Identity(
+                    cast(Established, view.publisher.identity.established), view.publisher.identity.detail
+                ),
+                key=kid,
             ),
             receipt=report,
-            cosigned=bool(report.cosigners),
             withdrawn_reason=taken_back[0].reason if taken_back else None,
-            key_revoked_at_index=key.ended_index if key.end_reason else None,
+            key_revoked_at_index=revoked_at,
         )
 
-    def searched(self) -> Searched:
+    def count(self) -> int:
         with self._registry.store.read() as session:
-            return Searched(registrations=assets.count(session), fingerprints=SEARCHED_BY)
+            return assets.count(session)
+
+
+def _revoked_at(session: Session, ended_index: int | None) -> int | None:
+    """Where a key was revoked. One that another key has replaced in good order is not."""
+    if ended_index is None:
+        return None
+    ending = parse_record(entries.record(session, entries.get(session, ended_index).record_id).canonical)
+    return ended_index if isinstance(ending, PublisherKey) and ending.action == "revoke" else None
 
 
 def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str, object]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import attachment, conditional, json_answer
+from api.answers import RECEIPT_TYPE, attachment, conditional, json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.bodies import is_json, parse_json, receive_json
 from api.documented import (
@@ -25,16 +25,14 @@ from api.documented import (
 )
 from api.idempotency import answer_once, request_digest
 from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
+from api.parameters import AssetId, PublisherQuery, Sha256Query
 from api.ratelimit import limited
-from api.routes.parameters import AssetId, PublisherQuery, Sha256Query
 from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, History, RegisteredAsset
 from api.service import Service, ServiceDep
 from api.upload import Upload
 from registry import catalogue, uploads
 from registry.claims import AssetClaims, ParentClaim
 from registry.registration import register
-
-RECEIPT_TYPE = "application/vnd.countermark.receipt+json"
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]

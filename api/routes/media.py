@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from api.answers import json_answer
 from api.auth import AssetsWriter
 from api.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
-from api.routes.parameters import Sha256Path
+from api.parameters import Sha256Path
 from api.schemas import UploadedMedia
 from api.service import ServiceDep
 from provenance.errors import InvalidRequest

@@ -1,7 +1,7 @@
 """The web pages: what a reader sees. Jinja2 templates and plain ES modules; see `api/web`."""
 
 import hashlib
-import mimetypes
+import re
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.answers import FOREVER, FRESH, conditional
+from api.parameters import HEX
 from api.ratelimit import limited
-from api.routes.parameters import AssetId
 from api.service import ServiceDep
 from provenance.errors import NotFound
 from registry import catalogue
@@ -19,6 +19,15 @@ WEB = Path(__file__).resolve().parent.parent / "web"
 STATIC = WEB / "static"
 RECENT = 6
 """Registrations that the first page shows."""
+
+HTML = "text/html; charset=utf-8"
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(limited("reads"))])
 
@@ -31,19 +40,21 @@ def home(request: Request, service: ServiceDep) -> Response:
 
 @router.get("/verify")
 def verify(request: Request, service: ServiceDep) -> Response:
-    return _page(request, "verify.html", service)
+    return _page(request, "verify.html", service, most_bytes=service.settings.max_media_bytes)
 
 
-@router.get("/a/{id}")
-def asset(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
-    record_id = bytes.fromhex(identifier)
-    return _page(
-        request,
-        "asset.html",
-        service,
-        asset=catalogue.asset(service.registry, record_id),
-        history=catalogue.history(service.registry, record_id),
-    )
+@router.get("/a/{identifier}")
+def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
+    """A registration; an address that leads to none is answered with a page too, because people type addresses."""
+    try:
+        if not re.fullmatch(HEX, identifier):
+            raise NotFound("There is no such asset.")
+        record_id = bytes.fromhex(identifier)
+        shown = catalogue.asset(service.registry, record_id)
+        history = catalogue.history(service.registry, record_id)
+    except NotFound:
+        return Response(_render(request, "missing.html", service), 404, media_type=HTML)
+    return _page(request, "asset.html", service, asset=shown, history=history)
 
 
 @router.get("/log")
@@ -63,32 +74,43 @@ def log(request: Request, service: ServiceDep) -> Response:
 @router.get("/static/{version}/{name}")
 def static(request: Request, version: str, name: str) -> Response:
     """A script or style; the version in its address is that of all of them, so that it can be kept for ever."""
-    if version != _version() or name not in _static_files():
+    if version != static_version() or name not in _static_files():
         raise NotFound("There is no such file.")
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if media_type.startswith("text/"):
-        media_type += "; charset=utf-8"
-    return conditional(request, _static_files()[name], media_type, cache=FOREVER)
+    return conditional(request, _static_files()[name], _MEDIA_TYPES[Path(name).suffix], cache=FOREVER)
 
 
 @router.get("/favicon.ico")
 def favicon(request: Request) -> Response:
-    return conditional(request, _static_files()["icon.svg"], "image/svg+xml", cache=FRESH)
+    return conditional(request, _static_files()["icon.svg"], _MEDIA_TYPES[".svg"], cache=FRESH)
+
+
+@cache
+def static_version() -> str:
+    """Sixteen hex digits that change with any script or style."""
+    digest = hashlib.sha256()
+    for name, data in _static_files().items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
+    return digest.hexdigest()[:16]
 
 
 def _page(request: Request, template: str, service: ServiceDep, **values: object) -> Response:
+    return conditional(request, _render(request, template, service, **values), HTML, cache="no-cache")
+
+
+def _render(request: Request, template: str, service: ServiceDep, **values: object) -> bytes:
     html = (
         _templates()
         .get_template(template)
         .render(
-            static=f"/static/{_version()}",
+            static=f"/static/{static_version()}",
             operator=service.registry.config.operator,
             development=service.settings.environment == "development",
             path=request.url.path,
+            url=service.settings.public_url,
             **values,
         )
     )
-    return conditional(request, html.encode(), "text/html; charset=utf-8", cache="no-cache")
+    return html.encode()
 
 
 @cache
@@ -97,19 +119,16 @@ def _templates() -> Environment:
         loader=FileSystemLoader(WEB / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
+def _plain(value: object) -> object:
+    return _DIRECTION_CONTROLS.sub("", value) if type(value) is str else value
+
+
 @cache
 def _static_files() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.is_file()}
-
-
-@cache
-def _version() -> str:
-    digest = hashlib.sha256()
-    for name, data in _static_files().items():
-        digest.update(name.encode() + b"\0" + data)
-    return digest.hexdigest()[:16]
+    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _MEDIA_TYPES}

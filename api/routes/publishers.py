@@ -8,8 +8,8 @@ from api.auth import PublishersWriter
 from api.bodies import receive_json
 from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.idempotency import answer_once, request_digest
+from api.parameters import PublisherId
 from api.ratelimit import limited
-from api.routes.parameters import PublisherId
 from api.schemas import Publisher, PublisherKeys, PublisherRequest, Publishers
 from api.service import ServiceDep
 from provenance.statement.keys import Algorithm

@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import attachment, conditional
+from api.answers import RECEIPT_TYPE, attachment, conditional
 from api.documented import READING, ends_in, gives
+from api.parameters import RecordAddress, record_digest
 from api.ratelimit import limited
-from api.routes.assets import RECEIPT_TYPE
-from api.routes.parameters import RecordAddress, record_digest
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
 from registry import catalogue

@@ -7,9 +7,10 @@ from api import problems
 from api.answers import JSON, conditional
 from api.bodies import is_json, receive_json
 from api.documented import BINARY, READING, RECEIVING, UNCHANGED, ends_in, gives, refers_to, takes
+from api.parameters import VerificationId
 from api.ratelimit import limited
-from api.routes.parameters import VerificationId
-from api.schemas import DigestsRequest, Report
+from api.report import Report
+from api.schemas import DigestsRequest
 from api.service import ServiceDep
 from registry.verification import load_difference, load_report, verify_digests, verify_file
 

@@ -1,8 +1,11 @@
-"""The credential axis: the state of the file's C2PA manifest, in words."""
+"""The credential axis: the state of the file's C2PA manifest and of its ingredients, in words.
+
+Value judgements are left out on purpose (C2PA User Experience Guidance, "validation states").
+"""
 
 from typing import assert_never
 
-from provenance.credentials.report import CredentialReport, CredentialState
+from provenance.credentials.report import CredentialReport, CredentialState, IngredientReport, explain_problem
 from provenance.verdict.axes import Axis, Basis
 from provenance.verdict.evidence import Evidence
 from provenance.verdict.finding import Finding
@@ -10,61 +13,99 @@ from provenance.verdict.finding import Finding
 NOT_CHECKED = "NOT_CHECKED"
 """Value of the axis when no file was handed in: an absent file is not an absent credential."""
 
+METHOD = "c2pa"
+
 _DOES_NOT_SHOW = "Whether what the signer states is true, or whether the picture shows what happened."
+_EXPLAINED = 3  # problems that a sentence names; the report lists all
 
 
 def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
-    """Value of the axis, its one-sentence summary, and its findings (bad ingredients are named)."""
+    """Value of the axis, its summary, and its findings: each ingredient that does not hold is named."""
     if evidence.examination is None:
         return NOT_CHECKED, "No file was handed in, so its credential could not be read.", ()
     report = evidence.examination.credential
-    summary = describe(report)
-    finding = Finding(
-        Axis.CREDENTIAL,
-        report.state,
-        summary,
-        Basis.DETERMINISTIC_UNSIGNED if report.state is CredentialState.ABSENT else Basis.CRYPTOGRAPHIC,
-        _could_be_forged_by(report.state),
-        _DOES_NOT_SHOW,
-        "c2pa",
-    )
-    ingredients = tuple(
-        Finding(
-            Axis.CREDENTIAL,
-            ingredient.state,
-            f"The ingredient “{ingredient.title or 'untitled'}” has a credential that does not hold: "
-            f"{', '.join(ingredient.problems)}.",
-            Basis.CRYPTOGRAPHIC,
-            "Whoever made the ingredient.",
-            _DOES_NOT_SHOW,
-            "c2pa",
-        )
+    summary = _describe(report)
+    own = _finding(report.state, summary)
+    ingredients = (
+        _finding(ingredient.state, sentence)
         for ingredient in report.ingredients
-        if ingredient.problems
+        if (sentence := _describe_ingredient(ingredient)) is not None
     )
-    return report.state, summary, (finding, *ingredients)
+    return report.state, summary, (own, *ingredients)
 
 
-def describe(report: CredentialReport) -> str:
-    """One sentence on the state of a credential; value judgements are left out on purpose (C2PA UX guidance)."""
+def _finding(state: CredentialState, summary: str) -> Finding:
+    return Finding(
+        Axis.CREDENTIAL, state, summary, _basis(state), _could_be_forged_by(state), _does_not_show(state), METHOD
+    )
+
+
+def _describe(report: CredentialReport) -> str:
     signer = report.signer or "an unnamed signer"
     match report.state:
         case CredentialState.TRUSTED:
-            return f"Signed by {signer}, whose certificate is on the trust list “{report.trust_list}”."
+            listed = f" “{report.trust_list}”" if report.trust_list else ""
+            return f"Signed by {signer}, whose certificate is on the trust list{listed}."
         case CredentialState.VALID_UNTRUSTED:
-            return f"Signed by {signer}; the signature fits the file, and the certificate is on no trust list in use here."
+            return (
+                f"Signed by “{signer}”; the signature fits the file, and the certificate is on no trust list used here."
+            )
         case CredentialState.WELL_FORMED_ONLY:
-            return "A credential is there and well-formed, but its signature could not be checked."
+            return (
+                "The signature fits the file, but its certificate was not valid any more, or not yet, "
+                "and no trusted time stamp shows that it was signed in time."
+            )
         case CredentialState.INVALID:
-            return "The credential does not fit this file, or its signature fails: disregard what it says."
+            return f"The content credential does not hold: {_explain(report.problems)} Disregard what it says."
         case CredentialState.ABSENT:
             return "The file carries no content credential. Most news pictures lose it on the way."
         case CredentialState.REMOTE_ONLY:
             return "The file only names a credential kept elsewhere, which was not fetched."
         case CredentialState.UNREADABLE:
-            return "A credential is there and could not be read."
+            return f"A credential could not be read: {_explain(report.problems)}"
         case _:
             assert_never(report.state)
+
+
+def _describe_ingredient(ingredient: IngredientReport) -> str | None:
+    """A sentence on an ingredient whose credential is not in order; None where there is nothing to say."""
+    named = f"The ingredient “{ingredient.title}”"
+    match ingredient.state:
+        case CredentialState.INVALID:
+            return f"{named} has a credential that does not hold: {_explain(ingredient.problems)}"
+        case CredentialState.WELL_FORMED_ONLY:
+            return f"{named} was signed with a certificate that was not valid any more, or not yet."
+        case CredentialState.UNREADABLE:
+            return f"{named} has a credential that could not be read: {_explain(ingredient.problems)}"
+        case CredentialState.REMOTE_ONLY:
+            return f"{named} has a credential that is kept elsewhere and was not fetched."
+        case CredentialState.VALID_UNTRUSTED:
+            signer = ingredient.signer or "an unnamed signer"
+            return f"{named} was signed by “{signer}”, whose certificate is on no trust list used here."
+        case CredentialState.TRUSTED | CredentialState.ABSENT:
+            return None
+        case _:
+            assert_never(ingredient.state)
+
+
+def _explain(problems: tuple[str, ...]) -> str:
+    lines = dict.fromkeys(explain_problem(code) for code in problems if code != "signingCredential.untrusted")
+    return " ".join(list(lines)[:_EXPLAINED]) or "C2PA names no reason."
+
+
+def _basis(state: CredentialState) -> Basis:
+    match state:
+        case (
+            CredentialState.TRUSTED
+            | CredentialState.VALID_UNTRUSTED
+            | CredentialState.WELL_FORMED_ONLY
+            | CredentialState.INVALID
+        ):
+            return Basis.CRYPTOGRAPHIC
+        case CredentialState.ABSENT | CredentialState.REMOTE_ONLY | CredentialState.UNREADABLE:
+            return Basis.DETERMINISTIC_UNSIGNED
+        case _:
+            assert_never(state)
 
 
 def _could_be_forged_by(state: CredentialState) -> str:
@@ -72,12 +113,26 @@ def _could_be_forged_by(state: CredentialState) -> str:
         case CredentialState.TRUSTED:
             return "Whoever holds the signer's key."
         case CredentialState.VALID_UNTRUSTED:
-            return "Anybody can make a certificate with any name on it."
-        case CredentialState.WELL_FORMED_ONLY | CredentialState.UNREADABLE | CredentialState.REMOTE_ONLY:
+            return "Anybody: a certificate can be made with any name on it."
+        case CredentialState.WELL_FORMED_ONLY:
+            return "Whoever came to hold the key, even long after its certificate had ended."
+        case CredentialState.UNREADABLE | CredentialState.REMOTE_ONLY:
             return "Anybody: nothing was checked."
         case CredentialState.INVALID:
             return "Anybody can break a credential by changing the file."
         case CredentialState.ABSENT:
             return "Anybody can remove a credential."
+        case _:
+            assert_never(state)
+
+
+def _does_not_show(state: CredentialState) -> str:
+    match state:
+        case CredentialState.TRUSTED | CredentialState.VALID_UNTRUSTED | CredentialState.WELL_FORMED_ONLY:
+            return _DOES_NOT_SHOW
+        case CredentialState.INVALID:
+            return "Who changed the file, what was changed, or whether it was done to mislead."
+        case CredentialState.ABSENT | CredentialState.REMOTE_ONLY | CredentialState.UNREADABLE:
+            return "Anything about how the picture was made."
         case _:
             assert_never(state)

@@ -1,6 +1,6 @@
 """Evidence: everything that was collected about one picture, before anything is concluded from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from provenance.verdict.axes import Proof, Standing
 
 @dataclass(frozen=True)
 class Subject:
-    """The file in question, as received. Sizes in bytes and pixels; None where it could not be read."""
+    """The file in question, as received. Sizes in bytes and pixels; None where it was not handed in."""
 
     sha256: bytes
     size: int | None
@@ -31,8 +31,8 @@ class Subject:
 class Examination:
     """What a file says by itself: no registry was asked.
 
-    `fingerprints` and `canonical` are None when the caller did not need the pixels (the bytes were
-    known already); `unreadable` then or otherwise gives the reason why a part could not be read.
+    `fingerprints` and `canonical` are None where the caller did not ask for the pixels, because the bytes
+    were known already.
     """
 
     subject: Subject
@@ -75,12 +75,22 @@ class Match:
     signed_copy: bool
     """True when the picture is the credentialed copy rather than the file as it was handed in."""
     comparison: Comparison | None
+    """Of a COMPARISON; None otherwise."""
     distance: int | None
     """Hamming distance (0..31 of 256 bits) of the PDQ fingerprints, when they proposed the match."""
-    receipt: ReceiptReport
+    receipt: ReceiptReport | None
+    """None while no published checkpoint covers the record."""
     proof: Proof
     standing: Standing
     standing_detail: str
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A record that the picture leads to, and of which nothing can be said: the registry's copy of it does not hold."""
+
+    record_id: bytes
+    why: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Searched:
-    """How many registrations a search covered, and by which fingerprints."""
+    """How many registrations a search covered, and by which digests and fingerprints: those that were really used."""
 
     registrations: int
     fingerprints: tuple[str, ...]
@@ -108,4 +118,5 @@ class Evidence:
     matches: tuple[Match, ...]
     searched: Searched | None
     """None when the registry could not be searched: the registration axis is then NOT_CHECKED."""
-    not_checked: tuple[Unchecked, ...] = field(default=())
+    not_checked: tuple[Unchecked, ...] = ()
+    unproven: tuple[Unproven, ...] = ()

@@ -3,20 +3,22 @@
 from typing import assert_never
 
 from provenance.verdict.axes import Axis, Basis, Proof
-from provenance.verdict.evidence import Evidence, Match
+from provenance.verdict.evidence import Evidence, Match, Unproven
 from provenance.verdict.finding import Finding
 from provenance.verdict.registration import by_closeness
 
 METHOD = "countermark-receipt-1"
 
+_NO_RECORD = "There is no record to prove."
+
 
 def assess(evidence: Evidence) -> tuple[Proof, str, tuple[Finding, ...]]:
-    """Value for the closest match, its summary, and a finding for each match."""
-    if not evidence.matches:
-        return Proof.NO_RECORD, "There is no record to prove.", ()
-    findings = tuple(_finding(match) for match in by_closeness(evidence.matches))
-    closest = by_closeness(evidence.matches)[0]
-    return closest.proof, findings[0].summary, findings
+    """Value for the closest match, its summary, and a finding for each record that the picture leads to."""
+    ordered = by_closeness(evidence.matches)
+    findings = (*map(_finding, ordered), *map(_unproven, evidence.unproven))
+    if not findings:
+        return Proof.NO_RECORD, _NO_RECORD, ()
+    return ordered[0].proof if ordered else Proof.BROKEN, findings[0].summary, findings
 
 
 def _finding(match: Match) -> Finding:
@@ -24,11 +26,21 @@ def _finding(match: Match) -> Finding:
         Axis.PROOF,
         match.proof,
         _summary(match),
+        Basis.DETERMINISTIC_UNSIGNED if match.proof is Proof.SEQUENCED else Basis.CRYPTOGRAPHIC,
+        _could_be_forged_by(match.proof),
+        _does_not_show(match.proof),
+        METHOD,
+    )
+
+
+def _unproven(record: Unproven) -> Finding:
+    return Finding(
+        Axis.PROOF,
+        Proof.BROKEN,
+        f"The registry cannot prove record {record.record_id.hex()[:16]}…, to which this picture leads: {record.why}.",
         Basis.CRYPTOGRAPHIC,
-        "The registry's operator together with whoever holds the publisher's key; an outside copy of the log shows it."
-        if match.proof is not Proof.BROKEN
-        else "Anybody: the proof does not hold.",
-        "That what the publisher stated is true.",
+        _could_be_forged_by(Proof.BROKEN),
+        _does_not_show(Proof.BROKEN),
         METHOD,
     )
 
@@ -42,10 +54,46 @@ def _summary(match: Match) -> str:
         case Proof.SEQUENCED:
             return f"Record {match.index} is stored; no published checkpoint covers it yet."
         case Proof.BROKEN:
-            failed = next((step for step in match.receipt.steps if step.outcome == "fails"), None)
+            steps = match.receipt.steps if match.receipt is not None else ()
+            failed = next((step for step in steps if step.outcome == "fails"), None)
             where = f" at step {failed.number} ({failed.name}): {failed.detail}" if failed else ""
             return f"The proof of record {match.index} does not hold{where}."
         case Proof.NO_RECORD:
-            return "There is no record to prove."
+            return _NO_RECORD
         case _:
             assert_never(match.proof)
+
+
+def _could_be_forged_by(proof: Proof) -> str:
+    match proof:
+        case Proof.PUBLISHED_AND_COSIGNED:
+            return "The registry's operator together with its witnesses and whoever holds the publisher's key."
+        case Proof.PUBLISHED:
+            return (
+                "The registry's operator together with whoever holds the publisher's key; "
+                "a copy of the log that was kept elsewhere shows it."
+            )
+        case Proof.SEQUENCED:
+            return "The registry's operator: nothing is published yet."
+        case Proof.BROKEN:
+            return "Whoever can write to the registry's store: the proof does not hold."
+        case Proof.NO_RECORD:
+            return "Nobody: nothing is claimed."
+        case _:
+            assert_never(proof)
+
+
+def _does_not_show(proof: Proof) -> str:
+    match proof:
+        case Proof.PUBLISHED_AND_COSIGNED:
+            return "That what the publisher stated is true."
+        case Proof.PUBLISHED:
+            return "That what the publisher stated is true, or that the log shows everybody the same."
+        case Proof.SEQUENCED:
+            return "That what the publisher stated is true, or that the record will be published."
+        case Proof.BROKEN:
+            return "Who is at fault: the publisher, the registry, or somebody who got at its store."
+        case Proof.NO_RECORD:
+            return "That there is none elsewhere."
+        case _:
+            assert_never(proof)

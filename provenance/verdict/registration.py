@@ -1,15 +1,23 @@
 """The registration axis: which records the picture leads back to, and how closely it fits them."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from provenance.media.calibration import ErrorRate, miss_rates
+from provenance.media.comparison import Comparison
+from provenance.media.fingerprints import PDQ
 from provenance.verdict import evidence as ev
-from provenance.verdict.axes import Axis, Basis, Registration
+from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
 from provenance.verdict.finding import Finding
 
 BYTES_METHOD = "sha-256"
 PIXELS_METHOD = "countermark-pixels-1"
-FINGERPRINT_METHOD = "org.countermark.pdq.v1"
+
+TURNED_DEGREES = 2.0
+"""Rotation that is worth a word: a scan or a screenshot lies within it."""
+
+CROPPED_SHARE = 0.985
+"""Share of the registered picture below which a copy is called cropped: alignment is that exact at 512 pixels."""
 
 _NOT_AUTHORSHIP = "Who made the picture, whether what it shows happened, or who published it first."
 
@@ -40,56 +48,93 @@ _CLOSENESS = (
 
 
 def by_closeness(matches: tuple[ev.Match, ...]) -> tuple[ev.Match, ...]:
-    """Closest first; equally close ones in log order, because first to register is not the author."""
-    return tuple(sorted(matches, key=lambda match: (_CLOSENESS.index(value_of(match)), match.index)))
+    """Closest first. Of equally close ones those that are proven and not withdrawn come first, each in log order."""
+
+    def key(match: ev.Match) -> tuple[int, bool, bool, int]:
+        withdrawn = match.standing is Standing.WITHDRAWN
+        return _CLOSENESS.index(value_of(match)), match.proof is Proof.BROKEN, withdrawn, match.index
+
+    return tuple(sorted(matches, key=key))
 
 
 def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...]]:
     """Value of the axis, its one-sentence summary, and a finding for each match."""
     if evidence.matches:
-        findings = tuple(_finding(match) for match in by_closeness(evidence.matches))
-        closest = by_closeness(evidence.matches)[0]
-        return value_of(closest), findings[0].summary, findings
+        ordered = by_closeness(evidence.matches)
+        findings = tuple(_finding(match, evidence.subject) for match in ordered)
+        return value_of(ordered[0]), findings[0].summary, findings
+    if evidence.unproven:
+        return (
+            Registration.NOT_CHECKED,
+            "It leads to a record that the registry cannot show, so nothing was compared.",
+            (),
+        )
     if evidence.searched is None:
         return Registration.NOT_CHECKED, "The registry could not be searched.", ()
     if evidence.examination is not None and evidence.examination.fingerprints is None:
-        return Registration.NOT_CHECKED, "The picture could not be read, so only its bytes were looked up.", ()
-    count = evidence.searched.registrations
-    finding = Finding(
-        axis=Axis.REGISTRATION,
-        code=Registration.NO_MATCH_FOUND,
-        summary=(
-            f"No match was found among {count:,} registration{'' if count == 1 else 's'} "
-            f"({', '.join(evidence.searched.fingerprints)})."
-        ),
-        basis=Basis.MEASURED if len(evidence.searched.fingerprints) > 1 else Basis.CRYPTOGRAPHIC,
-        could_be_forged_by="Anybody: a large enough change keeps a picture from being found.",
-        does_not_show="That the picture was never registered here, or anything about how it was made.",
-        method=FINGERPRINT_METHOD,
-    )
+        return Registration.NOT_CHECKED, "The picture was not decoded, so only its bytes were looked up.", ()
+    finding = _nothing_found(evidence.searched)
     return Registration.NO_MATCH_FOUND, finding.summary, (finding,)
 
 
-def _finding(match: ev.Match) -> Finding:
+def _nothing_found(searched: ev.Searched) -> Finding:
+    count = f"{searched.registrations:,} registration{'' if searched.registrations == 1 else 's'}"
+    methods = ", ".join(searched.fingerprints)
+    if PDQ in searched.fingerprints:
+        return Finding(
+            Axis.REGISTRATION,
+            Registration.NO_MATCH_FOUND,
+            f"No match was found among {count} ({methods}).",
+            Basis.MEASURED,
+            "Anybody: a large enough change keeps a picture from being found.",
+            "That it was never registered here: strong crops, collages and very plain pictures are not found. "
+            "Nor anything about how it was made.",
+            PDQ,
+        )
+    exactly = "bytes or these pixels" if PIXELS_METHOD in searched.fingerprints else "bytes"
+    return Finding(
+        Axis.REGISTRATION,
+        Registration.NO_MATCH_FOUND,
+        f"Among {count}, none has exactly these {exactly} ({methods}); similar pictures were not searched for.",
+        Basis.CRYPTOGRAPHIC,
+        "Anybody: any change, however small, keeps a picture from being found this way.",
+        "That no copy of it is registered here, or anything about how it was made.",
+        methods,
+    )
+
+
+def _finding(match: ev.Match, subject: ev.Subject) -> Finding:
+    """A finding that says no more than the record's proof allows."""
+    if match.proof is Proof.BROKEN:
+        named = f"record {match.index}, which names {match.publisher.name} and whose proof does not hold"
+        return replace(
+            _finding_of(match, named, subject),
+            could_be_forged_by="Whoever can write to the registry's store: the proof of the record does not hold.",
+            does_not_show=f"That {match.publisher.name} registered anything. {_NOT_AUTHORSHIP}",
+        )
+    return _finding_of(match, f"record {match.index}, registered by {match.publisher.name}", subject)
+
+
+def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
     value = value_of(match)
-    named = f"record {match.index}, registered by {match.publisher.name}"
     match value:
         case Registration.EXACT_MATCH:
             copy = "the credentialed copy in " if match.signed_copy else ""
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"These bytes are {copy}{named}.",
+                f"These bytes are those of {copy}{named}.",
                 Basis.CRYPTOGRAPHIC,
                 "Nobody without breaking SHA-256.",
                 _NOT_AUTHORSHIP,
                 BYTES_METHOD,
             )
         case Registration.MATCH_NO_DIFFERENCE_FOUND if match.basis is ev.MatchBasis.PIXELS:
+            first = " of the first frame" if (subject.frames or 1) > 1 else ""
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Every decoded pixel is that of {named}; the file around them differs (its metadata, for example).",
+                f"Every decoded pixel{first} is that of {named}; the file around them differs (in metadata, for example).",
                 Basis.CRYPTOGRAPHIC,
                 "Nobody without breaking SHA-256.",
                 _NOT_AUTHORSHIP + " What the metadata of this file says is not covered.",
@@ -99,10 +144,11 @@ def _finding(match: ev.Match) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Matches {named}, after alignment; no difference above the threshold at sketch resolution.",
+                f"Matches {named}, after alignment{_alignment(match)}; "
+                "no difference above the threshold at sketch resolution.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the sketch can show (see the miss rates).",
-                _NOT_AUTHORSHIP + " Small changes and gentle warps can be missed.",
+                _NOT_AUTHORSHIP + " Small changes and gentle warps can be missed; what a crop left out is not seen.",
                 _method(match),
                 _rates(),
             )
@@ -110,10 +156,11 @@ def _finding(match: ev.Match) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Matches {named}; {_regions(match)}.",
+                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
-                _NOT_AUTHORSHIP + " Why it differs (a caption or a fair crop differs too), or that nothing else was changed.",
+                _NOT_AUTHORSHIP
+                + " Why it differs (a caption or a fair crop differs too), or that nothing else was changed.",
                 _method(match),
                 _rates(),
             )
@@ -121,16 +168,37 @@ def _finding(match: ev.Match) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"A fingerprint points to {named}, and comparison could not confirm it: a lead, not a match.",
+                f"A fingerprint points to {named}, and no comparison confirms it: a lead, not a match.",
                 Basis.HEURISTIC,
                 "Anybody who knows the fingerprint: collisions can be made for almost any pair of pictures.",
                 "That the two pictures have anything in common.",
-                FINGERPRINT_METHOD,
+                PDQ,
             )
         case Registration.NO_MATCH_FOUND | Registration.NOT_CHECKED:
             raise ValueError("a match always has a value of its own")
         case _:
             assert_never(value)
+
+
+def _alignment(match: ev.Match) -> str:
+    """What aligning the two pictures had to undo, in brackets."""
+    done = _undone(match.comparison) if match.comparison is not None else []
+    return f" ({', '.join(done)})" if done else ""
+
+
+def _undone(comparison: Comparison) -> list[str]:
+    done = []
+    if comparison.transform is not None:
+        crop = comparison.transform.crop
+        if comparison.transform.mirrored:
+            done.append("it is mirrored")
+        if abs(comparison.transform.rotation_degrees) >= TURNED_DEGREES:
+            done.append("it is turned")
+        if (crop.right - crop.left) * (crop.bottom - crop.top) < CROPPED_SHARE:
+            done.append("it shows a part of the registered picture")
+    if comparison.colour_changed:
+        done.append("its colours or brightness are changed as a whole")
+    return done
 
 
 def _regions(match: ev.Match) -> str:
@@ -146,7 +214,7 @@ def _regions(match: ev.Match) -> str:
 
 
 def _method(match: ev.Match) -> str:
-    return match.comparison.method if match.comparison else FINGERPRINT_METHOD
+    return match.comparison.method if match.comparison else PDQ
 
 
 def _rates() -> tuple[ErrorRate, ...]:

@@ -3,12 +3,14 @@
 There is no score and no truth value: `bool(verdict)` raises, because every use of it would be a mistake.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Never
+from types import MappingProxyType
+from typing import Never, assert_never
 
 from provenance.credentials.report import CredentialState
-from provenance.verdict import credential, origin, proof, registration
+from provenance.verdict import credential, origin, proof, registration, standing, unchecked
 from provenance.verdict.axes import Assessment, Axis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.evidence import Evidence, Match, Unchecked
 from provenance.verdict.finding import Finding
@@ -26,8 +28,8 @@ class HeadlineCode(StrEnum):
     MATCH_NO_DIFFERENCE_FOUND = "MATCH_NO_DIFFERENCE_FOUND"
     POSSIBLE_MATCH = "POSSIBLE_MATCH"
     UNSIGNED_MARK = "UNSIGNED_MARK"
-    NOTHING_FOUND = "NOTHING_FOUND"
     NOT_CHECKED = "NOT_CHECKED"
+    NOTHING_FOUND = "NOTHING_FOUND"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class AxisValue:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found about one picture. Matches are ordered closest first, then by log index."""
+    """What was found about one picture. Matches are ordered as in `registration.by_closeness`."""
 
     headline: HeadlineCode
     headline_text: str
-    axes: dict[Axis, AxisValue]
+    axes: Mapping[Axis, AxisValue]
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...]
     not_checked: tuple[Unchecked, ...]
@@ -52,12 +54,6 @@ class Verdict:
 
     def __bool__(self) -> Never:
         raise TypeError("a verdict is neither true nor false: read its axes")
-
-
-_ALWAYS_UNCHECKED = (
-    Unchecked("invisible watermarks (SynthID, Digimarc, TrustMark, Meta)", "no open decoder exists"),
-    Unchecked("statistical detection of machine-made pictures", "no method is turned on"),
-)
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -76,19 +72,27 @@ def judge(evidence: Evidence) -> Verdict:
         ),
     }
     matches = registration.by_closeness(evidence.matches)
-    code = _headline(matched, state, declared, proven)
+    not_checked = unchecked.collect(evidence)
+    code = headline(matched, state, declared, proven)
     return Verdict(
         headline=code,
-        headline_text=_text(code, axes, matches),
-        axes=axes,
-        findings=(*match_findings, *proven_findings, *state_findings, *declared_findings),
+        headline_text=_text(code, axes, matches, not_checked),
+        axes=MappingProxyType(axes),
+        findings=(
+            *match_findings,
+            *standing.assess(evidence),
+            *proven_findings,
+            *state_findings,
+            *declared_findings,
+        ),
         matches=matches,
-        not_checked=(*evidence.not_checked, *_ALWAYS_UNCHECKED),
+        not_checked=not_checked,
         evidence=evidence,
     )
 
 
-def _headline(matched: Registration, state: str, declared: DeclaredOrigin, proven: Proof) -> HeadlineCode:
+def headline(matched: Registration, state: str, declared: DeclaredOrigin, proven: Proof) -> HeadlineCode:
+    """The first of the headlines that the values of the axes allow."""
     if state == CredentialState.INVALID:
         return HeadlineCode.CREDENTIAL_INVALID
     if declared is DeclaredOrigin.CONFLICTING:
@@ -99,7 +103,7 @@ def _headline(matched: Registration, state: str, declared: DeclaredOrigin, prove
         return HeadlineCode.EXACT_MATCH
     if matched is Registration.MATCH_WITH_DIFFERENCES:
         return HeadlineCode.MATCH_WITH_DIFFERENCES
-    if declared.startswith("SIGNED_"):
+    if _is_signed(declared):
         return HeadlineCode.SIGNED_ORIGIN
     if matched is Registration.MATCH_NO_DIFFERENCE_FOUND:
         return HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
@@ -112,24 +116,51 @@ def _headline(matched: Registration, state: str, declared: DeclaredOrigin, prove
     return HeadlineCode.NOTHING_FOUND
 
 
-def _text(code: HeadlineCode, axes: dict[Axis, AxisValue], matches: tuple[Match, ...]) -> str:
-    standing = "".join(
-        f" {match.standing_detail}" for match in matches[:1] if match.standing is not Standing.CURRENT
+def _is_signed(declared: DeclaredOrigin) -> bool:
+    match declared:
+        case DeclaredOrigin.SIGNED_AI_GENERATED | DeclaredOrigin.SIGNED_AI_EDITED | DeclaredOrigin.SIGNED_CAPTURE:
+            return True
+        case (
+            DeclaredOrigin.UNSIGNED_AI_MARK
+            | DeclaredOrigin.CONFLICTING
+            | DeclaredOrigin.NONE_FOUND
+            | DeclaredOrigin.NOT_CHECKED
+        ):
+            return False
+        case _:
+            assert_never(declared)
+
+
+def _text(
+    code: HeadlineCode,
+    axes: Mapping[Axis, AxisValue],
+    matches: tuple[Match, ...],
+    not_checked: tuple[Unchecked, ...],
+) -> str:
+    found, credential_, declared, proven = (
+        axes[axis].summary for axis in (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF)
     )
-    found = axes[Axis.REGISTRATION].summary
+    since = [match.standing_detail for match in matches[:1] if match.standing is not Standing.CURRENT]
     match code:
         case HeadlineCode.CREDENTIAL_INVALID:
-            return axes[Axis.CREDENTIAL].summary + (f" {found}" if matches else "") + standing
+            sentences = [credential_, found, *since]
         case HeadlineCode.ORIGIN_CONFLICTING | HeadlineCode.SIGNED_ORIGIN | HeadlineCode.UNSIGNED_MARK:
-            return axes[Axis.DECLARED_ORIGIN].summary + (f" {found}" if matches else "") + standing
+            sentences = [declared, found, *since]
         case HeadlineCode.PROOF_BROKEN:
-            return f"{axes[Axis.PROOF].summary} {found}"
-        case (
-            HeadlineCode.EXACT_MATCH
-            | HeadlineCode.MATCH_WITH_DIFFERENCES
-            | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
-            | HeadlineCode.POSSIBLE_MATCH
-            | HeadlineCode.NOTHING_FOUND
-            | HeadlineCode.NOT_CHECKED
-        ):
-            return found + standing
+            sentences = [proven, found, *since]
+        case HeadlineCode.EXACT_MATCH | HeadlineCode.MATCH_WITH_DIFFERENCES | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND:
+            sentences = [found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
+        case HeadlineCode.POSSIBLE_MATCH:
+            sentences = [found, *since]
+        case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
+            left = "; ".join(item.what for item in not_checked)
+            sentences = [found, credential_, declared, f"Not checked: {left}."]
+        case _:
+            assert_never(code)
+    return " ".join(sentences)
+
+
+def _machine_made(declared: AxisValue) -> list[str]:
+    """A match does not hide what the file says about machines."""
+    said = (DeclaredOrigin.SIGNED_AI_GENERATED, DeclaredOrigin.SIGNED_AI_EDITED, DeclaredOrigin.UNSIGNED_AI_MARK)
+    return [declared.summary] if declared.value in said else []

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
 from sqlalchemy import create_engine
 from sqlmodel import Session, SQLModel, col, select
 
+from provenance.errors import StoreCorrupt
 from registry.store import assets, checkpoints, entries
 from registry.tables import Asset, CheckpointRow, Entry, RecordRow, VerificationRow, Withdrawal
 
@@ -25,17 +27,31 @@ class Stretch:
 
 
 def stretch(session: Session, start: int, stop: int) -> Stretch:
-    """Read a stretch of the log."""
+    """Read a stretch of the log. Raises StoreCorrupt for a row with a value of another type than its column's."""
     rows = entries.between(session, start, stop)
-    return Stretch(
+    records = entries.records(session, [row.record_id for row in rows])
+    found = Stretch(
         start,
         stop,
         entries={row.index: row for row in rows},
-        records=entries.records(session, [row.record_id for row in rows]),
+        records=records,
         assets={row.index: row for row in assets.between(session, start, stop)},
         withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},
         checkpoints={row.size: row for row in checkpoints.between(session, start + 1, stop + 1)},
     )
+    for table in (found.entries, found.records, found.assets, found.withdrawals, found.checkpoints):
+        for row in table.values():
+            _check_types(row)
+    return found
+
+
+def _check_types(row: SQLModel) -> None:
+    """SQLite keeps a text in a column of bytes, if it is told to."""
+    try:
+        type(row).model_validate(row.model_dump(warnings=False), strict=True)
+    except ValidationError as error:
+        wrong = ", ".join(str(each["loc"][0]) for each in error.errors())
+        raise StoreCorrupt(f"a row of {row.__tablename__} has a value of another type in {wrong}") from error
 
 
 def database_problems(session: Session) -> Sequence[str]:

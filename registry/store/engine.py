@@ -5,6 +5,7 @@ nor checkpoint: SQLite before 3.51.3 can corrupt a WAL that two connections writ
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ _WRITER = (
     "PRAGMA wal_autocheckpoint = 1000",  # pages: about 4 MB
     "PRAGMA journal_size_limit = 8388608",
 )
+_TURNSTILE_SECONDS = 1.0
+"""Seconds that a new reader at most waits for the WAL to be emptied: as long as the writer waits for old readers."""
+
 _READER = ("PRAGMA busy_timeout = 5000", "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")
 
 
@@ -40,10 +44,13 @@ class Store:
 
     def __init__(self, folder: Path, lock: FolderLock, writing: Engine, reading: Engine) -> None:
         self.folder = folder
+        self._closed = False
         self._lock = lock
         self._writing = writing
         self._reading = reading
-        self._writer = Writer(writing, _database(folder).with_name("countermark.db-wal"))
+        self._turnstile = threading.Event()
+        self._turnstile.set()
+        self._writer = Writer(writing, _database(folder).with_name("countermark.db-wal"), self._turnstile)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -74,6 +81,7 @@ class Store:
 
         Raises StoreUnavailable and StoreCorrupt for what the database reports, also inside the block.
         """
+        self._turnstile.wait(_TURNSTILE_SECONDS)
         with translated(), Session(self._reading) as session:
             yield session
 
@@ -87,7 +95,10 @@ class Store:
         return self._writer.submit(job)
 
     def close(self) -> None:
-        """Finish the queued writes, empty the WAL, let go of the folder."""
+        """Finish the queued writes, empty the WAL, let go of the folder. Closing twice is no error."""
+        if self._closed:
+            return
+        self._closed = True
         self._writer.close()
         self._reading.dispose()
         # The last connection to close empties the WAL and removes it.

@@ -58,9 +58,8 @@ def count_indexed(session: Session) -> int:
     return int(session.connection().execute(_COUNT).scalar_one())
 
 
-def hashes_of_assets(session: Session, quality: int) -> Iterator[list[tuple[int, bytes]]]:
-    """(index, PDQ) of every asset of at least this quality, in log order, in batches."""
-    after = -1
+def hashes_of_assets(session: Session, quality: int, after: int = -1) -> Iterator[list[tuple[int, bytes]]]:
+    """(index, PDQ) of every asset of at least this quality behind index `after`, in log order, in batches."""
     while True:
         parameters = {"after": after, "quality": quality, "limit": _BATCH}
         batch = [(index, pdq) for index, pdq in session.connection().execute(_HASHES, parameters)]

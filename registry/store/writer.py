@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from provenance.errors import StoreUnavailable
+from provenance.errors import RegistryError, StoreUnavailable
 from provenance.limits import MAX_COMMIT_JOBS, MAX_PENDING_JOBS, WAL_LIMIT_BYTES
 from registry.store.failures import ends_transaction, translate, translated
 
@@ -58,10 +58,15 @@ class Job(Generic[T]):
 
 
 class Writer:
-    """Runs jobs on the writing engine until it is closed."""
+    """Runs jobs on the writing engine until it is closed.
 
-    def __init__(self, engine: Engine, wal: Path) -> None:
+    `turnstile` is closed for the moment in which the WAL is emptied: readers that keep joining the snapshots of others
+    would starve that for ever.
+    """
+
+    def __init__(self, engine: Engine, wal: Path, turnstile: threading.Event) -> None:
         self._engine = engine
+        self._turnstile = turnstile
         self._wal = wal
         # Shared with callers, under _gate:
         self._gate = threading.Lock()
@@ -133,19 +138,20 @@ class Writer:
 
     def _bound_wal(self, connection: Connection) -> None:
         """Empty a WAL that has outgrown its limit: overlapping readers keep SQLite's own checkpoints from doing so."""
-        if time.monotonic() < self._wal_retry_at:
-            return
         try:
-            if self._wal.stat().st_size <= WAL_LIMIT_BYTES:
+            if time.monotonic() < self._wal_retry_at or self._wal.stat().st_size <= WAL_LIMIT_BYTES:
                 return
+            self._turnstile.clear()
             with translated():
                 cursor = connection.connection.cursor()  # past SQLAlchemy, which would begin a transaction first
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 busy = cursor.fetchall()[0][0]
                 cursor.close()
-        except (OSError, StoreUnavailable) as error:
+        except (OSError, RegistryError) as error:
             log.warning("the write-ahead log could not be emptied: %s", error)
             busy = 1
+        finally:
+            self._turnstile.set()
         if busy:
             self._wal_retry_at = time.monotonic() + _BUSY_WAL_PAUSE
 

@@ -1,23 +1,47 @@
 // Elements from data. Text only ever becomes text nodes: nothing here parses a stranger's markup.
 
-const SVG = "http://www.w3.org/2000/svg";
+/** Unicode's embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it. */
+const DIRECTION_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Makes an element: h("p", {class: "x"}, "text", child, …). `on…` properties become listeners. */
+/** Makes an element: h("p", {class: "x"}, "text", child, …). Functions under `on…` become listeners. */
 export function h(name, attributes = {}, ...children) {
-  return fill(document.createElement(name), attributes, children);
-}
-
-/** The same for SVG elements. */
-export function s(name, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, name), attributes, children);
-}
-
-function fill(element, attributes, children) {
+  const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    if (typeof value === "function") element.addEventListener(key.slice(2), value);
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...shown.map((child) => (child instanceof Node ? child : plain(child))));
   return element;
+}
+
+/** What somebody else wrote, in a direction of its own. */
+export function quoted(text) {
+  return h("bdi", {}, text);
+}
+
+/** The text without characters that change the direction of what follows. */
+export function plain(text) {
+  return String(text).replace(DIRECTION_CONTROLS, "");
+}
+
+/** Term and description of a list of facts. */
+export function fact(term, ...values) {
+  return [h("dt", {}, term), h("dd", {}, values)];
+}
+
+/** A table with its column names; `name` is what a screen reader calls it, and the part that scrolls where it is wide. */
+export function table(name, columns, rows, { caption = true } = {}) {
+  return h(
+    "div",
+    { class: "scroll", role: "region", tabindex: "0", "aria-label": name },
+    h(
+      "table",
+      {},
+      caption ? h("caption", {}, name) : null,
+      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col" }, column)))),
+      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, at) => h(at ? "td" : "th", at ? {} : { scope: "row" }, cell))))),
+    ),
+  );
 }

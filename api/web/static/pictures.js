@@ -1,121 +1,99 @@
-// The two pictures side by side, with what differs drawn over both: numbered boxes and a shaded overlay.
+// The picture that was given and the registered one: side by side or parted by a slider, with what differs drawn over them.
 
-import { h, s } from "./dom.js";
+import { h } from "./dom.js";
+import { boxes, legend, regionTable } from "./regions.js";
+import { slider } from "./slider.js";
 
-const KINDS = { differs: "differs", outside: "outside the registered picture" };
+const SHADING = 0.7;
 
-/** A section with both pictures. `picture` is the object URL of the file handed in, or null when it is not at hand. */
-export function comparePictures(match, picture) {
+/** A section with both pictures. `given` is the object URL of the file handed in, or null when it is not at hand. */
+export function comparePictures(match, input, given) {
   const regions = match.comparison?.regions ?? [];
-  const overlay = match.difference_url ? h("img", { class: "overlay", src: match.difference_url, alt: "" }) : null;
-  const given = picture
-    ? figure("The picture you gave", picture, regions, "query", overlay)
-    : h("figure", {}, h("p", { class: "notice" }, "The picture that was verified is not kept, so only the registered one is shown."),
-        h("figcaption", {}, "The picture that was verified"));
-  const registered = figure("The registered picture", match.asset.links.thumbnail, regions, "reference", null);
-  const stage = h("div", { class: "pictures" }, given, registered);
+  const registered = match.asset.links.thumbnail;
+  const beside = h("div", { class: "pictures" },
+    figure("The picture you gave", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
+    figure("The registered picture", registered, match.asset.media, [boxes(regions, "reference")], UNSHOWN));
+  const parted = given ? slider(match, given, registered, marks(match, regions)) : null;
+  const stage = h("div", { class: "stage" }, beside, parted);
+  const show = (name) => {
+    beside.hidden = name !== "beside";
+    if (parted) parted.hidden = name !== "slider";
+  };
+  show("beside");
   return h(
     "section",
     { class: "panel compare", "aria-labelledby": "compare-title" },
-    h("h3", { id: "compare-title" }, "Side by side"),
+    h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, "The two pictures"), given ? viewChoice(show, given) : null),
     stage,
-    regions.length ? controls(stage, overlay) : null,
-    regions.length ? legend(regions) : null,
-    regions.length ? table(regions) : h("p", {}, noRegions(match)),
-    transform(match.comparison),
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage)] : h("p", {}, noRegions(match)),
+    changes(match.comparison),
   );
 }
 
-function figure(caption, source, regions, side, overlay) {
-  const drawn = regions.filter((region) => region[side]);
-  const image = h("img", { src: source, alt: caption, onerror: (event) => event.target.replaceWith(
-    h("p", { class: "notice" }, "This browser cannot show that format; the boxes below still apply.")) });
-  return h(
-    "figure",
-    {},
-    h("div", { class: "frame" }, image, overlay, drawn.length ? boxes(drawn, regions, side) : null),
-    h("figcaption", {}, caption),
-  );
+const NOT_KEPT = "The picture that was verified is not kept. This is its shape.";
+const UNSHOWN = "This browser cannot show the picture. This is its shape.";
+
+function figure(caption, source, { width, height }, drawn, unshown) {
+  const frame = h("div", { class: "frame" });
+  const plate = () => {
+    const note = h("p", { class: "plate" }, unshown);
+    if (width && height) note.style.aspectRatio = `${width} / ${height}`;
+    return note;
+  };
+  const picture = source ? h("img", { src: source, alt: caption, onerror: (event) => event.target.replaceWith(plate()) }) : plate();
+  frame.append(picture, ...drawn.filter(Boolean));
+  return h("figure", {}, frame, h("figcaption", {}, caption));
 }
 
-function boxes(drawn, all, side) {
-  return s(
-    "svg",
-    { class: "regions", viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" },
-    drawn.map((region) => {
-      const box = region[side];
-      const at = { x: box.left * 100, y: box.top * 100, width: (box.right - box.left) * 100, height: (box.bottom - box.top) * 100 };
-      return s("g", { class: region.kind }, s("rect", { ...at, class: "halo" }), s("rect", { ...at, class: "line" }));
-    }),
-  );
+function marks(match, regions) {
+  const overlay = match.difference_url
+    ? h("img", { class: "overlay", src: match.difference_url, alt: "", draggable: "false", onerror: (event) => event.target.remove() })
+    : null;
+  return [overlay, boxes(regions, "query")].filter(Boolean);
 }
 
-function controls(stage, overlay) {
-  const show = (event) => stage.classList.toggle("bare", !event.target.checked);
-  const fade = (event) => {
-    if (overlay) overlay.style.opacity = event.target.value;
+function viewChoice(show, given) {
+  const option = (name, text, checked) =>
+    h("label", {}, h("input", { type: "radio", name: "view", value: name, checked, onchange: () => show(name) }), h("span", {}, text));
+  const choice = h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "View"), option("beside", "Side by side", true), option("slider", "Slider", false));
+  const probe = new Image(); // no slider for a format that this browser cannot show
+  probe.addEventListener("error", () => choice.remove());
+  probe.src = given;
+  return choice;
+}
+
+function controls(stage, match) {
+  const boxesShown = (event) => stage.classList.toggle("no-boxes", !event.target.checked);
+  const shade = (event) => {
+    stage.style.setProperty("--shading", event.target.value);
+    event.target.setAttribute("aria-valuetext", `${Math.round(event.target.value * 100)} % opaque`);
   };
   return h(
     "div",
     { class: "controls" },
-    h("label", {}, h("input", { type: "checkbox", checked: true, onchange: show }), " Show the regions"),
-    overlay
-      ? h("label", {}, "Shading ", h("input", { type: "range", min: "0", max: "1", step: "0.05", value: "0.75", oninput: fade }))
+    h("label", {}, h("input", { type: "checkbox", checked: true, onchange: boxesShown }), " Numbered boxes"),
+    match.difference_url
+      ? h("label", {}, "Shading of what differs ", h("input", { type: "range", min: "0", max: "1", step: "0.05", value: SHADING, "aria-valuetext": `${SHADING * 100} % opaque`, oninput: shade }))
       : null,
-  );
-}
-
-function legend(regions) {
-  const kinds = [...new Set(regions.map((region) => region.kind))];
-  return h(
-    "ul",
-    { class: "legend" },
-    kinds.map((kind) =>
-      h("li", {}, s("svg", { viewBox: "0 0 24 16", width: "24", height: "16", "aria-hidden": "true", class: "regions" },
-        s("g", { class: kind }, s("rect", { x: 2, y: 2, width: 20, height: 12, class: "halo" }), s("rect", { x: 2, y: 2, width: 20, height: 12, class: "line" }))),
-        ` ${KINDS[kind] ?? kind} (${kind === "differs" ? "solid line" : "dashed line"})`),
-    ),
-  );
-}
-
-function table(regions) {
-  const percent = (value) => `${Math.round(value * 100)} %`;
-  return h(
-    "table",
-    { class: "region-list" },
-    h("caption", {}, "Regions, measured in the picture you gave"),
-    h("thead", {}, h("tr", {}, ["Region", "From the left", "From the top", "Share of the picture", "Strength"].map((text) => h("th", { scope: "col" }, text)))),
-    h(
-      "tbody",
-      {},
-      regions.map((region, index) =>
-        h("tr", {}, [
-          `${index + 1}: ${KINDS[region.kind] ?? region.kind}`,
-          `${percent(region.query.left)} to ${percent(region.query.right)}`,
-          `${percent(region.query.top)} to ${percent(region.query.bottom)}`,
-          `${(region.area * 100).toFixed(1)} %`,
-          region.kind === "differs" ? region.strength.toFixed(2) : "–",
-        ].map((text) => h("td", {}, text)))),
-    ),
   );
 }
 
 function noRegions(match) {
   if (match.basis === "bytes") return match.signed_copy ? "The bytes are those of the credentialed copy." : "The bytes are the same.";
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
-  if (match.basis === "fingerprint") return "The comparison could not confirm this candidate.";
+  if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
   return "No difference above the threshold was found, at the resolution of the stored sketch.";
 }
 
-function transform(comparison) {
+function changes(comparison) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
   if (change.mirrored) said.push("mirrored");
-  if (Math.abs(change.rotation_degrees) >= 1) said.push(`rotated by ${change.rotation_degrees.toFixed(0)}°`);
+  if (Math.abs(change.rotation_degrees) >= 1) said.push(`rotated by ${Math.abs(change.rotation_degrees).toFixed(0)}°`);
   const { left, top, right, bottom } = change.crop;
   const seen = (right - left) * (bottom - top);
-  if (seen < 0.985) said.push(`cropped to ${Math.round(seen * 100)} % of the registered picture`);
+  if (seen < 0.985) said.push(`cropped to ${Math.round(seen * 100)} % of its area`);
   if (comparison.colour_changed) said.push("changed in colour or brightness as a whole");
-  return said.length ? h("p", {}, `Compared with the registered picture it is ${said.join(", ")}.`) : null;
+  return said.length ? h("p", {}, `Compared with the registered picture, the one you gave is ${said.join(", ")}.`) : null;
 }

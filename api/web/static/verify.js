@@ -1,26 +1,27 @@
-// The verify page: takes a picture in (chosen, dropped, pasted), asks the service, shows the report.
+// The verify page: takes a picture in (chosen, dropped, pasted), asks the service, shows the report or why there is none.
 
-import { h } from "./dom.js";
+import { h, quoted } from "./dom.js";
 import { showReport } from "./report.js";
-
-const MOST_BYTES = 50 * 1024 * 1024; // as the service's default limit: refused here before it is sent
+import { Failure, loadReport, verifyDigest, verifyFile } from "./service.js";
+import { fileSize } from "./words.js";
 
 const form = document.querySelector("#ask");
 const input = document.querySelector("#file");
 const hashOnly = document.querySelector("#hash-only");
 const status = document.querySelector("#status");
 const progress = document.querySelector("#progress");
+const problem = document.querySelector("#problem");
 const result = document.querySelector("#result");
+const mostBytes = Number(form.dataset.mostBytes);
 
-let asked = 0; // only the newest question may show its answer
+let question = new AbortController(); // the newest one: only it may show its answer
 let address = null; // object URL of the picture on show
 
-input.addEventListener("change", () => input.files[0] && verify(input.files[0]));
 form.addEventListener("submit", (event) => event.preventDefault());
-
+input.addEventListener("change", () => take(input.files));
 document.addEventListener("paste", (event) => {
-  const file = [...event.clipboardData.files].find((each) => each.type.startsWith("image/"));
-  if (file) verify(file);
+  if (event.clipboardData.files.length) take(event.clipboardData.files);
+  else refuse("There is no picture on the clipboard", "A web address cannot be looked up here. Save the picture, then choose or drop the file.");
 });
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
@@ -34,105 +35,99 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dragging");
-  const file = event.dataTransfer.files[0];
-  if (file) verify(file);
-  else say("That was no file. Save the picture first, then drop it here.");
+  if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+  else refuse("That was no file", "Save the picture first, then drop it here.");
 });
 
+if (!globalThis.crypto?.subtle) {
+  hashOnly.disabled = true;
+  hashOnly.nextElementSibling.append(" Needs a page over https.");
+}
 const earlier = new URLSearchParams(location.search).get("report");
-if (earlier && /^[0-9a-f]{32}$/.test(earlier)) load(earlier);
+if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(earlier) : notAnAddress()), null, "Loading the report …");
 
-async function verify(file) {
-  const question = ++asked;
-  if (file.size > MOST_BYTES) {
-    say(`${file.name} has ${Math.ceil(file.size / 1048576)} MB; at most 50 MB are examined.`);
-    return;
-  }
-  hide();
+function take(files) {
+  const [file] = files;
+  if (files.length > 1) refuse("One picture at a time", `${files.length} files were handed in. Choose one of them.`);
+  else if (file.size > mostBytes) refuse("The file is too large", `It has ${fileSize(file.size)}; at most ${fileSize(mostBytes)} are examined.`);
+  else if (hashOnly.checked) answer(verifyDigest, file, "Computing its SHA-256 here, in this browser …");
+  else answer(verifyFile, file, "Sending the picture …");
+}
+
+/** Asks, and shows what comes of it. `file` is null for an earlier report. */
+async function answer(ask, file, saying) {
+  const mine = begin(saying);
+  const sent = (share) => {
+    if (mine.signal.aborted) return;
+    progress.hidden = share >= 1;
+    progress.value = share;
+    if (share >= 1) say("Looking it up and comparing …");
+  };
   try {
-    const report = hashOnly.checked ? await askByHash(file) : await askByFile(file);
-    if (question !== asked) return;
-    if (address) URL.revokeObjectURL(address);
-    address = URL.createObjectURL(file);
-    show(report, address);
-    history.replaceState(null, "", `/verify?report=${report.id}`);
+    const report = file ? await ask(file, { signal: mine.signal, progress: sent }) : await ask();
+    if (mine.signal.aborted) return;
+    show(report, file);
   } catch (error) {
-    if (question === asked) say(error.message);
-  } finally {
-    if (question === asked) progress.hidden = true;
-    input.value = "";
+    if (mine.signal.aborted) return;
+    if (!(error instanceof Failure)) throw error;
+    tell(error, error.again ? () => answer(ask, file, saying) : null);
   }
 }
 
-async function load(id) {
-  say("Loading the report …");
-  try {
-    const response = await fetch(`/v1/verifications/${id}`);
-    show(await read(response.status, await response.text()), null);
-  } catch (error) {
-    say(error.message);
-  }
+function begin(saying) {
+  question.abort();
+  question = new AbortController();
+  if (problem.contains(document.activeElement)) input.focus({ preventScroll: true }); // its button goes away
+  result.hidden = true;
+  result.replaceChildren();
+  problem.replaceChildren();
+  progress.hidden = true;
+  say(saying);
+  return question;
 }
 
-async function askByHash(file) {
-  say("Hashing in this browser …");
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const response = await fetch("/v1/verifications", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ sha256 }),
-  });
-  return read(response.status, await response.text());
-}
-
-/** Uploads with progress, which fetch cannot tell. */
-function askByFile(file) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", "/v1/verifications");
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    progress.hidden = false;
-    progress.value = 0;
-    say(`Sending ${file.name} …`);
-    request.upload.addEventListener("progress", (event) => {
-      progress.value = event.loaded / event.total;
-    });
-    request.upload.addEventListener("load", () => {
-      progress.removeAttribute("value");
-      say("Looking it up and comparing …");
-    });
-    request.addEventListener("load", () => read(request.status, request.responseText).then(resolve, reject));
-    request.addEventListener("error", () => reject(new Error("The service could not be reached. Nothing was checked.")));
-    request.send(file);
-  });
-}
-
-async function read(code, text) {
-  let answer;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    throw new Error(`The service answered with status ${code} and no report. Nothing was checked.`);
-  }
-  if (code === 200) return answer;
-  throw new Error(`${answer.title ?? "Not checked"}. ${answer.detail ?? ""} (request ${answer.request_id ?? "unknown"})`);
-}
-
-function show(report, picture) {
-  result.replaceChildren(...showReport(report, picture));
+function show(report, file) {
+  if (address) URL.revokeObjectURL(address);
+  address = file ? URL.createObjectURL(file) : null;
+  result.replaceChildren(...showReport(report, file ? { name: file.name, address } : null));
   result.hidden = false;
+  progress.hidden = true;
+  input.value = "";
   say("");
+  document.body.classList.add("answered");
+  if (file) history.replaceState(null, "", `/verify?report=${report.id}`);
   const headline = result.querySelector("#headline");
   headline.focus({ preventScroll: true });
   headline.scrollIntoView({ block: "start" });
 }
 
-function hide() {
-  result.hidden = true;
-  result.replaceChildren();
+function refuse(title, detail) {
+  begin("");
+  tell(new Failure(title, detail), null);
+}
+
+/** Says why there is no report. */
+function tell(failure, ask) {
+  progress.hidden = true;
+  input.value = "";
+  say("");
+  problem.replaceChildren(
+    h(
+      "div",
+      { class: "notice strong" },
+      h("h2", {}, failure.message),
+      h("p", {}, quoted(failure.detail), failure.again ? ` Try again in ${failure.again} second${failure.again === 1 ? "" : "s"}.` : null),
+      h("p", {}, "Nothing was checked, so this says nothing about the picture."),
+      ask ? h("button", { type: "button", class: "button", onclick: ask }, "Try again") : null,
+      failure.request ? h("p", { class: "small" }, `Request ${failure.request}`) : null,
+    ),
+  );
 }
 
 function say(text) {
-  status.replaceChildren(text ? h("span", {}, text) : "");
+  status.textContent = text;
+}
+
+async function notAnAddress() {
+  throw new Failure("There is no such report", "The address of a report ends in 32 letters and digits.");
 }

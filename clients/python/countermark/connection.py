@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import httpx2
@@ -15,6 +15,8 @@ from provenance.limits import MAX_PROBLEM_BYTES
 
 UNUSABLE_ENVIRONMENT = (OSError, ValueError, ImportError, httpx2.InvalidURL)
 """What httpx2 raises while a client is made, when the environment names a proxy or a certificate store wrongly."""
+
+MAX_PORT = 65_535
 
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError)
 """What one try of a call can raise that is not ours."""
@@ -35,7 +37,7 @@ class Connection:
     """
 
     url: str
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     timeout: float
     max_retries: int
 
@@ -44,7 +46,8 @@ class Connection:
             url = httpx2.URL(self.url)
         except (httpx2.InvalidURL, ValueError) as error:
             raise InvalidRequest(f"the service's address cannot be used: {error}") from error
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+        is_web_address = url.scheme in ("http", "https") and url.host and (url.port or 0) <= MAX_PORT
+        if not is_web_address or url.userinfo or url.query or url.fragment:
             raise InvalidRequest("the service's address is an http(s) URL without user, query and fragment")
         if self.api_key and not all("!" <= character <= "~" for character in self.api_key):
             raise InvalidRequest("an API key has visible ASCII characters only")

@@ -19,8 +19,8 @@ from provenance.media.comparison.geometry import Homography, scaling
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-ECC_STEPS = 12
-"""Iterations: the keypoints' homography starts within 2 pixels, and 8 to 12 steps settle it."""
+ECC_STEPS = 8
+"""Iterations: the keypoints' homography starts within 2 pixels, and 6 settle it."""
 
 ECC_EPSILON = 2e-5
 """Gain in correlation below which refinement stops."""
@@ -28,8 +28,11 @@ ECC_EPSILON = 2e-5
 ECC_SMOOTHING = 5
 """Pixels: width of the Gaussian that both pictures are smoothed by while refining."""
 
-MAX_REFINEMENT = 6.0
-"""Working pixels a corner may move by refinement; beyond, it has left the keypoints' answer and is dropped."""
+ECC_MARGIN = 6
+"""Pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at it."""
+
+MAX_REFINEMENT = 8.0
+"""Pixels a corner of the reference may move by refinement; beyond, it has left the keypoints' answer and is dropped."""
 
 MIN_WORKING_SIDE = 32
 """Pixels: a working frame smaller than this shows too little to compare."""
@@ -93,16 +96,19 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
 
 
 def _refined(query: Pixels, reference: Pixels, warp: Homography) -> Homography:
-    height, width = query.shape[:2]
-    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    """A better `warp` (query pixels → reference pixels), or the same where refinement does not settle."""
     grey = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (query, reference)]
+    inner = np.zeros(grey[1].shape, np.uint8)
+    inner[ECC_MARGIN:-ECC_MARGIN, ECC_MARGIN:-ECC_MARGIN] = 1
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_EPSILON)
     try:
-        _, refined = cv2.findTransformECC(
-            grey[0], grey[1], warp.astype(np.float32), cv2.MOTION_HOMOGRAPHY, criteria, None, ECC_SMOOTHING
+        _, found = cv2.findTransformECC(
+            grey[0], grey[1], warp.astype(np.float32), cv2.MOTION_HOMOGRAPHY, criteria, inner, ECC_SMOOTHING
         )
     except cv2.error:  # no convergence: the keypoints' answer stands
         return warp
-    refined = np.asarray(refined, np.float64)
-    moved = cv2.perspectiveTransform(corners, refined) - cv2.perspectiveTransform(corners, warp)
+    refined = np.asarray(found, np.float64)
+    height, width = reference.shape[:2]
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    moved = cv2.perspectiveTransform(corners, refined @ np.linalg.inv(warp)) - corners
     return refined if np.isfinite(moved).all() and np.abs(moved).max() <= MAX_REFINEMENT else warp

@@ -149,16 +149,15 @@ class Newsroom:
             wait=wait,
         )
 
-    def withdraw(self, target: bytes) -> Appended:
-        record = AssetWithdrawn(
-            salt=digest(f"withdraw {target.hex()}"), claimed_at=START, publisher="daily", record=target, reason="wrong"
-        )
+    def withdraw(self, target: bytes, reason: str = "wrong") -> "Future[Appended]":
+        salt = digest(f"withdraw {target.hex()} {reason}")
+        record = AssetWithdrawn(salt=salt, claimed_at=START, publisher="daily", record=target, reason=reason)
         canonical = to_canonical(record)
         return self.sequencer.append(
             sign_statement(canonical, signer("daily key")),
             canonical,
             lambda session, index, _: assets.withdraw(session, record, index),
-        ).result()
+        )
 
 
 def picture(name: str, blobs: Blobs, *, salt: str = "", parents: tuple[bytes, ...] = ()) -> AssetRegistered:

@@ -1,6 +1,7 @@
 """The command line: what commands there are, and how it starts."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -39,9 +40,9 @@ def describe(
     """Register pictures, verify them, and check receipts without a service."""
 
 
-def main() -> None:
-    """Entry point of the `countermark` command."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `countermark` command; by default with the process's own arguments. Raises SystemExit."""
     for stream in (sys.stdout, sys.stderr):
         # A file's name may hold what the terminal's encoding cannot.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
-    app(prog_name="countermark")
+    app(arguments, prog_name="countermark")

@@ -81,7 +81,7 @@ def upload_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
+        progress.BarColumn(complete_style="bold", finished_style="bold"),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
     )

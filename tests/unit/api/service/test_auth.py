@@ -86,8 +86,9 @@ def test_the_last_use_of_a_key_is_noted(registry: Registry) -> None:
 def test_a_secret_is_stored_nowhere(registry: Registry) -> None:
     secret = _mint(registry).rpartition("_")[2].encode()
     registry.store.write(lambda _session: None).result()
-    stored = [path for path in registry.config.folder.rglob("*") if path.is_file()]
-    assert stored
+    database = registry.config.folder / "countermark.db"
+    stored = [path for path in database.parent.glob(f"{database.name}*") if path.is_file()]
+    assert database in stored
     assert not any(secret in path.read_bytes() for path in stored)
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from api.schemas import Report
+from api.report import Report
 
 Picture = Callable[..., bytes]
 

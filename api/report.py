@@ -1,0 +1,169 @@
+"""The JSON of a verification report: five axes, matches, findings, and what was not checked. There is no score."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.schemas import Answer, Asset, Digest, Standing
+
+
+class Input(Answer):
+    sha256: Digest
+    size: int | None
+    media_type: str | None
+    width: int | None
+    height: int | None
+    frames: int | None
+
+
+class Headline(Answer):
+    code: str
+    text: str
+
+
+class AxisValue(Answer):
+    value: str
+    summary: str
+
+
+class Axes(Answer):
+    registration: AxisValue
+    credential: AxisValue
+    declared_origin: AxisValue
+    proof: AxisValue
+    assessment: AxisValue
+
+
+class Box(Answer):
+    """Fractions 0..1 of the picture it lies in."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Region(Answer):
+    kind: Literal["differs", "outside"]
+    query: Box
+    reference: Box | None
+    area: float
+    strength: float
+
+
+class Transform(Answer):
+    mirrored: bool
+    rotation_degrees: float
+    scale: float
+    crop: Box
+
+
+class ErrorRate(Answer):
+    fpr: float
+    tpr: float
+    n: int
+    interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    test_set: str
+
+
+class Comparison(Answer):
+    transform: Transform | None
+    regions: list[Region]
+    colour_changed: bool
+    similarity: float
+    inliers: int
+    method: str
+
+
+class Step(Answer):
+    """One step of checking a receipt (docs/verification.md)."""
+
+    number: int
+    name: str
+    outcome: Literal["holds", "fails", "not checked"]
+    detail: str
+
+
+class MatchProof(Answer):
+    value: str
+    index: int
+    tree_size: int | None
+    checkpoint: str | None
+    steps: list[Step]
+
+
+class Match(Answer):
+    asset: Asset
+    basis: Literal["bytes", "pixels", "comparison", "fingerprint"]
+    signed_copy: Annotated[bool, Field(description="The file is the credentialed copy that was made here.")]
+    standing: Standing
+    proof: MatchProof
+    comparison: Comparison | None
+    difference_url: str | None
+
+
+class Ingredient(Answer):
+    title: str | None
+    state: str
+    problems: list[str]
+
+
+class ReadCredential(Answer):
+    state: str
+    manifest_id: str | None
+    signer: str | None
+    signed_at: datetime | None
+    trust_list: str | None
+    digital_source_types: list[str]
+    ingredients: list[Ingredient]
+    problems: list[str]
+
+
+class Mark(Answer):
+    kind: str
+    value: str
+    location: str
+    meaning: Literal["ai_generated", "ai_edited", "capture", "other"]
+
+
+class Finding(Answer):
+    axis: str
+    code: str
+    summary: str
+    basis: Literal["cryptographic", "deterministic-unsigned", "measured", "heuristic"]
+    could_be_forged_by: str
+    does_not_show: str
+    method: str
+    error_rates: list[ErrorRate]
+
+
+class Unchecked(Answer):
+    what: str
+    why: str
+
+
+class Searched(Answer):
+    registrations: int
+    fingerprints: list[str]
+
+
+class ReportLinks(Answer):
+    self: str
+
+
+class Report(Answer):
+    """What was found about a file, on five axes. There is no score."""
+
+    id: str
+    created_at: datetime
+    input: Input
+    headline: Headline
+    axes: Axes
+    matches: list[Match]
+    credential: ReadCredential | None
+    marks: list[Mark]
+    findings: list[Finding]
+    not_checked: list[Unchecked]
+    searched: Searched | None
+    links: ReportLinks

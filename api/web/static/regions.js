@@ -1,0 +1,78 @@
+// The regions of a comparison: numbered boxes over the pictures, their legend, and the table that says the same in words.
+
+import { h, table } from "./dom.js";
+import { KINDS } from "./words.js";
+
+/** Boxes over a picture, for a frame. `side`: "query" or "reference". The table says what they say to who cannot see. */
+export function boxes(regions, side) {
+  return h(
+    "div",
+    { class: "boxes", "aria-hidden": "true" },
+    regions.map((region, at) => {
+      const box = region[side];
+      if (!box) return null;
+      const element = h("div", { class: `box ${region.kind}`, "data-region": at + 1 }, h("span", { class: "number" }, at + 1));
+      // Through the object model: the page's security policy forbids style attributes.
+      element.style.left = share(box.left);
+      element.style.top = share(box.top);
+      element.style.width = share(box.right - box.left);
+      element.style.height = share(box.bottom - box.top);
+      element.classList.toggle("at-top", box.top < 0.08);
+      return element;
+    }),
+  );
+}
+
+/** What the lines mean, for the kinds that occur. */
+export function legend(regions) {
+  const kinds = [...new Set(regions.map((region) => region.kind))];
+  return h(
+    "ul",
+    { class: "legend" },
+    kinds.map((kind) => {
+      const { name, line, means } = KINDS[kind] ?? { name: kind, line: "line", means: "" };
+      return h("li", {}, h("span", { class: `sample ${kind}`, "aria-hidden": "true" }), h("span", {}, h("strong", {}, name), ` (${line}): ${means}`));
+    }),
+  );
+}
+
+/** The table. Its numbers are buttons: they bring out the box of that number in the pictures inside `stage`. */
+export function regionTable(regions, stage) {
+  const buttons = regions.map((region, at) =>
+    h(
+      "button",
+      { type: "button", class: `number ${region.kind}`, "aria-pressed": "false", "aria-label": `Region ${at + 1}`, onclick: (event) => toggle(event.currentTarget) },
+      at + 1,
+    ),
+  );
+  const toggle = (pressed) => {
+    const on = pressed.getAttribute("aria-pressed") !== "true";
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button === pressed && on));
+    stage.classList.toggle("one-region", on);
+    for (const box of stage.querySelectorAll(".box")) box.classList.toggle("chosen", on && box.dataset.region === pressed.textContent);
+  };
+  return table(
+    "Regions, measured in the picture you gave",
+    ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1"],
+    regions.map((region, at) => [
+      buttons[at],
+      KINDS[region.kind]?.name ?? region.kind,
+      where(region.query),
+      `${(region.area * 100).toFixed(1)} %`,
+      region.kind === "differs" ? region.strength.toFixed(2) : "–",
+    ]),
+  );
+}
+
+function where({ left, top, right, bottom }) {
+  const third = (value) => Math.min(2, Math.floor(value * 3));
+  const row = ["upper", "middle", "lower"][third((top + bottom) / 2)];
+  const column = ["left", "centre", "right"][third((left + right) / 2)];
+  const place = row === "middle" && column === "centre" ? "centre" : `${row} ${column}`;
+  const range = (from, to) => `${Math.round(from * 100)} to ${Math.round(to * 100)} %`;
+  return [h("span", { class: "place" }, place), h("small", {}, `${range(left, right)} across, ${range(top, bottom)} down`)];
+}
+
+function share(value) {
+  return `${(value * 100).toFixed(3)}%`;
+}

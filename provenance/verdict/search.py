@@ -1,0 +1,251 @@
+"""A search: which registrations a picture leads to, what each one's record says, and what was not looked at.
+
+It never takes the registry's lookups at their word. A hit becomes a match when the record itself states these bytes,
+these pixels, or the sketch that was compared; otherwise it is `Unproven`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
+from provenance.media.comparison import Comparison
+from provenance.media.fingerprints import PDQ
+from provenance.media.media import Pixels
+from provenance.verdict import standing
+from provenance.verdict.axes import Proof
+from provenance.verdict.evidence import (
+    Evidence,
+    Examination,
+    Match,
+    MatchBasis,
+    Searched,
+    Subject,
+    Unchecked,
+    Unproven,
+)
+from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD
+from provenance.verdict.registrations import Candidate, KnownRecord, Registrations
+
+MIN_PDQ_QUALITY = 50
+"""PDQ quality (0-100) below which a picture is too plain to search by (the algorithm's authors)."""
+
+MAX_COMPARED_CANDIDATES = 8
+"""Candidates that are compared with one picture: PDQ at 31 bits rarely proposes more, and each costs about 20 ms."""
+
+MAX_MATCHES = 16
+"""Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
+
+SIMILAR = "similar pictures"
+
+_PASSING = (StoreUnavailable, Overloaded)
+"""Failures that another try may not meet: they fail the request, rather than stand in a report that is kept."""
+
+
+_STATED = {
+    MatchBasis.BYTES: "the record itself states another file",
+    MatchBasis.PIXELS: "the record itself states other pixels",
+    MatchBasis.COMPARISON: "the record itself states another sketch than was compared",
+}
+
+
+class Comparer(Protocol):
+    """Compares a canonical picture with a stored sketch; the caller decides in which process."""
+
+    def __call__(self, query: Pixels, sketch: bytes) -> Comparison: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Hit:
+    """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match."""
+
+    record_id: bytes
+    basis: MatchBasis
+    reference: bytes | None = None
+    comparison: Comparison | None = None
+    distance: int | None = None
+
+
+class Search:
+    """What has been found so far about one picture, in the registrations of one registry."""
+
+    def __init__(self, registrations: Registrations) -> None:
+        self._registrations = registrations
+        self._hits: dict[bytes, _Hit] = {}
+        self._known: dict[bytes, KnownRecord | Unproven] = {}
+        self._methods: list[str] = []
+        self._unchecked: list[Unchecked] = []
+
+    def skip(self, what: str, why: str) -> None:
+        """Note that something is not looked at."""
+        self._unchecked.append(Unchecked(what, why))
+
+    def look_up_bytes(self, sha256: bytes) -> bool:
+        """Step 4. Whether these bytes are registered."""
+        self._methods.append(BYTES_METHOD)
+        for record_id in self._registrations.by_bytes(sha256):
+            self._add(_Hit(record_id, MatchBasis.BYTES, sha256))
+        return bool(self._hits)
+
+    def look_up_pixels(self, pixels_sha256: bytes) -> None:
+        """Step 5, for a file that was decoded."""
+        self._methods.append(PIXELS_METHOD)
+        for record_id in self._registrations.by_pixels(pixels_sha256):
+            self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256))
+
+    def look_up_stated_pixels(self) -> None:
+        """Step 5, for registered bytes: the records found so far state what their pixels are."""
+        stated = {
+            pixels
+            for hit in list(self._hits.values())
+            if isinstance(known := self._read(hit), KnownRecord)
+            for digest, pixels in _files(known)
+            if digest == hit.reference
+        }
+        self._methods.append(PIXELS_METHOD)
+        for pixels_sha256 in sorted(stated):
+            for record_id in self._registrations.by_pixels(pixels_sha256):
+                self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256))
+
+    def propose(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
+        """Step 6. The nearest candidates that are not found yet."""
+        if quality < MIN_PDQ_QUALITY:
+            self.skip(SIMILAR, "the picture is too plain to be searched for by its fingerprint")
+            return ()
+        self._methods.append(PDQ)
+        candidates = [
+            candidate
+            for candidate in self._registrations.by_fingerprint(pdq_orientations, quality)
+            if candidate.record_id not in self._hits
+        ]
+        if len(candidates) > MAX_COMPARED_CANDIDATES:
+            self.skip("further candidates", f"only the nearest {MAX_COMPARED_CANDIDATES} are looked at")
+        return candidates[:MAX_COMPARED_CANDIDATES]
+
+    def compare(self, candidates: Sequence[Candidate], canonical: Pixels, compare: Comparer) -> None:
+        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, stays a lead."""
+        for candidate in candidates:
+            try:
+                sketch = self._registrations.sketch(candidate.record_id)
+                comparison = compare(canonical, sketch)
+            except _PASSING:
+                raise
+            except CountermarkError as failure:
+                self.skip(f"the comparison with record {candidate.record_id.hex()[:16]}…", str(failure))
+                self.keep_leads((candidate,))
+                continue
+            if comparison.verified:
+                reference = hashlib.sha256(sketch).digest()
+                self._add(_Hit(candidate.record_id, MatchBasis.COMPARISON, reference, comparison, candidate.distance))
+            else:
+                self.keep_leads((candidate,))
+
+    def keep_leads(self, candidates: Sequence[Candidate]) -> None:
+        """Take candidates as leads, without a comparison."""
+        for candidate in candidates:
+            self._add(_Hit(candidate.record_id, MatchBasis.FINGERPRINT, distance=candidate.distance))
+
+    def evidence(self, subject: Subject, examination: Examination | None) -> Evidence:
+        """All of it. Leads are left out where something better was found."""
+        hits = [hit for hit in self._hits.values() if hit.basis is not MatchBasis.FINGERPRINT]
+        hits = hits or list(self._hits.values())
+        if len(hits) > MAX_MATCHES:
+            self.skip("further matching records", f"a verdict lists {MAX_MATCHES}")
+        read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
+        found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
+        unproven = tuple(known for _, known in read if isinstance(known, Unproven))
+        same_content = [known for hit, known in found if _is_same_content(hit)]
+        return Evidence(
+            subject=subject,
+            examination=examination,
+            matches=tuple(_match(subject, hit, known, same_content) for hit, known in found),
+            searched=Searched(self._registrations.count(), tuple(self._methods)),
+            not_checked=tuple(self._unchecked),
+            unproven=unproven,
+        )
+
+    def _add(self, hit: _Hit) -> None:
+        # Lookups are made from the strongest to the weakest: the first that leads to a record counts.
+        self._hits.setdefault(hit.record_id, hit)
+
+    def _read(self, hit: _Hit) -> KnownRecord | Unproven:
+        """Step 8: the record of a hit, which states what the hit rests on."""
+        if hit.record_id not in self._known:
+            self._known[hit.record_id] = self._check(hit)
+        return self._known[hit.record_id]
+
+    def _check(self, hit: _Hit) -> KnownRecord | Unproven:
+        try:
+            known = self._registrations.known(hit.record_id)
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            return Unproven(hit.record_id, str(failure))
+        if known.receipt is not None and known.receipt.record_id != hit.record_id:
+            return Unproven(hit.record_id, "its receipt is of another record")
+        if not _states(known, hit):
+            return Unproven(hit.record_id, f"{_STATED[hit.basis]}, against the registry's index")
+        return known
+
+
+def _files(known: KnownRecord) -> list[tuple[bytes, bytes]]:
+    """Digests of bytes and of pixels, of the file as it was handed in and of its credentialed copy."""
+    credential = known.record.credential
+    signed = credential.signed if credential is not None else None
+    return [(facts.sha256, facts.pixels_sha256) for facts in (known.record.media, signed) if facts is not None]
+
+
+def _states(known: KnownRecord, hit: _Hit) -> bool:
+    match hit.basis:
+        case MatchBasis.BYTES:
+            return any(digest == hit.reference for digest, _ in _files(known))
+        case MatchBasis.PIXELS:
+            return any(pixels == hit.reference for _, pixels in _files(known))
+        case MatchBasis.COMPARISON:
+            return known.record.sketch.sha256 == hit.reference
+        case MatchBasis.FINGERPRINT:
+            return True
+        case _:
+            assert_never(hit.basis)
+
+
+def _is_same_content(hit: _Hit) -> bool:
+    """Whether the picture shows what was registered and nothing else: a montage is no rival claim to its parts."""
+    match hit.basis:
+        case MatchBasis.BYTES | MatchBasis.PIXELS:
+            return True
+        case MatchBasis.COMPARISON:
+            return hit.comparison is not None and not hit.comparison.regions
+        case MatchBasis.FINGERPRINT:
+            return False
+        case _:
+            assert_never(hit.basis)
+
+
+def _match(subject: Subject, hit: _Hit, known: KnownRecord, same_content: Sequence[KnownRecord]) -> Match:
+    # 9.
+    value, detail = standing.of(known, same_content)
+    return Match(
+        record_id=known.record_id,
+        index=known.index,
+        logged_at=known.logged_at,
+        record=known.record,
+        publisher=known.publisher,
+        basis=hit.basis,
+        signed_copy=hit.basis is MatchBasis.BYTES and subject.sha256 != known.record.media.sha256,
+        comparison=hit.comparison,
+        distance=hit.distance,
+        receipt=known.receipt,
+        proof=_proof(known),
+        standing=value,
+        standing_detail=detail,
+    )
+
+
+def _proof(known: KnownRecord) -> Proof:
+    if known.receipt is None:
+        return Proof.SEQUENCED
+    if not known.receipt.holds:
+        return Proof.BROKEN
+    return Proof.PUBLISHED_AND_COSIGNED if known.receipt.cosigners else Proof.PUBLISHED

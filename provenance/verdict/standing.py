@@ -1,0 +1,108 @@
+"""The standing of a record: what has become of it since it was logged.
+
+To register first is not to be the author, so rival claims to the same content are all kept, none preferred.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from provenance.verdict.axes import Axis, Basis, Standing
+from provenance.verdict.evidence import Evidence, Match
+from provenance.verdict.finding import Finding
+from provenance.verdict.registrations import KnownRecord
+
+METHOD = "countermark-standing-1"
+
+
+def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standing, str]:
+    """The gravest standing that applies, and all that apply in words.
+
+    Args:
+        same_content: the records that register what the picture shows, `known` among them or not. One that names
+            another of them as what it was made from makes no rival claim.
+    """
+    found: list[tuple[Standing, str]] = []
+    if known.withdrawn_reason is not None:
+        found.append(
+            (
+                Standing.WITHDRAWN,
+                f"{known.publisher.name} has withdrawn this registration, giving as its reason: "
+                f"“{known.withdrawn_reason}”.",
+            )
+        )
+    revoked = known.key_revoked_at_index
+    if revoked is not None and revoked < known.index:
+        found.append((Standing.KEY_REVOKED_BEFORE, "The key that signed it had been revoked before it was logged."))
+    elif revoked is not None:
+        found.append((Standing.KEY_REVOKED_AFTER, "The key that signed it was revoked after it was logged."))
+    claims = _claims(same_content)
+    claimants = set(claims.values())
+    if known.record_id in claims and len(claimants) > 1:
+        found.append(
+            (
+                Standing.CONFLICTING_CLAIMS,
+                f"{len(claimants)} publishers have registered this content; all are listed, each in log order, "
+                "and the order says nothing about who made it.",
+            )
+        )
+    if not found:
+        return Standing.CURRENT, "The registration stands."
+    return found[0][0], " ".join(detail for _, detail in found)
+
+
+def assess(evidence: Evidence) -> tuple[Finding, ...]:
+    """A finding for each match whose record no longer simply stands."""
+    return tuple(_finding(match) for match in evidence.matches if match.standing is not Standing.CURRENT)
+
+
+def _claims(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
+    """Publisher by record, for the records that are derived from none of the others."""
+    records = {known.record_id for known in same_content}
+    return {
+        known.record_id: known.publisher.id
+        for known in same_content
+        if not records & {known.record.rendition_of, *(parent.record for parent in known.record.parents)}
+    }
+
+
+def _finding(match: Match) -> Finding:
+    shown = match.standing is not Standing.WITHDRAWN or (match.receipt is not None and match.receipt.withdrawn)
+    return Finding(
+        Axis.STANDING,
+        match.standing,
+        f"Record {match.index}: {match.standing_detail}",
+        Basis.CRYPTOGRAPHIC if shown else Basis.DETERMINISTIC_UNSIGNED,
+        _could_be_forged_by(match.standing) if shown else "The registry: the receipt does not show it yet.",
+        _does_not_show(match.standing),
+        METHOD,
+    )
+
+
+def _could_be_forged_by(standing: Standing) -> str:
+    match standing:
+        case Standing.CURRENT:
+            return "The registry, by holding back what came later."
+        case Standing.WITHDRAWN:
+            return "Whoever holds one of the publisher's keys."
+        case Standing.CONFLICTING_CLAIMS:
+            return "Any publisher of this registry can register a picture that another one made."
+        case Standing.KEY_REVOKED_BEFORE | Standing.KEY_REVOKED_AFTER:
+            return "The registry's operator, who states what becomes of keys."
+        case _:
+            assert_never(standing)
+
+
+def _does_not_show(standing: Standing) -> str:
+    match standing:
+        case Standing.CURRENT:
+            return "That the publisher still stands by it."
+        case Standing.WITHDRAWN:
+            return "What is wrong with the picture beyond the reason that the publisher gives."
+        case Standing.CONFLICTING_CLAIMS:
+            return "Which of the publishers, if any, made the picture."
+        case Standing.KEY_REVOKED_BEFORE:
+            return "Whether the publisher or somebody else used the key."
+        case Standing.KEY_REVOKED_AFTER:
+            return "When the key got into other hands, if it did: perhaps before this record was signed."
+        case _:
+            assert_never(standing)

@@ -1,0 +1,203 @@
+"""The SDK and the command line against the running service, from registration to withdrawal."""
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from countermark import (
+    AsyncClient,
+    Client,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    RegisteredAsset,
+    UndecodableMedia,
+    UnsupportedMedia,
+    verify_receipt,
+)
+from PIL import Image
+
+from demo import alterations
+from demo.service import Service
+
+Ask = Callable[..., Any]
+
+
+def draw(seed: int) -> bytes:
+    """A JPEG with shapes; another seed is another picture."""
+    small = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@pytest.fixture(params=["blocking", "asynchronous"])
+def ask(request: pytest.FixtureRequest, service: Service) -> Ask:
+    """Calls a method of either client."""
+
+    def blocking(method: str, *args: object, **named: object) -> Any:
+        with Client(service.url, api_key=service.api_key) as client:
+            return getattr(client, method)(*args, **named)
+
+    async def one(method: str, args: tuple[object, ...], named: dict[str, object]) -> Any:
+        async with AsyncClient(service.url, api_key=service.api_key) as client:
+            return await getattr(client, method)(*args, **named)
+
+    def asynchronous(method: str, *args: object, **named: object) -> Any:
+        return asyncio.run(one(method, args, named))
+
+    return blocking if request.param == "blocking" else asynchronous
+
+
+def log_key(asset: RegisteredAsset) -> str:
+    """As an operator would print it: the tests believe this service."""
+    return str(asset.receipt["log_key"])
+
+
+def test_a_picture_is_registered_verified_proven_and_withdrawn(ask: Ask, request: pytest.FixtureRequest) -> None:
+    picture = draw(1 if "blocking" in request.node.name else 2)
+    asset = ask("register", picture, title="Flood", digital_source_type="digitalCapture")
+    assert asset.created
+    assert asset.state == "published"
+    assert asset.title == "Flood"
+
+    again = ask("register", picture, title="Flood", digital_source_type="digitalCapture")
+    assert (again.id, again.created) == (asset.id, False)
+    assert ask("asset", asset.record_id).id == asset.id
+
+    report = ask("verify", picture)
+    assert report.headline.code == "EXACT_MATCH"
+    assert report.axes.proof.value == "PUBLISHED"
+    assert report.matches[0].asset.id == asset.id
+    assert ask("report", report.id) == report
+    assert ask("verify_digests", asset.media.sha256).axes.registration.value == "EXACT_MATCH"
+
+    signed = ask("credentialed", asset.id)
+    report = ask("verify", signed)
+    assert report.matches[0].signed_copy
+    assert report.credential.manifest_id == asset.credential.manifest_id
+    assert ask("manifest", asset.id)
+    assert ask("thumbnail", asset.id).startswith(b"RIFF")
+    assert json.loads(ask("record", asset.id))["title"] == "Flood"
+
+    receipt = ask("receipt", asset.id)
+    for copy in (None, picture, signed):
+        proven = verify_receipt(receipt, copy, log_keys=[log_key(asset)])
+        assert proven.holds
+        assert proven.log_key_pinned
+        assert proven.record_id.hex() == asset.id
+    assert not verify_receipt(receipt, draw(99), log_keys=[log_key(asset)]).holds
+
+    withdrawal = ask("withdraw", asset.id, "the wrong river")
+    assert withdrawal.record == asset.id
+    assert [event.type for event in ask("history", asset.id)] == ["asset.registered", "asset.withdrawn"]
+    assert ask("verify", picture).matches[0].standing.value == "withdrawn"
+    later = verify_receipt(ask("receipt", asset.id), picture, log_keys=[log_key(asset)])
+    assert later.holds
+    assert later.withdrawn
+
+
+def test_what_differs_is_read_with_its_regions_and_error_rates(ask: Ask) -> None:
+    ask("register", alterations.PHOTOS / "mountains.jpg", title="Path below the Picos")
+    report = ask("verify", alterations.copy_with_pasted_object())
+    assert report.axes.registration.value == "MATCH_WITH_DIFFERENCES"
+    assert report.matches[0].comparison.regions
+    assert ask("difference", report.id).startswith(b"\x89PNG")
+    assert any(finding.error_rates for finding in report.findings)
+
+
+def test_a_file_is_streamed_and_its_progress_told(ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(draw(3))
+    told: list[tuple[int, int]] = []
+    ask("verify", file, progress=lambda sent, size: told.append((sent, size)))
+    assert told[-1] == (file.stat().st_size, file.stat().st_size)
+
+
+def test_refusals_come_back_as_our_exceptions_with_a_request_id(ask: Ask, service: Service) -> None:
+    refusals: list[tuple[type[Exception], Callable[[], object]]] = [
+        (UnsupportedMedia, lambda: ask("verify", b"not a picture")),
+        (UndecodableMedia, lambda: ask("register", draw(4)[:2000])),
+        (InvalidRequest, lambda: ask("register", draw(5), title="\x00")),
+        (NotFound, lambda: ask("asset", "00" * 32)),
+        (NotFound, lambda: ask("report", "00" * 16)),
+    ]
+    for kind, attempt in refusals:
+        with pytest.raises(kind) as raised:
+            attempt()
+        assert str(getattr(raised.value, "request_id", "")).startswith("req_")
+    with Client(service.url) as stranger, pytest.raises(NotAuthenticated):
+        stranger.register(draw(6))
+    with Client(service.url, api_key="cmk_nobody_nothing") as stranger, pytest.raises(NotAuthenticated):
+        stranger.register(draw(6))
+
+
+def test_lists_publishers_and_the_checkpoint_can_be_read(service: Service) -> None:
+    with Client(service.url, api_key=service.api_key) as client:
+        asset = client.register(draw(7), title="In a list")
+        assert asset.id in [listed.id for listed in client.assets(sha256=asset.media.sha256)]
+        publisher = next(each for each in client.publishers() if each.id == asset.publisher.id)
+        assert publisher.key in [key.thumbprint for key in client.publisher_keys(publisher.id)]
+        assert len(client.checkpoint().splitlines()) >= 5
+        client.ready()
+
+
+# The command line -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(service: Service, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `countermark` in a folder of its own."""
+    environment = os.environ | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": service.api_key}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "countermark", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_commands_lead_from_a_picture_to_a_receipt_that_needs_no_service(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "flood.jpg").write_bytes(draw(8))
+    (tmp_path / "notes.txt").write_text("not a picture")
+
+    registered = command("register", "flood.jpg", "--title", "Flood", "--out", "kept")
+    assert registered.returncode == 0, registered.stderr
+    assert all(len(line) <= 80 for line in registered.stdout.splitlines())
+    receipt = tmp_path / "kept" / "flood.jpg.countermark"
+    key = json.loads(receipt.read_bytes())["log_key"]
+
+    verified = command("verify", "flood.jpg", "kept/flood.signed.jpg")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert all(len(line) <= 80 for line in verified.stdout.splitlines())
+
+    mixed = command("verify", "notes.txt", "flood.jpg", "--jsonl")
+    assert mixed.returncode == 2
+    assert [sorted(json.loads(line)) for line in mixed.stdout.splitlines()] == [["error", "file"], ["file", "report"]]
+    assert "not a JPEG" in mixed.stderr
+
+    offline = ("receipt", "verify", str(receipt), "kept/flood.signed.jpg")
+    assert command(*offline, "--vkey", key).returncode == 0
+    assert command(*offline).returncode == 3
+    assert command("receipt", "verify", str(receipt), "notes.txt", "--vkey", key).returncode == 1
+
+    record = json.loads(command("verify", "flood.jpg", "--json").stdout)["matches"][0]["asset"]["id"]
+    assert command("receipt", "get", record, "--out", "later.countermark").returncode == 0
+    assert command("receipt", "verify", "later.countermark", "flood.jpg", "--vkey", key).returncode == 0

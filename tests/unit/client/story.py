@@ -1,0 +1,296 @@
+"""A service on loopback that answers as a test tells it to, and remembers what it was asked."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+RECORD = "5e" * 32
+VERIFICATION = "7f" * 16
+PICTURE = b"\xff\xd8 not much of a picture"
+PICTURE_SHA256 = hashlib.sha256(PICTURE).hexdigest()
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Service:
+    """Its answers are given in their order, the last one again and again."""
+
+    url: str
+    answers: list[Answer] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def will(self, *answers: Answer) -> None:
+        self.answers[:] = answers
+
+    def next(self, asked: Asked) -> Answer:
+        with self.lock:
+            self.asked.append(asked)
+            return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@contextmanager
+def running() -> Iterator[Service]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except ConnectionError:  # a client that has left: what some tests are about
+                self.close_connection = True
+
+        def _take(self) -> None:
+            early = service.answers[0]
+            unread = getattr(early, "unread", False)
+            body = b"" if unread else self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            service.next(Asked(self.command, self.path, dict(self.headers), body))(self)
+
+        do_GET = do_POST = do_PUT = _take  # noqa: N815  # as http.server calls them
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        service = Service(f"http://127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def says(value: object = None, status: int = 200, media_type: str = "application/json", **headers: str) -> Answer:
+    """Bytes as they are, anything else as JSON. Header names are written with underscores."""
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", media_type)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("X-Request-Id", "req_1")
+        for name, text in headers.items():
+            handler.send_header(name.replace("_", "-"), text)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return answer
+
+
+def refuses(slug: str, status: int, detail: str = "as it is", **headers: str) -> Answer:
+    """A problem document."""
+    return says(problem(slug, status, detail), status, "application/problem+json", **headers)
+
+
+def problem(slug: str, status: int, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:countermark:problem:{slug}",
+        "title": "A problem",
+        "status": status,
+        "detail": detail,
+        "instance": "/v1",
+        "request_id": "req_1",
+    }
+
+
+def breaks(handler: BaseHTTPRequestHandler) -> None:
+    """The connection ends with nothing said."""
+    handler.close_connection = True
+
+
+def stops_half_way(handler: BaseHTTPRequestHandler) -> None:
+    """Ten bytes of a hundred."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.write(b"0123456789")
+    handler.close_connection = True
+
+
+def babbles(handler: BaseHTTPRequestHandler) -> None:
+    """What is no HTTP."""
+    handler.wfile.write(b"220 smtp.example ESMTP\r\n")
+    handler.close_connection = True
+
+
+def waits(seconds: float) -> Answer:
+    """An answer that comes late."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+        says({"status": "ok"})(handler)
+
+    return answer
+
+
+def never_ends(status: int = 200, chunk: bytes = b" " * 65_536) -> Answer:
+    """An answer that goes on until the client leaves."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("X-Request-Id", "req_1")
+        handler.end_headers()
+        handler.close_connection = True
+        while True:
+            handler.wfile.write(chunk)
+
+    return answer
+
+
+class WithoutReading:
+    """An answer that is given, and the connection closed, before the body has been read."""
+
+    unread = True
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(1000)
+        self._answer(handler)
+        handler.close_connection = True
+
+
+def asset(**values: object) -> dict[str, Any]:
+    media = {
+        "sha256": PICTURE_SHA256,
+        "size": len(PICTURE),
+        "media_type": "image/jpeg",
+        "width": 640,
+        "height": 480,
+        "pixels_sha256": "ab" * 32,
+    }
+    return {
+        "id": RECORD,
+        "record_id": f"urn:countermark:record:{RECORD}",
+        "type": "asset.registered",
+        "index": 7,
+        "state": "published",
+        "logged_at": "2026-05-04T09:30:00.123Z",
+        "claimed_at": "2026-05-04T09:29:59Z",
+        "publisher": {
+            "id": "daily",
+            "name": "The Daily",
+            "identity": {"established": "operator-attested", "detail": "letter seen"},
+            "key": "cd" * 32,
+        },
+        "standing": {"value": "current", "detail": "Nothing was logged against it."},
+        "title": "Path below the Picos de Europa",
+        "caption": None,
+        "credit": None,
+        "licence": None,
+        "digital_source_type": None,
+        "captured_at": None,
+        "media": media,
+        "credential": None,
+        "parents": [],
+        "rendition_of": None,
+        "links": {
+            "self": f"/v1/assets/{RECORD}",
+            "page": f"/a/{RECORD}",
+            "record": f"/v1/records/{RECORD}",
+            "receipt": f"/v1/assets/{RECORD}/receipt",
+            "history": f"/v1/assets/{RECORD}/history",
+            "thumbnail": f"/v1/assets/{RECORD}/thumbnail",
+            "credentialed": None,
+            "manifest": None,
+        },
+    } | values
+
+
+def uploaded() -> Answer:
+    return says({"sha256": PICTURE_SHA256, "size": len(PICTURE), "media_type": "image/jpeg"}, 201)
+
+
+def registered(status: int = 201, **values: object) -> Answer:
+    return says(asset(receipt={"format": "countermark-receipt"}, **values), status)
+
+
+def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Picos", **axes: str) -> dict[str, Any]:
+    """A report with one match; `axes` changes the value of others."""
+    values = {
+        "registration": registration,
+        "credential": "ABSENT",
+        "declared_origin": "NONE_FOUND",
+        "proof": "PUBLISHED",
+        "assessment": "NOT_ASSESSED",
+    } | axes
+    box = {"left": 0.25, "top": 0.5, "right": 0.75, "bottom": 1.0}
+    return {
+        "id": VERIFICATION,
+        "created_at": "2026-05-04T09:31:00Z",
+        "input": {
+            "sha256": PICTURE_SHA256,
+            "size": len(PICTURE),
+            "media_type": "image/jpeg",
+            "width": 640,
+            "height": 480,
+            "frames": 1,
+        },
+        "headline": {"code": registration, "text": "These bytes are record 7, registered by The Daily."},
+        "axes": {name: {"value": value, "summary": f"A sentence about {name}."} for name, value in values.items()},
+        "matches": [
+            {
+                "asset": asset(title=title),
+                "basis": "bytes",
+                "signed_copy": False,
+                "standing": {"value": "current", "detail": "Nothing was logged against it."},
+                "proof": {
+                    "value": values["proof"],
+                    "index": 7,
+                    "tree_size": 8,
+                    "checkpoint": "log.example\n8\nAAAA\n",
+                    "steps": [{"number": 1, "name": "Receipt well-formed", "outcome": "holds", "detail": "it is"}],
+                },
+                "comparison": {
+                    "transform": {"mirrored": False, "rotation_degrees": 0.0, "scale": 1.0, "crop": box},
+                    "regions": [
+                        {"kind": "differs", "query": box, "reference": box, "area": 0.2, "strength": 0.9},
+                    ],
+                    "colour_changed": False,
+                    "similarity": 0.98,
+                    "inliers": 210,
+                    "method": "countermark-comparison-1",
+                },
+                "difference_url": None,
+            }
+        ],
+        "credential": None,
+        "marks": [],
+        "findings": [
+            {
+                "axis": "registration",
+                "code": registration,
+                "summary": "These bytes are record 7.",
+                "basis": "cryptographic",
+                "could_be_forged_by": "Nobody without breaking SHA-256.",
+                "does_not_show": "Who made the picture, or whether what it shows happened.",
+                "method": "sha-256",
+                "error_rates": [],
+            }
+        ],
+        "not_checked": [{"what": "invisible watermarks", "why": "no open decoder exists"}],
+        "searched": {"registrations": 8, "fingerprints": ["sha-256"]},
+        "links": {"self": f"/v1/verifications/{VERIFICATION}"},
+    }

@@ -1,0 +1,397 @@
+"""The `countermark` command: what it prints, where, and how it ends."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from countermark.cli import main
+
+from tests.unit.client import story
+from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, refuses, says
+from tests.unit.client.test_receipts import CASES, REGISTERED, receipt_of
+
+HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
+
+FORMATTING = ("COLUMNS", "FORCE_COLOR", "TERM", "NO_COLOR")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+COMMAND = [sys.executable, "-m", "countermark"]
+
+
+@pytest.fixture
+def environment(service: story.Service) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in FORMATTING}
+    return kept | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": "cmk_a_b", "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture
+def run(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The command in this process: starting Python each time would take longer than all the tests."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for name in FORMATTING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        assert isinstance(left.value.code, int)
+        return Done(left.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(PICTURE)
+    return file
+
+
+@pytest.fixture
+def receipt(tmp_path: Path) -> Path:
+    file = tmp_path / "picture.countermark"
+    file.write_bytes(receipt_of(REGISTERED))
+    return file
+
+
+def fits(text: str) -> bool:
+    return all(len(line) <= 80 for line in text.splitlines())
+
+
+# How it is called -------------------------------------------------------------------------------
+
+
+def test_it_is_a_program_and_a_module(environment: dict[str, str]) -> None:
+    done = subprocess.run([*COMMAND, "--version"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "countermark 0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["nonsense"],
+        ["verify"],
+        ["register"],
+        ["register", "a.jpg", "--credential", "maybe"],
+        ["register", "a.jpg", "b.jpg", "--title", "One"],
+        ["register", "a/x.jpg", "b/x.jpg", "--out", "kept"],
+        ["verify", "a.jpg", "b.jpg", "--json"],
+        ["verify", "a.jpg", "--json", "--jsonl"],
+        ["verify", "a.jpg", "--url", "registry.example"],
+        ["receipt", "verify"],
+        ["receipt", "get", "not-a-record"],
+    ],
+)
+def test_usage_errors_exit_with_2_and_print_nothing_to_standard_output(
+    run: Run, service: story.Service, arguments: list[str]
+) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert fits(done.stderr)
+    assert service.asked == []
+
+
+def test_every_help_page_fits(run: Run) -> None:
+    for arguments in ([], ["register"], ["verify"], ["receipt"], ["receipt", "verify"], ["receipt", "get"]):
+        done = run(*arguments, "--help")
+        assert done.returncode == 0
+        assert fits(done.stdout)
+
+
+def test_completion_can_be_had(run: Run) -> None:
+    assert "_COUNTERMARK_COMPLETE" in run("--show-completion", "bash").stdout
+
+
+# verify -----------------------------------------------------------------------------------------
+
+
+def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    done = run("verify", picture)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert fits(done.stdout)
+    for text in ("picture.jpg", "EXACT_MATCH", RECORD, "The Daily (operator-attested)", "current", "Does not show:"):
+        assert text in done.stdout
+    assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture)" in " ".join(done.stdout.split())
+
+
+def test_what_a_stranger_wrote_cannot_steer_the_terminal(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report(title=HOSTILE)))
+    for form in ([], ["--json"], ["--jsonl"]):
+        printed = run("verify", picture, *form).stdout
+        assert all(character == "\n" or character.isprintable() for character in printed), form
+    shown = " ".join(run("verify", picture).stdout.split())
+    assert "match 1 A title]0;owned2Jgpj.exe match 2 forged [bold]markup[/bold] :smile:" in shown
+
+
+def test_what_a_service_says_went_wrong_cannot_either(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(refuses("unsupported-media", 415, HOSTILE))
+    done = run("verify", picture)
+    assert done.returncode == 2
+    assert all(character == "\n" or character.isprintable() for character in done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_of_unknown_type_is_named_with_the_reason_and_the_request(
+    run: Run, service: story.Service, picture: Path
+) -> None:
+    service.will(refuses("unsupported-media", 415, "not a JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC picture"))
+    done = run("verify", picture)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (f"{picture}: not a JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC picture (request req_1)\n")
+
+
+def test_json_is_the_whole_answer(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    done = run("verify", picture, "--json")
+    assert json.loads(done.stdout)["matches"][0]["asset"]["id"] == RECORD
+    assert done.stdout.isascii()
+
+
+def test_json_lines_go_on_after_an_error_and_the_worst_status_counts(
+    run: Run, service: story.Service, picture: Path, tmp_path: Path
+) -> None:
+    service.will(
+        says(story.report()),
+        refuses("unsupported-media", 415, "not a picture"),
+        says(story.report("MATCH_WITH_DIFFERENCES")),
+    )
+    done = run("verify", picture, picture, tmp_path / "none.jpg", picture, "--jsonl")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(picture), str(picture), str(tmp_path / "none.jpg"), str(picture)]
+    assert lines[1]["error"] == {"kind": "UnsupportedMedia", "detail": "not a picture", "request_id": "req_1"}
+    assert lines[2]["error"]["kind"] == "InvalidRequest"
+    assert lines[3]["report"]["headline"]["code"] == "MATCH_WITH_DIFFERENCES"
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_findings_exit_with_1_and_a_service_that_cannot_answer_with_3(
+    run: Run, service: story.Service, picture: Path
+) -> None:
+    service.will(says(story.report("NO_MATCH_FOUND")))
+    assert run("verify", picture).returncode == 1
+    service.will(refuses("internal-error", 500, "The request id leads the operator to the cause.", Retry_After="0"))
+    done = run("verify", picture)
+    assert done.returncode == 3
+    assert "req_1" in done.stderr
+
+
+def test_hashes_only_sends_no_picture(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    assert run("verify", picture, "--hashes-only").returncode == 0
+    assert json.loads(service.asked[0].body) == {"sha256": PICTURE_SHA256}
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_trouble(run: Run, service: story.Service, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xff\x1b[2J.jpg")
+    file.write_bytes(PICTURE)
+    service.will(says(story.report()))
+    for form in ([], ["--jsonl"]):
+        done = run("verify", file, *form)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+
+
+# register ---------------------------------------------------------------------------------------
+
+
+def test_a_registration_is_shown_and_kept(run: Run, service: story.Service, picture: Path, tmp_path: Path) -> None:
+    media = story.asset()["media"]
+    credential = {"manifest_id": "urn:c2pa:1", "claim_sha256": "ab" * 32, "embedded": True, "signed": media}
+    service.will(
+        story.uploaded(),
+        story.registered(credential=credential),
+        says(b"{}", media_type="application/vnd.countermark.receipt+json"),
+        says(b"signed", media_type="image/jpeg"),
+    )
+    done = run("register", picture, "--title", "Path", "--source-type", "digitalCapture", "--out", "kept")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert fits(done.stdout)
+    assert f"record     {RECORD}\n" in done.stdout
+    assert (tmp_path / "kept" / "picture.jpg.countermark").read_bytes() == b"{}"
+    assert (tmp_path / "kept" / "picture.signed.jpg").read_bytes() == b"signed"
+    metadata = json.loads(service.asked[1].body)["metadata"]
+    assert metadata == {"title": "Path", "digital_source_type": "digitalCapture", "credential": "embedded"}
+    assert service.asked[0].headers["Authorization"] == "Bearer cmk_a_b"
+
+
+def test_a_registration_whose_receipt_cannot_be_kept_is_still_shown(
+    run: Run, service: story.Service, picture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").write_bytes(b"a file where the folder should be")
+    service.will(
+        story.uploaded(), story.registered(), says(b"{}", media_type="application/vnd.countermark.receipt+json")
+    )
+    done = run("register", picture, "--out", "kept")
+    assert done.returncode == 2
+    assert RECORD in done.stdout
+    assert "cannot be written" in done.stderr
+
+
+def test_registering_goes_on_after_an_error(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(refuses("not-authenticated", 401, "This key is not known."), story.uploaded(), story.registered())
+    done = run("register", picture, picture, "--jsonl")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["error"]["kind"] == "NotAuthenticated"
+    assert second["asset"]["id"] == RECORD
+    assert done.returncode == 2
+
+
+# receipt ----------------------------------------------------------------------------------------
+
+
+def test_a_receipt_of_a_known_log_satisfies(run: Run, receipt: Path) -> None:
+    keys = [argument for key in REGISTERED["trusted_keys"] for argument in ("--vkey", key)]
+    done = run("receipt", "verify", receipt, *keys)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert fits(done.stdout)
+    assert done.stdout.endswith("The receipt holds.\n")
+
+
+def test_a_receipt_whose_log_nobody_vouches_for_is_incomplete(run: Run, receipt: Path) -> None:
+    done = run("receipt", "verify", receipt)
+    assert done.returncode == 3
+    assert "--vkey" in done.stdout
+    assert fits(done.stdout)
+
+
+def test_a_receipt_about_another_picture_is_a_finding(run: Run, receipt: Path, picture: Path) -> None:
+    done = run("receipt", "verify", receipt, picture, "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert not report["holds"]
+    assert report["steps"][8]["outcome"] == "fails"
+    assert "about another picture" in run("receipt", "verify", receipt, picture).stdout
+
+
+def test_a_withdrawn_registration_is_a_finding(run: Run, tmp_path: Path) -> None:
+    case = CASES["withdrawn by its publisher"]
+    (tmp_path / "w.countermark").write_bytes(receipt_of(case))
+    done = run("receipt", "verify", "w.countermark", "--vkey", case["trusted_keys"][0])
+    assert done.returncode == 1
+    assert "withdrawn" in done.stdout
+
+
+@pytest.mark.parametrize(("data", "status"), [(b"{}", 1), (b"\x1b[2J", 1), (None, 2)])
+def test_what_is_no_receipt_is_a_finding_and_what_is_not_there_is_usage(
+    run: Run, tmp_path: Path, data: bytes | None, status: int
+) -> None:
+    if data is not None:
+        (tmp_path / "x.countermark").write_bytes(data)
+    for command in ("verify", "show"):
+        done = run("receipt", command, "x.countermark")
+        assert (done.returncode, done.stdout) == (status, "")
+        assert done.stderr.startswith("x.countermark: ") or "x.countermark cannot be read" in done.stderr
+
+
+def test_a_fetched_receipt_is_exactly_the_file(
+    run: Run, service: story.Service, environment: dict[str, str], receipt: Path, tmp_path: Path
+) -> None:
+    service.will(says(receipt.read_bytes(), media_type="application/vnd.countermark.receipt+json"))
+    piped = subprocess.run([*COMMAND, "receipt", "get", RECORD], env=environment, capture_output=True, check=True)
+    assert piped.stdout == receipt.read_bytes()
+    done = run("receipt", "get", RECORD, "--out", "new/r.countermark")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "new" / "r.countermark").read_bytes() == receipt.read_bytes()
+
+
+def test_a_receipt_that_nobody_has_is_a_finding(run: Run, service: story.Service) -> None:
+    service.will(refuses("not-found", 404, "There is no such record."))
+    assert run("receipt", "get", RECORD).returncode == 1
+
+
+def test_a_receipt_can_be_read(run: Run, receipt: Path) -> None:
+    done = run("receipt", "show", receipt)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == json.loads(receipt.read_bytes())
+
+
+# Pipes, terminals, interruptions ----------------------------------------------------------------
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(
+    service: story.Service, environment: dict[str, str], picture: Path
+) -> None:
+    service.will(says(story.report(title="x" * 300)))
+    command = [*COMMAND, "verify", *[str(picture)] * 20, "--jsonl"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 141
+
+
+def test_an_interrupted_command_says_nothing_and_exits_with_130(
+    service: story.Service, environment: dict[str, str], picture: Path
+) -> None:
+    service.will(story.waits(3))
+    with subprocess.Popen(
+        [*COMMAND, "verify", str(picture)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not service.asked and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (130, b"", b"")
+
+
+def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Exit status, and what a terminal of 80 columns is sent."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [*COMMAND, *arguments], environment | {"TERM": "xterm", "COLUMNS": "80"})
+    sent = b""
+    try:
+        while chunk := os.read(terminal, 65_536):
+            sent += chunk
+    except OSError:  # Linux: the other end is closed
+        pass
+    finally:
+        os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_there_is_a_bar_and_a_file_is_not_dumped(
+    service: story.Service, environment: dict[str, str], picture: Path, receipt: Path
+) -> None:
+    service.will(says(story.report(title=HOSTILE)))
+    status, sent = on_a_terminal(["verify", str(picture)], environment)
+    assert status == 0
+    assert "EXACT_MATCH" in sent
+    assert "owned\x07" not in sent
+    assert "\x9b" not in sent
+    service.will(says(receipt.read_bytes(), media_type="application/vnd.countermark.receipt+json"))
+    status, sent = on_a_terminal(["receipt", "get", RECORD], environment)
+    assert status == 2
+    assert "--out" in sent
+    assert "countermark-receipt" not in sent

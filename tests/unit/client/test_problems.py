@@ -1,0 +1,96 @@
+"""Problem documents back to exceptions, against the service's own table."""
+
+import json
+from typing import Any
+
+import pytest
+from countermark import problems
+from countermark.problems import exception_of
+from countermark.reply import Reply
+
+from api import problems as service
+from provenance import errors
+from tests.unit.client import story
+
+KINDS = {kind.slug: kind for kind in vars(service).values() if isinstance(kind, service.Kind)}
+
+
+def reply(body: object, *, media_type: str = problems.MEDIA_TYPE, request_id: str = "req_1") -> Reply:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply(404, {"content-type": media_type, "x-request-id": request_id}, data)
+
+
+def test_every_exception_of_the_services_table_comes_back_as_itself() -> None:
+    raised_as: dict[str, set[type[Exception]]] = {}
+    for cls, kind in service.PROBLEMS.items():
+        raised_as.setdefault(kind.slug, set()).add(cls)
+    for slug, classes in raised_as.items():
+        assert problems.EXCEPTIONS[slug] in classes, slug
+
+
+def test_no_type_is_known_that_the_service_has_not() -> None:
+    assert problems.EXCEPTIONS.keys() <= KINDS.keys()
+    assert KINDS.keys() - problems.EXCEPTIONS.keys() == {"method-not-allowed"}
+    assert problems.TYPE_PREFIX == service.TYPE_PREFIX
+    assert problems.MEDIA_TYPE == service.MEDIA_TYPE
+
+
+@pytest.mark.parametrize("slug", sorted(problems.EXCEPTIONS))
+def test_a_problem_keeps_its_words_and_its_request_id(slug: str) -> None:
+    error = exception_of(reply(story.problem(slug, KINDS[slug].status, "as it is")))
+    assert type(error) is problems.EXCEPTIONS[slug]
+    assert str(error) == "as it is"
+    assert error.request_id == "req_1"
+
+
+def test_each_faulty_part_of_a_request_is_named_once() -> None:
+    faults = [{"pointer": "#/title", "detail": "too long"}, {"pointer": "#/credit", "detail": "no controls"}]
+    body = story.problem("invalid-request", 422, "#/title: too long; #/credit: no controls") | {"errors": faults}
+    assert str(exception_of(reply(body))) == "A problem: #/title: too long; #/credit: no controls"
+
+
+def test_a_type_that_a_newer_service_has_is_unexpected_and_keeps_its_words() -> None:
+    error = exception_of(reply(story.problem("out-of-tea", 418, "no tea")))
+    assert type(error) is errors.UnexpectedAnswer
+    assert str(error) == "no tea"
+
+
+@pytest.mark.parametrize("cls", [errors.RateLimited, errors.Overloaded, errors.IdempotencyConflict])
+def test_what_can_be_asked_again_says_when(cls: type[Any]) -> None:
+    slug = service.PROBLEMS[cls].slug
+    assert exception_of(reply(story.problem(slug, 429, "busy")), 3.0).retry_after == 3.0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{}",
+        b"[" * 60_000,
+        b"\xff",
+        {"type": 7},
+        {"title": "only"},
+        story.problem("not-found", 404, "no") | {"detail": ["no"]},
+        story.problem("not-found", 404, "no") | {"errors": "none"},
+        story.problem("not-found", 404, "no") | {"status": "four hundred"},
+    ],
+)
+def test_a_document_of_another_form_is_unexpected_and_says_the_status(body: object) -> None:
+    error = exception_of(reply(body))
+    assert type(error) is errors.UnexpectedAnswer
+    assert "404" in str(error)
+    assert error.request_id == "req_1"
+
+
+def test_an_error_page_of_something_in_front_is_not_taken_for_the_services_word() -> None:
+    error = exception_of(reply(story.problem("not-found", 404, "no"), media_type="text/html"))
+    assert type(error) is errors.UnexpectedAnswer
+
+
+@pytest.mark.parametrize("stated", ["", "a b", "req\x1b[31m", "ä", "x" * 201])
+def test_a_request_id_that_is_none_is_left_out(stated: str) -> None:
+    assert exception_of(reply(b"", request_id=stated)).request_id is None

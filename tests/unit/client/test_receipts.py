@@ -1,0 +1,90 @@
+"""Receipts through the SDK, and their reference page."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, receipts, verify_receipt
+from PIL import Image
+
+from provenance.errors import MalformedNote
+from provenance.transparency.receipt_verification import STEP_NAMES
+
+ROOT = Path(__file__).parents[3]
+VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "transparency" / "receipts.json").read_text())
+CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
+REGISTERED = CASES["pinned, with the registered bytes"]
+
+
+def receipt_of(case: dict[str, Any]) -> bytes:
+    data = base64.b64decode(VECTORS["bases"][case["receipt"]["base"]])
+    for at, remove, insert in case["receipt"]["edits"]:
+        data = data[:at] + base64.b64decode(insert) + data[at + remove :]
+    return data
+
+
+def outcome(report: ReceiptReport, number: int) -> str:
+    return report.steps[number - 1].outcome
+
+
+def test_a_receipt_is_checked_as_a_file_or_as_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "picture.countermark"
+    file.write_bytes(receipt_of(REGISTERED))
+    for source in (file, str(file), file.read_bytes()):
+        report = verify_receipt(source, log_keys=REGISTERED["trusted_keys"])
+        assert report.holds
+        assert report.log_key_pinned
+        assert outcome(report, receipts.MEDIA_STEP) == "not checked"
+
+
+def test_a_picture_with_other_pixels_is_not_what_the_receipt_is_about(tmp_path: Path) -> None:
+    file = tmp_path / "other.png"
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file)
+    report = verify_receipt(receipt_of(REGISTERED), file)
+    assert not report.holds
+    assert outcome(report, receipts.MEDIA_STEP) == "fails"
+
+
+def test_a_copy_with_the_registered_pixels_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = bytes.fromhex(CASES["the registered pixels alone"]["pixels_sha256"])
+    monkeypatch.setattr("provenance.media.fingerprints.digest_pixels", lambda _: pixels)
+    file = tmp_path / "copy.png"
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file)
+    report = verify_receipt(receipt_of(CASES["the registered pixels alone"]), file)
+    assert report.steps[receipts.MEDIA_STEP - 1].detail == "same decoded pixels, other bytes"
+
+
+def test_what_is_no_picture_is_compared_by_its_bytes_alone() -> None:
+    assert not verify_receipt(receipt_of(REGISTERED), b"no picture").holds
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 10_000, b"\xff", receipt_of(REGISTERED) + b"\n"])
+def test_what_is_no_receipt_is_malformed(data: bytes) -> None:
+    with pytest.raises(MalformedReceipt):
+        verify_receipt(data)
+
+
+def test_a_log_key_that_is_none_is_named() -> None:
+    with pytest.raises(MalformedNote):
+        verify_receipt(receipt_of(REGISTERED), log_keys=["nonsense"])
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match=r"none\.countermark"):
+        verify_receipt(tmp_path / "none.countermark")
+    with pytest.raises(InvalidRequest, match=r"none\.jpg"):
+        verify_receipt(receipt_of(REGISTERED), tmp_path / "none.jpg")
+
+
+def test_the_reference_page_has_the_steps_of_the_procedure() -> None:
+    page = (ROOT / "docs" / "reference" / "receipts.md").read_text()
+    steps = re.findall(r"^(\d+)\. \*\*(.+?)\*\*", page, re.MULTILINE)
+    assert {int(number): name.rstrip(".") for number, name in steps} == STEP_NAMES
+
+
+def test_the_media_step_is_the_one_about_media() -> None:
+    assert STEP_NAMES[receipts.MEDIA_STEP] == "Media"

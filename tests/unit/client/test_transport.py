@@ -1,0 +1,367 @@
+"""What the two clients do when the network or the service misbehaves. Each test runs with both."""
+
+import gzip
+import json
+import socket
+import ssl
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from countermark import (
+    CountermarkError,
+    IdempotencyConflict,
+    InvalidRequest,
+    MediaTooLarge,
+    NotFound,
+    RateLimited,
+    ServiceUnreachable,
+    UnexpectedAnswer,
+    retries,
+)
+from countermark.content import CHUNK_BYTES
+
+from provenance.limits import MAX_ANSWER_BYTES, MAX_MEDIA_BYTES, MAX_PROBLEM_BYTES
+from tests.unit.client import story
+from tests.unit.client.conftest import Ask
+from tests.unit.client.story import PICTURE, RECORD, refuses, says
+
+# Retries ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_an_answer_that_invites_it_is_retried(ask: Ask, service: story.Service, status: int) -> None:
+    service.will(says("busy", status, "text/plain"), says("busy", status, "text/plain"), says({"status": "ok"}))
+    ask("ready")
+    assert len(service.asked) == 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_two_retries_are_made_and_no_more(ask: Ask, service: story.Service) -> None:
+    service.will(refuses("store-unavailable", 503))
+    with pytest.raises(CountermarkError):
+        ask("ready")
+    assert len(service.asked) == 3
+
+
+def test_retries_can_be_switched_off(ask: Ask, service: story.Service) -> None:
+    service.will(refuses("store-unavailable", 503))
+    with pytest.raises(CountermarkError):
+        ask("ready", options={"max_retries": 0})
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(("slug", "status"), [("not-found", 404), ("conflict", 409), ("invalid-request", 422)])
+def test_an_answer_that_another_try_cannot_change_is_not_retried(
+    ask: Ask, service: story.Service, slug: str, status: int
+) -> None:
+    service.will(refuses(slug, status))
+    with pytest.raises(CountermarkError):
+        ask("ready")
+    assert len(service.asked) == 1
+
+
+def test_retry_after_is_honoured(ask: Ask, service: story.Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 60.0)
+    service.will(refuses("rate-limited", 429, Retry_After="0.3"), says({"status": "ok"}))
+    started = time.monotonic()
+    ask("ready")
+    assert 0.3 <= time.monotonic() - started < 30
+
+
+def test_a_wait_of_more_than_two_minutes_is_the_callers_decision(ask: Ask, service: story.Service) -> None:
+    service.will(refuses("rate-limited", 429, Retry_After="121"))
+    with pytest.raises(RateLimited) as raised:
+        ask("ready")
+    assert raised.value.retry_after == 121
+    assert len(service.asked) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_every_try_of_a_registration_carries_the_same_idempotency_key(ask: Ask, service: story.Service) -> None:
+    service.will(story.uploaded(), story.breaks, refuses("overloaded", 503), story.registered())
+    ask("register", PICTURE, title="Path")
+    keys = [asked.headers["Idempotency-Key"] for asked in service.asked if asked.method == "POST"]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_two_registrations_have_different_idempotency_keys(ask: Ask, service: story.Service) -> None:
+    for _ in range(2):
+        service.will(story.uploaded(), story.registered())
+        ask("register", PICTURE)
+    assert len({asked.headers["Idempotency-Key"] for asked in service.asked if asked.method == "POST"}) == 2
+
+
+def test_a_retry_that_meets_its_own_first_try_waits_for_it(ask: Ask, service: story.Service) -> None:
+    still_running = refuses("idempotency-conflict", 409, Retry_After="0.01")
+    service.will(story.uploaded(), still_running, story.registered())
+    assert ask("register", PICTURE).id == RECORD
+
+
+def test_an_idempotency_key_of_another_request_is_a_conflict(ask: Ask, service: story.Service) -> None:
+    service.will(refuses("idempotency-conflict", 409))
+    with pytest.raises(IdempotencyConflict) as raised:
+        ask("withdraw", RECORD, "wrong picture")
+    assert raised.value.retry_after is None
+    assert len(service.asked) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_retried_upload_sends_the_file_again_from_its_start(ask: Ask, service: story.Service, tmp_path: Path) -> None:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(PICTURE * 20_000)
+    service.will(refuses("overloaded", 503), says(story.report()))
+    ask("verify", file)
+    assert [asked.body for asked in service.asked] == [PICTURE * 20_000] * 2
+
+
+# Connections ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [story.breaks, story.stops_half_way, story.babbles], ids=lambda a: a.__name__)
+def test_a_broken_connection_is_retried_and_then_unreachable(
+    ask: Ask, service: story.Service, answer: story.Answer
+) -> None:
+    service.will(answer)
+    with pytest.raises(ServiceUnreachable, match=service.url):
+        ask("ready")
+    assert len(service.asked) == 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nothing_listening_is_unreachable(ask: Ask) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(ServiceUnreachable, match=url):
+            ask("ready", options={"url": url})
+
+
+def test_an_answer_that_takes_too_long_is_unreachable(ask: Ask, service: story.Service) -> None:
+    service.will(story.waits(0.5))
+    with pytest.raises(ServiceUnreachable):
+        ask("ready", options={"timeout": 0.1, "max_retries": 0})
+
+
+def test_https_to_a_service_without_it_is_unreachable(ask: Ask, service: story.Service) -> None:
+    service.will(story.breaks)
+    url = service.url.replace("http:", "https:")
+    with pytest.raises(ServiceUnreachable) as raised:
+        ask("ready", options={"url": url, "max_retries": 0})
+    assert not isinstance(raised.value, ssl.SSLError)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", "xn--a.example"])
+def test_a_host_name_that_cannot_be_is_one_of_our_errors(ask: Ask, host: str) -> None:
+    with pytest.raises((InvalidRequest, ServiceUnreachable)):
+        ask("ready", options={"url": f"http://{host}:9", "max_retries": 0, "timeout": 2})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "registry.example",
+        "ftp://registry.example",
+        "http://",
+        "http://user:word@registry.example",
+        "https://registry.example?a=b",
+        "https://registry.example/#top",
+        "http://registry.example:port",
+        "http://registry.example:99999999",
+        "http://registry.example/\r\nHost: other",
+        "http://[::1",
+        "http://\udcff.example",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(ask: Ask, url: str) -> None:
+    with pytest.raises(InvalidRequest, match="address"):
+        ask("ready", options={"url": url})
+
+
+@pytest.mark.parametrize("key", ["cmk_a\r\nX-Admin: yes", "cmk_ä", "cmk_a b", "cmk_\x00"])
+def test_an_api_key_that_no_header_can_carry_is_refused(ask: Ask, service: story.Service, key: str) -> None:
+    with pytest.raises(InvalidRequest, match="API key"):
+        ask("ready", options={"api_key": key})
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": 0}, {"timeout": float("nan")}, {"timeout": float("inf")}, {"max_retries": -1}]
+)
+def test_options_that_cannot_be_meant_are_refused(ask: Ask, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        ask("ready", options=options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTP_PROXY", "nonsense://proxy"), ("SSL_CERT_FILE", "/no/such/file"), ("ALL_PROXY", "a b")]
+)
+def test_an_environment_that_cannot_be_used_is_one_of_our_errors(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises((InvalidRequest, ServiceUnreachable)):
+        ask("ready", options={"url": "http://registry.invalid", "max_retries": 0})
+
+
+def test_a_redirect_is_not_followed(ask: Ask, service: story.Service) -> None:
+    service.will(says("elsewhere", 307, Location=f"{service.url}/elsewhere"))
+    with pytest.raises(UnexpectedAnswer, match="307"):
+        ask("asset", RECORD, options={"api_key": "cmk_a_b"})
+    assert len(service.asked) == 1
+
+
+def test_the_api_key_is_sent_as_a_bearer_token(ask: Ask, service: story.Service) -> None:
+    service.will(says({"status": "ok"}))
+    ask("ready", options={"api_key": "cmk_a_b"})
+    ask("ready")
+    assert [asked.headers.get("Authorization") for asked in service.asked] == ["Bearer cmk_a_b", None]
+
+
+def test_a_service_under_a_path_is_asked_there(ask: Ask, service: story.Service) -> None:
+    service.will(says({"status": "ok"}))
+    ask("ready", options={"url": f"{service.url}/countermark/"})
+    assert service.asked[0].path == "/countermark/readyz"
+
+
+@pytest.mark.parametrize("identity", ["", "../../log/checkpoint", "5E" * 32, RECORD + "/x", RECORD + "\n", "%2e%2e"])
+def test_a_name_that_is_none_never_becomes_part_of_an_address(ask: Ask, service: story.Service, identity: str) -> None:
+    for method in ("asset", "receipt", "record", "report", "publisher_keys", "verify_digests"):
+        with pytest.raises(InvalidRequest):
+            ask(method, identity)
+    assert service.asked == []
+
+
+def test_a_record_can_be_named_by_its_urn(ask: Ask, service: story.Service) -> None:
+    service.will(says(story.asset()))
+    ask("asset", f"urn:countermark:record:{RECORD}")
+    assert service.asked[0].path == f"/v1/assets/{RECORD}"
+
+
+# Answers ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"id": 1}',
+        json.dumps(story.asset(title="\ud800")).encode(),
+        json.dumps(story.asset(logged_at="yesterday")).encode(),
+    ],
+)
+def test_an_answer_of_another_form_is_unexpected(ask: Ask, service: story.Service, body: bytes) -> None:
+    service.will(says(body))
+    with pytest.raises(UnexpectedAnswer) as raised:
+        ask("asset", RECORD)
+    assert raised.value.request_id == "req_1"
+    assert len(str(raised.value)) < 500
+
+
+def test_fields_that_a_newer_service_adds_are_ignored(ask: Ask, service: story.Service) -> None:
+    service.will(says(story.asset(mood="sunny")))
+    assert ask("asset", RECORD).title == "Path below the Picos de Europa"
+
+
+def test_an_answer_that_never_ends_is_given_up(ask: Ask, service: story.Service) -> None:
+    service.will(story.never_ends())
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedAnswer, match="more than") as raised:
+            ask("asset", RECORD)
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_ANSWER_BYTES
+    finally:
+        tracemalloc.stop()
+    assert raised.value.request_id == "req_1"
+
+
+def test_a_small_answer_that_unpacks_to_a_giant_one_is_given_up(ask: Ask, service: story.Service) -> None:
+    packed = gzip.compress(bytes(8 * MAX_ANSWER_BYTES))
+    service.will(says(packed, Content_Encoding="gzip"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedAnswer, match="more than"):
+            ask("asset", RECORD)
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_ANSWER_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_that_says_it_is_packed_and_is_not_is_one_of_our_errors(ask: Ask, service: story.Service) -> None:
+    service.will(says(b"plain", Content_Encoding="gzip"))
+    with pytest.raises(ServiceUnreachable):
+        ask("asset", RECORD)
+
+
+def test_an_error_answer_that_never_ends_is_given_up(ask: Ask, service: story.Service) -> None:
+    service.will(story.never_ends(500))
+    with pytest.raises(UnexpectedAnswer, match=f"{MAX_PROBLEM_BYTES:,}"):
+        ask("asset", RECORD)
+
+
+def test_a_web_page_instead_of_a_file_is_unexpected(ask: Ask, service: story.Service) -> None:
+    service.will(says(b"<html>Welcome to the hotel</html>", media_type="text/html"))
+    for method in ("receipt", "credentialed", "manifest", "thumbnail"):
+        with pytest.raises(UnexpectedAnswer):
+            ask(method, RECORD)
+
+
+def test_a_record_with_another_digest_is_unexpected(ask: Ask, service: story.Service) -> None:
+    service.will(says(b'{"type":"asset.registered"}', media_type="application/vnd.countermark.record+json"))
+    with pytest.raises(UnexpectedAnswer, match="SHA-256"):
+        ask("record", RECORD)
+
+
+def test_a_registration_of_another_picture_is_unexpected(ask: Ask, service: story.Service) -> None:
+    service.will(story.uploaded(), story.registered())
+    with pytest.raises(UnexpectedAnswer, match="another picture"):
+        ask("register", b"another picture")
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def test_progress_is_told_in_steps_up_to_the_whole(ask: Ask, service: story.Service, tmp_path: Path) -> None:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(bytes(3 * CHUNK_BYTES + 1))
+    told: list[tuple[int, int]] = []
+    service.will(says(story.report()))
+    ask("verify", file, progress=lambda sent, size: told.append((sent, size)))
+    size = 3 * CHUNK_BYTES + 1
+    assert told == [(sent, size) for sent in (CHUNK_BYTES, 2 * CHUNK_BYTES, 3 * CHUNK_BYTES, size)]
+    assert service.asked[0].headers["Content-Length"] == str(size)
+
+
+def test_a_refusal_that_comes_before_the_upload_is_through_is_understood(ask: Ask, service: story.Service) -> None:
+    service.will(story.WithoutReading(refuses("not-found", 404)))
+    with pytest.raises((NotFound, ServiceUnreachable)):
+        ask("verify", bytes(8_000_000), options={"max_retries": 0})
+
+
+def test_a_file_over_the_limit_is_never_sent(ask: Ask, service: story.Service, tmp_path: Path) -> None:
+    file = tmp_path / "giant.tif"
+    with file.open("wb") as sparse:
+        sparse.truncate(MAX_MEDIA_BYTES + 1)
+    with pytest.raises(MediaTooLarge):
+        ask("verify", file)
+    assert service.asked == []
+
+
+def test_a_file_that_shrinks_while_it_is_sent_is_named(ask: Ask, service: story.Service, tmp_path: Path) -> None:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(bytes(4 * CHUNK_BYTES))
+    service.will(says(story.report()))
+    with pytest.raises(InvalidRequest, match=r"picture\.jpg changed"):
+        ask("verify", file, progress=lambda *_: file.write_bytes(b""))

@@ -1,0 +1,151 @@
+"""Proofs: they convince somebody who has nothing but the log's key, and are never handed out when they would not."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from provenance.errors import NotFound, ProofInvalid, StoreCorrupt
+from provenance.statement.record import parse_record
+from provenance.transparency.merkle import leaf_hash, verify_inclusion
+from provenance.transparency.receipt import Receipt
+from provenance.transparency.receipt_verification import verify_receipt
+from provenance.transparency.tlog_proof import TlogProof
+from registry.proofs import prove
+from registry.store import entries
+from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
+
+
+@pytest.fixture
+def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
+    with Newsroom(tmp_path / "data") as opened:
+        yield opened.found()
+
+
+def statement_of(newsroom: Newsroom, record_id: bytes) -> bytes:
+    with newsroom.store.read() as session:
+        return entries.of_record(session, record_id).statement
+
+
+def holds(newsroom: Newsroom, receipt: Receipt) -> bool:
+    """After the way through a file."""
+    return verify_receipt(Receipt.parse(receipt.serialise()), trusted_keys=[newsroom.sequencer.key]).holds
+
+
+def test_a_tlog_proof_verifies_with_the_logs_key_alone(newsroom: Newsroom) -> None:
+    for name in ("harbour", "market", "station"):
+        appended = newsroom.register(name).result()
+    proof = TlogProof.parse(newsroom.proofs.tlog_proof(appended.record_id).serialise())
+    checkpoint, _ = proof.verify(statement_of(newsroom, appended.record_id), [newsroom.sequencer.key], ORIGIN)
+    assert (checkpoint.size, proof.index) == (5, 4)
+
+
+def test_a_proof_is_under_the_latest_checkpoint(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    newsroom.register("market").result()
+    assert newsroom.proofs.tlog_proof(appended.record_id).checkpoint == newsroom.sequencer.checkpoint()
+
+
+def test_an_inclusion_proof_is_read_from_the_tiles(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    hashes = prove(newsroom.sequencer.tiles, appended.index, newsroom.sequencer.size)
+    root = newsroom.proofs.tlog_proof(appended.record_id).signed_checkpoint().checkpoint.root
+    verify_inclusion(leaf_hash(statement_of(newsroom, appended.record_id)), appended.index, 3, hashes, root)
+    with pytest.raises(ProofInvalid):
+        prove(newsroom.sequencer.tiles, 3, 3)
+
+
+def test_a_receipt_holds_and_speaks_of_its_record(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    receipt = newsroom.proofs.receipt(appended.record_id)
+    report = verify_receipt(receipt, trusted_keys=[newsroom.sequencer.key], media_sha256=digest("media harbour"))
+    assert [step.outcome for step in report.steps] == ["holds"] * 9
+    assert (report.index, report.record_id) == (2, appended.record_id)
+
+
+def test_a_receipt_brings_the_withdrawal_of_its_record(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    withdrawn = newsroom.withdraw(appended.record_id).result()
+    receipt = newsroom.proofs.receipt(appended.record_id)
+    assert [entry.index for entry in receipt.chain] == [withdrawn.index]
+    assert holds(newsroom, receipt)
+    assert verify_receipt(receipt, trusted_keys=[newsroom.sequencer.key]).withdrawn
+
+
+def test_a_receipt_brings_all_that_its_record_was_made_from(newsroom: Newsroom) -> None:
+    origin = newsroom.register("harbour").result()
+    middle = newsroom.register("harbour, cropped", parents=(origin.record_id,)).result()
+    newsroom.withdraw(origin.record_id).result()
+    last = newsroom.register("harbour, framed", parents=(middle.record_id, origin.record_id)).result()
+    receipt = newsroom.proofs.receipt(last.record_id)
+    assert [entry.index for entry in receipt.chain] == [2, 3, 4]
+    assert holds(newsroom, receipt)
+
+
+def test_the_receipt_of_a_withdrawal_brings_what_it_takes_back(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    withdrawn = newsroom.withdraw(appended.record_id).result()
+    receipt = newsroom.proofs.receipt(withdrawn.record_id)
+    assert [entry.index for entry in receipt.chain] == [appended.index]
+    assert holds(newsroom, receipt)
+
+
+def test_a_receipt_made_before_a_rotation_and_after_it_hold_both(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    before = newsroom.proofs.receipt(appended.record_id)
+    newsroom.state_key("rotate", "second key")
+    later = newsroom.register("market", key="second key").result()
+    newsroom.state_key("revoke", "second key")
+    after = newsroom.proofs.receipt(appended.record_id)
+    assert ([key.index for key in before.keys], [key.index for key in after.keys]) == ([1], [1, 3])
+    assert [key.index for key in newsroom.proofs.receipt(later.record_id).keys] == [3, 5]
+    assert holds(newsroom, before)
+    assert holds(newsroom, after)
+
+
+def test_genesis_and_key_records_have_receipts_too(newsroom: Newsroom) -> None:
+    with newsroom.store.read() as session:
+        identities = [entries.get(session, index).record_id for index in (0, 1)]
+    for identity in identities:
+        receipt = newsroom.proofs.receipt(identity)
+        assert receipt.subject.record is not None
+        assert parse_record(receipt.subject.record).TYPE in ("log.genesis", "publisher.key")
+        assert holds(newsroom, receipt)
+
+
+def test_what_is_not_logged_has_no_proof(newsroom: Newsroom) -> None:
+    with pytest.raises(NotFound):
+        newsroom.proofs.tlog_proof(bytes(32))
+    with pytest.raises(NotFound):
+        newsroom.proofs.receipt(bytes(32))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        'UPDATE entry SET statement = zeroblob(192) WHERE "index" = 2',
+        "UPDATE record SET canonical = CAST(replace(canonical, 'A. Ph', 'B. Ph') AS BLOB) WHERE \"index\" = 2",
+        'UPDATE record SET canonical = zeroblob(10) WHERE "index" = 2',
+        "UPDATE record SET canonical = CAST(replace(canonical, 'The Daily', 'The Dally') AS BLOB) WHERE \"index\" = 1",
+        "UPDATE publisher_key SET enrolled_index = 2",
+    ],
+)
+def test_damaged_rows_make_no_receipt(newsroom: Newsroom, damage: str) -> None:
+    appended = newsroom.register("harbour").result()
+    with closing(sqlite3.connect(newsroom.folder / "countermark.db")) as database, database:
+        database.execute(damage)
+    with pytest.raises(StoreCorrupt):
+        newsroom.proofs.receipt(appended.record_id)
+
+
+def test_damaged_and_missing_tiles_make_no_proof(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    tile = newsroom.folder / "objects/log/tile/0/000.p/3"
+    tile.write_bytes(bytes(96))
+    with pytest.raises(StoreCorrupt):
+        newsroom.proofs.tlog_proof(appended.record_id)
+    tile.unlink()
+    with pytest.raises(StoreCorrupt):
+        newsroom.proofs.tlog_proof(appended.record_id)
