@@ -98,8 +98,8 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
 
 def _table(outcomes: list[Outcome]) -> Table:
     table = Table(title="What readers hold, and what was found", show_lines=True)
-    for name, width in (("", 1), ("picture", 22), ("verdict", 43), ("as expected", 8)):
-        table.add_column(name, min_width=width if width < 9 else None)
+    for name, width in (("", 1), ("picture", 16), ("verdict", 42), ("as expected", 8)):
+        table.add_column(name, width=width)
     for outcome in outcomes:
         axes = outcome.report.axes
         table.add_row(

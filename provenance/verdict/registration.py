@@ -134,7 +134,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Every decoded pixel{first} is that of {named}; the file around them differs (in metadata, for example).",
+                f"Every decoded pixel{first} is that of {named}; the file around them differs (as by its metadata).",
                 Basis.CRYPTOGRAPHIC,
                 "Nobody without breaking SHA-256.",
                 _NOT_AUTHORSHIP + " What the metadata of this file says is not covered.",

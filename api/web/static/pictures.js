@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
 import { slider } from "./slider.js";
 
-const SHADING = 0.7;
+const SHADING = 0.5; // as in the style sheet
 
 /** A section with both pictures. `given` is the object URL of the file handed in, or null when it is not at hand. */
 export function comparePictures(match, input, given) {
@@ -13,7 +13,7 @@ export function comparePictures(match, input, given) {
   const beside = h("div", { class: "pictures" },
     figure("The picture you gave", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
     figure("The registered picture", registered, match.asset.media, [boxes(regions, "reference")], UNSHOWN));
-  const parted = given ? slider(match, given, registered, marks(match, regions)) : null;
+  const parted = given ? slider(match, input, given, marks(match, regions)) : null;
   const stage = h("div", { class: "stage" }, beside, parted);
   const show = (name) => {
     beside.hidden = name !== "beside";

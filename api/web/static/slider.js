@@ -3,10 +3,10 @@
 import { h } from "./dom.js";
 import { homographyOf, laidOver } from "./alignment.js";
 
-/** A figure. `given` and `registered` are addresses of pictures; `marks` is drawn over both (boxes, shading). */
-export function slider(match, given, registered, marks) {
+/** A figure. `given` is the address of the picture with the pixel size of `input`; `marks` is drawn over both. */
+export function slider(match, input, given, marks) {
   const homography = homographyOf(match);
-  const laid = h("img", { class: "laid", src: registered, alt: "", draggable: "false" });
+  const laid = h("img", { class: "laid", src: match.asset.links.thumbnail, alt: "", draggable: "false" });
   const layer = h("div", { class: "layer" }, laid);
   const line = h("div", { class: "line", "aria-hidden": "true" });
   const frame = h(
@@ -41,7 +41,7 @@ export function slider(match, given, registered, marks) {
     laid.classList.add("unaligned");
   }
   part();
-  return h(
+  const figure = h(
     "figure",
     { class: "slider" },
     homography ? null : h("p", { class: "notice" }, "The two could not be aligned here: the registered picture is shown unturned and uncropped over the one you gave, so things do not lie in the same place."),
@@ -49,4 +49,7 @@ export function slider(match, given, registered, marks) {
     range,
     h("figcaption", { class: "ends" }, h("span", {}, "Left of the line: the registered picture"), h("span", {}, "Right: the picture you gave")),
   );
+  const { width, height } = input.width ? input : match.asset.media;
+  figure.style.setProperty("--aspect", String(width / height)); // so that all of it can be seen at once
+  return figure;
 }
