@@ -196,6 +196,7 @@ def configuration(settings: Settings) -> RegistryConfig:
         workers=settings.workers,
         environment=settings.environment,
         trust_lists=settings.trust_lists,
+        high_water=settings.high_water,
     )
 
 

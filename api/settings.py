@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Sandboxed processes that examine files."""
     trust_lists: Path | None = None
     """A folder of PEM files, each a trust list for C2PA credentials."""
+    high_water: Path | None = None
+    """The file that keeps the last signed checkpoint, best on another disk; by default in the data folder."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

@@ -44,7 +44,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.folder / "objects")
-        sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock)
+        sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
         opened.callback(sequencer.close)
         spool = config.folder / "spool"
         _empty(spool)

@@ -240,4 +240,3 @@ def _publisher(session: Session, publisher_id: str, statement: bytes | None = No
 
 def _state(registry: Registry, index: int) -> str:
     return "published" if index < registry.sequencer.size else "sequenced"
-

@@ -12,7 +12,7 @@ from provenance.statement.record import PublisherKey, to_canonical
 from provenance.statement.statement import sign_statement
 from registry import catalogue
 from registry.registry import Registry
-from registry.store import Session, publishers, rows
+from registry.store import Session, publishers
 from registry.views import PublisherView
 
 
@@ -25,8 +25,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     with registry.store.read() as session:
-        if publishers.find(session, publisher) is not None:
-            raise Conflict(f"there is a publisher {publisher!r} already")
+        _refuse_known(session, publisher)
     signer = registry.keystore.create_publisher_key(publisher, algorithm)
     key = signer.public_key
     operator = registry.config.operator
@@ -51,22 +50,15 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
     except MalformedRecord as error:
         raise InvalidRequest(str(error)) from error
 
-    def index_rows(session: Session, index: int, _logged_at: datetime) -> None:
-        publishers.insert(
-            session,
-            rows.publisher(publisher_id=publisher, name=name, established=identity.established, detail=identity.detail),
-        )
-        publishers.insert_key(
-            session,
-            rows.publisher_key(
-                kid=key.thumbprint,
-                publisher_id=publisher,
-                algorithm=key.algorithm.value,
-                public_raw=key.raw,
-                enrolled_index=index,
-            ),
-        )
+    def enrol(session: Session, index: int, _logged_at: datetime) -> None:
+        _refuse_known(session, publisher)  # again: another enrolment may have come first
+        publishers.apply(session, record, index)
 
     statement = sign_statement(canonical, registry.keystore.operator)
-    registry.sequencer.append(statement, canonical, index_rows).result()
+    registry.sequencer.append(statement, canonical, enrol).result()
     return catalogue.publisher(registry, publisher)
+
+
+def _refuse_known(session: Session, publisher: str) -> None:
+    if publishers.find(session, publisher) is not None:
+        raise Conflict(f"there is a publisher {publisher!r} already")

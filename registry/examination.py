@@ -89,9 +89,7 @@ def sniff(path: Path) -> str:
     return Media.from_bytes(path.read_bytes()).media_type
 
 
-def examine_file(
-    path: Path, sha256: bytes, trust: TrustSettings, sidecar: bytes | None, pixels: bool
-) -> Examination:
+def examine_file(path: Path, sha256: bytes, trust: TrustSettings, sidecar: bytes | None, pixels: bool) -> Examination:
     """Steps 1 to 3 and 5 of the verification procedure, for the file at `path`. Raises `MediaError`."""
     return examine(path.read_bytes(), trust, sha256=sha256, sidecar=sidecar, pixels=pixels)
 

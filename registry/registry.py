@@ -36,8 +36,10 @@ class RegistryConfig:
     workers: int
     environment: Literal["production", "development"]
     trust_lists: Path | None = None
-    """A folder of PEM files, `NAME@VERSION.pem`, each a list of claim signers; those of time-stamp authorities lie in `tsa/`.
-    In development the development authority is added."""
+    """A folder of PEM files, `NAME@VERSION.pem`, each a list of claim signers; those of time-stamp authorities lie in
+    `tsa/`. In development the development authority is added."""
+    high_water: Path | None = None
+    """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 Times are milliseconds since 1970 UTC.
 """
 
-from registry.tables import ApiKey, IdempotencyRow, Publisher, PublisherKeyRow, Upload, VerificationRow
+from registry.tables import ApiKey, IdempotencyRow, Upload, VerificationRow
 
 
 def api_key(
@@ -54,21 +54,3 @@ def verification(
 ) -> VerificationRow:
     """A verification report; `heat_blob` is the SHA-256 of its overlay."""
     return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report, heat_blob=heat_blob)
-
-
-def publisher(*, publisher_id: str, name: str, established: str, detail: str) -> Publisher:
-    """A publisher, and how its identity was established."""
-    return Publisher(id=publisher_id, name=name, established=established, detail=detail)
-
-
-def publisher_key(
-    *, kid: bytes, publisher_id: str, algorithm: str, public_raw: bytes, enrolled_index: int
-) -> PublisherKeyRow:
-    """A key that the entry at `enrolled_index` enrolled; `kid` is its thumbprint."""
-    return PublisherKeyRow(
-        kid=kid,
-        publisher_id=publisher_id,
-        algorithm=algorithm,
-        public_raw=public_raw,
-        enrolled_index=enrolled_index,
-    )

@@ -340,9 +340,7 @@ def _name(publisher: str) -> str:
 
 
 def _facts(media: Media, prints: Fingerprints) -> MediaFacts:
-    return MediaFacts(
-        media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256
-    )
+    return MediaFacts(media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256)
 
 
 def _credential(signed: bytes) -> CredentialFacts:

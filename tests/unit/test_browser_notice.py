@@ -1,0 +1,54 @@
+"""A machine without Chromium: the run passes, and its last line says what it did not test."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
+TESTS = """
+import pytest
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["home", "log"])
+def test_in_a_browser(chromium, page):
+    pass
+
+def test_elsewhere():
+    pass
+
+@pytest.mark.skip(reason="another")
+def test_never():
+    pass
+"""
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_the_last_line_counts_the_browser_tests_that_did_not_run(tmp_path: Path, processes: str) -> None:
+    lines = _run(tmp_path, "-n", processes)
+    assert lines[-1] == "2 browser tests did NOT run: no Chromium (make browsers gets it)"
+    assert "1 passed, 3 skipped" in lines[-2]
+
+
+def test_nothing_is_said_where_no_browser_is_needed(tmp_path: Path) -> None:
+    lines = _run(tmp_path, "-k", "elsewhere")
+    assert "1 passed" in lines[-1]
+
+
+def _run(folder: Path, *options: str) -> list[str]:
+    shutil.copy(CONFTEST, folder)
+    (folder / "test_pages.py").write_text(TESTS)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env=os.environ | {"PATH": str(folder), "PLAYWRIGHT_BROWSERS_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout.strip().splitlines()
