@@ -15,8 +15,12 @@ CountermarkError
 │   ├── MalformedNote              signed note, checkpoint or cosignature
 │   ├── MalformedTile              tile, entry bundle or tile path
 │   ├── MalformedProof             tlog-proof
-│   ├── MalformedReceipt           `.countermark` file
+│   ├── MalformedReceipt           `.countermark` file, or COSE receipt
+│   ├── MalformedPolicy            tlog-policy file
+│   ├── MalformedExchange          request to a witness, or its answer
+│   ├── MalformedTimestamp         RFC 3161 request, response or token
 │   ├── UntrustedNote              no signature by a key we trust, or one of them fails
+│   ├── UntrustedTimestamp         a token that no named authority made over these bytes
 │   └── ProofInvalid               an inclusion or consistency proof does not hold
 ├── CredentialError                C2PA
 │   ├── CredentialSettingsInvalid  trust lists or settings that would switch a protection off
@@ -112,11 +116,27 @@ class MalformedProof(TransparencyError):
 
 
 class MalformedReceipt(TransparencyError):
-    """A `.countermark` file that does not parse."""
+    """A `.countermark` file, or a COSE receipt, that does not parse."""
+
+
+class MalformedPolicy(TransparencyError):
+    """A tlog-policy file that does not parse."""
+
+
+class MalformedExchange(TransparencyError):
+    """A request to a witness, or its answer, that does not parse."""
+
+
+class MalformedTimestamp(TransparencyError):
+    """An RFC 3161 request, response or token that does not parse, or that was not asked for."""
 
 
 class UntrustedNote(TransparencyError):
     """No signature by a key we trust, or a signature by such a key fails."""
+
+
+class UntrustedTimestamp(TransparencyError):
+    """A time-stamp token that none of the named authorities made over these bytes."""
 
 
 class ProofInvalid(TransparencyError):

@@ -115,6 +115,39 @@ MAX_NOTE_BYTES = 1_000_000
 MAX_NOTE_SIGNATURES = 100
 """Signature lines of a signed note: as Go's note package."""
 
+MAX_COSIGNED_NAME_BYTES = 255
+"""Bytes of UTF-8 of a cosigner's name, and of the origin it cosigns, with ML-DSA-44: one byte of length (C2SP)."""
+
+MAX_POLICY_BYTES = 1_000_000
+"""Bytes of a tlog-policy file: as many logs and witnesses as it may name, each with an ML-DSA-44 key, have 500 KB."""
+
+MAX_POLICY_NAMES = 128
+"""Logs, witnesses, and groups of a tlog-policy file, of each kind: C2SP asks for 32 at least; bounds the recursion."""
+
+MAX_WITNESS_REQUEST_BYTES = MAX_NOTE_BYTES + 4_096
+"""Bytes of a request to a witness: the largest note, and 63 hash lines of 45 bytes."""
+
+MAX_WITNESS_ANSWER_BYTES = 64 * 1024
+"""Bytes of a witness's answer: 16 signature lines of ML-DSA-44 have 56 KB; a witness sends one or two."""
+
+MAX_COSE_RECEIPT_BYTES = 16 * 1024
+"""Bytes of a COSE receipt: 64 hashes have 2.2 KB, and issuer, subject and key id as much as is taken of each."""
+
+MAX_RECEIPT_CLAIM_CHARACTERS = 2_000
+"""Characters of the issuer, and of the subject, of a COSE receipt: they are URLs or names."""
+
+MAX_KID_BYTES = 255
+"""Bytes of a key id in a COSE receipt: ours have 32, and file names and addresses have to hold it."""
+
+MAX_STATEMENT_RECEIPTS = 16
+"""COSE receipts attached to one statement: one a log; SCITT expects one or two."""
+
+MAX_TIMESTAMP_BYTES = 64 * 1024
+"""Bytes of an RFC 3161 response or token: with a certificate chain real ones have 2-8 KB."""
+
+MAX_ANCHOR_BYTES = 256 * 1024
+"""Bytes of one trust anchor in PEM: an authority's roots and intermediates have under 20 KB."""
+
 MAX_PROOF_BYTES = 1_200_000
 """Bytes of a tlog-proof: the largest note, the largest extra data in base64, and 63 hash lines."""
 

@@ -62,7 +62,7 @@ def load_report(registry: Registry, verification_id: str) -> bytes:
 
 
 def load_difference(registry: Registry, verification_id: str) -> bytes:
-    """The overlay (PNG with transparency, in the shape of the verified picture). Raises NotFound."""
+    """The overlay (PNG with transparency, in the shape of the picture that was handed in). Raises NotFound."""
     with registry.store.read() as session:
         blob = verifications.get(session, verification_id).heat_blob
     if blob is None:

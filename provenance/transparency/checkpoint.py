@@ -1,7 +1,6 @@
 """A checkpoint: a log's promise that its tree of this size has this root.
 
-C2SP tlog-checkpoint: the text of a signed note, `origin`, `size` and `root` on a line each. Extension
-lines of other logs are kept, as opaque text; we write none, because monitors cannot audit them.
+C2SP tlog-checkpoint: a tree head as the text of a signed note.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,67 +8,36 @@ from dataclasses import dataclass
 from typing import Self
 
 from provenance.errors import MalformedNote, UntrustedNote
-from provenance.limits import MAX_TREE_SIZE
-from provenance.transparency.cosignature import Cosignature, cosign
-from provenance.transparency.encodings import encode_base64, parse_decimal, parse_hash
-from provenance.transparency.merkle import EMPTY_ROOT, HASH_BYTES
 from provenance.transparency.note import (
     COSIGNATURE_V1,
+    COSIGNATURES,
     ED25519,
+    ML_DSA_44,
     Note,
-    NoteSignature,
     VerifierKey,
     sign_note,
     verify_note,
 )
+from provenance.transparency.tree_head import Checkpoint
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A tree head.
-
-    Attributes:
-        origin: the log's identity, one line.
-        size: number of entries.
-        root: 32 bytes.
-        extension: further lines that another log wrote.
-
-    Raises:
-        MalformedNote: what no text can state, or the empty tree with another root than its own.
-    """
-
-    origin: str
-    size: int
-    root: bytes
-    extension: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.origin or any("\n" in line or not line for line in (self.origin, *self.extension)):
-            raise MalformedNote("the lines of a checkpoint are not empty")
-        if not 0 <= self.size <= MAX_TREE_SIZE:
-            raise MalformedNote(f"a checkpoint's size is 0 to {MAX_TREE_SIZE}")
-        if len(self.root) != HASH_BYTES:
-            raise MalformedNote("a checkpoint's root has 32 bytes")
-        if self.size == 0 and self.root != EMPTY_ROOT:
-            raise MalformedNote("the empty tree has another root")
-
-    @classmethod
-    def parse_text(cls, text: str) -> Self:
-        """Read a note's text. Raises MalformedNote."""
-        lines = text.split("\n")
-        if len(lines) < 4 or lines.pop():
-            raise MalformedNote("a checkpoint has three lines or more, each ended by a newline")
-        origin, size, root, *extension = lines
-        return cls(origin, parse_decimal(size, MalformedNote), parse_hash(root, MalformedNote), tuple(extension))
-
-    def text(self) -> str:
-        """The text that is signed."""
-        return "".join(f"{line}\n" for line in (self.origin, self.size, encode_base64(self.root), *self.extension))
+__all__ = [
+    "Checkpoint",
+    "Cosigner",
+    "SignedCheckpoint",
+    "cosign_checkpoint",
+    "open_checkpoint",
+    "sign_checkpoint",
+]
 
 
 @dataclass(frozen=True)
 class Cosigner:
-    """A witness whose cosignature verified: its key, and when it says to have seen the tree (POSIX seconds)."""
+    """A witness whose cosignature verified: its key, and when it says to have seen the tree.
+
+    Attributes:
+        key: the witness's.
+        time: POSIX seconds; 0 where an ML-DSA-44 cosignature leaves the time out.
+    """
 
     key: VerifierKey
     time: int
@@ -96,7 +64,8 @@ class SignedCheckpoint:
         """Check that the log `origin` signed, and which of the known witnesses cosigned.
 
         Args:
-            keys: of the log (type Ed25519, named as its origin) and of witnesses (type cosignature/v1).
+            keys: of the log (Ed25519 or ML-DSA-44, named as its origin) and of witnesses (cosignature/v1 or
+                ML-DSA-44).
             origin: the log that is expected.
 
         Returns:
@@ -109,13 +78,16 @@ class SignedCheckpoint:
         if self.checkpoint.origin != origin:
             raise UntrustedNote("the checkpoint is of another log")
         verified = verify_note(self.note, keys)
-        if not any(key.key_type == ED25519 and key.name == origin for key in verified):
+        by_log = [key for key in verified if key.name == origin and key.key_type in (ED25519, ML_DSA_44)]
+        if not by_log:
             raise UntrustedNote("no signature by the log itself")
+        if self.checkpoint.extension and all(key.key_type == ML_DSA_44 for key in by_log):
+            raise UntrustedNote("the log's signature does not cover the extension lines")
         signatures = {(line.name, line.key_id): line.signature for line in self.note.signatures}
         cosigners = tuple(
-            Cosigner(key, Cosignature.parse(signatures[key.name, key.key_id]).time)
+            Cosigner(key, key.read_cosignature(signatures[key.name, key.key_id]).time)
             for key in verified
-            if key.key_type == COSIGNATURE_V1
+            if key.key_type in COSIGNATURES and key not in by_log
         )
         return self.checkpoint, cosigners
 
@@ -131,15 +103,24 @@ def sign_checkpoint(checkpoint: Checkpoint, sign: Callable[[bytes], bytes], publ
     return sign_note(checkpoint.text(), checkpoint.origin, sign, public).serialise()
 
 
-def cosign_checkpoint(data: bytes, name: str, sign: Callable[[bytes], bytes], public: bytes, *, time: int) -> bytes:
+def cosign_checkpoint(
+    data: bytes,
+    name: str,
+    sign: Callable[[bytes], bytes],
+    public: bytes,
+    *,
+    time: int,
+    key_type: int = COSIGNATURE_V1,
+) -> bytes:
     """Add a witness's cosignature at a time in POSIX seconds. It vouches for what was checked before: verify first.
 
+    With `ML_DSA_44` and the origin as name, it is the log's own second signature.
+
     Raises:
-        MalformedNote: `data` is no signed checkpoint, or the name, key or time is unusable.
+        MalformedNote: `data` is no signed checkpoint, or the name, key, key type or time is unusable.
     """
     note = SignedCheckpoint.parse(data).note
-    key = VerifierKey(name, COSIGNATURE_V1, public)
-    line = NoteSignature(name, key.key_id, cosign(note.text, sign, time=time).serialise())
+    line = VerifierKey(name, key_type, public).cosign(note.text, sign, time=time)
     return Note(note.text, (*note.signatures, line)).serialise()
 
 

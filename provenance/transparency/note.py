@@ -1,7 +1,8 @@
 """A signed note: text, and lines of signatures by named keys.
 
-C2SP signed-note, with its verifier keys. Two kinds of key are known: Ed25519 (a log's) and
-cosignature/v1 (a witness's, C2SP tlog-cosignature). A note's text means nothing before `verify_note`.
+C2SP signed-note, with its verifier keys. Three kinds of key are known: Ed25519 (a log's), and the two of C2SP
+tlog-cosignature, cosignature/v1 and ML-DSA-44 (a witness's; the second also a log's). A note's text means nothing
+before `verify_note`.
 """
 
 import hashlib
@@ -14,7 +15,14 @@ from typing import Self
 from provenance.errors import MalformedNote, SignatureInvalid, UntrustedNote, UnusableKey
 from provenance.limits import MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, MAX_VERIFIER_KEY_CHARACTERS
 from provenance.statement.keys import Algorithm, PublicKey
-from provenance.transparency.cosignature import Cosignature, cosigned_message
+from provenance.transparency import ml_dsa
+from provenance.transparency.cosignature import (
+    Cosignature,
+    cosign,
+    cosigned_message,
+    name_with_length,
+    subtree_message,
+)
 from provenance.transparency.encodings import encode_base64, parse_base64
 
 ED25519 = 0x01
@@ -22,6 +30,12 @@ ED25519 = 0x01
 
 COSIGNATURE_V1 = 0x04
 """Signature type of a timestamped Ed25519 cosignature."""
+
+ML_DSA_44 = 0x06
+"""Signature type of a timestamped ML-DSA-44 cosignature."""
+
+COSIGNATURES = frozenset({COSIGNATURE_V1, ML_DSA_44})
+"""The signature types that a witness signs with."""
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
@@ -33,8 +47,8 @@ class VerifierKey:
 
     Attributes:
         name: as in the signature lines; for a log, its origin.
-        key_type: `ED25519` or `COSIGNATURE_V1`.
-        public: 32 bytes of Ed25519 public key.
+        key_type: `ED25519`, `COSIGNATURE_V1` or `ML_DSA_44`.
+        public: 32 bytes of Ed25519 public key, or 1,312 of ML-DSA-44.
 
     Raises:
         MalformedNote: a name, type or key that cannot be.
@@ -46,10 +60,14 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        if self.key_type not in (ED25519, COSIGNATURE_V1):
+        if self.key_type not in (ED25519, COSIGNATURE_V1, ML_DSA_44):
             raise MalformedNote(f"a verifier key of type {self.key_type:#04x} is not one we can check")
         try:
-            PublicKey(Algorithm.ED25519, self.public)
+            if self.key_type == ML_DSA_44:
+                name_with_length(self.name)
+                ml_dsa.read_public(self.public)
+            else:
+                PublicKey(Algorithm.ED25519, self.public)
         except UnusableKey as cause:
             raise MalformedNote(f"the verifier key of {self.name} is not usable: {cause}") from cause
 
@@ -83,13 +101,43 @@ class VerifierKey:
 
         Raises:
             SignatureInvalid: it does not verify.
-            MalformedNote: a cosignature that is not one.
+            MalformedNote: a cosignature that is not one, or an ML-DSA-44 one over a text that is no checkpoint.
         """
-        message = text.encode()
-        if self.key_type == COSIGNATURE_V1:
-            cosignature = Cosignature.parse(signature)
-            message, signature = cosigned_message(text, cosignature.time), cosignature.signature
-        PublicKey(Algorithm.ED25519, self.public).verify(signature, message)
+        if self.key_type == ED25519:
+            PublicKey(Algorithm.ED25519, self.public).verify(signature, text.encode())
+            return
+        cosignature = self.read_cosignature(signature)
+        if self.key_type == ML_DSA_44:
+            message = subtree_message(self.name, text, cosignature.time)
+            ml_dsa.verify(self.public, cosignature.signature, message)
+        else:
+            message = cosigned_message(text, cosignature.time)
+            PublicKey(Algorithm.ED25519, self.public).verify(cosignature.signature, message)
+
+    def read_cosignature(self, signature: bytes) -> Cosignature:
+        """Take apart a signature line's bytes by a key that cosigns; nothing is checked. Raises MalformedNote."""
+        if self.key_type == ML_DSA_44:
+            return Cosignature.parse(signature, signature_bytes=ml_dsa.SIGNATURE_BYTES)
+        return Cosignature.parse(signature)
+
+    def cosign(self, text: str, sign: Callable[[bytes], bytes], *, time: int) -> "NoteSignature":
+        """The line by which this key cosigns a checkpoint's text.
+
+        Args:
+            text: of a checkpoint.
+            sign: signs bytes with the private key.
+            time: POSIX seconds.
+
+        Raises:
+            MalformedNote: a key that does not cosign, no checkpoint, or a time out of range.
+        """
+        if self.key_type not in COSIGNATURES:
+            raise MalformedNote(f"the key of {self.name} is not one that cosigns")
+        if self.key_type == ML_DSA_44:
+            cosignature = Cosignature(time, sign(subtree_message(self.name, text, time)))
+        else:
+            cosignature = cosign(text, sign, time=time)
+        return NoteSignature(self.name, self.key_id, cosignature.serialise())
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from provenance.transparency.key_history import (
     verify_key_record,
     verify_operator_statement,
 )
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
+from provenance.transparency.note import COSIGNATURES, ED25519, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
 
 Outcome = Literal["holds", "fails", "not checked"]
@@ -103,7 +103,8 @@ def verify_receipt(
 
     Args:
         receipt: from `Receipt.parse`.
-        trusted_keys: Ed25519 keys of logs and cosignature/v1 keys of witnesses, which the caller has from elsewhere.
+        trusted_keys: Ed25519 keys of logs, and cosignature/v1 and ML-DSA-44 keys of witnesses, which the caller has
+            from elsewhere.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
         pixels_sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
 
@@ -155,7 +156,7 @@ def verify_receipt(
 
     def check_checkpoint() -> str:
         nonlocal cosigners
-        keys = [log_key, *(key for key in trusted_keys if key.key_type == COSIGNATURE_V1)]
+        keys = [log_key, *(key for key in trusted_keys if key.key_type in COSIGNATURES)]
         for note in {entry.proof.checkpoint: entry.proof for entry in receipt.entries}.values():
             signed = note.signed_checkpoint()
             if signed.checkpoint != checkpoint:

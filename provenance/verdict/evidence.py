@@ -77,7 +77,7 @@ class Match:
     comparison: Comparison | None
     """Of a COMPARISON; None otherwise."""
     distance: int | None
-    """Hamming distance (0..31 of 256 bits) of the PDQ fingerprints, when they proposed the match."""
+    """Hamming distance (in bits of 256) of the PDQ fingerprints, when they proposed the match."""
     receipt: ReceiptReport | None
     """None while no published checkpoint covers the record."""
     proof: Proof

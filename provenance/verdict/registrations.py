@@ -52,7 +52,7 @@ class Registrations(Protocol):
         """Ids of records whose decoded pixels, or those of the credentialed copy, have this digest."""
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
-        """Candidates within 31 bits of one of these PDQ hashes, nearest first."""
+        """Candidates, nearest first: all within 31 bits of one of these PDQ hashes, perhaps others beyond."""
 
     def sketch(self, record_id: bytes) -> bytes:
         """The stored sketch."""

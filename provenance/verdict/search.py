@@ -31,6 +31,10 @@ from provenance.verdict.registrations import Candidate, KnownRecord, Registratio
 MIN_PDQ_QUALITY = 50
 """PDQ quality (0-100) below which a picture is too plain to search by (the algorithm's authors)."""
 
+MAX_LEAD_DISTANCE = 31
+"""Bits of 256 up to which a fingerprint alone is a lead (PDQ's recommended threshold). What a registry proposes
+beyond it is worth a comparison and, unless that confirms it, nothing else."""
+
 MAX_COMPARED_CANDIDATES = 8
 """Candidates that are compared with one picture: PDQ at 31 bits rarely proposes more, and each costs about 20 ms."""
 
@@ -124,7 +128,7 @@ class Search:
         return candidates[:MAX_COMPARED_CANDIDATES]
 
     def compare(self, candidates: Sequence[Candidate], canonical: Pixels, compare: Comparer) -> None:
-        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, stays a lead."""
+        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most."""
         for candidate in candidates:
             try:
                 sketch = self._registrations.sketch(candidate.record_id)
@@ -142,9 +146,10 @@ class Search:
                 self.keep_leads((candidate,))
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
-        """Take candidates as leads, without a comparison."""
+        """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
         for candidate in candidates:
-            self._add(_Hit(candidate.record_id, MatchBasis.FINGERPRINT, distance=candidate.distance))
+            if candidate.distance <= MAX_LEAD_DISTANCE:
+                self._add(_Hit(candidate.record_id, MatchBasis.FINGERPRINT, distance=candidate.distance))
 
     def evidence(self, subject: Subject, examination: Examination | None) -> Evidence:
         """All of it. Leads are left out where something better was found."""

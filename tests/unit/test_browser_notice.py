@@ -43,9 +43,10 @@ def _run(folder: Path, *options: str) -> list[str]:
     (folder / "test_pages.py").write_text(TESTS)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n")
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *options],
         cwd=folder,
-        env=os.environ | {"PATH": str(folder), "PLAYWRIGHT_BROWSERS_PATH": str(folder)},
+        env=os.environ
+        | {"PATH": str(folder), "PLAYWRIGHT_BROWSERS_PATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

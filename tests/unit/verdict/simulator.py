@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import StoreCorrupt
 from provenance.media.comparison import Comparison, compare
-from provenance.media.fingerprints import PDQ, Fingerprints, fingerprint
+from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.media import Media, Pixels
 from provenance.media.pdq import hamming
 from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
@@ -89,7 +89,11 @@ class PublishersKey:
 
 @dataclass
 class Simulator:
-    """A registry with one log. `witnessed`: a witness whom the reader knows cosigns its checkpoints."""
+    """A registry with one log.
+
+    `witnessed`: a witness whom the reader knows cosigns its checkpoints. `reach`: how many bits of 256 may lie between
+    the fingerprints of a picture and of a candidate.
+    """
 
     witnessed: bool = False
     trust: TrustSettings = NOBODY
@@ -99,9 +103,12 @@ class Simulator:
     prints: dict[bytes, Fingerprints] = field(default_factory=dict)
     sketches: dict[bytes, bytes] = field(default_factory=dict)
     misled: dict[bytes, bytes] = field(default_factory=dict)
+    reach: int = 31
     lost: set[bytes] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     reader_trusts: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY)
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    note: bytes = b""
 
     def __post_init__(self) -> None:
         genesis = LogGenesis(
@@ -208,7 +215,7 @@ class Simulator:
             for identity, prints in self.prints.items()
             if prints.pdq_quality >= 50
         }
-        near = [Candidate(identity, distance) for identity, distance in distances.items() if distance <= 31]
+        near = [Candidate(identity, distance) for identity, distance in distances.items() if distance <= self.reach]
         return sorted(near, key=lambda candidate: candidate.distance)
 
     def sketch(self, record_id: bytes) -> bytes:
@@ -223,7 +230,7 @@ class Simulator:
         entry = self.entries[index]
         assert isinstance(entry.record, AssetRegistered)
         key = self._key_at(entry.record.publisher, index)
-        withdrawals = [withdrawn for withdrawn in self._withdrawals(record_id) if withdrawn < len(self.entries)]
+        withdrawals = self._withdrawals(record_id)
         first = self.entries[withdrawals[0]].record if withdrawals else None
         return KnownRecord(
             record_id=record_id,
@@ -247,12 +254,8 @@ class Simulator:
         index = self._index(identity)
         record = self.entries[index].record
         assert isinstance(record, AssetRegistered)
-        keys = sorted(
-            at
-            for key in self.keys[record.publisher]
-            for at in (key.enrolled, key.ended)
-            if at is not None and at < self.published
-        )
+        ends = {at for key in self.keys[record.publisher] for at in (key.enrolled, key.ended)}
+        keys = sorted(at for at in ends if at is not None and at < self.published)
         return Receipt(
             self._logged(index),
             tuple(self._logged(at) for at in keys),
@@ -270,7 +273,8 @@ class Simulator:
         return len(self.entries) - 1
 
     def _sign_tree(self) -> None:
-        frontier, nodes = Frontier(), {}
+        frontier = Frontier()
+        nodes: dict[tuple[int, int], bytes] = {}
         frontier.extend(
             [leaf_hash(entry.statement) for entry in self.entries],
             lambda level, index, root: nodes.__setitem__((level, index), root),
@@ -278,8 +282,7 @@ class Simulator:
         note = sign_checkpoint(Checkpoint(ORIGIN, self.published, frontier.root()), LOG.sign, LOG.public_key.raw)
         if self.witnessed:
             note = cosign_checkpoint(note, WITNESS_KEY.name, WITNESS.sign, WITNESS_KEY.public, time=1_772_366_400)
-        self.nodes: dict[tuple[int, int], bytes] = nodes
-        self.note = note
+        self.nodes, self.note = nodes, note
 
     def _logged(self, index: int) -> LoggedRecord:
         proof = inclusion_proof(index, self.published, lambda level, at: self.nodes[level, at])
@@ -354,6 +357,3 @@ def open_registry(*publishers: str, **settings: bool) -> Simulator:
     for publisher in publishers:
         registry.enrol(publisher)
     return registry
-
-
-__all__ = ["PDQ", "Simulator", "compare_sketch", "open_registry"]

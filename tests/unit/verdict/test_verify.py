@@ -151,6 +151,16 @@ def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
     assert verdict.findings[0].basis is Basis.HEURISTIC
 
 
+def test_a_far_candidate_is_a_match_or_nothing() -> None:
+    registry = open_registry("daily")
+    registry.reach = 256
+    registry.register("daily", photo(MOUNTAINS))
+    assert registry.verify(photo(ROCKET)).headline is HeadlineCode.NOTHING_FOUND
+    assert registry.verify_digests(photo(ROCKET)).headline is HeadlineCode.NOTHING_FOUND
+    copy = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert values(copy)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+
+
 def test_a_lead_is_left_out_where_another_record_matches() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))

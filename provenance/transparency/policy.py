@@ -1,0 +1,251 @@
+"""A trust policy: which logs are known, and how many of which witnesses have to cosign their checkpoints.
+
+C2SP tlog-policy, a file of lines: `log <vkey> [url]`, `witness <name> <vkey> [url]`, `group <name> all|any|<k>
+<member>...`, and exactly one `quorum <name>|none`. Names are octets, which we keep as text with the octets that are
+not UTF-8 escaped. A name is used in one group at most and only after its own line, so that the quorum is a tree.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self, assert_never
+
+from provenance.errors import MalformedNote, MalformedPolicy, UntrustedNote
+from provenance.limits import MAX_POLICY_BYTES, MAX_POLICY_NAMES
+from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
+from provenance.transparency.encodings import parse_decimal
+from provenance.transparency.note import COSIGNATURES, ED25519, ML_DSA_44, VerifierKey
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_BLANKS = re.compile(r"[ \t]+")
+_LOG_TYPES = frozenset({ED25519, ML_DSA_44})
+_NONE = "none"
+
+
+@dataclass(frozen=True)
+class KnownLog:
+    """A log that the policy accepts: its key, named as its origin, and where it is, if that is said."""
+
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A witness.
+
+    Attributes:
+        name: what groups and quorum call it; the name in its signature lines is the key's.
+        key: cosignature/v1 or ML-DSA-44.
+        url: its submission prefix, if that is said.
+    """
+
+    name: str
+    key: VerifierKey
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Has witnessed a checkpoint when at least `threshold` of its `members` have."""
+
+    name: str
+    threshold: int
+    members: tuple["Witness | Group", ...]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy as its file states it.
+
+    Attributes:
+        logs: each accepted; none where the log is known from elsewhere.
+        witnesses: all that are defined, also those outside the quorum.
+        quorum: who has to have cosigned; None asks for no cosignature.
+    """
+
+    logs: tuple[KnownLog, ...]
+    witnesses: tuple[Witness, ...]
+    quorum: Witness | Group | None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a policy file.
+
+        Raises:
+            MalformedPolicy: it breaks a rule of the format; the message names the line.
+        """
+        if len(data) > MAX_POLICY_BYTES:
+            raise MalformedPolicy(f"a policy of more than {MAX_POLICY_BYTES} bytes")
+        if _CONTROL.search(data):
+            raise MalformedPolicy("a policy holds no control character but tab and newline")
+        if not data.endswith(b"\n"):
+            raise MalformedPolicy("a policy's last line ends in a newline")
+        draft = _Draft()
+        for number, line in enumerate(data.decode(errors="surrogateescape").split("\n"), start=1):
+            words = [word for word in _BLANKS.split(line) if word]
+            if not words or words[0].startswith("#"):
+                continue
+            try:
+                draft.read(words)
+            except (MalformedPolicy, MalformedNote) as cause:
+                raise MalformedPolicy(f"line {number}: {cause}") from cause
+        if not draft.has_quorum:
+            raise MalformedPolicy("a policy without a quorum line")
+        return cls(tuple(draft.logs), tuple(draft.witnesses), draft.quorum)
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """The keys of all logs and witnesses, each once."""
+        return tuple(dict.fromkeys(known.key for known in (*self.logs, *self.witnesses)))
+
+    def open(self, data: bytes) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
+        """Read a checkpoint that the policy accepts: signed by one of its logs, cosigned by its quorum.
+
+        Returns:
+            the checkpoint, and which of the policy's witnesses cosigned it.
+
+        Raises:
+            MalformedNote: it does not parse.
+            UntrustedNote: no listed log signed it, a known signature fails, or cosignatures are missing.
+        """
+        signed = SignedCheckpoint.parse(data)
+        checkpoint, cosigners = signed.verify(self.keys, signed.checkpoint.origin)
+        if not satisfied(self, cosigners):
+            names = ", ".join(ascii(witness.name) for witness in missing(self, cosigners))
+            raise UntrustedNote(f"too few witnesses cosigned the checkpoint; still without: {names}")
+        return checkpoint, cosigners
+
+
+def satisfied(policy: Policy, cosigners: Sequence[Cosigner]) -> bool:
+    """Whether the witnesses that cosigned a checkpoint make up the quorum.
+
+    Args:
+        policy: says how many of which.
+        cosigners: from `SignedCheckpoint.verify` with the policy's keys; those that are not in the policy do not count.
+    """
+    return policy.quorum is None or _witnessed(policy.quorum, _keys(cosigners))
+
+
+def missing(policy: Policy, cosigners: Sequence[Cosigner]) -> tuple[Witness, ...]:
+    """The witnesses any of which would bring an unsatisfied quorum nearer, in the order of the file's groups.
+
+    Empty when the quorum is satisfied. A group that has enough of its members asks for no more.
+    """
+    return () if policy.quorum is None else tuple(_missing(policy.quorum, _keys(cosigners)))
+
+
+def _keys(cosigners: Sequence[Cosigner]) -> frozenset[VerifierKey]:
+    return frozenset(cosigner.key for cosigner in cosigners)
+
+
+def _witnessed(member: Witness | Group, keys: frozenset[VerifierKey]) -> bool:
+    match member:
+        case Witness():
+            return member.key in keys
+        case Group():
+            return sum(_witnessed(each, keys) for each in member.members) >= member.threshold
+        case _:
+            assert_never(member)
+
+
+def _missing(member: Witness | Group, keys: frozenset[VerifierKey]) -> list[Witness]:
+    if _witnessed(member, keys):
+        return []
+    match member:
+        case Witness():
+            return [member]
+        case Group():
+            return [witness for each in member.members for witness in _missing(each, keys)]
+        case _:
+            assert_never(member)
+
+
+@dataclass
+class _Draft:
+    """What the lines so far have defined."""
+
+    logs: list[KnownLog] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
+    names: dict[str, Witness | Group] = field(default_factory=dict)
+    members: set[str] = field(default_factory=set)
+    groups: int = 0
+    quorum: Witness | Group | None = None
+    has_quorum: bool = False
+
+    def read(self, words: list[str]) -> None:
+        """Take in one line. Raises MalformedPolicy, MalformedNote."""
+        match words:
+            case ["log", vkey, *rest] if len(rest) <= 1:
+                self._read_log(vkey, *rest)
+            case ["witness", name, vkey, *rest] if len(rest) <= 1:
+                self._read_witness(name, vkey, *rest)
+            case ["group", name, threshold, *members]:
+                self._read_group(name, threshold, members)
+            case ["quorum", name]:
+                self._read_quorum(name)
+            case _:
+                raise MalformedPolicy("not a log, witness, group or quorum line")
+
+    def _read_log(self, vkey: str, url: str | None = None) -> None:
+        key = VerifierKey.parse(vkey)
+        if key.key_type not in _LOG_TYPES:
+            raise MalformedPolicy("a log's key is of type Ed25519 or ML-DSA-44")
+        if any(log.key.public == key.public for log in self.logs):
+            raise MalformedPolicy("two logs with the same public key")
+        self.logs.append(KnownLog(key, url))
+        _check_count(self.logs)
+
+    def _read_witness(self, name: str, vkey: str, url: str | None = None) -> None:
+        key = VerifierKey.parse(vkey)
+        if key.key_type not in COSIGNATURES:
+            raise MalformedPolicy("a witness's key is of type cosignature/v1 or ML-DSA-44")
+        if any(witness.key.public == key.public for witness in self.witnesses):
+            raise MalformedPolicy("two witnesses with the same public key")
+        witness = Witness(name, key, url)
+        self._define(name, witness)
+        self.witnesses.append(witness)
+        _check_count(self.witnesses)
+
+    def _read_group(self, name: str, threshold: str, members: list[str]) -> None:
+        if not members:
+            raise MalformedPolicy("a group without members")
+        found = []
+        for member in members:
+            if member not in self.names:
+                raise MalformedPolicy(f"{ascii(member)} is not defined above")
+            if member in self.members:
+                raise MalformedPolicy(f"{ascii(member)} is a member of a group already")
+            self.members.add(member)
+            found.append(self.names[member])
+        match threshold:
+            case "all":
+                count = len(found)
+            case "any":
+                count = 1
+            case _:
+                count = parse_decimal(threshold, MalformedPolicy, maximum=len(found))
+        if count < 1:
+            raise MalformedPolicy("a group needs one of its members at least")
+        self._define(name, Group(name, count, tuple(found)))
+        self.groups += 1
+        if self.groups > MAX_POLICY_NAMES:
+            raise MalformedPolicy(f"more than {MAX_POLICY_NAMES} groups")
+
+    def _read_quorum(self, name: str) -> None:
+        if self.has_quorum:
+            raise MalformedPolicy("a second quorum line")
+        if name != _NONE and name not in self.names:
+            raise MalformedPolicy(f"{ascii(name)} is not defined above")
+        self.has_quorum = True
+        self.quorum = self.names.get(name)
+
+    def _define(self, name: str, value: Witness | Group) -> None:
+        if name == _NONE or name in self.names:
+            raise MalformedPolicy(f"the name {ascii(name)} is taken")
+        self.names[name] = value
+
+
+def _check_count(defined: Sequence[object]) -> None:
+    if len(defined) > MAX_POLICY_NAMES:
+        raise MalformedPolicy(f"more than {MAX_POLICY_NAMES} of a kind")

@@ -1,0 +1,82 @@
+import re
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.routes.pages import STATIC, static_version
+
+
+@pytest.mark.parametrize("path", ["/", "/verify", "/log"])
+def test_a_page_runs_no_script_and_has_no_style_but_its_own_files(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert not re.search(r"<style|<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=", answer.text)
+    own = re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text)
+    assert own
+    for address in own:
+        assert client.get(address).status_code == 200, address
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("verify.js", "text/javascript; charset=utf-8"),
+        ("countermark.css", "text/css; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+    ],
+)
+def test_a_script_or_style_is_kept_for_ever_under_an_address_that_changes_with_it(
+    client: TestClient, name: str, media_type: str
+) -> None:
+    answer = client.get(f"/static/{static_version()}/{name}")
+    assert answer.content == (STATIC / name).read_bytes()
+    assert answer.headers["content-type"] == media_type
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_every_module_that_a_script_imports_is_served(client: TestClient) -> None:
+    for script in STATIC.glob("*.js"):
+        for imported in re.findall(r'from "\./([^"]+)"', script.read_text()):
+            assert client.get(f"/static/{static_version()}/{imported}").status_code == 200, imported
+
+
+@pytest.mark.parametrize("path", ["0000000000000000/verify.js", "{version}/none.js", "{version}/..%2Ftemplates"])
+def test_another_version_or_name_is_not_there(client: TestClient, path: str) -> None:
+    assert client.get("/static/" + path.format(version=static_version())).status_code == 404
+
+
+def test_a_registration_has_a_page(client: TestClient, registered: dict[str, Any]) -> None:
+    page = client.get(f"/a/{registered['id']}")
+    assert page.status_code == 200
+    for shown in ("Flood", "The Test Daily", registered["media"]["sha256"], registered["links"]["receipt"]):
+        assert shown in page.text
+
+
+@pytest.mark.parametrize("address", ["0" * 64, "abc", "%3Cscript%3E", "0" * 63 + "G"])
+def test_an_address_of_no_registration_is_answered_with_a_page(client: TestClient, address: str) -> None:
+    page = client.get(f"/a/{address}")
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert "There is no such registration here" in page.text
+    assert "<script>" not in page.text
+
+
+def test_the_verify_page_states_the_limit_that_the_service_has(client: TestClient) -> None:
+    assert 'data-most-bytes="2000000"' in client.get("/verify").text
+
+
+def test_a_page_that_a_browser_has_already_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/verify")
+    again = client.get("/verify", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+def test_the_log_page_carries_the_checkpoint_that_the_log_serves(
+    client: TestClient, registered: dict[str, Any]
+) -> None:
+    root = client.get("/log/checkpoint").text.splitlines()[2]
+    assert root in client.get("/log").text.replace("&#43;", "+")

@@ -1,0 +1,172 @@
+"""What a verdict says about the credential of a file: real ones, signed by a development authority, and every state."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from PIL import Image
+
+from demo.alterations import with_one_pixel_changed
+from provenance.credentials import (
+    ClaimDescription,
+    ClaimSigner,
+    CredentialReport,
+    CredentialState,
+    IngredientReport,
+    TrustList,
+    TrustSettings,
+    issue_claim_certificate,
+    make_development_authority,
+    sign_embedded,
+)
+from provenance.media.marks import DeclaredMetadata
+from provenance.verdict import Verdict, judge
+from provenance.verdict.axes import Axis, Registration
+from provenance.verdict.evidence import Evidence, Examination, Searched, Subject
+from provenance.verdict.verdict import HeadlineCode
+from tests.unit.verdict.pictures import COFFEE, photo
+from tests.unit.verdict.simulator import digest, open_registry
+
+AUTHORITY = make_development_authority(datetime.now(UTC))
+LISTED = TrustSettings((TrustList("Development list", "7", AUTHORITY.chain_pem),))
+
+
+@pytest.fixture(scope="module")
+def signed() -> bytes:
+    """The coffee with a credential that says it was captured."""
+    issued = issue_claim_certificate(AUTHORITY, "Herald picture desk", datetime.now(UTC))
+    key = issued.key
+    assert isinstance(key, EllipticCurvePrivateKey)
+    signer = ClaimSigner(lambda message: key.sign(message, ECDSA(hashes.SHA256())), "es256", issued.chain_pem)
+    small = Image.open(io.BytesIO(photo(COFFEE))).convert("RGB").resize((300, 200))
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    claim = ClaimDescription(
+        title="Coffee",
+        registry_url="https://registry.example/",
+        generator="Countermark/0.1.0",
+        digital_source_type="digitalCapture",
+    )
+    data = sign_embedded(file.getvalue(), "image/png", claim, signer).data
+    assert data is not None
+    return data
+
+
+def test_a_trusted_signature_names_its_list(signed: bytes) -> None:
+    registry = open_registry("daily")
+    registry.trust = LISTED
+    verdict = registry.verify(signed)
+    assert verdict.axes[Axis.CREDENTIAL].value == CredentialState.TRUSTED
+    assert "Development list" in verdict.axes[Axis.CREDENTIAL].summary
+    assert verdict.headline is HeadlineCode.SIGNED_ORIGIN
+    assert "captured by a camera" in verdict.headline_text
+    assert "No match was found among 0 registrations" in verdict.headline_text
+
+
+def test_a_signature_on_no_list_is_said_to_be_anybodys(signed: bytes) -> None:
+    verdict = open_registry("daily").verify(signed)
+    assert verdict.axes[Axis.CREDENTIAL].value == CredentialState.VALID_UNTRUSTED
+    said = next(finding for finding in verdict.findings if finding.axis is Axis.CREDENTIAL)
+    assert said.could_be_forged_by == "Anybody: a certificate can be made with any name on it."
+
+
+def test_a_credential_that_does_not_hold_comes_before_the_match(signed: bytes) -> None:
+    registry = open_registry("daily")
+    registry.trust = LISTED
+    registry.register("daily", photo(COFFEE), signed=signed)
+    assert registry.verify(signed).headline is HeadlineCode.EXACT_MATCH
+    broken = with_one_pixel_changed(signed)
+    registry.register("daily", broken)
+    verdict = registry.verify(broken)
+    assert verdict.axes[Axis.REGISTRATION].value == Registration.EXACT_MATCH
+    assert verdict.headline is HeadlineCode.CREDENTIAL_INVALID
+    assert verdict.headline_text.startswith("The content credential does not hold: The content was changed")
+    assert "Disregard what it says" in verdict.headline_text
+    assert "These bytes are those of record 3" in verdict.headline_text
+    assert verdict.axes[Axis.DECLARED_ORIGIN].summary.startswith("What the content credential states")
+
+
+def test_a_credential_that_does_not_hold_asserts_no_match_whose_proof_does_not_hold_either(signed: bytes) -> None:
+    registry = open_registry("daily")
+    broken = with_one_pixel_changed(signed)
+    registry.spoil_statement(registry.register("daily", broken))
+    verdict = registry.verify(broken)
+    assert verdict.headline is HeadlineCode.CREDENTIAL_INVALID
+    assert "registered by" not in verdict.headline_text
+    assert "whose proof does not hold" in verdict.headline_text
+
+
+def of_report(report: CredentialReport) -> Verdict:
+    subject = Subject(digest("file"), 1000, "image/jpeg", 640, 480, 1)
+    examination = Examination(subject, report, DeclaredMetadata(), None, None)
+    return judge(Evidence(subject, examination, (), Searched(1, ("sha-256",))))
+
+
+SAID = {
+    CredentialState.TRUSTED: "Signed by Herald, whose certificate is on the trust list “Desk 7”.",
+    CredentialState.VALID_UNTRUSTED: "Signed by “Herald”; the signature fits the file, and the certificate is on no",
+    CredentialState.WELL_FORMED_ONLY: "its certificate was not valid any more, or not yet, and no trusted time stamp",
+    CredentialState.INVALID: "does not hold: The certificate was revoked. Disregard what it says.",
+    CredentialState.ABSENT: "The file carries no content credential.",
+    CredentialState.REMOTE_ONLY: "kept elsewhere, which was not fetched",
+    CredentialState.UNREADABLE: "could not be read: The certificate was revoked.",
+}
+
+
+@pytest.mark.parametrize("state", CredentialState)
+def test_every_state_has_its_sentence(state: CredentialState) -> None:
+    report = CredentialReport(state, signer="Herald", trust_list="Desk 7", problems=("signingCredential.ocsp.revoked",))
+    assert SAID[state] in of_report(report).axes[Axis.CREDENTIAL].summary
+
+
+def test_an_expired_certificate_states_nothing_about_origin() -> None:
+    verdict = of_report(CredentialReport(CredentialState.WELL_FORMED_ONLY, signer="Herald"))
+    assert verdict.headline is not HeadlineCode.CREDENTIAL_INVALID
+    assert verdict.axes[Axis.DECLARED_ORIGIN].value == "NONE_FOUND"
+    assert "disregarded" in verdict.axes[Axis.DECLARED_ORIGIN].summary
+
+
+def test_a_bad_ingredient_is_named_and_a_sound_one_is_not() -> None:
+    report = CredentialReport(
+        CredentialState.TRUSTED,
+        ingredients=(
+            IngredientReport("sky.jpg", CredentialState.INVALID, ("assertion.dataHash.mismatch",)),
+            IngredientReport("boat.jpg", CredentialState.TRUSTED),
+            IngredientReport("scan.tif", CredentialState.ABSENT),
+        ),
+    )
+    said = [finding.summary for finding in of_report(report).findings if finding.axis is Axis.CREDENTIAL]
+    assert len(said) == 2
+    assert said[1] == (
+        "The ingredient “sky.jpg” has a credential that does not hold: The content was changed after it was signed."
+    )
+
+
+def test_an_ingredient_whose_signer_is_merely_unknown_is_not_said_to_be_broken() -> None:
+    ingredient = IngredientReport("sky.jpg", CredentialState.VALID_UNTRUSTED, ("signingCredential.untrusted",))
+    verdict = of_report(CredentialReport(CredentialState.TRUSTED, ingredients=(ingredient,)))
+    said = [finding.summary for finding in verdict.findings if finding.axis is Axis.CREDENTIAL]
+    assert "on no trust list" in said[1]
+    assert "does not hold" not in said[1]
+
+
+@pytest.mark.parametrize("state", CredentialState)
+def test_every_ingredient_that_is_not_in_order_is_named(state: CredentialState) -> None:
+    report = CredentialReport(CredentialState.TRUSTED, ingredients=(IngredientReport("sky.jpg", state),))
+    named = any("“sky.jpg”" in finding.summary for finding in of_report(report).findings)
+    assert named is (state not in (CredentialState.TRUSTED, CredentialState.ABSENT))
+
+
+def test_what_was_not_looked_at_in_a_credential_is_said() -> None:
+    plain = CredentialReport(CredentialState.TRUSTED)
+    for report, said in (
+        (replace(plain, identity_unchecked=True), "CAWG"),
+        (replace(plain, padding_nonzero=True), "padding"),
+        (CredentialReport(CredentialState.REMOTE_ONLY), "a credential kept elsewhere"),
+        (CredentialReport(CredentialState.UNREADABLE), "the file's content credential"),
+    ):
+        assert not any(said in item.what for item in of_report(plain).not_checked)
+        assert any(said in item.what for item in of_report(report).not_checked)

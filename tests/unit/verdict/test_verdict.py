@@ -1,0 +1,252 @@
+"""The verdict as a whole: every combination has one, by precedence, in words that are documented."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from provenance.credentials import CredentialReport, CredentialState, IngredientReport
+from provenance.media.comparison import Box, Comparison, Region, Transform
+from provenance.media.marks import DeclaredMetadata, Mark
+from provenance.transparency.receipt_verification import STEP_NAMES
+from provenance.verdict import Verdict, judge, verify
+from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
+from provenance.verdict.evidence import Evidence, Examination, Match, MatchBasis, Searched, Unproven
+from provenance.verdict.verdict import HeadlineCode
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.unit.verdict.pictures import MOUNTAINS, photo
+from tests.unit.verdict.simulator import digest, open_registry
+
+DOCS = Path(__file__).parents[3] / "docs"
+WHOLE, PART = Box(0, 0, 1, 1), Box(0.1, 0.1, 0.4, 0.5)
+UPRIGHT = Transform(False, 0.0, 1.0, WHOLE, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+DIFFERS, OUTSIDE = Region("differs", PART, PART, 0.12, 0.9), Region("outside", PART, None, 0.12, 1.0)
+
+
+def compared(*regions: Region, transform: Transform = UPRIGHT, colour_changed: bool = False) -> Comparison:
+    return Comparison(True, 40, transform, regions, colour_changed, 0.95, None, "countermark-comparison-1")
+
+
+@pytest.fixture(scope="module")
+def exact() -> Verdict:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    return registry.verify(photo(MOUNTAINS))
+
+
+FITS: dict[str, tuple[MatchBasis, Comparison | None]] = {
+    Registration.EXACT_MATCH: (MatchBasis.BYTES, None),
+    "the same pixels": (MatchBasis.PIXELS, None),
+    Registration.MATCH_NO_DIFFERENCE_FOUND: (MatchBasis.COMPARISON, compared()),
+    Registration.MATCH_WITH_DIFFERENCES: (MatchBasis.COMPARISON, compared(DIFFERS, OUTSIDE)),
+    Registration.POSSIBLE_MATCH: (MatchBasis.FINGERPRINT, None),
+}
+
+
+def matches(match: Match) -> Iterator[tuple[Match, ...]]:
+    """None, and one of every fit, proof and standing."""
+    yield ()
+    proofs = [proof for proof in Proof if proof is not Proof.NO_RECORD]
+    for (basis, comparison), proof, standing in itertools.product(FITS.values(), proofs, Standing):
+        receipt = None if proof is Proof.SEQUENCED else match.receipt
+        yield (replace(match, basis=basis, comparison=comparison, proof=proof, standing=standing, receipt=receipt),)
+
+
+def examinations(examination: Examination) -> Iterator[Examination | None]:
+    """None, and one of every state of the credential with every kind of statement."""
+    yield None
+    signed = [(), ("digitalCapture",), ("trainedAlgorithmicMedia",), ("compositeSynthetic",), ("humanEdits",)]
+    marks = [(), (Mark("x", "y", "XMP", "ai_generated"),), (Mark("x", "y", "XMP", "capture"),)]
+    for state, types, declared, notes in itertools.product(CredentialState, signed, marks, [(), ("EXIF left out",)]):
+        credential = CredentialReport(
+            state,
+            digital_source_types=tuple(DIGITAL_SOURCE_TYPE_PREFIX + name for name in types),
+            ingredients=(IngredientReport("sky.jpg", CredentialState.INVALID),),
+        )
+        yield replace(
+            examination, credential=credential, declared=DeclaredMetadata(declared, notes=notes), fingerprints=None
+        )
+
+
+def all_evidence(exact: Verdict) -> Iterator[Evidence]:
+    base = exact.evidence
+    assert base.examination is not None
+    for found, examination in itertools.product(matches(exact.matches[0]), list(examinations(base.examination))):
+        yield replace(base, matches=found, examination=examination)
+    for examination, searched, unproven in itertools.product(
+        (*examinations(base.examination), base.examination),
+        (None, Searched(2, ("sha-256",)), Searched(1, ("sha-256", "countermark-pixels-1", "org.countermark.pdq.v1"))),
+        ((), (Unproven(digest("lost"), "the stored record is damaged"),)),
+    ):
+        yield replace(base, matches=(), examination=examination, searched=searched, unproven=unproven)
+
+
+CALLS_FOR: dict[tuple[Axis, str], HeadlineCode] = {
+    (Axis.CREDENTIAL, CredentialState.INVALID): HeadlineCode.CREDENTIAL_INVALID,
+    (Axis.DECLARED_ORIGIN, DeclaredOrigin.CONFLICTING): HeadlineCode.ORIGIN_CONFLICTING,
+    (Axis.PROOF, Proof.BROKEN): HeadlineCode.PROOF_BROKEN,
+    (Axis.REGISTRATION, Registration.EXACT_MATCH): HeadlineCode.EXACT_MATCH,
+    (Axis.REGISTRATION, Registration.MATCH_WITH_DIFFERENCES): HeadlineCode.MATCH_WITH_DIFFERENCES,
+    (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_AI_GENERATED): HeadlineCode.SIGNED_ORIGIN,
+    (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_AI_EDITED): HeadlineCode.SIGNED_ORIGIN,
+    (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_CAPTURE): HeadlineCode.SIGNED_ORIGIN,
+    (Axis.REGISTRATION, Registration.MATCH_NO_DIFFERENCE_FOUND): HeadlineCode.MATCH_NO_DIFFERENCE_FOUND,
+    (Axis.REGISTRATION, Registration.POSSIBLE_MATCH): HeadlineCode.POSSIBLE_MATCH,
+    (Axis.DECLARED_ORIGIN, DeclaredOrigin.UNSIGNED_AI_MARK): HeadlineCode.UNSIGNED_MARK,
+    (Axis.REGISTRATION, Registration.NOT_CHECKED): HeadlineCode.NOT_CHECKED,
+}
+PRECEDENCE = (
+    *("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "PROOF_BROKEN", "EXACT_MATCH", "MATCH_WITH_DIFFERENCES"),
+    *("SIGNED_ORIGIN", "MATCH_NO_DIFFERENCE_FOUND", "POSSIBLE_MATCH", "UNSIGNED_MARK", "NOT_CHECKED"),
+    "NOTHING_FOUND",
+)
+
+
+def test_every_combination_has_a_verdict_by_precedence_that_says_what_it_rests_on(exact: Verdict) -> None:
+    seen: dict[Axis, set[str]] = {axis: set() for axis in Axis}
+    headlines = set()
+    for evidence in all_evidence(exact):
+        verdict = judge(evidence)
+        called = [
+            CALLS_FOR[axis, value.value] for axis, value in verdict.axes.items() if (axis, value.value) in CALLS_FOR
+        ]
+        expected = min((*called, HeadlineCode.NOTHING_FOUND), key=lambda code: PRECEDENCE.index(code))
+        assert verdict.headline is expected
+        for axis, value in verdict.axes.items():
+            seen[axis].add(value.value)
+            assert value.summary.endswith((".", "”"))
+        for finding in verdict.findings:
+            for said in (finding.summary, finding.could_be_forged_by, finding.does_not_show, finding.method):
+                assert said.strip()
+                assert "%" not in said  # a bare percentage misleads
+            assert bool(finding.error_rates) is (
+                finding.basis is Basis.MEASURED and finding.code != Registration.NO_MATCH_FOUND
+            )
+        assert verdict.not_checked
+        headlines.add(verdict.headline)
+    assert headlines == set(HeadlineCode)
+    assert seen[Axis.REGISTRATION] == set(Registration)
+    assert seen[Axis.CREDENTIAL] == {*CredentialState, "NOT_CHECKED"}
+    assert seen[Axis.DECLARED_ORIGIN] == set(DeclaredOrigin)
+    assert seen[Axis.PROOF] == set(Proof)
+
+
+def test_no_text_relies_on_a_record_whose_proof_does_not_hold(exact: Verdict) -> None:
+    for evidence in all_evidence(exact):
+        if any(match.proof is Proof.BROKEN for match in evidence.matches):
+            verdict = judge(evidence)
+            assert "registered by" not in verdict.headline_text + verdict.axes[Axis.REGISTRATION].summary
+            assert "whose proof does not hold" in verdict.headline_text
+
+
+def test_what_became_of_the_record_stands_in_every_headline_about_a_match(exact: Verdict) -> None:
+    for evidence in all_evidence(exact):
+        if evidence.matches and evidence.matches[0].standing is not Standing.CURRENT:
+            told = replace(evidence.matches[0], standing_detail="It was taken back.")
+            assert "It was taken back." in judge(replace(evidence, matches=(told,))).headline_text
+
+
+def test_a_match_does_not_hide_what_the_file_says_about_machines(exact: Verdict) -> None:
+    assert exact.evidence.examination is not None
+    marked = replace(exact.evidence.examination, declared=DeclaredMetadata((Mark("x", "y", "XMP", "ai_generated"),)))
+    verdict = judge(replace(exact.evidence, examination=marked))
+    assert verdict.headline is HeadlineCode.EXACT_MATCH
+    assert "made by a trained AI model; nobody signed it" in verdict.headline_text
+
+
+def test_a_verdict_is_neither_true_nor_false(exact: Verdict) -> None:
+    with pytest.raises(TypeError, match="read its axes"):
+        bool(exact)
+    with pytest.raises(TypeError, match="read its axes"):
+        _ = [each for each in (exact,) if each]
+
+
+def test_a_verdict_cannot_be_edited(exact: Verdict) -> None:
+    with pytest.raises(TypeError):
+        exact.axes[Axis.PROOF] = exact.axes[Axis.REGISTRATION]  # type: ignore[index]  # that is what is tested
+
+
+@pytest.mark.parametrize(
+    ("comparison", "said"),
+    [
+        (compared(), "after alignment; no difference"),
+        (compared(DIFFERS), "1 region differs."),
+        (compared(DIFFERS, DIFFERS), "2 regions differ."),
+        (compared(OUTSIDE), "1 region lies outside the registered picture."),
+        (compared(DIFFERS, OUTSIDE, OUTSIDE), "1 region differs and 2 regions lie outside the registered picture."),
+        (compared(colour_changed=True), "(its colours or brightness are changed as a whole); no difference"),
+        (compared(transform=replace(UPRIGHT, mirrored=True)), "(it is mirrored)"),
+        (compared(transform=replace(UPRIGHT, rotation_degrees=-90.0)), "(it is turned)"),
+        (compared(transform=replace(UPRIGHT, crop=PART)), "(it shows a part of the registered picture)"),
+        (compared(DIFFERS, transform=replace(UPRIGHT, mirrored=True, crop=PART)), "(it is mirrored, it shows a part"),
+    ],
+)
+def test_what_alignment_undid_and_what_differs_is_told_in_words(
+    exact: Verdict, comparison: Comparison, said: str
+) -> None:
+    match = replace(exact.matches[0], basis=MatchBasis.COMPARISON, comparison=comparison)
+    assert said in judge(replace(exact.evidence, matches=(match,))).axes[Axis.REGISTRATION].summary
+
+
+# Documents ---------------------------------------------------------------------------------------
+
+
+def sections(text: str) -> dict[str, str]:
+    """Heading to body, of the second level."""
+    _, *parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def rows(section: str) -> list[str]:
+    """The values in the first column of the section's table."""
+    return re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE)
+
+
+def test_every_value_of_every_axis_is_documented_and_nothing_else() -> None:
+    words = sections((DOCS / "explanation" / "words.md").read_text())
+    assert rows(words["registration"]) == list(Registration)
+    assert rows(words["credential"]) == [*CredentialState, "NOT_CHECKED"]
+    assert rows(words["declared_origin"]) == list(DeclaredOrigin)
+    assert rows(words["proof"]) == list(Proof)
+    assert rows(words["assessment"]) == list(Assessment)
+    assert sorted(rows(words["Standing of the record"])) == sorted(Standing)
+
+
+def test_the_headlines_are_documented_in_their_order() -> None:
+    words = sections((DOCS / "explanation" / "words.md").read_text())
+    assert rows(words["Headline"]) == list(HeadlineCode) == list(PRECEDENCE)
+    assert all(f"`{basis}`" in (DOCS / "explanation" / "words.md").read_text() for basis in Basis)
+
+
+def numbered(text: str) -> list[tuple[int, str]]:
+    """Numbers and bold titles of a list in Markdown."""
+    found = re.findall(r"^(\d+)\. \*\*(.+?)\.?\*\*", text, flags=re.MULTILINE)
+    return [(int(number), title) for number, title in found]
+
+
+def test_the_procedure_and_its_document_have_the_same_steps() -> None:
+    told = re.findall(r"^ ?(\d+)  (.+)$", verify.__doc__ or "", flags=re.MULTILINE)
+    documented = numbered((DOCS / "verification.md").read_text().split("\n## ")[0])
+    assert [number for number, _ in documented] == [int(number) for number, _ in told] == list(range(1, 11))
+    for (_, title), (_, line) in zip(documented, told, strict=True):
+        assert re.match(re.escape(title) + r"[.:,;]? ?", line), (title, line)
+
+
+def test_each_step_is_marked_in_the_code_that_takes_it() -> None:
+    code = Path(verify.__file__).read_text()
+    for function, steps in (("examine", {1, 2, 3, 5}), ("verify_file", set(range(4, 11))), ("verify_digests", {4, 6})):
+        body = code.split(f"def {function}(")[1].split("\ndef ")[0]
+        marked = {int(number) for line in re.findall(r"# (\d.*)$", body, re.MULTILINE) for number in _numbers(line)}
+        assert steps <= marked
+
+
+def _numbers(comment: str) -> list[str]:
+    return re.findall(r"\b(\d+)\.", comment)
+
+
+def test_the_steps_of_a_receipt_are_documented_under_their_names() -> None:
+    document = sections((DOCS / "verification.md").read_text())["How a receipt is checked"]
+    assert dict(numbered(document)) == STEP_NAMES
