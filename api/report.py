@@ -57,14 +57,26 @@ class Transform(Answer):
     rotation_degrees: float
     scale: float
     crop: Box
+    homography: Annotated[
+        list[float],
+        Field(min_length=9, max_length=9, description="Row by row: fractions of the picture to those of the record's."),
+    ]
+
+
+Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class ErrorRate(Answer):
-    fpr: float
-    tpr: float
-    n: int
-    interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    """A measured error rate of the comparison, for differences of one size. Intervals are of 95 %."""
+
+    fpr: Annotated[float, Field(description="Fraction of unaltered copies in which a difference is reported.")]
+    tpr: Annotated[float, Field(description="Fraction of edits of this size that are found.")]
+    n: Annotated[int, Field(description="Number of such edits.")]
+    interval: Interval
     test_set: str
+    area: Annotated[Interval, Field(description="Smallest and largest size, as fractions of the picture.")]
+    fpr_n: Annotated[int, Field(description="Number of unaltered copies.")]
+    fpr_interval: Interval
 
 
 class Comparison(Answer):

@@ -122,7 +122,9 @@ COPIES: dict[str, Alteration] = {
 
 
 def _write(canvas: Pixels, text: str, x: int, baseline: int, size: float, colour: tuple[int, int, int]) -> None:
-    cv2.putText(canvas, text, (x, baseline), cv2.FONT_HERSHEY_DUPLEX, size, colour, max(1, round(size * 2)), cv2.LINE_AA)
+    cv2.putText(
+        canvas, text, (x, baseline), cv2.FONT_HERSHEY_DUPLEX, size, colour, max(1, round(size * 2)), cv2.LINE_AA
+    )
 
 
 def _barred(pixels: Pixels, random: Random) -> Pixels:
@@ -133,14 +135,23 @@ def _barred(pixels: Pixels, random: Random) -> Pixels:
     top = bool(random.integers(2))
     canvas[bar * top : bar * top + height] = pixels
     baseline = round(bar * 0.65) + (0 if top else height)
-    _write(canvas, "WHEN THE TRAIN IS LATE AGAIN", round(width * 0.05), baseline, bar / 60, (0,) * 3 if light else (255,) * 3)
+    _write(
+        canvas,
+        "WHEN THE TRAIN IS LATE AGAIN",
+        round(width * 0.05),
+        baseline,
+        bar / 60,
+        (0,) * 3 if light else (255,) * 3,
+    )
     return recompressed(canvas, 80)
 
 
 def _bordered(pixels: Pixels, random: Random) -> Pixels:
     by = round(max(pixels.shape) * random.uniform(0.02, 0.06))
     colour = [int(c) for c in random.integers(0, 256, 3)]
-    return recompressed(np.asarray(cv2.copyMakeBorder(pixels, by, by, by, by, cv2.BORDER_CONSTANT, value=colour), np.uint8), 80)
+    return recompressed(
+        np.asarray(cv2.copyMakeBorder(pixels, by, by, by, by, cv2.BORDER_CONSTANT, value=colour), np.uint8), 80
+    )
 
 
 def _on_a_page(pixels: Pixels, random: Random) -> Pixels:
@@ -173,9 +184,7 @@ def blob(height: int, width: int, area: float, random: Random) -> Mask:
             continue
         cx, cy = random.uniform(rx, width - rx), random.uniform(ry, height - ry)
         angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-        wobble = 1 + sum(
-            random.uniform(0, 0.12) * np.cos(k * angles + random.uniform(0, 2 * np.pi)) for k in (2, 3, 4)
-        )
+        wobble = 1 + sum(random.uniform(0, 0.12) * np.cos(k * angles + random.uniform(0, 2 * np.pi)) for k in (2, 3, 4))
         points = np.stack([cx + rx * wobble * np.cos(angles), cy + ry * wobble * np.sin(angles)], 1)
         mask = np.zeros((height, width), np.uint8)
         cv2.fillPoly(mask, [points.round().astype(np.int32)], 1)
@@ -240,7 +249,9 @@ def _written(pixels: Pixels, area: float, random: Random) -> tuple[Pixels, Mask]
 def _mosaic(pixels: Pixels, mask: Mask, area: float) -> Pixels:
     height, width = pixels.shape[:2]
     tile = max(4.0, (area * height * width) ** 0.5 / 6)
-    small = cv2.resize(pixels, (max(1, round(width / tile)), max(1, round(height / tile))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        pixels, (max(1, round(width / tile)), max(1, round(height / tile))), interpolation=cv2.INTER_AREA
+    )
     return _blend(pixels, np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)), mask, 0.6)
 
 
@@ -287,3 +298,56 @@ def edited(pixels: Pixels, kind: str, area: float, donor: Pixels, random: Random
         if mask.any() and _region_rms(pixels, result, mask) >= MATERIAL_RMS:
             return result, mask
     return None
+
+
+# Pictures that are not photographs ----------------------------------------------------------------
+
+
+_WORDS = ("the", "river", "council", "votes", "on", "a", "path", "after", "night", "residents", "say", "last", "week")
+
+
+def _page(random: Random) -> Pixels:
+    page = np.full((512, 390, 3), 255, np.uint8)
+    for baseline in range(30, 500, 16):
+        _write(page, " ".join(random.choice(_WORDS, 9)), 20, baseline, 0.36, (20, 20, 20))
+    return page
+
+
+def _code(random: Random) -> Pixels:
+    """A square code with three finder patterns, all of which such codes share."""
+    size = int(random.integers(25, 40))
+    modules = (random.integers(0, 2, (size, size)) * 255).astype(np.uint8)
+    finder = np.zeros((7, 7), np.uint8)
+    finder[1:6, 1:6] = 255
+    finder[2:5, 2:5] = 0
+    modules[:7, :7] = modules[:7, -7:] = modules[-7:, :7] = finder
+    framed = np.pad(modules, 3, constant_values=255)
+    large = cv2.resize(framed, (400, 400), interpolation=cv2.INTER_NEAREST)
+    return np.repeat(np.asarray(large, np.uint8)[..., None], 3, 2)
+
+
+def _stars(random: Random) -> Pixels:
+    sky = np.zeros((384, 512), np.uint8)
+    for _ in range(300):
+        x, y, radius, light = (int(random.integers(*span)) for span in ((0, 512), (0, 384), (1, 3), (80, 255)))
+        cv2.circle(sky, (x, y), radius, light, -1)
+    return np.repeat(np.asarray(cv2.GaussianBlur(sky, (0, 0), 0.8), np.uint8)[..., None], 3, 2)
+
+
+def _gradient(random: Random) -> Pixels:
+    first, last = random.integers(0, 256, 3), random.integers(0, 256, 3)
+    ramp = np.linspace(0, 1, 512)[None, :, None]
+    return np.repeat(first * (1 - ramp) + last * ramp, 340, 0).astype(np.uint8)
+
+
+def _logo(random: Random) -> Pixels:
+    canvas = np.full((300, 480, 3), 255, np.uint8)
+    colour = tuple(int(c) for c in random.integers(0, 200, 3))
+    cv2.circle(canvas, (110, 150), int(random.integers(50, 95)), colour, -1)
+    _write(canvas, "".join(random.choice(list("ACMORSTUN"), 5)), 220, 180, 2.2, (20, 20, 20))
+    return canvas
+
+
+def non_photographs(random: Random, each: int = 8) -> list[Pixels]:
+    """Pages of text, square codes, star fields, gradients and logos: alike in kind, different in content."""
+    return [draw(random) for draw in (_page, _code, _stars, _gradient, _logo) for _ in range(each)]

@@ -1,11 +1,11 @@
 """What a newsroom states about a picture when it registers it."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from provenance.statement.canonical import canonical_json
+from provenance.statement.canonical import Json, canonical_json
 
 CredentialMode = Literal["embedded", "sidecar", "none"]
 
@@ -34,10 +34,16 @@ class AssetClaims:
 
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
-        claims = asdict(self) | {
+        claims: dict[str, Json] = {
+            "title": self.title,
+            "caption": self.caption,
+            "credit": self.credit,
+            "licence": self.licence,
+            "digital_source_type": self.digital_source_type,
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
+            "credential": self.credential,
             "parents": [[parent.record.hex(), parent.relation] for parent in self.parents],
             "rendition_of": self.rendition_of.hex() if self.rendition_of else None,
         }
-        whole = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
+        whole: dict[str, Json] = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
         return hashlib.sha256(canonical_json(whole)).digest()

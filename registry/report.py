@@ -4,9 +4,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from provenance.media.calibration import ErrorRate
-
 from provenance.credentials.report import CredentialReport
+from provenance.media.calibration import ErrorRate
 from provenance.media.comparison import Box, Comparison
 from provenance.verdict.axes import Axis
 from provenance.verdict.evidence import Match, MatchBasis
@@ -90,6 +89,7 @@ def _comparison(comparison: Comparison) -> Json:
             "rotation_degrees": round(transform.rotation_degrees, 2),
             "scale": round(transform.scale, 4),
             "crop": _box(transform.crop),
+            "homography": [round(value, 6) for value in transform.homography],
         }
         if transform
         else None,
@@ -144,7 +144,7 @@ def _finding(finding: Finding) -> Json:
 
 
 def _error_rate(rate: ErrorRate) -> Json:
-    return _jsonable(asdict(rate))
+    return {**asdict(rate), "interval": list(rate.interval)}
 
 
 def _jsonable(value: Any) -> Any:

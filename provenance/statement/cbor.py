@@ -12,7 +12,7 @@ from provenance.errors import MalformedStatement
 
 
 class Major(IntEnum):
-    """The major types of CBOR (RFC 8949 §3.1) that a statement is made of."""
+    """The major types of CBOR (RFC 8949 §3.1) that statements and receipts are made of."""
 
     UNSIGNED = 0
     NEGATIVE = 1
@@ -21,6 +21,7 @@ class Major(IntEnum):
     ARRAY = 4
     MAP = 5
     TAG = 6
+    SIMPLE = 7
 
 
 def encode_cbor(value: object) -> bytes:

@@ -147,8 +147,19 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     Raises:
         ProofInvalid: it is not, or the proof has not exactly the hashes it needs.
     """
+    _check_hashes((root,))
+    if root_of_inclusion(leaf, index, size, proof) != root:
+        raise ProofInvalid("the inclusion proof leads to another root")
+
+
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that an inclusion proof leads to, for where the root itself is not at hand.
+
+    Raises:
+        ProofInvalid: the proof has not exactly the hashes it needs.
+    """
     _check_size(size)
-    _check_hashes((leaf, root, *proof))
+    _check_hashes((leaf, *proof))
     if not 0 <= index < size:
         raise ProofInvalid(f"a tree of {size} entries has no entry {index}")
     node, last, computed = index, size - 1, leaf
@@ -164,8 +175,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         node, last = node >> 1, last >> 1
     if last:
         raise ProofInvalid("the inclusion proof has too few hashes")
-    if computed != root:
-        raise ProofInvalid("the inclusion proof leads to another root")
+    return computed
 
 
 def consistency_proof(old_size: int, new_size: int, read: NodeReader) -> list[bytes]:
@@ -214,6 +224,20 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
         if new_size == 0 and new_root != EMPTY_ROOT:
             raise ProofInvalid("the empty tree has another root")
         return
+    if root_of_consistency(old_size, old_root, new_size, proof) != new_root:
+        raise ProofInvalid("the consistency proof leads to another new root")
+
+
+def root_of_consistency(old_size: int, old_root: bytes, new_size: int, proof: Sequence[bytes]) -> bytes:
+    """The new root that a consistency proof leads to from the old one, for where the new root is not at hand.
+
+    Raises:
+        ProofInvalid: not 0 < old_size < new_size, another old root, or not exactly the hashes that are needed.
+    """
+    _check_size(new_size)
+    _check_hashes((old_root, *proof))
+    if not 0 < old_size < new_size:
+        raise ProofInvalid(f"a tree of {new_size} entries has no such proof from one of {old_size}")
     path = [old_root, *proof] if old_size.bit_count() == 1 else list(proof)
     if not path:
         raise ProofInvalid("the consistency proof has too few hashes")
@@ -236,8 +260,7 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
         raise ProofInvalid("the consistency proof has too few hashes")
     if old_computed != old_root:
         raise ProofInvalid("the consistency proof leads to another old root")
-    if new_computed != new_root:
-        raise ProofInvalid("the consistency proof leads to another new root")
+    return new_computed
 
 
 def _split(count: int) -> int:

@@ -94,10 +94,13 @@ class Policy:
             raise MalformedPolicy("a policy without a quorum line")
         return cls(tuple(draft.logs), tuple(draft.witnesses), draft.quorum)
 
-    @property
-    def keys(self) -> tuple[VerifierKey, ...]:
-        """The keys of all logs and witnesses, each once."""
-        return tuple(dict.fromkeys(known.key for known in (*self.logs, *self.witnesses)))
+    def keys_for(self, origin: str) -> list[VerifierKey]:
+        """The keys to check a checkpoint of the log `origin` with: what `SignedCheckpoint.verify` takes.
+
+        A witness whose key is named as the log is left out: its ML-DSA-44 cosignature would look like the log's own.
+        """
+        logs = [log.key for log in self.logs if log.key.name == origin]
+        return [*logs, *(witness.key for witness in self.witnesses if witness.key.name != origin)]
 
     def open(self, data: bytes) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
         """Read a checkpoint that the policy accepts: signed by one of its logs, cosigned by its quorum.
@@ -110,7 +113,8 @@ class Policy:
             UntrustedNote: no listed log signed it, a known signature fails, or cosignatures are missing.
         """
         signed = SignedCheckpoint.parse(data)
-        checkpoint, cosigners = signed.verify(self.keys, signed.checkpoint.origin)
+        origin = signed.checkpoint.origin
+        checkpoint, cosigners = signed.verify(self.keys_for(origin), origin)
         if not satisfied(self, cosigners):
             names = ", ".join(ascii(witness.name) for witness in missing(self, cosigners))
             raise UntrustedNote(f"too few witnesses cosigned the checkpoint; still without: {names}")
@@ -122,7 +126,7 @@ def satisfied(policy: Policy, cosigners: Sequence[Cosigner]) -> bool:
 
     Args:
         policy: says how many of which.
-        cosigners: from `SignedCheckpoint.verify` with the policy's keys; those that are not in the policy do not count.
+        cosigners: from `SignedCheckpoint.verify` with the policy's keys; others do not count.
     """
     return policy.quorum is None or _witnessed(policy.quorum, _keys(cosigners))
 
@@ -213,9 +217,9 @@ class _Draft:
         found = []
         for member in members:
             if member not in self.names:
-                raise MalformedPolicy(f"{ascii(member)} is not defined above")
+                raise MalformedPolicy(f"{member!a} is not defined above")
             if member in self.members:
-                raise MalformedPolicy(f"{ascii(member)} is a member of a group already")
+                raise MalformedPolicy(f"{member!a} is a member of a group already")
             self.members.add(member)
             found.append(self.names[member])
         match threshold:
@@ -236,13 +240,13 @@ class _Draft:
         if self.has_quorum:
             raise MalformedPolicy("a second quorum line")
         if name != _NONE and name not in self.names:
-            raise MalformedPolicy(f"{ascii(name)} is not defined above")
+            raise MalformedPolicy(f"{name!a} is not defined above")
         self.has_quorum = True
         self.quorum = self.names.get(name)
 
     def _define(self, name: str, value: Witness | Group) -> None:
         if name == _NONE or name in self.names:
-            raise MalformedPolicy(f"the name {ascii(name)} is taken")
+            raise MalformedPolicy(f"the name {name!a} is taken")
         self.names[name] = value
 
 

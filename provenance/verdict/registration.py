@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from provenance.media.calibration import ErrorRate, miss_rates
+from provenance.media.calibration import false_matches, miss_rates
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
 from provenance.verdict import evidence as ev
@@ -148,9 +148,10 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 "no difference above the threshold at sketch resolution.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the sketch can show (see the miss rates).",
-                _NOT_AUTHORSHIP + " Small changes and gentle warps can be missed; what a crop left out is not seen.",
+                f"{_NOT_AUTHORSHIP} Small changes and gentle warps can be missed; what a crop left out is not seen. "
+                f"{_mistaken()}",
                 _method(match),
-                _rates(),
+                miss_rates(),
             )
         case Registration.MATCH_WITH_DIFFERENCES:
             return Finding(
@@ -159,10 +160,10 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 f"Matches {named}, after alignment{_alignment(match)}; {_regions(match)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
-                _NOT_AUTHORSHIP
-                + " Why it differs (a caption or a fair crop differs too), or that nothing else was changed.",
+                f"{_NOT_AUTHORSHIP} Why it differs (a caption or a fair crop differs too), or that nothing else was "
+                f"changed. {_mistaken()}",
                 _method(match),
-                _rates(),
+                miss_rates(),
             )
         case Registration.POSSIBLE_MATCH:
             return Finding(
@@ -213,9 +214,11 @@ def _regions(match: ev.Match) -> str:
     return " and ".join(parts)
 
 
+def _mistaken() -> str:
+    """How often a comparison takes another picture for the registered one, as measured."""
+    measured = false_matches()
+    return f"As measured, {measured.accepted:,} of {measured.n:,} pairs of different pictures were taken for one."
+
+
 def _method(match: ev.Match) -> str:
     return match.comparison.method if match.comparison else PDQ
-
-
-def _rates() -> tuple[ErrorRate, ...]:
-    return miss_rates()

@@ -57,7 +57,7 @@ _STATED = {
 class Comparer(Protocol):
     """Compares a canonical picture with a stored sketch; the caller decides in which process."""
 
-    def __call__(self, query: Pixels, sketch: bytes) -> Comparison: ...
+    def __call__(self, query: Pixels, sketch: bytes, /) -> Comparison: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURE = r"(?:photo|photograph|picture|image|thing|file|media|copy|content|match)"
 NEVER = re.compile(
     rf"\b(?:real {PICTURE}|(?:likely|probably|is|are|was) real|authentic(?:ity|ally)?|authenticated {PICTURE}"
-    r"|genuine(?:ly)?|fake[sdry]?|deepfakes?|no manipulation|(?:un)?manipulated|doctored|(?:un)?tampered|unaltered|unedited"
+    r"|genuine(?:ly)?|fake[sdry]?|deepfakes?|no manipulation|(?:un)?manipulated"
+    r"|doctored|(?:un)?tampered|unaltered|unedited"
     r"|not AI|AI[- ]free|not (?:made|generated) by (?:AI|a machine)|human[- ]made"
     r"|(?:trust|authenticity|truth|confidence) score|trustworthy|truthful"
     r"|the original (?:author|creator|photographer)|first published by|made by the publisher"

@@ -11,7 +11,7 @@ export function comparePictures(match, input, given) {
   const regions = match.comparison?.regions ?? [];
   const registered = match.asset.links.thumbnail;
   const beside = h("div", { class: "pictures" },
-    figure("The picture you gave", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
+    figure(given ? "The picture you gave" : "The picture that was handed in", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
     figure("The registered picture", registered, match.asset.media, [boxes(regions, "reference")], UNSHOWN));
   const parted = given ? slider(match, input, given, marks(match, regions)) : null;
   const stage = h("div", { class: "stage" }, beside, parted);

@@ -52,7 +52,7 @@ export function regionTable(regions, stage) {
     for (const box of stage.querySelectorAll(".box")) box.classList.toggle("chosen", on && box.dataset.region === pressed.textContent);
   };
   return table(
-    "Regions, measured in the picture you gave",
+    "Regions, measured in the picture that was handed in",
     ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1"],
     regions.map((region, at) => [
       buttons[at],

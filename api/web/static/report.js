@@ -86,10 +86,15 @@ function errorRates(rates) {
     h("summary", {}, "How many differences of a size are found"),
     table(
       `Measured on: ${rates[0].test_set}`,
-      ["Size and kind", "Found", "95 % interval", "False alarms", "Cases"],
-      rates.map((rate) => [rate.label ?? "All", share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
+      ["Size of the difference", "Found", "95 % interval", "False alarms", "Cases"],
+      rates.map((rate) => [sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
     ),
   );
+}
+
+function sizeOf({ label, area }) {
+  if (label) return label;
+  return area ? `${area.map((edge) => +(edge * 100).toPrecision(2)).join(" to ")} % of the picture` : "any";
 }
 
 function issuedBy(matches) {

@@ -246,16 +246,23 @@ class Transform(Answer):
     rotation_degrees: float
     scale: float
     crop: Box
+    homography: tuple[float, ...]
 
 
 class ErrorRate(Answer):
-    """A measured error rate: `n` cases of a named test set, with the confidence interval."""
+    """A measured error rate for differences of one size (`area`, fractions of the picture); intervals are of 95 %.
+
+    `tpr` of `n` edits were found; in `fpr` of `fpr_n` unaltered copies a difference was reported.
+    """
 
     fpr: float
     tpr: float
     n: int
     interval: tuple[float, float]
     test_set: str
+    area: tuple[float, float]
+    fpr_n: int
+    fpr_interval: tuple[float, float]
 
 
 class Comparison(Answer):

@@ -37,6 +37,7 @@ MAX_REFINEMENT = 8.0
 MIN_WORKING_SIDE = 32
 """Pixels: a working frame smaller than this shows too little to compare."""
 
+
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """Query and reference in one frame.
@@ -68,7 +69,6 @@ def align(query: Pixels, reference: Pixels, homography: Homography) -> Alignment
         reference: h×w×3 RGB, the decoded sketch.
         homography: query pixels → reference pixels, within about 2 pixels.
     """
-    height, width = query.shape[:2]
     centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
     density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
     working, to_working = _reduced(query, min(1.0, density))
@@ -80,7 +80,9 @@ def align(query: Pixels, reference: Pixels, homography: Homography) -> Alignment
     size = (working.shape[1], working.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     laid = cv2.warpPerspective(coarse.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    reach = cv2.warpPerspective(np.ones(coarse.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    reach = cv2.warpPerspective(
+        np.ones(coarse.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
     covered = np.asarray(reach).astype(bool)
     final = np.linalg.inv(to_coarse) @ warp @ to_working
     return Alignment(working.astype(np.float32), np.asarray(laid), covered, final / final[2, 2])

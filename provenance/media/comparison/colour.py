@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 SAMPLES = 1500
 """Pixels a model is fitted to, taken evenly."""
 
-ROUNDS = 8
+ROUNDS = 6
 """Reweighting rounds."""
 
 WORTH = 0.8
@@ -34,6 +34,9 @@ RIDGE = 1e-6
 
 LOW, HIGH = 3 / 255, 252 / 255
 """Values of 0..1 at or beyond which a channel counts as clipped."""
+
+QUIET_LEVELS = 1.5
+"""Levels of 255: median error as it stands, below which the colours are taken to be unchanged."""
 
 CHANGED_LEVELS = 4.0
 """Levels of 255: mean change by the model from which on the colours are said to have changed."""
@@ -101,6 +104,8 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
         return float(np.median(np.abs(mapped - target).mean(1)))
 
     predicted, error = reference, median_error(source)
+    if error < QUIET_LEVELS / 255:
+        return Colouring(reference, False)
     for model in (_curves, _mixture):
         terms = model(source)
         solution = _solve(terms, target)

@@ -1,10 +1,11 @@
 """Where an aligned query differs from the reference: measures at each pixel, one evidence, regions.
 
-Per pixel of the working frame, over a window around it, `measure` takes the signed difference of light at two scales,
-the difference beyond what a shift of one pixel explains, the difference of colour, local correlation, and texture
-gained or lost; and over the whole picture the same measures' medians, which say how noisy this pair is (a harsh
-recompression, a coarse sketch). Their logarithms are weighed together into one evidence (a logistic model). The weights and the two
-thresholds are fitted on photographs and stand in `calibration.json`.
+`measure` looks at a window around each pixel of the working frame: the difference of light and of colour, how much
+texture does not correlate, how much texture is gone; and at how noisy this pair is as a whole (a harsh recompression,
+a coarse sketch). `weigh` adds these logarithms up to one evidence, a logistic model whose weights and thresholds were
+fitted on photographs and stand in `calibration.json`. `regions` draws connected regions of it.
+
+A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
 """
 
 from dataclasses import dataclass
@@ -13,35 +14,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from provenance.media.calibration import Model
 from provenance.media.comparison.alignment import Mask, Planes
-
-MEASURES = (
-    "light",
-    "light, broad",
-    "light, beyond a pixel",
-    "colour",
-    "colour, broad",
-    "structure",
-    "correlation",
-    "activity",
-    "texture lost",
-    "texture gained",
-    "light or colour",
-    "uncorrelated activity",
-    "texture lost in activity",
-    "noise of light",
-    "noise of colour",
-    "noise of structure",
-)
-"""Names of the weighed measures, in the order of `measure`'s last axis; the keys of the weights in calibration.json."""
 
 WINDOW = 7
 """Pixels a side of the window: an edit over 1 % of a 256 × 170 frame is about 21 pixels wide."""
 
-BROAD_WINDOW = 13
+COLOUR_WINDOW = 13
+"""Colour is smoothed again over so many: the sketch keeps colour at half the resolution."""
+
+SMOOTHING = 3.0
+"""Pixels: deviation of the Gaussian over the evidence. One noisy window is no region."""
 
 MARGIN = 4
-"""Pixels left out along the edge of the reference's reach, where the surroundings bleed in (JPEG chroma blocks)."""
+"""Pixels left out along the edge of the reference's reach, where the surroundings bleed in (JPEG colour blocks)."""
 
 TEXTURED = 5.0
 """Levels of 255: local deviation from which on a window can agree or disagree."""
@@ -49,15 +35,18 @@ TEXTURED = 5.0
 AGREEING = 0.5
 """Local correlation from which on a textured window agrees."""
 
+NO_EVIDENCE = -8.0
+"""Evidence where nothing can be measured."""
+
 MIN_AREA = 0.0015
 """Fraction of the query: smaller regions are dropped. The smallest edits that are calibrated cover 0.5 %."""
 
-MIN_OUTSIDE = 0.01
-"""Fraction of the query: less outside the reference is an inexact edge, not a border."""
+CLOSING = 7
+"""Pixels: gaps up to this width within a region are closed, as between letters."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_BLUE = np.array([-0.169, -0.331, 0.5], np.float32)
-_RED = np.array([0.5, -0.419, -0.081], np.float32)
+_YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32)
+"""Light, blue and red difference of an RGB value (ITU-R BT.601)."""
+
 _PIXEL = np.ones((3, 3), np.uint8)
 
 
@@ -66,7 +55,7 @@ class Measures:
     """What one aligned pair shows.
 
     Attributes:
-        planes: H×W×K float32, in the order of `MEASURES`.
+        planes: H×W×K float32, in the order of `calibration.MEASURES`.
         valid: H×W, where they mean something: the reference's reach, less a margin.
         similarity: correlation of light over the valid part, 0..1.
         textured: fraction of the valid part that has texture in the reference.
@@ -80,53 +69,96 @@ class Measures:
     agreement: float
 
 
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A connected part of the working frame that differs: its pixels (H×W) and its strength 0..1."""
+
+    pixels: Mask
+    strength: float
+
+
 def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
-    """Measure an aligned pair; None when hardly any of it is covered. All planes are float32 0..255."""
-    valid = cv2.erode(
+    """Measure an aligned pair of H×W×3 float32 0..255; None when hardly any of it is covered.
+
+    Args:
+        query: the query at working resolution.
+        predicted: the reference laid onto it, in the query's colours.
+        covered: where the reference reaches.
+    """
+    inner = cv2.erode(
         covered.astype(np.uint8), _PIXEL, iterations=MARGIN, borderType=cv2.BORDER_CONSTANT, borderValue=1
-    ).astype(bool)
+    )
+    valid = np.asarray(inner).astype(bool)
     if valid.sum() < WINDOW * WINDOW:
         return None
-    q, p = query @ _LUMA, predicted @ _LUMA
-    beyond = np.maximum(np.maximum(q - cv2.dilate(p, _PIXEL), cv2.erode(p, _PIXEL) - q), 0)
-    change = query - predicted
-    light, blue, red = q - p, change @ _BLUE, change @ _RED
+    seen, expected = cv2.transform(query, _YCC), cv2.transform(predicted, _YCC)
     clipped = (((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))).all(2)
     hold = valid.astype(np.float32)
-    shown = hold * ~clipped
-    planes = np.stack([hold, light * shown, beyond * shown, blue * shown, red * shown,
-                       q * hold, p * hold, q * q * hold, p * p * hold, q * p * hold], -1)  # fmt: skip
-    near = cv2.blur(planes, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT)
-    weight = np.maximum(near[..., :1], 1e-3)
-    near = near / weight
-    far = cv2.blur(near[..., 1:5] * hold[..., None], (BROAD_WINDOW, BROAD_WINDOW), borderType=cv2.BORDER_REFLECT)
-    far /= np.maximum(cv2.blur(hold, (BROAD_WINDOW, BROAD_WINDOW), borderType=cv2.BORDER_REFLECT), 1e-3)[..., None]
+    change = (seen - expected) * (hold * ~clipped)[..., None]
+    light_query, light = seen[..., 0] * hold, expected[..., 0] * hold
+    products = (light_query, light, light_query * light_query, light * light, light_query * light)
+    planes = cv2.merge([*cv2.split(change), *products])
+    weight = np.maximum(cv2.blur(hold, (WINDOW, WINDOW)), 1e-3)[..., None]
+    near = cv2.blur(planes, (WINDOW, WINDOW)) / weight
+    wide = (COLOUR_WINDOW, COLOUR_WINDOW)
+    colour = cv2.blur(near[..., 1:3] * hold[..., None], wide) / np.maximum(cv2.blur(hold, wide), 1e-3)[..., None]
 
-    variance_q = np.maximum(near[..., 7] - np.square(near[..., 5]), 0)
-    variance_p = np.maximum(near[..., 8] - np.square(near[..., 6]), 0)
-    covariance = near[..., 9] - near[..., 5] * near[..., 6]
-    correlation = (covariance + 4) / np.sqrt((variance_q + 4) * (variance_p + 4))
-    activity_q, activity = np.sqrt(variance_q), np.sqrt(variance_p)
-    lost = np.maximum(activity - activity_q, 0) / (activity + 3)
-    gained = np.maximum(activity_q - activity, 0) / (activity_q + 3)
+    variance_query = np.maximum(near[..., 5] - near[..., 3] ** 2, 0)
+    variance = np.maximum(near[..., 6] - near[..., 4] ** 2, 0)
+    covariance = near[..., 7] - near[..., 3] * near[..., 4]
+    correlation = (covariance + 4) / np.sqrt((variance_query + 4) * (variance + 4))
+    deviation = np.sqrt(variance)
+    activity = np.log(2 + deviation)
+    lost = np.maximum(deviation - np.sqrt(variance_query), 0) / (deviation + 3)
+    of_light = np.log(0.5 + np.abs(near[..., 0]))
+    of_colour = np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1]))
+    noise = np.full_like(of_light, np.median(of_light[valid]))
+    measures = cv2.merge([of_light, of_colour, activity, (1 - correlation) * activity, lost * activity, noise])
 
-    log_light = np.log(0.5 + np.abs(near[..., 1]))
-    log_broad = np.log(0.5 + np.abs(far[..., 0]))
-    log_beyond = np.log(0.3 + near[..., 2])
-    log_colour = np.log(0.7 + np.hypot(near[..., 3], near[..., 4]))
-    log_colour_broad = np.log(0.5 + np.hypot(far[..., 2], far[..., 3]))
-    log_structure = 0.5 * np.log(1 + np.maximum(variance_q + variance_p - 2 * covariance, 0))
-    log_activity = np.log(2 + activity)
-    even = np.ones_like(q)
-    noise = [even * np.median(plane[valid]) for plane in (log_light, log_colour, log_structure)]
-    stacked = np.stack(
-        [log_light, log_broad, log_beyond, log_colour, log_colour_broad, log_structure, correlation, log_activity,
-         lost, gained, np.maximum(log_light, log_colour), (1 - correlation) * log_activity, lost * log_activity, *noise],
-        -1,
-    )  # fmt: skip
+    textured = valid & (deviation > TEXTURED)
+    return Measures(
+        planes=np.asarray(measures, np.float32),
+        valid=valid,
+        similarity=_correlated(light_query[valid], light[valid]),
+        textured=float(textured.sum() / valid.sum()),
+        agreement=float((correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
+    )
 
-    similarity = float(np.corrcoef(q[valid], p[valid])[0, 1]) if q[valid].std() > 0.5 and p[valid].std() > 0.5 else 0.0
-    textured = valid & (activity > TEXTURED)
-    agreement = float((correlation[textured] > AGREEING).mean()) if textured.any() else 0.0
-    share = float(textured.sum() / valid.sum())
-    return Measures(stacked.astype(np.float32), valid, min(1.0, max(0.0, similarity)), share, agreement)
+
+def _correlated(one: Planes, other: Planes) -> float:
+    if min(float(one.std()), float(other.std())) < 0.5:
+        return 0.0
+    covariance = float(((one - one.mean()) * (other - other.mean())).mean())
+    return min(1.0, max(0.0, covariance / float(one.std() * other.std())))
+
+
+def weigh(measures: Measures, model: Model) -> Planes:
+    """Return the evidence for a difference, H×W float32: log-odds by the model, smoothed."""
+    evidence = measures.planes @ np.array(model.weights, np.float32) + np.float32(model.bias)
+    evidence = np.where(measures.valid, evidence, np.float32(NO_EVIDENCE))
+    return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING), np.float32)
+
+
+def differing(evidence: Planes, model: Model) -> list[Patch]:
+    """Return the connected parts above `model.grow` that reach `model.seed` somewhere, largest first."""
+    grown = (evidence > model.grow).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSING, CLOSING))
+    closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, kernel)
+    count, labels = cv2.connectedComponents(closed, connectivity=8)
+    patches = []
+    for label in range(1, count):
+        pixels: Mask = labels == label
+        peak = float(evidence[pixels].max())
+        if peak > model.seed and pixels.mean() >= MIN_AREA:
+            strength = (peak - model.grow) / (2 * (model.seed - model.grow))
+            patches.append(Patch(pixels, min(1.0, strength)))
+    return sorted(patches, key=lambda patch: -int(patch.pixels.sum()))
+
+
+def heat_of(evidence: Planes, patches: list[Patch], model: Model) -> NDArray[np.uint8]:
+    """Return strength 0..255 within the patches, H×W; 0 elsewhere."""
+    strength = np.clip((evidence - model.grow) / (2 * (model.seed - model.grow)), 0.1, 1.0)
+    reported = np.zeros(evidence.shape, bool)
+    for patch in patches:
+        reported |= patch.pixels
+    return (np.where(reported, strength, 0.0) * 255).round().astype(np.uint8)

@@ -3,13 +3,12 @@
 Keypoints are taken evenly from the cells of a grid, so that the corners of a caption cannot crowd out the picture
 below it. ORB comes first (Rublee et al. 2011); where it is unsure, SIFT (Lowe 2004) decides. A match must be mutual,
 pass Lowe's ratio test, and agree with one homography whose shape a copy of a picture can have; the inliers must be
-spread over both pictures. Measured: two different photographs stay far below `MIN_INLIERS`.
+spread over the reference. Measured: two different photographs stay far below `MIN_INLIERS`.
 
 OpenCV's thread count is global state: the process that calls this sets it (`cv2.setNumThreads(1)` in a worker).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -41,10 +40,10 @@ SPREAD_GRID = 5
 """Cells a side in which inliers are counted for their spread."""
 
 MIN_SPREAD_CELLS = 4
-"""Occupied cells of that grid, in both pictures: a shared logo or caption fills one or two."""
+"""Occupied cells of that grid over the reference: a shared logo or caption fills one or two."""
 
 MIN_HULL = 0.02
-"""Fraction of the reference (and of the overlap) that the inliers' convex hull must cover."""
+"""Fraction of the reference that the inliers' convex hull must cover."""
 
 ORB_RATIO = 0.85
 SIFT_RATIO = 0.64
@@ -94,7 +93,7 @@ def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: i
     """The strongest `per_cell` keypoints of each cell."""
     if not keypoints:
         return []
-    points = cv2.KeyPoint.convert(keypoints)
+    points = _positions(keypoints)
     column = np.minimum((points[:, 0] * GRID / width).astype(np.int64), GRID - 1)
     row = np.minimum((points[:, 1] * GRID / height).astype(np.int64), GRID - 1)
     cell = row * GRID + column
@@ -109,28 +108,38 @@ def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: i
 def orb_features(grey: Grey) -> Features:
     """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
     height, width = grey.shape
-    orb = cv2.ORB_create(2000, 1.2, 8, 12, fastThreshold=5)
+    orb = cv2.ORB.create(2000, 1.2, 8, 12, fastThreshold=5)
     keypoints = _on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
     points, descriptors = _described(orb, grey, keypoints)
-    bits = np.unpackbits(descriptors, axis=1)
+    bits = np.unpackbits(descriptors.astype(np.uint8), axis=1)
     return Features(points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
 
 
 def sift_features(grey: Grey) -> Features:
     """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
     height, width = grey.shape
-    sift = cv2.SIFT_create(0, 3, 0.01, 12)
+    sift = cv2.SIFT.create(0, 3, 0.01, 12)
     keypoints = _on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
     points, descriptors = _described(sift, grey, keypoints)
     histograms = descriptors.astype(np.float32)
     return Features(points, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
 
 
-def _described(extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]) -> tuple[Points, NDArray[Any]]:
-    keypoints, descriptors = extractor.compute(grey, keypoints)
-    if descriptors is None or not len(keypoints):
+def _described(
+    extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]
+) -> tuple[Points, NDArray[np.uint8 | np.float32]]:
+    kept, descriptors = extractor.compute(grey, keypoints)
+    if not kept:
         return np.empty((0, 2), np.float32), np.empty((0, extractor.descriptorSize()), np.uint8)
-    return cv2.KeyPoint.convert(keypoints), descriptors
+    return _positions(list(kept)), np.asarray(descriptors)
+
+
+def _grey(pixels: Pixels) -> Grey:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _positions(keypoints: list[cv2.KeyPoint]) -> Points:
+    return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32)
 
 
 def mirrored_sift(features: Features, width: int) -> Features:
@@ -175,10 +184,14 @@ def fitted(query: Points, reference: Points) -> tuple[Homography, NDArray[np.boo
     parameters.maxIterations = 2000
     parameters.score = cv2.SCORE_METHOD_MAGSAC
     parameters.loMethod = cv2.LOCAL_OPTIM_SIGMA
-    homography, mask = cv2.findHomography(query, reference, parameters)
-    if homography is None or mask is None:
+    try:
+        found, mask = cv2.findHomography(query, reference, parameters)
+    except cv2.error:  # points that fix no homography
         return None
-    return np.asarray(homography, np.float64), np.asarray(mask).ravel().astype(bool)
+    homography = np.asarray(found)
+    if homography.shape != (3, 3):
+        return None
+    return homography.astype(np.float64), np.asarray(mask).ravel().astype(bool)
 
 
 def _sane(homography: Homography, query: tuple[int, int], reference: tuple[int, int]) -> bool:
@@ -206,7 +219,7 @@ def _sane(homography: Homography, query: tuple[int, int], reference: tuple[int, 
 
 
 def _spread(points: Points, height: int, width: int) -> int:
-    """Occupied cells of the smallest upright frame that holds the whole grid over the picture."""
+    """Cells of a grid over the picture that hold a point."""
     column = np.clip(points[:, 0] * SPREAD_GRID / width, 0, SPREAD_GRID - 1).astype(np.int64)
     row = np.clip(points[:, 1] * SPREAD_GRID / height, 0, SPREAD_GRID - 1).astype(np.int64)
     return len(np.unique(row * SPREAD_GRID + column))
@@ -239,21 +252,21 @@ def verify(query: Pixels, reference: Pixels) -> Match | None:
         query: H×W×3 RGB, longest side ≤ 512.
         reference: h×w×3 RGB, longest side ≤ 256.
     """
-    grey_reference = cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY)
+    grey_reference = _grey(reference)
     best: Match | None = None
     for side, extract, mirror, ratio in (
         (ORB_SIDE, orb_features, None, ORB_RATIO),
         (SIFT_SIDE, sift_features, mirrored_sift, SIFT_RATIO),
     ):
         small = shrink(query, side)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        grey = _grey(small)
         size = (grey.shape[0], grey.shape[1])
         to_small = scaling(size[1] / query.shape[1], size[0] / query.shape[0])
         features, known = extract(grey), extract(grey_reference)
         for mirrored in (False, True):
             if mirrored:
                 features = mirror(features, size[1]) if mirror else extract(np.ascontiguousarray(grey[:, ::-1]))
-            judged = _judged(features, known, size, grey_reference.shape, ratio)
+            judged = _judged(features, known, size, (grey_reference.shape[0], grey_reference.shape[1]), ratio)
             if judged is not None and (best is None or judged[1] > best.inliers):
                 flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
                 best = Match(judged[0] @ to_small @ flip, judged[1], mirrored)

@@ -105,6 +105,7 @@ class Simulator:
     misled: dict[bytes, bytes] = field(default_factory=dict)
     reach: int = 31
     lost: set[bytes] = field(default_factory=set)
+    mixed_up: dict[bytes, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     reader_trusts: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class Simulator:
         *,
         signed: bytes | None = None,
         parents: Sequence[bytes] = (),
+        rendition_of: bytes | None = None,
         source_type: str | None = None,
         publish: bool = True,
     ) -> bytes:
@@ -157,6 +159,7 @@ class Simulator:
             None if signed is None else _credential(signed),
             digital_source_type=source_type,
             parents=tuple(Parent(parent, "parentOf") for parent in parents),
+            rendition_of=rendition_of,
         )
         index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
         identity = self.entries[index].id
@@ -200,6 +203,10 @@ class Simulator:
         """Let the lookups lead from a digest to a record that says nothing of it."""
         self.misled[lookup] = identity
 
+    def mix_up_receipts(self, identity: bytes, other: bytes) -> None:
+        """Let a record be answered for with the receipt of another one."""
+        self.mixed_up[identity] = other
+
     # What the procedure asks (the protocol `Registrations`)
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
@@ -240,7 +247,9 @@ class Simulator:
             publisher=Publisher(
                 entry.record.publisher, _name(entry.record.publisher), _IDENTITY, key.signer.public_key.thumbprint
             ),
-            receipt=verify_receipt(self.receipt(record_id), trusted_keys=self.reader_trusts)
+            receipt=verify_receipt(
+                self.receipt(self.mixed_up.get(record_id, record_id)), trusted_keys=self.reader_trusts
+            )
             if index < self.published
             else None,
             withdrawn_reason=first.reason if isinstance(first, AssetWithdrawn) else None,
@@ -312,7 +321,7 @@ class Simulator:
         found = [
             identity
             for identity, record in self._registrations()
-            for facts in (record.media, record.credential and record.credential.signed)
+            for facts in (record.media, None if record.credential is None else record.credential.signed)
             if facts is not None and of(facts) == wanted
         ]
         return [*dict.fromkeys(found), *([self.misled[wanted]] if wanted in self.misled else [])]
@@ -351,9 +360,9 @@ def _credential(signed: bytes) -> CredentialFacts:
     return CredentialFacts("urn:c2pa:simulated", digest("claim"), True, _facts(media, fingerprint(media)))
 
 
-def open_registry(*publishers: str, **settings: bool) -> Simulator:
+def open_registry(*publishers: str, witnessed: bool = False) -> Simulator:
     """A registry with some publishers, each with its first key."""
-    registry = Simulator(**settings)
+    registry = Simulator(witnessed=witnessed)
     for publisher in publishers:
         registry.enrol(publisher)
     return registry

@@ -38,6 +38,8 @@ def test_the_very_file_is_an_exact_match_and_names_its_publisher() -> None:
     assert values(verdict)["proof"] == Proof.PUBLISHED
     assert [match.basis for match in verdict.matches] == [MatchBasis.BYTES]
     assert not verdict.matches[0].signed_copy
+    assert standings(verdict) == [Standing.CURRENT]
+    assert not any(finding.axis is Axis.STANDING for finding in verdict.findings)
 
 
 def test_registered_bytes_need_neither_decoding_nor_the_similarity_index() -> None:
@@ -363,6 +365,16 @@ def test_an_index_that_leads_to_the_wrong_record_makes_no_match(digest: str) -> 
     assert values(verdict)["proof"] == Proof.BROKEN
 
 
+def test_the_receipt_of_another_record_proves_nothing() -> None:
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS))
+    registry.mix_up_receipts(mountains, registry.register("daily", photo(ROCKET)))
+    verdict = registry.verify(photo(MOUNTAINS))
+    assert verdict.matches == ()
+    assert verdict.headline is HeadlineCode.PROOF_BROKEN
+    assert "its receipt is of another record" in verdict.headline_text
+
+
 # Standing ----------------------------------------------------------------------------------------
 
 
@@ -423,6 +435,22 @@ def test_the_same_pixels_of_another_publisher_are_a_rival_claim_to_the_same_byte
     verdict = registry.verify_known_bytes(photo(COFFEE))
     assert [match.basis for match in verdict.matches] == [MatchBasis.BYTES, MatchBasis.PIXELS]
     assert standings(verdict) == [Standing.CONFLICTING_CLAIMS] * 2
+
+
+def test_the_pixels_of_the_credentialed_copy_are_not_taken_for_those_of_the_file() -> None:
+    registry = open_registry("daily", "weekly")
+    registry.register("daily", photo(MOUNTAINS), signed=pictures.recompressed(MOUNTAINS))
+    registry.register("weekly", pictures.saved(pictures.opened(pictures.recompressed(MOUNTAINS)), "PNG"))
+    assert [match.publisher.id for match in registry.verify(photo(MOUNTAINS)).matches] == ["daily"]
+    both = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert [match.publisher.id for match in both.matches] == ["daily", "weekly"]
+
+
+def test_a_rendition_of_the_agencys_record_makes_no_rival_claim() -> None:
+    registry = open_registry("agency", "daily")
+    agency = registry.register("agency", photo(MOUNTAINS))
+    registry.register("daily", photo(MOUNTAINS), rendition_of=agency)
+    assert standings(registry.verify(photo(MOUNTAINS))) == [Standing.CURRENT] * 2
 
 
 def test_a_newspaper_that_names_the_agencys_record_makes_no_rival_claim() -> None:

@@ -1,0 +1,256 @@
+"""Comparing a picture with the sketch of a registered one: does it show the same, and where does it differ?
+
+Three steps: `geometry` verifies that the query shows the reference, `alignment` and `colour` lay the reference over it
+in its own colours, `difference` draws the regions that differ. Coordinates of boxes and homographies are fractions of
+width and height, 0..1 from the top left corner.
+
+OpenCV's thread count is global state and is left to the process (`cv2.setNumThreads(1)` in a worker).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.media.calibration import Model, model
+from provenance.media.canonical import Pixels
+from provenance.media.comparison.alignment import Alignment, Mask, align
+from provenance.media.comparison.colour import recolour
+from provenance.media.comparison.difference import Measures, differing, heat_of, measure, weigh
+from provenance.media.comparison.geometry import Homography, Match, verify
+
+COMPARISON_VERSION = "countermark-comparison-1"
+
+MIN_SIDE = 48
+"""Pixels a side, of either picture: a smaller one has no keypoints away from its edge."""
+
+MIN_TEXTURED = 0.02
+"""Fraction of the overlap that must have texture: without it, agreement means nothing. The plainest matching photograph
+of the calibration has 0.06."""
+
+MIN_AGREEMENT = 0.4
+"""Fraction of the textured overlap that must correlate: edits over 30 % of plain pictures keep 0.5, pairs of different
+pages or QR codes that share some corners stay below 0.2."""
+
+MIN_OUTSIDE = 0.01
+"""Fraction of the query: less outside the reference is an inexact edge, not a border."""
+
+MIN_OUTSIDE_PIXELS = 3
+"""Working pixels: a thinner strip outside is an inexact edge too."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """An upright box, in fractions of the picture that it is in."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the query that the reference does not account for.
+
+    Attributes:
+        kind: "differs" within the reference's reach; "outside" beyond it (bars, borders, a page around the picture).
+        query: where, in the query.
+        reference: where, in the reference; None outside.
+        area: fraction of the query that its pixels (not its box) cover.
+        strength: 0..1; how far the evidence is above the threshold. 1 for "outside".
+    """
+
+    kind: Literal["differs", "outside"]
+    query: Box
+    reference: Box | None
+    area: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Transform:
+    """How the query was made from the reference.
+
+    Attributes:
+        mirrored: left and right are exchanged (before turning).
+        rotation_degrees: clockwise, -180..180.
+        scale: size of the whole reference against the query's frame: 1 fills it, more is a crop, less a part of a page.
+        crop: the part of the reference that is visible in the query.
+        homography: row-major 3×3, fractions of the query → fractions of the reference.
+    """
+
+    mirrored: bool
+    rotation_degrees: float
+    scale: float
+    crop: Box
+    homography: tuple[float, float, float, float, float, float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What comparing a query with a reference gave.
+
+    Attributes:
+        verified: the query shows the reference. Where False, nothing below says anything.
+        inliers: keypoints that agree on the transform.
+        transform: None unless verified.
+        regions: largest first within a kind; "differs" before "outside".
+        colour_changed: one change of colour or brightness over the whole picture was found, and discounted.
+        similarity: correlation of light after alignment, 0..1.
+        heat: height × width of the query, 0..255 within regions that differ and 0 elsewhere; None unless verified.
+        method: version of this procedure.
+    """
+
+    verified: bool
+    inliers: int
+    transform: Transform | None
+    regions: tuple[Region, ...]
+    colour_changed: bool
+    similarity: float
+    heat: NDArray[np.uint8] | None
+    method: str
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """A verified pair in one frame, measured."""
+
+    match: Match
+    alignment: Alignment
+    measures: Measures
+    colour_changed: bool
+
+
+def lay(query: Pixels, reference: Pixels) -> Laid | None:
+    """Verify, align, recolour and measure; None when the query cannot be said to show the reference."""
+    if min(query.shape[:2]) < MIN_SIDE or min(reference.shape[:2]) < MIN_SIDE:
+        return None
+    match = verify(query, reference)
+    alignment = align(query, reference, match.homography) if match is not None else None
+    if match is None or alignment is None:
+        return None
+    colouring = recolour(alignment.query, alignment.reference, alignment.covered)
+    measures = measure(alignment.query, colouring.predicted, alignment.covered)
+    if measures is None or measures.textured < MIN_TEXTURED or measures.agreement < MIN_AGREEMENT:
+        return None
+    return Laid(match, alignment, measures, colouring.changed)
+
+
+def compare(query: Pixels, reference: Pixels) -> Comparison:
+    """Compare a picture with the sketch of a registered one.
+
+    Args:
+        query: H×W×3 RGB, the canonical picture (longest side ≤ 512).
+        reference: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
+    """
+    laid = lay(query, reference)
+    if laid is None:
+        return Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
+    return draw_comparison(laid, query, reference, model())
+
+
+def draw_comparison(laid: Laid, query: Pixels, reference: Pixels, fitted: Model) -> Comparison:
+    """Return the regions of a measured pair under a model."""
+    height, width = query.shape[:2]
+    to_reference = _edges(reference) @ laid.alignment.homography @ np.linalg.inv(_edges(query))
+    to_reference /= to_reference[2, 2]
+    evidence = weigh(laid.measures, fitted)
+    patches = differing(evidence, fitted)
+    regions = [
+        Region(
+            "differs",
+            box := _bounds(patch.pixels),
+            _carried(box, to_reference),
+            round(float(patch.pixels.mean()), 5),
+            round(patch.strength, 3),
+        )
+        for patch in patches
+    ]
+    regions += [
+        Region("outside", _bounds(part), None, round(float(part.mean()), 5), 1.0)
+        for part in _outside(laid.alignment.covered)
+    ]
+    heat = cv2.resize(heat_of(evidence, patches, fitted), (width, height), interpolation=cv2.INTER_LINEAR)
+    return Comparison(
+        verified=True,
+        inliers=laid.match.inliers,
+        transform=_transform(to_reference, laid.match.mirrored, query, reference),
+        regions=tuple(regions),
+        colour_changed=laid.colour_changed,
+        similarity=round(laid.measures.similarity, 4),
+        heat=np.asarray(heat, np.uint8),
+        method=COMPARISON_VERSION,
+    )
+
+
+def _edges(pixels: Pixels) -> Homography:
+    """Pixel centres → fractions of the picture."""
+    height, width = pixels.shape[:2]
+    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]], np.float64)
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> Box:
+    return Box(*(round(min(1.0, max(0.0, float(value))), 5) for value in (left, top, right, bottom)))
+
+
+def _bounds(pixels: Mask) -> Box:
+    height, width = pixels.shape
+    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+    return _box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
+
+
+def _carried(box: Box, homography: Homography) -> Box:
+    corners = [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]]
+    moved = cv2.perspectiveTransform(np.array([corners], np.float64), homography)[0]
+    return _box(*moved.min(0), *moved.max(0))
+
+
+def _outside(covered: Mask) -> list[Mask]:
+    """The strips around the reference's reach (above, below, left, right), then what else it leaves bare."""
+    bare = cv2.morphologyEx(
+        (~covered).astype(np.uint8), cv2.MORPH_OPEN, np.ones((MIN_OUTSIDE_PIXELS, MIN_OUTSIDE_PIXELS), np.uint8)
+    ).astype(bool)
+    reach = ~bare
+    if not bare.any() or not reach.any():
+        return []
+    rows, columns = np.flatnonzero(reach.any(1)), np.flatnonzero(reach.any(0))
+    parts = []
+    for rows_in, columns_in in (
+        (slice(0, rows[0]), slice(None)),
+        (slice(rows[-1] + 1, None), slice(None)),
+        (slice(rows[0], rows[-1] + 1), slice(0, columns[0])),
+        (slice(rows[0], rows[-1] + 1), slice(columns[-1] + 1, None)),
+    ):
+        part = np.zeros_like(bare)
+        part[rows_in, columns_in] = bare[rows_in, columns_in]
+        bare[rows_in, columns_in] = False
+        parts.append(part)
+    count, labels = cv2.connectedComponents(bare.astype(np.uint8))
+    parts += [labels == label for label in range(1, count)]
+    return sorted((part for part in parts if part.mean() >= MIN_OUTSIDE), key=lambda part: -int(part.sum()))
+
+
+def _transform(to_reference: Homography, mirrored: bool, query: Pixels, reference: Pixels) -> Transform:
+    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    seen = cv2.perspectiveTransform(frame[None].astype(np.float64), to_reference)[0].astype(np.float32)
+    overlap, visible = cv2.intersectConvexConvex(seen, frame)
+    points = np.asarray(visible).reshape(-1, 2) if overlap > 0 else frame
+    (height, width), (far, across) = query.shape[:2], reference.shape[:2]
+    centre = points.mean(0).astype(np.float64)
+    from_reference = np.linalg.inv(to_reference)
+    steps = (centre + np.array([[0, 0], [1e-4, 0], [0, 1e-4]]))[None]
+    here, right, down = cv2.perspectiveTransform(steps, from_reference)[0]
+    size = np.array([width, height])
+    along, below = (right - here) * size / (across * 1e-4), (down - here) * size / (far * 1e-4)
+    turned = -along if mirrored else along
+    area = abs(along[0] * below[1] - along[1] * below[0])
+    return Transform(
+        mirrored=mirrored,
+        rotation_degrees=round(float(np.degrees(np.arctan2(turned[1], turned[0]))), 2) + 0.0,
+        scale=round(float(np.sqrt(area)) * max(far, across) / max(height, width), 4),
+        crop=_box(*points.min(0), *points.max(0)),
+        homography=tuple(float(value) for value in to_reference.ravel()),  # type: ignore[arg-type]  # nine of them
+    )

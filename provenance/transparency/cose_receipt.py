@@ -1,0 +1,310 @@
+"""COSE receipts: a log's signature over a root, with the Merkle proof that leads there.
+
+RFC 9942, for the tree of RFC 9162 with SHA-256 (`vds` 1); issuer, subject and key id as RFC 9943 asks for:
+
+    18([ << {1: algorithm, 4: kid, 15: {1: issuer, 2: subject}, 395: 1} >>, {396: {-1: [<< proof >>]}}, nil, signature ])
+
+The payload is the root, and is left out, so that whoever verifies computes it. The signature covers the root alone: an
+inclusion proof may state another size, and sometimes another index, that leads to the same root. Size and index are
+hints for finding the entry; a signed checkpoint is what states them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cbor2
+
+from provenance.errors import MalformedReceipt, MalformedStatement, SignatureInvalid
+from provenance.limits import (
+    MAX_COSE_RECEIPT_BYTES,
+    MAX_KID_BYTES,
+    MAX_PROOF_HASHES,
+    MAX_RECEIPT_CLAIM_CHARACTERS,
+    MAX_TREE_SIZE,
+)
+from provenance.statement.cbor import CborReader, Major, encode_cbor
+from provenance.statement.keys import SIGNATURE_BYTES, Algorithm, PublicKey, Signer
+from provenance.transparency.merkle import HASH_BYTES, leaf_hash, root_of_consistency, root_of_inclusion
+
+_TAG_SIGN1 = 18
+_ALG, _KID, _CWT_CLAIMS, _VDS, _VDP = 1, 4, 15, 395, 396
+_ISSUER, _SUBJECT = 1, 2
+_RFC9162_SHA256 = 1
+_INCLUSION, _CONSISTENCY = -1, -2
+_NIL = 22
+_ALGORITHMS = {algorithm.cose: algorithm for algorithm in Algorithm}
+_MAX_CONSISTENCY_HASHES = MAX_PROOF_HASHES + 1
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """A proof that an entry is in a tree: its size, the entry's index, and 1 to 63 hashes of 32 bytes.
+
+    Raises:
+        MalformedReceipt: no tree has such a proof. One of a single entry has none with a hash in it.
+    """
+
+    size: int
+    index: int
+    path: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.size <= MAX_TREE_SIZE:
+            raise MalformedReceipt("an inclusion proof is of an entry below the tree's size")
+        _check_path(self.path, MAX_PROOF_HASHES)
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """A proof that a tree begins with an older one: both sizes, and 1 to 64 hashes of 32 bytes.
+
+    Raises:
+        MalformedReceipt: no two trees have such a proof.
+    """
+
+    old_size: int
+    new_size: int
+    path: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.old_size < self.new_size <= MAX_TREE_SIZE:
+            raise MalformedReceipt("a consistency proof is from a tree to a larger one")
+        _check_path(self.path, _MAX_CONSISTENCY_HASHES)
+
+
+@dataclass(frozen=True)
+class CoseReceipt:
+    """A well-formed receipt; whether it holds is for `verify_inclusion` or `verify_consistency` to say.
+
+    Attributes:
+        data: the bytes as received.
+        algorithm: what it is signed with.
+        kid: by which its issuer names the key: 1 to 255 bytes.
+        issuer: who says so: the log's service.
+        subject: what about, where it says so; ours always do.
+        proof: what it is a receipt of.
+        signature: 64 bytes.
+    """
+
+    data: bytes
+    algorithm: Algorithm
+    kid: bytes
+    issuer: str
+    subject: str | None
+    proof: Inclusion | Consistency
+    signature: bytes
+    protected: bytes
+    """The protected headers as received: they are signed, in whatever order they stand."""
+
+
+def issue(proof: Inclusion | Consistency, root: bytes, signer: Signer, *, issuer: str, subject: str) -> bytes:
+    """A receipt by the log's key over the root that the proof leads to, checked before it is handed out.
+
+    Args:
+        proof: of a tree with this root.
+        root: 32 bytes; with consistency, the newer one.
+        signer: holds the log's key; its thumbprint becomes the key id.
+        issuer: address or name of the log's service, 1 to 2,000 characters.
+        subject: what the receipt is about, likewise.
+
+    Raises:
+        MalformedReceipt: the root is no hash, or issuer or subject is no text, too long or empty.
+        SignatureInvalid: the signer does not sign with the key it names.
+    """
+    if len(root) != HASH_BYTES:
+        raise MalformedReceipt(f"a root has {HASH_BYTES} bytes")
+    key = signer.public_key
+    protected = encode_cbor(
+        {
+            _ALG: key.algorithm.cose,
+            _KID: key.thumbprint,
+            _CWT_CLAIMS: {_ISSUER: _claim(issuer, "issuer"), _SUBJECT: _claim(subject, "subject")},
+            _VDS: _RFC9162_SHA256,
+        }
+    )
+    message = _to_be_signed(protected, root)
+    signature = signer.sign(message)
+    key.verify(signature, message)
+    return parse(_encode(protected, proof, signature)).data
+
+
+def parse(data: bytes) -> CoseReceipt:
+    """Read a receipt, in the one encoding that is accepted.
+
+    That is deterministic CBOR, but for the order of the protected headers: receipts of others have other orders, and
+    since those bytes are signed, nobody can make a second receipt out of one.
+
+    Raises:
+        MalformedReceipt: anything else, also other header parameters, several proofs, or a payload that is attached.
+    """
+    if len(data) > MAX_COSE_RECEIPT_BYTES:
+        raise MalformedReceipt(f"a COSE receipt of more than {MAX_COSE_RECEIPT_BYTES} bytes")
+    try:
+        receipt = _read(data)
+    except MalformedStatement as cause:
+        raise MalformedReceipt(str(cause)) from cause
+    if _encode(receipt.protected, receipt.proof, receipt.signature) != data:
+        raise MalformedReceipt("not in deterministic CBOR")
+    return receipt
+
+
+def verify_inclusion(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], entry: bytes) -> bytes:
+    """Check that the log has an entry.
+
+    Args:
+        receipt: from `parse`.
+        keys: the log's, by key id.
+        entry: the log entry's bytes.
+
+    Returns:
+        the root of the tree that has it, 32 bytes.
+
+    Raises:
+        MalformedReceipt: not a receipt of inclusion.
+        ProofInvalid: the proof has not the hashes it needs.
+        SignatureInvalid: no such key, or its signature is over another root: the entry is not in the tree.
+    """
+    if not isinstance(receipt.proof, Inclusion):
+        raise MalformedReceipt("not a receipt of inclusion")
+    proof = receipt.proof
+    root = root_of_inclusion(leaf_hash(entry), proof.index, proof.size, proof.path)
+    _verify_signature(receipt, keys, root)
+    return root
+
+
+def verify_consistency(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], old_root: bytes) -> bytes:
+    """Check that the log's newer tree begins with an older one.
+
+    Args:
+        receipt: from `parse`.
+        keys: the log's, by key id.
+        old_root: of the older tree, which has to be known from elsewhere; 32 bytes.
+
+    Returns:
+        the root of the newer tree, 32 bytes.
+
+    Raises:
+        MalformedReceipt: not a receipt of consistency.
+        ProofInvalid: it is not consistent with the older tree.
+        SignatureInvalid: no such key, or its signature is over another root.
+    """
+    if not isinstance(receipt.proof, Consistency):
+        raise MalformedReceipt("not a receipt of consistency")
+    proof = receipt.proof
+    root = root_of_consistency(proof.old_size, old_root, proof.new_size, proof.path)
+    _verify_signature(receipt, keys, root)
+    return root
+
+
+def _verify_signature(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], root: bytes) -> None:
+    key = keys.get(receipt.kid)
+    if key is None or key.algorithm != receipt.algorithm:
+        raise SignatureInvalid(f"the receipt names key {receipt.kid.hex()}, which is not one of the log's")
+    key.verify(receipt.signature, _to_be_signed(receipt.protected, root))
+
+
+def _to_be_signed(protected: bytes, root: bytes) -> bytes:
+    """The Sig_structure of RFC 9052 §4.4, without external data. No checkpoint's text begins as it does."""
+    return encode_cbor(["Signature1", protected, b"", root])
+
+
+def _encode(protected: bytes, proof: Inclusion | Consistency, signature: bytes) -> bytes:
+    match proof:
+        case Inclusion(first, second, path):
+            label = _INCLUSION
+        case Consistency(first, second, path):
+            label = _CONSISTENCY
+    proofs = {_VDP: {label: [encode_cbor([first, second, list(path)])]}}
+    return encode_cbor(cbor2.CBORTag(_TAG_SIGN1, [protected, proofs, None, signature]))
+
+
+def _read(data: bytes) -> CoseReceipt:
+    message = CborReader(data)
+    message.expect(Major.TAG, _TAG_SIGN1, "tag 18 (COSE_Sign1)")
+    message.expect(Major.ARRAY, 4, "array of 4")
+    protected = message.byte_string("protected headers")
+    message.expect(Major.MAP, 1, "map of 1 unprotected header")
+    message.expect(Major.UNSIGNED, _VDP, "header 396 (proofs)")
+    message.expect(Major.MAP, 1, "map of 1 kind of proof")
+    kind = message.integer("kind of proof")
+    message.expect(Major.ARRAY, 1, "array of 1 proof")
+    proof = _read_proof(kind, message.byte_string("proof"))
+    message.expect(Major.SIMPLE, _NIL, "no payload")
+    signature = message.byte_string("signature", SIGNATURE_BYTES)
+    message.end("receipt")
+    algorithm, kid, issuer, subject = _read_protected(protected)
+    return CoseReceipt(data, algorithm, kid, issuer, subject, proof, signature, protected)
+
+
+def _read_proof(kind: int, data: bytes) -> Inclusion | Consistency:
+    reader = CborReader(data)
+    reader.expect(Major.ARRAY, 3, "array of 3")
+    first, second = (reader.head(Major.UNSIGNED, what) for what in ("first number", "second number"))
+    count = reader.head(Major.ARRAY, "path")
+    if count > _MAX_CONSISTENCY_HASHES:
+        raise MalformedReceipt("a path longer than any tree is high")
+    path = tuple(reader.byte_string("hash", HASH_BYTES) for _ in range(count))
+    reader.end("proof")
+    if kind == _INCLUSION:
+        return Inclusion(first, second, path)
+    if kind == _CONSISTENCY:
+        return Consistency(first, second, path)
+    raise MalformedReceipt("neither a proof of inclusion nor of consistency")
+
+
+def _read_protected(data: bytes) -> tuple[Algorithm, bytes, str, str | None]:
+    """Algorithm, key id, issuer and subject of the protected headers, in any order."""
+    reader = CborReader(data)
+    reader.expect(Major.MAP, 4, "map of 4 protected headers")
+    labels = set()
+    algorithm, kid, issuer, subject = None, b"", "", None
+    for _ in range(4):
+        label = reader.integer("header")
+        labels.add(label)
+        match label:
+            case 1:
+                algorithm = _ALGORITHMS.get(reader.integer("algorithm"))
+            case 4:
+                kid = reader.byte_string("kid")
+            case 15:
+                issuer, subject = _read_claims(reader)
+            case 395:
+                reader.expect(Major.UNSIGNED, _RFC9162_SHA256, "structure 1 (RFC 9162 with SHA-256)")
+            case _:
+                raise MalformedReceipt(f"header {label} is not one of a receipt")
+    reader.end("protected headers")
+    if labels != {_ALG, _KID, _CWT_CLAIMS, _VDS}:
+        raise MalformedReceipt("a header comes twice")
+    if algorithm is None:
+        raise MalformedReceipt("algorithm: EdDSA (-8) or ES256 (-7) expected")
+    if not 1 <= len(kid) <= MAX_KID_BYTES:
+        raise MalformedReceipt(f"a key id has 1 to {MAX_KID_BYTES} bytes")
+    return algorithm, kid, issuer, subject
+
+
+def _read_claims(reader: CborReader) -> tuple[str, str | None]:
+    """Issuer and, where it is there, subject: the CWT claims (RFC 9597) that receipts have."""
+    count = reader.head(Major.MAP, "claims")
+    if count not in (1, 2):
+        raise MalformedReceipt("claims: issuer, or issuer and subject expected")
+    reader.expect(Major.UNSIGNED, _ISSUER, "claim 1 (issuer)")
+    issuer = _claim(reader.text("issuer"), "issuer")
+    if count == 1:
+        return issuer, None
+    reader.expect(Major.UNSIGNED, _SUBJECT, "claim 2 (subject)")
+    return issuer, _claim(reader.text("subject"), "subject")
+
+
+def _claim(text: str, what: str) -> str:
+    if not 1 <= len(text) <= MAX_RECEIPT_CLAIM_CHARACTERS:
+        raise MalformedReceipt(f"{what}: 1 to {MAX_RECEIPT_CLAIM_CHARACTERS} characters expected")
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise MalformedReceipt(f"{what}: has no UTF-8") from cause
+    return text
+
+
+def _check_path(path: Sequence[bytes], maximum: int) -> None:
+    if not 1 <= len(path) <= maximum or any(len(each) != HASH_BYTES for each in path):
+        raise MalformedReceipt(f"a path has 1 to {maximum} hashes of {HASH_BYTES} bytes")

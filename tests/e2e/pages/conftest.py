@@ -1,0 +1,114 @@
+"""The system's Chromium in front of the running service, and what is registered there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+from countermark import Client, RegisteredAsset
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from demo.alterations import PHOTOS
+from demo.service import Service
+from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode
+from tests.e2e.pages.reader import OpenPage
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NOTES_VIOLATIONS = """
+    window.violations = [];
+    addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + event.blockedURI));
+"""
+
+
+@dataclass
+class Watched:
+    """What went wrong in a page without anybody asking."""
+
+    dialogs: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def altered() -> bytes:
+    return encode(altered_picture(), "JPEG", quality=85)
+
+
+@pytest.fixture(scope="session")
+def stream(service: Service) -> RegisteredAsset:
+    with Client(service.url, api_key=service.api_key) as client:
+        return client.register(PHOTOS / "stream.jpg", title="A stream in the beech wood", credit="Aitzol Berasategi")
+
+
+@pytest.fixture(scope="session")
+def hostile(service: Service) -> RegisteredAsset:
+    """The astronaut, registered by a publisher whose every text is an attack."""
+    answer = httpx2.post(
+        f"{service.url}/v1/publishers",
+        json={"id": "hostile", "name": HOSTILE},
+        headers={"Authorization": f"Bearer {service.api_key}"},
+    )
+    assert answer.status_code == 201, answer.text
+    with Client(service.url, api_key=service.api_key) as client:
+        asset = client.register(
+            PHOTOS / "astronaut.jpg",
+            title=HOSTILE,
+            caption=HOSTILE,
+            credit=HOSTILE,
+            licence=HOSTILE,
+            publisher="hostile",
+        )
+        client.withdraw(asset.id, HOSTILE)
+    return asset
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[OpenPage]:
+    """Opens a page of the service. In the end the browser has no complaint, and nobody was asked for anything."""
+    contexts = []
+
+    def open_page(path: str, **options: object) -> Page:
+        context = browser.new_context(base_url=service.url, **options)
+        contexts.append(context)
+        context.add_init_script(NOTES_VIOLATIONS)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("dialog", lambda dialog: (watched.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                said.type == "error"
+                and "Failed to load resource" not in said.text
+                and watched.complaints.append(said.text)
+            ),
+        )
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        for page in context.pages:
+            watched.complaints.extend(page.evaluate("window.violations"))
+        context.close()
+    assert watched == Watched()

@@ -1,0 +1,36 @@
+"""A reader at the verify page: what they do, and what they wait for."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect
+
+OpenPage = Callable[..., Page]
+"""Opens a page of the service by its path; named arguments are the browser context's."""
+
+
+def hand_in(page: Page, data: bytes, name: str = "picture.jpg") -> None:
+    page.set_input_files("#file", {"name": name, "mimeType": "application/octet-stream", "buffer": data})
+
+
+def headline(page: Page) -> Locator:
+    """The heading of the report, once there is one."""
+    found = page.locator("#headline")
+    expect(found).to_be_visible(timeout=20_000)
+    return found
+
+
+def posts(page: Page) -> list[Request]:
+    """The POST requests of a page from now on."""
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    return sent
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Presses the Tab key until the element has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    pytest.fail(f"{selector} cannot be reached with the Tab key")

@@ -1,0 +1,300 @@
+"""Comparing a picture with a sketch: what is verified, what differs, what is left alone."""
+
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
+from itertools import permutations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from provenance.media.canonical import Pixels, shrink
+from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, compare
+from provenance.media.sketch import draw_sketch
+
+PHOTOS = Path(__file__).parents[3] / "demo" / "photos"
+NAMES = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg", "rocket.jpg", "stream.jpg", "two-dogs.jpg")
+
+
+@cache
+def photograph(name: str) -> Pixels:
+    with Image.open(PHOTOS / name) as image:
+        return shrink(np.asarray(image.convert("RGB"), np.uint8), 1000)
+
+
+@cache
+def sketch(name: str) -> Pixels:
+    return drawn(photograph(name))
+
+
+def drawn(pixels: Pixels) -> Pixels:
+    return draw_sketch(shrink(pixels, 512)).pixels
+
+
+def sent(pixels: Pixels, quality: int = 80) -> Pixels:
+    """As it arrives: a JPEG, shrunk to the canonical size."""
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "JPEG", quality=quality)
+    return shrink(np.asarray(Image.open(buffer).convert("RGB"), np.uint8), 512)
+
+
+def differences(comparison: Comparison) -> list[Box]:
+    return [region.query for region in comparison.regions if region.kind == "differs"]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    both = max(0.0, width) * max(0.0, height)
+    areas = sum((box.right - box.left) * (box.bottom - box.top) for box in (one, other))
+    return both / (areas - both)
+
+
+def pasted(pixels: Pixels, donor: Pixels, box: Box) -> Pixels:
+    height, width = pixels.shape[:2]
+    rows = slice(round(box.top * height), round(box.bottom * height))
+    columns = slice(round(box.left * width), round(box.right * width))
+    result = pixels.copy()
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    result[rows, columns] = cv2.resize(donor[100:400, 100:400], size, interpolation=cv2.INTER_AREA)
+    return result
+
+
+COPIES: dict[str, Callable[[Pixels], Pixels]] = {
+    "harshly compressed": lambda p: sent(p, 30),
+    "small": lambda p: sent(shrink(p, 300)),
+    "grey": lambda p: sent(np.repeat(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)),
+    "brighter": lambda p: sent(np.clip(p * 1.2, 0, 255).astype(np.uint8)),
+    "faded": lambda p: sent((p * 0.7 + 40).astype(np.uint8)),
+    "warmer": lambda p: sent(np.clip(p * np.array([1.12, 1.0, 0.85]), 0, 255).astype(np.uint8)),
+    "softened": lambda p: sent(cv2.GaussianBlur(p, (0, 0), 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "mountains.jpg", "two-dogs.jpg"])
+@pytest.mark.parametrize("kind", COPIES)
+def test_a_copy_is_verified_and_nothing_in_it_differs(name: str, kind: str) -> None:
+    comparison = compare(COPIES[kind](photograph(name)), sketch(name))
+    assert comparison.verified
+    assert comparison.inliers >= 8
+    assert comparison.regions == ()
+    assert comparison.heat is not None
+    assert not comparison.heat.any()
+    assert comparison.similarity > 0.9
+
+
+@pytest.mark.parametrize("kind", ["grey", "brighter", "faded", "warmer"])
+def test_a_filter_over_the_whole_picture_is_named_as_a_change_of_colour(kind: str) -> None:
+    assert compare(COPIES[kind](photograph("astronaut.jpg")), sketch("astronaut.jpg")).colour_changed
+
+
+def test_a_plain_copy_has_not_changed_its_colours() -> None:
+    comparison = compare(sent(photograph("mountains.jpg")), sketch("mountains.jpg"))
+    assert not comparison.colour_changed
+    assert comparison.method == COMPARISON_VERSION
+
+
+def test_an_untransformed_copy_maps_onto_the_whole_reference() -> None:
+    transform = compare(sent(photograph("mountains.jpg")), sketch("mountains.jpg")).transform
+    assert transform is not None
+    assert (transform.mirrored, round(transform.rotation_degrees), round(transform.scale, 2)) == (False, 0, 1.0)
+    assert np.allclose(np.reshape(transform.homography, (3, 3)), np.eye(3), atol=0.01)
+    assert overlap(transform.crop, Box(0, 0, 1, 1)) > 0.98
+
+
+def test_a_mirrored_copy_is_found_and_called_mirrored() -> None:
+    comparison = compare(sent(photograph("two-dogs.jpg")[:, ::-1]), sketch("two-dogs.jpg"))
+    assert comparison.transform is not None
+    assert comparison.transform.mirrored
+    assert abs(comparison.transform.rotation_degrees) < 0.5
+    assert comparison.regions == ()
+
+
+@pytest.mark.parametrize(("turns", "degrees"), [(1, -90), (2, 180), (3, 90)])
+def test_a_turned_copy_is_found_with_its_turn(turns: int, degrees: int) -> None:
+    transform = compare(sent(np.rot90(photograph("two-dogs.jpg"), turns)), sketch("two-dogs.jpg")).transform
+    assert transform is not None
+    assert not transform.mirrored
+    assert abs(abs(transform.rotation_degrees) - abs(degrees)) < 0.5
+    assert degrees == 180 or transform.rotation_degrees * degrees > 0
+
+
+def test_a_picture_upside_down_in_a_mirror_is_mirrored_and_turned() -> None:
+    transform = compare(sent(photograph("two-dogs.jpg")[::-1]), sketch("two-dogs.jpg")).transform
+    assert transform is not None
+    assert transform.mirrored
+    assert abs(transform.rotation_degrees) > 179.5
+
+
+def test_a_crop_to_half_the_area_names_the_part_that_is_visible() -> None:
+    height, width = photograph("two-dogs.jpg").shape[:2]
+    part = photograph("two-dogs.jpg")[height // 10 : height * 8 // 10, width * 2 // 10 : width * 9 // 10]
+    comparison = compare(sent(part), sketch("two-dogs.jpg"))
+    assert comparison.transform is not None
+    assert overlap(comparison.transform.crop, Box(0.2, 0.1, 0.9, 0.8)) > 0.97
+    assert comparison.transform.scale == pytest.approx(1 / 0.7, rel=0.02)
+    assert comparison.regions == ()
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "mountains.jpg", "coffee.png"])
+def test_a_patch_of_another_picture_is_found_where_it_is(name: str) -> None:
+    where = Box(0.55, 0.5, 0.8, 0.75)
+    comparison = compare(sent(pasted(photograph(name), photograph("two-dogs.jpg"), where)), sketch(name))
+    assert comparison.verified
+    found = differences(comparison)
+    assert len(found) == 1
+    assert overlap(found[0], where) > 0.6
+    region = comparison.regions[0]
+    assert region.reference is not None
+    assert overlap(region.reference, where) > 0.6
+    assert region.area == pytest.approx(0.0625, rel=0.4)
+    assert 0.5 <= region.strength <= 1
+    assert comparison.heat is not None
+    assert comparison.heat.shape == sent(photograph(name)).shape[:2]
+    rows, columns = np.nonzero(comparison.heat)
+    shown = Box(columns.min() / 512, rows.min() / 512, columns.max() / 512, rows.max() / 512)
+    longest = max(comparison.heat.shape)
+    scale_y, scale_x = longest / comparison.heat.shape[0], longest / comparison.heat.shape[1]
+    assert (
+        overlap(Box(shown.left * scale_x, shown.top * scale_y, shown.right * scale_x, shown.bottom * scale_y), where)
+        > 0.5
+    )
+
+
+def test_the_reference_box_of_a_mirrored_copy_lies_on_the_other_side() -> None:
+    where = Box(0.1, 0.5, 0.35, 0.75)
+    query = pasted(np.ascontiguousarray(photograph("mountains.jpg")[:, ::-1]), photograph("coffee.png"), where)
+    comparison = compare(sent(query), sketch("mountains.jpg"))
+    assert overlap(differences(comparison)[0], where) > 0.6
+    reference = comparison.regions[0].reference
+    assert reference is not None
+    assert overlap(reference, Box(0.65, 0.5, 0.9, 0.75)) > 0.6
+
+
+def test_a_patch_under_a_filter_is_still_found() -> None:
+    where = Box(0.3, 0.4, 0.55, 0.65)
+    query = COPIES["faded"](pasted(photograph("astronaut.jpg"), photograph("stream.jpg"), where))
+    comparison = compare(query, sketch("astronaut.jpg"))
+    assert comparison.colour_changed
+    assert overlap(differences(comparison)[0], where) > 0.5
+
+
+def test_a_recoloured_part_differs_though_its_outlines_are_the_same() -> None:
+    query = photograph("two-dogs.jpg").copy()
+    height, width = query.shape[:2]
+    where = (slice(height // 2, height * 3 // 4), slice(width // 2, width * 3 // 4))
+    query[where] = np.clip(query[where] * np.array([0.6, 0.9, 1.5]) + (0, 0, 25), 0, 255).astype(np.uint8)
+    found = differences(compare(sent(query), sketch("two-dogs.jpg")))
+    assert overlap(found[0], Box(0.5, 0.5, 0.75, 0.75)) > 0.5
+
+
+def test_words_over_the_picture_differ() -> None:
+    query = photograph("mountains.jpg").copy()
+    cv2.putText(query, "BREAKING NEWS", (120, 300), cv2.FONT_HERSHEY_DUPLEX, 3.0, (255, 255, 255), 6, cv2.LINE_AA)
+    found = differences(compare(sent(query), sketch("mountains.jpg")))
+    assert found
+    assert all(box.top < 310 / query.shape[0] and box.bottom > 200 / query.shape[0] for box in found)
+
+
+def captioned(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    canvas = np.full((height + height // 7, width, 3), 255, np.uint8)
+    canvas[: height // 7] = 255
+    canvas[height // 7 :] = pixels
+    cv2.putText(canvas, "WHEN THE TRAIN IS LATE", (40, height // 10), cv2.FONT_HERSHEY_DUPLEX, 1.6, (0, 0, 0), 3)
+    return canvas
+
+
+def test_a_caption_bar_is_outside_and_nothing_differs() -> None:
+    comparison = compare(sent(captioned(photograph("two-dogs.jpg"))), sketch("two-dogs.jpg"))
+    assert [region.kind for region in comparison.regions] == ["outside"]
+    region = comparison.regions[0]
+    assert region.reference is None
+    assert overlap(region.query, Box(0, 0, 1, 0.125)) > 0.9
+    assert region.area == pytest.approx(0.125, abs=0.01)
+
+
+def test_a_border_is_four_strips_outside() -> None:
+    framed = cv2.copyMakeBorder(photograph("mountains.jpg"), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(200, 30, 60))
+    comparison = compare(sent(framed), sketch("mountains.jpg"))
+    assert [region.kind for region in comparison.regions] == ["outside"] * 4
+
+
+@pytest.mark.parametrize(("one", "other"), list(permutations(NAMES, 2))[::2])
+def test_two_different_photographs_are_not_verified(one: str, other: str) -> None:
+    comparison = compare(sent(photograph(one)), sketch(other))
+    assert not comparison.verified
+    assert (comparison.transform, comparison.heat, comparison.regions, comparison.similarity) == (None, None, (), 0.0)
+
+
+def test_two_photographs_under_the_same_caption_are_not_verified() -> None:
+    query, reference = captioned(photograph("coffee.png")), drawn(captioned(photograph("mountains.jpg")))
+    assert not compare(sent(query), reference).verified
+
+
+def gradient(seed: int) -> Pixels:
+    first, last = np.random.default_rng(seed).integers(0, 256, (2, 3))
+    ramp = np.linspace(0, 1, 512)[None, :, None]
+    return np.repeat(first * (1 - ramp) + last * ramp, 340, 0).astype(np.uint8)
+
+
+def stars(seed: int) -> Pixels:
+    random = np.random.default_rng(seed)
+    sky = np.zeros((384, 512, 3), np.uint8)
+    for _ in range(300):
+        light = int(random.integers(80, 255))
+        cv2.circle(sky, (int(random.integers(512)), int(random.integers(384))), 1, (light, light, light), -1)
+    return sky
+
+
+def page(seed: int) -> Pixels:
+    random = np.random.default_rng(seed)
+    sheet = np.full((512, 390, 3), 255, np.uint8)
+    words = ("river", "council", "votes", "path", "after", "long", "night", "say", "week")
+    for y in range(30, 500, 16):
+        cv2.putText(sheet, " ".join(random.choice(words, 8)), (16, y), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (20, 20, 20), 1)
+    return sheet
+
+
+def code(seed: int) -> Pixels:
+    """A square code: the three finder patterns are the same in each."""
+    modules = np.random.default_rng(seed).integers(0, 2, (29, 29)).astype(np.uint8) * 255
+    finder = np.zeros((7, 7), np.uint8)
+    finder[1:6, 1:6] = 255
+    finder[2:5, 2:5] = 0
+    modules[:7, :7] = modules[:7, -7:] = modules[-7:, :7] = finder
+    large = np.asarray(cv2.resize(np.pad(modules, 3, constant_values=255), (400, 400), interpolation=cv2.INTER_NEAREST))
+    return np.repeat(large[..., None], 3, 2)
+
+
+@pytest.mark.parametrize("draw", [gradient, stars, page, code])
+def test_pictures_that_are_alike_in_kind_only_are_not_verified(draw: Callable[[int], Pixels]) -> None:
+    references = [drawn(draw(seed)) for seed in range(4)]
+    for seed in range(4):
+        query = sent(draw(seed))
+        assert [
+            compare(query, reference).verified for reference in references if reference is not references[seed]
+        ] == [False] * 3
+
+
+def test_a_picture_without_texture_is_never_verified_even_against_itself() -> None:
+    assert not compare(sent(gradient(1)), drawn(gradient(1))).verified
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (20, 20), (300, 30)])
+def test_a_picture_too_small_to_compare_is_not_verified(size: tuple[int, int]) -> None:
+    tiny = np.zeros((*size, 3), np.uint8)
+    assert not compare(tiny, sketch("coffee.png")).verified
+    assert not compare(sent(photograph("coffee.png")), tiny).verified
+
+
+def test_comparing_twice_gives_the_same_answer() -> None:
+    query = sent(pasted(photograph("stream.jpg"), photograph("coffee.png"), Box(0.2, 0.2, 0.5, 0.5)))
+    first, second = (compare(query, sketch("stream.jpg")) for _ in range(2))
+    assert first.transform == second.transform
+    assert first.regions == second.regions
+    assert np.array_equal(first.heat, second.heat)

@@ -1,0 +1,136 @@
+"""The comparison's parts: keypoints, colours, the overlay, the calibration."""
+
+import json
+from importlib.resources import files
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from provenance.media.calibration import MEASURES, error_rate_for, false_matches, miss_rates, model
+from provenance.media.comparison import COMPARISON_VERSION, draw_heat
+from provenance.media.comparison.colour import recolour
+from provenance.media.comparison.geometry import fitted, matched, mirrored_sift, orb_features, sift_features
+
+
+def textured(seed: int = 0) -> np.ndarray:
+    """Soft random shapes, 240 × 320, grey."""
+    noise = np.random.default_rng(seed).random((240, 320)).astype(np.float32)
+    mixed = sum(cv2.GaussianBlur(noise, (0, 0), sigma) * sigma for sigma in (1.5, 4, 12))
+    return np.asarray(cv2.normalize(mixed, None, 0, 255, cv2.NORM_MINMAX), np.uint8)
+
+
+def test_features_of_the_mirrored_picture_come_without_a_second_look() -> None:
+    grey = textured()
+    permuted = mirrored_sift(sift_features(grey), grey.shape[1])
+    looked = sift_features(np.ascontiguousarray(grey[:, ::-1]))
+    here, there = matched(permuted, looked, 0.64)
+    assert len(here) > 0.8 * len(looked.points)
+    assert np.median(np.abs(here - there)) <= 1
+
+
+def test_keypoints_are_spread_though_one_corner_is_busier() -> None:
+    grey = cv2.GaussianBlur(textured(), (0, 0), 2.0)
+    cv2.putText(grey, "LOUD CAPTION", (5, 20), cv2.FONT_HERSHEY_DUPLEX, 0.7, 255, 2)
+    points = orb_features(grey).points
+    assert (points[:, 1] > 30).mean() > 0.7
+
+
+def test_matches_of_chance_fix_no_homography_with_eight_inliers() -> None:
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        pairs = random.random((2, 60, 2)).astype(np.float32) * 256
+        found = fitted(pairs[0], pairs[1])
+        assert found is None or found[1].sum() < 8
+
+
+def test_points_on_one_spot_fix_no_homography() -> None:
+    spot = np.full((20, 2), 7.0, np.float32)
+    assert fitted(spot, spot) is None or np.isfinite(fitted(spot, spot)[0]).all()
+
+
+def coloured(seed: int = 1) -> np.ndarray:
+    planes = [textured(seed + channel) for channel in range(3)]
+    return np.stack(planes, -1).astype(np.float32)
+
+
+COVERED = np.ones((240, 320), bool)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p * 0.8 + 20,
+        lambda p: 255 * (p / 255) ** 1.4,
+        lambda p: np.repeat((p @ np.array([0.3, 0.6, 0.1]))[..., None], 3, 2),
+        lambda p: np.minimum(p * 1.4, 255),
+    ],
+    ids=["faded", "gamma", "grey", "clipped highlights"],
+)
+def test_one_change_over_the_whole_picture_is_predicted(change) -> None:
+    reference = coloured()
+    query = change(reference).astype(np.float32)
+    colouring = recolour(query, reference, COVERED)
+    assert colouring.changed
+    assert np.abs(colouring.predicted - query).mean() < 3
+
+
+def test_a_recoloured_object_does_not_buy_itself_a_model() -> None:
+    reference = coloured()
+    query = reference.copy()
+    query[60:140, 60:160] = query[60:140, 60:160, ::-1]
+    colouring = recolour(query, reference, COVERED)
+    assert not colouring.changed
+    assert np.array_equal(colouring.predicted, reference)
+
+
+def test_the_overlay_is_transparent_where_nothing_differs() -> None:
+    heat = np.zeros((60, 80), np.uint8)
+    heat[20:40, 30:50] = np.linspace(1, 255, 20, dtype=np.uint8)
+    picture = Image.open(BytesIO(draw_heat(heat)))
+    assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (80, 60))
+    drawn = np.asarray(picture)
+    assert np.array_equal(drawn[..., 3] > 0, heat > 0)
+
+
+def test_the_overlay_is_never_red_or_green() -> None:
+    drawn = np.asarray(Image.open(BytesIO(draw_heat(np.arange(1, 256, dtype=np.uint8)[None]))))[0].astype(int)
+    assert (drawn[:, 2] >= drawn[:, :2].max(1)).all()
+    assert (np.diff(drawn[:, 3]) >= 0).all()
+
+
+def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rates() -> None:
+    document = json.loads(files("provenance.media").joinpath("calibration.json").read_text("utf-8"))
+    assert document["method"] == COMPARISON_VERSION
+    assert set(document["model"]["weights"]) == set(MEASURES)
+    assert document["corpus"]["fitted_on"] + document["corpus"]["reported_on"] >= 100
+    assert document["rates"]["false_alarms"]["rate"] <= 0.01
+    assert document["rates"]["edits_found_from_3_percent"]["rate"] >= 0.9
+    assert document["rates"]["edits_found_from_3_percent"]["iou_mean"] >= 0.6
+    assert model().grow < model().seed
+
+
+def test_each_rate_lies_in_its_interval_and_says_what_it_was_measured_on() -> None:
+    rates = miss_rates()
+    assert len(rates) == 4
+    for rate in rates:
+        assert rate.interval[0] <= rate.tpr <= rate.interval[1]
+        assert 0 <= rate.fpr <= 0.01
+        assert rate.n >= 100
+        assert "photographs" in rate.test_set
+    assert rates[-1].tpr >= rates[0].tpr
+
+
+def test_a_size_that_was_not_measured_has_no_rate() -> None:
+    assert error_rate_for(0.05) == miss_rates()[2]
+    assert error_rate_for(0.001) is None
+    assert error_rate_for(0.6) is None
+
+
+def test_no_pair_of_different_pictures_was_taken_for_one() -> None:
+    measured = false_matches()
+    assert measured.accepted == 0
+    assert measured.n >= 5000
+    assert measured.upper < 0.001
