@@ -2,7 +2,7 @@
 
 RFC 9942, for the tree of RFC 9162 with SHA-256 (`vds` 1); issuer, subject and key id as RFC 9943 asks for:
 
-    18([ << {1: algorithm, 4: kid, 15: {1: issuer, 2: subject}, 395: 1} >>, {396: {-1: [<< proof >>]}}, nil, signature ])
+    18([ <<{1: algorithm, 4: kid, 15: {1: issuer, 2: subject}, 395: 1}>>, {396: {-1: [<<proof>>]}}, nil, signature ])
 
 The payload is the root, and is left out, so that whoever verifies computes it. The signature covers the root alone: an
 inclusion proof may state another size, and sometimes another index, that leads to the same root. Size and index are

@@ -46,7 +46,7 @@ def add_publisher(store: Store, name: str) -> None:
 
 
 def publisher(name: str) -> Publisher:
-    return rows.publisher(publisher_id=name, name=name, established="operator-attested", detail="by letter")
+    return Publisher(id=name, name=name, established="operator-attested", detail="by letter")
 
 
 @contextmanager
