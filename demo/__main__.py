@@ -55,8 +55,7 @@ def main() -> int:
                 registered[photograph.file] = asset.id
                 copies[photograph.file] = client.credentialed(asset.id)
             outcomes = [
-                _verify(client, case, copies, registered)
-                for case in progress.track(CASES, description="Verifying")
+                _verify(client, case, copies, registered) for case in progress.track(CASES, description="Verifying")
             ]
     write_report(REPORT, outcomes, len(registered))
     output.print(_table(outcomes))
@@ -79,9 +78,7 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
     seconds = time.monotonic() - started
     first = report.matches[0] if report.matches else None
     found = {"headline": report.headline.code} | {axis: value.value for axis, value in report.axes}
-    unexpected = {
-        axis: (value, found[axis]) for axis, value in case.expected.items() if found[axis] != value
-    }
+    unexpected = {axis: (value, found[axis]) for axis, value in case.expected.items() if found[axis] != value}
     leads_to = registered.get(case.leads_to) if case.leads_to else None
     if (first.asset.id if first else None) != leads_to:
         unexpected["record"] = (case.leads_to or "none", first.asset.title or first.asset.id if first else "none")

@@ -34,9 +34,7 @@ class ServiceDidNotStartError(RuntimeError):
 
 
 @contextmanager
-def running_service(
-    folder: Path, *, operator: str = "The Demonstration Daily", **settings: str
-) -> Iterator[Service]:
+def running_service(folder: Path, *, operator: str = "The Demonstration Daily", **settings: str) -> Iterator[Service]:
     """Start the service, wait until it is ready, and stop it again on leaving.
 
     `settings` are further ones of the server's, by their names in the environment without the prefix.

@@ -131,7 +131,7 @@ MAX_WITNESS_ANSWER_BYTES = 64 * 1024
 """Bytes of a witness's answer: 16 signature lines of ML-DSA-44 have 56 KB; a witness sends one or two."""
 
 MAX_REFUSAL_CHARACTERS = 200
-"""Characters kept of the words in which a witness refuses: for the operator's log."""
+"""Characters kept of the words in which a witness or time-stamping authority refuses: for the operator's log."""
 
 MAX_COSE_RECEIPT_BYTES = 16 * 1024
 """Bytes of a COSE receipt: 64 hashes have 2.2 KB, and issuer, subject and key id as much as is taken of each."""

@@ -264,7 +264,13 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "steps": [{"number": 1, "name": "Receipt well-formed", "outcome": "holds", "detail": "it is"}],
                 },
                 "comparison": {
-                    "transform": {"mirrored": False, "rotation_degrees": 0.0, "scale": 1.0, "crop": box},
+                    "transform": {
+                        "mirrored": False,
+                        "rotation_degrees": 0.0,
+                        "scale": 1.0,
+                        "crop": box,
+                        "homography": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+                    },
                     "regions": [
                         {"kind": "differs", "query": box, "reference": box, "area": 0.2, "strength": 0.9},
                     ],

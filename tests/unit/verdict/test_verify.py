@@ -330,6 +330,15 @@ def test_a_sound_record_of_the_same_bytes_comes_before_a_broken_one() -> None:
     assert verdict.headline is HeadlineCode.EXACT_MATCH
 
 
+def test_a_withdrawn_record_that_is_proven_comes_before_one_that_is_not() -> None:
+    registry = open_registry("daily")
+    broken = registry.register("daily", photo(MOUNTAINS))
+    withdrawn = registry.register("daily", photo(MOUNTAINS))
+    registry.withdraw("daily", withdrawn, "wrong town")
+    registry.spoil_statement(broken)
+    assert [match.record_id for match in registry.verify(photo(MOUNTAINS)).matches] == [withdrawn, broken]
+
+
 def test_a_record_that_the_registry_has_lost_is_neither_a_match_nor_not_found() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))

@@ -1,0 +1,169 @@
+"""What a service answers about registrations: assets, publishers, history."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Answer(BaseModel):
+    """Any of them: immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Identity(Answer):
+    """By whom and how it was established that a key is the publisher's."""
+
+    established: str
+    detail: str
+
+
+class Publisher(Answer):
+    """Who vouches for media. `key` is the thumbprint (RFC 9679) of the key in question: the newest one in a listing."""
+
+    id: str
+    name: str
+    identity: Identity
+    key: str
+
+
+class Publishers(Answer):
+    items: tuple[Publisher, ...]
+
+
+class PublisherKey(Answer):
+    """A key, and the log indices that it was in force between."""
+
+    thumbprint: str
+    algorithm: str
+    enrolled_index: int
+    ended_index: int | None
+    end_reason: str | None
+
+
+class PublisherKeys(Answer):
+    items: tuple[PublisherKey, ...]
+
+
+class Standing(Answer):
+    """What has become of a record: current, withdrawn, …"""
+
+    value: str
+    detail: str
+
+
+class Media(Answer):
+    """A file: its size in bytes and pixels, digests of its bytes and of its decoded pixels."""
+
+    sha256: str
+    size: int
+    media_type: str
+    width: int
+    height: int
+    pixels_sha256: str
+
+
+class Credential(Answer):
+    """The C2PA manifest that was made at registration; `signed` is the copy that carries it, if one was made."""
+
+    manifest_id: str
+    claim_sha256: str
+    embedded: bool
+    signed: Media | None
+
+
+class Parent(Answer):
+    """A registered picture that another was made from. `relation`: `parentOf`, `componentOf`, `inputTo`, …"""
+
+    record: str
+    relation: str
+
+
+class AssetLinks(Answer):
+    """Paths on the service."""
+
+    self: str
+    page: str
+    record: str
+    receipt: str
+    history: str
+    thumbnail: str
+    credentialed: str | None
+    manifest: str | None
+
+
+class Asset(Answer):
+    """A registered picture, as anybody may see it. `state`: `sequenced`, then `published`."""
+
+    id: str
+    record_id: str
+    type: str
+    index: int
+    state: str
+    logged_at: datetime
+    claimed_at: datetime
+    publisher: Publisher
+    standing: Standing
+    title: str | None
+    caption: str | None
+    credit: str | None
+    licence: str | None
+    digital_source_type: str | None
+    captured_at: datetime | None
+    media: Media
+    credential: Credential | None
+    parents: tuple[Parent, ...]
+    rendition_of: str | None
+    links: AssetLinks
+
+
+class RegisteredAsset(Asset):
+    """The answer to a registration.
+
+    Attributes:
+        receipt: the JSON of the `.countermark` file; `Client.receipt` gives its bytes.
+        created: False when the very same registration was there already. The status of the answer says so, not its
+            body.
+    """
+
+    receipt: dict[str, JsonValue]
+    created: bool = True
+
+
+class Assets(Answer):
+    """A page of them."""
+
+    items: tuple[Asset, ...]
+    next_cursor: str | None
+
+
+class Event(Answer):
+    """One thing that happened to an asset, as the log has it."""
+
+    index: int
+    type: str
+    record_id: str
+    logged_at: datetime
+    summary: str
+
+
+class History(Answer):
+    items: tuple[Event, ...]
+
+
+class Withdrawal(Answer):
+    """The record that takes the registration `record` back."""
+
+    id: str
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: str
+    reason: str
+
+
+class UploadedMedia(Answer):
+    sha256: str
+    size: int
+    media_type: str
