@@ -41,7 +41,10 @@ class ErrorRate:
         tpr: fraction of edits of this size that are found.
         n: number of such edits.
         interval: 95 % interval of `tpr`.
-        test_set: the size of the edits, the photographs and the number of copies behind `fpr`, in words.
+        test_set: the photographs, in words.
+        area: smallest and largest area of these edits, fractions of the picture.
+        fpr_n: number of copies without an edit.
+        fpr_interval: 95 % interval of `fpr`.
     """
 
     fpr: float
@@ -49,6 +52,9 @@ class ErrorRate:
     n: int
     interval: tuple[float, float]
     test_set: str
+    area: tuple[float, float]
+    fpr_n: int
+    fpr_interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,21 @@ def error_rate_for(area: float) -> ErrorRate | None:
 
 def _rate(row: dict[str, Any]) -> ErrorRate:
     alarms = _document()["rates"]["false_alarms"]
-    smallest, largest = row["area"]
-    lower, upper = row["interval"]
     return ErrorRate(
         fpr=float(alarms["rate"]),
         tpr=float(row["rate"]),
         n=int(row["n"]),
-        interval=(float(lower), float(upper)),
-        test_set=f"edits over {smallest:.1%} to {largest:.1%} of the picture; false alarms in {alarms['n']:,} copies "
-        f"without an edit; {_document()['corpus']['summary']}",
+        interval=_pair(row["interval"]),
+        test_set=str(_document()["corpus"]["summary"]),
+        area=_pair(row["area"]),
+        fpr_n=int(alarms["n"]),
+        fpr_interval=_pair(alarms["interval"]),
     )
+
+
+def _pair(values: list[float]) -> tuple[float, float]:
+    lower, upper = values
+    return float(lower), float(upper)
 
 
 @cache

@@ -4,20 +4,11 @@ const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 /**
  * The homography (9 numbers, row by row) from fractions of the given picture to fractions of the registered one;
- * null where it is not known. Files that are the same lie on each other as they are. Without the comparison's own
- * homography, an upright crop says where the corners lie, unless the given picture reaches beyond the registered one.
+ * null where the comparison found none. Files that are the same lie on each other as they are.
  */
 export function homographyOf(match) {
   if (match.basis === "bytes" || match.basis === "pixels") return IDENTITY;
-  const change = match.comparison?.transform;
-  if (!change) return null;
-  if (change.homography) return change.homography;
-  const reachesBeyond = match.comparison.regions.some((region) => region.kind === "outside");
-  if (reachesBeyond || Math.abs(change.rotation_degrees) >= 1) return null;
-  const { left, top, right, bottom } = change.crop;
-  const width = right - left;
-  const across = change.mirrored ? [-width, right] : [width, left];
-  return [across[0], 0, across[1], 0, bottom - top, top, 0, 0, 1];
+  return match.comparison?.transform?.homography ?? null;
 }
 
 /** `transform` of an element of `width` × `height` CSS pixels (origin 0 0) that undoes `homography`; null if it cannot. */

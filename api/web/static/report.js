@@ -92,9 +92,8 @@ function errorRates(rates) {
   );
 }
 
-function sizeOf({ label, area }) {
-  if (label) return label;
-  return area ? `${area.map((edge) => +(edge * 100).toPrecision(2)).join(" to ")} % of the picture` : "any";
+function sizeOf({ area, test_set: measuredOn }) {
+  return area ? `${area.map((edge) => Number((edge * 100).toPrecision(2))).join(" to ")} % of the picture` : measuredOn;
 }
 
 function issuedBy(matches) {

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import Locator, expect
 
 from demo.alterations import PHOTOS
-from tests.e2e.pages.pictures import PASTED, altered_picture
+from tests.e2e.pages.pictures import PASTED, altered_picture, encode
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, posts, tab_to
 
 pytestmark = pytest.mark.browser
@@ -93,11 +93,17 @@ def test_boxes_and_shading_can_be_taken_away(open_page: OpenPage, stream: Regist
     expect(page.locator(".pictures .box").first).to_be_hidden()
 
 
+@pytest.mark.parametrize("turned", [False, True])
 def test_the_slider_lays_the_registered_picture_exactly_over_the_one_given(
-    open_page: OpenPage, stream: RegisteredAsset, altered: bytes
+    open_page: OpenPage, stream: RegisteredAsset, turned: bool
 ) -> None:
+    picture = altered_picture()
+    pasted = PASTED
+    if turned:
+        picture = picture.transpose(Image.Transpose.ROTATE_180)
+        pasted = (1 - PASTED[2], 1 - PASTED[3], 1 - PASTED[0], 1 - PASTED[1])
     page = open_page("/verify")
-    hand_in(page, altered)
+    hand_in(page, encode(picture, "JPEG", quality=85))
     headline(page)
     page.get_by_label("Numbered boxes").uncheck()
     page.get_by_label("Shading of what differs").fill("0")
@@ -108,12 +114,12 @@ def test_the_slider_lays_the_registered_picture_exactly_over_the_one_given(
     seen = {}
     for share in ("0", "100"):
         line.fill(share)
-        picture = Image.open(io.BytesIO(frame.screenshot())).convert("L").filter(ImageFilter.GaussianBlur(2))
-        seen[share] = np.asarray(picture, float)
+        shown = Image.open(io.BytesIO(frame.screenshot())).convert("L").filter(ImageFilter.GaussianBlur(2))
+        seen[share] = np.asarray(shown, float)
     height, width = seen["0"].shape
     step = width // 50
     apart = np.abs(seen["0"] - seen["100"])
-    left, top, right, bottom = (round(edge * side) for edge, side in zip(PASTED, (width, height) * 2, strict=True))
+    left, top, right, bottom = (round(edge * side) for edge, side in zip(pasted, (width, height) * 2, strict=True))
     assert apart[top:bottom, left:right].mean() > 20, "the dog is in one of them"
     apart[top:bottom, left:right] = np.nan
     shifted = np.abs(seen["0"][:, :-step] - seen["0"][:, step:]).mean()

@@ -27,7 +27,7 @@ def test_features_of_the_mirrored_picture_come_without_a_second_look() -> None:
     permuted = mirrored_sift(sift_features(grey), grey.shape[1])
     looked = sift_features(np.ascontiguousarray(grey[:, ::-1]))
     here, there = matched(permuted, looked, 0.64)
-    assert len(here) > 0.8 * len(looked.points)
+    assert len(here) > 0.7 * len(looked.points)
     assert np.median(np.abs(here - there)) <= 1
 
 

@@ -194,19 +194,14 @@ def test_a_response_to_another_request_is_not_taken(authority: Authority) -> Non
 def test_a_refusal_by_the_authority_is_told(authority: Authority) -> None:
     """It takes no SHA-1."""
     request = TimestampRequest.of(MESSAGE, 7)
-    sha1 = (
-        bytes.fromhex("302d020101301f300706052b0e03021a0414")
-        + hashlib.sha1(b"").digest()
-        + bytes.fromhex("0201070101ff")
-    )
-    sha1 = bytes([0x30, len(sha1) - 2]) + sha1[2:]
+    imprint = bytes.fromhex("301f300706052b0e03021a0414") + hashlib.sha1(b"").digest()
+    sha1 = bytes.fromhex("3027020101") + imprint + bytes.fromhex("0101ff")
     with pytest.raises(UntrustedTimestamp, match="declined with status 2"):
         read_response(authority.respond(sha1), request)
 
 
 @needs_openssl
 def test_a_token_over_another_digest_is_not_taken(authority: Authority) -> None:
-    """Else the first 32 bytes of one digest could pass for another."""
     other = TimestampRequestBuilder(data=MESSAGE, hash_algorithm=HashAlgorithm.SHA512).build()
     assert other.nonce is not None
     with pytest.raises(UntrustedTimestamp, match="another digest"):
@@ -223,25 +218,80 @@ def test_a_certificate_that_had_expired_when_it_stamped_is_not_believed(tmp_path
 
 
 @needs_openssl
-def test_only_a_certificate_for_time_stamping_alone_stamps(tmp_path: Path, authority: Authority) -> None:
-    """`openssl ts` refuses to sign with another, so its certificate is put in place of the authority's in the token."""
-    for name, usage, critical in (
-        ("loose", ExtendedKeyUsageOID.TIME_STAMPING, False),
-        ("server", ExtendedKeyUsageOID.SERVER_AUTH, True),
-    ):
-        other = Authority(tmp_path / name, usage=usage, critical=critical)
-        with pytest.raises(subprocess.CalledProcessError):
-            other.stamp(MESSAGE)
+@pytest.mark.parametrize(
+    ("usage", "critical", "believed"),
+    [
+        (ExtendedKeyUsageOID.TIME_STAMPING, True, True),
+        (ExtendedKeyUsageOID.TIME_STAMPING, False, False),
+        (ExtendedKeyUsageOID.SERVER_AUTH, True, False),
+    ],
+)
+def test_only_a_certificate_for_time_stamping_stamps(
+    tmp_path: Path, usage: x509.ObjectIdentifier, critical: bool, believed: bool
+) -> None:
+    """What the stored token states, signed by another certificate of a trusted authority."""
+    authority = Authority(tmp_path / "other", usage=usage, critical=critical)
+    token = signed_again(authority, lambda stated: stated)
+    if believed:
+        assert verify_timestamp(token, MESSAGE, [authority.anchor]).serial == 0x2B
+    else:
+        with pytest.raises(UntrustedTimestamp, match="not signed by other"):
+            verify_timestamp(token, MESSAGE, [authority.anchor])
+
+
+@needs_openssl
+def test_a_token_with_a_weak_digest_is_not_believed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "other")
+    with pytest.raises(UntrustedTimestamp, match="SHA-2"):
+        verify_timestamp(signed_again(authority, lambda stated: stated, digest="sha1"), MESSAGE, [authority.anchor])
+
+
+@needs_openssl
+def test_a_token_that_names_another_digest_of_the_same_length_is_not_believed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "other")
+    sha256, sha3_256 = bytes.fromhex("608648016503040201"), bytes.fromhex("608648016503040208")
+    token = signed_again(authority, lambda stated: stated.replace(sha256, sha3_256))
+    with pytest.raises(UntrustedTimestamp, match="another digest"):
+        verify_timestamp(token, MESSAGE, [authority.anchor])
+
+
+@needs_openssl
+def test_a_token_of_another_version_or_without_a_policy_is_refused(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "other")
+    policy = bytes.fromhex("06042a030401")
+    changes: list[Callable[[bytes], bytes]] = [
+        lambda stated: stated.replace(b"\x02\x01\x01" + policy, b"\x02\x01\x02" + policy),
+        lambda stated: bytes([stated[0], stated[1] - len(policy)]) + stated[2:].replace(policy, b""),
+    ]
+    for change in changes:
+        with pytest.raises(MalformedTimestamp):
+            verify_timestamp(signed_again(authority, change), MESSAGE, [authority.anchor])
+
+
+def signed_again(authority: Authority, change: Callable[[bytes], bytes], digest: str = "sha256") -> bytes:
+    """What the stored token states, changed, and signed as CMS by another authority."""
+    assert OPENSSL is not None
+    folder = authority.folder
+    (folder / "token.der").write_bytes(TOKEN)
+    take = [OPENSSL, *["cms", "-verify", "-noverify", "-inform", "DER", "-in", "token.der", "-out", "stated"]]
+    subprocess.run(take, cwd=folder, check=True, capture_output=True)
+    stated = (folder / "stated").read_bytes()
+    (folder / "stated").write_bytes(change(stated))
+    sign = f"cms -sign -in stated -binary -nodetach -econtent_type id-smime-ct-TSTInfo -md {digest}"
+    files = "-outform DER -out again.der -signer leaf.pem -inkey leaf.key"
+    subprocess.run([OPENSSL, *sign.split(), *files.split()], cwd=folder, check=True, capture_output=True)
+    return (folder / "again.der").read_bytes()
 
 
 def test_a_changed_byte_makes_a_token_fail() -> None:
-    """But for three places that nobody signs, in which nothing is stated: two versions, and the name of the algorithm."""
+    """But for three places that nobody signs and that state nothing: two versions, and the name of the algorithm."""
+    stamp = verify_timestamp(TOKEN, MESSAGE, [ANCHOR])
     passed = []
     for at in range(len(TOKEN)):
         changed = bytearray(TOKEN)
         changed[at] ^= 1
         try:
-            assert verify_timestamp(bytes(changed), MESSAGE, [ANCHOR]) == verify_timestamp(TOKEN, MESSAGE, [ANCHOR])
+            assert verify_timestamp(bytes(changed), MESSAGE, [ANCHOR]) == stamp
         except (MalformedTimestamp, UntrustedTimestamp):
             continue
         passed.append(at)

@@ -133,7 +133,11 @@ def test_a_bad_ingredient_is_named_and_a_sound_one_is_not() -> None:
     report = CredentialReport(
         CredentialState.TRUSTED,
         ingredients=(
-            IngredientReport("sky.jpg", CredentialState.INVALID, ("assertion.dataHash.mismatch",)),
+            IngredientReport(
+                "sky.jpg",
+                CredentialState.INVALID,
+                ("assertion.dataHash.mismatch", "signingCredential.untrusted"),
+            ),
             IngredientReport("boat.jpg", CredentialState.TRUSTED),
             IngredientReport("scan.tif", CredentialState.ABSENT),
         ),

@@ -9,7 +9,7 @@ from provenance.verdict.axes import Axis, Basis, DeclaredOrigin
 from provenance.verdict.evidence import Evidence, Examination, Searched, Subject
 from provenance.verdict.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning
-from tests.unit.verdict.pictures import MOUNTAINS, photo
+from tests.unit.verdict.pictures import MOUNTAINS, photo, recompressed
 from tests.unit.verdict.simulator import digest, open_registry
 
 CAPTURE, GENERATED, EDITED = "digitalCapture", "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
@@ -123,6 +123,16 @@ def test_an_ingredient_that_a_model_made_is_not_passed_over(relationship: str, o
     assert ("“sky.png”" in summary(verdict)) is (relationship != "inputTo")
 
 
+def test_a_captured_ingredient_does_not_make_the_picture_a_capture() -> None:
+    ingredient = IngredientReport(
+        "boat.jpg",
+        CredentialState.TRUSTED,
+        relationship="parentOf",
+        digital_source_types=(DIGITAL_SOURCE_TYPE_PREFIX + CAPTURE,),
+    )
+    assert value(stated(ingredients=(ingredient,))) == DeclaredOrigin.NONE_FOUND
+
+
 def test_a_capture_signed_over_a_parent_that_a_model_made_is_a_contradiction() -> None:
     parent = IngredientReport(
         "sky.png",
@@ -168,3 +178,12 @@ def test_what_the_publisher_states_of_the_registered_picture_is_told_beside_the_
     registry.spoil_statement(generated)
     broken = registry.verify(photo(MOUNTAINS))
     assert not any(finding.axis is Axis.DECLARED_ORIGIN for finding in broken.findings)
+
+
+def test_what_is_stated_of_a_record_that_is_only_a_lead_is_not_told() -> None:
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS), source_type=DIGITAL_SOURCE_TYPE_PREFIX + GENERATED)
+    del registry.sketches[mountains]
+    verdict = registry.verify(recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
+    assert not any(finding.axis is Axis.DECLARED_ORIGIN for finding in verdict.findings)

@@ -53,6 +53,14 @@ def test_registered_bytes_need_neither_decoding_nor_the_similarity_index() -> No
     assert "similar pictures: these bytes are registered" in left_out(verdict)
 
 
+def test_a_picture_that_was_not_decoded_is_not_said_to_have_no_match() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_known_bytes(photo(ROCKET))
+    assert verdict.headline is HeadlineCode.NOT_CHECKED
+    assert values(verdict)["registration"] == Registration.NOT_CHECKED
+
+
 def test_the_credentialed_copy_matches_exactly_and_is_called_so() -> None:
     registry = open_registry("daily")
     copy = pictures.saved(pictures.opened(photo(COFFEE)), "PNG", compress_level=1)
