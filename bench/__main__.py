@@ -62,7 +62,10 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch:
         folder = Path(scratch)
-        with running_service(folder / "service", verification_rate=UNLIMITED) as service, _registry(folder / "stages") as registry:
+        with (
+            running_service(folder / "service", verification_rate=UNLIMITED) as service,
+            _registry(folder / "stages") as registry,
+        ):
             for name, data in (("12-megapixel JPEG", twelve_megapixels()), ("1,280-px web picture", web_picture())):
                 _measure(name, data, rounds, Client(service.url, api_key=service.api_key), registry)
 
@@ -77,7 +80,9 @@ def _measure(name: str, data: bytes, rounds: int, client: Client, registry: Regi
         measured.run("HTTP exact", lambda: client.verify(data))
         measured.run("HTTP similar", lambda: client.verify(copy))
         fresh = data + secrets.token_bytes(8)  # other bytes each round, the same picture: trailing bytes are ignored
-        measured.run("HTTP register", lambda fresh=fresh: client.register(fresh, title=f"round {number}"))
+        measured.run(
+            "HTTP register", lambda fresh=fresh, number=number: client.register(fresh, title=f"round {number}")
+        )
     _print(name, data, measured)
 
 

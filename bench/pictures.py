@@ -13,7 +13,7 @@ def twelve_megapixels() -> bytes:
     """A 4000 × 3000 JPEG, quality 92: a photograph enlarged, with sensor-like noise so that it compresses like one."""
     with Image.open(PHOTOS / "mountains.jpg") as photograph:
         large = np.asarray(photograph.convert("RGB").resize((4000, 3000), Image.Resampling.BICUBIC), np.int16)
-    noise = np.random.default_rng(1).normal(0, 3, large.shape[:2] + (1,))
+    noise = np.random.default_rng(1).normal(0, 3, (*large.shape[:2], 1))
     return _jpeg(Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8)), 92)
 
 
