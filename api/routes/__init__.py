@@ -1,6 +1,18 @@
 """The routes: one module a resource, each with a `router`."""
 
-from api.routes import assets, health, log, media, metrics, pages, publishers, records, verifications, withdrawals
+from api.routes import (
+    assets,
+    health,
+    log,
+    media,
+    metrics,
+    pages,
+    publishers,
+    records,
+    scitt,
+    verifications,
+    withdrawals,
+)
 
 ROUTERS = (
     media.router,
@@ -10,6 +22,7 @@ ROUTERS = (
     records.router,
     publishers.router,
     log.router,
+    scitt.router,
     health.router,
     metrics.router,
     pages.router,

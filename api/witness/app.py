@@ -1,8 +1,5 @@
 """The witness's application: C2SP tlog-witness over HTTP, in plain text."""
 
-from contextlib import aclosing
-
-import anyio
 import anyio.to_thread
 import structlog
 from starlette.applications import Starlette
@@ -11,8 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.problems import kind_of
-from api.upload import bounded
-from provenance.errors import CountermarkError, RequestTimeout
+from api.upload import gather
+from provenance.errors import CountermarkError
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.witness import Cosigned
 from registry.witness import Witness
@@ -24,15 +21,8 @@ def create_witness_app(witness: Witness, *, body_timeout: float) -> Starlette:
     """The application of a witness, which stays the caller's to close. A body has `body_timeout` seconds to arrive."""
 
     async def add_checkpoint(request: Request) -> Response:
-        body = bytearray()
-        try:
-            with anyio.fail_after(body_timeout):
-                async with aclosing(bounded(request, MAX_WITNESS_REQUEST_BYTES)) as chunks:
-                    async for chunk in chunks:
-                        body += chunk
-        except TimeoutError as error:
-            raise RequestTimeout(f"The body must arrive within {body_timeout:g} seconds.") from error
-        outcome = await anyio.to_thread.run_sync(witness.add_checkpoint, bytes(body))
+        body = await gather(request, MAX_WITNESS_REQUEST_BYTES, body_timeout)
+        outcome = await anyio.to_thread.run_sync(witness.add_checkpoint, body)
         if isinstance(outcome, Cosigned):
             _log.info("cosigned", log=outcome.checkpoint.origin, size=outcome.checkpoint.size)
         else:
