@@ -25,6 +25,7 @@ from provenance.credentials.certificates import check_claim_certificate, parse_c
 from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
 from provenance.transparency.note import ED25519, VerifierKey
 from registry import api_keys
+from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.fsck import check
@@ -92,8 +93,17 @@ def fsck(as_json: Json = False) -> None:
     settings = load_settings()
     found = 0
     with _store(settings) as store:
-        key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
-        for finding in check(store, Blobs.open(settings.folder / "objects"), key):
+        config, keystore = configuration(settings), _keystore(settings)
+        key = VerifierKey(settings.log_origin, ED25519, keystore.log.public_key.raw)
+        policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
+        findings = check(
+            store,
+            Blobs.open(settings.folder / "objects"),
+            key,
+            witness_keys=policy.keys_for(key.name) if policy else (),
+            authorities=timestamping.anchors if timestamping else (),
+        )
+        for finding in findings:
             found += 1
             line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
             typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
