@@ -161,7 +161,7 @@ class AsyncClient:
             except FAILURES as error:
                 wait = tries.after_failure(error)
             else:
-                if reply.is_success:
+                if call.is_answered(reply):
                     return call.answer(reply)
                 wait = tries.after_refusal(reply)
             await asyncio.sleep(wait)
@@ -171,7 +171,7 @@ class AsyncClient:
         request = self._connection.request(self._http, call, content)
         response = await self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call)
+            arrival = Arrival(response, call, self._connection.timeout)
             async for chunk in response.aiter_bytes():
                 arrival.take(chunk)
         finally:

@@ -35,6 +35,7 @@ class Call(Generic[T]):
         content: the body, read anew for each try.
         progress: told while the body is sent.
         limit: bytes that the answer may have.
+        missing: statuses that `read` understands although they are no success: there is no such thing.
     """
 
     method: str
@@ -45,6 +46,11 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     limit: int = MAX_ANSWER_BYTES
+    missing: frozenset[int] = frozenset()
+
+    def is_answered(self, reply: Reply) -> bool:
+        """Whether the reply is one for `read`, and not a refusal."""
+        return reply.is_success or reply.status in self.missing
 
     def answer(self, reply: Reply) -> T:
         """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
@@ -180,6 +186,18 @@ def checkpoint() -> Call[bytes]:
     return _file("/log/checkpoint", "text/plain")
 
 
+def log_file(path: str, limit: int) -> Call[bytes | None]:
+    """A file of a C2SP log by its path below the log's own address; None where there is none."""
+
+    def read(reply: Reply) -> bytes | None:
+        if reply.is_success and reply.media_type == "text/html":
+            raise UnexpectedAnswer(f"a web page in the place of {path}")
+        return reply.body if reply.is_success else None
+
+    encodings = {"Accept-Encoding": "gzip, identity", "Accept": "*/*"}
+    return Call("GET", f"/{path}", read, headers=encodings, limit=limit, missing=frozenset({404, 410}))
+
+
 def ready() -> Call[models.Health]:
     return _get("/readyz", _model(models.Health))
 
@@ -226,6 +244,11 @@ def _picture(file: Content) -> Content:
     if file.size > MAX_MEDIA_BYTES:
         raise MediaTooLarge(f"{file.size:,} bytes; at most {MAX_MEDIA_BYTES:,} are taken")
     return file
+
+
+def record_digest(identity: str) -> bytes:
+    """The 32 bytes that a record is named by: in hex, or as its URN. Raises InvalidRequest."""
+    return bytes.fromhex(_record(identity))
 
 
 def _record(identity: str) -> str:

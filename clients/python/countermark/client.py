@@ -166,7 +166,7 @@ class Client:
             except FAILURES as error:
                 wait = tries.after_failure(error)
             else:
-                if reply.is_success:
+                if call.is_answered(reply):
                     return call.answer(reply)
                 wait = tries.after_refusal(reply)
             time.sleep(wait)
@@ -176,7 +176,7 @@ class Client:
         request = self._connection.request(self._http, call, content)
         response = self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call)
+            arrival = Arrival(response, call, self._connection.timeout)
             for chunk in response.iter_bytes():
                 arrival.take(chunk)
         finally:

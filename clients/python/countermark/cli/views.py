@@ -13,7 +13,10 @@ from countermark.receipts import MEDIA_STEP
 from provenance.transparency.receipt_verification import ReceiptReport
 
 if TYPE_CHECKING:
+    from countermark.log.auditing import AuditReport
+    from countermark.log.watching import Alarm
     from countermark.models import Match, Region, RegisteredAsset, Report
+    from provenance.transparency.audit import Finding
 
 
 def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]) -> RenderableType:
@@ -51,6 +54,45 @@ def receipt_view(report: ReceiptReport) -> RenderableType:
         Text(),
         _facts([("record", report.record_id.hex()), ("index", str(report.index))]),
         Text(_conclusion(report), style="bold"),
+    )
+
+
+def audit_view(report: "AuditReport") -> RenderableType:
+    """What came of auditing a log."""
+    facts = []
+    if report.checkpoint is not None:
+        facts += [("tree", f"{report.checkpoint.size:,} entries"), ("root", report.checkpoint.root.hex())]
+    if report.before is not None:
+        grown = "extended since" if report.is_sound else "not shown to be extended"
+        facts.append(("seen before", f"{report.before.size:,} entries, {grown}"))
+    facts.append(("hashed now", f"{report.hashed:,} entries"))
+    facts += [("cosigned", cosigner.key.name) for cosigner in report.cosigners]
+    if report.form == "bytes":
+        facts.append(("entries", "other than Countermark's statements: hashed, and not read"))
+    facts += [("key", f"{kid.hex()}\n{count:,} statements") for kid, count in sorted(report.by_key.items())]
+    if report.uncounted:
+        facts.append(("further keys", f"{report.uncounted:,} statements"))
+    return Group(
+        _heading(report.origin),
+        _facts(facts),
+        Text(),
+        *(finding_view(finding) for finding in report.findings),
+        *(() if report.findings else (Text("All steps hold.", style="bold"),)),
+    )
+
+
+def finding_view(finding: "Finding") -> RenderableType:
+    """Something that is not as a log has promised, with the signed notes that show it."""
+    notes = (each.decode(errors="replace") for each in finding.evidence if finding.kind != "statement")
+    lines = (Text(f"  {plain(line)}", style="dim") for note in notes for line in note.splitlines())
+    return Group(_heading(finding.kind, plain(finding.detail)), *lines)
+
+
+def alarm_view(alarm: "Alarm") -> RenderableType:
+    """An entry that one's key has signed, and one has not made."""
+    return Group(
+        _heading(f"entry {alarm.index}", "names your key, and is not among what you made"),
+        _facts([("record", alarm.record_id.hex()), ("key", alarm.kid.hex()), ("signature", alarm.signature)]),
     )
 
 
