@@ -63,29 +63,31 @@ def audit_view(report: "AuditReport") -> RenderableType:
     if report.checkpoint is not None:
         facts += [("tree", f"{report.checkpoint.size:,} entries"), ("root", report.checkpoint.root.hex())]
     if report.before is not None:
-        grown = "extended since" if report.is_sound else "not shown to be extended"
-        facts.append(("seen before", f"{report.before.size:,} entries, {grown}"))
+        facts.append(("seen before", f"{report.before.size:,} entries"))
     facts.append(("hashed now", f"{report.hashed:,} entries"))
-    facts += [("cosigned", cosigner.key.name) for cosigner in report.cosigners]
+    facts += [("cosigned by", cosigner.key.name) for cosigner in report.cosigners]
     if report.form == "bytes":
         facts.append(("entries", "other than Countermark's statements: hashed, and not read"))
-    facts += [("key", f"{kid.hex()}\n{count:,} statements") for kid, count in sorted(report.by_key.items())]
-    if report.uncounted:
-        facts.append(("further keys", f"{report.uncounted:,} statements"))
-    return Group(
-        _heading(report.origin),
-        _facts(facts),
-        Text(),
-        *(finding_view(finding) for finding in report.findings),
-        *(() if report.findings else (Text("All steps hold.", style="bold"),)),
-    )
+    if report.is_sound:
+        facts += [(f"{count:,} by key", kid.hex()) for kid, count in sorted(report.by_key.items())]
+        if report.uncounted:
+            facts.append((f"{report.uncounted:,} by", "further keys"))
+    return Group(_heading(report.origin), _facts(facts), Text(), *_audit_conclusion(report))
+
+
+def _audit_conclusion(report: "AuditReport") -> Iterator[RenderableType]:
+    if report.is_sound:
+        grown = "" if report.before is None else ", and it only grew"
+        yield Text(f"The log is what its entries make it{grown}.", style="bold")
+        return
+    yield from (finding_view(finding) for finding in report.findings)
+    if any(finding.evidence for finding in report.findings):
+        yield Text("What was signed is in the output of --json: keep it.", style="dim")
 
 
 def finding_view(finding: "Finding") -> RenderableType:
-    """Something that is not as a log has promised, with the signed notes that show it."""
-    notes = (each.decode(errors="replace") for each in finding.evidence if finding.kind != "statement")
-    lines = (Text(f"  {plain(line)}", style="dim") for note in notes for line in note.splitlines())
-    return Group(_heading(finding.kind, plain(finding.detail)), *lines)
+    """Something that is not as a log has promised."""
+    return _heading(f"{finding.kind}:", plain(finding.detail))
 
 
 def alarm_view(alarm: "Alarm") -> RenderableType:
