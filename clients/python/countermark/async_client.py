@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call
+from countermark.calls import Call, ReceiptFormat
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -105,9 +105,9 @@ class AsyncClient:
         """What happened to a registered picture, in log order."""
         return (await self._send(calls.history(asset_id))).items
 
-    async def receipt(self, asset_id: str) -> bytes:
-        """The `.countermark` file of a record: verifiable with no service."""
-        return await self._send(calls.receipt(asset_id))
+    async def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
+        """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
+        return await self._send(calls.receipt(asset_id, form))
 
     async def credentialed(self, asset_id: str) -> bytes:
         """The C2PA-signed copy of a registered picture."""

@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,9 +14,18 @@ from countermark import models
 from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
 from countermark.reply import Reply
-from provenance.errors import InvalidRequest, MediaTooLarge, UnexpectedAnswer
+from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import MAX_ANSWER_BYTES, MAX_ANSWERED_MEDIA_BYTES, MAX_MEDIA_BYTES, MAX_PAGE_ITEMS
+from provenance.transparency.proof_verification import parse_any_receipt, receipt_statement
 
+ReceiptFormat = Literal["countermark", "tlog-proof", "cose"]
+"""Countermark's own, a C2SP tlog-proof, or a transparent statement with a COSE receipt (RFC 9942, 9943)."""
+
+RECEIPT_TYPES: Mapping[ReceiptFormat, str] = {
+    "countermark": "application/vnd.countermark.receipt+json",
+    "tlog-proof": "text/plain",
+    "cose": "application/cose",
+}
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -146,8 +155,22 @@ def history(asset_id: str) -> Call[models.History]:
     return _get(f"/v1/assets/{_record(asset_id)}/history", _model(models.History))
 
 
-def receipt(asset_id: str) -> Call[bytes]:
-    return _file(f"/v1/records/{_record(asset_id)}/receipt", "application/vnd.countermark.receipt+json")
+def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
+    """The receipt is not verified here; but it is one, of the format that was asked for, and for this record."""
+    identity = _record(asset_id)
+    read_file = _file("", RECEIPT_TYPES[form]).read
+
+    def read(reply: Reply) -> bytes:
+        data = read_file(reply)
+        try:
+            found = receipt_statement(parse_any_receipt(data)).record_id.hex()
+        except MalformedReceipt as error:
+            raise UnexpectedAnswer(f"the answer is no receipt: {error}") from error
+        if found != identity:
+            raise UnexpectedAnswer(f"the answer is the receipt of another record, {found}")
+        return data
+
+    return _get(f"/v1/records/{identity}/receipt", read, query={"format": form})
 
 
 def credentialed(asset_id: str) -> Call[bytes]:

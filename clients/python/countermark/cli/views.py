@@ -10,7 +10,8 @@ from rich.text import Text
 
 from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.proof_verification import ProofReport
+from provenance.transparency.receipt_verification import ReceiptReport, Step
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
@@ -46,15 +47,38 @@ def report_view(name: str, report: "Report") -> RenderableType:
 
 def receipt_view(report: ReceiptReport) -> RenderableType:
     """The steps of checking a receipt, and what came of them."""
-    steps = _grid(3)
-    for step in report.steps:
-        steps.add_row(str(step.number), Text(step.outcome, style="bold"), Text(f"{step.name}: {plain(step.detail)}"))
     return Group(
-        steps,
+        _steps(report.steps),
         Text(),
         _facts([("record", report.record_id.hex()), ("index", str(report.index))]),
         Text(_conclusion(report), style="bold"),
     )
+
+
+def proof_view(report: ProofReport) -> RenderableType:
+    """The same for a tlog-proof or a transparent statement."""
+    record = "not at hand" if report.statement is None else report.statement.record_id.hex()
+    return Group(
+        _steps(report.steps),
+        Text(),
+        _facts([("record", record), ("log", report.log), ("index", f"{report.index} of {report.tree_size:,}")]),
+        Text(_proof_conclusion(report), style="bold"),
+    )
+
+
+def _proof_conclusion(report: ProofReport) -> str:
+    if report.fails:
+        return "The proof does not hold."
+    if report.holds:
+        return "The log has this statement. Whose it is takes a .countermark file to check."
+    return "The proof could not be checked. Give the key that you know the log by (--vkey), and the entry (--entry)."
+
+
+def _steps(steps: Iterable[Step]) -> Table:
+    grid = _grid(3)
+    for step in steps:
+        grid.add_row(str(step.number), Text(step.outcome, style="bold"), Text(f"{step.name}: {plain(step.detail)}"))
+    return grid
 
 
 def audit_view(report: "AuditReport") -> RenderableType:
