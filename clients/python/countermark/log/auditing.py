@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from countermark.defaults import DEFAULT_FILE_SECONDS
@@ -110,17 +110,21 @@ class LogAuditor:
         self._files = files
         self._keys = keys
         self._file = file
+        self._origin = log_origin(keys)
         self._form = entries
+        self._last: AuditReport | None = None
         state = AuditState() if file is None else file.read()
         self._state = state.from_the_start() if from_the_start else state
 
     def run(self, *, visit: Visit | None = None, progress: Hashed | None = None) -> AuditReport:
         """Audit the log as it is now; an audit that was cut short is finished first. Raises as `audit_log`."""
-        before = self._state.seen
+        before = _read(self._state.seen)
         hashed = 0
         while True:
             unfinished = self._state.target
             note = self._files.checkpoint() if unfinished is None else unfinished
+            if self._last is not None and self._last.note == note:  # nothing was added
+                return replace(self._last, before=before, hashed=hashed)
             try:
                 audit = Audit(note, self._keys, self._files.fetch, self._state, form=self._form, visit=visit)
             except (MalformedNote, UntrustedNote) as refusal:
@@ -131,19 +135,21 @@ class LogAuditor:
             finally:
                 self._keep(audit.state)
             hashed += max(0, audit.size - begun)
-            if unfinished is None or audit.findings:
-                return AuditReport(
-                    log_origin(self._keys),
-                    audit.checkpoint,
-                    note,
-                    _read(before),
-                    audit.cosigners,
-                    tuple(audit.findings),
-                    audit.form,
-                    dict(audit.by_key),
-                    audit.uncounted,
-                    hashed,
-                )
+            report = AuditReport(
+                self._origin,
+                audit.checkpoint,
+                note,
+                before,
+                audit.cosigners,
+                tuple(audit.findings),
+                audit.form,
+                dict(audit.by_key),
+                audit.uncounted,
+                hashed,
+            )
+            self._last = report if report.is_sound else None
+            if unfinished is None or not report.is_sound:
+                return report
 
     def _go_through(self, audit: Audit, progress: Hashed | None) -> None:
         saved = time.monotonic()
@@ -159,11 +165,9 @@ class LogAuditor:
             self._file.write(state)
         self._state = state
 
-    def _no_checkpoint(self, note: bytes, before: bytes | None, why: str) -> AuditReport:
+    def _no_checkpoint(self, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
         finding = Finding("checkpoint", f"the log shows no checkpoint of its own: {why}", (note,))
-        return AuditReport(
-            log_origin(self._keys), None, note, _read(before), (), (finding,), self._state.form, {}, 0, 0
-        )
+        return AuditReport(self._origin, None, note, before, (), (finding,), self._state.form, {}, 0, 0)
 
 
 def _read(note: bytes | None) -> Checkpoint | None:
