@@ -175,6 +175,18 @@ TILE_WIDTH = 256
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
 
+MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
+"""Bytes of an entry bundle: 256 entries of the largest size, each after its length."""
+
+MAX_AUDIT_FINDINGS = 100
+"""Findings of one audit: one is enough to distrust a log; a damaged disk makes thousands."""
+
+MAX_COUNTED_KEYS = 10_000
+"""Keys whose statements an audit counts one by one: as many publishers; bounds what a hostile log makes it hold."""
+
+MAX_AUDIT_STATE_BYTES = 4 * 1024 * 1024
+"""Bytes of an auditor's state file: two of the largest notes as base64, and 10,000 counted keys."""
+
 # Witnesses and time-stamping authorities --------------------------------------------------------
 
 COSIGNING_SECONDS = 10.0

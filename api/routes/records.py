@@ -3,10 +3,11 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import RECEIPT_TYPE, attachment, conditional
+from api.answers import conditional
 from api.documented import READING, ends_in, gives
 from api.parameters import RecordAddress, record_digest
 from api.ratelimit import limited
+from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
 from registry import catalogue
@@ -40,14 +41,14 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 @router.get(
     "/v1/records/{id}/receipt",
     response_class=Response,
-    responses=missing | gives(RECEIPT_TYPE, "A `.countermark` file."),
+    responses=missing | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
     summary="The receipt of a record",
 )
-def get_record_receipt(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
-    """Record, statement, proof and the keys they hang on, in one file."""
-    digest = record_digest(identifier)
-    data = catalogue.receipt(service.registry, digest)
-    return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{digest.hex()[:16]}.countermark"))
+def get_record_receipt(
+    request: Request, identifier: RecordAddress, service: ServiceDep, form: FormatQuery = None
+) -> Response:
+    """Record, statement, proof and the keys they hang on, in one file; or less, in a format that others read."""
+    return receipt_answer(request, service.registry, record_digest(identifier), form)
 
 
 @router.get(

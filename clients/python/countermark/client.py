@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call
+from countermark.calls import Call, ReceiptFormat
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -112,9 +112,9 @@ class Client:
         """What happened to a registered picture, in log order."""
         return self._send(calls.history(asset_id)).items
 
-    def receipt(self, asset_id: str) -> bytes:
-        """The `.countermark` file of a record: verifiable with no service."""
-        return self._send(calls.receipt(asset_id))
+    def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
+        """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
+        return self._send(calls.receipt(asset_id, form))
 
     def credentialed(self, asset_id: str) -> bytes:
         """The C2PA-signed copy of a registered picture."""
@@ -166,7 +166,7 @@ class Client:
             except FAILURES as error:
                 wait = tries.after_failure(error)
             else:
-                if reply.is_success:
+                if call.is_answered(reply):
                     return call.answer(reply)
                 wait = tries.after_refusal(reply)
             time.sleep(wait)
@@ -176,7 +176,7 @@ class Client:
         request = self._connection.request(self._http, call, content)
         response = self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call)
+            arrival = Arrival(response, call, self._connection.timeout)
             for chunk in response.iter_bytes():
                 arrival.take(chunk)
         finally:

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 
 from countermark.content import Content, Source
-from provenance.errors import MediaError
-from provenance.limits import MAX_MEDIA_BYTES, MAX_RECEIPT_BYTES
+from provenance.errors import MalformedReceipt, MediaError
+from provenance.limits import MAX_ENTRY_BYTES, MAX_MEDIA_BYTES, MAX_RECEIPT_BYTES
 from provenance.transparency.note import VerifierKey
+from provenance.transparency.proof_verification import (
+    ProofReport,
+    parse_any_receipt,
+    verify_tlog_proof,
+    verify_transparent_statement,
+)
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import ReceiptReport
 from provenance.transparency.receipt_verification import verify_receipt as run_procedure
+from provenance.transparency.tlog_proof import TlogProof
+from provenance.transparency.transparent_statement import TransparentStatement
 
 MEDIA_STEP = 9
 
@@ -39,6 +47,30 @@ def verify_receipt(receipt: Source, picture: Source | None = None, *, log_keys: 
     # Only now: decoding a stranger's picture costs more than all the rest, and is the only part that could go wrong.
     pixels = _pixels_sha256(content)
     return run_procedure(parsed, trusted_keys=trusted, media_sha256=sha256, pixels_sha256=pixels)
+
+
+def verify_proof(proof: Source, *, log_keys: Sequence[str], entry: Source | None = None) -> ProofReport:
+    """Check a `.tlog-proof` file, or a transparent statement with its COSE receipt: that a log has a statement.
+
+    Args:
+        proof: the file, or its bytes.
+        log_keys: verifier keys of the logs and witnesses you trust; without a log's, nothing can be checked.
+        entry: the log entry, where a tlog-proof does not carry it.
+
+    Raises:
+        MalformedReceipt: neither of the two, or not in its one encoding.
+        MalformedNote: a log key that is none.
+        InvalidRequest: a file that cannot be read.
+    """
+    trusted = [VerifierKey.parse(key) for key in log_keys]
+    match parse_any_receipt(Content.of(proof).read(MAX_RECEIPT_BYTES)):
+        case TlogProof() as parsed:
+            logged = None if entry is None else Content.of(entry).read(MAX_ENTRY_BYTES)
+            return verify_tlog_proof(parsed, trusted, logged)
+        case TransparentStatement() as parsed:
+            return verify_transparent_statement(parsed, trusted)
+        case Receipt():
+            raise MalformedReceipt("a .countermark file proves more than this: use verify_receipt")
 
 
 def _pixels_sha256(content: Content) -> bytes | None:

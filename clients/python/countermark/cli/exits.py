@@ -17,6 +17,7 @@ from provenance.errors import (
     StoreCorrupt,
     StoreUnavailable,
 )
+from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_verification import ReceiptReport
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def of_receipt(report: ReceiptReport) -> Exit:
     if not report.holds or report.withdrawn:
         return Exit.FINDINGS
     return Exit.SATISFIED if report.log_key_pinned else Exit.INCOMPLETE
+
+
+def of_proof(report: ProofReport) -> Exit:
+    """As of a receipt; a file that neither holds nor fails could not be checked."""
+    if report.fails:
+        return Exit.FINDINGS
+    return Exit.SATISFIED if report.holds else Exit.INCOMPLETE
 
 
 def of_error(error: CountermarkError) -> Exit:
