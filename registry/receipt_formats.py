@@ -26,7 +26,12 @@ def tlog_proof(registry: Registry, record_id: bytes) -> bytes:
 
 
 def transparent_statement(registry: Registry, record_id: bytes) -> bytes:
-    """The statement with a COSE receipt in header 394, signed now with the log's key over the latest published root.
+    """The statement with its COSE receipt in header 394. Raises as `cose`."""
+    return TransparentStatement(catalogue.statement(registry, record_id), (cose(registry, record_id),)).serialise()
+
+
+def cose(registry: Registry, record_id: bytes) -> bytes:
+    """The COSE receipt of a record's entry, signed now with the log's key over a published root.
 
     Raises as `tlog_proof`; a log of a single entry has no such receipt (StoreUnavailable).
     """
@@ -36,14 +41,13 @@ def transparent_statement(registry: Registry, record_id: bytes) -> bytes:
         inclusion = cose_receipt.Inclusion(checkpoint.size, proof.index, proof.hashes)
     except MalformedReceipt as error:
         raise StoreUnavailable("a log of one entry has no COSE receipts: it needs a second one") from error
-    receipt = cose_receipt.issue(
+    return cose_receipt.issue(
         inclusion,
         checkpoint.root,
         registry.keystore.log,
         issuer=registry.config.public_url,
         subject=record_urn(record_id),
     )
-    return TransparentStatement(catalogue.statement(registry, record_id), (receipt,)).serialise()
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,15 @@ from datetime import datetime
 from provenance.errors import (
     Conflict,
     KeyRefused,
-    MalformedReceipt,
     MalformedRequest,
     MalformedStatement,
-    NotFound,
     SignatureInvalid,
     StoreCorrupt,
     StoreUnavailable,
 )
 from provenance.statement.keys import Algorithm, PublicKey
-from provenance.statement.record import record_urn
 from provenance.statement.statement import parse_statement, verify_statement
-from provenance.transparency import cose_receipt
+from registry import receipt_formats
 from registry.registry import Registry
 from registry.store import Session, entries, publishers
 
@@ -86,19 +83,7 @@ def receipt(registry: Registry, record_id: bytes) -> bytes | None:
         entry = entries.of_record(session, record_id)
     if entry.index >= registry.sequencer.size:
         return None
-    proof = registry.proofs.tlog_proof(record_id)
-    checkpoint = proof.signed_checkpoint().checkpoint
-    try:
-        inclusion = cose_receipt.Inclusion(checkpoint.size, proof.index, proof.hashes)
-    except MalformedReceipt as error:
-        raise NotFound("a log of one entry has no receipts") from error
-    return cose_receipt.issue(
-        inclusion,
-        checkpoint.root,
-        registry.keystore.log,
-        issuer=registry.config.public_url,
-        subject=record_urn(record_id),
-    )
+    return receipt_formats.cose(registry, record_id)
 
 
 def receipt_keys(registry: Registry) -> tuple[PublicKey, ...]:

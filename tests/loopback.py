@@ -22,7 +22,7 @@ PASSPHRASE = b"a passphrase for tests"
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """The application under uvicorn; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -37,6 +37,10 @@ def verify(
             envvar="COUNTERMARK_VKEY", metavar="KEY", help="Verifier key of a log or witness you trust; repeatable."
         ),
     ] = None,
+    authority: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Certificates (PEM) of a time-stamping authority you trust; repeatable."),
+    ] = None,
     entry: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
     ] = None,
@@ -53,7 +57,7 @@ def verify(
                 exits.refuse("what a picture was registered as is in a .countermark file, and not in this one")
             proof = verify_proof(receipt, log_keys=vkey or (), entry=entry)
             _end(as_json, _proof_json(proof), proof_view(proof), exits.of_proof(proof))
-        report = verify_receipt(receipt, picture, log_keys=vkey or ())
+        report = verify_receipt(receipt, picture, log_keys=vkey or (), authorities=authority or ())
     except CountermarkError as error:
         exits.leave_with(error, receipt)
     _end(as_json, _json(report), receipt_view(report), exits.of_receipt(report))
@@ -111,6 +115,7 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "origin": report.checkpoint.origin,
         "tree_size": report.checkpoint.size,
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
+        "timestamp": None if report.timestamp is None else report.timestamp.time.isoformat(),
         "steps": [asdict(step) for step in report.steps],
     }
 
