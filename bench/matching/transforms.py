@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 from bench.alterations import COPIES, Random, edited
-from bench.screens import Picture, on_a_desktop, on_a_phone
+from bench.matching.screens import Picture, on_a_desktop, on_a_phone
 
 SIDE = 1024
 """Pixels: longest side of the pictures that are transformed, a common one on the web."""
@@ -47,10 +47,11 @@ class Transform:
     def file(self, picture: Picture, seed: bytes, others: Others) -> bytes:
         """The altered picture's file; `seed` is of the photograph, 32 bytes."""
         random = np.random.default_rng(list(hashlib.sha256(seed + self.name.encode()).digest()))
-        return _file(self.alter(picture, random, others).convert("RGB"), self.kind, self.quality)
+        return encoded(self.alter(picture, random, others).convert("RGB"), self.kind, self.quality)
 
 
-def _file(picture: Picture, kind: str, quality: int) -> bytes:
+def encoded(picture: Picture, kind: str, quality: int) -> bytes:
+    """The picture as a file."""
     target = BytesIO()
     picture.save(target, kind, quality=quality)
     return target.getvalue()
@@ -60,7 +61,7 @@ def _passed_on(picture: Picture, side: int, quality: int) -> Picture:
     """As a platform hands it on: at most `side` pixels, JPEG."""
     smaller = picture.copy()
     smaller.thumbnail((side, side), LANCZOS)
-    return Image.open(BytesIO(_file(smaller, "JPEG", quality))).convert("RGB")
+    return Image.open(BytesIO(encoded(smaller, "JPEG", quality))).convert("RGB")
 
 
 # Size, light and colour -----------------------------------------------------------------------------
