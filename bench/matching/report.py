@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from numpy import quantile
+
 from bench.matching import findings, plots
 from bench.matching.findings import Proportion, upper_bound
 from bench.matching.run import Run
@@ -85,6 +87,10 @@ def _summary(run: Run, matched: Mapping[str, Proportion], peers: Mapping[str, Ma
         ("forged PDQ collisions accepted", "0", f"{accepted} of {len(run.forged)}"),
         *_speed(run),
     ]
+    times = [row.milliseconds["whole"] for row in run.rows if row.photograph in row.matched]
+    if times:
+        answer = f"median {median(times):.0f} ms, 95th percentile {quantile(times, 0.95):.0f} ms"
+        rows.append(("answer for a web picture that matched", "≤ 15 ms by PDQ, ≤ 80 ms otherwise", answer))
     rows += [(f"recall of {name}, same pictures", "–", _percent(findings.mean(each))) for name, each in peers.items()]
     return _table(("what", "target", "measured"), rows)
 
@@ -200,32 +206,33 @@ def _scale(run: Run) -> str:
 
 def _differences() -> str:
     document: dict[str, Any] = json.loads(files("provenance.media").joinpath("calibration.json").read_text("utf-8"))
-    rates = document.get("rates")
-    if rates is None:
-        return "`provenance/media/calibration.json` holds no rates: run `python -m bench.calibrate_comparison`."
-    sizes = [
-        (
-            f"{each['area'][0]:.1%} to {each['area'][1]:.0%}",
-            str(each["n"]),
-            f"{each['rate']:.3f}",
-            "–".join(f"{bound:.3f}" for bound in each["interval"]),
-            f"{each['iou_mean']:.2f}",
-        )
-        for each in rates["edits_found"]
-    ]
-    kinds = [
-        (kind, str(each["n"]), f"{each['rate']:.3f}", "–".join(f"{bound:.3f}" for bound in each["interval"]))
-        for kind, each in rates["edits_found_from_3_percent_by_kind"].items()
-    ]
-    alarms = rates["false_alarms"]
-    return (
+    parts = [
         "From `provenance/media/calibration.json`, which `python -m bench.calibrate_comparison` writes: "
-        f"{document['corpus']['summary']}. A false alarm in {alarms['rate']:.2%} of {alarms['n']:,} copies without an "
-        "edit.\n\n"
-        + _table(("edit covers", "n", "found", "95 %", "mean IoU"), sizes)
-        + "\n\nFrom 3 % of the area, by kind:\n\n"
-        + _table(("kind", "n", "found", "95 %"), kinds)
-    )
+        f"{document['corpus']['summary']}. Found, with the 95 % interval, of how many; and the mean overlap (IoU) of "
+        "what is drawn with what was edited, where it was found."
+    ]
+    for reference, measured in document.get("references", {"sketch": document}).items():
+        rates = measured["rates"]
+        alarms = rates["false_alarms"]
+        parts.append(
+            f"Against the {reference}: a false alarm in {100 * alarms['rate']:.2f} % of {alarms['n']:,} copies without "
+            "an edit."
+        )
+        by_kind = {"all edits": rates["edits_found"], **rates.get("found_by_kind", {})}
+        sizes = [f"{100 * low:.1f} to {100 * high:.0f} % of the area" for low, high in _areas(rates["edits_found"])]
+        parts.append(_table(("kind", *sizes), [(kind, *map(_found, each)) for kind, each in by_kind.items()]))
+    return "\n\n".join(parts)
+
+
+def _areas(found: Iterable[dict[str, Any]]) -> list[tuple[float, float]]:
+    return [(each["area"][0], each["area"][1]) for each in found]
+
+
+def _found(each: dict[str, Any]) -> str:
+    if not each["n"]:
+        return "–"
+    overlap = f", IoU {each['iou_mean']:.2f}" if each["iou_mean"] is not None else ""
+    return f"{each['rate']:.2f} ({each['interval'][0]:.2f}–{each['interval'][1]:.2f}) of {each['n']}{overlap}"
 
 
 def _percent(each: Proportion) -> str:
