@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import imagehash
 import numpy as np
-from iscc_lib import gen_image_code_v0
 from PIL import Image
 
 from bench.matching.screens import Picture
@@ -48,6 +47,8 @@ def _pdq(picture: Picture) -> bytes:
 
 def _iscc(picture: Picture) -> bytes:
     """ISO 24138: 32 × 32 grey levels, scaled bicubically, as the ISCC SDK does."""
+    from iscc_lib import gen_image_code_v0  # here, because only the benchmark's own environment has it
+
     grey = picture.convert("L").resize((32, 32), Image.Resampling.BICUBIC)
     return _decoded(gen_image_code_v0(grey.tobytes()).iscc)
 
