@@ -108,7 +108,7 @@ class ObservedRegistry:
 
 
 @contextmanager
-def observed_registry(folder: Path) -> Iterator[ObservedRegistry]:
+def bench_registry(folder: Path) -> Iterator[Registry]:
     """Open a registry in `folder`, and close it."""
     registry = open_registry(
         RegistryConfig(
@@ -122,6 +122,13 @@ def observed_registry(folder: Path) -> Iterator[ObservedRegistry]:
         )
     )
     try:
-        yield ObservedRegistry(registry)
+        yield registry
     finally:
         registry.close()
+
+
+@contextmanager
+def observed_registry(folder: Path) -> Iterator[ObservedRegistry]:
+    """The same, observed."""
+    with bench_registry(folder) as registry:
+        yield ObservedRegistry(registry)
