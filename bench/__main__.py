@@ -13,8 +13,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,16 +23,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench.matching.observed import bench_registry
 from bench.pictures import recompressed, twelve_megapixels, web_picture
 from demo.service import running_service
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.signing import ClaimDescription, sign_embedded
 from provenance.media import Media, Sketch, draw_sketch, draw_thumbnail, fingerprint, read_declared
 from provenance.media.comparison import compare
-from registry.bootstrap import open_registry
 from registry.claims import AssetClaims
 from registry.registration import register
-from registry.registry import Registry, RegistryConfig
+from registry.registry import Registry
 
 console = Console()
 Times = dict[str, list[float]]
@@ -64,7 +63,7 @@ def main() -> None:
         folder = Path(scratch)
         with (
             running_service(folder / "service", verification_rate=UNLIMITED) as service,
-            _registry(folder / "stages") as registry,
+            bench_registry(folder / "stages") as registry,
         ):
             for name, data in (("12-megapixel JPEG", twelve_megapixels()), ("1,280-px web picture", web_picture())):
                 _measure(name, data, rounds, Client(service.url, api_key=service.api_key), registry)
@@ -138,26 +137,6 @@ def _print(name: str, data: bytes, measured: Measured) -> None:
     for request, floor in floors.items():
         ratios.add_row(request, f"{ms[request]:.1f}", f"{floor:.1f}", f"{ms[request] / floor:.2f}", aims[request])
     console.print(ratios)
-
-
-@contextmanager
-def _registry(folder: Path) -> Iterator[Registry]:
-    """A registry in this process, for measuring its stages one by one."""
-    registry = open_registry(
-        RegistryConfig(
-            folder=folder,
-            origin="bench.invalid/log",
-            operator="Bench",
-            public_url="http://127.0.0.1",
-            passphrase=secrets.token_bytes(24),
-            workers=1,
-            environment="development",
-        )
-    )
-    try:
-        yield registry
-    finally:
-        registry.close()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from provenance.credentials.trust import TrustSettings
 from provenance.transparency.policy import Policy
 from registry.attestation import Attestation
 from registry.blobs import Blobs
+from registry.codes import Codes
 from registry.index import SimilarityIndex
+from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
@@ -65,7 +67,9 @@ class Registry:
     keystore: Keystore
     sandbox: Sandbox
     index: SimilarityIndex
+    codes: Codes
     scan: NearestScan
+    multi_index: MultiIndex
     trust: TrustSettings
     spool: Path
     policy: Policy | None
