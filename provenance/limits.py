@@ -172,6 +172,9 @@ MAX_TREE_SIZE = 2**63 - 1
 TILE_WIDTH = 256
 """Hashes of a full tile (C2SP tlog-tiles, height 8)."""
 
+MAX_TILE_WRITERS = 8
+"""Tiles that are stored at the same time: a full batch of entries makes about a dozen."""
+
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
 

@@ -7,11 +7,20 @@ can be rebuilt from them, and `registry.fsck` compares the two.
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, Dialect, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 # A 64-bit integer everywhere; SQLite makes only a column of the very type INTEGER the key of its B-tree.
 Int64 = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Bytes(LargeBinary):
+    """Bytes as the drivers take them: wrapping each value first costs a batch of entries a sixth of its time."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: nothing is done to a value."""
+        return
+
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,9 +36,9 @@ class Entry(SQLModel, table=True):
     __tablename__ = "entry"
 
     index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
-    leaf_hash: bytes
-    statement: bytes
-    record_id: bytes
+    leaf_hash: bytes = Field(sa_type=Bytes)
+    statement: bytes = Field(sa_type=Bytes)
+    record_id: bytes = Field(sa_type=Bytes)
     logged_at_ms: int = Field(sa_type=Int64)
 
 
@@ -38,10 +47,10 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
 
-    record_id: bytes = Field(primary_key=True)
+    record_id: bytes = Field(primary_key=True, sa_type=Bytes)
     index: int = Field(sa_type=Int64)
     type: str
-    canonical: bytes
+    canonical: bytes = Field(sa_type=Bytes)
 
 
 class Publisher(SQLModel, table=True):
