@@ -105,6 +105,17 @@ class Publication:
         for path, _ in filled:
             self._tiles.prune(path)
 
+    def renew(self) -> None:
+        """Write what is published once more: whether the disks take it tells whether the log can grow again.
+
+        Raises StoreUnavailable, StoreCorrupt.
+        """
+        if self.note is None:
+            return
+        self._high_water.advance(self.note)
+        self._store.write(lambda session: checkpoints.rewrite(session, self.checkpoint.size)).result()
+        self._tiles.publish(self._tiles.checkpoint() or self.note)
+
     def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
         """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles that fill up on the way)."""
         anchor, edge = self._anchor, self._anchor.copy()
