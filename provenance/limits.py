@@ -217,6 +217,9 @@ MAX_BODY_OVERHEAD_BYTES = 64 * 1024
 MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
 
+MAX_STATEMENTS = 1_000
+"""Statements of one request: as many as share one commit, and their answer stays under 2 MB with proofs."""
+
 MAX_METADATA_BYTES = 56 * 1024
 """Bytes of the `metadata` field of a registration: a caption of the longest, with 8 KB left of the overhead."""
 
