@@ -12,6 +12,7 @@ from provenance.media.media import Pixels
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
 from provenance.statement.record import record_id as digest_record
+from provenance.transparency.policy import is_cosigned
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
@@ -117,7 +118,7 @@ class _Registrations:
         report = None
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
-            report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
+            report = verify_receipt(receipt, trusted_keys=self._registry.proofs.trusted_keys)
         kid = bytes.fromhex(view.publisher.key)
         with self._registry.store.read() as session:
             canonical = entries.record(session, record_id).canonical
@@ -140,6 +141,7 @@ class _Registrations:
                 key=kid,
             ),
             receipt=report,
+            cosigned=report is not None and is_cosigned(self._registry.policy, report.cosigners),
             withdrawn_reason=taken_back[0].reason if taken_back else None,
             key_revoked_at_index=revoked_at,
         )
