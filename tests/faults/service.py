@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,11 +95,14 @@ class Server:
         self, method: str, path: str, body: bytes | None = None, connection: http.client.HTTPConnection | None = None
     ) -> tuple[int, bytes]:
         """(status, body) of an answer; raises one of NO_ANSWER."""
-        connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/cbor-seq"}
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        with ExitStack() as opened:
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                opened.callback(connection.close)
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
 
     def get(self, path: str) -> tuple[int, bytes]:
         """As `ask`."""

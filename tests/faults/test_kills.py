@@ -4,6 +4,7 @@ import os
 import random
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ READY_SECONDS = 3.0
 
 
 @pytest.mark.timeout(60 + 12 * KILLS)
-def test_no_acknowledged_statement_is_lost_or_moved_by_kills(tmp_path: Path) -> None:
+def test_no_acknowledged_statement_is_lost_or_moved_by_kills(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     server = Server(tmp_path / "data")
     chance = random.Random(20260301)
     heads: list[Head] = []
@@ -45,7 +48,8 @@ def test_no_acknowledged_statement_is_lost_or_moved_by_kills(tmp_path: Path) -> 
         assert all(entries[index] == statement for statement, index in writers.acknowledged.items())
     finally:
         server.stop()
-    print(f"{KILLS} kills, {len(writers.acknowledged)} acknowledged, ready after {statistics.median(ready):.1f} s")
+    record_property("acknowledged", len(writers.acknowledged))
+    record_property("seconds until ready", round(statistics.median(ready), 1))
     if os.getloadavg()[0] < (os.cpu_count() or 1):  # a busy machine says nothing about the server
         assert statistics.median(ready) <= READY_SECONDS
     assert server.command("fsck").returncode == 0

@@ -41,9 +41,7 @@ class Appender:
         return self._process.stdout.readline().strip()
 
     def end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
+        self._process.communicate(timeout=30)
 
     def trace(self, folder: Path, output: Path, *options: str) -> tuple[str, str]:
         """(answer to an append under strace, answer to the next one); "ended …" where the process was killed."""
@@ -60,7 +58,7 @@ class Appender:
             first = self.ask("append market")
         finally:
             strace.send_signal(signal.SIGTERM)
-            strace.wait(30)
+            strace.communicate(timeout=30)
         if first.startswith("ended"):
             return first, ""
         second = self.ask("append station")
