@@ -1,4 +1,8 @@
-"""Each file system call of one append fails, or is the last: what is stored stays sound, and the next append works."""
+"""Each file system call of one append fails, or is the last: what is stored stays sound, and the next append works.
+
+strace counts the calls of each thread apart, so that a case is the Nth such call of every thread; each call of an
+append is in exactly one.
+"""
 
 import os
 import re
@@ -18,7 +22,7 @@ from tests.unit.registry.newsroom import Newsroom
 ROOT = Path(__file__).parents[2]
 CALLS = ("openat", "write", "pwrite64", "pread64", "fsync", "fdatasync", "rename", "mkdir", "unlink", "ftruncate")
 FAULTS = ("KILL", "EIO", "ENOSPC")
-PART = int(os.environ.get("FAULT_CALLS_PART", "1"))  # every PARTth call is tried
+PART = int(os.environ.get("FAULT_CALLS_PART", "1"))  # every PARTth case is tried
 
 
 class Appender:
@@ -47,6 +51,7 @@ class Appender:
         """(answer to an append under strace, answer to the next one); "ended …" where the process was killed."""
         opened = self.ask(f"open {folder}")
         assert opened.startswith("opened "), opened
+        assert self.ask("append pier").startswith("logged")  # so that all modules and threads are there
         strace = subprocess.Popen(
             ["strace", "-f", "-y", "-s", "0", "-o", str(output), *options, "-p", opened.split()[1]],
             stderr=subprocess.PIPE,
@@ -85,20 +90,21 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def calls(appender: Appender, founded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
-    """The ordinals of each call, by its name, that touch the data folder in one append."""
+    """The ordinals within their threads, by name, of the calls that touch the data folder in one append."""
     scratch = tmp_path_factory.mktemp("calls")
     shutil.copytree(founded, scratch / "data")
     first, second = appender.trace(scratch / "data", scratch / "trace", "-e", f"trace={','.join(CALLS)}")
     assert (first.split()[0], second.split()[0]) == ("logged", "logged")
-    seen: Counter[str] = Counter()
-    found: dict[str, list[int]] = defaultdict(list)
+    seen: Counter[tuple[str, str]] = Counter()
+    found: dict[str, set[int]] = defaultdict(set)
     for line in (scratch / "trace").read_text().splitlines():
-        call = re.match(r"\d+ +(\w+)\(", line)
+        call = re.match(r"(\d+) +(\w+)\(", line)
         if call:
-            seen[call[1]] += 1
+            thread, name = call.groups()
+            seen[thread, name] += 1
             if str(scratch / "data") in line:
-                found[call[1]].append(seen[call[1]])
-    return found
+                found[name].add(seen[thread, name])
+    return {name: sorted(ordinals) for name, ordinals in found.items()}
 
 
 @pytest.mark.timeout(3600)
@@ -108,7 +114,7 @@ def test_an_append_whose_system_call_fails_leaves_a_sound_log(
 ) -> None:
     tried = 0
     every = [(name, ordinal) for name, ordinals in sorted(calls.items()) for ordinal in ordinals]
-    assert len(every) >= 60
+    assert len(every) >= 30
     for name, ordinal in every[::PART]:
         case = f"{fault} at {name} {ordinal}"
         folder = tmp_path / f"{name}-{ordinal}"
@@ -117,7 +123,6 @@ def test_an_append_whose_system_call_fails_leaves_a_sound_log(
         options = ["-e", f"trace={name}", "-e", f"inject={name}:{inject}:when={ordinal}"]
         first, second = appender.trace(folder, tmp_path / "trace", *options)
         hits = [line for line in (tmp_path / "trace").read_text().splitlines() if "INJECTED" in line]
-        assert all(str(folder) in line for line in hits), f"{case}: {hits}"
         tried += bool(hits) or first.startswith("ended")
         if not first.startswith("ended"):
             assert second.startswith("logged"), f"{case}: {first}; then {second}"
@@ -134,6 +139,6 @@ def _check(folder: Path, case: str, acknowledged: list[list[str]]) -> None:
             assert newsroom.proofs.tlog_proof(bytes.fromhex(record)).index == int(index), case
         names = [newsroom.register(name).result().index for name in ("market", "station", "square")]
         assert len(set(names)) == 3, case
-        assert newsroom.sequencer.size == 6, case
+        assert newsroom.sequencer.size == 7, case
         findings = list(fsck.check(newsroom.store, newsroom.blobs, newsroom.sequencer.key))
         assert findings == [], case
