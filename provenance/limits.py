@@ -172,6 +172,9 @@ MAX_TREE_SIZE = 2**63 - 1
 TILE_WIDTH = 256
 """Hashes of a full tile (C2SP tlog-tiles, height 8)."""
 
+MAX_TILE_WRITERS = 8
+"""Tiles that are stored at the same time: a full batch of entries makes about a dozen."""
+
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
 
@@ -225,6 +228,9 @@ MAX_BODY_OVERHEAD_BYTES = 64 * 1024
 
 MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
+
+MAX_STATEMENTS = 1_000
+"""Statements of one request: as many as share one commit, and their answer stays under 2 MB with proofs."""
 
 MAX_METADATA_BYTES = 56 * 1024
 """Bytes of the `metadata` field of a registration: a caption of the longest, with 8 KB left of the overhead."""

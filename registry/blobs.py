@@ -8,6 +8,7 @@ is flushed (fsync(2) of a file says nothing about its entry in the folder). What
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from obstore.store import LocalStore
 from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
 
 _STAGING = "staging"
+_LEFTOVER_SECONDS = 3600
+"""Seconds after which no put can still be at work on a staged file; until then it may be another process's."""
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -33,10 +36,10 @@ class Objects:
             self._store = LocalStore(self.folder)
             self._flushed = {self.folder}
             _flush(self.folder.parent)
-            for name, _ in list(self.names(_STAGING)):
-                obstore.delete(self._store, name)
-            for leftover in (self.folder / _STAGING).glob("*"):  # of a put that obstore did not finish and never lists
-                leftover.unlink()
+            for leftover in (self.folder / _STAGING).glob("*"):
+                with suppress(FileNotFoundError):
+                    if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                        leftover.unlink()
 
     def put(self, name: str, data: bytes) -> None:
         """Store bytes under a name, in place of what was there. Raises StoreUnavailable; then nothing has changed."""

@@ -14,7 +14,6 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 What witnesses add to a published checkpoint comes later, from another thread (`attach`).
 """
 
-import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -95,8 +94,7 @@ class Publication:
             StoreUnavailable: a step could not be done now.
         """
         anchor, edge, filled = self._audit(size, root)
-        for path, data in (*filled, *edge.partial()):
-            self._tiles.write(path, data)
+        self._tiles.write([*filled, *edge.partial()])
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
         note = sign_checkpoint(checkpoint, self._signer.sign, self.key.public)
@@ -111,6 +109,18 @@ class Publication:
             self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         for path, _ in filled:
             self._tiles.prune(path)
+
+    def renew(self) -> None:
+        """Write what is published once more: whether the disks take it tells whether the log can grow again.
+
+        Raises StoreUnavailable, StoreCorrupt.
+        """
+        if self.note is None:
+            return
+        self._high_water.advance(self.note)
+        self._store.write(lambda session: checkpoints.rewrite(session, self.checkpoint.size)).result()
+        with self._showing:
+            self._tiles.publish(self.note)
 
     def attach(self, note: bytes) -> None:
         """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
@@ -138,17 +148,22 @@ class Publication:
         return anchor, edge, filled
 
     def _verify_inclusion(self, checkpoint: Checkpoint) -> None:
-        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back."""
-        read = functools.cache(self._tiles.reader(checkpoint.size))
+        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back.
+
+        All proofs in one bundle are made from one row of leaf hashes and the same hashes above it. So where the row is
+        that of the entries, and the proof of one of them leads to the root, the proofs of all do.
+        """
+        read = self._tiles.reader(checkpoint.size)
         first, stop = self.checkpoint.size, checkpoint.size
         try:
             for bundle in range(first // TILE_WIDTH, -(-stop // TILE_WIDTH)):
-                start = bundle * TILE_WIDTH
-                path = entries_path(bundle, min(TILE_WIDTH, stop - start))
-                for index, entry in enumerate(parse_entry_bundle(self._tiles.fetch(path) or b""), start):
-                    if index >= first:
-                        proof = inclusion_proof(index, stop, read)
-                        verify_inclusion(leaf_hash(entry), index, stop, proof, checkpoint.root)
+                start, width = bundle * TILE_WIDTH, min(TILE_WIDTH, stop - bundle * TILE_WIDTH)
+                read_back = parse_entry_bundle(self._tiles.fetch(entries_path(bundle, width)) or b"", width)
+                for index in range(max(first, start), start + width):
+                    if leaf_hash(read_back[index - start]) != read(0, index):
+                        raise ProofInvalid(f"entry {index} is not the one that its tile names")
+                proof = inclusion_proof(start, stop, read)
+                verify_inclusion(read(0, start), start, stop, proof, checkpoint.root)
         except (MalformedTile, ProofInvalid) as error:
             raise StoreCorrupt(f"the object storage does not give back the tiles that were written: {error}") from error
 
@@ -195,7 +210,7 @@ class Publication:
     def _mend(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
         for path, data in tiles:
             if self._tiles.fetch(str(path)) != data:
-                self._tiles.write(path, data)
+                self._tiles.write([(path, data)])
 
     def _check_high_water(self, sequenced: int) -> None:
         """Check that the store contains the tree that the high-water file states."""

@@ -10,18 +10,17 @@ from datetime import datetime
 
 from provenance.errors import (
     Conflict,
-    KeyRefused,
     MalformedRequest,
     MalformedStatement,
     SignatureInvalid,
-    StoreCorrupt,
     StoreUnavailable,
 )
-from provenance.statement.keys import Algorithm, PublicKey
+from provenance.statement.keys import PublicKey
 from provenance.statement.statement import parse_statement, verify_statement
 from registry import receipt_formats
 from registry.registry import Registry
-from registry.store import Session, entries, publishers
+from registry.statements import key_in_force
+from registry.store import Session, entries
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,14 @@ def submit(registry: Registry, data: bytes, *, wait: float) -> Submission:
     except MalformedStatement as error:
         raise MalformedRequest(f"Not a statement that this log takes: {error}.") from error
     with registry.store.read() as session:
-        key = _key_in_force(session, statement.kid)
+        key = key_in_force(session, statement.kid)
     try:
         verify_statement(statement, key)
     except SignatureInvalid as error:
         raise MalformedRequest(f"The statement is not accepted: {error}.") from error
 
     def is_still_in_force(session: Session, _index: int, _logged_at: datetime) -> None:
-        _key_in_force(session, statement.kid)
+        key_in_force(session, statement.kid)
 
     appending = registry.sequencer.append(data, None, is_still_in_force)
     try:
@@ -89,19 +88,6 @@ def receipt(registry: Registry, record_id: bytes) -> bytes | None:
 def receipt_keys(registry: Registry) -> tuple[PublicKey, ...]:
     """The keys that receipts of this log are verified with."""
     return (registry.keystore.log.public_key,)
-
-
-def _key_in_force(session: Session, kid: bytes) -> PublicKey:
-    row = publishers.find_key(session, kid)
-    if row is None:
-        raise KeyRefused(f"The key {kid.hex()} is enrolled for no publisher of this log.")
-    if row.ended_index is not None:
-        reason = f": {row.end_reason}" if row.end_reason else ""
-        raise KeyRefused(f"The key {kid.hex()} ended at index {row.ended_index} of the log{reason}")
-    try:
-        return PublicKey(Algorithm(row.algorithm), row.public_raw)
-    except ValueError as error:
-        raise StoreCorrupt(f"the row of key {kid.hex()} has changed") from error
 
 
 def _find(registry: Registry, record_id: bytes) -> bytes | None:

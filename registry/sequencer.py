@@ -14,11 +14,18 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from provenance.errors import EntryTooLarge, InvalidRequest, RegistryError, StoreCorrupt, StoreUnavailable
+from provenance.errors import (
+    EntryTooLarge,
+    FrozenLog,
+    InvalidRequest,
+    RegistryError,
+    StoreCorrupt,
+    StoreUnavailable,
+)
 from provenance.limits import MAX_COMMIT_JOBS, MAX_ENTRY_BYTES, MAX_PENDING_JOBS, MAX_RECORD_BYTES
 from provenance.statement.canonical import parse_canonical
 from provenance.statement.keys import Signer
-from provenance.statement.record import record_id
+from provenance.statement.record import LogFrozen, record_id
 from provenance.statement.statement import parse_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import VerifierKey
@@ -123,10 +130,10 @@ class Sequencer:
         self._state = SequencerState(signing=True)
         self._listeners: tuple[Callable[[], None], ...] = ()
         # The thread's own:
-        self._frontier = self._publication.frontier()
-        with store.read() as session:
-            newest = entries.last(session)
-        self._logged_at_ms = 0 if newest is None else newest.logged_at_ms
+        self._logged_at_ms = 0
+        self._uncertain = False  # whether a write failed that may have been done all the same
+        self._trouble: StoreUnavailable | None = None
+        self._catch_up()
         self._waiting: list[tuple[Appended, Future[Appended]]] = []
         self._thread = threading.Thread(target=self._run, name="countermark-sequencer", daemon=True)
         self._thread.start()
@@ -145,6 +152,11 @@ class Sequencer:
     def state(self) -> SequencerState:
         """Whether the log can grow, and if not, why."""
         return self._state
+
+    @property
+    def trouble(self) -> RegistryError | None:
+        """Why nothing can be logged now: what stopped the signing, or the disk's last refusal. It is tried again."""
+        return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
 
     def checkpoint(self) -> bytes:
         """The signed note of the published tree. Raises StoreUnavailable before the first."""
@@ -182,7 +194,7 @@ class Sequencer:
 
         Returns:
             a future of where the entry stands. It raises what `index_rows` raised; StoreUnavailable, after which a new
-            try finds the entry if it was sequenced; or StoreCorrupt once the log has stopped.
+            try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
 
         Raises:
             EntryTooLarge: the statement or record is longer than the log takes.
@@ -231,9 +243,9 @@ class Sequencer:
         self._abandon(StoreUnavailable("the log was closed before this entry was published"))
 
     def _take(self) -> tuple[list[_Pending], bool]:
-        """The entries of one batch, and whether more may come. Waits for one, unless something is to be published."""
+        """The entries of one batch, and whether more may come. Waits for one, unless something is to be done again."""
         batch: list[_Pending] = []
-        timeout = None if self._frontier.size == self.size else RETRY_SECONDS
+        timeout = None if self._frontier.size == self.size and self._trouble is None else RETRY_SECONDS
         while len(batch) < MAX_COMMIT_JOBS:
             try:
                 pending = self._queue.get_nowait() if batch else self._queue.get(timeout=timeout)
@@ -252,12 +264,17 @@ class Sequencer:
             _fail(batch, StoreCorrupt(self._state.reason))
             return
         try:
+            if self._uncertain:
+                self._catch_up()
             logged_at_ms = max(self._logged_at_ms, to_milliseconds(self._clock()))
             outcomes = self._store.write(lambda session: self._insert(session, batch, logged_at_ms)).result()
         except StoreUnavailable as error:
+            self._uncertain = True
+            self._note_trouble(error)
             _fail(batch, error)
             return
         except Exception as error:  # noqa: BLE001  (the sequencer outlives what any single entry brings)
+            self._uncertain = True
             if len(batch) == 1:
                 _fail(batch, error)
                 return
@@ -283,6 +300,7 @@ class Sequencer:
             identity: Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)
             for identity, entry in entries.with_records(session, [each.record_id for each in batch]).items()
         }
+        frozen = entries.newest_type(session) == LogFrozen.TYPE
         added: list[entries.NewEntry] = []
         outcomes: list[Appended | Exception] = []
         for pending in batch:
@@ -292,6 +310,8 @@ class Sequencer:
                 if earlier is not None:
                     outcomes.append(earlier)
                     continue
+                if frozen:
+                    raise FrozenLog("The log's last entry says that no other follows.")
                 if pending.index_rows is not no_rows:
                     with session.begin_nested():
                         pending.index_rows(session, index, logged_at)
@@ -311,6 +331,7 @@ class Sequencer:
                     canonical=pending.record,
                 )
             )
+            frozen = pending.record_type == LogFrozen.TYPE
             known[pending.record_id] = Appended(index, pending.record_id, logged_at, created=False)
             outcomes.append(Appended(index, pending.record_id, logged_at, created=True))
         entries.append(session, added)
@@ -325,19 +346,25 @@ class Sequencer:
         return Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)
 
     def _publish(self) -> None:
-        if self._state.signing and self._frontier.size > self.size:
+        if self._state.signing and (self._frontier.size > self.size or self._trouble is not None):
             try:
-                self._publication.advance(self._frontier.size, self._frontier.root())
-                for listener in self._listeners:
-                    listener()
+                if self._uncertain:
+                    self._catch_up()
+                if self._frontier.size > self.size:
+                    self._publication.advance(self._frontier.size, self._frontier.root())
+                    for listener in self._listeners:
+                        listener()
+                else:
+                    self._publication.renew()
+                self._trouble = None
             except StoreCorrupt as error:
                 reason = f"the log has stopped signing: {error}"
                 log.critical("%s", reason)
                 with self._gate:
                     self._state = SequencerState(signing=False, reason=reason)
                 self._abandon(StoreCorrupt(reason))
-            except Exception as error:
-                log.exception("the log could not be published; trying again in %s s", RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001  (the sequencer outlives every failure of the disk)
+                self._note_trouble(error)
                 self._abandon(StoreUnavailable(f"sequenced, but not published yet: {error}"))
         still_waiting = []
         for appended, future in self._waiting:
@@ -346,6 +373,20 @@ class Sequencer:
             else:
                 still_waiting.append((appended, future))
         self._waiting = still_waiting
+
+    def _catch_up(self) -> None:
+        """Take up the log where the store has it: a write whose outcome was unknown may have been done."""
+        self._frontier = self._publication.frontier()
+        with self._store.read() as session:
+            newest = entries.last(session)
+        self._logged_at_ms = 0 if newest is None else newest.logged_at_ms
+        self._uncertain = False
+
+    def _note_trouble(self, error: Exception) -> None:
+        trouble = StoreUnavailable(f"the log cannot be written now: {error}")
+        if str(trouble) != str(self._trouble):
+            log.error("%s; trying again every %s s", trouble, RETRY_SECONDS, exc_info=error)
+        self._trouble = trouble
 
     def _abandon(self, error: RegistryError) -> None:
         """Tell those who wait for what is not published that it will not be in their time."""

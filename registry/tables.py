@@ -7,7 +7,7 @@ chunks are views that can be rebuilt from them, and `registry.fsck` compares the
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint, text
+from sqlalchemy import BigInteger, Dialect, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 # A 64-bit integer everywhere; SQLite makes only a column of the very type INTEGER the key of its B-tree.
@@ -15,6 +15,15 @@ Int64 = BigInteger().with_variant(Integer, "sqlite")
 
 _COSIGNED = text("cosigned_at_ms IS NOT NULL")
 _STAMPED = text("timestamp IS NOT NULL")
+
+
+class Bytes(LargeBinary):
+    """Bytes as the drivers take them: wrapping each value first costs a batch of entries a sixth of its time."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: nothing is done to a value."""
+        return
+
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -30,9 +39,9 @@ class Entry(SQLModel, table=True):
     __tablename__ = "entry"
 
     index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
-    leaf_hash: bytes
-    statement: bytes
-    record_id: bytes
+    leaf_hash: bytes = Field(sa_type=Bytes)
+    statement: bytes = Field(sa_type=Bytes)
+    record_id: bytes = Field(sa_type=Bytes)
     logged_at_ms: int = Field(sa_type=Int64)
 
 
@@ -41,10 +50,10 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
 
-    record_id: bytes = Field(primary_key=True)
+    record_id: bytes = Field(primary_key=True, sa_type=Bytes)
     index: int = Field(sa_type=Int64)
     type: str
-    canonical: bytes
+    canonical: bytes = Field(sa_type=Bytes)
 
 
 class Publisher(SQLModel, table=True):
@@ -121,7 +130,7 @@ class WithheldRecord(SQLModel, table=True):
 
     __tablename__ = "withheld_record"
 
-    record_id: bytes = Field(primary_key=True)
+    record_id: bytes = Field(primary_key=True, sa_type=Bytes)
     index: int = Field(unique=True, sa_type=Int64)
 
 

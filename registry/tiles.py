@@ -4,9 +4,10 @@ C2SP tlog-tiles under "log/". Tiles may be lost: `Edge` makes them again from th
 is in a tile follows from the entries, so that writing one twice is harmless.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-from provenance.limits import TILE_WIDTH
+from provenance.limits import MAX_TILE_WRITERS, TILE_WIDTH
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import HASH_BYTES
 from provenance.transparency.tiles import TilePath, TileReader
@@ -36,9 +37,11 @@ class Tiles:
         """Reads the nodes of the tree of `size` entries; what it reads is not verified."""
         return TileReader(self.fetch, size)
 
-    def write(self, path: TilePath, data: bytes) -> None:
-        """Store one tile, durably. Raises StoreUnavailable."""
-        self._objects.put(_LOG + str(path), data)
+    def write(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
+        """Store tiles, durably, several at a time: their flushes then share the disk's. Raises StoreUnavailable."""
+        with ThreadPoolExecutor(MAX_TILE_WRITERS, "countermark-tiles") as writers:
+            for written in [writers.submit(self._objects.put, _LOG + str(path), data) for path, data in tiles]:
+                written.result()
 
     def publish(self, note: bytes) -> None:
         """Store the checkpoint, durably: from here on it is public. Raises StoreUnavailable."""

@@ -10,6 +10,7 @@ from api.routes import (
     publishers,
     records,
     scitt,
+    statements,
     verifications,
     withdrawals,
 )
@@ -20,6 +21,7 @@ ROUTERS = (
     withdrawals.router,
     verifications.router,
     records.router,
+    statements.router,
     publishers.router,
     log.router,
     scitt.router,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from provenance.errors import NotFound
 from registry.tables import CheckpointRow
@@ -11,6 +11,11 @@ from registry.tables import CheckpointRow
 def insert(session: Session, *, size: int, note: bytes, signed_at_ms: int) -> None:
     """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced."""
     session.merge(CheckpointRow(size=size, note=note, signed_at_ms=signed_at_ms))
+
+
+def rewrite(session: Session, size: int) -> None:
+    """Write a checkpoint's row once more, as it is."""
+    session.execute(update(CheckpointRow).where(col(CheckpointRow.size) == size).values(size=size))
 
 
 def cosign(session: Session, *, size: int, note: bytes, cosigned_at_ms: int | None) -> None:

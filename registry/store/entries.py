@@ -36,6 +36,12 @@ def last(session: Session) -> Entry | None:
     return session.exec(select(Entry).order_by(col(Entry.index).desc()).limit(1)).first()
 
 
+def newest_type(session: Session) -> str | None:
+    """The type of the newest entry's record; None where there is none."""
+    query = select(RecordRow.type).join(Entry, col(Entry.record_id) == col(RecordRow.record_id))
+    return session.exec(query.order_by(col(Entry.index).desc()).limit(1)).first()
+
+
 def append(session: Session, added: Sequence[NewEntry]) -> None:
     """Add entries and their records. Conflict (at the store's boundary) where an index or record is taken."""
     if added:
