@@ -9,13 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from provenance.errors import EntryTooLarge, MalformedStatement, MalformedTile, ProofInvalid, UntrustedNote
+from provenance.errors import (
+    EntryTooLarge,
+    MalformedStatement,
+    MalformedTile,
+    ProofInvalid,
+    SignatureInvalid,
+    UntrustedNote,
+)
 from provenance.limits import MAX_AUDIT_FINDINGS, MAX_COUNTED_KEYS, TILE_WIDTH
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
+from provenance.transparency.signer_audit import SignerAudit
 from provenance.transparency.tiles import Fetch, TilePath, TileReader, read_entries, read_tile
 
 Form = Literal["statements", "bytes"]
@@ -24,7 +32,9 @@ Form = Literal["statements", "bytes"]
 Visit = Callable[[int, bytes, Statement | None], None]
 """Takes (index, entry, its statement where entries are those) of each entry beyond the tree that was seen last."""
 
-FindingKind = Literal["checkpoint", "rolled back", "fork", "history", "root", "tile", "entries", "statement"]
+FindingKind = Literal[
+    "checkpoint", "rolled back", "fork", "history", "root", "tile", "entries", "statement", "signature"
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class AuditState:
         form: what the entries are; None as long as there was none.
         by_key: statements among those entries, by key id.
         uncounted: statements by further keys than are counted one by one.
+        key_records: (index, record id) of the records among those entries that name keys; None where it was not checked
+            who signed.
     """
 
     seen: bytes | None = None
@@ -48,6 +60,7 @@ class AuditState:
     form: Form | None = None
     by_key: Mapping[bytes, int] = field(default_factory=dict)
     uncounted: int = 0
+    key_records: tuple[tuple[int, bytes], ...] | None = None
 
     def from_the_start(self) -> "AuditState":
         """To hash every entry again, and still hold the log to what it has signed."""
@@ -62,7 +75,7 @@ class Finding:
         kind: `checkpoint`: none of this log · `rolled back`: smaller than it was · `fork`: two signed roots of one
             size · `history`: the tree does not begin with the one that was signed before · `root`: the entries do not
             lead to the signed root · `tile`, `entries`: a file is missing, or not what it has to be · `statement`: an
-            entry is none.
+            entry is none · `signature`: an entry is not signed with a key that was in force there.
         detail: a sentence for people.
         evidence: the signed notes that contradict each other, or the entry.
     """
@@ -87,7 +100,8 @@ class Audit:
     #
     #   1. The checkpoint parses, and is signed with the log's key for its origin.
     #   2. It is not smaller than the one that was seen last; if it is of the same size, it has the same root.
-    #   3. Every bundle has exactly the entries of its place; each is one canonical statement, if the log is of those.
+    #   3. Every bundle has exactly the entries of its place; each is one canonical statement, if the log is of those,
+    #      and signed with a key that was in force there, if the caller has the log's records looked up (`signers`).
     #   4. The hash tiles, of all levels, are those that the entries make.
     #   5. At the size of the checkpoint that was seen last, the entries lead to its root: the log has only grown.
     #   6. At the size of this checkpoint, they lead to its root.
@@ -104,6 +118,7 @@ class Audit:
         *,
         form: Form | None = None,
         visit: Visit | None = None,
+        signers: SignerAudit | None = None,
     ) -> None:
         """Steps 1 and 2.
 
@@ -114,6 +129,7 @@ class Audit:
             state: of the audit before.
             form: what the entries have to be; by default as the state says, or else as the first entry shows.
             visit: told of each entry beyond the tree that was seen last.
+            signers: checks who signed; it goes on where that of the state before left off.
 
         Raises:
             MalformedNote: step 1 fails: no checkpoint.
@@ -128,6 +144,7 @@ class Audit:
         self._note = note
         self._fetch = fetch
         self._visit = visit
+        self._signers = signers
         self._begun = self._kept = state
         self._rejects_state = False
         self._edge = Edge()
@@ -203,6 +220,7 @@ class Audit:
                 self.form,
                 dict(self.by_key),
                 self.uncounted,
+                None if self._signers is None else self._signers.key_records,
             )
 
     def _read_statement(self, index: int, entry: bytes) -> Statement | None:
@@ -221,6 +239,11 @@ class Audit:
             self.by_key[statement.kid] += 1
         else:
             self.uncounted += 1
+        if self._signers is not None:
+            try:
+                self._signers.check(index, statement)
+            except SignatureInvalid as refusal:
+                self._find("signature", f"entry {index}: {refusal}", entry)
         return statement
 
     def _compare_tiles(self, made: Iterable[tuple[TilePath, bytes]]) -> None:

@@ -183,7 +183,7 @@ def _steps(outcomes: dict[int, tuple[Outcome, str]]) -> tuple[Step, ...]:
 
 
 def _unchecked_signature(statement: Statement) -> tuple[Outcome, str]:
-    return "not checked", f"signed with key {statement.kid.hex()}, by the statement's own word"
+    return "not checked", f"by its own word, signed with key {statement.kid.hex()}"
 
 
 def _statement(data: bytes | None) -> Statement | None:

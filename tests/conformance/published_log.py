@@ -1,7 +1,8 @@
 """A log as its files: real records, statements, tiles and receipts, made with the core alone; and a server of it."""
 
+import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -132,6 +133,12 @@ class Server:
         """Serve a file of the log."""
         media_type = "text/plain; charset=utf-8" if path == "checkpoint" else "application/octet-stream"
         self.answers[f"/log/{path}"] = says(data, media_type=media_type)
+
+    def show(self, records: Iterable[bytes]) -> None:
+        """Serve records, as the service of a log does."""
+        for record in records:
+            path = f"/v1/records/{hashlib.sha256(record).hexdigest()}"
+            self.answers[path] = says(record, media_type="application/vnd.countermark.record+json")
 
     def drop(self, path: str) -> None:
         """Serve a file of the log no longer."""

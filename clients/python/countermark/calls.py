@@ -15,7 +15,13 @@ from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
 from countermark.reply import Reply
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
-from provenance.limits import MAX_ANSWER_BYTES, MAX_ANSWERED_MEDIA_BYTES, MAX_MEDIA_BYTES, MAX_PAGE_ITEMS
+from provenance.limits import (
+    MAX_ANSWER_BYTES,
+    MAX_ANSWERED_MEDIA_BYTES,
+    MAX_MEDIA_BYTES,
+    MAX_PAGE_ITEMS,
+    MAX_RECORD_BYTES,
+)
 from provenance.transparency.proof_verification import parse_any_receipt, receipt_statement
 
 ReceiptFormat = Literal["countermark", "tlog-proof", "cose"]
@@ -207,6 +213,16 @@ def publisher_keys(publisher_id: str) -> Call[models.PublisherKeys]:
 
 def checkpoint() -> Call[bytes]:
     return _file("/log/checkpoint", "text/plain")
+
+
+def public_record(record_id: bytes) -> Call[bytes | None]:
+    """The bytes that are served as a record, unchecked; None where it is withheld or unknown."""
+
+    def read(reply: Reply) -> bytes | None:
+        return reply.body if reply.is_success else None
+
+    path = f"/v1/records/{record_id.hex()}"
+    return Call("GET", path, read, limit=MAX_RECORD_BYTES, missing=frozenset({403, 404, 410}))
 
 
 def log_file(path: str, limit: int) -> Call[bytes | None]:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from countermark import CountermarkError, InvalidRequest, ServiceUnreachable, audit_log, retries
@@ -203,6 +205,16 @@ def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -
     assert [cosigner.key for cosigner in report.cosigners] == [key]
 
 
+def test_a_log_that_asks_to_be_read_more_slowly_is_read_more_slowly(log: PublishedLog, server: Server) -> None:
+    server.publish(log)
+    patience = {path: [story.says(b"later", 429, "text/plain", Retry_After="0.01")] for path in list(server.answers)}
+    truth = dict(server.answers)
+    for path in truth:
+        server.answers[path] = lambda handler: (patience[handler.path] or [truth[handler.path]]).pop()(handler)
+    assert audit_log(server.log_url, log_keys=[str(KEY)]).is_sound
+    assert len(server.asked) == 2 * len(truth)
+
+
 # Logs of others -----------------------------------------------------------------------------------
 
 
@@ -356,3 +368,17 @@ def test_states_lie_in_the_users_folder_one_for_each_log(tmp_path: Path, monkeyp
     paths = {StateFile.default(origin, "audit").path for origin in ("a/b", "a_b", "../../etc/passwd")}
     assert len(paths) == 3
     assert {path.parent for path in paths} == {tmp_path / "countermark"}
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_steps_and_the_findings_of_the_code() -> None:
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "how-to" / "audit.md").read_text()
+    steps = re.findall(r"^    #   ([0-9])\. ", Path(audit_module.__file__).read_text(), re.MULTILINE)
+    assert re.findall(r"^([0-9])\. \*\*", page, re.MULTILINE) == steps == list("123456")
+    listed = page.partition("| finding | means |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z ]+)`", re.sub(r"\|[^|]*\|$", "", listed, flags=re.MULTILINE))) == set(
+        get_args(audit_module.FindingKind)
+    )

@@ -21,6 +21,7 @@ from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_verification import ReceiptReport
 
 if TYPE_CHECKING:
+    from countermark.log.auditing import AuditReport
     from countermark.models import Report
 
 
@@ -69,6 +70,13 @@ def of_proof(report: ProofReport) -> Exit:
     if report.fails:
         return Exit.FINDINGS
     return Exit.SATISFIED if report.holds else Exit.INCOMPLETE
+
+
+def of_audit(report: "AuditReport") -> Exit:
+    """Satisfied: all steps hold, and no signature that was to be checked could not be."""
+    if not report.is_sound:
+        return Exit.FINDINGS
+    return Exit.INCOMPLETE if report.signatures is not None and report.signatures.unchecked else Exit.SATISFIED
 
 
 def of_error(error: CountermarkError) -> Exit:

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,6 +52,10 @@ def audit(
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="Hash every entry again, not only the new ones.")
     ] = False,
+    records: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The service that shows the records: with it, every signature is checked."),
+    ] = None,
     timeout: Seconds = DEFAULT_FILE_SECONDS,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -59,24 +64,30 @@ def audit(
 
     Works on every log that speaks C2SP tlog-tiles. What was checked is remembered, also when it is interrupted.
     """
-    from countermark.log.auditing import LogAuditor, parse_keys
-    from countermark.log.files import LogFiles
+    from countermark.log.auditing import audit_log, parse_keys
     from countermark.log.state import StateFile
 
     try:
-        keys, origin = parse_keys(_required(vkey))
-        file = StateFile(state, origin) if state else StateFile.default(origin, "audit")
-        form = None if entries == "auto" else entries
-        with LogFiles(url, timeout=timeout) as files, output.entries_bar(origin, quiet) as progress:
-            auditor = LogAuditor(files, keys, file, entries=form, from_the_start=from_the_start)
-            report = auditor.run(progress=progress)
+        known = _required(vkey)
+        _, origin = parse_keys(known)
+        with output.entries_bar(origin, quiet) as progress:
+            report = audit_log(
+                url,
+                log_keys=known,
+                state=state or StateFile.default(origin, "audit").path,
+                entries=None if entries == "auto" else entries,
+                from_the_start=from_the_start,
+                records=records,
+                timeout=timeout,
+                progress=progress,
+            )
     except CountermarkError as error:
         exits.leave_with(error)
     if as_json:
         output.show_json(_report_json(report))
     else:
         output.show(audit_view(report))
-    raise typer.Exit(Exit.SATISFIED if report.is_sound else Exit.FINDINGS)
+    raise typer.Exit(exits.of_audit(report))
 
 
 def watch(
@@ -188,6 +199,7 @@ def _report_json(report: "AuditReport") -> dict[str, object]:
         "entries": report.form,
         "by_key": {kid.hex(): count for kid, count in sorted(report.by_key.items())},
         "uncounted": report.uncounted,
+        "signatures": None if report.signatures is None else asdict(report.signatures),
         "findings": [_finding_json(finding) for finding in report.findings],
     }
 

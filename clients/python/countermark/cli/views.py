@@ -89,6 +89,10 @@ def audit_view(report: "AuditReport") -> RenderableType:
     if report.before is not None:
         facts.append(("seen before", f"{report.before.size:,} entries"))
     facts.append(("hashed now", f"{report.hashed:,} entries"))
+    if report.signatures is not None:
+        facts.append(("signatures", f"{report.signatures.verified:,} checked now"))
+        if report.signatures.unchecked:
+            facts.append(("unchecked", f"{report.signatures.unchecked:,}: what may name their keys is withheld"))
     facts += [("cosigned by", cosigner.key.name) for cosigner in report.cosigners]
     if report.form == "bytes":
         facts.append(("entries", "other than Countermark's statements: hashed, and not read"))

@@ -2,22 +2,32 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from countermark.defaults import DEFAULT_FILE_SECONDS
-from countermark.log.files import LogFiles
+from countermark.log.files import LogFiles, RecordFiles
 from countermark.log.state import StateFile
-from provenance.errors import InvalidRequest, MalformedNote, UntrustedNote
-from provenance.transparency.audit import Audit, AuditState, Finding, Form, Visit, log_origin
+from provenance.errors import InvalidRequest, MalformedNote, SignatureInvalid, UntrustedNote
+from provenance.transparency.audit import Audit, AuditState, Finding, FindingKind, Form, Visit, log_origin
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
 from provenance.transparency.note import VerifierKey
+from provenance.transparency.signer_audit import FetchRecord, SignerAudit
 
 SAVE_SECONDS = 5.0
 """Seconds between two savings of the state during an audit: so much work is done again after a power cut."""
 
 Hashed = Callable[[int, int], None]
 """Called with (entries hashed, entries in all) after each bundle."""
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """Statements whose signature holds, and those by keys that no record at hand names."""
+
+    verified: int
+    unchecked: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class AuditReport:
         form: what the entries are; None where there is none.
         by_key: statements by key id; `uncounted` are those by further keys.
         hashed: entries that were fetched and hashed this time.
+        signatures: how many statements were found signed this time with a key in force, and how many could not be
+            checked because records are withheld; None where this was not asked for.
     """
 
     origin: str
@@ -46,6 +58,7 @@ class AuditReport:
     by_key: Mapping[bytes, int]
     uncounted: int
     hashed: int
+    signatures: "Signatures | None" = None
 
     @property
     def is_sound(self) -> bool:
@@ -60,6 +73,7 @@ def audit_log(
     state: Path | str | None = None,
     entries: Form | None = None,
     from_the_start: bool = False,
+    records: str | None = None,
     timeout: float = DEFAULT_FILE_SECONDS,
     progress: Hashed | None = None,
 ) -> AuditReport:
@@ -71,6 +85,8 @@ def audit_log(
         state: the file that remembers what was seen; it is made where it is missing. None: nothing is remembered.
         entries: what they have to be; by default what the first one is.
         from_the_start: hash every entry again, and still hold the log to what it has signed before.
+        records: the address of the service that shows the records. With it, every statement's signature is checked with
+            the keys that the log's own records name; where that was not done before, it begins anew.
         timeout: seconds for a whole file.
         progress: told after each bundle.
 
@@ -81,8 +97,13 @@ def audit_log(
     """
     keys, origin = parse_keys(log_keys)
     file = None if state is None else StateFile(Path(state), origin)
-    with LogFiles(url, timeout=timeout) as files:
-        return LogAuditor(files, keys, file, entries=entries, from_the_start=from_the_start).run(progress=progress)
+    with (
+        LogFiles(url, timeout=timeout) as files,
+        nullcontext() if records is None else RecordFiles(records, timeout=timeout) as shown,
+    ):
+        fetch = None if shown is None else shown.fetch
+        auditor = LogAuditor(files, keys, file, entries=entries, from_the_start=from_the_start, records=fetch)
+        return auditor.run(progress=progress)
 
 
 def parse_keys(log_keys: Sequence[str]) -> tuple[list[VerifierKey], str]:
@@ -105,6 +126,7 @@ class LogAuditor:
         *,
         entries: Form | None = None,
         from_the_start: bool = False,
+        records: FetchRecord | None = None,
     ) -> None:
         """Raises InvalidRequest where the state file cannot be used."""
         self._files = files
@@ -113,28 +135,37 @@ class LogAuditor:
         self._origin = log_origin(keys)
         self._form = entries
         self._last: AuditReport | None = None
+        self._records = records
         state = AuditState() if file is None else file.read()
-        self._state = state.from_the_start() if from_the_start else state
+        unsigned = records is not None and state.key_records is None
+        self._state = state.from_the_start() if from_the_start or unsigned else state
 
     def run(self, *, visit: Visit | None = None, progress: Hashed | None = None) -> AuditReport:
         """Audit the log as it is now; an audit that was cut short is finished first. Raises as `audit_log`."""
         before = _read(self._state.seen)
-        hashed = 0
+        hashed, verified, unchecked = 0, 0, 0
         while True:
             unfinished = self._state.target
             note = self._files.checkpoint() if unfinished is None else unfinished
             if self._last is not None and self._last.note == note:  # nothing was added
                 return replace(self._last, before=before, hashed=hashed)
             try:
-                audit = Audit(note, self._keys, self._files.fetch, self._state, form=self._form, visit=visit)
+                signers = self._signers()
+                audit = Audit(
+                    note, self._keys, self._files.fetch, self._state, form=self._form, visit=visit, signers=signers
+                )
             except (MalformedNote, UntrustedNote) as refusal:
-                return self._no_checkpoint(note, before, str(refusal))
+                return self._refused("checkpoint", note, before, f"the log shows no checkpoint of its own: {refusal}")
+            except SignatureInvalid as refusal:
+                return self._refused("signature", note, before, str(refusal))
             begun = self._state.size
             try:
                 self._go_through(audit, progress)
             finally:
                 self._keep(audit.state)
             hashed += max(0, audit.size - begun)
+            if signers is not None:
+                verified, unchecked = verified + signers.verified, unchecked + signers.unchecked
             report = AuditReport(
                 self._origin,
                 audit.checkpoint,
@@ -146,6 +177,7 @@ class LogAuditor:
                 dict(audit.by_key),
                 audit.uncounted,
                 hashed,
+                None if signers is None else Signatures(verified, unchecked),
             )
             self._last = report if report.is_sound else None
             if unfinished is None or not report.is_sound:
@@ -165,8 +197,13 @@ class LogAuditor:
             self._file.write(state)
         self._state = state
 
-    def _no_checkpoint(self, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
-        finding = Finding("checkpoint", f"the log shows no checkpoint of its own: {why}", (note,))
+    def _signers(self) -> SignerAudit | None:
+        if self._records is None:
+            return None
+        return SignerAudit(self._origin, self._records, self._state.key_records or ())
+
+    def _refused(self, kind: FindingKind, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
+        finding = Finding(kind, why, (note,))
         return AuditReport(self._origin, None, note, before, (), (finding,), self._state.form, {}, 0, 0)
 
 

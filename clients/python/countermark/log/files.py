@@ -1,7 +1,6 @@
-"""The files of a log, fetched over HTTP: bounded in size and in time, from no other address than the log's own."""
+"""The files of a log and its records, over HTTP: bounded in size and time, from no other address than is given."""
 
 import asyncio
-from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,11 +17,11 @@ from provenance.transparency.tiles import parse_tile_path
 T = TypeVar("T")
 
 
-class LogFiles:
-    """The files of the log at an address. Close it after use, or use it as a context manager.
+class _Files:
+    """What is fetched from one address. Close it after use, or use it as a context manager.
 
     Args:
-        url: the log's prefix, such as `https://registry.example/log`.
+        url: http or https.
         timeout: seconds for one try of one whole file, headers included.
         max_retries: further tries after a failed connection or an answer that invites them.
 
@@ -41,21 +40,9 @@ class LogFiles:
         self._client = _PunctualClient(url, timeout=timeout, max_retries=max_retries)
         self._runner = asyncio.Runner()
 
-    def checkpoint(self) -> bytes:
-        """The latest checkpoint: a note of which nothing is checked. Raises ServiceError and its like."""
-        note = self._get("checkpoint", MAX_NOTE_BYTES)
-        if note is None:
-            raise UnexpectedAnswer(f"{self.url} has no checkpoint: it is not the address of a log")
-        return note
-
-    def fetch(self, path: str) -> bytes | None:
-        """A tile or bundle by its path, None where there is none. Raises MalformedTile, ServiceError and its like."""
-        tile = parse_tile_path(path)
-        return self._get(path, MAX_BUNDLE_BYTES if tile.level is None else TILE_WIDTH * HASH_BYTES)
-
     def close(self) -> None:
         """Close the connections."""
-        self._run(self._client.close())
+        self._runner.run(self._client.close())
         self._runner.close()
 
     def __enter__(self) -> Self:
@@ -64,11 +51,32 @@ class LogFiles:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _get(self, path: str, limit: int) -> bytes | None:
-        return self._run(self._client.send(calls.log_file(path, limit)))
+    def _ask(self, call: Call[T]) -> T:
+        return self._runner.run(self._client.send(call))
 
-    def _run(self, asked: Coroutine[None, None, T]) -> T:
-        return self._runner.run(asked)
+
+class LogFiles(_Files):
+    """The files of the log at an address: its prefix, such as `https://registry.example/log`."""
+
+    def checkpoint(self) -> bytes:
+        """The latest checkpoint: a note of which nothing is checked. Raises ServiceError and its like."""
+        note = self._ask(calls.log_file("checkpoint", MAX_NOTE_BYTES))
+        if note is None:
+            raise UnexpectedAnswer(f"{self.url} has no checkpoint: it is not the address of a log")
+        return note
+
+    def fetch(self, path: str) -> bytes | None:
+        """A tile or bundle by its path, None where there is none. Raises MalformedTile, ServiceError and its like."""
+        tile = parse_tile_path(path)
+        return self._ask(calls.log_file(path, MAX_BUNDLE_BYTES if tile.level is None else TILE_WIDTH * HASH_BYTES))
+
+
+class RecordFiles(_Files):
+    """The records that the service at an address shows to anybody."""
+
+    def fetch(self, record_id: bytes) -> bytes | None:
+        """What is served as a record, unchecked; None where it is withheld. Raises ServiceError and its like."""
+        return self._ask(calls.public_record(record_id))
 
 
 class _PunctualClient(AsyncClient):

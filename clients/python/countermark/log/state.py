@@ -39,6 +39,7 @@ class _Saved(BaseModel):
     entries: Form | None
     by_key: dict[_Hex, int] = Field(max_length=MAX_COUNTED_KEYS)
     uncounted: int = Field(ge=0)
+    key_records: dict[int, _Hex] | None = Field(max_length=MAX_COUNTED_KEYS + 1)
 
 
 class StateFile:
@@ -91,6 +92,9 @@ class StateFile:
             entries=state.form,
             by_key={kid.hex(): count for kid, count in state.by_key.items()},
             uncounted=state.uncounted,
+            key_records=None
+            if state.key_records is None
+            else {index: record_id.hex() for index, record_id in state.key_records},
         )
         try:
             _replace(self.path, saved.model_dump_json(indent=1).encode() + b"\n")
@@ -109,7 +113,9 @@ def _state(saved: _Saved) -> AuditState:
     nodes = tuple(bytes.fromhex(node) for node in saved.nodes)
     Frontier.from_nodes(saved.size, nodes)
     by_key = {bytes.fromhex(kid): count for kid, count in saved.by_key.items()}
-    return AuditState(notes[0], notes[1], saved.size, nodes, saved.entries, by_key, saved.uncounted)
+    named = saved.key_records
+    key_records = None if named is None else tuple((index, bytes.fromhex(each)) for index, each in named.items())
+    return AuditState(notes[0], notes[1], saved.size, nodes, saved.entries, by_key, saved.uncounted, key_records)
 
 
 def _replace(path: Path, data: bytes) -> None:

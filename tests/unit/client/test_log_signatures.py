@@ -1,0 +1,226 @@
+"""Audits that check who signed: with the keys that the log's own records name, where they were in force."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from countermark import AuditReport, ServiceUnreachable, audit_log, retries
+
+from provenance.limits import MAX_RECORD_BYTES
+from provenance.statement.identity import Identity
+from provenance.statement.keys import LocalSigner
+from provenance.statement.possession import prove_possession
+from provenance.statement.record import LogGenesis, PublisherKey, parse_record, to_canonical
+from provenance.statement.statement import sign_statement
+from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
+from tests.unit.client import story
+from tests.unit.client.test_cli import Run, environment, run
+from tests.unit.registry.newsroom import ORIGIN, START, digest, signer
+
+__all__ = ["environment", "run"]
+
+THIEF = signer("thief")
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
+    return real_log(300, tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+
+
+def audit(server: Server, log: PublishedLog, state: Path | None = None) -> AuditReport:
+    server.publish(log)
+    server.show(log.records)
+    return audit_log(server.log_url, log_keys=[str(KEY)], records=server.url, state=state)
+
+
+def told(report: AuditReport) -> list[str]:
+    return [f"{finding.kind}: {finding.detail}" for finding in report.findings]
+
+
+def key_record(action: Literal["enrol", "rotate", "revoke"], key: LocalSigner, **changes: object) -> bytes:
+    record = PublisherKey(
+        salt=digest(f"{action} {key.public_key.raw.hex()}"),
+        claimed_at=START,
+        publisher="daily",
+        name="The Daily",
+        identity=Identity("operator-attested", "seen by the registry desk"),
+        action=action,
+        key=key.public_key,
+        possession=None if action == "revoke" else prove_possession(key, ORIGIN, "daily"),
+        reason="stolen" if action == "revoke" else None,
+    )
+    return to_canonical(replace(record, **changes))  # type: ignore[arg-type]  # the tests name fields of a record
+
+
+def with_operators(log: PublishedLog, index: int, record: bytes) -> PublishedLog:
+    """A log in which the operator stated this at `index`."""
+    changed = log.with_entry(index, sign_statement(record, OPERATOR))
+    return replace(changed, records=(*changed.records, record))
+
+
+def test_every_signature_is_checked_and_only_records_that_name_keys_are_read(log: PublishedLog, server: Server) -> None:
+    report = audit(server, log)
+    assert report.is_sound, report.findings
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (300, 0)
+    read = [path.rpartition("/")[2] for path in server.asked_for("/v1/records/")]
+    assert read == [hashlib.sha256(record).hexdigest() for record in log.records[:2]]
+
+
+def test_a_statement_by_a_key_that_nobody_enrolled_is_a_finding(log: PublishedLog, server: Server) -> None:
+    report = audit(server, log.with_entry(100, sign_statement(b"{}", THIEF)))
+    assert told(report) == [f"signature: entry 100: no record before it enrols key {THIEF.public_key.thumbprint.hex()}"]
+
+
+def test_a_signature_that_is_none_is_a_finding(log: PublishedLog, server: Server) -> None:
+    for index in (1, 100):
+        report = audit(server, log.with_entry(index, log.entries[index][:-64] + bytes(64)))
+        assert f"signature: entry {index}: " in told(report)[0]
+
+
+def test_a_key_signs_up_to_its_revocation(log: PublishedLog, server: Server) -> None:
+    report = audit(server, with_operators(log, 290, key_record("revoke", PUBLISHER)))
+    assert [line.partition(": the")[0] for line in told(report)] == [f"signature: entry {n}" for n in range(291, 300)]
+    assert "the key was revoked at index 290" in told(report)[0]
+
+
+def test_a_key_signs_from_its_enrolment_on(log: PublishedLog, server: Server) -> None:
+    entry = sign_statement(b"{}", THIEF)
+    early = log.with_entry(100, entry).with_entry(299, entry)
+    report = audit(server, with_operators(early, 200, key_record("enrol", THIEF)))
+    assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 100"]
+
+
+def test_a_key_record_by_who_is_no_operator_counts_for_nothing(log: PublishedLog, server: Server) -> None:
+    record = key_record("enrol", THIEF)
+    forged = log.with_entry(100, sign_statement(record, PUBLISHER)).with_entry(101, sign_statement(b"{}", THIEF))
+    report = audit(server, replace(forged, records=(*forged.records, record)))
+    assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 101"]
+
+
+def test_a_key_record_without_proof_of_possession_is_a_finding(log: PublishedLog, server: Server) -> None:
+    report = audit(server, with_operators(log, 100, key_record("enrol", THIEF, possession=None)))
+    assert told(report) == ["signature: entry 100: nothing shows that the publisher holds the key"]
+
+
+def test_without_the_record_of_entry_0_nobody_may_sign(log: PublishedLog, server: Server) -> None:
+    report = audit(server, replace(log, records=log.records[1:]))
+    assert "signature: entry 0: the record of entry 0 is withheld" in told(report)[0]
+
+
+def test_the_genesis_record_of_another_log_is_none(log: PublishedLog, server: Server) -> None:
+    genesis = parse_record(log.records[0])
+    assert isinstance(genesis, LogGenesis)
+    other = to_canonical(replace(genesis, origin="log.other.example"))
+    changed = log.with_entry(0, sign_statement(other, OPERATOR))
+    report = audit(server, replace(changed, records=(other, *log.records[1:])))
+    assert "not the genesis record of this log" in told(report)[0]
+
+
+@pytest.mark.parametrize("served", [b"", b"{}", bytes(MAX_RECORD_BYTES)])
+def test_another_record_in_the_place_of_one_is_a_finding(log: PublishedLog, server: Server, served: bytes) -> None:
+    server.publish(log)
+    server.show(log.records)
+    key = hashlib.sha256(log.records[1]).hexdigest()
+    server.answers[f"/v1/records/{key}"] = story.says(served)
+    report = audit_log(server.log_url, log_keys=[str(KEY)], records=server.url)
+    assert told(report)[0] == f"signature: entry 1: another record is served in the place of {key}"
+
+
+def test_a_record_that_only_a_later_version_can_read_leaves_signatures_unchecked(
+    log: PublishedLog, server: Server
+) -> None:
+    newer = with_operators(log, 100, b'{"type":"publisher.keyring","version":9}')
+    report = audit(server, newer.with_entry(200, sign_statement(b"{}", THIEF)))
+    assert report.is_sound
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (299, 1)
+
+
+def test_what_a_withheld_record_may_name_is_unchecked(log: PublishedLog, server: Server, run: Run) -> None:
+    report = audit(server, replace(log, records=log.records[:1]))
+    assert report.is_sound
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (2, 298)
+    done = run("log", "audit", server.log_url, "--vkey", KEY, "--records", server.url)
+    assert done.returncode == 3
+    assert "298: what may name their keys is withheld" in done.stdout
+
+
+def test_a_checked_log_satisfies(log: PublishedLog, server: Server, run: Run) -> None:
+    server.publish(log)
+    server.show(log.records)
+    done = run("log", "audit", server.log_url, "--vkey", KEY, "--records", server.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "signatures  300 checked now" in " ".join(done.stdout.split("\n"))
+    again = run("log", "audit", server.log_url, "--vkey", KEY, "--records", server.url, "--json")
+    assert json.loads(again.stdout)["signatures"] == {"verified": 44, "unchecked": 0}
+
+
+def test_another_audit_goes_on_with_the_keys_of_the_one_before(
+    log: PublishedLog, server: Server, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    assert audit(server, log.at(290), state).is_sound
+    report = audit(server, log.with_entry(295, sign_statement(b"{}", THIEF)), state)
+    assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 295"]
+    assert audit(server, log, state).is_sound
+    assert len(server.asked_for("/v1/records/")) == 2
+    assert server.asked_for("entries") == ["/log/tile/entries/001.p/44"]
+
+
+def test_a_log_whose_signatures_were_not_checked_is_audited_from_its_start(
+    log: PublishedLog, server: Server, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    server.publish(log.with_entry(100, sign_statement(b"{}", THIEF)))
+    server.show(log.records)
+    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    report = audit_log(server.log_url, log_keys=[str(KEY)], records=server.url, state=state)
+    assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 100"]
+
+
+def test_a_key_record_that_is_withheld_later_leaves_signatures_unchecked(
+    log: PublishedLog, server: Server, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    assert audit(server, log, state).is_sound
+    report = audit(server, replace(log, records=log.records[:1]), state)
+    assert report.is_sound
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (0, 44)
+    report = audit(server, log, state)
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (44, 0)
+
+
+def test_a_genesis_record_that_is_withheld_later_is_a_finding(
+    log: PublishedLog, server: Server, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    assert audit(server, log, state).is_sound
+    report = audit(server, replace(log, records=log.records[1:]), state)
+    assert "without the genesis record, nothing says who may sign" in told(report)[0]
+
+
+def test_a_service_that_is_away_is_no_finding(log: PublishedLog, server: Server) -> None:
+    server.publish(log)
+    server.answers[f"/v1/records/{hashlib.sha256(log.records[0]).hexdigest()}"] = story.breaks
+    with pytest.raises(ServiceUnreachable):
+        audit_log(server.log_url, log_keys=[str(KEY)], records=server.url)
