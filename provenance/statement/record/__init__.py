@@ -18,6 +18,7 @@ from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
 from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_genesis import LogGenesis
+from provenance.statement.record.log_key import LogKey
 from provenance.statement.record.publisher_key import PublisherKey
 from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
 
@@ -27,6 +28,7 @@ __all__ = [
     "AssetWithdrawn",
     "CredentialFacts",
     "LogGenesis",
+    "LogKey",
     "MediaFacts",
     "Parent",
     "PublisherKey",
@@ -41,13 +43,14 @@ __all__ = [
     "to_json",
 ]
 
-Record: TypeAlias = LogGenesis | PublisherKey | AssetRegistered | AssetWithdrawn
+Record: TypeAlias = LogGenesis | LogKey | PublisherKey | AssetRegistered | AssetWithdrawn
 
 RECORD_VERSION = 1
 """The version of every record type; a change that old readers would misunderstand gets a new one."""
 
 _READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
     LogGenesis.TYPE: LogGenesis.read,
+    LogKey.TYPE: LogKey.read,
     PublisherKey.TYPE: PublisherKey.read,
     AssetRegistered.TYPE: AssetRegistered.read,
     AssetWithdrawn.TYPE: AssetWithdrawn.read,
