@@ -25,9 +25,11 @@ from provenance.errors import CertificateUnusable, CountermarkError, SettingsInv
 from provenance.transparency.note import ED25519, VerifierKey
 from registry import api_keys
 from registry.blobs import Blobs
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.bootstrap import DEFAULT_PUBLISHER, open_keystore, open_registry
 from registry.fsck import check
+from registry.log_keys import held_key
 from registry.registry import Registry, RegistryConfig, utc_now
+from registry.rotation import rotate_log_key
 from registry.signers import Keystore
 from registry.store import Store
 
@@ -90,7 +92,9 @@ def fsck(as_json: Json = False) -> None:
     settings = load_settings()
     found = 0
     with _store(settings) as store:
-        key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
+        keystore = _keystore(settings)
+        own = VerifierKey(settings.log_origin, ED25519, keystore.log.public_key.raw)
+        key = held_key(store, own, keystore.log_signer)
         for finding in check(store, Blobs.open(settings.folder / "objects"), key):
             found += 1
             line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
@@ -155,6 +159,34 @@ def log_info(as_json: Json = False) -> None:
     typer.echo(json.dumps(info, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in info.items()))
 
 
+@log_commands.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str | None, typer.Option(help="Why, as the record says it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign the log with a new key from here on. The server has to be stopped.
+
+    The new verifier key is printed; readers who trust the old one are led to it by the receipts.
+    """
+    with _registry(load_settings()) as registry:
+        done = rotate_log_key(registry, reason=reason)
+    retired = [f"{key}@{done.index}" for key in done.retired]
+    if as_json:
+        answer = {
+            "index": done.index,
+            "record": done.record_id.hex(),
+            "keys": [str(key) for key in done.keys],
+            "retired": retired,
+        }
+        typer.echo(json.dumps(answer))
+        return
+    for key in done.keys:
+        typer.echo(str(key))
+    typer.echo(f"In force from entry {done.index} on. Retired, and good for older checkpoints only:", err=True)
+    for vkey in retired:
+        typer.echo(vkey, err=True)
+
+
 @certificate_commands.command("show")
 def show_certificate(
     file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
@@ -197,6 +229,7 @@ def configuration(settings: Settings) -> RegistryConfig:
         environment=settings.environment,
         trust_lists=settings.trust_lists,
         high_water=settings.high_water,
+        ml_dsa=settings.log_ml_dsa,
     )
 
 
@@ -219,7 +252,7 @@ def _store(settings: Settings) -> Iterator[Store]:
 
 def _keystore(settings: Settings) -> Keystore:
     _refuse_missing(settings.folder)
-    return Keystore.open(settings.folder, configuration(settings).passphrase, utc_now)
+    return open_keystore(configuration(settings))
 
 
 def _refuse_missing(folder: Path) -> None:

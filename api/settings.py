@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """A folder of PEM files, each a trust list for C2PA credentials."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk; by default in the data folder."""
+    log_ml_dsa: bool = True
+    """Whether a new log, or one whose key is rotated, signs with ML-DSA-44 beside Ed25519."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

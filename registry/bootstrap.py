@@ -40,11 +40,19 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
     with ExitStack() as opened:
         store = Store.open(config.folder)
         opened.callback(store.close)
-        keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
+        keystore = open_keystore(config, clock)
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.folder / "objects")
-        sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
+        sequencer = Sequencer(
+            store,
+            blobs.objects,
+            keystore.log,
+            config.origin,
+            clock,
+            high_water=config.high_water,
+            other_keys=keystore.log_signer,
+        )
         opened.callback(sequencer.close)
         spool = config.folder / "spool"
         _empty(spool)
@@ -65,11 +73,17 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         if sequencer.size == 0:
             _append_genesis(registry)
         _check_genesis(registry)
+        keystore.settle_log_keys(sequencer.keys.current)  # also when a rotation was cut off behind its entry
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
             enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry
+
+
+def open_keystore(config: RegistryConfig, clock: Clock = utc_now) -> Keystore:
+    """The keys of a data folder. Raises UnusableKey, StoreUnavailable."""
+    return Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa)
 
 
 def _append_genesis(registry: Registry) -> None:
@@ -80,7 +94,7 @@ def _append_genesis(registry: Registry) -> None:
         claimed_at=registry.now(),
         origin=registry.config.origin,
         operator=registry.config.operator,
-        log_keys=(str(registry.sequencer.key),),
+        log_keys=tuple(map(str, registry.keystore.log_keys(registry.config.origin))),
         operator_keys=(operator.public_key,),
     )
     canonical = to_canonical(genesis)
@@ -88,17 +102,11 @@ def _append_genesis(registry: Registry) -> None:
 
 
 def _check_genesis(registry: Registry) -> None:
+    """The log's name and keys were checked when it was opened, against a genesis record where there is one."""
     with registry.store.read() as session:
         genesis = parse_record(entries.record(session, entries.get(session, 0).record_id).canonical)
     if not isinstance(genesis, LogGenesis):
         raise StoreCorrupt("the first entry of the log is no genesis record")
-    if genesis.origin != registry.config.origin:
-        raise StoreCorrupt(
-            f"this data folder holds the log {genesis.origin!r}, and the settings name {registry.config.origin!r}: "
-            "set COUNTERMARK_ORIGIN to the former, or use another folder"
-        )
-    if str(registry.sequencer.key) not in genesis.log_keys:
-        raise StoreCorrupt("the log key in the keys folder is not the one that the genesis record names")
 
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:

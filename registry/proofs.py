@@ -5,7 +5,7 @@ tampered with, or has rotted, answers with StoreCorrupt and never with a proof t
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provenance.errors import (
     CountermarkError,
@@ -17,14 +17,15 @@ from provenance.errors import (
 from provenance.limits import MAX_RECEIPT_RECORDS
 from provenance.statement.record import AssetRegistered, AssetWithdrawn, parse_record
 from provenance.statement.statement import parse_statement
-from provenance.transparency.checkpoint import Checkpoint, open_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from provenance.transparency.merkle import NodeReader, inclusion_proof
+from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
 from registry.sequencer import Sequencer
-from registry.store import Session, Store, assets, entries, publishers
+from registry.store import Session, Store, assets, entries, log_keys, publishers
 from registry.tiles import Tiles
 
 
@@ -58,19 +59,22 @@ class Proofs:
 
         `chain` holds the record's withdrawals, and the registrations it was made from with theirs, the nearest first
         where there are more than a receipt may hold; for a withdrawal, the registration that it takes back. `keys`
-        holds the records that began and ended each key which signed one of them.
+        holds the records that began and ended each key which signed one of them, and those that changed the log's keys.
+        The checkpoint has all its signatures in the subject's proof, and in the others the log's Ed25519 one alone: an
+        ML-DSA-44 signature takes 3 KB.
 
         Raises NotFound, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """
         tree = self._tree()
         with self._store.read() as session:
             subject = self._logged(session, tree, record_id)
+            tree = replace(tree, note=tree.bare_note())
             chain = self._chain(session, tree, subject)
             keys = self._keys(session, tree, [subject, *chain])
             genesis = self._logged(session, tree, entries.get(session, 0).record_id)
-        receipt = Receipt(subject, keys, genesis, chain, str(self._sequencer.key))
+        receipt = Receipt(subject, keys, genesis, chain, str(tree.key))
         try:
-            report = verify_receipt(receipt, trusted_keys=[self._sequencer.key])
+            report = verify_receipt(receipt, trusted_keys=[tree.key])
         except CountermarkError as error:
             raise StoreCorrupt(f"what is stored of record {record_id.hex()} makes no receipt: {error}") from error
         if not report.holds:
@@ -80,8 +84,9 @@ class Proofs:
 
     def _tree(self) -> "_Tree":
         note = self._sequencer.checkpoint()
-        checkpoint, _ = open_checkpoint(note, [self._sequencer.key], self._sequencer.key.name)
-        return _Tree(note, checkpoint, functools.cache(self._tiles.reader(checkpoint.size)))
+        checkpoint, _ = self._sequencer.keys.open(note)
+        key = self._sequencer.keys.signing_key(checkpoint.size)
+        return _Tree(note, checkpoint, key, functools.cache(self._tiles.reader(checkpoint.size)))
 
     def _logged(self, session: Session, tree: "_Tree", record_id: bytes) -> LoggedRecord:
         entry = entries.of_record(session, record_id)
@@ -100,11 +105,12 @@ class Proofs:
         return tuple(found[index] for index in sorted(found))
 
     def _keys(self, session: Session, tree: "_Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
-        indices: set[int] = set()
+        indices = {*log_keys.indices(session)} - {each.index for each in signed}
         for each in signed:
             key = publishers.find_key(session, parse_statement(each.statement).kid)
             if key is not None:  # else an operator's, which the genesis record names
-                indices |= {key.enrolled_index, *([] if key.ended_index is None else [key.ended_index])}
+                changes = (key.enrolled_index, key.ended_index, key.revoked_index)
+                indices |= {index for index in changes if index is not None}
         return tuple(
             self._logged(session, tree, entries.get(session, index).record_id)
             for index in sorted(indices)
@@ -114,11 +120,18 @@ class Proofs:
 
 @dataclass(frozen=True, eq=False)
 class _Tree:
-    """The published tree that a proof is made in."""
+    """The published tree that a proof is made in; `key` is the Ed25519 key that signed its checkpoint."""
 
     note: bytes
     checkpoint: Checkpoint
+    key: VerifierKey
     read: NodeReader
+
+    def bare_note(self) -> bytes:
+        """The note with the signature by `key` alone."""
+        note = SignedCheckpoint.parse(self.note).note
+        own = (line for line in note.signatures if (line.name, line.key_id) == (self.key.name, self.key.key_id))
+        return Note(note.text, tuple(own)).serialise()
 
     def prove(self, index: int, statement: bytes) -> TlogProof:
         """A verified proof that the statement is entry `index`."""

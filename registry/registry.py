@@ -40,6 +40,8 @@ class RegistryConfig:
     `tsa/`. In development the development authority is added."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
+    ml_dsa: bool = True
+    """Whether a new log, and one whose key is rotated, has an ML-DSA-44 key beside its Ed25519 key."""
 
 
 @dataclass(frozen=True, eq=False)

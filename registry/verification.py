@@ -117,7 +117,8 @@ class _Registrations:
         report = None
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
-            report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
+            log_keys = [span.key for span in self._registry.sequencer.keys.spans()]
+            report = verify_receipt(receipt, trusted_keys=log_keys)
         kid = bytes.fromhex(view.publisher.key)
         with self._registry.store.read() as session:
             canonical = entries.record(session, record_id).canonical

@@ -16,10 +16,17 @@ from provenance.errors import MalformedNote, SignatureInvalid, UntrustedNote
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.record import LogGenesis, LogKey
 from provenance.transparency import ml_dsa
-from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
+from provenance.transparency.checkpoint import (
+    Checkpoint,
+    Cosigner,
+    SignedCheckpoint,
+    cosign_checkpoint,
+    sign_checkpoint,
+)
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 
 Sign = Callable[[bytes], bytes]
+"""Signs bytes with one private key."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,28 @@ class LogKeys:
         """
         signed = SignedCheckpoint.parse(data)
         return signed.verify(self.at(signed.checkpoint.size), self.origin)
+
+    def signing_key(self, size: int) -> VerifierKey:
+        """The Ed25519 key that signs the tree of `size` entries; the first, where the log has named several."""
+        return next(key for key in self.at(size) if key.key_type == ED25519)
+
+    def sign(self, checkpoint: Checkpoint, signer: Callable[[VerifierKey], Sign], *, time: int) -> bytes:
+        """The signed note of a checkpoint: an Ed25519 signature, and one by each ML-DSA-44 key behind it.
+
+        Args:
+            checkpoint: of this log.
+            signer: gives who signs with a key.
+            time: POSIX seconds, for ML-DSA-44.
+
+        Raises:
+            MalformedNote: an unusable origin, or extension lines, which we do not write.
+        """
+        key = self.signing_key(checkpoint.size)
+        note = sign_checkpoint(checkpoint, signer(key), key.public)
+        for key in self.at(checkpoint.size):
+            if key.key_type == ML_DSA_44:
+                note = cosign_checkpoint(note, key.name, signer(key), key.public, time=time, key_type=ML_DSA_44)
+        return note
 
     def check_in_force(self, key: VerifierKey) -> None:
         """Accepts a key that signs the largest trees. Raises UntrustedNote for a retired one, or one never named."""

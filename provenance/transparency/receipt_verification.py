@@ -123,8 +123,8 @@ def verify_receipt(
     #      such a key this is not checked: the log is then only who the receipt says it is, and whoever made the receipt
     #      may have made the log.
     #   3. One tree: all proofs carry the same checkpoint, signed with the log key, and with the log's ML-DSA-44 key
-    #      where the caller trusts one; a witness that the caller knows and that cosigned it did so validly. (Two trees could
-    #      be two branches of a log that forks.)
+    #      where the caller trusts one; a witness that the caller knows and that cosigned it did so validly. (Two trees
+    #      could be two branches of a log that forks.)
     #   4. The genesis record is entry 0, names this log, and is signed by an operator key it names. From the keys it
     #      names, the `log.key` records lead to those in force for a tree of this size, and the log key is one of these.
     #      Each is signed by an operator key, the keys before it and the keys after it.

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 from provenance.errors import MalformedNote, MalformedTile, UntrustedNote
 from provenance.limits import TILE_WIDTH
-from provenance.transparency.checkpoint import open_checkpoint
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash
-from provenance.transparency.note import VerifierKey
 from provenance.transparency.tiles import TilePath, parse_entry_bundle
 from registry.fsck.finding import Finding, Kind
 from registry.store.audit import Stretch
@@ -23,9 +22,9 @@ _Place = tuple[int | None, int]
 class LogAudit:
     """Follows the log from its first entry; give it every stretch in order, then `end` it."""
 
-    def __init__(self, tiles: Tiles, key: VerifierKey) -> None:
+    def __init__(self, tiles: Tiles, keys: LogKeys) -> None:
         self._tiles = tiles
-        self._key = key
+        self._keys = keys
         self._edge = Edge()
         self._roots: dict[int, bytes] = {}  # by the size of each checkpoint that was seen
         self._partial: dict[_Place, set[int]] = defaultdict(set)  # widths stored of each partial tile
@@ -78,7 +77,7 @@ class LogAudit:
     def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Finding]:
         """Check a stored signed note: its signature, size and root; the audit must have come to its size."""
         try:
-            checkpoint, _ = open_checkpoint(note, [self._key], self._key.name)
+            checkpoint, _ = self._keys.open(note)
         except (MalformedNote, UntrustedNote) as error:
             yield Finding(kind, name, str(error))
             return

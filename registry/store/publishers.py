@@ -78,6 +78,10 @@ def apply(session: Session, record: PublisherKey, index: int) -> None:
         if row.publisher_id != record.publisher:
             raise NotFound("no such publisher key")
         _end(session, row, index, record.reason)
+        if row.revoked_index is None:
+            row.revoked_index = index
+            session.add(row)
+            session.flush()
         return
     session.merge(
         Publisher(
