@@ -168,8 +168,16 @@ def rotate_key(
 
     The new verifier key is printed; readers who trust the old one are led to it by the receipts.
     """
-    with _registry(load_settings()) as registry:
-        done = rotate_log_key(registry, reason=reason)
+    settings = load_settings()
+    _refuse_missing(settings.folder)
+    with _registry(settings) as registry:
+        done = rotate_log_key(
+            registry.sequencer,
+            registry.keystore,
+            now=registry.now(),
+            ml_dsa=settings.log_ml_dsa,
+            reason=reason,
+        )
     retired = [f"{key}@{done.index}" for key in done.retired]
     if as_json:
         answer = {
@@ -180,11 +188,12 @@ def rotate_key(
         }
         typer.echo(json.dumps(answer))
         return
-    for key in done.keys:
-        typer.echo(str(key))
-    typer.echo(f"In force from entry {done.index} on. Retired, and good for older checkpoints only:", err=True)
-    for vkey in retired:
-        typer.echo(vkey, err=True)
+    typer.echo(str(done.keys[0]))
+    typer.echo(
+        f"The log's key from entry {done.index} on. The one before signs checkpoints of up to that size:", err=True
+    )
+    typer.echo(f"\n    {retired[0]}\n", err=True)
+    typer.echo("ML-DSA-44 keys are too long for a line: --json prints all, and the service serves /log/keys.", err=True)
 
 
 @certificate_commands.command("show")

@@ -11,6 +11,7 @@ Steps, so that a kill between any two of them loses nothing:
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from provenance import limits
 from provenance.errors import StoreCorrupt
@@ -19,7 +20,8 @@ from provenance.statement.record import LogKey, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import Sign, sign_change
 from provenance.transparency.note import VerifierKey
-from registry.registry import Registry
+from registry.sequencer import Sequencer
+from registry.signers import Keystore
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,22 @@ class Rotated:
     keys: tuple[VerifierKey, ...]
 
 
-def rotate_log_key(registry: Registry, *, reason: str | None = None, successor: Signer | None = None) -> Rotated:
+def rotate_log_key(
+    sequencer: Sequencer,
+    keystore: Keystore,
+    *,
+    now: datetime,
+    ml_dsa: bool = True,
+    reason: str | None = None,
+    successor: Signer | None = None,
+) -> Rotated:
     """Sign the log with new keys from here on.
 
     Args:
+        sequencer: of the log; it takes the record in, and signs with the new keys from then on.
+        keystore: holds the old keys, and the new ones.
+        now: the time, for the record, in whole seconds.
+        ml_dsa: whether there is an ML-DSA-44 key among the new ones.
         reason: why, for the record.
         successor: the new Ed25519 key, where it is held elsewhere; else one is made.
 
@@ -44,9 +58,8 @@ def rotate_log_key(registry: Registry, *, reason: str | None = None, successor: 
         UnusableKey: a key that cannot sign for a log.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
-    keystore, origin = registry.keystore, registry.config.origin
-    old = registry.sequencer.keys.current
-    new = keystore.prepare_log_keys(origin, ml_dsa=registry.config.ml_dsa, successor=successor)
+    origin, old = sequencer.keys.origin, sequencer.keys.current
+    new = keystore.prepare_log_keys(origin, ml_dsa=ml_dsa, successor=successor)
 
     def signer(key: VerifierKey) -> Sign:
         sign = keystore.log_signer(key)
@@ -56,12 +69,12 @@ def rotate_log_key(registry: Registry, *, reason: str | None = None, successor: 
 
     record = LogKey(
         salt=secrets.token_bytes(limits.SALT_BYTES),
-        claimed_at=registry.now(),
+        claimed_at=now,
         log_keys=tuple(map(str, new)),
         signatures=sign_change(origin, old, new, signer),
         reason=reason,
     )
     canonical = to_canonical(record)
-    appended = registry.sequencer.append(sign_statement(canonical, keystore.operator), canonical).result()
+    appended = sequencer.append(sign_statement(canonical, keystore.operator), canonical).result()
     keystore.settle_log_keys(new)
     return Rotated(appended.index, appended.record_id, tuple(key for key in old if key not in new), new)
