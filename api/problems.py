@@ -50,6 +50,7 @@ class Kind:
 MALFORMED_REQUEST: Final = Kind("malformed-request", 400, "The request cannot be read")
 NOT_AUTHENTICATED: Final = Kind("not-authenticated", 401, "A valid API key is needed")
 NOT_PERMITTED: Final = Kind("not-permitted", 403, "This API key may not do that")
+KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
 REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The body did not arrive in time")
@@ -86,6 +87,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.PayloadTooLarge: PAYLOAD_TOO_LARGE,
     errors.NotAuthenticated: NOT_AUTHENTICATED,
     errors.NotPermitted: NOT_PERMITTED,
+    errors.KeyRefused: KEY_REFUSED,
     errors.RateLimited: RATE_LIMITED,
     errors.Overloaded: OVERLOADED,
     errors.RequestTimeout: REQUEST_TIMEOUT,

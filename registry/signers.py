@@ -217,6 +217,10 @@ class Keystore:
             self._signers[path] = signer
         return signer
 
+    def holds_publisher_key(self, publisher: str, thumbprint: bytes) -> bool:
+        """Whether a publisher's key is kept here. Raises MalformedRecord where `publisher` is not a publisher's id."""
+        return self._publisher_path(publisher, thumbprint).exists()
+
     def publisher_key(self, publisher: str, thumbprint: bytes) -> LocalSigner:
         """The publisher's key of this thumbprint (`PublicKey.thumbprint`, 32 bytes).
 

@@ -6,9 +6,11 @@ from api import problems
 from api.answers import FOREVER, conditional
 from api.documented import READING, ends_in, gives
 from api.ratelimit import limited
+from api.schemas import LogKeys
 from api.service import ServiceDep
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import parse_tile_path
+from registry import catalogue
 
 CHECKPOINT_CACHE = "public, max-age=1"
 
@@ -26,6 +28,17 @@ def get_checkpoint(request: Request, service: ServiceDep) -> Response:
     """A signed note: the log's name, size and root."""
     note = service.registry.sequencer.checkpoint()
     return conditional(request, note, "text/plain; charset=utf-8", cache=CHECKPOINT_CACHE)
+
+
+@router.get(
+    "/keys",
+    response_model=LogKeys,
+    responses=ends_in(*READING),
+    summary="The log's verifier keys, old and new",
+)
+def get_log_keys(service: ServiceDep) -> LogKeys:
+    """In the order in which they came, with the sizes of tree they sign. The receipt of `record` proves a change."""
+    return LogKeys.model_validate({"items": catalogue.log_keys(service.registry)})
 
 
 @router.get(

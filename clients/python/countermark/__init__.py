@@ -19,6 +19,7 @@ from provenance.errors import (
     CountermarkError,
     IdempotencyConflict,
     InvalidRequest,
+    KeyRefused,
     MalformedReceipt,
     MalformedRequest,
     MediaError,
@@ -45,9 +46,10 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.client import Client
+    from countermark.keys import OwnKey
     from countermark.models import Asset, Event, Parent, RegisteredAsset, Report, Withdrawal
 else:
-    _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client"}
+    _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= dict.fromkeys(("Asset", "Event", "Parent", "RegisteredAsset", "Report", "Withdrawal"), "models")
 
     def __getattr__(name: str) -> object:
@@ -68,6 +70,7 @@ __all__ = [
     "Event",
     "IdempotencyConflict",
     "InvalidRequest",
+    "KeyRefused",
     "MalformedReceipt",
     "MalformedRequest",
     "MediaError",
@@ -76,6 +79,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "Overloaded",
+    "OwnKey",
     "Parent",
     "PayloadTooLarge",
     "RateLimited",
