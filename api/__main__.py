@@ -31,12 +31,14 @@ from registry import api_keys
 from registry.attesters import read_policy, read_timestamping
 from registry.backup import back_up
 from registry.blobs import Blobs
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.bootstrap import DEFAULT_PUBLISHER, open_keystore, open_registry
 from registry.freezing import freeze
 from registry.fsck import Finding, check
 from registry.high_water import HighWater
+from registry.log_keys import held_key
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.restoring import restore
+from registry.rotation import rotate_log_key
 from registry.signers import Keystore
 from registry.store import Store
 
@@ -100,13 +102,12 @@ def fsck(as_json: Json = False) -> None:
     settings = load_settings()
     with _store(settings) as store, progress_bars() as progress:
         config, keystore = configuration(settings), _keystore(settings)
-        key = VerifierKey(settings.log_origin, ED25519, keystore.log.public_key.raw)
         policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
         findings = check(
             store,
             Blobs.open(settings.folder / "objects"),
-            key,
-            witness_keys=policy.keys_for(key.name) if policy else (),
+            held_key(store, _log_key(settings), keystore.log_signer),
+            witness_keys=policy.keys_for(settings.log_origin) if policy else (),
             authorities=timestamping.anchors if timestamping else (),
             high_water=settings.high_water,
             progress=progress,
@@ -246,6 +247,43 @@ def freeze_log(
         typer.echo(f"Frozen with entry {last.index}; the last checkpoint is above.", err=True)
 
 
+@log_commands.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str | None, typer.Option(help="Why, as the record says it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign the log with a new key from here on. The server has to be stopped.
+
+    The new verifier key is printed; readers who trust the old one are led to it by the receipts.
+    """
+    settings = load_settings()
+    _refuse_missing(settings.folder)
+    with _registry(settings) as registry:
+        done = rotate_log_key(
+            registry.sequencer,
+            registry.keystore,
+            now=registry.now(),
+            ml_dsa=settings.log_ml_dsa,
+            reason=reason,
+        )
+    retired = [f"{key}@{done.index}" for key in done.retired]
+    if as_json:
+        answer = {
+            "index": done.index,
+            "record": done.record_id.hex(),
+            "keys": [str(key) for key in done.keys],
+            "retired": retired,
+        }
+        typer.echo(json.dumps(answer))
+        return
+    typer.echo(str(done.keys[0]))
+    typer.echo(
+        f"The log's key from entry {done.index} on. The one before signs checkpoints of up to that size:", err=True
+    )
+    typer.echo(f"\n    {retired[0]}\n", err=True)
+    typer.echo("ML-DSA-44 keys are too long for a line: --json prints all, and the service serves /log/keys.", err=True)
+
+
 @certificate_commands.command("show")
 def show_certificate(
     file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
@@ -292,6 +330,7 @@ def configuration(settings: Settings) -> RegistryConfig:
         timestamp_url=settings.timestamp_url or None,
         timestamp_anchors=settings.timestamp_anchors,
         timestamp_interval=settings.timestamp_interval,
+        ml_dsa=settings.log_ml_dsa,
     )
 
 
@@ -314,7 +353,7 @@ def _store(settings: Settings) -> Iterator[Store]:
 
 def _keystore(settings: Settings, folder: Path | None = None) -> Keystore:
     _refuse_missing(folder or settings.folder)
-    return Keystore.open(folder or settings.folder, configuration(settings).passphrase, utc_now)
+    return open_keystore(configuration(settings), folder=folder)
 
 
 def _log_key(settings: Settings, folder: Path | None = None) -> VerifierKey:

@@ -25,6 +25,9 @@ RecordAddress = Annotated[
 PublisherId = Annotated[
     str, Path(alias="id", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="The publisher's slug.")
 ]
+KeyThumbprint = Annotated[
+    str, Path(alias="thumbprint", pattern=HEX, description="RFC 9679 thumbprint of the key, lowercase hex.")
+]
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
 PublisherQuery = Annotated[

@@ -42,6 +42,8 @@ Time = Annotated[
     AfterValidator(_in_whole_seconds),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339}),
 ]
+Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="32 bytes, base64url.")]
+Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$", description="64 bytes, base64url.")]
 Line = Annotated[str, Field(min_length=1, max_length=limits.MAX_LINE_CHARACTERS, pattern=NO_CONTROLS)]
 Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS, pattern=NO_CONTROLS)]
 
@@ -103,6 +105,67 @@ class PublisherRequest(Request):
     key_algorithm: Literal["Ed25519", "ES256"] = "ES256"
 
 
+class Ed25519Jwk(Request):
+    """An Ed25519 key (RFC 8037)."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: Coordinate
+
+
+class P256Jwk(Request):
+    """A P-256 key (RFC 7518 §6.2)."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Coordinate
+    y: Coordinate
+
+
+Jwk = Ed25519Jwk | P256Jwk
+
+
+class HandoverRequest(Request):
+    """The key that is replaced, and its signature over the handover message of docs/reference/records.md."""
+
+    key: Jwk
+    signature: Signature
+
+
+class OwnKeyRequest(Request):
+    """A key that its publisher keeps, with the proofs that it holds it."""
+
+    key: Jwk
+    possession: Annotated[
+        Signature, Field(description="By the key, over the possession message of docs/reference/records.md.")
+    ]
+    handover: Annotated[
+        HandoverRequest | None, Field(description="Of a rotation, where the service does not hold the key in force.")
+    ] = None
+
+
+class KeyRequest(Request):
+    """A key for a publisher: made and kept by the service, or the publisher's own."""
+
+    action: Annotated[
+        Literal["enrol", "rotate"], Field(description="`rotate` also ends the keys before it; what they signed stands.")
+    ]
+    key_algorithm: Annotated[Literal["Ed25519", "ES256"], Field(description="Of the key that the service makes.")] = (
+        "ES256"
+    )
+    own: OwnKeyRequest | None = None
+    reason: Annotated[Paragraph | None, Field(description="Why a rotation; for everybody to read.")] = None
+
+
+class RevocationRequest(Request):
+    """Ends a key. What it signed stays in the log, and verdicts say that its key was revoked before or after."""
+
+    reason: Paragraph
+    invalid_since: Annotated[
+        Time | None, Field(description="Since when the key may have been in other hands; fractions are dropped.")
+    ] = None
+
+
 class PdqRequest(Request):
     value: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="PDQ hash, 256 bits, hex.")]
     quality: Annotated[int, Field(ge=0, le=100, strict=True)]
@@ -160,15 +223,38 @@ class Publishers(Answer):
 
 
 class PublisherKey(Answer):
-    thumbprint: str
+    """A key that a publisher has or had. It is valid for entries with enrolled_index < index < ended_index."""
+
+    thumbprint: Annotated[str, Field(description="RFC 9679 thumbprint of the key, hex.")]
     algorithm: str
+    state: Literal["in force", "replaced", "revoked"]
     enrolled_index: int
     ended_index: int | None
     end_reason: str | None
+    revoked_index: int | None
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    invalid_since: Annotated[
+        datetime | None, Field(description="Since when it may have been in other hands, as was stated.")
+    ]
 
 
 class PublisherKeys(Answer):
     items: list[PublisherKey]
+
+
+class LogKey(Answer):
+    """A key that the log's checkpoints are signed with."""
+
+    key: Annotated[str, Field(description="Verifier key (C2SP signed-note), of Ed25519 or ML-DSA-44.")]
+    algorithm: Literal["Ed25519", "ML-DSA-44"]
+    first_size: Annotated[int, Field(description="Entries of the smallest tree that it signs.")]
+    last_size: Annotated[int | None, Field(description="Of the largest, where it is retired.")]
+    record: Annotated[RecordId, Field(description="The record that brought it into force.")]
+
+
+class LogKeys(Answer):
+    items: list[LogKey]
 
 
 class Standing(Answer):

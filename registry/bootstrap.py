@@ -45,11 +45,11 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
     with ExitStack() as opened:
         store = Store.open(config.folder)
         opened.callback(store.close)
-        keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
+        keystore = open_keystore(config, clock)
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.folder / "objects")
-        sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
+        sequencer = open_log(config, store, blobs, keystore, clock)
         opened.callback(sequencer.close)
         policy = read_policy(config)
         timestamping = read_timestamping(config, keystore, clock)
@@ -77,9 +77,6 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             policy=policy,
             attestation=attestation,
         )
-        if sequencer.size == 0:
-            _append_genesis(registry)
-        _check_genesis(registry)
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
             enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         probe(registry.trust, keystore.claim_signer())
@@ -87,33 +84,48 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         return registry
 
 
-def _append_genesis(registry: Registry) -> None:
+def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path | None = None) -> Keystore:
+    """The keys of the data folder, or of a copy of it. Raises UnusableKey, StoreUnavailable."""
+    return Keystore.open(folder or config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa)
+
+
+def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keystore, clock: Clock) -> Sequencer:
+    """The log of a data folder; in a new one, with its genesis entry. Raises StoreCorrupt, StoreUnavailable."""
+    sequencer = Sequencer(
+        store,
+        blobs.objects,
+        keystore.log,
+        config.origin,
+        clock,
+        high_water=config.high_water,
+        other_keys=keystore.log_signer,
+    )
+    try:
+        if sequencer.size == 0:
+            _append_genesis(config, sequencer, keystore, clock)
+        with store.read() as session:
+            genesis = parse_record(entries.record(session, entries.get(session, 0).record_id).canonical)
+        if not isinstance(genesis, LogGenesis):
+            raise StoreCorrupt("the first entry of the log is no genesis record")
+        keystore.settle_log_keys(sequencer.keys.current)  # also when a rotation was cut off behind its entry
+    except BaseException:
+        sequencer.close()
+        raise
+    return sequencer
+
+
+def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keystore, clock: Clock) -> None:
     """Index 0 names the log and its keys."""
-    operator = registry.keystore.operator
     genesis = LogGenesis(
         salt=secrets.token_bytes(limits.SALT_BYTES),
-        claimed_at=registry.now(),
-        origin=registry.config.origin,
-        operator=registry.config.operator,
-        log_keys=(str(registry.sequencer.key),),
-        operator_keys=(operator.public_key,),
+        claimed_at=clock().replace(microsecond=0),
+        origin=config.origin,
+        operator=config.operator,
+        log_keys=tuple(map(str, keystore.log_keys(config.origin))),
+        operator_keys=(keystore.operator.public_key,),
     )
     canonical = to_canonical(genesis)
-    registry.sequencer.append(sign_statement(canonical, operator), canonical, lambda *_: None).result()
-
-
-def _check_genesis(registry: Registry) -> None:
-    with registry.store.read() as session:
-        genesis = parse_record(entries.record(session, entries.get(session, 0).record_id).canonical)
-    if not isinstance(genesis, LogGenesis):
-        raise StoreCorrupt("the first entry of the log is no genesis record")
-    if genesis.origin != registry.config.origin:
-        raise StoreCorrupt(
-            f"this data folder holds the log {genesis.origin!r}, and the settings name {registry.config.origin!r}: "
-            "set COUNTERMARK_ORIGIN to the former, or use another folder"
-        )
-    if str(registry.sequencer.key) not in genesis.log_keys:
-        raise StoreCorrupt("the log key in the keys folder is not the one that the genesis record names")
+    sequencer.append(sign_statement(canonical, keystore.operator), canonical).result()
 
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:

@@ -2,12 +2,20 @@
 
 from collections.abc import Sequence
 
-from provenance.errors import NotFound
-from provenance.statement.record import AssetRegistered, AssetWithdrawn, MediaFacts, parse_record, record_urn
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    MediaFacts,
+    PublisherKey,
+    parse_record,
+    record_urn,
+)
 from provenance.statement.statement import parse_statement
+from provenance.transparency.note import ML_DSA_44
 from provenance.verdict.axes import Standing
 from registry.registry import Registry
-from registry.store import Session, assets, entries, publishers
+from registry.store import PublisherKeyRow, Session, assets, entries, publishers
 from registry.times import from_milliseconds
 from registry.views import (
     AssetView,
@@ -15,6 +23,7 @@ from registry.views import (
     EventView,
     IdentityView,
     LinksView,
+    LogKeyView,
     MediaView,
     ParentView,
     PublisherKeyView,
@@ -134,6 +143,21 @@ def thumbnail(registry: Registry, record_id: bytes) -> bytes:
     return registry.blobs.get(row.thumbnail_sha256)
 
 
+def log_keys(registry: Registry) -> list[LogKeyView]:
+    """Every key that the log's checkpoints were ever signed with, in the order in which they came."""
+    with registry.store.read() as session:
+        return [
+            LogKeyView(
+                key=str(span.key),
+                algorithm="ML-DSA-44" if span.key.key_type == ML_DSA_44 else "Ed25519",
+                first_size=span.first_size,
+                last_size=span.last_size,
+                record=entries.get(session, max(0, span.first_size - 1)).record_id.hex(),
+            )
+            for span in registry.sequencer.keys.spans()
+        ]
+
+
 def publisher(registry: Registry, publisher_id: str) -> PublisherView:
     """A publisher with its newest key. Raises NotFound."""
     with registry.store.read() as session:
@@ -150,16 +174,39 @@ def publisher_keys(registry: Registry, publisher_id: str) -> list[PublisherKeyVi
     """All keys a publisher ever had, in the order of their enrolment. Raises NotFound."""
     with registry.store.read() as session:
         publishers.get(session, publisher_id)
-        return [
-            PublisherKeyView(
-                thumbprint=row.kid.hex(),
-                algorithm=row.algorithm,
-                enrolled_index=row.enrolled_index,
-                ended_index=row.ended_index,
-                end_reason=row.end_reason,
-            )
-            for row in publishers.keys_of(session, publisher_id)
-        ]
+        return [_key(session, row) for row in publishers.keys_of(session, publisher_id)]
+
+
+def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> PublisherKeyView:
+    """One key of a publisher. Raises NotFound."""
+    with registry.store.read() as session:
+        row = publishers.get_key(session, thumbprint)
+        if row.publisher_id != publisher_id:
+            raise NotFound("no such publisher key")
+        return _key(session, row)
+
+
+def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
+    revoked_at, reason, since = None, None, None
+    if row.revoked_index is not None:
+        entry = entries.get(session, row.revoked_index)
+        record = parse_record(entries.record(session, entry.record_id).canonical)
+        if not isinstance(record, PublisherKey):
+            raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
+        revoked_at, reason, since = from_milliseconds(entry.logged_at_ms), record.reason, record.invalid_since
+    state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
+    return PublisherKeyView(
+        thumbprint=row.kid.hex(),
+        algorithm=row.algorithm,
+        state=state,
+        enrolled_index=row.enrolled_index,
+        ended_index=row.ended_index,
+        end_reason=row.end_reason,
+        revoked_index=row.revoked_index,
+        revoked_at=revoked_at,
+        revocation_reason=reason,
+        invalid_since=since,
+    )
 
 
 def _asset(registry: Registry, session: Session, record_id: bytes) -> AssetView:

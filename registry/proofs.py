@@ -23,8 +23,9 @@ from provenance.errors import (
 from provenance.limits import MAX_RECEIPT_RECORDS
 from provenance.statement.record import AssetRegistered, AssetWithdrawn, parse_record
 from provenance.statement.statement import parse_statement
-from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint, open_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
 from provenance.transparency.merkle import NodeReader, inclusion_proof
+from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.receipt_verification import verify_receipt
@@ -32,7 +33,7 @@ from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
 from registry.sequencer import Sequencer
-from registry.store import Session, Store, assets, checkpoints, entries, publishers
+from registry.store import Session, Store, assets, checkpoints, entries, log_keys, publishers
 from registry.tiles import Tiles
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Proofs:
         self._sequencer = sequencer
         self._policy = policy
         self._authorities = authorities
-        self.trusted_keys = [sequencer.key, *(policy.keys_for(sequencer.key.name) if policy else ())]
+        self._witness_keys = () if policy is None else tuple(policy.keys_for(sequencer.key.name))
 
     def tlog_proof(self, record_id: bytes) -> TlogProof:
         """The C2SP tlog-proof of a record's entry.
@@ -81,20 +82,23 @@ class Proofs:
 
         `chain` holds the record's withdrawals, and the registrations it was made from with theirs, the nearest first
         where there are more than a receipt may hold; for a withdrawal, the registration that it takes back. `keys`
-        holds the records that began and ended each key which signed one of them.
+        holds the records that began and ended each key which signed one of them, and those that changed the log's keys.
+        The checkpoint has all its signatures in the subject's proof, and in the others the log's Ed25519 one alone: an
+        ML-DSA-44 signature takes 3 KB.
 
         Raises NotFound, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """
         tree = self.tree()
         with self._store.read() as session:
             subject = self._logged(session, tree, record_id)
+            tree = replace(tree, note=tree.bare_note())
             chain = self._chain(session, tree, subject)
             keys = self._keys(session, tree, [subject, *chain])
             genesis = self._logged(session, tree, entries.get(session, 0).record_id)
-        receipt = Receipt(subject, keys, genesis, chain, str(self._sequencer.key), self._stamp(subject))
+        receipt = Receipt(subject, keys, genesis, chain, str(tree.key), self._stamp(subject))
         cosigned = self.cosigned_tree(max(entry.index for entry in receipt.entries))
         if cosigned is not None and cosigned.note != tree.note:
-            receipt = cosigned.prove_all(receipt)
+            receipt = replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
         try:
             report = verify_receipt(receipt, trusted_keys=self.trusted_keys, authorities=self._authorities)
         except CountermarkError as error:
@@ -103,6 +107,11 @@ class Proofs:
             failed = "; ".join(f"{step.name}: {step.detail}" for step in report.steps if step.outcome == "fails")
             raise StoreCorrupt(f"what is stored of record {record_id.hex()} proves nothing: {failed}")
         return receipt
+
+    @property
+    def trusted_keys(self) -> tuple[VerifierKey, ...]:
+        """The keys of the log, old and new, and of the witnesses that count."""
+        return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)
 
     def tree(self) -> "Tree":
         """The newest published tree. Raises StoreUnavailable before the first."""
@@ -119,10 +128,11 @@ class Proofs:
 
     def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
         try:
-            checkpoint, cosigners = open_checkpoint(note, self.trusted_keys, self._sequencer.key.name)
+            checkpoint, cosigners = self._sequencer.keys.open(note, self._witness_keys)
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"a stored checkpoint has changed: {error}") from error
-        return Tree(note, checkpoint, functools.cache(self._tiles.reader(checkpoint.size))), cosigners
+        key = self._sequencer.keys.signing_key(checkpoint.size)
+        return Tree(note, checkpoint, key, functools.cache(self._tiles.reader(checkpoint.size))), cosigners
 
     def _stamp(self, subject: LoggedRecord) -> Stamp | None:
         if not self._authorities:
@@ -155,11 +165,12 @@ class Proofs:
         return tuple(found[index] for index in sorted(found))
 
     def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
-        indices: set[int] = set()
+        indices = {*log_keys.indices(session)} - {each.index for each in signed}
         for each in signed:
             key = publishers.find_key(session, parse_statement(each.statement).kid)
             if key is not None:  # else an operator's, which the genesis record names
-                indices |= {key.enrolled_index, *([] if key.ended_index is None else [key.ended_index])}
+                changes = (key.enrolled_index, key.ended_index, key.revoked_index)
+                indices |= {index for index in changes if index is not None}
         return tuple(
             self._logged(session, tree, entries.get(session, index).record_id)
             for index in sorted(indices)
@@ -169,11 +180,18 @@ class Proofs:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """A published tree that proofs are made in."""
+    """A published tree that proofs are made in; `key` is the Ed25519 key that signed its checkpoint."""
 
     note: bytes
     checkpoint: Checkpoint
+    key: VerifierKey
     read: NodeReader
+
+    def bare_note(self) -> bytes:
+        """The note with the signature by `key` alone."""
+        note = SignedCheckpoint.parse(self.note).note
+        own = (line for line in note.signatures if (line.name, line.key_id) == (self.key.name, self.key.key_id))
+        return Note(note.text, tuple(own)).serialise()
 
     def prove(self, index: int, statement: bytes) -> TlogProof:
         """A verified proof that the statement is entry `index`."""
@@ -187,14 +205,15 @@ class Tree:
         return proof
 
     def prove_all(self, receipt: Receipt) -> Receipt:
-        """The same receipt with its proofs in this tree."""
+        """The same receipt with its proofs in this tree; all but the subject's with its bare note."""
+        bare = replace(self, note=self.bare_note())
 
         def moved(entry: LoggedRecord) -> LoggedRecord:
-            return replace(entry, proof=self.prove(entry.index, entry.statement))
+            return replace(entry, proof=bare.prove(entry.index, entry.statement))
 
         return replace(
             receipt,
-            subject=moved(receipt.subject),
+            subject=replace(receipt.subject, proof=self.prove(receipt.subject.index, receipt.subject.statement)),
             keys=tuple(map(moved, receipt.keys)),
             genesis=moved(receipt.genesis),
             chain=tuple(map(moved, receipt.chain)),

@@ -6,7 +6,7 @@ Steps, in this order, so that a crash between any two of them loses and forks no
    sequencer computed from what it wrote.
 2. tiles: the full and partial tiles of the new size are stored (C2SP tlog-tiles), and each new entry's inclusion proof
    is made from them and verified.
-3. signature: the checkpoint is signed, and verified with the log's own public key.
+3. signature: the checkpoint is signed with the keys that its tree names (`log.genesis`, `log.key`), and verified.
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
 5. record: the checkpoint goes to the database.
 6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
@@ -20,13 +20,15 @@ from datetime import datetime
 from itertools import islice
 
 from provenance.errors import MalformedNote, MalformedTile, ProofInvalid, StoreCorrupt, UntrustedNote
-from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
+from provenance.limits import MAX_COMMIT_JOBS, MAX_TREE_SIZE, TILE_WIDTH
 from provenance.statement.keys import Signer
-from provenance.transparency.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
+from provenance.transparency.log_keys import LogKeys, Sign
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
 from registry.high_water import HighWater
+from registry.log_keys import StatedKeys
 from registry.store import Store, checkpoints, entries
 from registry.tiles import Edge, Tiles
 from registry.times import to_milliseconds
@@ -48,6 +50,7 @@ class Publication:
         origin: str,
         clock: Callable[[], datetime],
         high_water: HighWater,
+        other_keys: Callable[[VerifierKey], Sign | None],
     ) -> None:
         """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
 
@@ -61,21 +64,59 @@ class Publication:
         self._clock = clock
         self._high_water = high_water
         self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
+        self._other_keys = other_keys
         self.origin = origin
-        self.key = VerifierKey(origin, ED25519, signer.public_key.raw)
+        self._own_key = VerifierKey(origin, ED25519, signer.public_key.raw)
         with store.read() as session:
             latest = checkpoints.latest(session)
             sequenced = entries.size(session)
+            self._stated = StatedKeys.load(session, self._own_key)
         self.note = None if latest is None else latest.note
         self.checkpoint = Checkpoint(origin, 0, EMPTY_ROOT) if latest is None else self._open(latest.note, "the store")
         if sequenced < self.checkpoint.size:
             raise StoreCorrupt(
                 f"the store has {sequenced} entries, and the log has signed {self.checkpoint.size}. {_RESTORE}"
             )
+        for key in self.keys.at(sequenced):
+            self._signer_of(key)
         self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
         self._check_high_water(sequenced)
         if self.note is not None and self._tiles.checkpoint() != self.note:
             self._tiles.publish(self.note)
+
+    @property
+    def keys(self) -> LogKeys:
+        """The log's keys, by size of tree."""
+        return self._stated.keys
+
+    @property
+    def key(self) -> VerifierKey:
+        """The Ed25519 key that signs the next checkpoint."""
+        return self.keys.signing_key(MAX_TREE_SIZE)
+
+    def check_keys(self, index: int, statement: bytes, record: bytes) -> StatedKeys:
+        """What will be stated of the log's keys behind the entry at `index`.
+
+        Raises:
+            CountermarkError: it changes them, and is not signed as it has to be, or to a key that is not held here.
+        """
+        stated = self._stated.after(index, statement, record)
+        for key in stated.keys.current:
+            self._signer_of(key)
+        return stated
+
+    def learn_keys(self, stated: StatedKeys) -> None:
+        """Sign with other keys from the next checkpoint on: an entry that changes them is durable."""
+        self._stated = stated
+
+    def _signer_of(self, key: VerifierKey) -> Sign:
+        sign = self._signer.sign if key == self._own_key else self._other_keys(key)
+        if sign is None:
+            raise StoreCorrupt(
+                f"the log names the key {key.key_id.hex()} as one that signs now, and neither the keys folder nor the "
+                "settings have it: restore it from a backup, or set COUNTERMARK_LOG_SIGNER to it"
+            )
+        return sign
 
     def frontier(self) -> Frontier:
         """The frontier of all stored entries, published or not."""
@@ -97,10 +138,10 @@ class Publication:
         self._tiles.write([*filled, *edge.partial()])
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
-        note = sign_checkpoint(checkpoint, self._signer.sign, self.key.public)
-        open_checkpoint(note, [self.key], self.origin)
-        self._high_water.advance(note)
         signed_at_ms = to_milliseconds(self._clock())
+        note = self.keys.sign(checkpoint, self._signer_of, time=signed_at_ms // 1000)
+        self.keys.open(note)
+        self._high_water.advance(note)
         self._store.write(
             lambda session: checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
         ).result()
@@ -224,12 +265,13 @@ class Publication:
                 "If this is the newest copy of the store, and no other process signs for it, copy the file "
                 "objects/log/checkpoint there"
             )
-        checkpoint = self._open(held, str(path))
-        if checkpoint.size > sequenced:
+        size = _stated_size(held)  # before its signature: an older copy may not know the keys of the newer tree
+        if size > sequenced:
             raise StoreCorrupt(
-                f"the store has {sequenced} entries, and {path} says that the log has signed {checkpoint.size}: "
+                f"the store has {sequenced} entries, and {path} says that the log has signed {size}: "
                 f"this is an older copy. {_RESTORE}"
             )
+        checkpoint = self._open(held, str(path))
         if checkpoint.root != self._root_at(checkpoint.size):
             raise StoreCorrupt(
                 f"the first {checkpoint.size} entries of the store are not those that {path} says were signed: "
@@ -246,6 +288,14 @@ class Publication:
 
     def _open(self, note: bytes, where: str) -> Checkpoint:
         try:
-            return open_checkpoint(note, [self.key], self.origin)[0]
+            return self.keys.open(note)[0]
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"the checkpoint in {where} is not one of the log {self.origin}: {error}") from error
+
+
+def _stated_size(note: bytes) -> int:
+    """The size that a note claims, or 0 where it is none."""
+    try:
+        return SignedCheckpoint.parse(note).checkpoint.size
+    except MalformedNote:
+        return 0

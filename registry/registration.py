@@ -13,25 +13,22 @@ from provenance import limits
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
 from provenance.errors import CredentialSigningFailed, InvalidRequest, MalformedRecord, NotFound
 from provenance.media.sketch import SKETCH_VERSION
-from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
     MediaFacts,
     Parent,
-    Record,
     SketchFacts,
     record_id,
-    to_canonical,
 )
-from provenance.statement.statement import sign_statement
 from provenance.vocabulary import source_type_iri
 from registry import catalogue
 from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
 from registry.registry import Registry
-from registry.store import Session, assets, entries, publishers
+from registry.stating import append_signed, canonical_of, publisher_signer
+from registry.store import Session, assets, entries
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 from registry.views import AssetView, WithdrawalView
@@ -55,6 +52,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large), or a file that
             cannot carry a credential.
         NotFound: no such publisher.
+        KeyRefused: the publisher has no key in force that this service holds; the message says why.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     claims_digest = claims.digest(publisher, sha256)
@@ -64,7 +62,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
             _check_references(session, claims)
     if existing is not None:
         return Registered(catalogue.asset(registry, existing), created=False)
-    signer = _publisher_signer(registry, publisher)
+    publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = registry.keystore.claim_signer()
     source_type = _source_type(claims)
     order = _claim_order(registry, claim_signer, claims, source_type)
@@ -73,7 +71,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
-    canonical = _canonical(record)
+    canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
 
     def index_rows(session: Session, index: int, logged_at: datetime) -> None:
@@ -81,12 +79,13 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         assets.insert(session, row)
         registry.index.add(session, row)
 
-    appended = registry.sequencer.append(
-        sign_statement(canonical, signer),
+    appended = append_signed(
+        registry,
+        publisher,
         canonical,
         index_rows,
         lambda session: assets.by_claims_digest(session, claims_digest),
-    ).result()
+    )
     return Registered(catalogue.asset(registry, appended.record_id), created=appended.created)
 
 
@@ -95,6 +94,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
 
     Raises:
         NotFound: no such registration by this publisher.
+        KeyRefused: the publisher has no key in force that this service holds.
     """
     with registry.store.read() as session:
         if assets.get(session, record).publisher_id != publisher:
@@ -106,28 +106,20 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         record=record,
         reason=reason,
     )
-    canonical = _canonical(taken_back)
+    canonical = canonical_of(taken_back)
 
     def existing_record(session: Session) -> bytes | None:
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
         return next((entries.get(session, row.index).record_id for row in same), None)
 
-    appended = registry.sequencer.append(
-        sign_statement(canonical, _publisher_signer(registry, publisher)),
+    appended = append_signed(
+        registry,
+        publisher,
         canonical,
         lambda session, index, _: assets.withdraw(session, taken_back, index),
         existing_record,
-    ).result()
+    )
     return catalogue.withdrawal(registry, appended.record_id)
-
-
-def _publisher_signer(registry: Registry, publisher: str) -> LocalSigner:
-    with registry.store.read() as session:
-        publishers.get(session, publisher)
-        key = publishers.current_key(session, publisher)
-    if key is None:
-        raise InvalidRequest(f"the publisher {publisher!r} has no key in force")
-    return registry.keystore.publisher_key(publisher, key.kid)
 
 
 def _check_references(session: Session, claims: AssetClaims) -> None:
@@ -192,14 +184,6 @@ def _record(
         parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
         rendition_of=claims.rendition_of,
     )
-
-
-def _canonical(record: Record) -> bytes:
-    """The record's bytes; a claim that a record cannot hold is the caller's to correct."""
-    try:
-        return to_canonical(record)
-    except MalformedRecord as error:
-        raise InvalidRequest(str(error)) from error
 
 
 def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None:

@@ -52,6 +52,8 @@ class RegistryConfig:
     """PEM: the certificates of that authority, its root among them."""
     timestamp_interval: float = 60.0
     """Seconds between two tokens at least."""
+    ml_dsa: bool = True
+    """Whether a new log, and one whose key is rotated, has an ML-DSA-44 key beside its Ed25519 key."""
 
 
 @dataclass(frozen=True, eq=False)

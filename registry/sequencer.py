@@ -25,14 +25,15 @@ from provenance.errors import (
 from provenance.limits import MAX_COMMIT_JOBS, MAX_ENTRY_BYTES, MAX_PENDING_JOBS, MAX_RECORD_BYTES
 from provenance.statement.canonical import parse_canonical
 from provenance.statement.keys import Signer
-from provenance.statement.record import LogFrozen, record_id
+from provenance.statement.record import LogFrozen, LogGenesis, LogKey, record_id
 from provenance.statement.statement import parse_statement
+from provenance.transparency.log_keys import LogKeys, Sign
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import VerifierKey
 from registry.blobs import Objects
 from registry.high_water import HighWater
 from registry.publication import Publication
-from registry.store import Session, Store, entries
+from registry.store import Session, Store, entries, log_keys
 from registry.store.failures import ends_transaction, translate
 from registry.tiles import Tiles
 from registry.times import from_milliseconds, to_milliseconds
@@ -42,6 +43,11 @@ IndexRows = Callable[[Session, int, datetime], None]
 
 Existing = Callable[[Session], bytes | None]
 """The record id of the entry that makes this one superfluous, if there is one."""
+
+OtherKeys = Callable[[VerifierKey], Sign | None]
+"""Who signs with a key of the log other than the one it was opened with: None where its private half is not held."""
+
+_KEY_TYPES = (LogGenesis.TYPE, LogKey.TYPE)
 
 RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
@@ -91,6 +97,11 @@ def none_existing(_session: Session) -> bytes | None:
     return None
 
 
+def no_other_keys(_key: VerifierKey) -> Sign | None:
+    """The `OtherKeys` of a log that has one key for all its life."""
+    return None
+
+
 class Sequencer:
     """Appends statements to one log. All methods may be called from any thread."""
 
@@ -103,16 +114,18 @@ class Sequencer:
         clock: Callable[[], datetime],
         *,
         high_water: Path | None = None,
+        other_keys: OtherKeys = no_other_keys,
     ) -> None:
         """Open the log, and publish what was sequenced before a crash.
 
         Args:
             store: holds entries and records; this sequencer is the only one on it.
             objects: hold tiles and checkpoint, under "log/".
-            log_signer: the log's Ed25519 key.
+            log_signer: the log's Ed25519 key. Where entries name other keys of the log, those sign.
             origin: the log's name in its checkpoints.
             clock: the time, with a zone.
             high_water: the high-water file, by preference on another disk than the store's.
+            other_keys: finds who signs with the log's other keys.
 
         Raises:
             StoreCorrupt: the store contradicts what the log has signed; the message says what to do.
@@ -122,7 +135,7 @@ class Sequencer:
         self._clock = clock
         self.tiles = Tiles(objects)
         water = HighWater(high_water or store.folder / "high-water")
-        self._publication = Publication(store, self.tiles, log_signer, origin, clock, water)
+        self._publication = Publication(store, self.tiles, log_signer, origin, clock, water, other_keys)
         # Shared with callers, under _gate:
         self._gate = threading.Lock()
         self._queue: SimpleQueue[_Pending | None] = SimpleQueue()
@@ -140,8 +153,13 @@ class Sequencer:
 
     @property
     def key(self) -> VerifierKey:
-        """The log's public key, named as its origin."""
+        """The log's public Ed25519 key, named as its origin: the one that signs now."""
         return self._publication.key
+
+    @property
+    def keys(self) -> LogKeys:
+        """All keys that the log has and had, by size of tree."""
+        return self._publication.keys
 
     @property
     def size(self) -> int:
@@ -288,6 +306,9 @@ class Sequencer:
             if outcome.created:
                 self._frontier.append(pending.leaf_hash)
                 self._logged_at_ms = logged_at_ms
+                if pending.record_type in _KEY_TYPES:
+                    keys = self._publication.check_keys(outcome.index, pending.statement, pending.record)
+                    self._publication.learn_keys(keys)
             if pending.published:
                 self._waiting.append((outcome, pending.future))
             else:
@@ -312,6 +333,10 @@ class Sequencer:
                     continue
                 if frozen:
                     raise FrozenLog("The log's last entry says that no other follows.")
+                if pending.record_type in _KEY_TYPES:
+                    self._publication.check_keys(index, pending.statement, pending.record)
+                if pending.record_type == LogKey.TYPE:
+                    log_keys.insert(session, index)
                 if pending.index_rows is not no_rows:
                     with session.begin_nested():
                         pending.index_rows(session, index, logged_at)

@@ -1,7 +1,9 @@
-"""Keystore: the private keys of a service, as encrypted files in its data folder.
+"""Keystore: the private keys of a service, as encrypted files in its data folder, or held elsewhere.
 
     keys/                                    0700
       log.pem                                Ed25519: checkpoints
+      log-ml-dsa.pem                         ML-DSA-44: a second signature on checkpoints
+      log.next.pem, log-ml-dsa.next.pem      those that take over, from the start of a rotation to its end
       operator.pem                           Ed25519: the genesis, and which keys are a publisher's
       publishers/<id>/<thumbprint>.pem       Ed25519 or ES256: statements
       claim.pem                              ES256, and its certificate chain: C2PA claims
@@ -10,6 +12,9 @@
 Each file is PKCS#8 in PEM (`provenance.statement.key_file`), encrypted under one passphrase, mode 0600; the last two
 have their certificates behind the key, so that a key and its certificate are replaced at once or not at all. The
 authority's key is kept, because claim certificates last a year at most and are renewed from it.
+
+The log's and the operator's key may be held elsewhere instead, by a token or a key service (`registry.signer_uri`):
+there is no file then, and nothing here ever sees the key.
 """
 
 import logging
@@ -17,10 +22,12 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -40,11 +47,20 @@ from provenance.errors import CertificateUnusable, NotFound, StoreUnavailable, U
 from provenance.limits import MAX_KEY_FILE_BYTES
 from provenance.statement import key_file
 from provenance.statement.fields import Fields
-from provenance.statement.keys import Algorithm, LocalSigner
+from provenance.statement.keys import Algorithm, LocalSigner, Signer
+from provenance.transparency.log_keys import Sign
+from provenance.transparency.ml_dsa import MlDsaSigner
+from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 
 RENEWAL = timedelta(days=30)
 """How long before its end a claim certificate of the development authority is replaced: a month to notice failures."""
 
+S = TypeVar("S", LocalSigner, MlDsaSigner)
+
+Role = Literal["log", "operator"]
+"""The keys that may be held elsewhere."""
+
+_FILES_ALONE: Mapping[Role, Signer] = MappingProxyType({})
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -54,19 +70,36 @@ logger = logging.getLogger(__name__)
 class Keystore:
     """The keys of one data folder. Thread-safe; a key is decrypted when it is first asked for, and then kept."""
 
-    def __init__(self, folder: Path, passphrase: bytes, clock: Callable[[], datetime], name: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        passphrase: bytes,
+        clock: Callable[[], datetime],
+        name: str,
+        elsewhere: Mapping[Role, Signer],
+    ) -> None:
         self._folder = folder
+        self._elsewhere = elsewhere
         self._passphrase = passphrase
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()
         # Under _lock:
         self._signers: dict[Path, LocalSigner] = {}
+        self._ml_dsa: dict[Path, MlDsaSigner] = {}
         self._claim: IssuedCertificate | None = None
+        self._successor: Signer | None = None  # of the log's key, where it is held elsewhere
 
     @classmethod
     def open(
-        cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, name: str = "Countermark"
+        cls,
+        folder: Path,
+        passphrase: bytes,
+        clock: Callable[[], datetime],
+        *,
+        name: str = "Countermark",
+        ml_dsa: bool = False,
+        elsewhere: Mapping[Role, Signer] = _FILES_ALONE,
     ) -> "Keystore":
         """The keys in `folder`/keys; on the first start, those of the service are made.
 
@@ -75,15 +108,18 @@ class Keystore:
             passphrase: of every file; not empty.
             clock: now, with a time zone: decides when certificates begin and are renewed.
             name: who signs claims, in new certificates; at most 64 characters.
+            ml_dsa: whether a new log gets an ML-DSA-44 key beside its Ed25519 key.
+            elsewhere: the signers of keys that are not files here.
 
         Raises:
             UnusableKey: wrong passphrase; a file is damaged, missing, or open to other users.
             StoreUnavailable: the folder cannot be read or written.
         """
-        keystore = cls(folder / "keys", passphrase, clock, name)
-        if not keystore._path("log").exists():
-            keystore._start()
-        for kind in ("operator", "authority", "claim"):
+        keystore = cls(folder / "keys", passphrase, clock, name, elsewhere)
+        kinds = keystore._kinds()
+        if not keystore._path(kinds[-1]).exists():
+            keystore._start(ml_dsa)
+        for kind in kinds:
             if not keystore._path(kind).exists():
                 raise UnusableKey(f"{keystore._path(kind)} is missing: restore it from a backup")
         _ = keystore.log  # a wrong passphrase is found out now
@@ -101,14 +137,83 @@ class Keystore:
         return keystore._signer(path)
 
     @property
-    def log(self) -> LocalSigner:
+    def log(self) -> Signer:
         """The log's key, Ed25519. Raises UnusableKey."""
-        return self._signer(self._path("log"))
+        return self._elsewhere.get("log") or self._signer(self._path("log"))
 
     @property
-    def operator(self) -> LocalSigner:
-        """The operator's key, Ed25519. Raises UnusableKey."""
-        return self._signer(self._path("operator"))
+    def operator(self) -> Signer:
+        """The operator's key. Raises UnusableKey."""
+        return self._elsewhere.get("operator") or self._signer(self._path("operator"))
+
+    # The log's keys -----------------------------------------------------------------------------
+
+    def log_keys(self, origin: str) -> tuple[VerifierKey, ...]:
+        """The keys that a new log of this name begins with. Raises UnusableKey."""
+        ml_dsa = self._path("log-ml-dsa")
+        return _verifier_keys(origin, self.log, self._ml_dsa_signer(ml_dsa) if ml_dsa.exists() else None)
+
+    def log_signer(self, key: VerifierKey) -> Sign | None:
+        """Who signs with a key of the log, one in use or a prepared one; None for a key that is not held.
+
+        Raises UnusableKey.
+        """
+        if key.key_type == ML_DSA_44:
+            found = (self._ml_dsa_signer(path) for path in self._log_files("log-ml-dsa"))
+            return next((signer.sign for signer in found if signer.public == key.public), None)
+        held = (self._elsewhere.get("log"), self._successor, *map(self._signer, self._log_files("log")))
+        return next((each.sign for each in held if each is not None and each.public_key.raw == key.public), None)
+
+    def prepare_log_keys(
+        self, origin: str, *, ml_dsa: bool, successor: Signer | None = None
+    ) -> tuple[VerifierKey, ...]:
+        """Keys to change to. They are durable, and lie beside those in use until `settle_log_keys`.
+
+        Those of a change that was interrupted are taken up again.
+
+        Args:
+            origin: the log's name.
+            ml_dsa: whether there is an ML-DSA-44 key among them.
+            successor: the Ed25519 key, where it is held elsewhere.
+
+        Raises UnusableKey, StoreUnavailable.
+        """
+        self._successor = successor
+        path, ml_dsa_path = self._path("log.next"), self._path("log-ml-dsa.next")
+        if successor is None and not path.exists():
+            self._write(path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(self._passphrase))
+        if ml_dsa and not ml_dsa_path.exists():
+            self._write(ml_dsa_path, MlDsaSigner.generate().to_encrypted_pem(self._passphrase))
+        second = self._ml_dsa_signer(ml_dsa_path) if ml_dsa else None
+        return _verifier_keys(origin, successor or self._signer(path), second)
+
+    def settle_log_keys(self, current: Sequence[VerifierKey]) -> None:
+        """Put the prepared keys that the log now signs with in the place of those before, which are gone then.
+
+        Raises UnusableKey, StoreUnavailable.
+        """
+        public = {key.public for key in current}
+        with self._lock:
+            for kind in ("log", "log-ml-dsa"):
+                prepared = self._path(f"{kind}.next")
+                if not prepared.exists():
+                    continue
+                ours = self._signer(prepared).public_key.raw if kind == "log" else self._ml_dsa_signer(prepared).public
+                if ours not in public:
+                    continue
+                try:
+                    prepared.replace(self._path(kind))
+                    _sync_folder(self._folder)
+                except OSError as error:
+                    raise StoreUnavailable(f"{self._path(kind)} cannot be replaced: {error.strerror}") from error
+                for cache in (self._signers, self._ml_dsa):
+                    cache.pop(prepared, None)
+                    cache.pop(self._path(kind), None)
+
+    def _log_files(self, kind: str) -> list[Path]:
+        return [path for path in (self._path(kind), self._path(f"{kind}.next")) if path.exists()]
+
+    # Publishers and claims ----------------------------------------------------------------------
 
     def create_publisher_key(self, publisher: str, algorithm: Algorithm = Algorithm.ED25519) -> LocalSigner:
         """A new key for a publisher, besides those it has. It is durable, and counts from its enrolment in the log on.
@@ -123,6 +228,10 @@ class Keystore:
         with self._lock:
             self._signers[path] = signer
         return signer
+
+    def holds_publisher_key(self, publisher: str, thumbprint: bytes) -> bool:
+        """Whether a publisher's key is kept here. Raises MalformedRecord where `publisher` is not a publisher's id."""
+        return self._publisher_path(publisher, thumbprint).exists()
 
     def publisher_key(self, publisher: str, thumbprint: bytes) -> LocalSigner:
         """The publisher's key of this thumbprint (`PublicKey.thumbprint`, 32 bytes).
@@ -166,20 +275,28 @@ class Keystore:
         """A new key that the development authority certifies for time-stamping; kept nowhere. Raises UnusableKey."""
         return issue_timestamp_certificate(self._read_certified(self._path("authority")), self._clock())
 
-    def _start(self) -> None:
-        """Make the keys of the service. The log's is the last: where it is, all others have been."""
+    def _kinds(self) -> tuple[str, ...]:
+        """The files of the service's own keys, in the order in which they are made."""
+        files: tuple[Role, ...] = ("operator", "log")
+        return ("authority", "claim", *(role for role in files if role not in self._elsewhere))
+
+    def _start(self, ml_dsa: bool) -> None:
+        """Make the keys of the service. Where the last of `_kinds` is, all others have been."""
         publishers = self._folder / "publishers"
+        *_, last = self._kinds()
         if publishers.exists():
             raise UnusableKey(
-                f"{self._path('log')} is missing, and keys made after it are there: restore it from a backup"
+                f"{self._path(last)} is missing, and keys made after it are there: restore it from a backup"
             )
         if not self._passphrase:
             raise UnusableKey("the passphrase is empty")
         if not self._path("authority").exists():
             self._write_certified(self._path("authority"), make_development_authority(self._clock(), self._name))
+        if ml_dsa and not self._path("log-ml-dsa").exists():
+            self._write(self._path("log-ml-dsa"), MlDsaSigner.generate().to_encrypted_pem(self._passphrase))
         if not self._path("claim").exists():
             self._issue_claim(self._read_certified(self._path("authority")))
-        for kind in ("operator", "log"):
+        for kind in self._kinds():
             if not self._path(kind).exists():
                 signer = LocalSigner.generate(Algorithm.ED25519)
                 self._write(self._path(kind), signer.to_encrypted_pem(self._passphrase))
@@ -210,14 +327,20 @@ class Keystore:
         return self._folder / "publishers" / checked / f"{thumbprint.hex()}.pem"
 
     def _signer(self, path: Path) -> LocalSigner:
+        return self._decrypted(path, self._signers, LocalSigner.from_encrypted_pem)
+
+    def _ml_dsa_signer(self, path: Path) -> MlDsaSigner:
+        return self._decrypted(path, self._ml_dsa, MlDsaSigner.from_encrypted_pem)
+
+    def _decrypted(self, path: Path, kept: dict[Path, S], read: Callable[[bytes, bytes], S]) -> S:
         with self._lock:
-            if path not in self._signers:
+            if path not in kept:
                 pem = self._read(path)
                 try:
-                    self._signers[path] = LocalSigner.from_encrypted_pem(pem, self._passphrase)
+                    kept[path] = read(pem, self._passphrase)
                 except UnusableKey as error:
                     raise UnusableKey(f"{path}: {error}") from error
-            return self._signers[path]
+            return kept[path]
 
     def _read_certified(self, path: Path) -> IssuedCertificate:
         key_pem, mark, chain = self._read(path).partition(_CERTIFICATE)
@@ -265,6 +388,13 @@ class Keystore:
             _sync_folder(path.parent)
         except OSError as error:
             raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _verifier_keys(origin: str, signer: Signer, ml_dsa: MlDsaSigner | None) -> tuple[VerifierKey, ...]:
+    if signer.public_key.algorithm is not Algorithm.ED25519:
+        raise UnusableKey("the key of a log is an Ed25519 key")
+    key = VerifierKey(origin, ED25519, signer.public_key.raw)
+    return (key,) if ml_dsa is None else (key, VerifierKey(origin, ML_DSA_44, ml_dsa.public))
 
 
 def _refuse_others(path: Path, mode: int) -> None:

@@ -1,8 +1,8 @@
 """The tables: what the registry keeps, one class per row.
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
-`WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, assets, withdrawals and
-chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
+`WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's keys,
+assets, withdrawals and chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
 """
 
 from typing import ClassVar
@@ -68,7 +68,10 @@ class Publisher(SQLModel, table=True):
 
 
 class PublisherKeyRow(SQLModel, table=True):
-    """A publisher's signing key, valid for the entries with enrolled_index < index < ended_index."""
+    """A publisher's signing key, valid for the entries with enrolled_index < index < ended_index.
+
+    `revoked_index` is where it was revoked: where it ended, or later, for a key that had been replaced before.
+    """
 
     __tablename__ = "publisher_key"
 
@@ -79,6 +82,15 @@ class PublisherKeyRow(SQLModel, table=True):
     enrolled_index: int = Field(sa_type=Int64)
     ended_index: int | None = Field(default=None, sa_type=Int64)
     end_reason: str | None = None
+    revoked_index: int | None = Field(default=None, sa_type=Int64)
+
+
+class LogKeyRow(SQLModel, table=True):
+    """An entry that changes the keys of the log."""
+
+    __tablename__ = "log_key"
+
+    index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
 
 
 class Asset(SQLModel, table=True):

@@ -127,7 +127,8 @@ class _Registrations:
         with self._registry.store.read() as session:
             canonical = entries.record(session, record_id).canonical
             taken_back = assets.withdrawals_of(session, record_id)
-            revoked_at = _revoked_at(session, publishers.get_key(session, kid).ended_index)
+            revoked_at = publishers.get_key(session, kid).revoked_index
+            revocation = None if revoked_at is None else _revocation(session, revoked_at)
         record = parse_record(canonical)
         if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
             raise StoreCorrupt("what is stored under this id is another record")
@@ -148,6 +149,7 @@ class _Registrations:
             cosigned=report is not None and is_cosigned(self._registry.policy, report.cosigners),
             withdrawn_reason=taken_back[0].reason if taken_back else None,
             key_revoked_at_index=revoked_at,
+            revocation=revocation,
         )
 
     def count(self) -> int:
@@ -155,12 +157,11 @@ class _Registrations:
             return assets.count(session)
 
 
-def _revoked_at(session: Session, ended_index: int | None) -> int | None:
-    """Where a key was revoked. One that another key has replaced in good order is not."""
-    if ended_index is None:
-        return None
-    ending = parse_record(entries.record(session, entries.get(session, ended_index).record_id).canonical)
-    return ended_index if isinstance(ending, PublisherKey) and ending.action == "revoke" else None
+def _revocation(session: Session, index: int) -> PublisherKey:
+    record = parse_record(entries.record(session, entries.get(session, index).record_id).canonical)
+    if not isinstance(record, PublisherKey) or record.action != "revoke":
+        raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
+    return record
 
 
 def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str, object]:

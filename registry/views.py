@@ -22,13 +22,39 @@ class PublisherView:
 
 @dataclass(frozen=True)
 class PublisherKeyView:
-    """A publisher's key. The indices bound the entries it was valid for: enrolled_index < index < ended_index."""
+    """A publisher's key. The indices bound the entries it was valid for: enrolled_index < index < ended_index.
+
+    Attributes:
+        state: "in force", "replaced" or "revoked".
+        ended_index, end_reason: of the first record that ended it: a rotation, or its revocation.
+        revoked_index, revoked_at, revocation_reason, invalid_since: of its revocation; the last is since when it may
+            have been in other hands, as was stated.
+    """
 
     thumbprint: str
     algorithm: str
+    state: str
     enrolled_index: int
     ended_index: int | None
     end_reason: str | None
+    revoked_index: int | None
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    invalid_since: datetime | None
+
+
+@dataclass(frozen=True)
+class LogKeyView:
+    """A verifier key of the log, and the trees it signs: from `first_size` entries to `last_size`, or on (None).
+
+    `record` is the id of the record that brought it into force.
+    """
+
+    key: str
+    algorithm: str
+    first_size: int
+    last_size: int | None
+    record: str
 
 
 @dataclass(frozen=True)

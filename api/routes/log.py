@@ -6,9 +6,11 @@ from api import problems
 from api.answers import FOREVER, conditional
 from api.documented import READING, ends_in, gives
 from api.ratelimit import limited
+from api.schemas import LogKeys
 from api.service import ServiceDep
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import parse_tile_path
+from registry import catalogue
 
 CHECKPOINT_CACHE = "public, max-age=1"
 
@@ -41,6 +43,17 @@ def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
     if tree is None:
         raise NotFound("No checkpoint of this log was cosigned by a quorum of its witnesses yet.")
     return conditional(request, tree.note, "text/plain; charset=utf-8", cache=CHECKPOINT_CACHE)
+
+
+@router.get(
+    "/keys",
+    response_model=LogKeys,
+    responses=ends_in(*READING),
+    summary="The log's verifier keys, old and new",
+)
+def get_log_keys(service: ServiceDep) -> LogKeys:
+    """In the order in which they came, with the sizes of tree they sign. The receipt of `record` proves a change."""
+    return LogKeys.model_validate({"items": catalogue.log_keys(service.registry)})
 
 
 @router.get(

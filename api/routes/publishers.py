@@ -1,5 +1,7 @@
 """`/v1/publishers`: who vouches for media here, and with which keys."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
@@ -8,17 +10,41 @@ from api.auth import PublishersWriter
 from api.bodies import receive_json
 from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.idempotency import answer_once, request_digest
-from api.parameters import PublisherId
+from api.parameters import KeyThumbprint, PublisherId
 from api.ratelimit import limited
-from api.schemas import Publisher, PublisherKeys, PublisherRequest, Publishers
-from api.service import ServiceDep
-from provenance.statement.keys import Algorithm
+from api.schemas import (
+    HandoverRequest,
+    Jwk,
+    KeyRequest,
+    OwnKeyRequest,
+    Publisher,
+    PublisherKey,
+    PublisherKeys,
+    PublisherRequest,
+    Publishers,
+    RevocationRequest,
+)
+from api.schemas import Request as Body
+from api.service import Service, ServiceDep
+from provenance.errors import InvalidRequest, UnusableKey
+from provenance.statement.base64url import decode_base64url
+from provenance.statement.handover import Handover
+from provenance.statement.keys import Algorithm, PublicKey
 from registry import catalogue
-from registry.enrolment import enrol_publisher
+from registry.api_keys import Holder
+from registry.enrolment import OwnKey, enrol_key, enrol_publisher, revoke_key, rotate_key
 
 router = APIRouter(tags=["publishers"])
 reads = [Depends(limited("reads"))]
 missing = ends_in(problems.NOT_FOUND, *READING)
+changes = ends_in(
+    *WRITING,
+    problems.CONFLICT,
+    problems.IDEMPOTENCY_CONFLICT,
+    problems.PAYLOAD_TOO_LARGE,
+    problems.OVERLOADED,
+    problems.REQUEST_TIMEOUT,
+)
 
 
 @router.get(
@@ -37,31 +63,20 @@ def list_publishers(service: ServiceDep) -> Publishers:
     "/v1/publishers",
     status_code=201,
     response_model=Publisher,
-    responses=ends_in(
-        *WRITING,
-        problems.CONFLICT,
-        problems.IDEMPOTENCY_CONFLICT,
-        problems.PAYLOAD_TOO_LARGE,
-        problems.OVERLOADED,
-        problems.REQUEST_TIMEOUT,
-    ),
+    responses=changes,
     openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(PublisherRequest)}),
     summary="Enrol a publisher",
 )
 async def post_publisher(request: Request, holder: PublishersWriter, service: ServiceDep) -> Response:
     """Makes a signing key for the publisher, which the operator's key attests in the log."""
     body = await receive_json(request, PublisherRequest)
-    digest = request_digest(request, body.model_dump_json().encode())
     registry = service.registry
 
     def enrol() -> Response:
         view = enrol_publisher(registry, publisher=body.id, name=body.name, algorithm=Algorithm(body.key_algorithm))
         return json_answer(Publisher.model_validate(view), 201)
 
-    async def answer() -> Response:
-        return await service.admission.run(enrol)
-
-    return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+    return await _once(service, request, holder, body, enrol)
 
 
 @router.get(
@@ -82,3 +97,94 @@ def get_publisher(identifier: PublisherId, service: ServiceDep) -> Publisher:
 def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> PublisherKeys:
     """In the order of their enrolment, with the log indices they were valid between."""
     return PublisherKeys.model_validate({"items": catalogue.publisher_keys(service.registry, identifier)})
+
+
+@router.post(
+    "/v1/publishers/{id}/keys",
+    status_code=201,
+    response_model=PublisherKey,
+    responses=changes | ends_in(problems.NOT_FOUND, problems.NOT_PERMITTED, problems.KEY_REFUSED),
+    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(KeyRequest)}),
+    summary="Enrol a key, or rotate to it",
+)
+async def post_publisher_key(
+    request: Request, identifier: PublisherId, holder: PublishersWriter, service: ServiceDep
+) -> Response:
+    """Without `own` the service makes the key and keeps it. A rotation is signed by the old key and the new."""
+    body = await receive_json(request, KeyRequest)
+    if body.action == "enrol" and body.own is not None and body.own.handover is not None:
+        raise InvalidRequest("Only a rotation has a handover.")
+    own = None if body.own is None else _own_key(body.own)
+    registry, algorithm = service.registry, Algorithm(body.key_algorithm)
+
+    def add() -> Response:
+        if body.action == "enrol":
+            view = enrol_key(registry, publisher=identifier, algorithm=algorithm, own=own, reason=body.reason)
+        else:
+            view = rotate_key(registry, publisher=identifier, algorithm=algorithm, own=own, reason=body.reason)
+        return json_answer(PublisherKey.model_validate(view), 201)
+
+    return await _once(service, request, holder, body, add)
+
+
+@router.post(
+    "/v1/publishers/{id}/keys/{thumbprint}/revocation",
+    status_code=201,
+    response_model=PublisherKey,
+    responses=changes | ends_in(problems.NOT_FOUND),
+    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(RevocationRequest)}),
+    summary="Revoke a key",
+)
+async def post_revocation(
+    request: Request,
+    identifier: PublisherId,
+    thumbprint: KeyThumbprint,
+    holder: PublishersWriter,
+    service: ServiceDep,
+) -> Response:
+    """From here on it signs nothing. What it signed stays in the log; verdicts say before or after."""
+    body = await receive_json(request, RevocationRequest)
+    registry, kid = service.registry, bytes.fromhex(thumbprint)
+
+    def revoke() -> Response:
+        view = revoke_key(
+            registry, publisher=identifier, thumbprint=kid, reason=body.reason, invalid_since=body.invalid_since
+        )
+        return json_answer(PublisherKey.model_validate(view), 201)
+
+    return await _once(service, request, holder, body, revoke)
+
+
+async def _once(
+    service: Service, request: Request, holder: Holder, body: Body, change: Callable[[], Response]
+) -> Response:
+    """Make a change, in its turn; a request under the same Idempotency-Key gets the first answer again."""
+
+    async def answer() -> Response:
+        return await service.admission.run(change)
+
+    digest = request_digest(request, body.model_dump_json().encode())
+    return await answer_once(service.registry, service.in_flight, request, holder, digest, answer)
+
+
+def _own_key(body: OwnKeyRequest) -> OwnKey:
+    handover = None if body.handover is None else _handover(body.handover)
+    return OwnKey(_public_key(body.key), _signature("possession", body.possession), handover)
+
+
+def _handover(body: HandoverRequest) -> Handover:
+    return Handover(_public_key(body.key), _signature("handover", body.signature))
+
+
+def _public_key(jwk: Jwk) -> PublicKey:
+    try:
+        return PublicKey.from_jwk(jwk.model_dump())
+    except UnusableKey as error:
+        raise InvalidRequest(f"This key cannot be used: {error}.") from error
+
+
+def _signature(name: str, text: str) -> bytes:
+    try:
+        return decode_base64url(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{name}: {error}.") from error

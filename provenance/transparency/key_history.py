@@ -68,6 +68,26 @@ class KeyHistory:
                 return event
         return None
 
+    def verify_handover(self, event: KeyEvent) -> None:
+        """Accepts a rotation whose old key these records do not show to be another publisher's, or ended before.
+
+        Raises:
+            SignatureInvalid: they do.
+        """
+        handover = event.record.handover
+        if handover is None:
+            return
+        kid = handover.key.thumbprint
+        known = {
+            each.record.publisher
+            for each in self.events
+            if each.record.key == handover.key and each.record.action != "revoke"
+        }
+        if event.record.publisher in known:
+            self.key_in_force(event.record.publisher, kid, event.index)
+        elif known:
+            raise SignatureInvalid(f"the key that hands over at index {event.index} is another publisher's")
+
     def key_in_force(self, publisher: str, kid: bytes, at: int) -> PublicKey:
         """The publisher's key with this thumbprint, in force just before index `at`.
 
@@ -103,11 +123,18 @@ def verify_operator_statement(statement: Statement, record: bytes, genesis: LogG
 def verify_key_record(record: PublisherKey, genesis: LogGenesis) -> None:
     """Accepts a key record whose key was shown to be held by its publisher; a revocation needs no such proof.
 
+    A rotation is signed by the key that is replaced as well. Whether that key was the publisher's own is for
+    `KeyHistory.verify_handover`, where its enrolment is known.
+
     Raises:
-        SignatureInvalid: the proof is missing, or made with another key, for another log or publisher.
+        SignatureInvalid: a proof is missing, or made with another key, for another log or publisher.
     """
     if record.action == "revoke":
         return
     if record.possession is None:
         raise SignatureInvalid("nothing shows that the publisher holds the key")
     verify_possession(record.key, record.possession, genesis.origin, record.publisher)
+    if record.action == "rotate":
+        if record.handover is None:
+            raise SignatureInvalid("the key that is replaced has not signed the rotation")
+        record.handover.verify(record.key, genesis.origin, record.publisher)

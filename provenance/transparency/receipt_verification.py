@@ -1,8 +1,8 @@
 """Checking a receipt offline, step by step: what holds, what fails, and what could not be checked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn, assert_never
+from typing import NoReturn, assert_never
 
 from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, UntrustedNote
 from provenance.statement.record import (
@@ -10,6 +10,7 @@ from provenance.statement.record import (
     AssetWithdrawn,
     LogFrozen,
     LogGenesis,
+    LogKey,
     PublisherKey,
     Record,
     parse_record,
@@ -24,11 +25,11 @@ from provenance.transparency.key_history import (
     verify_key_record,
     verify_operator_statement,
 )
-from provenance.transparency.note import COSIGNATURES, ED25519, VerifierKey
+from provenance.transparency.log_keys import LogKeys
+from provenance.transparency.note import COSIGNATURES, VerifierKey
+from provenance.transparency.pinned_key import Outcome, judge_log_key
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.timestamp import Timestamp, TrustAnchor, verify_timestamp
-
-Outcome = Literal["holds", "fails", "not checked"]
 
 STEP_NAMES = {
     1: "Receipt well-formed",
@@ -66,7 +67,8 @@ class ReceiptReport:
         record: the subject's record. Nothing in it is proven unless the report `holds`.
         record_id: SHA-256 of its canonical bytes.
         index: of the subject in the log.
-        log_key_pinned: the log's key is one that the caller trusts, not only the receipt's own word.
+        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only the
+            receipt's own word.
         checkpoint: of the tree that everything is proven in; means nothing unless step 3 holds.
         cosigners: the caller's witnesses that cosigned it.
         signer: the record that enrolled the key which signed the subject; None where an operator signed, or step 5
@@ -102,6 +104,7 @@ def verify_receipt(
     receipt: Receipt,
     *,
     trusted_keys: Sequence[VerifierKey] = (),
+    retired: Mapping[VerifierKey, int] | None = None,
     media_sha256: bytes | None = None,
     pixels_sha256: bytes | None = None,
     authorities: Sequence[TrustAnchor] = (),
@@ -110,8 +113,9 @@ def verify_receipt(
 
     Args:
         receipt: from `Receipt.parse`.
-        trusted_keys: Ed25519 keys of logs, and cosignature/v1 and ML-DSA-44 keys of witnesses, which the caller has
-            from elsewhere.
+        trusted_keys: Ed25519 and ML-DSA-44 keys of logs, and cosignature/v1 and ML-DSA-44 keys of witnesses, which the
+            caller has from elsewhere. A log's ML-DSA-44 key is named as its origin.
+        retired: which of the trusted keys their log has retired, with the size of the largest tree that each signs.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
         pixels_sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
         authorities: time-stamping authorities that the caller trusts.
@@ -122,13 +126,19 @@ def verify_receipt(
     # The procedure, as in docs/verification.md:
     #
     #   1. Every part of the receipt parses, in its one encoding, within `limits`.
-    #   2. The log key is one that the caller trusts. Without such a key this is not checked: the log is then only
-    #      who the receipt says it is, and whoever made the receipt may have made the log.
-    #   3. One tree: all proofs carry the same checkpoint, signed with the log key; a witness that the caller knows
-    #      and that cosigned it did so validly. (Two trees could be two branches of a log that forks.)
-    #   4. The genesis record is entry 0, names this log and this log key, and is signed by an operator key it names.
-    #   5. Each key record is signed by an operator key and, but for revocations, carries a proof of possession; and
-    #      one of them, before the subject, enrols the subject's key for the subject's publisher.
+    #   2. The log key is one that the caller trusts, or one that a trusted key has handed over to, in `log.key` records
+    #      of this receipt; and it is not one of which the caller knows that it was retired at a smaller size. Without
+    #      such a key this is not checked: the log is then only who the receipt says it is, and whoever made the receipt
+    #      may have made the log.
+    #   3. One tree: all proofs carry the same checkpoint, signed with the log key, and with the log's ML-DSA-44 key
+    #      where the caller trusts one; a witness that the caller knows and that cosigned it did so validly. (Two trees
+    #      could be two branches of a log that forks.)
+    #   4. The genesis record is entry 0, names this log, and is signed by an operator key it names. From the keys it
+    #      names, the `log.key` records lead to those in force for a tree of this size, and the log key is one of these.
+    #      Each is signed by an operator key, the keys before it and the keys after it.
+    #   5. Each publisher's key record is signed by an operator key and, but for revocations, carries a proof of
+    #      possession; a rotation is signed by the key that it replaces. And one of them, before the subject, enrols the
+    #      subject's key for the subject's publisher.
     #   6. No key record between that one and the subject revokes or replaces the key.
     #   7. The subject's statement is about the subject's record, and signed with that key. So is every statement of
     #      the chain, with a key in force at its index.
@@ -154,12 +164,10 @@ def verify_receipt(
     steps.settle(1, "holds", "every part parses in its one encoding")
 
     # 2. Log key
-    if not any(key.key_type == ED25519 for key in trusted_keys):
-        steps.settle(2, "not checked", f"no trusted log key was given: {log_key.name} is the receipt's own word")
-    elif log_key in trusted_keys:
-        steps.settle(2, "holds", f"the key of {log_key.name} is one you trust")
-    else:
-        steps.settle(2, "fails", f"the receipt's key of {log_key.name} is not among those you trust")
+    genesis = _record(receipt.genesis)
+    log_keys = _log_keys(receipt, genesis)
+    outcome, detail, demanded = judge_log_key(log_key, checkpoint.size, log_keys, trusted_keys, retired or {})
+    steps.settle(2, outcome, detail)
 
     # 3. Checkpoint signature
     cosigners: tuple[Cosigner, ...] = ()
@@ -172,23 +180,27 @@ def verify_receipt(
             if signed.checkpoint != checkpoint:
                 raise UntrustedNote("the proofs are for different trees")
             signed.verify(keys, log_key.name)
-        cosigners = subject.proof.signed_checkpoint().verify(keys, log_key.name)[1]
+        signed = subject.proof.signed_checkpoint()
+        cosigners = signed.verify(keys, log_key.name)[1]
+        if demanded:
+            signed.verify(demanded, log_key.name)  # what the caller can check may not be left out
         return f"{log_key.name} signed a tree of {checkpoint.size} entries; known witnesses: {len(cosigners)}"
 
     steps.check(3, check_checkpoint, after=2)
 
     # 4. Genesis record
-    genesis = _record(receipt.genesis)
-
     def check_genesis() -> str:
         if not isinstance(genesis, LogGenesis) or receipt.genesis.index != 0:
             raise ProofInvalid("a log.genesis record at index 0 is missing")
         if genesis.origin != checkpoint.origin:
             raise UntrustedNote(f"the genesis record is of another log, {genesis.origin}")
-        if receipt.log_key not in genesis.log_keys:
-            raise UntrustedNote("the genesis record does not name the log key")
-        verify_operator_statement(receipt.genesis.read_statement(), _bytes(receipt.genesis), genesis)
-        return f"entry 0 names {genesis.origin}, run by {genesis.operator}, and its keys"
+        if isinstance(log_keys, CountermarkError):
+            raise log_keys
+        log_keys.check_in_force(log_key)
+        for entry in (receipt.genesis, *_log_key_entries(receipt)):
+            verify_operator_statement(entry.read_statement(), _bytes(entry), genesis)
+        changed = f", changed {len(log_keys.changes) - 1} times since" if len(log_keys.changes) > 1 else ""
+        return f"entry 0 names {genesis.origin}, run by {genesis.operator}, and its keys{changed}"
 
     steps.check(4, check_genesis, after=3)
 
@@ -198,7 +210,10 @@ def verify_receipt(
 
     def check_enrolment() -> str:
         nonlocal history, enrolment
-        history = KeyHistory.of([_key_event(entry, genesis) for entry in receipt.keys])
+        events = [_key_event(entry, genesis) for entry in receipt.keys if not _is_log_key(entry)]
+        history = KeyHistory.of(events)
+        for event in events:
+            history.verify_handover(event)
         publisher = _publisher(record)
         if publisher is None:
             return "the record is the operator's own: no publisher's key is involved"
@@ -328,10 +343,35 @@ def _publisher(record: Record) -> str | None:
     match record:
         case AssetRegistered() | AssetWithdrawn():
             return record.publisher
-        case LogGenesis() | LogFrozen() | PublisherKey():
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey():
             return None
         case never:
             assert_never(never)
+
+
+def _is_log_key(entry: LoggedRecord) -> bool:
+    return isinstance(_record(entry), LogKey)
+
+
+def _log_key_entries(receipt: Receipt) -> list[LoggedRecord]:
+    """The `log.key` records among the keys, or the subject, in log order."""
+    entries = {entry.index: entry for entry in (*receipt.keys, receipt.subject) if _is_log_key(entry)}
+    return [entries[index] for index in sorted(entries)]
+
+
+def _log_keys(receipt: Receipt, genesis: Record) -> LogKeys | CountermarkError:
+    """The log's keys as the receipt's records have them, or why they lead nowhere."""
+    if not isinstance(genesis, LogGenesis):
+        return UntrustedNote("a log.genesis record at index 0 is missing")
+    try:
+        log_keys = LogKeys.founded(genesis)
+        for entry in _log_key_entries(receipt):
+            record = _record(entry)
+            if isinstance(record, LogKey):
+                log_keys = log_keys.follow(entry.index, record)
+    except CountermarkError as refusal:
+        return refusal
+    return log_keys
 
 
 def _key_event(entry: LoggedRecord, genesis: Record) -> KeyEvent:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from provenance.statement.record import AssetRegistered
+from provenance.statement.record import AssetRegistered, PublisherKey
 from provenance.transparency.receipt_verification import ReceiptReport
 from provenance.verdict.evidence import Publisher
 
@@ -28,6 +28,7 @@ class KnownRecord:
         withdrawn_reason: the publisher's words, where it has taken the registration back.
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
+        revocation: that record.
     """
 
     record_id: bytes
@@ -39,6 +40,7 @@ class KnownRecord:
     cosigned: bool
     withdrawn_reason: str | None
     key_revoked_at_index: int | None
+    revocation: PublisherKey | None = None
 
 
 class Registrations(Protocol):

@@ -32,9 +32,13 @@ def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standin
         )
     revoked = known.key_revoked_at_index
     if revoked is not None and revoked < known.index:
-        found.append((Standing.KEY_REVOKED_BEFORE, "The key that signed it had been revoked before it was logged."))
+        found.append(
+            (Standing.KEY_REVOKED_BEFORE, f"The key that signed it had been revoked before it was logged{_why(known)}.")
+        )
     elif revoked is not None:
-        found.append((Standing.KEY_REVOKED_AFTER, "The key that signed it was revoked after it was logged."))
+        found.append(
+            (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
+        )
     claims = _claims(same_content)
     claimants = set(claims.values())
     if known.record_id in claims and len(claimants) > 1:
@@ -48,6 +52,18 @@ def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standin
     if not found:
         return Standing.CURRENT, "The registration stands."
     return found[0][0], " ".join(detail for _, detail in found)
+
+
+def _why(known: KnownRecord) -> str:
+    """The reason of a revocation, and since when the key may have been in other hands, as they were stated."""
+    if known.revocation is None:
+        return ""
+    reason = f", for this reason: “{known.revocation.reason}”"
+    since = known.revocation.invalid_since
+    if since is None:
+        return reason
+    side = "before" if since <= known.logged_at else "after"
+    return f"{reason}. It may have been in other hands since {since:%Y-%m-%d %H:%M} UTC, {side} this was logged"
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:

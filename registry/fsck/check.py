@@ -7,6 +7,7 @@ from pathlib import Path
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.record import Record
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.timestamp import TrustAnchor
 from registry.blobs import Blobs
@@ -15,6 +16,7 @@ from registry.fsck.log import LogAudit
 from registry.fsck.statements import StatementAudit
 from registry.fsck.views import ViewAudit
 from registry.high_water import HighWater
+from registry.log_keys import StatedKeys
 from registry.store import Store, audit, checkpoints, entries
 from registry.tiles import Tiles
 
@@ -40,7 +42,8 @@ def check(
 
     Args:
         store, blobs: of one data folder.
-        log_key: the log's public key, named as its origin.
+        log_key: the log's public key that signs now, named as its origin. The keys before it are those that the
+            entries lead from.
         witness_keys: of the log's witnesses; other cosignatures are passed over.
         authorities: by which time-stamp tokens are believed; without one, they are passed over.
         high_water: the high-water file, where it is not in the store's folder.
@@ -55,7 +58,15 @@ def check(
         published = 0 if newest is None else newest.size
         size = max(entries.size(session), published)
     tiles = Tiles(blobs.objects)
-    log, statements = LogAudit(tiles, log_key, witness_keys, authorities), StatementAudit()
+    keys = LogKeys(log_key.name, ((0, (log_key,)),))
+    try:
+        with store.read() as session:
+            stated = StatedKeys.load(session, log_key).keys
+        if log_key in stated.current:
+            keys = stated
+    except StoreCorrupt as error:
+        yield Finding("key", "log", str(error))
+    log, statements = LogAudit(tiles, keys, witness_keys, authorities), StatementAudit()
     with audit.scratch() as replayed:
         views = ViewAudit(blobs, replayed)
         yield from log.begin()

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from provenance.errors import MalformedNote, MalformedTile, TransparencyError, UntrustedNote
 from provenance.limits import TILE_WIDTH
-from provenance.transparency.checkpoint import SignedCheckpoint, open_checkpoint
+from provenance.transparency.checkpoint import SignedCheckpoint
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.tiles import TilePath, parse_entry_bundle
@@ -25,11 +26,11 @@ class LogAudit:
     """Follows the log from its first entry; give it every stretch in order, then `end` it."""
 
     def __init__(
-        self, tiles: Tiles, key: VerifierKey, witness_keys: Sequence[VerifierKey], authorities: Sequence[TrustAnchor]
+        self, tiles: Tiles, keys: LogKeys, witness_keys: Sequence[VerifierKey], authorities: Sequence[TrustAnchor]
     ) -> None:
         self._tiles = tiles
-        self._key = key
-        self._keys = [key, *witness_keys]
+        self._keys = keys
+        self._witness_keys = witness_keys
         self._authorities = authorities
         self._edge = Edge()
         self._roots: dict[int, bytes] = {}  # by the size of each checkpoint that was seen
@@ -85,7 +86,7 @@ class LogAudit:
     def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Finding]:
         """Check a stored signed note: its signature, size and root; the audit must have come to its size."""
         try:
-            checkpoint, _ = open_checkpoint(note, self._keys, self._key.name)
+            checkpoint, _ = self._keys.open(note, self._witness_keys)
         except (MalformedNote, UntrustedNote) as error:
             yield Finding(kind, name, str(error))
             return

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from provenance.errors import MalformedRecord, SignatureInvalid, StatementError
+from provenance.errors import MalformedRecord, SignatureInvalid, StatementError, UntrustedNote
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
     LogGenesis,
+    LogKey,
     PublisherKey,
     Record,
     parse_record,
@@ -14,6 +15,7 @@ from provenance.statement.record import (
 )
 from provenance.statement.statement import Statement, parse_statement, verify_statement
 from provenance.transparency.key_history import KeyEvent, KeyHistory, verify_key_record, verify_operator_statement
+from provenance.transparency.log_keys import LogKeys
 from registry.fsck.finding import Finding
 from registry.store.audit import Stretch
 
@@ -23,6 +25,7 @@ class StatementAudit:
 
     def __init__(self) -> None:
         self._genesis: LogGenesis | None = None
+        self._log_keys: LogKeys | None = None
         self._history = KeyHistory(())
         self._logged_at_ms = 0
         self.records = 0  # number of stored records that entries state
@@ -66,7 +69,7 @@ class StatementAudit:
                     yield Finding("statement", f"entry {index}", "is about another record than its row says")
                 else:
                     self._verify(index, statement, stored.canonical, record)
-            except StatementError as error:
+            except (StatementError, UntrustedNote) as error:
                 yield Finding("statement", f"entry {index}", str(error))
 
     def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Finding]:
@@ -85,7 +88,7 @@ class StatementAudit:
             yield Finding("statement", f"entry {index}", str(error))
 
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
-        """Check a signature under the key that was in force. Raises SignatureInvalid."""
+        """Check a signature under the key that was in force. Raises SignatureInvalid, UntrustedNote."""
         if isinstance(record, AssetRegistered | AssetWithdrawn):
             key = self._history.key_in_force(record.publisher, statement.kid, index)
             verify_statement(statement, key, canonical)
@@ -93,6 +96,12 @@ class StatementAudit:
         if self._genesis is None:
             raise SignatureInvalid("no genesis record names the operator's keys")
         verify_operator_statement(statement, canonical, self._genesis)
+        if isinstance(record, LogGenesis) and index == 0:
+            self._log_keys = LogKeys.founded(record)
+        if isinstance(record, LogKey) and self._log_keys is not None:
+            self._log_keys = self._log_keys.follow(index, record)
         if isinstance(record, PublisherKey):
             verify_key_record(record, self._genesis)
-            self._history = KeyHistory((*self._history.events, KeyEvent(index, record)))
+            event = KeyEvent(index, record)
+            self._history = KeyHistory((*self._history.events, event))
+            self._history.verify_handover(event)

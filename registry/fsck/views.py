@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from provenance.errors import Conflict, MalformedRecord, NotFound
-from provenance.statement.record import AssetRegistered, AssetWithdrawn, PublisherKey, Record
+from provenance.statement.record import AssetRegistered, AssetWithdrawn, LogKey, PublisherKey, Record
 from registry.blobs import Blobs
 from registry.fsck.finding import Finding, Kind
-from registry.store import Session, assets, publishers
+from registry.store import Session, assets, log_keys, publishers
 from registry.store.audit import Stretch
 from registry.store.failures import translated
 
@@ -20,6 +20,7 @@ class ViewAudit:
         """`replayed` is an empty store to replay the key records into."""
         self._blobs = blobs
         self._replayed = replayed
+        self._log_keys: set[int] = set()  # the entries that change them
 
     def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Finding]:
         """Compare the rows of a stretch with its records, which are given by index."""
@@ -29,6 +30,8 @@ class ViewAudit:
                     yield from self._asset(stretch, index, record_id, record)
                 case AssetWithdrawn():
                     yield from _withdrawal(stretch, index, record)
+                case LogKey():
+                    self._log_keys.add(index)
                 case PublisherKey():
                     yield from self._replay(record, index)
         registered = {index for index, (_, record) in records.items() if isinstance(record, AssetRegistered)}
@@ -40,6 +43,9 @@ class ViewAudit:
 
     def end(self, session: Session) -> Iterator[Finding]:
         """Compare publishers and keys with what the key records make of them."""
+        for index in sorted(self._log_keys ^ set(log_keys.indices(session))):
+            lacking = "the row is missing" if index in self._log_keys else "no record states it"
+            yield Finding("key", f"log.key {index}", lacking)
         expected = {row.id: row for row in publishers.all_of(self._replayed)}
         stored = {row.id: row for row in publishers.all_of(session)}
         yield from _differences("publisher", expected, stored)

@@ -61,12 +61,6 @@ def keys_of(session: Session, publisher_id: str) -> Sequence[PublisherKeyRow]:
     ).all()
 
 
-def current_key(session: Session, publisher_id: str) -> PublisherKeyRow | None:
-    """The newest of a publisher's keys that has not ended."""
-    keys = [row for row in keys_of(session, publisher_id) if row.ended_index is None]
-    return keys[-1] if keys else None
-
-
 def apply(session: Session, record: PublisherKey, index: int) -> None:
     """Bring the rows in line with the `publisher.key` record at `index`: what it enrols, replaces or revokes.
 
@@ -78,6 +72,10 @@ def apply(session: Session, record: PublisherKey, index: int) -> None:
         if row.publisher_id != record.publisher:
             raise NotFound("no such publisher key")
         _end(session, row, index, record.reason)
+        if row.revoked_index is None:
+            row.revoked_index = index
+            session.add(row)
+            session.flush()
         return
     session.merge(
         Publisher(

@@ -20,6 +20,7 @@ from provenance.errors import (
     FrozenLog,
     IdempotencyConflict,
     InvalidRequest,
+    KeyRefused,
     MalformedReceipt,
     MalformedRequest,
     MediaError,
@@ -47,10 +48,11 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.client import Client
+    from countermark.keys import OwnKey
     from countermark.log import AuditReport, audit_log
     from countermark.models import Asset, Event, Parent, RegisteredAsset, Report, Withdrawal
 else:
-    _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client"}
+    _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= {"AuditReport": "log", "audit_log": "log"}
     _MODULES |= dict.fromkeys(("Asset", "Event", "Parent", "RegisteredAsset", "Report", "Withdrawal"), "models")
 
@@ -74,6 +76,7 @@ __all__ = [
     "FrozenLog",
     "IdempotencyConflict",
     "InvalidRequest",
+    "KeyRefused",
     "MalformedReceipt",
     "MalformedRequest",
     "MediaError",
@@ -82,6 +85,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "Overloaded",
+    "OwnKey",
     "Parent",
     "PayloadTooLarge",
     "ProofReport",

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -20,6 +21,7 @@ from countermark.connection import (
 )
 from countermark.content import Content, Progress, Source
 from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
+from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.models import Asset, Event, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
 from countermark.reply import Reply
 from countermark.retries import Tries
@@ -132,6 +134,35 @@ class AsyncClient:
     async def publisher_keys(self, publisher_id: str) -> tuple[PublisherKey, ...]:
         """Every key that a publisher ever had, in the order of their enrolment."""
         return (await self._send(calls.publisher_keys(publisher_id))).items
+
+    async def enrol_key(
+        self, publisher_id: str, *, key_algorithm: KeyAlgorithm = "ES256", own: OwnKey | None = None
+    ) -> PublisherKey:
+        """Add a key to those that a publisher has. Without `own` the service makes and keeps it."""
+        return await self._send(calls.add_key(publisher_id, "enrol", key_algorithm, own, None))
+
+    async def rotate_key(
+        self,
+        publisher_id: str,
+        *,
+        key_algorithm: KeyAlgorithm = "ES256",
+        own: OwnKey | None = None,
+        reason: str | None = None,
+    ) -> PublisherKey:
+        """Replace a publisher's keys with another one, signed by an old key and the new. What they signed stands."""
+        return await self._send(calls.add_key(publisher_id, "rotate", key_algorithm, own, reason))
+
+    async def revoke_key(
+        self, publisher_id: str, thumbprint: str, *, reason: str, invalid_since: datetime | None = None
+    ) -> PublisherKey:
+        """Revoke a key; verdicts say whether what it signed was logged before or after.
+
+        Args:
+            thumbprint: of the key, 64 hex digits, as `publisher_keys` lists it.
+            reason: why, for everybody to read.
+            invalid_since: since when it may have been in other hands, with a time zone.
+        """
+        return await self._send(calls.revoke_key(publisher_id, thumbprint, reason, invalid_since))
 
     async def checkpoint(self) -> bytes:
         """The log's latest checkpoint: a signed note, not verified here."""

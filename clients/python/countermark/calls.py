@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from countermark import models
 from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
+from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.reply import Reply
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import (
@@ -207,8 +209,37 @@ def publishers() -> Call[models.Publishers]:
 
 
 def publisher_keys(publisher_id: str) -> Call[models.PublisherKeys]:
-    name = _matched(_PUBLISHER, publisher_id, "a publisher's id has lowercase letters, digits and hyphens")
-    return _get(f"/v1/publishers/{name}/keys", _model(models.PublisherKeys))
+    return _get(f"{_publisher(publisher_id)}/keys", _model(models.PublisherKeys))
+
+
+# Publishers' keys -------------------------------------------------------------------------------
+
+
+def add_key(
+    publisher_id: str, action: str, key_algorithm: KeyAlgorithm, own: OwnKey | None, reason: str | None
+) -> Call[models.PublisherKey]:
+    body: dict[str, object] = {"action": action, "key_algorithm": key_algorithm}
+    if own is not None:
+        body["own"] = own.to_json()
+    if reason is not None:
+        body["reason"] = reason
+    return _post(f"{_publisher(publisher_id)}/keys", body, _model(models.PublisherKey), once=True)
+
+
+def revoke_key(
+    publisher_id: str, thumbprint: str, reason: str, invalid_since: datetime | None
+) -> Call[models.PublisherKey]:
+    kid = _matched(_DIGEST, thumbprint, "a thumbprint has 64 lowercase hex digits")
+    body: dict[str, object] = {"reason": reason}
+    if invalid_since is not None:
+        if invalid_since.tzinfo is None:
+            raise InvalidRequest("the time since when a key may have been in other hands needs a time zone")
+        body["invalid_since"] = invalid_since.isoformat()
+    path = f"{_publisher(publisher_id)}/keys/{kid}/revocation"
+    return _post(path, body, _model(models.PublisherKey), once=True)
+
+
+# The log ----------------------------------------------------------------------------------------
 
 
 def checkpoint() -> Call[bytes]:
@@ -242,6 +273,11 @@ def ready() -> Call[models.Health]:
 
 
 # What they are made of --------------------------------------------------------------------------
+
+
+def _publisher(publisher_id: str) -> str:
+    name = _matched(_PUBLISHER, publisher_id, "a publisher's id has lowercase letters, digits and hyphens")
+    return f"/v1/publishers/{name}"
 
 
 def _get(path: str, read: Callable[[Reply], T], *, query: Mapping[str, str] | None = None) -> Call[T]:

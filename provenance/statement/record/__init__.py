@@ -19,6 +19,7 @@ from provenance.statement.record.asset_withdrawn import AssetWithdrawn
 from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_frozen import LogFrozen
 from provenance.statement.record.log_genesis import LogGenesis
+from provenance.statement.record.log_key import LogKey
 from provenance.statement.record.publisher_key import PublisherKey
 from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
 
@@ -29,6 +30,7 @@ __all__ = [
     "CredentialFacts",
     "LogFrozen",
     "LogGenesis",
+    "LogKey",
     "MediaFacts",
     "Parent",
     "PublisherKey",
@@ -43,13 +45,14 @@ __all__ = [
     "to_json",
 ]
 
-Record: TypeAlias = LogGenesis | LogFrozen | PublisherKey | AssetRegistered | AssetWithdrawn
+Record: TypeAlias = LogGenesis | LogKey | LogFrozen | PublisherKey | AssetRegistered | AssetWithdrawn
 
 RECORD_VERSION = 1
 """The version of every record type; a change that old readers would misunderstand gets a new one."""
 
 _READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
     LogGenesis.TYPE: LogGenesis.read,
+    LogKey.TYPE: LogKey.read,
     LogFrozen.TYPE: LogFrozen.read,
     PublisherKey.TYPE: PublisherKey.read,
     AssetRegistered.TYPE: AssetRegistered.read,

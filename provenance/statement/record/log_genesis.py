@@ -11,7 +11,8 @@ from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields
 from provenance.statement.keys import PublicKey
 
-_VERIFIER_KEY = re.compile(r"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
+VERIFIER_KEY = re.compile(r"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
+"""The form of a verifier key (C2SP signed-note)."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class LogGenesis:
         operator: who runs the log, for people.
         log_keys: verifier keys of the log's checkpoints (C2SP signed-note); their form is checked here, their key
             where checkpoints are opened.
-        operator_keys: may sign this record and `publisher.key` records.
+        operator_keys: may sign this record, `log.key` and `publisher.key` records.
         extra: unknown fields, kept.
     """
 
@@ -56,7 +57,7 @@ class LogGenesis:
             claimed_at,
             origin=fields.origin("origin"),
             operator=fields.text("operator", MAX_LINE_CHARACTERS),
-            log_keys=fields.strings("log_keys", MAX_GENESIS_KEYS, _VERIFIER_KEY, MAX_VERIFIER_KEY_CHARACTERS),
+            log_keys=fields.strings("log_keys", MAX_GENESIS_KEYS, VERIFIER_KEY, MAX_VERIFIER_KEY_CHARACTERS),
             operator_keys=fields.keys("operator_keys", MAX_GENESIS_KEYS),
             extra=fields.rest(),
         )

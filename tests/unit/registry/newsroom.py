@@ -9,6 +9,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.possession import prove_possession
@@ -99,7 +100,9 @@ class Newsroom:
         self.state_key("enrol", "daily key")
         return self
 
-    def state_key(self, action: Literal["enrol", "rotate", "revoke"], key: str) -> Appended:
+    def state_key(
+        self, action: Literal["enrol", "rotate", "revoke"], key: str, *, replaces: str = "daily key"
+    ) -> Appended:
         record = PublisherKey(
             salt=digest(f"{action} {key} salt"),
             claimed_at=START,
@@ -110,6 +113,9 @@ class Newsroom:
             key=signer(key).public_key,
             possession=None if action == "revoke" else prove_possession(signer(key), ORIGIN, "daily"),
             reason="lost" if action == "revoke" else None,
+            handover=hand_over(signer(replaces), signer(key).public_key, ORIGIN, "daily")
+            if action == "rotate"
+            else None,
         )
         canonical = to_canonical(record)
         statement = sign_statement(canonical, signer("operator"))

@@ -23,6 +23,7 @@ from provenance.limits import (
     MAX_TEXT_CHARACTERS,
 )
 from provenance.statement.canonical import canonical_json
+from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
@@ -31,6 +32,7 @@ from provenance.statement.record import (
     CredentialFacts,
     LogFrozen,
     LogGenesis,
+    LogKey,
     MediaFacts,
     Parent,
     PublisherKey,
@@ -89,19 +91,44 @@ genesis_records = st.builds(
     st.just((KEY,)),
     unknown,
 )
-key_records = st.builds(
+signatures = st.binary(min_size=64, max_size=64)
+log_changes = st.builds(
+    LogKey,
+    digests,
+    times,
+    st.just(("log.example+0123abcd+AAAA",)),
+    st.lists(signatures | st.binary(min_size=2420, max_size=2420), min_size=1, max_size=4).map(tuple),
+    st.none() | lines,
+    unknown,
+)
+enrolments = st.builds(
     PublisherKey,
     digests,
     times,
     publishers,
     lines,
     identities,
-    st.sampled_from(["enrol", "rotate"]),
+    st.just("enrol"),
     st.just(KEY),
-    st.none() | st.binary(min_size=64, max_size=64),
+    st.none() | signatures,
     st.none() | lines,
-    unknown,
+    extra=unknown,
 )
+rotations = st.builds(
+    replace,
+    enrolments,
+    action=st.just("rotate"),
+    handover=st.none() | st.builds(Handover, st.just(KEY), signatures, unknown),
+)
+revocations = st.builds(
+    replace,
+    enrolments,
+    action=st.just("revoke"),
+    possession=st.none(),
+    reason=lines,
+    invalid_since=st.none() | times,
+)
+key_records = enrolments | rotations | revocations
 asset_records = st.builds(
     AssetRegistered,
     digests,
@@ -123,7 +150,7 @@ asset_records = st.builds(
 )
 withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
 freezes = st.builds(LogFrozen, digests, times, lines, unknown)
-records = genesis_records | freezes | key_records | asset_records | withdrawals
+records = genesis_records | log_changes | freezes | key_records | asset_records | withdrawals
 
 
 def altered(**changes: Any) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from provenance import limits
+from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.record import (
     CredentialFacts,
@@ -32,6 +33,7 @@ NESTED = {
     "credential": CredentialFacts,
     "parent": Parent,
     "identity": Identity,
+    "handover": Handover,
 }
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -131,6 +133,7 @@ def test_an_accepted_vector_conforms_to_its_schema(vector: dict[str, Any]) -> No
 BEYOND_A_SCHEMA = {
     *("salt with trailing bits", "claimed_at: 30 February", "claimed_at: 24 o'clock", "claimed_at: leap second"),
     *("claimed_at: year 0", "operator key of small order", "key outside the curve"),
+    *("log.key with a signature of trailing bits", "enrolment with a handover", "enrolment with an invalidity date"),
 }
 
 
@@ -152,6 +155,9 @@ def test_the_schemas_carry_the_limits_of_the_code() -> None:
     assert asset["properties"]["parents"]["maxItems"] == limits.MAX_PARENTS
     assert asset["properties"]["fingerprints"]["maxProperties"] == limits.MAX_FINGERPRINTS
     assert asset["$defs"]["media"]["properties"]["size"]["maximum"] == limits.MAX_SAFE_INTEGER
+    change = SCHEMAS["log.key"]
+    assert change["properties"]["log_keys"]["maxItems"] == limits.MAX_GENESIS_KEYS
+    assert change["properties"]["signatures"]["maxItems"] == 2 * limits.MAX_GENESIS_KEYS
     genesis = SCHEMAS["log.genesis"]
     assert genesis["properties"]["log_keys"]["maxItems"] == limits.MAX_GENESIS_KEYS
     assert genesis["properties"]["log_keys"]["items"]["maxLength"] == limits.MAX_VERIFIER_KEY_CHARACTERS

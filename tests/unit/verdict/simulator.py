@@ -18,6 +18,7 @@ from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.media import Media, Pixels
 from provenance.media.pdq import hamming
 from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
+from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.possession import prove_possession
@@ -126,7 +127,7 @@ class Simulator:
 
     def rotate(self, publisher: str) -> None:
         key = signer(f"{publisher} {len(self.keys[publisher]) + 1}")
-        index = self._state_key("rotate", publisher, key)
+        index = self._state_key("rotate", publisher, key, self.keys[publisher][-1].signer)
         self.keys[publisher][-1].ended = index
         self.keys[publisher].append(PublishersKey(key, index))
 
@@ -300,7 +301,9 @@ class Simulator:
         entry = self.entries[index]
         return LoggedRecord(entry.canonical, entry.statement, TlogProof(index, tuple(proof), self.note))
 
-    def _state_key(self, action: KeyAction, publisher: str, key: LocalSigner) -> int:
+    def _state_key(
+        self, action: KeyAction, publisher: str, key: LocalSigner, replaced: LocalSigner | None = None
+    ) -> int:
         revoked = action == "revoke"
         record = PublisherKey(
             digest(f"{action} {publisher} {len(self.entries)}"),
@@ -312,6 +315,7 @@ class Simulator:
             key.public_key,
             None if revoked else prove_possession(key, ORIGIN, publisher),
             "the laptop was stolen" if revoked else None,
+            None if replaced is None else hand_over(replaced, key.public_key, ORIGIN, publisher),
         )
         return self._append(record, OPERATOR)
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_priva
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.statement.canonical import canonical_json
+from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner, Signer
 from provenance.statement.possession import prove_possession
@@ -24,6 +25,7 @@ from provenance.statement.record import (
     AssetWithdrawn,
     CredentialFacts,
     LogGenesis,
+    LogKey,
     MediaFacts,
     PublisherKey,
     Record,
@@ -34,6 +36,7 @@ from provenance.statement.record import (
 from provenance.statement.record.publisher_key import KeyAction
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
+from provenance.transparency.log_keys import sign_change
 from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
@@ -55,9 +58,12 @@ def es256(name: str) -> LocalSigner:
     return LocalSigner(derive_private_key(int.from_bytes(digest(name)[:31]), SECP256R1()))
 
 
+LOG_NEXT, LOG_LAST = ed25519("next log"), ed25519("last log")
 LOG, OPERATOR, WITNESS, MALLORY = ed25519("log"), ed25519("operator"), ed25519("witness"), ed25519("mallory")
 DAILY, DAILY_NEW, WEEKLY = es256("daily"), ed25519("daily new"), ed25519("weekly")
 LOG_KEY = VerifierKey(ORIGIN, ED25519, LOG.public_key.raw)
+NEXT_KEY = VerifierKey(ORIGIN, ED25519, LOG_NEXT.public_key.raw)
+LAST_KEY = VerifierKey(ORIGIN, ED25519, LOG_LAST.public_key.raw)
 MALLORY_KEY = VerifierKey(ORIGIN, ED25519, MALLORY.public_key.raw)
 WITNESS_KEY = VerifierKey("witness.example/w1", COSIGNATURE_V1, WITNESS.public_key.raw)
 
@@ -66,8 +72,19 @@ SIGNED = MediaFacts(digest("signed bytes"), 9_000, "image/jpeg", 640, 480, diges
 ATTESTED = Identity("operator-attested", "letter seen by the registry desk")
 
 
-def genesis(origin: str = ORIGIN, log_key: VerifierKey = LOG_KEY, operator: Signer = OPERATOR) -> LogGenesis:
-    return LogGenesis(digest("genesis"), NOW, origin, "Example registry", (str(log_key),), (operator.public_key,))
+def genesis(origin: str = ORIGIN, *log_keys: VerifierKey, operator: Signer = OPERATOR) -> LogGenesis:
+    vkeys = tuple(map(str, log_keys or (LOG_KEY,)))
+    return LogGenesis(digest("genesis"), NOW, origin, "Example registry", vkeys, (operator.public_key,))
+
+
+def log_change(
+    old: VerifierKey, new: VerifierKey, *, origin: str = ORIGIN, sign_old: Signer | None = None, own: bool = True
+) -> LogKey:
+    """A change of the log's key; `sign_old` signs in the old key's place, and where not `own`, in the new one's."""
+    signers = {LOG_KEY: LOG, NEXT_KEY: LOG_NEXT, LAST_KEY: LOG_LAST, MALLORY_KEY: MALLORY}
+    chosen = signers | ({old: sign_old} if sign_old else {}) | ({} if own else {new: LOG})
+    signatures = sign_change(origin, (old,), (new,), lambda key: chosen[key].sign)
+    return LogKey(digest(f"{old} to {new}"), NOW, (str(new),), signatures, "a yearly change")
 
 
 def key_record(
@@ -78,6 +95,7 @@ def key_record(
     holder: Signer | None = None,
     shown_to: str = ORIGIN,
     shown_for: str | None = None,
+    replaces: Signer = DAILY,
 ) -> PublisherKey:
     key = signer.public_key
     revoked = action == "revoke"
@@ -88,7 +106,10 @@ def key_record(
         )
     reason = "the key was lost" if revoked else None
     salt = digest(f"{action} {publisher} {key.thumbprint.hex()} {shown_to}")
-    return PublisherKey(salt, NOW, publisher, f"The {publisher.title()}", ATTESTED, action, key, proof, reason)
+    handover = hand_over(replaces, key, ORIGIN, publisher) if action == "rotate" else None
+    return PublisherKey(
+        salt, NOW, publisher, f"The {publisher.title()}", ATTESTED, action, key, proof, reason, handover
+    )
 
 
 def asset(name: str = "asset", publisher: str = "daily") -> AssetRegistered:
@@ -259,7 +280,7 @@ def add_good() -> None:
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("revoke", DAILY), OPERATOR)
-    log.add(key_record("rotate", DAILY), OPERATOR)
+    log.add(replace(key_record("enrol", DAILY), salt=digest("again")), OPERATOR)
     log.add(asset(), DAILY)
     add("a key that was enrolled anew", log.receipt(4, (1, 2, 3)))
 
@@ -267,7 +288,7 @@ def add_good() -> None:
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("enrol", DAILY, "weekly"), OPERATOR)
     log.add(key_record("revoke", DAILY, "weekly"), OPERATOR)
-    log.add(key_record("rotate", WEEKLY, "weekly"), OPERATOR)
+    log.add(key_record("enrol", WEEKLY, "weekly"), OPERATOR)
     log.add(asset(), DAILY)
     add("another publisher's keys come and go", log.receipt(5, (1, 2, 3, 4)))
 
@@ -342,7 +363,7 @@ def add_bad_log_and_genesis() -> None:
         return other.receipt(2, (1,))
 
     add("the genesis names another log", on(genesis("other.example/log")), 4)
-    add("the genesis names another log key", on(genesis(log_key=MALLORY_KEY)), 4)
+    add("the genesis names another log key", on(genesis(ORIGIN, MALLORY_KEY)), 4)
     add("the genesis is signed by a stranger", on(genesis(), MALLORY), 4)
     late = opened(first=genesis("other.example/log"))
     late.add(genesis(), OPERATOR)
@@ -407,6 +428,82 @@ def add_bad_keys() -> None:
     log.add(key_record("rotate", DAILY_NEW), OPERATOR)
     log.add(asset(), DAILY)
     add("a key replaced before the record", log.receipt(3, (1, 2)), 6)
+
+    def with_rotation(record: PublisherKey) -> Receipt:
+        other = opened()
+        other.add(key_record("enrol", DAILY), OPERATOR)
+        other.add(key_record("enrol", WEEKLY, "weekly"), OPERATOR)
+        other.add(record, OPERATOR)
+        other.add(asset(), DAILY_NEW)
+        return other.receipt(4, (1, 2, 3))
+
+    rotation = key_record("rotate", DAILY_NEW)
+    add("a rotation that the old key has not signed", with_rotation(replace(rotation, handover=None)), 5)
+    add(
+        "a rotation signed by another publisher's key",
+        with_rotation(key_record("rotate", DAILY_NEW, replaces=WEEKLY)),
+        5,
+    )
+    swapped = replace(rotation, handover=replace(hand_over(DAILY, WEEKLY.public_key, ORIGIN, "daily")))
+    add("a rotation to another key than the old one signed for", with_rotation(swapped), 5)
+    log = opened()
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(key_record("revoke", DAILY), OPERATOR)
+    log.add(rotation, OPERATOR)
+    log.add(asset(), DAILY_NEW)
+    add("a rotation signed by a key that was revoked before", log.receipt(4, (1, 2, 3)), 5)
+
+
+def rotated(*changes: tuple[LogKey, Signer], first: LogGenesis | None = None) -> Log:
+    """A log whose key changes at index 3 and after; the asset is at 2, before any change, and another one is last."""
+    log = opened(first=first)
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(asset(), DAILY)
+    for record, operator in changes:
+        log.add(record, operator)
+    log.add(asset("later"), DAILY)
+    return log
+
+
+def add_log_keys() -> None:
+    once = log_change(LOG_KEY, NEXT_KEY)
+    log = rotated((once, OPERATOR))
+    add("a checkpoint by the retired log key", log.receipt(4, (1, 3)), 4, trusted=(LOG_KEY,))
+    log.signer = LOG_NEXT
+    receipt = log.receipt(4, (1, 3))
+    add("the log key was rotated, and the new one is trusted", receipt, trusted=(NEXT_KEY, WITNESS_KEY))
+    add("the log key was rotated, and the old one is trusted", receipt, trusted=(LOG_KEY, WITNESS_KEY))
+    add("the log key was rotated, and nothing is pinned", receipt, trusted=(), log_key_pinned=False)
+    add("the rotation itself", log.receipt(3), trusted=(LOG_KEY,))
+    add("an entry before the rotation, proven after it", log.receipt(2, (1, 3)), trusted=(LOG_KEY,))
+    add("a rotated log key that is not trusted", receipt, 2, trusted=(MALLORY_KEY,))
+    add("the rotation is left out, and the old log key trusted", log.receipt(4, (1,)), 2, trusted=(LOG_KEY,))
+    add("the rotation is left out, and the new log key trusted", log.receipt(4, (1,)), 4, trusted=(NEXT_KEY,))
+
+    twice = rotated((once, OPERATOR), (log_change(NEXT_KEY, LAST_KEY), OPERATOR))
+    twice.signer = LOG_LAST
+    add("the log key was rotated twice", twice.receipt(5, (1, 3, 4)), trusted=(LOG_KEY,))
+    add("one of two rotations is left out", twice.receipt(5, (1, 4)), 4, trusted=(LAST_KEY,))
+
+    def changed(record: LogKey, operator: Signer = OPERATOR, **options: Any) -> Receipt:
+        other = rotated((record, operator), **options)
+        other.signer = MALLORY
+        return other.receipt(4, (1, 3))
+
+    stolen = log_change(LOG_KEY, MALLORY_KEY, sign_old=MALLORY)
+    add("a rotation that the old log key has not signed", changed(stolen), 2, trusted=(LOG_KEY,))
+    add("a rotation that the old log key has not signed, its key trusted", changed(stolen), 4, trusted=(MALLORY_KEY,))
+    other = log_change(LOG_KEY, MALLORY_KEY, origin="other.example/log")
+    add("a rotation that was signed for another log", changed(other), 2, trusted=(LOG_KEY,))
+    add("a rotation by a foreign operator", changed(log_change(LOG_KEY, MALLORY_KEY), MALLORY), 4, trusted=(LOG_KEY,))
+    add("no signature on a rotation but one", changed(replace(stolen, signatures=stolen.signatures[:1])), 2)
+    unheld = log_change(LOG_KEY, MALLORY_KEY, own=False)
+    add("a rotation to a key that has not signed", changed(unheld), 2, trusted=(LOG_KEY,))
+    beside = opened(first=genesis(ORIGIN, LOG_KEY, MALLORY_KEY))
+    beside.signer = MALLORY
+    beside.add(key_record("enrol", DAILY), OPERATOR)
+    beside.add(asset(), DAILY)
+    add("a genesis that names the trusted key beside a stranger's", beside.receipt(2, (1,)), 2, trusted=(LOG_KEY,))
 
 
 def add_bad_statements_and_proofs() -> None:
@@ -552,6 +649,7 @@ if __name__ == "__main__":
     add_good()
     add_bad_log_and_genesis()
     add_bad_keys()
+    add_log_keys()
     add_bad_statements_and_proofs()
     add_malformed()
     text = json.dumps(

@@ -34,7 +34,9 @@ def verify(
     vkey: Annotated[
         list[str] | None,
         typer.Option(
-            envvar="COUNTERMARK_VKEY", metavar="KEY", help="Verifier key of a log or witness you trust; repeatable."
+            envvar="COUNTERMARK_VKEY",
+            metavar="KEY[@SIZE]",
+            help="Verifier key of a log or witness you trust; repeatable. SIZE: retired since.",
         ),
     ] = None,
     authority: Annotated[

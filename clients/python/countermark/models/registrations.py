@@ -32,13 +32,24 @@ class Publishers(Answer):
 
 
 class PublisherKey(Answer):
-    """A key, and the log indices that it was in force between."""
+    """A key that signed for a publisher, with the log indices it was valid between.
+
+    Attributes:
+        state: `in force`, `replaced` or `revoked`.
+        ended_index, end_reason: of the first record that ended it: a rotation, or its revocation.
+        invalid_since: since when a revoked key may have been in other hands, as was stated.
+    """
 
     thumbprint: str
     algorithm: str
+    state: str
     enrolled_index: int
     ended_index: int | None
     end_reason: str | None
+    revoked_index: int | None
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    invalid_since: datetime | None
 
 
 class PublisherKeys(Answer):

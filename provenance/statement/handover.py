@@ -1,0 +1,68 @@
+"""The handover of a publisher's key: the key that is replaced names the one that takes its place.
+
+With it, whoever knows a publisher by its old key is led to the new one by that key itself, and not by the operator's
+word alone. A key that is lost cannot hand over: it is revoked, and another one is enrolled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provenance.errors import MalformedRecord
+from provenance.statement.base64url import encode_base64url
+from provenance.statement.canonical import Json
+from provenance.statement.fields import Fields
+from provenance.statement.keys import SIGNATURE_BYTES, PublicKey, Signer
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A handover as a `publisher.key` record holds it.
+
+    Attributes:
+        key: the key that is replaced.
+        signature: by that key over `handover_message`, 64 bytes.
+        extra: unknown fields, kept.
+    """
+
+    key: PublicKey
+    signature: bytes
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The object in a record."""
+        return {**self.extra, "key": self.key.to_jwk(), "signature": encode_base64url(self.signature)}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Handover":
+        """Reads the object of a record; raises MalformedRecord."""
+        return cls(fields.key("key"), fields.base64url("signature", SIGNATURE_BYTES), fields.rest())
+
+    def verify(self, successor: PublicKey, origin: str, publisher: str) -> None:
+        """Accepts the handover to `successor`. Raises SignatureInvalid."""
+        message = handover_message(origin, publisher, self.key.thumbprint, successor.thumbprint)
+        self.key.verify(self.signature, message)
+
+
+def handover_message(origin: str, publisher: str, old: bytes, new: bytes) -> bytes:
+    """What the old key signs: five lines of UTF-8, each ended by a newline.
+
+    Args:
+        origin: the log's origin.
+        publisher: the publisher's id.
+        old: the COSE key thumbprint of the key that is replaced, 32 bytes; written in hexadecimal.
+        new: that of the key that takes its place.
+
+    Raises:
+        MalformedRecord: a line break inside a line.
+    """
+    lines = ("countermark handover v1", origin, publisher, old.hex(), new.hex())
+    if any("\n" in line for line in lines):
+        raise MalformedRecord("neither an origin nor a publisher id holds a line break")
+    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+
+
+def hand_over(signer: Signer, successor: PublicKey, origin: str, publisher: str) -> Handover:
+    """The handover by the old key's signer."""
+    key = signer.public_key
+    message = handover_message(origin, publisher, key.thumbprint, successor.thumbprint)
+    return Handover(key, signer.sign(message))

@@ -1,0 +1,49 @@
+"""What a reader's own trusted keys say of the key that a receipt names as its log's: step 2 of checking a receipt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from provenance.errors import CountermarkError
+from provenance.transparency.log_keys import LogKeys
+from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
+
+Outcome = Literal["holds", "fails", "not checked"]
+
+
+def judge_log_key(
+    log_key: VerifierKey,
+    size: int,
+    log_keys: LogKeys | CountermarkError,
+    trusted: Sequence[VerifierKey],
+    retired: Mapping[VerifierKey, int],
+) -> tuple[Outcome, str, list[VerifierKey]]:
+    """Whether the log key is pinned.
+
+    Args:
+        log_key: the receipt's own word, Ed25519.
+        size: of the tree that everything is proven in.
+        log_keys: what the receipt's genesis and `log.key` records say, or why they say nothing.
+        trusted: what the reader has from elsewhere.
+        retired: of trusted keys that their log has retired, the largest tree that each signs.
+
+    Returns:
+        the outcome, a sentence for people, and the ML-DSA-44 keys of the log of which one has to have signed too: those
+        that the reader trusts, or that a trusted key has handed over to.
+    """
+    known = None if isinstance(log_keys, CountermarkError) else log_keys
+    own = [key for key in trusted if key.key_type == ML_DSA_44 and key.name == log_key.name]
+    named = [key for key in known.current if key.key_type == ML_DSA_44] if known else []
+    # What a retired key says later may be said by who has got hold of it.
+    leading = [key for key in trusted if known is not None and key not in retired and known.vouched_by(key)]
+    demanded = named if any(key in leading for key in own) else [key for key in own if key in named]
+    if log_key in retired and size > retired[log_key]:
+        return "fails", f"{log_key.name} has retired this key: it signs trees of up to {retired[log_key]} entries", []
+    if log_key in trusted:
+        return "holds", f"the key of {log_key.name} is one you trust", demanded
+    if leading:
+        return "holds", f"a key of {log_key.name} that you trust has handed over to this one", demanded
+    if own:
+        return "holds", f"the ML-DSA-44 key of {log_key.name} is one you trust", own
+    if not any(key.key_type == ED25519 for key in trusted):
+        return "not checked", f"no trusted log key was given: {log_key.name} is the receipt's own word", []
+    return "fails", f"the receipt's key of {log_key.name} is not among those you trust", []

@@ -1,0 +1,81 @@
+"""A data folder's keys and log without the rest of the service, opened as the service opens them."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provenance.statement.record import LogGenesis, to_canonical
+from provenance.statement.statement import sign_statement
+from provenance.transparency.receipt import Receipt
+from registry import fsck
+from registry.blobs import Blobs
+from registry.bootstrap import open_keystore, open_log
+from registry.proofs import Proofs
+from registry.registry import RegistryConfig, utc_now
+from registry.rotation import Rotated, rotate_log_key
+from registry.store import Store, entries
+from registry.tables import LogKeyRow
+
+ORIGIN = "log.newsroom.example"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+VKEY = "other.example+0123abcd+AAAA"
+
+
+def config(folder: Path, *, ml_dsa: bool = True) -> RegistryConfig:
+    return RegistryConfig(
+        folder=folder,
+        origin=ORIGIN,
+        operator="The Newsroom",
+        public_url="https://newsroom.example",
+        passphrase=b"a passphrase for tests",
+        workers=1,
+        environment="development",
+        ml_dsa=ml_dsa,
+    )
+
+
+class Log:
+    """The log of a data folder, opened as the service opens it."""
+
+    def __init__(self, folder: Path, *, ml_dsa: bool = True) -> None:
+        settings = config(folder, ml_dsa=ml_dsa)
+        self.ml_dsa = ml_dsa
+        self.store = Store.open(folder)
+        try:
+            self.keystore = open_keystore(settings)
+            self.blobs = Blobs.open(folder / "objects")
+            self.sequencer = open_log(settings, self.store, self.blobs, self.keystore, utc_now)
+        except BaseException:
+            self.store.close()
+            raise
+        self.proofs = Proofs(self.store, self.blobs.objects, self.sequencer)
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sequencer.close()
+        self.store.close()
+
+    def rotate(self, reason: str | None = None) -> Rotated:
+        now = utc_now().replace(microsecond=0)
+        return rotate_log_key(self.sequencer, self.keystore, now=now, ml_dsa=self.ml_dsa, reason=reason)
+
+    def grow(self) -> None:
+        """One entry more: any record will do."""
+        record = LogGenesis(
+            os.urandom(32), NOW, "other.example", "Somebody", (VKEY,), (self.keystore.operator.public_key,)
+        )
+        canonical = to_canonical(record)
+        self.sequencer.append(sign_statement(canonical, self.keystore.operator), canonical).result(timeout=10)
+
+    def receipt(self, index: int) -> Receipt:
+        with self.store.read() as session:
+            identity = entries.get(session, index).record_id
+        return Receipt.parse(self.proofs.receipt(identity).serialise())
+
+    def findings(self) -> list[fsck.Finding]:
+        return list(fsck.check(self.store, self.blobs, self.sequencer.key))
+
+    def forget_change(self, index: int) -> None:
+        self.store.write(lambda session: session.delete(session.get_one(LogKeyRow, index))).result()
