@@ -86,7 +86,9 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
 
 def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path | None = None) -> Keystore:
     """The keys of the data folder, or of a copy of it. Raises UnusableKey, StoreUnavailable."""
-    return Keystore.open(folder or config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa)
+    return Keystore.open(
+        folder or config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa
+    )
 
 
 def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keystore, clock: Clock) -> Sequencer:

@@ -306,7 +306,7 @@ class Sequencer:
             if outcome.created:
                 self._frontier.append(pending.leaf_hash)
                 self._logged_at_ms = logged_at_ms
-                if pending.record_type in _KEY_TYPES:
+                if pending.record is not None and pending.record_type in _KEY_TYPES:
                     keys = self._publication.check_keys(outcome.index, pending.statement, pending.record)
                     self._publication.learn_keys(keys)
             if pending.published:
@@ -333,7 +333,7 @@ class Sequencer:
                     continue
                 if frozen:
                     raise FrozenLog("The log's last entry says that no other follows.")
-                if pending.record_type in _KEY_TYPES:
+                if pending.record is not None and pending.record_type in _KEY_TYPES:
                     self._publication.check_keys(index, pending.statement, pending.record)
                 if pending.record_type == LogKey.TYPE:
                     log_keys.insert(session, index)

@@ -130,7 +130,7 @@ class Keystore:
         cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, is_new: bool
     ) -> LocalSigner:
         """The Ed25519 key of a witness, in `folder`/keys/witness.pem; made for a new one. Raises as `open`."""
-        keystore = cls(folder / "keys", passphrase, clock, "")
+        keystore = cls(folder / "keys", passphrase, clock, "", _FILES_ALONE)
         path = keystore._path("witness")
         if is_new and not path.exists():
             keystore._write(path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(passphrase))

@@ -1,8 +1,8 @@
 """The tables: what the registry keeps, one class per row.
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
-`WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's keys,
-assets, withdrawals and chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
+`WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's
+keys, assets, withdrawals and chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
 """
 
 from typing import ClassVar

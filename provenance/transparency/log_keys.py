@@ -101,9 +101,7 @@ class LogKeys:
                     spans[key] = KeySpan(key, span.first_size, first - 1)
         return tuple(spans.values())
 
-    def open(
-        self, data: bytes, witness_keys: Sequence[VerifierKey] = ()
-    ) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
+    def open(self, data: bytes, witness_keys: Sequence[VerifierKey] = ()) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
         """Parse a checkpoint of this log and verify it with the keys of its size, and the cosignatures of witnesses.
 
         Raises:

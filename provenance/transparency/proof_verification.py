@@ -14,8 +14,9 @@ from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency import cose_receipt
 from provenance.transparency.checkpoint import Cosigner
 from provenance.transparency.note import ED25519, VerifierKey
+from provenance.transparency.pinned_key import Outcome
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import STEP_NAMES, Outcome, Step
+from provenance.transparency.receipt_verification import STEP_NAMES, Step
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
 
