@@ -75,7 +75,7 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
     started = time.monotonic()
     tracemalloc.start()
     try:
-        report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, timeout=0.5)
+        report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, timeout=lie.patience)
     except CountermarkError as error:
         outcome, told = "incomplete", str(error)
     else:
@@ -87,7 +87,7 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
     assert outcome == lie.outcome, told
     assert re.search(lie.told, told), told
     assert peak < FEW_BYTES
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not server.asked_for("elsewhere")
     assert b'"seen": "log.newsroom.example\\n300\\n' in state.read_bytes(), "what was seen is forgotten"
     if outcome == "found":
@@ -100,7 +100,9 @@ def test_the_command_says_so(
 ) -> None:
     lie.arrange(server, log)
     with pytest.raises(SystemExit) as left:
-        main(["log", "audit", server.log_url, "--vkey", str(KEY), "--state", str(state), "--timeout", "0.5"])
+        main(
+            ["log", "audit", server.log_url, "--vkey", str(KEY), "--state", str(state), "--timeout", str(lie.patience)]
+        )
     out, err = capsys.readouterr()
     said = out if lie.outcome == "found" else err
     assert left.value.code == {"found": 1, "incomplete": 3}[lie.outcome], out + err
