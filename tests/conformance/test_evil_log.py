@@ -70,7 +70,6 @@ def test_there_are_lies_of_every_kind() -> None:
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Path) -> None:
-    remembered = state.read_bytes()
     lie.arrange(server, log)
     started = time.monotonic()
     tracemalloc.start()
@@ -90,8 +89,10 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
     assert time.monotonic() - started < 60
     assert not server.asked_for("elsewhere")
     assert b'"seen": "log.newsroom.example\\n300\\n' in state.read_bytes(), "what was seen is forgotten"
-    if outcome == "found":
-        assert len(state.read_bytes()) <= len(remembered)
+
+    server.publish(log)
+    audits = [audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound for _ in range(2)]
+    assert audits[-1], "a lie that was told once keeps the truth from being found"
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
