@@ -159,10 +159,8 @@ class Audit:
 
     @property
     def state(self) -> AuditState:
-        """What to keep: after a finding nothing new; where wrong entries may be in it, all are to be hashed again."""
-        if self._rejects_state:
-            return self._begun.from_the_start()
-        return self._begun if self.findings else self._kept
+        """What to keep: what was gone through without a finding; or nothing, where wrong entries may be in that."""
+        return self._begun.from_the_start() if self._rejects_state else self._kept
 
     def steps(self) -> Iterator[int]:
         """Steps 3 to 6; yields the number of entries hashed, around each bundle. Raises what `fetch` raises."""

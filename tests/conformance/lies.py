@@ -34,14 +34,16 @@ class Lie:
     arrange: Arrange
     outcome: Literal["found", "incomplete"]
     told: str
+    patience: float
+    """Seconds that the auditor has for each file."""
 
 
 LIES: dict[str, Lie] = {}
 
 
-def lie(outcome: Literal["found", "incomplete"], told: str) -> Callable[[Arrange], Arrange]:
+def lie(outcome: Literal["found", "incomplete"], told: str, *, patience: float = 30.0) -> Callable[[Arrange], Arrange]:
     def register(arrange: Arrange) -> Arrange:
-        LIES[arrange.__name__.replace("_", " ")] = Lie(arrange, outcome, told)
+        LIES[arrange.__name__.replace("_", " ")] = Lie(arrange, outcome, told, patience)
         return arrange
 
     return register
@@ -314,12 +316,12 @@ def an_answer_that_says_it_is_packed_and_is_not(server: Server, log: PublishedLo
     server.answers["/log/tile/0/001"] = story.says(log.files["tile/0/001"], Content_Encoding="gzip")
 
 
-@lie("incomplete", "not the whole of /tile/0/001 within")
+@lie("incomplete", "not the whole of /tile/0/001 within", patience=0.5)
 def an_answer_that_drips(server: Server, _: PublishedLog) -> None:
     server.answers["/log/tile/0/001"] = drips(b"HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n", b"\x00")
 
 
-@lie("incomplete", "not the whole of /checkpoint within")
+@lie("incomplete", "not the whole of /checkpoint within", patience=0.5)
 def headers_that_drip(server: Server, _: PublishedLog) -> None:
     server.answers["/log/checkpoint"] = drips(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a")
 

@@ -70,12 +70,11 @@ def test_there_are_lies_of_every_kind() -> None:
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Path) -> None:
-    remembered = state.read_bytes()
     lie.arrange(server, log)
     started = time.monotonic()
     tracemalloc.start()
     try:
-        report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, timeout=0.5)
+        report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, timeout=lie.patience)
     except CountermarkError as error:
         outcome, told = "incomplete", str(error)
     else:
@@ -87,11 +86,13 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
     assert outcome == lie.outcome, told
     assert re.search(lie.told, told), told
     assert peak < FEW_BYTES
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not server.asked_for("elsewhere")
     assert b'"seen": "log.newsroom.example\\n300\\n' in state.read_bytes(), "what was seen is forgotten"
-    if outcome == "found":
-        assert len(state.read_bytes()) <= len(remembered)
+
+    server.publish(log)
+    audits = [audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound for _ in range(2)]
+    assert audits[-1], "a lie that was told once keeps the truth from being found"
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
@@ -100,7 +101,9 @@ def test_the_command_says_so(
 ) -> None:
     lie.arrange(server, log)
     with pytest.raises(SystemExit) as left:
-        main(["log", "audit", server.log_url, "--vkey", str(KEY), "--state", str(state), "--timeout", "0.5"])
+        main(
+            ["log", "audit", server.log_url, "--vkey", str(KEY), "--state", str(state), "--timeout", str(lie.patience)]
+        )
     out, err = capsys.readouterr()
     said = out if lie.outcome == "found" else err
     assert left.value.code == {"found": 1, "incomplete": 3}[lie.outcome], out + err
