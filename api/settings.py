@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """PEM: the certificates by which that authority is believed, its root among them."""
     timestamp_interval: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     """Seconds between two time stamps at least."""
+    spool: Path | None = None
+    """The folder that uploads are received in. On another disk than the data, files are verified while that is full."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
