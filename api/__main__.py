@@ -326,6 +326,7 @@ def configuration(settings: Settings) -> RegistryConfig:
         environment=settings.environment,
         trust_lists=settings.trust_lists,
         high_water=settings.high_water,
+        spool=settings.spool,
         witness_policy=settings.witness_policy,
         timestamp_url=settings.timestamp_url or None,
         timestamp_anchors=settings.timestamp_anchors,

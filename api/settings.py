@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Seconds between two time stamps at least."""
     log_ml_dsa: bool = True
     """Whether a new log, or one whose key is rotated, signs with ML-DSA-44 beside Ed25519."""
+    spool: Path | None = None
+    """The folder that uploads are received in. On another disk than the data, files are verified while that is full."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

@@ -56,7 +56,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         authorities = timestamping.anchors if timestamping else ()
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
-        spool = config.folder / "spool"
+        spool = config.spool or config.folder / "spool"
         _empty(spool)
         codes = Codes()
         registry = Registry(
@@ -160,5 +160,5 @@ def _trust_list(path: Path, kind: ListKind) -> TrustList:
 def _empty(spool: Path) -> None:
     """Uploads that were being received when the last server ended never count."""
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in spool.iterdir():
+    for leftover in spool.glob("upload-*"):
         leftover.unlink(missing_ok=True)

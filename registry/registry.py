@@ -44,6 +44,8 @@ class RegistryConfig:
     `tsa/`. In development the development authority is added."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
+    spool: Path | None = None
+    """The folder that uploads are received in, by default one in the data folder."""
     witness_policy: Path | None = None
     """A C2SP tlog-policy file: which witnesses are asked for cosignatures, and how many of which are enough."""
     timestamp_url: str | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from provenance.errors import NotFound, StoreCorrupt
+from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.media import Pixels
 from provenance.statement.identity import Established, Identity
@@ -70,6 +70,12 @@ def load_difference(registry: Registry, verification_id: str) -> bytes:
     if blob is None:
         raise NotFound("this verification found no difference to draw")
     return registry.blobs.get(blob)
+
+
+_NOT_KEPT = {
+    "what": "keeping this report",
+    "why": "nothing can be written here at the moment, so its address will not answer",
+}
 
 
 class _Overlays:
@@ -169,11 +175,15 @@ def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str
     created_at = registry.clock()
     overlay = next((drawn for match in verdict.matches if (drawn := overlays.of(match.comparison))), None)
     report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
-    row = rows.verification(
-        verification_id=verification_id,
-        created_at_ms=to_milliseconds(created_at),
-        report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
-        heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
-    )
-    registry.store.write(lambda session: verifications.insert(session, row)).result()
+    try:
+        row = rows.verification(
+            verification_id=verification_id,
+            created_at_ms=to_milliseconds(created_at),
+            report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
+            heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
+        )
+        registry.store.write(lambda session: verifications.insert(session, row)).result()
+    except StoreUnavailable:  # a full disk is no reason to withhold the answer
+        report = report_json(registry, verdict, verification_id, created_at, drawn=False)
+        report["not_checked"].append(_NOT_KEPT)
     return report

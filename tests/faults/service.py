@@ -92,10 +92,16 @@ class Server:
             self.process.wait(30)
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, connection: http.client.HTTPConnection | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        connection: http.client.HTTPConnection | None = None,
+        *,
+        media_type: str = "application/cbor-seq",
     ) -> tuple[int, bytes]:
         """(status, body) of an answer; raises one of NO_ANSWER."""
-        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/cbor-seq"}
+        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": media_type}
         with ExitStack() as opened:
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
