@@ -14,7 +14,16 @@ from pydantic.json_schema import models_json_schema
 
 from api import problems
 from api.documented import concisely, ends_in
-from api.schemas import AssetMetadata, AssetRequest, DigestsRequest, Problem, PublisherRequest, WithdrawalRequest
+from api.schemas import (
+    AssetMetadata,
+    AssetRequest,
+    DigestsRequest,
+    KeyRequest,
+    Problem,
+    PublisherRequest,
+    RevocationRequest,
+    WithdrawalRequest,
+)
 
 VERSION = "0.1.0"
 DESCRIPTION = """\
@@ -32,7 +41,10 @@ TAGS = {
     "scitt": "SCITT's reference API (SCRAPI): statements that publishers bring, and COSE receipts.",
     "operation": "For whoever runs the service.",
 }
-_REFERENCED = (Problem, AssetMetadata, AssetRequest, DigestsRequest, PublisherRequest, WithdrawalRequest)
+_REFERENCED = (
+    *(Problem, AssetMetadata, AssetRequest, DigestsRequest),
+    *(PublisherRequest, KeyRequest, RevocationRequest, WithdrawalRequest),
+)
 
 Document = dict[str, Any]
 

@@ -105,7 +105,7 @@ class PublisherRequest(Request):
     key_algorithm: Literal["Ed25519", "ES256"] = "ES256"
 
 
-class Ed25519Jwk(Request):
+class Ed25519JwkRequest(Request):
     """An Ed25519 key (RFC 8037)."""
 
     kty: Literal["OKP"]
@@ -113,7 +113,7 @@ class Ed25519Jwk(Request):
     x: Coordinate
 
 
-class P256Jwk(Request):
+class P256JwkRequest(Request):
     """A P-256 key (RFC 7518 §6.2)."""
 
     kty: Literal["EC"]
@@ -122,7 +122,7 @@ class P256Jwk(Request):
     y: Coordinate
 
 
-Jwk = Ed25519Jwk | P256Jwk
+Jwk = Ed25519JwkRequest | P256JwkRequest
 
 
 class HandoverRequest(Request):

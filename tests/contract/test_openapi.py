@@ -18,7 +18,10 @@ OPERATIONS = [
 ]
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 CONCISE = {"application/concise-problem-details+cbor": {"schema": {"type": "string", "format": "binary"}}}
-REQUESTS = ("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest")
+REQUESTS = (
+    *("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest"),
+    *("KeyRequest", "OwnKeyRequest", "HandoverRequest", "Ed25519JwkRequest", "P256JwkRequest", "RevocationRequest"),
+)
 
 
 def test_the_committed_contract_is_what_the_code_says() -> None:

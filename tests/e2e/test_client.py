@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from countermark import (
     AsyncClient,
     Client,
+    Conflict,
     InvalidRequest,
     NotAuthenticated,
     NotFound,
@@ -201,3 +203,26 @@ def test_the_commands_lead_from_a_picture_to_a_receipt_that_needs_no_service(
     record = json.loads(command("verify", "flood.jpg", "--json").stdout)["matches"][0]["asset"]["id"]
     assert command("receipt", "get", record, "--out", "later.countermark").returncode == 0
     assert command("receipt", "verify", "later.countermark", "flood.jpg", "--vkey", key).returncode == 0
+
+
+def test_a_publisher_changes_its_keys_and_verdicts_say_that_one_was_revoked(ask: Ask) -> None:
+    picture = draw(int.from_bytes(os.urandom(4)))
+    asset = ask("register", picture)
+    rotated = ask("rotate_key", "newsroom", key_algorithm="Ed25519", reason="a yearly change")
+    assert (rotated.algorithm, rotated.state) == ("Ed25519", "in force")
+    signed_with = asset.publisher.key
+    states = {key.thumbprint: key.state for key in ask("publisher_keys", "newsroom")}
+    assert (states[signed_with], states[rotated.thumbprint]) == ("replaced", "in force")
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    revoked = ask("revoke_key", "newsroom", signed_with, reason="it turned up elsewhere", invalid_since=since)
+    assert (revoked.state, revoked.invalid_since) == ("revoked", since)
+    standing = ask("verify", picture).matches[0].standing
+    assert standing.value == "key revoked after logging"
+    assert "it turned up elsewhere" in standing.detail
+    assert ask("register", draw(int.from_bytes(os.urandom(4)))).index > revoked.revoked_index
+    with pytest.raises(Conflict):
+        ask("revoke_key", "newsroom", signed_with, reason="again")
+    added = ask("enrol_key", "newsroom")
+    assert added.state == "in force"
+    (ed25519, *_) = ask("log_keys")
+    assert verify_receipt(ask("receipt", asset.id), log_keys=[ed25519.key]).holds

@@ -22,7 +22,7 @@ from countermark.connection import (
 from countermark.content import Content, Progress, Source
 from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.keys import KeyAlgorithm, OwnKey
-from countermark.models import Asset, Event, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
+from countermark.models import Asset, Event, LogKey, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
 from countermark.reply import Reply
 from countermark.retries import Tries
 
@@ -163,6 +163,10 @@ class AsyncClient:
             invalid_since: since when it may have been in other hands, with a time zone.
         """
         return await self._send(calls.revoke_key(publisher_id, thumbprint, reason, invalid_since))
+
+    async def log_keys(self) -> tuple[LogKey, ...]:
+        """Every key that the log signs or signed with: the service's word, until a receipt of its record is checked."""
+        return (await self._send(calls.log_keys())).items
 
     async def checkpoint(self) -> bytes:
         """The log's latest checkpoint: a signed note, not verified here."""

@@ -242,6 +242,10 @@ def revoke_key(
 # The log ----------------------------------------------------------------------------------------
 
 
+def log_keys() -> Call[models.LogKeys]:
+    return _get("/log/keys", _model(models.LogKeys))
+
+
 def checkpoint() -> Call[bytes]:
     return _file("/log/checkpoint", "text/plain")
 

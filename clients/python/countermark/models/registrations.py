@@ -56,6 +56,23 @@ class PublisherKeys(Answer):
     items: tuple[PublisherKey, ...]
 
 
+class LogKey(Answer):
+    """A verifier key of the log, and the trees it signs: from `first_size` entries to `last_size`, or on.
+
+    `record` is the id of the record that brought it into force; its receipt proves that.
+    """
+
+    key: str
+    algorithm: str
+    first_size: int
+    last_size: int | None
+    record: str
+
+
+class LogKeys(Answer):
+    items: tuple[LogKey, ...]
+
+
 class Standing(Answer):
     """What has become of a record: current, withdrawn, …"""
 
