@@ -28,8 +28,12 @@ MAX_FLIPS = 2
 MAX_TAIL = 8_192
 """Rows compared one by one: 2 ms for eight orientations at most. Merging as many takes 0.2 s in a million."""
 
+LONGEST_TAIL = 8 * MAX_TAIL
+"""Rows up to which a search does not wait for another one that is merging."""
+
 _MERGED_AT_ONCE = 1 << 20
-"""Rows: bounds the memory that merging takes beside the tables (about 100 MB)."""
+_CHUNKED_AT_ONCE = 1 << 16
+"""Rows: they bound the memory that merging takes beside the tables (some 100 MB)."""
 
 _FLIPS = np.array(
     [
@@ -130,21 +134,28 @@ class MultiIndex:
 
     def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
         """Tables that cover all rows of `codes` but a short tail."""
-        if len(codes) - self._tables.size > MAX_TAIL:
-            with self._lock:
+        behind = len(codes) - self._tables.size
+        if behind > MAX_TAIL and self._lock.acquire(blocking=behind > LONGEST_TAIL):
+            try:
                 tables = self._tables
                 while len(codes) > tables.size:
                     tables = tables.merged(codes[tables.size : tables.size + _MERGED_AT_ONCE])
                 self._tables = tables
+            finally:
+                self._lock.release()
         return self._tables
 
 
 def _chunks(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """n×32 bytes to n×11 chunk values, bits permuted."""
-    bits = np.unpackbits(codes, axis=1)
-    padded = np.concatenate([bits, np.zeros((len(bits), 1), dtype=np.uint8)], axis=1)
-    packed = np.packbits(padded.take(_LAYOUT.ravel(), axis=1), axis=1).reshape(len(codes), CHUNKS, 3).astype(np.uint32)
-    return (packed[:, :, 0] << np.uint32(16)) | (packed[:, :, 1] << np.uint32(8)) | packed[:, :, 2]
+    values = np.empty((len(codes), CHUNKS), dtype=np.uint32)
+    for start in range(0, len(codes), _CHUNKED_AT_ONCE):
+        bits = np.unpackbits(codes[start : start + _CHUNKED_AT_ONCE], axis=1)
+        padded = np.concatenate([bits, np.zeros((len(bits), 1), dtype=np.uint8)], axis=1)
+        packed = np.packbits(padded.take(_LAYOUT.ravel(), axis=1), axis=1).reshape(len(bits), CHUNKS, 3)
+        first, second, third = np.moveaxis(packed.astype(np.uint32), 2, 0)
+        values[start : start + len(bits)] = (first << np.uint32(16)) | (second << np.uint32(8)) | third
+    return values
 
 
 def _pairwise(codes: NDArray[np.uint8], rows: _Rows, queries: NDArray[np.uint8], asked: _Numbers) -> _Numbers:

@@ -22,13 +22,15 @@ from bench.matching import attack, queries, scale
 from bench.matching.peers import PDQ_SOURCE
 from bench.matching.report import write
 from bench.matching.run import Run, machine
-from bench.matching.transforms import TRANSFORMS
+from bench.matching.transforms import TRANSFORMS, Transform
 from bench.photographs import FOLDER, Photograph, photographs
 
 REPORT = Path(__file__).parents[1]
-QUICK = FOLDER.parent / "quick"
+PART = "part"
+"""Folder of the reports of runs that are not whole."""
+
 QUICK_PHOTOGRAPHS = 5
-QUICK_TRANSFORMS = TRANSFORMS[::5]
+QUICK_TRANSFORMS = 5
 QUICK_CODES = 10_000
 SMALLEST_CODES = 10_000
 
@@ -38,40 +40,42 @@ console = Console(stderr=True)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.matching", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"a small run in two minutes, written to {QUICK.name}/")
+    parser.add_argument("--quick", action="store_true", help=f"a small run in two minutes, written to .bench/{PART}/")
+    parser.add_argument(
+        "--every", type=int, default=1, help=f"ask for every so many photographs, also to .bench/{PART}/"
+    )
     parser.add_argument(
         "--codes", type=int, default=10_000_000, help="largest index to measure; ten million take 1.5 GB"
     )
     parser.add_argument("--redraw", action="store_true", help="write the report of the last run again")
     arguments = parser.parse_args()
-    folder = QUICK if arguments.quick else REPORT
+    part = arguments.quick or arguments.every > 1
+    folder = FOLDER.parent / PART if part else REPORT
     folder.mkdir(parents=True, exist_ok=True)
     if not arguments.redraw:
         cv2.setNumThreads(1)
-        _measured(arguments.quick, arguments.codes).keep(arguments.quick)
+        measured = _quick(photographs()) if arguments.quick else _thinned(photographs(), arguments.every)
+        transforms = TRANSFORMS[::QUICK_TRANSFORMS] if arguments.quick else TRANSFORMS
+        _measured(measured, transforms, QUICK_CODES if arguments.quick else arguments.codes).keep(part)
     try:
-        run = Run.kept(arguments.quick)
+        run = Run.kept(part)
     except OSError:
         raise SystemExit("There is no run to draw again.") from None
     print(write(run, folder))
 
 
-def _measured(quick: bool, codes: int) -> Run:
-    everything = photographs()
-    transforms = QUICK_TRANSFORMS if quick else TRANSFORMS
-    used = _few(everything) if quick else everything
+def _measured(used: Sequence[Photograph], transforms: Sequence[Transform], codes: int) -> Run:
     reporting = [photograph for photograph in used if not photograph.fits]
-    started = datetime.now(UTC)
+    started, revision = datetime.now(UTC), _revision()
     with tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch:
         asked = queries.rows(used, transforms, Path(scratch) / "queries")
         rows = _shown(asked, "altered pictures", queries.count(used, transforms))
         forged = _shown(attack.forgeries(reporting, Path(scratch) / "attack"), "forged hashes", attack.PAIRS)
     sizes = [size for size in (SMALLEST_CODES * 10**power for power in range(8)) if size <= codes]
-    sizes = [size for size in sizes if not quick or size <= QUICK_CODES]
     return Run(
         command=" ".join(["python -m bench.matching", *sys.argv[1:]]),
         date=f"{started:%Y-%m-%d %H:%M} UTC",
-        revision=_revision(),
+        revision=revision,
         machine=machine(),
         packages=dict(sorted(Counter(photograph.package for photograph in reporting).items())),
         reporting=len(reporting),
@@ -84,9 +88,15 @@ def _measured(quick: bool, codes: int) -> Run:
     )
 
 
-def _few(everything: Sequence[Photograph]) -> list[Photograph]:
+def _quick(everything: Sequence[Photograph]) -> list[Photograph]:
     halves = [[each for each in everything if each.fits is fits] for fits in (False, True)]
     return [each for half in halves for each in half[:QUICK_PHOTOGRAPHS]]
+
+
+def _thinned(everything: Sequence[Photograph], every: int) -> list[Photograph]:
+    """All that are only registered, and one in `every` of those that are asked for."""
+    reporting = [photograph for photograph in everything if not photograph.fits]
+    return [*reporting[::every], *(photograph for photograph in everything if photograph.fits)]
 
 
 def _shown(measured: Iterable[T], what: str, total: int) -> list[T]:

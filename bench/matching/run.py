@@ -37,13 +37,13 @@ class Run:
     forged: tuple[Forged, ...]
     scales: tuple[Scale, ...]
 
-    def keep(self, quick: bool) -> None:
-        _kept(quick).write_bytes(gzip.compress(json.dumps(asdict(self)).encode(), mtime=0))
+    def keep(self, part: bool) -> None:
+        _kept(part).write_bytes(gzip.compress(json.dumps(asdict(self)).encode(), mtime=0))
 
     @classmethod
-    def kept(cls, quick: bool) -> "Run":
+    def kept(cls, part: bool) -> "Run":
         """The last one. Raises OSError where there is none."""
-        document: dict[str, Any] = json.loads(gzip.decompress(_kept(quick).read_bytes()))
+        document: dict[str, Any] = json.loads(gzip.decompress(_kept(part).read_bytes()))
         return cls(
             **document
             | {
@@ -54,8 +54,8 @@ class Run:
         )
 
 
-def _kept(quick: bool) -> Path:
-    return FOLDER.parent / ("matching.quick.json.gz" if quick else "matching.json.gz")
+def _kept(part: bool) -> Path:
+    return FOLDER.parent / ("matching.part.json.gz" if part else "matching.json.gz")
 
 
 def _row(document: dict[str, Any]) -> Row:

@@ -31,7 +31,9 @@ def merging() -> Iterator[None]:
     """Tables from the first rows on, merged in several steps, and a tail behind them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(multi_index, "MAX_TAIL", 150)
+        patch.setattr(multi_index, "LONGEST_TAIL", 2_000)
         patch.setattr(multi_index, "_MERGED_AT_ONCE", 700)
+        patch.setattr(multi_index, "_CHUNKED_AT_ONCE", 300)
         yield
 
 
@@ -89,6 +91,15 @@ def test_a_registration_is_found_by_the_next_search_and_after_a_restart(store: S
     for searching in (index, MultiIndex(Codes())):
         with store.read() as session:
             assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0, 0)]
+
+
+def test_a_search_does_not_wait_for_another_that_is_merging(filled: Store, merging: None) -> None:
+    index = MultiIndex(Codes())
+    index._lock.acquire()
+    with filled.read() as session:
+        found = index.candidates(session, [CODES[1_999]], 100)
+    assert index._tables.size == 0
+    assert found == brute_force(CODES, [CODES[1_999]], RADIUS)[:MAX_CANDIDATES]
 
 
 def test_rows_that_another_search_has_merged_in_the_meantime_do_not_disturb(filled: Store, merging: None) -> None:
