@@ -64,10 +64,23 @@ MAX_PERSPECTIVE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Keypoints of one picture: positions N×2 in its pixels, descriptors N×D of unit length."""
+    """Keypoints of one picture, the strongest of each part of it first.
+
+    Attributes:
+        points: N×2, pixels.
+        descriptors: N×D, of unit length.
+        directions: N, degrees clockwise.
+        sizes: N, pixels: the diameter of what is described.
+    """
 
     points: Points
     descriptors: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+
+    def first(self, most: int) -> "Features":
+        """At most that many, the strongest of each part of the picture."""
+        return Features(self.points[:most], self.descriptors[:most], self.directions[:most], self.sizes[:most])
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +102,8 @@ def mirroring(width: int) -> Homography:
     return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
 
 
-def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
-    """The strongest `per_cell` keypoints of each cell."""
+def on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
+    """The strongest `per_cell` keypoints of each cell: first the strongest of every cell, then the second, and so on."""
     if not keypoints:
         return []
     points = _positions(keypoints)
@@ -100,8 +113,9 @@ def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: i
     response = np.array([keypoint.response for keypoint in keypoints])
     order = np.lexsort((points[:, 1], points[:, 0], -response, cell))
     ordered = cell[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    chosen = order[np.arange(len(order)) - first < per_cell]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered, side="left")
+    chosen = order[rank < per_cell]
+    chosen = chosen[np.lexsort((-response[chosen], rank[rank < per_cell]))]
     return [keypoints[index] for index in chosen]
 
 
@@ -109,37 +123,44 @@ def orb_features(grey: Grey) -> Features:
     """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
     height, width = grey.shape
     orb = cv2.ORB.create(2000, 1.2, 8, 12, fastThreshold=5)
-    keypoints = _on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
-    points, descriptors = _described(orb, grey, keypoints)
+    keypoints = on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
+    kept, descriptors = _described(orb, grey, keypoints)
     bits = np.unpackbits(descriptors.astype(np.uint8), axis=1)
-    return Features(points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
+    return _features(kept, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
 
 
 def sift_features(grey: Grey) -> Features:
     """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
     height, width = grey.shape
     sift = cv2.SIFT.create(0, 3, 0.01, 12)
-    keypoints = _on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
-    points, descriptors = _described(sift, grey, keypoints)
+    keypoints = on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
+    kept, descriptors = _described(sift, grey, keypoints)
     histograms = descriptors.astype(np.float32)
-    return Features(points, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
+    return _features(kept, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
 
 
 def _described(
     extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]
-) -> tuple[Points, NDArray[np.uint8 | np.float32]]:
+) -> tuple[list[cv2.KeyPoint], NDArray[np.uint8 | np.float32]]:
     kept, descriptors = extractor.compute(grey, keypoints)
     if not kept:
-        return np.empty((0, 2), np.float32), np.empty((0, extractor.descriptorSize()), np.uint8)
-    return _positions(list(kept)), np.asarray(descriptors)
+        return [], np.empty((0, extractor.descriptorSize()), np.uint8)
+    return list(kept), np.asarray(descriptors)
 
 
-def _grey(pixels: Pixels) -> Grey:
+def _features(keypoints: list[cv2.KeyPoint], descriptors: NDArray[np.float32]) -> Features:
+    directions = np.array([keypoint.angle for keypoint in keypoints], np.float32)
+    sizes = np.array([keypoint.size for keypoint in keypoints], np.float32)
+    return Features(_positions(keypoints), descriptors, directions, sizes)
+
+
+def grey(pixels: Pixels) -> Grey:
+    """Return the light of an RGB picture (ITU-R BT.601), H×W."""
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _positions(keypoints: list[cv2.KeyPoint]) -> Points:
-    return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32)
+    return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32).reshape(-1, 2)
 
 
 def mirrored_sift(features: Features, width: int) -> Features:
@@ -154,7 +175,8 @@ def mirrored_sift(features: Features, width: int) -> Features:
     turned = histogram[..., (8 - np.arange(8)) % 8]
     points = features.points.copy()
     points[:, 0] = width - 1 - points[:, 0]
-    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128))
+    directions = (180 - features.directions) % 360
+    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128), directions, features.sizes)
 
 
 def matched(query: Features, reference: Features, ratio: float) -> tuple[Points, Points]:
@@ -252,20 +274,20 @@ def verify(query: Pixels, reference: Pixels) -> Match | None:
         query: H×W×3 RGB, longest side ≤ 512.
         reference: h×w×3 RGB, longest side ≤ 256.
     """
-    grey_reference = _grey(reference)
+    grey_reference = grey(reference)
     best: Match | None = None
     for side, extract, mirror, ratio in (
         (ORB_SIDE, orb_features, None, ORB_RATIO),
         (SIFT_SIDE, sift_features, mirrored_sift, SIFT_RATIO),
     ):
         small = shrink(query, side)
-        grey = _grey(small)
-        size = (grey.shape[0], grey.shape[1])
+        light = grey(small)
+        size = (light.shape[0], light.shape[1])
         to_small = scaling(size[1] / query.shape[1], size[0] / query.shape[0])
-        features, known = extract(grey), extract(grey_reference)
+        features, known = extract(light), extract(grey_reference)
         for mirrored in (False, True):
             if mirrored:
-                features = mirror(features, size[1]) if mirror else extract(np.ascontiguousarray(grey[:, ::-1]))
+                features = mirror(features, size[1]) if mirror else extract(np.ascontiguousarray(light[:, ::-1]))
             judged = _judged(features, known, size, (grey_reference.shape[0], grey_reference.shape[1]), ratio)
             if judged is not None and (best is None or judged[1] > best.inliers):
                 flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
