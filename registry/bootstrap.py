@@ -12,8 +12,10 @@ from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from registry.blobs import Blobs
+from registry.codes import Codes
 from registry.enrolment import enrol_publisher
 from registry.index import SimilarityIndex
+from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
@@ -48,6 +50,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         opened.callback(sequencer.close)
         spool = config.folder / "spool"
         _empty(spool)
+        codes = Codes()
         registry = Registry(
             config=config,
             clock=clock,
@@ -58,7 +61,9 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             keystore=keystore,
             sandbox=sandbox,
             index=SimilarityIndex(),
-            scan=NearestScan(),
+            codes=codes,
+            scan=NearestScan(codes),
+            multi_index=MultiIndex(codes),
             trust=_trust(config, keystore),
             spool=spool,
         )

@@ -8,7 +8,9 @@ from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
 from registry.blobs import Blobs
+from registry.codes import Codes
 from registry.index import SimilarityIndex
+from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
@@ -55,7 +57,9 @@ class Registry:
     keystore: Keystore
     sandbox: Sandbox
     index: SimilarityIndex
+    codes: Codes
     scan: NearestScan
+    multi_index: MultiIndex
     trust: TrustSettings
     spool: Path
 

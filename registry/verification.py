@@ -22,6 +22,7 @@ from registry import catalogue
 from registry.examination import compare_sketch, examine_file
 from registry.registry import Registry
 from registry.report import report_json
+from registry.scan import MAX_SCANNED
 from registry.store import Session, assets, entries, publishers, rows, verifications
 from registry.times import to_milliseconds
 
@@ -102,8 +103,11 @@ class _Registrations:
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         with self._registry.store.read() as session:
-            found = self._registry.index.candidates(session, pdq_orientations, quality)
-            found += self._registry.scan.candidates(session, pdq_orientations, quality)
+            if self._registry.codes.count(session) > MAX_SCANNED:
+                found = self._registry.multi_index.candidates(session, pdq_orientations, quality)
+            else:
+                found = self._registry.index.candidates(session, pdq_orientations, quality)
+                found += self._registry.scan.candidates(session, pdq_orientations, quality)
         nearest = {candidate.record_id: candidate.distance for candidate in found}
         return sorted((Candidate(*each) for each in nearest.items()), key=lambda candidate: candidate.distance)
 

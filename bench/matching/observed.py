@@ -1,0 +1,126 @@
+"""A registry whose verifications are observed: what they compared, and how much processor time each stage took.
+
+The sandbox's jobs run in this process, unconfined; everything else is the registry's own. Any stage that a verification
+gains is seen without a change here, because each goes through the sandbox, the index or the scan.
+"""
+
+import hashlib
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.claims import AssetClaims
+from registry.registration import register
+from registry.registry import Registry, RegistryConfig
+from registry.store import assets
+from registry.verification import verify_file
+
+
+@dataclass
+class Observation:
+    """One verification: its report, the records that were compared, and milliseconds of processor time by stage."""
+
+    compared: list[str] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+class _Timed:
+    """Passes every call on, and notes the time under `name`."""
+
+    def __init__(self, wrapped: object, name: str, observed: "ObservedRegistry") -> None:
+        self._wrapped, self._name, self._observed = wrapped, name, observed
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(self._wrapped, attribute)
+        if not callable(value):
+            return value
+        return lambda *args, **keywords: self._observed.timed(self._name, value, *args, **keywords)
+
+
+class _InProcess:
+    """The sandbox's interface, run here."""
+
+    def __init__(self, observed: "ObservedRegistry") -> None:
+        self._observed = observed
+
+    def run(self, function: Callable[..., Any], *args: object, timeout: float = 0, answer: object = None) -> Any:
+        del timeout
+        self._observed.noted(args)
+        return self._observed.timed(function.__name__, function, *(args if answer is None else (answer, *args)))
+
+
+class ObservedRegistry:
+    """A registry in a folder of its own."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        wrapped = {
+            name: _Timed(part, f"search: {name}", self)
+            for name, part in vars(registry).items()
+            if hasattr(part, "candidates")
+        }
+        self._observed_registry = replace(registry, sandbox=_InProcess(self), **wrapped)  # type: ignore[arg-type]
+        self._records: dict[bytes, str] = {}
+        self._now = Observation()
+
+    def register(self, path: Path, title: str) -> str:
+        """Register the file by the use case that the API calls, in the real sandbox; returns its record's id."""
+        claims = AssetClaims(title=title, credential="none")
+        sha256 = hashlib.sha256(path.read_bytes()).digest()
+        asset = register(self._registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
+        with self._registry.store.read() as session:
+            sketch = assets.get(session, bytes.fromhex(asset.id)).sketch_sha256
+        self._records[sketch] = asset.id
+        return asset.id
+
+    def verify(self, data: bytes) -> Observation:
+        """Verify a file by the use case that the API calls."""
+        self._now = Observation()
+        path = self._registry.spool / "query"
+        path.write_bytes(data)
+        sha256 = hashlib.sha256(data).digest()
+        started = time.process_time()
+        self._now.report = verify_file(self._observed_registry, path=path, sha256=sha256, size=len(data))
+        self._now.stages["whole"] = (time.process_time() - started) * 1000
+        path.unlink()
+        return self._now
+
+    def timed(self, name: str, function: Callable[..., Any], *args: object, **keywords: object) -> Any:
+        started = time.thread_time()
+        try:
+            return function(*args, **keywords)
+        finally:
+            self._now.stages[name] += (time.thread_time() - started) * 1000
+
+    def noted(self, args: tuple[object, ...]) -> None:
+        """Note a comparison by the sketch that is handed over."""
+        for each in args:
+            if isinstance(each, bytes) and (record := self._records.get(hashlib.sha256(each).digest())):
+                self._now.compared.append(record)
+
+
+@contextmanager
+def observed_registry(folder: Path) -> Iterator[ObservedRegistry]:
+    """Open a registry in `folder`, and close it."""
+    registry = open_registry(
+        RegistryConfig(
+            folder=folder,
+            origin="bench.invalid/log",
+            operator="Bench",
+            public_url="http://127.0.0.1",
+            passphrase=secrets.token_bytes(24),
+            workers=1,
+            environment="development",
+        )
+    )
+    try:
+        yield ObservedRegistry(registry)
+    finally:
+        registry.close()

@@ -1,0 +1,131 @@
+"""The multi-index of large stores: the answers of a brute-force search, whatever lies in its tables or behind them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry import multi_index, scan
+from registry.codes import Codes
+from registry.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
+from registry.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
+from registry.store import Session, Store, assets
+from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
+
+queries_near_a_code = st.tuples(st.integers(0, PICTURES - 1), st.lists(st.integers(0, 255), unique=True, max_size=40))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store.open(tmp_path_factory.mktemp("store"))
+    store.write(lambda session: register(session, *(asset(*each) for each in enumerate(CODES)))).result()
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def merging() -> Iterator[None]:
+    """Tables from the first rows on, merged in several steps, and a tail behind them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multi_index, "MAX_TAIL", 150)
+        patch.setattr(multi_index, "_MERGED_AT_ONCE", 700)
+        yield
+
+
+@pytest.fixture(scope="module")
+def index(filled: Store, merging: None) -> MultiIndex:
+    """1,900 rows in its tables, 100 behind them."""
+    made = MultiIndex(Codes())
+    with filled.read() as session:
+        held = made._codes.caught_up(session)
+        made._merged(held.codes[:1_900])
+    assert made._tables.size == 1_900
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(queries_near_a_code, min_size=1, max_size=8))
+def test_candidates_are_exactly_those_of_a_brute_force_search(
+    filled: Store, index: MultiIndex, queries: list[tuple[int, list[int]]]
+) -> None:
+    hashes = [flipped(CODES[number], flips) for number, flips in queries]
+    with filled.read() as session:
+        found = index.candidates(session, hashes, 100)
+    assert found == brute_force(CODES, hashes, RADIUS)[:MAX_CANDIDATES]
+
+
+def test_bits_that_are_spread_as_badly_as_can_be_are_still_found(store: Store, merging: None) -> None:
+    """Two or three flipped bits in every chunk, 31 in all."""
+    code = bytes(range(32))
+    others = np.random.default_rng(3).integers(0, 256, (200, 32), dtype=np.uint8)
+    register_all = [asset(0, code), *(asset(1 + place, bytes(each)) for place, each in enumerate(others))]
+    store.write(lambda session: register(session, *register_all)).result()
+    worst = [
+        int(PERMUTATION[chunk * CHUNK_BITS + place]) for chunk in range(CHUNKS) for place in range(2 + (chunk < 9))
+    ]
+    assert len(worst) == RADIUS
+    index = MultiIndex(Codes())
+    with store.read() as session:
+        assert index.candidates(session, [flipped(code, worst)], 100) == [Candidate(digest(0), 31, 0)]
+        assert index._tables.size == 201
+        assert index.candidates(session, [flipped(code, [*worst, int(PERMUTATION[255])])], 100) == []
+
+
+def test_a_registration_is_found_by_the_next_search_and_after_a_restart(store: Store) -> None:
+    index = MultiIndex(Codes())
+    with store.read() as session:
+        assert index.candidates(session, [b"\x55" * 32], 100) == []
+    store.write(lambda session: register(session, asset(7, b"\x55" * 32))).result()
+    for searching in (index, MultiIndex(Codes())):
+        with store.read() as session:
+            assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0, 0)]
+
+
+def test_an_erased_registration_is_found_no_more_and_its_hash_is_no_longer_held(filled: Store, merging: None) -> None:
+    codes = Codes()
+    index, nearest = MultiIndex(codes), scan.NearestScan(codes)
+    with filled.read() as session:
+        assert index.candidates(session, [CODES[40]], 100)[0] == Candidate(digest(40), 0, 0)
+        codes.remove(40)
+        codes.remove(10**9)
+        assert digest(40) not in {each.record_id for each in index.candidates(session, [CODES[40]], 100)}
+        assert digest(40) not in {each.record_id for each in nearest.candidates(session, [CODES[40]], 100)}
+        held = codes.caught_up(session)
+    assert not held.codes[40].any()
+    assert bytes(held.codes[41]) == CODES[41]
+
+
+def test_what_another_process_has_erased_is_not_answered(store: Store) -> None:
+    index = MultiIndex(Codes())
+    store.write(lambda session: register(session, asset(0, CODES[0]), asset(1, CODES[0]))).result()
+    with store.read() as session:
+        assert len(index.candidates(session, [CODES[0]], 100)) == 2
+
+    def erase(session: Session) -> None:
+        row = assets.get(session, digest(0))
+        SimilarityIndex().remove(session, row)
+        session.delete(row)
+
+    store.write(erase).result()
+    with store.read() as session:
+        assert index.candidates(session, [CODES[0]], 100) == [Candidate(digest(1), 0, 0)]
+
+
+def test_pictures_with_too_little_structure_are_neither_found_nor_looked_for(store: Store) -> None:
+    plain, structured = asset(0, CODES[0], MIN_QUALITY - 1), asset(1, CODES[0], MIN_QUALITY)
+    store.write(lambda session: register(session, plain, structured)).result()
+    index = MultiIndex(Codes())
+    with store.read() as session:
+        assert [each.record_id for each in index.candidates(session, [CODES[0]], MIN_QUALITY)] == [digest(1)]
+        assert index.candidates(session, [CODES[0]], MIN_QUALITY - 1) == []
+        assert index.candidates(session, [], 100) == []
