@@ -35,7 +35,9 @@ def main() -> None:
         pixels = photograph.pixels(1024)
         for side in SIDES:
             small = shrink(pixels, side)
-            descriptors += [geometry.sift_features(geometry.grey(p)).descriptors for p in (small, recompressed(small, 50))]
+            descriptors += [
+                geometry.sift_features(geometry.grey(p)).descriptors for p in (small, recompressed(small, 50))
+            ]
     every = np.concatenate(descriptors)
     mean = every.mean(0)
     chosen = np.random.default_rng(1).choice(len(every), min(SAMPLE, len(every)), replace=False)

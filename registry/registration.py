@@ -31,7 +31,7 @@ from registry import catalogue
 from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
 from registry.registry import Registry
-from registry.store import Session, assets, entries, publishers
+from registry.store import Session, assets, entries, local_features, publishers
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 from registry.views import AssetView, WithdrawalView
@@ -80,6 +80,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
         assets.insert(session, row)
         registry.index.add(session, row)
+        local_features.insert(session, index, prepared.local_features)
 
     appended = registry.sequencer.append(
         sign_statement(canonical, signer),

@@ -10,6 +10,7 @@ from provenance.credentials.trust import TrustSettings
 from registry.blobs import Blobs
 from registry.codes import Codes
 from registry.index import SimilarityIndex
+from registry.inverted_file import InvertedFile
 from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
@@ -60,6 +61,7 @@ class Registry:
     codes: Codes
     scan: NearestScan
     multi_index: MultiIndex
+    inverted_file: InvertedFile
     trust: TrustSettings
     spool: Path
 

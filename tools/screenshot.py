@@ -20,8 +20,8 @@ TARGET = ROOT / "docs" / "images" / "verify.png"
 
 def main() -> None:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with tempfile.TemporaryDirectory(prefix="countermark-docs-") as scratch:
-        with running_service(Path(scratch) / "data") as service, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="countermark-docs-") as scratch, sync_playwright() as playwright:
+        with running_service(Path(scratch) / "data") as service:
             with Client(service.url, api_key=service.api_key) as client:
                 for photograph in REGISTERED:
                     client.register(photograph.path, title=photograph.title, credit=photograph.credit)

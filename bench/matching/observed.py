@@ -11,9 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from provenance.verdict.registrations import Reference
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.claims import AssetClaims
 from registry.registration import register
@@ -100,9 +102,11 @@ class ObservedRegistry:
             self._now.stages[name] += (time.thread_time() - started) * 1000
 
     def noted(self, args: tuple[object, ...]) -> None:
-        """Note a comparison by the sketch that is handed over."""
-        for each in args:
-            if isinstance(each, bytes) and (record := self._records.get(hashlib.sha256(each).digest())):
+        """Note comparisons by the sketches that are handed over."""
+        for reference in (
+            one for each in args if isinstance(each, tuple) for one in each if isinstance(one, Reference)
+        ):
+            if record := self._records.get(hashlib.sha256(reference.sketch).digest()):
                 self._now.compared.append(record)
 
 

@@ -1,7 +1,7 @@
 """Local features: short codes of a picture's keypoints, by which a part of it is found when its hash is not.
 
-The keypoints are those that verify a match (`comparison.geometry.sift_features`: SIFT on a grid, RootSIFT descriptors).
-Each descriptor becomes a *word*, its cell in a product of two vocabularies of 128 centroids each (Babenko and Lempitsky,
+The keypoints are those that verify a match (`comparison.geometry`: SIFT on a grid, RootSIFT descriptors). Each
+descriptor becomes a *word*, its cell in a product of two vocabularies of 128 centroids each (Babenko and Lempitsky,
 "The Inverted Multi-Index", CVPR 2012), and 64 *signs* of what the word leaves (Hamming embedding: Jégou, Douze and
 Schmid, ECCV 2008), with the keypoint's direction and size (weak geometric consistency: the same paper). The rotations
 are Hadamard matrices with fixed random signs, so that only a mean and the centroids are fitted: on freely licensed
@@ -17,15 +17,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.media.canonical import Pixels, shrink
-from provenance.media.comparison import geometry
-from provenance.media.comparison.geometry import Features
+from provenance.media.comparison.geometry import Features, Sight
 
 LOCAL_FEATURES = "org.countermark.local-features.v1"
 
 MAX_FEATURES = 300
-"""Features of a registration, 3.6 KB. Of 532 hard queries (crops, screenshots, collages, turns) among 113 photographs, the
-right one is among the first four for 99.2 % with 200, 99.4 % with 300, and no more with 500."""
+"""Features of a registration, 3.6 KB. Of 532 hard queries (crops, screenshots, collages, turns) among 113 photographs,
+the right one is among the first four for 99.2 % with 200, 99.4 % with 300, and no more with 500."""
 
 MAX_QUERY_FEATURES = 500
 """Features of a query: all that the grid gives. A part of a larger picture has but a part of them."""
@@ -39,7 +37,7 @@ CODE: Final = np.dtype([("word", "<u2"), ("signs", "<u8"), ("direction", "u1"), 
 fractions of the picture's longest side, above 2^-12."""
 
 Codes = NDArray[np.void]
-"""N features, each a `CODE`."""
+"""N features of `CODE`."""
 
 Descriptors = NDArray[np.float32]
 """N×128 RootSIFT."""
@@ -47,10 +45,15 @@ Descriptors = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
-    """The codes of one picture as it is, and those of its mirror image (the same keypoints, in the same order)."""
+    """The codes of one picture as it is, and those of its mirror image: `CODE`s one behind the other, 12 bytes each."""
 
-    upright: Codes
-    mirrored: Codes
+    upright: bytes
+    mirrored: bytes
+
+    @property
+    def count(self) -> int:
+        """How many features there are."""
+        return len(self.upright) // CODE.itemsize
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +64,16 @@ class Vocabulary:
     centroids: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def describe(pixels: Pixels, most: int) -> LocalFeatures:
-    """Return the codes of at most `most` features of a picture, in either mirror state.
+def describe(sight: Sight, most: int) -> LocalFeatures:
+    """Return the codes of at most `most` features of a picture (`geometry.Query.sift`), in either mirror state."""
+    side = max(sight.height, sight.width)
+    upright, mirrored = (_encoded(features.first(most), side) for features in (sight.upright, sight.mirrored))
+    return LocalFeatures(upright.tobytes(), mirrored.tobytes())
 
-    Args:
-        pixels: H×W×3 RGB; features are looked for at a longest side of `geometry.SIFT_SIDE`.
-    """
-    small = shrink(pixels, geometry.SIFT_SIDE)
-    features = geometry.sift_features(geometry.grey(small)).first(most)
-    side = max(small.shape[:2])
-    return LocalFeatures(
-        _encoded(features, side), _encoded(geometry.mirrored_sift(features, small.shape[1]), side)
-    )
+
+def as_codes(data: bytes) -> Codes:
+    """Return N features of `CODE`, read-only."""
+    return np.frombuffer(data, CODE)
 
 
 def rotate(descriptors: Descriptors, mean: NDArray[np.float32]) -> Descriptors:

@@ -1,6 +1,6 @@
 """Stories: publishers register and withdraw, a reader verifies, and things go wrong."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,12 +10,13 @@ from provenance.media.media import Media, Pixels
 from provenance.verdict import Verdict, examine, verify_file
 from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
 from provenance.verdict.evidence import MatchBasis
+from provenance.verdict.registrations import Reference
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY
 from provenance.verdict.verdict import HeadlineCode
 from registry.index import MIN_QUALITY
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
-from tests.unit.verdict.simulator import NOBODY, Simulator, compare_sketch, open_registry
+from tests.unit.verdict.simulator import NOBODY, Eyes, Simulator, open_registry
 
 
 def values(verdict: Verdict) -> dict[str, str]:
@@ -201,18 +202,23 @@ def test_a_sketch_other_than_the_records_own_proves_nothing() -> None:
     assert "another sketch" in verdict.headline_text
 
 
-def _comparing(failure: CountermarkError) -> Callable[[Pixels, bytes], Comparison]:
-    def compare(query: Pixels, sketch: bytes) -> Comparison:
-        raise failure
+class Failing(Eyes):
+    """Cannot compare anything."""
 
-    return compare
+    def __init__(self, failure: CountermarkError) -> None:
+        self.failure = failure
+
+    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        if isinstance(self.failure, StoreUnavailable | Overloaded):
+            raise self.failure
+        return [self.failure for _ in references]
 
 
 def test_a_comparison_that_fails_becomes_an_entry_of_what_was_not_checked() -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(MOUNTAINS))
     examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
-    verdict = verify_file(examination, registry, _comparing(UndecodableMedia("not within its limits")))
+    verdict = verify_file(examination, registry, Failing(UndecodableMedia("not within its limits")))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert "the comparison with record" in left_out(verdict)
     assert "not within its limits" in left_out(verdict)
@@ -226,20 +232,21 @@ def test_a_registry_that_is_merely_busy_fails_the_request_for_the_next_try_may_k
     registry.register("daily", photo(MOUNTAINS))
     examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
     with pytest.raises(type(failure)):
-        verify_file(examination, registry, _comparing(failure))
+        verify_file(examination, registry, Failing(failure))
 
 
 def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> None:
     registry = open_registry("daily")
     for _ in range(MAX_COMPARED_CANDIDATES + 1):
         registry.register("daily", photo(ROCKET))
-    compared: list[bytes] = []
+    compared: list[Reference] = []
 
-    def counting(query: Pixels, sketch: bytes) -> Comparison:
-        compared.append(sketch)
-        return compare_sketch(query, sketch)
+    class Counting(Eyes):
+        def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+            compared.extend(references)
+            return super().compare(query, references)
 
-    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, counting)
+    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, Counting())
     assert len(compared) == MAX_COMPARED_CANDIDATES
     assert f"further candidates: only the nearest {MAX_COMPARED_CANDIDATES}" in left_out(verdict)
 
