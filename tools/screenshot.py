@@ -20,11 +20,14 @@ TARGET = ROOT / "docs" / "images" / "verify.png"
 
 def main() -> None:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with tempfile.TemporaryDirectory(prefix="countermark-docs-") as scratch, sync_playwright() as playwright:
-        with running_service(Path(scratch) / "data") as service:
-            with Client(service.url, api_key=service.api_key) as client:
-                for photograph in REGISTERED:
-                    client.register(photograph.path, title=photograph.title, credit=photograph.credit)
+    with (
+        tempfile.TemporaryDirectory(prefix="countermark-docs-") as scratch,
+        running_service(Path(scratch) / "data") as service,
+        Client(service.url, api_key=service.api_key) as client,
+    ):
+        for photograph in REGISTERED:
+            client.register(photograph.path, title=photograph.title, credit=photograph.credit)
+        with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             page = browser.new_page(base_url=service.url, viewport={"width": 1120, "height": 1180})
             page.goto("/verify")

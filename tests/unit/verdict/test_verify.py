@@ -6,6 +6,7 @@ import pytest
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
 from provenance.media.comparison import Comparison
+from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Media, Pixels
 from provenance.verdict import Verdict, examine, verify_file
 from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
@@ -149,12 +150,27 @@ def test_of_an_animation_only_the_first_frame_is_vouched_for() -> None:
     assert "frames" not in left_out(registry.verify(pictures.same_pixels(COFFEE)))
 
 
-def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
+def with_a_collision() -> tuple[Simulator, bytes]:
+    """A registry whose fingerprint of the mountains leads to the rocket, and the record of the mountains."""
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
     rocket = registry.register("daily", photo(ROCKET))
-    registry.prints[rocket] = registry.prints[mountains]  # a collision, made on purpose
-    registry.prints.pop(mountains)
+    registry.prints[rocket] = registry.prints.pop(mountains)
+    return registry, mountains
+
+
+def test_a_picture_whose_fingerprint_leads_astray_is_found_by_its_parts() -> None:
+    registry, mountains = with_a_collision()
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert [match.record_id for match in verdict.matches] == [mountains]
+    assert verdict.evidence.searched is not None
+    assert LOCAL_FEATURES in verdict.evidence.searched.fingerprints
+
+
+def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
+    registry, mountains = with_a_collision()
+    registry.features.pop(mountains)
     verdict = registry.verify(pictures.recompressed(MOUNTAINS))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert "a lead, not a match" in verdict.headline_text
