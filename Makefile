@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-browser check bench docs lock browsers clean
+.PHONY: help demo run test test-browser check bench bench-matching docs lock browsers clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,12 @@ $(VENV)/.runtime: requirements.lock pyproject.toml clients/python/pyproject.toml
 $(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
 	@echo "Installing the pinned development tools (once) …" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What the matching benchmark measures against, and draws with.
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.runtime
+	@echo "Installing the pinned libraries of the matching benchmark (once) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
 	@touch $@
 
 demo: $(VENV)/.runtime ## register, alter and verify bundled photographs; writes an HTML report
@@ -46,6 +52,9 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
 	@$(BIN)/python -m bench
+
+bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
+	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)
 
 browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
 	@tools/browsers.sh

@@ -111,6 +111,9 @@ class MultiIndex:
         tables = self._merged(held.codes)
         queries = as_matrix(hashes)
         rows, asked = tables.near(queries)
+        if tables.size > len(held.codes):  # another search has merged rows that came after this one began
+            here = rows < len(held.codes)
+            rows, asked = rows[here], asked[here]
         apart = _pairwise(held.codes, rows, queries, asked)
         near = np.flatnonzero(apart <= RADIUS)
         tail = distances(held.codes[tables.size :], queries)

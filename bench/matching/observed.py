@@ -5,7 +5,6 @@ gains is seen without a change here, because each goes through the sandbox, the 
 """
 
 import hashlib
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from registry.registration import register
 from registry.registry import Registry, RegistryConfig
 from registry.store import assets
 from registry.verification import verify_file
+
+PASSPHRASE = b"of keys that sign for nobody"
 
 
 @dataclass
@@ -118,7 +119,7 @@ def observed_registry(folder: Path) -> Iterator[ObservedRegistry]:
             origin="bench.invalid/log",
             operator="Bench",
             public_url="http://127.0.0.1",
-            passphrase=secrets.token_bytes(24),
+            passphrase=PASSPHRASE,
             workers=1,
             environment="development",
         )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import multi_index, scan
-from registry.codes import Codes
+from registry.codes import Codes, Held
 from registry.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
 from registry.store import Session, Store, assets
@@ -89,6 +89,19 @@ def test_a_registration_is_found_by_the_next_search_and_after_a_restart(store: S
     for searching in (index, MultiIndex(Codes())):
         with store.read() as session:
             assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0, 0)]
+
+
+def test_rows_that_another_search_has_merged_in_the_meantime_do_not_disturb(filled: Store, merging: None) -> None:
+    codes = Codes()
+    index = MultiIndex(codes)
+    with filled.read() as session:
+        held = codes.caught_up(session)
+        index._merged(held.codes)
+        fewer = Held(held.codes[:500], held.indices[:500])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(codes, "caught_up", lambda _: fewer)
+            found = index.candidates(session, [CODES[499], CODES[501]], 100)
+    assert found == brute_force(CODES[:500], [CODES[499], CODES[501]], RADIUS)
 
 
 def test_an_erased_registration_is_found_no_more_and_its_hash_is_no_longer_held(filled: Store, merging: None) -> None:

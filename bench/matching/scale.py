@@ -1,0 +1,179 @@
+"""Scale: how long a search by hash takes, and what it holds in memory, from ten thousand to ten million codes.
+
+The codes are random: a search's work depends on how many there are. Each query is a code with 31 bits flipped.
+"""
+
+import gc
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.codes import Held
+from registry.index import BITS, RADIUS, SimilarityIndex
+from registry.multi_index import MAX_TAIL, MultiIndex
+from registry.scan import MAX_SCANNED, NearestScan
+from registry.store import Asset, Session, Store, assets, publishers
+from registry.tables import Publisher
+
+ORIENTATIONS = 8
+DURABLE_UP_TO = 100_000
+"""Codes up to which the durable index is measured too: filling it takes 16 rows a code."""
+
+ROUNDS = 100
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One index at one size; milliseconds of processor time.
+
+    Attributes:
+        index: "multi-index", "scan" or "durable".
+        one, one_late: median and 95th percentile of a search for one hash; eight, eight_late: for eight orientations.
+        megabytes: what the process grew by; None for the durable one, which holds nothing.
+        build: seconds to fill it; merge: to take in as many new ones as are compared one by one.
+    """
+
+    index: str
+    codes: int
+    one: float
+    one_late: float
+    eight: float
+    eight_late: float
+    megabytes: float | None
+    build: float
+    merge: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class _Random:
+    """Codes that no store holds."""
+
+    def __init__(self, count: int, spare: int) -> None:
+        self._all = np.empty((count + spare, BITS // 8), np.uint8)
+        generator = np.random.default_rng(count)
+        for start in range(0, len(self._all), _BLOCK):
+            block = self._all[start : start + _BLOCK]
+            block[:] = generator.integers(0, 256, block.shape, np.uint8)
+        self._indices = np.arange(len(self._all))
+        self.count = count
+
+    def caught_up(self, _session: Session) -> Held:
+        return Held(self._all[: self.count], self._indices[: self.count])
+
+
+def count(sizes: Sequence[int]) -> int:
+    """How many measurements `scales` makes."""
+    return sum(1 + (size <= MAX_SCANNED) + (size <= DURABLE_UP_TO) for size in sizes)
+
+
+def scales(sizes: Sequence[int]) -> Iterator[Scale]:
+    """Measure every index at the sizes it is meant for."""
+    with tempfile.TemporaryDirectory(prefix="countermark-bench-") as folder:
+        store = Store.open(Path(folder) / "empty")
+        try:
+            for size in sizes:
+                yield _in_memory(store, size, "multi-index", MultiIndex)
+                if size <= MAX_SCANNED:
+                    yield _in_memory(store, size, "scan", NearestScan)
+                if size <= DURABLE_UP_TO:
+                    yield _durable(Path(folder) / str(size), size)
+        finally:
+            store.close()
+
+
+def _in_memory(store: Store, size: int, name: str, index_of: Callable[[Any], Any]) -> Scale:
+    gc.collect()
+    before = _resident()
+    codes = _Random(size, MAX_TAIL + 1)
+    index = index_of(codes)
+    with store.read() as session:
+        built = _timed(lambda: index.candidates(session, [bytes(32)], 100))
+        times = _searches(lambda hashes: index.candidates(session, hashes, 100), codes.caught_up(session).codes)
+        grown = _resident() - before
+        merge = None
+        if index_of is MultiIndex:
+            codes.count += MAX_TAIL + 1
+            merge = _timed(lambda: index.candidates(session, [bytes(32)], 100))
+    return Scale(name, size, *times, round(grown, 1), round(built / 1000, 2), merge and round(merge / 1000, 2))
+
+
+def _durable(folder: Path, size: int) -> Scale:
+    store, index, codes = Store.open(folder), SimilarityIndex(), _Random(size, 0)
+    try:
+
+        def fill(session: Session) -> None:
+            publishers.insert(session, Publisher(id="bench", name="Bench", established="x509", detail=""))
+            for number, code in enumerate(codes.caught_up(session).codes):
+                assets.insert(session, _asset(number, bytes(code)))
+
+        store.write(fill).result()
+        started = time.perf_counter()
+        store.write(index.rebuild).result()
+        built = time.perf_counter() - started
+        with store.read() as session:
+            held = codes.caught_up(session).codes
+            times = _searches(lambda hashes: index.candidates(session, hashes, 100), held)
+    finally:
+        store.close()
+    return Scale("durable", size, *times, None, round(built, 2), None)
+
+
+def _asset(number: int, code: bytes) -> Asset:
+    digest = number.to_bytes(32, "big")
+    return Asset(
+        record_id=digest,
+        index=number,
+        publisher_id="bench",
+        media_sha256=digest,
+        pixels_sha256=digest,
+        claims_digest=digest,
+        media_type="image/jpeg",
+        width=640,
+        height=480,
+        phash=bytes(8),
+        pdq=code,
+        pdq_quality=100,
+        sketch_sha256=digest,
+        thumbnail_sha256=digest,
+        logged_at_ms=number,
+    )
+
+
+def _searches(search: Callable[[list[bytes]], object], codes: NDArray[np.uint8]) -> tuple[float, float, float, float]:
+    generator = np.random.default_rng(1)
+    quantiles: list[float] = []
+    for orientations in (1, ORIENTATIONS):
+        times = []
+        for _ in range(ROUNDS):
+            bits = np.unpackbits(codes[generator.integers(len(codes))])
+            bits[generator.choice(BITS, RADIUS, replace=False)] ^= 1
+            asked = [np.packbits(bits).tobytes(), *(secrets.token_bytes(32) for _ in range(orientations - 1))]
+            times.append(_timed(lambda asked=asked: search(asked)))
+        quantiles += [statistics.median(times), float(np.quantile(times, 0.95))]
+    one, one_late, eight, eight_late = (round(each, 3) for each in quantiles)
+    return one, one_late, eight, eight_late
+
+
+def _timed(function: Callable[[], object]) -> float:
+    started = time.thread_time()
+    function()
+    return (time.thread_time() - started) * 1000
+
+
+def _resident() -> float:
+    """Megabytes of this process in memory (Linux)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
