@@ -130,7 +130,7 @@ class _Registrations:
             asset = assets.get(session, record_id)
         try:
             thumbnail = self._registry.blobs.get(asset.thumbnail_sha256)
-        except StoreCorrupt:
+        except (NotFound, StoreCorrupt):
             thumbnail = None  # it only helps
         return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
 

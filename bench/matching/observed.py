@@ -62,7 +62,7 @@ class ObservedRegistry:
     """A registry in a folder of its own."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        self.registry = registry
         wrapped = {
             name: _Timed(part, f"search: {name}", self)
             for name, part in vars(registry).items()
@@ -76,8 +76,8 @@ class ObservedRegistry:
         """Register the file by the use case that the API calls, in the real sandbox; returns its record's id."""
         claims = AssetClaims(title=title, credential="none")
         sha256 = hashlib.sha256(path.read_bytes()).digest()
-        asset = register(self._registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
-        with self._registry.store.read() as session:
+        asset = register(self.registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
+        with self.registry.store.read() as session:
             sketch = assets.get(session, bytes.fromhex(asset.id)).sketch_sha256
         self._records[sketch] = asset.id
         return asset.id
@@ -85,7 +85,7 @@ class ObservedRegistry:
     def verify(self, data: bytes) -> Observation:
         """Verify a file by the use case that the API calls."""
         self._now = Observation()
-        path = self._registry.spool / "query"
+        path = self.registry.spool / "query"
         path.write_bytes(data)
         sha256 = hashlib.sha256(data).digest()
         started = time.process_time()
