@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.progress import Progress
 
 from api.app import assemble, create_app
 from api.first_key import make_first_key
@@ -36,11 +38,12 @@ from registry.freezing import freeze
 from registry.fsck import Finding, check
 from registry.high_water import HighWater
 from registry.log_keys import held_key
+from registry.rebuild import rebuild_index
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.restoring import restore
 from registry.rotation import rotate_log_key
 from registry.signers import Keystore
-from registry.store import Store
+from registry.store import Store, assets
 
 DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
 OPENAPI_FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
@@ -48,9 +51,11 @@ OPENAPI_FILE = Path(__file__).resolve().parent.parent / "openapi.yaml"
 app = typer.Typer(help="Countermark's service.", no_args_is_help=True, pretty_exceptions_enable=False)
 key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
 log_commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
+index_commands = typer.Typer(help="The similarity index.", no_args_is_help=True)
 certificate_commands = typer.Typer(help="The certificate that C2PA claims are signed with.", no_args_is_help=True)
 app.add_typer(key_commands, name="key")
 app.add_typer(log_commands, name="log")
+app.add_typer(index_commands, name="index")
 app.add_typer(certificate_commands, name="certificate")
 app.add_typer(witness_commands, name="witness")
 
@@ -282,6 +287,24 @@ def rotate_key(
     )
     typer.echo(f"\n    {retired[0]}\n", err=True)
     typer.echo("ML-DSA-44 keys are too long for a line: --json prints all, and the service serves /log/keys.", err=True)
+
+
+@index_commands.command("rebuild")
+def index_rebuild() -> None:
+    """Make the similarity index anew from records and their blobs; exit with 1 where a registration lacks its own."""
+    found = done = 0
+    with _registry(load_settings()) as registry, Progress(console=Console(stderr=True), transient=True) as progress:
+        with registry.store.read() as session:
+            total = assets.count(session)
+        task = progress.add_task("Indexing", total=total)
+        for done, finding in rebuild_index(registry):
+            progress.update(task, completed=done)
+            if finding:
+                found += 1
+                typer.echo(finding)
+    typer.echo(f"{done} registrations indexed, {found} without local features", err=True)
+    if found:
+        raise typer.Exit(1)
 
 
 @certificate_commands.command("show")

@@ -286,11 +286,12 @@ def false_matches(photographs: Sequence[Photograph], pairs: int) -> dict[str, An
         number = int(random.integers(len(references)))
         source = photographs[number].pixels if number < len(photographs) else drawn[number - len(photographs)]
         query = shrink(alter[int(random.integers(len(alter)))](source, random), 512)
+        seen = geometry.Query(query)
         for other in random.choice(len(references), 60, replace=False):
             if other != number and counted < pairs:
                 counted += 1
-                matched += geometry.verify(query, references[other]) is not None
-                accepted += lay(query, references[other]) is not None
+                matched += geometry.verify(seen, references[other]) is not None
+                accepted += lay(seen, references[other]) is not None
     return {"accepted": accepted, "n": counted, "upper": wilson(accepted, counted)[1], "keypoints_alone": matched}
 
 

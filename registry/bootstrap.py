@@ -17,6 +17,7 @@ from registry.blobs import Blobs
 from registry.codes import Codes
 from registry.enrolment import enrol_publisher
 from registry.index import SimilarityIndex
+from registry.inverted_file import InvertedFile
 from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.registry import Clock, Registry, RegistryConfig, utc_now
@@ -72,6 +73,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             codes=codes,
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
+            inverted_file=InvertedFile(),
             trust=_trust(config, keystore),
             spool=spool,
             policy=policy,

@@ -4,20 +4,24 @@ Each function takes a path or plain values and returns plain values; the file is
 come with their SHA-256 (computed while they were received), and it is decoded at most once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from provenance.credentials.signing import ClaimDescription, ClaimSigner, SignedCredential, sign_embedded, sign_sidecar
 from provenance.credentials.trust import TrustSettings
-from provenance.media.comparison import Comparison, compare, draw_heat
+from provenance.errors import CountermarkError, MediaError
+from provenance.media.comparison import Comparison, Query, compare, draw_heat
+from provenance.media.comparison.geometry import Sight, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
+from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.sketch import Sketch, draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.verdict.evidence import Examination
+from provenance.verdict.registrations import Reference
 from provenance.verdict.verify import examine
 from registry.claims import CredentialMode
 
@@ -36,6 +40,7 @@ class Prepared:
     sketch: bytes
     sketch_sha256: bytes
     thumbnail: bytes
+    local_features: bytes
     credential: SignedCredential | None
 
 
@@ -60,6 +65,7 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
     media = Media.from_bytes(data, sha256=sha256)
     prints = fingerprint(media)
     sketch = draw_sketch(media.canonical)
+    thumbnail = draw_thumbnail(media.canonical)
     return Prepared(
         size=len(data),
         media_type=media.media_type,
@@ -70,7 +76,8 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
         declared=read_declared(media),
         sketch=sketch.data,
         sketch_sha256=sketch.sha256,
-        thumbnail=draw_thumbnail(media.canonical),
+        thumbnail=thumbnail,
+        local_features=describe_thumbnail(thumbnail),
         credential=_sign(ask, data, media.media_type, prints, order) if order else None,
     )
 
@@ -102,9 +109,40 @@ class Compared:
     overlay: bytes | None
 
 
-def compare_sketch(canonical: Pixels, sketch: bytes) -> Compared:
-    """Step 7 of the verification procedure, for one candidate."""
-    comparison = compare(canonical, Sketch.from_bytes(sketch).pixels)
+def describe_thumbnail(thumbnail: bytes) -> bytes:
+    """The local features of a registration: the thumbnail's, so that the index can be rebuilt from what is stored."""
+    return describe(look(Media.from_bytes(thumbnail).pixels), MAX_FEATURES).upright
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """The codes to search with, and the features that they were made of, for the comparison."""
+
+    codes: LocalFeatures
+    sight: Sight
+
+
+def describe_picture(canonical: Pixels) -> Described:
+    """Step 6 of the verification procedure: what the local features of a picture are."""
+    sight = look(canonical)
+    return Described(describe(sight, MAX_QUERY_FEATURES), sight)
+
+
+def compare_references(
+    canonical: Pixels, sight: Sight | None, references: Sequence[Reference]
+) -> tuple[Compared | CountermarkError, ...]:
+    """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none."""
+    query = Query(canonical, sight)
+    return tuple(_compared(query, reference) for reference in references)
+
+
+def _compared(query: Query, reference: Reference) -> Compared | CountermarkError:
+    try:
+        sketch = Sketch.from_bytes(reference.sketch).pixels
+        larger = None if reference.thumbnail is None else Media.from_bytes(reference.thumbnail).pixels
+    except MediaError as error:
+        return error
+    comparison = compare(query, sketch, larger)
     drawable = comparison.verified and comparison.regions and comparison.heat is not None
     overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
     return Compared(replace(comparison, heat=None), overlay)

@@ -28,7 +28,7 @@ from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
 from registry.registry import Registry
 from registry.stating import append_signed, canonical_of, publisher_signer
-from registry.store import Session, assets, entries
+from registry.store import Session, assets, entries, local_features
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 from registry.views import AssetView, WithdrawalView
@@ -78,6 +78,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
         assets.insert(session, row)
         registry.index.add(session, row)
+        local_features.insert(session, index, prepared.local_features)
 
     appended = append_signed(
         registry,

@@ -12,6 +12,7 @@ from registry.attestation import Attestation
 from registry.blobs import Blobs
 from registry.codes import Codes
 from registry.index import SimilarityIndex
+from registry.inverted_file import InvertedFile
 from registry.multi_index import MultiIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
@@ -74,6 +75,7 @@ class Registry:
     codes: Codes
     scan: NearestScan
     multi_index: MultiIndex
+    inverted_file: InvertedFile
     trust: TrustSettings
     spool: Path
     policy: Policy | None

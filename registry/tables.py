@@ -225,3 +225,12 @@ class PdqChunk(SQLModel, table=True):
 
     chunk_key: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+
+
+class LocalFeaturesRow(SQLModel, table=True):
+    """The local features of an asset (`provenance.media.local_features.CODE`); `asset` is `Asset.index`."""
+
+    __tablename__ = "local_features"
+
+    asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    codes: bytes

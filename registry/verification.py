@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
+from provenance.errors import CountermarkError, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.media.comparison import Comparison
+from provenance.media.comparison.geometry import Sight
+from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
@@ -17,10 +19,10 @@ from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
 from provenance.verdict.evidence import Publisher, Subject
-from provenance.verdict.registrations import Candidate, KnownRecord
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
 from registry import catalogue
-from registry.examination import compare_sketch, examine_file
+from registry.examination import Compared, compare_references, describe_picture, examine_file
 from registry.registry import Registry
 from registry.report import report_json
 from registry.scan import MAX_SCANNED
@@ -43,9 +45,9 @@ def verify_file(
     known_bytes = bool(_Registrations(registry).by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
     examination = registry.sandbox.run(examine_file, path, sha256, registry.trust, sidecar, not known_bytes)
-    overlays = _Overlays(registry)
-    verdict = procedure.verify_file(examination, _Registrations(registry), overlays.compare)
-    return _keep(registry, verdict, overlays)
+    viewer = _Viewer(registry)
+    verdict = procedure.verify_file(examination, _Registrations(registry), viewer)
+    return _keep(registry, verdict, viewer)
 
 
 def verify_digests(
@@ -54,7 +56,7 @@ def verify_digests(
     """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead."""
     subject = Subject(sha256=sha256, size=None)
     verdict = procedure.verify_digests(subject, pdq, pdq_quality, _Registrations(registry))
-    return _keep(registry, verdict, _Overlays(registry))
+    return _keep(registry, verdict, _Viewer(registry))
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
@@ -78,19 +80,25 @@ _NOT_KEPT = {
 }
 
 
-class _Overlays:
-    """Compares in the sandbox, and keeps the overlay of each comparison for the report."""
+class _Viewer:
+    """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._drawn: list[tuple[Comparison, bytes | None]] = []
+        self._sight: Sight | None = None
 
-    def compare(self, query: Pixels, sketch: bytes) -> Comparison:
-        compared = self._registry.sandbox.run(compare_sketch, query, sketch)
-        self._drawn.append((compared.comparison, compared.overlay))
-        return compared.comparison
+    def describe(self, query: Pixels) -> LocalFeatures:
+        described = self._registry.sandbox.run(describe_picture, query)
+        self._sight = described.sight
+        return described.codes
 
-    def of(self, comparison: Comparison | None) -> bytes | None:
+    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        outcomes = self._registry.sandbox.run(compare_references, query, self._sight, tuple(references))
+        self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
+        return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
+
+    def overlay(self, comparison: Comparison | None) -> bytes | None:
         return next((overlay for drawn, overlay in self._drawn if drawn is comparison), None)
 
 
@@ -116,12 +124,22 @@ class _Registrations:
                 found = self._registry.index.candidates(session, pdq_orientations, quality)
                 found += self._registry.scan.candidates(session, pdq_orientations, quality)
         nearest = {candidate.record_id: candidate.distance for candidate in found}
-        return sorted((Candidate(*each) for each in nearest.items()), key=lambda candidate: candidate.distance)
+        return [Candidate(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
 
-    def sketch(self, record_id: bytes) -> bytes:
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
         with self._registry.store.read() as session:
-            digest = assets.get(session, record_id).sketch_sha256
-        return self._registry.blobs.get(digest)
+            found = self._registry.inverted_file.candidates(session, features)
+            known = assets.by_index(session, [proposal.index for proposal in found])
+        return [Candidate(known[each.index].record_id, None) for each in found if each.index in known]
+
+    def reference(self, record_id: bytes) -> Reference:
+        with self._registry.store.read() as session:
+            asset = assets.get(session, record_id)
+        try:
+            thumbnail = self._registry.blobs.get(asset.thumbnail_sha256)
+        except (NotFound, StoreCorrupt):
+            thumbnail = None  # it only helps
+        return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
 
     def known(self, record_id: bytes) -> KnownRecord:
         view = catalogue.asset(self._registry, record_id)
@@ -170,10 +188,10 @@ def _revocation(session: Session, index: int) -> PublisherKey:
     return record
 
 
-def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str, object]:
+def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, object]:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
-    overlay = next((drawn for match in verdict.matches if (drawn := overlays.of(match.comparison))), None)
+    overlay = next((drawn for match in verdict.matches if (drawn := viewer.overlay(match.comparison))), None)
     report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
     try:
         row = rows.verification(

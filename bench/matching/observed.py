@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from provenance.verdict.registrations import Reference
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.claims import AssetClaims
 from registry.registration import register
@@ -61,7 +62,7 @@ class ObservedRegistry:
     """A registry in a folder of its own."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        self.registry = registry
         wrapped = {
             name: _Timed(part, f"search: {name}", self)
             for name, part in vars(registry).items()
@@ -75,8 +76,8 @@ class ObservedRegistry:
         """Register the file by the use case that the API calls, in the real sandbox; returns its record's id."""
         claims = AssetClaims(title=title, credential="none")
         sha256 = hashlib.sha256(path.read_bytes()).digest()
-        asset = register(self._registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
-        with self._registry.store.read() as session:
+        asset = register(self.registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
+        with self.registry.store.read() as session:
             sketch = assets.get(session, bytes.fromhex(asset.id)).sketch_sha256
         self._records[sketch] = asset.id
         return asset.id
@@ -84,7 +85,7 @@ class ObservedRegistry:
     def verify(self, data: bytes) -> Observation:
         """Verify a file by the use case that the API calls."""
         self._now = Observation()
-        path = self._registry.spool / "query"
+        path = self.registry.spool / "query"
         path.write_bytes(data)
         sha256 = hashlib.sha256(data).digest()
         started = time.process_time()
@@ -101,9 +102,11 @@ class ObservedRegistry:
             self._now.stages[name] += (time.thread_time() - started) * 1000
 
     def noted(self, args: tuple[object, ...]) -> None:
-        """Note a comparison by the sketch that is handed over."""
-        for each in args:
-            if isinstance(each, bytes) and (record := self._records.get(hashlib.sha256(each).digest())):
+        """Note comparisons by the sketches that are handed over."""
+        for reference in (
+            one for each in args if isinstance(each, tuple) for one in each if isinstance(one, Reference)
+        ):
+            if record := self._records.get(hashlib.sha256(reference.sketch).digest()):
                 self._now.compared.append(record)
 
 

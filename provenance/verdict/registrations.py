@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRegistered, PublisherKey
 from provenance.transparency.receipt_verification import ReceiptReport
 from provenance.verdict.evidence import Publisher
@@ -12,10 +13,23 @@ from provenance.verdict.evidence import Publisher
 
 @dataclass(frozen=True)
 class Candidate:
-    """A registration that a fingerprint proposes. `distance` is in bits of 256."""
+    """A registration that is proposed: by a fingerprint at a `distance` in bits of 256, or by local features (None)."""
 
     record_id: bytes
-    distance: int
+    distance: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a candidate is compared with.
+
+    Attributes:
+        sketch: its bytes; a match has to state their digest.
+        thumbnail: a larger picture of the same, that helps to lay the sketch; None where there is none.
+    """
+
+    sketch: bytes
+    thumbnail: bytes | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +72,11 @@ class Registrations(Protocol):
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Candidates, nearest first: all within 31 bits of one of these PDQ hashes, perhaps others beyond."""
 
-    def sketch(self, record_id: bytes) -> bytes:
-        """The stored sketch."""
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        """Candidates that share local features with the picture, the likeliest first."""
+
+    def reference(self, record_id: bytes) -> Reference:
+        """The stored sketch, and what else helps to compare."""
 
     def known(self, record_id: bytes) -> KnownRecord:
         """The record, its publisher and its checked receipt."""

@@ -12,6 +12,7 @@ from typing import Protocol, assert_never
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
+from provenance.media.local_features import LOCAL_FEATURES, LocalFeatures
 from provenance.media.media import Pixels
 from provenance.verdict import standing
 from provenance.verdict.axes import Proof
@@ -26,7 +27,7 @@ from provenance.verdict.evidence import (
     Unproven,
 )
 from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD
-from provenance.verdict.registrations import Candidate, KnownRecord, Registrations
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations
 
 MIN_PDQ_QUALITY = 50
 """PDQ quality (0-100) below which a picture is too plain to search by (the algorithm's authors)."""
@@ -36,7 +37,14 @@ MAX_LEAD_DISTANCE = 31
 beyond it is worth a comparison and, unless that confirms it, nothing else."""
 
 MAX_COMPARED_CANDIDATES = 8
-"""Candidates that are compared with one picture: PDQ at 31 bits rarely proposes more, and each costs about 20 ms."""
+"""Candidates of either search that are compared with one picture: more are rare, and each costs about 20 ms."""
+
+MIN_LOCAL_FEATURES = 8
+"""Features of a picture below which no comparison could hold (`geometry.MIN_INLIERS`)."""
+
+MAX_UNEXPLAINED = 0.15
+"""Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for. A
+caption bar takes less; a picture in a quarter of another one takes more."""
 
 MAX_MATCHES = 16
 """Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
@@ -54,10 +62,14 @@ _STATED = {
 }
 
 
-class Comparer(Protocol):
-    """Compares a canonical picture with a stored sketch; the caller decides in which process."""
+class Viewer(Protocol):
+    """Looks at a stranger's picture; the caller decides in which process. Each may raise `CountermarkError`."""
 
-    def __call__(self, query: Pixels, sketch: bytes, /) -> Comparison: ...
+    def describe(self, query: Pixels, /) -> LocalFeatures:
+        """The local features of a canonical picture."""
+
+    def compare(self, query: Pixels, references: Sequence[Reference], /) -> Sequence[Comparison | CountermarkError]:
+        """Compare a canonical picture with each reference: what that gave, or why it could not be done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,37 +130,45 @@ class Search:
             self.skip(SIMILAR, "the picture is too plain to be searched for by its fingerprint")
             return ()
         self._methods.append(PDQ)
-        candidates = [
-            candidate
-            for candidate in self._registrations.by_fingerprint(pdq_orientations, quality)
-            if candidate.record_id not in self._hits
-        ]
-        if len(candidates) > MAX_COMPARED_CANDIDATES:
-            self.skip("further candidates", f"only the nearest {MAX_COMPARED_CANDIDATES} are looked at")
-        return candidates[:MAX_COMPARED_CANDIDATES]
+        return self._nearest(self._registrations.by_fingerprint(pdq_orientations, quality))
 
-    def compare(self, candidates: Sequence[Candidate], canonical: Pixels, compare: Comparer) -> None:
+    def propose_by_parts(self, canonical: Pixels, viewer: Viewer) -> Sequence[Candidate]:
+        """Step 6, once more. What shares local features with a picture of which something is not explained yet."""
+        if self._explained():
+            return ()
+        try:
+            features = viewer.describe(canonical)
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            self.skip("parts of pictures", str(failure))
+            return ()
+        if features.count < MIN_LOCAL_FEATURES:
+            self.skip("parts of pictures", "the picture has too little texture to be searched for by parts")
+            return ()
+        self._methods.append(LOCAL_FEATURES)
+        return self._nearest(self._registrations.by_local_features(features))
+
+    def compare(self, candidates: Sequence[Candidate], canonical: Pixels, viewer: Viewer) -> None:
         """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most."""
-        for candidate in candidates:
-            try:
-                sketch = self._registrations.sketch(candidate.record_id)
-                comparison = compare(canonical, sketch)
-            except _PASSING:
-                raise
-            except CountermarkError as failure:
-                self.skip(f"the comparison with record {candidate.record_id.hex()[:16]}…", str(failure))
-                self.keep_leads((candidate,))
-                continue
-            if comparison.verified:
-                reference = hashlib.sha256(sketch).digest()
-                self._add(_Hit(candidate.record_id, MatchBasis.COMPARISON, reference, comparison, candidate.distance))
+        references = [(candidate, self._reference(candidate)) for candidate in candidates]
+        found = [(candidate, reference) for candidate, reference in references if reference is not None]
+        if not found:
+            return
+        outcomes = viewer.compare(canonical, [reference for _, reference in found])
+        for (candidate, reference), outcome in zip(found, outcomes, strict=True):
+            if isinstance(outcome, CountermarkError):
+                self._not_compared(candidate, outcome)
+            elif outcome.verified:
+                stated = hashlib.sha256(reference.sketch).digest()
+                self._add(_Hit(candidate.record_id, MatchBasis.COMPARISON, stated, outcome, candidate.distance))
             else:
                 self.keep_leads((candidate,))
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
         for candidate in candidates:
-            if candidate.distance <= MAX_LEAD_DISTANCE:
+            if candidate.distance is not None and candidate.distance <= MAX_LEAD_DISTANCE:
                 self._add(_Hit(candidate.record_id, MatchBasis.FINGERPRINT, distance=candidate.distance))
 
     def evidence(self, subject: Subject, examination: Examination | None) -> Evidence:
@@ -170,9 +190,41 @@ class Search:
             unproven=unproven,
         )
 
+    def _nearest(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        new = [candidate for candidate in candidates if not self._confirmed(candidate.record_id)]
+        if len(new) > MAX_COMPARED_CANDIDATES:
+            self.skip("further candidates", f"only the nearest {MAX_COMPARED_CANDIDATES} are looked at")
+        return new[:MAX_COMPARED_CANDIDATES]
+
+    def _confirmed(self, record_id: bytes) -> bool:
+        hit = self._hits.get(record_id)
+        return hit is not None and hit.basis is not MatchBasis.FINGERPRINT
+
+    def _explained(self) -> bool:
+        """Whether some match accounts for nearly all of the picture."""
+        return any(
+            hit.comparison is None or sum(region.area for region in hit.comparison.regions) < MAX_UNEXPLAINED
+            for hit in self._hits.values()
+            if hit.basis is not MatchBasis.FINGERPRINT
+        )
+
+    def _reference(self, candidate: Candidate) -> Reference | None:
+        try:
+            return self._registrations.reference(candidate.record_id)
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            self._not_compared(candidate, failure)
+            return None
+
+    def _not_compared(self, candidate: Candidate, failure: CountermarkError) -> None:
+        self.skip(f"the comparison with record {candidate.record_id.hex()[:16]}…", str(failure))
+        self.keep_leads((candidate,))
+
     def _add(self, hit: _Hit) -> None:
-        # Lookups are made from the strongest to the weakest: the first that leads to a record counts.
-        self._hits.setdefault(hit.record_id, hit)
+        # Lookups are made from the strongest to the weakest: the first that leads to a record counts, but for a lead.
+        if not self._confirmed(hit.record_id):
+            self._hits[hit.record_id] = hit
 
     def _read(self, hit: _Hit) -> KnownRecord | Unproven:
         """Step 8: the record of a hit, which states what the hit rests on."""

@@ -7,7 +7,8 @@
  5  Decode once; look up the SHA-256 of the decoded pixels. Of registered bytes, the record states it.
  6  Ask the similarity index for candidates. A fingerprint hit is never a match by itself: targeted
     collisions can be computed for almost any pair of pictures.
- 7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs.
+ 7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. Where
+    something of the picture is unexplained, steps 6 and 7 are taken again with its local features.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
  9  Establish the standing of each record: withdrawn, key revoked, other publishers' claims.
 10  Judge: five axes and a headline, by fixed precedence.
@@ -27,7 +28,7 @@ from provenance.media.marks import read_declared
 from provenance.media.media import Media
 from provenance.verdict.evidence import Examination, Subject
 from provenance.verdict.registrations import Registrations
-from provenance.verdict.search import SIMILAR, Comparer, Search
+from provenance.verdict.search import SIMILAR, Search, Viewer
 from provenance.verdict.verdict import Verdict, judge
 
 _KNOWN = "these bytes are registered, so the similarity index was not asked"
@@ -64,7 +65,7 @@ def examine(
     )
 
 
-def verify_file(examination: Examination, registrations: Registrations, compare: Comparer) -> Verdict:
+def verify_file(examination: Examination, registrations: Registrations, viewer: Viewer) -> Verdict:
     """Steps 4 to 10 for a file whose bytes are at hand.
 
     Raises:
@@ -83,7 +84,9 @@ def verify_file(examination: Examination, registrations: Registrations, compare:
         # 6.
         candidates = search.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
-        search.compare(candidates, canonical, compare)
+        search.compare(candidates, canonical, viewer)
+        # 6. and 7. once more, by parts, where that leaves something unexplained.
+        search.compare(search.propose_by_parts(canonical, viewer), canonical, viewer)
     # 8. and 9.
     evidence = search.evidence(subject, examination)
     # 10.

@@ -116,6 +116,12 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Asset)).one()
 
 
+def end(session: Session) -> int:
+    """The index behind the newest registration."""
+    newest = session.exec(select(func.max(Asset.index))).one()
+    return 0 if newest is None else newest + 1
+
+
 def page(
     session: Session,
     *,

@@ -19,7 +19,7 @@ from provenance.media.canonical import Pixels
 from provenance.media.comparison.alignment import Alignment, Mask, align
 from provenance.media.comparison.colour import recolour
 from provenance.media.comparison.difference import Measures, differing, heat_of, measure, weigh
-from provenance.media.comparison.geometry import Homography, Match, verify
+from provenance.media.comparison.geometry import Homography, Match, Query, verify
 
 COMPARISON_VERSION = "countermark-comparison-1"
 
@@ -124,12 +124,13 @@ class Laid:
     colour_changed: bool
 
 
-def lay(query: Pixels, reference: Pixels) -> Laid | None:
+def lay(query: Query | Pixels, reference: Pixels, larger: Pixels | None = None) -> Laid | None:
     """Verify, align, recolour and measure; None when the query cannot be said to show the reference."""
-    if min(query.shape[:2]) < MIN_SIDE or min(reference.shape[:2]) < MIN_SIDE:
+    query = query if isinstance(query, Query) else Query(query)
+    if min(query.pixels.shape[:2]) < MIN_SIDE or min(reference.shape[:2]) < MIN_SIDE:
         return None
-    match = verify(query, reference)
-    alignment = align(query, reference, match.homography) if match is not None else None
+    match = verify(query, reference, larger)
+    alignment = align(query.pixels, reference, match.homography) if match is not None else None
     if match is None or alignment is None:
         return None
     colouring = recolour(alignment.query, alignment.reference, alignment.covered)
@@ -139,17 +140,20 @@ def lay(query: Pixels, reference: Pixels) -> Laid | None:
     return Laid(match, alignment, measures, colouring.changed)
 
 
-def compare(query: Pixels, reference: Pixels) -> Comparison:
+def compare(query: Query | Pixels, reference: Pixels, larger: Pixels | None = None) -> Comparison:
     """Compare a picture with the sketch of a registered one.
 
     Args:
-        query: H×W×3 RGB, the canonical picture (longest side ≤ 512).
+        query: H×W×3 RGB, the canonical picture (longest side ≤ 512); a `Query` where it is compared with several.
         reference: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
+        larger: the registered picture with more detail, which helps to lay deep crops; what differs is measured
+            against the sketch alone, because the log binds that.
     """
-    laid = lay(query, reference)
+    query = query if isinstance(query, Query) else Query(query)
+    laid = lay(query, reference, larger)
     if laid is None:
         return Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
-    return draw_comparison(laid, query, reference, model())
+    return draw_comparison(laid, query.pixels, reference, model())
 
 
 def draw_comparison(laid: Laid, query: Pixels, reference: Pixels, fitted: Model) -> Comparison:

@@ -9,6 +9,7 @@ OpenCV's thread count is global state: the process that calls this sets it (`cv2
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ SPREAD_GRID = 5
 """Cells a side in which inliers are counted for their spread."""
 
 MIN_SPREAD_CELLS = 4
-"""Occupied cells of that grid over the reference: a shared logo or caption fills one or two."""
+"""Occupied cells of that grid, over the query or over the reference: a shared logo or caption fills one or two."""
 
 MIN_HULL = 0.02
 """Fraction of the reference that the inliers' convex hull must cover."""
@@ -49,8 +50,8 @@ ORB_RATIO = 0.85
 SIFT_RATIO = 0.64
 """Best over second best of 1 - cosine, at most (Lowe 2004, section 7.1; for SIFT the square of his 0.8)."""
 
-TOLERANCE = 3.0
-"""Pixels of the reference (≤ 256): reprojection error of an inlier."""
+TOLERANCE = 3.0 / 256
+"""Fraction of the reference's longest side: reprojection error of an inlier."""
 
 MAX_SCALE = 6.0
 """A side of the query may show the reference enlarged or reduced by at most this."""
@@ -64,10 +65,23 @@ MAX_PERSPECTIVE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Keypoints of one picture: positions N×2 in its pixels, descriptors N×D of unit length."""
+    """Keypoints of one picture, the strongest of each part of it first.
+
+    Attributes:
+        points: N×2, pixels.
+        descriptors: N×D, of unit length.
+        directions: N, degrees clockwise.
+        sizes: N, pixels: the diameter of what is described.
+    """
 
     points: Points
     descriptors: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+
+    def first(self, most: int) -> "Features":
+        """At most that many, the strongest of each part of the picture."""
+        return Features(self.points[:most], self.descriptors[:most], self.directions[:most], self.sizes[:most])
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +103,8 @@ def mirroring(width: int) -> Homography:
     return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
 
 
-def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
-    """The strongest `per_cell` keypoints of each cell."""
+def on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
+    """The strongest `per_cell` keypoints of each cell: the strongest of every cell, then the second, and so on."""
     if not keypoints:
         return []
     points = _positions(keypoints)
@@ -100,8 +114,9 @@ def _on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: i
     response = np.array([keypoint.response for keypoint in keypoints])
     order = np.lexsort((points[:, 1], points[:, 0], -response, cell))
     ordered = cell[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    chosen = order[np.arange(len(order)) - first < per_cell]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered, side="left")
+    chosen = order[rank < per_cell]
+    chosen = chosen[np.lexsort((-response[chosen], rank[rank < per_cell]))]
     return [keypoints[index] for index in chosen]
 
 
@@ -109,37 +124,44 @@ def orb_features(grey: Grey) -> Features:
     """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
     height, width = grey.shape
     orb = cv2.ORB.create(2000, 1.2, 8, 12, fastThreshold=5)
-    keypoints = _on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
-    points, descriptors = _described(orb, grey, keypoints)
+    keypoints = on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
+    kept, descriptors = _described(orb, grey, keypoints)
     bits = np.unpackbits(descriptors.astype(np.uint8), axis=1)
-    return Features(points, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
+    return _features(kept, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
 
 
 def sift_features(grey: Grey) -> Features:
     """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
     height, width = grey.shape
     sift = cv2.SIFT.create(0, 3, 0.01, 12)
-    keypoints = _on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
-    points, descriptors = _described(sift, grey, keypoints)
+    keypoints = on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
+    kept, descriptors = _described(sift, grey, keypoints)
     histograms = descriptors.astype(np.float32)
-    return Features(points, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
+    return _features(kept, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
 
 
 def _described(
     extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]
-) -> tuple[Points, NDArray[np.uint8 | np.float32]]:
+) -> tuple[list[cv2.KeyPoint], NDArray[np.uint8 | np.float32]]:
     kept, descriptors = extractor.compute(grey, keypoints)
     if not kept:
-        return np.empty((0, 2), np.float32), np.empty((0, extractor.descriptorSize()), np.uint8)
-    return _positions(list(kept)), np.asarray(descriptors)
+        return [], np.empty((0, extractor.descriptorSize()), np.uint8)
+    return list(kept), np.asarray(descriptors)
 
 
-def _grey(pixels: Pixels) -> Grey:
+def _features(keypoints: list[cv2.KeyPoint], descriptors: NDArray[np.float32]) -> Features:
+    directions = np.array([keypoint.angle for keypoint in keypoints], np.float32)
+    sizes = np.array([keypoint.size for keypoint in keypoints], np.float32)
+    return Features(_positions(keypoints), descriptors, directions, sizes)
+
+
+def grey(pixels: Pixels) -> Grey:
+    """Return the light of an RGB picture (ITU-R BT.601), H×W."""
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _positions(keypoints: list[cv2.KeyPoint]) -> Points:
-    return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32)
+    return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32).reshape(-1, 2)
 
 
 def mirrored_sift(features: Features, width: int) -> Features:
@@ -154,7 +176,8 @@ def mirrored_sift(features: Features, width: int) -> Features:
     turned = histogram[..., (8 - np.arange(8)) % 8]
     points = features.points.copy()
     points[:, 0] = width - 1 - points[:, 0]
-    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128))
+    directions = (180 - features.directions) % 360
+    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128), directions, features.sizes)
 
 
 def matched(query: Features, reference: Features, ratio: float) -> tuple[Points, Points]:
@@ -173,13 +196,16 @@ def matched(query: Features, reference: Features, ratio: float) -> tuple[Points,
     return query.points[kept], reference.points[nearest[kept]]
 
 
-def fitted(query: Points, reference: Points) -> tuple[Homography, NDArray[np.bool_]] | None:
-    """One homography query → reference by RANSAC (fixed random state: the same points give the same answer)."""
+def fitted(query: Points, reference: Points, tolerance: float) -> tuple[Homography, NDArray[np.bool_]] | None:
+    """One homography query → reference by RANSAC (fixed random state: the same points give the same answer).
+
+    `tolerance` is an inlier's reprojection error, in pixels of the reference.
+    """
     if len(query) < MIN_INLIERS:
         return None
     parameters = cv2.UsacParams()
     parameters.randomGeneratorState = 1
-    parameters.threshold = TOLERANCE
+    parameters.threshold = tolerance
     parameters.confidence = 0.999
     parameters.maxIterations = 2000
     parameters.score = cv2.SCORE_METHOD_MAGSAC
@@ -228,7 +254,8 @@ def _spread(points: Points, height: int, width: int) -> int:
 def _judged(
     query: Features, reference: Features, query_size: tuple[int, int], reference_size: tuple[int, int], ratio: float
 ) -> tuple[Homography, int] | None:
-    found = fitted(*(pairs := matched(query, reference, ratio)))
+    pairs = matched(query, reference, ratio)
+    found = fitted(*pairs, TOLERANCE * max(reference_size))
     if found is None:
         return None
     homography, mask = found
@@ -238,38 +265,77 @@ def _judged(
     hull = cv2.contourArea(cv2.convexHull(pairs[1][mask]))
     if hull < MIN_HULL * reference_size[0] * reference_size[1]:
         return None
-    if _spread(pairs[1][mask], *reference_size) < MIN_SPREAD_CELLS:
+    # A deep crop fills few cells of the reference, a picture on a page few of the query; a shared logo few of either.
+    spread = max(_spread(pairs[0][mask], *query_size), _spread(pairs[1][mask], *reference_size))
+    if spread < MIN_SPREAD_CELLS:
         return None
     return homography, inliers
 
 
-def verify(query: Pixels, reference: Pixels) -> Match | None:
-    """Find the homography by which `query` shows `reference`, or None when there is none to stand by.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """The features of a picture at one size, as it is and mirrored."""
 
-    ORB looks at both mirror states on a 256-pixel query; where it is unsure, SIFT looks at 384 pixels.
+    upright: Features
+    mirrored: Features
+    height: int
+    width: int
+
+
+class Query:
+    """A picture that is verified against several references: its features are computed once, when they are needed."""
+
+    def __init__(self, pixels: Pixels, sift: Sight | None = None) -> None:
+        """`pixels`: H×W×3 RGB, longest side ≤ 512. `sift`: what `look` made of them, where that is known."""
+        self.pixels = pixels
+        self._sift = sift
+
+    @cached_property
+    def orb(self) -> Sight:
+        """At `ORB_SIDE`."""
+        light = grey(shrink(self.pixels, ORB_SIDE))
+        mirrored = orb_features(np.ascontiguousarray(light[:, ::-1]))
+        return Sight(orb_features(light), mirrored, light.shape[0], light.shape[1])
+
+    @cached_property
+    def sift(self) -> Sight:
+        """At `SIFT_SIDE`."""
+        return look(self.pixels) if self._sift is None else self._sift
+
+
+def look(pixels: Pixels) -> Sight:
+    """Return the SIFT features of a picture at `SIFT_SIDE`; the mirrored ones are the upright ones, turned over."""
+    light = grey(shrink(pixels, SIFT_SIDE))
+    features = sift_features(light)
+    return Sight(features, mirrored_sift(features, light.shape[1]), light.shape[0], light.shape[1])
+
+
+def verify(query: Query, sketch: Pixels, larger: Pixels | None = None) -> Match | None:
+    """Find the homography by which `query` shows a registered picture, or None when there is none to stand by.
+
+    ORB looks at the sketch, in both mirror states; where it is unsure, SIFT looks at the larger picture.
 
     Args:
-        query: H×W×3 RGB, longest side ≤ 512.
-        reference: h×w×3 RGB, longest side ≤ 256.
+        sketch: h×w×3 RGB, longest side ≤ 256; homographies lead to its pixels.
+        larger: the same picture with more detail: of a deep crop the sketch keeps too little to be recognised.
     """
-    grey_reference = _grey(reference)
+    best = _best(query.orb, query.pixels, orb_features(grey(sketch)), sketch, sketch, ORB_RATIO)
+    if best is not None and best.inliers >= SURE_INLIERS:
+        return best
+    scene = shrink(sketch if larger is None else larger, SIFT_SIDE)
+    other = _best(query.sift, query.pixels, sift_features(grey(scene)), scene, sketch, SIFT_RATIO)
+    return max((match for match in (best, other) if match is not None), key=lambda match: match.inliers, default=None)
+
+
+def _best(sight: Sight, query: Pixels, known: Features, scene: Pixels, sketch: Pixels, ratio: float) -> Match | None:
+    """The mirror state with more inliers on `scene`, its homography carried on to the pixels of `sketch`."""
+    size, scene_size = (sight.height, sight.width), (scene.shape[0], scene.shape[1])
+    to_small = scaling(sight.width / query.shape[1], sight.height / query.shape[0])
+    to_sketch = scaling(sketch.shape[1] / scene.shape[1], sketch.shape[0] / scene.shape[0])
     best: Match | None = None
-    for side, extract, mirror, ratio in (
-        (ORB_SIDE, orb_features, None, ORB_RATIO),
-        (SIFT_SIDE, sift_features, mirrored_sift, SIFT_RATIO),
-    ):
-        small = shrink(query, side)
-        grey = _grey(small)
-        size = (grey.shape[0], grey.shape[1])
-        to_small = scaling(size[1] / query.shape[1], size[0] / query.shape[0])
-        features, known = extract(grey), extract(grey_reference)
-        for mirrored in (False, True):
-            if mirrored:
-                features = mirror(features, size[1]) if mirror else extract(np.ascontiguousarray(grey[:, ::-1]))
-            judged = _judged(features, known, size, (grey_reference.shape[0], grey_reference.shape[1]), ratio)
-            if judged is not None and (best is None or judged[1] > best.inliers):
-                flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
-                best = Match(judged[0] @ to_small @ flip, judged[1], mirrored)
-            if best is not None and best.inliers >= SURE_INLIERS:
-                return best
+    for mirrored, features in ((False, sight.upright), (True, sight.mirrored)):
+        judged = _judged(features, known, size, scene_size, ratio)
+        if judged is not None and (best is None or judged[1] > best.inliers):
+            flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
+            best = Match(to_sketch @ judged[0] @ to_small @ flip, judged[1], mirrored)
     return best

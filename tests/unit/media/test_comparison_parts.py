@@ -42,13 +42,13 @@ def test_matches_of_chance_fix_no_homography_with_eight_inliers() -> None:
     random = np.random.default_rng(3)
     for _ in range(20):
         pairs = random.random((2, 60, 2)).astype(np.float32) * 256
-        found = fitted(pairs[0], pairs[1])
+        found = fitted(pairs[0], pairs[1], 3.0)
         assert found is None or found[1].sum() < 8
 
 
 def test_points_on_one_spot_fix_no_homography() -> None:
     spot = np.full((20, 2), 7.0, np.float32)
-    assert fitted(spot, spot) is None or np.isfinite(fitted(spot, spot)[0]).all()
+    assert fitted(spot, spot, 3.0) is None or np.isfinite(fitted(spot, spot, 3.0)[0]).all()
 
 
 def coloured(seed: int = 1) -> np.ndarray:

@@ -9,15 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.credentials.trust import TrustSettings
-from provenance.errors import StoreCorrupt
-from provenance.media.comparison import Comparison, compare
+from provenance.errors import CountermarkError, StoreCorrupt
+from provenance.media.comparison import Comparison, Query, compare
+from provenance.media.comparison.geometry import look
 from provenance.media.fingerprints import Fingerprints, fingerprint
+from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
 from provenance.media.pdq import hamming
 from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
+from provenance.media.thumbnail import draw_thumbnail
 from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
@@ -45,7 +49,8 @@ from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.verdict import Verdict, examine, verify_digests, verify_file
 from provenance.verdict.evidence import Publisher, Subject
-from provenance.verdict.registrations import Candidate, KnownRecord
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference
+from registry.inverted_file import MAX_APART
 
 ORIGIN = "log.example/simulated"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -103,6 +108,8 @@ class Simulator:
     keys: dict[str, list[PublishersKey]] = field(default_factory=dict)
     prints: dict[bytes, Fingerprints] = field(default_factory=dict)
     sketches: dict[bytes, bytes] = field(default_factory=dict)
+    thumbnails: dict[bytes, bytes] = field(default_factory=dict)
+    features: dict[bytes, bytes] = field(default_factory=dict)
     misled: dict[bytes, bytes] = field(default_factory=dict)
     reach: int = 31
     lost: set[bytes] = field(default_factory=set)
@@ -165,6 +172,8 @@ class Simulator:
         index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
         identity = self.entries[index].id
         self.prints[identity], self.sketches[identity] = prints, sketch.data
+        self.thumbnails[identity] = draw_thumbnail(media.canonical)
+        self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
         return identity
 
     def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
@@ -174,11 +183,11 @@ class Simulator:
     # What a reader does
 
     def verify(self, data: bytes) -> Verdict:
-        return verify_file(examine(data, self.trust), self, compare_sketch)
+        return verify_file(examine(data, self.trust), self, Eyes())
 
     def verify_known_bytes(self, data: bytes) -> Verdict:
         """As a registry does it that looks the bytes up first, and does not decode a file that it knows."""
-        return verify_file(examine(data, self.trust, pixels=False), self, compare_sketch)
+        return verify_file(examine(data, self.trust, pixels=False), self, Eyes())
 
     def verify_digests(self, data: bytes, *, with_pdq: bool = True) -> Verdict:
         prints = fingerprint(Media.from_bytes(data))
@@ -226,10 +235,19 @@ class Simulator:
         near = [Candidate(identity, distance) for identity, distance in distances.items() if distance <= self.reach]
         return sorted(near, key=lambda candidate: candidate.distance)
 
-    def sketch(self, record_id: bytes) -> bytes:
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        self.asked.append("local features")
+        shared = {
+            identity: max(_shared(codes, features.upright), _shared(codes, features.mirrored))
+            for identity, codes in self.features.items()
+        }
+        near = [identity for identity, number in shared.items() if number >= 20]
+        return [Candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
+
+    def reference(self, record_id: bytes) -> Reference:
         if record_id not in self.sketches:
             raise StoreCorrupt("the blob has other bytes than its digest says")
-        return self.sketches[record_id]
+        return Reference(self.sketches[record_id], self.thumbnails.get(record_id))
 
     def known(self, record_id: bytes) -> KnownRecord:
         if record_id in self.lost:
@@ -346,8 +364,26 @@ class Simulator:
         return [key for key in self.keys[publisher] if key.enrolled < index][-1]
 
 
-def compare_sketch(query: Pixels, sketch: bytes) -> Comparison:
-    return compare(query, Sketch.from_bytes(sketch).pixels)
+class Eyes:
+    """Looks at a stranger's picture in this very process."""
+
+    def describe(self, query: Pixels) -> LocalFeatures:
+        return describe(look(query), MAX_QUERY_FEATURES)
+
+    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        seen = Query(query)
+        return [compare(seen, Sketch.from_bytes(each.sketch).pixels, _pixels(each.thumbnail)) for each in references]
+
+
+def _pixels(thumbnail: bytes | None) -> Pixels | None:
+    return None if thumbnail is None else Media.from_bytes(thumbnail).pixels
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many features of a picture have one of the same word and nearly the same signs in another."""
+    here, there = as_codes(one), as_codes(other)
+    near = np.bitwise_count(here["signs"][:, None] ^ there["signs"][None]) <= MAX_APART
+    return int((near & (here["word"][:, None] == there["word"][None])).any(1).sum())
 
 
 _IDENTITY = Identity("operator-attested", "letter seen by the registry desk")

@@ -1,21 +1,23 @@
 """Stories: publishers register and withdraw, a reader verifies, and things go wrong."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import pytest
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
 from provenance.media.comparison import Comparison
+from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Media, Pixels
 from provenance.verdict import Verdict, examine, verify_file
 from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
 from provenance.verdict.evidence import MatchBasis
+from provenance.verdict.registrations import Reference
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY
 from provenance.verdict.verdict import HeadlineCode
 from registry.index import MIN_QUALITY
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
-from tests.unit.verdict.simulator import NOBODY, Simulator, compare_sketch, open_registry
+from tests.unit.verdict.simulator import NOBODY, Eyes, Simulator, open_registry
 
 
 def values(verdict: Verdict) -> dict[str, str]:
@@ -148,12 +150,27 @@ def test_of_an_animation_only_the_first_frame_is_vouched_for() -> None:
     assert "frames" not in left_out(registry.verify(pictures.same_pixels(COFFEE)))
 
 
-def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
+def with_a_collision() -> tuple[Simulator, bytes]:
+    """A registry whose fingerprint of the mountains leads to the rocket, and the record of the mountains."""
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
     rocket = registry.register("daily", photo(ROCKET))
-    registry.prints[rocket] = registry.prints[mountains]  # a collision, made on purpose
-    registry.prints.pop(mountains)
+    registry.prints[rocket] = registry.prints.pop(mountains)
+    return registry, mountains
+
+
+def test_a_picture_whose_fingerprint_leads_astray_is_found_by_its_parts() -> None:
+    registry, mountains = with_a_collision()
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert [match.record_id for match in verdict.matches] == [mountains]
+    assert verdict.evidence.searched is not None
+    assert LOCAL_FEATURES in verdict.evidence.searched.fingerprints
+
+
+def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
+    registry, mountains = with_a_collision()
+    registry.features.pop(mountains)
     verdict = registry.verify(pictures.recompressed(MOUNTAINS))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert "a lead, not a match" in verdict.headline_text
@@ -201,18 +218,23 @@ def test_a_sketch_other_than_the_records_own_proves_nothing() -> None:
     assert "another sketch" in verdict.headline_text
 
 
-def _comparing(failure: CountermarkError) -> Callable[[Pixels, bytes], Comparison]:
-    def compare(query: Pixels, sketch: bytes) -> Comparison:
-        raise failure
+class Failing(Eyes):
+    """Cannot compare anything."""
 
-    return compare
+    def __init__(self, failure: CountermarkError) -> None:
+        self.failure = failure
+
+    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        if isinstance(self.failure, StoreUnavailable | Overloaded):
+            raise self.failure
+        return [self.failure for _ in references]
 
 
 def test_a_comparison_that_fails_becomes_an_entry_of_what_was_not_checked() -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(MOUNTAINS))
     examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
-    verdict = verify_file(examination, registry, _comparing(UndecodableMedia("not within its limits")))
+    verdict = verify_file(examination, registry, Failing(UndecodableMedia("not within its limits")))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert "the comparison with record" in left_out(verdict)
     assert "not within its limits" in left_out(verdict)
@@ -226,20 +248,21 @@ def test_a_registry_that_is_merely_busy_fails_the_request_for_the_next_try_may_k
     registry.register("daily", photo(MOUNTAINS))
     examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
     with pytest.raises(type(failure)):
-        verify_file(examination, registry, _comparing(failure))
+        verify_file(examination, registry, Failing(failure))
 
 
 def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> None:
     registry = open_registry("daily")
     for _ in range(MAX_COMPARED_CANDIDATES + 1):
         registry.register("daily", photo(ROCKET))
-    compared: list[bytes] = []
+    compared: list[Reference] = []
 
-    def counting(query: Pixels, sketch: bytes) -> Comparison:
-        compared.append(sketch)
-        return compare_sketch(query, sketch)
+    class Counting(Eyes):
+        def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+            compared.extend(references)
+            return super().compare(query, references)
 
-    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, counting)
+    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, Counting())
     assert len(compared) == MAX_COMPARED_CANDIDATES
     assert f"further candidates: only the nearest {MAX_COMPARED_CANDIDATES}" in left_out(verdict)
 
