@@ -118,8 +118,7 @@ def count(session: Session) -> int:
 
 def end(session: Session) -> int:
     """The index behind the newest registration."""
-    newest = session.exec(select(func.max(Asset.index))).one()
-    return 0 if newest is None else newest + 1
+    return session.exec(select(func.coalesce(func.max(Asset.index) + 1, 0))).one()
 
 
 def page(
