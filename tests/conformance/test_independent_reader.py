@@ -134,8 +134,10 @@ def test_a_cose_receipt_from_the_service_holds_for_the_stranger(newsroom: Newsro
 
 def test_our_own_auditor_says_the_same_of_the_running_service(newsroom: Newsroom) -> None:
     head, entries = reader.read_log(f"{newsroom.service.url}/log", newsroom.vkey)
-    report = audit_log(f"{newsroom.service.url}/log", log_keys=[newsroom.vkey])
+    report = audit_log(f"{newsroom.service.url}/log", log_keys=[newsroom.vkey], records=newsroom.service.url)
     assert report.is_sound, report.findings
+    assert report.signatures is not None
+    assert (report.signatures.verified, report.signatures.unchecked) == (head.size, 0)
     assert report.checkpoint is not None
     assert (report.checkpoint.size, report.checkpoint.root) == (head.size, head.root)
     counted = Counter(reader.sign1(reader.decode(entry)).headers[4] for entry in entries)

@@ -163,6 +163,13 @@ def test_what_a_withheld_record_may_name_is_unchecked(log: PublishedLog, server:
     assert "298: what may name their keys is withheld" in done.stdout
 
 
+def test_a_withheld_record_excuses_no_wrong_signature_of_a_known_key(log: PublishedLog, server: Server) -> None:
+    withheld = with_operators(log, 100, key_record("enrol", THIEF))
+    forged = withheld.with_entry(200, log.entries[200][:-64] + bytes(64))
+    report = audit(server, replace(forged, records=log.records))
+    assert [line.partition(": ")[2].partition(":")[0] for line in told(report)] == ["entry 200"]
+
+
 def test_a_checked_log_satisfies(log: PublishedLog, server: Server, run: Run) -> None:
     server.publish(log)
     server.show(log.records)
