@@ -10,6 +10,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from provenance.limits import COSIGNING_INTERVAL_SECONDS, COSIGNING_SECONDS
@@ -95,16 +96,17 @@ class Attestation:
 
     async def _rounds(self) -> None:
         async with Outbound() as outbound:
+            again_in: float | None = None
             while True:
-                await self._published.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(again_in):
+                        await self._published.wait()
                 self._published.clear()
                 try:
                     again_in = await self._round(outbound)
                 except Exception:  # the thread outlives what any single round brings
                     log.exception("a round of cosigning failed")
                     again_in = COSIGNING_SECONDS
-                if again_in is not None:
-                    asyncio.get_running_loop().call_later(again_in, self._published.set)
                 await asyncio.sleep(COSIGNING_INTERVAL_SECONDS)
 
     async def _round(self, outbound: Outbound) -> float | None:

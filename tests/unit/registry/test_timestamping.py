@@ -1,6 +1,8 @@
 """Time stamps over checkpoints: by an authority of another make, by the development one, and by bad ones."""
 
 import asyncio
+import base64
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +21,9 @@ from starlette.routing import Route
 import registry.patience
 import registry.timestamping
 from provenance.credentials.certificates import make_development_authority
+from provenance.errors import MalformedReceipt
+from provenance.limits import MAX_TIMESTAMP_BYTES
+from provenance.statement.canonical import canonical_json
 from provenance.transparency.receipt import Receipt, Stamp
 from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
 from provenance.transparency.timestamp import (
@@ -140,6 +145,31 @@ def test_a_token_over_another_tree_or_for_another_entry_fails(stamped: tuple[New
     assert run(newest, authority.anchor).steps[9].outcome == "fails"
     moved = TlogProof(1, stamp.proof.hashes, stamp.proof.checkpoint)
     assert run(replace(receipt, stamp=replace(stamp, proof=moved)), authority.anchor).steps[9].outcome == "fails"
+
+
+@needs_openssl
+def test_a_time_stamp_has_one_form(stamped: tuple[Newsroom, Receipt, Authority]) -> None:
+    _, receipt, _ = stamped
+    document = json.loads(receipt.serialise())
+    stamp = document["timestamp"]
+    extra = replace(stamp_of(receipt).proof, extra=b"x").serialise().decode()
+    wrong: list[object] = [
+        None,
+        [],
+        {"token": stamp["token"]},
+        stamp | {"time": "now"},
+        stamp | {"token": ""},
+        stamp | {"token": 7},
+        stamp | {"token": stamp["token"] + "="},
+        stamp | {"proof": "none"},
+        stamp | {"proof": extra},
+        stamp | {"token": base64.b64encode(bytes(MAX_TIMESTAMP_BYTES + 1)).decode()},
+    ]
+    for value in wrong:
+        with pytest.raises(MalformedReceipt):
+            Receipt.parse(canonical_json(document | {"timestamp": value}))
+    del document["timestamp"]
+    assert Receipt.parse(canonical_json(document)) == replace(receipt, stamp=None)
 
 
 @needs_openssl
