@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults test-browser check bench bench-matching docs lock browsers clean
+.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,8 +41,9 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
 
-test-faults: $(VENV)/.development ## run the slow tests: kills, faults, load (minutes)
-	@$(BIN)/python -m pytest -q -n 0 tests/faults
+test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (about 15 minutes; needs strace, and root to mount)
+	@tools/strace.sh >&2
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/faults
 
 check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/ruff check .
@@ -55,6 +56,8 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.append
+	@$(BIN)/python -m bench.hammer
 
 bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
 	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)

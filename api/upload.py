@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -190,7 +190,8 @@ class _Sink:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that has failed meanwhile; the next start sweeps it away
+            self.path.unlink(missing_ok=True)
 
     def gather(self, chunk: bytes) -> None:
         """Takes bytes without writing them yet. Raises: PayloadTooLarge."""

@@ -24,6 +24,7 @@ from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
+from registry.served_log import ServedLog
 from registry.signers import Keystore
 from registry.store import Store, entries
 
@@ -67,6 +68,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             blobs=blobs,
             sequencer=sequencer,
             proofs=Proofs(store, blobs.objects, sequencer, policy=policy, authorities=authorities),
+            served_log=ServedLog(sequencer.tiles, lambda: SignedCheckpoint.parse(sequencer.checkpoint()).checkpoint),
             keystore=keystore,
             sandbox=sandbox,
             index=SimilarityIndex(),

@@ -11,7 +11,9 @@ from provenance.statement.record import (
     parse_record,
     record_urn,
 )
+from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
+from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ML_DSA_44
 from provenance.verdict.axes import Standing
 from registry.registry import Registry
@@ -97,15 +99,21 @@ def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
 
 
 def record(registry: Registry, record_id: bytes) -> bytes:
-    """The canonical bytes of a record. Raises NotFound."""
+    """The canonical bytes of a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
     with registry.store.read() as session:
-        return entries.record(session, record_id).canonical
+        canonical = entries.record(session, record_id).canonical
+    if digest_record(canonical) != record_id:
+        raise StoreCorrupt(f"the stored record {record_id.hex()} has changed")
+    return canonical
 
 
 def statement(registry: Registry, record_id: bytes) -> bytes:
-    """The log entry that states a record. Raises NotFound."""
+    """The log entry that states a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
     with registry.store.read() as session:
-        return entries.of_record(session, record_id).statement
+        entry = entries.of_record(session, record_id)
+    if leaf_hash(entry.statement) != entry.leaf_hash:
+        raise StoreCorrupt(f"the stored entry {entry.index} has changed")
+    return entry.statement
 
 
 def proof(registry: Registry, record_id: bytes) -> bytes:

@@ -18,6 +18,7 @@ from registry.proofs import Proofs
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
+from registry.served_log import ServedLog
 from registry.signers import Keystore
 from registry.store import Store
 
@@ -69,6 +70,7 @@ class Registry:
     blobs: Blobs
     sequencer: Sequencer
     proofs: Proofs
+    served_log: ServedLog
     keystore: Keystore
     sandbox: Sandbox
     index: SimilarityIndex
