@@ -11,6 +11,7 @@ from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
+from provenance.transparency.checkpoint import SignedCheckpoint
 from registry.attestation import Attestation
 from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
