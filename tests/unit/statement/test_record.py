@@ -26,15 +26,20 @@ from provenance.statement.canonical import canonical_json
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
+    AssetDisputed,
     AssetRegistered,
+    AssetRevealed,
     AssetWithdrawn,
     CredentialFacts,
+    DisputeAnswered,
     LogGenesis,
     MediaFacts,
     Parent,
     PublisherKey,
     Record,
+    RecordErased,
     SketchFacts,
+    VerdictRecorded,
     parse_record,
     parse_record_urn,
     record_cid,
@@ -118,10 +123,39 @@ asset_records = st.builds(
     st.none() | lines,
     parents,
     st.none() | digests,
+    st.none() | st.just("sealed"),
     unknown,
 )
 withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
-records = genesis_records | key_records | asset_records | withdrawals
+disputes = st.builds(AssetDisputed, digests, times, publishers, digests, lines, st.none() | digests, unknown)
+outcomes = st.sampled_from(["accepted", "rejected", "retracted"])
+answers = st.builds(DisputeAnswered, digests, times, publishers, digests, outcomes, lines, unknown)
+reveals = st.builds(AssetRevealed, digests, times, publishers, digests, unknown)
+verdicts = st.builds(
+    VerdictRecorded,
+    digests,
+    times,
+    publishers,
+    digests,
+    digests,
+    identifiers,
+    st.dictionaries(identifiers, identifiers, max_size=3),
+    st.lists(identifiers, max_size=3).map(tuple),
+    st.lists(digests, max_size=3).map(tuple),
+    unknown,
+)
+erasures = st.builds(RecordErased, digests, times, digests, lines, unknown)
+records = (
+    genesis_records
+    | key_records
+    | asset_records
+    | withdrawals
+    | disputes
+    | answers
+    | reveals
+    | verdicts
+    | erasures
+)
 
 
 def altered(**changes: Any) -> bytes:

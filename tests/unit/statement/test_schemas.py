@@ -87,6 +87,8 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any], path: str
                 found += problems(member, properties[name], root, f"{path}.{name}")
             elif schema.get("additionalProperties") is False:
                 found.append(f"{path}.{name}: not allowed")
+            elif "additionalProperties" in schema:
+                found += problems(member, schema["additionalProperties"], root, f"{path}.{name}")
             found += problems(name, schema.get("propertyNames", {}), root, f"{path}: name {name}")
         if "if" in schema and not problems(value, schema["if"], root, path):
             found += problems(value, schema["then"], root, path)
@@ -152,6 +154,10 @@ def test_the_schemas_carry_the_limits_of_the_code() -> None:
     assert asset["properties"]["parents"]["maxItems"] == limits.MAX_PARENTS
     assert asset["properties"]["fingerprints"]["maxProperties"] == limits.MAX_FINGERPRINTS
     assert asset["$defs"]["media"]["properties"]["size"]["maximum"] == limits.MAX_SAFE_INTEGER
+    verdict = SCHEMAS["verdict.recorded"]
+    assert verdict["properties"]["axes"]["maxProperties"] == limits.MAX_VERDICT_AXES
+    assert verdict["properties"]["methods"]["maxItems"] == limits.MAX_VERDICT_METHODS
+    assert verdict["properties"]["records"]["maxItems"] == limits.MAX_VERDICT_RECORDS
     genesis = SCHEMAS["log.genesis"]
     assert genesis["properties"]["log_keys"]["maxItems"] == limits.MAX_GENESIS_KEYS
     assert genesis["properties"]["log_keys"]["items"]["maxLength"] == limits.MAX_VERIFIER_KEY_CHARACTERS
