@@ -146,15 +146,7 @@ verdicts = st.builds(
 )
 erasures = st.builds(RecordErased, digests, times, digests, lines, unknown)
 records = (
-    genesis_records
-    | key_records
-    | asset_records
-    | withdrawals
-    | disputes
-    | answers
-    | reveals
-    | verdicts
-    | erasures
+    genesis_records | key_records | asset_records | withdrawals | disputes | answers | reveals | verdicts | erasures
 )
 
 

@@ -57,10 +57,14 @@ def of_report(report: "Report") -> Exit:
 
 
 def of_receipt(report: ReceiptReport) -> Exit:
-    """Satisfied: it holds, stands, and is of a log whose key the caller knows. Anybody can make a log of their own."""
-    if not report.holds or report.withdrawn:
+    """Satisfied: it holds up to its origins, stands, and is of a log whose key the caller knows.
+
+    Anybody can make a log of their own.
+    """
+    if not report.holds or report.withdrawn or report.disputed:
         return Exit.FINDINGS
-    return Exit.SATISFIED if report.log_key_pinned else Exit.INCOMPLETE
+    proven = report.log_key_pinned and report.chain is not None and report.chain.complete
+    return Exit.SATISFIED if proven else Exit.INCOMPLETE
 
 
 def of_error(error: CountermarkError) -> Exit:

@@ -84,10 +84,15 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "holds": report.holds,
         "log_key_pinned": report.log_key_pinned,
         "withdrawn": report.withdrawn,
+        "disputed": report.disputed,
         "record_id": report.record_id.hex(),
         "index": report.index,
         "origin": report.checkpoint.origin,
         "tree_size": report.checkpoint.size,
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
         "steps": [asdict(step) for step in report.steps],
+        "chain": [
+            asdict(link) | {"child": link.child.hex(), "parent": link.parent.hex()}
+            for link in (report.chain.links if report.chain is not None else ())
+        ],
     }
