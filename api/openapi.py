@@ -14,7 +14,17 @@ from pydantic.json_schema import models_json_schema
 
 from api import problems
 from api.documented import ends_in
-from api.schemas import AssetMetadata, AssetRequest, DigestsRequest, Problem, PublisherRequest, WithdrawalRequest
+from api.schemas import (
+    AnswerRequest,
+    AssetMetadata,
+    AssetRequest,
+    DigestsRequest,
+    DisputeRequest,
+    ErasureRequest,
+    Problem,
+    PublisherRequest,
+    WithdrawalRequest,
+)
 
 VERSION = "0.1.0"
 DESCRIPTION = """\
@@ -25,13 +35,24 @@ TAGS = {
     "media": "Bytes brought ahead of their registration.",
     "assets": "Registered pictures.",
     "withdrawals": "Registrations taken back.",
+    "disputes": "Registrations that another publisher contradicts.",
     "verifications": "What is known about a picture.",
     "records": "What the log is about, byte for byte.",
     "publishers": "Who vouches for media.",
     "log": "The transparency log (C2SP tlog-tiles).",
     "operation": "For whoever runs the service.",
 }
-_REFERENCED = (Problem, AssetMetadata, AssetRequest, DigestsRequest, PublisherRequest, WithdrawalRequest)
+_REFERENCED = (
+    Problem,
+    AssetMetadata,
+    AssetRequest,
+    DigestsRequest,
+    PublisherRequest,
+    WithdrawalRequest,
+    DisputeRequest,
+    AnswerRequest,
+    ErasureRequest,
+)
 
 Document = dict[str, Any]
 

@@ -94,6 +94,9 @@ MAX_GENESIS_KEYS = 16
 MAX_PARENTS = 64
 """Parents of an asset: a collage of dozens of pictures; verification walks each."""
 
+MAX_GRAPH_NODES = 64
+"""Records of one derivation graph: as many as a receipt's chain; more could not be read on one page."""
+
 MAX_FINGERPRINTS = 32
 """Fingerprint algorithms in a record: three today."""
 

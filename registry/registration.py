@@ -13,25 +13,25 @@ from provenance import limits
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
 from provenance.errors import CredentialSigningFailed, InvalidRequest, MalformedRecord, NotFound
 from provenance.media.sketch import SKETCH_VERSION
-from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
     MediaFacts,
     Parent,
-    Record,
+    RecordErased,
     SketchFacts,
     record_id,
-    to_canonical,
 )
 from provenance.statement.statement import sign_statement
 from provenance.vocabulary import source_type_iri
 from registry import catalogue
 from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
+from registry.readers import Reader
 from registry.registry import Registry
-from registry.store import Session, assets, entries, publishers
+from registry.stating import canonical_of, publisher_signer, state
+from registry.store import Asset, Session, assets, entries, events, sealed
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 from registry.views import AssetView, WithdrawalView
@@ -58,13 +58,15 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     claims_digest = claims.digest(publisher, sha256)
+    reader = Reader(publisher)
     with registry.store.read() as session:
-        existing = assets.by_claims_digest(session, claims_digest)
+        existing = _registered(session, claims_digest)
         if existing is None:
             _check_references(session, claims)
+        erased = events.latest(session, RecordErased.TYPE)
     if existing is not None:
-        return Registered(catalogue.asset(registry, existing), created=False)
-    signer = _publisher_signer(registry, publisher)
+        return Registered(catalogue.asset(registry, existing, reader), created=False)
+    signer = publisher_signer(registry, publisher)
     claim_signer = registry.keystore.claim_signer()
     source_type = _source_type(claims)
     order = _claim_order(registry, claim_signer, claims, source_type)
@@ -73,21 +75,26 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
-    canonical = _canonical(record)
+    canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
 
     def index_rows(session: Session, index: int, logged_at: datetime) -> None:
         row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
-        assets.insert(session, row)
-        registry.index.add(session, row)
+        if record.visibility == "sealed":
+            sealed.insert(session, row)
+        else:
+            publish(registry, session, row, record)
 
     appended = registry.sequencer.append(
         sign_statement(canonical, signer),
         canonical,
         index_rows,
-        lambda session: assets.by_claims_digest(session, claims_digest),
+        lambda session: _registered(session, claims_digest),
     ).result()
-    return Registered(catalogue.asset(registry, appended.record_id), created=appended.created)
+    with registry.store.read() as session:
+        if events.latest(session, RecordErased.TYPE) != erased:
+            _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
+    return Registered(catalogue.asset(registry, appended.record_id, reader), created=appended.created)
 
 
 def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> WithdrawalView:
@@ -106,33 +113,33 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         record=record,
         reason=reason,
     )
-    canonical = _canonical(taken_back)
 
     def existing_record(session: Session) -> bytes | None:
+        assets.get(session, record)  # sealed or erased meanwhile?
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
         return next((entries.get(session, row.index).record_id for row in same), None)
 
-    appended = registry.sequencer.append(
-        sign_statement(canonical, _publisher_signer(registry, publisher)),
-        canonical,
-        lambda session, index, _: assets.withdraw(session, taken_back, index),
-        existing_record,
-    ).result()
+    appended = state(
+        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
+    )
     return catalogue.withdrawal(registry, appended.record_id)
 
 
-def _publisher_signer(registry: Registry, publisher: str) -> LocalSigner:
-    with registry.store.read() as session:
-        publishers.get(session, publisher)
-        key = publishers.current_key(session, publisher)
-    if key is None:
-        raise InvalidRequest(f"the publisher {publisher!r} has no key in force")
-    return registry.keystore.publisher_key(publisher, key.kid)
+def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered) -> None:
+    """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
+    assets.insert(session, row)
+    events.derive(session, row.record_id, record)
+    registry.index.add(session, row)
+
+
+def _registered(session: Session, claims_digest: bytes) -> bytes | None:
+    """The record that made exactly these claims, public or sealed."""
+    return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
 
 
 def _check_references(session: Session, claims: AssetClaims) -> None:
     for reference in (*(parent.record for parent in claims.parents), claims.rendition_of):
-        if reference is not None and assets.find(session, reference) is None:
+        if reference is not None and not events.is_registration(session, reference):
             raise InvalidRequest(f"no registration {reference.hex()} that this picture could be made from")
 
 
@@ -191,15 +198,8 @@ def _record(
         captured_at=claims.captured_at and claims.captured_at.replace(microsecond=0),
         parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
         rendition_of=claims.rendition_of,
+        visibility="sealed" if claims.visibility == "sealed" else None,
     )
-
-
-def _canonical(record: Record) -> bytes:
-    """The record's bytes; a claim that a record cannot hold is the caller's to correct."""
-    try:
-        return to_canonical(record)
-    except MalformedRecord as error:
-        raise InvalidRequest(str(error)) from error
 
 
 def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None:

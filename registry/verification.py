@@ -4,25 +4,21 @@ import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
-from provenance.errors import NotFound, StoreCorrupt
+from provenance.errors import Erased, NotFound, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.media import Pixels
-from provenance.statement.identity import Established, Identity
-from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
-from provenance.statement.record import record_id as digest_record
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
-from provenance.verdict.evidence import Publisher, Subject
+from provenance.verdict.evidence import Subject
 from provenance.verdict.registrations import Candidate, KnownRecord
 from provenance.verdict.search import MAX_MATCHES
-from registry import catalogue
+from registry import catalogue, standing
 from registry.examination import compare_sketch, examine_file
 from registry.registry import Registry
 from registry.report import report_json
-from registry.store import Session, assets, entries, publishers, rows, verifications
+from registry.store import Session, assets, rows, verifications
 from registry.times import to_milliseconds
 
 VERIFICATION_ID_BYTES = 16
@@ -118,43 +114,12 @@ class _Registrations:
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
             report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
-        kid = bytes.fromhex(view.publisher.key)
         with self._registry.store.read() as session:
-            canonical = entries.record(session, record_id).canonical
-            taken_back = assets.withdrawals_of(session, record_id)
-            revoked_at = _revoked_at(session, publishers.get_key(session, kid).ended_index)
-        record = parse_record(canonical)
-        if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
-            raise StoreCorrupt("what is stored under this id is another record")
-        return KnownRecord(
-            record_id=record_id,
-            index=view.index,
-            logged_at=view.logged_at,
-            record=record,
-            publisher=Publisher(
-                id=view.publisher.id,
-                name=view.publisher.name,
-                identity=Identity(
-                    cast(Established, view.publisher.identity.established), view.publisher.identity.detail
-                ),
-                key=kid,
-            ),
-            receipt=report,
-            withdrawn_reason=taken_back[0].reason if taken_back else None,
-            key_revoked_at_index=revoked_at,
-        )
+            return standing.known(session, record_id, report)
 
     def count(self) -> int:
         with self._registry.store.read() as session:
             return assets.count(session)
-
-
-def _revoked_at(session: Session, ended_index: int | None) -> int | None:
-    """Where a key was revoked. One that another key has replaced in good order is not."""
-    if ended_index is None:
-        return None
-    ending = parse_record(entries.record(session, entries.get(session, ended_index).record_id).canonical)
-    return ended_index if isinstance(ending, PublisherKey) and ending.action == "revoke" else None
 
 
 def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str, object]:
@@ -168,5 +133,16 @@ def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str
         report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
         heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
     )
-    registry.store.write(lambda session: verifications.insert(session, row)).result()
+
+    def keep(session: Session) -> None:
+        for match in verdict.matches:
+            assets.get(session, match.record_id)  # erased meanwhile? Then the report must not be kept.
+        verifications.insert(session, row)
+
+    try:
+        registry.store.write(keep).result()
+    except (Erased, NotFound) as error:
+        raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
+    if row.heat_blob is not None and overlay is not None and row.heat_blob not in registry.blobs:
+        registry.blobs.put(overlay)  # an erasure has deleted the same overlay, before this report referred to it
     return report

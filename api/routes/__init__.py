@@ -1,11 +1,28 @@
 """The routes: one module a resource, each with a `router`."""
 
-from api.routes import assets, health, log, media, metrics, pages, publishers, records, verifications, withdrawals
+from api.routes import (
+    assets,
+    disputes,
+    erasures,
+    graphs,
+    health,
+    log,
+    media,
+    metrics,
+    pages,
+    publishers,
+    records,
+    verifications,
+    withdrawals,
+)
 
 ROUTERS = (
     media.router,
     assets.router,
+    graphs.router,
+    erasures.router,
     withdrawals.router,
+    disputes.router,
     verifications.router,
     records.router,
     publishers.router,

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.answers import RECEIPT_TYPE, attachment, conditional
-from api.documented import READING, ends_in, gives
+from api.auth import ReaderDep
+from api.documented import KEPT, OPEN, READING, ends_in, gives
 from api.parameters import RecordAddress, record_digest
 from api.ratelimit import limited
 from api.service import ServiceDep
@@ -13,17 +14,20 @@ from registry import catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
 missing = ends_in(problems.NOT_FOUND, *READING)
+withheld = ends_in(*KEPT)
 
 
 @router.get(
     "/v1/records/{id}",
     response_class=Response,
-    responses=missing | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    responses=withheld | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    openapi_extra=OPEN,
     summary="A record",
 )
-def get_record(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep) -> Response:
     """Hash these bytes: the SHA-256 is the record's id."""
-    return conditional(request, catalogue.record(service.registry, record_digest(identifier)), CONTENT_TYPE)
+    data = catalogue.record(service.registry, record_digest(identifier), reader)
+    return conditional(request, data, CONTENT_TYPE)
 
 
 @router.get(
@@ -40,13 +44,14 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 @router.get(
     "/v1/records/{id}/receipt",
     response_class=Response,
-    responses=missing | gives(RECEIPT_TYPE, "A `.countermark` file."),
+    responses=withheld | gives(RECEIPT_TYPE, "A `.countermark` file."),
+    openapi_extra=OPEN,
     summary="The receipt of a record",
 )
-def get_record_receipt(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+def get_record_receipt(request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep) -> Response:
     """Record, statement, proof and the keys they hang on, in one file."""
     digest = record_digest(identifier)
-    data = catalogue.receipt(service.registry, digest)
+    data = catalogue.receipt(service.registry, digest, reader)
     return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{digest.hex()[:16]}.countermark"))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from provenance.statement.record import AssetRegistered
+from provenance.statement.record.dispute_answered import DisputeOutcome
 from provenance.transparency.receipt_verification import ReceiptReport
 from provenance.verdict.evidence import Publisher
 
@@ -18,6 +19,30 @@ class Candidate:
     distance: int
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one side said to a dispute. `publisher` is its name."""
+
+    publisher: str
+    outcome: DisputeOutcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """Another publisher's counter-claim, by the index of its entry. `publisher` is its name; answers in log order."""
+
+    index: int
+    publisher: str
+    reason: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether whoever raised it has not retracted it."""
+        return all(answer.outcome != "retracted" for answer in self.answers)
+
+
 @dataclass(frozen=True, eq=False)
 class KnownRecord:
     """What a registry holds about one registration, with its receipt already checked (step 8).
@@ -27,6 +52,7 @@ class KnownRecord:
         withdrawn_reason: the publisher's words, where it has taken the registration back.
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
+        disputes: other publishers' counter-claims, retracted ones too, in log order.
     """
 
     record_id: bytes
@@ -37,6 +63,7 @@ class KnownRecord:
     receipt: ReceiptReport | None
     withdrawn_reason: str | None
     key_revoked_at_index: int | None
+    disputes: tuple[Dispute, ...] = ()
 
 
 class Registrations(Protocol):

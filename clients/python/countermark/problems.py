@@ -16,6 +16,8 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "not-authenticated": errors.NotAuthenticated,
     "not-permitted": errors.NotPermitted,
     "not-found": errors.NotFound,
+    "sealed": errors.Sealed,
+    "erased": errors.Erased,
     "conflict": errors.Conflict,
     "idempotency-conflict": errors.IdempotencyConflict,
     "payload-too-large": errors.PayloadTooLarge,
