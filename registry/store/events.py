@@ -1,6 +1,6 @@
 """Events: the records about other records, and which registrations were made from which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, delete, func, select
 
@@ -81,11 +81,13 @@ def children_of(session: Session, parent: bytes, limit: int) -> Sequence[bytes]:
     ).all()
 
 
-def parents_of(session: Session, child: bytes) -> Sequence[bytes]:
-    """Record ids that a registration is noted to be made from, sorted."""
-    return session.exec(
-        select(Derivation.parent).where(Derivation.child == child).order_by(col(Derivation.parent))
-    ).all()
+def parents_of_each(session: Session, children: Collection[bytes]) -> dict[bytes, set[bytes]]:
+    """What each of the registrations is noted to be made from; those of which nothing is noted are left out."""
+    found: dict[bytes, set[bytes]] = {}
+    query = select(Derivation.child, Derivation.parent).where(col(Derivation.child).in_(children))
+    for child, parent in session.exec(query):
+        found.setdefault(child, set()).add(parent)
+    return found
 
 
 def derivation_count(session: Session) -> int:
