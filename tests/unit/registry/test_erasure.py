@@ -3,8 +3,10 @@
 import hashlib
 import io
 import json
+import random
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,10 +25,11 @@ from registry.history import history
 from registry.registration import withdraw
 from registry.registry import Registry
 from registry.sealing import reveal
-from registry.store import assets, entries, remnants
+from registry.store import Session, assets, entries, remnants
 from registry.verdicts import record_verdict
 from registry.verification import load_difference, load_report, verify_file
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
+from tests.unit.registry.newsroom import Newsroom, digest
 
 OWNER, SERIAL, TITLE = "Ophelia Nachtigall-Owner", "SERIAL-0815-4711-PLANTED", "Planted title Zugvogel"
 
@@ -183,9 +186,7 @@ def test_a_derivative_stands_and_its_chain_names_what_was_erased(registry: Regis
     parent = bytes.fromhex(register(registry, jpeg(6)).asset.id)
     child = bytes.fromhex(register(registry, jpeg(7), parents=(ParentClaim(parent, "parentOf"),)).asset.id)
     erase(registry, record=parent, reason="asked for")
-    report = verify_receipt(
-        Receipt.parse(catalogue.receipt(registry, child)), trusted_keys=[registry.sequencer.key]
-    )
+    report = verify_receipt(Receipt.parse(catalogue.receipt(registry, child)), trusted_keys=[registry.sequencer.key])
     assert report.holds
     assert report.chain is not None
     assert [(link.parent, link.state) for link in report.chain.links] == [(parent, "withheld")]
@@ -200,9 +201,7 @@ def test_a_derivative_stands_and_its_chain_names_what_was_erased(registry: Regis
 def test_what_was_said_about_it_goes_with_it(registry: Registry) -> None:
     data = jpeg(8)
     record_id = bytes.fromhex(register(registry, data).asset.id)
-    dispute = disputes.dispute(
-        registry, publisher=RIVAL, record=record_id, reason="PLANTED-DISPUTE", counterclaim=None
-    )
+    dispute = disputes.dispute(registry, publisher=RIVAL, record=record_id, reason="PLANTED-DISPUTE", counterclaim=None)
     disputes.answer(
         registry,
         publisher=DAILY,
@@ -334,3 +333,26 @@ def test_the_salt_of_a_record_is_as_it_stands_in_its_bytes(registry: Registry) -
     record_id = bytes.fromhex(register(registry, jpeg(14)).asset.id)
     canonical = catalogue.record(registry, record_id)
     assert encode_base64url(parse_record(canonical).salt).encode() in canonical
+
+
+def test_nothing_of_many_erased_rows_stays_in_the_pages_of_the_database(tmp_path: Path) -> None:
+    """Index pages split and merge while they fill: whatever they were copied to has to forget as well."""
+    with Newsroom(tmp_path / "data") as newsroom:
+        newsroom.found()
+        registered = [newsroom.register(f"picture {number}", wait="sequenced") for number in range(400)]
+        ids = [each.result().record_id for each in registered]
+        secrets: dict[int, list[bytes]] = {}
+
+        def forget(session: Session, number: int) -> None:
+            row = assets.get(session, ids[number])
+            kept = (row.media_sha256, row.pixels_sha256, row.pdq, row.claims_digest, row.sketch_sha256)
+            secrets[number] = [*kept, f'"title":"picture {number}"'.encode()]
+            assets.delete(session, row)
+            entries.erase(session, ids[number])
+
+        for number in random.Random(1).sample(range(400), 100):
+            newsroom.store.write(partial(forget, number=number)).result()
+        newsroom.store.purge().result()
+        stored = b"".join(path.read_bytes() for path in sorted((tmp_path / "data").glob("countermark.db*")))
+        assert not [number for number, kept in secrets.items() if any(secret in stored for secret in kept)]
+        assert digest("media picture 0") in stored or digest("media picture 1") in stored
