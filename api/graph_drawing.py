@@ -7,16 +7,19 @@ writer, and shortened; the whole one is the tooltip and the accessible name.
 import unicodedata
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from registry.views import EdgeView, GraphView, NodeView
 
 _WIDTH, _HEIGHT = 236, 78
-"""Pixels of a node: three lines of text, the longest of about 34 Latin letters."""
+"""Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""
 _ACROSS, _DOWN, _MARGIN = 132, 26, 24
 """Pixels between columns (room for a relation's name), between rows, and around it all."""
-_TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 28, 34, 18
+_ARROW = 7
+"""Pixels: length of an arrow's head."""
+_TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 23, 30, 18
 _INK, _PALE, _LINE, _PAPER, _SUBJECT = "#1c1c1c", "#5c5c5c", "#8a8a8a", "#ffffff", "#eef1f6"
 
 _STATES = {"sealed": "Sealed", "erased": "Erased", "unknown": "Not in this log"}
@@ -51,8 +54,9 @@ def draw_graph(graph: GraphView) -> bytes:
     _text(svg, "title", _heading(graph), id="title")
     _text(svg, "desc", _description(graph), id="description")
     ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": _PAPER})
+    column = _generations(graph)
     for edge in graph.edges:
-        _draw_edge(svg, edge, places)
+        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)])
     for node in graph.nodes:
         _draw_node(svg, node, places[node.id], subject=node.id == graph.id)
     if graph.truncated:
@@ -61,24 +65,37 @@ def draw_graph(graph: GraphView) -> bytes:
 
 
 def _lay_out(graph: GraphView) -> dict[str, _Place]:
-    """A column for each generation; within one, nodes stand near what they were made from."""
+    """A column for each generation; within one, nodes stand near what they were made from.
+
+    An arrow that passes by a column has a place of its own there (see `_way`), so that it crosses no node.
+    """
     column = _generations(graph)
-    parents: dict[str, list[str]] = defaultdict(list)
+    before: dict[str, list[str]] = defaultdict(list)
     for edge in graph.edges:
-        parents[edge.child].append(edge.parent)
+        way = _way(edge, column)
+        for behind, at in pairwise(way):
+            before[at].append(behind)
+        column |= {name: column[edge.parent] + number for number, name in enumerate(way[1:-1], 1)}
+    index = {node.id: node.index or 0 for node in graph.nodes}
     columns: dict[int, list[str]] = defaultdict(list)
+    for name in sorted(column, key=lambda name: (column[name], index.get(name, 0))):
+        columns[column[name]].append(name)
+    tallest = max(map(len, columns.values()))
     row: dict[str, float] = {}
-    for node in sorted(graph.nodes, key=lambda node: (column[node.id], node.index or 0)):
-        columns[column[node.id]].append(node.id)
     for number in sorted(columns):
-        before = {each: [row[parent] for parent in parents[each] if parent in row] for each in columns[number]}
-        ordered = sorted(columns[number], key=lambda each: sum(before[each]) / max(1, len(before[each])))
-        offset = (max(map(len, columns.values())) - len(ordered)) / 2
-        row |= {each: offset + at for at, each in enumerate(ordered)}
+        mean = {name: sum(row[each] for each in before[name]) / max(1, len(before[name])) for name in columns[number]}
+        offset = (tallest - len(columns[number])) / 2
+        row |= {name: offset + at for at, name in enumerate(sorted(columns[number], key=lambda name: mean[name]))}
     return {
-        each: _Place(_MARGIN + column[each] * (_WIDTH + _ACROSS), _MARGIN + round(row[each] * (_HEIGHT + _DOWN)))
-        for each in row
+        name: _Place(_MARGIN + column[name] * (_WIDTH + _ACROSS), _MARGIN + round(row[name] * (_HEIGHT + _DOWN)))
+        for name in row
     }
+
+
+def _way(edge: EdgeView, column: Mapping[str, int]) -> list[str]:
+    """The names of the places that an arrow leads through: parent, one for each column between, child."""
+    between = range(column[edge.parent] + 1, column[edge.child])
+    return [edge.parent, *(f"{edge.parent} {edge.child} {edge.relation} {number}" for number in between), edge.child]
 
 
 def _generations(graph: GraphView) -> dict[str, int]:
@@ -91,20 +108,33 @@ def _generations(graph: GraphView) -> dict[str, int]:
     return {each: number - least for each, number in generation.items()}
 
 
-def _draw_edge(svg: ET.Element, edge: EdgeView, places: Mapping[str, _Place]) -> None:
-    start, end = places[edge.parent], places[edge.child]
-    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
-    x2, y2 = end.x - 7, end.y + _HEIGHT / 2
-    bend = (x1 + x2) / 2
+def _draw_edge(svg: ET.Element, edge: EdgeView, way: Sequence[_Place]) -> None:
     group = ET.SubElement(svg, "g")
     _text(group, "title", f"{edge.relation}: {edge.child[:12]}… was made from {edge.parent[:12]}…")
-    path = f"M{x1:.0f},{y1:.0f} C{bend:.0f},{y1:.0f} {bend:.0f},{y2:.0f} {x2:.0f},{y2:.0f}"
+    middles = [(place.x, place.y + _HEIGHT / 2) for place in way]
+    path = f"M{middles[0][0] + _WIDTH:g},{middles[0][1]:g}"
+    for number, ((x1, y1), (x2, y2)) in enumerate(pairwise(middles)):
+        if number:
+            path += f" H{x1 + _WIDTH:g}"
+        bend = x2 - _ACROSS / 2
+        path += f" C{bend:g},{y1:g} {bend:g},{y2:g} {x2 - (_ARROW if (x2, y2) == middles[-1] else 0):g},{y2:g}"
     ET.SubElement(group, "path", {"d": path, "fill": "none", "stroke": _LINE, "stroke-width": "1.5"})
-    arrow = f"{x2:.0f},{y2 - 5:.0f} {x2 + 7:.0f},{y2:.0f} {x2:.0f},{y2 + 5:.0f}"
+    (_, y1), (x2, y2) = middles[-2:]
+    arrow = f"{x2 - _ARROW:g},{y2 - 5:g} {x2:g},{y2:g} {x2 - _ARROW:g},{y2 + 5:g}"
     ET.SubElement(group, "polygon", {"points": arrow, "fill": _LINE})
-    label = _shortened(edge.relation, _RELATION_CELLS)
-    at = (x2 - _ACROSS / 2 + 3, y2 - 8) if x2 - x1 > _ACROSS else (bend, (y1 + y2) / 2 - 8)
-    _text(group, "text", label, x=at[0], y=at[1], fill=_PALE, font_size=12, text_anchor="middle")
+    _text(
+        group,
+        "text",
+        _shortened(edge.relation, _RELATION_CELLS),
+        x=x2 - _ACROSS / 2,
+        y=(y1 + y2) / 2 - 6,
+        fill=_PALE,
+        font_size=12,
+        text_anchor="middle",
+        stroke=_PAPER,
+        stroke_width=4,
+        paint_order="stroke",
+    )
 
 
 def _draw_node(svg: ET.Element, node: NodeView, place: _Place, *, subject: bool) -> None:

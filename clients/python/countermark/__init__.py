@@ -17,6 +17,7 @@ from countermark.receipts import verify_receipt
 from provenance.errors import (
     Conflict,
     CountermarkError,
+    Erased,
     IdempotencyConflict,
     InvalidRequest,
     MalformedReceipt,
@@ -30,6 +31,7 @@ from provenance.errors import (
     PayloadTooLarge,
     RateLimited,
     RequestTimeout,
+    Sealed,
     ServiceError,
     ServiceFailed,
     ServiceUnreachable,
@@ -45,10 +47,21 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.client import Client
-    from countermark.models import Asset, Event, Parent, RegisteredAsset, Report, Withdrawal
+    from countermark.models import (
+        Asset,
+        Dispute,
+        Erasure,
+        Event,
+        Graph,
+        Parent,
+        RegisteredAsset,
+        Report,
+        Withdrawal,
+    )
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client"}
-    _MODULES |= dict.fromkeys(("Asset", "Event", "Parent", "RegisteredAsset", "Report", "Withdrawal"), "models")
+    _MODELS = ("Asset", "Dispute", "Erasure", "Event", "Graph", "Parent", "RegisteredAsset", "Report", "Withdrawal")
+    _MODULES |= dict.fromkeys(_MODELS, "models")
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
@@ -65,7 +78,11 @@ __all__ = [
     "Client",
     "Conflict",
     "CountermarkError",
+    "Dispute",
+    "Erased",
+    "Erasure",
     "Event",
+    "Graph",
     "IdempotencyConflict",
     "InvalidRequest",
     "MalformedReceipt",
@@ -83,6 +100,7 @@ __all__ = [
     "RegisteredAsset",
     "Report",
     "RequestTimeout",
+    "Sealed",
     "ServiceError",
     "ServiceFailed",
     "ServiceUnreachable",

@@ -8,11 +8,13 @@ import typer
 from countermark.cli.output import explain
 from provenance.errors import (
     CountermarkError,
+    Erased,
     MalformedReceipt,
     NotFound,
     Overloaded,
     RateLimited,
     RequestTimeout,
+    Sealed,
     ServiceError,
     StoreCorrupt,
     StoreUnavailable,
@@ -72,7 +74,7 @@ def of_error(error: CountermarkError) -> Exit:
     match error:
         case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
             return Exit.INCOMPLETE
-        case NotFound() | MalformedReceipt():
+        case NotFound() | Sealed() | Erased() | MalformedReceipt():
             return Exit.FINDINGS
         case _:
             return Exit.USAGE
