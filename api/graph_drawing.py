@@ -159,13 +159,14 @@ def _draw_node(svg: ET.Element, node: NodeView, place: _Place, *, subject: bool)
 
 
 def _third(node: NodeView) -> str:
+    """What became of it comes before when it was: the end of a line may be cut."""
     parts = [] if node.index is None else [f"entry {node.index}"]
-    if node.logged_at is not None:
-        parts.append(f"{node.logged_at:%-d %b %Y}")
     if node.state != "public" and node.title is not None:
         parts.append(_STATES[node.state].lower())
     if node.standing not in (None, "current"):
         parts.append(str(node.standing))
+    if node.logged_at is not None:
+        parts.append(f"{node.logged_at:%-d %b %Y}")
     return ", ".join(parts)
 
 

@@ -28,6 +28,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_STATES = {"sealed": "sealed ", "erased": "erased "}
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it."""
 
@@ -62,7 +63,7 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
     except Erased:
         past = history(service.registry, record_id)
         return Response(_render(request, "erased.html", service, history=past), 410, media_type=HTML)
-    names = {node.id: node.title or f"record {node.id[:12]}…" for node in made.nodes}
+    names = {node.id: node.title or f"{_STATES.get(node.state, '')}record {node.id[:12]}…" for node in made.nodes}
     return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names)
 
 

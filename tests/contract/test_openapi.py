@@ -16,7 +16,10 @@ OPERATIONS = [
     for path in DOCUMENT["paths"].values()
     for operation in path.values()
 ]
-REQUESTS = ("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest")
+REQUESTS = (
+    *("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest"),
+    *("DisputeRequest", "AnswerRequest", "ErasureRequest"),
+)
 
 
 def test_the_committed_contract_is_what_the_code_says() -> None:
