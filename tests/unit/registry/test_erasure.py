@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image
@@ -24,6 +25,7 @@ from registry.erasure import erase, finish_erasures
 from registry.history import history
 from registry.registration import withdraw
 from registry.registry import Registry
+from registry.report import report_json
 from registry.sealing import reveal
 from registry.store import Session, assets, entries, remnants
 from registry.verdicts import record_verdict
@@ -356,3 +358,41 @@ def test_nothing_of_many_erased_rows_stays_in_the_pages_of_the_database(tmp_path
         stored = b"".join(path.read_bytes() for path in sorted((tmp_path / "data").glob("countermark.db*")))
         assert not [number for number, kept in secrets.items() if any(secret in stored for secret in kept)]
         assert digest("media picture 0") in stored or digest("media picture 1") in stored
+
+
+def test_a_registration_under_way_keeps_what_it_shares_with_one_that_is_erased(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = jpeg(15)
+    first = bytes.fromhex(register(registry, data, title="first").asset.id)
+    append = registry.sequencer.append
+
+    def after_an_erasure(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        erase(registry, record=first, reason="asked for")
+        return append(*arguments, **named)
+
+    monkeypatch.setattr(registry.sequencer, "append", after_an_erasure)
+    second = bytes.fromhex(register(registry, data, title="second").asset.id)
+    assert catalogue.thumbnail(registry, second)
+    assert findings(registry) == []
+
+
+def test_a_report_about_what_is_erased_meanwhile_is_not_kept(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = jpeg(16)
+    record_id = bytes.fromhex(register(registry, data, title="PLANTED-MEANWHILE").asset.id)
+    made = report_json
+
+    def then_an_erasure(*arguments: Any) -> Any:
+        report = made(*arguments)
+        monkeypatch.undo()
+        erase(registry, record=record_id, reason="asked for")
+        return report
+
+    monkeypatch.setattr("registry.verification.report_json", then_an_erasure)
+    with pytest.raises(StoreUnavailable, match="try again"):
+        verify(registry, data)
+    assert files_with(registry.config.folder, b"PLANTED-MEANWHILE") == []
+    assert verify(registry, data)["headline"]["code"] == "NOTHING_FOUND"  # type: ignore[index]
