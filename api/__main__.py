@@ -4,6 +4,7 @@ Data goes to standard output, everything else to standard error. Exit codes: 0 s
 2 usage or settings, 3 could not be done.
 """
 
+import base64
 import json
 import sys
 from collections.abc import Iterator
@@ -20,13 +21,17 @@ from api.first_key import make_first_key
 from api.logs import configure_logs
 from api.openapi import is_current, write
 from api.settings import Settings, load_settings
+from api.witness.commands import commands as witness_commands
 from provenance.credentials.certificates import check_claim_certificate, parse_certificates
-from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
+from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid, StoreUnavailable
+from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import ED25519, VerifierKey
 from registry import api_keys
+from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.fsck import check
+from registry.high_water import HighWater
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.signers import Keystore
 from registry.store import Store
@@ -41,6 +46,7 @@ certificate_commands = typer.Typer(help="The certificate that C2PA claims are si
 app.add_typer(key_commands, name="key")
 app.add_typer(log_commands, name="log")
 app.add_typer(certificate_commands, name="certificate")
+app.add_typer(witness_commands, name="witness")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -90,8 +96,17 @@ def fsck(as_json: Json = False) -> None:
     settings = load_settings()
     found = 0
     with _store(settings) as store:
-        key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
-        for finding in check(store, Blobs.open(settings.folder / "objects"), key):
+        config, keystore = configuration(settings), _keystore(settings)
+        key = VerifierKey(settings.log_origin, ED25519, keystore.log.public_key.raw)
+        policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
+        findings = check(
+            store,
+            Blobs.open(settings.folder / "objects"),
+            key,
+            witness_keys=policy.keys_for(key.name) if policy else (),
+            authorities=timestamping.anchors if timestamping else (),
+        )
+        for finding in findings:
             found += 1
             line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
             typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
@@ -144,15 +159,27 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="Its id, as `key list`
 
 @log_commands.command("info")
 def log_info(as_json: Json = False) -> None:
-    """Show the log's name, size and key, and its latest checkpoint."""
-    with _registry(load_settings()) as registry:
-        info = {
-            "origin": registry.config.origin,
-            "size": registry.sequencer.size,
-            "key": str(registry.sequencer.key),
-            "checkpoint": registry.sequencer.checkpoint().decode(),
-        }
-    typer.echo(json.dumps(info, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in info.items()))
+    """Show what auditors need: the log's name and verifier key, and the tree that it signed last.
+
+    Works while the service runs: keys and high-water file are read, and nothing is opened for writing.
+    """
+    settings = load_settings()
+    key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
+    note = HighWater(settings.high_water or settings.folder / "high-water").read()
+    if note is None:
+        raise StoreUnavailable("the log has signed nothing yet")
+    checkpoint, _ = open_checkpoint(note, [key], key.name)
+    info = {
+        "origin": key.name,
+        "vkey": str(key),
+        "size": checkpoint.size,
+        "root": base64.b64encode(checkpoint.root).decode(),
+        "checkpoint": note.decode(),
+    }
+    if as_json:
+        typer.echo(json.dumps(info, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(f"{name:<7} {value}" for name, value in info.items() if name != "checkpoint"))
 
 
 @certificate_commands.command("show")
@@ -197,6 +224,10 @@ def configuration(settings: Settings) -> RegistryConfig:
         environment=settings.environment,
         trust_lists=settings.trust_lists,
         high_water=settings.high_water,
+        witness_policy=settings.witness_policy,
+        timestamp_url=settings.timestamp_url or None,
+        timestamp_anchors=settings.timestamp_anchors,
+        timestamp_interval=settings.timestamp_interval,
     )
 
 

@@ -25,6 +25,11 @@ class Metrics:
         )
         self.working = Gauge("countermark_working", "Registrations and verifications in hand.", registry=self._registry)
         self.log_size = Gauge("countermark_log_entries", "Entries of the published log.", registry=self._registry)
+        self.cosigned_size = Gauge(
+            "countermark_log_cosigned_entries",
+            "Entries of the largest tree that a quorum of witnesses has cosigned.",
+            registry=self._registry,
+        )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one finished request. A status of 0 is a client that left before its answer."""

@@ -157,6 +157,19 @@ async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         raise MalformedRequest("The body has another length than its Content-Length says.")
 
 
+async def gather(request: Request, limit: int, seconds: float) -> bytes:
+    """A small body, whole. Raises: PayloadTooLarge, MalformedRequest, RequestTimeout."""
+    data = bytearray()
+    try:
+        with anyio.fail_after(seconds):
+            async with aclosing(bounded(request, limit)) as chunks:
+                async for chunk in chunks:
+                    data += chunk
+    except TimeoutError as error:
+        raise RequestTimeout(f"The body must arrive within {seconds:g} seconds.") from error
+    return bytes(data)
+
+
 class _Sink:
     """One spool file being written; removed when its context closes."""
 

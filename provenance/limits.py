@@ -187,6 +187,49 @@ TILE_WIDTH = 256
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
 
+MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
+"""Bytes of an entry bundle: 256 entries of the largest size, each after its length."""
+
+MAX_AUDIT_FINDINGS = 100
+"""Findings of one audit: one is enough to distrust a log; a damaged disk makes thousands."""
+
+MAX_COUNTED_KEYS = 10_000
+"""Keys whose statements an audit counts one by one: as many publishers; bounds what a hostile log makes it hold."""
+
+MAX_AUDIT_STATE_BYTES = 4 * 1024 * 1024
+"""Bytes of an auditor's state file: two of the largest notes as base64, and 10,000 counted keys."""
+
+# Witnesses and time-stamping authorities --------------------------------------------------------
+
+COSIGNING_SECONDS = 10.0
+"""Seconds that all witnesses have for one checkpoint, every try included: ten times what a far one needs, and one that
+is dead holds up the cosignatures of the next checkpoint by no more. Publishing waits for none of it."""
+
+COSIGNING_INTERVAL_SECONDS = 1.0
+"""Seconds between the beginnings of two rounds of cosigning: the log may sign fifty checkpoints in one, and each
+witness makes each of its answers durable."""
+
+MAX_WITNESS_TRIES = 3
+"""Requests to one witness about one checkpoint: the first, and two with a proof from the size that it answered with."""
+
+MIN_BACKOFF_SECONDS = 1.0
+"""Seconds until a witness or authority that failed is asked again; they double with each failure."""
+
+MAX_BACKOFF_SECONDS = 300.0
+"""Seconds between two tries of one that keeps failing, or that has declined for good: it is noticed when it is back."""
+
+MAX_RETRY_AFTER_SECONDS = 3600.0
+"""Seconds of a Retry-After that are believed: nobody may put the log off for longer than an hour."""
+
+TIMESTAMP_SECONDS = 10.0
+"""Seconds that a time-stamping authority has to answer: real ones take under one."""
+
+MAX_WITNESSED_LOGS = 1_024
+"""Logs that one witness knows: each has a file, and a lock."""
+
+MAX_WITNESS_KEYS_BYTES = 1_000_000
+"""Bytes of the file of the logs that a witness knows: 1,024 Ed25519 keys have 100 KB, in ML-DSA-44 2 MB."""
+
 # HTTP -------------------------------------------------------------------------------------------
 
 MAX_BODY_OVERHEAD_BYTES = 64 * 1024
@@ -212,6 +255,9 @@ MAX_ANSWERED_MEDIA_BYTES = MAX_MEDIA_BYTES + 16 * 1024 * 1024
 
 MAX_PROBLEM_BYTES = 64 * 1024
 """Bytes of an error answer that a client reads: our problem documents have under 10 KB."""
+
+SCITT_WAIT_SECONDS = 2.0
+"""Seconds that a submission waits to be published before it is told to come back: publishing takes under 0.2."""
 
 # The store --------------------------------------------------------------------------------------
 

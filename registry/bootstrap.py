@@ -11,6 +11,8 @@ from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
+from registry.attestation import Attestation
+from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
 from registry.enrolment import enrol_publisher
 from registry.index import SimilarityIndex
@@ -36,6 +38,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         UnusableKey: wrong passphrase, or damaged key files.
         CredentialSettingsInvalid: an unusable trust list, or signing a probe did not come out as it has to.
         CertificateUnusable: the claim certificate has expired or is outside the profile.
+        SettingsInvalid: a witness policy, or the certificates of a time-stamping authority, that cannot be used.
     """
     with ExitStack() as opened:
         store = Store.open(config.folder)
@@ -46,6 +49,11 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         blobs = Blobs.open(config.folder / "objects")
         sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
         opened.callback(sequencer.close)
+        policy = read_policy(config)
+        timestamping = read_timestamping(config, keystore, clock)
+        authorities = timestamping.anchors if timestamping else ()
+        attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
+        opened.callback(attestation.close)
         spool = config.folder / "spool"
         _empty(spool)
         registry = Registry(
@@ -54,13 +62,15 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             store=store,
             blobs=blobs,
             sequencer=sequencer,
-            proofs=Proofs(store, blobs.objects, sequencer),
+            proofs=Proofs(store, blobs.objects, sequencer, policy=policy, authorities=authorities),
             keystore=keystore,
             sandbox=sandbox,
             index=SimilarityIndex(),
             scan=NearestScan(),
             trust=_trust(config, keystore),
             spool=spool,
+            policy=policy,
+            attestation=attestation,
         )
         if sequencer.size == 0:
             _append_genesis(registry)

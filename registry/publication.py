@@ -10,9 +10,12 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
 5. record: the checkpoint goes to the database.
 6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
+
+What witnesses add to a published checkpoint comes later, from another thread (`attach`).
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -36,7 +39,7 @@ _RESTORE = (
 
 
 class Publication:
-    """The published tree of one log. For the sequencer's thread; `note` and `checkpoint` may be read from any."""
+    """The published tree of one log. For the sequencer's thread; `attach`, `note` and `checkpoint` are for any."""
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Publication:
         self._signer = signer
         self._clock = clock
         self._high_water = high_water
+        self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
         self.origin = origin
         self.key = VerifierKey(origin, ED25519, signer.public_key.raw)
         with store.read() as session:
@@ -102,10 +106,19 @@ class Publication:
         self._store.write(
             lambda session: checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
         ).result()
-        self._tiles.publish(note)
-        self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
+        with self._showing:
+            self._tiles.publish(note)
+            self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         for path, _ in filled:
             self._tiles.prune(path)
+
+    def attach(self, note: bytes) -> None:
+        """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
+        checkpoint = self._open(note, "a round of cosigning")
+        with self._showing:
+            if checkpoint == self.checkpoint:
+                self._tiles.publish(note)
+                self.note = note
 
     def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
         """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles that fill up on the way)."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
+from provenance.transparency.policy import Policy
+from registry.attestation import Attestation
 from registry.blobs import Blobs
 from registry.index import SimilarityIndex
 from registry.proofs import Proofs
@@ -40,6 +42,14 @@ class RegistryConfig:
     `tsa/`. In development the development authority is added."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
+    witness_policy: Path | None = None
+    """A C2SP tlog-policy file: which witnesses are asked for cosignatures, and how many of which are enough."""
+    timestamp_url: str | None = None
+    """Of an RFC 3161 authority that stamps checkpoints; `DEVELOPMENT_STAMPS` for the server's own, in development."""
+    timestamp_anchors: Path | None = None
+    """PEM: the certificates of that authority, its root among them."""
+    timestamp_interval: float = 60.0
+    """Seconds between two tokens at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,9 @@ class Registry:
     scan: NearestScan
     trust: TrustSettings
     spool: Path
+    policy: Policy | None
+    """Which witnesses are asked, and how many of them are enough; None where none are."""
+    attestation: Attestation
 
     def now(self) -> datetime:
         """The clock's time, to the second: records state no finer one."""
@@ -66,5 +79,6 @@ class Registry:
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
         self.sandbox.close()
+        self.attestation.close()
         self.sequencer.close()
         self.store.close()

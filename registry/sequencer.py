@@ -65,7 +65,7 @@ class _Pending:
     """A statement on its way into the log."""
 
     statement: bytes
-    record: bytes
+    record: bytes | None
     record_id: bytes
     record_type: str
     leaf_hash: bytes
@@ -121,6 +121,7 @@ class Sequencer:
         self._queue: SimpleQueue[_Pending | None] = SimpleQueue()
         self._closed = False
         self._state = SequencerState(signing=True)
+        self._listeners: tuple[Callable[[], None], ...] = ()
         # The thread's own:
         self._frontier = self._publication.frontier()
         with store.read() as session:
@@ -152,10 +153,19 @@ class Sequencer:
             raise StoreUnavailable("the log has published nothing yet")
         return note
 
+    def attach(self, note: bytes) -> None:
+        """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
+        self._publication.attach(note)
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each publication, in the sequencer's thread: it neither waits nor raises."""
+        with self._gate:
+            self._listeners = (*self._listeners, listener)
+
     def append(
         self,
         statement: bytes,
-        record: bytes,
+        record: bytes | None,
         index_rows: IndexRows = no_rows,
         existing: Existing = none_existing,
         *,
@@ -165,7 +175,7 @@ class Sequencer:
 
         Args:
             statement: the log entry; its signature is the caller's to check.
-            record: the canonical JSON that the statement is about.
+            record: the canonical JSON that the statement is about; None where its publisher keeps it.
             index_rows: called inside the transaction, before the rows of this batch's entries are visible.
             existing: called there as well, so that of two equal registrations at once one finds the other.
             wait: what the future waits for.
@@ -179,12 +189,12 @@ class Sequencer:
             MalformedStatement, MalformedRecord: one of them is none.
             InvalidRequest: the statement is about another record.
         """
-        if len(statement) > MAX_ENTRY_BYTES or len(record) > MAX_RECORD_BYTES:
+        if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
             raise EntryTooLarge(f"a statement has at most {MAX_ENTRY_BYTES} bytes, a record {MAX_RECORD_BYTES}")
-        identity = record_id(record)
-        if parse_statement(statement).record_id != identity:
+        identity = parse_statement(statement).record_id
+        if record is not None and record_id(record) != identity:
             raise InvalidRequest("the statement is about another record")
-        kind = str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
+        kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
         published = wait == "published"
         pending = _Pending(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
         with self._gate:
@@ -318,6 +328,8 @@ class Sequencer:
         if self._state.signing and self._frontier.size > self.size:
             try:
                 self._publication.advance(self._frontier.size, self._frontier.root())
+                for listener in self._listeners:
+                    listener()
             except StoreCorrupt as error:
                 reason = f"the log has stopped signing: {error}"
                 log.critical("%s", reason)

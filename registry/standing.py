@@ -23,7 +23,9 @@ from registry.times import from_milliseconds
 from registry.views import StandingView
 
 
-def known(session: Session, record_id: bytes, receipt: ReceiptReport | None = None) -> KnownRecord:
+def known(
+    session: Session, record_id: bytes, receipt: ReceiptReport | None = None, *, cosigned: bool = False
+) -> KnownRecord:
     """What is held about a public registration. Raises NotFound, Sealed, Erased, StoreCorrupt."""
     row = assets.get(session, record_id)
     canonical = entries.record(session, record_id).canonical
@@ -45,6 +47,7 @@ def known(session: Session, record_id: bytes, receipt: ReceiptReport | None = No
             key=kid,
         ),
         receipt=receipt,
+        cosigned=cosigned,
         withdrawn_reason=taken_back[0].reason if taken_back else None,
         key_revoked_at_index=_revoked_at(session, publishers.get_key(session, kid).ended_index),
         disputes=_disputes(session, record_id),

@@ -8,6 +8,7 @@ from pathlib import Path
 from provenance.errors import Erased, NotFound, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.media import Pixels
+from provenance.transparency.policy import is_cosigned
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
@@ -113,9 +114,10 @@ class _Registrations:
         report = None
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
-            report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
+            report = verify_receipt(receipt, trusted_keys=self._registry.proofs.trusted_keys)
+        cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
         with self._registry.store.read() as session:
-            return standing.known(session, record_id, report)
+            return standing.known(session, record_id, report, cosigned=cosigned)
 
     def count(self) -> int:
         with self._registry.store.read() as session:

@@ -12,6 +12,7 @@ from api.routes import (
     pages,
     publishers,
     records,
+    scitt,
     verifications,
     withdrawals,
 )
@@ -27,6 +28,7 @@ ROUTERS = (
     records.router,
     publishers.router,
     log.router,
+    scitt.router,
     health.router,
     metrics.router,
     pages.router,

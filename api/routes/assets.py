@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import RECEIPT_TYPE, attachment, conditional, json_answer
+from api.answers import attachment, conditional, json_answer
 from api.auth import AssetsWriter, ReaderDep, publisher_of
 from api.bodies import is_json, parse_json, receive_json
 from api.documented import (
@@ -29,6 +29,7 @@ from api.idempotency import answer_once, request_digest
 from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
 from api.parameters import AssetId, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
+from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
 from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, RegisteredAsset
 from api.service import Service, ServiceDep
 from api.upload import Upload
@@ -185,14 +186,15 @@ def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service:
     "/v1/assets/{id}/receipt",
     response_class=Response,
     dependencies=reads,
-    responses=missing | gives(RECEIPT_TYPE, "A `.countermark` file: proves the registration without this service."),
+    responses=missing | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
     openapi_extra=OPEN,
     summary="The receipt of a registration",
 )
-def get_receipt(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
+def get_receipt(
+    request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
+) -> Response:
     """Proves the registration to anyone, without this service."""
-    data = catalogue.receipt(service.registry, bytes.fromhex(identifier), reader)
-    return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{identifier[:16]}.countermark"))
+    return receipt_answer(request, service.registry, bytes.fromhex(identifier), form, reader)
 
 
 @router.get(

@@ -1,10 +1,10 @@
 """What became of a registration, and what it was made from: `history` in log order, `graph` in three forms."""
 
-import re
 from typing import Annotated, Literal, assert_never
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.accept import preferred
 from api.answers import JSON, conditional
 from api.auth import ReaderDep
 from api.documented import KEPT, OPEN, UNCHANGED, ends_in
@@ -65,7 +65,7 @@ def get_graph(
     """As its publishers state it: a record that is sealed or erased is a node that says so, and no more."""
     found = graph(service.registry, bytes.fromhex(identifier), reader)
     varies = {"Vary": "Accept"}
-    match form or _accepted(request.headers.get("accept", "")):
+    match form or _FORMS[preferred(request.headers.get("accept", "*/*"), list(_FORMS))]:
         case "json":
             data = Graph.model_validate(found).model_dump_json().encode()
             return conditional(request, data, JSON, headers=varies)
@@ -75,19 +75,3 @@ def get_graph(
             return conditional(request, draw_graph(found), SVG, headers=varies)
         case never:
             assert_never(never)
-
-
-def _accepted(accept: str) -> Form:
-    """The form that an Accept header weighs most (RFC 9110 §12.5.1); JSON where it names none of ours."""
-    weights: dict[Form, float] = {}
-    for part in accept.split(","):
-        media_type, *parameters = (each.strip().lower() for each in part.split(";"))
-        form = _FORMS.get(media_type)
-        if form is not None:
-            quality = next((match[1] for each in parameters if (match := _QUALITY.fullmatch(each))), "1")
-            weights[form] = float(quality)
-    wanted = [form for form, weight in weights.items() if weight > 0]
-    return max(wanted, key=lambda form: weights[form]) if wanted else "json"
-
-
-_QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")

@@ -29,6 +29,21 @@ def get_checkpoint(request: Request, service: ServiceDep) -> Response:
 
 
 @router.get(
+    "/cosigned-checkpoint",
+    response_class=Response,
+    responses=gives("text/plain", "The latest checkpoint that a quorum of witnesses has cosigned.", text=True)
+    | ends_in(problems.NOT_FOUND, *READING),
+    summary="The latest cosigned checkpoint",
+)
+def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
+    """For clients whose policy asks for witnesses: it may be a few entries behind `/log/checkpoint`."""
+    tree = service.registry.proofs.cosigned_tree()
+    if tree is None:
+        raise NotFound("No checkpoint of this log was cosigned by a quorum of its witnesses yet.")
+    return conditional(request, tree.note, "text/plain; charset=utf-8", cache=CHECKPOINT_CACHE)
+
+
+@router.get(
     "/tile/{path:path}",
     response_class=Response,
     responses=gives("application/octet-stream", "A tile of hashes, or a bundle of entries (C2SP tlog-tiles).")

@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import RECEIPT_TYPE, attachment, conditional
+from api.answers import conditional
 from api.auth import ReaderDep
 from api.documented import KEPT, OPEN, READING, ends_in, gives
 from api.parameters import RecordAddress, record_digest
 from api.ratelimit import limited
+from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
 from registry import catalogue
@@ -44,15 +45,15 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 @router.get(
     "/v1/records/{id}/receipt",
     response_class=Response,
-    responses=withheld | gives(RECEIPT_TYPE, "A `.countermark` file."),
+    responses=withheld | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
     openapi_extra=OPEN,
     summary="The receipt of a record",
 )
-def get_record_receipt(request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep) -> Response:
-    """Record, statement, proof and the keys they hang on, in one file."""
-    digest = record_digest(identifier)
-    data = catalogue.receipt(service.registry, digest, reader)
-    return conditional(request, data, RECEIPT_TYPE, headers=attachment(f"{digest.hex()[:16]}.countermark"))
+def get_record_receipt(
+    request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
+) -> Response:
+    """Record, statement, proof and the keys they hang on, in one file; or less, in a format that others read."""
+    return receipt_answer(request, service.registry, record_digest(identifier), form, reader)
 
 
 @router.get(

@@ -31,7 +31,8 @@ from provenance.transparency.key_history import (
 )
 from provenance.transparency.later_records import is_disputed, is_withdrawn
 from provenance.transparency.note import COSIGNATURES, ED25519, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
+from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
+from provenance.transparency.timestamp import Timestamp, TrustAnchor, verify_timestamp
 
 Outcome = Literal["holds", "fails", "not checked"]
 
@@ -45,7 +46,8 @@ STEP_NAMES = {
     7: "Statement",
     8: "Inclusion in the log",
     9: "Media",
-    10: "Origins",
+    10: "Time stamp",
+    11: "Origins",
 }
 """The steps by number, as docs/verification.md has them."""
 
@@ -67,7 +69,7 @@ class ReceiptReport:
     """What a receipt proves.
 
     Attributes:
-        steps: all ten, in order.
+        steps: all eleven, in order.
         record: the subject's record. Nothing in it is proven unless the report `holds`.
         record_id: SHA-256 of its canonical bytes.
         index: of the subject in the log.
@@ -78,6 +80,8 @@ class ReceiptReport:
             does not hold.
         withdrawn: the publisher took the registration back later. False may also mean that the receipt is older
             than the withdrawal, or that whoever passed it on left the withdrawal out.
+        timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
+            log at a time, or earlier.
         disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
             two things.
         chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
@@ -95,6 +99,7 @@ class ReceiptReport:
     withdrawn: bool
     disputed: bool
     chain: Chain | None
+    timestamp: Timestamp | None = None
 
     @property
     def holds(self) -> bool:
@@ -112,6 +117,7 @@ def verify_receipt(
     trusted_keys: Sequence[VerifierKey] = (),
     media_sha256: bytes | None = None,
     pixels_sha256: bytes | None = None,
+    authorities: Sequence[TrustAnchor] = (),
 ) -> ReceiptReport:
     """Run the whole procedure on a receipt; failures are collected, not raised.
 
@@ -121,6 +127,7 @@ def verify_receipt(
             from elsewhere.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
         pixels_sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
+        authorities: time-stamping authorities that the caller trusts.
 
     Raises:
         MalformedReceipt: the receipt holds a part that does not parse (step 1).
@@ -140,11 +147,14 @@ def verify_receipt(
     #      the chain, with a key in force at its index.
     #   8. Every entry's statement is in the tree of the checkpoint, at its index.
     #   9. The media are the registered bytes, the credentialed copy's bytes, or have the registered pixels.
-    #  10. Every registration that the subject was made from, up to the origins, is in the chain, with its record, its
+    #  10. The subject's statement is in a tree of this log that one of the caller's time-stamping authorities stamped.
+    #      Not checked where the receipt carries no token, or the caller trusts no authority.
+    #  11. Every registration that the subject was made from, up to the origins, is in the chain, with its record, its
     #      signature, a key in force, and its place in the log before what was made from it. A link that does not hold
     #      is named, and all behind it is unproven. Where a record is withheld or missing, this is not checked.
     #
-    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 10 on 5, 9 on 7.
+    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 11 on 5, 9 and 10
+    # on 7.
     #
     # The caller still owes: where the trusted keys come from; how many cosigners are enough, and how recent; the
     # digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
@@ -257,7 +267,27 @@ def verify_receipt(
     else:
         steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256), after=7)
 
-    # 10. Origins
+    # 10. Time stamp
+    timestamp: Timestamp | None = None
+
+    def check_stamp(stamp: Stamp) -> str:
+        nonlocal timestamp
+        stamped = stamp.proof.signed_checkpoint()
+        if stamped.checkpoint.origin != log_key.name or stamp.proof.index != subject.index:
+            raise ProofInvalid("the time stamp is of another log, or another entry")
+        stamp.proof.verify_inclusion(subject.statement, stamped.checkpoint)
+        timestamp = verify_timestamp(stamp.token, stamped.note.text.encode(), authorities)
+        return f"in the log by {timestamp.time:%Y-%m-%d %H:%M:%S} UTC, says {timestamp.authority}"
+
+    stamp = receipt.stamp
+    if stamp is None:
+        steps.settle(10, "not checked", "the receipt carries no time stamp")
+    elif not authorities:
+        steps.settle(10, "not checked", "no time-stamping authority that you trust was named")
+    else:
+        steps.check(10, lambda: check_stamp(stamp), after=7)
+
+    # 11. Origins
     chain: Chain | None = None
 
     def check_link(entry: LoggedRecord) -> None:
@@ -273,7 +303,7 @@ def verify_receipt(
             raise _Undecided(chain.describe())
         return chain.describe()
 
-    steps.check(10, check_origins, after=5)
+    steps.check(11, check_origins, after=5)
 
     sound = steps.outcome(7) == steps.outcome(8) == "holds"
     return ReceiptReport(
@@ -288,6 +318,7 @@ def verify_receipt(
         withdrawn=sound and is_withdrawn(receipt),
         disputed=sound and is_disputed(receipt),
         chain=chain,
+        timestamp=timestamp,
     )
 
 

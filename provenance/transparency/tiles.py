@@ -185,17 +185,44 @@ class TileReader:
             self._cache.move_to_end((level, index))
             return self._cache[level, index]
         width = min((self._size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH, TILE_WIDTH)
-        path = tile_path(level, index, width)
-        data = self._fetch(path)
-        if data is None and width < TILE_WIDTH:  # a log may drop a partial tile once the full one is there
-            path, data = tile_path(level, index), self._fetch(tile_path(level, index))
-            if data is not None and len(data) == TILE_WIDTH * HASH_BYTES:
-                data = data[: width * HASH_BYTES]
-        if data is None:
-            raise MalformedTile(f"the log has no {path}")
-        if len(data) != width * HASH_BYTES:
-            raise MalformedTile(f"{path} has {len(data)} bytes")
+        data = read_tile(self._fetch, TilePath(level, index, width))
         self._cache[level, index] = data
         if len(self._cache) > MAX_CACHED_TILES:
             self._cache.popitem(last=False)
         return data
+
+
+def read_tile(fetch: Fetch, tile: TilePath) -> bytes:
+    """The hashes of a tile as a log serves them: 32·width bytes, of which nothing is checked but the length.
+
+    Raises MalformedTile where it is missing or of another length.
+    """
+    path, data, width = _read(fetch, tile)
+    if len(data) != width * HASH_BYTES:
+        raise MalformedTile(f"{path} has {len(data)} bytes")
+    return data[: tile.width * HASH_BYTES]
+
+
+def read_entries(fetch: Fetch, bundle: TilePath) -> list[bytes]:
+    """The entries of a bundle as a log serves them: as many as it is wide, of which nothing is checked.
+
+    Raises MalformedTile where it is missing, or does not parse.
+    """
+    path, data, width = _read(fetch, bundle)
+    try:
+        return parse_entry_bundle(data, width)[: bundle.width]
+    except MalformedTile as cause:
+        raise MalformedTile(f"{path}: {cause}") from cause
+
+
+def _read(fetch: Fetch, tile: TilePath) -> tuple[TilePath, bytes, int]:
+    """A file with its path and width: a log may drop a partial tile once the full one is there."""
+    data = fetch(str(tile))
+    if data is None and tile.width < TILE_WIDTH:
+        full = TilePath(tile.level, tile.index)
+        data = fetch(str(full))
+        if data is not None:
+            return full, data, TILE_WIDTH
+    if data is None:
+        raise MalformedTile(f"the log has no {tile}")
+    return tile, data, tile.width

@@ -1,6 +1,6 @@
 """The check: every audit over one store, in one pass over its log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from provenance.errors import NotFound, StoreCorrupt
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.record import Record
 from provenance.transparency.note import VerifierKey
+from provenance.transparency.timestamp import TrustAnchor
 from registry.blobs import Blobs
 from registry.fsck.finding import Finding, Progress
 from registry.fsck.log import LogAudit
@@ -27,6 +28,8 @@ def check(
     blobs: Blobs,
     log_key: VerifierKey,
     *,
+    witness_keys: Sequence[VerifierKey] = (),
+    authorities: Sequence[TrustAnchor] = (),
     high_water: Path | None = None,
     progress: Progress = silent,
 ) -> Iterator[Finding]:
@@ -38,6 +41,8 @@ def check(
     Args:
         store, blobs: of one data folder.
         log_key: the log's public key, named as its origin.
+        witness_keys: of the log's witnesses; other cosignatures are passed over.
+        authorities: by which time-stamp tokens are believed; without one, they are passed over.
         high_water: the high-water file, where it is not in the store's folder.
         progress: called now and then.
 
@@ -50,7 +55,7 @@ def check(
         published = 0 if newest is None else newest.size
         size = max(entries.size(session), published)
     tiles = Tiles(blobs.objects)
-    log, statements = LogAudit(tiles, log_key), StatementAudit()
+    log, statements = LogAudit(tiles, log_key, witness_keys, authorities), StatementAudit()
     with audit.scratch() as replayed:
         views = ViewAudit(blobs, replayed)
         yield from log.begin()

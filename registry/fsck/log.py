@@ -5,14 +5,15 @@ other two it is named, and the audit goes on with what those two say, so that on
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from provenance.errors import MalformedNote, MalformedTile, UntrustedNote
+from provenance.errors import MalformedNote, MalformedTile, TransparencyError, UntrustedNote
 from provenance.limits import TILE_WIDTH
-from provenance.transparency.checkpoint import open_checkpoint
+from provenance.transparency.checkpoint import SignedCheckpoint, open_checkpoint
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.tiles import TilePath, parse_entry_bundle
+from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from registry.fsck.finding import Finding, Kind
 from registry.store.audit import Stretch
 from registry.tiles import Edge, Tiles
@@ -23,9 +24,13 @@ _Place = tuple[int | None, int]
 class LogAudit:
     """Follows the log from its first entry; give it every stretch in order, then `end` it."""
 
-    def __init__(self, tiles: Tiles, key: VerifierKey) -> None:
+    def __init__(
+        self, tiles: Tiles, key: VerifierKey, witness_keys: Sequence[VerifierKey], authorities: Sequence[TrustAnchor]
+    ) -> None:
         self._tiles = tiles
         self._key = key
+        self._keys = [key, *witness_keys]
+        self._authorities = authorities
         self._edge = Edge()
         self._roots: dict[int, bytes] = {}  # by the size of each checkpoint that was seen
         self._partial: dict[_Place, set[int]] = defaultdict(set)  # widths stored of each partial tile
@@ -62,6 +67,8 @@ class LogAudit:
             if row is not None:
                 yield from self.check_note("checkpoint", f"checkpoint {row.size}", row.note, row.size)
                 self._roots[row.size] = self._edge.root()
+                if row.timestamp is not None and self._authorities:
+                    yield from self._check_stamp(row.size, row.note, row.timestamp)
 
     def end(self, published: int) -> Iterator[Finding]:
         """Check the unfinished tiles; `published` entries were signed for. What is stored beyond the log is named."""
@@ -78,7 +85,7 @@ class LogAudit:
     def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Finding]:
         """Check a stored signed note: its signature, size and root; the audit must have come to its size."""
         try:
-            checkpoint, _ = open_checkpoint(note, [self._key], self._key.name)
+            checkpoint, _ = open_checkpoint(note, self._keys, self._key.name)
         except (MalformedNote, UntrustedNote) as error:
             yield Finding(kind, name, str(error))
             return
@@ -90,6 +97,12 @@ class LogAudit:
             yield Finding(kind, name, f"states {checkpoint.size} entries, of which no checkpoint is stored")
         elif root != checkpoint.root:
             yield Finding(kind, name, "the entries do not lead to the root that it states")
+
+    def _check_stamp(self, size: int, note: bytes, token: bytes) -> Iterator[Finding]:
+        try:
+            verify_timestamp(token, SignedCheckpoint.parse(note).note.text.encode(), self._authorities)
+        except TransparencyError as error:
+            yield Finding("checkpoint", f"checkpoint {size}", f"its time stamp does not hold: {error}")
 
     def _load_neighbours(self, start: int) -> None:
         index = start // TILE_WIDTH

@@ -37,6 +37,9 @@ class StatementAudit:
                 yield Finding("time", f"entry {index}", "logged before the entry in front of it")
             self._logged_at_ms = max(self._logged_at_ms, row.logged_at_ms)
             name = f"record {row.record_id.hex()}"
+            if index in stretch.withheld:
+                yield from self._check_withheld(index, row.statement, row.record_id, stretch.withheld[index])
+                continue
             stored = stretch.records.get(row.record_id)
             if stored is None:
                 yield Finding("record", name, f"the record of entry {index} is missing")
@@ -76,6 +79,21 @@ class StatementAudit:
         """Name the records that are empty without having been erased."""
         for identity, index in self._emptied.items():
             yield Finding("record", f"record {identity.hex()}", f"the content of entry {index} is gone unaccounted for")
+
+    def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Finding]:
+        """An entry whose record stayed with its publisher: the statement is all there is."""
+        if withheld != record_id:
+            yield Finding("record", f"entry {index}", "the record that its publisher keeps is said to be another")
+        try:
+            statement = parse_statement(data)
+            if statement.record_id != record_id:
+                yield Finding("statement", f"entry {index}", "is about another record than its row says")
+                return
+            events = (each.record for each in self._history.events if each.record.key.thumbprint == statement.kid)
+            publisher = next((record.publisher for record in events), "")
+            verify_statement(statement, self._history.key_in_force(publisher, statement.kid, index))
+        except StatementError as error:
+            yield Finding("statement", f"entry {index}", str(error))
 
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
         """Check a signature under the key that was in force. Raises SignatureInvalid."""

@@ -21,6 +21,7 @@ class Stretch:
     stop: int
     entries: Mapping[int, Entry] = field(default_factory=dict)
     records: Mapping[bytes, RecordRow] = field(default_factory=dict)
+    withheld: Mapping[int, bytes] = field(default_factory=dict)
     assets: Mapping[int, Asset] = field(default_factory=dict)
     sealed: Mapping[int, SealedAsset] = field(default_factory=dict)
     withdrawals: Mapping[int, Withdrawal] = field(default_factory=dict)
@@ -38,6 +39,7 @@ def stretch(session: Session, start: int, stop: int) -> Stretch:
         stop,
         entries={row.index: row for row in rows},
         records=records,
+        withheld=entries.withheld_between(session, start, stop),
         assets={row.index: row for row in assets.between(session, start, stop)},
         sealed={row.index: row for row in sealed.between(session, start, stop)},
         withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},

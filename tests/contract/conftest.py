@@ -1,13 +1,10 @@
 """The service as a stranger meets it: uvicorn on a loopback port, over a registry of its own."""
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from api.__main__ import configuration
 from api.app import create_app
@@ -15,6 +12,7 @@ from api.logs import configure_logs
 from api.settings import InsecureSettingsWarning, load_settings
 from registry import api_keys
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from tests.loopback import serving
 
 
 @dataclass(frozen=True)
@@ -41,20 +39,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             read_rate="1000000/minute",
         )
     registry = open_registry(configuration(settings))
-    config = uvicorn.Config(create_app(settings, registry), port=0, log_config=None, access_log=False, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
     try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        key = api_keys.mint(
-            registry.store, name="contract", scopes=[api_keys.ADMIN], now=registry.now(), publisher=DEFAULT_PUBLISHER
-        )
-        yield Live(f"http://127.0.0.1:{port}", port, registry.spool, {"Authorization": f"Bearer {key}"})
+        with serving(create_app(settings, registry)) as url:
+            key = api_keys.mint(
+                registry.store,
+                name="contract",
+                scopes=[api_keys.ADMIN],
+                now=registry.now(),
+                publisher=DEFAULT_PUBLISHER,
+            )
+            yield Live(url, int(url.rpartition(":")[2]), registry.spool, {"Authorization": f"Bearer {key}"})
     finally:
-        server.should_exit = True
-        thread.join()
         registry.close()

@@ -13,7 +13,7 @@ What talks to a service is imported when it is first used: checking a receipt ne
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from countermark.receipts import verify_receipt
+from countermark.receipts import verify_proof, verify_receipt
 from provenance.errors import (
     Conflict,
     CountermarkError,
@@ -41,12 +41,14 @@ from provenance.errors import (
     UnexpectedAnswer,
     UnsupportedMedia,
 )
+from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_verification import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.client import Client
+    from countermark.log import AuditReport, audit_log
     from countermark.models import (
         Asset,
         Dispute,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     )
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client"}
+    _MODULES |= {"AuditReport": "log", "audit_log": "log"}
     _MODELS = ("Asset", "Dispute", "Erasure", "Event", "Graph", "Parent", "RegisteredAsset", "Report", "Withdrawal")
     _MODULES |= dict.fromkeys(_MODELS, "models")
 
@@ -74,6 +77,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Asset",
     "AsyncClient",
+    "AuditReport",
     "Claims",
     "Client",
     "Conflict",
@@ -95,6 +99,7 @@ __all__ = [
     "Overloaded",
     "Parent",
     "PayloadTooLarge",
+    "ProofReport",
     "RateLimited",
     "ReceiptReport",
     "RegisteredAsset",
@@ -110,5 +115,7 @@ __all__ = [
     "UnexpectedAnswer",
     "UnsupportedMedia",
     "Withdrawal",
+    "audit_log",
+    "verify_proof",
     "verify_receipt",
 ]

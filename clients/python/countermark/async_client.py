@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call, GraphForm, Outcome, Visibility
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -172,9 +172,9 @@ class AsyncClient:
         """The same as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
         return await self._send(calls.graph_as(asset_id, form))
 
-    async def receipt(self, asset_id: str) -> bytes:
-        """The `.countermark` file of a record: verifiable with no service."""
-        return await self._send(calls.receipt(asset_id))
+    async def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
+        """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
+        return await self._send(calls.receipt(asset_id, form))
 
     async def credentialed(self, asset_id: str) -> bytes:
         """The C2PA-signed copy of a registered picture."""
@@ -228,7 +228,7 @@ class AsyncClient:
             except FAILURES as error:
                 wait = tries.after_failure(error)
             else:
-                if reply.is_success:
+                if call.is_answered(reply):
                     return call.answer(reply)
                 wait = tries.after_refusal(reply)
             await asyncio.sleep(wait)
@@ -238,7 +238,7 @@ class AsyncClient:
         request = self._connection.request(self._http, call, content)
         response = await self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call)
+            arrival = Arrival(response, call, self._connection.timeout)
             async for chunk in response.aiter_bytes():
                 arrival.take(chunk)
         finally:

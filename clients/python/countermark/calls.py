@@ -14,9 +14,18 @@ from countermark import models
 from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
 from countermark.reply import Reply
-from provenance.errors import InvalidRequest, MediaTooLarge, UnexpectedAnswer
+from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import MAX_ANSWER_BYTES, MAX_ANSWERED_MEDIA_BYTES, MAX_MEDIA_BYTES, MAX_PAGE_ITEMS
+from provenance.transparency.proof_verification import parse_any_receipt, receipt_statement
 
+ReceiptFormat = Literal["countermark", "tlog-proof", "cose"]
+"""Countermark's own, a C2SP tlog-proof, or a transparent statement with a COSE receipt (RFC 9942, 9943)."""
+
+RECEIPT_TYPES: Mapping[ReceiptFormat, str] = {
+    "countermark": "application/vnd.countermark.receipt+json",
+    "tlog-proof": "text/plain",
+    "cose": "application/cose",
+}
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -40,6 +49,7 @@ class Call(Generic[T]):
         content: the body, read anew for each try.
         progress: told while the body is sent.
         limit: bytes that the answer may have.
+        missing: statuses that `read` understands although they are no success: there is no such thing.
     """
 
     method: str
@@ -50,6 +60,11 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     limit: int = MAX_ANSWER_BYTES
+    missing: frozenset[int] = frozenset()
+
+    def is_answered(self, reply: Reply) -> bool:
+        """Whether the reply is one for `read`, and not a refusal."""
+        return reply.is_success or reply.status in self.missing
 
     def answer(self, reply: Reply) -> T:
         """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
@@ -196,8 +211,22 @@ def graph_as(asset_id: str, form: GraphForm) -> Call[bytes]:
     return _file(path, media_type, query={"format": form})
 
 
-def receipt(asset_id: str) -> Call[bytes]:
-    return _file(f"/v1/records/{_record(asset_id)}/receipt", "application/vnd.countermark.receipt+json")
+def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
+    """The receipt is not verified here; but it is one, of the format that was asked for, and for this record."""
+    identity = _record(asset_id)
+    read_file = _file("", RECEIPT_TYPES[form]).read
+
+    def read(reply: Reply) -> bytes:
+        data = read_file(reply)
+        try:
+            found = receipt_statement(parse_any_receipt(data)).record_id.hex()
+        except MalformedReceipt as error:
+            raise UnexpectedAnswer(f"the answer is no receipt: {error}") from error
+        if found != identity:
+            raise UnexpectedAnswer(f"the answer is the receipt of another record, {found}")
+        return data
+
+    return _get(f"/v1/records/{identity}/receipt", read, query={"format": form})
 
 
 def credentialed(asset_id: str) -> Call[bytes]:
@@ -234,6 +263,18 @@ def publisher_keys(publisher_id: str) -> Call[models.PublisherKeys]:
 
 def checkpoint() -> Call[bytes]:
     return _file("/log/checkpoint", "text/plain")
+
+
+def log_file(path: str, limit: int) -> Call[bytes | None]:
+    """A file of a C2SP log by its path below the log's own address; None where there is none."""
+
+    def read(reply: Reply) -> bytes | None:
+        if reply.is_success and reply.media_type == "text/html":
+            raise UnexpectedAnswer(f"a web page in the place of {path}")
+        return reply.body if reply.is_success else None
+
+    encodings = {"Accept-Encoding": "gzip, identity", "Accept": "*/*"}
+    return Call("GET", f"/{path}", read, headers=encodings, limit=limit, missing=frozenset({404, 410}))
 
 
 def ready() -> Call[models.Health]:
@@ -282,6 +323,11 @@ def _picture(file: Content) -> Content:
     if file.size > MAX_MEDIA_BYTES:
         raise MediaTooLarge(f"{file.size:,} bytes; at most {MAX_MEDIA_BYTES:,} are taken")
     return file
+
+
+def record_digest(identity: str) -> bytes:
+    """The 32 bytes that a record is named by: in hex, or as its URN. Raises InvalidRequest."""
+    return bytes.fromhex(_record(identity))
 
 
 def _record(identity: str) -> str:

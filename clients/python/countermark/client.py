@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call, GraphForm, Outcome, Visibility
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -179,9 +179,9 @@ class Client:
         """The same as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
         return self._send(calls.graph_as(asset_id, form))
 
-    def receipt(self, asset_id: str) -> bytes:
-        """The `.countermark` file of a record: verifiable with no service."""
-        return self._send(calls.receipt(asset_id))
+    def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
+        """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
+        return self._send(calls.receipt(asset_id, form))
 
     def credentialed(self, asset_id: str) -> bytes:
         """The C2PA-signed copy of a registered picture."""
@@ -233,7 +233,7 @@ class Client:
             except FAILURES as error:
                 wait = tries.after_failure(error)
             else:
-                if reply.is_success:
+                if call.is_answered(reply):
                     return call.answer(reply)
                 wait = tries.after_refusal(reply)
             time.sleep(wait)
@@ -243,7 +243,7 @@ class Client:
         request = self._connection.request(self._http, call, content)
         response = self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call)
+            arrival = Arrival(response, call, self._connection.timeout)
             for chunk in response.iter_bytes():
                 arrival.take(chunk)
         finally:

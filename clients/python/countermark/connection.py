@@ -1,6 +1,7 @@
 """What both clients share of HTTP: the service's address, the request of a call, and an answer while it arrives."""
 
 import math
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -10,13 +11,16 @@ import httpx2
 from countermark.calls import Call
 from countermark.defaults import VERSION
 from countermark.reply import Reply
-from provenance.errors import InvalidRequest, UnexpectedAnswer
+from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer
 from provenance.limits import MAX_PROBLEM_BYTES
 
 UNUSABLE_ENVIRONMENT = (OSError, ValueError, ImportError, httpx2.InvalidURL)
 """What httpx2 raises while a client is made, when the environment names a proxy or a certificate store wrongly."""
 
 MAX_PORT = 65_535
+
+SLOWEST_BYTES_PER_SECOND = 4 * 1024
+"""Of an answer, on average after the time-out: no line is this slow, but a hostile service drips."""
 
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError)
 """What one try of a call can raise that is not ours."""
@@ -98,14 +102,17 @@ def unusable_environment(error: Exception) -> InvalidRequest:
 class Arrival:
     """An answer while it arrives: no more of it is held than is expected at most."""
 
-    def __init__(self, response: httpx2.Response, call: Call[Any]) -> None:
+    def __init__(self, response: httpx2.Response, call: Call[Any], timeout: float) -> None:
         self._response = response
         self._body = bytearray()
+        self._patience = time.monotonic() + timeout
         self._limit = call.limit if response.is_success else MAX_PROBLEM_BYTES
 
     def take(self, chunk: bytes) -> None:
-        """Raises UnexpectedAnswer once there is too much."""
+        """Raises UnexpectedAnswer once there is too much, ServiceUnreachable where it comes too slowly."""
         self._body += chunk
+        if time.monotonic() > self._patience + len(self._body) / SLOWEST_BYTES_PER_SECOND:
+            raise ServiceUnreachable(f"the answer came too slowly: {len(self._body):,} bytes of it so far")
         if len(self._body) > self._limit:
             reply = self.reply()
             error = UnexpectedAnswer(f"the answer, of status {reply.status}, has more than {self._limit:,} bytes")

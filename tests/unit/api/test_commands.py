@@ -1,5 +1,6 @@
 """The commands, as an operator runs them."""
 
+import base64
 import contextlib
 import io
 import json
@@ -13,6 +14,9 @@ from unittest import mock
 import pytest
 
 from api.__main__ import main
+from provenance.transparency.checkpoint import open_checkpoint
+from provenance.transparency.note import VerifierKey
+from registry.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -69,11 +73,25 @@ def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(folder: Pat
     assert json.loads(_run(folder, "key", "list", "--json").stdout)["state"] == "revoked"
 
 
-def test_the_log_says_who_it_is(folder: Path) -> None:
-    info = json.loads(_run(folder, "log", "info", "--json").stdout)
-    assert info["origin"] == "127.0.0.1:8000/log"
-    assert info["key"].startswith(info["origin"] + "+")
-    assert info["checkpoint"].startswith(info["origin"] + "\n")
+def test_the_log_says_who_it_is_while_the_service_runs_and_while_it_does_not(folder: Path) -> None:
+    stopped = json.loads(_run(folder, "log", "info", "--json").stdout)
+    assert stopped["origin"] == "127.0.0.1:8000/log"
+    key = VerifierKey.parse(stopped["vkey"])
+    checkpoint, _ = open_checkpoint(stopped["checkpoint"].encode(), [key], stopped["origin"])
+    assert (checkpoint.size, base64.b64encode(checkpoint.root).decode()) == (stopped["size"], stopped["root"])
+    with contextlib.closing(Store.open(folder)):
+        running = _run(folder, "log", "info", "--json")
+    assert running.returncode == 0, running.stderr
+    assert json.loads(running.stdout) == stopped
+    shown = _run(folder, "log", "info").stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["origin", "vkey", "size", "root"]
+    assert all(len(line) <= 100 for line in shown)
+
+
+def test_the_log_has_no_key_for_who_serves_another_log(folder: Path) -> None:
+    refused = _run(folder, "log", "info", COUNTERMARK_ORIGIN="log.other.example")
+    assert refused.returncode == 3
+    assert "another log" in refused.stderr
 
 
 def test_the_certificate_in_use_can_be_shown_and_fits_the_profile(folder: Path) -> None:
@@ -119,7 +137,7 @@ def test_a_contract_that_is_not_the_code_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, "log", "info").returncode == 0
+    assert _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write").returncode == 0
     tile = folder / "objects/log/tile/0/000.p/2"
     tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
     checked = _run(folder, "fsck", "--json")
@@ -127,7 +145,7 @@ def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
     assert json.loads(checked.stdout.splitlines()[0])["kind"] == "tile"
 
 
-@pytest.mark.parametrize("command", [["fsck"], ["key", "list"], ["certificate", "show"]])
+@pytest.mark.parametrize("command", [["fsck"], ["key", "list"], ["log", "info"], ["certificate", "show"]])
 def test_looking_at_a_folder_that_holds_no_registry_makes_none(tmp_path: Path, command: list[str]) -> None:
     assert _run(tmp_path / "data", *command).returncode == 2
     assert not any(tmp_path.iterdir())

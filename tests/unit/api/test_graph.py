@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from api.accept import preferred
+from api.answers import JSON
 from api.graph_drawing import draw_graph
 from api.prov import describe_graph
-from api.routes.graphs import _accepted
+from api.routes.graphs import JSON_LD
+from api.routes.graphs import SVG as SVG_TYPE
 from registry.views import EdgeView, GraphView, NodeView
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -147,15 +150,16 @@ def test_prov_says_what_was_derived_from_what_and_who_states_it() -> None:
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        ("", "json"),
-        ("*/*", "json"),
-        ("text/html", "json"),
-        ("image/svg+xml", "svg"),
-        ("application/ld+json; profile=x, application/json;q=0.5", "jsonld"),
-        ("application/json;q=0.2, image/svg+xml;q=0.9", "svg"),
-        ("image/svg+xml;q=0", "json"),
-        ("IMAGE/SVG+XML ; Q=1.000", "svg"),
+        ("", JSON),
+        ("*/*", JSON),
+        ("text/html", JSON),
+        ("image/*", SVG_TYPE),
+        ("application/ld+json; profile=x, application/json;q=0.5", JSON_LD),
+        ("application/json;q=0.2, image/svg+xml;q=0.9", SVG_TYPE),
+        ("image/svg+xml;q=0", JSON),
+        ("IMAGE/SVG+XML ; Q=1.000", SVG_TYPE),
+        ("image/svg+xml;q=x, application/ld+json;q=0.1", JSON_LD),
     ],
 )
 def test_the_accept_header_chooses_the_form(accept: str, form: str) -> None:
-    assert _accepted(accept) == form
+    assert preferred(accept, [JSON, JSON_LD, SVG_TYPE]) == form

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-RECORD = "5e" * 32
+from tests.unit.client.receipt_vectors import RECEIPT, RECORD
+
 VERIFICATION = "7f" * 16
 PICTURE = b"\xff\xd8 not much of a picture"
 PICTURE_SHA256 = hashlib.sha256(PICTURE).hexdigest()
@@ -243,6 +244,11 @@ def uploaded() -> Answer:
 
 def registered(status: int = 201, **values: object) -> Answer:
     return says(asset(receipt={"format": "countermark-receipt"}, **values), status)
+
+
+def receipt() -> Answer:
+    """The receipt of `RECORD`."""
+    return says(RECEIPT, media_type="application/vnd.countermark.receipt+json")
 
 
 def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Picos", **axes: str) -> dict[str, Any]:

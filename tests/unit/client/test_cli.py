@@ -15,8 +15,8 @@ import pytest
 from countermark.cli import main
 
 from tests.unit.client import story
+from tests.unit.client.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, refuses, says
-from tests.unit.client.test_receipts import CASES, REGISTERED, receipt_of
 
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
 
@@ -72,7 +72,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.fixture
 def receipt(tmp_path: Path) -> Path:
     file = tmp_path / "picture.countermark"
-    file.write_bytes(receipt_of(REGISTERED))
+    file.write_bytes(RECEIPT)
     return file
 
 
@@ -227,14 +227,14 @@ def test_a_registration_is_shown_and_kept(run: Run, service: story.Service, pict
     service.will(
         story.uploaded(),
         story.registered(credential=credential),
-        says(b"{}", media_type="application/vnd.countermark.receipt+json"),
+        story.receipt(),
         says(b"signed", media_type="image/jpeg"),
     )
     done = run("register", picture, "--title", "Path", "--source-type", "digitalCapture", "--out", "kept")
     assert (done.returncode, done.stderr) == (0, "")
     assert fits(done.stdout)
     assert f"record     {RECORD}\n" in done.stdout
-    assert (tmp_path / "kept" / "picture.jpg.countermark").read_bytes() == b"{}"
+    assert (tmp_path / "kept" / "picture.jpg.countermark").read_bytes() == RECEIPT
     assert (tmp_path / "kept" / "picture.signed.jpg").read_bytes() == b"signed"
     metadata = json.loads(service.asked[1].body)["metadata"]
     assert metadata == {"title": "Path", "digital_source_type": "digitalCapture", "credential": "embedded"}
@@ -245,9 +245,7 @@ def test_a_registration_whose_receipt_cannot_be_kept_is_still_shown(
     run: Run, service: story.Service, picture: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "kept").write_bytes(b"a file where the folder should be")
-    service.will(
-        story.uploaded(), story.registered(), says(b"{}", media_type="application/vnd.countermark.receipt+json")
-    )
+    service.will(story.uploaded(), story.registered(), story.receipt())
     done = run("register", picture, "--out", "kept")
     assert done.returncode == 2
     assert RECORD in done.stdout
@@ -313,7 +311,7 @@ def test_what_is_no_receipt_is_a_finding_and_what_is_not_there_is_usage(
 def test_a_fetched_receipt_is_exactly_the_file(
     run: Run, service: story.Service, environment: dict[str, str], receipt: Path, tmp_path: Path
 ) -> None:
-    service.will(says(receipt.read_bytes(), media_type="application/vnd.countermark.receipt+json"))
+    service.will(story.receipt())
     piped = subprocess.run([*COMMAND, "receipt", "get", RECORD], env=environment, capture_output=True, check=True)
     assert piped.stdout == receipt.read_bytes()
     done = run("receipt", "get", RECORD, "--out", "new/r.countermark")
@@ -390,7 +388,7 @@ def test_on_a_terminal_there_is_a_bar_and_a_file_is_not_dumped(
     assert "EXACT_MATCH" in sent
     assert "owned\x07" not in sent
     assert "\x9b" not in sent
-    service.will(says(receipt.read_bytes(), media_type="application/vnd.countermark.receipt+json"))
+    service.will(story.receipt())
     status, sent = on_a_terminal(["receipt", "get", RECORD], environment)
     assert status == 2
     assert "--out" in sent

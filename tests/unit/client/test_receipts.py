@@ -1,10 +1,7 @@
 """Receipts through the SDK, and their reference page."""
 
-import base64
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +10,9 @@ from PIL import Image
 
 from provenance.errors import MalformedNote
 from provenance.transparency.receipt_verification import STEP_NAMES
+from tests.unit.client.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]
-VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "transparency" / "receipts.json").read_text())
-CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
-REGISTERED = CASES["pinned, with the registered bytes"]
-
-
-def receipt_of(case: dict[str, Any]) -> bytes:
-    data = base64.b64decode(VECTORS["bases"][case["receipt"]["base"]])
-    for at, remove, insert in case["receipt"]["edits"]:
-        data = data[:at] + base64.b64decode(insert) + data[at + remove :]
-    return data
 
 
 def outcome(report: ReceiptReport, number: int) -> str:

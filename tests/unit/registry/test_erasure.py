@@ -192,7 +192,7 @@ def test_a_derivative_stands_and_its_chain_names_what_was_erased(registry: Regis
     assert report.holds
     assert report.chain is not None
     assert [(link.parent, link.state) for link in report.chain.links] == [(parent, "withheld")]
-    assert "its content is erased" in report.steps[9].detail
+    assert "its content is erased" in report.steps[10].detail
     assert [(node.id, node.state) for node in graph(registry, child).nodes] == [
         (child.hex(), "public"),
         (parent.hex(), "erased"),

@@ -13,7 +13,7 @@ from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
 from tests.unit.transparency.logbook import LOG_KEY, Logbook, digest
 
-ORIGINS = 10
+ORIGINS = 11
 
 
 def states(chain: Chain | None) -> dict[tuple[bytes, bytes], str]:

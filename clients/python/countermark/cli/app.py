@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import receipt, service
+from countermark.cli import log, receipt, service
 
 app = typer.Typer(
     name="countermark",
@@ -23,6 +23,13 @@ receipt_commands.command()(receipt.verify)
 receipt_commands.command()(receipt.get)
 receipt_commands.command()(receipt.show)
 app.add_typer(receipt_commands, name="receipt")
+
+log_commands = typer.Typer(
+    help="Logs: check a whole one, and watch it for what you did not make.", no_args_is_help=True
+)
+log_commands.command()(log.audit)
+log_commands.command()(log.watch)
+app.add_typer(log_commands, name="log")
 
 
 def _print_version(asked: bool) -> None:

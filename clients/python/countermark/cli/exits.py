@@ -19,6 +19,7 @@ from provenance.errors import (
     StoreCorrupt,
     StoreUnavailable,
 )
+from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_verification import ReceiptReport
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ def of_receipt(report: ReceiptReport) -> Exit:
         return Exit.FINDINGS
     proven = report.log_key_pinned and report.chain is not None and report.chain.complete
     return Exit.SATISFIED if proven else Exit.INCOMPLETE
+
+
+def of_proof(report: ProofReport) -> Exit:
+    """As of a receipt; a file that neither holds nor fails could not be checked."""
+    if report.fails:
+        return Exit.FINDINGS
+    return Exit.SATISFIED if report.holds else Exit.INCOMPLETE
 
 
 def of_error(error: CountermarkError) -> Exit:

@@ -74,20 +74,36 @@ def plain(text: str) -> str:
 @contextmanager
 def upload_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
     """A bar for one upload on standard error; none without a terminal there."""
+    with _bar(name, quiet, of_bytes=True) as progress:
+        yield progress
+
+
+@contextmanager
+def entries_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
+    """The same for the entries of a log."""
+    with _bar(name, quiet, of_bytes=False) as progress:
+        yield progress
+
+
+@contextmanager
+def _bar(name: str, quiet: bool, *, of_bytes: bool) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich import progress
 
+    if of_bytes:
+        counts: tuple[progress.ProgressColumn, ...] = (progress.DownloadColumn(), progress.TransferSpeedColumn())
+    else:
+        counts = (progress.MofNCompleteColumn(), progress.TimeRemainingColumn())
     columns = (
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(complete_style="bold", finished_style="bold"),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
+        *counts,
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(plain(name), total=None)
-        yield lambda sent, size: bar.update(task, completed=sent, total=size)
+        yield lambda done, size: bar.update(task, completed=done, total=size)
 
 
 def _write(text: str) -> None:

@@ -3,22 +3,27 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, NoReturn
 
 import typer
+from rich.console import RenderableType
 
 from countermark.cli import exits, output
 from countermark.cli.service import AsJson, Url, connect
-from countermark.cli.views import receipt_view
+from countermark.cli.views import proof_view, receipt_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
-from countermark.receipts import verify_receipt
+from countermark.receipts import verify_proof, verify_receipt
 from provenance.errors import CountermarkError
 from provenance.limits import MAX_RECEIPT_BYTES
+from provenance.transparency.proof_verification import ProofReport, parse_any_receipt
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import ReceiptReport
 
-ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="A .countermark file.", show_default=False)]
+ReceiptFile = Annotated[
+    Path,
+    typer.Argument(metavar="RECEIPT", help="A .countermark, .tlog-proof or .cose file.", show_default=False),
+]
 
 
 def verify(
@@ -32,6 +37,13 @@ def verify(
             envvar="COUNTERMARK_VKEY", metavar="KEY", help="Verifier key of a log or witness you trust; repeatable."
         ),
     ] = None,
+    authority: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Certificates (PEM) of a time-stamping authority you trust; repeatable."),
+    ] = None,
+    entry: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a receipt step by step, with no service and no network.
@@ -39,14 +51,24 @@ def verify(
     Exit status 0 needs --vkey: without it, which log this is remains the receipt's own word (3).
     """
     try:
-        report = verify_receipt(receipt, picture, log_keys=vkey or ())
+        found = parse_any_receipt(Content.of(receipt).read(MAX_RECEIPT_BYTES))
+        if not isinstance(found, Receipt):
+            if picture is not None:
+                exits.refuse("what a picture was registered as is in a .countermark file, and not in this one")
+            proof = verify_proof(receipt, log_keys=vkey or (), entry=entry)
+            _end(as_json, _proof_json(proof), proof_view(proof), exits.of_proof(proof))
+        report = verify_receipt(receipt, picture, log_keys=vkey or (), authorities=authority or ())
     except CountermarkError as error:
         exits.leave_with(error, receipt)
+    _end(as_json, _json(report), receipt_view(report), exits.of_receipt(report))
+
+
+def _end(as_json: bool, answer: dict[str, object], view: RenderableType, status: exits.Exit) -> NoReturn:
     if as_json:
-        output.show_json(_json(report))
+        output.show_json(answer)
     else:
-        output.show(receipt_view(report))
-    raise typer.Exit(exits.of_receipt(report))
+        output.show(view)
+    raise typer.Exit(status)
 
 
 def get(
@@ -55,11 +77,15 @@ def get(
     file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to save it; standard output otherwise.")
     ] = None,
+    form: Annotated[
+        Literal["countermark", "tlog-proof", "cose"],
+        typer.Option("--format", help="Ours proves most; the two others, programs of others read."),
+    ] = "countermark",
 ) -> None:
     """Fetch the receipt of a registration."""
     try:
         with connect(url) as client:
-            data = client.receipt(record)
+            data = client.receipt(record, form)
         if file is None:
             output.show_bytes(data)
         else:
@@ -70,7 +96,7 @@ def get(
 
 
 def show(receipt: ReceiptFile) -> None:
-    """Print a receipt as indented JSON. It is parsed, and nothing in it is checked."""
+    """Print a .countermark file as indented JSON. It is parsed, and nothing in it is checked."""
     try:
         data = Content.of(receipt).read(MAX_RECEIPT_BYTES)
         Receipt.parse(data)
@@ -90,9 +116,23 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "origin": report.checkpoint.origin,
         "tree_size": report.checkpoint.size,
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
+        "timestamp": None if report.timestamp is None else report.timestamp.time.isoformat(),
         "steps": [asdict(step) for step in report.steps],
         "chain": [
             asdict(link) | {"child": link.child.hex(), "parent": link.parent.hex()}
             for link in (report.chain.links if report.chain is not None else ())
         ],
+    }
+
+
+def _proof_json(report: ProofReport) -> dict[str, object]:
+    return {
+        "holds": report.holds,
+        "record_id": None if report.statement is None else report.statement.record_id.hex(),
+        "key": None if report.statement is None else report.statement.kid.hex(),
+        "index": report.index,
+        "log": report.log,
+        "tree_size": report.tree_size,
+        "cosigners": [cosigner.key.name for cosigner in report.cosigners],
+        "steps": [asdict(step) for step in report.steps],
     }

@@ -10,10 +10,14 @@ from rich.text import Text
 
 from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.proof_verification import ProofReport
+from provenance.transparency.receipt_verification import ReceiptReport, Step
 
 if TYPE_CHECKING:
+    from countermark.log.auditing import AuditReport
+    from countermark.log.watching import Alarm
     from countermark.models import Match, Region, RegisteredAsset, Report
+    from provenance.transparency.audit import Finding
 
 
 def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]) -> RenderableType:
@@ -43,12 +47,9 @@ def report_view(name: str, report: "Report") -> RenderableType:
 
 def receipt_view(report: ReceiptReport) -> RenderableType:
     """The steps of checking a receipt, and what came of them."""
-    steps = _grid(3)
-    for step in report.steps:
-        steps.add_row(str(step.number), Text(step.outcome, style="bold"), Text(f"{step.name}: {plain(step.detail)}"))
     links = report.chain.links if report.chain is not None else ()
     return Group(
-        steps,
+        _steps(report.steps),
         Text(),
         _facts([("record", report.record_id.hex()), ("index", str(report.index))]),
         _facts(
@@ -56,6 +57,73 @@ def receipt_view(report: ReceiptReport) -> RenderableType:
             multiline=True,
         ),
         Text(_conclusion(report), style="bold"),
+    )
+
+
+def proof_view(report: ProofReport) -> RenderableType:
+    """The same for a tlog-proof or a transparent statement."""
+    record = "not at hand" if report.statement is None else report.statement.record_id.hex()
+    return Group(
+        _steps(report.steps),
+        Text(),
+        _facts([("record", record), ("log", report.log), ("index", f"{report.index} of {report.tree_size:,}")]),
+        Text(_proof_conclusion(report), style="bold"),
+    )
+
+
+def _proof_conclusion(report: ProofReport) -> str:
+    if report.fails:
+        return "The proof does not hold."
+    if report.holds:
+        return "The log has this statement. Whose it is takes a .countermark file to check."
+    return "The proof could not be checked. Give the key that you know the log by (--vkey), and the entry (--entry)."
+
+
+def _steps(steps: Iterable[Step]) -> Table:
+    grid = _grid(3)
+    for step in steps:
+        grid.add_row(str(step.number), Text(step.outcome, style="bold"), Text(f"{step.name}: {plain(step.detail)}"))
+    return grid
+
+
+def audit_view(report: "AuditReport") -> RenderableType:
+    """What came of auditing a log."""
+    facts = []
+    if report.checkpoint is not None:
+        facts += [("tree", f"{report.checkpoint.size:,} entries"), ("root", report.checkpoint.root.hex())]
+    if report.before is not None:
+        facts.append(("seen before", f"{report.before.size:,} entries"))
+    facts.append(("hashed now", f"{report.hashed:,} entries"))
+    facts += [("cosigned by", cosigner.key.name) for cosigner in report.cosigners]
+    if report.form == "bytes":
+        facts.append(("entries", "other than Countermark's statements: hashed, and not read"))
+    if report.is_sound:
+        facts += [(f"{count:,} by key", kid.hex()) for kid, count in sorted(report.by_key.items())]
+        if report.uncounted:
+            facts.append((f"{report.uncounted:,} by", "further keys"))
+    return Group(_heading(report.origin), _facts(facts), Text(), *_audit_conclusion(report))
+
+
+def _audit_conclusion(report: "AuditReport") -> Iterator[RenderableType]:
+    if report.is_sound:
+        grown = "" if report.before is None else ", and it only grew"
+        yield Text(f"The log is what its entries make it{grown}.", style="bold")
+        return
+    yield from (finding_view(finding) for finding in report.findings)
+    if any(finding.evidence for finding in report.findings):
+        yield Text("What was signed is in the output of --json: keep it.", style="dim")
+
+
+def finding_view(finding: "Finding") -> RenderableType:
+    """Something that is not as a log has promised."""
+    return _heading(f"{finding.kind}:", plain(finding.detail))
+
+
+def alarm_view(alarm: "Alarm") -> RenderableType:
+    """An entry that one's key has signed, and one has not made."""
+    return Group(
+        _heading(f"entry {alarm.index}", "names your key, and is not among what you made"),
+        _facts([("record", alarm.record_id.hex()), ("key", alarm.kid.hex()), ("signature", alarm.signature)]),
     )
 
 

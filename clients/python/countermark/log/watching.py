@@ -1,0 +1,169 @@
+"""Watching a log for entries that are signed with one's own keys and that one has not made."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from countermark.calls import record_digest
+from countermark.content import Content
+from countermark.defaults import DEFAULT_GRACE
+from provenance.errors import CountermarkError, InvalidRequest, SignatureInvalid, UnusableKey
+from provenance.limits import MAX_KEY_FILE_BYTES, MAX_RECEIPT_BYTES
+from provenance.statement.keys import PublicKey
+from provenance.statement.public_key_file import parse_public_key
+from provenance.statement.statement import Statement, verify_statement
+from provenance.transparency.receipt import Receipt
+
+MAX_ID_FILE_BYTES = 256 * 1024 * 1024
+"""Bytes of a file of record ids: three million of them."""
+
+Signature = Literal["verifies", "does not verify", "not checked"]
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An entry that names one of the watched keys, and is not among what was made.
+
+    Attributes:
+        index: of the entry in the log.
+        kid: the key's thumbprint.
+        record_id: SHA-256 of the record that it states.
+        signature: whether the key made it: `not checked` where only the key's id is known. One that does not verify
+            proves nothing about the key's holder, and that the log takes in what it should refuse.
+        entry: the statement's bytes.
+    """
+
+    index: int
+    kid: bytes
+    record_id: bytes
+    signature: Signature
+    entry: bytes
+
+
+class WatchedKeys:
+    """The keys to look out for: by id alone, or with the public key that verifies what they have signed."""
+
+    def __init__(self, keys: Mapping[bytes, PublicKey | None]) -> None:
+        self._keys = keys
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "WatchedKeys":
+        """Each is a key id (64 hex digits), or a file with a public key in PEM. Raises InvalidRequest."""
+        keys: dict[bytes, PublicKey | None] = {}
+        for name in names:
+            if len(name) == 64 and not set(name) - set("0123456789abcdef"):
+                keys.setdefault(bytes.fromhex(name), None)
+            else:
+                key = _read_key(Path(name))
+                keys[key.thumbprint] = key
+        return cls(keys)
+
+    def __contains__(self, kid: bytes) -> bool:
+        return kid in self._keys
+
+    def check(self, statement: Statement) -> Signature:
+        """Whether a watched key has signed a statement that names it."""
+        key = self._keys[statement.kid]
+        if key is None:
+            return "not checked"
+        try:
+            verify_statement(statement, key)
+        except SignatureInvalid:
+            return "does not verify"
+        return "verifies"
+
+
+class MadeRecords:
+    """The records that one has made: the subjects of the receipts that were kept, and listed ids.
+
+    Each source is a folder of `.countermark` files (and folders of them), one such file, or a text file with a record
+    id a line. They are read again when `refresh` is called; a receipt is read once.
+    """
+
+    def __init__(self, sources: Iterable[Path], warn: Callable[[str], None]) -> None:
+        """Raises InvalidRequest where a source is missing."""
+        self._sources = list(sources)
+        self._warn = warn
+        self._receipts: dict[tuple[Path, int, int], bytes | None] = {}
+        self._ids: set[bytes] = set()
+        self.refresh()
+
+    def __contains__(self, record_id: bytes) -> bool:
+        return record_id in self._ids
+
+    def refresh(self) -> None:
+        """Read what has come since. Raises InvalidRequest where a source is missing."""
+        for source in self._sources:
+            if source.is_dir():
+                self._ids.update(filter(None, map(self._subject, sorted(source.rglob("*.countermark")))))
+            elif source.suffix == ".countermark":
+                self._ids.update(filter(None, (self._subject(source),)))
+            else:
+                self._ids.update(_listed(source))
+
+    def _subject(self, path: Path) -> bytes | None:
+        """The record of a receipt; None, with a warning, where it is none or not whole yet."""
+        try:
+            status = path.stat()
+            known = (path, status.st_size, status.st_mtime_ns)
+            if known not in self._receipts:
+                receipt = Receipt.parse(Content.of(path).read(MAX_RECEIPT_BYTES))
+                self._receipts[known] = receipt.subject.read_statement().record_id
+            return self._receipts[known]
+        except (CountermarkError, OSError) as error:
+            self._warn(f"{path} does not count: {error}")
+            return None
+
+
+class Watch:
+    """Compares new entries of a log with what was made, and raises an alarm over the rest. `alarms` counts them."""
+
+    def __init__(
+        self,
+        keys: WatchedKeys,
+        made: MadeRecords,
+        alarm: Callable[[Alarm], None],
+        *,
+        grace: float = DEFAULT_GRACE,
+    ) -> None:
+        self.alarms = 0
+        self._keys = keys
+        self._made = made
+        self._alarm = alarm
+        self._grace = grace
+        self._waited = False
+
+    def begin_round(self) -> None:
+        """A new round begins: the grace may be given once in each."""
+        self._waited = False
+
+    def visit(self, index: int, entry: bytes, statement: Statement | None) -> None:
+        """Look at an entry. Raises InvalidRequest where what was made cannot be read any more."""
+        if statement is None or statement.kid not in self._keys or statement.record_id in self._made:
+            return
+        if not self._waited:
+            time.sleep(self._grace)
+            self._made.refresh()
+            self._waited = True
+        if statement.record_id not in self._made:
+            self.alarms += 1
+            signature = self._keys.check(statement)
+            self._alarm(Alarm(index, statement.kid, statement.record_id, signature, entry))
+
+
+def _read_key(path: Path) -> PublicKey:
+    try:
+        return parse_public_key(Content.of(path).read(MAX_KEY_FILE_BYTES))
+    except UnusableKey as error:
+        raise InvalidRequest(f"{path}: {error}") from error
+
+
+def _listed(path: Path) -> Iterable[bytes]:
+    for line in Content.of(path).read(MAX_ID_FILE_BYTES).decode(errors="replace").splitlines():
+        if line.strip() and not line.startswith("#"):
+            try:
+                yield record_digest(line.strip())
+            except InvalidRequest as error:
+                raise InvalidRequest(f"{path}: {error}") from error

@@ -1,0 +1,358 @@
+"""Auditing a log: what is fetched, what is remembered, what another run goes on with."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from countermark import CountermarkError, InvalidRequest, ServiceUnreachable, audit_log, retries
+from countermark.log import auditing
+from countermark.log.files import LogFiles
+from countermark.log.state import StateFile
+
+from provenance.errors import MalformedNote
+from provenance.limits import MAX_COUNTED_KEYS
+from provenance.statement.statement import sign_statement
+from provenance.transparency import audit as audit_module
+from provenance.transparency.audit import AuditState
+from provenance.transparency.checkpoint import cosign_checkpoint
+from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
+from tests.conformance.test_tessera_log import ENTRIES, LOG
+from tests.conformance.test_tessera_log import KEY as TESSERA_KEY
+from tests.unit.client import story
+from tests.unit.registry.newsroom import signer
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
+    return real_log(600, tmp_path_factory.mktemp("objects"))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "state.json"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 600])
+def test_a_log_of_any_size_is_sound(log: PublishedLog, server: Server, size: int) -> None:
+    server.publish(log.at(size))
+    report = audit_log(server.log_url, log_keys=[str(KEY)])
+    assert report.is_sound, report.findings
+    assert report.checkpoint is not None
+    assert (report.checkpoint.size, report.hashed, report.before) == (size, size, None)
+    assert sum(report.by_key.values()) == size
+    assert set(server.asked) == {f"/log/{path}" for path in log.at(size).files}
+
+
+def test_an_empty_log_is_sound(log: PublishedLog, server: Server) -> None:
+    server.publish(log.at(0))
+    assert audit_log(server.log_url, log_keys=[str(KEY)]).is_sound
+
+
+def test_statements_are_counted_by_key(log: PublishedLog, server: Server) -> None:
+    server.publish(log)
+    report = audit_log(server.log_url, log_keys=[str(KEY)])
+    assert report.by_key == {OPERATOR.public_key.thumbprint: 2, PUBLISHER.public_key.thumbprint: 598}
+
+
+def test_only_what_is_new_is_fetched_the_next_time(log: PublishedLog, server: Server, state: Path) -> None:
+    counted = []
+    for size in (300, 512, 512, 600):
+        server.publish(log.at(size))
+        report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+        assert report.is_sound, report.findings
+        counted.append((report.before and report.before.size, report.hashed, len(server.asked_for("entries"))))
+        assert sum(report.by_key.values()) == size
+    assert counted == [(None, 300, 2), (300, 256, 1), (512, 0, 0), (512, 88, 1)]
+
+
+def test_from_the_start_everything_is_hashed_again_and_nothing_forgotten(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    server.publish(log)
+    audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    server.publish(log.with_entry(10, log.entries[400]))
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, from_the_start=True)
+    assert [each.kind for each in report.findings] == ["fork"]
+    server.publish(log)
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, from_the_start=True)
+    assert (report.is_sound, report.hashed) == (True, 600)
+
+
+def test_an_interrupted_audit_goes_on_where_it_stopped(log: PublishedLog, server: Server, state: Path) -> None:
+    server.publish(log)
+    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    with pytest.raises(ServiceUnreachable):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    kept = json.loads(state.read_text())
+    assert (kept["size"], kept["seen"], kept["target"]) == (512, None, log.checkpoint.decode())
+
+    server.publish(log)
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert (report.is_sound, report.hashed) == (True, 88)
+    assert server.asked_for("entries") == ["/log/tile/entries/002.p/88"]
+    assert sum(report.by_key.values()) == 600
+    assert json.loads(state.read_text())["target"] is None
+
+
+def test_an_interruption_by_hand_keeps_what_was_done(log: PublishedLog, server: Server, state: Path) -> None:
+    server.publish(log)
+
+    def interrupt(hashed: int, _: int) -> None:
+        if hashed == 512:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state, progress=interrupt)
+    assert json.loads(state.read_text())["size"] == 512
+
+
+def test_a_tree_that_was_seen_before_an_interruption_is_not_forgotten(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    """The log shows a tree of 600 entries, and after the interruption one of 601 that does not begin with it."""
+    server.publish(log)
+    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    with pytest.raises(ServiceUnreachable):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    other = log.with_entry(550, log.entries[10])
+    server.publish(PublishedLog((*other.entries, log.entries[0]), log.records))
+    server.serve("tile/0/002.p/88", other.files["tile/0/002.p/88"])
+    server.serve("tile/entries/002.p/88", other.files["tile/entries/002.p/88"])
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert [each.kind for each in report.findings] == ["root"]
+    assert report.note == log.checkpoint
+
+
+def test_a_log_that_grew_during_an_interruption_is_audited_to_its_end(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    """The partial tiles of the older size are gone by then: the full ones take their place."""
+    server.publish(log.at(400))
+    server.answers["/log/tile/entries/001.p/144"] = story.breaks
+    with pytest.raises(ServiceUnreachable):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    server.publish(log)
+    server.serve("tile/1/000.p/1", log.at(400).files["tile/1/000.p/1"])  # stays until the full tile is there
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert report.is_sound, report.findings
+    assert report.checkpoint is not None
+    assert report.checkpoint.size == 600
+    assert "/log/tile/entries/001.p/144" in server.asked
+    assert server.asked.count("/log/tile/entries/001") == 2
+
+
+def test_work_is_saved_on_the_way(
+    log: PublishedLog, server: Server, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "SAVE_SECONDS", 0.0)
+    server.publish(log)
+    saved = []
+
+    def look(hashed: int, _: int) -> None:
+        saved.append((hashed, json.loads(state.read_text())["size"] if state.exists() else None))
+
+    audit_log(server.log_url, log_keys=[str(KEY)], state=state, progress=look)
+    assert saved == [(0, None), (256, None), (512, 256), (600, 512)]
+
+
+def test_after_wrong_entries_everything_is_hashed_again(log: PublishedLog, server: Server, state: Path) -> None:
+    """What was served wrong once must not keep a log that is mended from ever being found sound."""
+    server.publish(log.with_entry(100, log.entries[5]))
+    server.serve("checkpoint", log.checkpoint)
+    assert not audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    server.publish(log)
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert (report.is_sound, report.hashed) == (True, 600)
+
+
+def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: PublishedLog, server: Server, state: Path) -> None:
+    wrong = log.with_entry(100, log.entries[5])
+    server.publish(wrong)
+    server.serve("checkpoint", log.checkpoint)
+    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    with pytest.raises(ServiceUnreachable):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    server.publish(log)
+    assert not audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+
+
+def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -> None:
+    witness = signer("witness")
+    key = VerifierKey("witness.example", COSIGNATURE_V1, witness.public_key.raw)
+    server.publish(log)
+    server.serve(
+        "checkpoint", cosign_checkpoint(log.checkpoint, key.name, witness.sign, key.public, time=1_780_000_000)
+    )
+    report = audit_log(server.log_url, log_keys=[str(KEY), str(key)])
+    assert [cosigner.key for cosigner in report.cosigners] == [key]
+
+
+# Logs of others -----------------------------------------------------------------------------------
+
+
+def serve_tessera(server: Server) -> None:
+    for file in LOG.rglob("*"):
+        if file.is_file():
+            server.serve(file.relative_to(LOG).as_posix(), file.read_bytes())
+
+
+def test_a_log_of_another_program_is_hashed_and_not_read(server: Server, state: Path) -> None:
+    serve_tessera(server)
+    report = audit_log(server.log_url, log_keys=[str(TESSERA_KEY)], state=state)
+    assert report.is_sound, report.findings
+    assert (report.form, report.hashed, dict(report.by_key)) == ("bytes", len(ENTRIES), {})
+    assert json.loads(state.read_text())["entries"] == "bytes"
+
+
+def test_a_log_that_has_to_be_of_statements_and_is_not_is_a_finding(server: Server) -> None:
+    serve_tessera(server)
+    report = audit_log(server.log_url, log_keys=[str(TESSERA_KEY)], entries="statements")
+    assert {each.kind for each in report.findings} == {"statement"}
+    assert len(report.findings) == len(ENTRIES)
+
+
+def test_entries_that_need_not_be_statements_are_only_hashed(log: PublishedLog, server: Server) -> None:
+    server.publish(log.with_entry(400, b"hello"))
+    report = audit_log(server.log_url, log_keys=[str(KEY)], entries="bytes")
+    assert report.is_sound
+    assert report.form == "bytes"
+
+
+def test_a_log_with_no_end_of_keys_takes_no_end_of_memory(
+    log: PublishedLog, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MAX_COUNTED_KEYS >= 1000
+    monkeypatch.setattr(audit_module, "MAX_COUNTED_KEYS", 5)
+    forgers = [signer(f"forger {number}") for number in range(20)]
+    entries = (*log.entries[:3], *(sign_statement(b"{}", forger) for forger in forgers), log.entries[4])
+    server.publish(PublishedLog(entries, log.records))
+    report = audit_log(server.log_url, log_keys=[str(KEY)])
+    assert report.is_sound
+    assert (len(report.by_key), report.uncounted) == (5, 17)
+    assert report.by_key[PUBLISHER.public_key.thumbprint] == 2
+
+
+# What is asked of the caller ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [[], ["nonsense"], [str(KEY), str(TESSERA_KEY)]])
+def test_keys_of_no_log_or_of_two_are_refused(server: Server, keys: list[str]) -> None:
+    with pytest.raises((InvalidRequest, MalformedNote)):
+        audit_log(server.log_url, log_keys=keys)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("url", ["", "log.example", "ftp://log.example", "http://u:p@log.example", "http://[::1"])
+def test_an_address_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest):
+        audit_log(url, log_keys=[str(KEY)])
+
+
+def test_nothing_listening_is_unreachable() -> None:
+    with pytest.raises(ServiceUnreachable):
+        audit_log("http://127.0.0.1:9/log", log_keys=[str(KEY)])
+
+
+def test_inside_a_running_loop_it_says_what_to_do() -> None:
+    async def wrongly() -> None:
+        LogFiles("http://127.0.0.1:9/log")
+
+    with pytest.raises(InvalidRequest, match="thread"):
+        asyncio.run(wrongly())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "\x00",
+        "[" * 10_000,
+        '{"format": "countermark-audit"}',
+    ],
+)
+def test_a_damaged_state_file_is_not_taken_for_none(
+    log: PublishedLog, server: Server, state: Path, content: str
+) -> None:
+    server.publish(log)
+    state.parent.mkdir()
+    state.write_text(content)
+    with pytest.raises(InvalidRequest, match="damaged"):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert state.read_text() == content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 3},
+        {"size": -256},
+        {"nodes": ["00"]},
+        {"seen": "hello"},
+        {"version": 2},
+        {"mood": "sunny"},
+        {"by_key": {"x": 1}},
+        {"entries": "cose"},
+        {"uncounted": -1},
+    ],
+)
+def test_a_state_file_with_a_field_that_cannot_be_is_damaged(
+    log: PublishedLog, server: Server, state: Path, change: dict[str, object]
+) -> None:
+    server.publish(log)
+    audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    state.write_text(json.dumps(json.loads(state.read_text()) | change))
+    with pytest.raises(InvalidRequest, match="damaged"):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+
+
+def test_the_state_of_another_log_is_refused(log: PublishedLog, server: Server, state: Path) -> None:
+    server.publish(log)
+    audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    with pytest.raises(InvalidRequest, match="another log"):
+        audit_log(server.log_url, log_keys=[str(TESSERA_KEY)], state=state)
+
+
+def test_a_state_that_cannot_be_written_ends_the_audit(log: PublishedLog, server: Server, tmp_path: Path) -> None:
+    server.publish(log)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CountermarkError, match=r"state\.json"):
+        audit_log(server.log_url, log_keys=[str(KEY)], state=tmp_path / "file" / "state.json")
+
+
+def test_the_state_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = StateFile(tmp_path / "state.json", "log.example")
+    file.write(AuditState(uncounted=1))
+    before = file.path.read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InvalidRequest, match="No space left"):
+        file.write(AuditState(uncounted=2))
+    assert file.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
+def test_states_lie_in_the_users_folder_one_for_each_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    paths = {StateFile.default(origin, "audit").path for origin in ("a/b", "a_b", "../../etc/passwd")}
+    assert len(paths) == 3
+    assert {path.parent for path in paths} == {tmp_path / "countermark"}
