@@ -11,6 +11,8 @@ JSON = "application/json"
 RECEIPT_TYPE = "application/vnd.countermark.receipt+json"
 FRESH = "public, max-age=60"
 """For what can change or be erased: a minute, then the entity tag decides."""
+PRIVATE = "private, no-store"
+"""For what was read with a key: it may be sealed to others."""
 FOREVER = "public, max-age=31536000, immutable"
 """For what never changes under its address: full tiles of the log."""
 
@@ -24,6 +26,8 @@ def conditional(
     request: Request, data: bytes, media_type: str, *, cache: str = FRESH, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Bytes with an entity tag over them; 304 where the client has them already."""
+    if "authorization" in request.headers:
+        cache = PRIVATE
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     fields = {"ETag": tag, "Cache-Control": cache, **(headers or {})}
     known = [candidate.strip().removeprefix("W/") for candidate in request.headers.get("if-none-match", "").split(",")]

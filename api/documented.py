@@ -12,6 +12,8 @@ JsonSchema = dict[str, Any]
 
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already (If-None-Match)."}}
 READING = (problems.RATE_LIMITED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT)
+KEPT = (problems.NOT_AUTHENTICATED, problems.SEALED, problems.NOT_FOUND, problems.ERASED, *READING)
+"""What reading a record can end in that may be sealed or erased."""
 WRITING = (
     problems.MALFORMED_REQUEST,
     problems.NOT_AUTHENTICATED,
@@ -73,6 +75,8 @@ def refers_to(model: type[BaseModel]) -> JsonSchema:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
+OPEN: JsonSchema = {"security": [{"api_key": []}, {}]}
+"""`openapi_extra` of what anybody may read, and whoever brings a key may read more of."""
 BINARY: JsonSchema = {"type": "string", "format": "binary"}
 IDEMPOTENCY_KEY: JsonSchema = {
     "parameters": [

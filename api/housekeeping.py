@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.idempotency import forget_answers
 from provenance.errors import CountermarkError
 from registry import uploads
+from registry.erasure import finish_erasures
 from registry.registry import Registry
 
 INTERVAL = 600.0
@@ -29,7 +30,7 @@ async def keep_house(registry: Registry) -> AsyncIterator[None]:
 
 async def _rounds(registry: Registry) -> None:
     while True:
-        for forget in (forget_answers, uploads.forget):
+        for forget in (finish_erasures, forget_answers, uploads.forget):
             try:
                 await run_in_threadpool(forget, registry)
             except CountermarkError as error:  # the next round tries again

@@ -15,9 +15,12 @@ from pydantic.json_schema import models_json_schema
 from api import problems
 from api.documented import concisely, ends_in
 from api.schemas import (
+    AnswerRequest,
     AssetMetadata,
     AssetRequest,
     DigestsRequest,
+    DisputeRequest,
+    ErasureRequest,
     KeyRequest,
     Problem,
     PublisherRequest,
@@ -34,6 +37,7 @@ TAGS = {
     "media": "Bytes brought ahead of their registration.",
     "assets": "Registered pictures.",
     "withdrawals": "Registrations taken back.",
+    "disputes": "Registrations that another publisher contradicts.",
     "verifications": "What is known about a picture.",
     "records": "What the log is about, byte for byte.",
     "publishers": "Who vouches for media.",
@@ -44,6 +48,7 @@ TAGS = {
 _REFERENCED = (
     *(Problem, AssetMetadata, AssetRequest, DigestsRequest),
     *(PublisherRequest, KeyRequest, RevocationRequest, WithdrawalRequest),
+    *(DisputeRequest, AnswerRequest, ErasureRequest),
 )
 
 Document = dict[str, Any]

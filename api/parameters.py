@@ -1,7 +1,7 @@
 """Path and query parameters that several routes share."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
@@ -22,6 +22,12 @@ RecordAddress = Annotated[
         description="SHA-256 of the record in hex, or its URN.",
     ),
 ]
+DisputeId = Annotated[
+    str, Path(alias="id", pattern=HEX, description="Id of the dispute: the SHA-256 of its record, lowercase hex.")
+]
+WithdrawalId = Annotated[
+    str, Path(alias="id", pattern=HEX, description="Id of the withdrawal: the SHA-256 of its record, lowercase hex.")
+]
 PublisherId = Annotated[
     str, Path(alias="id", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="The publisher's slug.")
 ]
@@ -30,6 +36,10 @@ KeyThumbprint = Annotated[
 ]
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
+RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Those of this registration.")]
+VisibilityQuery = Annotated[
+    Literal["public", "sealed"], Query(description="Sealed ones need their publisher's key, or an admin's.")
+]
 PublisherQuery = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
 ]

@@ -54,6 +54,7 @@ class Kind:
 MALFORMED_REQUEST: Final = Kind("malformed-request", 400, "The request cannot be read")
 NOT_AUTHENTICATED: Final = Kind("not-authenticated", 401, "A valid API key is needed")
 NOT_PERMITTED: Final = Kind("not-permitted", 403, "This API key may not do that")
+SEALED: Final = Kind("sealed", 403, "Its publisher keeps this record back")
 KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
@@ -61,6 +62,7 @@ REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The body did not arrive i
 CONFLICT: Final = Kind("conflict", 409, "At odds with what is already stored")
 IDEMPOTENCY_CONFLICT: Final = Kind("idempotency-conflict", 409, "This Idempotency-Key belongs to another request")
 LOG_FROZEN: Final = Kind("log-frozen", 409, "The log is frozen: it takes no more entries")
+ERASED: Final = Kind("erased", 410, "The content was erased")
 PAYLOAD_TOO_LARGE: Final = Kind("payload-too-large", 413, "The body is too large")
 MEDIA_TOO_LARGE: Final = Kind("media-too-large", 413, "The picture is too large to examine")
 ENTRY_TOO_LARGE: Final = Kind("entry-too-large", 413, "The statement is too large for a log entry")
@@ -85,6 +87,8 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.UndecodableMedia: UNDECODABLE_MEDIA,
     errors.EntryTooLarge: ENTRY_TOO_LARGE,
     errors.NotFound: NOT_FOUND,
+    errors.Sealed: SEALED,
+    errors.Erased: ERASED,
     errors.Conflict: CONFLICT,
     errors.IdempotencyConflict: IDEMPOTENCY_CONFLICT,
     errors.FrozenLog: LOG_FROZEN,

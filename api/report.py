@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.schemas import Answer, Asset, Digest, Standing
+from api.schemas import Answer, Asset, Digest, RecordId, Standing
 
 
 class Input(Answer):
@@ -97,12 +97,24 @@ class Step(Answer):
     detail: str
 
 
+class ChainLink(Answer):
+    """From a registration to one that it was made from. What is not proven is told why."""
+
+    child: RecordId
+    parent: RecordId
+    relation: str
+    state: Literal["proven", "withheld", "missing", "broken", "unproven"]
+    index: int | None
+    detail: str
+
+
 class MatchProof(Answer):
     value: str
     index: int
     tree_size: int | None
     checkpoint: str | None
     steps: list[Step]
+    chain: Annotated[list[ChainLink], Field(description="What it was made from, up to the origins.")]
 
 
 class Match(Answer):

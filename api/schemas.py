@@ -85,6 +85,10 @@ class AssetMetadata(Request):
     ] = "embedded"
     parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)] = ()
     rendition_of: RecordId | None = None
+    visibility: Annotated[
+        Literal["public", "sealed"],
+        Field(description="Sealed: only the publisher can read or find it until it is revealed."),
+    ] = "public"
 
 
 class AssetRequest(Request):
@@ -96,6 +100,32 @@ class AssetRequest(Request):
 
 class WithdrawalRequest(Request):
     record: RecordId
+    reason: Paragraph
+
+
+class DisputeRequest(Request):
+    """Contradicts another publisher's registration."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    record: RecordId
+    reason: Paragraph
+    counterclaim: Annotated[RecordId | None, Field(description="The publisher's own registration of it.")] = None
+
+
+class AnswerRequest(Request):
+    """Answers a dispute."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    outcome: Annotated[
+        Literal["accepted", "rejected", "retracted"],
+        Field(description="Retracted by the publisher that disputes; the others by the one that registered."),
+    ]
+    reason: Paragraph
+
+
+class ErasureRequest(Request):
+    """Erases a registration's content. The reason stays readable: it must not repeat what is erased."""
+
     reason: Paragraph
 
 
@@ -291,6 +321,7 @@ class AssetLinks(Answer):
     record: str
     receipt: str
     history: str
+    graph: str
     thumbnail: str
     credentialed: str | None
     manifest: str | None
@@ -304,6 +335,7 @@ class Asset(Answer):
     type: str
     index: int
     state: str
+    visibility: Literal["public", "sealed"]
     logged_at: datetime
     claimed_at: datetime
     publisher: Publisher
@@ -365,6 +397,97 @@ class LoggedStatement(Answer):
 class LoggedStatements(Answer):
     items: list[LoggedStatement]
     checkpoint: str
+
+
+class DisputeAnswer(Answer):
+    record_id: str
+    index: int
+    logged_at: datetime
+    publisher: str
+    outcome: str
+    reason: str
+
+
+class Dispute(Answer):
+    """A dispute is open until whoever raised it retracts it."""
+
+    id: RecordId
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: RecordId
+    publisher: Publisher
+    reason: str
+    counterclaim: str | None
+    open: bool
+    answers: list[DisputeAnswer]
+
+
+class Disputes(Answer):
+    items: list[Dispute]
+
+
+class RecordedVerdict(Answer):
+    """A verification report that was put on record."""
+
+    id: RecordId
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    publisher: Publisher
+    report_sha256: Digest
+    media_sha256: Digest
+    headline: str
+    axes: dict[str, str]
+    methods: list[str]
+    records: list[RecordId]
+
+
+class ErasedRecord(Answer):
+    record: RecordId
+    type: str
+    erased_by: str
+    index: int
+    state: str
+    logged_at: datetime
+
+
+class Erasure(Answer):
+    """What was erased, and by which records of the log that is stated."""
+
+    id: RecordId
+    reason: str
+    records: list[ErasedRecord]
+
+
+class GraphNode(Answer):
+    """A record; null is what may not be told of it."""
+
+    id: RecordId
+    state: Literal["public", "sealed", "erased", "unknown"]
+    index: int | None
+    title: str | None
+    publisher: str | None
+    publisher_name: str | None
+    logged_at: datetime | None
+    standing: str | None
+
+
+class GraphEdge(Answer):
+    """`child` was made from `parent`, as its publisher states it."""
+
+    child: RecordId
+    parent: RecordId
+    relation: str
+
+
+class Graph(Answer):
+    id: RecordId
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
+    truncated: bool
 
 
 class Health(Answer):

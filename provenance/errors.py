@@ -28,6 +28,8 @@ CountermarkError
 │   └── CredentialSigningFailed    the claim could not be signed into these bytes
 ├── RegistryError                  the service cannot do what was asked
 │   ├── NotFound                   no such asset, record, publisher, upload or verification
+│   ├── Sealed                     a record that its publisher keeps back
+│   ├── Erased                     content that was erased; its log entry stays
 │   ├── Conflict                   at odds with what is already stored
 │   │   ├── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
 │   │   └── FrozenLog              the log has its last entry, and takes no more
@@ -167,6 +169,14 @@ class RegistryError(CountermarkError):
 
 class NotFound(RegistryError):
     """No such asset, record, publisher, upload or verification."""
+
+
+class Sealed(RegistryError):
+    """A record that its publisher keeps back: it is in the log, and may be revealed later."""
+
+
+class Erased(RegistryError):
+    """Content that was erased; its log entry and every other proof stay."""
 
 
 class Conflict(RegistryError):

@@ -94,8 +94,20 @@ MAX_GENESIS_KEYS = 16
 MAX_PARENTS = 64
 """Parents of an asset: a collage of dozens of pictures; verification walks each."""
 
+MAX_GRAPH_NODES = 64
+"""Records of one derivation graph: as many as a receipt's chain; more could not be read on one page."""
+
 MAX_FINGERPRINTS = 32
 """Fingerprint algorithms in a record: three today."""
+
+MAX_VERDICT_AXES = 16
+"""Axes of a recorded verdict: five today, and the standing."""
+
+MAX_VERDICT_METHODS = 64
+"""Methods that a recorded verdict rests on: a report has under ten findings of its own, and one for each match."""
+
+MAX_VERDICT_RECORDS = 64
+"""Registrations that a recorded verdict matches: a report lists 16."""
 
 MAX_KEY_FILE_BYTES = 16 * 1024
 """Bytes of an encrypted private key file: an Ed25519 or P-256 key takes under 500."""

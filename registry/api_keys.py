@@ -18,11 +18,13 @@ from registry.store import Store, api_keys, publishers, rows
 from registry.times import from_milliseconds, to_milliseconds
 
 ASSETS_WRITE = "assets:write"
+ASSETS_ERASE = "assets:erase"
+DISPUTES_WRITE = "disputes:write"
 PUBLISHERS_WRITE = "publishers:write"
 METRICS_READ = "metrics:read"
 ADMIN = "admin"
 """Allows everything, and to act for any publisher."""
-SCOPES = (ASSETS_WRITE, PUBLISHERS_WRITE, METRICS_READ, ADMIN)
+SCOPES = (ASSETS_WRITE, ASSETS_ERASE, DISPUTES_WRITE, PUBLISHERS_WRITE, METRICS_READ, ADMIN)
 
 TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly the last use is kept: one write a minute and key, not one a request."""

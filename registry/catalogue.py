@@ -16,13 +16,14 @@ from provenance.statement.statement import parse_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ML_DSA_44
 from provenance.verdict.axes import Standing
+from registry.readers import ANYBODY, Reader, check_readable, held
 from registry.registry import Registry
-from registry.store import PublisherKeyRow, Session, assets, entries, publishers
+from registry.standing import standing_of
+from registry.store import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
 from registry.times import from_milliseconds
 from registry.views import (
     AssetView,
     CredentialView,
-    EventView,
     IdentityView,
     LinksView,
     LogKeyView,
@@ -34,14 +35,16 @@ from registry.views import (
     WithdrawalView,
 )
 
+_SEALED = StandingView(Standing.CURRENT, "The registration stands; it is sealed, and nobody else can read it.")
+
 MAX_PAGE = 200
 """Assets in one page of a listing: about 400 KB of JSON."""
 
 
-def asset(registry: Registry, record_id: bytes) -> AssetView:
-    """One registered asset. Raises NotFound."""
+def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> AssetView:
+    """One registered asset. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        return _asset(registry, session, record_id)
+        return _asset(registry, session, held(session, record_id, reader))
 
 
 def assets_page(
@@ -50,57 +53,40 @@ def assets_page(
     """Assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = assets.page(session, publisher=publisher, sha256=sha256, before=before, limit=min(limit, MAX_PAGE))
-        return [_asset(registry, session, row.record_id) for row in rows]
+        return [_asset(registry, session, row) for row in rows]
 
 
-def history(registry: Registry, record_id: bytes) -> list[EventView]:
-    """What happened to an asset, in log order. Raises NotFound."""
+def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[AssetView]:
+    """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
-        registered = _asset(registry, session, record_id)
-        events = [
-            EventView(
-                index=registered.index,
-                type=registered.type,
-                record_id=registered.record_id,
-                logged_at=registered.logged_at,
-                summary=f"Registered by {registered.publisher.name}.",
-            )
-        ]
-        for row in assets.withdrawals_of(session, record_id):
-            entry = entries.get(session, row.index)
-            events.append(
-                EventView(
-                    index=row.index,
-                    type="asset.withdrawn",
-                    record_id=record_urn(entry.record_id),
-                    logged_at=from_milliseconds(entry.logged_at_ms),
-                    summary=f"Withdrawn by {registered.publisher.name}: {row.reason}",
-                )
-            )
-        return sorted(events, key=lambda event: event.index)
+        rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
+        return [_asset(registry, session, row) for row in rows]
 
 
 def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
-    """A withdrawal by its own record id. Raises NotFound."""
+    """A withdrawal by its own record id. Raises NotFound, Erased."""
     with registry.store.read() as session:
+        if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
+            raise NotFound("no such withdrawal")
         entry = entries.of_record(session, record_id)
         record = parse_record(entries.record(session, record_id).canonical)
     if not isinstance(record, AssetWithdrawn):
-        raise NotFound("no such withdrawal")
+        raise StoreCorrupt(f"record {record_id.hex()} is no withdrawal, as its row says")
     return WithdrawalView(
         id=record_id.hex(),
         record_id=record_urn(record_id),
         index=entry.index,
-        state=_state(registry, entry.index),
+        state=state_of(registry, entry.index),
         logged_at=from_milliseconds(entry.logged_at_ms),
         record=record.record.hex(),
         reason=record.reason,
     )
 
 
-def record(registry: Registry, record_id: bytes) -> bytes:
-    """The canonical bytes of a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
+def record(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The canonical bytes of a record. Raises NotFound, Sealed, Erased, StoreCorrupt for bytes that have changed."""
     with registry.store.read() as session:
+        check_readable(session, record_id, reader)
         canonical = entries.record(session, record_id).canonical
     if digest_record(canonical) != record_id:
         raise StoreCorrupt(f"the stored record {record_id.hex()} has changed")
@@ -121,33 +107,36 @@ def proof(registry: Registry, record_id: bytes) -> bytes:
     return registry.proofs.tlog_proof(record_id).serialise()
 
 
-def receipt(registry: Registry, record_id: bytes) -> bytes:
-    """The `.countermark` file of a record. Raises NotFound."""
+def receipt(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The `.countermark` file of a record. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        check_readable(session, record_id, reader)
     return registry.proofs.receipt(record_id).serialise()
 
 
-def credentialed(registry: Registry, record_id: bytes) -> tuple[bytes, str]:
-    """The C2PA-signed copy of an asset and its media type. Raises NotFound when none was made."""
+def credentialed(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> tuple[bytes, str]:
+    """The C2PA-signed copy of an asset and its media type. Raises NotFound when none was made, Sealed, Erased."""
     with registry.store.read() as session:
-        row = assets.get(session, record_id)
+        row = held(session, record_id, reader)
+        stated = _registered(session, record_id)
     if row.signed_blob_sha256 is None:
         raise NotFound("this picture was registered without an embedded credential")
-    return registry.blobs.get(row.signed_blob_sha256), row.media_type
+    return registry.blobs.get(row.signed_blob_sha256), stated.media.media_type
 
 
-def manifest(registry: Registry, record_id: bytes) -> bytes:
-    """The C2PA manifest store of an asset: the sidecar. Raises NotFound when none was made."""
+def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The C2PA manifest store of an asset: the sidecar. Raises NotFound when none was made, Sealed, Erased."""
     with registry.store.read() as session:
-        row = assets.get(session, record_id)
+        row = held(session, record_id, reader)
     if row.manifest_blob_sha256 is None:
         raise NotFound("this picture was registered without a credential")
     return registry.blobs.get(row.manifest_blob_sha256)
 
 
-def thumbnail(registry: Registry, record_id: bytes) -> bytes:
-    """A WebP of the asset, longest side 512 px, without metadata. Raises NotFound."""
+def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """A WebP of the asset, longest side 512 px, without metadata. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        row = assets.get(session, record_id)
+        row = held(session, record_id, reader)
     return registry.blobs.get(row.thumbnail_sha256)
 
 
@@ -169,13 +158,13 @@ def log_keys(registry: Registry) -> list[LogKeyView]:
 def publisher(registry: Registry, publisher_id: str) -> PublisherView:
     """A publisher with its newest key. Raises NotFound."""
     with registry.store.read() as session:
-        return _publisher(session, publisher_id)
+        return publisher_view(session, publisher_id)
 
 
 def publisher_list(registry: Registry) -> list[PublisherView]:
     """All publishers, by id."""
     with registry.store.read() as session:
-        return [_publisher(session, row.id) for row in publishers.all_of(session)]
+        return [publisher_view(session, row.id) for row in publishers.all_of(session)]
 
 
 def publisher_keys(registry: Registry, publisher_id: str) -> list[PublisherKeyView]:
@@ -217,11 +206,16 @@ def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
     )
 
 
-def _asset(registry: Registry, session: Session, record_id: bytes) -> AssetView:
-    row = assets.get(session, record_id)
+def _registered(session: Session, record_id: bytes) -> AssetRegistered:
     stated = parse_record(entries.record(session, record_id).canonical)
     if not isinstance(stated, AssetRegistered):
         raise NotFound("no such asset")
+    return stated
+
+
+def _asset(registry: Registry, session: Session, row: Asset | SealedAsset) -> AssetView:
+    record_id, stated = row.record_id, _registered(session, row.record_id)
+    kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
     credential = stated.credential
     return AssetView(
@@ -229,11 +223,12 @@ def _asset(registry: Registry, session: Session, record_id: bytes) -> AssetView:
         record_id=record_urn(record_id),
         type="asset.registered",
         index=row.index,
-        state=_state(registry, row.index),
+        state=state_of(registry, row.index),
+        visibility="sealed" if kept_back else "public",
         logged_at=from_milliseconds(row.logged_at_ms),
         claimed_at=stated.claimed_at,
-        publisher=_publisher(session, row.publisher_id, entries.get(session, row.index).statement),
-        standing=_standing(session, record_id),
+        publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
+        standing=_SEALED if kept_back else standing_of(session, record_id),
         title=stated.title,
         caption=stated.caption,
         credit=stated.credit,
@@ -257,6 +252,7 @@ def _asset(registry: Registry, session: Session, record_id: bytes) -> AssetView:
             record=f"/v1/records/{record_id.hex()}",
             receipt=f"{path}/receipt",
             history=f"{path}/history",
+            graph=f"{path}/graph",
             thumbnail=f"{path}/thumbnail",
             credentialed=f"{path}/credentialed" if row.signed_blob_sha256 else None,
             manifest=f"{path}/manifest" if row.manifest_blob_sha256 else None,
@@ -275,14 +271,8 @@ def _media(facts: MediaFacts) -> MediaView:
     )
 
 
-def _standing(session: Session, record_id: bytes) -> StandingView:
-    taken_back = assets.withdrawals_of(session, record_id)
-    if taken_back:
-        return StandingView(Standing.WITHDRAWN, f"Withdrawn by its publisher: {taken_back[0].reason}")
-    return StandingView(Standing.CURRENT, "The registration stands.")
-
-
-def _publisher(session: Session, publisher_id: str, statement: bytes | None = None) -> PublisherView:
+def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> PublisherView:
+    """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
     row = publishers.get(session, publisher_id)
     keys: Sequence[str] = [key.kid.hex() for key in publishers.keys_of(session, publisher_id)]
     return PublisherView(
@@ -293,5 +283,6 @@ def _publisher(session: Session, publisher_id: str, statement: bytes | None = No
     )
 
 
-def _state(registry: Registry, index: int) -> str:
+def state_of(registry: Registry, index: int) -> str:
+    """How far the entry at an index has come."""
     return "published" if index < registry.sequencer.size else "sequenced"

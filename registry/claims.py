@@ -8,6 +8,7 @@ from typing import Literal
 from provenance.statement.canonical import Json, canonical_json
 
 CredentialMode = Literal["embedded", "sidecar", "none"]
+Visibility = Literal["public", "sealed"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class AssetClaims:
     credential: CredentialMode = "embedded"
     parents: tuple[ParentClaim, ...] = ()
     rendition_of: bytes | None = None
+    visibility: Visibility = "public"
 
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
@@ -45,5 +47,7 @@ class AssetClaims:
             "parents": [[parent.record.hex(), parent.relation] for parent in self.parents],
             "rendition_of": self.rendition_of.hex() if self.rendition_of else None,
         }
+        if self.visibility != "public":  # a public registration's digest is what it was before there were others
+            claims["visibility"] = self.visibility
         whole: dict[str, Json] = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
         return hashlib.sha256(canonical_json(whole)).digest()

@@ -1,4 +1,4 @@
-"""Codes: the PDQ hashes of all registrations of one store, in memory, in log order; 40 bytes each.
+"""Codes: the PDQ hashes of all public registrations of one store, in memory; 40 bytes each.
 
 One copy for whatever searches them: the scan of all, and the multi-index of large stores. It catches up with the store
 before each search, so that what is registered is found by the next one, and after a restart everything is.
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.index import BITS, MIN_QUALITY, Candidate, as_matrix
+from registry.news import NewsReader
 from registry.store import Session, assets
 from registry.store import pdq as rows
 
@@ -24,7 +25,7 @@ class Held:
 
     Attributes:
         codes: n×32 bytes; a removed one is zero, which no picture's hash is near to (half of its bits are set).
-        indices: n log indices, ascending.
+        indices: n log indices, ascending but for those revealed late.
     """
 
     codes: NDArray[np.uint8]
@@ -39,29 +40,32 @@ class Codes:
         self._codes: NDArray[np.uint8] = np.empty((0, BITS // 8), dtype=np.uint8)
         self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._size = 0
+        self._after = -1  # index of the newest registration taken in, in its order
+        self._news = NewsReader()
 
     def caught_up(self, session: Session) -> Held:
         """All that the store holds, as `session` sees it; rows keep their places from call to call."""
         with self._lock:
-            after = int(self._indices[self._size - 1]) if self._size else -1
-            for batch in rows.hashes_of_assets(session, MIN_QUALITY, after):
-                until = self._size + len(batch)
-                self._reserve(until)
-                self._codes[self._size : until] = as_matrix([code for _, code in batch])
-                self._indices[self._size : until] = [index for index, _ in batch]
-                self._size = until
+            news = self._news.since(session)
+            late = assets.by_index(session, [index for index in news.revealed if index <= self._after]).values()
+            self._take([(row.index, row.pdq) for row in late if row.pdq_quality >= MIN_QUALITY])
+            for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after):
+                self._take(batch)
+                self._after = batch[-1][0]
+            self._codes[: self._size][np.isin(self._indices[: self._size], list(news.erased))] = 0
             return Held(self._codes[: self._size], self._indices[: self._size])
 
     def count(self, session: Session) -> int:
         """How many hashes a search goes over."""
         return len(self.caught_up(session).codes)
 
-    def remove(self, index: int) -> None:
-        """Forget the hash of the registration at `index`, which the store has erased. Unknown ones are no error."""
-        with self._lock:
-            row = int(np.searchsorted(self._indices[: self._size], index))
-            if row < self._size and self._indices[row] == index:
-                self._codes[row] = 0
+    def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:
+        if batch:
+            until = self._size + len(batch)
+            self._reserve(until)
+            self._codes[self._size : until] = as_matrix([code for _, code in batch])
+            self._indices[self._size : until] = [index for index, _ in batch]
+            self._size = until
 
     def _reserve(self, size: int) -> None:
         """Make room in new arrays, so that a search that runs on the old ones is not disturbed."""

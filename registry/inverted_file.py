@@ -11,13 +11,14 @@ log-structured merge tree; they are read back from the store, which keeps them w
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.local_features import Codes, LocalFeatures, as_codes
+from registry.news import NewsReader
 from registry.store import Session
 from registry.store import local_features as rows
 
@@ -75,34 +76,44 @@ class InvertedFile:
         self._lock = threading.Lock()
         self._segments: tuple[_Segment, ...] = ()
         self._newest = -1
-        self._removed: frozenset[int] = frozenset()
+        self._news = NewsReader()
 
     def candidates(self, session: Session, features: LocalFeatures) -> list[Proposal]:
         """At most `MAX_PROPOSED` registrations, the likeliest first."""
-        segments, removed = self._caught_up(session)
+        segments = self.caught_up(session)
         best: dict[int, Proposal] = {}
         for codes in (features.upright, features.mirrored):
             for found in _scored(segments, as_codes(codes)):
-                if found.index not in removed and (found.index not in best or best[found.index].score < found.score):
+                if found.index not in best or best[found.index].score < found.score:
                     best[found.index] = found
         ordered = sorted(best.values(), key=lambda proposal: (-proposal.score, proposal.index))
         return [each for each in ordered[:MAX_PROPOSED] if each.score >= WORTH * ordered[0].score]
-
-    def remove(self, index: int) -> None:
-        """Propose the registration at `index` no more: the store has erased it."""
-        with self._lock:
-            self._removed |= {index}
 
     def count(self, session: Session) -> int:
         """How many registrations a search goes over."""
         return rows.count(session)
 
-    def _caught_up(self, session: Session) -> tuple[tuple[_Segment, ...], frozenset[int]]:
+    def caught_up(self, session: Session) -> tuple[_Segment, ...]:
+        """All that the store holds, as `session` sees it, in segments of falling size."""
         with self._lock:
+            news = self._news.since(session)
+            self._take(rows.of(session, [index for index in news.revealed if index <= self._newest]))
             for batch in rows.behind(session, self._newest):
-                self._segments = _merged((*self._segments, _segment(batch)))
+                self._take(batch)
                 self._newest = batch[-1][0]
-            return self._segments, self._removed
+            if news.erased:
+                self._segments = tuple(_without(each, news.erased) for each in self._segments)
+            return self._segments
+
+    def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:
+        if batch:
+            self._segments = _merged((*self._segments, _segment(batch)))
+
+
+def _without(segment: _Segment, owners: Collection[int]) -> _Segment:
+    """New arrays: what was erased is gone from memory when the last search on the old ones ends."""
+    kept = ~np.isin(segment.owners, list(owners))
+    return _Segment(segment.words[kept], segment.signs[kept], segment.geometry[kept], segment.owners[kept])
 
 
 def _segment(batch: Sequence[tuple[int, bytes]]) -> _Segment:

@@ -9,6 +9,7 @@ import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from provenance.errors import (
     CountermarkError,
@@ -21,8 +22,22 @@ from provenance.errors import (
     UntrustedNote,
 )
 from provenance.limits import MAX_RECEIPT_RECORDS
-from provenance.statement.record import AssetRegistered, AssetWithdrawn, parse_record
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    AssetRevealed,
+    AssetWithdrawn,
+    DisputeAnswered,
+    LogFrozen,
+    LogGenesis,
+    LogKey,
+    PublisherKey,
+    RecordErased,
+    VerdictRecorded,
+    parse_record,
+)
 from provenance.statement.statement import parse_statement
+from provenance.transparency.chain import references
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
 from provenance.transparency.merkle import NodeReader, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
@@ -33,7 +48,7 @@ from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
 from registry.sequencer import Sequencer
-from registry.store import Session, Store, assets, checkpoints, entries, log_keys, publishers
+from registry.store import Session, Store, assets, checkpoints, entries, events, log_keys, publishers, sealed
 from registry.tiles import Tiles
 
 log = logging.getLogger(__name__)
@@ -80,13 +95,16 @@ class Proofs:
     def receipt(self, record_id: bytes) -> Receipt:
         """All that it takes to check a record offline: see `provenance.transparency.receipt`.
 
-        `chain` holds the record's withdrawals, and the registrations it was made from with theirs, the nearest first
-        where there are more than a receipt may hold; for a withdrawal, the registration that it takes back. `keys`
-        holds the records that began and ended each key which signed one of them, and those that changed the log's keys.
-        The checkpoint has all its signatures in the subject's proof, and in the others the log's Ed25519 one alone: an
-        ML-DSA-44 signature takes 3 KB.
+        `chain` holds what the record was made from, up to the origins, with withdrawals and erasures, the nearest
+        first where there are more than a receipt may hold; then what was said of the record itself: disputes and their
+        answers, recorded verdicts. For a record about another it holds that one. Records that are sealed or erased are
+        withheld. `keys` holds the records that began and ended each key which signed one of them, and those that
+        changed the log's keys. The checkpoint has all its signatures in the subject's proof, and in the others the
+        log's Ed25519 one alone: an ML-DSA-44 signature takes 3 KB.
 
-        Raises NotFound, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
+        Whether the caller may read the record itself is for it to check.
+
+        Raises NotFound, Erased, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """
         tree = self.tree()
         with self._store.read() as session:
@@ -155,14 +173,21 @@ class Proofs:
 
     def _chain(self, session: Session, tree: "Tree", subject: LoggedRecord) -> tuple[LoggedRecord, ...]:
         found: dict[int, LoggedRecord] = {}
-        waiting = _related(session, subject)
-        while waiting and len(found) < MAX_RECEIPT_RECORDS:
-            record_id = waiting.pop(0)
-            entry = entries.of_record(session, record_id)
-            if entry.index < tree.checkpoint.size and entry.index not in {*found, subject.index}:
-                found[entry.index] = self._logged(session, tree, record_id)
-                waiting += _related(session, found[entry.index])
+        for near in (_connected, _said):  # so that no number of disputes leaves out an origin
+            waiting = near(session, subject)
+            while waiting and len(found) < MAX_RECEIPT_RECORDS:
+                record_id = waiting.pop(0)
+                entry = entries.of_record(session, record_id)
+                if entry.index < tree.checkpoint.size and entry.index not in {*found, subject.index}:
+                    found[entry.index] = self._logged_or_withheld(session, tree, record_id)
+                    waiting += _connected(session, found[entry.index])
         return tuple(found[index] for index in sorted(found))
+
+    def _logged_or_withheld(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
+        if entries.has_content(session, record_id) and sealed.find(session, record_id) is None:
+            return self._logged(session, tree, record_id)
+        entry = entries.of_record(session, record_id)
+        return LoggedRecord(None, entry.statement, tree.prove(entry.index, entry.statement))
 
     def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
         indices = {*log_keys.indices(session)} - {each.index for each in signed}
@@ -227,21 +252,44 @@ def _prove(read: NodeReader, index: int, size: int) -> list[bytes]:
         raise StoreCorrupt(f"the tiles that prove entry {index} are missing or damaged: {error}") from error
 
 
-def _related(session: Session, logged: LoggedRecord) -> list[bytes]:
-    """Ids of the records that belong with one: its withdrawals and origins, or the registration it withdraws."""
+def _connected(session: Session, logged: LoggedRecord) -> list[bytes]:
+    """Ids of the records that a record cannot be judged without.
+
+    Of a registration, its withdrawals, its erasure, and what it was made from; of any other the one it is about.
+    """
+    own = parse_statement(logged.statement).record_id
+    about = [
+        *(entries.get(session, row.index).record_id for row in assets.withdrawals_of(session, own)),
+        *(entries.get(session, each.index).record_id for each in events.of_type(session, own, RecordErased.TYPE)),
+    ]
     if logged.record is None:
-        return []
+        return about
     try:
         record = parse_record(logged.record)
     except CountermarkError as error:
         raise StoreCorrupt(f"the record of entry {logged.index} has changed: {error}") from error
-    if isinstance(record, AssetWithdrawn):
-        return [record.record]
-    if not isinstance(record, AssetRegistered):
-        return []
+    match record:
+        case AssetRegistered():
+            named = [parent for parent, _ in references(record)]
+        case AssetWithdrawn() | AssetDisputed() | AssetRevealed() | RecordErased():
+            named = [record.record]
+        case DisputeAnswered():
+            named = [record.dispute]
+        case VerdictRecorded():
+            named = list(record.records)
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey():
+            named = []
+        case never:
+            assert_never(never)
+    return about + [each for each in dict.fromkeys(named) if entries.with_records(session, [each])]
+
+
+def _said(session: Session, logged: LoggedRecord) -> list[bytes]:
+    """Ids of the records that say something about a registration, or that answer a dispute, in log order."""
+    record = None if logged.record is None else parse_record(logged.record)
     own = parse_statement(logged.statement).record_id
-    origins = [parent.record for parent in record.parents]
-    if record.rendition_of is not None:
-        origins.append(record.rendition_of)
-    withdrawals = [entries.get(session, row.index).record_id for row in assets.withdrawals_of(session, own)]
-    return withdrawals + [each for each in origins if entries.with_records(session, [each])]
+    if isinstance(record, AssetDisputed):
+        found = events.of_type(session, record.record, DisputeAnswered.TYPE)
+    else:
+        found = events.about(session, own)
+    return [entries.get(session, event.index).record_id for event in found]

@@ -1,7 +1,8 @@
 """Receipts in three formats: Countermark's own, and two that programs of others read. All prove the same entry.
 
 The own one (`provenance.transparency.receipt`) proves who signed the record. A C2SP tlog-proof and a transparent
-statement (RFC 9943, with a COSE receipt of RFC 9942) prove that the log has the statement, and carry it.
+statement (RFC 9943, with a COSE receipt of RFC 9942) prove that the log has the statement, and carry it: nothing of the
+record, so that they are for everybody, whatever has become of it.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from provenance.transparency import cose_receipt
 from provenance.transparency.receipt import RECEIPT_MEDIA_TYPE
 from provenance.transparency.transparent_statement import TransparentStatement
 from registry import catalogue
+from registry.readers import ANYBODY, Reader
 from registry.registry import Registry
 
 
-def tlog_proof(registry: Registry, record_id: bytes) -> bytes:
+def tlog_proof(registry: Registry, record_id: bytes, _reader: Reader = ANYBODY) -> bytes:
     """A `.tlog-proof` file whose extra data is the log entry, so that nothing else is needed to check it.
 
     Raises NotFound, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
@@ -25,7 +27,7 @@ def tlog_proof(registry: Registry, record_id: bytes) -> bytes:
     return replace(proof, extra=catalogue.statement(registry, record_id)).serialise()
 
 
-def transparent_statement(registry: Registry, record_id: bytes) -> bytes:
+def transparent_statement(registry: Registry, record_id: bytes, _reader: Reader = ANYBODY) -> bytes:
     """The statement with its COSE receipt in header 394. Raises as `cose`."""
     return TransparentStatement(catalogue.statement(registry, record_id), (cose(registry, record_id),)).serialise()
 
@@ -57,7 +59,7 @@ class ReceiptFormat:
     name: str
     media_type: str
     suffix: str
-    make: Callable[[Registry, bytes], bytes]
+    make: Callable[[Registry, bytes, Reader], bytes]
 
 
 RECEIPT_FORMATS = (

@@ -25,6 +25,7 @@ from provenance.statement.record import (
     CredentialFacts,
     MediaFacts,
     Parent,
+    RecordErased,
     SketchFacts,
     record_id,
 )
@@ -32,9 +33,10 @@ from provenance.vocabulary import source_type_iri
 from registry import catalogue
 from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
+from registry.readers import Reader
 from registry.registry import Registry
-from registry.stating import append_signed, canonical_of, publisher_signer
-from registry.store import Session, assets, entries, local_features
+from registry.stating import append_signed, canonical_of, publisher_signer, state
+from registry.store import Asset, Session, assets, entries, events, local_features, sealed
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 from registry.views import AssetView, WithdrawalView
@@ -62,12 +64,14 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     claims_digest = claims.digest(publisher, sha256)
+    reader = Reader(publisher)
     with registry.store.read() as session:
-        existing = assets.by_claims_digest(session, claims_digest)
+        existing = _registered(session, claims_digest)
         if existing is None:
             _check_references(session, claims)
+        erased = events.latest(session, RecordErased.TYPE)
     if existing is not None:
-        return Registered(catalogue.asset(registry, existing), created=False)
+        return Registered(catalogue.asset(registry, existing, reader), created=False)
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
@@ -82,18 +86,22 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
 
     def index_rows(session: Session, index: int, logged_at: datetime) -> None:
         row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
-        assets.insert(session, row)
-        registry.index.add(session, row)
-        local_features.insert(session, index, prepared.local_features)
+        if record.visibility == "sealed":
+            sealed.insert(session, row)
+        else:
+            publish(registry, session, row, record, prepared.local_features)
 
     appended = append_signed(
         registry,
         publisher,
         canonical,
         index_rows,
-        lambda session: assets.by_claims_digest(session, claims_digest),
+        lambda session: _registered(session, claims_digest),
     )
-    return Registered(catalogue.asset(registry, appended.record_id), created=appended.created)
+    with registry.store.read() as session:
+        if events.latest(session, RecordErased.TYPE) != erased:
+            _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
+    return Registered(catalogue.asset(registry, appended.record_id, reader), created=appended.created)
 
 
 def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> WithdrawalView:
@@ -113,18 +121,14 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         record=record,
         reason=reason,
     )
-    canonical = canonical_of(taken_back)
 
     def existing_record(session: Session) -> bytes | None:
+        assets.get(session, record)  # sealed or erased meanwhile?
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
         return next((entries.get(session, row.index).record_id for row in same), None)
 
-    appended = append_signed(
-        registry,
-        publisher,
-        canonical,
-        lambda session, index, _: assets.withdraw(session, taken_back, index),
-        existing_record,
+    appended = state(
+        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
     )
     return catalogue.withdrawal(registry, appended.record_id)
 
@@ -136,9 +140,22 @@ def _claim_signer(registry: Registry) -> ClaimSigner:
         raise InvalidRequest(f"No credential can be signed now: {error}.") from error
 
 
+def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered, codes: bytes) -> None:
+    """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
+    assets.insert(session, row)
+    events.derive(session, row.record_id, record)
+    registry.index.add(session, row)
+    local_features.insert(session, row.index, codes)
+
+
+def _registered(session: Session, claims_digest: bytes) -> bytes | None:
+    """The record that made exactly these claims, public or sealed."""
+    return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
+
+
 def _check_references(session: Session, claims: AssetClaims) -> None:
     for reference in (*(parent.record for parent in claims.parents), claims.rendition_of):
-        if reference is not None and assets.find(session, reference) is None:
+        if reference is not None and not events.is_registration(session, reference):
             raise InvalidRequest(f"no registration {reference.hex()} that this picture could be made from")
 
 
@@ -197,6 +214,7 @@ def _record(
         captured_at=claims.captured_at and claims.captured_at.replace(microsecond=0),
         parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
         rendition_of=claims.rendition_of,
+        visibility="sealed" if claims.visibility == "sealed" else None,
     )
 
 

@@ -78,6 +78,10 @@ def _proof(match: Match) -> Json:
         "tree_size": receipt.checkpoint.size if receipt is not None else None,
         "checkpoint": receipt.checkpoint.text() if receipt is not None else None,
         "steps": [asdict(step) for step in receipt.steps] if receipt is not None else [],
+        "chain": [
+            asdict(link) | {"child": link.child.hex(), "parent": link.parent.hex()}
+            for link in (receipt.chain.links if receipt is not None and receipt.chain is not None else ())
+        ],
     }
 
 

@@ -2,7 +2,8 @@
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
 `WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's
-keys, assets, withdrawals and chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
+keys, assets, withdrawals, events, derivations and chunks are views that can be rebuilt from them, and `registry.fsck`
+compares the two.
 """
 
 from typing import ClassVar
@@ -46,7 +47,10 @@ class Entry(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """A record's canonical JSON under its SHA-256, with the index of the entry that states it."""
+    """A record's canonical JSON under its SHA-256, with the index of the entry that states it.
+
+    `canonical` is empty where the content was erased.
+    """
 
     __tablename__ = "record"
 
@@ -120,8 +124,8 @@ class Asset(SQLModel, table=True):
     phash: bytes
     pdq: bytes
     pdq_quality: int
-    sketch_sha256: bytes
-    thumbnail_sha256: bytes
+    sketch_sha256: bytes = Field(index=True)
+    thumbnail_sha256: bytes = Field(index=True)
     signed_blob_sha256: bytes | None = None
     manifest_blob_sha256: bytes | None = None
     logged_at_ms: int = Field(sa_type=Int64)
@@ -135,6 +139,64 @@ class Withdrawal(SQLModel, table=True):
     index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     target: bytes = Field(index=True)
     reason: str
+
+
+class SealedAsset(SQLModel, table=True):
+    """A registration that is kept back: what `Asset` needs beyond its record once it is revealed.
+
+    It is in no other view until then, so that nothing which answers the public can come upon it.
+    """
+
+    __tablename__ = "sealed_asset"
+    __table_args__: ClassVar[tuple[UniqueConstraint | Index, ...]] = (
+        UniqueConstraint("index"),
+        UniqueConstraint("claims_digest"),
+        Index(None, "publisher_id", "index"),
+    )
+
+    record_id: bytes = Field(primary_key=True)
+    index: int = Field(sa_type=Int64)
+    publisher_id: str = Field(foreign_key="publisher.id")
+    claims_digest: bytes
+    sketch_sha256: bytes = Field(index=True)
+    thumbnail_sha256: bytes = Field(index=True)
+    signed_blob_sha256: bytes | None = Field(default=None, index=True)
+    manifest_blob_sha256: bytes | None = None
+    logged_at_ms: int = Field(sa_type=Int64)
+
+
+class Derivation(SQLModel, table=True):
+    """A public registration (`child`) names another record (`parent`) as what it was made from."""
+
+    __tablename__ = "derivation"
+
+    parent: bytes = Field(primary_key=True)
+    child: bytes = Field(primary_key=True, index=True)
+
+
+class Event(SQLModel, table=True):
+    """The entry at `index` states a record of this type about the record `target`.
+
+    Disputes, answers (about the registration that is disputed), reveals, recorded verdicts, and erasures; withdrawals
+    have a table of their own.
+    """
+
+    __tablename__ = "event"
+
+    target: bytes = Field(primary_key=True)
+    index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    type: str
+
+    __table_args__: ClassVar[tuple[Index, ...]] = (Index(None, "type", "index"),)
+
+
+class Remnant(SQLModel, table=True):
+    """Something that an erasure has still to remove: see `store.remnants`."""
+
+    __tablename__ = "remnant"
+
+    record_id: bytes = Field(primary_key=True)
+    object: str = Field(primary_key=True)
 
 
 class WithheldRecord(SQLModel, table=True):
@@ -207,14 +269,17 @@ class Upload(SQLModel, table=True):
 
 
 class VerificationRow(SQLModel, table=True):
-    """A verification report (JSON bytes) with, where something differs, the blob of its overlay."""
+    """A verification report (JSON bytes) with, where something differs, the blob of its overlay.
+
+    `report` is empty where it told of a registration whose content was erased.
+    """
 
     __tablename__ = "verification"
 
     id: str = Field(primary_key=True)
     created_at_ms: int = Field(index=True, sa_type=Int64)
     report: bytes
-    heat_blob: bytes | None = None
+    heat_blob: bytes | None = Field(default=None, index=True)
 
 
 class PdqChunk(SQLModel, table=True):

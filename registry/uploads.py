@@ -27,7 +27,7 @@ def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, key_id: st
         StoreCorrupt: the file is not the one whose digest was given.
     """
     objects = registry.blobs.objects
-    if _name(sha256) not in objects and objects.put_file(path, _name) != sha256:
+    if upload_name(sha256) not in objects and objects.put_file(path, upload_name) != sha256:
         raise StoreCorrupt("a received file changed before it was stored")
     row = rows.upload(sha256=sha256, size=size, created_at_ms=to_milliseconds(registry.now()), api_key_id=key_id)
 
@@ -42,10 +42,16 @@ def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, key_id: st
 
 def load(registry: Registry, sha256: bytes) -> bytes:
     """The bytes of an upload. Raises NotFound where there is none, or none any more."""
-    data = registry.blobs.objects.get(_name(sha256))
+    data = registry.blobs.objects.get(upload_name(sha256))
     if data is None:
         raise NotFound("no such media: upload it first, and register it within a day")
     return data
+
+
+def drop(registry: Registry, sha256: bytes) -> None:
+    """Delete an upload before its time; it is no error if there is none. Raises StoreUnavailable."""
+    registry.blobs.objects.delete(upload_name(sha256))
+    registry.store.write(partial(uploads.delete, sha256=sha256)).result()
 
 
 def forget(registry: Registry) -> None:
@@ -55,11 +61,12 @@ def forget(registry: Registry) -> None:
         with registry.store.read() as session:
             old = [row.sha256 for row in uploads.older(session, before, _BATCH)]
         for sha256 in old:
-            registry.blobs.objects.delete(_name(sha256))
+            registry.blobs.objects.delete(upload_name(sha256))
             registry.store.write(partial(uploads.delete, sha256=sha256)).result()
         if len(old) < _BATCH:
             return
 
 
-def _name(sha256: bytes) -> str:
+def upload_name(sha256: bytes) -> str:
+    """The name of the object that holds an upload."""
     return f"uploads/{sha256.hex()}"

@@ -4,29 +4,25 @@ import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
-from provenance.errors import CountermarkError, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.comparison.geometry import Sight
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
-from provenance.statement.identity import Established, Identity
-from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
-from provenance.statement.record import record_id as digest_record
 from provenance.transparency.policy import is_cosigned
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
-from provenance.verdict.evidence import Publisher, Subject
+from provenance.verdict.evidence import Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
-from registry import catalogue
+from registry import catalogue, standing
 from registry.examination import Compared, compare_references, describe_picture, examine_file
 from registry.registry import Registry
 from registry.report import report_json
 from registry.scan import MAX_SCANNED
-from registry.store import Session, assets, entries, publishers, rows, verifications
+from registry.store import Session, assets, rows, verifications
 from registry.times import to_milliseconds
 
 VERIFICATION_ID_BYTES = 16
@@ -147,45 +143,13 @@ class _Registrations:
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
             report = verify_receipt(receipt, trusted_keys=self._registry.proofs.trusted_keys)
-        kid = bytes.fromhex(view.publisher.key)
+        cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
         with self._registry.store.read() as session:
-            canonical = entries.record(session, record_id).canonical
-            taken_back = assets.withdrawals_of(session, record_id)
-            revoked_at = publishers.get_key(session, kid).revoked_index
-            revocation = None if revoked_at is None else _revocation(session, revoked_at)
-        record = parse_record(canonical)
-        if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
-            raise StoreCorrupt("what is stored under this id is another record")
-        return KnownRecord(
-            record_id=record_id,
-            index=view.index,
-            logged_at=view.logged_at,
-            record=record,
-            publisher=Publisher(
-                id=view.publisher.id,
-                name=view.publisher.name,
-                identity=Identity(
-                    cast(Established, view.publisher.identity.established), view.publisher.identity.detail
-                ),
-                key=kid,
-            ),
-            receipt=report,
-            cosigned=report is not None and is_cosigned(self._registry.policy, report.cosigners),
-            withdrawn_reason=taken_back[0].reason if taken_back else None,
-            key_revoked_at_index=revoked_at,
-            revocation=revocation,
-        )
+            return standing.known(session, record_id, report, cosigned=cosigned)
 
     def count(self) -> int:
         with self._registry.store.read() as session:
             return assets.count(session)
-
-
-def _revocation(session: Session, index: int) -> PublisherKey:
-    record = parse_record(entries.record(session, entries.get(session, index).record_id).canonical)
-    if not isinstance(record, PublisherKey) or record.action != "revoke":
-        raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
-    return record
 
 
 def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, object]:
@@ -193,6 +157,12 @@ def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, ob
     created_at = registry.clock()
     overlay = next((drawn for match in verdict.matches if (drawn := viewer.overlay(match.comparison))), None)
     report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
+
+    def keep(session: Session) -> None:
+        for match in verdict.matches:
+            assets.get(session, match.record_id)  # erased meanwhile? Then the report must not be kept.
+        verifications.insert(session, row)
+
     try:
         row = rows.verification(
             verification_id=verification_id,
@@ -200,8 +170,13 @@ def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, ob
             report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
             heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
         )
-        registry.store.write(lambda session: verifications.insert(session, row)).result()
+        registry.store.write(keep).result()
+    except (Erased, NotFound) as error:
+        raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
     except StoreUnavailable:  # a full disk is no reason to withhold the answer
         report = report_json(registry, verdict, verification_id, created_at, drawn=False)
         report["not_checked"].append(_NOT_KEPT)
+        return report
+    if row.heat_blob is not None and overlay is not None and row.heat_blob not in registry.blobs:
+        registry.blobs.put(overlay)  # an erasure has deleted the same overlay, before this report referred to it
     return report

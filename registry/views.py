@@ -1,5 +1,6 @@
 """What the registry answers with: plain values with the fields of the API's JSON, digests as lowercase hex."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,6 +99,7 @@ class LinksView:
     record: str
     receipt: str
     history: str
+    graph: str
     thumbnail: str
     credentialed: str | None
     manifest: str | None
@@ -105,13 +107,14 @@ class LinksView:
 
 @dataclass(frozen=True)
 class AssetView:
-    """A registered asset as anybody may see it."""
+    """A registered asset as whoever asked may see it. `visibility`: "public", or "sealed"."""
 
     id: str
     record_id: str
     type: str
     index: int
     state: str
+    visibility: str
     logged_at: datetime
     claimed_at: datetime
     publisher: PublisherView
@@ -149,3 +152,104 @@ class WithdrawalView:
     logged_at: datetime
     record: str
     reason: str
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """What one side said to a dispute; `publisher` is its slug."""
+
+    record_id: str
+    index: int
+    logged_at: datetime
+    publisher: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DisputeView:
+    """A dispute of the registration `record`. `open`: whoever raised it has not retracted it."""
+
+    id: str
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: str
+    publisher: PublisherView
+    reason: str
+    counterclaim: str | None
+    open: bool
+    answers: tuple[AnswerView, ...]
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """A verification report that was put on record; `verification` is the report's id."""
+
+    id: str
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    publisher: PublisherView
+    report_sha256: str
+    media_sha256: str
+    headline: str
+    axes: Mapping[str, str]
+    methods: tuple[str, ...]
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ErasedRecordView:
+    """A record whose content is gone: by which record that is stated, and where in the log that stands."""
+
+    record: str
+    type: str
+    erased_by: str
+    index: int
+    state: str
+    logged_at: datetime
+
+
+@dataclass(frozen=True)
+class ErasureView:
+    """The erasure of the registration `id`, and of what was said about it."""
+
+    id: str
+    reason: str
+    records: tuple[ErasedRecordView, ...]
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """A record of a graph. `state`: "public", "sealed", "erased" or "unknown"; None is what may not be told."""
+
+    id: str
+    state: str
+    index: int | None
+    title: str | None
+    publisher: str | None
+    publisher_name: str | None
+    logged_at: datetime | None
+    standing: str | None
+
+
+@dataclass(frozen=True)
+class EdgeView:
+    """`child` was made from `parent`, as its publisher states it."""
+
+    child: str
+    parent: str
+    relation: str
+
+
+@dataclass(frozen=True)
+class GraphView:
+    """What a registration was made from and what was made from it. `truncated`: there is more than is shown."""
+
+    id: str
+    nodes: tuple[NodeView, ...]
+    edges: tuple[EdgeView, ...]
+    truncated: bool

@@ -2,6 +2,9 @@
 
 from api.routes import (
     assets,
+    disputes,
+    erasures,
+    graphs,
     health,
     log,
     media,
@@ -18,7 +21,10 @@ from api.routes import (
 ROUTERS = (
     media.router,
     assets.router,
+    graphs.router,
+    erasures.router,
     withdrawals.router,
+    disputes.router,
     verifications.router,
     records.router,
     statements.router,

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.answers import attachment, conditional, json_answer
-from api.auth import AssetsWriter, publisher_of
+from api.auth import AssetsWriter, ReaderDep, publisher_of
 from api.bodies import is_json, parse_json, receive_json
 from api.documented import (
     BINARY,
     IDEMPOTENCY_KEY,
+    KEPT,
+    OPEN,
     READING,
     RECEIVING,
     UNCHANGED,
@@ -25,19 +27,21 @@ from api.documented import (
 )
 from api.idempotency import answer_once, request_digest
 from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
-from api.parameters import AssetId, PublisherQuery, Sha256Query
+from api.parameters import AssetId, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, History, RegisteredAsset
+from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, RegisteredAsset
 from api.service import Service, ServiceDep
 from api.upload import Upload
+from provenance.errors import NotAuthenticated, NotPermitted
 from registry import catalogue, uploads
 from registry.claims import AssetClaims, ParentClaim
+from registry.readers import ANYBODY, Reader
 from registry.registration import register
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
-missing = ends_in(problems.NOT_FOUND, *READING)
+missing = ends_in(*KEPT)
 
 
 @router.post(
@@ -91,8 +95,11 @@ async def _registration(request: Request, service: Service) -> AsyncIterator[tup
 
 def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str) -> Response:
     registry = service.registry
-    done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims_of(metadata), publisher=publisher)
-    receipt = json.loads(catalogue.receipt(registry, bytes.fromhex(done.asset.id)))
+    claims = claims_of(metadata)
+    done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher)
+    receipt = json.loads(catalogue.receipt(registry, bytes.fromhex(done.asset.id), Reader(publisher)))
+    if claims.visibility == "sealed":
+        uploads.drop(registry, upload.sha256)  # that it lies here would tell others who have the same file
     asset = Asset.model_validate(done.asset).model_dump()
     return json_answer(RegisteredAsset.model_validate(asset | {"receipt": receipt}), 201 if done.created else 200)
 
@@ -109,6 +116,7 @@ def claims_of(metadata: AssetMetadata) -> AssetClaims:
         credential=metadata.credential,
         parents=tuple(ParentClaim(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents),
         rendition_of=None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of),
+        visibility=metadata.visibility,
     )
 
 
@@ -116,24 +124,33 @@ def claims_of(metadata: AssetMetadata) -> AssetClaims:
     "/v1/assets",
     response_model=Assets,
     dependencies=reads,
-    responses=ends_in(problems.INVALID_REQUEST, *READING),
+    responses=ends_in(problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.INVALID_REQUEST, *READING),
+    openapi_extra=OPEN,
     summary="List registrations, newest first",
 )
 def list_assets(
     service: ServiceDep,
+    reader: ReaderDep,
     publisher: PublisherQuery = None,
     sha256: Sha256Query = None,
+    visibility: VisibilityQuery = "public",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Assets:
-    """Follow `next_cursor` until it is null."""
-    views = catalogue.assets_page(
-        service.registry,
-        publisher=publisher,
-        sha256=None if sha256 is None else bytes.fromhex(sha256),
-        before=decode_cursor(cursor),
-        limit=limit + 1,
-    )
+    """Follow `next_cursor` until it is null. What is sealed is listed to its publisher alone."""
+    before = decode_cursor(cursor)
+    if visibility == "sealed":
+        views = catalogue.sealed_page(
+            service.registry, publisher=_sealed_publisher(reader, publisher), before=before, limit=limit + 1
+        )
+    else:
+        views = catalogue.assets_page(
+            service.registry,
+            publisher=publisher,
+            sha256=None if sha256 is None else bytes.fromhex(sha256),
+            before=before,
+            limit=limit + 1,
+        )
     page, last = cut(views, limit)
     return Assets(
         items=[Asset.model_validate(view) for view in page],
@@ -141,29 +158,28 @@ def list_assets(
     )
 
 
+def _sealed_publisher(reader: Reader, stated: str | None) -> str:
+    """Whose sealed registrations are listed. Raises: NotAuthenticated, NotPermitted."""
+    if reader == ANYBODY:
+        raise NotAuthenticated("What is sealed is listed to its publisher: bring an API key.")
+    publisher = stated or reader.publisher
+    if publisher is None or not reader.may_read(publisher):
+        raise NotPermitted("This key is not the publisher's; an admin key names the publisher.")
+    return publisher
+
+
 @router.get(
     "/v1/assets/{id}",
     response_model=Asset,
     dependencies=reads,
     responses=missing | UNCHANGED,
+    openapi_extra=OPEN,
     summary="A registration",
 )
-def get_asset(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The registration with its publisher, its standing and its links."""
-    asset = Asset.model_validate(catalogue.asset(service.registry, bytes.fromhex(identifier)))
+    asset = Asset.model_validate(catalogue.asset(service.registry, bytes.fromhex(identifier), reader))
     return conditional(request, asset.model_dump_json().encode(), "application/json")
-
-
-@router.get(
-    "/v1/assets/{id}/history",
-    response_model=History,
-    dependencies=reads,
-    responses=missing,
-    summary="What became of a registration",
-)
-def get_history(identifier: AssetId, service: ServiceDep) -> History:
-    """The log entries about this registration, in their order."""
-    return History.model_validate({"items": catalogue.history(service.registry, bytes.fromhex(identifier))})
 
 
 @router.get(
@@ -171,11 +187,14 @@ def get_history(identifier: AssetId, service: ServiceDep) -> History:
     response_class=Response,
     dependencies=reads,
     responses=missing | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
+    openapi_extra=OPEN,
     summary="The receipt of a registration",
 )
-def get_receipt(request: Request, identifier: AssetId, service: ServiceDep, form: FormatQuery = None) -> Response:
+def get_receipt(
+    request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
+) -> Response:
     """Proves the registration to anyone, without this service."""
-    return receipt_answer(request, service.registry, bytes.fromhex(identifier), form)
+    return receipt_answer(request, service.registry, bytes.fromhex(identifier), form, reader)
 
 
 @router.get(
@@ -183,11 +202,12 @@ def get_receipt(request: Request, identifier: AssetId, service: ServiceDep, form
     response_class=Response,
     dependencies=reads,
     responses=missing | gives("image/*", "The picture with its C2PA credential embedded."),
+    openapi_extra=OPEN,
     summary="The signed copy of a picture",
 )
-def get_credentialed(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+def get_credentialed(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The picture with its C2PA credential embedded; both it and the file as brought are known here."""
-    data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier))
+    data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier), reader)
     return conditional(request, data, media_type)
 
 
@@ -196,11 +216,12 @@ def get_credentialed(request: Request, identifier: AssetId, service: ServiceDep)
     response_class=Response,
     dependencies=reads,
     responses=missing | gives("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
+    openapi_extra=OPEN,
     summary="The C2PA manifest of a picture",
 )
-def get_manifest(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+def get_manifest(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The C2PA manifest store, to be kept beside the picture."""
-    data = catalogue.manifest(service.registry, bytes.fromhex(identifier))
+    data = catalogue.manifest(service.registry, bytes.fromhex(identifier), reader)
     return conditional(request, data, "application/c2pa", headers=attachment(f"{identifier[:16]}.c2pa"))
 
 
@@ -209,8 +230,9 @@ def get_manifest(request: Request, identifier: AssetId, service: ServiceDep) -> 
     response_class=Response,
     dependencies=reads,
     responses=missing | gives("image/webp", "At most 512 pixels a side, without metadata."),
+    openapi_extra=OPEN,
     summary="A small picture",
 )
-def get_thumbnail(request: Request, identifier: AssetId, service: ServiceDep) -> Response:
+def get_thumbnail(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """Made here from the picture; it carries no metadata."""
-    return conditional(request, catalogue.thumbnail(service.registry, bytes.fromhex(identifier)), "image/webp")
+    return conditional(request, catalogue.thumbnail(service.registry, bytes.fromhex(identifier), reader), "image/webp")

@@ -12,8 +12,10 @@ from api.answers import FOREVER, FRESH, conditional
 from api.parameters import HEX
 from api.ratelimit import limited
 from api.service import ServiceDep
-from provenance.errors import NotFound
+from provenance.errors import Erased, NotFound, Sealed
 from registry import catalogue
+from registry.derivation import graph
+from registry.history import history
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 STATIC = WEB / "static"
@@ -26,6 +28,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_STATES = {"sealed": "sealed ", "erased": "erased "}
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it."""
 
@@ -51,10 +54,17 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
             raise NotFound("There is no such asset.")
         record_id = bytes.fromhex(identifier)
         shown = catalogue.asset(service.registry, record_id)
-        history = catalogue.history(service.registry, record_id)
+        past = history(service.registry, record_id)
+        made = graph(service.registry, record_id)
     except NotFound:
         return Response(_render(request, "missing.html", service), 404, media_type=HTML)
-    return _page(request, "asset.html", service, asset=shown, history=history)
+    except Sealed:
+        return Response(_render(request, "sealed.html", service), 403, media_type=HTML)
+    except Erased:
+        past = history(service.registry, record_id)
+        return Response(_render(request, "erased.html", service, history=past), 410, media_type=HTML)
+    names = {node.id: node.title or f"{_STATES.get(node.state, '')}record {node.id[:12]}…" for node in made.nodes}
+    return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names)
 
 
 @router.get("/log")

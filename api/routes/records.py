@@ -4,7 +4,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.answers import conditional
-from api.documented import READING, ends_in, gives
+from api.auth import ReaderDep
+from api.documented import KEPT, OPEN, READING, ends_in, gives
 from api.parameters import RecordAddress, record_digest
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
@@ -14,17 +15,20 @@ from registry import catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
 missing = ends_in(problems.NOT_FOUND, *READING)
+withheld = ends_in(*KEPT)
 
 
 @router.get(
     "/v1/records/{id}",
     response_class=Response,
-    responses=missing | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    responses=withheld | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    openapi_extra=OPEN,
     summary="A record",
 )
-def get_record(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
+def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep) -> Response:
     """Hash these bytes: the SHA-256 is the record's id."""
-    return conditional(request, catalogue.record(service.registry, record_digest(identifier)), CONTENT_TYPE)
+    data = catalogue.record(service.registry, record_digest(identifier), reader)
+    return conditional(request, data, CONTENT_TYPE)
 
 
 @router.get(
@@ -41,14 +45,15 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 @router.get(
     "/v1/records/{id}/receipt",
     response_class=Response,
-    responses=missing | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
+    responses=withheld | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
+    openapi_extra=OPEN,
     summary="The receipt of a record",
 )
 def get_record_receipt(
-    request: Request, identifier: RecordAddress, service: ServiceDep, form: FormatQuery = None
+    request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
 ) -> Response:
     """Record, statement, proof and the keys they hang on, in one file; or less, in a format that others read."""
-    return receipt_answer(request, service.registry, record_digest(identifier), form)
+    return receipt_answer(request, service.registry, record_digest(identifier), form, reader)
 
 
 @router.get(

@@ -4,18 +4,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import JSONResponse
 
 from api import problems
-from api.answers import JSON, conditional
+from api.answers import JSON, conditional, json_answer
+from api.auth import AssetsWriter, publisher_of
 from api.bodies import is_json, receive_json
-from api.documented import BINARY, READING, RECEIVING, UNCHANGED, ends_in, gives, refers_to, takes
+from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
 from api.parameters import VerificationId
 from api.ratelimit import limited
 from api.report import Report
-from api.schemas import DigestsRequest
+from api.schemas import DigestsRequest, RecordedVerdict
 from api.service import ServiceDep
+from registry.verdicts import record_verdict
 from registry.verification import load_difference, load_report, verify_digests, verify_file
 
 router = APIRouter(tags=["verifications"])
-missing = ends_in(problems.NOT_FOUND, *READING)
+missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)
 
 
 @router.post(
@@ -92,3 +94,21 @@ def get_verification(request: Request, identifier: VerificationId, service: Serv
 def get_difference(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
     """An overlay for the verified picture, strongest where it differs most."""
     return conditional(request, load_difference(service.registry, identifier), "image/png")
+
+
+@router.post(
+    "/v1/verifications/{id}/record",
+    status_code=201,
+    response_model=RecordedVerdict,
+    responses=ends_in(*WRITING, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
+    summary="Put a report on record",
+)
+async def post_record(identifier: VerificationId, holder: AssetsWriter, service: ServiceDep) -> Response:
+    """Logs the digest of the report, what it found, and by which methods; for the publisher whose key this is."""
+    publisher = publisher_of(holder, None)
+
+    def record() -> Response:
+        view = record_verdict(service.registry, publisher=publisher, verification_id=identifier)
+        return json_answer(RecordedVerdict.model_validate(view), 201)
+
+    return await service.admission.run(record)

@@ -1,13 +1,15 @@
 """`/v1/withdrawals`: a publisher takes a registration back. The record stays in the log; its standing changes."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.answers import json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.bodies import receive_json
-from api.documented import IDEMPOTENCY_KEY, WRITING, ends_in, refers_to, takes
+from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.idempotency import answer_once, request_digest
+from api.parameters import WithdrawalId
+from api.ratelimit import limited
 from api.schemas import Withdrawal, WithdrawalRequest
 from api.service import ServiceDep
 from registry import catalogue
@@ -23,7 +25,9 @@ router = APIRouter(tags=["withdrawals"])
     response_model=Withdrawal,
     responses=ends_in(
         *WRITING,
+        problems.SEALED,
         problems.NOT_FOUND,
+        problems.ERASED,
         problems.IDEMPOTENCY_CONFLICT,
         problems.PAYLOAD_TOO_LARGE,
         problems.OVERLOADED,
@@ -48,3 +52,15 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
         return await service.admission.run(take_back)
 
     return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+
+
+@router.get(
+    "/v1/withdrawals/{id}",
+    response_model=Withdrawal,
+    dependencies=[Depends(limited("reads"))],
+    responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
+    summary="A withdrawal",
+)
+def get_withdrawal(identifier: WithdrawalId, service: ServiceDep) -> Withdrawal:
+    """Which registration was taken back, and why."""
+    return Withdrawal.model_validate(catalogue.withdrawal(service.registry, bytes.fromhex(identifier)))

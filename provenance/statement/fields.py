@@ -20,7 +20,7 @@ from provenance.vocabulary import find_digital_source_type
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _IDENTIFIER = re.compile(r"[!-~]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _PUBLISHER_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -110,7 +110,7 @@ class Fields:
     def digest(self, name: str) -> bytes:
         """A SHA-256 digest: 32 bytes as 64 lower-case hexadecimal digits."""
         value = self._string(name)
-        if len(value) != 64 or not _HEX.fullmatch(value):
+        if not _DIGEST.fullmatch(value):
             raise self.refusal(name, "64 lower-case hexadecimal digits expected")
         return bytes.fromhex(value)
 
@@ -163,6 +163,11 @@ class Fields:
                 raise self.refusal(f"{name}.{key[:MAX_IDENTIFIER_CHARACTERS]}", "not an identifier")
         return value
 
+    def identifiers_by_name(self, name: str, most: int) -> dict[str, str]:
+        """An object of at most `most` identifiers, each under a name that is one."""
+        members = Fields(self.mapping(name, most), self._where(name))
+        return {key: members.identifier(key) for key in list(members.rest())}
+
     def members(self, name: str) -> "Fields":
         """The fields of a nested object."""
         return Fields(self._take(name), self._where(name))
@@ -170,6 +175,14 @@ class Fields:
     def items(self, name: str, most: int) -> tuple["Fields", ...]:
         """The fields of each of 1 to `most` objects in an array."""
         return tuple(Fields(item, f"{self._where(name)}[{i}]") for i, item in enumerate(self._array(name, most)))
+
+    def identifiers(self, name: str, most: int) -> tuple[str, ...]:
+        """1 to `most` identifiers in an array."""
+        return self.strings(name, most, _IDENTIFIER, MAX_IDENTIFIER_CHARACTERS)
+
+    def digests(self, name: str, most: int) -> tuple[bytes, ...]:
+        """1 to `most` SHA-256 digests in an array, 32 bytes each."""
+        return tuple(map(bytes.fromhex, self.strings(name, most, _DIGEST, 64)))
 
     def strings(self, name: str, most: int, pattern: re.Pattern[str], limit: int) -> tuple[str, ...]:
         """1 to `most` strings of at most `limit` characters that match a pattern as a whole."""

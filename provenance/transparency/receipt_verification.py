@@ -6,17 +6,23 @@ from typing import NoReturn, assert_never
 
 from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, UntrustedNote
 from provenance.statement.record import (
+    AssetDisputed,
     AssetRegistered,
+    AssetRevealed,
     AssetWithdrawn,
+    DisputeAnswered,
     LogFrozen,
     LogGenesis,
     LogKey,
     PublisherKey,
     Record,
+    RecordErased,
+    VerdictRecorded,
     parse_record,
     record_id,
 )
 from provenance.statement.statement import verify_statement
+from provenance.transparency.chain import Chain, walk
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.key_history import (
     KeyEvent,
@@ -25,6 +31,7 @@ from provenance.transparency.key_history import (
     verify_key_record,
     verify_operator_statement,
 )
+from provenance.transparency.later_records import is_disputed, is_withdrawn
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import COSIGNATURES, VerifierKey
 from provenance.transparency.pinned_key import Outcome, judge_log_key
@@ -42,6 +49,7 @@ STEP_NAMES = {
     8: "Inclusion in the log",
     9: "Media",
     10: "Time stamp",
+    11: "Origins",
 }
 """The steps by number, as docs/verification.md has them."""
 
@@ -63,7 +71,7 @@ class ReceiptReport:
     """What a receipt proves.
 
     Attributes:
-        steps: all ten, in order.
+        steps: all eleven, in order.
         record: the subject's record. Nothing in it is proven unless the report `holds`.
         record_id: SHA-256 of its canonical bytes.
         index: of the subject in the log.
@@ -77,6 +85,10 @@ class ReceiptReport:
             than the withdrawal, or that whoever passed it on left the withdrawal out.
         timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
             log at a time, or earlier.
+        disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
+            two things.
+        chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
+            link can be checked.
     """
 
     steps: tuple[Step, ...]
@@ -88,6 +100,8 @@ class ReceiptReport:
     cosigners: tuple[Cosigner, ...]
     signer: PublisherKey | None
     withdrawn: bool
+    disputed: bool
+    chain: Chain | None
     timestamp: Timestamp | None = None
 
     @property
@@ -146,8 +160,12 @@ def verify_receipt(
     #   9. The media are the registered bytes, the credentialed copy's bytes, or have the registered pixels.
     #  10. The subject's statement is in a tree of this log that one of the caller's time-stamping authorities stamped.
     #      Not checked where the receipt carries no token, or the caller trusts no authority.
+    #  11. Every registration that the subject was made from, up to the origins, is in the chain, with its record, its
+    #      signature, a key in force, and its place in the log before what was made from it. A link that does not hold
+    #      is named, and all behind it is unproven. Where a record is withheld or missing, this is not checked.
     #
-    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6 and 7 on 5, 9 and 10 on 7.
+    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 11 on 5, 9 and 10
+    # on 7.
     #
     # The caller still owes: where the trusted keys come from; how many cosigners are enough, and how recent; the
     # digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
@@ -285,6 +303,25 @@ def verify_receipt(
     else:
         steps.check(10, lambda: check_stamp(stamp), after=7)
 
+    # 11. Origins
+    chain: Chain | None = None
+
+    def check_link(entry: LoggedRecord) -> None:
+        _verify_statement(entry, genesis, history, None)
+        entry.proof.verify_inclusion(entry.statement, checkpoint)
+
+    def check_origins() -> str:
+        nonlocal chain
+        chain = walk(subject, receipt.chain, check_link)
+        if any(link.state == "broken" for link in chain.links):
+            raise ProofInvalid(chain.describe())
+        if not chain.complete:
+            raise _Undecided(chain.describe())
+        return chain.describe()
+
+    steps.check(11, check_origins, after=5)
+
+    sound = steps.outcome(7) == steps.outcome(8) == "holds"
     return ReceiptReport(
         steps=tuple(steps.taken),
         record=record,
@@ -294,9 +331,15 @@ def verify_receipt(
         checkpoint=checkpoint,
         cosigners=cosigners,
         signer=None if enrolment is None else enrolment.record,
-        withdrawn=steps.outcome(7) == steps.outcome(8) == "holds" and _is_withdrawn(receipt, record),
+        withdrawn=sound and is_withdrawn(receipt),
+        disputed=sound and is_disputed(receipt),
+        chain=chain,
         timestamp=timestamp,
     )
+
+
+class _Undecided(CountermarkError):
+    """What a check needs is not at hand, so that it neither holds nor fails."""
 
 
 class _Steps:
@@ -319,6 +362,8 @@ class _Steps:
             return
         try:
             detail = check()
+        except _Undecided as gap:
+            self.settle(number, "not checked", str(gap))
         except CountermarkError as refusal:
             self.settle(number, "fails", str(refusal))
         else:
@@ -341,9 +386,16 @@ def _record(entry: LoggedRecord) -> Record:
 def _publisher(record: Record) -> str | None:
     """Who has to have signed a record: a publisher by its id, or None for an operator of the log."""
     match record:
-        case AssetRegistered() | AssetWithdrawn():
+        case (
+            AssetRegistered()
+            | AssetWithdrawn()
+            | AssetDisputed()
+            | DisputeAnswered()
+            | AssetRevealed()
+            | VerdictRecorded()
+        ):
             return record.publisher
-        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey():
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() | RecordErased():
             return None
         case never:
             assert_never(never)
@@ -411,17 +463,3 @@ def _compare_media(record: Record, media_sha256: bytes | None, pixels_sha256: by
     if pixels_sha256 is not None and pixels_sha256 in (record.media.pixels_sha256, signed and signed.pixels_sha256):
         return "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
     raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")
-
-
-def _is_withdrawn(receipt: Receipt, record: Record) -> bool:
-    """Whether the chain, already checked, holds the publisher's own later withdrawal of the subject."""
-    identity = record_id(_bytes(receipt.subject))
-    for entry in receipt.chain:
-        later = entry.read_record()
-        if (
-            isinstance(later, AssetWithdrawn)
-            and entry.index > receipt.subject.index
-            and (later.record, later.publisher) == (identity, _publisher(record))
-        ):
-            return True
-    return False

@@ -61,6 +61,7 @@ class Standing(StrEnum):
 
     CURRENT = "current"
     WITHDRAWN = "withdrawn"
+    DISPUTED = "disputed"
     CONFLICTING_CLAIMS = "conflicting claims"
     KEY_REVOKED_BEFORE = "key revoked before logging"
     KEY_REVOKED_AFTER = "key revoked after logging"

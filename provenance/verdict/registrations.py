@@ -7,6 +7,7 @@ from typing import Protocol
 
 from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRegistered, PublisherKey
+from provenance.statement.record.dispute_answered import DisputeOutcome
 from provenance.transparency.receipt_verification import ReceiptReport
 from provenance.verdict.evidence import Publisher
 
@@ -32,6 +33,30 @@ class Reference:
     thumbnail: bytes | None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one side said to a dispute. `publisher` is its name."""
+
+    publisher: str
+    outcome: DisputeOutcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """Another publisher's counter-claim, by the index of its entry. `publisher` is its name; answers in log order."""
+
+    index: int
+    publisher: str
+    reason: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether whoever raised it has not retracted it."""
+        return all(answer.outcome != "retracted" for answer in self.answers)
+
+
 @dataclass(frozen=True, eq=False)
 class KnownRecord:
     """What a registry holds about one registration, with its receipt already checked (step 8).
@@ -43,6 +68,7 @@ class KnownRecord:
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
         revocation: that record.
+        disputes: other publishers' counter-claims, retracted ones too, in log order.
     """
 
     record_id: bytes
@@ -55,6 +81,7 @@ class KnownRecord:
     withdrawn_reason: str | None
     key_revoked_at_index: int | None
     revocation: PublisherKey | None = None
+    disputes: tuple[Dispute, ...] = ()
 
 
 class Registrations(Protocol):

@@ -9,7 +9,7 @@ from typing import assert_never
 from provenance.verdict.axes import Axis, Basis, Standing
 from provenance.verdict.evidence import Evidence, Match
 from provenance.verdict.finding import Finding
-from provenance.verdict.registrations import KnownRecord
+from provenance.verdict.registrations import Dispute, KnownRecord
 
 METHOD = "countermark-standing-1"
 
@@ -39,6 +39,7 @@ def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standin
         found.append(
             (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
         )
+    found += [(Standing.DISPUTED, _told(dispute)) for dispute in known.disputes if dispute.open]
     claims = _claims(same_content)
     claimants = set(claims.values())
     if known.record_id in claims and len(claimants) > 1:
@@ -81,8 +82,26 @@ def _claims(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
     }
 
 
+def _told(dispute: Dispute) -> str:
+    answers = [
+        f" {answer.publisher} answers that it is {answer.outcome}: “{answer.reason}”." for answer in dispute.answers
+    ]
+    return f"{dispute.publisher} disputes it, giving as its reason: “{dispute.reason}”.{''.join(answers)}"
+
+
+def _shown(match: Match) -> bool:
+    """Whether the receipt itself shows what the standing says, rather than the registry's word."""
+    match match.standing:
+        case Standing.WITHDRAWN:
+            return match.receipt is not None and match.receipt.withdrawn
+        case Standing.DISPUTED:
+            return match.receipt is not None and match.receipt.disputed
+        case _:
+            return True
+
+
 def _finding(match: Match) -> Finding:
-    shown = match.standing is not Standing.WITHDRAWN or (match.receipt is not None and match.receipt.withdrawn)
+    shown = _shown(match)
     return Finding(
         Axis.STANDING,
         match.standing,
@@ -100,6 +119,8 @@ def _could_be_forged_by(standing: Standing) -> str:
             return "The registry, by holding back what came later."
         case Standing.WITHDRAWN:
             return "Whoever holds one of the publisher's keys."
+        case Standing.DISPUTED:
+            return "Any publisher of this registry can dispute what another one registered."
         case Standing.CONFLICTING_CLAIMS:
             return "Any publisher of this registry can register a picture that another one made."
         case Standing.KEY_REVOKED_BEFORE | Standing.KEY_REVOKED_AFTER:
@@ -114,6 +135,8 @@ def _does_not_show(standing: Standing) -> str:
             return "That the publisher still stands by it."
         case Standing.WITHDRAWN:
             return "What is wrong with the picture beyond the reason that the publisher gives."
+        case Standing.DISPUTED:
+            return "Which of the two sides is right."
         case Standing.CONFLICTING_CLAIMS:
             return "Which of the publishers, if any, made the picture."
         case Standing.KEY_REVOKED_BEFORE:

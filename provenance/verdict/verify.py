@@ -10,7 +10,7 @@
  7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. Where
     something of the picture is unexplained, steps 6 and 7 are taken again with its local features.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
- 9  Establish the standing of each record: withdrawn, key revoked, other publishers' claims.
+ 9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims.
 10  Judge: five axes and a headline, by fixed precedence.
 
 Steps 1 to 3 and the decoding of step 5 parse a stranger's bytes, so the caller runs them confined:

@@ -84,6 +84,7 @@ def check(
                     records[index] = record_id, record
             yield from views.follow(stretch, records)
         yield from log.end(published)
+        yield from statements.end()
         progress("log", size, size)
         with store.read() as session:
             yield from views.end(session)

@@ -17,6 +17,8 @@ Kind = Literal[
     "key",
     "asset",
     "withdrawal",
+    "event",
+    "derivation",
     "blob",
 ]
 

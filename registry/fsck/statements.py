@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from provenance.errors import MalformedRecord, SignatureInvalid, StatementError, UntrustedNote
 from provenance.statement.record import (
-    AssetRegistered,
-    AssetWithdrawn,
+    LogFrozen,
     LogGenesis,
     LogKey,
     PublisherKey,
     Record,
+    RecordErased,
     parse_record,
     record_id,
 )
@@ -28,6 +28,7 @@ class StatementAudit:
         self._log_keys: LogKeys | None = None
         self._history = KeyHistory(())
         self._logged_at_ms = 0
+        self._emptied: dict[bytes, int] = {}  # records without content, of which no erasure was seen yet
         self.records = 0  # number of stored records that entries state
 
     def follow(self, stretch: Stretch) -> Iterator[Finding | tuple[int, bytes, Record]]:
@@ -50,6 +51,9 @@ class StatementAudit:
             self.records += 1
             if stored.index != index:
                 yield Finding("record", name, f"is said to be of entry {stored.index}, and entry {index} states it")
+            if not stored.canonical:
+                self._emptied[row.record_id] = index
+                continue
             if record_id(stored.canonical) != row.record_id:
                 yield Finding("record", name, "the canonical bytes have changed")
                 continue
@@ -63,6 +67,9 @@ class StatementAudit:
             if index == 0 and isinstance(record, LogGenesis):
                 self._genesis = record
             yield index, row.record_id, record
+            if isinstance(record, RecordErased) and self._emptied.pop(record.record, index) >= index:
+                erased = f"record {record.record.hex()}"
+                yield Finding("record", erased, f"entry {index} says that it was erased, and its content is there")
             try:
                 statement = parse_statement(row.statement)
                 if statement.record_id != row.record_id:
@@ -71,6 +78,11 @@ class StatementAudit:
                     self._verify(index, statement, stored.canonical, record)
             except (StatementError, UntrustedNote) as error:
                 yield Finding("statement", f"entry {index}", str(error))
+
+    def end(self) -> Iterator[Finding]:
+        """Name the records that are empty without having been erased."""
+        for identity, index in self._emptied.items():
+            yield Finding("record", f"record {identity.hex()}", f"the content of entry {index} is gone unaccounted for")
 
     def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Finding]:
         """An entry whose record stayed with its publisher: the statement is all there is."""
@@ -89,7 +101,7 @@ class StatementAudit:
 
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
         """Check a signature under the key that was in force. Raises SignatureInvalid, UntrustedNote."""
-        if isinstance(record, AssetRegistered | AssetWithdrawn):
+        if not isinstance(record, LogGenesis | LogKey | LogFrozen | PublisherKey | RecordErased):
             key = self._history.key_in_force(record.publisher, statement.kid, index)
             verify_statement(statement, key, canonical)
             return

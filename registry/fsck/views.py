@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from provenance.errors import Conflict, MalformedRecord, NotFound
 from provenance.statement.record import AssetRegistered, AssetWithdrawn, LogKey, PublisherKey, Record
 from registry.blobs import Blobs
+from registry.fsck.connections import ConnectionAudit
 from registry.fsck.finding import Finding, Kind
-from registry.store import Session, assets, log_keys, publishers
+from registry.store import Session, assets, log_keys, publishers, sealed
 from registry.store.audit import Stretch
 from registry.store.failures import translated
 
@@ -21,6 +22,7 @@ class ViewAudit:
         self._blobs = blobs
         self._replayed = replayed
         self._log_keys: set[int] = set()  # the entries that change them
+        self._connections = ConnectionAudit()
 
     def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Finding]:
         """Compare the rows of a stretch with its records, which are given by index."""
@@ -37,9 +39,12 @@ class ViewAudit:
         registered = {index for index, (_, record) in records.items() if isinstance(record, AssetRegistered)}
         for index in sorted(stretch.assets.keys() - registered):
             yield Finding("asset", f"asset {index}", "no record registers it")
+        for index in sorted(stretch.sealed.keys() - registered):
+            yield Finding("asset", f"asset {index}", "it is kept back, and no record registers it")
         withdrawn = {index for index, (_, record) in records.items() if isinstance(record, AssetWithdrawn)}
         for index in sorted(stretch.withdrawals.keys() - withdrawn):
             yield Finding("withdrawal", f"withdrawal {index}", "no record states it")
+        yield from self._connections.follow(stretch, records)
 
     def end(self, session: Session) -> Iterator[Finding]:
         """Compare publishers and keys with what the key records make of them."""
@@ -55,10 +60,21 @@ class ViewAudit:
                 {row.kid.hex(): row for row in publishers.keys_of(self._replayed, publisher)},
                 {row.kid.hex(): row for row in publishers.keys_of(session, publisher)},
             )
+        yield from self._connections.end(session)
 
     def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
         name = f"asset {record_id.hex()}"
-        row = stretch.assets.get(index)
+        row, kept_back = stretch.assets.get(index), stretch.sealed.get(index)
+        if kept_back is not None and row is not None:
+            yield Finding("asset", name, "it is public and kept back at once")
+        if row is None and kept_back is not None:
+            try:
+                row = sealed.revealed(kept_back, record)
+            except MalformedRecord as error:
+                yield Finding("asset", name, str(error))
+                return
+            if (row.publisher_id, row.sketch_sha256) != (kept_back.publisher_id, kept_back.sketch_sha256):
+                yield Finding("asset", name, "publisher or sketch: not as in the record")
         if row is None:
             yield Finding("asset", name, "the row is missing")
             return

@@ -7,6 +7,6 @@ session and never commit: `Store.write` does, for all jobs that were waiting at 
 from sqlmodel import Session
 
 from registry.store.engine import Store
-from registry.tables import Asset, Entry, PublisherKeyRow
+from registry.tables import Asset, Entry, PublisherKeyRow, SealedAsset
 
-__all__ = ["Asset", "Entry", "PublisherKeyRow", "Session", "Store"]
+__all__ = ["Asset", "Entry", "PublisherKeyRow", "SealedAsset", "Session", "Store"]

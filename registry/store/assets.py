@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select
 
-from provenance.errors import MalformedRecord, NotFound
+from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
 from provenance.statement.canonical import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
-from registry.tables import Asset, Withdrawal
+from registry.store import events
+from registry.tables import Asset, SealedAsset, Withdrawal
 
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
@@ -74,11 +75,49 @@ def find(session: Session, record_id: bytes) -> Asset | None:
 
 
 def get(session: Session, record_id: bytes) -> Asset:
-    """A registration by its record id. Raises NotFound."""
+    """A public registration by its record id. Raises NotFound, Sealed, Erased."""
     row = find(session, record_id)
-    if row is None:
-        raise NotFound("no such asset")
-    return row
+    if row is not None:
+        return row
+    if session.get(SealedAsset, record_id) is not None:
+        raise Sealed("this registration is sealed: its publisher keeps it back for now")
+    if events.is_erased(session, record_id):
+        raise Erased("the content of this registration was erased; its log entry stays")
+    raise NotFound("no such asset")
+
+
+def delete(session: Session, row: Asset) -> None:
+    """Take a registration out of every lookup but the similarity index, which is the caller's."""
+    session.delete(row)
+    session.flush()
+
+
+def refers_to_blob(session: Session, sha256: bytes) -> bool:
+    """Whether a registration, public or sealed, needs a sketch, thumbnail or signed copy with this digest.
+
+    A manifest is made for one registration alone, and is not looked for.
+    """
+    return any(
+        session.exec(select(table.index).where(or_(*conditions)).limit(1)).first() is not None
+        for table, conditions in (
+            (
+                Asset,
+                (
+                    col(Asset.sketch_sha256) == sha256,
+                    col(Asset.thumbnail_sha256) == sha256,
+                    col(Asset.signed_sha256) == sha256,
+                ),
+            ),
+            (
+                SealedAsset,
+                (
+                    col(SealedAsset.sketch_sha256) == sha256,
+                    col(SealedAsset.thumbnail_sha256) == sha256,
+                    col(SealedAsset.signed_blob_sha256) == sha256,
+                ),
+            ),
+        )
+    )
 
 
 def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
@@ -151,6 +190,14 @@ def withdraw(session: Session, record: AssetWithdrawn, index: int) -> None:
     """Note that the entry at `index` withdraws a registration."""
     session.add(Withdrawal(index=index, target=record.record, reason=record.reason))
     session.flush()
+
+
+def forget_withdrawal(session: Session, index: int) -> None:
+    """Drop the row of the withdrawal at `index`, whose content is erased."""
+    row = session.get(Withdrawal, index)
+    if row is not None:
+        session.delete(row)
+        session.flush()
 
 
 def withdrawals_of(session: Session, record_id: bytes) -> Sequence[Withdrawal]:

@@ -9,8 +9,8 @@ from sqlalchemy import create_engine
 from sqlmodel import Session, SQLModel, col, select
 
 from provenance.errors import StoreCorrupt
-from registry.store import assets, checkpoints, entries
-from registry.tables import Asset, CheckpointRow, Entry, RecordRow, VerificationRow, Withdrawal
+from registry.store import assets, checkpoints, entries, events, sealed
+from registry.tables import Asset, CheckpointRow, Entry, Event, RecordRow, SealedAsset, VerificationRow, Withdrawal
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,10 @@ class Stretch:
     records: Mapping[bytes, RecordRow] = field(default_factory=dict)
     withheld: Mapping[int, bytes] = field(default_factory=dict)
     assets: Mapping[int, Asset] = field(default_factory=dict)
+    sealed: Mapping[int, SealedAsset] = field(default_factory=dict)
     withdrawals: Mapping[int, Withdrawal] = field(default_factory=dict)
+    events: Mapping[int, Sequence[Event]] = field(default_factory=dict)
+    derivations: Mapping[bytes, set[bytes]] = field(default_factory=dict)
     checkpoints: Mapping[int, CheckpointRow] = field(default_factory=dict)
 
 
@@ -38,13 +41,23 @@ def stretch(session: Session, start: int, stop: int) -> Stretch:
         records=records,
         withheld=entries.withheld_between(session, start, stop),
         assets={row.index: row for row in assets.between(session, start, stop)},
+        sealed={row.index: row for row in sealed.between(session, start, stop)},
         withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},
+        events=_by_index(events.between(session, start, stop)),
+        derivations=events.parents_of_each(session, list(records)),
         checkpoints={row.size: row for row in checkpoints.between(session, start + 1, stop + 1)},
     )
-    for table in (found.entries, found.records, found.assets, found.withdrawals, found.checkpoints):
+    for table in (found.entries, found.records, found.assets, found.sealed, found.withdrawals, found.checkpoints):
         for row in table.values():
             _check_types(row)
     return found
+
+
+def _by_index(rows: Sequence[Event]) -> dict[int, list[Event]]:
+    grouped: dict[int, list[Event]] = {}
+    for row in rows:
+        grouped.setdefault(row.index, []).append(row)
+    return grouped
 
 
 def _check_types(row: SQLModel) -> None:

@@ -94,6 +94,13 @@ class Store:
         """
         return self._writer.submit(job)
 
+    def purge(self) -> "Future[None]":
+        """Have the files forget what was deleted: SQLite zeroes it (`secure_delete`), and the WAL is emptied.
+
+        The future raises StoreUnavailable while a reader holds an older snapshot; a later try finishes the work.
+        """
+        return self._writer.submit(_nothing, purges=True)
+
     def close(self) -> None:
         """Finish the queued writes, empty the WAL, let go of the folder. Closing twice is no error."""
         if self._closed:
@@ -106,6 +113,10 @@ class Store:
             pass
         self._writing.dispose()
         self._lock.release()
+
+
+def _nothing(_session: Session) -> None:
+    """The job of who only waits."""
 
 
 def _database(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, SQLModel, col, func, insert, select
 
-from provenance.errors import NotFound
+from provenance.errors import Erased, NotFound
 from registry.tables import Entry, RecordRow, WithheldRecord
 
 _ENTRY = SQLModel.metadata.tables["entry"]
@@ -116,12 +116,36 @@ def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes,
 
 
 def record(session: Session, record_id: bytes) -> RecordRow:
-    """A record. Raises NotFound, also for one that its publisher keeps."""
+    """A record with its content. Raises NotFound, also for one that its publisher keeps; Erased where it is gone."""
     row = session.get(RecordRow, record_id)
     if row is None:
         kept = session.get(WithheldRecord, record_id) is not None
         raise NotFound("the record was not brought: its publisher keeps it" if kept else "no such record")
+    if not row.canonical:
+        raise Erased("the content of this record was erased; its log entry stays")
     return row
+
+
+def has_content(session: Session, record_id: bytes) -> bool:
+    """Whether a record is here: neither erased, nor one that its publisher keeps, nor unknown."""
+    row = session.get(RecordRow, record_id)
+    return row is not None and bool(row.canonical)
+
+
+def type_of(session: Session, record_id: bytes) -> str:
+    """A record's type, whether its content is there or not. Raises NotFound."""
+    row = session.get(RecordRow, record_id)
+    if row is None:
+        raise NotFound("no such record")
+    return row.type
+
+
+def erase(session: Session, record_id: bytes) -> None:
+    """Empty a record of its content; its place in the log stays. Raises NotFound, Erased."""
+    row = record(session, record_id)
+    row.canonical = b""
+    session.add(row)
+    session.flush()
 
 
 def records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, RecordRow]:

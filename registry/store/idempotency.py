@@ -1,6 +1,8 @@
 """Idempotency: answers kept under (Idempotency-Key, API key)."""
 
-from sqlmodel import Session, col, delete
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, delete, select
 
 from registry.tables import IdempotencyRow
 
@@ -19,3 +21,17 @@ def insert(session: Session, row: IdempotencyRow) -> None:
 def forget(session: Session, before_ms: int) -> None:
     """Delete the answers that are older."""
     session.execute(delete(IdempotencyRow).where(col(IdempotencyRow.created_at_ms) < before_ms))
+
+
+def naming(session: Session, text: bytes) -> Sequence[tuple[str, str]]:
+    """(key, API key id) of the answers in which a text occurs. Answers are kept for a day, so these are few."""
+    kept = session.exec(select(IdempotencyRow.key, IdempotencyRow.api_key_id, IdempotencyRow.response))
+    return [(key, api_key_id) for key, api_key_id, response in kept if text in response]
+
+
+def delete_answer(session: Session, key: str, api_key_id: str) -> None:
+    """Delete one answer, if it is still there."""
+    row = find(session, key, api_key_id)
+    if row is not None:
+        session.delete(row)
+        session.flush()

@@ -1,6 +1,6 @@
 """SQL of the inverted file: the rows of `LocalFeaturesRow`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlmodel import Session, col, delete, func, select
 
@@ -28,6 +28,12 @@ def clear(session: Session) -> None:
 def count(session: Session) -> int:
     """How many registrations have features."""
     return session.exec(select(func.count()).select_from(LocalFeaturesRow)).one()
+
+
+def of(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
+    """(index, codes) of the registrations at these indices, in log order."""
+    query = select(LocalFeaturesRow.asset, LocalFeaturesRow.codes).where(col(LocalFeaturesRow.asset).in_(indices))
+    return list(session.exec(query.order_by(col(LocalFeaturesRow.asset))))
 
 
 def behind(session: Session, after: int) -> Iterator[list[tuple[int, bytes]]]:

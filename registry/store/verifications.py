@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, func, select
 
-from provenance.errors import NotFound
+from provenance.errors import Erased, NotFound
 from registry.tables import VerificationRow
 
 
@@ -15,11 +15,28 @@ def insert(session: Session, row: VerificationRow) -> None:
 
 
 def get(session: Session, verification_id: str) -> VerificationRow:
-    """A report. Raises NotFound."""
+    """A report. Raises NotFound, and Erased for one that told of a registration whose content is gone."""
     row = session.get(VerificationRow, verification_id)
     if row is None:
         raise NotFound("no such verification")
+    if not row.report:
+        raise Erased("this report told of a registration whose content was erased")
     return row
+
+
+def erase(session: Session, verification_id: str) -> bytes | None:
+    """Empty a report of its content; returns the digest of the overlay that it no longer needs."""
+    row = get(session, verification_id)
+    overlay, row.heat_blob, row.report = row.heat_blob, None, b""
+    session.add(row)
+    session.flush()
+    return overlay
+
+
+def refers_to_blob(session: Session, sha256: bytes) -> bool:
+    """Whether a report has the overlay with this digest."""
+    query = select(VerificationRow.id).where(VerificationRow.heat_blob == sha256).limit(1)
+    return session.exec(query).first() is not None
 
 
 def count(session: Session) -> int:

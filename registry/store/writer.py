@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 class Job(Generic[T]):
     """A function of a session, and the future of its result."""
 
-    def __init__(self, function: Callable[[Session], T]) -> None:
+    def __init__(self, function: Callable[[Session], T], *, purges: bool = False) -> None:
+        """`purges`: the future waits until the WAL is empty as well."""
         self.function = function
+        self.purges = purges
         self.future: Future[T] = Future()
         self._settle: Callable[[], None] = lambda: None
 
@@ -78,9 +80,12 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="countermark-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Callable[[Session], T]) -> "Future[T]":
-        """Queue a job; its future holds the result once that is durable, or the reason why it never will be."""
-        job = Job(function)
+    def submit(self, function: Callable[[Session], T], *, purges: bool = False) -> "Future[T]":
+        """Queue a job; its future holds the result once that is durable, or the reason why it never will be.
+
+        With `purges` it holds StoreUnavailable where the job is done, and the WAL could not be emptied after it.
+        """
+        job = Job(function, purges=purges)
         with self._gate:
             if self._closed:
                 job.future.set_exception(StoreUnavailable("the store is closed"))
@@ -132,28 +137,44 @@ class Writer:
             for job in jobs:
                 job.future.set_exception(translate(error))
         else:
+            purging = [job for job in jobs if job.purges]
             for job in jobs:
-                job.settle()
-            self._bound_wal(self._connection)
+                if not job.purges:
+                    job.settle()
+            if purging and not self._empty_wal(self._connection):
+                for job in purging:
+                    job.future.set_exception(StoreUnavailable("readers still hold what was deleted: try again"))
+            else:
+                for job in purging:
+                    job.settle()
+                self._bound_wal(self._connection)
 
     def _bound_wal(self, connection: Connection) -> None:
         """Empty a WAL that has outgrown its limit: overlapping readers keep SQLite's own checkpoints from doing so."""
         try:
             if time.monotonic() < self._wal_retry_at or self._wal.stat().st_size <= WAL_LIMIT_BYTES:
                 return
+        except OSError as error:
+            log.warning("the write-ahead log cannot be looked at: %s", error)
+            return
+        if not self._empty_wal(connection):
+            self._wal_retry_at = time.monotonic() + _BUSY_WAL_PAUSE
+
+    def _empty_wal(self, connection: Connection) -> bool:
+        """Move all of the WAL into the database and cut it to nothing; False where readers or the disk prevent it."""
+        try:
             self._turnstile.clear()
             with translated():
                 cursor = connection.connection.cursor()  # past SQLAlchemy, which would begin a transaction first
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 busy = cursor.fetchall()[0][0]
                 cursor.close()
-        except (OSError, RegistryError) as error:
+        except RegistryError as error:
             log.warning("the write-ahead log could not be emptied: %s", error)
-            busy = 1
+            return False
         finally:
             self._turnstile.set()
-        if busy:
-            self._wal_retry_at = time.monotonic() + _BUSY_WAL_PAUSE
+        return not busy
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

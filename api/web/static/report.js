@@ -157,10 +157,21 @@ function credential(read) {
   ];
 }
 
-function proof({ index, steps, checkpoint }) {
+function proof({ index, steps, chain = [], checkpoint }) {
   return [
     h("h4", {}, `Proof of entry ${index}`),
     table("Steps of the proof", ["Step", "What", "Outcome", "Detail"], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), quoted(step.detail)]), { caption: false }),
+    chain.length
+      ? [
+          h("h4", {}, "Made from"),
+          table(
+            "What it was made from",
+            ["Record", "Relation, as stated", "Link", "Detail"],
+            chain.map((link) => [h("a", { href: `/a/${link.parent}` }, `${link.parent.slice(0, 16)}…`), quoted(link.relation), h("strong", {}, link.state), quoted(link.detail)]),
+            { caption: false },
+          ),
+        ]
+      : null,
     checkpoint ? [h("h4", {}, "Checkpoint"), h("pre", { tabindex: "0", "aria-label": "Checkpoint", role: "region" }, h("code", {}, checkpoint))] : null,
   ];
 }

@@ -17,6 +17,7 @@ from countermark.receipts import verify_proof, verify_receipt
 from provenance.errors import (
     Conflict,
     CountermarkError,
+    Erased,
     FrozenLog,
     IdempotencyConflict,
     InvalidRequest,
@@ -32,6 +33,7 @@ from provenance.errors import (
     PayloadTooLarge,
     RateLimited,
     RequestTimeout,
+    Sealed,
     ServiceError,
     ServiceFailed,
     ServiceUnreachable,
@@ -50,11 +52,22 @@ if TYPE_CHECKING:
     from countermark.client import Client
     from countermark.keys import OwnKey
     from countermark.log import AuditReport, audit_log
-    from countermark.models import Asset, Event, Parent, RegisteredAsset, Report, Withdrawal
+    from countermark.models import (
+        Asset,
+        Dispute,
+        Erasure,
+        Event,
+        Graph,
+        Parent,
+        RegisteredAsset,
+        Report,
+        Withdrawal,
+    )
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= {"AuditReport": "log", "audit_log": "log"}
-    _MODULES |= dict.fromkeys(("Asset", "Event", "Parent", "RegisteredAsset", "Report", "Withdrawal"), "models")
+    _MODELS = ("Asset", "Dispute", "Erasure", "Event", "Graph", "Parent", "RegisteredAsset", "Report", "Withdrawal")
+    _MODULES |= dict.fromkeys(_MODELS, "models")
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
@@ -72,8 +85,12 @@ __all__ = [
     "Client",
     "Conflict",
     "CountermarkError",
+    "Dispute",
+    "Erased",
+    "Erasure",
     "Event",
     "FrozenLog",
+    "Graph",
     "IdempotencyConflict",
     "InvalidRequest",
     "KeyRefused",
@@ -94,6 +111,7 @@ __all__ = [
     "RegisteredAsset",
     "Report",
     "RequestTimeout",
+    "Sealed",
     "ServiceError",
     "ServiceFailed",
     "ServiceUnreachable",

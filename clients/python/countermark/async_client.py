@@ -10,7 +10,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call, ReceiptFormat
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -22,7 +22,20 @@ from countermark.connection import (
 from countermark.content import Content, Progress, Source
 from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.keys import KeyAlgorithm, OwnKey
-from countermark.models import Asset, Event, LogKey, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
+from countermark.models import (
+    Asset,
+    Dispute,
+    Erasure,
+    Event,
+    Graph,
+    LogKey,
+    Publisher,
+    PublisherKey,
+    RecordedVerdict,
+    RegisteredAsset,
+    Report,
+    Withdrawal,
+)
 from countermark.reply import Reply
 from countermark.retries import Tries
 
@@ -72,6 +85,48 @@ class AsyncClient:
         """Take a registration back; its record stays in the log."""
         return await self._send(calls.withdraw(asset_id, reason))
 
+    async def reveal(self, asset_id: str) -> Asset:
+        """Make a sealed registration public; when it was logged stands."""
+        return await self._send(calls.reveal(asset_id))
+
+    async def erase(self, asset_id: str, reason: str) -> Erasure:
+        """Erase the content of a registration, and what was said about it. Log entries and other proofs stay.
+
+        The reason stays readable, and must not repeat what is erased. A call that failed is to be made again.
+        """
+        return await self._send(calls.erase(asset_id, reason))
+
+    async def erasure(self, asset_id: str) -> Erasure:
+        """How a registration was erased."""
+        return await self._send(calls.erasure(asset_id))
+
+    async def dispute(
+        self, asset_id: str, reason: str, *, counterclaim: str | None = None, publisher: str | None = None
+    ) -> Dispute:
+        """Contradict another publisher's registration.
+
+        Args:
+            asset_id: the registration.
+            reason: why, for people.
+            counterclaim: record of the publisher's own registration of the picture.
+            publisher: only with an administrator's key; otherwise the key's own.
+        """
+        return await self._send(calls.dispute(asset_id, reason, counterclaim, publisher))
+
+    async def answer_dispute(
+        self, dispute_id: str, outcome: Outcome, reason: str, *, publisher: str | None = None
+    ) -> Dispute:
+        """Accept or reject a dispute of one's own registration, or retract one's own dispute, which ends it."""
+        return await self._send(calls.answer_dispute(dispute_id, outcome, reason, publisher))
+
+    async def disputes(self, asset_id: str) -> tuple[Dispute, ...]:
+        """The disputes of a registration, in log order."""
+        return (await self._send(calls.disputes(asset_id))).items
+
+    async def record_verdict(self, verification_id: str) -> RecordedVerdict:
+        """Put a verification report on record, for the publisher whose key this is."""
+        return await self._send(calls.record_verdict(verification_id))
+
     async def verify(self, file: Source, *, progress: Progress | None = None) -> Report:
         """What is known about a picture. The report is kept under its id."""
         return await self._send(calls.verify(Content.of(file), progress))
@@ -92,11 +147,16 @@ class AsyncClient:
         """One registered picture."""
         return await self._send(calls.asset(asset_id))
 
-    async def assets(self, *, publisher: str | None = None, sha256: str | None = None) -> AsyncIterator[Asset]:
-        """Registered pictures, newest first, page by page as they are asked for."""
+    async def assets(
+        self, *, publisher: str | None = None, sha256: str | None = None, visibility: Visibility = "public"
+    ) -> AsyncIterator[Asset]:
+        """Registered pictures, newest first, page by page as they are asked for.
+
+        Sealed ones are listed to their publisher alone; with an administrator's key, `publisher` says whose.
+        """
         cursor = None
         while True:
-            page = await self._send(calls.assets(publisher, sha256, cursor))
+            page = await self._send(calls.assets(publisher, sha256, cursor, visibility))
             for asset in page.items:
                 yield asset
             cursor = page.next_cursor
@@ -106,6 +166,14 @@ class AsyncClient:
     async def history(self, asset_id: str) -> tuple[Event, ...]:
         """What happened to a registered picture, in log order."""
         return (await self._send(calls.history(asset_id))).items
+
+    async def graph(self, asset_id: str) -> Graph:
+        """What a registered picture was made from, and what was made from it."""
+        return await self._send(calls.graph(asset_id))
+
+    async def graph_as(self, asset_id: str, form: GraphForm) -> bytes:
+        """The same as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
+        return await self._send(calls.graph_as(asset_id, form))
 
     async def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
         """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""

@@ -37,6 +37,11 @@ RECEIPT_TYPES: Mapping[ReceiptFormat, str] = {
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
+Outcome = Literal["accepted", "rejected", "retracted"]
+Visibility = Literal["public", "sealed"]
+GraphForm = Literal["jsonld", "svg"]
+GRAPH_FORMS: Mapping[GraphForm, str] = {"jsonld": "application/ld+json", "svg": "image/svg+xml"}
+
 _RECORD = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERIFICATION = re.compile(r"[0-9a-f]{32}")
@@ -109,6 +114,44 @@ def withdraw(asset_id: str, reason: str) -> Call[models.Withdrawal]:
     return _post("/v1/withdrawals", body, _model(models.Withdrawal), once=True)
 
 
+def reveal(asset_id: str) -> Call[models.Asset]:
+    return _post(f"/v1/assets/{_record(asset_id)}/reveal", {}, _model(models.Asset))
+
+
+def erase(asset_id: str, reason: str) -> Call[models.Erasure]:
+    return _post(f"/v1/assets/{_record(asset_id)}/erasure", {"reason": reason}, _model(models.Erasure))
+
+
+def erasure(asset_id: str) -> Call[models.Erasure]:
+    return _get(f"/v1/assets/{_record(asset_id)}/erasure", _model(models.Erasure))
+
+
+# Disputing --------------------------------------------------------------------------------------
+
+
+def dispute(asset_id: str, reason: str, counterclaim: str | None, publisher: str | None) -> Call[models.Dispute]:
+    body = {
+        "record": _record(asset_id),
+        "reason": reason,
+        "counterclaim": None if counterclaim is None else _record(counterclaim),
+        "publisher": publisher,
+    }
+    return _post("/v1/disputes", body, _model(models.Dispute), once=True)
+
+
+def answer_dispute(dispute_id: str, outcome: Outcome, reason: str, publisher: str | None) -> Call[models.Dispute]:
+    body = {"outcome": outcome, "reason": reason, "publisher": publisher}
+    return _post(f"/v1/disputes/{_record(dispute_id)}/answers", body, _model(models.Dispute), once=True)
+
+
+def disputes(asset_id: str) -> Call[models.Disputes]:
+    return _get("/v1/disputes", _model(models.Disputes), query={"record": _record(asset_id)})
+
+
+def record_verdict(verification_id: str) -> Call[models.RecordedVerdict]:
+    return _post(f"{_verification(verification_id)}/record", {}, _model(models.RecordedVerdict))
+
+
 # Verifying --------------------------------------------------------------------------------------
 
 
@@ -145,7 +188,9 @@ def asset(asset_id: str) -> Call[models.Asset]:
     return _get(f"/v1/assets/{_record(asset_id)}", _model(models.Asset))
 
 
-def assets(publisher: str | None, sha256: str | None, cursor: str | None) -> Call[models.Assets]:
+def assets(
+    publisher: str | None, sha256: str | None, cursor: str | None, visibility: Visibility = "public"
+) -> Call[models.Assets]:
     """A page of registrations, the newest first; `cursor` is the page before's `next_cursor`."""
     read_page = _model(models.Assets)
 
@@ -156,11 +201,22 @@ def assets(publisher: str | None, sha256: str | None, cursor: str | None) -> Cal
         return page
 
     asked = {"publisher": publisher, "sha256": sha256, "cursor": cursor, "limit": str(MAX_PAGE_ITEMS)}
+    if visibility != "public":
+        asked["visibility"] = visibility
     return _get("/v1/assets", read, query={name: value for name, value in asked.items() if value is not None})
 
 
 def history(asset_id: str) -> Call[models.History]:
     return _get(f"/v1/assets/{_record(asset_id)}/history", _model(models.History))
+
+
+def graph(asset_id: str) -> Call[models.Graph]:
+    return _get(f"/v1/assets/{_record(asset_id)}/graph", _model(models.Graph), query={"format": "json"})
+
+
+def graph_as(asset_id: str, form: GraphForm) -> Call[bytes]:
+    path, media_type = f"/v1/assets/{_record(asset_id)}/graph", GRAPH_FORMS[form]
+    return _file(path, media_type, query={"format": form})
 
 
 def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
@@ -296,7 +352,7 @@ def _post(path: str, body: Mapping[str, object], read: Callable[[Reply], T], *, 
     return Call("POST", path, read, content=Content.of(json.dumps(body).encode()), headers=headers)
 
 
-def _file(path: str, media_type: str) -> Call[bytes]:
+def _file(path: str, media_type: str, *, query: Mapping[str, str] | None = None) -> Call[bytes]:
     """Bytes of this media type, or of any that begins so."""
 
     def read(reply: Reply) -> bytes:
@@ -304,7 +360,7 @@ def _file(path: str, media_type: str) -> Call[bytes]:
             raise UnexpectedAnswer(f"the answer is not of type {media_type}")
         return reply.body
 
-    return Call("GET", path, read, limit=MAX_ANSWERED_MEDIA_BYTES)
+    return Call("GET", path, read, query=query or {}, limit=MAX_ANSWERED_MEDIA_BYTES)
 
 
 def _model(model: type[M]) -> Callable[[Reply], M]:

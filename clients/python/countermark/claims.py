@@ -25,6 +25,8 @@ class Claims(TypedDict, total=False):
     """The registered pictures that this one was made from."""
     rendition_of: str | None
     """Record of the registered picture that this one shows in another size, crop or format."""
+    visibility: Literal["public", "sealed"] | None
+    """`sealed`: only the publisher can read it, until it is revealed; when it was logged then stands."""
     publisher: str | None
     """Only with an administrator's key; otherwise the key's own."""
 

@@ -10,7 +10,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call, ReceiptFormat
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -22,7 +22,20 @@ from countermark.connection import (
 from countermark.content import Content, Progress, Source
 from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.keys import KeyAlgorithm, OwnKey
-from countermark.models import Asset, Event, LogKey, Publisher, PublisherKey, RegisteredAsset, Report, Withdrawal
+from countermark.models import (
+    Asset,
+    Dispute,
+    Erasure,
+    Event,
+    Graph,
+    LogKey,
+    Publisher,
+    PublisherKey,
+    RecordedVerdict,
+    RegisteredAsset,
+    Report,
+    Withdrawal,
+)
 from countermark.reply import Reply
 from countermark.retries import Tries
 
@@ -80,6 +93,48 @@ class Client:
         """Take a registration back; its record stays in the log."""
         return self._send(calls.withdraw(asset_id, reason))
 
+    def reveal(self, asset_id: str) -> Asset:
+        """Make a sealed registration public; when it was logged stands."""
+        return self._send(calls.reveal(asset_id))
+
+    def erase(self, asset_id: str, reason: str) -> Erasure:
+        """Erase the content of a registration, and what was said about it. Log entries and other proofs stay.
+
+        The reason stays readable, and must not repeat what is erased. A call that failed is to be made again.
+        """
+        return self._send(calls.erase(asset_id, reason))
+
+    def erasure(self, asset_id: str) -> Erasure:
+        """How a registration was erased."""
+        return self._send(calls.erasure(asset_id))
+
+    def dispute(
+        self, asset_id: str, reason: str, *, counterclaim: str | None = None, publisher: str | None = None
+    ) -> Dispute:
+        """Contradict another publisher's registration.
+
+        Args:
+            asset_id: the registration.
+            reason: why, for people.
+            counterclaim: record of the publisher's own registration of the picture.
+            publisher: only with an administrator's key; otherwise the key's own.
+        """
+        return self._send(calls.dispute(asset_id, reason, counterclaim, publisher))
+
+    def answer_dispute(
+        self, dispute_id: str, outcome: Outcome, reason: str, *, publisher: str | None = None
+    ) -> Dispute:
+        """Accept or reject a dispute of one's own registration, or retract one's own dispute, which ends it."""
+        return self._send(calls.answer_dispute(dispute_id, outcome, reason, publisher))
+
+    def disputes(self, asset_id: str) -> tuple[Dispute, ...]:
+        """The disputes of a registration, in log order."""
+        return self._send(calls.disputes(asset_id)).items
+
+    def record_verdict(self, verification_id: str) -> RecordedVerdict:
+        """Put a verification report on record, for the publisher whose key this is."""
+        return self._send(calls.record_verdict(verification_id))
+
     def verify(self, file: Source, *, progress: Progress | None = None) -> Report:
         """What is known about a picture. The report is kept under its id."""
         return self._send(calls.verify(Content.of(file), progress))
@@ -100,11 +155,16 @@ class Client:
         """One registered picture."""
         return self._send(calls.asset(asset_id))
 
-    def assets(self, *, publisher: str | None = None, sha256: str | None = None) -> Iterator[Asset]:
-        """Registered pictures, newest first, page by page as they are asked for."""
+    def assets(
+        self, *, publisher: str | None = None, sha256: str | None = None, visibility: Visibility = "public"
+    ) -> Iterator[Asset]:
+        """Registered pictures, newest first, page by page as they are asked for.
+
+        Sealed ones are listed to their publisher alone; with an administrator's key, `publisher` says whose.
+        """
         cursor = None
         while True:
-            page = self._send(calls.assets(publisher, sha256, cursor))
+            page = self._send(calls.assets(publisher, sha256, cursor, visibility))
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -113,6 +173,14 @@ class Client:
     def history(self, asset_id: str) -> tuple[Event, ...]:
         """What happened to a registered picture, in log order."""
         return self._send(calls.history(asset_id)).items
+
+    def graph(self, asset_id: str) -> Graph:
+        """What a registered picture was made from, and what was made from it."""
+        return self._send(calls.graph(asset_id))
+
+    def graph_as(self, asset_id: str, form: GraphForm) -> bytes:
+        """The same as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
+        return self._send(calls.graph_as(asset_id, form))
 
     def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
         """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""

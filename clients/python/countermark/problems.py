@@ -17,6 +17,8 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "not-permitted": errors.NotPermitted,
     "key-refused": errors.KeyRefused,
     "not-found": errors.NotFound,
+    "sealed": errors.Sealed,
+    "erased": errors.Erased,
     "conflict": errors.Conflict,
     "idempotency-conflict": errors.IdempotencyConflict,
     "log-frozen": errors.FrozenLog,

@@ -14,20 +14,28 @@ from provenance.limits import MAX_RECORD_BYTES, SALT_BYTES
 from provenance.statement.base64url import encode_base64url
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
 from provenance.statement.fields import Fields, format_timestamp
+from provenance.statement.record.asset_disputed import AssetDisputed
 from provenance.statement.record.asset_registered import AssetRegistered
+from provenance.statement.record.asset_revealed import AssetRevealed
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
+from provenance.statement.record.dispute_answered import DisputeAnswered
 from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_frozen import LogFrozen
 from provenance.statement.record.log_genesis import LogGenesis
 from provenance.statement.record.log_key import LogKey
 from provenance.statement.record.publisher_key import PublisherKey
+from provenance.statement.record.record_erased import RecordErased
 from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
+from provenance.statement.record.verdict_recorded import VerdictRecorded
 
 __all__ = [
     "RECORD_VERSION",
+    "AssetDisputed",
     "AssetRegistered",
+    "AssetRevealed",
     "AssetWithdrawn",
     "CredentialFacts",
+    "DisputeAnswered",
     "LogFrozen",
     "LogGenesis",
     "LogKey",
@@ -35,7 +43,9 @@ __all__ = [
     "Parent",
     "PublisherKey",
     "Record",
+    "RecordErased",
     "SketchFacts",
+    "VerdictRecorded",
     "parse_record",
     "parse_record_urn",
     "record_cid",
@@ -45,7 +55,19 @@ __all__ = [
     "to_json",
 ]
 
-Record: TypeAlias = LogGenesis | LogKey | LogFrozen | PublisherKey | AssetRegistered | AssetWithdrawn
+Record: TypeAlias = (
+    LogGenesis
+    | LogKey
+    | LogFrozen
+    | PublisherKey
+    | AssetRegistered
+    | AssetWithdrawn
+    | AssetDisputed
+    | DisputeAnswered
+    | AssetRevealed
+    | VerdictRecorded
+    | RecordErased
+)
 
 RECORD_VERSION = 1
 """The version of every record type; a change that old readers would misunderstand gets a new one."""
@@ -57,6 +79,11 @@ _READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
     PublisherKey.TYPE: PublisherKey.read,
     AssetRegistered.TYPE: AssetRegistered.read,
     AssetWithdrawn.TYPE: AssetWithdrawn.read,
+    AssetDisputed.TYPE: AssetDisputed.read,
+    DisputeAnswered.TYPE: DisputeAnswered.read,
+    AssetRevealed.TYPE: AssetRevealed.read,
+    VerdictRecorded.TYPE: VerdictRecorded.read,
+    RecordErased.TYPE: RecordErased.read,
 }
 
 

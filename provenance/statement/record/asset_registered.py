@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from provenance.limits import MAX_FINGERPRINTS, MAX_LINE_CHARACTERS, MAX_PARENTS, MAX_TEXT_CHARACTERS
 from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields, format_timestamp
 from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
+
+Visibility = Literal["sealed"]
+"""How a record is kept back; one that anybody may read says nothing about it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class AssetRegistered:
         captured_at: when the publisher says the picture was taken.
         parents: what it was made from.
         rendition_of: record id of the asset that this is another size, crop or format of, 32 bytes.
+        visibility: `sealed` where the registry keeps the record back until an `asset.revealed` record follows.
         extra: unknown fields, kept.
     """
 
@@ -48,6 +52,7 @@ class AssetRegistered:
     licence: str | None = None
     parents: tuple[Parent, ...] = ()
     rendition_of: bytes | None = None
+    visibility: Visibility | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def body(self) -> dict[str, Json]:
@@ -66,6 +71,7 @@ class AssetRegistered:
             "licence": self.licence,
             "parents": [parent.to_json() for parent in self.parents] or None,
             "rendition_of": None if self.rendition_of is None else self.rendition_of.hex(),
+            "visibility": self.visibility,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -74,6 +80,7 @@ class AssetRegistered:
         """Reads the fields of this type; raises MalformedRecord."""
         credential = fields.optional(fields.members, "credential")
         parents = fields.optional(fields.items, "parents", MAX_PARENTS)
+        visibility: Visibility | None = fields.optional(fields.choice, "visibility", get_args(Visibility))
         return cls(
             salt,
             claimed_at,
@@ -90,5 +97,6 @@ class AssetRegistered:
             licence=fields.optional(fields.text, "licence", MAX_LINE_CHARACTERS),
             parents=() if parents is None else tuple(Parent.read(parent) for parent in parents),
             rendition_of=fields.optional(fields.digest, "rendition_of"),
+            visibility=visibility,
             extra=fields.rest(),
         )

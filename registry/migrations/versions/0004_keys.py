@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0002_cosignatures"
+down_revision = "0003"
 
 Int64 = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -188,6 +188,7 @@ def asset(**values: object) -> dict[str, Any]:
         "type": "asset.registered",
         "index": 7,
         "state": "published",
+        "visibility": "public",
         "logged_at": "2026-05-04T09:30:00.123Z",
         "claimed_at": "2026-05-04T09:29:59Z",
         "publisher": {
@@ -213,10 +214,27 @@ def asset(**values: object) -> dict[str, Any]:
             "record": f"/v1/records/{RECORD}",
             "receipt": f"/v1/assets/{RECORD}/receipt",
             "history": f"/v1/assets/{RECORD}/history",
+            "graph": f"/v1/assets/{RECORD}/graph",
             "thumbnail": f"/v1/assets/{RECORD}/thumbnail",
             "credentialed": None,
             "manifest": None,
         },
+    } | values
+
+
+def dispute(**values: object) -> dict[str, Any]:
+    return {
+        "id": RECORD,
+        "record_id": f"urn:countermark:record:{RECORD}",
+        "index": 9,
+        "state": "published",
+        "logged_at": "2026-05-04T09:40:00Z",
+        "record": "6f" * 32,
+        "publisher": asset()["publisher"],
+        "reason": "It is ours.",
+        "counterclaim": None,
+        "open": True,
+        "answers": [],
     } | values
 
 
@@ -268,6 +286,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "tree_size": 8,
                     "checkpoint": "log.example\n8\nAAAA\n",
                     "steps": [{"number": 1, "name": "Receipt well-formed", "outcome": "holds", "detail": "it is"}],
+                    "chain": [],
                 },
                 "comparison": {
                     "transform": {

@@ -113,6 +113,7 @@ def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Se
         "credential": "none",
         "parents": [Parent(record=RECORD, relation="parentOf")],
         "rendition_of": RECORD,
+        "visibility": "sealed",
         "publisher": "daily",
     }
     ask("register", PICTURE, **claims)

@@ -56,6 +56,7 @@ def test_an_answer_has_the_fields_of_the_contract(name: str) -> None:
     ("name", "value"),
     [
         ("Asset", story.asset()),
+        ("Dispute", story.dispute()),
         ("Report", story.report()),
         ("Problem", story.problem("not-found", 404, "no")),
     ],

@@ -29,7 +29,7 @@ from provenance.statement.statement import sign_statement
 from registry.blobs import Blobs
 from registry.proofs import Proofs
 from registry.sequencer import Appended, Sequencer
-from registry.store import Session, Store, assets, publishers
+from registry.store import Session, Store, assets, events, publishers
 from registry.times import to_milliseconds
 
 ORIGIN = "log.newsroom.example"
@@ -146,6 +146,7 @@ class Newsroom:
                 record_id(canonical), record, index, to_milliseconds(logged_at), digest(f"claims {name}"), blobs
             )
             assets.insert(session, row)
+            events.derive(session, row.record_id, record)
 
         return self.sequencer.append(
             sign_statement(canonical, signer(key)),

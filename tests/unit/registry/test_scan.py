@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from provenance.statement.record import AssetRegistered, AssetRevealed, RecordErased
 from registry.codes import Codes
 from registry.index import RADIUS, SimilarityIndex
 from registry.scan import MAX_PROPOSED, REACH, NearestScan
-from registry.store import Session, Store
+from registry.store import Asset, Session, Store, assets, entries, events
+from registry.store.entries import NewEntry
 from tests.unit.registry.test_index import asset, digest, flipped, register
 
 
@@ -69,4 +71,48 @@ def test_unrelated_and_structureless_pictures_propose_nothing(store: Store, code
         assert NearestScan(Codes()).candidates(session, [unrelated], 100) == []
         assert NearestScan(Codes()).candidates(session, [codes[0]], 49) == []
     assert REACH < 128
+    store.close()
+
+
+def test_what_is_revealed_later_is_found_at_its_own_place_in_the_log(store: Store) -> None:
+    held, code = Codes(), bytes(range(32))
+    scan = NearestScan(held)
+    with store.read() as session:
+        held.caught_up(session)
+
+    def reveal(session: Session) -> None:
+        # Index 150 of the log is free: what stood there was sealed when the scan looked last.
+        row = session.get(Asset, digest(150))
+        assert row is not None
+        assets.delete(session, row)
+        register(session, asset(150, code))
+        entries.append(session, [NewEntry(150, b"", b"", 0, digest(150), AssetRegistered.TYPE, b"{}")])
+        events.add(session, digest(150), 301, AssetRevealed.TYPE)
+
+    store.write(reveal).result()
+    with store.read() as session:
+        (found,) = scan.candidates(session, [code], 100)
+        again = scan.candidates(session, [code], 100)
+    assert (found.record_id, again) == (digest(150), [found])
+    store.close()
+
+
+def test_what_is_erased_leaves_the_memory(store: Store, codes: list[bytes]) -> None:
+    held = Codes()
+    scan = NearestScan(held)
+    with store.read() as session:
+        assert codes[9] in held.caught_up(session).codes.tobytes()
+
+    def erase(session: Session) -> None:
+        row = session.get(Asset, digest(9))
+        assert row is not None
+        assets.delete(session, row)
+        entries.append(session, [NewEntry(9, b"", b"", 0, digest(9), AssetRegistered.TYPE, b"")])
+        events.add(session, digest(9), 300, RecordErased.TYPE)
+
+    store.write(erase).result()
+    with store.read() as session:
+        assert codes[9] not in held.caught_up(session).codes.tobytes()
+        assert scan.candidates(session, [codes[9]], 100) == []
+        assert scan.candidates(session, [codes[10]], 100)[0].record_id == digest(10)
     store.close()

@@ -27,9 +27,12 @@ from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
+    AssetDisputed,
     AssetRegistered,
+    AssetRevealed,
     AssetWithdrawn,
     CredentialFacts,
+    DisputeAnswered,
     LogFrozen,
     LogGenesis,
     LogKey,
@@ -37,7 +40,9 @@ from provenance.statement.record import (
     Parent,
     PublisherKey,
     Record,
+    RecordErased,
     SketchFacts,
+    VerdictRecorded,
     parse_record,
     parse_record_urn,
     record_cid,
@@ -146,11 +151,42 @@ asset_records = st.builds(
     st.none() | lines,
     parents,
     st.none() | digests,
+    st.none() | st.just("sealed"),
     unknown,
 )
 withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
 freezes = st.builds(LogFrozen, digests, times, lines, unknown)
-records = genesis_records | log_changes | freezes | key_records | asset_records | withdrawals
+disputes = st.builds(AssetDisputed, digests, times, publishers, digests, lines, st.none() | digests, unknown)
+outcomes = st.sampled_from(["accepted", "rejected", "retracted"])
+answers = st.builds(DisputeAnswered, digests, times, publishers, digests, outcomes, lines, unknown)
+reveals = st.builds(AssetRevealed, digests, times, publishers, digests, unknown)
+verdicts = st.builds(
+    VerdictRecorded,
+    digests,
+    times,
+    publishers,
+    digests,
+    digests,
+    identifiers,
+    st.dictionaries(identifiers, identifiers, max_size=3),
+    st.lists(identifiers, max_size=3).map(tuple),
+    st.lists(digests, max_size=3).map(tuple),
+    unknown,
+)
+erasures = st.builds(RecordErased, digests, times, digests, lines, unknown)
+records = (
+    genesis_records
+    | log_changes
+    | freezes
+    | key_records
+    | asset_records
+    | withdrawals
+    | disputes
+    | answers
+    | reveals
+    | verdicts
+    | erasures
+)
 
 
 def altered(**changes: Any) -> bytes:

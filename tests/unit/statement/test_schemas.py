@@ -89,6 +89,8 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any], path: str
                 found += problems(member, properties[name], root, f"{path}.{name}")
             elif schema.get("additionalProperties") is False:
                 found.append(f"{path}.{name}: not allowed")
+            elif "additionalProperties" in schema:
+                found += problems(member, schema["additionalProperties"], root, f"{path}.{name}")
             found += problems(name, schema.get("propertyNames", {}), root, f"{path}: name {name}")
         if "if" in schema and not problems(value, schema["if"], root, path):
             found += problems(value, schema["then"], root, path)
@@ -158,6 +160,10 @@ def test_the_schemas_carry_the_limits_of_the_code() -> None:
     change = SCHEMAS["log.key"]
     assert change["properties"]["log_keys"]["maxItems"] == limits.MAX_GENESIS_KEYS
     assert change["properties"]["signatures"]["maxItems"] == 2 * limits.MAX_GENESIS_KEYS
+    verdict = SCHEMAS["verdict.recorded"]
+    assert verdict["properties"]["axes"]["maxProperties"] == limits.MAX_VERDICT_AXES
+    assert verdict["properties"]["methods"]["maxItems"] == limits.MAX_VERDICT_METHODS
+    assert verdict["properties"]["records"]["maxItems"] == limits.MAX_VERDICT_RECORDS
     genesis = SCHEMAS["log.genesis"]
     assert genesis["properties"]["log_keys"]["maxItems"] == limits.MAX_GENESIS_KEYS
     assert genesis["properties"]["log_keys"]["items"]["maxLength"] == limits.MAX_VERIFIER_KEY_CHARACTERS

@@ -8,11 +8,13 @@ import typer
 from countermark.cli.output import explain
 from provenance.errors import (
     CountermarkError,
+    Erased,
     MalformedReceipt,
     NotFound,
     Overloaded,
     RateLimited,
     RequestTimeout,
+    Sealed,
     ServiceError,
     StoreCorrupt,
     StoreUnavailable,
@@ -59,10 +61,14 @@ def of_report(report: "Report") -> Exit:
 
 
 def of_receipt(report: ReceiptReport) -> Exit:
-    """Satisfied: it holds, stands, and is of a log whose key the caller knows. Anybody can make a log of their own."""
-    if not report.holds or report.withdrawn:
+    """Satisfied: it holds up to its origins, stands, and is of a log whose key the caller knows.
+
+    Anybody can make a log of their own.
+    """
+    if not report.holds or report.withdrawn or report.disputed:
         return Exit.FINDINGS
-    return Exit.SATISFIED if report.log_key_pinned else Exit.INCOMPLETE
+    proven = report.log_key_pinned and report.chain is not None and report.chain.complete
+    return Exit.SATISFIED if proven else Exit.INCOMPLETE
 
 
 def of_proof(report: ProofReport) -> Exit:
@@ -84,7 +90,7 @@ def of_error(error: CountermarkError) -> Exit:
     match error:
         case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
             return Exit.INCOMPLETE
-        case NotFound() | MalformedReceipt():
+        case NotFound() | Sealed() | Erased() | MalformedReceipt():
             return Exit.FINDINGS
         case _:
             return Exit.USAGE

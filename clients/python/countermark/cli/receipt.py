@@ -112,6 +112,7 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "holds": report.holds,
         "log_key_pinned": report.log_key_pinned,
         "withdrawn": report.withdrawn,
+        "disputed": report.disputed,
         "record_id": report.record_id.hex(),
         "index": report.index,
         "origin": report.checkpoint.origin,
@@ -119,6 +120,10 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
         "timestamp": None if report.timestamp is None else report.timestamp.time.isoformat(),
         "steps": [asdict(step) for step in report.steps],
+        "chain": [
+            asdict(link) | {"child": link.child.hex(), "parent": link.parent.hex()}
+            for link in (report.chain.links if report.chain is not None else ())
+        ],
     }
 
 

@@ -50,6 +50,7 @@ def register(
         Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")
     ] = "embedded",
     publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
+    sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record back until it is revealed.")] = False,
     folder: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
     ] = None,
@@ -79,6 +80,7 @@ def register(
                         digital_source_type=source_type,
                         credential=credential,
                         publisher=publisher,
+                        visibility="sealed" if sealed else None,
                     )
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))

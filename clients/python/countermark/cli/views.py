@@ -47,10 +47,15 @@ def report_view(name: str, report: "Report") -> RenderableType:
 
 def receipt_view(report: ReceiptReport) -> RenderableType:
     """The steps of checking a receipt, and what came of them."""
+    links = report.chain.links if report.chain is not None else ()
     return Group(
         _steps(report.steps),
         Text(),
         _facts([("record", report.record_id.hex()), ("index", str(report.index))]),
+        _facts(
+            (("made from", f"{link.parent.hex()}\n{link.relation}, {link.state}: {link.detail}") for link in links),
+            multiline=True,
+        ),
         Text(_conclusion(report), style="bold"),
     )
 
@@ -134,11 +139,15 @@ def _conclusion(report: ReceiptReport) -> str:
         return "The receipt does not hold."
     if report.withdrawn:
         return "The receipt holds, and its publisher has withdrawn the registration."
+    if report.disputed:
+        return "The receipt holds, and another publisher disputes the registration."
     if not report.log_key_pinned:
         return (
             "The receipt holds if its log key is the right one, which is its own word. "
             "Give the key that you know the log by: --vkey"
         )
+    if report.chain is None or not report.chain.complete:
+        return "The receipt holds. What the picture was made from is not proven up to its origins."
     return "The receipt holds."
 
 

@@ -115,19 +115,24 @@ class AssetLinks(Answer):
     record: str
     receipt: str
     history: str
+    graph: str
     thumbnail: str
     credentialed: str | None
     manifest: str | None
 
 
 class Asset(Answer):
-    """A registered picture, as anybody may see it. `state`: `sequenced`, then `published`."""
+    """A registered picture, as its reader may see it.
+
+    `state`: `sequenced`, then `published`. `visibility`: `public`, or `sealed`: only its publisher can read it.
+    """
 
     id: str
     record_id: str
     type: str
     index: int
     state: str
+    visibility: str
     logged_at: datetime
     claimed_at: datetime
     publisher: Publisher

@@ -110,6 +110,17 @@ class Step(Answer):
     detail: str
 
 
+class ChainLink(Answer):
+    """From a registration to one that it was made from; `state`: `proven`, or why it is not."""
+
+    child: str
+    parent: str
+    relation: str
+    state: str
+    index: int | None
+    detail: str
+
+
 class MatchProof(Answer):
     """What the service says of the proof; `receipt` and `verify_receipt` check it without believing it."""
 
@@ -118,6 +129,8 @@ class MatchProof(Answer):
     tree_size: int | None
     checkpoint: str | None
     steps: tuple[Step, ...]
+    chain: tuple[ChainLink, ...] = ()
+    """What the picture was made from, up to the origins; reports from before there were chains have none."""
 
 
 class Match(Answer):

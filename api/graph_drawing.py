@@ -1,0 +1,222 @@
+"""The derivation graph drawn: SVG 1.1 without script, style sheet or foreign content, readable by a screen reader.
+
+Time runs from left to right: what a picture was made from stands left of it. Every text in it is escaped by the XML
+writer, and shortened; the whole one is the tooltip and the accessible name.
+"""
+
+import unicodedata
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from registry.views import EdgeView, GraphView, NodeView
+
+_WIDTH, _HEIGHT = 236, 78
+"""Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""
+_ACROSS, _DOWN, _MARGIN = 132, 26, 24
+"""Pixels between columns (room for a relation's name), between rows, and around it all."""
+_ARROW = 7
+"""Pixels: length of an arrow's head."""
+_TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 23, 30, 18
+_INK, _PALE, _LINE, _PAPER, _SUBJECT = "#1c1c1c", "#5c5c5c", "#8a8a8a", "#ffffff", "#eef1f6"
+
+_STATES = {"sealed": "Sealed", "erased": "Erased", "unknown": "Not in this log"}
+_FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The upper left corner of a node."""
+
+    x: int
+    y: int
+
+
+def draw_graph(graph: GraphView) -> bytes:
+    """The SVG document, in UTF-8."""
+    places = _lay_out(graph)
+    width = max(place.x for place in places.values()) + _WIDTH + _MARGIN
+    height = max(place.y for place in places.values()) + _HEIGHT + _MARGIN + (24 if graph.truncated else 0)
+    svg = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {width} {height}",
+            "width": str(width),
+            "height": str(height),
+            "role": "img",
+            "aria-labelledby": "title description",
+            "font-family": _FONT,
+        },
+    )
+    _text(svg, "title", _heading(graph), id="title")
+    _text(svg, "desc", _description(graph), id="description")
+    ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": _PAPER})
+    column = _generations(graph)
+    for edge in graph.edges:
+        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)])
+    for node in graph.nodes:
+        _draw_node(svg, node, places[node.id], subject=node.id == graph.id)
+    if graph.truncated:
+        _text(svg, "text", "There is more than is shown.", x=_MARGIN, y=height - 16, fill=_PALE, font_size=13)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(svg, encoding="unicode").encode()
+
+
+def _lay_out(graph: GraphView) -> dict[str, _Place]:
+    """A column for each generation; within one, nodes stand near what they were made from.
+
+    An arrow that passes by a column has a place of its own there (see `_way`), so that it crosses no node.
+    """
+    column = _generations(graph)
+    before: dict[str, list[str]] = defaultdict(list)
+    for edge in graph.edges:
+        way = _way(edge, column)
+        for behind, at in pairwise(way):
+            before[at].append(behind)
+        column |= {name: column[edge.parent] + number for number, name in enumerate(way[1:-1], 1)}
+    index = {node.id: node.index or 0 for node in graph.nodes}
+    columns: dict[int, list[str]] = defaultdict(list)
+    for name in sorted(column, key=lambda name: (column[name], index.get(name, 0))):
+        columns[column[name]].append(name)
+    tallest = max(map(len, columns.values()))
+    row: dict[str, float] = {}
+    for number in sorted(columns):
+        mean = {name: sum(row[each] for each in before[name]) / max(1, len(before[name])) for name in columns[number]}
+        offset = (tallest - len(columns[number])) / 2
+        row |= {name: offset + at for at, name in enumerate(sorted(columns[number], key=lambda name: mean[name]))}
+    return {
+        name: _Place(_MARGIN + column[name] * (_WIDTH + _ACROSS), _MARGIN + round(row[name] * (_HEIGHT + _DOWN)))
+        for name in row
+    }
+
+
+def _way(edge: EdgeView, column: Mapping[str, int]) -> list[str]:
+    """The names of the places that an arrow leads through: parent, one for each column between, child."""
+    between = range(column[edge.parent] + 1, column[edge.child])
+    return [edge.parent, *(f"{edge.parent} {edge.child} {edge.relation} {number}" for number in between), edge.child]
+
+
+def _generations(graph: GraphView) -> dict[str, int]:
+    """By node, the length of the longest way to it from something that names no parent. Records form no rings."""
+    generation = {node.id: 0 for node in graph.nodes}
+    for _ in graph.nodes:
+        for edge in graph.edges:
+            generation[edge.child] = max(generation[edge.child], generation[edge.parent] + 1)
+    least = min(generation.values())
+    return {each: number - least for each, number in generation.items()}
+
+
+def _draw_edge(svg: ET.Element, edge: EdgeView, way: Sequence[_Place]) -> None:
+    group = ET.SubElement(svg, "g")
+    _text(group, "title", f"{edge.relation}: {edge.child[:12]}… was made from {edge.parent[:12]}…")
+    middles = [(place.x, place.y + _HEIGHT / 2) for place in way]
+    path = f"M{middles[0][0] + _WIDTH:g},{middles[0][1]:g}"
+    for number, ((x1, y1), (x2, y2)) in enumerate(pairwise(middles)):
+        if number:
+            path += f" H{x1 + _WIDTH:g}"
+        bend = x2 - _ACROSS / 2
+        path += f" C{bend:g},{y1:g} {bend:g},{y2:g} {x2 - (_ARROW if (x2, y2) == middles[-1] else 0):g},{y2:g}"
+    ET.SubElement(group, "path", {"d": path, "fill": "none", "stroke": _LINE, "stroke-width": "1.5"})
+    (_, y1), (x2, y2) = middles[-2:]
+    arrow = f"{x2 - _ARROW:g},{y2 - 5:g} {x2:g},{y2:g} {x2 - _ARROW:g},{y2 + 5:g}"
+    ET.SubElement(group, "polygon", {"points": arrow, "fill": _LINE})
+    _text(
+        group,
+        "text",
+        _shortened(edge.relation, _RELATION_CELLS),
+        x=x2 - _ACROSS / 2,
+        y=(y1 + y2) / 2 - 6,
+        fill=_PALE,
+        font_size=12,
+        text_anchor="middle",
+        stroke=_PAPER,
+        stroke_width=4,
+        paint_order="stroke",
+    )
+
+
+def _draw_node(svg: ET.Element, node: NodeView, place: _Place, *, subject: bool) -> None:
+    told = node.state == "public" or node.title is not None or node.publisher is not None
+    link = ET.SubElement(svg, "a", {"href": f"/a/{node.id}"})
+    group = ET.SubElement(link, "g", {"transform": f"translate({place.x},{place.y})"})
+    _text(group, "title", _name(node))
+    box = {
+        "width": str(_WIDTH),
+        "height": str(_HEIGHT),
+        "rx": "6",
+        "fill": _SUBJECT if subject else _PAPER,
+        "stroke": _INK if subject else _LINE,
+        "stroke-width": "2.5" if subject else "1.25",
+    }
+    ET.SubElement(group, "rect", box if told else box | {"stroke-dasharray": "5 4"})
+    title = node.title or ("Untitled" if told else _STATES[node.state])
+    _text(group, "text", _shortened(title, _TITLE_CELLS), x=12, y=25, fill=_INK, font_size=15, font_weight="600")
+    second = node.publisher_name or f"record {node.id[:16]}…"
+    _text(group, "text", _shortened(second, _LINE_CELLS), x=12, y=45, fill=_PALE, font_size=13)
+    _text(group, "text", _shortened(_third(node), _LINE_CELLS), x=12, y=64, fill=_PALE, font_size=13)
+
+
+def _third(node: NodeView) -> str:
+    """What became of it comes before when it was: the end of a line may be cut."""
+    parts = [] if node.index is None else [f"entry {node.index}"]
+    if node.state != "public" and node.title is not None:
+        parts.append(_STATES[node.state].lower())
+    if node.standing not in (None, "current"):
+        parts.append(str(node.standing))
+    if node.logged_at is not None:
+        parts.append(f"{node.logged_at:%-d %b %Y}")
+    return ", ".join(parts)
+
+
+def _name(node: NodeView) -> str:
+    title = node.title or ("Untitled" if node.publisher else _STATES.get(node.state, "Untitled"))
+    by = f", registered by {node.publisher_name}" if node.publisher_name else ""
+    third = _third(node)
+    return f"{title}{by}{f', {third}' if third else ''} (record {node.id})"
+
+
+def _heading(graph: GraphView) -> str:
+    subject = next(node for node in graph.nodes if node.id == graph.id)
+    return f"Derivation of {subject.title or 'an untitled picture'}"
+
+
+def _description(graph: GraphView) -> str:
+    """The graph in sentences, as its publishers state it."""
+    names = {node.id: f"“{node.title}”" if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
+    if not graph.edges:
+        return "No registration here is stated to be made from it, and it names none that it was made from."
+    said = [f"{names[edge.child]} was made from {names[edge.parent]} ({edge.relation})" for edge in graph.edges]
+    return f"As the publishers state it: {'; '.join(said)}."
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str | float) -> None:
+    named = {
+        name.replace("_", "-"): f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in attributes.items()
+    }
+    ET.SubElement(parent, tag, named).text = _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Without what XML cannot hold and what turns text round: control characters, and direction marks (UAX #9)."""
+    return "".join(
+        character
+        for character in " ".join(text.split())
+        if unicodedata.category(character) not in ("Cc", "Cs", "Cn") and character not in _DIRECTIONS
+    )
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _shortened(text: str, cells: int) -> str:
+    """At most so many cells of Latin width, where an East Asian character takes two (UAX #11)."""
+    kept, used = "", 0
+    for character in _plain(text):
+        used += 0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "FW" else 1
+        if used > cells:
+            return f"{kept[:-1].rstrip()}…"
+        kept += character
+    return kept

@@ -1,0 +1,115 @@
+"""`/v1/disputes`: a publisher contradicts another's registration, and the two sides answer. Nothing is decided here."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import problems
+from api.answers import json_answer
+from api.auth import DisputesWriter, publisher_of
+from api.bodies import receive_json
+from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
+from api.idempotency import answer_once, request_digest
+from api.parameters import DisputeId, RecordQuery
+from api.ratelimit import limited
+from api.schemas import AnswerRequest, Dispute, DisputeRequest, Disputes
+from api.service import ServiceDep
+from registry import disputes
+
+router = APIRouter(tags=["disputes"])
+reads = [Depends(limited("reads"))]
+stating = ends_in(
+    *WRITING,
+    problems.SEALED,
+    problems.NOT_FOUND,
+    problems.CONFLICT,
+    problems.IDEMPOTENCY_CONFLICT,
+    problems.ERASED,
+    problems.PAYLOAD_TOO_LARGE,
+    problems.OVERLOADED,
+    problems.REQUEST_TIMEOUT,
+)
+
+
+@router.post(
+    "/v1/disputes",
+    status_code=201,
+    response_model=Dispute,
+    responses=stating,
+    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(DisputeRequest)}),
+    summary="Dispute a registration",
+)
+async def post_dispute(request: Request, holder: DisputesWriter, service: ServiceDep) -> Response:
+    """Any publisher may dispute what another one registered. The registration stays; its standing says so."""
+    body = await receive_json(request, DisputeRequest)
+    publisher = publisher_of(holder, body.publisher)
+    registry = service.registry
+
+    def state() -> Response:
+        view = disputes.dispute(
+            registry,
+            publisher=publisher,
+            record=bytes.fromhex(body.record),
+            reason=body.reason,
+            counterclaim=None if body.counterclaim is None else bytes.fromhex(body.counterclaim),
+        )
+        return json_answer(Dispute.model_validate(view), 201)
+
+    async def answer() -> Response:
+        return await service.admission.run(state)
+
+    digest = request_digest(request, body.model_dump_json().encode())
+    return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+
+
+@router.get(
+    "/v1/disputes",
+    response_model=Disputes,
+    dependencies=reads,
+    responses=ends_in(problems.NOT_FOUND, problems.ERASED, problems.INVALID_REQUEST, *READING),
+    summary="The disputes of a registration",
+)
+def list_disputes(record: RecordQuery, service: ServiceDep) -> Disputes:
+    """In log order, each with its answers. Of a registration that is sealed there are none to see."""
+    return Disputes.model_validate({"items": disputes.of_record(service.registry, bytes.fromhex(record))})
+
+
+@router.get(
+    "/v1/disputes/{id}",
+    response_model=Dispute,
+    dependencies=reads,
+    responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
+    summary="A dispute",
+)
+def get_dispute(identifier: DisputeId, service: ServiceDep) -> Dispute:
+    """With what the two sides answered."""
+    return Dispute.model_validate(disputes.get(service.registry, bytes.fromhex(identifier)))
+
+
+@router.post(
+    "/v1/disputes/{id}/answers",
+    status_code=201,
+    response_model=Dispute,
+    responses=stating,
+    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(AnswerRequest)}),
+    summary="Answer a dispute",
+)
+async def post_answer(request: Request, identifier: DisputeId, holder: DisputesWriter, service: ServiceDep) -> Response:
+    """The publisher that registered accepts or rejects it; the one that disputes retracts it, which ends it."""
+    body = await receive_json(request, AnswerRequest)
+    publisher = publisher_of(holder, body.publisher)
+    registry = service.registry
+
+    def state() -> Response:
+        view = disputes.answer(
+            registry,
+            publisher=publisher,
+            dispute=bytes.fromhex(identifier),
+            outcome=body.outcome,
+            reason=body.reason,
+        )
+        return json_answer(Dispute.model_validate(view), 201)
+
+    async def answer() -> Response:
+        return await service.admission.run(state)
+
+    digest = request_digest(request, body.model_dump_json().encode())
+    return await answer_once(registry, service.in_flight, request, holder, digest, answer)

@@ -1,0 +1,76 @@
+"""What ends the keeping of a registration: `reveal` makes a sealed one public, `erasure` forgets its content."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api import problems
+from api.answers import json_answer
+from api.auth import AssetsEraser, AssetsWriter, check_owner, reader_of
+from api.bodies import receive_json
+from api.documented import READING, WRITING, ends_in, refers_to, takes
+from api.parameters import AssetId
+from api.ratelimit import limited
+from api.schemas import Asset, Erasure, ErasureRequest
+from api.service import ServiceDep
+from registry import erasure
+from registry.sealing import reveal
+
+router = APIRouter(tags=["assets"])
+
+
+@router.post(
+    "/v1/assets/{id}/reveal",
+    response_model=Asset,
+    responses=ends_in(*WRITING, problems.SEALED, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
+    summary="Make a sealed registration public",
+)
+async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: ServiceDep) -> Response:
+    """When it was registered stands. Of a registration that is public already nothing changes."""
+    registry = service.registry
+
+    def unseal() -> Response:
+        record = bytes.fromhex(identifier)
+        check_owner(holder, erasure.owner_of(registry, record))
+        return json_answer(Asset.model_validate(reveal(registry, record=record, reader=reader_of(holder))))
+
+    return await service.admission.run(unseal)
+
+
+@router.post(
+    "/v1/assets/{id}/erasure",
+    response_model=Erasure,
+    responses=ends_in(
+        *WRITING,
+        problems.NOT_FOUND,
+        problems.PAYLOAD_TOO_LARGE,
+        problems.OVERLOADED,
+        problems.REQUEST_TIMEOUT,
+    ),
+    openapi_extra=takes({"application/json": refers_to(ErasureRequest)}),
+    summary="Erase a registration's content",
+)
+async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEraser, service: ServiceDep) -> Response:
+    """The record, its files, and what was said about it are gone; log entries and all other proofs stay.
+
+    A request that failed half-way is to be sent again: it finishes what was begun.
+    """
+    body = await receive_json(request, ErasureRequest)
+    registry = service.registry
+
+    def erase() -> Response:
+        record = bytes.fromhex(identifier)
+        check_owner(holder, erasure.owner_of(registry, record))
+        return json_answer(Erasure.model_validate(erasure.erase(registry, record=record, reason=body.reason)))
+
+    return await service.admission.run(erase)
+
+
+@router.get(
+    "/v1/assets/{id}/erasure",
+    response_model=Erasure,
+    dependencies=[Depends(limited("reads"))],
+    responses=ends_in(problems.NOT_FOUND, *READING),
+    summary="How a registration was erased",
+)
+def get_erasure(identifier: AssetId, service: ServiceDep) -> Erasure:
+    """Why, when, and by which records of the log that is stated."""
+    return Erasure.model_validate(erasure.get(service.registry, bytes.fromhex(identifier)))

@@ -1,0 +1,95 @@
+"""Events: the records about other records, and which registrations were made from which."""
+
+from collections.abc import Collection, Sequence
+
+from sqlmodel import Session, col, delete, func, select
+
+from provenance.statement.record import AssetRegistered, RecordErased
+from provenance.transparency.chain import references
+from registry.tables import Derivation, Event, RecordRow
+
+
+def add(session: Session, target: bytes, index: int, type_: str) -> None:
+    """Note that the entry at `index` states a record of this type about `target`."""
+    session.add(Event(target=target, index=index, type=type_))
+    session.flush()
+
+
+def about(session: Session, target: bytes) -> Sequence[Event]:
+    """The events about a record, in the order of the log."""
+    return session.exec(select(Event).where(Event.target == target).order_by(col(Event.index))).all()
+
+
+def of_type(session: Session, target: bytes, type_: str) -> Sequence[Event]:
+    """The events of one type about a record, in the order of the log."""
+    return [event for event in about(session, target) if event.type == type_]
+
+
+def between(session: Session, start: int, stop: int) -> Sequence[Event]:
+    """The events with start ≤ index < stop, in order."""
+    return session.exec(
+        select(Event).where(col(Event.index) >= start, col(Event.index) < stop).order_by(col(Event.index))
+    ).all()
+
+
+def latest(session: Session, type_: str) -> int:
+    """The index of the newest event of a type; -1 where there is none."""
+    return session.exec(select(func.coalesce(func.max(Event.index), -1)).where(Event.type == type_)).one()
+
+
+def newer(session: Session, type_: str, after: int) -> Sequence[tuple[int, int]]:
+    """(index of the event, index of the entry that it is about) of the events of a type behind `after`, in order."""
+    return session.exec(
+        select(Event.index, RecordRow.index)
+        .join(RecordRow, col(RecordRow.record_id) == col(Event.target))
+        .where(Event.type == type_, col(Event.index) > after)
+        .order_by(col(Event.index))
+    ).all()
+
+
+def is_erased(session: Session, record_id: bytes) -> bool:
+    """Whether a record's content was erased."""
+    return bool(of_type(session, record_id, RecordErased.TYPE))
+
+
+def is_registration(session: Session, record_id: bytes) -> bool:
+    """Whether a record registers an asset, whatever has become of it since."""
+    row = session.get(RecordRow, record_id)
+    return row is not None and row.type == AssetRegistered.TYPE
+
+
+def derive(session: Session, child: bytes, record: AssetRegistered) -> None:
+    """Note what a registration says it was made from."""
+    for parent in sorted({parent for parent, _ in references(record)}):
+        session.add(Derivation(parent=parent, child=child))
+    session.flush()
+
+
+def forget_derivation(session: Session, child: bytes) -> None:
+    """Forget what a registration was made from."""
+    session.execute(delete(Derivation).where(col(Derivation.child) == child))
+
+
+def children_of(session: Session, parent: bytes, limit: int) -> Sequence[bytes]:
+    """Record ids of public registrations that say they were made from this one, at most `limit`, in log order."""
+    return session.exec(
+        select(Derivation.child)
+        .join(RecordRow, col(RecordRow.record_id) == col(Derivation.child))
+        .where(Derivation.parent == parent)
+        .order_by(col(RecordRow.index))
+        .limit(limit)
+    ).all()
+
+
+def parents_of_each(session: Session, children: Collection[bytes]) -> dict[bytes, set[bytes]]:
+    """What each of the registrations is noted to be made from; those of which nothing is noted are left out."""
+    found: dict[bytes, set[bytes]] = {}
+    query = select(Derivation.child, Derivation.parent).where(col(Derivation.child).in_(children))
+    for child, parent in session.exec(query):
+        found.setdefault(child, set()).add(parent)
+    return found
+
+
+def derivation_count(session: Session) -> int:
+    """Number of noted derivations."""
+    return session.exec(select(func.count()).select_from(Derivation)).one()

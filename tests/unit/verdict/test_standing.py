@@ -1,0 +1,45 @@
+"""Standing: disputes and their answers, in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from provenance.verdict import standing
+from provenance.verdict.axes import Standing
+from provenance.verdict.registrations import Answer, Dispute, KnownRecord
+from tests.unit.verdict.pictures import MOUNTAINS, photo
+from tests.unit.verdict.simulator import open_registry
+
+OURS = Dispute(9, "The Rival", "it is ours", ())
+RETRACTED = replace(OURS, answers=(Answer("The Rival", "retracted", "another frame"),))
+REJECTED = replace(OURS, answers=(Answer("The Daily", "rejected", "see the contact sheet"),))
+
+
+@pytest.fixture(scope="module")
+def known() -> KnownRecord:
+    registry = open_registry("daily")
+    return registry.known(registry.register("daily", photo(MOUNTAINS)))
+
+
+def test_a_dispute_is_told_with_both_sides(known: KnownRecord) -> None:
+    value, detail = standing.of(replace(known, disputes=(REJECTED,)), [known])
+    assert value is Standing.DISPUTED
+    assert detail == (
+        "The Rival disputes it, giving as its reason: “it is ours”. "
+        "The Daily answers that it is rejected: “see the contact sheet”."
+    )
+
+
+def test_only_a_retraction_ends_a_dispute(known: KnownRecord) -> None:
+    assert standing.of(replace(known, disputes=(RETRACTED,)), [known]) == (
+        Standing.CURRENT,
+        "The registration stands.",
+    )
+    assert standing.of(replace(known, disputes=(RETRACTED, OURS)), [known])[0] is Standing.DISPUTED
+
+
+def test_a_withdrawal_is_graver_than_a_dispute_and_both_are_told(known: KnownRecord) -> None:
+    value, detail = standing.of(replace(known, withdrawn_reason="wrong place", disputes=(OURS,)), [known])
+    assert value is Standing.WITHDRAWN
+    assert "wrong place" in detail
+    assert "it is ours" in detail
