@@ -6,6 +6,7 @@ Receipts are taken apart with cbor2 and checked by what RFC 9942 section 5 says,
 import base64
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,26 @@ def test_a_revoked_key_is_refused_with_the_reason(client: TestClient, registry: 
     answer = client.post("/scitt/entries", content=sign_statement(kept_record("after"), lost), headers=COSE)
     assert "the laptop was stolen" in problem(answer, 403)[-2]
     assert client.get(f"/scitt/entries/{parse_statement(before).record_id.hex()}").status_code == 200
+
+
+def test_a_key_that_is_revoked_while_its_statement_waits_is_refused(client: TestClient, registry: Registry) -> None:
+    fading = LocalSigner.generate(Algorithm.ED25519)
+    state_key(registry, "enrol", fading)
+    started, release = threading.Event(), threading.Event()
+
+    def hold(_session: Session) -> None:
+        started.set()
+        release.wait(20)
+
+    registry.store.write(hold)
+    assert started.wait(20)
+    revoking = threading.Thread(target=state_key, args=(registry, "revoke", fading, "just now"))
+    revoking.start()
+    time.sleep(0.3)  # the revocation is on its way to the writer, and not in the store
+    threading.Timer(0.3, release.set).start()
+    answer = client.post("/scitt/entries", content=sign_statement(kept_record("too late"), fading), headers=COSE)
+    revoking.join()
+    assert "just now" in problem(answer, 403)[-2]
 
 
 def test_a_signature_that_does_not_verify_is_refused(client: TestClient) -> None:

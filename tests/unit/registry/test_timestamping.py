@@ -93,17 +93,19 @@ def stamp_of(receipt: Receipt) -> Stamp:
 
 @pytest.fixture
 def stamped(newsroom: Newsroom, tmp_path: Path) -> tuple[Newsroom, Receipt, Authority]:
-    """A receipt of "harbour", stamped by openssl when the log had three entries; two more came later."""
+    """A receipt of "harbour", entry 2; openssl stamped the log at two, three and five entries."""
     authority = Authority(tmp_path / "tsa")
     with serving(over_http(authority)) as url:
         timestamping = Timestamping(RemoteAuthority(f"{url}/tsa"), [authority.anchor], interval=60)
         with stamping(newsroom, timestamping):
             eventually(lambda: stamped_size(newsroom) == 2)
         harbour = newsroom.register("harbour").result()
-        with stamping(newsroom, timestamping) as proofs:
+        with stamping(newsroom, timestamping):
             eventually(lambda: stamped_size(newsroom) == 3)
             newsroom.register("bridge").result()
             newsroom.register("market").result()
+        with stamping(newsroom, timestamping) as proofs:
+            eventually(lambda: stamped_size(newsroom) == 5)
             receipt = proofs.receipt(harbour.record_id)
     return newsroom, receipt, authority
 
@@ -145,6 +147,8 @@ def test_a_token_over_another_tree_or_for_another_entry_fails(stamped: tuple[New
     assert run(newest, authority.anchor).steps[9].outcome == "fails"
     moved = TlogProof(1, stamp.proof.hashes, stamp.proof.checkpoint)
     assert run(replace(receipt, stamp=replace(stamp, proof=moved)), authority.anchor).steps[9].outcome == "fails"
+    unproven = TlogProof(stamp.proof.index, (bytes(32),), stamp.proof.checkpoint)
+    assert run(replace(receipt, stamp=replace(stamp, proof=unproven)), authority.anchor).steps[9].outcome == "fails"
 
 
 @needs_openssl
