@@ -64,6 +64,10 @@ class Proofs:
         self._sequencer = sequencer
         self._policy = policy
         self._authorities = authorities
+        # Many proofs are under one checkpoint, whose signatures need not be verified for each.
+        self._opened = functools.lru_cache(maxsize=8)(
+            lambda note: open_checkpoint(note, self.trusted_keys, sequencer.key.name)
+        )
         self.trusted_keys = [sequencer.key, *(policy.keys_for(sequencer.key.name) if policy else ())]
 
     def tlog_proof(self, record_id: bytes) -> TlogProof:
@@ -119,7 +123,7 @@ class Proofs:
 
     def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
         try:
-            checkpoint, cosigners = open_checkpoint(note, self.trusted_keys, self._sequencer.key.name)
+            checkpoint, cosigners = self._opened(note)
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"a stored checkpoint has changed: {error}") from error
         return Tree(note, checkpoint, functools.cache(self._tiles.reader(checkpoint.size))), cosigners
