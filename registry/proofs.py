@@ -81,6 +81,8 @@ class Proofs:
         self._policy = policy
         self._authorities = authorities
         self._witness_keys = () if policy is None else tuple(policy.keys_for(sequencer.key.name))
+        # Many proofs are under one checkpoint, whose signatures need not be verified for each.
+        self._opened = functools.lru_cache(maxsize=8)(lambda note: sequencer.keys.open(note, self._witness_keys))
 
     def tlog_proof(self, record_id: bytes) -> TlogProof:
         """The C2SP tlog-proof of a record's entry.
@@ -146,7 +148,7 @@ class Proofs:
 
     def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
         try:
-            checkpoint, cosigners = self._sequencer.keys.open(note, self._witness_keys)
+            checkpoint, cosigners = self._opened(note)
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"a stored checkpoint has changed: {error}") from error
         key = self._sequencer.keys.signing_key(checkpoint.size)

@@ -13,6 +13,7 @@ from provenance.transparency.timestamp import TrustAnchor
 from registry.blobs import Blobs
 from registry.fsck.finding import Finding, Progress
 from registry.fsck.log import LogAudit
+from registry.fsck.signatures import SignatureAudit
 from registry.fsck.statements import StatementAudit
 from registry.fsck.views import ViewAudit
 from registry.high_water import HighWater
@@ -66,8 +67,9 @@ def check(
             keys = stated
     except StoreCorrupt as error:
         yield Finding("key", "log", str(error))
-    log, statements = LogAudit(tiles, keys, witness_keys, authorities), StatementAudit()
-    with audit.scratch() as replayed:
+    log = LogAudit(tiles, keys, witness_keys, authorities)
+    with audit.scratch() as replayed, SignatureAudit(size) as signatures:
+        statements = StatementAudit(signatures)
         views = ViewAudit(blobs, replayed)
         yield from log.begin()
         for start in range(0, size, MAX_COMMIT_JOBS):
@@ -83,6 +85,8 @@ def check(
                     index, record_id, record = found
                     records[index] = record_id, record
             yield from views.follow(stretch, records)
+            yield from signatures.settle()
+        yield from signatures.settle(all_of_them=True)
         yield from log.end(published)
         yield from statements.end()
         progress("log", size, size)

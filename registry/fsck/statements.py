@@ -13,17 +13,19 @@ from provenance.statement.record import (
     parse_record,
     record_id,
 )
-from provenance.statement.statement import Statement, parse_statement, verify_statement
+from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency.key_history import KeyEvent, KeyHistory, verify_key_record, verify_operator_statement
 from provenance.transparency.log_keys import LogKeys
 from registry.fsck.finding import Finding
+from registry.fsck.signatures import SignatureAudit
 from registry.store.audit import Stretch
 
 
 class StatementAudit:
     """Follows the records from the log's first entry; give it every stretch in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, signatures: SignatureAudit) -> None:
+        self._signatures = signatures
         self._genesis: LogGenesis | None = None
         self._log_keys: LogKeys | None = None
         self._history = KeyHistory(())
@@ -95,7 +97,7 @@ class StatementAudit:
                 return
             events = (each.record for each in self._history.events if each.record.key.thumbprint == statement.kid)
             publisher = next((record.publisher for record in events), "")
-            verify_statement(statement, self._history.key_in_force(publisher, statement.kid, index))
+            self._signatures.add(index, statement, self._history.key_in_force(publisher, statement.kid, index))
         except StatementError as error:
             yield Finding("statement", f"entry {index}", str(error))
 
@@ -103,7 +105,7 @@ class StatementAudit:
         """Check a signature under the key that was in force. Raises SignatureInvalid, UntrustedNote."""
         if not isinstance(record, LogGenesis | LogKey | LogFrozen | PublisherKey | RecordErased):
             key = self._history.key_in_force(record.publisher, statement.kid, index)
-            verify_statement(statement, key, canonical)
+            self._signatures.add(index, statement, key)
             return
         if self._genesis is None:
             raise SignatureInvalid("no genesis record names the operator's keys")
