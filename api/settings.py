@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     """A folder of PEM files, each a trust list for C2PA credentials."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk; by default in the data folder."""
+    log_signer: SecretStr = SecretStr("")
+    """Who holds the log's key, where it is no file: a `pkcs11:` URI, or `exec:` and a command line."""
+    operator_signer: SecretStr = SecretStr("")
+    """The same for the operator's key."""
+    claim_signer: SecretStr = SecretStr("")
+    """The same for the key that C2PA claims are signed with."""
+    claim_chain: Path | None = None
+    """PEM file with the certificates of that key."""
     log_ml_dsa: bool = True
     """Whether a new log, or one whose key is rotated, signs with ML-DSA-44 beside Ed25519."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()

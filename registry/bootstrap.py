@@ -7,7 +7,7 @@ from pathlib import Path
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
+from provenance.errors import CertificateUnusable, CredentialSettingsInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
@@ -19,6 +19,7 @@ from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
+from registry.signer_uri import open_signer
 from registry.signers import Keystore
 from registry.store import Store, entries
 
@@ -41,6 +42,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         store = Store.open(config.folder)
         opened.callback(store.close)
         keystore = open_keystore(config, clock)
+        opened.callback(keystore.close)
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.folder / "objects")
@@ -70,8 +72,28 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
 
 
 def open_keystore(config: RegistryConfig, clock: Clock = utc_now) -> Keystore:
-    """The keys of a data folder. Raises UnusableKey, StoreUnavailable."""
-    return Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa)
+    """The keys of a data folder, and those that are held elsewhere.
+
+    Raises:
+        UnusableKey, StoreUnavailable: as `Keystore.open`.
+        SettingsInvalid, SignerUnavailable: a signer's URI, or what it names, cannot be used.
+        CertificateUnusable: the file of certificates cannot be read.
+    """
+    chain = None
+    if config.claim_chain is not None:
+        try:
+            chain = config.claim_chain.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CertificateUnusable(f"{config.claim_chain} cannot be read as PEM") from error
+    return Keystore.open(
+        config.folder,
+        config.passphrase,
+        clock,
+        name=config.operator[:64],
+        ml_dsa=config.ml_dsa,
+        elsewhere={role: open_signer(uri) for role, uri in config.signers.items()},
+        claim_chain=chain,
+    )
 
 
 def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keystore, clock: Clock) -> Sequencer:

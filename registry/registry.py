@@ -1,6 +1,6 @@
 """The registry: the open parts that the use cases work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from registry.proofs import Proofs
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
-from registry.signers import Keystore
+from registry.signers import Keystore, Role
 from registry.store import Store
 
 Clock = Callable[[], datetime]
@@ -40,6 +40,10 @@ class RegistryConfig:
     `tsa/`. In development the development authority is added."""
     high_water: Path | None = None
     """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
+    signers: Mapping[Role, str] = field(default_factory=dict, repr=False)
+    """URIs of the keys that are held elsewhere (`registry.signer_uri`)."""
+    claim_chain: Path | None = None
+    """A PEM file with the certificates of the claim key, where that is held elsewhere."""
     ml_dsa: bool = True
     """Whether a new log, and one whose key is rotated, has an ML-DSA-44 key beside its Ed25519 key."""
 
@@ -69,4 +73,5 @@ class Registry:
         """Stop in the order of the data: no new work, then the writer, then the store."""
         self.sandbox.close()
         self.sequencer.close()
+        self.keystore.close()
         self.store.close()
