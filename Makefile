@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers clean
+.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers tokens clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods
 
 browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
 	@tools/browsers.sh
+
+tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
+	@tools/tokens.sh
 
 docs: ## list the documentation
 	@ls docs docs/*/*.md

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress
 
@@ -42,7 +43,8 @@ from registry.rebuild import rebuild_index
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.restoring import restore
 from registry.rotation import rotate_log_key
-from registry.signers import Keystore
+from registry.signer_uri import open_signer
+from registry.signers import Keystore, Role
 from registry.store import Store, assets
 
 DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
@@ -255,6 +257,9 @@ def freeze_log(
 @log_commands.command("rotate-key")
 def rotate_key(
     reason: Annotated[str | None, typer.Option(help="Why, as the record says it.")] = None,
+    successor: Annotated[
+        str | None, typer.Option(metavar="URI", help="The new key, where a token or program holds it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Sign the log with a new key from here on. The server has to be stopped.
@@ -270,7 +275,10 @@ def rotate_key(
             now=registry.now(),
             ml_dsa=settings.log_ml_dsa,
             reason=reason,
+            successor=None if successor is None else open_signer(successor),
         )
+    if successor is not None:
+        typer.echo("Set COUNTERMARK_LOG_SIGNER to the new key before the next start.", err=True)
     retired = [f"{key}@{done.index}" for key in done.retired]
     if as_json:
         answer = {
@@ -339,6 +347,11 @@ def configuration(settings: Settings) -> RegistryConfig:
     passphrase = settings.key_passphrase.get_secret_value()
     if not passphrase and settings.environment == "development":
         passphrase = DEVELOPMENT_PASSPHRASE
+    signers: dict[Role, SecretStr] = {
+        "log": settings.log_signer,
+        "operator": settings.operator_signer,
+        "claim": settings.claim_signer,
+    }
     return RegistryConfig(
         folder=settings.folder,
         origin=settings.log_origin,
@@ -355,6 +368,8 @@ def configuration(settings: Settings) -> RegistryConfig:
         timestamp_anchors=settings.timestamp_anchors,
         timestamp_interval=settings.timestamp_interval,
         ml_dsa=settings.log_ml_dsa,
+        signers={role: uri.get_secret_value() for role, uri in signers.items() if uri.get_secret_value()},
+        claim_chain=settings.claim_chain,
     )
 
 

@@ -20,6 +20,7 @@ WRITING = (
     problems.NOT_PERMITTED,
     problems.INVALID_REQUEST,
     problems.LOG_FROZEN,
+    problems.SIGNER_UNAVAILABLE,
     problems.STORE_UNAVAILABLE,
     problems.STORE_CORRUPT,
 )

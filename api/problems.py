@@ -74,6 +74,9 @@ INTERNAL_ERROR: Final = Kind(
     "internal-error", 500, "Something failed here", "The request id leads the operator to the cause."
 )
 OVERLOADED: Final = Kind("overloaded", 503, "There is more work than can be taken at once")
+SIGNER_UNAVAILABLE: Final = Kind(
+    "signer-unavailable", 503, "A signing key cannot be used at the moment", "Reading and verifying still work."
+)
 STORE_UNAVAILABLE: Final = Kind(
     "store-unavailable", 503, "Nothing can be written at the moment", "Reading and verifying may still work."
 )
@@ -101,6 +104,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.RateLimited: RATE_LIMITED,
     errors.Overloaded: OVERLOADED,
     errors.RequestTimeout: REQUEST_TIMEOUT,
+    errors.SignerUnavailable: SIGNER_UNAVAILABLE,
     errors.StoreLocked: STORE_UNAVAILABLE,
     errors.StoreUnavailable: STORE_UNAVAILABLE,
     errors.StoreCorrupt: STORE_CORRUPT,
@@ -173,7 +177,7 @@ def answer_countermark_error(request: Request, error: Exception) -> Response:
     if kind is NOT_AUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="countermark"'
     retry_after = getattr(error, "retry_after", None)
-    if retry_after is None and kind is STORE_UNAVAILABLE:
+    if retry_after is None and kind in (STORE_UNAVAILABLE, SIGNER_UNAVAILABLE):
         retry_after = 5.0
     if isinstance(retry_after, (int, float)):
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))

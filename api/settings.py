@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     """PEM: the certificates by which that authority is believed, its root among them."""
     timestamp_interval: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     """Seconds between two time stamps at least."""
+    log_signer: SecretStr = SecretStr("")
+    """Who holds the log's key, where it is no file: a `pkcs11:` URI, or `exec:` and a command line."""
+    operator_signer: SecretStr = SecretStr("")
+    """The same for the operator's key."""
+    claim_signer: SecretStr = SecretStr("")
+    """The same for the key that C2PA claims are signed with."""
+    claim_chain: Path | None = None
+    """PEM file with the certificates of that key."""
     log_ml_dsa: bool = True
     """Whether a new log, or one whose key is rotated, signs with ML-DSA-44 beside Ed25519."""
     spool: Path | None = None

@@ -43,6 +43,7 @@ CountermarkError
 │   ├── Overloaded                 the service has more work than it can take; `retry_after` seconds
 │   ├── RequestTimeout             the body did not arrive in time
 │   ├── SettingsInvalid            the server's configuration is insecure or contradicts itself
+│   ├── SignerUnavailable          a key that a token or a key service holds cannot be used now
 │   ├── StoreLocked                another server already writes this data folder
 │   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
@@ -253,6 +254,10 @@ class RequestTimeout(RegistryError):
 
 class SettingsInvalid(RegistryError):
     """The server's configuration is insecure or contradicts itself; the server does not start."""
+
+
+class SignerUnavailable(RegistryError):
+    """A key that a token or a key service holds cannot be used now."""
 
 
 class StoreLocked(RegistryError):

@@ -112,6 +112,9 @@ MAX_VERDICT_RECORDS = 64
 MAX_KEY_FILE_BYTES = 16 * 1024
 """Bytes of an encrypted private key file: an Ed25519 or P-256 key takes under 500."""
 
+MAX_SIGNER_LINE_BYTES = 64 * 1024
+"""Bytes of an answer of a signer's program: a key and a signature have under 200."""
+
 SCRYPT_COST = 2**14
 """scrypt N of key files: 16 MiB with `SCRYPT_BLOCK_SIZE`, the most that OpenSSL reads by default is 32 MiB."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
+from provenance.errors import CertificateUnusable, CredentialSettingsInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
@@ -26,6 +26,7 @@ from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
 from registry.served_log import ServedLog
+from registry.signer_uri import open_signer
 from registry.signers import Keystore
 from registry.store import Store, entries
 
@@ -49,6 +50,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         store = Store.open(config.folder)
         opened.callback(store.close)
         keystore = open_keystore(config, clock)
+        opened.callback(keystore.close)
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.folder / "objects")
@@ -90,9 +92,27 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
 
 
 def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path | None = None) -> Keystore:
-    """The keys of the data folder, or of a copy of it. Raises UnusableKey, StoreUnavailable."""
+    """The keys of the data folder, or of a copy of it, and those that are held elsewhere.
+
+    Raises:
+        UnusableKey, StoreUnavailable: as `Keystore.open`.
+        SettingsInvalid, SignerUnavailable: a signer's URI, or what it names, cannot be used.
+        CertificateUnusable: the file of certificates cannot be read.
+    """
+    chain = None
+    if config.claim_chain is not None:
+        try:
+            chain = config.claim_chain.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CertificateUnusable(f"{config.claim_chain} cannot be read as PEM") from error
     return Keystore.open(
-        folder or config.folder, config.passphrase, clock, name=config.operator[:64], ml_dsa=config.ml_dsa
+        folder or config.folder,
+        config.passphrase,
+        clock,
+        name=config.operator[:64],
+        ml_dsa=config.ml_dsa,
+        elsewhere={role: open_signer(uri) for role, uri in config.signers.items()},
+        claim_chain=chain,
     )
 
 

@@ -1,6 +1,6 @@
 """The registry: the open parts that the use cases work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
 from registry.served_log import ServedLog
-from registry.signers import Keystore
+from registry.signers import Keystore, Role
 from registry.store import Store
 
 Clock = Callable[[], datetime]
@@ -56,6 +56,10 @@ class RegistryConfig:
     """PEM: the certificates of that authority, its root among them."""
     timestamp_interval: float = 60.0
     """Seconds between two tokens at least."""
+    signers: Mapping[Role, str] = field(default_factory=dict, repr=False)
+    """URIs of the keys that are held elsewhere (`registry.signer_uri`)."""
+    claim_chain: Path | None = None
+    """A PEM file with the certificates of the claim key, where that is held elsewhere."""
     ml_dsa: bool = True
     """Whether a new log, and one whose key is rotated, has an ML-DSA-44 key beside its Ed25519 key."""
 
@@ -93,4 +97,5 @@ class Registry:
         self.sandbox.close()
         self.attestation.close()
         self.sequencer.close()
+        self.keystore.close()
         self.store.close()

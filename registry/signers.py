@@ -13,25 +13,21 @@ Each file is PKCS#8 in PEM (`provenance.statement.key_file`), encrypted under on
 have their certificates behind the key, so that a key and its certificate are replaced at once or not at all. The
 authority's key is kept, because claim certificates last a year at most and are renewed from it.
 
-The log's and the operator's key may be held elsewhere instead, by a token or a key service (`registry.signer_uri`):
-there is no file then, and nothing here ever sees the key.
+The log's, the operator's and the claim key may be held elsewhere instead, by a token or a key service
+(`registry.signer_uri`): there is no file then, and nothing here ever sees the key.
 """
 
 import logging
-import os
-import secrets
-import stat
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from provenance.credentials.certificates import (
     ClaimAlgorithm,
@@ -43,26 +39,26 @@ from provenance.credentials.certificates import (
     parse_certificates,
 )
 from provenance.credentials.signing import ClaimSigner
-from provenance.errors import CertificateUnusable, NotFound, StoreUnavailable, UnusableKey
-from provenance.limits import MAX_KEY_FILE_BYTES
+from provenance.errors import CertificateUnusable, NotFound, UnusableKey
 from provenance.statement import key_file
 from provenance.statement.fields import Fields
-from provenance.statement.keys import Algorithm, LocalSigner, Signer
+from provenance.statement.keys import Algorithm, LocalSigner, Signer, public_key_of
 from provenance.transparency.log_keys import Sign
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
+from registry.key_files import read_key_file, replace_key_file, write_key_file
+from registry.signer_uri import HeldElsewhere
 
 RENEWAL = timedelta(days=30)
 """How long before its end a claim certificate of the development authority is replaced: a month to notice failures."""
 
 S = TypeVar("S", LocalSigner, MlDsaSigner)
 
-Role = Literal["log", "operator"]
+Role = Literal["log", "operator", "claim"]
 """The keys that may be held elsewhere."""
 
 _FILES_ALONE: Mapping[Role, Signer] = MappingProxyType({})
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +73,10 @@ class Keystore:
         clock: Callable[[], datetime],
         name: str,
         elsewhere: Mapping[Role, Signer],
+        claim_chain: str | None,
     ) -> None:
         self._folder = folder
+        self._claim_chain = claim_chain
         self._elsewhere = elsewhere
         self._passphrase = passphrase
         self._clock = clock
@@ -100,6 +98,7 @@ class Keystore:
         name: str = "Countermark",
         ml_dsa: bool = False,
         elsewhere: Mapping[Role, Signer] = _FILES_ALONE,
+        claim_chain: str | None = None,
     ) -> "Keystore":
         """The keys in `folder`/keys; on the first start, those of the service are made.
 
@@ -110,12 +109,13 @@ class Keystore:
             name: who signs claims, in new certificates; at most 64 characters.
             ml_dsa: whether a new log gets an ML-DSA-44 key beside its Ed25519 key.
             elsewhere: the signers of keys that are not files here.
+            claim_chain: PEM of the certificates of the claim key, where that is one of them.
 
         Raises:
             UnusableKey: wrong passphrase; a file is damaged, missing, or open to other users.
             StoreUnavailable: the folder cannot be read or written.
         """
-        keystore = cls(folder / "keys", passphrase, clock, name, elsewhere)
+        keystore = cls(folder / "keys", passphrase, clock, name, elsewhere, claim_chain)
         kinds = keystore._kinds()
         if not keystore._path(kinds[-1]).exists():
             keystore._start(ml_dsa)
@@ -130,10 +130,10 @@ class Keystore:
         cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, is_new: bool
     ) -> LocalSigner:
         """The Ed25519 key of a witness, in `folder`/keys/witness.pem; made for a new one. Raises as `open`."""
-        keystore = cls(folder / "keys", passphrase, clock, "", _FILES_ALONE)
+        keystore = cls(folder / "keys", passphrase, clock, "", _FILES_ALONE, None)
         path = keystore._path("witness")
         if is_new and not path.exists():
-            keystore._write(path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(passphrase))
+            write_key_file(folder / "keys", path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(passphrase))
         return keystore._signer(path)
 
     @property
@@ -145,6 +145,12 @@ class Keystore:
     def operator(self) -> Signer:
         """The operator's key. Raises UnusableKey."""
         return self._elsewhere.get("operator") or self._signer(self._path("operator"))
+
+    def close(self) -> None:
+        """Let go of tokens and programs. The keys in files stay usable."""
+        for signer in (*self._elsewhere.values(), self._successor):
+            if isinstance(signer, HeldElsewhere):
+                signer.close()
 
     # The log's keys -----------------------------------------------------------------------------
 
@@ -181,9 +187,11 @@ class Keystore:
         self._successor = successor
         path, ml_dsa_path = self._path("log.next"), self._path("log-ml-dsa.next")
         if successor is None and not path.exists():
-            self._write(path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(self._passphrase))
+            write_key_file(
+                self._folder, path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(self._passphrase)
+            )
         if ml_dsa and not ml_dsa_path.exists():
-            self._write(ml_dsa_path, MlDsaSigner.generate().to_encrypted_pem(self._passphrase))
+            write_key_file(self._folder, ml_dsa_path, MlDsaSigner.generate().to_encrypted_pem(self._passphrase))
         second = self._ml_dsa_signer(ml_dsa_path) if ml_dsa else None
         return _verifier_keys(origin, successor or self._signer(path), second)
 
@@ -201,11 +209,7 @@ class Keystore:
                 ours = self._signer(prepared).public_key.raw if kind == "log" else self._ml_dsa_signer(prepared).public
                 if ours not in public:
                     continue
-                try:
-                    prepared.replace(self._path(kind))
-                    _sync_folder(self._folder)
-                except OSError as error:
-                    raise StoreUnavailable(f"{self._path(kind)} cannot be replaced: {error.strerror}") from error
+                replace_key_file(prepared, self._path(kind))
                 for cache in (self._signers, self._ml_dsa):
                     cache.pop(prepared, None)
                     cache.pop(self._path(kind), None)
@@ -224,7 +228,7 @@ class Keystore:
         """
         signer = LocalSigner.generate(algorithm)
         path = self._publisher_path(publisher, signer.public_key.thumbprint)
-        self._write(path, signer.to_encrypted_pem(self._passphrase))
+        write_key_file(self._folder, path, signer.to_encrypted_pem(self._passphrase))
         with self._lock:
             self._signers[path] = signer
         return signer
@@ -256,6 +260,9 @@ class Keystore:
             CertificateUnusable: the certificate is expired or outside the profile, and not ours to renew.
             UnusableKey, StoreUnavailable: as `open`.
         """
+        held_elsewhere = self._elsewhere.get("claim")
+        if held_elsewhere is not None:
+            return self._claims_elsewhere(held_elsewhere, tsa_url)
         with self._lock:
             if self._claim is None:
                 self._claim = self._read_certified(self._path("claim"))
@@ -265,6 +272,19 @@ class Keystore:
         check_claim_certificate(claim.chain_pem, self._clock())
         algorithm: ClaimAlgorithm = "ed25519" if isinstance(claim.key, Ed25519PrivateKey) else "es256"
         return ClaimSigner(LocalSigner(claim.key).sign, algorithm, claim.chain_pem, tsa_url)
+
+    def _claims_elsewhere(self, signer: Signer, tsa_url: str | None) -> ClaimSigner:
+        chain = self._claim_chain
+        if chain is None:
+            raise CertificateUnusable("a claim key that is held elsewhere needs its certificates")
+        check_claim_certificate(chain, self._clock())
+        certified = parse_certificates(chain)[0].public_key()
+        if not isinstance(certified, EllipticCurvePublicKey | Ed25519PublicKey) or (
+            public_key_of(certified) != signer.public_key
+        ):
+            raise CertificateUnusable("the first certificate is not the one of the claim key")
+        ed25519 = signer.public_key.algorithm is Algorithm.ED25519
+        return ClaimSigner(signer.sign, "ed25519" if ed25519 else "es256", chain, tsa_url)
 
     @property
     def development_authority(self) -> str:
@@ -277,8 +297,8 @@ class Keystore:
 
     def _kinds(self) -> tuple[str, ...]:
         """The files of the service's own keys, in the order in which they are made."""
-        files: tuple[Role, ...] = ("operator", "log")
-        return ("authority", "claim", *(role for role in files if role not in self._elsewhere))
+        files: tuple[Role, ...] = ("claim", "operator", "log")
+        return ("authority", *(role for role in files if role not in self._elsewhere))
 
     def _start(self, ml_dsa: bool) -> None:
         """Make the keys of the service. Where the last of `_kinds` is, all others have been."""
@@ -293,13 +313,15 @@ class Keystore:
         if not self._path("authority").exists():
             self._write_certified(self._path("authority"), make_development_authority(self._clock(), self._name))
         if ml_dsa and not self._path("log-ml-dsa").exists():
-            self._write(self._path("log-ml-dsa"), MlDsaSigner.generate().to_encrypted_pem(self._passphrase))
-        if not self._path("claim").exists():
+            write_key_file(
+                self._folder, self._path("log-ml-dsa"), MlDsaSigner.generate().to_encrypted_pem(self._passphrase)
+            )
+        if "claim" not in self._elsewhere and not self._path("claim").exists():
             self._issue_claim(self._read_certified(self._path("authority")))
         for kind in self._kinds():
             if not self._path(kind).exists():
                 signer = LocalSigner.generate(Algorithm.ED25519)
-                self._write(self._path(kind), signer.to_encrypted_pem(self._passphrase))
+                write_key_file(self._folder, self._path(kind), signer.to_encrypted_pem(self._passphrase))
         logger.info("new keys were made in %s", self._folder)
 
     def _is_due(self, claim: IssuedCertificate) -> bool:
@@ -335,7 +357,7 @@ class Keystore:
     def _decrypted(self, path: Path, kept: dict[Path, S], read: Callable[[bytes, bytes], S]) -> S:
         with self._lock:
             if path not in kept:
-                pem = self._read(path)
+                pem = read_key_file(path)
                 try:
                     kept[path] = read(pem, self._passphrase)
                 except UnusableKey as error:
@@ -343,7 +365,7 @@ class Keystore:
             return kept[path]
 
     def _read_certified(self, path: Path) -> IssuedCertificate:
-        key_pem, mark, chain = self._read(path).partition(_CERTIFICATE)
+        key_pem, mark, chain = read_key_file(path).partition(_CERTIFICATE)
         try:
             key = key_file.decrypt(key_pem, self._passphrase)
             chain_pem = (mark + chain).decode("ascii")
@@ -355,39 +377,9 @@ class Keystore:
         return IssuedCertificate(chain_pem, key)
 
     def _write_certified(self, path: Path, certified: IssuedCertificate) -> None:
-        self._write(path, key_file.encrypt(certified.key, self._passphrase) + certified.chain_pem.encode("ascii"))
-
-    def _read(self, path: Path) -> bytes:
-        try:
-            _refuse_others(path.parent, path.parent.lstat().st_mode)
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            raise UnusableKey(f"{path} cannot be read: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
-            _refuse_others(path, os.fstat(descriptor).st_mode)
-            return file.read(MAX_KEY_FILE_BYTES + 1)
-
-    def _write(self, path: Path, content: bytes) -> None:
-        """Durable and whole, or not at all."""
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            for folder in (self._folder, self._folder / "publishers", path.parent):
-                if folder == path.parent or folder in path.parents:
-                    _make_folder(folder)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(descriptor)
-                temporary.replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    temporary.unlink()
-                raise
-            _sync_folder(path.parent)
-        except OSError as error:
-            raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from error
+        write_key_file(
+            self._folder, path, key_file.encrypt(certified.key, self._passphrase) + certified.chain_pem.encode("ascii")
+        )
 
 
 def _verifier_keys(origin: str, signer: Signer, ml_dsa: MlDsaSigner | None) -> tuple[VerifierKey, ...]:
@@ -395,26 +387,3 @@ def _verifier_keys(origin: str, signer: Signer, ml_dsa: MlDsaSigner | None) -> t
         raise UnusableKey("the key of a log is an Ed25519 key")
     key = VerifierKey(origin, ED25519, signer.public_key.raw)
     return (key,) if ml_dsa is None else (key, VerifierKey(origin, ML_DSA_44, ml_dsa.public))
-
-
-def _refuse_others(path: Path, mode: int) -> None:
-    if mode & _OTHERS:
-        narrow = "700" if stat.S_ISDIR(mode) else "600"
-        raise UnusableKey(f"{path} is open to other users (mode {stat.S_IMODE(mode):04o}): run chmod {narrow} on it")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        _refuse_others(folder, folder.lstat().st_mode)
-    else:
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

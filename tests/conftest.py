@@ -1,4 +1,4 @@
-"""What every run shares: where Chromium is, and that tests which need it never go missing quietly."""
+"""What every run shares: where Chromium and SoftHSM are, and that tests which need them never go missing quietly."""
 
 import os
 import shutil
@@ -9,6 +9,12 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
+NO_TOKEN = "no SoftHSM (make tokens gets it)"
+SOFTHSM = (
+    *("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
+    *("/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"),
+)
+"""Where systems keep the library of SoftHSM, a PKCS#11 token in software."""
 
 
 def find_chromium() -> str | None:
@@ -19,6 +25,19 @@ def find_chromium() -> str | None:
     return next(filter(None, on_path), None) or (str(downloaded[0]) if downloaded else None)
 
 
+def find_softhsm() -> str | None:
+    """The library of SoftHSM with its tool beside it, else None."""
+    return next(filter(os.path.exists, SOFTHSM), None) if shutil.which("softhsm2-util") else None
+
+
+@pytest.fixture(scope="session")
+def softhsm() -> str:
+    """Path of the token's library. A test that asks for it is marked `token`."""
+    found = find_softhsm()
+    assert found is not None, NO_TOKEN
+    return found
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the browser. A test that asks for it is marked `browser`."""
@@ -27,31 +46,38 @@ def chromium() -> str:
     return found
 
 
+NEEDS = {"browser": (find_chromium, NO_CHROMIUM), "token": (find_softhsm, NO_TOKEN)}
+"""By marker: how what its tests need is found, and what is said where there is none."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # under pytest-xdist the controller hears of every test
-        config.pluginmanager.register(_BrowserTests(), "browser-tests")
+        config.pluginmanager.register(_NotRun(), "tests-that-did-not-run")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    browser_tests = [item for item in items if item.get_closest_marker("browser")]
-    if browser_tests and find_chromium() is None:
-        for item in browser_tests:
-            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+    for marker, (find, missing) in NEEDS.items():
+        needing = [item for item in items if item.get_closest_marker(marker)]
+        if needing and find() is None:
+            for item in needing:
+                item.add_marker(pytest.mark.skip(reason=missing))
 
 
-class _BrowserTests:
-    """Counts the browser tests that did not run, and says so after everything else."""
+class _NotRun:
+    """Counts the tests that lacked something, and says so after everything else."""
 
     def __init__(self) -> None:
-        self.not_run = 0
+        self.missing = dict.fromkeys(NEEDS, 0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.not_run += report.skipped and NO_CHROMIUM in str(report.longrepr)
+        for marker, (_, missing) in NEEDS.items():
+            self.missing[marker] += report.skipped and missing in str(report.longrepr)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_unconfigure(self, config: pytest.Config) -> Iterator[None]:
         yield
         reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if self.not_run and reporter is not None:
-            tests = "browser test" if self.not_run == 1 else "browser tests"
-            reporter.write_line(f"{self.not_run} {tests} did NOT run: {NO_CHROMIUM}")
+        for marker, number in self.missing.items():
+            if number and reporter is not None:
+                tests = f"{marker} test" if number == 1 else f"{marker} tests"
+                reporter.write_line(f"{number} {tests} did NOT run: {NEEDS[marker][1]}")

@@ -153,6 +153,15 @@ class PublicKey:
         return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), self.raw)
 
 
+def public_key_of(public: Ed25519PublicKey | EllipticCurvePublicKey) -> PublicKey:
+    """The key that the library has read. Raises UnusableKey for an elliptic curve other than P-256."""
+    if isinstance(public, Ed25519PublicKey):
+        return PublicKey(Algorithm.ED25519, public.public_bytes_raw())
+    if isinstance(public.curve, SECP256R1):
+        return PublicKey(Algorithm.ES256, public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    raise UnusableKey(f"a key on P-256 expected, not on {public.curve.name}")
+
+
 class Signer(Protocol):
     """Whoever holds a private key: this process, a PKCS#11 token, a key service."""
 
@@ -175,15 +184,7 @@ class LocalSigner:
         Raises:
             UnusableKey: an elliptic curve other than P-256.
         """
-        public = private_key.public_key()
-        if isinstance(public, Ed25519PublicKey):
-            raw = public.public_bytes_raw()
-            self._public_key = PublicKey(Algorithm.ED25519, raw)
-        elif isinstance(public.curve, SECP256R1):
-            raw = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            self._public_key = PublicKey(Algorithm.ES256, raw)
-        else:
-            raise UnusableKey(f"a key on P-256 expected, not on {public.curve.name}")
+        self._public_key = public_key_of(private_key.public_key())
         self._private_key = private_key
 
     @classmethod

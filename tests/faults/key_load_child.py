@@ -18,7 +18,7 @@ from registry.stating import append_signed
 from registry.store import assets
 from tests.unit.registry.log_folder import config
 
-WRITERS = 16
+WRITERS = 32
 ROTATION_SECONDS = 0.2
 
 

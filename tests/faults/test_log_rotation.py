@@ -40,6 +40,7 @@ def test_a_kill_at_any_step_leaves_a_log_that_goes_on(tmp_path: Path, monkeypatc
         killed = rotate(folder, at)
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr  # threads take turns, so the count is not exact
         with Log(folder) as log:
+            log.settle()
             key = log.sequencer.key
             outcomes["old" if key == old else "new"] += 1
             log.grow()

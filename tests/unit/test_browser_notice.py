@@ -1,4 +1,4 @@
-"""A machine without Chromium: the run passes, and its last line says what it did not test."""
+"""A machine without Chromium or SoftHSM: the run passes, and its last lines say what it did not test."""
 
 import os
 import shutil
@@ -17,6 +17,10 @@ import pytest
 def test_in_a_browser(chromium, page):
     pass
 
+@pytest.mark.token
+def test_on_a_token(softhsm):
+    pass
+
 def test_elsewhere():
     pass
 
@@ -27,13 +31,16 @@ def test_never():
 
 
 @pytest.mark.parametrize("processes", ["0", "2"])
-def test_the_last_line_counts_the_browser_tests_that_did_not_run(tmp_path: Path, processes: str) -> None:
+def test_the_last_lines_count_the_tests_that_did_not_run(tmp_path: Path, processes: str) -> None:
     lines = _run(tmp_path, "-n", processes)
-    assert lines[-1] == "2 browser tests did NOT run: no Chromium (make browsers gets it)"
-    assert "1 passed, 3 skipped" in lines[-2]
+    assert lines[-2:] == [
+        "2 browser tests did NOT run: no Chromium (make browsers gets it)",
+        "1 token test did NOT run: no SoftHSM (make tokens gets it)",
+    ]
+    assert "1 passed, 4 skipped" in lines[-3]
 
 
-def test_nothing_is_said_where_no_browser_is_needed(tmp_path: Path) -> None:
+def test_nothing_is_said_where_nothing_is_needed(tmp_path: Path) -> None:
     lines = _run(tmp_path, "-k", "elsewhere")
     assert "1 passed" in lines[-1]
 
@@ -41,7 +48,7 @@ def test_nothing_is_said_where_no_browser_is_needed(tmp_path: Path) -> None:
 def _run(folder: Path, *options: str) -> list[str]:
     shutil.copy(CONFTEST, folder)
     (folder / "test_pages.py").write_text(TESTS)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n    token: x\n")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *options],
         cwd=folder,

@@ -31,6 +31,7 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "rate-limited": errors.RateLimited,
     "overloaded": errors.Overloaded,
     "request-timeout": errors.RequestTimeout,
+    "signer-unavailable": errors.SignerUnavailable,
     "store-unavailable": errors.StoreUnavailable,
     "store-corrupt": errors.StoreCorrupt,
     "internal-error": errors.ServiceFailed,

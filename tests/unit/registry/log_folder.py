@@ -1,9 +1,12 @@
 """A data folder's keys and log without the rest of the service, opened as the service opens them."""
 
 import os
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from provenance.statement.keys import Signer
 from provenance.statement.record import LogGenesis, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.receipt import Receipt
@@ -13,15 +16,17 @@ from registry.bootstrap import open_keystore, open_log
 from registry.proofs import Proofs
 from registry.registry import RegistryConfig, utc_now
 from registry.rotation import Rotated, rotate_log_key
+from registry.signers import Role
 from registry.store import Store, entries
 from registry.tables import LogKeyRow
 
 ORIGIN = "log.newsroom.example"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NONE_ELSEWHERE: Mapping[Role, str] = {}
 VKEY = "other.example+0123abcd+AAAA"
 
 
-def config(folder: Path, *, ml_dsa: bool = True) -> RegistryConfig:
+def config(folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = NONE_ELSEWHERE) -> RegistryConfig:
     return RegistryConfig(
         folder=folder,
         origin=ORIGIN,
@@ -31,21 +36,27 @@ def config(folder: Path, *, ml_dsa: bool = True) -> RegistryConfig:
         workers=1,
         environment="development",
         ml_dsa=ml_dsa,
+        signers=signers,
     )
 
 
 class Log:
     """The log of a data folder, opened as the service opens it."""
 
-    def __init__(self, folder: Path, *, ml_dsa: bool = True) -> None:
-        settings = config(folder, ml_dsa=ml_dsa)
+    def __init__(self, folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = NONE_ELSEWHERE) -> None:
+        settings = config(folder, ml_dsa=ml_dsa, signers=signers)
         self.ml_dsa = ml_dsa
         self.store = Store.open(folder)
         try:
             self.keystore = open_keystore(settings)
+        except BaseException:
+            self.store.close()
+            raise
+        try:
             self.blobs = Blobs.open(folder / "objects")
             self.sequencer = open_log(settings, self.store, self.blobs, self.keystore, utc_now)
         except BaseException:
+            self.keystore.close()
             self.store.close()
             raise
         self.proofs = Proofs(self.store, self.blobs.objects, self.sequencer)
@@ -55,11 +66,14 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self.sequencer.close()
+        self.keystore.close()
         self.store.close()
 
-    def rotate(self, reason: str | None = None) -> Rotated:
+    def rotate(self, reason: str | None = None, successor: Signer | None = None) -> Rotated:
         now = utc_now().replace(microsecond=0)
-        return rotate_log_key(self.sequencer, self.keystore, now=now, ml_dsa=self.ml_dsa, reason=reason)
+        return rotate_log_key(
+            self.sequencer, self.keystore, now=now, ml_dsa=self.ml_dsa, reason=reason, successor=successor
+        )
 
     def grow(self) -> None:
         """One entry more: any record will do."""
@@ -68,6 +82,15 @@ class Log:
         )
         canonical = to_canonical(record)
         self.sequencer.append(sign_statement(canonical, self.keystore.operator), canonical).result(timeout=10)
+
+    def settle(self) -> None:
+        """Wait until what was sequenced before a crash is published."""
+        with self.store.read() as session:
+            sequenced = entries.size(session)
+        deadline = time.monotonic() + 10
+        while self.sequencer.size < sequenced and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert self.sequencer.size >= sequenced
 
     def receipt(self, index: int) -> Receipt:
         with self.store.read() as session:

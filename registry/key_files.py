@@ -1,0 +1,80 @@
+"""Key files: read where nobody else can, written whole and durable or not at all."""
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from provenance.errors import StoreUnavailable, UnusableKey
+from provenance.limits import MAX_KEY_FILE_BYTES
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_key_file(path: Path) -> bytes:
+    """The bytes of a file. Raises UnusableKey where it is missing, or it or its folder open to other users."""
+    try:
+        refuse_others(path.parent, path.parent.lstat().st_mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnusableKey(f"{path} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        refuse_others(path, os.fstat(descriptor).st_mode)
+        return file.read(MAX_KEY_FILE_BYTES + 1)
+
+
+def write_key_file(root: Path, path: Path, content: bytes) -> None:
+    """Durable and whole, or not at all; folders from `root` down to it are made. Raises StoreUnavailable."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        for folder in (root, root / "publishers", path.parent):
+            if folder == path.parent or folder in path.parents:
+                _make_folder(folder)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def replace_key_file(new: Path, old: Path) -> None:
+    """Put a file in the place of another one, durably. Raises StoreUnavailable."""
+    try:
+        new.replace(old)
+        _sync_folder(old.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{old} cannot be replaced: {error.strerror}") from error
+
+
+def refuse_others(path: Path, mode: int) -> None:
+    """Accepts the mode of a file or folder that other users cannot get at. Raises UnusableKey."""
+    if mode & _OTHERS:
+        narrow = "700" if stat.S_ISDIR(mode) else "600"
+        raise UnusableKey(f"{path} is open to other users (mode {stat.S_IMODE(mode):04o}): run chmod {narrow} on it")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        refuse_others(folder, folder.lstat().st_mode)
+    else:
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
