@@ -94,6 +94,28 @@ def test_the_log_has_no_key_for_who_serves_another_log(folder: Path) -> None:
     assert "another log" in refused.stderr
 
 
+def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert _run(folder, "log", "rotate-key").returncode == 2  # nothing is made where there is nothing
+    assert not folder.exists()
+    before = json.loads(_run(folder, "log", "info", "--json").stdout)
+    rotated = _run(folder, "log", "rotate-key", "--reason", "a yearly change")
+    assert rotated.returncode == 0, rotated.stderr
+    after = json.loads(_run(folder, "log", "info", "--json").stdout)
+    assert rotated.stdout.strip() == after["key"] != before["key"]
+    assert f"{before['key']}@{before['size']}" in rotated.stderr
+    assert max(map(len, rotated.stderr.splitlines())) <= 100
+    again = json.loads(_run(folder, "log", "rotate-key", "--json").stdout)
+    assert (again["index"], len(again["keys"]), len(again["retired"])) == (after["size"], 2, 2)
+    assert _run(folder, "fsck").returncode == 0
+
+
+def test_a_signer_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    for uri, code in (("pkcs11:token=t", 2), ("ftp://key", 2), ("exec:/nowhere/program", 3)):
+        refused = _run(tmp_path / "data", "log", "info", COUNTERMARK_LOG_SIGNER=uri)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (code, False), refused.stderr
+
+
 def test_the_certificate_in_use_can_be_shown_and_fits_the_profile(folder: Path) -> None:
     shown = _run(folder, "certificate", "show")
     assert "issuer" in shown.stdout

@@ -76,3 +76,23 @@ def test_the_reference_page_has_the_steps_of_the_procedure() -> None:
 
 def test_the_media_step_is_the_one_about_media() -> None:
     assert STEP_NAMES[receipts.MEDIA_STEP] == "Media"
+
+
+def test_a_retired_log_key_is_believed_for_trees_up_to_its_size() -> None:
+    log, *others = REGISTERED["trusted_keys"]  # the receipt's tree has 7 entries
+    for size, holds in ((7, True), (100, True), (6, False), (0, False)):
+        report = verify_receipt(receipt_of(REGISTERED), log_keys=[f"{log}@{size}", *others])
+        assert (report.holds, outcome(report, 2)) == (holds, "holds" if holds else "fails")
+
+
+def test_a_retired_log_key_leads_to_no_other_key() -> None:
+    rotated = CASES["the log key was rotated, and the old one is trusted"]
+    log, *others = rotated["trusted_keys"]
+    assert verify_receipt(receipt_of(rotated), log_keys=[log, *others]).log_key_pinned
+    assert outcome(verify_receipt(receipt_of(rotated), log_keys=[f"{log}@3", *others]), 2) == "fails"
+
+
+@pytest.mark.parametrize("size", ["", "x", "-1", "01", " 7", "9" * 30])
+def test_a_size_that_is_none_is_refused(size: str) -> None:
+    with pytest.raises(MalformedNote):
+        verify_receipt(receipt_of(REGISTERED), log_keys=[f"{REGISTERED['trusted_keys'][0]}@{size}"])

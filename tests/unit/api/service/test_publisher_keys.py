@@ -12,7 +12,7 @@ from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import parse_statement
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
-from registry import api_keys
+from registry import api_keys, stating
 from registry.registry import Registry
 from registry.store import entries
 from tests.unit.api.service.conftest import Picture
@@ -230,3 +230,47 @@ def test_the_logs_keys_are_served_with_the_trees_they_sign(client: TestClient, r
     ]
     assert items[0]["key"] == str(registry.sequencer.key)
     assert client.get(f"/v1/records/{items[0]['record']}").json()["type"] == "log.genesis"
+
+
+def test_a_registration_that_a_rotation_overtakes_is_signed_with_the_new_key(
+    client: TestClient,
+    registry: Registry,
+    admin: Headers,
+    publisher: str,
+    jpeg: Picture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rotated: list[dict[str, Any]] = []
+    find = stating.publisher_signer
+
+    def overtaken(*arguments: Any) -> Any:
+        signer = find(*arguments)
+        if not rotated:  # after the registration has found its key, and before it is logged
+            rotated.append({})
+            rotated[0] = change(client, admin, publisher, action="rotate")
+        return signer
+
+    monkeypatch.setattr(stating, "publisher_signer", overtaken)
+    asset = register(client, admin, publisher, jpeg(141))
+    assert asset.status_code == 201, asset.text
+    assert asset.json()["index"] > rotated[0]["enrolled_index"]
+    assert signed_with(registry, asset.json()["index"]) == rotated[0]["thumbprint"]
+
+
+def test_a_registration_that_a_revocation_overtakes_is_refused_with_the_reason(
+    client: TestClient, admin: Headers, publisher: str, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key,) = keys(client, publisher)
+    find, revoked = stating.publisher_signer, []
+
+    def overtaken(*arguments: Any) -> Any:
+        signer = find(*arguments)
+        if not revoked:
+            path = f"/v1/publishers/{publisher}/keys/{key['thumbprint']}/revocation"
+            revoked.append(client.post(path, json={"reason": "stolen this minute"}, headers=admin))
+        return signer
+
+    monkeypatch.setattr(stating, "publisher_signer", overtaken)
+    refused = register(client, admin, publisher, jpeg(142))
+    assert refused.status_code == 403, refused.text
+    assert "stolen this minute" in refused.json()["detail"]
