@@ -10,7 +10,7 @@ from registry import catalogue
 from registry.readers import Reader, held
 from registry.registration import publish
 from registry.registry import Registry
-from registry.stating import state
+from registry.remarks import state
 from registry.store import SealedAsset, Session, entries, events, sealed
 from registry.views import AssetView
 

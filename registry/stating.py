@@ -1,41 +1,10 @@
-"""Stating: from a record to its entry in the log, signed by whoever has to sign it."""
-
-from typing import TypeAlias
+"""Stating: the key that a publisher signs with, and the bytes of what it signs."""
 
 from provenance.errors import InvalidRequest, MalformedRecord
 from provenance.statement.keys import LocalSigner
-from provenance.statement.record import (
-    AssetDisputed,
-    AssetRevealed,
-    AssetWithdrawn,
-    DisputeAnswered,
-    Record,
-    RecordErased,
-    VerdictRecorded,
-    to_canonical,
-)
-from provenance.statement.statement import sign_statement
+from provenance.statement.record import Record, to_canonical
 from registry.registry import Registry
-from registry.sequencer import Appended, Existing, IndexRows, none_existing
 from registry.store import publishers
-
-About: TypeAlias = AssetWithdrawn | AssetDisputed | DisputeAnswered | AssetRevealed | VerdictRecorded | RecordErased
-"""Records about other records."""
-
-
-def state(registry: Registry, record: About, index_rows: IndexRows, existing: Existing = none_existing) -> Appended:
-    """Sign a record, append it, and wait until it is published.
-
-    Raises:
-        InvalidRequest: a text that a record cannot hold, or a publisher without a key in force.
-        NotFound: no such publisher.
-        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
-    """
-    signer = (
-        registry.keystore.operator if isinstance(record, RecordErased) else publisher_signer(registry, record.publisher)
-    )
-    canonical = canonical_of(record)
-    return registry.sequencer.append(sign_statement(canonical, signer), canonical, index_rows, existing).result()
 
 
 def publisher_signer(registry: Registry, publisher: str) -> LocalSigner:
