@@ -69,13 +69,13 @@ Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 class ErrorRate(Answer):
     """A measured error rate of the comparison, for differences of one size. Intervals are of 95 %."""
 
-    fpr: Annotated[float, Field(description="Fraction of unaltered copies in which a difference is reported.")]
+    fpr: Annotated[float, Field(description="Fraction of copies without an edit in which a difference is reported.")]
     tpr: Annotated[float, Field(description="Fraction of edits of this size that are found.")]
     n: Annotated[int, Field(description="Number of such edits.")]
     interval: Interval
     test_set: str
     area: Annotated[Interval, Field(description="Smallest and largest size, as fractions of the picture.")]
-    fpr_n: Annotated[int, Field(description="Number of unaltered copies.")]
+    fpr_n: Annotated[int, Field(description="Number of copies without an edit.")]
     fpr_interval: Interval
 
 

@@ -9,7 +9,7 @@ from provenance.statement.record import AssetDisputed, DisputeAnswered, parse_re
 from provenance.statement.record.dispute_answered import DisputeOutcome
 from registry import catalogue
 from registry.registry import Registry
-from registry.stating import state
+from registry.remarks import state
 from registry.store import Session, assets, entries, events
 from registry.times import from_milliseconds
 from registry.views import AnswerView, DisputeView

@@ -28,7 +28,7 @@ from registry import catalogue
 from registry.blobs import blob_name
 from registry.readers import Reader, held
 from registry.registry import Registry
-from registry.stating import state
+from registry.remarks import state
 from registry.store import (
     Asset,
     SealedAsset,

@@ -35,7 +35,8 @@ from registry.claims import AssetClaims
 from registry.examination import ClaimOrder, Prepared, prepare
 from registry.readers import Reader
 from registry.registry import Registry
-from registry.stating import append_signed, canonical_of, publisher_signer, state
+from registry.remarks import state
+from registry.stating import append_signed, canonical_of, publisher_signer
 from registry.store import Asset, Session, assets, entries, events, local_features, sealed
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds

@@ -11,7 +11,7 @@ from registry.examination import describe_thumbnail
 from registry.readers import Reader, held
 from registry.registration import publish
 from registry.registry import Registry
-from registry.stating import state
+from registry.remarks import state
 from registry.store import SealedAsset, Session, entries, events, sealed
 from registry.views import AssetView
 

@@ -5,46 +5,17 @@ the record its index, and where it is not, the record is signed anew with the ke
 """
 
 from datetime import datetime
-from typing import TypeAlias
 
 from provenance.errors import InvalidRequest, KeyRefused, MalformedRecord, StoreUnavailable
 from provenance.statement.keys import Signer
-from provenance.statement.record import (
-    AssetDisputed,
-    AssetRevealed,
-    AssetWithdrawn,
-    DisputeAnswered,
-    Record,
-    RecordErased,
-    VerdictRecorded,
-    to_canonical,
-)
+from provenance.statement.record import Record, to_canonical
 from provenance.statement.statement import sign_statement
 from registry.registry import Registry
 from registry.sequencer import Appended, Existing, IndexRows, none_existing
 from registry.store import Session, publishers
 
-About: TypeAlias = AssetWithdrawn | AssetDisputed | DisputeAnswered | AssetRevealed | VerdictRecorded | RecordErased
-"""Records about other records."""
-
 MAX_TRIES = 8
 """Keys tried for one record: a publisher that changes them faster than records are logged is not waited for."""
-
-
-def state(registry: Registry, record: About, index_rows: IndexRows, existing: Existing = none_existing) -> Appended:
-    """Sign a record with whoever has to sign it, append it, and wait until it is published.
-
-    Raises:
-        InvalidRequest: a text that a record cannot hold.
-        NotFound: no such publisher.
-        KeyRefused: it has no key in force that this service holds.
-        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
-    """
-    canonical = canonical_of(record)
-    if not isinstance(record, RecordErased):
-        return append_signed(registry, record.publisher, canonical, index_rows, existing)
-    statement = sign_statement(canonical, registry.keystore.operator)
-    return registry.sequencer.append(statement, canonical, index_rows, existing).result()
 
 
 def append_signed(

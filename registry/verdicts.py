@@ -10,7 +10,7 @@ from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import VerdictRecorded, parse_record, record_urn
 from registry import catalogue
 from registry.registry import Registry
-from registry.stating import state
+from registry.remarks import state
 from registry.store import Session, assets, entries, events
 from registry.times import from_milliseconds
 from registry.verification import load_report

@@ -79,7 +79,7 @@ class Transform(Answer):
 class ErrorRate(Answer):
     """A measured error rate for differences of one size (`area`, fractions of the picture); intervals are of 95 %.
 
-    `tpr` of `n` edits were found; in `fpr` of `fpr_n` unaltered copies a difference was reported.
+    `tpr` of `n` edits were found; in `fpr` of `fpr_n` copies without an edit a difference was reported.
     """
 
     fpr: float

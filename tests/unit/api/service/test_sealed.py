@@ -70,6 +70,10 @@ def test_every_public_address_says_that_it_is_sealed_and_nothing_else(
     # What the public log holds of it anyway.
     assert client.get(f"/v1/records/{sealed['id']}/statement").status_code == 200
     assert client.get(f"/v1/records/{sealed['id']}/proof").status_code == 200
+    for form in ("tlog-proof", "cose"):
+        answer = client.get(sealed["links"]["receipt"], params={"format": form})
+        assert answer.status_code == 200, form
+        assert SOURCE.encode() not in answer.content
 
 
 def test_its_publisher_reads_it_and_nobody_keeps_a_copy_on_the_way(
