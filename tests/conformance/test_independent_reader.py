@@ -116,7 +116,7 @@ def test_a_tlog_proof_from_the_service_holds_for_the_stranger(newsroom: Newsroom
 
 
 def test_a_cose_receipt_from_the_service_holds_for_the_stranger(newsroom: Newsroom) -> None:
-    x = reader.base64.urlsafe_b64encode(reader.base64.b64decode(newsroom.vkey.rpartition("+")[2])[1:]).decode()
+    x = reader.base64.urlsafe_b64encode(reader.base64.b64decode(newsroom.vkey.split("+", 2)[2])[1:]).decode()
     kid, log_key = reader.key_of({"kty": "OKP", "x": x.rstrip("=")})
     for asset in newsroom.assets:
         statement = reader.get(f"{newsroom.service.url}/v1/records/{asset.id}/statement")
