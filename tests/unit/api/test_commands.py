@@ -167,6 +167,55 @@ def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
     assert json.loads(checked.stdout.splitlines()[0])["kind"] == "tile"
 
 
+MAKE_A_KEY = ("key", "create", "--name", "desk", "--scope", "admin")
+"""Makes the registry, too, where there is none."""
+
+
+def test_a_backup_becomes_the_folder_again_and_an_older_one_only_where_that_is_accepted(tmp_path: Path) -> None:
+    folder, water, backup = tmp_path / "data", str(tmp_path / "high-water"), str(tmp_path / "backup")
+    assert _run(folder, *MAKE_A_KEY, COUNTERMARK_HIGH_WATER=water).returncode == 0
+    made = _run(folder, "backup", backup, COUNTERMARK_HIGH_WATER=water)
+    assert (made.returncode, made.stdout) == (0, ""), made.stderr
+    assert "2 entries, 0 findings" in made.stderr
+    assert _run(folder, "backup", backup, COUNTERMARK_HIGH_WATER=water).returncode == 3
+    assert _run(folder, "restore", backup, COUNTERMARK_HIGH_WATER=water).returncode == 3
+    folder.rename(tmp_path / "lost")
+    assert _run(folder, "restore", backup, COUNTERMARK_HIGH_WATER=water).returncode == 0
+    assert _run(folder, "fsck", COUNTERMARK_HIGH_WATER=water).returncode == 0
+    frozen = _run(folder, "log", "freeze", "--reason", "moved", "--yes", COUNTERMARK_HIGH_WATER=water)
+    assert frozen.returncode == 0, frozen.stderr
+    assert frozen.stdout.splitlines()[1] == "3"
+    (tmp_path / "data").rename(tmp_path / "lost again")
+    refused = _run(folder, "restore", backup, COUNTERMARK_HIGH_WATER=water)
+    assert refused.returncode == 3
+    assert "will sign a second history" in refused.stderr
+    assert not (folder / "countermark.db").exists()
+    assert _run(folder, "restore", backup, "--discard-newer", COUNTERMARK_HIGH_WATER=water).returncode == 0
+    assert json.loads(_run(folder, "log", "info", "--json", COUNTERMARK_HIGH_WATER=water).stdout)["size"] == 2
+
+
+def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path) -> None:
+    folder, backup = tmp_path / "data", tmp_path / "backup"
+    assert _run(folder, *MAKE_A_KEY).returncode == 0
+    assert _run(folder, "backup", str(backup)).returncode == 0
+    tile = backup / "objects/log/tile/0/000.p/2"
+    tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
+    folder.rename(tmp_path / "lost")
+    refused = _run(folder, "restore", str(backup))
+    assert refused.returncode == 3
+    assert "tile/0/000.p/2" in refused.stderr
+    assert not (folder / "countermark.db").exists()
+
+
+def test_a_log_is_frozen_once_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert _run(folder, "log", "freeze", "--reason", "the end", "--yes").returncode == 0
+    again = _run(folder, "log", "freeze", "--reason", "the end", "--yes")
+    assert again.returncode == 3
+    assert "no other follows" in again.stderr
+    assert _run(folder, "fsck").returncode == 0
+
+
 @pytest.mark.parametrize("command", [["fsck"], ["key", "list"], ["log", "info"], ["certificate", "show"]])
 def test_looking_at_a_folder_that_holds_no_registry_makes_none(tmp_path: Path, command: list[str]) -> None:
     assert _run(tmp_path / "data", *command).returncode == 2

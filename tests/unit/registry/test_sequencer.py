@@ -19,12 +19,14 @@ import pytest
 from provenance.errors import (
     Conflict,
     EntryTooLarge,
+    FrozenLog,
     InvalidRequest,
     MalformedStatement,
     StoreCorrupt,
     StoreUnavailable,
 )
 from provenance.limits import MAX_ENTRY_BYTES
+from provenance.statement.record import LogFrozen, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash, verify_consistency
@@ -389,6 +391,37 @@ def test_publication_is_taken_up_again_without_a_new_entry(newsroom: Newsroom) -
     while newsroom.sequencer.size < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert newsroom.sequencer.size == 3
+
+
+def test_a_disk_that_refuses_shows_as_trouble_until_it_takes_writes_again(newsroom: Newsroom) -> None:
+    lock = newsroom.folder / "high-water.lock"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(StoreUnavailable):
+        newsroom.register("harbour").result()
+    assert isinstance(newsroom.sequencer.trouble, StoreUnavailable)
+    assert newsroom.sequencer.state.signing
+    lock.rmdir()
+    deadline = time.monotonic() + 20
+    while newsroom.sequencer.trouble is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert newsroom.sequencer.trouble is None
+    assert newsroom.sequencer.size == 3
+
+
+def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsroom: Newsroom) -> None:
+    frozen = to_canonical(LogFrozen(salt=bytes(32), claimed_at=START, reason="moved"))
+    gate = hold_writer(newsroom)
+    futures = [newsroom.sequencer.append(*small(1))]
+    futures.append(newsroom.sequencer.append(sign_statement(frozen, signer("operator")), frozen))
+    futures.append(newsroom.sequencer.append(*small(2)))
+    gate.set()
+    assert [futures[0].result().index, futures[1].result().index] == [2, 3]
+    assert isinstance(futures[2].exception(), FrozenLog)
+    assert newsroom.sequencer.append(*small(1)).result().index == 2, "what was logged is still found"
+    newsroom.close()
+    with Newsroom(newsroom.folder) as again, pytest.raises(FrozenLog):
+        again.sequencer.append(*small(3)).result()
 
 
 def test_a_closed_log_takes_nothing_more(newsroom: Newsroom) -> None:
