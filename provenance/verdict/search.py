@@ -42,9 +42,9 @@ MAX_COMPARED_CANDIDATES = 8
 MIN_LOCAL_FEATURES = 8
 """Features of a picture below which no comparison could hold (`geometry.MIN_INLIERS`)."""
 
-MAX_UNEXPLAINED = 0.15
-"""Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for. A
-caption bar takes less; a picture in a quarter of another one takes more."""
+MAX_UNEXPLAINED = 0.03
+"""Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for: an
+inset of a fifth of its sides covers 4 %."""
 
 MAX_MATCHES = 16
 """Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
