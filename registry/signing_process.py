@@ -68,7 +68,9 @@ class ProcessSigner:
         with self._lock:
             try:
                 answer = self._ask("sign", message=encode_base64url(message))
-            except _Ended:
+            except SignerUnavailable:
+                if self._process is not None:  # it has answered, and refuses
+                    raise
                 if self._ask_public_key() != self._public_key:
                     raise SignerUnavailable("the signer's program has another key since it was started again") from None
                 answer = self._ask("sign", message=encode_base64url(message))
@@ -102,7 +104,7 @@ class ProcessSigner:
             answer = json.loads(_line(process))
         except (OSError, ValueError, RecursionError) as error:
             self._hang_up()
-            raise _Ended(f"the signer's program does not answer: {error}") from error
+            raise SignerUnavailable(f"the signer's program does not answer: {error}") from error
         if not isinstance(answer, dict) or answer.get("id") != self._asked:
             self._hang_up()
             raise SignerUnavailable("the signer's program has answered another request")
@@ -135,10 +137,6 @@ class ProcessSigner:
                     with suppress(OSError):
                         pipe.close()
             process.wait()
-
-
-class _Ended(SignerUnavailable):
-    """The program has ended, or speaks another protocol; another start may help."""
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:
