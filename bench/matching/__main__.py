@@ -70,7 +70,7 @@ def _measured(used: Sequence[Photograph], transforms: Sequence[Transform], codes
     with tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch:
         asked = queries.rows(used, transforms, Path(scratch) / "queries")
         rows = _shown(asked, "altered pictures", queries.count(used, transforms))
-        forged = _shown(attack.forgeries(reporting, Path(scratch) / "attack"), "forged hashes", attack.PAIRS)
+        forged = _shown(attack.forgeries(reporting, Path(scratch) / "attack"), "forged hashes", attack.count(reporting))
     sizes = [size for size in (SMALLEST_CODES * 10**power for power in range(8)) if size <= codes]
     return Run(
         command=" ".join(["python -m bench.matching", *sys.argv[1:]]),

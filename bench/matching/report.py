@@ -62,16 +62,22 @@ def _about(run: Run) -> str:
     packages = ", ".join(f"{package} {count}" for package, count in run.packages.items())
     return (
         f"Written by `{run.command}` on {run.date}, revision {run.revision}, {run.machine}. Times are milliseconds of "
-        "processor time, one thread, so that other work on the machine does not count.\n\n"
+        "processor time, one thread: other work on the machine does not count, but slows it through the caches.\n\n"
         f"**Pictures.** {run.reporting} photographs that nothing was fitted on ({packages}), each at "
         f"1,024 pixels altered in {len({row.transform for row in run.rows} - {'piece'})} ways by a generator seeded "
         f"with its digest. Three folds: each registers {run.registered} photographs and leaves out a third of those, "
         "which are then asked for as strangers. Intervals are 95 % (Wilson); bounds of what was not seen are 95 %, "
         "one-sided. Queries of one photograph are not independent of each other, so that intervals are narrower than "
         "those for new photographs would be.\n\n"
-        "**Limits of this run.** The registries are small: a larger one has more pictures that might be taken for "
-        "another. The transforms are made by programs, the screenshots are drawn."
+        f"**Limits of this run.** {_part(run)}The registries are small: a larger one has more pictures that might be "
+        "taken for another. The transforms are made by programs, the screenshots are drawn."
     )
+
+
+def _part(run: Run) -> str:
+    if "--quick" not in run.command and "--every" not in run.command:
+        return ""
+    return f"It asked for {run.reporting} photographs only: intervals are wide, and single transforms say little. "
 
 
 def _summary(run: Run, matched: Mapping[str, Proportion], peers: Mapping[str, Mapping[str, Proportion]]) -> str:
