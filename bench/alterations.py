@@ -291,7 +291,7 @@ def _recoloured(pixels: Pixels, mask: Mask, random: Random) -> Pixels:
 
 
 def _warped(pixels: Pixels, kind: str, area: float, random: Random) -> tuple[Pixels, Mask]:
-    """Parts of an ellipse over `area` are moved, smoothly and without a fold; the mask is where they move noticeably."""
+    """Parts of an ellipse over `area` are moved, smoothly and without a fold; the mask is that ellipse."""
     height, width = pixels.shape[:2]
     radius = (area * height * width / np.pi) ** 0.5
     aspect = random.uniform(0.75, 1.35)

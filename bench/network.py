@@ -1,7 +1,7 @@
-"""The network that weighs a pixel's measures: one hidden layer of rectified units, fitted by stochastic gradient descent.
+"""The network that weighs a pixel's measures: one hidden layer of rectified units, fitted by gradient descent.
 
-The loss is the logistic one with a ridge; the steps are Adam's (Kingma and Ba 2015) with a cosine schedule. The measures
-are scaled to unit deviation while fitting, and the scaling is folded into the weights that come out.
+The loss is the logistic one with a ridge; the steps are Adam's (Kingma and Ba 2015) with a cosine schedule. The
+measures are scaled to unit deviation while fitting, and the scaling is folded into the weights that come out.
 """
 
 from dataclasses import dataclass

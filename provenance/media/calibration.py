@@ -1,9 +1,9 @@
 """What the comparison's figures rest on: its fitted models and thresholds, and its measured error rates.
 
-All of it stands in `calibration.json`, written by `bench/calibrate_comparison.py`, once for each kind of reference, from
-photographs of which some fitted the figures and others measured the rates. Intervals are Wilson's, 95 % (Wilson 1927).
-The rates hold for such photographs, copies and edits as the file describes; several copies of one photograph are not
-independent.
+All of it stands in `calibration.json`, written by `bench/calibrate_comparison.py`, once for each kind of reference,
+from photographs of which some fitted the figures and others measured the rates. Intervals are Wilson's, 95 %
+(Wilson 1927). The rates hold for such photographs, copies and edits as the file describes; several copies of one
+photograph are not independent.
 """
 
 import json
@@ -19,6 +19,9 @@ ReferenceKind = Literal["sketch", "stored picture"]
 """What a picture is compared with: the sketch that every record has, or the credentialed copy, where that is kept."""
 
 RegionKind = Literal["differs", "moved"]
+
+_ROWS: dict[RegionKind, str] = {"differs": "edits_found", "moved": "warps_found"}
+"""Where the rates of each kind of region stand."""
 
 MEASURES = (
     "light",
@@ -142,8 +145,8 @@ def miss_rates(reference: ReferenceKind) -> tuple[ErrorRate, ...]:
             kind=kind,
             reference=reference,
         )
-        for kind, rows in (("differs", rates["edits_found"]), ("moved", rates["warps_found"]))
-        for row in rows
+        for kind, rows in _ROWS.items()
+        for row in rates[rows]
     )
 
 

@@ -57,6 +57,9 @@ class Registrations(Protocol):
     def sketch(self, record_id: bytes) -> bytes:
         """The stored sketch."""
 
+    def original(self, record_id: bytes) -> bytes | None:
+        """The stored picture itself: the credentialed copy of the file that was registered. None where none is kept."""
+
     def known(self, record_id: bytes) -> KnownRecord:
         """The record, its publisher and its checked receipt."""
 

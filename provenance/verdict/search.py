@@ -50,25 +50,28 @@ _PASSING = (StoreUnavailable, Overloaded)
 _STATED = {
     MatchBasis.BYTES: "the record itself states another file",
     MatchBasis.PIXELS: "the record itself states other pixels",
-    MatchBasis.COMPARISON: "the record itself states another sketch than was compared",
+    MatchBasis.COMPARISON: "the record itself states another sketch or file than was compared",
 }
 
 
 class Comparer(Protocol):
-    """Compares a canonical picture with a stored sketch; the caller decides in which process."""
+    """Compares a canonical picture with a stored sketch and, where there is one, with the file it was drawn from; the
+    caller decides in which process."""
 
-    def __call__(self, query: Pixels, sketch: bytes, /) -> Comparison: ...
+    def __call__(self, query: Pixels, sketch: bytes, original: bytes | None = None, /) -> Comparison: ...
 
 
 @dataclass(frozen=True, eq=False)
 class _Hit:
-    """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match."""
+    """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match, and
+    `original` that of the stored picture, where one was compared."""
 
     record_id: bytes
     basis: MatchBasis
     reference: bytes | None = None
     comparison: Comparison | None = None
     distance: int | None = None
+    original: bytes | None = None
 
 
 class Search:
@@ -128,7 +131,11 @@ class Search:
         return candidates[:MAX_COMPARED_CANDIDATES]
 
     def compare(self, candidates: Sequence[Candidate], canonical: Pixels, compare: Comparer) -> None:
-        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most."""
+        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.
+
+        The first that is confirmed is looked at again, against the stored picture.
+        """
+        looked_again = False
         for candidate in candidates:
             try:
                 sketch = self._registrations.sketch(candidate.record_id)
@@ -140,10 +147,34 @@ class Search:
                 self.keep_leads((candidate,))
                 continue
             if comparison.verified:
+                original = None
+                if not looked_again:
+                    looked_again = True
+                    comparison, original = self._look_again(candidate, canonical, sketch, comparison, compare)
                 reference = hashlib.sha256(sketch).digest()
-                self._add(_Hit(candidate.record_id, MatchBasis.COMPARISON, reference, comparison, candidate.distance))
+                basis = MatchBasis.COMPARISON
+                self._add(_Hit(candidate.record_id, basis, reference, comparison, candidate.distance, original))
             else:
                 self.keep_leads((candidate,))
+
+    def _look_again(
+        self, candidate: Candidate, canonical: Pixels, sketch: bytes, first: Comparison, compare: Comparer
+    ) -> tuple[Comparison, bytes | None]:
+        """A comparison with the stored picture and the digest of that; the first one where there is no picture."""
+        what = f"the stored picture of record {candidate.record_id.hex()[:16]}…"
+        try:
+            original = self._registrations.original(candidate.record_id)
+            if original is None:
+                return first, None
+            second = compare(canonical, sketch, original)
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            self.skip(what, str(failure))
+            return first, None
+        if second.reference == "sketch":
+            return first, None
+        return second, hashlib.sha256(original).digest()
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
@@ -208,7 +239,8 @@ def _states(known: KnownRecord, hit: _Hit) -> bool:
         case MatchBasis.PIXELS:
             return any(pixels == hit.reference for _, pixels in _files(known))
         case MatchBasis.COMPARISON:
-            return known.record.sketch.sha256 == hit.reference
+            kept = hit.original is None or any(digest == hit.original for digest, _ in _files(known))
+            return known.record.sketch.sha256 == hit.reference and kept
         case MatchBasis.FINGERPRINT:
             return True
         case _:

@@ -26,8 +26,8 @@ ECC_EPSILON = 2e-5
 """Gain in correlation below which refinement stops."""
 
 ECC_SMOOTHING = (11, 5)
-"""Pixels: widths of the Gaussian that both pictures are smoothed by, coarse first: with few keypoints the homography can
-be off by more than 5 pixels where there are none."""
+"""Pixels: widths of the Gaussian that both pictures are smoothed by, coarse first: with few keypoints the homography
+can be off by more than 5 pixels where there are none."""
 
 ECC_MARGIN = 6
 """Pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at it."""
@@ -100,19 +100,19 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
 
 def _refined(query: Pixels, reference: Pixels, warp: Homography, smoothings: tuple[int, ...]) -> Homography:
     """A better `warp` (query pixels → reference pixels): refined step by step, as long as the light correlates more."""
-    light = [np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)) for pixels in (query, reference)]
-    inner = np.zeros(light[1].shape, np.uint8)
+    light, other = (np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8) for pixels in (query, reference))
+    inner: Grey = np.zeros(reference.shape[:2], np.uint8)
     inner[ECC_MARGIN:-ECC_MARGIN, ECC_MARGIN:-ECC_MARGIN] = 1
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_EPSILON)
-    best = _correlation(light[0], light[1], inner, warp)
+    best = _correlation(light, other, inner, warp)
     for smoothing in smoothings:
         try:
             start = warp.astype(np.float32)
-            _, found = cv2.findTransformECC(*light, start, cv2.MOTION_HOMOGRAPHY, criteria, inner, smoothing)
+            _, found = cv2.findTransformECC(light, other, start, cv2.MOTION_HOMOGRAPHY, criteria, inner, smoothing)
         except cv2.error:  # no convergence: what was found before stands
             continue
         refined = np.asarray(found, np.float64)
-        correlation = _correlation(light[0], light[1], inner, refined)
+        correlation = _correlation(light, other, inner, refined)
         if correlation > best:
             best, warp = correlation, refined
     return warp

@@ -31,9 +31,9 @@ MIN_TEXTURED = 0.02
 """Fraction of the overlap that must have texture: without it, agreement means nothing. The plainest matching photograph
 of the calibration has 0.06."""
 
-MIN_AGREEMENT = ((0.2, 0.75), (0.35, 0.4))
-"""(Textured fraction of the overlap, fraction of it that must correlate) at two points, linear between them. Different
-pages and codes that share some corners agree in 0.33 at most; two logos around the same circle have texture in 0.19 and
+MIN_AGREEMENT = {0.2: 0.75, 0.35: 0.4}
+"""Fraction of the textured part that must correlate, by the textured fraction of the overlap; linear between them.
+Different pages and codes that share some corners agree in 0.33 at most; two logos around the same circle have texture in 0.19 and
 agree in up to 0.70, photographs of so little texture agree in 0.77 or more, under edits of 10 to 30 %."""
 
 MIN_OUTSIDE = 0.01
@@ -146,7 +146,7 @@ def lay(
     measures = measure(alignment.query, colouring.predicted, alignment.covered)
     if measures is None or measures.textured < MIN_TEXTURED:
         return None
-    if measures.agreement < np.interp(measures.textured, *zip(*MIN_AGREEMENT, strict=True)):
+    if measures.agreement < np.interp(measures.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
         return None
     return Laid(alignment, measures, colouring.changed)
 

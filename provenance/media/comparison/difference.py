@@ -2,8 +2,8 @@
 
 `measure` looks at windows around each pixel of the working frame: the difference of light and of colour, texture that
 does not correlate, texture that is lost or gained, light that no shift by a pixel accounts for, displacement and how
-much it explains; and at how noisy this pair is as a whole (a harsh recompression, a coarse sketch). `weigh` adds them up
-to one evidence, by a small network whose weights and thresholds were fitted on photographs and stand in
+much it explains; and at how noisy this pair is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one
+evidence of them, by a small network whose weights and thresholds were fitted on photographs and stand in
 `calibration.json`. `differing` draws connected regions of it, and tells those whose parts are moved from all others.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
@@ -105,7 +105,8 @@ def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
     hold = valid.astype(np.float32)
     counted = hold * ~clipped
     change = (seen - expected) * counted[..., None]
-    light, reference = np.ascontiguousarray(seen[..., 0]), np.ascontiguousarray(expected[..., 0])
+    light = np.ascontiguousarray(seen[..., 0], np.float32)
+    reference = np.ascontiguousarray(expected[..., 0], np.float32)
     near = _mean(change, hold, WINDOW)
     colour = _mean(np.ascontiguousarray(near[..., 1:3]), hold, COLOUR_WINDOW)
     texture, wider = _texture(light, reference, hold, WINDOW), _texture(light, reference, hold, WIDE_WINDOW)
@@ -161,7 +162,8 @@ class _Texture:
 
 def _texture(query: Planes, reference: Planes, hold: Planes, window: int) -> _Texture:
     one, other = query * hold, reference * hold
-    products = _mean(cv2.merge([one, other, one * query, other * reference, one * reference]), hold, window, held=True)
+    planes = [one, other, one * query, other * reference, one * reference]
+    products = _mean(np.asarray(cv2.merge(planes), np.float32), hold, window, held=True)
     mean_one, mean_other, square_one, square_other, mixed = cv2.split(products)
     variance_one = np.maximum(square_one - mean_one * mean_one, 0)
     variance_other = np.maximum(square_other - mean_other * mean_other, 0)

@@ -44,7 +44,7 @@ def displace(query: Planes, reference: Planes, valid: Mask) -> Displacement:
     """Find the displacement between two planes of light, H×W float32 0..255; `valid` says where they mean something."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     one, other = (cv2.convertScaleAbs(light) for light in (query, reference))
-    field = np.asarray(flow.calc(one, other, np.zeros((*valid.shape, 2), np.float32)))
+    field = np.asarray(flow.calc(one, other, np.zeros((*valid.shape, 2), np.float32)), np.float32)
     height, width = valid.shape
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     laid = cv2.remap(reference, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -71,5 +71,5 @@ def _trend(field: Planes, valid: Mask) -> Planes:
 
 
 def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    x, y = np.broadcast_arrays(x, y)
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
+    across, down = np.broadcast_arrays(x, y)
+    return np.stack([np.ones_like(across), across, down, across * across, across * down, down * down], -1)

@@ -102,6 +102,7 @@ class Simulator:
     keys: dict[str, list[PublishersKey]] = field(default_factory=dict)
     prints: dict[bytes, Fingerprints] = field(default_factory=dict)
     sketches: dict[bytes, bytes] = field(default_factory=dict)
+    originals: dict[bytes, bytes] = field(default_factory=dict)
     misled: dict[bytes, bytes] = field(default_factory=dict)
     reach: int = 31
     lost: set[bytes] = field(default_factory=set)
@@ -164,6 +165,8 @@ class Simulator:
         index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
         identity = self.entries[index].id
         self.prints[identity], self.sketches[identity] = prints, sketch.data
+        if signed is not None:
+            self.originals[identity] = signed
         return identity
 
     def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
@@ -173,11 +176,11 @@ class Simulator:
     # What a reader does
 
     def verify(self, data: bytes) -> Verdict:
-        return verify_file(examine(data, self.trust), self, compare_sketch)
+        return verify_file(examine(data, self.trust), self, compare_registered)
 
     def verify_known_bytes(self, data: bytes) -> Verdict:
         """As a registry does it that looks the bytes up first, and does not decode a file that it knows."""
-        return verify_file(examine(data, self.trust, pixels=False), self, compare_sketch)
+        return verify_file(examine(data, self.trust, pixels=False), self, compare_registered)
 
     def verify_digests(self, data: bytes, *, with_pdq: bool = True) -> Verdict:
         prints = fingerprint(Media.from_bytes(data))
@@ -229,6 +232,9 @@ class Simulator:
         if record_id not in self.sketches:
             raise StoreCorrupt("the blob has other bytes than its digest says")
         return self.sketches[record_id]
+
+    def original(self, record_id: bytes) -> bytes | None:
+        return self.originals.get(record_id)
 
     def known(self, record_id: bytes) -> KnownRecord:
         if record_id in self.lost:
@@ -340,8 +346,9 @@ class Simulator:
         return [key for key in self.keys[publisher] if key.enrolled < index][-1]
 
 
-def compare_sketch(query: Pixels, sketch: bytes) -> Comparison:
-    return compare(query, Sketch.from_bytes(sketch).pixels)
+def compare_registered(query: Pixels, sketch: bytes, original: bytes | None = None) -> Comparison:
+    kept = None if original is None else Media.from_bytes(original).canonical
+    return compare(query, Sketch.from_bytes(sketch).pixels, kept)
 
 
 _IDENTITY = Identity("operator-attested", "letter seen by the registry desk")

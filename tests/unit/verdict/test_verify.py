@@ -15,7 +15,7 @@ from provenance.verdict.verdict import HeadlineCode
 from registry.index import MIN_QUALITY
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
-from tests.unit.verdict.simulator import NOBODY, Simulator, compare_sketch, open_registry
+from tests.unit.verdict.simulator import NOBODY, Simulator, compare_registered, open_registry
 
 
 def values(verdict: Verdict) -> dict[str, str]:
@@ -235,9 +235,9 @@ def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> No
         registry.register("daily", photo(ROCKET))
     compared: list[bytes] = []
 
-    def counting(query: Pixels, sketch: bytes) -> Comparison:
+    def counting(query: Pixels, sketch: bytes, original: bytes | None = None) -> Comparison:
         compared.append(sketch)
-        return compare_sketch(query, sketch)
+        return compare_registered(query, sketch, original)
 
     verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, counting)
     assert len(compared) == MAX_COMPARED_CANDIDATES
