@@ -71,5 +71,5 @@ def _trend(field: Planes, valid: Mask) -> Planes:
 
 
 def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    across, down = np.broadcast_arrays(x, y)
-    return np.stack([np.ones_like(across), across, down, across * across, across * down, down * down], -1)
+    ones = np.ones_like(x * y)
+    return np.stack([ones, x * ones, y * ones, x * x * ones, x * y, y * y * ones], -1)
