@@ -45,7 +45,10 @@ class Box(Answer):
 
 
 class Region(Answer):
-    kind: Literal["differs", "outside"]
+    kind: Annotated[
+        Literal["differs", "moved", "outside"],
+        Field(description="It differs; its parts are moved or warped; or it lies outside the registered picture."),
+    ]
     query: Box
     reference: Box | None
     area: float
@@ -63,11 +66,15 @@ class Transform(Answer):
     ]
 
 
+Reference = Annotated[
+    Literal["sketch", "stored picture"],
+    Field(description="What was compared with: the record's sketch, or the registered picture itself."),
+]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class ErrorRate(Answer):
-    """A measured error rate of the comparison, for differences of one size. Intervals are of 95 %."""
+    """A measured error rate of the comparison, for differences of one kind and size. Intervals are of 95 %."""
 
     fpr: Annotated[float, Field(description="Fraction of copies without an edit in which a difference is reported.")]
     tpr: Annotated[float, Field(description="Fraction of edits of this size that are found.")]
@@ -77,6 +84,8 @@ class ErrorRate(Answer):
     area: Annotated[Interval, Field(description="Smallest and largest size, as fractions of the picture.")]
     fpr_n: Annotated[int, Field(description="Number of copies without an edit.")]
     fpr_interval: Interval
+    kind: Annotated[Literal["differs", "moved"], Field(description="The kind of region that it is about.")]
+    reference: Reference
 
 
 class Comparison(Answer):
@@ -86,6 +95,7 @@ class Comparison(Answer):
     similarity: float
     inliers: int
     method: str
+    reference: Reference
 
 
 class Step(Answer):

@@ -19,10 +19,19 @@ Random = np.random.Generator
 Alteration = Callable[[Pixels, Random], Pixels]
 
 EDIT_KINDS = ("paste", "removal", "text", "mosaic", "blur", "recolour")
+WARP_KINDS = ("slimming", "mouth", "bulge", "pinch", "shift")
+"""Local warps, as face editors make them: nothing is added, parts are moved."""
+
+WARP_REACH = (0.03, 0.10)
+"""Largest displacement of a warp, as a fraction of its region's diameter: slimming a face by 6 to 20 %."""
+
 AREA_BUCKETS = ((0.005, 0.01), (0.01, 0.03), (0.03, 0.10), (0.10, 0.30))
 MATERIAL_RMS = 10.0
 """Of 255: an edit that changes its region by less (over the canonical picture) is drawn again; removing sky from sky
 changes nothing that a comparison could find."""
+
+MATERIAL_WARP_RMS = 5.0
+"""As above, for a warp: it keeps the colours of its region, and changes them less."""
 
 
 def recompressed(pixels: Pixels, quality: int, kind: str = "JPEG") -> Pixels:
@@ -74,6 +83,15 @@ def _rotated(pixels: Pixels, degrees: float) -> Pixels:
     return np.asarray(cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC), np.uint8)
 
 
+def _in_perspective(pixels: Pixels, random: Random) -> Pixels:
+    """Seen a little from one side: the corners move inwards by up to 6 % of the sides, and the frame is filled."""
+    height, width = pixels.shape[:2]
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    inwards = random.uniform(0.0, 0.06, (4, 2)) * np.sign((width, height) / np.float64(2) - frame) * (width, height)
+    matrix = cv2.getPerspectiveTransform((frame + inwards).astype(np.float32), frame)
+    return np.asarray(cv2.warpPerspective(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC), np.uint8)
+
+
 def _sharpened(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.addWeighted(pixels, 1.6, cv2.GaussianBlur(pixels, (0, 0), 1.5), -0.6, 0), np.uint8)
 
@@ -115,6 +133,11 @@ COPIES: dict[str, Alteration] = {
     "mirrored": lambda p, r: recompressed(np.ascontiguousarray(p[:, ::-1]), 85),
     "rotated 3 degrees": lambda p, r: recompressed(_rotated(p, 3.0), 85),
     "rotated -6 degrees": lambda p, r: recompressed(_rotated(p, -6.0), 85),
+    "squeezed 15 %": lambda p, r: recompressed(
+        np.asarray(cv2.resize(p, None, fx=1.0, fy=0.85, interpolation=cv2.INTER_AREA), np.uint8), 85
+    ),
+    "perspective": lambda p, r: recompressed(_in_perspective(p, r), 85),
+    "rotated 20 degrees": lambda p, r: recompressed(_rotated(p, 20.0), 85),
     "quarter turn": lambda p, r: recompressed(np.ascontiguousarray(np.rot90(p)), 85),
     "web chain": _web_chain,
 }
@@ -267,6 +290,42 @@ def _recoloured(pixels: Pixels, mask: Mask, random: Random) -> Pixels:
     return _blend(pixels, np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)), mask, 1.5)
 
 
+def _warped(pixels: Pixels, kind: str, area: float, random: Random) -> tuple[Pixels, Mask]:
+    """Parts of an ellipse over `area` are moved, smoothly and without a fold; the mask is that ellipse."""
+    height, width = pixels.shape[:2]
+    radius = (area * height * width / np.pi) ** 0.5
+    aspect = random.uniform(0.75, 1.35)
+    rx, ry = min(radius * aspect, width * 0.48), min(radius / aspect, height * 0.48)
+    cx, cy = random.uniform(rx, width - rx), random.uniform(ry, height - ry)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    u, v = (x - cx) / rx, (y - cy) / ry
+    fading = np.square(np.clip(1 - 0.8 * (u * u + v * v), 0, 1))
+    still = np.zeros_like(u)
+    match kind:
+        case "slimming":
+            field = np.stack([u, still], -1)
+        case "mouth":
+            field = np.stack([still, u * u - 0.3], -1)
+        case "bulge":
+            field = -np.stack([u, v], -1)
+        case "pinch":
+            field = np.stack([u, v], -1)
+        case _:
+            turn = random.uniform(0, 2 * np.pi)
+            field = np.stack([still + np.cos(turn), still + np.sin(turn)], -1)
+    field = field * fading[..., None]
+    length = np.hypot(field[..., 0], field[..., 1])
+    field *= random.uniform(*WARP_REACH) * 2 * radius / length.max()
+    moved = cv2.remap(
+        pixels,
+        (x + field[..., 0]).astype(np.float32),
+        (y + field[..., 1]).astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return np.asarray(moved, np.uint8), np.asarray(u * u + v * v < 1.0)
+
+
 def _region_rms(before: Pixels, after: Pixels, mask: Mask) -> float:
     scale = 512 / max(before.shape[:2])
     size = (round(before.shape[1] * min(1.0, scale)), round(before.shape[0] * min(1.0, scale)))
@@ -279,9 +338,12 @@ def _region_rms(before: Pixels, after: Pixels, mask: Mask) -> float:
 def edited(pixels: Pixels, kind: str, area: float, donor: Pixels, random: Random) -> tuple[Pixels, Mask] | None:
     """One edit of `kind` over about `area` (fraction), and its mask; None when no material one was found."""
     height, width = pixels.shape[:2]
+    least = MATERIAL_WARP_RMS if kind in WARP_KINDS else MATERIAL_RMS
     for _ in range(8):
         if kind == "text":
             result, mask = _written(pixels, area, random)
+        elif kind in WARP_KINDS:
+            result, mask = _warped(pixels, kind, area, random)
         else:
             mask = blob(height, width, area, random)
             match kind:
@@ -295,7 +357,7 @@ def edited(pixels: Pixels, kind: str, area: float, donor: Pixels, random: Random
                     result = _blurred(pixels, mask, area)
                 case _:
                     result = _recoloured(pixels, mask, random)
-        if mask.any() and _region_rms(pixels, result, mask) >= MATERIAL_RMS:
+        if mask.any() and _region_rms(pixels, result, mask) >= least:
             return result, mask
     return None
 

@@ -1,19 +1,24 @@
-"""Fit the comparison's weights and thresholds, measure its error rates, write provenance/media/calibration.json.
+"""Fit the comparison's models and thresholds, measure its error rates, write provenance/media/calibration.json.
 
     python -m bench.calibrate_comparison
 
 The photographs are those of `photographs.toml`, which says which may be fitted on: no photograph that reports has been.
-About fifteen minutes on one core.
+About half an hour on two cores.
 """
 
 import argparse
 import hashlib
 import json
+import pickle
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,54 +32,39 @@ from bench.alterations import (
     EDIT_KINDS,
     FRAMED,
     MATERIAL_RMS,
+    MATERIAL_WARP_RMS,
+    WARP_KINDS,
+    WARP_REACH,
     Mask,
     Pixels,
-    Random,
-    edited,
     non_photographs,
-    recompressed,
-    resized,
 )
-from bench.photographs import photographs
-from provenance.media.calibration import MEASURES, Model
+from bench.comparison_cases import Area, Case, Photograph, copies, edits, load
+from bench.network import Network, fit_network
+from provenance.media.calibration import MEASURES, Model, ReferenceKind
 from provenance.media.canonical import shrink
 from provenance.media.comparison import COMPARISON_VERSION, geometry
-from provenance.media.comparison.comparison import Laid, draw_comparison, lay
-from provenance.media.comparison.difference import weigh
-from provenance.media.sketch import draw_sketch
+from provenance.media.comparison.comparison import Laid, draw_comparison, lay, match
+from provenance.media.comparison.difference import Measures, differing, weigh
+from provenance.media.sketch import SKETCH_VERSION, draw_sketch
 
 OUTPUT = Path(__file__).parents[1] / "provenance" / "media" / "calibration.json"
-SOURCE_SIDE = 1024
-"""Pixels: photographs are altered at this size, a common one on the web."""
+EXPLAINED = MEASURES.index("explained by displacement")
+REFERENCES: tuple[ReferenceKind, ...] = ("sketch", "stored picture")
 
-FALSE_ALARMS = 0.005
-"""Fraction of the fitting half's copies that may raise an alarm; half of what the reporting half may show."""
+FALSE_ALARMS = 0.003
+"""Fraction of the fitting half's copies that may raise an alarm: the reporting half may show three times as many."""
 
 FOUND = 0.1
 """Fraction of an edit's pixels that must be reported for it to count as found."""
 
 Z = 1.959964
 
-
-@dataclass(frozen=True, eq=False)
-class Photograph:
-    package: str
-    digest: str
-    fits: bool
-    pixels: Pixels
-    sketch: Pixels
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One altered picture, compared: `mask` (canonical size) is None for a copy; `laid` is None where not verified."""
-
-    photograph: Photograph
-    kind: str
-    area: tuple[float, float] | None
-    query: Pixels
-    mask: Mask | None
-    laid: Laid | None
+# What the processes share: set before they are forked.
+FITTING: list[Photograph] = []
+REPORTING: list[Photograph] = []
+SKETCHES: list[Pixels] = []
+SOURCES: list[Pixels] = []
 
 
 def wilson(successes: int, n: int) -> list[float]:
@@ -86,175 +76,225 @@ def wilson(successes: int, n: int) -> list[float]:
     return [round(max(0.0, (centre - half) / (1 + z2)), 5), round(min(1.0, (centre + half) / (1 + z2)), 5)]
 
 
-def proportion(successes: int, n: int) -> dict[str, Any]:
+def proportion(outcomes: Iterable[bool]) -> dict[str, Any]:
+    counted = list(outcomes)
+    successes, n = sum(counted), len(counted)
     return {"rate": round(successes / n, 5) if n else None, "n": n, "interval": wilson(successes, n)}
-
-
-def load() -> list[Photograph]:
-    loaded = []
-    for listed in photographs():
-        pixels = listed.pixels(SOURCE_SIDE)
-        sketch = draw_sketch(shrink(pixels, 512)).pixels
-        loaded.append(Photograph(listed.package, listed.sha256, listed.fits, pixels, sketch))
-    return loaded
-
-
-def seeded(photograph: Photograph, *what: object) -> Random:
-    return np.random.default_rng(list(hashlib.sha256(repr((photograph.digest, what)).encode()).digest()))
-
-
-def copies(photographs: Sequence[Photograph]) -> Iterator[Case]:
-    for photograph in photographs:
-        for kind, alter in {**COPIES, **FRAMED}.items():
-            query = shrink(alter(photograph.pixels, seeded(photograph, kind)), 512)
-            yield Case(photograph, kind, None, query, None, lay(query, photograph.sketch))
-
-
-def edits(photographs: Sequence[Photograph], buckets_each: int) -> Iterator[Case]:
-    for number, photograph in enumerate(photographs):
-        for turn, kind in enumerate(EDIT_KINDS):
-            for step in range(buckets_each):
-                bucket = AREA_BUCKETS[(number + turn + step * (len(AREA_BUCKETS) // buckets_each)) % len(AREA_BUCKETS)]
-                random = seeded(photograph, kind, bucket)
-                donor = photographs[(number + int(random.integers(1, len(photographs)))) % len(photographs)]
-                drawn = edited(photograph.pixels, kind, float(random.uniform(*bucket)), donor.pixels, random)
-                if drawn is None:
-                    continue
-                whole = resized(drawn[0], int(random.integers(600, SOURCE_SIDE + 1)))
-                query = shrink(recompressed(whole, int(random.integers(60, 96))), 512)
-                size = (query.shape[1], query.shape[0])
-                mask = cv2.resize(drawn[1].astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.3
-                yield Case(photograph, kind, bucket, query, np.asarray(mask), lay(query, photograph.sketch))
 
 
 # Fitting ------------------------------------------------------------------------------------------
 
 
-def samples(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Measured pixels and whether each was edited: a few of each case, none near an edit's outline."""
-    random = np.random.default_rng(1)
-    rows, edited_rows = [], []
-    for case in cases:
-        if case.laid is None:
-            continue
-        valid = case.laid.measures.valid
-        planes = case.laid.measures.planes.reshape(-1, len(MEASURES))
-        groups = [(valid, 0.0, 80)]
+def on_frame(mask: Mask, frame: Mask) -> Mask:
+    size = (frame.shape[1], frame.shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A fitting case, kept on disk while the network is fitted: planes as float16, `mask` None for a copy."""
+
+    kind: str
+    planes: NDArray[np.float16]
+    valid: Mask
+    mask: Mask | None
+
+
+def looked_at(cases: Iterable[Case]) -> Iterator[tuple[ReferenceKind, Case, Laid | None]]:
+    """Each case over its sketch; every third over the stored picture too, which takes three times as long."""
+    for turn, case in enumerate(cases):
+        yield "sketch", case, case.laid("sketch")
+        if turn % 3 == 1:
+            yield "stored picture", case, case.laid("stored picture")
+
+
+def measured(folder: Path, number: int) -> None:
+    """Measure the cases of one fitting photograph."""
+    with (folder / str(number)).open("wb") as file:
+        for reference, case, laid in looked_at((*copies(FITTING[number]), *edits(FITTING, number, 2))):
+            if laid is not None:
+                planes, valid = laid.measures.planes.astype(np.float16), laid.measures.valid
+                mask = None if case.mask is None else on_frame(case.mask, valid)
+                pickle.dump((reference, Measured(case.kind, planes, valid, mask)), file)
+
+
+def reread(folder: Path, number: int) -> Iterator[tuple[ReferenceKind, Measured]]:
+    with (folder / str(number)).open("rb") as file:
+        while True:
+            try:
+                yield pickle.load(file)  # our own file of a minute ago
+            except EOFError:
+                return
+
+
+def samples(folder: Path, number: int) -> dict[ReferenceKind, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Measured pixels of one photograph's cases and whether each was edited: a few of each, none near an outline."""
+    random = np.random.default_rng(number)
+    rows: dict[ReferenceKind, list[NDArray[np.float32]]] = defaultdict(list)
+    labels: dict[ReferenceKind, list[NDArray[np.float32]]] = defaultdict(list)
+    measured(folder, number)
+    for reference, case in reread(folder, number):
+        groups = [(case.valid, 0.0, 80)]
         if case.mask is not None:
-            size = (valid.shape[1], valid.shape[0])
-            mask = np.asarray(cv2.resize(case.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST))
+            mask = case.mask.astype(np.uint8)
             inner, outer = cv2.erode(mask, np.ones((5, 5), np.uint8)), cv2.dilate(mask, np.ones((15, 15), np.uint8))
-            groups = [(valid & (inner > 0), 1.0, 40), (valid & (outer == 0), 0.0, 30)]
+            groups = [(case.valid & (inner > 0), 1.0, 80), (case.valid & (outer == 0), 0.0, 50)]
         for where, label, most in groups:
             indices = np.flatnonzero(where)
             chosen = random.choice(indices, min(most, len(indices)), replace=False)
-            rows.append(planes[chosen])
-            edited_rows.append(np.full(len(chosen), label))
-    return np.concatenate(rows).astype(np.float64), np.concatenate(edited_rows)
+            rows[reference].append(case.planes.reshape(-1, len(MEASURES))[chosen].astype(np.float32))
+            labels[reference].append(np.full(len(chosen), label, np.float32))
+    return {kind: (np.concatenate(rows[kind]), np.concatenate(labels[kind])) for kind in REFERENCES}
 
 
-def logistic(rows: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, tuple[float, ...]]:
-    """Ridge logistic regression by Newton's method; bias and weights of the unscaled measures."""
-    mean, deviation = rows.mean(0), rows.std(0)
-    design = np.column_stack([np.ones(len(rows)), (rows - mean) / deviation])
-    solution = np.zeros(design.shape[1])
-    for _ in range(25):
-        odds = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
-        spread = (odds * (1 - odds) + 1e-6)[:, None]
-        penalty = 1e-3 * len(rows)
-        curvature = design.T @ (design * spread) + penalty * np.eye(len(solution))
-        solution -= np.linalg.solve(curvature, design.T @ (odds - labels) + penalty * solution)
-    weights = solution[1:] / deviation
-    return round(float(solution[0] - weights @ mean), 4), tuple(round(float(weight), 4) for weight in weights)
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """A fitting case under a network. Copies: `peak` alone. Edits: what the thresholds are chosen by, as float16."""
+
+    kind: str
+    peak: float
+    mask: Mask | None = None
+    evidence: NDArray[np.float16] | None = None
+    explained: NDArray[np.float16] | None = None
 
 
-def fit(cases: Sequence[Case]) -> Model:
-    bias, weights = logistic(*samples(cases))
-    model = Model(bias, weights, 0.0, 0.0)
-    unedited = [float(weigh(case.laid.measures, model).max()) for case in cases if case.mask is None and case.laid]
-    seed = round(float(np.quantile(unedited, 1 - FALSE_ALARMS)), 3)
-    with_mask = [case for case in cases if case.mask is not None and case.laid is not None]
-    outlined = {
-        grow: float(np.mean([overlap(case, Model(bias, weights, seed, grow)) for case in with_mask]))
-        for grow in (round(seed * step / 8, 3) for step in range(-4, 8))
-    }
-    return Model(bias, weights, seed, max(outlined, key=lambda grow: outlined[grow]))
+def weighed(folder: Path, models: dict[ReferenceKind, Model], number: int) -> list[tuple[ReferenceKind, Weighed]]:
+    found: list[tuple[ReferenceKind, Weighed]] = []
+    for turn, (reference, case) in enumerate(reread(folder, number)):
+        if case.mask is not None and turn % 2:
+            continue
+        planes = case.planes.astype(np.float32)
+        evidence = weigh(Measures(planes, case.valid, 1.0, 1.0, 1.0), models[reference])
+        peak = float(evidence.max())
+        if case.mask is None:
+            found.append((reference, Weighed(case.kind, peak)))
+        else:
+            explained = case.planes[..., EXPLAINED].copy()
+            found.append((reference, Weighed(case.kind, peak, case.mask, evidence.astype(np.float16), explained)))
+    return found
+
+
+def untuned(network: Network) -> Model:
+    return Model(network.weights, network.biases, network.output, float(network.bias[0]), 0.0, 0.0, 0.0)
+
+
+def tuned(network: Model, cases: list[Weighed]) -> Model:
+    """Choose the thresholds: seed by the copies, outline by the edits, "moved" by telling warps from other edits."""
+    seed = round(float(np.quantile([case.peak for case in cases if case.mask is None], 1 - FALSE_ALARMS)), 3)
+    altered = [case for case in cases if case.mask is not None]
+
+    def patches(case: Weighed, grow: float, moved: float = 0.0) -> list[tuple[Mask, bool]]:
+        assert case.evidence is not None
+        assert case.explained is not None
+        planes = np.zeros((*case.evidence.shape, len(MEASURES)), np.float32)
+        planes[..., EXPLAINED] = case.explained
+        measures = Measures(planes, np.ones(case.evidence.shape, bool), 1.0, 1.0, 1.0)
+        model = Model(network.weights, network.biases, network.output, network.bias, seed, grow, moved)
+        return [(each.pixels, each.moved) for each in differing(measures, case.evidence.astype(np.float32), model)]
+
+    def outline(grow: float) -> float:
+        overlaps = []
+        for case in altered:
+            assert case.mask is not None
+            drawn = np.zeros_like(case.mask)
+            for pixels, _ in patches(case, grow):
+                drawn |= pixels
+            overlaps.append(float((drawn & case.mask).sum() / max(1, (drawn | case.mask).sum())))
+        return float(np.mean(overlaps))
+
+    grow = max((round(seed * step / 8, 3) for step in range(-2, 7)), key=outline)
+    means: list[tuple[float, bool]] = []
+    for case in altered:
+        assert case.explained is not None
+        if found := patches(case, grow):
+            means.append((float(case.explained[found[0][0]].mean()), case.kind in WARP_KINDS))
+
+    def told_apart(moved: float) -> float:
+        sides = [[(mean < moved) == warp for mean, warp in means if warp is wanted] for wanted in (True, False)]
+        return float(np.mean(sides[0])) + float(np.mean(sides[1]))
+
+    moved = max((round(step / 50, 2) for step in range(-60, 0)), key=told_apart)
+    return Model(network.weights, network.biases, network.output, network.bias, seed, grow, moved)
 
 
 # Reporting ----------------------------------------------------------------------------------------
 
 
-def reported(case: Case, model: Model) -> Mask:
-    """Pixels of the query that are reported as differing."""
-    assert case.laid is not None
-    heat = draw_comparison(case.laid, case.query, case.photograph.sketch, model).heat
-    assert heat is not None
-    return heat > 12
+@dataclass(frozen=True)
+class Outcome:
+    """What comparing one altered picture gave. `named_moved`: the largest region found is said to be moved."""
+
+    photograph: str
+    kind: str
+    area: Area | None
+    verified: bool
+    alarmed: bool = False
+    found: bool = False
+    overlap: float = 0.0
+    named_moved: bool = False
 
 
-def overlap(case: Case, model: Model) -> float:
-    """Intersection over union of what is reported and what was edited."""
-    assert case.mask is not None
-    pixels = reported(case, model)
-    return float((pixels & case.mask).sum() / max(1, (pixels | case.mask).sum()))
+def outcomes(models: dict[ReferenceKind, Model], number: int) -> list[tuple[ReferenceKind, Outcome]]:
+    """Half the kinds of copies, in turn, and half the sizes of each kind of edit."""
+    cases = (*copies(REPORTING[number], number % 2, 2), *edits(REPORTING, number, 2))
+    return [(kind, outcome(case, laid, kind, models[kind])) for kind, case, laid in looked_at(cases)]
 
 
-def rates(cases: Sequence[Case], model: Model) -> dict[str, Any]:
-    alarms: Counter[str] = Counter()
-    alarmed = set()
-    seen: Counter[str] = Counter()
-    verified: dict[str, list[bool]] = defaultdict(list)
-    found: dict[tuple[float, float], list[bool]] = defaultdict(list)
-    by_kind: dict[str, list[bool]] = defaultdict(list)
-    outlines: dict[tuple[float, float], list[float]] = defaultdict(list)
-    for case in cases:
-        verified[case.kind if case.mask is None else f"edit: {case.kind}"].append(case.laid is not None)
-        if case.mask is None:
-            if case.laid is not None:
-                seen[case.kind] += 1
-                if reported(case, model).any():
-                    alarms[case.kind] += 1
-                    alarmed.add(case.photograph.digest)
-            continue
-        assert case.area is not None
-        hit = case.laid is not None and bool((reported(case, model) & case.mask).sum() >= FOUND * case.mask.sum())
-        found[case.area].append(hit)
-        if case.area[0] >= 0.03:
-            by_kind[case.kind].append(hit)
-        if hit:
-            outlines[case.area].append(overlap(case, model))
-    every = [each for outcomes in verified.values() for each in outcomes]
-    large = [each for area in AREA_BUCKETS if area[0] >= 0.03 for each in found[area]]
+def outcome(case: Case, laid: Laid | None, kind: ReferenceKind, model: Model) -> Outcome:
+    about = case.photograph.digest, case.kind, case.area
+    if case.match is None or laid is None:
+        return Outcome(*about, False)
+    comparison = draw_comparison(case.match, laid, case.query, case.photograph.reference(kind), kind, model)
+    regions = [region for region in comparison.regions if region.kind != "outside"]
+    if case.mask is None or comparison.heat is None:
+        return Outcome(*about, True, alarmed=bool(regions))
+    pixels = comparison.heat > 12
+    shared = int((pixels & case.mask).sum())
+    found = shared >= FOUND * int(case.mask.sum())
+    overlap = shared / max(1, int((pixels | case.mask).sum()))
+    return Outcome(*about, True, bool(regions), found, overlap, bool(regions) and regions[0].kind == "moved")
+
+
+def rates(measured: list[Outcome]) -> dict[str, Any]:
+    """Rates of one kind of reference, by kind and size."""
+    copied = [each for each in measured if each.area is None and each.verified]
+    by_verified: dict[str, list[bool]] = defaultdict(list)
+    for each in measured:
+        by_verified[each.kind if each.area is None else f"edit: {each.kind}"].append(each.verified)
+    least = sorted(((kind, round(float(np.mean(each)), 4)) for kind, each in by_verified.items()), key=lambda k: k[1])
+
+    def of(kinds: Iterable[str], areas: Iterable[Area]) -> dict[str, Any]:
+        chosen = [each for each in measured if each.kind in kinds and each.area in areas]
+        overlaps = [each.overlap for each in chosen if each.found]
+        return proportion(each.found for each in chosen) | {
+            "iou_mean": round(float(np.mean(overlaps)), 3) if overlaps else None,
+            "iou_median": round(float(np.median(overlaps)), 3) if overlaps else None,
+        }
+
+    large = [area for area in AREA_BUCKETS if area[0] >= 0.03]
     return {
-        "verified": proportion(sum(every), len(every))
-        | {
-            "least": dict(
-                sorted(((kind, round(float(np.mean(each)), 4)) for kind, each in verified.items()), key=lambda k: k[1])[
-                    :5
-                ]
-            )
+        "verified": proportion(each.verified for each in measured) | {"least": dict(least[:5])},
+        "false_alarms": proportion(each.alarmed for each in copied)
+        | {"photographs_with_any": len({each.photograph for each in copied if each.alarmed})},
+        "false_alarms_by_kind": {
+            kind: proportion(each.alarmed for each in copied if each.kind == kind) for kind in (*COPIES, *FRAMED)
         },
-        "false_alarms": proportion(alarms.total(), seen.total())
-        | {"photographs_with_any": len(alarmed), "most": dict(alarms.most_common(5))},
-        "edits_found": [
-            {"area": list(area)}
-            | proportion(sum(found[area]), len(found[area]))
-            | {
-                "iou_mean": round(float(np.mean(outlines[area])), 3),
-                "iou_median": round(float(np.median(outlines[area])), 3),
-            }
-            for area in AREA_BUCKETS
-        ],
-        "edits_found_from_3_percent": proportion(sum(large), len(large))
-        | {
-            "iou_mean": round(
-                float(np.mean([o for area in AREA_BUCKETS if area[0] >= 0.03 for o in outlines[area]])), 3
-            )
+        "edits_found": [{"area": list(area)} | of(EDIT_KINDS, [area]) for area in AREA_BUCKETS],
+        "warps_found": [{"area": list(area)} | of(WARP_KINDS, [area]) for area in AREA_BUCKETS],
+        "edits_found_from_3_percent": of(EDIT_KINDS, large),
+        "warps_found_from_3_percent": of(WARP_KINDS, large),
+        "found_by_kind": {
+            kind: [{"area": list(area)} | of([kind], [area]) for area in AREA_BUCKETS]
+            for kind in (*EDIT_KINDS, *WARP_KINDS)
         },
-        "edits_found_from_3_percent_by_kind": {
-            kind: proportion(sum(each), len(each)) for kind, each in by_kind.items()
+        "named_moved": {
+            "warps": proportion(each.named_moved for each in measured if each.found and each.kind in WARP_KINDS),
+            "edits": proportion(each.named_moved for each in measured if each.found and each.kind in EDIT_KINDS),
         },
     }
+
+
+# Different pictures -------------------------------------------------------------------------------
 
 
 def remembered(function: Callable[[Pixels], geometry.Features]) -> Callable[[Pixels], geometry.Features]:
@@ -270,34 +310,28 @@ def remembered(function: Callable[[Pixels], geometry.Features]) -> Callable[[Pix
     return features
 
 
-def false_matches(photographs: Sequence[Photograph], pairs: int) -> dict[str, Any]:
-    """Pairs of different pictures that are verified: photographs and their copies, pages, codes, stars, gradients."""
-    geometry.orb_features = remembered(geometry.orb_features)
-    geometry.sift_features = remembered(geometry.sift_features)
-    random = np.random.default_rng(2)
-    drawn = non_photographs(random)
-    references = [
-        *(photograph.sketch for photograph in photographs),
-        *(draw_sketch(shrink(p, 512)).pixels for p in drawn),
-    ]
+PAIRS_EACH = 60
+
+
+def mistaken(number: int) -> tuple[int, int, list[tuple[int, int]]]:
+    """One query against other pictures' sketches: pairs, of which the keypoints alone matched, and which were taken."""
+    random = np.random.default_rng((2, number))
+    own = int(random.integers(len(SOURCES)))
     alter = list({**COPIES, **FRAMED}.values())
-    accepted = counted = matched = 0
-    while counted < pairs:
-        number = int(random.integers(len(references)))
-        source = photographs[number].pixels if number < len(photographs) else drawn[number - len(photographs)]
-        query = shrink(alter[int(random.integers(len(alter)))](source, random), 512)
-        seen = geometry.Query(query)
-        for other in random.choice(len(references), 60, replace=False):
-            if other != number and counted < pairs:
-                counted += 1
-                matched += geometry.verify(seen, references[other]) is not None
-                accepted += lay(seen, references[other]) is not None
-    return {"accepted": accepted, "n": counted, "upper": wilson(accepted, counted)[1], "keypoints_alone": matched}
+    query = shrink(alter[int(random.integers(len(alter)))](SOURCES[own], random), 512)
+    many = min(PAIRS_EACH, len(SKETCHES))
+    others = [int(other) for other in random.choice(len(SKETCHES), many, replace=False) if other != own]
+    seen = geometry.Query(query)
+    found = [(other, geometry_found) for other in others if (geometry_found := match(seen, SKETCHES[other]))]
+    taken = [(own, other) for other, each in found if lay(query, SKETCHES[other], each.homography) is not None]
+    return len(others), len(found), taken
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=10_000, help="pairs of different pictures to verify")
+    parser.add_argument("--pairs", type=int, default=5_200, help="pairs of different pictures to verify")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--every", type=int, default=1, help="take every so many of the photographs, for a try")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -306,42 +340,98 @@ def main() -> None:
     def told(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
 
-    corpus = load()
-    halves = [[photograph for photograph in corpus if photograph.fits is fits] for fits in (True, False)]
-    told(f"{len(corpus)} photographs: {len(halves[0])} fit, {len(halves[1])} report")
-    model = fit([*copies(halves[0]), *edits(halves[0], 2)])
-    told(f"fitted: {model}")
-    measured = rates([*copies(halves[1]), *edits(halves[1], 4)], model)
-    told("rates measured")
-    measured["false_matches"] = false_matches(corpus, arguments.pairs)
-    told("pairs of different pictures counted")
-    packages = Counter(photograph.package for photograph in corpus)
+    corpus = load(arguments.every)
+    FITTING.extend(photograph for photograph in corpus if photograph.fits)
+    REPORTING.extend(photograph for photograph in corpus if not photograph.fits)
+    drawn = non_photographs(np.random.default_rng(2))
+    SOURCES.extend([*(photograph.pixels for photograph in corpus), *drawn])
+    SKETCHES.extend(
+        [*(photograph.sketch for photograph in corpus), *(draw_sketch(shrink(p, 512)).pixels for p in drawn)]
+    )
+    names = [*(photograph.digest[:12] for photograph in corpus), *(f"drawing {n}" for n in range(len(drawn)))]
+    geometry.orb_features = remembered(geometry.orb_features)
+    geometry.sift_features = remembered(geometry.sift_features)
+    told(f"{len(corpus)} photographs: {len(FITTING)} fit, {len(REPORTING)} report")
+    with (
+        ProcessPoolExecutor(arguments.processes, mp_context=get_context("fork")) as pool,
+        tempfile.TemporaryDirectory(prefix="countermark-calibration-") as kept,
+    ):
+        folder = Path(kept)
+        sampled = list(pool.map(partial(samples, folder), range(len(FITTING))))
+        told("measured")
+        models = {
+            kind: untuned(
+                fit_network(*(np.concatenate([each[kind][part] for each in sampled]) for part in (0, 1)))  # type: ignore[arg-type]
+            )
+            for kind in REFERENCES
+        }
+        told("networks fitted")
+        cases = [each for found in pool.map(partial(weighed, folder, models), range(len(FITTING))) for each in found]
+        models = {kind: tuned(models[kind], [case for of, case in cases if of == kind]) for kind in REFERENCES}
+        del cases
+        told(f"thresholds: {[(kind, model.seed, model.grow, model.moved) for kind, model in models.items()]}")
+        seen = [each for found in pool.map(partial(outcomes, models), range(len(REPORTING))) for each in found]
+        told("rates measured")
+        pairs = list(pool.map(mistaken, range(-(-arguments.pairs // (PAIRS_EACH - 1)))))
+    n, matched = (sum(each[part] for each in pairs) for part in (0, 1))
+    taken = [pair for each in pairs for pair in each[2]]
+    told(f"pairs taken for one another: {[[names[number] for number in pair] for pair in taken]}")
     document = {
         "method": COMPARISON_VERSION,
-        "model": {
-            "bias": model.bias,
-            "weights": dict(zip(MEASURES, model.weights, strict=True)),
-            "seed": model.seed,
-            "grow": model.grow,
+        "sketch": SKETCH_VERSION,
+        "corpus": described(corpus),
+        "false_matches": {
+            "accepted": len(taken),
+            "n": n,
+            "upper": wilson(len(taken), n)[1],
+            "keypoints_alone": matched,
         },
-        "corpus": {
-            "summary": f"{len(halves[1])} photographs of {len(packages)} packages, none of them among the "
-            f"{len(halves[0])} fitted on; {len(COPIES) + len(FRAMED)} kinds of copies, "
-            f"{len(EDIT_KINDS)} kinds of edits",
-            "packages": dict(sorted(packages.items())),
-            "split": "fitted on: freely licensed packages, even SHA-256 (bench/photographs.toml); all others report",
-            "fitted_on": len(halves[0]),
-            "reported_on": len(halves[1]),
-            "copies": [*COPIES, *FRAMED],
-            "edits": list(EDIT_KINDS),
-            "edit_changes_at_least_rms": MATERIAL_RMS,
-            "found_means": f"at least {FOUND:.0%} of the edit's pixels are reported as differing",
+        "references": {
+            kind: {"rates": rates([each for of, each in seen if of == kind]), "model": written(models[kind])}
+            for kind in REFERENCES
         },
-        "rates": measured,
     }
-    arguments.output.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    print(json.dumps(measured, indent=2, ensure_ascii=False))
+    arguments.output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
     told("done")
+    for kind in REFERENCES:
+        summary = {name: part for name, part in document["references"][kind]["rates"].items() if "kind" not in name}  # type: ignore[index]
+        print(kind, json.dumps(summary, ensure_ascii=False))
+
+
+def described(corpus: list[Photograph]) -> dict[str, Any]:
+    packages = Counter(photograph.package for photograph in corpus)
+    return {
+        "summary": f"{len(REPORTING)} photographs of {len(packages)} packages, none of them among the "
+        f"{len(FITTING)} fitted on; {len(COPIES) + len(FRAMED)} kinds of copies, "
+        f"{len(EDIT_KINDS)} kinds of edits, {len(WARP_KINDS)} kinds of local warps",
+        "packages": dict(sorted(packages.items())),
+        "split": "fitted on: freely licensed packages, even SHA-256 (bench/photographs.toml); all others report",
+        "fitted_on": len(FITTING),
+        "reported_on": len(REPORTING),
+        "copies": [*COPIES, *FRAMED],
+        "edits": list(EDIT_KINDS),
+        "warps": list(WARP_KINDS),
+        "edit_changes_at_least_rms": MATERIAL_RMS,
+        "warp_changes_at_least_rms": MATERIAL_WARP_RMS,
+        "warp_displaces_by_of_its_diameter": list(WARP_REACH),
+        "found_means": f"at least {FOUND:.0%} of the edit's pixels are reported",
+    }
+
+
+def written(model: Model) -> dict[str, Any]:
+    def rounded(values: NDArray[np.float32]) -> list[float]:
+        return [round(float(value), 5) for value in values]
+
+    return {
+        "seed": model.seed,
+        "grow": model.grow,
+        "moved": model.moved,
+        "hidden": {
+            "biases": rounded(model.biases),
+            "weights": {name: rounded(row) for name, row in zip(MEASURES, model.weights, strict=True)},
+        },
+        "output": {"bias": round(model.bias, 5), "weights": rounded(model.output)},
+    }
 
 
 if __name__ == "__main__":

@@ -140,9 +140,10 @@ def _compared(query: Query, reference: Reference) -> Compared | CountermarkError
     try:
         sketch = Sketch.from_bytes(reference.sketch).pixels
         larger = None if reference.thumbnail is None else Media.from_bytes(reference.thumbnail).pixels
+        original = None if reference.original is None else Media.from_bytes(reference.original).canonical
     except MediaError as error:
         return error
-    comparison = compare(query, sketch, larger)
+    comparison = compare(query, sketch, original, larger=larger)
     drawable = comparison.verified and comparison.regions and comparison.heat is not None
     overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
     return Compared(replace(comparison, heat=None), overlay)

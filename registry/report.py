@@ -111,6 +111,7 @@ def _comparison(comparison: Comparison) -> Json:
         "similarity": round(comparison.similarity, 4),
         "inliers": comparison.inliers,
         "method": comparison.method,
+        "reference": comparison.reference,
     }
 
 

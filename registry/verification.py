@@ -137,6 +137,12 @@ class _Registrations:
             thumbnail = None  # it only helps
         return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
 
+    def original(self, record_id: bytes) -> bytes | None:
+        """The credentialed copy, where the publisher lets it be kept."""
+        with self._registry.store.read() as session:
+            digest = assets.get(session, record_id).signed_blob_sha256
+        return None if digest is None else self._registry.blobs.get(digest)
+
     def known(self, record_id: bytes) -> KnownRecord:
         view = catalogue.asset(self._registry, record_id)
         report = None

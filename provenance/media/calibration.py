@@ -1,50 +1,87 @@
-"""What the comparison's figures rest on: its fitted weights and thresholds, and its measured error rates.
+"""What the comparison's figures rest on: its fitted models and thresholds, and its measured error rates.
 
-All of it stands in `calibration.json`, written by `bench/calibrate_comparison.py` from photographs of which one half
-fitted the figures and the other half measured the rates. Intervals are Wilson's, 95 % (Wilson 1927). The rates hold for
-such photographs, copies and edits as the file describes; several copies of one photograph are not independent.
+All of it stands in `calibration.json`, written by `bench/calibrate_comparison.py`, once for each kind of reference,
+from photographs of which some fitted the figures and others measured the rates. Intervals are Wilson's, 95 %
+(Wilson 1927). The rates hold for such photographs, copies and edits as the file describes; several copies of one
+photograph are not independent.
 """
 
 import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
-MEASURES = ("light", "colour", "activity", "uncorrelated texture", "texture lost", "noise")
-"""What is weighed at each pixel, in the order of `Model.weights`: the keys in calibration.json."""
+import numpy as np
+from numpy.typing import NDArray
+
+ReferenceKind = Literal["sketch", "stored picture"]
+"""What a picture is compared with: the sketch that every record has, or the credentialed copy, where that is kept."""
+
+RegionKind = Literal["differs", "moved"]
+
+_ROWS: dict[RegionKind, str] = {"differs": "edits_found", "moved": "warps_found"}
+"""Where the rates of each kind of region stand."""
+
+MEASURES = (
+    "light",
+    "colour",
+    "activity",
+    "uncorrelated texture",
+    "uncorrelated texture, wide",
+    "texture lost",
+    "texture gained",
+    "beyond a pixel",
+    "residual, wide",
+    "displacement",
+    "explained by displacement",
+    "residual after displacement",
+    "noise of light",
+    "noise of texture",
+    "noise beyond a pixel",
+    "noise of displacement",
+)
+"""What is weighed at each pixel, in the order of the rows of `Model.weights`: the keys in calibration.json."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """The logistic model of a differing pixel, and the thresholds of a region (log-odds).
+    """The model of a differing pixel, a network with one hidden layer of H rectified units; and a region's thresholds.
 
     Attributes:
-        bias: added to the weighted measures.
-        weights: one for each of `MEASURES`.
+        weights: of the hidden layer, K×H float32; K measures in the order of `MEASURES`.
+        biases: of the hidden layer, H.
+        output: weights of the evidence (log-odds), H.
+        bias: of the evidence.
         seed: evidence that a region must reach: fixes the false alarm rate.
         grow: evidence down to which it extends: fixes its outline.
+        moved: mean of "explained by displacement" below which a region's parts are said to be moved.
     """
 
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    output: NDArray[np.float32]
     bias: float
-    weights: tuple[float, ...]
     seed: float
     grow: float
+    moved: float
 
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """How often the comparison errs, for edits of one size.
+    """How often the comparison errs, for differences of one kind and one size.
 
     Attributes:
-        fpr: fraction of copies without an edit in which a region is reported as differing.
-        tpr: fraction of edits of this size that are found.
+        fpr: fraction of copies without an edit in which a region is reported that is no border or page around it.
+        tpr: fraction of edits of this kind and size that are found.
         n: number of such edits.
         interval: 95 % interval of `tpr`.
         test_set: the photographs, in words.
         area: smallest and largest area of these edits, fractions of the picture.
         fpr_n: number of copies without an edit.
         fpr_interval: 95 % interval of `fpr`.
+        kind: "differs" for what was added, removed or recoloured; "moved" for local warps.
+        reference: what was compared with.
     """
 
     fpr: float
@@ -55,6 +92,8 @@ class ErrorRate:
     area: tuple[float, float]
     fpr_n: int
     fpr_interval: tuple[float, float]
+    kind: RegionKind
+    reference: ReferenceKind
 
 
 @dataclass(frozen=True)
@@ -73,41 +112,50 @@ def _document() -> dict[str, Any]:
 
 
 @cache
-def model() -> Model:
-    """Return the fitted model that `compare` uses."""
-    fitted = _document()["model"]
-    weights = tuple(float(fitted["weights"][name]) for name in MEASURES)
-    return Model(float(fitted["bias"]), weights, float(fitted["seed"]), float(fitted["grow"]))
-
-
-@cache
-def miss_rates() -> tuple[ErrorRate, ...]:
-    """Return the measured rates, one for each size of edit, smallest first."""
-    return tuple(_rate(row) for row in _document()["rates"]["edits_found"])
-
-
-@cache
-def error_rate_for(area: float) -> ErrorRate | None:
-    """Return the rate for edits that cover `area` (fraction of the picture); None for a size that was not measured."""
-    for row in _document()["rates"]["edits_found"]:
-        smallest, largest = row["area"]
-        if smallest <= area <= largest:
-            return _rate(row)
-    return None
-
-
-def _rate(row: dict[str, Any]) -> ErrorRate:
-    alarms = _document()["rates"]["false_alarms"]
-    return ErrorRate(
-        fpr=float(alarms["rate"]),
-        tpr=float(row["rate"]),
-        n=int(row["n"]),
-        interval=_pair(row["interval"]),
-        test_set=str(_document()["corpus"]["summary"]),
-        area=_pair(row["area"]),
-        fpr_n=int(alarms["n"]),
-        fpr_interval=_pair(alarms["interval"]),
+def model(reference: ReferenceKind) -> Model:
+    """Return the fitted model for comparisons with such a reference."""
+    fitted = _document()["references"][reference]["model"]
+    hidden = fitted["hidden"]
+    return Model(
+        weights=np.array([hidden["weights"][name] for name in MEASURES], np.float32),
+        biases=np.array(hidden["biases"], np.float32),
+        output=np.array(fitted["output"]["weights"], np.float32),
+        bias=float(fitted["output"]["bias"]),
+        seed=float(fitted["seed"]),
+        grow=float(fitted["grow"]),
+        moved=float(fitted["moved"]),
     )
+
+
+@cache
+def miss_rates(reference: ReferenceKind) -> tuple[ErrorRate, ...]:
+    """Return the measured rates: one for each size of edit, smallest first, and then for each size of warp."""
+    rates = _document()["references"][reference]["rates"]
+    alarms = rates["false_alarms"]
+    return tuple(
+        ErrorRate(
+            fpr=float(alarms["rate"]),
+            tpr=float(row["rate"]),
+            n=int(row["n"]),
+            interval=_pair(row["interval"]),
+            test_set=str(_document()["corpus"]["summary"]),
+            area=_pair(row["area"]),
+            fpr_n=int(alarms["n"]),
+            fpr_interval=_pair(alarms["interval"]),
+            kind=kind,
+            reference=reference,
+        )
+        for kind, rows in _ROWS.items()
+        for row in rates[rows]
+    )
+
+
+def error_rate_for(area: float, kind: RegionKind, reference: ReferenceKind) -> ErrorRate | None:
+    """Return the rate for a region of `kind` over `area` (fraction of the picture); None for a size not measured."""
+    for rate in miss_rates(reference):
+        if rate.kind == kind and rate.area[0] <= area <= rate.area[1]:
+            return rate
+    return None
 
 
 def _pair(values: list[float]) -> tuple[float, float]:
@@ -118,5 +166,5 @@ def _pair(values: list[float]) -> tuple[float, float]:
 @cache
 def false_matches() -> FalseMatches:
     """Return how often two different pictures were taken for one."""
-    measured = _document()["rates"]["false_matches"]
+    measured = _document()["false_matches"]
     return FalseMatches(int(measured["accepted"]), int(measured["n"]), float(measured["upper"]))

@@ -1,6 +1,6 @@
 """The sketch: a tiny picture kept with a registration, against which later copies are compared and their changes drawn.
 
-It is a lossy WebP of at most 6 KB whose longest side is at most 256 pixels, drawn from the canonical picture. Its
+It is a lossy WebP of at most 5 KB whose longest side is at most 256 pixels, drawn from the canonical picture. Its
 digest stands in the record, so that the reference of every comparison is bound by the log.
 """
 
@@ -17,7 +17,7 @@ from provenance.media.canonical import Pixels, shrink
 from provenance.media.formats import decoding, open_header, sniff
 from provenance.media.raster import draw_pixels
 
-SKETCH_VERSION = "countermark-sketch-1"
+SKETCH_VERSION = "countermark-sketch-2"
 
 _TYPE = "image/webp"
 _QUALITIES = (0, 4, 8, 13, 19, 25, 32, 40, 48, 56, 64, 72, 79, 85, 90)  # 15 rungs: four trials find the highest
@@ -66,7 +66,7 @@ class Sketch:
 
 
 def draw_sketch(canonical: Pixels) -> Sketch:
-    """Return the sketch of a picture: the highest quality that fits into `limits.MAX_SKETCH_BYTES`.
+    """Return the sketch of a picture: the highest quality that fits into `limits.SKETCH_BYTES`.
 
     Size grows with quality, so the ladder of qualities is searched by halving. A picture of noise that is too large
     even at the lowest is drawn smaller.
@@ -78,7 +78,7 @@ def draw_sketch(canonical: Pixels) -> Sketch:
         while low <= high:
             middle = (low + high) // 2
             data = encode_webp(small, _QUALITIES[middle])
-            if len(data) <= limits.MAX_SKETCH_BYTES:
+            if len(data) <= limits.SKETCH_BYTES:
                 best, low = data, middle + 1
             else:
                 high = middle - 1

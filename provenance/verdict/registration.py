@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from provenance.media.calibration import false_matches, miss_rates
+from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
 from provenance.verdict import evidence as ev
@@ -145,25 +145,26 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Axis.REGISTRATION,
                 value,
                 f"Matches {named}, after alignment{_alignment(match)}; "
-                "no difference above the threshold at sketch resolution.",
+                f"no difference above the threshold, compared with {_compared_with(match)}.",
                 Basis.MEASURED,
-                "Somebody who keeps a change smaller than the sketch can show (see the miss rates).",
+                "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} Small changes and gentle warps can be missed; what a crop left out is not seen. "
                 f"{_mistaken()}",
                 _method(match),
-                miss_rates(),
+                _rates(match),
             )
         case Registration.MATCH_WITH_DIFFERENCES:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match)}.",
+                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match)}, "
+                f"compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
                 f"{_NOT_AUTHORSHIP} Why it differs (a caption or a fair crop differs too), or that nothing else was "
                 f"changed. {_mistaken()}",
                 _method(match),
-                miss_rates(),
+                _rates(match),
             )
         case Registration.POSSIBLE_MATCH:
             return Finding(
@@ -205,13 +206,28 @@ def _undone(comparison: Comparison) -> list[str]:
 def _regions(match: ev.Match) -> str:
     regions = match.comparison.regions if match.comparison else ()
     differing = sum(region.kind == "differs" for region in regions)
-    outside = len(regions) - differing
+    moved = sum(region.kind == "moved" for region in regions)
+    outside = len(regions) - differing - moved
     parts = []
     if differing:
         parts.append(f"{differing} region{'s differ' if differing > 1 else ' differs'}")
+    if moved:
+        parts.append(f"{moved} region{'s show' if moved > 1 else ' shows'} parts of it moved or warped")
     if outside:
         parts.append(f"{outside} region{'s lie' if outside > 1 else ' lies'} outside the registered picture")
     return " and ".join(parts)
+
+
+def _reference(match: ev.Match) -> ReferenceKind:
+    return match.comparison.reference if match.comparison is not None else "sketch"
+
+
+def _compared_with(match: ev.Match) -> str:
+    return "its stored sketch" if _reference(match) == "sketch" else "the stored picture itself, at 512 pixels"
+
+
+def _rates(match: ev.Match) -> tuple[ErrorRate, ...]:
+    return miss_rates(_reference(match))
 
 
 def _mistaken() -> str:

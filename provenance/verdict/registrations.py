@@ -27,10 +27,12 @@ class Reference:
     Attributes:
         sketch: its bytes; a match has to state their digest.
         thumbnail: a larger picture of the same, that helps to lay the sketch; None where there is none.
+        original: the stored picture itself, for finer differences; a match has to state its digest, too.
     """
 
     sketch: bytes
     thumbnail: bytes | None
+    original: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,9 @@ class Registrations(Protocol):
 
     def reference(self, record_id: bytes) -> Reference:
         """The stored sketch, and what else helps to compare."""
+
+    def original(self, record_id: bytes) -> bytes | None:
+        """The stored picture itself: the credentialed copy of the file that was registered. None where none is kept."""
 
     def known(self, record_id: bytes) -> KnownRecord:
         """The record, its publisher and its checked receipt."""

@@ -6,7 +6,7 @@ these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
@@ -58,7 +58,7 @@ _PASSING = (StoreUnavailable, Overloaded)
 _STATED = {
     MatchBasis.BYTES: "the record itself states another file",
     MatchBasis.PIXELS: "the record itself states other pixels",
-    MatchBasis.COMPARISON: "the record itself states another sketch than was compared",
+    MatchBasis.COMPARISON: "the record itself states another sketch or file than was compared",
 }
 
 
@@ -74,13 +74,15 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Hit:
-    """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match."""
+    """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match, and
+    `original` that of the stored picture, where one was compared."""
 
     record_id: bytes
     basis: MatchBasis
     reference: bytes | None = None
     comparison: Comparison | None = None
     distance: int | None = None
+    original: bytes | None = None
 
 
 class Search:
@@ -92,6 +94,7 @@ class Search:
         self._known: dict[bytes, KnownRecord | Unproven] = {}
         self._methods: list[str] = []
         self._unchecked: list[Unchecked] = []
+        self._looked_again = False
 
     def skip(self, what: str, why: str) -> None:
         """Note that something is not looked at."""
@@ -150,7 +153,10 @@ class Search:
         return self._nearest(self._registrations.by_local_features(features))
 
     def compare(self, candidates: Sequence[Candidate], canonical: Pixels, viewer: Viewer) -> None:
-        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most."""
+        """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.
+
+        The first that is confirmed is looked at again, against the stored picture.
+        """
         references = [(candidate, self._reference(candidate)) for candidate in candidates]
         found = [(candidate, reference) for candidate, reference in references if reference is not None]
         if not found:
@@ -160,10 +166,36 @@ class Search:
             if isinstance(outcome, CountermarkError):
                 self._not_compared(candidate, outcome)
             elif outcome.verified:
+                original = None
+                if not self._looked_again:
+                    self._looked_again = True
+                    outcome, original = self._look_again(candidate, canonical, reference, outcome, viewer)
                 stated = hashlib.sha256(reference.sketch).digest()
-                self._add(_Hit(candidate.record_id, MatchBasis.COMPARISON, stated, outcome, candidate.distance))
+                basis = MatchBasis.COMPARISON
+                self._add(_Hit(candidate.record_id, basis, stated, outcome, candidate.distance, original))
             else:
                 self.keep_leads((candidate,))
+
+    def _look_again(
+        self, candidate: Candidate, canonical: Pixels, reference: Reference, first: Comparison, viewer: Viewer
+    ) -> tuple[Comparison, bytes | None]:
+        """A comparison with the stored picture and the digest of that; the first one where there is no picture."""
+        what = f"the stored picture of record {candidate.record_id.hex()[:16]}…"
+        try:
+            original = self._registrations.original(candidate.record_id)
+            if original is None:
+                return first, None
+            (second,) = viewer.compare(canonical, [replace(reference, original=original)])
+            if isinstance(second, CountermarkError):
+                raise second
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            self.skip(what, str(failure))
+            return first, None
+        if second.reference == "sketch":
+            return first, None
+        return second, hashlib.sha256(original).digest()
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
@@ -260,7 +292,8 @@ def _states(known: KnownRecord, hit: _Hit) -> bool:
         case MatchBasis.PIXELS:
             return any(pixels == hit.reference for _, pixels in _files(known))
         case MatchBasis.COMPARISON:
-            return known.record.sketch.sha256 == hit.reference
+            kept = hit.original is None or any(digest == hit.original for digest, _ in _files(known))
+            return known.record.sketch.sha256 == hit.reference and kept
         case MatchBasis.FINGERPRINT:
             return True
         case _:

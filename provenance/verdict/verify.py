@@ -7,8 +7,9 @@
  5  Decode once; look up the SHA-256 of the decoded pixels. Of registered bytes, the record states it.
  6  Ask the similarity index for candidates. A fingerprint hit is never a match by itself: targeted
     collisions can be computed for almost any pair of pictures.
- 7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. Where
-    something of the picture is unexplained, steps 6 and 7 are taken again with its local features.
+ 7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. The first that
+    holds is compared again with the stored picture, where the publisher lets one be kept. Where something of
+    the picture is unexplained, steps 6 and 7 are taken again with its local features.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
  9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims.
 10  Judge: five axes and a headline, by fixed precedence.

@@ -7,7 +7,7 @@ import { slider } from "./slider.js";
 const SHADING = 0.5; // as in the style sheet
 
 /** A section with both pictures. `given` is the object URL of the file handed in, or null when it is not at hand. */
-export function comparePictures(match, input, given) {
+export function comparePictures(match, input, given, rates) {
   const regions = match.comparison?.regions ?? [];
   const registered = match.asset.links.thumbnail;
   const beside = h("div", { class: "pictures" },
@@ -25,7 +25,7 @@ export function comparePictures(match, input, given) {
     { class: "panel compare", "aria-labelledby": "compare-title" },
     h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, "The two pictures"), given ? viewChoice(show, given) : null),
     stage,
-    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage)] : h("p", {}, noRegions(match)),
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates)] : h("p", {}, noRegions(match)),
     changes(match.comparison),
   );
 }
@@ -82,7 +82,8 @@ function noRegions(match) {
   if (match.basis === "bytes") return match.signed_copy ? "The bytes are those of the credentialed copy." : "The bytes are the same.";
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
   if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
-  return "No difference above the threshold was found, at the resolution of the stored sketch.";
+  const stored = match.comparison?.reference === "stored picture";
+  return `No difference above the threshold was found, compared with ${stored ? "the stored picture, at 512 pixels" : "the stored sketch"}.`;
 }
 
 function changes(comparison) {

@@ -37,7 +37,7 @@ export function legend(regions) {
 }
 
 /** The table. Its numbers are buttons: they bring out the box of that number in the pictures inside `stage`. */
-export function regionTable(regions, stage) {
+export function regionTable(regions, stage, rates) {
   const buttons = regions.map((region, at) =>
     h(
       "button",
@@ -53,15 +53,25 @@ export function regionTable(regions, stage) {
   };
   return table(
     "Regions, measured in the picture that was handed in",
-    ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1"],
+    ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1", "As measured"],
     regions.map((region, at) => [
       buttons[at],
       KINDS[region.kind]?.name ?? region.kind,
       where(region.query),
       `${(region.area * 100).toFixed(1)} %`,
-      region.kind === "differs" ? region.strength.toFixed(2) : "–",
+      region.kind === "outside" ? "–" : region.strength.toFixed(2),
+      measured(region, rates),
     ]),
   );
+}
+
+/** How many regions of this kind and size the comparison misses, and how often it reports one where there is none. */
+function measured({ kind, area }, rates) {
+  if (kind === "outside") return "–";
+  const rate = rates.find((each) => each.kind === kind && each.area[0] <= area && area <= each.area[1]);
+  if (!rate) return "no rate for this size";
+  const inHundred = (value) => `${(value * 100).toFixed(1)} in 100`;
+  return [`${inHundred(1 - rate.tpr)} such edits are missed`, h("small", {}, `${inHundred(rate.fpr)} unaltered copies show one`)];
 }
 
 function where({ left, top, right, bottom }) {

@@ -2,19 +2,24 @@
 
 import { fact, h, quoted, table } from "./dom.js";
 import { comparePictures } from "./pictures.js";
-import { SUMMARY_AXES, axisName, basisName, fileSize, headlineName, time, valueName } from "./words.js";
+import { KINDS, SUMMARY_AXES, axisName, basisName, fileSize, headlineName, time, valueName } from "./words.js";
 
 /** The nodes of a report. `file` is {name, address} of what was handed in, or null when it is not at hand. */
 export function showReport(report, file) {
   const match = report.matches[0] ?? null;
   return [
     ...summary(report, match, file),
-    match ? comparePictures(match, report.input, file?.address ?? null) : null,
+    match ? comparePictures(match, report.input, file?.address ?? null, ratesOf(report)) : null,
     axes(report),
     process(report),
     report.matches.length ? issuedBy(report.matches) : null,
     advanced(report, match),
   ].filter(Boolean);
+}
+
+/** The measured rates of the comparison whose regions are shown: that of the closest match, which comes first. */
+function ratesOf(report) {
+  return report.findings.find((each) => each.error_rates.length)?.error_rates ?? [];
 }
 
 function summary(report, match, file) {
@@ -86,8 +91,8 @@ function errorRates(rates) {
     h("summary", {}, "How many differences of a size are found"),
     table(
       `Measured on: ${rates[0].test_set}`,
-      ["Size of the difference", "Found", "95 % interval", "False alarms", "Cases"],
-      rates.map((rate) => [sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
+      ["Kind", "Size of the difference", "Found", "95 % interval", "False alarms", "Cases"],
+      rates.map((rate) => [KINDS[rate.kind]?.name ?? rate.kind ?? "", sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
     ),
   );
 }

@@ -66,6 +66,7 @@ const BASES = {
 
 export const KINDS = {
   differs: { name: "differs", line: "solid line", means: "it does not look like the registered picture there" },
+  moved: { name: "moved", line: "dotted line", means: "its parts are there, but not where the registered picture has them, as after a warp" },
   outside: { name: "outside", line: "dashed line", means: "beyond the edge of the registered picture, so nothing to compare with" },
 };
 

@@ -14,25 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.geometry import Homography, scaling
+from provenance.media.comparison.geometry import Grey, Homography, scaling
 
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-ECC_STEPS = 8
-"""Iterations: the keypoints' homography starts within 2 pixels, and 6 settle it."""
+ECC_STEPS = 10
+"""Iterations at each smoothing: the keypoints' homography starts within 2 pixels of the keypoints themselves."""
 
 ECC_EPSILON = 2e-5
 """Gain in correlation below which refinement stops."""
 
-ECC_SMOOTHING = 5
-"""Pixels: width of the Gaussian that both pictures are smoothed by while refining."""
+ECC_SMOOTHING = (11, 5)
+"""Pixels: widths of the Gaussian that both pictures are smoothed by, coarse first: with few keypoints the homography
+can be off by more than 5 pixels where there are none."""
 
 ECC_MARGIN = 6
 """Pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at it."""
-
-MAX_REFINEMENT = 8.0
-"""Pixels a corner of the reference may move by refinement; beyond, it has left the keypoints' answer and is dropped."""
 
 MIN_WORKING_SIDE = 32
 """Pixels: a working frame smaller than this shows too little to compare."""
@@ -61,13 +59,16 @@ def local_scale(homography: Homography, x: float, y: float) -> float:
     return float(np.sqrt(abs(np.linalg.det(homography)) / abs(w) ** 3))
 
 
-def align(query: Pixels, reference: Pixels, homography: Homography) -> Alignment | None:
+def align(
+    query: Pixels, reference: Pixels, homography: Homography, smoothings: tuple[int, ...] = ECC_SMOOTHING
+) -> Alignment | None:
     """Warp the reference onto the query. None when the working frame would be too small.
 
     Args:
         query: H×W×3 RGB, the canonical query.
         reference: h×w×3 RGB, the decoded sketch.
         homography: query pixels → reference pixels, within about 2 pixels.
+        smoothings: pixels, as `ECC_SMOOTHING`.
     """
     centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
     density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
@@ -76,7 +77,7 @@ def align(query: Pixels, reference: Pixels, homography: Homography) -> Alignment
     if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
         return None
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
-    warp = _refined(working, coarse, warp / warp[2, 2])
+    warp = _refined(working, coarse, warp / warp[2, 2], smoothings)
     size = (working.shape[1], working.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     laid = cv2.warpPerspective(coarse.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -97,20 +98,33 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
     return small, scaling(size[0] / width, size[1] / height)
 
 
-def _refined(query: Pixels, reference: Pixels, warp: Homography) -> Homography:
-    """A better `warp` (query pixels → reference pixels), or the same where refinement does not settle."""
-    grey = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (query, reference)]
-    inner = np.zeros(grey[1].shape, np.uint8)
+def _refined(query: Pixels, reference: Pixels, warp: Homography, smoothings: tuple[int, ...]) -> Homography:
+    """A better `warp` (query pixels → reference pixels): refined step by step, as long as the light correlates more."""
+    light, other = (np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8) for pixels in (query, reference))
+    inner: Grey = np.zeros(reference.shape[:2], np.uint8)
     inner[ECC_MARGIN:-ECC_MARGIN, ECC_MARGIN:-ECC_MARGIN] = 1
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_EPSILON)
-    try:
-        _, found = cv2.findTransformECC(
-            grey[0], grey[1], warp.astype(np.float32), cv2.MOTION_HOMOGRAPHY, criteria, inner, ECC_SMOOTHING
-        )
-    except cv2.error:  # no convergence: the keypoints' answer stands
-        return warp
-    refined = np.asarray(found, np.float64)
-    height, width = reference.shape[:2]
-    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
-    moved = cv2.perspectiveTransform(corners, refined @ np.linalg.inv(warp)) - corners
-    return refined if np.isfinite(moved).all() and np.abs(moved).max() <= MAX_REFINEMENT else warp
+    best = _correlation(light, other, inner, warp)
+    for smoothing in smoothings:
+        try:
+            start = warp.astype(np.float32)
+            _, found = cv2.findTransformECC(light, other, start, cv2.MOTION_HOMOGRAPHY, criteria, inner, smoothing)
+        except cv2.error:  # no convergence: what was found before stands
+            continue
+        refined = np.asarray(found, np.float64)
+        correlation = _correlation(light, other, inner, refined)
+        if correlation > best:
+            best, warp = correlation, refined
+    return warp
+
+
+def _correlation(query: Grey, reference: Grey, inner: Grey, warp: Homography) -> float:
+    """Correlation of light where the reference, laid by `warp`, reaches."""
+    size = (query.shape[1], query.shape[0])
+    laid = np.asarray(cv2.warpPerspective(reference, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
+    reach = np.asarray(cv2.warpPerspective(inner, warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)) > 0
+    if reach.sum() < MIN_WORKING_SIDE**2:
+        return -1.0
+    one, other = query[reach].astype(np.float32), laid[reach].astype(np.float32)
+    spread = float(one.std() * other.std())
+    return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread > 0 else -1.0

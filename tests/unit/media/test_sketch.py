@@ -18,7 +18,7 @@ from provenance.media import Sketch, draw_sketch, draw_thumbnail
 def test_a_sketch_is_small_and_shows_the_picture(kind, width, height, draw):
     picture = draw(kind, width, height)
     sketch = draw_sketch(picture)
-    assert len(sketch.data) <= limits.MAX_SKETCH_BYTES
+    assert len(sketch.data) <= limits.SKETCH_BYTES
     assert max(sketch.pixels.shape) <= limits.SKETCH_SIDE
     assert Sketch.from_bytes(sketch.data) == sketch
     assert abs(sketch.pixels.mean() - picture.mean()) < 6
@@ -32,6 +32,18 @@ def test_a_plain_picture_is_sketched_at_full_side_and_high_quality(landscape):
 
 def test_the_same_picture_gives_the_same_sketch(landscape):
     assert draw_sketch(landscape).data == draw_sketch(landscape.copy()).data
+
+
+def test_a_sketch_of_an_earlier_version_with_6_kb_is_still_read(draw):
+    file = BytesIO()
+    for quality in range(0, 100, 2):
+        file = BytesIO()
+        Image.fromarray(draw("waves", 256, 192)).save(file, "WEBP", quality=quality, method=0)
+        if limits.SKETCH_BYTES < len(file.getvalue()) <= limits.MAX_SKETCH_BYTES:
+            break
+    else:
+        pytest.fail("no quality gives a sketch between the two limits")
+    assert Sketch.from_bytes(file.getvalue()).data == file.getvalue()
 
 
 def test_a_sketch_over_the_limit_is_too_large(draw):

@@ -110,6 +110,7 @@ class Simulator:
     sketches: dict[bytes, bytes] = field(default_factory=dict)
     thumbnails: dict[bytes, bytes] = field(default_factory=dict)
     features: dict[bytes, bytes] = field(default_factory=dict)
+    originals: dict[bytes, bytes] = field(default_factory=dict)
     misled: dict[bytes, bytes] = field(default_factory=dict)
     reach: int = 31
     lost: set[bytes] = field(default_factory=set)
@@ -174,6 +175,8 @@ class Simulator:
         self.prints[identity], self.sketches[identity] = prints, sketch.data
         self.thumbnails[identity] = draw_thumbnail(media.canonical)
         self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
+        if signed is not None:
+            self.originals[identity] = signed
         return identity
 
     def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
@@ -248,6 +251,9 @@ class Simulator:
         if record_id not in self.sketches:
             raise StoreCorrupt("the blob has other bytes than its digest says")
         return Reference(self.sketches[record_id], self.thumbnails.get(record_id))
+
+    def original(self, record_id: bytes) -> bytes | None:
+        return self.originals.get(record_id)
 
     def known(self, record_id: bytes) -> KnownRecord:
         if record_id in self.lost:
@@ -372,11 +378,14 @@ class Eyes:
 
     def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
         seen = Query(query)
-        return [compare(seen, Sketch.from_bytes(each.sketch).pixels, _pixels(each.thumbnail)) for each in references]
+        return [
+            compare(seen, Sketch.from_bytes(each.sketch).pixels, _pixels(each.original), larger=_pixels(each.thumbnail))
+            for each in references
+        ]
 
 
-def _pixels(thumbnail: bytes | None) -> Pixels | None:
-    return None if thumbnail is None else Media.from_bytes(thumbnail).pixels
+def _pixels(file: bytes | None) -> Pixels | None:
+    return None if file is None else Media.from_bytes(file).canonical
 
 
 def _shared(one: bytes, other: bytes) -> int:

@@ -52,7 +52,7 @@ class Box(Answer):
 
 
 class Region(Answer):
-    """Where two pictures depart: it `differs`, or lies `outside` the registered picture.
+    """Where two pictures depart: it `differs`, its parts are `moved`, or it lies `outside` the registered one.
 
     Attributes:
         area: fraction (0 to 1) of the picture in question.
@@ -77,7 +77,7 @@ class Transform(Answer):
 
 
 class ErrorRate(Answer):
-    """A measured error rate for differences of one size (`area`, fractions of the picture); intervals are of 95 %.
+    """A measured error rate for differences of one kind and size (`area`, fractions of it); intervals are of 95 %.
 
     `tpr` of `n` edits were found; in `fpr` of `fpr_n` copies without an edit a difference was reported.
     """
@@ -90,15 +90,20 @@ class ErrorRate(Answer):
     area: tuple[float, float]
     fpr_n: int
     fpr_interval: tuple[float, float]
+    kind: str
+    reference: str
 
 
 class Comparison(Answer):
+    """How it compares with the registered picture. `reference`: "sketch", or "stored picture" where that is kept."""
+
     transform: Transform | None
     regions: tuple[Region, ...]
     colour_changed: bool
     similarity: float
     inliers: int
     method: str
+    reference: str
 
 
 class Step(Answer):

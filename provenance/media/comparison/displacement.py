@@ -1,0 +1,75 @@
+"""Where parts of an aligned picture are moved: the displacement that lays the reference's light onto the query's.
+
+The field is dense inverse search optical flow (Kroeger et al. 2016). What moves the picture as a whole (a lens, a
+homography that is a little off) is a smooth trend and is taken out, robustly; a local warp, as of a slimmed face or a
+moved mouth, is what remains. Warping the reference by the field says how much of the difference it explains.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Planes = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+STEP = 4
+"""Pixels: the trend is fitted to every so many of the field, along each axis."""
+
+ROUNDS = 4
+"""Reweighting rounds of the trend (Geman and McClure)."""
+
+MIN_VARIANCE = 0.01
+"""Square pixels: deviation of a tenth of a pixel, below which the field is not exact."""
+
+RIDGE = 1e-6
+"""Pull of the trend to 0, against a reach too small to fix it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Displacement:
+    """What laying the reference onto the query by displacement gives.
+
+    Attributes:
+        length: H×W float32, pixels that remain of the field without its trend.
+        laid: H×W float32, the reference's light, warped by the field.
+    """
+
+    length: Planes
+    laid: Planes
+
+
+def displace(query: Planes, reference: Planes, valid: Mask) -> Displacement:
+    """Find the displacement between two planes of light, H×W float32 0..255; `valid` says where they mean something."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    one, other = (cv2.convertScaleAbs(light) for light in (query, reference))
+    field = np.asarray(flow.calc(one, other, np.zeros((*valid.shape, 2), np.float32)), np.float32)
+    height, width = valid.shape
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    laid = cv2.remap(reference, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    local = field - _trend(field, valid)
+    return Displacement(np.hypot(local[..., 0], local[..., 1]), np.asarray(laid))
+
+
+def _trend(field: Planes, valid: Mask) -> Planes:
+    """The quadratic that most of the field follows, H×W×2."""
+    height, width = valid.shape
+    terms = _terms(np.linspace(-0.5, 0.5, width)[None, :], np.linspace(-0.5, 0.5, height)[:, None])
+    few = valid[::STEP, ::STEP]
+    known, measured = terms[::STEP, ::STEP][few], field[::STEP, ::STEP][few].astype(np.float64)
+    weight = np.ones(len(known))
+    coefficients = np.zeros((known.shape[1], 2))
+    for _ in range(ROUNDS):
+        weighted = known * weight[:, None]
+        ridge = RIDGE * max(1.0, float(weight.sum())) * np.eye(known.shape[1])
+        coefficients = np.linalg.solve(weighted.T @ known + ridge, weighted.T @ measured)
+        error = np.square(measured - known @ coefficients).sum(1)
+        scale = max(float(np.median(error)) if len(error) else 0.0, MIN_VARIANCE)
+        weight = 1.0 / np.square(1.0 + error / (4.0 * scale))
+    return np.asarray(terms @ coefficients, np.float32)
+
+
+def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    ones = np.ones_like(x * y)
+    return np.stack([ones, x * ones, y * ones, x * x * ones, x * y, y * y * ones], -1)
