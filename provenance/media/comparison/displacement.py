@@ -59,7 +59,7 @@ def _trend(field: Planes, valid: Mask) -> Planes:
     few = valid[::STEP, ::STEP]
     known, measured = terms[::STEP, ::STEP][few], field[::STEP, ::STEP][few].astype(np.float64)
     weight = np.ones(len(known))
-    coefficients = np.zeros((known.shape[1], 2))
+    coefficients: NDArray[np.floating] = np.zeros((known.shape[1], 2))
     for _ in range(ROUNDS):
         weighted = known * weight[:, None]
         ridge = RIDGE * max(1.0, float(weight.sum())) * np.eye(known.shape[1])
