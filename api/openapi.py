@@ -40,6 +40,7 @@ TAGS = {
     "disputes": "Registrations that another publisher contradicts.",
     "verifications": "What is known about a picture.",
     "records": "What the log is about, byte for byte.",
+    "statements": "What publishers have signed themselves, logged many at a time; the records stay with them.",
     "publishers": "Who vouches for media.",
     "log": "The transparency log (C2SP tlog-tiles).",
     "scitt": "SCITT's reference API (SCRAPI): statements that publishers bring, and COSE receipts.",

@@ -376,7 +376,10 @@ class Sequencer:
                 if self._uncertain:
                     self._catch_up()
                 if self._frontier.size > self.size:
-                    self._publication.advance(self._frontier.size, self._frontier.root())
+                    try:
+                        self._publication.advance(self._frontier.size, self._frontier.root())
+                    except StoreCorrupt:  # a read that failed once can look like damage: what is real is seen again
+                        self._publication.advance(self._frontier.size, self._frontier.root())
                     for listener in self._listeners:
                         listener()
                 else:

@@ -16,7 +16,7 @@ KILLS = int(os.environ.get("FAULT_KILLS", "100"))
 READY_SECONDS = 3.0
 
 
-@pytest.mark.timeout(60 + 12 * KILLS)
+@pytest.mark.timeout(120 + 30 * KILLS)
 def test_no_acknowledged_statement_is_lost_or_moved_by_kills(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
