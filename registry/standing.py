@@ -35,6 +35,7 @@ def known(
     publisher = publishers.get(session, row.publisher_id)
     kid = parse_statement(entries.get(session, row.index).statement).kid
     taken_back = assets.withdrawals_of(session, record_id)
+    revoked_at = publishers.get_key(session, kid).revoked_index
     return KnownRecord(
         record_id=record_id,
         index=row.index,
@@ -49,7 +50,8 @@ def known(
         receipt=receipt,
         cosigned=cosigned,
         withdrawn_reason=taken_back[0].reason if taken_back else None,
-        key_revoked_at_index=_revoked_at(session, publishers.get_key(session, kid).ended_index),
+        key_revoked_at_index=revoked_at,
+        revocation=None if revoked_at is None else _revocation(session, revoked_at),
         disputes=_disputes(session, record_id),
     )
 
@@ -83,9 +85,8 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
     )
 
 
-def _revoked_at(session: Session, ended_index: int | None) -> int | None:
-    """Where a key was revoked. One that another key has replaced in good order is not."""
-    if ended_index is None:
-        return None
-    ending = parse_record(entries.record(session, entries.get(session, ended_index).record_id).canonical)
-    return ended_index if isinstance(ending, PublisherKey) and ending.action == "revoke" else None
+def _revocation(session: Session, index: int) -> PublisherKey:
+    record = parse_record(entries.record(session, entries.get(session, index).record_id).canonical)
+    if not isinstance(record, PublisherKey) or record.action != "revoke":
+        raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
+    return record

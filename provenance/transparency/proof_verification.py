@@ -33,7 +33,7 @@ class ProofReport:
     """What a tlog-proof or a transparent statement proves.
 
     Attributes:
-        steps: all nine of a receipt, in order.
+        steps: all of a receipt, in order.
         log: the log's name: its origin, or as the issuer of a COSE receipt calls itself.
         index: of the entry; a COSE receipt's own word.
         tree_size: entries of the tree; a COSE receipt's own word.

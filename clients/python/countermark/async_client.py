@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -28,6 +28,7 @@ from countermark.models import (
     Erasure,
     Event,
     Graph,
+    LoggedStatements,
     LogKey,
     Publisher,
     PublisherKey,
@@ -84,6 +85,10 @@ class AsyncClient:
     async def withdraw(self, asset_id: str, reason: str) -> Withdrawal:
         """Take a registration back; its record stays in the log."""
         return await self._send(calls.withdraw(asset_id, reason))
+
+    async def log_statements(self, statements: Sequence[bytes], *, proofs: bool = False) -> LoggedStatements:
+        """Log 1 to 1,000 statements (`COSE_Sign1`) that a key of yours has signed; their records stay with you."""
+        return await self._send(calls.log_statements(statements, proofs))
 
     async def reveal(self, asset_id: str) -> Asset:
         """Make a sealed registration public; when it was logged stands."""

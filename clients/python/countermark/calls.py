@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
@@ -112,6 +112,15 @@ def register(sha256: str, claims: Claims) -> Call[models.RegisteredAsset]:
 def withdraw(asset_id: str, reason: str) -> Call[models.Withdrawal]:
     body = {"record": _record(asset_id), "reason": reason}
     return _post("/v1/withdrawals", body, _model(models.Withdrawal), once=True)
+
+
+def log_statements(statements: Sequence[bytes], proofs: bool) -> Call[models.LoggedStatements]:
+    content = Content.of(b"".join(statements))
+    headers = {"Content-Type": "application/cbor-seq"}
+    query = {"proofs": str(proofs).lower()}
+    return Call(
+        "POST", "/v1/statements", _model(models.LoggedStatements), content=content, headers=headers, query=query
+    )
 
 
 def reveal(asset_id: str) -> Call[models.Asset]:

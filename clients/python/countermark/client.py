@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -28,6 +28,7 @@ from countermark.models import (
     Erasure,
     Event,
     Graph,
+    LoggedStatements,
     LogKey,
     Publisher,
     PublisherKey,
@@ -92,6 +93,10 @@ class Client:
     def withdraw(self, asset_id: str, reason: str) -> Withdrawal:
         """Take a registration back; its record stays in the log."""
         return self._send(calls.withdraw(asset_id, reason))
+
+    def log_statements(self, statements: Sequence[bytes], *, proofs: bool = False) -> LoggedStatements:
+        """Log 1 to 1,000 statements (`COSE_Sign1`) that a key of yours has signed; their records stay with you."""
+        return self._send(calls.log_statements(statements, proofs))
 
     def reveal(self, asset_id: str) -> Asset:
         """Make a sealed registration public; when it was logged stands."""

@@ -31,6 +31,9 @@ ORB_SIDE = 256
 SIFT_SIDE = 384
 """Pixels: longest side of the query for each: ORB matches best at the sketch's own resolution."""
 
+MIN_SIFT_SIDE = 16
+"""Pixels a side: OpenCV fails on its smallest octave of a thread or a dot, and nothing smaller has a keypoint."""
+
 GRID = 10
 """Cells a side in which keypoints are taken evenly."""
 
@@ -133,6 +136,8 @@ def orb_features(grey: Grey) -> Features:
 def sift_features(grey: Grey) -> Features:
     """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
     height, width = grey.shape
+    if min(height, width) < MIN_SIFT_SIDE:
+        return _features([], np.empty((0, 128), np.float32))
     sift = cv2.SIFT.create(0, 3, 0.01, 12)
     keypoints = on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
     kept, descriptors = _described(sift, grey, keypoints)

@@ -28,6 +28,10 @@ class Outcome:
     stderr: str
 
 
+MAKE_A_KEY = ("key", "create", "--name", "desk", "--scope", "admin")
+"""Makes the registry, too, where there is none."""
+
+
 def _environment(folder: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMARK_")}
     return clean | {
@@ -98,12 +102,13 @@ def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     assert _run(folder, "log", "rotate-key").returncode == 2  # nothing is made where there is nothing
     assert not folder.exists()
+    assert _run(folder, *MAKE_A_KEY).returncode == 0
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     rotated = _run(folder, "log", "rotate-key", "--reason", "a yearly change")
     assert rotated.returncode == 0, rotated.stderr
     after = json.loads(_run(folder, "log", "info", "--json").stdout)
-    assert rotated.stdout.strip() == after["key"] != before["key"]
-    assert f"{before['key']}@{before['size']}" in rotated.stderr
+    assert rotated.stdout.strip() == after["vkey"] != before["vkey"]
+    assert f"{before['vkey']}@{before['size']}" in rotated.stderr
     assert max(map(len, rotated.stderr.splitlines())) <= 100
     again = json.loads(_run(folder, "log", "rotate-key", "--json").stdout)
     assert (again["index"], len(again["keys"]), len(again["retired"])) == (after["size"], 2, 2)
@@ -112,7 +117,7 @@ def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
 
 def test_a_signer_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     for uri, code in (("pkcs11:token=t", 2), ("ftp://key", 2), ("exec:/nowhere/program", 3)):
-        refused = _run(tmp_path / "data", "log", "info", COUNTERMARK_LOG_SIGNER=uri)
+        refused = _run(tmp_path / "data", *MAKE_A_KEY, COUNTERMARK_LOG_SIGNER=uri)
         assert (refused.returncode, "Traceback" in refused.stderr) == (code, False), refused.stderr
 
 
@@ -165,10 +170,6 @@ def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
     checked = _run(folder, "fsck", "--json")
     assert checked.returncode == 1, checked.stderr
     assert json.loads(checked.stdout.splitlines()[0])["kind"] == "tile"
-
-
-MAKE_A_KEY = ("key", "create", "--name", "desk", "--scope", "admin")
-"""Makes the registry, too, where there is none."""
 
 
 def test_a_backup_becomes_the_folder_again_and_an_older_one_only_where_that_is_accepted(tmp_path: Path) -> None:

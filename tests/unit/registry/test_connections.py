@@ -102,7 +102,7 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
             record = parse_record(entries.record(session, row.record_id).canonical)
             assert isinstance(record, AssetRegistered)
             sealed.delete(session, row)
-            publish(registry, session, sealed.revealed(row, record), record)
+            publish(registry, session, sealed.revealed(row, record), record, b"")
 
         registry.store.write(leak).result()
     found = examine(tmp_path / "data", key)

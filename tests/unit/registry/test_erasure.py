@@ -115,14 +115,14 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
     folder = registry.config.folder
     assert {name for name, secret in secrets.items() if not files_with(folder, secret)} == set()
     with registry.store.read() as session:
-        registry.scan.catch_up(session)
-    assert row.pdq in registry.scan._codes.tobytes()
+        assert row.pdq in registry.codes.caught_up(session).codes.tobytes()
 
     erasure = erase(registry, record=record_id, reason="request of the person shown")
 
     assert [each.type for each in erasure.records] == ["asset.registered", "asset.withdrawn"]
     assert {name: found for name, secret in secrets.items() if (found := files_with(folder, secret))} == {}
-    assert row.pdq not in registry.scan._codes.tobytes()
+    with registry.store.read() as session:
+        assert row.pdq not in registry.codes.caught_up(session).codes.tobytes()
     with pytest.raises(Erased):
         load_report(registry, str(report["id"]))
     assert findings(registry) == []

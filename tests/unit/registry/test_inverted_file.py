@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from provenance.media.local_features import CODE, LocalFeatures
 from registry.inverted_file import MAX_APART, MAX_PROPOSED, MIN_VOTES, InvertedFile
-from registry.store import Store, local_features
+from registry.store import Session, Store, entries, events, local_features
+from registry.store.entries import NewEntry
 
 FEATURES = 60
 
@@ -29,7 +30,7 @@ def query(upright: np.ndarray, mirrored: np.ndarray | None = None) -> LocalFeatu
 
 
 def register(store: Store, pictures: dict[int, np.ndarray]) -> None:
-    def rows(session: object) -> None:
+    def rows(session: Session) -> None:
         for index, made in pictures.items():
             local_features.insert(session, index, made.tobytes())
 
@@ -103,8 +104,31 @@ def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(sto
     assert found(store, file, query(codes(77))) == []
     register(store, {77: codes(77)})
     assert found(store, file, query(codes(77))) == [77]
-    file.remove(77)
+
+    def erase(session: Session) -> None:
+        local_features.remove(session, 77)
+        entries.append(session, [NewEntry(77, b"", b"", 0, bytes(32), "asset.registered", b"")])
+        events.add(session, bytes(32), 300, "record.erased")
+
+    store.write(erase).result()
     assert found(store, file, query(codes(77))) == []
+    with store.read() as session:
+        assert all(77 not in segment.owners for segment in file.caught_up(session))
+
+
+def test_one_that_is_revealed_late_is_found_where_it_stands_in_the_log(store: Store) -> None:
+    file = InvertedFile()
+    register(store, {90: codes(90)})
+    assert found(store, file, query(codes(77))) == []
+
+    def reveal(session: Session) -> None:
+        local_features.insert(session, 77, codes(77).tobytes())
+        entries.append(session, [NewEntry(77, b"", b"", 0, bytes(32), "asset.registered", b"{}")])
+        events.add(session, bytes(32), 300, "asset.revealed")
+
+    store.write(reveal).result()
+    assert found(store, file, query(codes(77))) == [77]
+    assert found(store, file, query(codes(77))) == [77]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,7 +12,8 @@ from registry import multi_index, scan
 from registry.codes import Codes, Held
 from registry.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
-from registry.store import Session, Store, assets
+from registry.store import Asset, Session, Store, assets, entries, events
+from registry.store.entries import NewEntry
 from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
 
 queries_near_a_code = st.tuples(st.integers(0, PICTURES - 1), st.lists(st.integers(0, 255), unique=True, max_size=40))
@@ -120,8 +121,16 @@ def test_an_erased_registration_is_found_no_more_and_its_hash_is_no_longer_held(
     index, nearest = MultiIndex(codes), scan.NearestScan(codes)
     with filled.read() as session:
         assert index.candidates(session, [CODES[40]], 100)[0] == Candidate(digest(40), 0, 0)
-        codes.remove(40)
-        codes.remove(10**9)
+
+    def erase(session: Session) -> None:
+        row = session.get(Asset, digest(40))
+        assert row is not None
+        assets.delete(session, row)
+        entries.append(session, [NewEntry(40, b"", b"", 0, digest(40), "asset.registered", b"")])
+        events.add(session, digest(40), 10**6, "record.erased")
+
+    filled.write(erase).result()
+    with filled.read() as session:
         assert digest(40) not in {each.record_id for each in index.candidates(session, [CODES[40]], 100)}
         assert digest(40) not in {each.record_id for each in nearest.candidates(session, [CODES[40]], 100)}
         held = codes.caught_up(session)

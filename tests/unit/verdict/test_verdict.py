@@ -171,10 +171,13 @@ def test_a_verdict_cannot_be_edited(exact: Verdict) -> None:
     ("comparison", "said"),
     [
         (compared(), "after alignment; no difference"),
-        (compared(DIFFERS), "1 region differs."),
-        (compared(DIFFERS, DIFFERS), "2 regions differ."),
-        (compared(OUTSIDE), "1 region lies outside the registered picture."),
-        (compared(DIFFERS, OUTSIDE, OUTSIDE), "1 region differs and 2 regions lie outside the registered picture."),
+        (compared(DIFFERS), "1 region differs, compared with its stored sketch."),
+        (compared(DIFFERS, DIFFERS), "2 regions differ, compared with its stored sketch."),
+        (compared(OUTSIDE), "1 region lies outside the registered picture, compared"),
+        (
+            compared(DIFFERS, OUTSIDE, OUTSIDE),
+            "1 region differs and 2 regions lie outside the registered picture, compared",
+        ),
         (compared(colour_changed=True), "(its colours or brightness are changed as a whole); no difference"),
         (compared(transform=replace(UPRIGHT, mirrored=True)), "(it is mirrored)"),
         (compared(transform=replace(UPRIGHT, rotation_degrees=-90.0)), "(it is turned)"),

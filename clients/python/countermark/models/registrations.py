@@ -196,6 +196,23 @@ class Withdrawal(Answer):
     reason: str
 
 
+class LoggedStatement(Answer):
+    """Where a statement stands in the log; `proof` is a tlog-proof, where it was asked for."""
+
+    record_id: str
+    index: int
+    logged_at: datetime
+    created: bool
+    proof: str | None
+
+
+class LoggedStatements(Answer):
+    """Statements in the order in which they were sent, under the checkpoint that covers them."""
+
+    items: list[LoggedStatement]
+    checkpoint: str
+
+
 class UploadedMedia(Answer):
     sha256: str
     size: int

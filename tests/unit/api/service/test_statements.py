@@ -10,16 +10,15 @@ from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import STATEMENT_BYTES, parse_statement, sign_statement
 from provenance.transparency.tlog_proof import TlogProof
 from registry.registry import Registry
-from registry.store import publishers
+from registry.stating import publisher_signer
 
 URL = "/v1/statements"
 
 
 def signer_of(registry: Registry, publisher: str) -> LocalSigner:
-    with registry.store.read() as session:
-        key = publishers.current_key(session, publisher)
-    assert key is not None
-    return registry.keystore.publisher_key(publisher, key.kid)
+    signer = publisher_signer(registry, publisher)
+    assert isinstance(signer, LocalSigner)
+    return signer
 
 
 @pytest.fixture
