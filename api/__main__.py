@@ -91,7 +91,8 @@ def fsck(as_json: Json = False) -> None:
     found = 0
     with _store(settings) as store:
         key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
-        for finding in check(store, Blobs.open(settings.folder / "objects"), key):
+        blobs = Blobs.open(settings.objects_place)
+        for finding in check(store, blobs, key, high_water=settings.high_water_place):
             found += 1
             line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
             typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
@@ -196,7 +197,9 @@ def configuration(settings: Settings) -> RegistryConfig:
         workers=settings.workers,
         environment=settings.environment,
         trust_lists=settings.trust_lists,
-        high_water=settings.high_water,
+        database_url=settings.database_url.get_secret_value(),
+        objects=settings.objects_place,
+        high_water=settings.high_water_place,
     )
 
 
@@ -213,7 +216,7 @@ def _registry(settings: Settings) -> Iterator[Registry]:
 def _store(settings: Settings) -> Iterator[Store]:
     """The store alone, for what must work on a folder that the service refuses to open."""
     _refuse_missing(settings.folder)
-    with closing(Store.open(settings.folder)) as store:
+    with closing(Store.open(settings.folder, settings.database_url.get_secret_value())) as store:
         yield store
 
 

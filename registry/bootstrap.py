@@ -1,16 +1,18 @@
 """Opening a registry; on the first start, making its keys, its genesis entry and its first publisher."""
 
 import secrets
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import CredentialSettingsInvalid, StoreCorrupt
+from provenance.errors import Conflict, CredentialSettingsInvalid, StoreCorrupt, StoreUnavailable
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
+from registry import files
 from registry.blobs import Blobs
 from registry.enrolment import enrol_publisher
 from registry.index import SimilarityIndex
@@ -20,10 +22,14 @@ from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
 from registry.signers import Keystore
-from registry.store import Store, entries
+from registry.spool import own_folder
+from registry.store import Session, Store, entries
 
 DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
+
+_START_SECONDS = 30.0
+"""Seconds that one starting process waits for another to have made its keys, which takes about two."""
 
 
 def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
@@ -38,16 +44,17 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         CertificateUnusable: the claim certificate has expired or is outside the profile.
     """
     with ExitStack() as opened:
-        store = Store.open(config.folder)
+        store = Store.open(config.folder, config.database_url)
         opened.callback(store.close)
-        keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
+        with _one_at_a_time(config.folder):
+            keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
+            spooling = opened.enter_context(ExitStack())
+            spool = spooling.enter_context(own_folder(config.folder / "spool"))
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
-        blobs = Blobs.open(config.folder / "objects")
+        blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
         opened.callback(sequencer.close)
-        spool = config.folder / "spool"
-        _empty(spool)
         registry = Registry(
             config=config,
             clock=clock,
@@ -61,12 +68,14 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             scan=NearestScan(),
             trust=_trust(config, keystore),
             spool=spool,
+            sweep_spool=spooling.close,
         )
         if sequencer.size == 0:
             _append_genesis(registry)
         _check_genesis(registry)
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
-            enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
+            with suppress(Conflict):  # another process that starts has done it
+                enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry
@@ -84,7 +93,11 @@ def _append_genesis(registry: Registry) -> None:
         operator_keys=(operator.public_key,),
     )
     canonical = to_canonical(genesis)
-    registry.sequencer.append(sign_statement(canonical, operator), canonical, lambda *_: None).result()
+
+    def first(session: Session) -> bytes | None:  # another process that starts may have come first
+        return entries.get(session, 0).record_id if entries.size(session) else None
+
+    registry.sequencer.append(sign_statement(canonical, operator), canonical, existing=first).result()
 
 
 def _check_genesis(registry: Registry) -> None:
@@ -128,8 +141,11 @@ def _trust_list(path: Path, kind: ListKind) -> TrustList:
     return TrustList(name=name, version=version or "unversioned", pem=pem, kind=kind)
 
 
-def _empty(spool: Path) -> None:
-    """Uploads that were being received when the last server ended never count."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in spool.iterdir():
-        leftover.unlink(missing_ok=True)
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other processes on this folder from making keys, and from sweeping the spool, at the same time."""
+    try:
+        with files.locked(folder / "starting", _START_SECONDS):
+            yield
+    except OSError as error:
+        raise StoreUnavailable(f"the data folder {folder} cannot be used: {error}") from error

@@ -8,8 +8,11 @@ Steps, in this order, so that a crash between any two of them loses and forks no
    is made from them and verified.
 3. signature: the checkpoint is signed, and verified with the log's own public key.
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
-5. record: the checkpoint goes to the database.
+5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
 6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
+
+A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
+6; what it does at step 2 follows from the entries, whoever does it.
 """
 
 import functools
@@ -25,7 +28,7 @@ from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
 from registry.high_water import HighWater
-from registry.store import Store, checkpoints, entries
+from registry.store import Session, Store, checkpoints, entries, heads
 from registry.tiles import Edge, Tiles
 from registry.times import to_milliseconds
 
@@ -36,7 +39,10 @@ _RESTORE = (
 
 
 class Publication:
-    """The published tree of one log. For the sequencer's thread; `note` and `checkpoint` may be read from any."""
+    """The published tree of one log, for one term of the process that leads it.
+
+    For the sequencer's thread; `note` and `checkpoint` may be read from any.
+    """
 
     def __init__(
         self,
@@ -46,14 +52,16 @@ class Publication:
         origin: str,
         clock: Callable[[], datetime],
         high_water: HighWater,
+        term: int,
     ) -> None:
         """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
 
         Raises:
             StoreCorrupt: the store contradicts what this log has signed: rolled back, damaged, or of another log.
-            StoreUnavailable: it cannot be read or written now.
+            StoreUnavailable: it cannot be read or written now, or another process leads.
         """
         self._store = store
+        self._term = term
         self._tiles = tiles
         self._signer = signer
         self._clock = clock
@@ -71,17 +79,12 @@ class Publication:
             )
         self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
         self._check_high_water(sequenced)
-        if self.note is not None and self._tiles.checkpoint() != self.note:
-            self._tiles.publish(self.note)
+        self._check_head()
+        if self.note is not None:
+            self._tiles.publish(self.note, self._leads)
 
-    def frontier(self) -> Frontier:
-        """The frontier of all stored entries, published or not."""
-        with self._store.read() as session:
-            size = entries.size(session)
-        edge = self._anchor.copy()
-        for _ in edge.extend(self._stored(edge.size, size)):
-            pass
-        return edge.frontier()
+    def _leads(self) -> bool:
+        return self._store.leads(self._term)
 
     def advance(self, size: int, root: bytes) -> None:
         """Publish the tree of `size` entries, which has this root. May be tried again after a failure.
@@ -99,10 +102,13 @@ class Publication:
         open_checkpoint(note, [self.key], self.origin)
         self._high_water.advance(note)
         signed_at_ms = to_milliseconds(self._clock())
-        self._store.write(
-            lambda session: checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
-        ).result()
-        self._tiles.publish(note)
+
+        def keep(session: Session) -> None:
+            self._store.leadership.confirm(session, self._term)
+            checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
+
+        self._store.write(keep).result()
+        self._tiles.publish(note, self._leads)
         self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         for path, _ in filled:
             self._tiles.prune(path)
@@ -186,27 +192,34 @@ class Publication:
 
     def _check_high_water(self, sequenced: int) -> None:
         """Check that the store contains the tree that the high-water file states."""
-        path = self._high_water.path
+        place = self._high_water.place
         held = self._high_water.read()
         if held is None:
             if self.note is None:
                 return
             raise StoreCorrupt(
-                f"the high-water file {path} is missing, and the log has signed {self.checkpoint.size} entries. "
-                "If this is the newest copy of the store, and no other process signs for it, copy the file "
-                "objects/log/checkpoint there"
+                f"the high-water mark {place} is missing, and the log has signed {self.checkpoint.size} entries. "
+                "If this is the newest copy of the store, and no other process signs for it, copy the object "
+                "log/checkpoint there"
             )
-        checkpoint = self._open(held, str(path))
+        checkpoint = self._open(held, place)
         if checkpoint.size > sequenced:
             raise StoreCorrupt(
-                f"the store has {sequenced} entries, and {path} says that the log has signed {checkpoint.size}: "
+                f"the store has {sequenced} entries, and {place} says that the log has signed {checkpoint.size}: "
                 f"this is an older copy. {_RESTORE}"
             )
         if checkpoint.root != self._root_at(checkpoint.size):
             raise StoreCorrupt(
-                f"the first {checkpoint.size} entries of the store are not those that {path} says were signed: "
+                f"the first {checkpoint.size} entries of the store are not those that {place} says were signed: "
                 f"this is another history. {_RESTORE}"
             )
+
+    def _check_head(self) -> None:
+        """Check that the stored entries, published or not, are those that were written."""
+        with self._store.read() as session:
+            head = heads.read(session)
+        if head.size < self.checkpoint.size or head.frontier.root() != self._root_at(head.size):
+            raise StoreCorrupt(f"the stored entries are not those that were written. {_RESTORE}")
 
     def _root_at(self, size: int) -> bytes:
         if size <= self.checkpoint.size:

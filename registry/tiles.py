@@ -4,14 +4,14 @@ C2SP tlog-tiles under "log/". Tiles may be lost: `Edge` makes them again from th
 is in a tile follows from the entries, so that writing one twice is harmless.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
-from provenance.errors import MalformedTile
+from provenance.errors import MalformedTile, StoreUnavailable
 from provenance.limits import TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES, Frontier, NodeReader, leaf_hash
 from provenance.transparency.tiles import TILE_HEIGHT, TilePath, TileReader, entry_bundle
-from registry.blobs import Objects
+from registry.objects import Objects
 
 _LOG = "log/"
 _CHECKPOINT = "checkpoint"
@@ -39,9 +39,17 @@ class Tiles:
         """Store one tile, durably. Raises StoreUnavailable."""
         self._objects.put(_LOG + str(path), data)
 
-    def publish(self, note: bytes) -> None:
-        """Store the checkpoint, durably: from here on it is public. Raises StoreUnavailable."""
-        self._objects.put(_LOG + _CHECKPOINT, note)
+    def publish(self, note: bytes, may: Callable[[], bool] = lambda: True) -> None:
+        """Store the checkpoint, durably: from here on it is public.
+
+        `may` is asked between looking at the old one and replacing it, so that a process which was stopped there, and
+        replaced as the leader, cannot put an older one over a newer. Raises StoreUnavailable, also where it may not.
+        """
+        while (held := self.checkpoint()) != note:
+            if not may():
+                raise StoreUnavailable("another process has taken over the log")
+            if self._objects.swap(_LOG + _CHECKPOINT, note, {held}):
+                break
 
     def prune(self, full: TilePath) -> None:
         """Drop the partial tiles that a full one has taken the place of: clients fall back. Raises StoreUnavailable."""

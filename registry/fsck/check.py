@@ -14,7 +14,7 @@ from registry.fsck.log import LogAudit
 from registry.fsck.statements import StatementAudit
 from registry.fsck.views import ViewAudit
 from registry.high_water import HighWater
-from registry.store import Store, audit, checkpoints, entries
+from registry.store import Store, audit, checkpoints, entries, heads
 from registry.tiles import Tiles
 
 
@@ -27,7 +27,7 @@ def check(
     blobs: Blobs,
     log_key: VerifierKey,
     *,
-    high_water: Path | None = None,
+    high_water: Path | str | None = None,
     progress: Progress = silent,
 ) -> Iterator[Finding]:
     """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
@@ -38,7 +38,7 @@ def check(
     Args:
         store, blobs: of one data folder.
         log_key: the log's public key, named as its origin.
-        high_water: the high-water file, where it is not in the store's folder.
+        high_water: the high-water mark, where it is not in the store's folder.
         progress: called now and then.
 
     Raises:
@@ -68,6 +68,11 @@ def check(
                     records[index] = record_id, record
             yield from views.follow(stretch, records)
         yield from log.end(published)
+        try:
+            with store.read() as session:
+                yield from log.check_head(heads.read(session))
+        except StoreCorrupt as error:
+            yield Finding("head", "log_head", str(error))
         progress("log", size, size)
         with store.read() as session:
             yield from views.end(session)

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from registry.store.signals import tell
 from registry.tables import CheckpointRow
 
 
 def insert(session: Session, *, size: int, note: bytes, signed_at_ms: int) -> None:
-    """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced."""
+    """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced.
+
+    Who waits for it is told when the transaction commits.
+    """
     session.merge(CheckpointRow(size=size, note=note, signed_at_ms=signed_at_ms))
+    tell(session)
 
 
 def latest(session: Session) -> CheckpointRow | None:

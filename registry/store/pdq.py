@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import text
 from sqlmodel import Session
 
+from registry.store.signals import on_postgresql
+
 _BATCH = 5_000
 """Assets whose chunks are written at once while rebuilding: 80,000 rows, some 10 MB of memory."""
 
 # One JSON array instead of 2,176 parameters: SQLite compiles the statement once, and has no limit to meet.
 # The CROSS JOINs keep SQLite's planner from scanning a table to save look-ups. No DISTINCT: its temporary tree
 # costs more than the few assets that are found twice.
-_CANDIDATES = text(
+_SQLITE_CANDIDATES = text(
     """
     SELECT a."index", a.record_id, a.pdq
     FROM json_each(:keys) AS k
@@ -20,7 +22,14 @@ _CANDIDATES = text(
     CROSS JOIN asset AS a ON a."index" = c.asset
     """
 )
-_ADD = text("INSERT OR IGNORE INTO pdq_chunk (chunk_key, asset) VALUES (:key, :asset)")
+_POSTGRESQL_CANDIDATES = text(
+    """
+    SELECT a."index", a.record_id, a.pdq
+    FROM asset AS a JOIN pdq_chunk AS c ON a."index" = c.asset
+    WHERE c.chunk_key = ANY(CAST(:keys AS bigint[]))
+    """
+)
+_ADD = text("INSERT INTO pdq_chunk (chunk_key, asset) VALUES (:key, :asset) ON CONFLICT DO NOTHING")
 _REMOVE = text("DELETE FROM pdq_chunk WHERE chunk_key = :key AND asset = :asset")
 _CLEAR = text("DELETE FROM pdq_chunk")
 _COUNT = text("SELECT count(*) FROM pdq_chunk WHERE chunk_key < 65536")  # every asset has one chunk at position 0
@@ -34,7 +43,10 @@ _HASHES = text(
 
 def assets_by_chunks(session: Session, keys: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
     """(record id, PDQ) of each asset that has one of the chunk keys, by its index."""
-    result = session.connection().execute(_CANDIDATES, {"keys": json.dumps(keys, separators=(",", ":"))})
+    if on_postgresql(session):
+        result = session.connection().execute(_POSTGRESQL_CANDIDATES, {"keys": list(keys)})
+    else:
+        result = session.connection().execute(_SQLITE_CANDIDATES, {"keys": json.dumps(keys, separators=(",", ":"))})
     return {index: (record_id, pdq) for index, record_id, pdq in result.all()}
 
 
