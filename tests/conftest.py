@@ -1,4 +1,4 @@
-"""What every run shares: where Chromium is, and that tests which need it never go missing quietly."""
+"""What every run shares: where Chromium and PostgreSQL are, and that tests which need them never go missing quietly."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
@@ -27,9 +29,27 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this run's own, or of this worker's."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip(NO_POSTGRESQL)
+    server = PostgresServer(binaries)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind in turn; "" stands for SQLite in the data folder."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # under pytest-xdist the controller hears of every test
-        config.pluginmanager.register(_BrowserTests(), "browser-tests")
+        config.pluginmanager.register(_NotRun("browser test", NO_CHROMIUM), "browser-tests")
+        config.pluginmanager.register(_NotRun("PostgreSQL test", NO_POSTGRESQL), "postgresql-tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,19 +59,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
 
 
-class _BrowserTests:
-    """Counts the browser tests that did not run, and says so after everything else."""
+class _NotRun:
+    """Counts the tests that did not run for a reason, and says so after everything else."""
 
-    def __init__(self) -> None:
-        self.not_run = 0
+    def __init__(self, kind: str, reason: str) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.number = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.not_run += report.skipped and NO_CHROMIUM in str(report.longrepr)
+        self.number += report.skipped and self.reason in str(report.longrepr)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_unconfigure(self, config: pytest.Config) -> Iterator[None]:
         yield
         reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if self.not_run and reporter is not None:
-            tests = "browser test" if self.not_run == 1 else "browser tests"
-            reporter.write_line(f"{self.not_run} {tests} did NOT run: {NO_CHROMIUM}")
+        if self.number and reporter is not None:
+            reporter.write_line(
+                f"{self.number} {self.kind}{'' if self.number == 1 else 's'} did NOT run: {self.reason}"
+            )
