@@ -3,13 +3,17 @@
 import errno
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK_SECONDS = 2.0
 """Seconds that one process waits for another to replace a file, which takes milliseconds: longer, and it hangs."""
+
+_DRAFT_SECONDS = 60.0
+"""Seconds after which nobody can still be at work on a draft."""
 
 
 def flush(path: Path) -> None:
@@ -34,7 +38,7 @@ def swap(path: Path, data: bytes, expected: Collection[bytes | None], lock: Path
 
     The lock file keeps two processes from replacing at once. Raises OSError, also where it is held for too long.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     try:
         draft.write_bytes(data)
         flush(draft)
@@ -42,12 +46,19 @@ def swap(path: Path, data: bytes, expected: Collection[bytes | None], lock: Path
             if read(path) not in expected:
                 return False
             draft.replace(path)
-            for leftover in path.parent.glob(f"{path.name}.*.new"):
-                leftover.unlink(missing_ok=True)
         flush(path.parent)
+        _sweep(path)
     finally:
         draft.unlink(missing_ok=True)
     return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove the drafts of processes that ended before their time."""
+    for leftover in path.parent.glob(f"{path.name}.*.new"):
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > _DRAFT_SECONDS:
+                leftover.unlink()
 
 
 @contextmanager

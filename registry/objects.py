@@ -222,7 +222,8 @@ class BucketObjects(_Stored):
         with _available():
             try:
                 found = obstore.get(self._store, name)
-                held, mode = bytes(found.bytes()), {"e_tag": found.meta["e_tag"], "version": found.meta["version"]}
+                held = bytes(found.bytes())
+                mode = {key: value for key in ("e_tag", "version") if (value := found.meta.get(key)) is not None}
             except FileNotFoundError:
                 pass
             if held not in expected:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.buckets import BucketServer, bucket_server
 from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -44,6 +45,20 @@ def postgres() -> Iterator[PostgresServer]:
 def database(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, of each kind in turn; "" stands for SQLite in the data folder."""
     return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+
+
+@pytest.fixture(scope="session")
+def _bucket_server() -> Iterator[BucketServer]:
+    with bucket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def buckets(_bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> BucketServer:
+    """A server that speaks the protocol of Amazon S3, and the environment by which clients reach it."""
+    for name, value in _bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return _bucket_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
