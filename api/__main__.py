@@ -19,6 +19,7 @@ from api.app import assemble, create_app
 from api.first_key import make_first_key
 from api.logs import configure_logs
 from api.openapi import is_current, write
+from api.progress import Progress
 from api.settings import Settings, load_settings
 from provenance.credentials.certificates import check_claim_certificate, parse_certificates
 from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
@@ -27,6 +28,7 @@ from registry import api_keys
 from registry.blobs import Blobs
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.fsck import check
+from registry.migration import migrate
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.signers import Keystore
 from registry.store import Store
@@ -99,6 +101,21 @@ def fsck(as_json: Json = False) -> None:
     typer.echo(f"{found} findings", err=True)
     if found:
         raise typer.Exit(1)
+
+
+@app.command("migrate-store")
+def migrate_store(
+    to: Annotated[str, typer.Option(help="An empty database: postgresql+psycopg://USER@HOST/DATABASE.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the whole store into a PostgreSQL database. The log, its root and its name stay the same."""
+    settings = load_settings()
+    key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
+    with _store(settings) as source, closing(Store.open(settings.folder, to)) as target:
+        moved = migrate(source, target, key, Progress().show)
+    line = {"entries": moved.size, "root": moved.root.hex(), "rows": moved.rows}
+    typer.echo(json.dumps(line) if as_json else "\n".join(f"{name}: {value}" for name, value in line.items()))
+    typer.echo("Every row has arrived, and leads to the same root. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
 
 
 @key_commands.command("create")
