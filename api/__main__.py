@@ -6,7 +6,7 @@ Data goes to standard output, everything else to standard error. Exit codes: 0 s
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,17 +19,20 @@ from api.app import assemble, create_app
 from api.first_key import make_first_key
 from api.logs import configure_logs
 from api.openapi import is_current, write
-from api.progress import Progress
+from api.progress import progress_bars
 from api.settings import Settings, load_settings
 from provenance.credentials.certificates import check_claim_certificate, parse_certificates
 from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
 from provenance.transparency.note import ED25519, VerifierKey
 from registry import api_keys
+from registry.backup import back_up
 from registry.blobs import Blobs
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
-from registry.fsck import check
+from registry.freezing import freeze
+from registry.fsck import Finding, check
 from registry.migration import migrate
 from registry.registry import Registry, RegistryConfig, utc_now
+from registry.restoring import restore
 from registry.signers import Keystore
 from registry.store import Store
 
@@ -90,14 +93,11 @@ def openapi(
 def fsck(as_json: Json = False) -> None:
     """Recompute everything from the log's entries, and name what differs."""
     settings = load_settings()
-    found = 0
-    with _store(settings) as store:
-        key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
+    with _store(settings) as store, progress_bars() as progress:
         blobs = Blobs.open(settings.objects_place)
-        for finding in check(store, blobs, key, high_water=settings.high_water_place):
-            found += 1
-            line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
-            typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
+        found = _report(
+            check(store, blobs, _log_key(settings), high_water=settings.high_water_place, progress=progress), as_json
+        )
     typer.echo(f"{found} findings", err=True)
     if found:
         raise typer.Exit(1)
@@ -110,12 +110,62 @@ def migrate_store(
 ) -> None:
     """Copy the whole store into a PostgreSQL database. The log, its root and its name stay the same."""
     settings = load_settings()
-    key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
-    with _store(settings) as source, closing(Store.open(settings.folder, to)) as target:
-        moved = migrate(source, target, key, Progress().show)
+    log_key = _log_key(settings)
+    with _store(settings) as source, closing(Store.open(settings.folder, to)) as target, progress_bars() as progress:
+        moved = migrate(source, target, log_key, progress)
     line = {"entries": moved.size, "root": moved.root.hex(), "rows": moved.rows}
     typer.echo(json.dumps(line) if as_json else "\n".join(f"{name}: {value}" for name, value in line.items()))
     typer.echo("Every row has arrived, and leads to the same root. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Where to; missing or empty.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the data folder while the service goes on, and recompute the copy.
+
+    The copy has everything that is needed to go on elsewhere, the encrypted keys included; not the passphrase.
+    """
+    settings = load_settings()
+    if settings.database_url.get_secret_value():
+        raise SettingsInvalid("COUNTERMARK_DATABASE_URL is set: back up the database with PostgreSQL's own tools")
+    log_key, blobs = _log_key(settings), Blobs.open(settings.objects_place)
+    with progress_bars() as progress:
+        size, findings = back_up(settings.folder, blobs, target, log_key, progress)
+    found = _report(findings, as_json)
+    typer.echo(f"{target}: {size} entries, {found} findings", err=True)
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command("restore")
+def restore_backup(
+    source: Annotated[Path, typer.Argument(help="A folder that `backup` has made.")],
+    discard_newer: Annotated[
+        bool,
+        typer.Option(
+            "--discard-newer",
+            help="Restore although the log has signed more entries than the backup has. They are lost, and the log "
+            "will sign a second history of the same sizes: everybody who holds a newer receipt or checkpoint can "
+            "prove that it has forked.",
+        ),
+    ] = False,
+) -> None:
+    """Bring a backup back into the data folder, which is missing or empty."""
+    settings = load_settings()
+    high_water = settings.high_water_place
+    with progress_bars() as progress:
+        log_key = _log_key(settings, source)
+        done = restore(source, settings.folder, high_water, log_key, progress, discard_newer=discard_newer)
+    typer.echo(f"{settings.folder}: {done.size} entries", err=True)
+    if done.signed is None:
+        typer.echo(
+            f"There was no high-water file {high_water}: nothing here tells whether entries were signed after this "
+            "backup was made. Before you start the service, compare it with the newest checkpoint that a witness, an "
+            "auditor or a receipt has: a log that signs again from an older state forks.",
+            err=True,
+        )
 
 
 @key_commands.command("create")
@@ -171,6 +221,20 @@ def log_info(as_json: Json = False) -> None:
             "checkpoint": registry.sequencer.checkpoint().decode(),
         }
     typer.echo(json.dumps(info, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in info.items()))
+
+
+@log_commands.command("freeze")
+def freeze_log(
+    reason: Annotated[str, typer.Option(help="Why, and where the registry goes on: the log's last entry says it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """End the log: one more entry says so, and nothing follows it. This cannot be undone; reading goes on."""
+    with _registry(load_settings()) as registry:
+        if not yes:
+            typer.confirm(f"End the log {registry.config.origin} for ever?", abort=True, err=True)
+        last = freeze(registry, reason)
+        typer.echo(registry.sequencer.checkpoint().decode(), nl=False)
+        typer.echo(f"Frozen with entry {last.index}; the last checkpoint is above.", err=True)
 
 
 @certificate_commands.command("show")
@@ -237,14 +301,28 @@ def _store(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def _keystore(settings: Settings) -> Keystore:
-    _refuse_missing(settings.folder)
-    return Keystore.open(settings.folder, configuration(settings).passphrase, utc_now)
+def _keystore(settings: Settings, folder: Path | None = None) -> Keystore:
+    _refuse_missing(folder or settings.folder)
+    return Keystore.open(folder or settings.folder, configuration(settings).passphrase, utc_now)
+
+
+def _log_key(settings: Settings, folder: Path | None = None) -> VerifierKey:
+    """The log's public key, from the keys in the data folder or in a copy of it."""
+    return VerifierKey(settings.log_origin, ED25519, _keystore(settings, folder).log.public_key.raw)
+
+
+def _report(findings: Iterable[Finding], as_json: bool) -> int:
+    """Print findings as they come; returns their number."""
+    found = 0
+    for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)
+        line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
+        typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
+    return found
 
 
 def _refuse_missing(folder: Path) -> None:
     if not (folder / "keys").is_dir():
-        raise SettingsInvalid(f"COUNTERMARK_FOLDER is {folder}, which holds no registry")
+        raise SettingsInvalid(f"{folder} holds no registry (COUNTERMARK_FOLDER names the data folder)")
 
 
 def _chain(file: Path | None) -> str:

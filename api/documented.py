@@ -17,6 +17,7 @@ WRITING = (
     problems.NOT_AUTHENTICATED,
     problems.NOT_PERMITTED,
     problems.INVALID_REQUEST,
+    problems.LOG_FROZEN,
     problems.STORE_UNAVAILABLE,
     problems.STORE_CORRUPT,
 )

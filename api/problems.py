@@ -55,6 +55,7 @@ METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does 
 REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The body did not arrive in time")
 CONFLICT: Final = Kind("conflict", 409, "At odds with what is already stored")
 IDEMPOTENCY_CONFLICT: Final = Kind("idempotency-conflict", 409, "This Idempotency-Key belongs to another request")
+LOG_FROZEN: Final = Kind("log-frozen", 409, "The log is frozen: it takes no more entries")
 PAYLOAD_TOO_LARGE: Final = Kind("payload-too-large", 413, "The body is too large")
 MEDIA_TOO_LARGE: Final = Kind("media-too-large", 413, "The picture is too large to examine")
 ENTRY_TOO_LARGE: Final = Kind("entry-too-large", 413, "The statement is too large for a log entry")
@@ -81,6 +82,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.NotFound: NOT_FOUND,
     errors.Conflict: CONFLICT,
     errors.IdempotencyConflict: IDEMPOTENCY_CONFLICT,
+    errors.FrozenLog: LOG_FROZEN,
     errors.MalformedRequest: MALFORMED_REQUEST,
     errors.InvalidRequest: INVALID_REQUEST,
     errors.PayloadTooLarge: PAYLOAD_TOO_LARGE,

@@ -268,5 +268,18 @@ class Withdrawal(Answer):
     reason: str
 
 
+class LoggedStatement(Answer):
+    record_id: str
+    index: int
+    logged_at: datetime
+    created: bool
+    proof: str | None
+
+
+class LoggedStatements(Answer):
+    items: list[LoggedStatement]
+    checkpoint: str
+
+
 class Health(Answer):
     status: Literal["ok"]

@@ -29,7 +29,8 @@ CountermarkError
 ├── RegistryError                  the service cannot do what was asked
 │   ├── NotFound                   no such asset, record, publisher, upload or verification
 │   ├── Conflict                   at odds with what is already stored
-│   │   └── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
+│   │   ├── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
+│   │   └── FrozenLog              the log has its last entry, and takes no more
 │   ├── MalformedRequest           the request itself cannot be read
 │   ├── InvalidRequest             well-formed, but asks for what cannot be
 │   ├── PayloadTooLarge            a body over the limit
@@ -181,6 +182,10 @@ class IdempotencyConflict(Conflict):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class FrozenLog(Conflict):
+    """The log's last entry says that no other follows; all that is in it stays provable."""
 
 
 class MalformedRequest(RegistryError):

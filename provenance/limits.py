@@ -172,8 +172,42 @@ MAX_TREE_SIZE = 2**63 - 1
 TILE_WIDTH = 256
 """Hashes of a full tile (C2SP tlog-tiles, height 8)."""
 
+MAX_TILE_WRITERS = 8
+"""Tiles that are stored at the same time: a full batch of entries makes about a dozen."""
+
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
+
+# Witnesses and time-stamping authorities --------------------------------------------------------
+
+COSIGNING_SECONDS = 10.0
+"""Seconds that all witnesses have for one checkpoint, every try included: ten times what a far one needs, and one that
+is dead holds up the cosignatures of the next checkpoint by no more. Publishing waits for none of it."""
+
+COSIGNING_INTERVAL_SECONDS = 1.0
+"""Seconds between the beginnings of two rounds of cosigning: the log may sign fifty checkpoints in one, and each
+witness makes each of its answers durable."""
+
+MAX_WITNESS_TRIES = 3
+"""Requests to one witness about one checkpoint: the first, and two with a proof from the size that it answered with."""
+
+MIN_BACKOFF_SECONDS = 1.0
+"""Seconds until a witness or authority that failed is asked again; they double with each failure."""
+
+MAX_BACKOFF_SECONDS = 300.0
+"""Seconds between two tries of one that keeps failing, or that has declined for good: it is noticed when it is back."""
+
+MAX_RETRY_AFTER_SECONDS = 3600.0
+"""Seconds of a Retry-After that are believed: nobody may put the log off for longer than an hour."""
+
+TIMESTAMP_SECONDS = 10.0
+"""Seconds that a time-stamping authority has to answer: real ones take under one."""
+
+MAX_WITNESSED_LOGS = 1_024
+"""Logs that one witness knows: each has a file, and a lock."""
+
+MAX_WITNESS_KEYS_BYTES = 1_000_000
+"""Bytes of the file of the logs that a witness knows: 1,024 Ed25519 keys have 100 KB, in ML-DSA-44 2 MB."""
 
 # HTTP -------------------------------------------------------------------------------------------
 
@@ -182,6 +216,9 @@ MAX_BODY_OVERHEAD_BYTES = 64 * 1024
 
 MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
+
+MAX_STATEMENTS = 1_000
+"""Statements of one request: as many as share one commit, and their answer stays under 2 MB with proofs."""
 
 MAX_METADATA_BYTES = 56 * 1024
 """Bytes of the `metadata` field of a registration: a caption of the longest, with 8 KB left of the overhead."""

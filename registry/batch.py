@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from provenance.errors import FrozenLog
+from provenance.statement.record import LogFrozen
 from registry.store import Session, entries, heads
 from registry.store.failures import ends_transaction, translate
 from registry.times import from_milliseconds
@@ -31,7 +33,7 @@ class Pending:
     """A statement on its way into the log."""
 
     statement: bytes
-    record: bytes
+    record: bytes | None
     record_id: bytes
     record_type: str
     leaf_hash: bytes
@@ -62,6 +64,7 @@ def insert(session: Session, *, batch: list[Pending], now_ms: int, again: bool) 
         identity: Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=again)
         for identity, entry in entries.with_records(session, [each.record_id for each in batch]).items()
     }
+    frozen = entries.newest_type(session) == LogFrozen.TYPE
     added: list[entries.NewEntry] = []
     outcomes: list[Appended | Exception] = []
     for pending in batch:
@@ -71,6 +74,8 @@ def insert(session: Session, *, batch: list[Pending], now_ms: int, again: bool) 
             if earlier is not None:
                 outcomes.append(earlier)
                 continue
+            if frozen:
+                raise FrozenLog("The log's last entry says that no other follows.")
             if pending.index_rows is not no_rows:
                 with session.begin_nested():
                     pending.index_rows(session, index, logged_at)
@@ -91,6 +96,7 @@ def insert(session: Session, *, batch: list[Pending], now_ms: int, again: bool) 
             )
         )
         frontier.append(pending.leaf_hash)
+        frozen = pending.record_type == LogFrozen.TYPE
         known[pending.record_id] = Appended(index, pending.record_id, logged_at, created=False)
         outcomes.append(Appended(index, pending.record_id, logged_at, created=True))
     if added:

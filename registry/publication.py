@@ -13,9 +13,11 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 
 A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
 6; what it does at step 2 follows from the entries, whoever does it.
+
+What witnesses add to a published checkpoint comes later, from another thread (`attach`).
 """
 
-import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -41,7 +43,7 @@ _RESTORE = (
 class Publication:
     """The published tree of one log, for one term of the process that leads it.
 
-    For the sequencer's thread; `note` and `checkpoint` may be read from any.
+    For the sequencer's thread; `attach`, `note` and `checkpoint` are for any.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Publication:
         self._signer = signer
         self._clock = clock
         self._high_water = high_water
+        self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
         self.origin = origin
         self.key = VerifierKey(origin, ED25519, signer.public_key.raw)
         with store.read() as session:
@@ -80,7 +83,7 @@ class Publication:
         self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
         self._check_high_water(sequenced)
         self._check_head()
-        if self.note is not None:
+        if self.note is not None and self._tiles.checkpoint() != self.note:
             self._tiles.publish(self.note, self._leads)
 
     def _leads(self) -> bool:
@@ -94,8 +97,7 @@ class Publication:
             StoreUnavailable: a step could not be done now.
         """
         anchor, edge, filled = self._audit(size, root)
-        for path, data in (*filled, *edge.partial()):
-            self._tiles.write(path, data)
+        self._tiles.write([*filled, *edge.partial()])
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
         note = sign_checkpoint(checkpoint, self._signer.sign, self.key.public)
@@ -108,10 +110,36 @@ class Publication:
             checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
 
         self._store.write(keep).result()
-        self._tiles.publish(note, self._leads)
-        self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
+        with self._showing:
+            self._tiles.publish(note, self._leads)
+            self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         for path, _ in filled:
             self._tiles.prune(path)
+
+    def renew(self) -> None:
+        """Write what is published once more: whether the disks take it tells whether the log can grow again.
+
+        Raises StoreUnavailable, StoreCorrupt.
+        """
+        if self.note is None:
+            return
+        self._high_water.advance(self.note)
+
+        def rewrite(session: Session) -> None:
+            self._store.leadership.confirm(session, self._term)
+            checkpoints.rewrite(session, self.checkpoint.size)
+
+        self._store.write(rewrite).result()
+        with self._showing:
+            self._tiles.publish(self.note, self._leads)
+
+    def attach(self, note: bytes) -> None:
+        """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
+        checkpoint = self._open(note, "a round of cosigning")
+        with self._showing:
+            if checkpoint == self.checkpoint:
+                self._tiles.publish(note, self._leads)
+                self.note = note
 
     def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
         """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles that fill up on the way)."""
@@ -131,17 +159,22 @@ class Publication:
         return anchor, edge, filled
 
     def _verify_inclusion(self, checkpoint: Checkpoint) -> None:
-        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back."""
-        read = functools.cache(self._tiles.reader(checkpoint.size))
+        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back.
+
+        All proofs in one bundle are made from one row of leaf hashes and the same hashes above it. So where the row is
+        that of the entries, and the proof of one of them leads to the root, the proofs of all do.
+        """
+        read = self._tiles.reader(checkpoint.size)
         first, stop = self.checkpoint.size, checkpoint.size
         try:
             for bundle in range(first // TILE_WIDTH, -(-stop // TILE_WIDTH)):
-                start = bundle * TILE_WIDTH
-                path = entries_path(bundle, min(TILE_WIDTH, stop - start))
-                for index, entry in enumerate(parse_entry_bundle(self._tiles.fetch(path) or b""), start):
-                    if index >= first:
-                        proof = inclusion_proof(index, stop, read)
-                        verify_inclusion(leaf_hash(entry), index, stop, proof, checkpoint.root)
+                start, width = bundle * TILE_WIDTH, min(TILE_WIDTH, stop - bundle * TILE_WIDTH)
+                read_back = parse_entry_bundle(self._tiles.fetch(entries_path(bundle, width)) or b"", width)
+                for index in range(max(first, start), start + width):
+                    if leaf_hash(read_back[index - start]) != read(0, index):
+                        raise ProofInvalid(f"entry {index} is not the one that its tile names")
+                proof = inclusion_proof(start, stop, read)
+                verify_inclusion(read(0, start), start, stop, proof, checkpoint.root)
         except (MalformedTile, ProofInvalid) as error:
             raise StoreCorrupt(f"the object storage does not give back the tiles that were written: {error}") from error
 
@@ -188,7 +221,7 @@ class Publication:
     def _mend(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
         for path, data in tiles:
             if self._tiles.fetch(str(path)) != data:
-                self._tiles.write(path, data)
+                self._tiles.write([(path, data)])
 
     def _check_high_water(self, sequenced: int) -> None:
         """Check that the store contains the tree that the high-water file states."""

@@ -45,14 +45,14 @@ from registry.publication import Publication
 from registry.store import Store, checkpoints, heads
 from registry.tiles import Tiles
 from registry.times import to_milliseconds
+from registry.waiting import Waiting
 
 __all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "no_rows", "none_existing"]
 
 RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
 
-_RETRY_PAUSE = 0.2
-"""Seconds before the first new try of a batch, doubled with each: a server that restarts is away for about one."""
+_RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with each
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +63,6 @@ class SequencerState:
 
     signing: bool
     reason: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Waiting:
-    """An entry that is sequenced, and its caller, who waits for its publication until the deadline (monotonic)."""
-
-    appended: Appended
-    future: Future[Appended]
-    deadline: float
 
 
 @dataclass(frozen=True)
@@ -126,11 +117,13 @@ class Sequencer:
         self._closed = False
         self._state = SequencerState(signing=True)
         self._published = _Published(0, None)
+        self._listeners: tuple[Callable[[], None], ...] = ()
         # The thread's own:
         self._term: int | None = None
         self._publication: Publication | None = None  # while this process leads
         self._sequenced = 0
-        self._waiting: list[_Waiting] = []
+        self._trouble: StoreUnavailable | None = None
+        self._waiting = Waiting()
         self._take_part()
         store.leadership.watch(self._look)
         self._thread = threading.Thread(target=self._run, name="countermark-sequencer", daemon=True)
@@ -146,20 +139,41 @@ class Sequencer:
         """Whether the log can grow, and if not, why."""
         return self._state
 
+    @property
+    def trouble(self) -> RegistryError | None:
+        """Why nothing can be logged now: what stopped the signing, or the disk's last refusal. It is tried again."""
+        return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
+
     def checkpoint(self) -> bytes:
         """The signed note of the published tree. Raises StoreUnavailable before the first."""
         if self._publication is None:
             with suppress(StoreUnavailable):  # reads go on with what was heard last
                 self._hear()
-        note = self._published.note
-        if note is None:
+        if (note := self._published.note) is None:
             raise StoreUnavailable("the log has published nothing yet")
         return note
+
+    def attach(self, note: bytes) -> None:
+        """Show a published checkpoint with more cosignatures, unless a newer one is shown; for the leader to do.
+
+        Raises StoreUnavailable.
+        """
+        publication = self._publication
+        if publication is not None:
+            publication.attach(note)
+            with self._gate:
+                if publication.checkpoint.size == self.size and publication.note is not None:
+                    self._published = _Published(self.size, publication.note)
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each publication, in the sequencer's thread: it neither waits nor raises."""
+        with self._gate:
+            self._listeners = (*self._listeners, listener)
 
     def append(
         self,
         statement: bytes,
-        record: bytes,
+        record: bytes | None,
         index_rows: IndexRows = no_rows,
         existing: Existing = none_existing,
         *,
@@ -169,26 +183,26 @@ class Sequencer:
 
         Args:
             statement: the log entry; its signature is the caller's to check.
-            record: the canonical JSON that the statement is about.
+            record: the canonical JSON that the statement is about; None where its publisher keeps it.
             index_rows: called inside the transaction, before the rows of this batch's entries are visible.
             existing: called there as well, so that of two equal registrations at once one finds the other.
             wait: what the future waits for.
 
         Returns:
             a future of where the entry stands. It raises what `index_rows` raised; StoreUnavailable, after which a new
-            try finds the entry if it was sequenced; or StoreCorrupt once the log has stopped.
+            try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
 
         Raises:
             EntryTooLarge: the statement or record is longer than the log takes.
             MalformedStatement, MalformedRecord: one of them is none.
             InvalidRequest: the statement is about another record.
         """
-        if len(statement) > MAX_ENTRY_BYTES or len(record) > MAX_RECORD_BYTES:
+        if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
             raise EntryTooLarge(f"a statement has at most {MAX_ENTRY_BYTES} bytes, a record {MAX_RECORD_BYTES}")
-        identity = record_id(record)
-        if parse_statement(statement).record_id != identity:
+        identity = parse_statement(statement).record_id
+        if record is not None and record_id(record) != identity:
             raise InvalidRequest("the statement is about another record")
-        kind = str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
+        kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
         published = wait == "published"
         pending = Pending(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
         with self._gate:
@@ -232,9 +246,9 @@ class Sequencer:
         self._settle(StoreUnavailable("the log was closed before this entry was published"), final=True)
 
     def _take(self) -> tuple[list[Pending], bool]:
-        """The entries of one batch, and whether more may come. Waits for one, unless something is to be published."""
+        """The entries of one batch, and whether more may come. Waits for one, unless something is to be done again."""
         batch: list[Pending] = []
-        idle = self._publication is not None and self._sequenced == self.size
+        idle = self._publication is not None and self._sequenced == self.size and self._trouble is None
         timeout = None if idle and self._store.alone else RETRY_SECONDS
         while len(batch) < MAX_COMMIT_JOBS:
             try:
@@ -262,6 +276,7 @@ class Sequencer:
         try:
             outcomes = self._write(batch)
         except StoreUnavailable as error:
+            self._note_trouble(error)
             _fail(batch, error)
             return
         except Exception as error:  # noqa: BLE001  (the sequencer outlives what any single entry brings)
@@ -278,7 +293,7 @@ class Sequencer:
                 continue
             self._sequenced = max(self._sequenced, outcome.index + 1)
             if pending.published:
-                self._waiting.append(_Waiting(outcome, pending.future, deadline))
+                self._waiting.add(outcome, pending.future, deadline)
             else:
                 pending.future.set_result(outcome)
 
@@ -314,14 +329,14 @@ class Sequencer:
             latest = checkpoints.latest(session)
             sequenced = heads.read(session).size
         self._sequenced = max(self._sequenced, sequenced)
-        if latest is not None and latest.size > self.size:
+        if latest is not None and latest.size >= self.size and latest.note != self._published.note:
             try:
                 open_checkpoint(latest.note, [self.key], self.key.name)
             except (MalformedNote, UntrustedNote) as error:
                 message = f"the checkpoint in the store is not one of the log {self.key.name}: {error}"
                 raise StoreCorrupt(message) from error
             with self._gate:
-                if latest.size > self.size:
+                if latest.size >= self.size:
                     self._published = _Published(latest.size, latest.note)
 
     def _publish(self) -> None:
@@ -331,6 +346,7 @@ class Sequencer:
             if self._state.signing:
                 self._take_part()
                 self._advance()
+                self._trouble = None
         except StoreCorrupt as error:
             if self._leads_no_more():
                 failure = StoreUnavailable("another process has taken over the log")
@@ -339,21 +355,31 @@ class Sequencer:
                 log.critical("%s", failure)
                 with self._gate:
                     self._state = SequencerState(signing=False, reason=str(failure))
-        except Exception as error:
-            log.exception("the log could not be published; trying again in %s s", RETRY_SECONDS)
+        except Exception as error:  # noqa: BLE001  (the sequencer outlives every failure of the disk)
+            self._note_trouble(error)
             failure = StoreUnavailable(f"sequenced, but not published yet: {error}")
             self._leads_no_more()
         self._settle(failure)
 
     def _advance(self) -> None:
         if self._publication is None:
-            return
+            return  # another process does it
         with self._store.read() as session:
             head = heads.read(session)
         self._sequenced = head.size
         if head.size > self.size:
             self._publication.advance(head.size, head.frontier.root())
             self._published = _Published(self._publication.checkpoint.size, self._publication.note)
+            for listener in self._listeners:
+                listener()
+        elif self._trouble is not None:
+            self._publication.renew()
+
+    def _note_trouble(self, error: Exception) -> None:
+        trouble = StoreUnavailable(f"the log cannot be written now: {error}")
+        if str(trouble) != str(self._trouble):
+            log.error("%s; trying again every %s s", trouble, RETRY_SECONDS, exc_info=error)
+        self._trouble = trouble
 
     def _leads_no_more(self) -> bool:
         """Whether another process may have been elected: what this one knows of the tree is then out of date."""
@@ -367,17 +393,8 @@ class Sequencer:
 
     def _settle(self, failure: RegistryError | None, *, final: bool = False) -> None:
         """Tell those whose entry is published, and after a failure those who need not wait any longer."""
-        still_waiting = []
-        now = time.monotonic()
-        hopeless = final or isinstance(failure, StoreCorrupt)
-        for each in self._waiting:
-            if each.appended.index < self.size:
-                each.future.set_result(each.appended)
-            elif hopeless or (now >= each.deadline and (failure is not None or not self._store.alone)):
-                each.future.set_exception(failure or StoreUnavailable("sequenced, but not published yet"))
-            else:
-                still_waiting.append(each)
-        self._waiting = still_waiting
+        overdue = failure is not None or not self._store.alone
+        self._waiting.settle(self.size, failure, overdue=overdue, hopeless=final or isinstance(failure, StoreCorrupt))
 
 
 def _fail(batch: list[Pending], error: Exception) -> None:

@@ -1,17 +1,29 @@
 """The tables: what the registry keeps, one class per row.
 
-Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry` and `RecordRow` are
-the truth (with the log's tiles as their public shape); publishers, keys, assets, withdrawals and chunks are views that
-can be rebuilt from them, and `registry.fsck` compares the two.
+Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
+`WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, assets, withdrawals and
+chunks are views that can be rebuilt from them, and `registry.fsck` compares the two.
 """
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, Dialect, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 # A 64-bit integer everywhere; SQLite makes only a column of the very type INTEGER the key of its B-tree.
 Int64 = BigInteger().with_variant(Integer, "sqlite")
+
+_COSIGNED = text("cosigned_at_ms IS NOT NULL")
+_STAMPED = text("timestamp IS NOT NULL")
+
+
+class Bytes(LargeBinary):
+    """Bytes as the drivers take them: wrapping each value first costs a batch of entries a sixth of its time."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: nothing is done to a value."""
+        return
+
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,9 +39,9 @@ class Entry(SQLModel, table=True):
     __tablename__ = "entry"
 
     index: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
-    leaf_hash: bytes
-    statement: bytes
-    record_id: bytes
+    leaf_hash: bytes = Field(sa_type=Bytes)
+    statement: bytes = Field(sa_type=Bytes)
+    record_id: bytes = Field(sa_type=Bytes)
     logged_at_ms: int = Field(sa_type=Int64)
 
 
@@ -38,10 +50,10 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
 
-    record_id: bytes = Field(primary_key=True)
+    record_id: bytes = Field(primary_key=True, sa_type=Bytes)
     index: int = Field(sa_type=Int64)
     type: str
-    canonical: bytes
+    canonical: bytes = Field(sa_type=Bytes)
 
 
 class Publisher(SQLModel, table=True):
@@ -113,14 +125,32 @@ class Withdrawal(SQLModel, table=True):
     reason: str
 
 
+class WithheldRecord(SQLModel, table=True):
+    """The entry at an index states a record that its publisher kept: its SHA-256 is all that is known of it."""
+
+    __tablename__ = "withheld_record"
+
+    record_id: bytes = Field(primary_key=True, sa_type=Bytes)
+    index: int = Field(unique=True, sa_type=Int64)
+
+
 class CheckpointRow(SQLModel, table=True):
-    """A signed checkpoint that was published: the note, byte for byte."""
+    """A signed checkpoint that was published: the note, byte for byte, with the cosignatures that came in so far.
+
+    `cosigned_at_ms` is when the quorum of witnesses was reached, `timestamp` an RFC 3161 token over the note's text.
+    """
 
     __tablename__ = "checkpoint"
+    __table_args__: ClassVar[tuple[Index, ...]] = (
+        Index("ix_checkpoint_cosigned", "size", sqlite_where=_COSIGNED, postgresql_where=_COSIGNED),
+        Index("ix_checkpoint_timestamp", "size", sqlite_where=_STAMPED, postgresql_where=_STAMPED),
+    )
 
     size: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     note: bytes
     signed_at_ms: int = Field(sa_type=Int64)
+    cosigned_at_ms: int | None = Field(default=None, sa_type=Int64)
+    timestamp: bytes | None = None
 
 
 class LogHead(SQLModel, table=True):

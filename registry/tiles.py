@@ -5,10 +5,11 @@ is in a tile follows from the entries, so that writing one twice is harmless.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from provenance.errors import MalformedTile, StoreUnavailable
-from provenance.limits import TILE_WIDTH
+from provenance.limits import MAX_TILE_WRITERS, TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES, Frontier, NodeReader, leaf_hash
 from provenance.transparency.tiles import TILE_HEIGHT, TilePath, TileReader, entry_bundle
 from registry.objects import Objects
@@ -35,9 +36,11 @@ class Tiles:
         """Reads the nodes of the tree of `size` entries; what it reads is not verified."""
         return TileReader(self.fetch, size)
 
-    def write(self, path: TilePath, data: bytes) -> None:
-        """Store one tile, durably. Raises StoreUnavailable."""
-        self._objects.put(_LOG + str(path), data)
+    def write(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
+        """Store tiles, durably, several at a time: their flushes then share the disk's. Raises StoreUnavailable."""
+        with ThreadPoolExecutor(MAX_TILE_WRITERS, "countermark-tiles") as writers:
+            for written in [writers.submit(self._objects.put, _LOG + str(path), data) for path, data in tiles]:
+                written.result()
 
     def publish(self, note: bytes, may: Callable[[], bool] = lambda: True) -> None:
         """Store the checkpoint, durably: from here on it is public.
@@ -45,11 +48,12 @@ class Tiles:
         `may` is asked between looking at the old one and replacing it, so that a process which was stopped there, and
         replaced as the leader, cannot put an older one over a newer. Raises StoreUnavailable, also where it may not.
         """
-        while (held := self.checkpoint()) != note:
+        swapped = False
+        while not swapped:
+            held = self.checkpoint()
             if not may():
                 raise StoreUnavailable("another process has taken over the log")
-            if self._objects.swap(_LOG + _CHECKPOINT, note, {held}):
-                break
+            swapped = self._objects.swap(_LOG + _CHECKPOINT, note, {held})
 
     def prune(self, full: TilePath) -> None:
         """Drop the partial tiles that a full one has taken the place of: clients fall back. Raises StoreUnavailable."""

@@ -1,6 +1,18 @@
 """The routes: one module a resource, each with a `router`."""
 
-from api.routes import assets, health, log, media, metrics, pages, publishers, records, verifications, withdrawals
+from api.routes import (
+    assets,
+    health,
+    log,
+    media,
+    metrics,
+    pages,
+    publishers,
+    records,
+    statements,
+    verifications,
+    withdrawals,
+)
 
 ROUTERS = (
     media.router,
@@ -8,6 +20,7 @@ ROUTERS = (
     withdrawals.router,
     verifications.router,
     records.router,
+    statements.router,
     publishers.router,
     log.router,
     health.router,

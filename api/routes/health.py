@@ -18,10 +18,16 @@ async def get_livez() -> Health:
 
 
 @router.get(
-    "/readyz", response_model=Health, responses=ends_in(problems.STORE_UNAVAILABLE), summary="The service can answer"
+    "/readyz",
+    response_model=Health,
+    responses=ends_in(problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT),
+    summary="The service can answer",
 )
 def get_readyz(service: ServiceDep) -> Health:
-    """Reads the store and the log's checkpoint."""
+    """Reads the store and the log's checkpoint; says so where nothing can be logged, while reading may go on."""
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
+    trouble = service.registry.sequencer.trouble
+    if trouble is not None:
+        raise trouble
     return Health(status="ok")

@@ -14,11 +14,28 @@ _SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
 
 def check_point(encoding: bytes) -> None:
-    """Accepts the 32 bytes of a public key, or of a signature's R, that a strict verifier may use.
+    """Accepts the 32 bytes of a public key that a strict verifier may use.
 
     Raises:
         ValueError: another length, y not below p, a point of small order, or no point of the curve.
     """
+    y = _checked_y(encoding)
+    if pow((y * y - 1) * (_D * y * y + 1), (_P - 1) // 2, _P) != 1:
+        raise ValueError("not a point of the Ed25519 curve")
+
+
+def check_commitment(encoding: bytes) -> None:
+    """Accepts the 32 bytes of a signature's R, of which OpenSSL compares the encoding with that of a point it computes.
+
+    So what is no point of the curve is refused there, and the costly part of `check_point` can be left out.
+
+    Raises:
+        ValueError: another length, y not below p, or a point of small order.
+    """
+    _checked_y(encoding)
+
+
+def _checked_y(encoding: bytes) -> int:
     if len(encoding) != 32:
         raise ValueError(f"an Ed25519 point has 32 bytes, not {len(encoding)}")
     y = int.from_bytes(encoding, "little") & (2**255 - 1)
@@ -26,8 +43,7 @@ def check_point(encoding: bytes) -> None:
         raise ValueError("an Ed25519 point whose y coordinate is not reduced")
     if y in _SMALL_ORDER_Y:
         raise ValueError("an Ed25519 point of small order")
-    if pow((y * y - 1) * (_D * y * y + 1), (_P - 1) // 2, _P) != 1:
-        raise ValueError("not a point of the Ed25519 curve")
+    return y
 
 
 def check_scalar(encoding: bytes) -> None:

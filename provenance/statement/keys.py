@@ -97,7 +97,7 @@ class PublicKey:
         try:
             match self.algorithm:
                 case Algorithm.ED25519:
-                    ed25519.check_point(first)
+                    ed25519.check_commitment(first)
                     ed25519.check_scalar(second)
                     Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
                 case Algorithm.ES256:

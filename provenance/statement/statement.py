@@ -9,6 +9,7 @@ SHA-256 of a record's canonical bytes, so that the log holds a key id and a salt
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cbor2
 
@@ -122,6 +123,7 @@ def verify_statement(statement: Statement, key: PublicKey, record_canonical: byt
     key.verify(statement.signature, _to_be_signed(statement.algorithm, statement.kid, statement.record_id))
 
 
+@lru_cache(maxsize=256)  # publishers sign many statements with one key
 def _protected(algorithm: Algorithm, kid: bytes) -> bytes:
     return encode_cbor(
         {_ALG: algorithm.cose, _KID: kid, _PAYLOAD_HASH_ALG: _SHA_256, _PREIMAGE_CONTENT_TYPE: CONTENT_TYPE}

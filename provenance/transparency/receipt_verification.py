@@ -8,6 +8,7 @@ from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, 
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
+    LogFrozen,
     LogGenesis,
     PublisherKey,
     Record,
@@ -297,7 +298,7 @@ def _publisher(record: Record) -> str | None:
     match record:
         case AssetRegistered() | AssetWithdrawn():
             return record.publisher
-        case LogGenesis() | PublisherKey():
+        case LogGenesis() | LogFrozen() | PublisherKey():
             return None
         case never:
             assert_never(never)

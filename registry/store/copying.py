@@ -1,6 +1,7 @@
 """Copying: all rows of one database into another, in one transaction of the target: whole or not at all."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlmodel import Session, SQLModel
@@ -60,6 +61,7 @@ def _add(connection: Connection, table: Table, rows: list[tuple[object, ...]]) -
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
         return
     columns = ", ".join(f'"{name}"' for name in names)
-    with connection.connection.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)

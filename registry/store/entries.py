@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from sqlmodel import Session, SQLModel, col, func, insert, select
 
 from provenance.errors import NotFound
-from registry.tables import Entry, RecordRow
+from registry.tables import Entry, RecordRow, WithheldRecord
 
 _ENTRY = SQLModel.metadata.tables["entry"]
 _RECORD = SQLModel.metadata.tables["record"]
+_WITHHELD = SQLModel.metadata.tables["withheld_record"]
 
 
 @dataclass(frozen=True)
 class NewEntry:
-    """An entry to append, with the record that it states."""
+    """An entry to append, with the record that it states: its canonical bytes, or None where its publisher keeps it."""
 
     index: int
     leaf_hash: bytes
@@ -22,7 +23,7 @@ class NewEntry:
     logged_at_ms: int
     record_id: bytes
     record_type: str
-    canonical: bytes
+    canonical: bytes | None
 
 
 def size(session: Session) -> int:
@@ -33,6 +34,12 @@ def size(session: Session) -> int:
 def last(session: Session) -> Entry | None:
     """The newest entry."""
     return session.exec(select(Entry).order_by(col(Entry.index).desc()).limit(1)).first()
+
+
+def newest_type(session: Session) -> str | None:
+    """The type of the newest entry's record; None where there is none."""
+    query = select(RecordRow.type).join(Entry, col(Entry.record_id) == col(RecordRow.record_id))
+    return session.exec(query.order_by(col(Entry.index).desc()).limit(1)).first()
 
 
 def append(session: Session, added: Sequence[NewEntry]) -> None:
@@ -51,18 +58,16 @@ def append(session: Session, added: Sequence[NewEntry]) -> None:
                 for each in added
             ],
         )
-        session.execute(
-            insert(_RECORD),
-            [
-                {
-                    "record_id": each.record_id,
-                    "index": each.index,
-                    "type": each.record_type,
-                    "canonical": each.canonical,
-                }
-                for each in added
-            ],
-        )
+        records = [
+            {"record_id": each.record_id, "index": each.index, "type": each.record_type, "canonical": each.canonical}
+            for each in added
+            if each.canonical is not None
+        ]
+        withheld = [{"record_id": each.record_id, "index": each.index} for each in added if each.canonical is None]
+        if records:
+            session.execute(insert(_RECORD), records)
+        if withheld:
+            session.execute(insert(_WITHHELD), withheld)
 
 
 def get(session: Session, index: int) -> Entry:
@@ -98,20 +103,24 @@ def of_record(session: Session, record_id: bytes) -> Entry:
 
 
 def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, Entry]:
-    """The entries of those records that are logged, by record id."""
-    rows = session.exec(
-        select(RecordRow.record_id, Entry)
-        .join(Entry, col(Entry.index) == col(RecordRow.index))
-        .where(col(RecordRow.record_id).in_(record_ids))
-    )
-    return dict(rows.all())
+    """The entries of those records that are logged, withheld ones included, by record id."""
+    found: dict[bytes, Entry] = {}
+    for table in (RecordRow, WithheldRecord):
+        rows = session.exec(
+            select(table.record_id, Entry)
+            .join(Entry, col(Entry.index) == col(table.index))
+            .where(col(table.record_id).in_(record_ids))
+        )
+        found |= dict(rows.all())
+    return found
 
 
 def record(session: Session, record_id: bytes) -> RecordRow:
-    """A record. Raises NotFound."""
+    """A record. Raises NotFound, also for one that its publisher keeps."""
     row = session.get(RecordRow, record_id)
     if row is None:
-        raise NotFound("no such record")
+        kept = session.get(WithheldRecord, record_id) is not None
+        raise NotFound("the record was not brought: its publisher keeps it" if kept else "no such record")
     return row
 
 
@@ -119,6 +128,16 @@ def records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, Reco
     """Those of the records that are stored, by id."""
     rows = session.exec(select(RecordRow).where(col(RecordRow.record_id).in_(record_ids)))
     return {row.record_id: row for row in rows}
+
+
+def withheld_between(session: Session, start: int, stop: int) -> dict[int, bytes]:
+    """The ids of the records that their publishers keep, by the index of their entries, start ≤ index < stop."""
+    rows = session.exec(
+        select(WithheldRecord.index, WithheldRecord.record_id).where(
+            col(WithheldRecord.index) >= start, col(WithheldRecord.index) < stop
+        )
+    )
+    return dict(rows.all())
 
 
 def record_count(session: Session) -> int:

@@ -17,6 +17,7 @@ from countermark.receipts import verify_receipt
 from provenance.errors import (
     Conflict,
     CountermarkError,
+    FrozenLog,
     IdempotencyConflict,
     InvalidRequest,
     MalformedReceipt,
@@ -66,6 +67,7 @@ __all__ = [
     "Conflict",
     "CountermarkError",
     "Event",
+    "FrozenLog",
     "IdempotencyConflict",
     "InvalidRequest",
     "MalformedReceipt",

@@ -18,6 +18,7 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "not-found": errors.NotFound,
     "conflict": errors.Conflict,
     "idempotency-conflict": errors.IdempotencyConflict,
+    "log-frozen": errors.FrozenLog,
     "payload-too-large": errors.PayloadTooLarge,
     "media-too-large": errors.MediaTooLarge,
     "entry-too-large": errors.EntryTooLarge,

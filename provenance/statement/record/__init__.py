@@ -17,6 +17,7 @@ from provenance.statement.fields import Fields, format_timestamp
 from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
 from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
+from provenance.statement.record.log_frozen import LogFrozen
 from provenance.statement.record.log_genesis import LogGenesis
 from provenance.statement.record.publisher_key import PublisherKey
 from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
@@ -26,6 +27,7 @@ __all__ = [
     "AssetRegistered",
     "AssetWithdrawn",
     "CredentialFacts",
+    "LogFrozen",
     "LogGenesis",
     "MediaFacts",
     "Parent",
@@ -41,13 +43,14 @@ __all__ = [
     "to_json",
 ]
 
-Record: TypeAlias = LogGenesis | PublisherKey | AssetRegistered | AssetWithdrawn
+Record: TypeAlias = LogGenesis | LogFrozen | PublisherKey | AssetRegistered | AssetWithdrawn
 
 RECORD_VERSION = 1
 """The version of every record type; a change that old readers would misunderstand gets a new one."""
 
 _READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
     LogGenesis.TYPE: LogGenesis.read,
+    LogFrozen.TYPE: LogFrozen.read,
     PublisherKey.TYPE: PublisherKey.read,
     AssetRegistered.TYPE: AssetRegistered.read,
     AssetWithdrawn.TYPE: AssetWithdrawn.read,

@@ -29,6 +29,7 @@ from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
+    LogFrozen,
     LogGenesis,
     MediaFacts,
     Parent,
@@ -121,7 +122,8 @@ asset_records = st.builds(
     unknown,
 )
 withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
-records = genesis_records | key_records | asset_records | withdrawals
+freezes = st.builds(LogFrozen, digests, times, lines, unknown)
+records = genesis_records | freezes | key_records | asset_records | withdrawals
 
 
 def altered(**changes: Any) -> bytes:

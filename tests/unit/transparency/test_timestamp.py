@@ -67,7 +67,7 @@ class Authority:
         self.folder = folder
         root_key, key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
         subject = x509.Name.from_rfc4514_string(f"CN=Test authority {folder.name}")
-        wide = (timedelta(days=-10), timedelta(days=10))
+        wide = (timedelta(days=-3650), timedelta(days=10))
         root = _certificate(subject, root_key, subject, root_key, wide).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
@@ -230,7 +230,8 @@ def test_only_a_certificate_for_time_stamping_stamps(
     tmp_path: Path, usage: x509.ObjectIdentifier, critical: bool, believed: bool
 ) -> None:
     """What the stored token states, signed by another certificate of a trusted authority."""
-    authority = Authority(tmp_path / "other", usage=usage, critical=critical)
+    since_the_token = (timedelta(days=-3650), timedelta(days=1))
+    authority = Authority(tmp_path / "other", valid=since_the_token, usage=usage, critical=critical)
     token = signed_again(authority, lambda stated: stated)
     if believed:
         assert verify_timestamp(token, MESSAGE, [authority.anchor]).serial == 0x2B

@@ -6,8 +6,8 @@ from alembic import op
 from provenance.errors import ProofInvalid, StoreCorrupt
 from provenance.transparency.merkle import Frontier
 
-revision = "0002_head_and_leader"
-down_revision = "0001"
+revision = "0005_head_and_leader"
+down_revision = "0002_cosignatures"
 
 Int64 = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

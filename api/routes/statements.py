@@ -1,0 +1,77 @@
+"""`/v1/statements`: statements that publishers have signed themselves, logged many at a time."""
+
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import problems
+from api.answers import json_answer
+from api.auth import AssetsWriter, publisher_of
+from api.documented import BINARY, WRITING, ends_in, takes
+from api.schemas import LoggedStatement, LoggedStatements
+from api.service import ServiceDep
+from api.upload import bounded
+from provenance.errors import MalformedRequest, MalformedStatement
+from provenance.limits import MAX_STATEMENTS
+from provenance.statement.record import record_urn
+from provenance.statement.statement import STATEMENT_BYTES, Statement, parse_statement
+from registry.statements import log_statements
+
+router = APIRouter(tags=["statements"])
+
+CBOR_SEQUENCE = "application/cbor-seq"
+
+Proofs = Annotated[bool, Query(description="Whether to answer with the inclusion proof of each.")]
+
+
+@router.post(
+    "/v1/statements",
+    status_code=201,
+    response_model=LoggedStatements,
+    responses=ends_in(*WRITING, problems.PAYLOAD_TOO_LARGE, problems.OVERLOADED, problems.REQUEST_TIMEOUT),
+    openapi_extra=takes({CBOR_SEQUENCE: BINARY}),
+    summary="Log statements",
+)
+async def post_statements(
+    request: Request, holder: AssetsWriter, service: ServiceDep, proofs: Proofs = False
+) -> Response:
+    """A CBOR sequence (RFC 8742) of 1 to 1,000 `COSE_Sign1` statements by a key that is enrolled for the publisher.
+
+    All are checked before any is logged. Their records stay with the publisher. The answer comes when a signed
+    checkpoint covers all of them; sent again, they are found where they are.
+    """
+    data = bytearray()
+    async with aclosing(bounded(request, MAX_STATEMENTS * STATEMENT_BYTES)) as body:
+        async for chunk in body:
+            data += chunk
+    publisher, registry = publisher_of(holder, None), service.registry
+
+    def log() -> LoggedStatements:
+        logged = log_statements(registry, publisher, _statements(bytes(data)))
+        items = [
+            LoggedStatement(
+                record_id=record_urn(each.record_id),
+                index=each.index,
+                logged_at=each.logged_at,
+                created=each.created,
+                proof=registry.proofs.tlog_proof(each.record_id).serialise().decode() if proofs else None,
+            )
+            for each in logged
+        ]
+        return LoggedStatements(items=items, checkpoint=registry.sequencer.checkpoint().decode())
+
+    return json_answer(await service.admission.run(log), 201)
+
+
+def _statements(data: bytes) -> list[Statement]:
+    """Every statement has the same length, so the sequence needs no parser. Raises MalformedRequest."""
+    if not data or len(data) % STATEMENT_BYTES:
+        raise MalformedRequest(f"The body is no sequence of statements, which have {STATEMENT_BYTES} bytes each.")
+    found = []
+    for start in range(0, len(data), STATEMENT_BYTES):
+        try:
+            found.append(parse_statement(data[start : start + STATEMENT_BYTES]))
+        except MalformedStatement as error:
+            raise MalformedRequest(f"Statement {start // STATEMENT_BYTES}: {error}") from error
+    return found

@@ -1,0 +1,91 @@
+"""Outbound HTTP: the one place from which the registry calls others, bounded in bytes and in time.
+
+Addresses come from the operator's settings. Redirects are not followed, proxies and credentials of the environment are
+not used, and no answer is decompressed.
+"""
+
+import asyncio
+import math
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from provenance.errors import ServiceUnreachable, UnexpectedAnswer
+from provenance.limits import MAX_RETRY_AFTER_SECONDS
+
+_FAILURES = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError, ValueError)
+_HEADERS = {"User-Agent": "countermark-log", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: HTTP status.
+        media_type: the Content-Type, empty if there is none.
+        body: as sent.
+        retry_after: seconds, where a Retry-After states them; dates are not read.
+    """
+
+    status: int
+    media_type: str
+    body: bytes
+    retry_after: float | None
+
+
+class Outbound:
+    """Posts to other services. An asynchronous context manager, for one event loop."""
+
+    def __init__(self) -> None:
+        self._http = httpx2.AsyncClient(trust_env=False, follow_redirects=False, headers=_HEADERS)
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def post(self, url: str, body: bytes, media_type: str, *, limit: int, seconds: float) -> Answer:
+        """Post a body, and take an answer of any status.
+
+        Args:
+            limit: bytes of the answer that are taken.
+            seconds: until the whole answer has to be here.
+
+        Raises:
+            ServiceUnreachable: no connection, or it broke or took too long before the answer was whole.
+            UnexpectedAnswer: an answer of more than `limit` bytes.
+        """
+        received = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                headers = {"Content-Type": media_type}
+                async with self._http.stream("POST", url, content=body, headers=headers, timeout=seconds) as response:
+                    async for chunk in response.aiter_raw():
+                        received += chunk
+                        if len(received) > limit:
+                            raise UnexpectedAnswer(f"an answer of more than {limit} bytes")
+        except TimeoutError as error:
+            raise ServiceUnreachable(f"no whole answer within {seconds:g} seconds") from error
+        except _FAILURES as error:
+            raise ServiceUnreachable(f"{type(error).__name__}: {error}") from error
+        return Answer(
+            response.status_code,
+            response.headers.get("content-type", ""),
+            bytes(received),
+            _seconds(response.headers.get("retry-after", "")),
+        )
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
