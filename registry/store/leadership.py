@@ -3,7 +3,7 @@
 It holds a PostgreSQL advisory lock on a connection of its own, and its *term* is a fencing token: a number that grows
 with each election. What it writes as the leader confirms the term in the same transaction, so that a process which was
 stopped, replaced and continued writes nothing more. A leader whose beat has not been heard for `SILENCE_SECONDS` has
-its connection ended by the server, which frees the lock. Only the database and monotonic clocks count.
+its connections ended by the server, which frees what it has locked. Only the database and monotonic clocks count.
 """
 
 import logging
@@ -33,6 +33,8 @@ SILENCE_SECONDS = 2.5
 """Seconds without a beat after which a leader is replaced: five missed beats, and half of the five seconds in which a
 stand-by has to have taken over."""
 
+_HANDOVER_SECONDS = 0.05  # until the server has ended the connections of a leader that is replaced
+
 _LOCK = 0x636D_6C6F_675F_6C64  # "cmlog_ld"
 
 _EPOCH = select_rows(LogLeader.epoch).where(col(LogLeader.id) == 1)
@@ -40,13 +42,20 @@ _TRY = text("SELECT pg_try_advisory_lock(:lock)")
 _RELEASE = text("SELECT pg_advisory_unlock(:lock), pg_notify(:channel, '')")
 _ELECT = text("UPDATE log_leader SET epoch = epoch + 1, beat = 0 RETURNING epoch")
 _BEAT = text("UPDATE log_leader SET beat = beat + 1 WHERE epoch = :term")
-_HELD_BY = """
-    FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+_HOLDER = """
+    SELECT max(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (classid::bigint << 32) | objid::bigint = :lock
 """
-_OBSERVE = text(f"SELECT epoch, beat, (SELECT max(pid) {_HELD_BY}) FROM log_leader")  # noqa: S608  (no stranger's text)
-_END = text(f"SELECT pg_terminate_backend(pid) {_HELD_BY} AND pid = :pid")
+_OBSERVE = text(f"SELECT epoch, beat, ({_HOLDER}) FROM log_leader")  # noqa: S608  (no stranger's text)
+# All connections of the process that holds the lock, by the name that they have in common: what it may have locked.
+_END = text(
+    """
+    SELECT pg_terminate_backend(each.pid) FROM pg_stat_activity AS each
+    JOIN pg_stat_activity AS holder USING (datname, application_name)
+    WHERE holder.pid = :pid AND datname = current_database()
+    """
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +113,7 @@ class ElectedLeadership:
         self._connection: Connection | None = None
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
+        self._turn_at = 0.0
         try:
             self._turn()
         except (SQLAlchemyError, PsycopgError) as error:
@@ -140,21 +150,19 @@ class ElectedLeadership:
         os.close(self._woken)
 
     def _run(self) -> None:
-        turn_at = time.monotonic() + BEAT_SECONDS
         while not self._closed:
             before, changed = self._term, False
             try:
-                if time.monotonic() >= turn_at:
+                if time.monotonic() >= self._turn_at:
                     self._turn()
-                    turn_at = time.monotonic() + BEAT_SECONDS
                 if self._connection is not None:
-                    changed = self._listen(self._connection, turn_at)
+                    changed = self._listen(self._connection)
             except (SQLAlchemyError, PsycopgError, OSError) as error:
                 self._hang_up()
                 log.warning("the election for the log was interrupted: %s", translate(error))
-                turn_at = time.monotonic() + BEAT_SECONDS / 2
+                self._turn_at = time.monotonic() + BEAT_SECONDS / 2
             if self._connection is None:
-                select.select([self._woken], [], [], max(0.0, turn_at - time.monotonic()))
+                select.select([self._woken], [], [], max(0.0, self._turn_at - time.monotonic()))
             if self._term != before:
                 log.info("this process %s", "leads the log" if self._term is not None else "leads the log no more")
                 changed = True
@@ -165,6 +173,7 @@ class ElectedLeadership:
 
     def _turn(self) -> None:
         """Beat as the leader, or stand for election."""
+        self._turn_at = time.monotonic() + BEAT_SECONDS
         if self._connection is None:
             self._connection = self._engine.connect()
             self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
@@ -184,13 +193,15 @@ class ElectedLeadership:
             self._seen, self._seen_at = seen, now
         elif now - self._seen_at >= SILENCE_SECONDS:
             log.warning("the leader of the log has been silent for %.1f s and is replaced", now - self._seen_at)
-            connection.execute(_END, {"lock": _LOCK, "pid": seen[2]})
+            connection.execute(_END, {"pid": seen[2]})
             self._seen = ()
+            self._turn_at = now + _HANDOVER_SECONDS
 
-    def _listen(self, connection: Connection, until: float) -> bool:
+    def _listen(self, connection: Connection) -> bool:
         """Wait for a signal, until the next turn is due at most; whether there was one."""
         driver: Any = connection.connection.driver_connection
-        readable, _, _ = select.select([driver.fileno(), self._woken], [], [], max(0.0, until - time.monotonic()))
+        pause = max(0.0, self._turn_at - time.monotonic())
+        readable, _, _ = select.select([driver.fileno(), self._woken], [], [], pause)
         return bool(readable) and bool(list(driver.notifies(timeout=0)))
 
     def _hand_over(self) -> None:

@@ -6,6 +6,9 @@ transactions that stand still, and notices hosts that answer no more.
 """
 
 import logging
+import os
+import secrets
+import socket
 from typing import Any
 
 import psycopg
@@ -34,7 +37,6 @@ _WRITER = (
 )
 _READER = ("SET default_transaction_read_only = on",)
 _CONNECTING = {
-    "application_name": "countermark",
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -54,7 +56,9 @@ class Postgresql:
 
     def __init__(self, url: str) -> None:
         """Raises SettingsInvalid for an address that is none, StoreUnavailable, StoreCorrupt."""
-        address = parse_url(url)
+        # In common to all connections of this, so that another process can have all of them ended (at most 63 bytes).
+        name = f"countermark {os.getpid()} on {socket.gethostname()[:24]} {secrets.token_hex(4)}"
+        address = parse_url(url).update_query_dict({"application_name": name})
         self.writing = _engine(address, _WRITER, poolclass=NullPool)
         with translated(), self.writing.begin() as connection:
             _check_server(connection)

@@ -4,6 +4,7 @@ Prints "leads TERM" and "follows" as the election goes, and "NAME INDEX RECORD" 
 would, it tries again what was not acknowledged.
 """
 
+import logging
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ THREADS = 3
 
 
 def main(run: str, folder: str, database: str, objects: str, high_water: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(threadName)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     newsroom = Newsroom(
         Path(folder),
         database=database,

@@ -210,7 +210,7 @@ def test_ten_restarts_of_the_server_under_load_lose_and_double_nothing(log: Log)
 def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_goes_on(log: Log) -> None:
     processes = [log.start(), log.start()]
     took = []
-    for round_ in range(6):
+    for round_ in range(8):
         leader = leader_of(processes)
         (other,) = (process for process in processes if process is not leader)
         count = len(leader.acknowledged)
@@ -221,12 +221,13 @@ def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_
         eventually(lambda other=other, terms=terms: len(other.terms) > terms, 30)
         elected_at = time.monotonic()
         eventually(lambda other=other, elected_at=elected_at: other.acknowledged_at > elected_at, 30)
-        took.append(time.monotonic() - stopped_at)
+        took.append((elected_at - stopped_at, time.monotonic() - stopped_at))
         leader.send(signal.SIGCONT)
         count = len(leader.acknowledged)
         eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count, 60)
-    sys.stdout.write(f"\nfailover took {[round(each, 2) for each in took]} s\n")
-    assert max(took) <= FAILOVER_SECONDS
+    shown = "; ".join(f"{elected:.2f} + {logged - elected:.2f}" for elected, logged in took)
+    sys.stdout.write(f"\nseconds until elected + until the next acknowledgement: {shown}\n")
+    assert max(logged for _, logged in took) <= FAILOVER_SECONDS, shown
     assert log.assert_sound() > 30
 
 
