@@ -1,8 +1,9 @@
 """Migration: a registry's rows from one database to another, with the root of the log proved to be the same."""
 
+import threading
 from dataclasses import dataclass
 
-from provenance.errors import Conflict, MalformedNote, StoreCorrupt, UntrustedNote
+from provenance.errors import Conflict, MalformedNote, StoreCorrupt, StoreUnavailable, UntrustedNote
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, leaf_hash
@@ -39,17 +40,28 @@ def migrate(source: Store, target: Store, log_key: VerifierKey, progress: Progre
     if term is None:
         raise Conflict("another process runs on the target")
 
+    stopped = threading.Event()
+
+    def told(stage: str, done: int, all_: int) -> None:
+        if stopped.is_set():
+            raise StoreUnavailable("the migration was interrupted")
+        progress(stage, done, all_)
+
     def move(session: Session) -> Migrated:
         target.leadership.confirm(session, term)
         with source.read() as reading:
-            copying.copy_rows(reading, session, progress)
+            copying.copy_rows(reading, session, told)
             expected, found = copying.counts(reading), copying.counts(session)
             if expected != found:
                 raise StoreCorrupt(f"the target has {found} rows, and the source {expected}")
-        root = _verify(session, log_key, progress)
+        root = _verify(session, log_key, told)
         return Migrated(heads.read(session).size, root, sum(found.values()))
 
-    return target.write(move).result()
+    try:
+        return target.write(move).result()
+    except BaseException:
+        stopped.set()  # the writer's thread hears nothing of a Ctrl-C
+        raise
 
 
 def _verify(session: Session, log_key: VerifierKey, progress: Progress) -> bytes:
