@@ -22,14 +22,25 @@ _SQLITE_CANDIDATES = text(
     CROSS JOIN asset AS a ON a."index" = c.asset
     """
 )
+# From the keys too: `chunk_key = ANY(…)` has PostgreSQL read all assets to join them. Of 50,000 this took 39 ms for 8
+# orientations, that 132 ms, and a GIN index over the chunks of each asset 85 ms (SQLite: 32 ms).
 _POSTGRESQL_CANDIDATES = text(
     """
     SELECT a."index", a.record_id, a.pdq
-    FROM asset AS a JOIN pdq_chunk AS c ON a."index" = c.asset
-    WHERE c.chunk_key = ANY(CAST(:keys AS bigint[]))
+    FROM unnest(CAST(:keys AS bigint[])) AS k
+    JOIN pdq_chunk AS c ON c.chunk_key = k
+    JOIN asset AS a ON a."index" = c.asset
     """
 )
-_ADD = text("INSERT INTO pdq_chunk (chunk_key, asset) VALUES (:key, :asset) ON CONFLICT DO NOTHING")
+# One statement for all pairs, in place of one each.
+_POSTGRESQL_ADD = text(
+    """
+    INSERT INTO pdq_chunk (chunk_key, asset)
+    SELECT * FROM unnest(CAST(:keys AS bigint[]), CAST(:assets AS bigint[]))
+    ON CONFLICT DO NOTHING
+    """
+)
+_SQLITE_ADD = text("INSERT INTO pdq_chunk (chunk_key, asset) VALUES (:key, :asset) ON CONFLICT DO NOTHING")
 _REMOVE = text("DELETE FROM pdq_chunk WHERE chunk_key = :key AND asset = :asset")
 _CLEAR = text("DELETE FROM pdq_chunk")
 _COUNT = text("SELECT count(*) FROM pdq_chunk WHERE chunk_key < 65536")  # every asset has one chunk at position 0
@@ -52,7 +63,11 @@ def assets_by_chunks(session: Session, keys: Sequence[int]) -> dict[int, tuple[b
 
 def add_chunks(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
     """Add (chunk key, asset index) pairs; those that are there already stay."""
-    session.connection().execute(_ADD, [{"key": key, "asset": asset} for key, asset in pairs])
+    if on_postgresql(session):
+        keys, assets = [key for key, _ in pairs], [asset for _, asset in pairs]
+        session.connection().execute(_POSTGRESQL_ADD, {"keys": keys, "assets": assets})
+    else:
+        session.connection().execute(_SQLITE_ADD, [{"key": key, "asset": asset} for key, asset in pairs])
 
 
 def remove_chunks(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
