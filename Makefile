@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults test-browser check bench docs lock browsers clean
+.PHONY: help demo run test test-faults check bench docs lock browsers clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,11 +32,12 @@ demo: $(VENV)/.runtime ## register, alter and verify bundled photographs; writes
 run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data folder that lasts (./data)
 	@COUNTERMARK_ENVIRONMENT=$${COUNTERMARK_ENVIRONMENT:-development} $(BIN)/python -m api serve
 
-test: $(VENV)/.development ## run every test but the slow ones
+test: $(VENV)/.development ## run every test
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
 
-test-faults: $(VENV)/.development ## run the slow tests: kills, faults, load (minutes)
-	@$(BIN)/python -m pytest -q -n 0 tests/faults
+test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (about 15 minutes; needs strace, and root to mount)
+	@tools/strace.sh >&2
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/faults
 
 check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/ruff check .
@@ -49,6 +50,8 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.append
+	@$(BIN)/python -m bench.hammer
 
 browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
 	@tools/browsers.sh

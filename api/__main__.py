@@ -21,6 +21,7 @@ from api.logs import configure_logs
 from api.openapi import is_current, write
 from api.progress import progress_bars
 from api.settings import Settings, load_settings
+from api.witness.commands import commands as witness_commands
 from provenance.credentials.certificates import check_claim_certificate, parse_certificates
 from provenance.errors import CertificateUnusable, CountermarkError, SettingsInvalid
 from provenance.transparency.note import ED25519, VerifierKey
@@ -46,6 +47,7 @@ certificate_commands = typer.Typer(help="The certificate that C2PA claims are si
 app.add_typer(key_commands, name="key")
 app.add_typer(log_commands, name="log")
 app.add_typer(certificate_commands, name="certificate")
+app.add_typer(witness_commands, name="witness")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -281,6 +283,11 @@ def configuration(settings: Settings) -> RegistryConfig:
         database_url=settings.database_url.get_secret_value(),
         objects=settings.objects_place,
         high_water=settings.high_water_place,
+        spool=settings.spool,
+        witness_policy=settings.witness_policy,
+        timestamp_url=settings.timestamp_url or None,
+        timestamp_anchors=settings.timestamp_anchors,
+        timestamp_interval=settings.timestamp_interval,
     )
 
 

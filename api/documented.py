@@ -46,6 +46,12 @@ def ends_in(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
+def concisely(answers: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """The same problems in the form that SCRAPI has them (RFC 9290)."""
+    content = {problems.CONCISE_MEDIA_TYPE: {"schema": BINARY}}
+    return {status: answer | {"content": content} for status, answer in answers.items()}
+
+
 def also(status: int, model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a second success."""
     return {status: {"model": model, "description": description}}

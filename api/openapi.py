@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api import problems
-from api.documented import ends_in
+from api.documented import concisely, ends_in
 from api.schemas import AssetMetadata, AssetRequest, DigestsRequest, Problem, PublisherRequest, WithdrawalRequest
 
 VERSION = "0.1.0"
@@ -29,6 +29,7 @@ TAGS = {
     "records": "What the log is about, byte for byte.",
     "publishers": "Who vouches for media.",
     "log": "The transparency log (C2SP tlog-tiles).",
+    "scitt": "SCITT's reference API (SCRAPI): statements that publishers bring, and COSE receipts.",
     "operation": "For whoever runs the service.",
 }
 _REFERENCED = (Problem, AssetMetadata, AssetRequest, DigestsRequest, PublisherRequest, WithdrawalRequest)
@@ -55,9 +56,9 @@ def document(app: FastAPI) -> Document:
     )
     schemas |= extra["$defs"]
     spec["components"]["schemas"] = dict(sorted(schemas.items()))
-    for path in spec["paths"].values():
-        for operation in path.values():
-            _correct(operation)
+    for path, operations in spec["paths"].items():
+        for operation in operations.values():
+            _correct(operation, concise=path.startswith(problems.CONCISE_PATHS))
     return spec
 
 
@@ -76,11 +77,15 @@ def is_current(app: FastAPI, path: Path) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == to_yaml(document(app))
 
 
-def _correct(operation: dict[str, Any]) -> None:
+def _correct(operation: dict[str, Any], *, concise: bool) -> None:
     answers: dict[str, Any] = operation["responses"]
     if "422" in answers and "application/json" in answers["422"].get("content", {}):
-        answers["422"] = ends_in(problems.INVALID_REQUEST)[422]
-    for status, answer in ends_in(problems.INTERNAL_ERROR).items():
+        if concise:
+            del answers["422"]  # a parameter that is any text
+        else:
+            answers["422"] = ends_in(problems.INVALID_REQUEST)[422]
+    internal = ends_in(problems.INTERNAL_ERROR)
+    for status, answer in (concisely(internal) if concise else internal).items():
         answers.setdefault(str(status), answer)
     operation["responses"] = dict(sorted(answers.items()))
 

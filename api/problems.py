@@ -1,4 +1,4 @@
-"""Problems: the one table from exceptions to `application/problem+json` (RFC 9457).
+"""Problems: the one table from exceptions to `application/problem+json` (RFC 9457), and to its CBOR form for SCITT.
 
 `PROBLEMS` names every exception that a request can end in. What is not in the table is a fault of ours:
 it is logged with its trace, and the client reads only that it happened.
@@ -21,8 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.request_id import request_id
 from provenance import errors
+from provenance.statement.cbor import encode_cbor
 
 MEDIA_TYPE = "application/problem+json"
+CONCISE_MEDIA_TYPE = "application/concise-problem-details+cbor"
+CONCISE_PATHS = ("/scitt/", "/.well-known/scitt-keys")
+"""Below these, problems are concise ones in CBOR (RFC 9290), as SCRAPI has them."""
 TYPE_PREFIX = "urn:countermark:problem:"
 
 
@@ -50,6 +54,7 @@ class Kind:
 MALFORMED_REQUEST: Final = Kind("malformed-request", 400, "The request cannot be read")
 NOT_AUTHENTICATED: Final = Kind("not-authenticated", 401, "A valid API key is needed")
 NOT_PERMITTED: Final = Kind("not-permitted", 403, "This API key may not do that")
+KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
 REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The body did not arrive in time")
@@ -88,6 +93,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.PayloadTooLarge: PAYLOAD_TOO_LARGE,
     errors.NotAuthenticated: NOT_AUTHENTICATED,
     errors.NotPermitted: NOT_PERMITTED,
+    errors.KeyRefused: KEY_REFUSED,
     errors.RateLimited: RATE_LIMITED,
     errors.Overloaded: OVERLOADED,
     errors.RequestTimeout: REQUEST_TIMEOUT,
@@ -129,6 +135,18 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to a request that ended in a problem. `fields`: {pointer, detail} of each faulty part."""
+    if conn.url.path.startswith(CONCISE_PATHS):
+        data, media_type = encode_cbor({-1: kind.title, -2: kind.detail or detail, -4: kind.status}), CONCISE_MEDIA_TYPE
+    else:
+        data, media_type = _json(conn, kind, detail, fields), MEDIA_TYPE
+    answer = Response(data, kind.status, media_type=media_type)
+    answer.headers["Cache-Control"] = "no-store"
+    for name, value in (headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def _json(conn: HTTPConnection, kind: Kind, detail: str, fields: Sequence[Mapping[str, str]]) -> bytes:
     body: dict[str, object] = {
         "type": kind.type,
         "title": kind.title,
@@ -139,12 +157,7 @@ def problem(
     }
     if fields:
         body["errors"] = list(fields)
-    data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    answer = Response(data, kind.status, media_type=MEDIA_TYPE)
-    answer.headers["Cache-Control"] = "no-store"
-    for name, value in (headers or {}).items():
-        answer.headers[name] = value
-    return answer
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def answer_countermark_error(request: Request, error: Exception) -> Response:

@@ -7,8 +7,9 @@ settings are allowed with a warning, and the server listens on loopback only.
 import ipaddress
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -16,6 +17,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from provenance import limits
 from provenance.errors import SettingsInvalid
+from registry.development_stamps import DEVELOPMENT_STAMPS
+
+S = TypeVar("S", bound=BaseSettings)
 
 MIN_PASSPHRASE_CHARACTERS = 20
 """Characters: 20 random ones of a base-32 alphabet have 100 bits, beyond any guessing of the key files."""
@@ -56,6 +60,16 @@ class Settings(BaseSettings):
     high_water: str = ""
     """What keeps the last signed checkpoint: a file, best on another disk, or s3://BUCKET/NAME; by default in the data
     folder."""
+    witness_policy: Path | None = None
+    """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the quorum that is enough."""
+    timestamp_url: str = ""
+    """An RFC 3161 authority that stamps the log's checkpoints; "development" for one that shows nothing to anybody."""
+    timestamp_anchors: Path | None = None
+    """PEM: the certificates by which that authority is believed, its root among them."""
+    timestamp_interval: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Seconds between two time stamps at least."""
+    spool: Path | None = None
+    """The folder that uploads are received in. On another disk than the data, files are verified while that is full."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -85,6 +99,13 @@ class Settings(BaseSettings):
         if url is None or url.query or url.fragment or url.username is not None:
             raise ValueError("must be an http(s) URL without user, query and fragment")
         return value.rstrip("/")
+
+    @field_validator("timestamp_url")
+    @classmethod
+    def _is_an_authority(cls, value: str) -> str:
+        if value not in ("", DEVELOPMENT_STAMPS) and _split_url(value) is None:
+            raise ValueError('must be an http(s) URL, or "development"')
+        return value
 
     @field_validator("origin")
     @classmethod
@@ -147,6 +168,8 @@ def weaknesses(settings: Settings) -> list[str]:
         found.append("COUNTERMARK_CORS_ORIGINS names a plain http origin off loopback.")
     if any(proxy in ("*", "0.0.0.0/0", "::/0") for proxy in settings.trusted_proxies):
         found.append("COUNTERMARK_TRUSTED_PROXIES believes everybody: a client could choose its own address.")
+    if settings.timestamp_url == DEVELOPMENT_STAMPS:
+        found.append("COUNTERMARK_TIMESTAMP_URL is development: the server would stamp its own checkpoints.")
     return found
 
 
@@ -155,11 +178,7 @@ def load_settings(**values: object) -> Settings:
 
     Warns: InsecureSettingsWarning for each weakness in development. Raises: SettingsInvalid.
     """
-    try:
-        settings = Settings(**values)  # type: ignore[arg-type]  # pydantic validates what the environment cannot type
-    except ValidationError as error:
-        reasons = [f"COUNTERMARK_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
-        raise SettingsInvalid("; ".join(reasons)) from None
+    settings = from_environment(Settings, values)
     found = weaknesses(settings)
     if settings.environment == "production":
         if found:
@@ -173,6 +192,16 @@ def load_settings(**values: object) -> Settings:
     for weakness in found:
         warnings.warn(weakness, InsecureSettingsWarning, stacklevel=2)
     return settings
+
+
+def from_environment(model: type[S], values: Mapping[str, object]) -> S:
+    """Settings of this process, over which `values` take precedence. Raises: SettingsInvalid."""
+    try:
+        return model(**values)  # type: ignore[arg-type]  # pydantic validates what the environment cannot type
+    except ValidationError as error:
+        prefix = model.model_config.get("env_prefix", "")
+        reasons = [f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsInvalid("; ".join(reasons)) from None
 
 
 def is_loopback(host: str) -> bool:

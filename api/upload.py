@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -157,6 +157,19 @@ async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         raise MalformedRequest("The body has another length than its Content-Length says.")
 
 
+async def gather(request: Request, limit: int, seconds: float) -> bytes:
+    """A small body, whole. Raises: PayloadTooLarge, MalformedRequest, RequestTimeout."""
+    data = bytearray()
+    try:
+        with anyio.fail_after(seconds):
+            async with aclosing(bounded(request, limit)) as chunks:
+                async for chunk in chunks:
+                    data += chunk
+    except TimeoutError as error:
+        raise RequestTimeout(f"The body must arrive within {seconds:g} seconds.") from error
+    return bytes(data)
+
+
 class _Sink:
     """One spool file being written; removed when its context closes."""
 
@@ -177,7 +190,8 @@ class _Sink:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that has failed meanwhile; the next start sweeps it away
+            self.path.unlink(missing_ok=True)
 
     def gather(self, chunk: bytes) -> None:
         """Takes bytes without writing them yet. Raises: PayloadTooLarge."""

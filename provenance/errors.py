@@ -36,6 +36,7 @@ CountermarkError
 │   ├── PayloadTooLarge            a body over the limit
 │   ├── NotAuthenticated           no API key, or one that is unknown, expired or revoked
 │   ├── NotPermitted               a valid API key without the scope for this
+│   ├── KeyRefused                 a statement by a key that is unknown, replaced or revoked
 │   ├── RateLimited                too many requests; `retry_after` seconds says when to return
 │   ├── Overloaded                 the service has more work than it can take; `retry_after` seconds
 │   ├── RequestTimeout             the body did not arrive in time
@@ -206,6 +207,10 @@ class NotAuthenticated(RegistryError):
 
 class NotPermitted(RegistryError):
     """A valid API key without the scope for this."""
+
+
+class KeyRefused(RegistryError):
+    """A statement by a key that is not a publisher's in force: unknown, replaced or revoked."""
 
 
 class RateLimited(RegistryError):

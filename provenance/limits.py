@@ -238,6 +238,9 @@ MAX_ANSWERED_MEDIA_BYTES = MAX_MEDIA_BYTES + 16 * 1024 * 1024
 MAX_PROBLEM_BYTES = 64 * 1024
 """Bytes of an error answer that a client reads: our problem documents have under 10 KB."""
 
+SCITT_WAIT_SECONDS = 2.0
+"""Seconds that a submission waits to be published before it is told to come back: publishing takes under 0.2."""
+
 # The store --------------------------------------------------------------------------------------
 
 MAX_COMMIT_JOBS = 1_024

@@ -16,7 +16,7 @@ from provenance.limits import COSIGNING_INTERVAL_SECONDS, COSIGNING_SECONDS
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.merkle import consistency_proof
 from provenance.transparency.note import NoteSignature
-from provenance.transparency.policy import Policy, satisfied
+from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.witness import add_cosignatures
 from registry.cosigning import WitnessDesk
 from registry.outbound import Outbound
@@ -182,11 +182,10 @@ class Attestation:
         return [desk for desk, key in keys if (key.name, key.key_id) not in there]
 
     def _is_enough(self, signed: SignedCheckpoint) -> bool:
-        """Whether a quorum cosigned a checkpoint of ours; one that asks for nobody is never reached."""
-        if self._policy is None or self._policy.quorum is None:
-            return False
-        keys = [self._sequencer.key, *self._policy.keys_for(self._sequencer.key.name)]
-        return satisfied(self._policy, signed.verify(keys, self._sequencer.key.name)[1])
+        """Whether a quorum cosigned a checkpoint of ours."""
+        key = self._sequencer.key
+        keys = [key, *(self._policy.keys_for(key.name) if self._policy else ())]
+        return is_cosigned(self._policy, signed.verify(keys, key.name)[1])
 
 
 def _with(signed: SignedCheckpoint, lines: Sequence[NoteSignature]) -> SignedCheckpoint:

@@ -8,12 +8,25 @@ from pathlib import Path
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import Conflict, CredentialSettingsInvalid, StoreCorrupt, StoreUnavailable
+from provenance.errors import (
+    Conflict,
+    CredentialSettingsInvalid,
+    MalformedPolicy,
+    SettingsInvalid,
+    StoreCorrupt,
+    StoreUnavailable,
+    UnusableKey,
+)
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
+from provenance.transparency.checkpoint import Cosigner, SignedCheckpoint
+from provenance.transparency.policy import Policy, satisfied
+from provenance.transparency.timestamp import TrustAnchor
 from registry import files
+from registry.attestation import Attestation
 from registry.blobs import Blobs
+from registry.development_stamps import DEVELOPMENT_STAMPS, DevelopmentAuthority
 from registry.enrolment import enrol_publisher
 from registry.index import SimilarityIndex
 from registry.proofs import Proofs
@@ -21,9 +34,11 @@ from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
+from registry.served_log import ServedLog
 from registry.signers import Keystore
 from registry.spool import own_folder
 from registry.store import Session, Store, entries
+from registry.timestamping import RemoteAuthority, Timestamping
 
 DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
@@ -42,6 +57,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         UnusableKey: wrong passphrase, or damaged key files.
         CredentialSettingsInvalid: an unusable trust list, or signing a probe did not come out as it has to.
         CertificateUnusable: the claim certificate has expired or is outside the profile.
+        SettingsInvalid: a witness policy, or the certificates of a time-stamping authority, that cannot be used.
     """
     with ExitStack() as opened:
         store = Store.open(config.folder, config.database_url)
@@ -49,19 +65,25 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         with _one_at_a_time(config.folder):
             keystore = Keystore.open(config.folder, config.passphrase, clock, name=config.operator[:64])
             spooling = opened.enter_context(ExitStack())
-            spool = spooling.enter_context(own_folder(config.folder / "spool"))
+            spool = spooling.enter_context(own_folder(config.spool or config.folder / "spool"))
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = Sequencer(store, blobs.objects, keystore.log, config.origin, clock, high_water=config.high_water)
         opened.callback(sequencer.close)
+        policy = _policy(config)
+        timestamping = _timestamping(config, keystore, clock)
+        authorities = timestamping.anchors if timestamping else ()
+        attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
+        opened.callback(attestation.close)
         registry = Registry(
             config=config,
             clock=clock,
             store=store,
             blobs=blobs,
             sequencer=sequencer,
-            proofs=Proofs(store, blobs.objects, sequencer),
+            proofs=Proofs(store, blobs.objects, sequencer, policy=policy, authorities=authorities),
+            served_log=ServedLog(sequencer.tiles, lambda: SignedCheckpoint.parse(sequencer.checkpoint()).checkpoint),
             keystore=keystore,
             sandbox=sandbox,
             index=SimilarityIndex(),
@@ -69,6 +91,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             trust=_trust(config, keystore),
             spool=spool,
             sweep_spool=spooling.close,
+            policy=policy,
+            attestation=attestation,
         )
         if sequencer.size == 0:
             _append_genesis(registry)
@@ -112,6 +136,39 @@ def _check_genesis(registry: Registry) -> None:
         )
     if str(registry.sequencer.key) not in genesis.log_keys:
         raise StoreCorrupt("the log key in the keys folder is not the one that the genesis record names")
+
+
+def _policy(config: RegistryConfig) -> Policy | None:
+    if config.witness_policy is None:
+        return None
+    try:
+        policy = Policy.parse(config.witness_policy.read_bytes())
+    except (OSError, MalformedPolicy) as error:
+        raise SettingsInvalid(f"the witness policy {config.witness_policy} cannot be used: {error}") from error
+    for witness in policy.witnesses:
+        if witness.url is not None and not witness.url.startswith(("http://", "https://")):
+            raise SettingsInvalid(f"the witness policy gives {witness.name} the address {witness.url}, which is no URL")
+    asked = [Cosigner(witness.key, 1) for witness in policy.witnesses if witness.url is not None]
+    if not satisfied(policy, asked):
+        raise SettingsInvalid("the quorum of the witness policy needs witnesses that it gives no address of")
+    return policy
+
+
+def _timestamping(config: RegistryConfig, keystore: Keystore, clock: Clock) -> Timestamping | None:
+    if config.timestamp_url is None:
+        return None
+    if config.timestamp_url == DEVELOPMENT_STAMPS:
+        anchor = TrustAnchor.from_pem("the development authority", keystore.development_authority.encode())
+        authority = DevelopmentAuthority(keystore.development_stamper(), clock)
+        return Timestamping(authority, (anchor,), config.timestamp_interval)
+    if config.timestamp_anchors is None:
+        raise SettingsInvalid("a time-stamping authority is named, and not by which certificates it is believed")
+    path = config.timestamp_anchors
+    try:
+        anchor = TrustAnchor.from_pem(path.stem, path.read_bytes())
+    except (OSError, UnusableKey) as error:
+        raise SettingsInvalid(f"the certificates in {path} cannot be used: {error}") from error
+    return Timestamping(RemoteAuthority(config.timestamp_url), (anchor,), config.timestamp_interval)
 
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from provenance.errors import NotFound
+from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import AssetRegistered, AssetWithdrawn, MediaFacts, parse_record, record_urn
+from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
+from provenance.transparency.merkle import leaf_hash
 from provenance.verdict.axes import Standing
 from registry.registry import Registry
 from registry.store import Session, assets, entries, publishers
@@ -88,15 +90,21 @@ def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
 
 
 def record(registry: Registry, record_id: bytes) -> bytes:
-    """The canonical bytes of a record. Raises NotFound."""
+    """The canonical bytes of a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
     with registry.store.read() as session:
-        return entries.record(session, record_id).canonical
+        canonical = entries.record(session, record_id).canonical
+    if digest_record(canonical) != record_id:
+        raise StoreCorrupt(f"the stored record {record_id.hex()} has changed")
+    return canonical
 
 
 def statement(registry: Registry, record_id: bytes) -> bytes:
-    """The log entry that states a record. Raises NotFound."""
+    """The log entry that states a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
     with registry.store.read() as session:
-        return entries.of_record(session, record_id).statement
+        entry = entries.of_record(session, record_id)
+    if leaf_hash(entry.statement) != entry.leaf_hash:
+        raise StoreCorrupt(f"the stored entry {entry.index} has changed")
+    return entry.statement
 
 
 def proof(registry: Registry, record_id: bytes) -> bytes:

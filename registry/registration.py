@@ -11,7 +11,13 @@ from pathlib import Path
 
 from provenance import limits
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
-from provenance.errors import CredentialSigningFailed, InvalidRequest, MalformedRecord, NotFound
+from provenance.errors import (
+    CertificateUnusable,
+    CredentialSigningFailed,
+    InvalidRequest,
+    MalformedRecord,
+    NotFound,
+)
 from provenance.media.sketch import SKETCH_VERSION
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
@@ -65,7 +71,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     if existing is not None:
         return Registered(catalogue.asset(registry, existing), created=False)
     signer = _publisher_signer(registry, publisher)
-    claim_signer = registry.keystore.claim_signer()
+    claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
     order = _claim_order(registry, claim_signer, claims, source_type)
     try:
@@ -119,6 +125,13 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         existing_record,
     ).result()
     return catalogue.withdrawal(registry, appended.record_id)
+
+
+def _claim_signer(registry: Registry) -> ClaimSigner:
+    try:
+        return registry.keystore.claim_signer()
+    except CertificateUnusable as error:  # by the clock of this machine, which may be wrong
+        raise InvalidRequest(f"No credential can be signed now: {error}.") from error
 
 
 def _publisher_signer(registry: Registry, publisher: str) -> LocalSigner:

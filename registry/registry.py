@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
+from provenance.transparency.policy import Policy
+from registry.attestation import Attestation
 from registry.blobs import Blobs
 from registry.index import SimilarityIndex
 from registry.proofs import Proofs
 from registry.sandbox import Sandbox
 from registry.scan import NearestScan
 from registry.sequencer import Sequencer
+from registry.served_log import ServedLog
 from registry.signers import Keystore
 from registry.store import Store
 
@@ -45,6 +48,16 @@ class RegistryConfig:
     high_water: Path | str | None = None
     """What keeps the last signed checkpoint, a file or "s3://BUCKET/NAME", best apart from the store: a restored backup
     is then noticed."""
+    spool: Path | None = None
+    """The folder that uploads are received in, by default one in the data folder."""
+    witness_policy: Path | None = None
+    """A C2SP tlog-policy file: which witnesses are asked for cosignatures, and how many of which are enough."""
+    timestamp_url: str | None = None
+    """Of an RFC 3161 authority that stamps checkpoints; `DEVELOPMENT_STAMPS` for the server's own, in development."""
+    timestamp_anchors: Path | None = None
+    """PEM: the certificates of that authority, its root among them."""
+    timestamp_interval: float = 60.0
+    """Seconds between two tokens at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +70,7 @@ class Registry:
     blobs: Blobs
     sequencer: Sequencer
     proofs: Proofs
+    served_log: ServedLog
     keystore: Keystore
     sandbox: Sandbox
     index: SimilarityIndex
@@ -65,6 +79,9 @@ class Registry:
     spool: Path
     sweep_spool: Callable[[], None]
     """Removes the folder at `spool`, which is this process's alone."""
+    policy: Policy | None
+    """Which witnesses are asked, and how many of them are enough; None where none are."""
+    attestation: Attestation
 
     def now(self) -> datetime:
         """The clock's time, to the second: records state no finer one."""
@@ -73,6 +90,7 @@ class Registry:
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
         self.sandbox.close()
+        self.attestation.close()
         self.sequencer.close()
         self.store.close()
         self.sweep_spool()

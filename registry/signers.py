@@ -31,6 +31,7 @@ from provenance.credentials.certificates import (
     IssuedCertificate,
     check_claim_certificate,
     issue_claim_certificate,
+    issue_timestamp_certificate,
     make_development_authority,
     parse_certificates,
 )
@@ -87,6 +88,17 @@ class Keystore:
                 raise UnusableKey(f"{keystore._path(kind)} is missing: restore it from a backup")
         _ = keystore.log  # a wrong passphrase is found out now
         return keystore
+
+    @classmethod
+    def open_witness(
+        cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, is_new: bool
+    ) -> LocalSigner:
+        """The Ed25519 key of a witness, in `folder`/keys/witness.pem; made for a new one. Raises as `open`."""
+        keystore = cls(folder / "keys", passphrase, clock, "")
+        path = keystore._path("witness")
+        if is_new and not path.exists():
+            keystore._write(path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(passphrase))
+        return keystore._signer(path)
 
     @property
     def log(self) -> LocalSigner:
@@ -149,6 +161,10 @@ class Keystore:
     def development_authority(self) -> str:
         """PEM of the certificate of the development authority, for trust lists of demonstrations and tests."""
         return self._read_certified(self._path("authority")).chain_pem
+
+    def development_stamper(self) -> IssuedCertificate:
+        """A new key that the development authority certifies for time-stamping; kept nowhere. Raises UnusableKey."""
+        return issue_timestamp_certificate(self._read_certified(self._path("authority")), self._clock())
 
     def _start(self) -> None:
         """Make the keys of the service. The log's is the last: where it is, all others have been."""

@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_PREFIX = "process-"
+
 
 @contextmanager
 def own_folder(spool: Path) -> Iterator[Path]:
     """A folder in `spool` that is this process's alone, and gone afterwards. Call it one process at a time."""
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in spool.iterdir():
+    for upload in spool.glob("upload-*"):  # of an older version
+        upload.unlink(missing_ok=True)
+    for leftover in spool.glob(f"{_PREFIX}*"):
         _sweep(leftover)
-    own = Path(tempfile.mkdtemp(dir=spool))
+    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
     descriptor = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel lets go of it when the process ends, however it ends
@@ -29,9 +33,6 @@ def own_folder(spool: Path) -> Iterator[Path]:
 
 
 def _sweep(leftover: Path) -> None:
-    if not leftover.is_dir():
-        leftover.unlink(missing_ok=True)
-        return
     with suppress(FileNotFoundError):
         descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 class Authority(Protocol):
     """Whoever answers time-stamp requests."""
 
-    async def respond(self, request: bytes, outbound: Outbound) -> bytes:
-        """TimeStampResp for a TimeStampReq, both in DER. Raises CountermarkError."""
+    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
+        """TimeStampResp in DER. Raises CountermarkError."""
         ...
 
 
@@ -38,10 +38,10 @@ class RemoteAuthority:
 
     url: str
 
-    async def respond(self, request: bytes, outbound: Outbound) -> bytes:
+    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
         """Its answer. Raises ServiceUnreachable, UnexpectedAnswer, UntrustedTimestamp for an answer of another kind."""
         answer = await outbound.post(
-            self.url, request, REQUEST_MEDIA_TYPE, limit=MAX_TIMESTAMP_BYTES, seconds=TIMESTAMP_SECONDS
+            self.url, request.serialise(), REQUEST_MEDIA_TYPE, limit=MAX_TIMESTAMP_BYTES, seconds=TIMESTAMP_SECONDS
         )
         media_type = answer.media_type.partition(";")[0].strip().lower()
         if answer.status != 200 or media_type != RESPONSE_MEDIA_TYPE:
@@ -71,7 +71,7 @@ class StampDesk:
         request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
         try:
             async with asyncio.timeout(TIMESTAMP_SECONDS):
-                response = await self._timestamping.authority.respond(request.serialise(), outbound)
+                response = await self._timestamping.authority.respond(request, outbound)
             token = read_response(response, request)
             verify_timestamp(token, message, self._timestamping.anchors)
         except (CountermarkError, TimeoutError) as error:

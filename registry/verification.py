@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from provenance.errors import NotFound, StoreCorrupt
+from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.media import Pixels
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import AssetRegistered, PublisherKey, parse_record
 from provenance.statement.record import record_id as digest_record
+from provenance.transparency.policy import is_cosigned
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
@@ -70,6 +71,12 @@ def load_difference(registry: Registry, verification_id: str) -> bytes:
     return registry.blobs.get(blob)
 
 
+_NOT_KEPT = {
+    "what": "keeping this report",
+    "why": "nothing can be written here at the moment, so its address will not answer",
+}
+
+
 class _Overlays:
     """Compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
@@ -117,7 +124,7 @@ class _Registrations:
         report = None
         if view.state == "published":
             receipt = self._registry.proofs.receipt(record_id)
-            report = verify_receipt(receipt, trusted_keys=[self._registry.sequencer.key])
+            report = verify_receipt(receipt, trusted_keys=self._registry.proofs.trusted_keys)
         kid = bytes.fromhex(view.publisher.key)
         with self._registry.store.read() as session:
             canonical = entries.record(session, record_id).canonical
@@ -140,6 +147,7 @@ class _Registrations:
                 key=kid,
             ),
             receipt=report,
+            cosigned=report is not None and is_cosigned(self._registry.policy, report.cosigners),
             withdrawn_reason=taken_back[0].reason if taken_back else None,
             key_revoked_at_index=revoked_at,
         )
@@ -162,11 +170,15 @@ def _keep(registry: Registry, verdict: Verdict, overlays: _Overlays) -> dict[str
     created_at = registry.clock()
     overlay = next((drawn for match in verdict.matches if (drawn := overlays.of(match.comparison))), None)
     report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
-    row = rows.verification(
-        verification_id=verification_id,
-        created_at_ms=to_milliseconds(created_at),
-        report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
-        heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
-    )
-    registry.store.write(lambda session: verifications.insert(session, row)).result()
+    try:
+        row = rows.verification(
+            verification_id=verification_id,
+            created_at_ms=to_milliseconds(created_at),
+            report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
+            heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
+        )
+        registry.store.write(lambda session: verifications.insert(session, row)).result()
+    except StoreUnavailable:  # a full disk is no reason to withhold the answer
+        report = report_json(registry, verdict, verification_id, created_at, drawn=False)
+        report["not_checked"].append(_NOT_KEPT)
     return report

@@ -8,7 +8,7 @@ from api.documented import READING, ends_in, gives
 from api.ratelimit import limited
 from api.service import ServiceDep
 from provenance.errors import MalformedTile, NotFound
-from provenance.transparency.tiles import parse_tile_path
+from provenance.transparency.tiles import TilePath
 
 CHECKPOINT_CACHE = "public, max-age=1"
 
@@ -39,10 +39,10 @@ def get_tile(request: Request, path: str, service: ServiceDep) -> Response:
     """`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; what is served once never changes."""
     name = f"tile/{path}"
     try:
-        parse_tile_path(name)
+        tile = TilePath.parse(name)
     except MalformedTile as error:
         raise NotFound("There is no such tile.") from error
-    data = service.registry.sequencer.tiles.fetch(name)
+    data = service.registry.served_log.tile(tile)
     if data is None:
         raise NotFound("There is no such tile, or not yet.")
     return conditional(request, data, "application/octet-stream", cache=FOREVER)

@@ -29,7 +29,14 @@ Proofs = Annotated[bool, Query(description="Whether to answer with the inclusion
     "/v1/statements",
     status_code=201,
     response_model=LoggedStatements,
-    responses=ends_in(*WRITING, problems.PAYLOAD_TOO_LARGE, problems.OVERLOADED, problems.REQUEST_TIMEOUT),
+    responses=ends_in(
+        *WRITING,
+        problems.KEY_REFUSED,
+        problems.CONFLICT,
+        problems.PAYLOAD_TOO_LARGE,
+        problems.OVERLOADED,
+        problems.REQUEST_TIMEOUT,
+    ),
     openapi_extra=takes({CBOR_SEQUENCE: BINARY}),
     summary="Log statements",
 )

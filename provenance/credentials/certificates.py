@@ -102,15 +102,34 @@ def issue_claim_certificate(
     if _aware(now) - _BACKDATING + timedelta(days=days) > issuer.not_valid_after_utc:
         raise CertificateUnusable("the authority expires before the certificate would")
     key: ClaimKey = generate_ec_key(SECP256R1()) if algorithm == "es256" else Ed25519PrivateKey.generate()
+    builder = _leaf(issuer, subject, key, now, timedelta(days=days))
+    builder = builder.add_extension(x509.ExtendedKeyUsage([CLAIM_SIGNING, DOCUMENT_SIGNING]), critical=False)
+    return _issue(builder, authority, key)
+
+
+def issue_timestamp_certificate(authority: IssuedCertificate, now: datetime) -> IssuedCertificate:
+    """A new P-256 key and its certificate for time-stamping (RFC 3161 section 2.3), valid for `MAX_LEAF_DAYS`."""
+    issuer = parse_certificates(authority.chain_pem)[0]
+    key = generate_ec_key(SECP256R1())
+    builder = _leaf(issuer, "Development time stamps", key, _aware(now), timedelta(days=MAX_LEAF_DAYS))
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    return _issue(builder, authority, key)
+
+
+def _leaf(
+    issuer: x509.Certificate, subject: str, key: ClaimKey, now: datetime, lifetime: timedelta
+) -> x509.CertificateBuilder:
     name = _name(organisation=DEVELOPMENT_AUTHORITY, common_name=subject)
-    builder = _certificate(name, issuer.subject, key, now, timedelta(days=days))
+    builder = _certificate(name, issuer.subject, key, now, lifetime)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(authority=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([CLAIM_SIGNING, DOCUMENT_SIGNING]), critical=False)
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    builder = builder.add_extension(
+    return builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
     )
+
+
+def _issue(builder: x509.CertificateBuilder, authority: IssuedCertificate, key: ClaimKey) -> IssuedCertificate:
     digest = hashes.SHA256() if isinstance(authority.key, EllipticCurvePrivateKey) else None
     return IssuedCertificate(_pem(builder.sign(authority.key, digest)) + authority.chain_pem, key)
 

@@ -117,6 +117,10 @@ class PublicKey:
                 x, y = self._coordinates()
                 return {"kty": "EC", "crv": "P-256", "x": encode_base64url(x), "y": encode_base64url(y)}
 
+    def to_cose_key(self) -> dict[int, int | bytes]:
+        """The key as COSE_Key (RFC 9052 §7), with its thumbprint as kid and its algorithm."""
+        return self._cose_key() | {2: self.thumbprint, 3: self.algorithm.cose}
+
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> "PublicKey":
         """The key of a JWK that has exactly the members `to_jwk` writes.

@@ -24,6 +24,12 @@ CONTENT_TYPE = "application/vnd.countermark.record+json"
 STATEMENT_BYTES = 191
 """Bytes of every statement: all its parts have a fixed size."""
 
+_SIGNATURE_AT = STATEMENT_BYTES - SIGNATURE_BYTES
+_PAYLOAD_END = _SIGNATURE_AT - 2
+_PAYLOAD_AT = _PAYLOAD_END - 32
+_KID_AT = 10
+_KID_END = _KID_AT + 32
+
 _TAG_SIGN1 = 18
 _ALG, _KID, _PAYLOAD_HASH_ALG, _PREIMAGE_CONTENT_TYPE = 1, 4, 258, 259
 _SHA_256 = -16
@@ -77,6 +83,15 @@ def parse_statement(data: bytes) -> Statement:
         EntryTooLarge: more bytes than a log entry may have.
         MalformedStatement: anything but the encoding that `sign_statement` writes.
     """
+    if len(data) == STATEMENT_BYTES:
+        fixed = data[:_KID_AT], data[_KID_END:_PAYLOAD_AT], data[_PAYLOAD_END:_SIGNATURE_AT]
+        for algorithm, parts in _fixed_parts().items():
+            if fixed == parts:
+                return Statement(data, algorithm, data[_KID_AT:_KID_END], data[_PAYLOAD_AT:_PAYLOAD_END])
+    return _read_statement(data)  # which says what is wrong
+
+
+def _read_statement(data: bytes) -> Statement:
     if len(data) > MAX_ENTRY_BYTES:
         raise EntryTooLarge(f"a log entry has at most {MAX_ENTRY_BYTES} bytes, not {len(data)}")
     message = CborReader(data)
@@ -121,6 +136,16 @@ def verify_statement(statement: Statement, key: PublicKey, record_canonical: byt
     if record_canonical is not None and hashlib.sha256(record_canonical).digest() != statement.record_id:
         raise SignatureInvalid("the statement is about another record")
     key.verify(statement.signature, _to_be_signed(statement.algorithm, statement.kid, statement.record_id))
+
+
+@lru_cache(maxsize=1)
+def _fixed_parts() -> dict[Algorithm, tuple[bytes, bytes, bytes]]:
+    """What stands before, between and behind key id and payload in every statement, by algorithm."""
+    parts = {}
+    for algorithm in Algorithm:
+        data = _encode(algorithm, bytes(32), bytes(32), bytes(SIGNATURE_BYTES))
+        parts[algorithm] = data[:_KID_AT], data[_KID_END:_PAYLOAD_AT], data[_PAYLOAD_END:_SIGNATURE_AT]
+    return parts
 
 
 @lru_cache(maxsize=256)  # publishers sign many statements with one key

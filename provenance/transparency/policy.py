@@ -131,6 +131,11 @@ def satisfied(policy: Policy, cosigners: Sequence[Cosigner]) -> bool:
     return policy.quorum is None or _witnessed(policy.quorum, _keys(cosigners))
 
 
+def is_cosigned(policy: Policy | None, cosigners: Sequence[Cosigner]) -> bool:
+    """Whether a checkpoint counts as cosigned: a quorum is asked for, and is there. Arguments as for `satisfied`."""
+    return policy is not None and policy.quorum is not None and satisfied(policy, cosigners)
+
+
 def missing(policy: Policy, cosigners: Sequence[Cosigner]) -> tuple[Witness, ...]:
     """The witnesses any of which would bring an unsatisfied quorum nearer, in the order of the file's groups.
 

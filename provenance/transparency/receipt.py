@@ -5,8 +5,9 @@ The `.countermark` file is one JSON object in RFC 8785 canonical form, nothing b
     {"chain": [entry…], "format": "countermark-receipt", "genesis": entry, "keys": [entry…],
      "log_key": verifier key, "subject": entry, "version": 1}
 
-and an entry is `{"proof": tlog-proof as text, "record": JSON object or null, "statement": base64}`. Records are
-embedded as objects: because the file is canonical, so are they, and their bytes are recovered exactly.
+and an entry is `{"proof": tlog-proof as text, "record": JSON object or null, "statement": base64}`. A receipt may
+also have a "timestamp", `{"proof": tlog-proof as text, "token": base64}`. Records are embedded as objects: because the
+file is canonical, so are they, and their bytes are recovered exactly.
 `keys` and `chain` stand in log order, an index once; only in `chain` may a record be null (sealed or erased).
 What the parts prove is for `receipt_verification` to say.
 """
@@ -16,7 +17,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from provenance.errors import MalformedReceipt, StatementError, TransparencyError
-from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS, MAX_RECORD_BYTES, MAX_RECORD_DEPTH
+from provenance.limits import (
+    MAX_RECEIPT_BYTES,
+    MAX_RECEIPT_RECORDS,
+    MAX_RECORD_BYTES,
+    MAX_RECORD_DEPTH,
+    MAX_TIMESTAMP_BYTES,
+)
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
 from provenance.statement.record import Record, parse_record
 from provenance.statement.statement import Statement, parse_statement
@@ -31,6 +38,8 @@ RECEIPT_MEDIA_TYPE = "application/vnd.countermark.receipt+json"
 _LEVELS_AROUND_A_RECORD = 3
 _MEMBERS = frozenset({"chain", "format", "genesis", "keys", "log_key", "subject", "version"})
 _ENTRY_MEMBERS = frozenset({"proof", "record", "statement"})
+_STAMP = "timestamp"
+_STAMP_MEMBERS = frozenset({"proof", "token"})
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,36 @@ class LoggedRecord:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """That the subject was in the log at a time, by a time-stamping authority.
+
+    Attributes:
+        proof: of the subject's inclusion in the tree that was stamped, which may be an earlier one than the receipt's.
+        token: RFC 3161, over the text of the proof's checkpoint.
+    """
+
+    proof: TlogProof
+    token: bytes
+
+    def to_json(self) -> dict[str, Json]:
+        """The stamp's object in a receipt."""
+        return {"proof": self.proof.serialise().decode(), "token": encode_base64(self.token)}
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read a stamp's object out of a canonical receipt. Raises MalformedReceipt, or what its parts raise."""
+        members = _members(value, _STAMP_MEMBERS, "a timestamp")
+        token = parse_base64(_text(members["token"], "token"), MalformedReceipt)
+        return cls(TlogProof.parse(_text(members["proof"], "proof").encode()), token)
+
+    def check_form(self) -> None:
+        """Raises MalformedReceipt, or what its parts raise."""
+        self.proof.signed_checkpoint()
+        if self.proof.extra is not None or not 1 <= len(self.token) <= MAX_TIMESTAMP_BYTES:
+            raise MalformedReceipt(f"a timestamp has a token of 1 to {MAX_TIMESTAMP_BYTES} bytes, and no extra data")
+
+
+@dataclass(frozen=True)
 class Receipt:
     """A record, with everything that its proof rests on.
 
@@ -93,6 +132,7 @@ class Receipt:
         genesis: the log's first entry.
         chain: what else belongs to the subject (withdrawals, parents), in log order.
         log_key: verifier key of the log. The receipt's own word, unless the reader has it from elsewhere.
+        stamp: when the subject was in the log, by somebody else's word; None where nobody has stamped it.
     """
 
     subject: LoggedRecord
@@ -100,6 +140,7 @@ class Receipt:
     genesis: LoggedRecord
     chain: tuple[LoggedRecord, ...]
     log_key: str
+    stamp: Stamp | None = None
 
     @property
     def entries(self) -> tuple[LoggedRecord, ...]:
@@ -115,7 +156,9 @@ class Receipt:
         """
         try:
             depth = MAX_RECORD_DEPTH + _LEVELS_AROUND_A_RECORD
-            members = _members(parse_canonical(data, limit=MAX_RECEIPT_BYTES, depth=depth), _MEMBERS, "a receipt")
+            value = parse_canonical(data, limit=MAX_RECEIPT_BYTES, depth=depth)
+            stamped = _STAMP in value
+            members = _members(value, _MEMBERS | {_STAMP} if stamped else _MEMBERS, "a receipt")
             if members["format"] != RECEIPT_FORMAT:
                 raise MalformedReceipt(f"the format of a receipt is {RECEIPT_FORMAT}")
             if members["version"] is True or members["version"] != RECEIPT_VERSION:
@@ -126,6 +169,7 @@ class Receipt:
                 genesis=LoggedRecord.from_json(members["genesis"]),
                 chain=_entries(members["chain"], "chain"),
                 log_key=_text(members["log_key"], "log_key"),
+                stamp=Stamp.from_json(members[_STAMP]) if stamped else None,
             )
             receipt.check_form()
         except MalformedReceipt:
@@ -138,17 +182,16 @@ class Receipt:
         """The bytes that `parse` reads. Raises MalformedReceipt where it would refuse them."""
         self.check_form()
         try:
-            data = canonical_json(
-                {
-                    "chain": [entry.to_json() for entry in self.chain],
-                    "format": RECEIPT_FORMAT,
-                    "genesis": self.genesis.to_json(),
-                    "keys": [entry.to_json() for entry in self.keys],
-                    "log_key": self.log_key,
-                    "subject": self.subject.to_json(),
-                    "version": RECEIPT_VERSION,
-                }
-            )
+            members: dict[str, Json] = {
+                "chain": [entry.to_json() for entry in self.chain],
+                "format": RECEIPT_FORMAT,
+                "genesis": self.genesis.to_json(),
+                "keys": [entry.to_json() for entry in self.keys],
+                "log_key": self.log_key,
+                "subject": self.subject.to_json(),
+                "version": RECEIPT_VERSION,
+            }
+            data = canonical_json(members | ({} if self.stamp is None else {_STAMP: self.stamp.to_json()}))
         except (StatementError, TransparencyError) as cause:
             raise MalformedReceipt(f"a part of the receipt cannot be written: {cause}") from cause
         if len(data) > MAX_RECEIPT_BYTES:
@@ -170,6 +213,8 @@ class Receipt:
                 entry.proof.signed_checkpoint()
                 if entry.proof.extra is not None:
                     raise MalformedReceipt("the proofs of a receipt carry no extra data")
+            if self.stamp is not None:
+                self.stamp.check_form()
         except MalformedReceipt:
             raise
         except (StatementError, TransparencyError) as cause:

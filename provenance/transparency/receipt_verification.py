@@ -25,7 +25,8 @@ from provenance.transparency.key_history import (
     verify_operator_statement,
 )
 from provenance.transparency.note import COSIGNATURES, ED25519, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
+from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
+from provenance.transparency.timestamp import Timestamp, TrustAnchor, verify_timestamp
 
 Outcome = Literal["holds", "fails", "not checked"]
 
@@ -39,6 +40,7 @@ STEP_NAMES = {
     7: "Statement",
     8: "Inclusion in the log",
     9: "Media",
+    10: "Time stamp",
 }
 """The steps by number, as docs/verification.md has them."""
 
@@ -60,7 +62,7 @@ class ReceiptReport:
     """What a receipt proves.
 
     Attributes:
-        steps: all nine, in order.
+        steps: all ten, in order.
         record: the subject's record. Nothing in it is proven unless the report `holds`.
         record_id: SHA-256 of its canonical bytes.
         index: of the subject in the log.
@@ -71,6 +73,8 @@ class ReceiptReport:
             does not hold.
         withdrawn: the publisher took the registration back later. False may also mean that the receipt is older
             than the withdrawal, or that whoever passed it on left the withdrawal out.
+        timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
+            log at a time, or earlier.
     """
 
     steps: tuple[Step, ...]
@@ -82,6 +86,7 @@ class ReceiptReport:
     cosigners: tuple[Cosigner, ...]
     signer: PublisherKey | None
     withdrawn: bool
+    timestamp: Timestamp | None = None
 
     @property
     def holds(self) -> bool:
@@ -99,6 +104,7 @@ def verify_receipt(
     trusted_keys: Sequence[VerifierKey] = (),
     media_sha256: bytes | None = None,
     pixels_sha256: bytes | None = None,
+    authorities: Sequence[TrustAnchor] = (),
 ) -> ReceiptReport:
     """Run the whole procedure on a receipt; failures are collected, not raised.
 
@@ -108,6 +114,7 @@ def verify_receipt(
             from elsewhere.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
         pixels_sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
+        authorities: time-stamping authorities that the caller trusts.
 
     Raises:
         MalformedReceipt: the receipt holds a part that does not parse (step 1).
@@ -127,8 +134,10 @@ def verify_receipt(
     #      the chain, with a key in force at its index.
     #   8. Every entry's statement is in the tree of the checkpoint, at its index.
     #   9. The media are the registered bytes, the credentialed copy's bytes, or have the registered pixels.
+    #  10. The subject's statement is in a tree of this log that one of the caller's time-stamping authorities stamped.
+    #      Not checked where the receipt carries no token, or the caller trusts no authority.
     #
-    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6 and 7 on 5, 9 on 7.
+    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6 and 7 on 5, 9 and 10 on 7.
     #
     # The caller still owes: where the trusted keys come from; how many cosigners are enough, and how recent; the
     # digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
@@ -241,6 +250,26 @@ def verify_receipt(
     else:
         steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256), after=7)
 
+    # 10. Time stamp
+    timestamp: Timestamp | None = None
+
+    def check_stamp(stamp: Stamp) -> str:
+        nonlocal timestamp
+        stamped = stamp.proof.signed_checkpoint()
+        if stamped.checkpoint.origin != log_key.name or stamp.proof.index != subject.index:
+            raise ProofInvalid("the time stamp is of another log, or another entry")
+        stamp.proof.verify_inclusion(subject.statement, stamped.checkpoint)
+        timestamp = verify_timestamp(stamp.token, stamped.note.text.encode(), authorities)
+        return f"in the log by {timestamp.time:%Y-%m-%d %H:%M:%S} UTC, says {timestamp.authority}"
+
+    stamp = receipt.stamp
+    if stamp is None:
+        steps.settle(10, "not checked", "the receipt carries no time stamp")
+    elif not authorities:
+        steps.settle(10, "not checked", "no time-stamping authority that you trust was named")
+    else:
+        steps.check(10, lambda: check_stamp(stamp), after=7)
+
     return ReceiptReport(
         steps=tuple(steps.taken),
         record=record,
@@ -251,6 +280,7 @@ def verify_receipt(
         cosigners=cosigners,
         signer=None if enrolment is None else enrolment.record,
         withdrawn=steps.outcome(7) == steps.outcome(8) == "holds" and _is_withdrawn(receipt, record),
+        timestamp=timestamp,
     )
 
 

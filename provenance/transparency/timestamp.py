@@ -81,9 +81,9 @@ class TimestampRequest:
 
     def serialise(self) -> bytes:
         """TimeStampReq in DER: the digest, the nonce, and the wish to get the certificates with the token."""
-        imprint = _der(0x30, _SHA_256_IDENTIFIER, _der(0x04, self.digest))
-        nonce = _der(0x02, self.nonce.to_bytes(self.nonce.bit_length() // 8 + 1))
-        return _der(0x30, _VERSION_1, imprint, nonce, _WITH_CERTIFICATES)
+        imprint = der(0x30, _SHA_256_IDENTIFIER, der(0x04, self.digest))
+        nonce = der(0x02, self.nonce.to_bytes(self.nonce.bit_length() // 8 + 1))
+        return der(0x30, _VERSION_1, imprint, nonce, _WITH_CERTIFICATES)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def verify_timestamp(token: bytes, message: bytes, anchors: Sequence[TrustAnchor
         MalformedTimestamp: the token does not parse.
         UntrustedTimestamp: it is over other bytes, made with a weak digest, or signed by none of the anchors.
     """
-    response = _decode(_der(0x30, _GRANTED, token))
+    response = _decode(der(0x30, _GRANTED, token))
     digest = hashlib.sha256(message).digest()
     info = _read_info(response)
     _check_imprint(info, digest)
@@ -252,8 +252,8 @@ def _dotted(policy: x509.ObjectIdentifier | None) -> str:
     return policy.dotted_string
 
 
-def _der(tag: int, *parts: bytes) -> bytes:
-    """One DER element (X.690 §8.1, §10.1)."""
+def der(tag: int, *parts: bytes) -> bytes:
+    """One DER element: a tag of one byte, its length, and its parts (X.690 §8.1, §10.1)."""
     content = b"".join(parts)
     if len(content) < 0x80:
         return bytes([tag, len(content)]) + content

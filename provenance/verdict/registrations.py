@@ -24,6 +24,7 @@ class KnownRecord:
 
     Attributes:
         receipt: None while no published checkpoint covers the record.
+        cosigned: witnesses enough, by the registry's policy, cosigned the checkpoint of the receipt.
         withdrawn_reason: the publisher's words, where it has taken the registration back.
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
@@ -35,6 +36,7 @@ class KnownRecord:
     record: AssetRegistered
     publisher: Publisher
     receipt: ReceiptReport | None
+    cosigned: bool
     withdrawn_reason: str | None
     key_revoked_at_index: int | None
 

@@ -253,4 +253,4 @@ def _proof(known: KnownRecord) -> Proof:
         return Proof.SEQUENCED
     if not known.receipt.holds:
         return Proof.BROKEN
-    return Proof.PUBLISHED_AND_COSIGNED if known.receipt.cosigners else Proof.PUBLISHED
+    return Proof.PUBLISHED_AND_COSIGNED if known.cosigned else Proof.PUBLISHED

@@ -11,6 +11,7 @@ from provenance.transparency.note import VerifierKey
 from registry.blobs import Blobs
 from registry.fsck.finding import Finding, Progress
 from registry.fsck.log import LogAudit
+from registry.fsck.signatures import SignatureAudit
 from registry.fsck.statements import StatementAudit
 from registry.fsck.views import ViewAudit
 from registry.high_water import HighWater
@@ -50,8 +51,9 @@ def check(
         published = 0 if newest is None else newest.size
         size = max(entries.size(session), published)
     tiles = Tiles(blobs.objects)
-    log, statements = LogAudit(tiles, log_key), StatementAudit()
-    with audit.scratch() as replayed:
+    log = LogAudit(tiles, log_key)
+    with audit.scratch() as replayed, SignatureAudit(size) as signatures:
+        statements = StatementAudit(signatures)
         views = ViewAudit(blobs, replayed)
         yield from log.begin()
         for start in range(0, size, MAX_COMMIT_JOBS):
@@ -67,6 +69,8 @@ def check(
                     index, record_id, record = found
                     records[index] = record_id, record
             yield from views.follow(stretch, records)
+            yield from signatures.settle()
+        yield from signatures.settle(all_of_them=True)
         yield from log.end(published)
         try:
             with store.read() as session:

@@ -12,16 +12,18 @@ from provenance.statement.record import (
     parse_record,
     record_id,
 )
-from provenance.statement.statement import Statement, parse_statement, verify_statement
+from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency.key_history import KeyEvent, KeyHistory, verify_key_record, verify_operator_statement
 from registry.fsck.finding import Finding
+from registry.fsck.signatures import SignatureAudit
 from registry.store.audit import Stretch
 
 
 class StatementAudit:
     """Follows the records from the log's first entry; give it every stretch in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, signatures: SignatureAudit) -> None:
+        self._signatures = signatures
         self._genesis: LogGenesis | None = None
         self._history = KeyHistory(())
         self._logged_at_ms = 0
@@ -37,6 +39,9 @@ class StatementAudit:
                 yield Finding("time", f"entry {index}", "logged before the entry in front of it")
             self._logged_at_ms = max(self._logged_at_ms, row.logged_at_ms)
             name = f"record {row.record_id.hex()}"
+            if index in stretch.withheld:
+                yield from self._check_withheld(index, row.statement, row.record_id, stretch.withheld[index])
+                continue
             stored = stretch.records.get(row.record_id)
             if stored is None:
                 yield Finding("record", name, f"the record of entry {index} is missing")
@@ -66,11 +71,26 @@ class StatementAudit:
             except StatementError as error:
                 yield Finding("statement", f"entry {index}", str(error))
 
+    def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Finding]:
+        """An entry whose record stayed with its publisher: the statement is all there is."""
+        if withheld != record_id:
+            yield Finding("record", f"entry {index}", "the record that its publisher keeps is said to be another")
+        try:
+            statement = parse_statement(data)
+            if statement.record_id != record_id:
+                yield Finding("statement", f"entry {index}", "is about another record than its row says")
+                return
+            events = (each.record for each in self._history.events if each.record.key.thumbprint == statement.kid)
+            publisher = next((record.publisher for record in events), "")
+            self._signatures.add(index, statement, self._history.key_in_force(publisher, statement.kid, index))
+        except StatementError as error:
+            yield Finding("statement", f"entry {index}", str(error))
+
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
         """Check a signature under the key that was in force. Raises SignatureInvalid."""
         if isinstance(record, AssetRegistered | AssetWithdrawn):
             key = self._history.key_in_force(record.publisher, statement.kid, index)
-            verify_statement(statement, key, canonical)
+            self._signatures.add(index, statement, key)
             return
         if self._genesis is None:
             raise SignatureInvalid("no genesis record names the operator's keys")

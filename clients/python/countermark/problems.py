@@ -15,6 +15,7 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "malformed-request": errors.MalformedRequest,
     "not-authenticated": errors.NotAuthenticated,
     "not-permitted": errors.NotPermitted,
+    "key-refused": errors.KeyRefused,
     "not-found": errors.NotFound,
     "conflict": errors.Conflict,
     "idempotency-conflict": errors.IdempotencyConflict,

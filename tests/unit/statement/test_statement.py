@@ -134,3 +134,22 @@ def test_a_signer_that_signs_with_another_key_than_it_names_is_found_out() -> No
 
     with pytest.raises(SignatureInvalid):
         sign_statement(b"record", Confused())
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_every_statement_of_one_key_differs_in_record_and_signature_alone(algorithm: Algorithm) -> None:
+    signer = LocalSigner.generate(algorithm)
+    one, other = (parse_statement(sign_statement(text, signer)) for text in (b"{}", b"[]"))
+    assert (one.algorithm, one.kid) == (other.algorithm, other.kid) == (algorithm, signer.public_key.thumbprint)
+    for each in (one, other):
+        place = each.data.index(each.record_id)
+        assert parse_statement(each.data).record_id == hashlib.sha256(b"{}" if each is one else b"[]").digest()
+        assert one.data[:place] == other.data[:place]
+    for at in range(len(one.data)):
+        changed = bytearray(one.data)
+        changed[at] ^= 1
+        try:
+            read = parse_statement(bytes(changed))
+        except MalformedStatement:
+            continue
+        assert replace(read, data=b"") != replace(one, data=b"") or read.signature != one.signature

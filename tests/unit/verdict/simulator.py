@@ -239,6 +239,11 @@ class Simulator:
         key = self._key_at(entry.record.publisher, index)
         withdrawals = self._withdrawals(record_id)
         first = self.entries[withdrawals[0]].record if withdrawals else None
+        report = (
+            verify_receipt(self.receipt(self.mixed_up.get(record_id, record_id)), trusted_keys=self.reader_trusts)
+            if index < self.published
+            else None
+        )
         return KnownRecord(
             record_id=record_id,
             index=index,
@@ -247,11 +252,8 @@ class Simulator:
             publisher=Publisher(
                 entry.record.publisher, _name(entry.record.publisher), _IDENTITY, key.signer.public_key.thumbprint
             ),
-            receipt=verify_receipt(
-                self.receipt(self.mixed_up.get(record_id, record_id)), trusted_keys=self.reader_trusts
-            )
-            if index < self.published
-            else None,
+            receipt=report,
+            cosigned=report is not None and len(report.cosigners) > 0,
             withdrawn_reason=first.reason if isinstance(first, AssetWithdrawn) else None,
             key_revoked_at_index=key.ended if key.revoked else None,
         )

@@ -1,0 +1,130 @@
+"""`/scitt` and `/.well-known/scitt-keys`: SCITT's reference API (draft-ietf-scitt-scrapi-09).
+
+A statement is signed by its publisher, whose key is what lets it in: no API key is asked for. Errors are concise
+problems in CBOR (RFC 9290; see `api.problems`).
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from python_multipart.multipart import parse_options_header
+
+from api import problems
+from api.answers import FRESH, conditional
+from api.documented import BINARY, READING, concisely, ends_in, gives, takes
+from api.parameters import record_digest
+from api.ratelimit import limited
+from api.service import ServiceDep
+from api.upload import gather
+from provenance.errors import NotFound, UnsupportedMedia
+from provenance.limits import MAX_ENTRY_BYTES, SCITT_WAIT_SECONDS
+from provenance.statement.base64url import encode_base64url
+from provenance.statement.cbor import encode_cbor
+from registry import scitt
+
+RECEIPT_TYPE = "application/scitt-receipt+cose"
+STATEMENT_TYPES = ("application/cose", "application/scitt-statement+cose")
+KEYS_TYPE = "application/cbor"
+RETRY_AFTER = "1"
+"""Seconds after which an entry that is not published yet may be asked for again."""
+
+router = APIRouter(tags=["scitt"], dependencies=[Depends(limited("reads"))])
+_LOCATION: dict[str, Any] = {"Location": {"schema": {"type": "string"}}}
+_LATER: dict[str, Any] = {
+    "description": "Taken, and not published yet: ask there again.",
+    "headers": _LOCATION | {"Retry-After": {"schema": {"type": "integer"}}},
+}
+_RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
+
+
+@router.post(
+    "/scitt/entries",
+    status_code=201,
+    response_class=Response,
+    responses={
+        201: _RECEIPT | {"description": "Published: its COSE receipt.", "headers": _LOCATION},
+        303: _LATER,
+        **concisely(
+            ends_in(
+                *READING,
+                problems.MALFORMED_REQUEST,
+                problems.KEY_REFUSED,
+                problems.REQUEST_TIMEOUT,
+                problems.CONFLICT,
+                problems.PAYLOAD_TOO_LARGE,
+                problems.UNSUPPORTED_MEDIA,
+                problems.OVERLOADED,
+            )
+        ),
+    },
+    openapi_extra=takes(dict.fromkeys(STATEMENT_TYPES, BINARY)),
+    summary="Register a signed statement",
+)
+async def post_entry(request: Request, service: ServiceDep) -> Response:
+    """A COSE_Sign1 over a record's digest, by an enrolled key. The record itself stays with its publisher."""
+    content_type, _ = parse_options_header(request.headers.get("content-type"))
+    if content_type.decode("latin-1") not in STATEMENT_TYPES:
+        raise UnsupportedMedia("A signed statement is application/cose.")
+    data = await gather(request, MAX_ENTRY_BYTES, service.settings.upload_timeout)
+
+    def submit() -> Response:
+        done = scitt.submit(service.registry, data, wait=SCITT_WAIT_SECONDS)
+        headers = {"Location": f"/scitt/entries/{done.record_id.hex()}"}
+        if done.receipt is None:
+            return Response(status_code=303, headers=headers | {"Retry-After": RETRY_AFTER})
+        return Response(done.receipt, 201, headers=headers, media_type=RECEIPT_TYPE)
+
+    return await service.admission.run(submit)
+
+
+@router.get(
+    "/scitt/entries/{id}",
+    response_class=Response,
+    responses={
+        200: _RECEIPT | {"description": "The COSE receipt of the entry."},
+        302: _LATER,
+        **concisely(ends_in(problems.NOT_FOUND, *READING)),
+    },
+    summary="The receipt of an entry",
+)
+def get_entry(
+    entry: Annotated[str, Path(alias="id", description="Id of the record that the entry states: 64 hex digits.")],
+    service: ServiceDep,
+) -> Response:
+    """Made anew under the latest tree; an older one remains as good."""
+    record_id = record_digest(entry)
+    receipt = scitt.receipt(service.registry, record_id)
+    if receipt is None:
+        headers = {"Location": f"/scitt/entries/{record_id.hex()}", "Retry-After": RETRY_AFTER}
+        return Response(status_code=302, headers=headers)
+    return Response(receipt, headers={"Cache-Control": "no-cache"}, media_type=RECEIPT_TYPE)
+
+
+@router.get(
+    "/.well-known/scitt-keys",
+    response_class=Response,
+    responses=gives(KEYS_TYPE, "A COSE key set (RFC 9052 section 7).") | concisely(ends_in(*READING)),
+    summary="The keys that receipts are verified with",
+)
+def get_keys(request: Request, service: ServiceDep) -> Response:
+    """The log's keys. Where trust in them comes from is the reader's to say."""
+    keys = [key.to_cose_key() for key in scitt.receipt_keys(service.registry)]
+    return conditional(request, encode_cbor(keys), KEYS_TYPE, cache=FRESH)
+
+
+@router.get(
+    "/.well-known/scitt-keys/{kid}",
+    response_class=Response,
+    responses=gives(KEYS_TYPE, "A COSE key (RFC 9052 section 7).") | concisely(ends_in(problems.NOT_FOUND, *READING)),
+    summary="One of these keys",
+)
+def get_key(
+    request: Request,
+    kid: Annotated[str, Path(description="The key id of a receipt, base64url without padding.")],
+    service: ServiceDep,
+) -> Response:
+    """By the key id in a receipt: the key's thumbprint (RFC 9679)."""
+    for key in scitt.receipt_keys(service.registry):
+        if encode_base64url(key.thumbprint) == kid:
+            return conditional(request, encode_cbor(key.to_cose_key()), KEYS_TYPE, cache=FRESH)
+    raise NotFound("This log has no such key.")

@@ -1,0 +1,65 @@
+"""`python -m api witness`: runs a witness for other logs, and shows its key."""
+
+from contextlib import closing
+
+import typer
+import uvicorn
+
+from api.logs import configure_logs
+from api.witness.app import create_witness_app
+from api.witness.settings import load_witness_settings
+from provenance.errors import MalformedNote, SettingsInvalid
+from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from registry.registry import utc_now
+from registry.witness import Witness, open_key
+
+MAX_CONNECTIONS = 256
+"""Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte."""
+
+commands = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+
+
+@commands.callback()
+def serve(context: typer.Context) -> None:
+    """Run a C2SP witness for other logs until it is told to stop.
+
+    Settings: COUNTERMARK_WITNESS_NAME, _LOGS (a file with a verifier key a line),
+    _KEY_PASSPHRASE, _FOLDER, _HOST and _PORT. See docs/how-to/witness.md.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = load_witness_settings()
+    configure_logs("info")
+    logs = settings.read_logs()
+    try:
+        witness = Witness.open(settings.folder, settings.name, settings.passphrase, logs, utc_now)
+    except MalformedNote as error:
+        raise SettingsInvalid(f"COUNTERMARK_WITNESS_NAME: {error}") from error
+    with closing(witness):
+        typer.echo(f"{witness.key}", err=True)
+        typer.echo(
+            f"The witness knows {len(logs)} logs, and listens on http://{settings.host}:{settings.port}", err=True
+        )
+        uvicorn.run(
+            create_witness_app(witness, body_timeout=settings.body_timeout),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=10,
+        )
+
+
+@commands.command("key")
+def show_key() -> None:
+    """Print the witness's verifier key, which is made on the first call."""
+    settings = load_witness_settings()
+    signer = open_key(settings.folder, settings.passphrase, utc_now)
+    try:
+        typer.echo(str(VerifierKey(settings.name, COSIGNATURE_V1, signer.public_key.raw)))
+    except MalformedNote as error:
+        raise SettingsInvalid(f"COUNTERMARK_WITNESS_NAME: {error}") from error

@@ -1,0 +1,170 @@
+"""A real server process that can be killed, and writers who remember what it has acknowledged."""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provenance.statement.keys import LocalSigner
+from provenance.statement.statement import sign_statement
+from registry.registry import utc_now
+from registry.signers import Keystore
+
+ROOT = Path(__file__).parents[2]
+PASSPHRASE = "a passphrase for fault tests"
+NO_ANSWER = (OSError, http.client.HTTPException)
+
+
+class Server:
+    """`python -m api serve` on a data folder: started, killed and started again."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.log = folder.parent / f"{folder.name}.log"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMARK_")}
+        self.environment = clean | {
+            "COUNTERMARK_FOLDER": str(folder),
+            "COUNTERMARK_ENVIRONMENT": "development",
+            "COUNTERMARK_KEY_PASSPHRASE": PASSPHRASE,
+            "COUNTERMARK_PORT": str(self.port),
+            "COUNTERMARK_ORIGIN": "faults.example/log",
+            "COUNTERMARK_WORKERS": "1",
+            "COUNTERMARK_READ_RATE": "100000000/minute",
+            "COUNTERMARK_LOG_LEVEL": "error",
+        }
+        self.environment |= {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
+        self.process: subprocess.Popen[bytes] | None = None
+        made = self.command("key", "create", "--name", "faults", "--scope", "admin")
+        assert made.returncode == 0, made.stderr
+        self.api_key = made.stdout.strip()
+        keystore = Keystore.open(folder, PASSPHRASE.encode(), utc_now)
+        (path,) = (folder / "keys" / "publishers" / "newsroom").glob("*.pem")
+        self.signer: LocalSigner = keystore.publisher_key("newsroom", bytes.fromhex(path.stem))
+        self.log_key = keystore.log.public_key.raw
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `python -m api …` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "api", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self) -> float:
+        """Start, and wait until it is ready; returns the seconds that took."""
+        started = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "api", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        while self.process.poll() is None and time.monotonic() - started < 60:
+            try:
+                if self.get("/readyz")[0] == 200:
+                    return time.monotonic() - started
+            except NO_ANSWER:
+                time.sleep(0.02)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL, to the server alone: what it has started ends with it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Have it end by itself."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        connection: http.client.HTTPConnection | None = None,
+        *,
+        media_type: str = "application/cbor-seq",
+    ) -> tuple[int, bytes]:
+        """(status, body) of an answer; raises one of NO_ANSWER."""
+        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": media_type}
+        with ExitStack() as opened:
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                opened.callback(connection.close)
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """As `ask`."""
+        return self.ask("GET", path)
+
+    def post_statement(self, statement: bytes) -> tuple[int, bytes]:
+        """As `ask`."""
+        return self.ask("POST", "/v1/statements", statement)
+
+    def statement(self) -> bytes:
+        """A new one by the publisher."""
+        return sign_statement(secrets.token_bytes(32), self.signer)
+
+
+@dataclass
+class Writers:
+    """Threads that log statements until they are told to stop; a statement that got no answer is sent again."""
+
+    server: Server
+    count: int
+    acknowledged: dict[bytes, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.count)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _work(self) -> None:
+        pending = self.server.statement()
+        while not self._stop.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            try:
+                while not self._stop.is_set():
+                    status, body = self.server.ask("POST", "/v1/statements", pending, connection)
+                    if status == 503:
+                        time.sleep(0.05)
+                        continue
+                    if status != 201:
+                        self.faults.append(f"{status}: {body!r}")
+                        return
+                    self.acknowledged[pending] = json.loads(body)["items"][0]["index"]
+                    pending = self.server.statement()
+            except NO_ANSWER:
+                time.sleep(0.02)
+            finally:
+                connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

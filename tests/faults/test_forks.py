@@ -1,0 +1,126 @@
+"""Backups, copies and second servers: whatever an operator does, the log has one history."""
+
+import http.client
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.reader import Head, read_entries, read_head, root_of
+from tests.faults.service import Server, Writers
+
+ORIGIN = "faults.example/log"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "another-disk").mkdir()
+    server = Server(tmp_path / "data", high_water=str(tmp_path / "another-disk" / "high-water"))
+    yield server
+    server.stop()
+
+
+def head_of(server: Server) -> tuple[Head, list[bytes]]:
+    """The tree head that the server shows, recomputed from its entries."""
+    head = read_head(server.get("/log/checkpoint")[1], ORIGIN, server.log_key)
+    entries = read_entries(lambda path: server.get(f"/log/{path}")[1], head.size)
+    assert root_of(entries) == head.root
+    return head, entries
+
+
+@pytest.mark.timeout(300)
+def test_a_second_server_on_the_same_folder_is_refused_and_told_why(server: Server) -> None:
+    server.start()
+    second = server.command("serve")
+    assert second.returncode == 3
+    assert "is in use by process" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert server.post_statement(server.statement())[0] == 201
+
+
+@pytest.mark.timeout(300)
+def test_a_backup_made_under_load_is_sound_and_has_all_that_was_acknowledged_before(
+    server: Server, tmp_path: Path
+) -> None:
+    server.start()
+    writers = Writers(server, 8)
+    while len(writers.acknowledged) < 50:
+        time.sleep(0.05)
+    before = dict(writers.acknowledged)
+    made = server.command("backup", str(tmp_path / "backup"))
+    writers.stop()
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert writers.faults == []
+    assert len(writers.acknowledged) > len(before), "the server stood still while it was copied"
+    server.stop()
+    shutil.rmtree(server.folder)
+    (tmp_path / "another-disk" / "high-water").unlink()
+    restored = server.command("restore", str(tmp_path / "backup"))
+    assert restored.returncode == 0, restored.stderr
+    assert "nothing here tells whether entries were signed after" in restored.stderr
+    server.start()
+    _, entries = head_of(server)
+    assert all(entries[index] == statement for statement, index in before.items())
+
+
+@pytest.mark.timeout(300)
+def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_accepted(
+    server: Server, tmp_path: Path
+) -> None:
+    server.start()
+    assert server.post_statement(server.statement())[0] == 201
+    assert server.command("backup", str(tmp_path / "backup")).returncode == 0
+    for _ in range(3):
+        assert server.post_statement(server.statement())[0] == 201
+    seen, entries = head_of(server)
+    server.stop()
+    server.folder.rename(tmp_path / "lost")
+
+    refused = server.command("restore", str(tmp_path / "backup"))
+    assert refused.returncode == 3
+    assert "3 that were acknowledged would be gone" in refused.stderr
+    assert not (server.folder / "countermark.db").exists()
+
+    shutil.copytree(tmp_path / "backup", server.folder, dirs_exist_ok=True)
+    started = server.command("serve")
+    assert started.returncode == 3
+    assert "this is an older copy" in started.stderr
+    assert "Restore a newer copy" in started.stderr
+    shutil.rmtree(server.folder)
+
+    taken = server.command("restore", str(tmp_path / "backup"), "--discard-newer")
+    assert taken.returncode == 0, taken.stderr
+    kept = tmp_path / "another-disk" / f"high-water.{seen.size}"
+    assert read_head(kept.read_bytes(), ORIGIN, server.log_key) == seen, "the evidence is kept"
+    server.start()
+    while head_of(server)[0].size <= seen.size:
+        assert server.post_statement(server.statement())[0] == 201
+    _, others = head_of(server)
+    assert root_of(others[: seen.size]) != seen.root, "who remembers the old head sees the fork"
+    assert others[: seen.size - 3] == entries[: seen.size - 3]
+
+
+@pytest.mark.timeout(300)
+def test_a_frozen_log_takes_nothing_more_also_after_a_restart_and_goes_on_being_read(server: Server) -> None:
+    server.start()
+    assert server.post_statement(server.statement())[0] == 201
+    server.stop()
+    frozen = server.command("log", "freeze", "--reason", "the registry has moved", "--yes")
+    assert frozen.returncode == 0, frozen.stderr
+    last = read_head(frozen.stdout.encode(), ORIGIN, server.log_key)
+    server.start()
+    status, body = server.post_statement(server.statement())
+    assert (status, b"log-frozen" in body) == (409, True)
+    assert head_of(server)[0] == last
+    assert server.get("/readyz")[0] == 200
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", "/log")
+    page = connection.getresponse()
+    assert page.status == 200
+    page.read()
+    connection.close()
+    server.stop()
+    assert server.command("log", "freeze", "--reason", "again", "--yes").returncode == 3
+    assert server.command("fsck").returncode == 0

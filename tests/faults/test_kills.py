@@ -1,0 +1,55 @@
+"""SIGKILL at any moment: what was acknowledged stays where it is, under a log that only grows."""
+
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.reader import Head, read_entries, read_head, root_of
+from tests.faults.service import Server, Writers
+
+KILLS = int(os.environ.get("FAULT_KILLS", "100"))
+READY_SECONDS = 3.0
+
+
+@pytest.mark.timeout(60 + 12 * KILLS)
+def test_no_acknowledged_statement_is_lost_or_moved_by_kills(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    server = Server(tmp_path / "data")
+    chance = random.Random(20260301)
+    heads: list[Head] = []
+    ready: list[float] = []
+    server.start()
+    writers = Writers(server, 8)
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.02, 0.6))
+        server.kill()
+        ready.append(server.start())
+        status, note = server.get("/log/checkpoint")
+        assert status == 200
+        heads.append(read_head(note, "faults.example/log", server.log_key))
+    time.sleep(1)
+    writers.stop()
+    try:
+        assert writers.faults == []
+        assert len(writers.acknowledged) >= KILLS
+        head = read_head(server.get("/log/checkpoint")[1], "faults.example/log", server.log_key)
+        entries = read_entries(lambda path: server.get(f"/log/{path}")[1], head.size)
+        assert root_of(entries) == head.root
+        assert [head.size for head in heads] == sorted(head.size for head in heads)
+        for earlier in heads:
+            assert root_of(entries[: earlier.size]) == earlier.root
+        assert len(set(entries)) == len(entries), "an entry that was sent again was logged twice"
+        assert all(entries[index] == statement for statement, index in writers.acknowledged.items())
+    finally:
+        server.stop()
+    record_property("acknowledged", len(writers.acknowledged))
+    record_property("seconds until ready", round(statistics.median(ready), 1))
+    if os.getloadavg()[0] < (os.cpu_count() or 1):  # a busy machine says nothing about the server
+        assert statistics.median(ready) <= READY_SECONDS
+    assert server.command("fsck").returncode == 0

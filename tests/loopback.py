@@ -1,0 +1,127 @@
+"""Servers on a loopback port for the time of a test: a real witness, and one that answers what it was told to."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.witness.app import create_witness_app
+from provenance.transparency.note import VerifierKey
+from registry.registry import utc_now
+from registry.witness import Witness
+
+PASSPHRASE = b"a passphrase for tests"
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """The application under uvicorn; yields its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class RunningWitness:
+    """A witness, its key and its address."""
+
+    witness: Witness
+    url: str
+
+    def line(self, name: str) -> str:
+        """Its line in a policy file."""
+        return f"witness {name} {self.witness.key} {self.url}"
+
+
+@contextmanager
+def running_witness(folder: Path, name: str, *logs: VerifierKey) -> Iterator[RunningWitness]:
+    """Our witness for these logs, over HTTP."""
+    known = {key.name: (key,) for key in logs}
+    with (
+        closing(Witness.open(folder, name, PASSPHRASE, known, utc_now)) as witness,
+        serving(create_witness_app(witness, body_timeout=2)) as url,
+    ):
+        yield RunningWitness(witness, url)
+
+
+@dataclass
+class Scripted:
+    """A server that answers each request with the next of its answers, the last again and again.
+
+    An answer is all bytes of an HTTP response, or a function that is given the connection. `requests` are the bodies
+    that came, with the time they came at.
+    """
+
+    url: str
+    requests: list[tuple[float, bytes]] = field(default_factory=list)
+
+
+Reply = bytes | Callable[[socket.socket], None]
+
+
+def response(status: int, body: bytes = b"", *headers: str) -> bytes:
+    """An HTTP response."""
+    lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@contextmanager
+def scripted(*replies: Reply) -> Iterator[Scripted]:
+    """A server of raw answers; connections that it keeps open end with it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Scripted(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    kept: list[socket.socket] = []
+
+    def handle(connection: socket.socket) -> None:
+        try:
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += connection.recv(65_536) or b"\r\n\r\n"
+            head, _, body = data.partition(b"\r\n\r\n")
+            fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
+            length = int(fields.get(b"content-length", b"0"))
+            while len(body) < length:
+                body += connection.recv(65_536)
+            server.requests.append((time.monotonic(), body))
+            reply = replies[min(len(server.requests), len(replies)) - 1]
+            if callable(reply):
+                reply(connection)
+            else:
+                connection.sendall(reply)
+                connection.close()
+        except OSError:
+            connection.close()
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            kept.append(connection)
+            handle(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in kept:
+            connection.close()
+        thread.join()
