@@ -146,7 +146,7 @@ class Sequencer:
 
     def checkpoint(self) -> bytes:
         """The signed note of the published tree. Raises StoreUnavailable before the first."""
-        if self._publication is None:
+        if not self._store.alone:  # another process may have heard more
             with suppress(StoreUnavailable):  # reads go on with what was heard last
                 self._hear()
         if (note := self._published.note) is None:
@@ -367,7 +367,7 @@ class Sequencer:
         with self._store.read() as session:
             head = heads.read(session)
         self._sequenced = head.size
-        if head.size > self.size:
+        if head.size > self._publication.checkpoint.size:
             self._publication.advance(head.size, head.frontier.root())
             self._published = _Published(self._publication.checkpoint.size, self._publication.note)
             for listener in self._listeners:
