@@ -368,12 +368,19 @@ class Sequencer:
             head = heads.read(session)
         self._sequenced = head.size
         if head.size > self._publication.checkpoint.size:
-            self._publication.advance(head.size, head.frontier.root())
-            self._published = _Published(self._publication.checkpoint.size, self._publication.note)
+            try:
+                self._publication.advance(head.size, head.frontier.root())
+            finally:  # also where only the tidying up behind it failed
+                self._show(self._publication)
             for listener in self._listeners:
                 listener()
         elif self._trouble is not None:
             self._publication.renew()
+
+    def _show(self, publication: Publication) -> None:
+        with self._gate:
+            if publication.checkpoint.size >= self.size:
+                self._published = _Published(publication.checkpoint.size, publication.note)
 
     def _note_trouble(self, error: Exception) -> None:
         trouble = StoreUnavailable(f"the log cannot be written now: {error}")
