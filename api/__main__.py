@@ -39,6 +39,7 @@ from registry.freezing import freeze
 from registry.fsck import Finding, check
 from registry.high_water import HighWater
 from registry.log_keys import held_key
+from registry.migration import migrate
 from registry.rebuild import rebuild_index
 from registry.registry import Registry, RegistryConfig, utc_now
 from registry.restoring import restore
@@ -112,17 +113,32 @@ def fsck(as_json: Json = False) -> None:
         policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
         findings = check(
             store,
-            Blobs.open(settings.folder / "objects"),
+            Blobs.open(settings.objects_place),
             held_key(store, _log_key(settings), keystore.log_signer),
             witness_keys=policy.keys_for(settings.log_origin) if policy else (),
             authorities=timestamping.anchors if timestamping else (),
-            high_water=settings.high_water,
+            high_water=settings.high_water_place,
             progress=progress,
         )
         found = _report(findings, as_json)
     typer.echo(f"{found} findings", err=True)
     if found:
         raise typer.Exit(1)
+
+
+@app.command("migrate-store")
+def migrate_store(
+    to: Annotated[str, typer.Option(help="An empty database: postgresql+psycopg://USER@HOST/DATABASE.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the whole store into a PostgreSQL database. The log, its root and its name stay the same."""
+    settings = load_settings()
+    log_key = _log_key(settings)
+    with _store(settings) as source, closing(Store.open(settings.folder, to)) as target, progress_bars() as progress:
+        moved = migrate(source, target, log_key, progress)
+    line = {"entries": moved.size, "root": moved.root.hex(), "rows": moved.rows}
+    typer.echo(json.dumps(line) if as_json else "\n".join(f"{name}: {value}" for name, value in line.items()))
+    typer.echo("Every row has arrived, and leads to the same root. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
 
 
 @app.command()
@@ -135,7 +151,9 @@ def backup(
     The copy has everything that is needed to go on elsewhere, the encrypted keys included; not the passphrase.
     """
     settings = load_settings()
-    log_key, blobs = _log_key(settings), Blobs.open(settings.folder / "objects")
+    if settings.database_url.get_secret_value():
+        raise SettingsInvalid("COUNTERMARK_DATABASE_URL is set: back up the database with PostgreSQL's own tools")
+    log_key, blobs = _log_key(settings), Blobs.open(settings.objects_place)
     with progress_bars() as progress:
         size, findings = back_up(settings.folder, blobs, target, log_key, progress)
     found = _report(findings, as_json)
@@ -159,7 +177,7 @@ def restore_backup(
 ) -> None:
     """Bring a backup back into the data folder, which is missing or empty."""
     settings = load_settings()
-    high_water = settings.high_water or settings.folder / "high-water"
+    high_water = settings.high_water_place
     with progress_bars() as progress:
         log_key = _log_key(settings, source)
         done = restore(source, settings.folder, high_water, log_key, progress, discard_newer=discard_newer)
@@ -223,7 +241,7 @@ def log_info(as_json: Json = False) -> None:
     """
     settings = load_settings()
     key = VerifierKey(settings.log_origin, ED25519, _keystore(settings).log.public_key.raw)
-    note = HighWater(settings.high_water or settings.folder / "high-water").read()
+    note = HighWater(settings.high_water_place).read()
     if note is None:
         raise StoreUnavailable("the log has signed nothing yet")
     checkpoint, _ = open_checkpoint(note, [key], key.name)
@@ -361,7 +379,9 @@ def configuration(settings: Settings) -> RegistryConfig:
         workers=settings.workers,
         environment=settings.environment,
         trust_lists=settings.trust_lists,
-        high_water=settings.high_water,
+        database_url=settings.database_url.get_secret_value(),
+        objects=settings.objects_place,
+        high_water=settings.high_water_place,
         spool=settings.spool,
         witness_policy=settings.witness_policy,
         timestamp_url=settings.timestamp_url or None,
@@ -386,7 +406,7 @@ def _registry(settings: Settings) -> Iterator[Registry]:
 def _store(settings: Settings) -> Iterator[Store]:
     """The store alone, for what must work on a folder that the service refuses to open."""
     _refuse_missing(settings.folder)
-    with closing(Store.open(settings.folder)) as store:
+    with closing(Store.open(settings.folder, settings.database_url.get_secret_value())) as store:
         yield store
 
 

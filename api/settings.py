@@ -53,8 +53,13 @@ class Settings(BaseSettings):
     """Sandboxed processes that examine files."""
     trust_lists: Path | None = None
     """A folder of PEM files, each a trust list for C2PA credentials."""
-    high_water: Path | None = None
-    """The file that keeps the last signed checkpoint, best on another disk; by default in the data folder."""
+    database_url: SecretStr = SecretStr("")
+    """A PostgreSQL database, postgresql+psycopg://USER@HOST/DATABASE; by default SQLite in the data folder."""
+    objects_url: str = ""
+    """Where tiles and blobs lie: s3://BUCKET/PREFIX, or a folder; by default `objects` in the data folder."""
+    high_water: str = ""
+    """What keeps the last signed checkpoint: a file, best on another disk, or s3://BUCKET/NAME; by default in the data
+    folder."""
     witness_policy: Path | None = None
     """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the quorum that is enough."""
     timestamp_url: str = ""
@@ -125,6 +130,16 @@ class Settings(BaseSettings):
     def _is_a_rate(cls, value: str) -> str:
         parse_rate(value)
         return value
+
+    @property
+    def objects_place(self) -> Path | str:
+        """Where tiles and blobs lie: a folder, or a bucket's URL."""
+        return _place(self.objects_url) or self.folder / "objects"
+
+    @property
+    def high_water_place(self) -> Path | str:
+        """What keeps the last signed checkpoint: a file, or an object's URL."""
+        return _place(self.high_water) or self.folder / "high-water"
 
     @property
     def log_origin(self) -> str:
@@ -207,6 +222,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _place(value: str) -> Path | str | None:
+    """A URL as it is, a path (file://… too) as a path; None for nothing."""
+    if value.startswith("file://"):
+        return Path(value.removeprefix("file://"))
+    return value if "://" in value else Path(value) if value else None
 
 
 def _split_url(value: str) -> SplitResult | None:

@@ -282,6 +282,10 @@ MAX_PENDING_JOBS = 16_384
 WAL_LIMIT_BYTES = 32 * 1024 * 1024
 """Bytes of write-ahead log after which the writer waits for readers to move on, and empties it."""
 
+FAILOVER_SECONDS = 8.0
+"""Seconds for which an append waits for a database server that restarts, or for another process to lead: a stand-by
+takes over within 5."""
+
 # Credentials ------------------------------------------------------------------------------------
 
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024

@@ -1,17 +1,19 @@
 """Opening a registry; on the first start, making its keys, its genesis entry and its first publisher."""
 
 import secrets
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import CertificateUnusable, CredentialSettingsInvalid, StoreCorrupt
+from provenance.errors import CertificateUnusable, Conflict, CredentialSettingsInvalid, StoreCorrupt, StoreUnavailable
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import SignedCheckpoint
+from registry import files
 from registry.attestation import Attestation
 from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
@@ -28,10 +30,14 @@ from registry.sequencer import Sequencer
 from registry.served_log import ServedLog
 from registry.signer_uri import open_signer
 from registry.signers import Keystore
-from registry.store import Store, entries
+from registry.spool import own_folder
+from registry.store import Session, Store, entries
 
 DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
+
+_START_SECONDS = 30.0
+"""Seconds that one starting process waits for another to have made its keys, which takes about two."""
 
 
 def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
@@ -47,13 +53,16 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         SettingsInvalid: a witness policy, or the certificates of a time-stamping authority, that cannot be used.
     """
     with ExitStack() as opened:
-        store = Store.open(config.folder)
+        store = Store.open(config.folder, config.database_url)
         opened.callback(store.close)
-        keystore = open_keystore(config, clock)
-        opened.callback(keystore.close)
+        with _one_at_a_time(config.folder):
+            keystore = open_keystore(config, clock)
+            opened.callback(keystore.close)
+            spooling = opened.enter_context(ExitStack())
+            spool = spooling.enter_context(own_folder(config.spool or config.folder / "spool"))
         sandbox = Sandbox(config.workers, modules=("registry.examination",))
         opened.callback(sandbox.close)
-        blobs = Blobs.open(config.folder / "objects")
+        blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = open_log(config, store, blobs, keystore, clock)
         opened.callback(sequencer.close)
         policy = read_policy(config)
@@ -61,8 +70,6 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         authorities = timestamping.anchors if timestamping else ()
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
-        spool = config.spool or config.folder / "spool"
-        _empty(spool)
         codes = Codes()
         registry = Registry(
             config=config,
@@ -81,11 +88,13 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             inverted_file=InvertedFile(),
             trust=_trust(config, keystore),
             spool=spool,
+            sweep_spool=spooling.close,
             policy=policy,
             attestation=attestation,
         )
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
-            enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
+            with suppress(Conflict):  # another process that starts has done it
+                enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry
@@ -152,7 +161,11 @@ def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keys
         operator_keys=(keystore.operator.public_key,),
     )
     canonical = to_canonical(genesis)
-    sequencer.append(sign_statement(canonical, keystore.operator), canonical).result()
+
+    def first(session: Session) -> bytes | None:  # another process that starts may have come first
+        return entries.get(session, 0).record_id if entries.size(session) else None
+
+    sequencer.append(sign_statement(canonical, keystore.operator), canonical, existing=first).result()
 
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
@@ -182,8 +195,11 @@ def _trust_list(path: Path, kind: ListKind) -> TrustList:
     return TrustList(name=name, version=version or "unversioned", pem=pem, kind=kind)
 
 
-def _empty(spool: Path) -> None:
-    """Uploads that were being received when the last server ended never count."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in spool.glob("upload-*"):
-        leftover.unlink(missing_ok=True)
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other processes on this folder from making keys, and from sweeping the spool, at the same time."""
+    try:
+        with files.locked(folder / "starting", _START_SECONDS):
+            yield
+    except OSError as error:
+        raise StoreUnavailable(f"the data folder {folder} cannot be used: {error}") from error

@@ -1,29 +1,32 @@
-"""The high-water file: the last checkpoint that was signed, kept apart from the store.
+"""The high-water mark: the last checkpoint that was signed, kept apart from the store.
 
 A store that was restored from a backup, or copied and run twice, would sign a second history of the same size: a fork,
-which anybody can prove and no log recovers from. The file is written before a checkpoint is shown to anyone, by
-compare-and-swap, so that a store that does not contain what it holds refuses to sign.
+which anybody can prove and no log recovers from. The mark is written before a checkpoint is shown to anyone, by
+compare-and-swap, so that a store that does not contain what it holds refuses to sign. It is a file for processes on one
+machine, or an object in a bucket for any number of machines.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
-from provenance.errors import StoreCorrupt, StoreUnavailable
+from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
+from registry import files
+from registry.objects import BucketObjects
 
 
 class HighWater:
-    """A file with one signed note. `path.lock` beside it keeps two processes from writing at once."""
+    """One signed note, in a file or an object. `place` names it to the operator."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Path | str) -> None:
+        """`place` is a path, or "s3://BUCKET/NAME". Raises SettingsInvalid, StoreUnavailable."""
+        self.place = str(place)
+        self._slot: _Slot = _File(place) if isinstance(place, Path) else _Object(place)
         self._expected: set[bytes | None] = set()  # two, where a write failed and may have been done all the same
 
     def read(self) -> bytes | None:
         """The note, or None before the first: what the next `advance` starts from. Raises StoreUnavailable."""
-        held = self._held()
+        held = self._slot.read()
         self._expected = {held}
         return held
 
@@ -32,49 +35,56 @@ class HighWater:
 
         Raises StoreCorrupt when another one stands there: somebody else signs for this log. Raises StoreUnavailable.
         """
-        with _available(), _locked(self.path.with_name(self.path.name + ".lock")):
-            if self._held() not in self._expected:
-                raise StoreCorrupt(
-                    f"{self.path} has changed: another process signs checkpoints of this log. Stop one of the two, "
-                    "and compare their stores before either is started again"
-                )
-            self._expected.add(note)
-            draft = self.path.with_name(self.path.name + ".new")
-            draft.write_bytes(note)
-            _flush(draft)
-            draft.replace(self.path)
-            _flush(self.path.parent)
-            self._expected = {note}
-
-    def _held(self) -> bytes | None:
-        with _available():
-            try:
-                return self.path.read_bytes()
-            except FileNotFoundError:
-                return None
+        expected = self._expected.copy()
+        self._expected.add(note)
+        if not self._slot.swap(note, expected):
+            self._expected = expected
+            raise StoreCorrupt(
+                f"{self.place} has changed: another process signs checkpoints of this log. Stop one of the two, "
+                "and compare their stores before either is started again"
+            )
+        self._expected = {note}
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+class _Slot(Protocol):
+    def read(self) -> bytes | None: ...
+    def swap(self, note: bytes, expected: Collection[bytes | None]) -> bool: ...
 
 
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreUnavailable(f"the high-water file cannot be used: {error}") from error
+class _File:
+    """A file; `path.lock` beside it keeps two processes from writing at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytes | None:
+        try:
+            return files.read(self._path)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def swap(self, note: bytes, expected: Collection[bytes | None]) -> bool:
+        try:
+            return files.swap(self._path, note, expected, self._path.with_name(self._path.name + ".lock"))
+        except OSError as error:
+            raise _unavailable(error) from error
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class _Object:
+    """An object in a bucket."""
+
+    def __init__(self, url: str) -> None:
+        folder, _, self._name = url.rpartition("/")
+        if not self._name or folder == "s3:/":
+            raise SettingsInvalid("a high-water mark is a file, or reads s3://BUCKET/NAME")
+        self._objects = BucketObjects(folder)
+
+    def read(self) -> bytes | None:
+        return self._objects.get(self._name)
+
+    def swap(self, note: bytes, expected: Collection[bytes | None]) -> bool:
+        return self._objects.swap(self._name, note, expected)
+
+
+def _unavailable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the high-water file cannot be used: {error}")

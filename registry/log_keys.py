@@ -1,16 +1,18 @@
 """The log's keys as its own entries have them: the genesis, and each change behind it, verified."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from provenance.errors import CountermarkError, NotFound, SignatureInvalid, StoreCorrupt
 from provenance.limits import MAX_TREE_SIZE
+from provenance.statement.keys import Signer
 from provenance.statement.record import LogGenesis, LogKey, parse_record
 from provenance.statement.statement import parse_statement
 from provenance.transparency.key_history import verify_operator_statement
 from provenance.transparency.log_keys import LogKeys, Sign
-from provenance.transparency.note import VerifierKey
+from provenance.transparency.note import ED25519, VerifierKey
 from registry.store import Session, Store, entries, log_keys
 
 
@@ -72,6 +74,53 @@ class StatedKeys:
             verify_operator_statement(parse_statement(statement), canonical, self.genesis)
             return type(self)(self.keys.follow(index, record), self.genesis)
         return self
+
+
+class KnownKeys:
+    """The log's keys as far as this process has read of them, and who signs with them. For any thread."""
+
+    def __init__(self, name: str, signer: Signer, other_keys: Callable[[VerifierKey], Sign | None]) -> None:
+        """`signer` has the key that a log of this name states no other than; `other_keys` finds who has the others."""
+        self._own = VerifierKey(name, ED25519, signer.public_key.raw)
+        self._signer = signer
+        self._other_keys = other_keys
+        self._gate = threading.Lock()
+        self._changes = 0
+        self._stated = StatedKeys(LogKeys(name, ((0, (self._own,)),)))
+
+    @property
+    def keys(self) -> LogKeys:
+        """All keys that the log has and had, by size of tree."""
+        return self._stated.keys
+
+    def refresh(self, session: Session) -> None:
+        """Learn of what was added to the store, by whichever process. Raises StoreCorrupt."""
+        changes = len(log_keys.indices(session))
+        if changes <= self._changes and self._stated.genesis is not None:
+            return
+        stated = StatedKeys.load(session, self._own)
+        with self._gate:
+            if changes >= self._changes:  # else another thread has read a newer snapshot
+                self._stated, self._changes = stated, changes
+
+    def stated(self, session: Session) -> StatedKeys:
+        """What the entries of the store state. Raises StoreCorrupt."""
+        return StatedKeys.load(session, self._own)
+
+    def check_held(self, keys: Iterable[VerifierKey]) -> None:
+        """Raises StoreCorrupt for a key that nobody here can sign with."""
+        for key in keys:
+            self.sign_with(key)
+
+    def sign_with(self, key: VerifierKey) -> Sign:
+        """Who signs with the key. Raises StoreCorrupt for one that is not held here."""
+        sign = self._signer.sign if key == self._own else self._other_keys(key)
+        if sign is None:
+            raise StoreCorrupt(
+                f"the log names the key {key.key_id.hex()} as one that signs now, and neither the keys folder nor the "
+                "settings have it: restore it from a backup, or set COUNTERMARK_LOG_SIGNER to it"
+            )
+        return sign
 
 
 def held_key(store: Store, opened_with: VerifierKey, held: Callable[[VerifierKey], Sign | None]) -> VerifierKey:

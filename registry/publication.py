@@ -8,8 +8,11 @@ Steps, in this order, so that a crash between any two of them loses and forks no
    is made from them and verified.
 3. signature: the checkpoint is signed with the keys that its tree names (`log.genesis`, `log.key`), and verified.
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
-5. record: the checkpoint goes to the database.
+5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
 6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
+
+A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
+6; what it does at step 2 follows from the entries, whoever does it.
 
 What witnesses add to a published checkpoint comes later, from another thread (`attach`).
 """
@@ -20,16 +23,14 @@ from datetime import datetime
 from itertools import islice
 
 from provenance.errors import MalformedNote, MalformedTile, ProofInvalid, StoreCorrupt, UntrustedNote
-from provenance.limits import MAX_COMMIT_JOBS, MAX_TREE_SIZE, TILE_WIDTH
-from provenance.statement.keys import Signer
+from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
-from provenance.transparency.log_keys import LogKeys, Sign
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
-from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
 from registry.high_water import HighWater
-from registry.log_keys import StatedKeys
-from registry.store import Store, checkpoints, entries
+from registry.log_keys import KnownKeys
+from registry.store import Session, Store, checkpoints, entries, heads
 from registry.tiles import Edge, Tiles
 from registry.times import to_milliseconds
 
@@ -40,92 +41,58 @@ _RESTORE = (
 
 
 class Publication:
-    """The published tree of one log. For the sequencer's thread; `attach`, `note` and `checkpoint` are for any."""
+    """The published tree of one log, for one term of the process that leads it.
+
+    For the sequencer's thread; `attach`, `note` and `checkpoint` are for any.
+    """
 
     def __init__(
         self,
         store: Store,
         tiles: Tiles,
-        signer: Signer,
-        origin: str,
+        known_keys: KnownKeys,
         clock: Callable[[], datetime],
         high_water: HighWater,
-        other_keys: Callable[[VerifierKey], Sign | None],
+        term: int,
     ) -> None:
         """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
 
         Raises:
             StoreCorrupt: the store contradicts what this log has signed: rolled back, damaged, or of another log.
-            StoreUnavailable: it cannot be read or written now.
+            StoreUnavailable: it cannot be read or written now, or another process leads.
         """
         self._store = store
+        self._term = term
         self._tiles = tiles
-        self._signer = signer
+        self._known = known_keys
         self._clock = clock
         self._high_water = high_water
         self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
-        self._other_keys = other_keys
-        self.origin = origin
-        self._own_key = VerifierKey(origin, ED25519, signer.public_key.raw)
+        self.origin = origin = known_keys.keys.origin
         with store.read() as session:
             latest = checkpoints.latest(session)
             sequenced = entries.size(session)
-            self._stated = StatedKeys.load(session, self._own_key)
+            known_keys.refresh(session)
         self.note = None if latest is None else latest.note
         self.checkpoint = Checkpoint(origin, 0, EMPTY_ROOT) if latest is None else self._open(latest.note, "the store")
         if sequenced < self.checkpoint.size:
             raise StoreCorrupt(
                 f"the store has {sequenced} entries, and the log has signed {self.checkpoint.size}. {_RESTORE}"
             )
-        for key in self.keys.at(sequenced):
-            self._signer_of(key)
+        known_keys.check_held(self.keys.at(sequenced))
         self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
         self._check_high_water(sequenced)
+        self._check_head()
         if self.note is not None and self._tiles.checkpoint() != self.note:
-            self._tiles.publish(self.note)
+            self._tiles.publish(self.note, self._leads)
 
     @property
     def keys(self) -> LogKeys:
         """The log's keys, by size of tree."""
-        return self._stated.keys
+        return self._known.keys
 
-    @property
-    def key(self) -> VerifierKey:
-        """The Ed25519 key that signs the next checkpoint."""
-        return self.keys.signing_key(MAX_TREE_SIZE)
-
-    def check_keys(self, index: int, statement: bytes, record: bytes) -> StatedKeys:
-        """What will be stated of the log's keys behind the entry at `index`.
-
-        Raises:
-            CountermarkError: it changes them, and is not signed as it has to be, or to a key that is not held here.
-        """
-        stated = self._stated.after(index, statement, record)
-        for key in stated.keys.current:
-            self._signer_of(key)
-        return stated
-
-    def learn_keys(self, stated: StatedKeys) -> None:
-        """Sign with other keys from the next checkpoint on: an entry that changes them is durable."""
-        self._stated = stated
-
-    def _signer_of(self, key: VerifierKey) -> Sign:
-        sign = self._signer.sign if key == self._own_key else self._other_keys(key)
-        if sign is None:
-            raise StoreCorrupt(
-                f"the log names the key {key.key_id.hex()} as one that signs now, and neither the keys folder nor the "
-                "settings have it: restore it from a backup, or set COUNTERMARK_LOG_SIGNER to it"
-            )
-        return sign
-
-    def frontier(self) -> Frontier:
-        """The frontier of all stored entries, published or not."""
-        with self._store.read() as session:
-            size = entries.size(session)
-        edge = self._anchor.copy()
-        for _ in edge.extend(self._stored(edge.size, size)):
-            pass
-        return edge.frontier()
+    def _leads(self) -> bool:
+        return self._store.leads(self._term)
 
     def advance(self, size: int, root: bytes) -> None:
         """Publish the tree of `size` entries, which has this root. May be tried again after a failure.
@@ -139,14 +106,19 @@ class Publication:
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
         signed_at_ms = to_milliseconds(self._clock())
-        note = self.keys.sign(checkpoint, self._signer_of, time=signed_at_ms // 1000)
+        with self._store.read() as session:
+            self._known.refresh(session)
+        note = self.keys.sign(checkpoint, self._known.sign_with, time=signed_at_ms // 1000)
         self.keys.open(note)
         self._high_water.advance(note)
-        self._store.write(
-            lambda session: checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
-        ).result()
+
+        def keep(session: Session) -> None:
+            self._store.leadership.confirm(session, self._term)
+            checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
+
+        self._store.write(keep).result()
         with self._showing:
-            self._tiles.publish(note)
+            self._tiles.publish(note, self._leads)
             self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         for path, _ in filled:
             self._tiles.prune(path)
@@ -159,16 +131,21 @@ class Publication:
         if self.note is None:
             return
         self._high_water.advance(self.note)
-        self._store.write(lambda session: checkpoints.rewrite(session, self.checkpoint.size)).result()
+
+        def rewrite(session: Session) -> None:
+            self._store.leadership.confirm(session, self._term)
+            checkpoints.rewrite(session, self.checkpoint.size)
+
+        self._store.write(rewrite).result()
         with self._showing:
-            self._tiles.publish(self.note)
+            self._tiles.publish(self.note, self._leads)
 
     def attach(self, note: bytes) -> None:
         """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
         checkpoint = self._open(note, "a round of cosigning")
         with self._showing:
             if checkpoint == self.checkpoint:
-                self._tiles.publish(note)
+                self._tiles.publish(note, self._leads)
                 self.note = note
 
     def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
@@ -255,28 +232,35 @@ class Publication:
 
     def _check_high_water(self, sequenced: int) -> None:
         """Check that the store contains the tree that the high-water file states."""
-        path = self._high_water.path
+        place = self._high_water.place
         held = self._high_water.read()
         if held is None:
             if self.note is None:
                 return
             raise StoreCorrupt(
-                f"the high-water file {path} is missing, and the log has signed {self.checkpoint.size} entries. "
-                "If this is the newest copy of the store, and no other process signs for it, copy the file "
-                "objects/log/checkpoint there"
+                f"the high-water mark {place} is missing, and the log has signed {self.checkpoint.size} entries. "
+                "If this is the newest copy of the store, and no other process signs for it, copy the object "
+                "log/checkpoint there"
             )
         size = _stated_size(held)  # before its signature: an older copy may not know the keys of the newer tree
         if size > sequenced:
             raise StoreCorrupt(
-                f"the store has {sequenced} entries, and {path} says that the log has signed {size}: "
+                f"the store has {sequenced} entries, and {place} says that the log has signed {size}: "
                 f"this is an older copy. {_RESTORE}"
             )
-        checkpoint = self._open(held, str(path))
+        checkpoint = self._open(held, place)
         if checkpoint.root != self._root_at(checkpoint.size):
             raise StoreCorrupt(
-                f"the first {checkpoint.size} entries of the store are not those that {path} says were signed: "
+                f"the first {checkpoint.size} entries of the store are not those that {place} says were signed: "
                 f"this is another history. {_RESTORE}"
             )
+
+    def _check_head(self) -> None:
+        """Check that the stored entries, published or not, are those that were written."""
+        with self._store.read() as session:
+            head = heads.read(session)
+        if head.size < self.checkpoint.size or head.frontier.root() != self._root_at(head.size):
+            raise StoreCorrupt(f"the stored entries are not those that were written. {_RESTORE}")
 
     def _root_at(self, size: int) -> bytes:
         if size <= self.checkpoint.size:

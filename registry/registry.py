@@ -44,8 +44,13 @@ class RegistryConfig:
     trust_lists: Path | None = None
     """A folder of PEM files, `NAME@VERSION.pem`, each a list of claim signers; those of time-stamp authorities lie in
     `tsa/`. In development the development authority is added."""
-    high_water: Path | None = None
-    """The file that keeps the last signed checkpoint, best on another disk: a restored backup is then noticed."""
+    database_url: str = field(default="", repr=False)
+    """A PostgreSQL database, which any number of processes may serve; by default SQLite in the folder, for one."""
+    objects: Path | str | None = None
+    """Where tiles and blobs lie, a folder or "s3://BUCKET/PREFIX"; by default in the folder."""
+    high_water: Path | str | None = None
+    """What keeps the last signed checkpoint, a file or "s3://BUCKET/NAME", best apart from the store: a restored backup
+    is then noticed."""
     spool: Path | None = None
     """The folder that uploads are received in, by default one in the data folder."""
     witness_policy: Path | None = None
@@ -66,7 +71,7 @@ class RegistryConfig:
 
 @dataclass(frozen=True, eq=False)
 class Registry:
-    """Everything open. One per process and data folder; made by `bootstrap.open_registry`."""
+    """Everything open, once in a process; made by `bootstrap.open_registry`."""
 
     config: RegistryConfig
     clock: Clock
@@ -84,6 +89,8 @@ class Registry:
     inverted_file: InvertedFile
     trust: TrustSettings
     spool: Path
+    sweep_spool: Callable[[], None]
+    """Removes the folder at `spool`, which is this process's alone."""
     policy: Policy | None
     """Which witnesses are asked, and how many of them are enough; None where none are."""
     attestation: Attestation
@@ -99,3 +106,4 @@ class Registry:
         self.sequencer.close()
         self.keystore.close()
         self.store.close()
+        self.sweep_spool()

@@ -31,14 +31,14 @@ class Restored:
 
 
 def restore(
-    backup: Path, folder: Path, high_water: Path, log_key: VerifierKey, progress: Progress, *, discard_newer: bool
+    backup: Path, folder: Path, high_water: Path | str, log_key: VerifierKey, progress: Progress, *, discard_newer: bool
 ) -> Restored:
     """Copy a backup into an empty data folder, after it was recomputed and compared with the high-water file.
 
     Args:
         backup: a folder that `back_up` has made; it stays as it is.
         folder: the data folder, missing or empty.
-        high_water: the high-water file; where there is none, it is made from the backup.
+        high_water: the high-water mark; where there is none, it is made from the backup.
         log_key: the log's public key, named as its origin.
         progress: called now and then.
         discard_newer: restore although newer entries were signed; the file that says so is kept beside the new one.
@@ -79,7 +79,8 @@ def restore(
         draft.rmdir()
         if high_water != folder / HIGH_WATER and (signed is None or older):
             if held is not None:
-                high_water.with_name(f"{high_water.name}.{signed}").write_bytes(held)
+                beside = high_water if isinstance(high_water, Path) else folder / HIGH_WATER
+                beside.with_name(f"{beside.name}.{signed}").write_bytes(held)
             water.advance(note)
         os.sync()
     except OSError as error:
@@ -89,7 +90,7 @@ def restore(
     return Restored(size, signed)
 
 
-def _older(size: int, signed: int, high_water: Path) -> str:
+def _older(size: int, signed: int, high_water: Path | str) -> str:
     return (
         f"the backup has {size} entries, and {high_water} says that the log has signed {signed}: {signed - size} that "
         "were acknowledged would be gone. Look for a newer backup. If there is none, the log is best ended: keep this "

@@ -85,6 +85,7 @@ class Keystore:
         # Under _lock:
         self._signers: dict[Path, LocalSigner] = {}
         self._ml_dsa: dict[Path, MlDsaSigner] = {}
+        self._versions: dict[Path, tuple[int, int]] = {}  # of the files that were read: other processes replace them
         self._claim: IssuedCertificate | None = None
         self._successor: Signer | None = None  # of the log's key, where it is held elsewhere
 
@@ -356,12 +357,16 @@ class Keystore:
 
     def _decrypted(self, path: Path, kept: dict[Path, S], read: Callable[[bytes, bytes], S]) -> S:
         with self._lock:
-            if path not in kept:
+            version = _version(path)
+            replaced = version is not None and self._versions.setdefault(path, version) != version
+            if path not in kept or replaced:
                 pem = read_key_file(path)
                 try:
                     kept[path] = read(pem, self._passphrase)
                 except UnusableKey as error:
                     raise UnusableKey(f"{path}: {error}") from error
+                if version is not None:
+                    self._versions[path] = version
             return kept[path]
 
     def _read_certified(self, path: Path) -> IssuedCertificate:
@@ -380,6 +385,15 @@ class Keystore:
         write_key_file(
             self._folder, path, key_file.encrypt(certified.key, self._passphrase) + certified.chain_pem.encode("ascii")
         )
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What tells a file from one that has taken its place; None where it cannot be looked at now."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _verifier_keys(origin: str, signer: Signer, ml_dsa: MlDsaSigner | None) -> tuple[VerifierKey, ...]:

@@ -227,6 +227,30 @@ class CheckpointRow(SQLModel, table=True):
     timestamp: bytes | None = None
 
 
+class LogHead(SQLModel, table=True):
+    """The head of the log, one row: size, last time, and the frontier's hashes (32 bytes each, largest subtree first).
+
+    It is locked by whoever gives indices, and changes in the same transaction as the entries.
+    """
+
+    __tablename__ = "log_head"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=Int64)
+    logged_at_ms: int = Field(sa_type=Int64)
+    frontier: bytes
+
+
+class LogLeader(SQLModel, table=True):
+    """Who signs for the log, one row: `epoch` grows with each election, `beat` while the leader lives."""
+
+    __tablename__ = "log_leader"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    epoch: int = Field(sa_type=Int64)
+    beat: int = Field(sa_type=Int64)
+
+
 class ApiKey(SQLModel, table=True):
     """An API key: its readable prefix and the SHA-256 of its secret. `scopes` are space-separated words."""
 

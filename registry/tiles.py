@@ -4,16 +4,17 @@ C2SP tlog-tiles under "log/". Tiles may be lost: `Edge` makes them again from th
 is in a tile follows from the entries, so that writing one twice is harmless.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from provenance.errors import StoreUnavailable
 from provenance.limits import MAX_TILE_WRITERS, TILE_WIDTH
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import HASH_BYTES
 from provenance.transparency.tiles import TilePath, TileReader
+from registry.objects import Objects
 
 __all__ = ["Edge", "Tiles", "full_tiles"]
-from registry.blobs import Objects
 
 _LOG = "log/"
 _CHECKPOINT = "checkpoint"
@@ -43,9 +44,18 @@ class Tiles:
             for written in [writers.submit(self._objects.put, _LOG + str(path), data) for path, data in tiles]:
                 written.result()
 
-    def publish(self, note: bytes) -> None:
-        """Store the checkpoint, durably: from here on it is public. Raises StoreUnavailable."""
-        self._objects.put(_LOG + _CHECKPOINT, note)
+    def publish(self, note: bytes, may: Callable[[], bool] = lambda: True) -> None:
+        """Store the checkpoint, durably: from here on it is public.
+
+        `may` is asked between looking at the old one and replacing it, so that a process which was stopped there, and
+        replaced as the leader, cannot put an older one over a newer. Raises StoreUnavailable, also where it may not.
+        """
+        swapped = False
+        while not swapped:
+            held = self.checkpoint()
+            if not may():
+                raise StoreUnavailable("another process has taken over the log")
+            swapped = self._objects.swap(_LOG + _CHECKPOINT, note, {held})
 
     def prune(self, full: TilePath) -> None:
         """Drop the partial tiles that a full one has taken the place of: clients fall back. Raises StoreUnavailable."""

@@ -21,7 +21,7 @@ from provenance.statement.keys import Signer
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey, verify_note
 from provenance.transparency.witness import Cosigned, CosigningKey, Refusal, WitnessedLog, answer, monitoring_path
-from registry.blobs import Objects
+from registry.objects import LocalObjects, Objects
 from registry.signers import Keystore
 from registry.store.lock import FolderLock
 from registry.times import to_milliseconds
@@ -76,7 +76,7 @@ class Witness:
         self._clock = clock
         self._lock = FolderLock(folder)
         try:
-            objects = Objects(folder / "logs")
+            objects = LocalObjects(folder / "logs")
             self._logs = {origin: _Witnessed(objects, origin, keys) for origin, keys in logs.items()}
         except BaseException:
             self._lock.release()

@@ -1,4 +1,4 @@
-"""What every run shares: where Chromium and SoftHSM are, and that tests which need them never go missing quietly."""
+"""What every run shares: where Chromium, SoftHSM and PostgreSQL are; tests that need them never go missing quietly."""
 
 import os
 import shutil
@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.buckets import BucketServer, bucket_server
+from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
@@ -46,8 +49,43 @@ def chromium() -> str:
     return found
 
 
-NEEDS = {"browser": (find_chromium, NO_CHROMIUM), "token": (find_softhsm, NO_TOKEN)}
+NEEDS = {
+    "browser": (find_chromium, NO_CHROMIUM),
+    "token": (find_softhsm, NO_TOKEN),
+    "postgresql": (find_binaries, NO_POSTGRESQL),
+}
 """By marker: how what its tests need is found, and what is said where there is none."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this run's own, or of this worker's."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip(NO_POSTGRESQL)
+    server = PostgresServer(binaries)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind in turn; "" stands for SQLite in the data folder."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+
+
+@pytest.fixture(scope="session")
+def _bucket_server() -> Iterator[BucketServer]:
+    with bucket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def buckets(_bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> BucketServer:
+    """A server that speaks the protocol of Amazon S3, and the environment by which clients reach it."""
+    for name, value in _bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return _bucket_server
 
 
 def pytest_configure(config: pytest.Config) -> None:

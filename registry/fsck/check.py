@@ -18,7 +18,7 @@ from registry.fsck.statements import StatementAudit
 from registry.fsck.views import ViewAudit
 from registry.high_water import HighWater
 from registry.log_keys import StatedKeys
-from registry.store import Store, audit, checkpoints, entries
+from registry.store import Store, audit, checkpoints, entries, heads
 from registry.tiles import Tiles
 
 
@@ -33,7 +33,7 @@ def check(
     *,
     witness_keys: Sequence[VerifierKey] = (),
     authorities: Sequence[TrustAnchor] = (),
-    high_water: Path | None = None,
+    high_water: Path | str | None = None,
     progress: Progress = silent,
 ) -> Iterator[Finding]:
     """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
@@ -47,7 +47,7 @@ def check(
             entries lead from.
         witness_keys: of the log's witnesses; other cosignatures are passed over.
         authorities: by which time-stamp tokens are believed; without one, they are passed over.
-        high_water: the high-water file, where it is not in the store's folder.
+        high_water: the high-water mark, where it is not in the store's folder.
         progress: called now and then.
 
     Raises:
@@ -89,6 +89,11 @@ def check(
         yield from signatures.settle(all_of_them=True)
         yield from log.end(published)
         yield from statements.end()
+        try:
+            with store.read() as session:
+                yield from log.check_head(heads.read(session))
+        except StoreCorrupt as error:
+            yield Finding("head", "log_head", str(error))
         progress("log", size, size)
         with store.read() as session:
             yield from views.end(session)

@@ -6,6 +6,7 @@ from typing import Literal
 
 Kind = Literal[
     "database",
+    "head",
     "entry",
     "statement",
     "record",

@@ -17,6 +17,7 @@ from provenance.transparency.tiles import TilePath, parse_entry_bundle
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from registry.fsck.finding import Finding, Kind
 from registry.store.audit import Stretch
+from registry.store.heads import Head
 from registry.tiles import Edge, Tiles
 
 _Place = tuple[int | None, int]
@@ -82,6 +83,11 @@ class LogAudit:
         for (level, index), widths in self._partial.items():
             for width in sorted(widths):
                 yield Finding("tile", str(TilePath(level, index, width)), "no tile of this log")
+
+    def check_head(self, head: Head) -> Iterator[Finding]:
+        """Check what the store says of the tree of all entries, at the end."""
+        if head.size != self._edge.size or head.frontier.root() != self._edge.root():
+            yield Finding("head", "log_head", f"states {head.size} entries, and the log has others")
 
     def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Finding]:
         """Check a stored signed note: its signature, size and root; the audit must have come to its size."""

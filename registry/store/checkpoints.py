@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select, update
 
 from provenance.errors import NotFound
+from registry.store.signals import tell
 from registry.tables import CheckpointRow
 
 
 def insert(session: Session, *, size: int, note: bytes, signed_at_ms: int) -> None:
-    """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced."""
+    """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced.
+
+    Who waits for it is told when the transaction commits.
+    """
     session.merge(CheckpointRow(size=size, note=note, signed_at_ms=signed_at_ms))
+    tell(session)
 
 
 def rewrite(session: Session, size: int) -> None:
@@ -24,6 +29,7 @@ def cosign(session: Session, *, size: int, note: bytes, cosigned_at_ms: int | No
     row.note = note
     row.cosigned_at_ms = cosigned_at_ms if row.cosigned_at_ms is None else row.cosigned_at_ms
     session.add(row)
+    tell(session)
 
 
 def stamp(session: Session, *, size: int, token: bytes) -> None:

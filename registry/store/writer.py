@@ -1,15 +1,13 @@
-"""The writer: the one thread and connection that write the database and checkpoint its WAL.
+"""The writer: the one thread and connection of this process that write the database.
 
 Group commit: all jobs that wait when a transaction begins share its COMMIT, each behind its own SAVEPOINT, so that the
-cost of `synchronous=FULL` is shared and a job that fails rolls back alone.
+cost of making it durable is shared and a job that fails rolls back alone.
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -17,13 +15,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from provenance.errors import RegistryError, StoreUnavailable
-from provenance.limits import MAX_COMMIT_JOBS, MAX_PENDING_JOBS, WAL_LIMIT_BYTES
-from registry.store.failures import ends_transaction, translate, translated
+from provenance.errors import StoreUnavailable
+from provenance.limits import MAX_COMMIT_JOBS, MAX_PENDING_JOBS
+from registry.store.failures import ends_transaction, may_be_repeated, translate
 
 T = TypeVar("T")
-
-_BUSY_WAL_PAUSE = 1.0  # seconds between tries to empty a WAL that readers hold
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +28,7 @@ class Job(Generic[T]):
     """A function of a session, and the future of its result."""
 
     def __init__(self, function: Callable[[Session], T], *, purges: bool = False) -> None:
-        """`purges`: the future waits until the WAL is empty as well."""
+        """`purges`: the future waits until the files have forgotten what was deleted as well."""
         self.function = function
         self.purges = purges
         self.future: Future[T] = Future()
@@ -60,30 +56,26 @@ class Job(Generic[T]):
 
 
 class Writer:
-    """Runs jobs on the writing engine until it is closed.
+    """Runs jobs on the writing engine until it is closed; `tidy` is called with the connection after each commit."""
 
-    `turnstile` is closed for the moment in which the WAL is emptied: readers that keep joining the snapshots of others
-    would starve that for ever.
-    """
-
-    def __init__(self, engine: Engine, wal: Path, turnstile: threading.Event) -> None:
+    def __init__(self, engine: Engine, tidy: Callable[[Connection], None], purge: Callable[[Connection], bool]) -> None:
+        """`purge` is called before the futures of jobs that ask for it resolve: False where that cannot be done now."""
         self._engine = engine
-        self._turnstile = turnstile
-        self._wal = wal
+        self._tidy = tidy
+        self._purge = purge
         # Shared with callers, under _gate:
         self._gate = threading.Lock()
         self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._closed = False
         # The thread's own:
         self._connection: Connection | None = None
-        self._wal_retry_at = 0.0
         self._thread = threading.Thread(target=self._run, name="countermark-writer", daemon=True)
         self._thread.start()
 
     def submit(self, function: Callable[[Session], T], *, purges: bool = False) -> "Future[T]":
         """Queue a job; its future holds the result once that is durable, or the reason why it never will be.
 
-        With `purges` it holds StoreUnavailable where the job is done, and the WAL could not be emptied after it.
+        With `purges` it holds StoreUnavailable where the job is done, and the files could not be purged after it.
         """
         job = Job(function, purges=purges)
         with self._gate:
@@ -126,11 +118,14 @@ class Writer:
 
     def _commit(self, jobs: list[Job[Any]]) -> None:
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                for job in jobs:
-                    job.run(self._connection)
+            try:
+                connection = self._run_all(jobs)
+            except Exception as error:
+                if not may_be_repeated(error):
+                    raise
+                self._hang_up()  # nothing was committed, and a server that restarted takes the jobs now
+                connection = self._run_all(jobs)
+            connection.commit()
         except Exception as error:  # noqa: BLE001  (the thread outlives every failure of the disk)
             log.error("a commit of %d writes failed: %s", len(jobs), translate(error))
             self._hang_up()
@@ -141,40 +136,22 @@ class Writer:
             for job in jobs:
                 if not job.purges:
                     job.settle()
-            if purging and not self._empty_wal(self._connection):
+            if purging and not self._purge(connection):
                 for job in purging:
                     job.future.set_exception(StoreUnavailable("readers still hold what was deleted: try again"))
             else:
                 for job in purging:
                     job.settle()
-                self._bound_wal(self._connection)
+                self._tidy(connection)
 
-    def _bound_wal(self, connection: Connection) -> None:
-        """Empty a WAL that has outgrown its limit: overlapping readers keep SQLite's own checkpoints from doing so."""
-        try:
-            if time.monotonic() < self._wal_retry_at or self._wal.stat().st_size <= WAL_LIMIT_BYTES:
-                return
-        except OSError as error:
-            log.warning("the write-ahead log cannot be looked at: %s", error)
-            return
-        if not self._empty_wal(connection):
-            self._wal_retry_at = time.monotonic() + _BUSY_WAL_PAUSE
-
-    def _empty_wal(self, connection: Connection) -> bool:
-        """Move all of the WAL into the database and cut it to nothing; False where readers or the disk prevent it."""
-        try:
-            self._turnstile.clear()
-            with translated():
-                cursor = connection.connection.cursor()  # past SQLAlchemy, which would begin a transaction first
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                busy = cursor.fetchall()[0][0]
-                cursor.close()
-        except RegistryError as error:
-            log.warning("the write-ahead log could not be emptied: %s", error)
-            return False
-        finally:
-            self._turnstile.set()
-        return not busy
+    def _run_all(self, jobs: list[Job[Any]]) -> Connection:
+        """Begin a transaction and run the jobs in it."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        self._connection.begin()
+        for job in jobs:
+            job.run(self._connection)
+        return self._connection
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

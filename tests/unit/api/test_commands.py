@@ -17,6 +17,8 @@ from api.__main__ import main
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import VerifierKey
 from registry.store import Store
+from tests.buckets import BucketServer
+from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -236,3 +238,52 @@ def test_a_usage_error_has_its_exit_code_and_no_trace(tmp_path: Path) -> None:
         )
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
+
+
+def test_a_store_is_migrated_to_postgresql_where_the_log_has_the_same_checkpoint(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    folder, url = tmp_path / "data", postgres.new_database()
+    before = json.loads(_run(folder, "log", "info", "--json").stdout)
+    moved = _run(folder, "migrate-store", "--to", url, "--json")
+    assert moved.returncode == 0, moved.stderr
+    assert json.loads(moved.stdout)["entries"] == before["size"] == 2
+    assert "leads to the same root" in moved.stderr
+    after = _run(folder, "log", "info", "--json", COUNTERMARK_DATABASE_URL=url)
+    assert json.loads(after.stdout) == before
+    assert _run(folder, "fsck", COUNTERMARK_DATABASE_URL=url).returncode == 0
+    again = _run(folder, "migrate-store", "--to", url)
+    assert again.returncode == 3
+    assert again.stderr.startswith("Conflict: the target is not empty")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///elsewhere.db", "postgresql://user:secret@host", "no address: secret"])
+def test_an_address_that_is_no_postgresql_database_is_a_usage_error(folder: Path, url: str) -> None:
+    _run(folder, "log", "info")
+    refused = _run(folder, "migrate-store", "--to", url)
+    assert refused.returncode == 2
+    assert "database URL" in refused.stderr
+    assert "secret" not in refused.stderr
+
+
+def test_backing_up_a_database_is_left_to_its_own_tools(tmp_path: Path, postgres: PostgresServer) -> None:
+    refused = _run(
+        tmp_path / "data", "backup", str(tmp_path / "copy"), COUNTERMARK_DATABASE_URL=postgres.new_database()
+    )
+    assert refused.returncode == 2
+    assert "PostgreSQL's own tools" in refused.stderr
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_log_can_lie_in_a_bucket_with_its_high_water_mark(
+    tmp_path: Path, postgres: PostgresServer, buckets: BucketServer
+) -> None:
+    places = {
+        "COUNTERMARK_DATABASE_URL": postgres.new_database(),
+        "COUNTERMARK_OBJECTS_URL": buckets.new_bucket(),
+        "COUNTERMARK_HIGH_WATER": buckets.new_bucket() + "/high-water",
+    }
+    first = _run(tmp_path / "data", "log", "info", "--json", **places)
+    assert json.loads(first.stdout)["size"] == 2, first.stderr
+    assert _run(tmp_path / "data", "fsck", **places).stdout == ""
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["keys", "spool", "starting"]

@@ -43,10 +43,17 @@ def config(folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = N
 class Log:
     """The log of a data folder, opened as the service opens it."""
 
-    def __init__(self, folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = NONE_ELSEWHERE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ml_dsa: bool = True,
+        signers: Mapping[Role, str] = NONE_ELSEWHERE,
+        database: str = "",
+    ) -> None:
         settings = config(folder, ml_dsa=ml_dsa, signers=signers)
         self.ml_dsa = ml_dsa
-        self.store = Store.open(folder)
+        self.store = Store.open(folder, database)
         try:
             self.keystore = open_keystore(settings)
         except BaseException:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
 from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
@@ -60,13 +61,19 @@ class Newsroom:
     """An open data folder with its log, and a publisher "daily" that registers pictures named by a text."""
 
     def __init__(
-        self, folder: Path, *, clock: Callable[[], datetime] | None = None, high_water: Path | None = None
+        self,
+        folder: Path,
+        *,
+        database: str = "",
+        objects: Path | str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        high_water: Path | str | None = None,
     ) -> None:
         self.folder = folder
         self.clock = clock or Clock()
-        self.store = Store.open(folder)
+        self.store = Store.open(folder, database)
         try:
-            self.blobs = Blobs.open(folder / "objects")
+            self.blobs = Blobs.open(objects or folder / "objects")
             self.sequencer = Sequencer(
                 self.store, self.blobs.objects, signer("log"), ORIGIN, self.clock, high_water=high_water
             )
@@ -155,6 +162,10 @@ class Newsroom:
             lambda session: assets.by_claims_digest(session, digest(f"claims {name}")),
             wait=wait,
         )
+
+    def tamper(self, sql: str, **values: object) -> None:
+        """Change rows behind the back of the sequencer."""
+        self.store.write(lambda session: session.connection().execute(text(sql), values)).result()
 
     def withdraw(self, target: bytes, reason: str = "wrong") -> "Future[Appended]":
         salt = digest(f"withdraw {target.hex()} {reason}")

@@ -85,17 +85,18 @@ def draw_codes() -> list[bytes]:
 CODES = draw_codes()
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(tmp_path_factory.mktemp("store"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    store = Store.open(tmp_path_factory.mktemp("store"), url)
     store.write(lambda session: register(session, *(asset(*each) for each in enumerate(CODES)))).result()
     yield store
     store.close()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
+def store(tmp_path: Path, database: str) -> Iterator[Store]:
+    opened = Store.open(tmp_path, database)
     yield opened
     opened.close()
 

@@ -16,6 +16,7 @@ from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.log_keys import held_key
 from registry.store import entries
+from tests.postgres import PostgresServer, eventually
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log
 
 
@@ -166,3 +167,26 @@ def test_fsck_knows_the_key_from_the_entries_where_a_rotation_was_cut_off_before
 def test_a_prepared_key_is_taken_up_again_by_the_next_try(log: Log) -> None:
     prepared = log.keystore.prepare_log_keys(ORIGIN, ml_dsa=True)
     assert log.rotate().keys == prepared
+
+
+def test_every_process_signs_with_the_keys_that_another_has_changed_to(folder: Path, postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    with Log(folder, database=url) as leader, Log(folder, database=url) as follower:
+        assert follower.store.leadership.term is None
+        done = follower.rotate()
+        assert follower.sequencer.key == leader.sequencer.key == done.keys[0]
+        again = leader.rotate()
+        eventually(lambda: follower.sequencer.key == again.keys[0])
+        follower.grow()
+        checkpoint, _ = open_checkpoint(follower.sequencer.checkpoint(), again.keys, ORIGIN)
+        assert checkpoint.size == again.index + 2
+        assert leader.sequencer.state.signing
+        assert follower.findings() == []
+
+
+def test_what_was_deleted_can_be_purged_on_postgresql(folder: Path, postgres: PostgresServer) -> None:
+    with Log(folder, database=postgres.new_database()) as log:
+        log.store.purge().result()
+        log.grow()
+        log.store.purge().result()
+        assert log.findings() == []

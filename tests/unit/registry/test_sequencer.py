@@ -38,11 +38,13 @@ from registry.store import Session, checkpoints, entries
 from tests.unit.registry.newsroom import ORIGIN, START, Clock, Newsroom, signer
 
 ROOT = Path(__file__).parents[3]
+REPLACE_ENTRY = 'UPDATE entry SET statement = :statement, leaf_hash = :leaf WHERE "index" = :index'
 
 
 @pytest.fixture
-def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
-    with Newsroom(tmp_path / "data") as opened:
+def newsroom(tmp_path: Path, database: str) -> Iterator[Newsroom]:
+    with Newsroom(tmp_path / "data", database=database) as opened:
+        opened.store.patience = min(opened.store.patience, 1.0)
         yield opened.found()
 
 
@@ -258,7 +260,11 @@ def test_lost_and_damaged_tiles_are_written_again_at_the_next_start(tmp_path: Pa
 def test_rows_that_were_changed_behind_the_back_stop_the_signing_and_reads_go_on(newsroom: Newsroom) -> None:
     picture = newsroom.register("harbour").result()
     note = newsroom.sequencer.checkpoint()
-    edit(newsroom.folder, 'UPDATE entry SET statement = zeroblob(192), leaf_hash = ? WHERE "index" = 2', bytes(32))
+    newsroom.tamper(
+        'UPDATE entry SET statement = :statement, leaf_hash = :leaf WHERE "index" = 2',
+        statement=bytes(192),
+        leaf=bytes(32),
+    )
     with pytest.raises(StoreCorrupt, match="stopped signing"):
         newsroom.register("market").result()
     with pytest.raises(StoreCorrupt, match="stopped signing"):
@@ -272,7 +278,7 @@ def test_rows_that_were_changed_behind_the_back_stop_the_signing_and_reads_go_on
 
 def test_a_row_with_a_matching_leaf_hash_is_still_not_the_one_that_was_signed(newsroom: Newsroom) -> None:
     other = small(99)[0]
-    edit(newsroom.folder, 'UPDATE entry SET statement = ?, leaf_hash = ? WHERE "index" = 1', other, leaf_hash(other))
+    newsroom.tamper(REPLACE_ENTRY, statement=other, leaf=leaf_hash(other), index=1)
     with pytest.raises(StoreCorrupt, match="signed last"):
         newsroom.register("market").result()
 
@@ -284,7 +290,7 @@ def test_rows_that_change_between_writing_and_signing_are_not_signed(newsroom: N
     with pytest.raises(StoreUnavailable):
         newsroom.register("harbour").result()
     other = small(99)[0]
-    edit(newsroom.folder, 'UPDATE entry SET statement = ?, leaf_hash = ? WHERE "index" = 2', other, leaf_hash(other))
+    newsroom.tamper(REPLACE_ENTRY, statement=other, leaf=leaf_hash(other), index=2)
     lock.rmdir()
     with pytest.raises(StoreCorrupt, match="not those that were written"):
         newsroom.register("market").result()

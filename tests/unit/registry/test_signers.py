@@ -147,12 +147,12 @@ def test_a_lost_log_key_is_not_made_anew_beside_publishers(tmp_path: Path, keyst
 
 
 def test_a_first_start_that_was_interrupted_is_completed(tmp_path: Path, keystore: Keystore, clock: Clock) -> None:
-    operator = keystore.operator.public_key
+    operator, log = keystore.operator.public_key, keystore.log.public_key
     (tmp_path / "keys/log.pem").unlink()  # it is made last
     (tmp_path / "keys/.log.pem.0123456789abcdef").write_bytes(b"half a k")
     again = Keystore.open(tmp_path, PASSPHRASE, clock)
     assert again.operator.public_key == operator
-    assert again.log.public_key != keystore.log.public_key
+    assert again.log.public_key != log
 
 
 def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path, clock: Clock) -> None:

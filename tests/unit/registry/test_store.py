@@ -35,7 +35,15 @@ except StoreLocked as error:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, database: str) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "data", database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Store]:
+    """SQLite in a data folder."""
     opened = Store.open(tmp_path / "data")
     yield opened
     opened.close()
@@ -72,13 +80,13 @@ def names(store: Store) -> list[str]:
         return [row.id for row in publishers.all_of(session)]
 
 
-def test_a_new_folder_is_private_to_its_user(store: Store) -> None:
-    assert store.folder.stat().st_mode & 0o777 == 0o700
+def test_a_new_folder_is_private_to_its_user(embedded: Store) -> None:
+    assert embedded.folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_written_row_is_there_after_reopening(tmp_path: Path) -> None:
+def test_a_written_row_is_there_after_reopening(tmp_path: Path, database: str) -> None:
     for _ in range(2):
-        store = Store.open(tmp_path)
+        store = Store.open(tmp_path, database)
         if not names(store):
             add_publisher(store, "daily")
         assert names(store) == ["daily"]
@@ -91,19 +99,19 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_declares(store: St
         assert compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata) == []
 
 
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    store = Store.open(tmp_path)
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path, database: str) -> None:
+    store = Store.open(tmp_path, database)
     store.write(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '9999'"))).result()
     store.close()
     with pytest.raises(StoreUnavailable, match="newer"):
-        Store.open(tmp_path)
+        Store.open(tmp_path, database)
 
 
-def test_a_second_process_is_refused_and_told_who_has_the_folder(store: Store) -> None:
+def test_a_second_process_is_refused_and_told_who_has_the_folder(embedded: Store) -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", OPENER, str(store.folder)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", OPENER, str(embedded.folder)], capture_output=True, text=True, check=True, timeout=60
     )
-    assert str(store.folder) in answer.stdout
+    assert str(embedded.folder) in answer.stdout
     assert f"process {os.getpid()}" in answer.stdout
 
 
@@ -138,14 +146,14 @@ def test_a_failing_job_leaves_nothing_behind_and_harms_no_other_of_its_commit(st
 
 
 def test_no_exception_of_the_database_library_escapes(store: Store) -> None:
-    with pytest.raises(RegistryError, match="no such table"):
+    with pytest.raises(RegistryError, match="nowhere"):
         store.write(lambda session: session.execute(text("SELECT * FROM nowhere"))).result()
-    with pytest.raises(RegistryError, match="no such table"), store.read() as session:
+    with pytest.raises(RegistryError, match="nowhere"), store.read() as session:
         session.execute(text("SELECT * FROM nowhere"))
 
 
 def test_a_reader_cannot_write(store: Store) -> None:
-    with pytest.raises(StoreUnavailable, match="readonly"), store.read() as session:
+    with pytest.raises(StoreUnavailable, match=r"read-?only"), store.read() as session:
         publishers.insert(session, publisher("smuggled"))
     assert names(store) == []
 
@@ -168,21 +176,21 @@ def test_a_cancelled_write_is_not_done(store: Store) -> None:
     assert names(store) == ["after"]
 
 
-def test_writing_to_a_closed_store_is_refused(tmp_path: Path) -> None:
-    store = Store.open(tmp_path)
+def test_writing_to_a_closed_store_is_refused(tmp_path: Path, database: str) -> None:
+    store = Store.open(tmp_path, database)
     store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         add_publisher(store, "late")
 
 
-def test_the_write_ahead_log_stays_bounded_while_readers_overlap(store: Store) -> None:
-    wal = store.folder / "countermark.db-wal"
+def test_the_write_ahead_log_stays_bounded_while_readers_overlap(embedded: Store) -> None:
+    wal = embedded.folder / "countermark.db-wal"
     stop = threading.Event()
     largest = 0
 
     def read_on() -> None:
         while not stop.is_set():
-            with store.read() as first:
+            with embedded.read() as first:
                 publishers.all_of(first)
                 stop.wait(0.02)
 
@@ -192,7 +200,7 @@ def test_the_write_ahead_log_stays_bounded_while_readers_overlap(store: Store) -
     report = b"x" * 400_000
     for number in range(250):
         row = rows.verification(verification_id=str(number), created_at_ms=0, report=report, heat_blob=None)
-        store.write(lambda session, row=row: verifications.insert(session, row)).result()
+        embedded.write(lambda session, row=row: verifications.insert(session, row)).result()
         largest = max(largest, wal.stat().st_size)
     stop.set()
     for reader in readers:
@@ -234,21 +242,21 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(
     store.close()
 
 
-def test_a_disk_that_fails_in_the_middle_of_a_commit_harms_that_commit_alone(store: Store) -> None:
-    add_publisher(store, "before")
-    wal = (store.folder / "countermark.db-wal").stat().st_size
+def test_a_disk_that_fails_in_the_middle_of_a_commit_harms_that_commit_alone(embedded: Store) -> None:
+    add_publisher(embedded, "before")
+    wal = (embedded.folder / "countermark.db-wal").stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
     resource.setrlimit(resource.RLIMIT_FSIZE, (wal + 100_000, hard))
     try:
         with pytest.raises(StoreUnavailable):
-            store.write(lambda session: verifications.insert(session, big)).result()
-        assert names(store) == ["before"]
-        add_publisher(store, "small enough")
+            embedded.write(lambda session: verifications.insert(session, big)).result()
+        assert names(embedded) == ["before"]
+        add_publisher(embedded, "small enough")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    store.write(lambda session: verifications.insert(session, big)).result()
-    assert names(store) == ["before", "small enough"]
+    embedded.write(lambda session: verifications.insert(session, big)).result()
+    assert names(embedded) == ["before", "small enough"]
 
 
 def test_a_read_only_disk_is_unavailable(small_disk: Path) -> None:

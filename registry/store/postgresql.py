@@ -1,0 +1,136 @@
+"""PostgreSQL: one database for any number of processes, of which one leads the log.
+
+Each process has one connection that writes, some that read snapshots and cannot write, and one that stands for election
+(`registry.store.leadership`). What a connection of a lost or stopped process holds, the server frees: it ends
+transactions that stand still, and notices hosts that answer no more.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from provenance.errors import RegistryError, SettingsInvalid, StoreUnavailable
+from provenance.limits import FAILOVER_SECONDS
+from registry.store.failures import translated
+from registry.store.leadership import ElectedLeadership, Leadership
+from registry.store.schema import migrate
+
+DRIVER = "postgresql+psycopg"
+
+_MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(:lock)").bindparams(lock=0x636D_6C6F_675F_6D67)  # "cmlog_mg"
+
+_READERS = 16
+"""Connections of one process that read: PostgreSQL takes 100 in all by default."""
+
+_WRITER = (
+    # A stopped process lets go of the head of the log and of its term within 3 s.
+    "SET idle_in_transaction_session_timeout = '3s'",
+    "SET lock_timeout = '10s'",
+)
+_READER = ("SET default_transaction_read_only = on",)
+_CONNECTING = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+log = logging.getLogger(__name__)
+
+
+class Postgresql:
+    """A database on a PostgreSQL server."""
+
+    patience = FAILOVER_SECONDS
+
+    def __init__(self, url: str) -> None:
+        """Raises SettingsInvalid for an address that is none, StoreUnavailable, StoreCorrupt."""
+        # In common to all connections of this, so that another process can have all of them ended (at most 63 bytes).
+        name = f"countermark {os.getpid()} on {socket.gethostname()[:24]} {secrets.token_hex(4)}"
+        address = parse_url(url).update_query_dict({"application_name": name})
+        self.writing = _engine(address, _WRITER, poolclass=NullPool)
+        with translated(), self.writing.begin() as connection:
+            _check_server(connection)
+            connection.execute(_MIGRATION_LOCK)
+            migrate(connection)
+        self.reading = _engine(
+            address,
+            _READER,
+            isolation_level="REPEATABLE READ",
+            pool_size=_READERS // 2,
+            max_overflow=_READERS // 2,
+            pool_pre_ping=True,  # so that a restart of the server fails no reader that comes after it
+        )
+        electing = _engine(address, (), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        self.leadership: Leadership = ElectedLeadership(electing)
+
+    def admit(self) -> None:
+        """Readers wait for nobody."""
+
+    def tidy(self, connection: Connection) -> None:
+        """The server does."""
+
+    def purge(self, connection: Connection) -> bool:
+        """Vacuum. Readers of this and other processes are asked for nothing: their snapshots keep rows alive longer."""
+        driver: Any = connection.connection.driver_connection
+        try:
+            with translated():
+                driver.autocommit = True
+                try:
+                    driver.execute("VACUUM")
+                finally:
+                    driver.autocommit = False
+        except (RegistryError, psycopg.Error) as error:
+            log.warning("the database could not be vacuumed: %s", error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Lead no more, and hang up."""
+        self.leadership.close()
+        self.reading.dispose()
+        self.writing.dispose()
+
+
+def parse_url(url: str) -> URL:
+    """The address of a database. Raises SettingsInvalid; the address, which may hold a password, is not repeated."""
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise SettingsInvalid("the database URL cannot be read") from None
+    if address.drivername not in ("postgresql", DRIVER) or not address.database:
+        raise SettingsInvalid(f"a database URL reads {DRIVER}://USER@HOST/DATABASE")
+    return address.set(drivername=DRIVER)
+
+
+def _engine(address: URL, settings: tuple[str, ...], **options: Any) -> Engine:
+    engine = create_engine(address, connect_args=_CONNECTING, **options)
+
+    def prepare(connection: psycopg.Connection[Any], _entry: ConnectionPoolEntry) -> None:
+        committing, connection.autocommit = connection.autocommit, True
+        for setting in settings:
+            connection.execute(setting)
+        connection.autocommit = committing
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def _check_server(connection: Connection) -> None:
+    shown = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in (*_DURABLE, "server_encoding")}
+    if shown["server_encoding"] != "UTF8":
+        raise StoreUnavailable(f"the database has the encoding {shown['server_encoding']}, and UTF8 is needed")
+    for name in _DURABLE:
+        if shown[name] == "off":
+            log.warning("PostgreSQL runs with %s=off: a power cut may lose what was acknowledged", name)
