@@ -68,7 +68,8 @@ browsers: ## get Chromium for the browser tests: Debian's package, else Playwrig
 tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 	@tools/tokens.sh
 
-docs: ## list the documentation
+docs: $(VENV)/.development ## take the picture of the README anew, and list the documentation
+	@$(BIN)/python tools/screenshot.py
 	@ls docs docs/*/*.md
 
 lock: ## pin the dependencies again: hashed, and without registry hosts

@@ -15,8 +15,9 @@ from provenance.errors import (
     SignatureInvalid,
     StoreUnavailable,
 )
-from provenance.statement.keys import PublicKey
+from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import parse_statement, verify_statement
+from provenance.transparency.note import ED25519
 from registry import receipt_formats
 from registry.registry import Registry
 from registry.statements import key_in_force
@@ -86,8 +87,9 @@ def receipt(registry: Registry, record_id: bytes) -> bytes | None:
 
 
 def receipt_keys(registry: Registry) -> tuple[PublicKey, ...]:
-    """The keys that receipts of this log are verified with."""
-    return (registry.keystore.log.public_key,)
+    """The keys that receipts of this log are verified with, those that it has retired included."""
+    spans = registry.sequencer.keys.spans()
+    return tuple(PublicKey(Algorithm.ED25519, span.key.public) for span in spans if span.key.key_type == ED25519)
 
 
 def _find(registry: Registry, record_id: bytes) -> bytes | None:

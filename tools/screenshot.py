@@ -3,9 +3,11 @@
 import shutil
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from countermark import Client
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +40,8 @@ def main() -> None:
             page.locator("#headline").wait_for()
             page.wait_for_load_state("networkidle")
             TARGET.parent.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=TARGET)
+            shown = Image.open(BytesIO(page.screenshot()))
+            shown.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(TARGET, optimize=True)
             browser.close()
 
 

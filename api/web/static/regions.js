@@ -71,7 +71,7 @@ function measured({ kind, area }, rates) {
   const rate = rates.find((each) => each.kind === kind && each.area[0] <= area && area <= each.area[1]);
   if (!rate) return "no rate for this size";
   const inHundred = (value) => `${(value * 100).toFixed(1)} in 100`;
-  return [`${inHundred(1 - rate.tpr)} such edits are missed`, h("small", {}, `${inHundred(rate.fpr)} copies without an edit show one`)];
+  return [`${inHundred(1 - rate.tpr)} such edits are missed`, h("br"), h("small", {}, `${inHundred(rate.fpr)} copies without an edit show one`)];
 }
 
 function where({ left, top, right, bottom }) {
