@@ -244,6 +244,7 @@ def test_a_store_is_migrated_to_postgresql_where_the_log_has_the_same_checkpoint
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     folder, url = tmp_path / "data", postgres.new_database()
+    _run(folder, *MAKE_A_KEY)
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     moved = _run(folder, "migrate-store", "--to", url, "--json")
     assert moved.returncode == 0, moved.stderr
@@ -283,6 +284,8 @@ def test_a_log_can_lie_in_a_bucket_with_its_high_water_mark(
         "COUNTERMARK_OBJECTS_URL": buckets.new_bucket(),
         "COUNTERMARK_HIGH_WATER": buckets.new_bucket() + "/high-water",
     }
+    made = _run(tmp_path / "data", *MAKE_A_KEY, **places)
+    assert made.returncode == 0, made.stderr
     first = _run(tmp_path / "data", "log", "info", "--json", **places)
     assert json.loads(first.stdout)["size"] == 2, first.stderr
     assert _run(tmp_path / "data", "fsck", **places).stdout == ""

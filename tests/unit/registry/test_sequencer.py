@@ -415,7 +415,7 @@ def test_a_disk_that_refuses_shows_as_trouble_until_it_takes_writes_again(newsro
     assert newsroom.sequencer.size == 3
 
 
-def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsroom: Newsroom) -> None:
+def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsroom: Newsroom, database: str) -> None:
     frozen = to_canonical(LogFrozen(salt=bytes(32), claimed_at=START, reason="moved"))
     gate = hold_writer(newsroom)
     futures = [newsroom.sequencer.append(*small(1))]
@@ -426,7 +426,7 @@ def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsr
     assert isinstance(futures[2].exception(), FrozenLog)
     assert newsroom.sequencer.append(*small(1)).result().index == 2, "what was logged is still found"
     newsroom.close()
-    with Newsroom(newsroom.folder) as again, pytest.raises(FrozenLog):
+    with Newsroom(newsroom.folder, database=database) as again, pytest.raises(FrozenLog):
         again.sequencer.append(*small(3)).result()
 
 
