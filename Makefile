@@ -41,7 +41,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
 
-test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (about 15 minutes; needs strace, and root to mount)
+test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
 	@tools/strace.sh >&2
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/faults
 

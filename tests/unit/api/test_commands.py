@@ -61,10 +61,14 @@ def _run(folder: Path, *arguments: str, **environment: str) -> Outcome:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("commands") / "data"
+    """A registry's, made before any test: they may run in any order."""
+    made = tmp_path_factory.mktemp("commands") / "data"
+    assert _run(made, *MAKE_A_KEY).returncode == 0
+    return made
 
 
-def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(folder: Path) -> None:
+def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
     made = _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write", "--days", "30")
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
