@@ -79,6 +79,18 @@ def response(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+def received(connection: socket.socket) -> bytes:
+    """What comes next; a connection that ends before its request is whole is no request.
+
+    Raises:
+        ConnectionError: it ended.
+    """
+    data = connection.recv(65_536)
+    if not data:
+        raise ConnectionError("ended before its request was whole")
+    return data
+
+
 @contextmanager
 def scripted(*replies: Reply) -> Iterator[Scripted]:
     """A server of raw answers; connections that it keeps open end with it."""
@@ -90,12 +102,12 @@ def scripted(*replies: Reply) -> Iterator[Scripted]:
         try:
             data = b""
             while b"\r\n\r\n" not in data:
-                data += connection.recv(65_536) or b"\r\n\r\n"
+                data += received(connection)
             head, _, body = data.partition(b"\r\n\r\n")
             fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
             length = int(fields.get(b"content-length", b"0"))
             while len(body) < length:
-                body += connection.recv(65_536)
+                body += received(connection)
             server.requests.append((time.monotonic(), body))
             reply = replies[min(len(server.requests), len(replies)) - 1]
             if callable(reply):
