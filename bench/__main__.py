@@ -59,14 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="rounds whose medians are printed")
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch:
-        folder = Path(scratch)
+    for name, data in (("12-megapixel JPEG", twelve_megapixels()), ("1,280-px web picture", web_picture())):
         with (
-            running_service(folder / "service", verification_rate=UNLIMITED) as service,
-            bench_registry(folder / "stages") as registry,
+            tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch,
+            running_service(Path(scratch) / "service", verification_rate=UNLIMITED) as service,
+            bench_registry(Path(scratch) / "stages") as registry,
         ):
-            for name, data in (("12-megapixel JPEG", twelve_megapixels()), ("1,280-px web picture", web_picture())):
-                _measure(name, data, rounds, Client(service.url, api_key=service.api_key), registry)
+            _measure(name, data, rounds, Client(service.url, api_key=service.api_key), registry)
 
 
 def _measure(name: str, data: bytes, rounds: int, client: Client, registry: Registry) -> None:

@@ -12,17 +12,17 @@ from typing import Literal
 from provenance.credentials.signing import ClaimDescription, ClaimSigner, SignedCredential, sign_embedded, sign_sidecar
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
-from provenance.media.comparison import Comparison, Query, compare, draw_heat
+from provenance.media.comparison import Comparison, Query, draw_heat
 from provenance.media.comparison.geometry import Sight, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
-from provenance.media.sketch import Sketch, draw_sketch
+from provenance.media.sketch import draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.verdict.evidence import Examination
 from provenance.verdict.registrations import Reference
-from provenance.verdict.verify import examine
+from provenance.verdict.verify import compare_reference, examine
 from registry.claims import CredentialMode
 
 
@@ -138,12 +138,9 @@ def compare_references(
 
 def _compared(query: Query, reference: Reference) -> Compared | CountermarkError:
     try:
-        sketch = Sketch.from_bytes(reference.sketch).pixels
-        larger = None if reference.thumbnail is None else Media.from_bytes(reference.thumbnail).pixels
-        original = None if reference.original is None else Media.from_bytes(reference.original).canonical
+        comparison = compare_reference(query, reference)
     except MediaError as error:
         return error
-    comparison = compare(query, sketch, original, larger=larger)
     drawable = comparison.verified and comparison.regions and comparison.heat is not None
     overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
     return Compared(replace(comparison, heat=None), overlay)

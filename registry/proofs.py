@@ -43,7 +43,7 @@ from provenance.transparency.merkle import NodeReader, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
-from provenance.transparency.receipt_verification import verify_receipt
+from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
@@ -108,6 +108,10 @@ class Proofs:
 
         Raises NotFound, Erased, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """
+        return self.verified_receipt(record_id)[0]
+
+    def verified_receipt(self, record_id: bytes) -> tuple[Receipt, ReceiptReport]:
+        """The receipt of a record and what its verification with `trusted_keys` gave. Raises as `receipt` does."""
         tree = self.tree()
         with self._store.read() as session:
             subject = self._logged(session, tree, record_id)
@@ -126,7 +130,7 @@ class Proofs:
         if not report.holds:
             failed = "; ".join(f"{step.name}: {step.detail}" for step in report.steps if step.outcome == "fails")
             raise StoreCorrupt(f"what is stored of record {record_id.hex()} proves nothing: {failed}")
-        return receipt
+        return receipt, report
 
     @property
     def trusted_keys(self) -> tuple[VerifierKey, ...]:

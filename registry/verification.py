@@ -11,13 +11,12 @@ from provenance.media.comparison.geometry import Sight
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
 from provenance.transparency.policy import is_cosigned
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
 from provenance.verdict.evidence import Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
-from registry import catalogue, standing
+from registry import standing
 from registry.examination import Compared, compare_references, describe_picture, examine_file
 from registry.registry import Registry
 from registry.report import report_json
@@ -144,11 +143,9 @@ class _Registrations:
         return None if digest is None else self._registry.blobs.get(digest)
 
     def known(self, record_id: bytes) -> KnownRecord:
-        view = catalogue.asset(self._registry, record_id)
-        report = None
-        if view.state == "published":
-            receipt = self._registry.proofs.receipt(record_id)
-            report = verify_receipt(receipt, trusted_keys=self._registry.proofs.trusted_keys)
+        with self._registry.store.read() as session:
+            published = assets.get(session, record_id).index < self._registry.sequencer.size
+        report = self._registry.proofs.verified_receipt(record_id)[1] if published else None
         cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
         with self._registry.store.read() as session:
             return standing.known(session, record_id, report, cosigned=cosigned)

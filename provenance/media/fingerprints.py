@@ -4,6 +4,7 @@ A digest that agrees is proof. A perceptual hash that agrees is a lead and no mo
 """
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +56,13 @@ def fingerprint(media: Media) -> Fingerprints:
     Raises:
         MediaError: it cannot be decoded.
     """
-    hashes, quality = pdq_dihedral(media.canonical)
+    # Hashing all pixels takes as long as shrinking them, and neither holds the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        pixels_sha256 = aside.submit(digest_pixels, media.pixels)
+        hashes, quality = pdq_dihedral(media.canonical)
     return Fingerprints(
         sha256=media.sha256,
-        pixels_sha256=digest_pixels(media.pixels),
+        pixels_sha256=pixels_sha256.result(),
         phash=_phash(media.canonical),
         pdq=hashes[0],
         pdq_quality=quality,

@@ -12,6 +12,9 @@ from PIL.ImageFile import ImageFile
 
 from provenance.media.canonical import Pixels
 
+REDUCED_SIDE = 768
+"""Pixels: half as much again as the canonical picture has, so that shrinking the rest evens out the difference."""
+
 _STRIP_ROWS = 64  # rows converted at a time: keeps the peak at the decoder's memory plus the result (and in the cache)
 
 _TURNS = {  # EXIF 2.32, tag Orientation (274): what shows the stored picture upright
@@ -38,6 +41,13 @@ def draw_pixels(picture: ImageFile) -> Pixels:
         bottom = min(top + _STRIP_ROWS, height)
         pixels[top:bottom] = _rgb(picture.crop((0, top, width, bottom)))
     return pixels
+
+
+def draw_reduced(picture: ImageFile) -> Pixels:
+    """Decode a JPEG as `draw_pixels` does, its sides divided by 1, 2, 4 or 8, the longest at least `REDUCED_SIDE`."""
+    scale = min(1.0, REDUCED_SIDE / max(picture.size))
+    picture.draft(None, (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    return draw_pixels(picture)
 
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:

@@ -7,7 +7,7 @@ these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, assert_never
+from typing import Protocol, TypeGuard, assert_never
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
 from provenance.media.comparison import Comparison
@@ -161,41 +161,62 @@ class Search:
         found = [(candidate, reference) for candidate, reference in references if reference is not None]
         if not found:
             return
+        if not self._looked_again:  # the nearest is the likeliest, and is compared with both in one go
+            found[0] = found[0][0], self._with_original(*found[0])
         outcomes = viewer.compare(canonical, [reference for _, reference in found])
-        for (candidate, reference), outcome in zip(found, outcomes, strict=True):
-            if isinstance(outcome, CountermarkError):
-                self._not_compared(candidate, outcome)
-            elif outcome.verified:
-                original = None
-                if not self._looked_again:
-                    self._looked_again = True
-                    outcome, original = self._look_again(candidate, canonical, reference, outcome, viewer)
-                stated = hashlib.sha256(reference.sketch).digest()
-                basis = MatchBasis.COMPARISON
-                self._add(_Hit(candidate.record_id, basis, stated, outcome, candidate.distance, original))
+        for (candidate, reference), first in zip(found, outcomes, strict=True):
+            if reference.original is not None and isinstance(first, CountermarkError):
+                compared = self._look_without(candidate, reference, first, canonical, viewer)
+            elif reference.original is None and _is_verified(first) and not self._looked_again:
+                compared = self._look_again(candidate, reference, first, canonical, viewer)
             else:
-                self.keep_leads((candidate,))
+                compared = reference, first
+            self._take(candidate, *compared)
+
+    def _take(self, candidate: Candidate, reference: Reference, outcome: Comparison | CountermarkError) -> None:
+        if isinstance(outcome, CountermarkError):
+            self._not_compared(candidate, outcome)
+        elif outcome.verified:
+            self._looked_again = True
+            sketch, original = hashlib.sha256(reference.sketch).digest(), None
+            if reference.original is not None and outcome.reference == "stored picture":
+                original = hashlib.sha256(reference.original).digest()
+            basis = MatchBasis.COMPARISON
+            self._add(_Hit(candidate.record_id, basis, sketch, outcome, candidate.distance, original))
+        else:
+            self.keep_leads((candidate,))
 
     def _look_again(
-        self, candidate: Candidate, canonical: Pixels, reference: Reference, first: Comparison, viewer: Viewer
-    ) -> tuple[Comparison, bytes | None]:
-        """A comparison with the stored picture and the digest of that; the first one where there is no picture."""
-        what = f"the stored picture of record {candidate.record_id.hex()[:16]}…"
+        self, candidate: Candidate, reference: Reference, first: Comparison, canonical: Pixels, viewer: Viewer
+    ) -> tuple[Reference, Comparison]:
+        """A second look, at the stored picture; the first one where there is none that can be looked at."""
+        whole = self._with_original(candidate, reference)
+        if whole.original is None:
+            return reference, first
+        (second,) = viewer.compare(canonical, [whole])
+        if isinstance(second, CountermarkError):
+            self.skip(_stored_picture(candidate), str(second))
+            return reference, first
+        return whole, second
+
+    def _look_without(
+        self, candidate: Candidate, reference: Reference, failure: CountermarkError, canonical: Pixels, viewer: Viewer
+    ) -> tuple[Reference, Comparison | CountermarkError]:
+        """The comparison with the sketch alone, where the one with the stored picture as well has failed."""
+        sketched = replace(reference, original=None)
+        (outcome,) = viewer.compare(canonical, [sketched])
+        if not isinstance(outcome, CountermarkError):
+            self.skip(_stored_picture(candidate), str(failure))
+        return sketched, outcome
+
+    def _with_original(self, candidate: Candidate, reference: Reference) -> Reference:
         try:
-            original = self._registrations.original(candidate.record_id)
-            if original is None:
-                return first, None
-            (second,) = viewer.compare(canonical, [replace(reference, original=original)])
-            if isinstance(second, CountermarkError):
-                raise second
+            return replace(reference, original=self._registrations.original(candidate.record_id))
         except _PASSING:
             raise
         except CountermarkError as failure:
-            self.skip(what, str(failure))
-            return first, None
-        if second.reference == "sketch":
-            return first, None
-        return second, hashlib.sha256(original).digest()
+            self.skip(_stored_picture(candidate), str(failure))
+            return reference
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
@@ -276,6 +297,14 @@ class Search:
         if not _states(known, hit):
             return Unproven(hit.record_id, f"{_STATED[hit.basis]}, against the registry's index")
         return known
+
+
+def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison]:
+    return not isinstance(outcome, CountermarkError) and outcome.verified
+
+
+def _stored_picture(candidate: Candidate) -> str:
+    return f"the stored picture of record {candidate.record_id.hex()[:16]}…"
 
 
 def _files(known: KnownRecord) -> list[tuple[bytes, bytes]]:

@@ -15,7 +15,8 @@
 10  Judge: five axes and a headline, by fixed precedence.
 
 Steps 1 to 3 and the decoding of step 5 parse a stranger's bytes, so the caller runs them confined:
-`examine` is the function to run there. The caller still owes: trust lists that are current, the log
+`examine` is the function to run there, and
+`compare_reference` for step 7. The caller still owes: trust lists that are current, the log
 key from a source it trusts, and a comparison of the checkpoint with what others have seen.
 
 What cannot be looked at becomes an entry of `not_checked`. A registry that is merely busy or unavailable
@@ -24,11 +25,13 @@ What cannot be looked at becomes an entry of `not_checked`. A registry that is m
 
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustSettings
+from provenance.media.comparison import Comparison, Query, compare
 from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import read_declared
 from provenance.media.media import Media
+from provenance.media.sketch import Sketch
 from provenance.verdict.evidence import Examination, Subject
-from provenance.verdict.registrations import Registrations
+from provenance.verdict.registrations import Reference, Registrations
 from provenance.verdict.search import SIMILAR, Search, Viewer
 from provenance.verdict.verdict import Verdict, judge
 
@@ -63,6 +66,22 @@ def examine(
         declared=declared,
         fingerprints=prints,
         canonical=media.canonical if pixels else None,
+    )
+
+
+def compare_reference(query: Query, reference: Reference) -> Comparison:
+    """Step 7, for one candidate.
+
+    Raises:
+        MediaError: what is stored of it is no picture that can be read.
+    """
+    sketch = Sketch.from_bytes(reference.sketch).pixels
+    thumbnail, original = reference.thumbnail, reference.original
+    return compare(
+        query,
+        sketch,
+        None if original is None else lambda: Media.from_bytes(original).reduced,
+        larger=None if thumbnail is None else lambda: Media.from_bytes(thumbnail).pixels,
     )
 
 

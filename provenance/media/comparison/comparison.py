@@ -8,6 +8,7 @@ fractions of width and height, 0..1 from the top left corner.
 OpenCV's thread count is global state and is left to the process (`cv2.setNumThreads(1)` in a worker).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,7 +152,7 @@ def lay(
     return Laid(alignment, measures, colouring.changed)
 
 
-def match(query: Query, sketch: Pixels, larger: Pixels | None = None) -> Match | None:
+def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """The geometry by which the query shows the sketch; None where there is none, or too few pixels to find it."""
     if min(query.pixels.shape[:2]) < MIN_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
         return None
@@ -165,28 +166,36 @@ def lay_again(query: Pixels, first: Laid, sketch: Pixels, original: Pixels) -> L
 
 
 def compare(
-    query: Query | Pixels, sketch: Pixels, original: Pixels | None = None, *, larger: Pixels | None = None
+    query: Query | Pixels,
+    sketch: Pixels,
+    original: Callable[[], Pixels] | None = None,
+    *,
+    larger: Callable[[], Pixels] | None = None,
 ) -> Comparison:
     """Compare a picture with the sketch of a registered one, and then with that itself.
 
     Args:
         query: H×W×3 RGB, the canonical picture (longest side ≤ 512); a `Query` where it is compared with several.
         sketch: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
-        original: H×W×3 RGB, the canonical picture of the registered one, if it is at hand: it shows finer differences.
-            Where it cannot be laid over the query, the sketch's answer stands.
-        larger: a thumbnail of the registered picture, which helps to find the geometry of deep crops. Nothing is
-            measured against it.
+        original: returns H×W×3 RGB, the canonical picture of the registered one, if it is at hand: it shows finer
+            differences. Called only where the sketch is confirmed. Where it cannot be laid over the query, the
+            sketch's answer stands.
+        larger: returns a thumbnail of the registered picture, which helps to find the geometry of deep crops. Called
+            only where the sketch leaves that open; nothing is measured against it.
+
+    What these two functions raise is not caught.
     """
     seen = query if isinstance(query, Query) else Query(query)
     found = match(seen, sketch, larger)
     laid = lay(seen.pixels, sketch, found.homography) if found is not None else None
     if found is None or laid is None:
         return _NOTHING
-    # A picture that is no larger than its sketch has nothing finer to show.
-    if original is not None and max(original.shape) > max(sketch.shape):
-        finer = lay_again(seen.pixels, laid, sketch, original)
+    if original is not None:
+        picture = original()
+        # A picture that is no larger than its sketch has nothing finer to show.
+        finer = lay_again(seen.pixels, laid, sketch, picture) if max(picture.shape) > max(sketch.shape) else None
         if finer is not None:
-            return draw_comparison(found, finer, seen.pixels, original, "stored picture", model("stored picture"))
+            return draw_comparison(found, finer, seen.pixels, picture, "stored picture", model("stored picture"))
     return draw_comparison(found, laid, seen.pixels, sketch, "sketch", model("sketch"))
 
 

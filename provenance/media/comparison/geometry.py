@@ -8,6 +8,7 @@ spread over the reference. Measured: two different photographs stay far below `M
 OpenCV's thread count is global state: the process that calls this sets it (`cv2.setNumThreads(1)` in a worker).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -315,19 +316,20 @@ def look(pixels: Pixels) -> Sight:
     return Sight(features, mirrored_sift(features, light.shape[1]), light.shape[0], light.shape[1])
 
 
-def verify(query: Query, sketch: Pixels, larger: Pixels | None = None) -> Match | None:
+def verify(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """Find the homography by which `query` shows a registered picture, or None when there is none to stand by.
 
     ORB looks at the sketch, in both mirror states; where it is unsure, SIFT looks at the larger picture.
 
     Args:
         sketch: h×w×3 RGB, longest side ≤ 256; homographies lead to its pixels.
-        larger: the same picture with more detail: of a deep crop the sketch keeps too little to be recognised.
+        larger: the same picture with more detail: of a deep crop the sketch keeps too little to be recognised. It is
+            decoded where it is needed: a function that returns it.
     """
     best = _best(query.orb, query.pixels, orb_features(grey(sketch)), sketch, sketch, ORB_RATIO)
     if best is not None and best.inliers >= SURE_INLIERS:
         return best
-    scene = shrink(sketch if larger is None else larger, SIFT_SIDE)
+    scene = shrink(sketch if larger is None else larger(), SIFT_SIDE)
     other = _best(query.sift, query.pixels, sift_features(grey(scene)), scene, sketch, SIFT_RATIO)
     return max((match for match in (best, other) if match is not None), key=lambda match: match.inliers, default=None)
 

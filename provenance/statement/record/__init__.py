@@ -5,6 +5,7 @@ lists them. Digests are lower-case hexadecimal; salts, keys and signatures are b
 value is an absent field, never null or empty. Unknown fields are kept; an unknown type or version is refused.
 """
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeAlias
@@ -115,6 +116,12 @@ def to_canonical(record: Record) -> bytes:
     return data
 
 
+_REMEMBERED_RECORDS = 256
+"""Records that stay parsed: proofs of one publisher's pictures share its key records and the genesis record. At
+`MAX_RECORD_BYTES` each they take 16 MB, and usually 1 MB."""
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_RECORDS)
 def parse_record(data: bytes) -> Record:
     """The record that has exactly these canonical bytes.
 

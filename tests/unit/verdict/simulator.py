@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
-from provenance.media.comparison import Comparison, Query, compare
+from provenance.media.comparison import Comparison, Query
 from provenance.media.comparison.geometry import look
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
 from provenance.media.pdq import hamming
-from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
+from provenance.media.sketch import SKETCH_VERSION, draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.statement.handover import hand_over
 from provenance.statement.identity import Identity
@@ -50,6 +50,7 @@ from provenance.transparency.tlog_proof import TlogProof
 from provenance.verdict import Verdict, examine, verify_digests, verify_file
 from provenance.verdict.evidence import Publisher, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
+from provenance.verdict.verify import compare_reference
 from registry.inverted_file import MAX_APART
 
 ORIGIN = "log.example/simulated"
@@ -378,14 +379,7 @@ class Eyes:
 
     def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
         seen = Query(query)
-        return [
-            compare(seen, Sketch.from_bytes(each.sketch).pixels, _pixels(each.original), larger=_pixels(each.thumbnail))
-            for each in references
-        ]
-
-
-def _pixels(file: bytes | None) -> Pixels | None:
-    return None if file is None else Media.from_bytes(file).canonical
+        return [compare_reference(seen, each) for each in references]
 
 
 def _shared(one: bytes, other: bytes) -> int:
