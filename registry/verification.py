@@ -37,11 +37,12 @@ def verify_file(
         MediaError: no picture that can be read.
         StoreUnavailable: too much work is waiting, or the store cannot be read.
     """
-    known_bytes = bool(_Registrations(registry).by_bytes(sha256))
+    registrations = _Registrations(registry)
+    known_bytes = bool(registrations.by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
     examination = registry.sandbox.run(examine_file, path, sha256, registry.trust, sidecar, not known_bytes)
     viewer = _Viewer(registry)
-    verdict = procedure.verify_file(examination, _Registrations(registry), viewer)
+    verdict = procedure.verify_file(examination, registrations, viewer)
     return _keep(registry, verdict, viewer)
 
 
@@ -102,10 +103,14 @@ class _Registrations:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._by_bytes: dict[bytes, Sequence[bytes]] = {}
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
-        with self._registry.store.read() as session:
-            return [row.record_id for row in assets.by_bytes(session, sha256, MAX_MATCHES + 1)]
+        if sha256 not in self._by_bytes:
+            with self._registry.store.read() as session:
+                rows = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
+                self._by_bytes[sha256] = [row.record_id for row in rows]
+        return self._by_bytes[sha256]
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         with self._registry.store.read() as session:

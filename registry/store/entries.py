@@ -106,10 +106,13 @@ def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes,
     """The entries of those records that are logged, withheld ones included, by record id."""
     found: dict[bytes, Entry] = {}
     for table in (RecordRow, WithheldRecord):
+        sought = [each for each in record_ids if each not in found]
+        if not sought:
+            break
         rows = session.exec(
             select(table.record_id, Entry)
             .join(Entry, col(Entry.index) == col(table.index))
-            .where(col(table.record_id).in_(record_ids))
+            .where(col(table.record_id).in_(sought))
         )
         found |= dict(rows.all())
     return found
