@@ -68,6 +68,14 @@ class Received:
             raise InvalidRequest("The request brings no file, or an empty one.")
         return upload
 
+    @property
+    def sidecar(self) -> Upload | None:
+        """The C2PA manifest that came beside the file, if any did. Raises: InvalidRequest."""
+        upload = self.files.get("sidecar")
+        if upload is not None and upload.size == 0:
+            raise InvalidRequest("The sidecar is empty: leave the part out where there is none.")
+        return upload
+
 
 class Spool:
     """The folder that uploads are received into.

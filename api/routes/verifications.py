@@ -58,8 +58,7 @@ async def post_verification(request: Request, service: ServiceDep) -> Response:
 
         return _answer(await service.admission.run(verify_asked))
     async with service.spool.receive(request, sidecar=True) as received:
-        upload = received.file
-        beside = received.files.get("sidecar")
+        upload, beside = received.file, received.sidecar
 
         def verify_upload() -> dict[str, object]:
             sidecar = None if beside is None else beside.path.read_bytes()

@@ -27,18 +27,31 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     up and is at least one pixel.
     """
     height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest <= side:
+    return _averaged(pixels, _shrunk(width, height, side))
+
+
+def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pixels:
+    """Return the canonical picture (`CANONICAL_VERSION`) of `pixels`, read-only.
+
+    `of_size`: width and height of the picture, where `pixels` are a reduction of it that is still larger.
+    """
+    height, width = pixels.shape[:2]
+    canonical = _averaged(pixels, _shrunk(*(of_size or (width, height)), limits.CANONICAL_SIDE))
+    canonical.flags.writeable = False
+    return canonical
+
+
+def _averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
-    size = (_scaled(width, side, longest), _scaled(height, side, longest))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def draw_canonical(pixels: Pixels) -> Pixels:
-    """Return the canonical picture (`CANONICAL_VERSION`) of `pixels`, read-only."""
-    canonical = shrink(pixels, limits.CANONICAL_SIDE)
-    canonical.flags.writeable = False
-    return canonical
+def _shrunk(width: int, height: int, side: int) -> tuple[int, int]:
+    longest = max(width, height)
+    if longest <= side:
+        return width, height
+    return _scaled(width, side, longest), _scaled(height, side, longest)
 
 
 def _scaled(length: int, side: int, longest: int) -> int:

@@ -85,7 +85,8 @@ class Media:
 
         For comparing alone; its pixels differ from the canonical ones by about a level. Raises as `pixels` does.
         """
-        if self.media_type != "image/jpeg" or "pixels" in self.__dict__:
+        if self.media_type != "image/jpeg":
             return self.canonical
         with decoding(self.media_type):
-            return draw_canonical(turn(draw_reduced(open_header(self.data, self.media_type)), self.orientation))
+            reduced = turn(draw_reduced(open_header(self.data, self.media_type)), self.orientation)
+        return draw_canonical(reduced, (self.width, self.height))

@@ -290,3 +290,19 @@ def test_counting_frames_ends_on_a_tiff_that_loops(landscape, encode):
     (entries,) = struct.unpack_from(order + "H", data, start)
     struct.pack_into(order + "I", data, start + 2 + 12 * entries, start)
     assert Media.from_bytes(bytes(data)).frames == 1
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_reduced_picture_is_nearly_the_canonical_one(form, orientation, landscape, encode):
+    large = cv2.resize(landscape, (3601, 2401), interpolation=cv2.INTER_CUBIC)
+    exif = Image.Exif()
+    exif[274] = orientation
+    media = Media.from_bytes(encode(large, form, exif=exif))
+    _close(media.reduced, media.canonical, most=1)
+
+
+def test_a_truncated_jpeg_has_no_reduced_picture(landscape, encode):
+    data = encode(cv2.resize(landscape, (3600, 2400)), "JPEG")
+    with pytest.raises(UndecodableMedia):
+        Media.from_bytes(data[: len(data) // 2]).reduced  # noqa: B018

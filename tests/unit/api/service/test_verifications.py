@@ -41,6 +41,12 @@ def test_the_signed_copy_is_matched_too(client: TestClient, registered: dict[str
     assert report["credential"]["state"] in ("TRUSTED", "VALID_UNTRUSTED")
 
 
+def test_an_empty_sidecar_is_a_clear_problem(client: TestClient, jpeg: Picture) -> None:
+    answer = client.post("/v1/verifications", files={"file": ("x.jpg", jpeg(1)), "sidecar": ("x.c2pa", b"")})
+    assert answer.status_code == 422
+    assert "The sidecar is empty" in answer.json()["detail"]
+
+
 def test_a_changed_copy_leads_back_and_shows_where(
     client: TestClient, registered: dict[str, Any], jpeg: Picture
 ) -> None:
