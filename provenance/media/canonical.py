@@ -35,8 +35,8 @@ def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pi
 
     `of_size`: width and height of the picture, where `pixels` are a reduction of it that is still larger.
     """
-    height, width = pixels.shape[:2]
-    canonical = _averaged(pixels, _shrunk(*(of_size or (width, height)), limits.CANONICAL_SIDE))
+    width, height = of_size or (pixels.shape[1], pixels.shape[0])
+    canonical = _averaged(pixels, _shrunk(width, height, limits.CANONICAL_SIDE))
     canonical.flags.writeable = False
     return canonical
 
