@@ -14,7 +14,8 @@ from pydantic.json_schema import models_json_schema
 
 from api import problems
 from api.documented import concisely, ends_in
-from api.schemas import (
+from api.schemas.answers import Problem
+from api.schemas.requests import (
     AnswerRequest,
     AssetMetadata,
     AssetRequest,
@@ -22,7 +23,6 @@ from api.schemas import (
     DisputeRequest,
     ErasureRequest,
     KeyRequest,
-    Problem,
     PublisherRequest,
     RevocationRequest,
     WithdrawalRequest,

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.schemas import Answer, Asset, Digest, RecordId, Standing
+from api.schemas.answers import Answer, Asset, Standing
+from api.schemas.values import Digest, RecordId
 
 
 class Input(Answer):

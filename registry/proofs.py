@@ -43,7 +43,8 @@ from provenance.transparency.merkle import NodeReader, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
-from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects

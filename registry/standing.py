@@ -13,7 +13,7 @@ from provenance.statement.record import (
 )
 from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict import standing
 from provenance.verdict.evidence import Publisher
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord

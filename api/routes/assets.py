@@ -30,7 +30,8 @@ from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
 from api.parameters import AssetId, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas import Asset, AssetMetadata, AssetRequest, Assets, RegisteredAsset
+from api.schemas.answers import Asset, Assets, RegisteredAsset
+from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
 from provenance.errors import NotAuthenticated, NotPermitted

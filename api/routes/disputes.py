@@ -10,7 +10,8 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import DisputeId, RecordQuery
 from api.ratelimit import limited
-from api.schemas import AnswerRequest, Dispute, DisputeRequest, Disputes
+from api.schemas.answers import Dispute, Disputes
+from api.schemas.requests import AnswerRequest, DisputeRequest
 from api.service import ServiceDep
 from registry import disputes
 

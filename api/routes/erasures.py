@@ -9,7 +9,8 @@ from api.bodies import receive_json
 from api.documented import READING, WRITING, ends_in, refers_to, takes
 from api.parameters import AssetId
 from api.ratelimit import limited
-from api.schemas import Asset, Erasure, ErasureRequest
+from api.schemas.answers import Asset, Erasure
+from api.schemas.requests import ErasureRequest
 from api.service import ServiceDep
 from registry import erasure
 from registry.sealing import reveal

@@ -12,7 +12,7 @@ from api.graph_drawing import draw_graph
 from api.parameters import AssetId
 from api.prov import describe_graph
 from api.ratelimit import limited
-from api.schemas import Graph, History
+from api.schemas.answers import Graph, History
 from api.service import ServiceDep
 from registry.derivation import graph
 from registry.history import history

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api import problems
 from api.documented import ends_in
-from api.schemas import Health
+from api.schemas.answers import Health
 from api.service import ServiceDep
 from registry import catalogue
 

@@ -6,7 +6,7 @@ from api import problems
 from api.answers import FOREVER, conditional
 from api.documented import READING, ends_in, gives
 from api.ratelimit import limited
-from api.schemas import LogKeys
+from api.schemas.answers import LogKeys
 from api.service import ServiceDep
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import TilePath

@@ -6,7 +6,7 @@ from api.answers import json_answer
 from api.auth import AssetsWriter
 from api.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
 from api.parameters import Sha256Path
-from api.schemas import UploadedMedia
+from api.schemas.answers import UploadedMedia
 from api.service import ServiceDep
 from provenance.errors import InvalidRequest
 from registry import uploads

@@ -12,19 +12,9 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import KeyThumbprint, PublisherId
 from api.ratelimit import limited
-from api.schemas import (
-    HandoverRequest,
-    Jwk,
-    KeyRequest,
-    OwnKeyRequest,
-    Publisher,
-    PublisherKey,
-    PublisherKeys,
-    PublisherRequest,
-    Publishers,
-    RevocationRequest,
-)
-from api.schemas import Request as Body
+from api.schemas.answers import Publisher, PublisherKey, PublisherKeys, Publishers
+from api.schemas.requests import HandoverRequest, Jwk, KeyRequest, OwnKeyRequest, PublisherRequest, RevocationRequest
+from api.schemas.requests import Request as Body
 from api.service import Service, ServiceDep
 from provenance.errors import InvalidRequest, UnusableKey
 from provenance.statement.base64url import decode_base64url

@@ -9,7 +9,7 @@ from api import problems
 from api.answers import json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.documented import BINARY, WRITING, ends_in, takes
-from api.schemas import LoggedStatement, LoggedStatements
+from api.schemas.answers import LoggedStatement, LoggedStatements
 from api.service import ServiceDep
 from api.upload import bounded
 from provenance.errors import MalformedRequest, MalformedStatement

@@ -11,7 +11,8 @@ from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_
 from api.parameters import VerificationId
 from api.ratelimit import limited
 from api.report import Report
-from api.schemas import DigestsRequest, RecordedVerdict
+from api.schemas.answers import RecordedVerdict
+from api.schemas.requests import DigestsRequest
 from api.service import ServiceDep
 from registry.verdicts import record_verdict
 from registry.verification import load_difference, load_report, verify_digests, verify_file

@@ -10,7 +10,8 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import WithdrawalId
 from api.ratelimit import limited
-from api.schemas import Withdrawal, WithdrawalRequest
+from api.schemas.answers import Withdrawal
+from api.schemas.requests import WithdrawalRequest
 from api.service import ServiceDep
 from registry import catalogue
 from registry.api_keys import ADMIN

@@ -16,7 +16,7 @@ from provenance.transparency.checkpoint import Cosigner
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.pinned_key import Outcome
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import STEP_NAMES, Step
+from provenance.transparency.receipt_report import STEP_NAMES, Step
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
 

@@ -1,8 +1,7 @@
 """Checking a receipt offline, step by step: what holds, what fails, and what could not be checked."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, assert_never
+from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, UntrustedNote
 from provenance.statement.record import (
@@ -23,7 +22,7 @@ from provenance.statement.record import (
 )
 from provenance.statement.statement import verify_statement
 from provenance.transparency.chain import Chain, walk
-from provenance.transparency.checkpoint import Checkpoint, Cosigner
+from provenance.transparency.checkpoint import Cosigner
 from provenance.transparency.key_history import (
     KeyEvent,
     KeyHistory,
@@ -34,84 +33,10 @@ from provenance.transparency.key_history import (
 from provenance.transparency.later_records import is_disputed, is_withdrawn
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import COSIGNATURES, VerifierKey
-from provenance.transparency.pinned_key import Outcome, judge_log_key
+from provenance.transparency.pinned_key import judge_log_key
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
+from provenance.transparency.receipt_report import ReceiptReport, Steps, Undecided
 from provenance.transparency.timestamp import Timestamp, TrustAnchor, verify_timestamp
-
-STEP_NAMES = {
-    1: "Receipt well-formed",
-    2: "Log key",
-    3: "Checkpoint signature",
-    4: "Genesis record",
-    5: "Publisher key enrolled",
-    6: "Publisher key in force",
-    7: "Statement",
-    8: "Inclusion in the log",
-    9: "Media",
-    10: "Time stamp",
-    11: "Origins",
-}
-"""The steps by number, as docs/verification.md has them."""
-
-_NEEDED = range(3, 9)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of the procedure and what came of it; `detail` is a sentence for people."""
-
-    number: int
-    name: str
-    outcome: Outcome
-    detail: str
-
-
-@dataclass(frozen=True)
-class ReceiptReport:
-    """What a receipt proves.
-
-    Attributes:
-        steps: all eleven, in order.
-        record: the subject's record. Nothing in it is proven unless the report `holds`.
-        record_id: SHA-256 of its canonical bytes.
-        index: of the subject in the log.
-        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only the
-            receipt's own word.
-        checkpoint: of the tree that everything is proven in; means nothing unless step 3 holds.
-        cosigners: the caller's witnesses that cosigned it.
-        signer: the record that enrolled the key which signed the subject; None where an operator signed, or step 5
-            does not hold.
-        withdrawn: the publisher took the registration back later. False may also mean that the receipt is older
-            than the withdrawal, or that whoever passed it on left the withdrawal out.
-        timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
-            log at a time, or earlier.
-        disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
-            two things.
-        chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
-            link can be checked.
-    """
-
-    steps: tuple[Step, ...]
-    record: Record
-    record_id: bytes
-    index: int
-    log_key_pinned: bool
-    checkpoint: Checkpoint
-    cosigners: tuple[Cosigner, ...]
-    signer: PublisherKey | None
-    withdrawn: bool
-    disputed: bool
-    chain: Chain | None
-    timestamp: Timestamp | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Steps 3 to 8 hold and none fails. Whether the log itself deserves trust is step 2: see `log_key_pinned`."""
-        outcomes = {step.number: step.outcome for step in self.steps}
-        return "fails" not in outcomes.values() and all(outcomes[number] == "holds" for number in _NEEDED)
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a report is neither true nor false: ask whether it `holds`")
 
 
 def verify_receipt(
@@ -171,7 +96,7 @@ def verify_receipt(
     # digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
     # messenger that withholds, asking the registry for key records and withdrawals that this receipt does not show.
 
-    steps = _Steps()
+    steps = Steps()
 
     # 1. Well-formed
     receipt.check_form()
@@ -316,7 +241,7 @@ def verify_receipt(
         if any(link.state == "broken" for link in chain.links):
             raise ProofInvalid(chain.describe())
         if not chain.complete:
-            raise _Undecided(chain.describe())
+            raise Undecided(chain.describe())
         return chain.describe()
 
     steps.check(11, check_origins, after=5)
@@ -336,41 +261,6 @@ def verify_receipt(
         chain=chain,
         timestamp=timestamp,
     )
-
-
-class _Undecided(CountermarkError):
-    """What a check needs is not at hand, so that it neither holds nor fails."""
-
-
-class _Steps:
-    """The steps taken so far, in order; each is settled once."""
-
-    def __init__(self) -> None:
-        self.taken: list[Step] = []
-        self._broken: set[int] = set()
-
-    def settle(self, number: int, outcome: Outcome, detail: str) -> None:
-        self.taken.append(Step(number, STEP_NAMES[number], outcome, detail))
-        if outcome == "fails":
-            self._broken.add(number)
-
-    def check(self, number: int, check: Callable[[], str], *, after: int) -> None:
-        """Run a check that returns its detail, or raises; not at all where the step it stands on is broken."""
-        if after in self._broken:
-            self.settle(number, "not checked", f"it stands on step {after}")
-            self._broken.add(number)
-            return
-        try:
-            detail = check()
-        except _Undecided as gap:
-            self.settle(number, "not checked", str(gap))
-        except CountermarkError as refusal:
-            self.settle(number, "fails", str(refusal))
-        else:
-            self.settle(number, "holds", detail)
-
-    def outcome(self, number: int) -> Outcome:
-        return self.taken[number - 1].outcome
 
 
 def _bytes(entry: LoggedRecord) -> bytes:

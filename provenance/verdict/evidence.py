@@ -11,7 +11,7 @@ from provenance.media.marks import DeclaredMetadata
 from provenance.media.media import Pixels
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict.axes import Proof, Standing
 
 

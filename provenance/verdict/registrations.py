@@ -8,7 +8,7 @@ from typing import Protocol
 from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRegistered, PublisherKey
 from provenance.statement.record.dispute_answered import DisputeOutcome
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict.evidence import Publisher
 
 

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.__main__ import configuration
 from api.app import create_app
+from api.commands.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.limits import MAX_ENTRY_BYTES
 from provenance.statement.identity import Identity

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.__main__ import configuration
 from api.app import create_app
+from api.commands.opened import configuration
 from api.logs import configure_logs
 from api.settings import InsecureSettingsWarning, load_settings
 from registry import api_keys

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from api.__main__ import configuration
 from api.app import create_app
+from api.commands.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.statement.statement import sign_statement
 from registry import api_keys

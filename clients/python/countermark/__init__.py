@@ -44,7 +44,7 @@ from provenance.errors import (
     UnsupportedMedia,
 )
 from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.async_client import AsyncClient

@@ -5,20 +5,19 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from countermark import models
+from countermark.call import Call
 from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
 from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.reply import Reply
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import (
-    MAX_ANSWER_BYTES,
     MAX_ANSWERED_MEDIA_BYTES,
     MAX_MEDIA_BYTES,
     MAX_PAGE_ITEMS,
@@ -46,41 +45,6 @@ _RECORD = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERIFICATION = re.compile(r"[0-9a-f]{32}")
 _PUBLISHER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """One request, however often it is tried.
-
-    Attributes:
-        read: makes the answer from the reply; raises UnexpectedAnswer.
-        content: the body, read anew for each try.
-        progress: told while the body is sent.
-        limit: bytes that the answer may have.
-        missing: statuses that `read` understands although they are no success: there is no such thing.
-    """
-
-    method: str
-    path: str
-    read: Callable[[Reply], T]
-    content: Content | None = None
-    progress: Progress | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    limit: int = MAX_ANSWER_BYTES
-    missing: frozenset[int] = frozenset()
-
-    def is_answered(self, reply: Reply) -> bool:
-        """Whether the reply is one for `read`, and not a refusal."""
-        return reply.is_success or reply.status in self.missing
-
-    def answer(self, reply: Reply) -> T:
-        """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
-        try:
-            return self.read(reply)
-        except UnexpectedAnswer as error:
-            error.request_id = reply.request_id
-            raise
 
 
 # Registering ------------------------------------------------------------------------------------

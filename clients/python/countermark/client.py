@@ -10,7 +10,8 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Visibility
+from countermark.call import Call
+from countermark.calls import GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,

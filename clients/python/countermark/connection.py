@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
-from countermark.calls import Call
+from countermark.call import Call
 from countermark.defaults import VERSION
 from countermark.reply import Reply
 from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer

@@ -15,7 +15,7 @@ from provenance.transparency.proof_verification import (
     verify_transparent_statement,
 )
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 from provenance.transparency.receipt_verification import verify_receipt as run_procedure
 from provenance.transparency.timestamp import TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof

@@ -15,7 +15,7 @@ from api.metrics import Metrics
 from api.middleware import middleware_for
 from api.problems import install_problems
 from api.ratelimit import Policy, RateLimiter, limited
-from api.schemas import PublisherRequest
+from api.schemas.requests import PublisherRequest
 from api.settings import Settings
 from api.upload import Spool
 from provenance import errors

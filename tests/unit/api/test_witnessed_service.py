@@ -11,8 +11,8 @@ import pytest
 from countermark.receipts import verify_receipt
 from starlette.testclient import TestClient
 
-from api.__main__ import configuration
 from api.app import create_app
+from api.commands.opened import configuration
 from api.settings import InsecureSettingsWarning, Settings, load_settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey

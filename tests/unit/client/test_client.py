@@ -16,7 +16,7 @@ import countermark
 import pytest
 from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Report, UnexpectedAnswer
 
-from api import schemas
+from api.schemas.requests import AssetMetadata, AssetRequest
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, says
@@ -98,7 +98,7 @@ def test_the_status_tells_a_new_registration_from_one_that_was_there(ask: Ask, s
 
 
 def test_the_claims_are_those_of_the_service() -> None:
-    assert Claims.__annotations__.keys() == schemas.AssetMetadata.model_fields.keys()
+    assert Claims.__annotations__.keys() == AssetMetadata.model_fields.keys()
 
 
 def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Service) -> None:
@@ -117,7 +117,7 @@ def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Se
         "publisher": "daily",
     }
     ask("register", PICTURE, **claims)
-    request = schemas.AssetRequest.model_validate_json(service.asked[1].body)
+    request = AssetRequest.model_validate_json(service.asked[1].body)
     assert request.metadata.captured_at == datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
     assert request.metadata.parents[0].record == RECORD
     assert request.metadata.model_dump(exclude={"captured_at", "parents"}) == {

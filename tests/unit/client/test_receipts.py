@@ -9,7 +9,7 @@ from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, receipt
 from PIL import Image
 
 from provenance.errors import MalformedNote
-from provenance.transparency.receipt_verification import STEP_NAMES
+from provenance.transparency.receipt_report import STEP_NAMES
 from tests.unit.client.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from api.__main__ import configuration
+from api.commands.opened import configuration
 from api.settings import load_settings
 from provenance.statement.keys import Algorithm
 from registry import registration

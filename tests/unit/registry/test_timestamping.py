@@ -25,7 +25,8 @@ from provenance.errors import MalformedReceipt
 from provenance.limits import MAX_TIMESTAMP_BYTES
 from provenance.statement.canonical import canonical_json
 from provenance.transparency.receipt import Receipt, Stamp
-from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import (
     REQUEST_MEDIA_TYPE,
     RESPONSE_MEDIA_TYPE,

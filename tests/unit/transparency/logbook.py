@@ -30,7 +30,8 @@ from provenance.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
-from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 
 ORIGIN = "log.example/logbook"

@@ -10,7 +10,8 @@ from provenance.errors import CountermarkError, MalformedReceipt
 from provenance.limits import MAX_PARENTS, MAX_RECEIPT_RECORDS
 from provenance.transparency.chain import Chain
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
 from tests.unit.transparency.logbook import LOG_KEY, Logbook, digest
 
 ORIGINS = 11

@@ -19,7 +19,8 @@ from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
-from provenance.transparency.receipt_verification import ReceiptReport, verify_receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.tree_head import Checkpoint
 

@@ -16,7 +16,8 @@ from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
 from provenance.statement.record import AssetRegistered, record_id
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import STEP_NAMES, ReceiptReport, Step, verify_receipt
+from provenance.transparency.receipt_report import STEP_NAMES, ReceiptReport, Step
+from provenance.transparency.receipt_verification import verify_receipt
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json").read_text())
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}

@@ -11,7 +11,7 @@ import pytest
 from provenance.credentials import CredentialReport, CredentialState, IngredientReport
 from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.marks import DeclaredMetadata, Mark
-from provenance.transparency.receipt_verification import STEP_NAMES
+from provenance.transparency.receipt_report import STEP_NAMES
 from provenance.verdict import Verdict, judge, verify
 from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.evidence import Evidence, Examination, Match, MatchBasis, Searched, Unproven

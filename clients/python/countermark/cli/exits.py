@@ -20,7 +20,7 @@ from provenance.errors import (
     StoreUnavailable,
 )
 from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport

@@ -18,7 +18,7 @@ from provenance.errors import CountermarkError
 from provenance.limits import MAX_RECEIPT_BYTES
 from provenance.transparency.proof_verification import ProofReport, parse_any_receipt
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport
 
 ReceiptFile = Annotated[
     Path,

@@ -11,7 +11,7 @@ from rich.text import Text
 from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP
 from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.receipt_verification import ReceiptReport, Step
+from provenance.transparency.receipt_report import ReceiptReport, Step
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport

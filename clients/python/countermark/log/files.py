@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 
 from countermark import calls
 from countermark.async_client import AsyncClient
-from countermark.calls import Call
+from countermark.call import Call
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
 from countermark.reply import Reply
 from provenance.errors import InvalidRequest, UnexpectedAnswer

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from api.__main__ import configuration
 from api.app import create_app
+from api.commands.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from registry import api_keys
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry

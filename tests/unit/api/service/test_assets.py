@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.schemas import Asset
+from api.schemas.answers import Asset
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.registry import Registry

@@ -1,0 +1,102 @@
+"""`python -m api log`: the transparency log."""
+
+import base64
+import json
+from typing import Annotated
+
+import typer
+
+from api.commands.opened import opened_keystore, opened_registry, refuse_missing
+from api.commands.printed import Json
+from api.settings import load_settings
+from provenance.errors import StoreUnavailable
+from provenance.transparency.checkpoint import open_checkpoint
+from provenance.transparency.note import ED25519, VerifierKey
+from registry.freezing import freeze
+from registry.high_water import HighWater
+from registry.rotation import rotate_log_key
+from registry.signer_uri import open_signer
+
+commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
+
+
+@commands.command("info")
+def log_info(as_json: Json = False) -> None:
+    """Show what auditors need: the log's name and verifier key, and the tree that it signed last.
+
+    Works while the service runs: keys and high-water file are read, and nothing is opened for writing.
+    """
+    settings = load_settings()
+    key = VerifierKey(settings.log_origin, ED25519, opened_keystore(settings).log.public_key.raw)
+    note = HighWater(settings.high_water_place).read()
+    if note is None:
+        raise StoreUnavailable("the log has signed nothing yet")
+    checkpoint, _ = open_checkpoint(note, [key], key.name)
+    info = {
+        "origin": key.name,
+        "vkey": str(key),
+        "size": checkpoint.size,
+        "root": base64.b64encode(checkpoint.root).decode(),
+        "checkpoint": note.decode(),
+    }
+    if as_json:
+        typer.echo(json.dumps(info, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(f"{name:<7} {value}" for name, value in info.items() if name != "checkpoint"))
+
+
+@commands.command("freeze")
+def freeze_log(
+    reason: Annotated[str, typer.Option(help="Why, and where the registry goes on: the log's last entry says it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """End the log: one more entry says so, and nothing follows it. This cannot be undone; reading goes on."""
+    with opened_registry(load_settings()) as registry:
+        if not yes:
+            typer.confirm(f"End the log {registry.config.origin} for ever?", abort=True, err=True)
+        last = freeze(registry, reason)
+        typer.echo(registry.sequencer.checkpoint().decode(), nl=False)
+        typer.echo(f"Frozen with entry {last.index}; the last checkpoint is above.", err=True)
+
+
+@commands.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str | None, typer.Option(help="Why, as the record says it.")] = None,
+    successor: Annotated[
+        str | None, typer.Option(metavar="URI", help="The new key, where a token or program holds it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign the log with a new key from here on. The server has to be stopped.
+
+    The new verifier key is printed; readers who trust the old one are led to it by the receipts.
+    """
+    settings = load_settings()
+    refuse_missing(settings.folder)
+    with opened_registry(settings) as registry:
+        done = rotate_log_key(
+            registry.sequencer,
+            registry.keystore,
+            now=registry.now(),
+            ml_dsa=settings.log_ml_dsa,
+            reason=reason,
+            successor=None if successor is None else open_signer(successor),
+        )
+    if successor is not None:
+        typer.echo("Set COUNTERMARK_LOG_SIGNER to the new key before the next start.", err=True)
+    retired = [f"{key}@{done.index}" for key in done.retired]
+    if as_json:
+        answer = {
+            "index": done.index,
+            "record": done.record_id.hex(),
+            "keys": [str(key) for key in done.keys],
+            "retired": retired,
+        }
+        typer.echo(json.dumps(answer))
+        return
+    typer.echo(str(done.keys[0]))
+    typer.echo(
+        f"The log's key from entry {done.index} on. The one before signs checkpoints of up to that size:", err=True
+    )
+    typer.echo(f"\n    {retired[0]}\n", err=True)
+    typer.echo("ML-DSA-44 keys are too long for a line: --json prints all, and the service serves /log/keys.", err=True)

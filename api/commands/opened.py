@@ -1,0 +1,85 @@
+"""What a command opens: the settings as the registry takes them, the registry, the store alone, the keys."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from api.settings import Settings
+from provenance.errors import SettingsInvalid
+from provenance.transparency.note import ED25519, VerifierKey
+from registry.bootstrap import open_keystore, open_registry
+from registry.registry import Registry, RegistryConfig
+from registry.signers import Keystore, Role
+from registry.store import Store
+
+DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
+
+
+def configuration(settings: Settings) -> RegistryConfig:
+    """What the registry needs of the settings."""
+    passphrase = settings.key_passphrase.get_secret_value()
+    if not passphrase and settings.environment == "development":
+        passphrase = DEVELOPMENT_PASSPHRASE
+    signers: dict[Role, SecretStr] = {
+        "log": settings.log_signer,
+        "operator": settings.operator_signer,
+        "claim": settings.claim_signer,
+    }
+    return RegistryConfig(
+        folder=settings.folder,
+        origin=settings.log_origin,
+        operator=settings.operator,
+        public_url=settings.public_url,
+        passphrase=passphrase.encode(),
+        workers=settings.workers,
+        environment=settings.environment,
+        trust_lists=settings.trust_lists,
+        database_url=settings.database_url.get_secret_value(),
+        objects=settings.objects_place,
+        high_water=settings.high_water_place,
+        spool=settings.spool,
+        witness_policy=settings.witness_policy,
+        timestamp_url=settings.timestamp_url or None,
+        timestamp_anchors=settings.timestamp_anchors,
+        timestamp_interval=settings.timestamp_interval,
+        ml_dsa=settings.log_ml_dsa,
+        signers={role: uri.get_secret_value() for role, uri in signers.items() if uri.get_secret_value()},
+        claim_chain=settings.claim_chain,
+    )
+
+
+@contextmanager
+def opened_registry(settings: Settings) -> Iterator[Registry]:
+    """The registry, for as long as the context is open."""
+    registry = open_registry(configuration(settings))
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store alone, for what must work on a folder that the service refuses to open."""
+    refuse_missing(settings.folder)
+    with closing(Store.open(settings.folder, settings.database_url.get_secret_value())) as store:
+        yield store
+
+
+def opened_keystore(settings: Settings, folder: Path | None = None) -> Keystore:
+    """The keys in the data folder or in a copy of it. Raises SettingsInvalid where there are none."""
+    refuse_missing(folder or settings.folder)
+    return open_keystore(configuration(settings), folder=folder)
+
+
+def log_key(settings: Settings, folder: Path | None = None) -> VerifierKey:
+    """The log's public key, from the keys in the data folder or in a copy of it."""
+    return VerifierKey(settings.log_origin, ED25519, opened_keystore(settings, folder).log.public_key.raw)
+
+
+def refuse_missing(folder: Path) -> None:
+    """Raise SettingsInvalid for a folder without a registry."""
+    if not (folder / "keys").is_dir():
+        raise SettingsInvalid(f"{folder} holds no registry (COUNTERMARK_FOLDER names the data folder)")

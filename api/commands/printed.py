@@ -1,0 +1,20 @@
+"""What commands print: data on standard output."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from registry.fsck import Finding
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_findings(findings: Iterable[Finding], as_json: bool) -> int:
+    """Print findings as they come; returns their number."""
+    found = 0
+    for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)
+        line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
+        typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
+    return found

@@ -1,0 +1,122 @@
+"""A receipt's report: the numbered steps of its verification, and what they prove together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from provenance.errors import CountermarkError
+from provenance.statement.record import PublisherKey, Record
+from provenance.transparency.chain import Chain
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
+from provenance.transparency.pinned_key import Outcome
+from provenance.transparency.timestamp import Timestamp
+
+STEP_NAMES = {
+    1: "Receipt well-formed",
+    2: "Log key",
+    3: "Checkpoint signature",
+    4: "Genesis record",
+    5: "Publisher key enrolled",
+    6: "Publisher key in force",
+    7: "Statement",
+    8: "Inclusion in the log",
+    9: "Media",
+    10: "Time stamp",
+    11: "Origins",
+}
+"""The steps by number, as docs/verification.md has them."""
+
+_NEEDED = range(3, 9)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the procedure and what came of it; `detail` is a sentence for people."""
+
+    number: int
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """What a receipt proves.
+
+    Attributes:
+        steps: all eleven, in order.
+        record: the subject's record. Nothing in it is proven unless the report `holds`.
+        record_id: SHA-256 of its canonical bytes.
+        index: of the subject in the log.
+        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only the
+            receipt's own word.
+        checkpoint: of the tree that everything is proven in; means nothing unless step 3 holds.
+        cosigners: the caller's witnesses that cosigned it.
+        signer: the record that enrolled the key which signed the subject; None where an operator signed, or step 5
+            does not hold.
+        withdrawn: the publisher took the registration back later. False may also mean that the receipt is older
+            than the withdrawal, or that whoever passed it on left the withdrawal out.
+        timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
+            log at a time, or earlier.
+        disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
+            two things.
+        chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
+            link can be checked.
+    """
+
+    steps: tuple[Step, ...]
+    record: Record
+    record_id: bytes
+    index: int
+    log_key_pinned: bool
+    checkpoint: Checkpoint
+    cosigners: tuple[Cosigner, ...]
+    signer: PublisherKey | None
+    withdrawn: bool
+    disputed: bool
+    chain: Chain | None
+    timestamp: Timestamp | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Steps 3 to 8 hold and none fails. Whether the log itself deserves trust is step 2: see `log_key_pinned`."""
+        outcomes = {step.number: step.outcome for step in self.steps}
+        return "fails" not in outcomes.values() and all(outcomes[number] == "holds" for number in _NEEDED)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a report is neither true nor false: ask whether it `holds`")
+
+
+class Undecided(CountermarkError):
+    """What a check needs is not at hand, so that it neither holds nor fails."""
+
+
+class Steps:
+    """The steps taken so far, in order; each is settled once."""
+
+    def __init__(self) -> None:
+        self.taken: list[Step] = []
+        self._broken: set[int] = set()
+
+    def settle(self, number: int, outcome: Outcome, detail: str) -> None:
+        self.taken.append(Step(number, STEP_NAMES[number], outcome, detail))
+        if outcome == "fails":
+            self._broken.add(number)
+
+    def check(self, number: int, check: Callable[[], str], *, after: int) -> None:
+        """Run a check that returns its detail, or raises; not at all where the step it stands on is broken."""
+        if after in self._broken:
+            self.settle(number, "not checked", f"it stands on step {after}")
+            self._broken.add(number)
+            return
+        try:
+            detail = check()
+        except Undecided as gap:
+            self.settle(number, "not checked", str(gap))
+        except CountermarkError as refusal:
+            self.settle(number, "fails", str(refusal))
+        else:
+            self.settle(number, "holds", detail)
+
+    def outcome(self, number: int) -> Outcome:
+        return self.taken[number - 1].outcome
