@@ -20,7 +20,7 @@ from registry.api_keys import (
     PUBLISHERS_WRITE,
     Holder,
 )
-from registry.readers import ANYBODY, Reader
+from registry.reading.readers import ANYBODY, Reader
 
 _bearer = HTTPBearer(scheme_name="api_key", description="An API key: cmk_<prefix>_<secret>.", auto_error=False)
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from registry.views import EdgeView, GraphView, NodeView
+from registry.reading.views import EdgeView, GraphView, NodeView
 
 _WIDTH, _HEIGHT = 236, 78
 """Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""

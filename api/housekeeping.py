@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.idempotency import forget_answers
 from provenance.errors import CountermarkError
-from registry import uploads
-from registry.erasure import finish_erasures
+from registry.records import uploads
+from registry.records.erasure import finish_erasures
 from registry.registry import Registry
 
 INTERVAL = 600.0

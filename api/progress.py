@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from registry.fsck import Progress
+from registry.upkeep.fsck import Progress
 
 
 @contextmanager

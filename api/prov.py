@@ -6,7 +6,7 @@ What PROV calls derivation is here what a publisher states, not what was establi
 
 import json
 
-from registry.views import EdgeView, GraphView, NodeView
+from registry.reading.views import EdgeView, GraphView, NodeView
 
 CONTEXT = {
     "prov": "http://www.w3.org/ns/prov#",

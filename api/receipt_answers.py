@@ -7,8 +7,8 @@ from fastapi import Query, Request, Response
 from api.accept import preferred
 from api.answers import RECEIPT_TYPE, attachment, conditional
 from api.documented import UNCHANGED
-from registry.readers import Reader
-from registry.receipt_formats import RECEIPT_FORMATS, ReceiptFormat
+from registry.reading.readers import Reader
+from registry.reading.receipt_formats import RECEIPT_FORMATS, ReceiptFormat
 from registry.registry import Registry
 
 FormatQuery = Annotated[

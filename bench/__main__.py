@@ -31,7 +31,7 @@ from provenance.credentials.signing import ClaimDescription, sign_embedded
 from provenance.media import Media, Sketch, draw_sketch, draw_thumbnail, fingerprint, read_declared
 from provenance.media.comparison import compare
 from registry.claims import AssetClaims
-from registry.registration import register
+from registry.records.registration import register
 from registry.registry import Registry
 
 console = Console()

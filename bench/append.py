@@ -28,11 +28,11 @@ from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import VerifierKey
-from registry import fsck
 from registry.bootstrap import open_registry
+from registry.log.sequencer import Appended
 from registry.registry import Registry, RegistryConfig
-from registry.sequencer import Appended
 from registry.store import entries
+from registry.upkeep import fsck
 
 console = Console()
 STRETCH = 50_000

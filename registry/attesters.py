@@ -4,10 +4,10 @@ from provenance.errors import MalformedPolicy, SettingsInvalid, UnusableKey
 from provenance.transparency.checkpoint import Cosigner
 from provenance.transparency.policy import Policy, satisfied
 from provenance.transparency.timestamp import TrustAnchor
-from registry.development_stamps import DEVELOPMENT_STAMPS, DevelopmentAuthority
+from registry.attesting.development_stamps import DEVELOPMENT_STAMPS, DevelopmentAuthority
+from registry.attesting.timestamping import RemoteAuthority, Timestamping
+from registry.keys.signers import Keystore
 from registry.registry import Clock, RegistryConfig
-from registry.signers import Keystore
-from registry.timestamping import RemoteAuthority, Timestamping
 
 
 def read_policy(config: RegistryConfig) -> Policy | None:

@@ -14,22 +14,22 @@ from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import SignedCheckpoint
 from registry import files
-from registry.attestation import Attestation
 from registry.attesters import read_policy, read_timestamping
+from registry.attesting.attestation import Attestation
 from registry.blobs import Blobs
-from registry.codes import Codes
-from registry.enrolment import enrol_publisher
-from registry.index import SimilarityIndex
-from registry.inverted_file import InvertedFile
-from registry.multi_index import MultiIndex
-from registry.proofs import Proofs
+from registry.keys.signer_uri import open_signer
+from registry.keys.signers import Keystore
+from registry.log.proofs import Proofs
+from registry.log.sequencer import Sequencer
+from registry.log.served_log import ServedLog
+from registry.records.enrolment import enrol_publisher
 from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
-from registry.scan import NearestScan
-from registry.sequencer import Sequencer
-from registry.served_log import ServedLog
-from registry.signer_uri import open_signer
-from registry.signers import Keystore
+from registry.search.codes import Codes
+from registry.search.index import SimilarityIndex
+from registry.search.inverted_file import InvertedFile
+from registry.search.multi_index import MultiIndex
+from registry.search.scan import NearestScan
 from registry.spool import own_folder
 from registry.store import Session, Store, entries
 
@@ -60,7 +60,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
             opened.callback(keystore.close)
             spooling = opened.enter_context(ExitStack())
             spool = spooling.enter_context(own_folder(config.spool or config.folder / "spool"))
-        sandbox = Sandbox(config.workers, modules=("registry.examination",))
+        sandbox = Sandbox(config.workers, modules=("registry.sandbox.examination",))
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = open_log(config, store, blobs, keystore, clock)

@@ -8,18 +8,18 @@ from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
 from provenance.transparency.policy import Policy
-from registry.attestation import Attestation
+from registry.attesting.attestation import Attestation
 from registry.blobs import Blobs
-from registry.codes import Codes
-from registry.index import SimilarityIndex
-from registry.inverted_file import InvertedFile
-from registry.multi_index import MultiIndex
-from registry.proofs import Proofs
+from registry.keys.signers import Keystore, Role
+from registry.log.proofs import Proofs
+from registry.log.sequencer import Sequencer
+from registry.log.served_log import ServedLog
 from registry.sandbox import Sandbox
-from registry.scan import NearestScan
-from registry.sequencer import Sequencer
-from registry.served_log import ServedLog
-from registry.signers import Keystore, Role
+from registry.search.codes import Codes
+from registry.search.index import SimilarityIndex
+from registry.search.inverted_file import InvertedFile
+from registry.search.multi_index import MultiIndex
+from registry.search.scan import NearestScan
 from registry.store import Store
 
 Clock = Callable[[], datetime]
@@ -62,7 +62,7 @@ class RegistryConfig:
     timestamp_interval: float = 60.0
     """Seconds between two tokens at least."""
     signers: Mapping[Role, str] = field(default_factory=dict, repr=False)
-    """URIs of the keys that are held elsewhere (`registry.signer_uri`)."""
+    """URIs of the keys that are held elsewhere (`registry.keys.signer_uri`)."""
     claim_chain: Path | None = None
     """A PEM file with the certificates of the claim key, where that is held elsewhere."""
     ml_dsa: bool = True

@@ -2,8 +2,8 @@
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
 `WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's
-keys, assets, withdrawals, events, derivations and chunks are views that can be rebuilt from them, and `registry.fsck`
-compares the two.
+keys, assets, withdrawals, events, derivations and chunks are views that can be rebuilt from them, and
+`registry.upkeep.fsck` compares the two.
 """
 
 from typing import ClassVar

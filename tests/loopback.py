@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
+from registry.attesting.witness import Witness
 from registry.registry import utc_now
-from registry.witness import Witness
 
 PASSPHRASE = b"a passphrase for tests"
 

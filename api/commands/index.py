@@ -6,8 +6,8 @@ from rich.progress import Progress
 
 from api.commands.opened import opened_registry
 from api.settings import load_settings
-from registry.rebuild import rebuild_index
 from registry.store import assets
+from registry.upkeep.rebuild import rebuild_index
 
 commands = typer.Typer(help="The similarity index.", no_args_is_help=True)
 

@@ -12,10 +12,10 @@ from api.settings import load_settings
 from provenance.errors import StoreUnavailable
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import ED25519, VerifierKey
-from registry.freezing import freeze
-from registry.high_water import HighWater
-from registry.rotation import rotate_log_key
-from registry.signer_uri import open_signer
+from registry.keys.signer_uri import open_signer
+from registry.log.high_water import HighWater
+from registry.upkeep.freezing import freeze
+from registry.upkeep.rotation import rotate_log_key
 
 commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
 

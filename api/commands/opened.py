@@ -10,8 +10,8 @@ from api.settings import Settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.bootstrap import open_keystore, open_registry
+from registry.keys.signers import Keystore, Role
 from registry.registry import Registry, RegistryConfig
-from registry.signers import Keystore, Role
 from registry.store import Store
 
 DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing

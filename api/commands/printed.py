@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from registry.fsck import Finding
+from registry.upkeep.fsck import Finding
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

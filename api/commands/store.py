@@ -13,14 +13,14 @@ from api.progress import progress_bars
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid
 from registry.attesters import read_policy, read_timestamping
-from registry.backup import back_up
 from registry.blobs import Blobs
-from registry.fsck import check
-from registry.log_keys import held_key
-from registry.migration import migrate
+from registry.log.log_keys import held_key
 from registry.registry import utc_now
-from registry.restoring import restore
 from registry.store import Store
+from registry.upkeep.backup import back_up
+from registry.upkeep.fsck import check
+from registry.upkeep.migration import migrate
+from registry.upkeep.restoring import restore
 
 commands = typer.Typer()
 

@@ -35,10 +35,11 @@ from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
 from provenance.errors import NotAuthenticated, NotPermitted
-from registry import catalogue, uploads
 from registry.claims import AssetClaims, ParentClaim
-from registry.readers import ANYBODY, Reader
-from registry.registration import register
+from registry.reading import catalogue
+from registry.reading.readers import ANYBODY, Reader
+from registry.records import uploads
+from registry.records.registration import register
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]

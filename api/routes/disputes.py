@@ -13,7 +13,7 @@ from api.ratelimit import limited
 from api.schemas.answers import Dispute, Disputes
 from api.schemas.requests import AnswerRequest, DisputeRequest
 from api.service import ServiceDep
-from registry import disputes
+from registry.records import disputes
 
 router = APIRouter(tags=["disputes"])
 reads = [Depends(limited("reads"))]

@@ -12,8 +12,8 @@ from api.ratelimit import limited
 from api.schemas.answers import Asset, Erasure
 from api.schemas.requests import ErasureRequest
 from api.service import ServiceDep
-from registry import erasure
-from registry.sealing import reveal
+from registry.records import erasure
+from registry.records.sealing import reveal
 
 router = APIRouter(tags=["assets"])
 

@@ -14,8 +14,8 @@ from api.prov import describe_graph
 from api.ratelimit import limited
 from api.schemas.answers import Graph, History
 from api.service import ServiceDep
-from registry.derivation import graph
-from registry.history import history
+from registry.reading.history import history
+from registry.records.derivation import graph
 
 router = APIRouter(tags=["assets"], dependencies=[Depends(limited("reads"))])
 missing = ends_in(*KEPT)

@@ -6,7 +6,7 @@ from api import problems
 from api.documented import ends_in
 from api.schemas.answers import Health
 from api.service import ServiceDep
-from registry import catalogue
+from registry.reading import catalogue
 
 router = APIRouter(tags=["operation"])
 

@@ -10,7 +10,7 @@ from api.schemas.answers import LogKeys
 from api.service import ServiceDep
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import TilePath
-from registry import catalogue
+from registry.reading import catalogue
 
 CHECKPOINT_CACHE = "public, max-age=1"
 

@@ -9,8 +9,8 @@ from api.parameters import Sha256Path
 from api.schemas.answers import UploadedMedia
 from api.service import ServiceDep
 from provenance.errors import InvalidRequest
-from registry import uploads
-from registry.examination import sniff
+from registry.records import uploads
+from registry.sandbox.examination import sniff
 
 router = APIRouter(tags=["media"])
 

@@ -13,9 +13,9 @@ from api.parameters import HEX
 from api.ratelimit import limited
 from api.service import ServiceDep
 from provenance.errors import Erased, NotFound, Sealed
-from registry import catalogue
-from registry.derivation import graph
-from registry.history import history
+from registry.reading import catalogue
+from registry.reading.history import history
+from registry.records.derivation import graph
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 STATIC = WEB / "static"

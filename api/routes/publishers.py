@@ -20,9 +20,9 @@ from provenance.errors import InvalidRequest, UnusableKey
 from provenance.statement.base64url import decode_base64url
 from provenance.statement.handover import Handover
 from provenance.statement.keys import Algorithm, PublicKey
-from registry import catalogue
 from registry.api_keys import Holder
-from registry.enrolment import OwnKey, enrol_key, enrol_publisher, revoke_key, rotate_key
+from registry.reading import catalogue
+from registry.records.enrolment import OwnKey, enrol_key, enrol_publisher, revoke_key, rotate_key
 
 router = APIRouter(tags=["publishers"])
 reads = [Depends(limited("reads"))]

@@ -11,7 +11,7 @@ from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
-from registry import catalogue
+from registry.reading import catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
 missing = ends_in(problems.NOT_FOUND, *READING)

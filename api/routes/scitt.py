@@ -20,7 +20,7 @@ from provenance.errors import NotFound, UnsupportedMedia
 from provenance.limits import MAX_ENTRY_BYTES, SCITT_WAIT_SECONDS
 from provenance.statement.base64url import encode_base64url
 from provenance.statement.cbor import encode_cbor
-from registry import scitt
+from registry.records import scitt
 
 RECEIPT_TYPE = "application/scitt-receipt+cose"
 STATEMENT_TYPES = ("application/cose", "application/scitt-statement+cose")

@@ -16,7 +16,7 @@ from provenance.errors import MalformedRequest, MalformedStatement
 from provenance.limits import MAX_STATEMENTS
 from provenance.statement.record import record_urn
 from provenance.statement.statement import STATEMENT_BYTES, Statement, parse_statement
-from registry.statements import log_statements
+from registry.records.statements import log_statements
 
 router = APIRouter(tags=["statements"])
 

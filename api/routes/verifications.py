@@ -14,8 +14,8 @@ from api.report import Report
 from api.schemas.answers import RecordedVerdict
 from api.schemas.requests import DigestsRequest
 from api.service import ServiceDep
-from registry.verdicts import record_verdict
-from registry.verification import load_difference, load_report, verify_digests, verify_file
+from registry.records.verdicts import record_verdict
+from registry.verifying.verification import load_difference, load_report, verify_digests, verify_file
 
 router = APIRouter(tags=["verifications"])
 missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)

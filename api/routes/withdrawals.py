@@ -13,9 +13,9 @@ from api.ratelimit import limited
 from api.schemas.answers import Withdrawal
 from api.schemas.requests import WithdrawalRequest
 from api.service import ServiceDep
-from registry import catalogue
 from registry.api_keys import ADMIN
-from registry.registration import withdraw
+from registry.reading import catalogue
+from registry.records.registration import withdraw
 
 router = APIRouter(tags=["withdrawals"])
 

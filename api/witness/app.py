@@ -12,7 +12,7 @@ from api.upload import gather
 from provenance.errors import CountermarkError
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.witness import Cosigned
-from registry.witness import Witness
+from registry.attesting.witness import Witness
 
 _log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from api.witness.app import create_witness_app
 from api.witness.settings import load_witness_settings
 from provenance.errors import MalformedNote, SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from registry.attesting.witness import Witness, open_key
 from registry.registry import utc_now
-from registry.witness import Witness, open_key
 
 MAX_CONNECTIONS = 256
 """Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte."""

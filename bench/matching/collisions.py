@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels, draw_canonical
 from provenance.media.pdq import hamming, pdq
-from registry.index import RADIUS
+from registry.search.index import RADIUS
 
 SAMPLES = 64
 FREQUENCIES = 16

@@ -16,10 +16,10 @@ from typing import Any
 from provenance.verdict.registrations import Reference
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.claims import AssetClaims
-from registry.registration import register
+from registry.records.registration import register
 from registry.registry import Registry, RegistryConfig
 from registry.store import assets
-from registry.verification import verify_file
+from registry.verifying.verification import verify_file
 
 PASSPHRASE = b"of keys that sign for nobody"
 

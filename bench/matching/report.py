@@ -13,7 +13,7 @@ from bench.matching import findings, plots
 from bench.matching.findings import Proportion, upper_bound
 from bench.matching.run import Run
 from bench.matching.transforms import TRANSFORMS
-from registry.index import RADIUS
+from registry.search.index import RADIUS
 
 RECALL_PLOT, SCALE_PLOT = "matching-recall.svg", "matching-scale.svg"
 SCREENSHOTS = ("telephone screenshot", "desktop screenshot")

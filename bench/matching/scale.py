@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.codes import Held
-from registry.index import BITS, RADIUS, SimilarityIndex
-from registry.multi_index import MAX_TAIL, MultiIndex
-from registry.scan import MAX_SCANNED, NearestScan
+from registry.search.codes import Held
+from registry.search.index import BITS, RADIUS, SimilarityIndex
+from registry.search.multi_index import MAX_TAIL, MultiIndex
+from registry.search.scan import MAX_SCANNED, NearestScan
 from registry.store import Asset, Session, Store, assets, publishers
 from registry.tables import Publisher
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from registry import tables  # noqa: F401  (fills the metadata)
+from registry import tables  # noqa: F401  (fills the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

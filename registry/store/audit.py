@@ -1,4 +1,4 @@
-"""Audits: what `registry.fsck` reads, a stretch of the log at a time."""
+"""Audits: what `registry.upkeep.fsck` reads, a stretch of the log at a time."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, func, insert, select
 from sqlmodel import Session, SQLModel
 
 from provenance.errors import Conflict
-from registry import tables  # noqa: F401  (fills the metadata)
+from registry import tables  # noqa: F401  (fills the metadata
 
 Progress = Callable[[str, int, int], None]
 """Takes (table, rows done, rows in all) now and then."""

@@ -28,10 +28,10 @@ from provenance.statement.possession import prove_possession
 from provenance.statement.record import PublisherKey, to_canonical
 from provenance.statement.statement import parse_statement, sign_statement
 from provenance.transparency import cose_receipt
-from registry import fsck
 from registry.bootstrap import open_registry
 from registry.registry import Registry
 from registry.store import Session, entries, publishers
+from registry.upkeep import fsck
 
 COSE = {"Content-Type": "application/cose"}
 RECEIPT = "application/scitt-receipt+cose"
@@ -207,7 +207,7 @@ def test_an_entry_that_no_tree_has_yet_redirects_to_itself(
     client: TestClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest = registry.sequencer.append(*_small("newest")).result()
-    monkeypatch.setattr(type(registry.sequencer), "size", property(lambda _: newest.index))
+    monkeypatch.setattr(type(registry.log.sequencer), "size", property(lambda _: newest.index))
     answer = client.get(f"/scitt/entries/{newest.record_id.hex()}")
     assert (answer.status_code, answer.headers["retry-after"]) == (302, "1")
     assert answer.headers["location"] == f"/scitt/entries/{newest.record_id.hex()}"

@@ -23,8 +23,8 @@ from provenance.errors import SettingsInvalid, StoreCorrupt, StoreLocked, Unusab
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.merkle import Frontier, consistency_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
+from registry.attesting.witness import Witness, read_logs
 from registry.registry import utc_now
-from registry.witness import Witness, read_logs
 from tests.loopback import PASSPHRASE, RunningWitness, running_witness
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import AssetWithdrawn, to_canonical
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
-from registry.enrolment import rotate_key
+from registry.records.enrolment import rotate_key
+from registry.records.stating import append_signed
 from registry.registry import Registry
-from registry.stating import append_signed
 from registry.store import assets
 from tests.unit.registry.log_folder import config
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
+from registry.keys.signers import Keystore
 from registry.registry import utc_now
-from registry.signers import Keystore
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase for fault tests"

@@ -14,10 +14,10 @@ import pytest
 from provenance.errors import CountermarkError
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.tiles import TilePath
-from registry import fsck
 from registry.blobs import Blobs
-from registry.served_log import ServedLog
+from registry.log.served_log import ServedLog
 from registry.store import Store
+from registry.upkeep import fsck
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_fsck import KEY
 

@@ -19,10 +19,10 @@ import pytest
 
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash
-from registry import fsck
+from registry.log.tiles import Tiles
 from registry.objects import open_objects
 from registry.store import assets, checkpoints, entries
-from registry.tiles import Tiles
+from registry.upkeep import fsck
 from tests.buckets import BucketServer
 from tests.faults.proxy import Proxy
 from tests.postgres import NO_POSTGRESQL, PostgresServer, database_of, eventually, find_binaries

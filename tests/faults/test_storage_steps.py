@@ -10,8 +10,8 @@ from typing import Any, Literal
 import pytest
 
 from provenance.errors import StoreUnavailable
-from registry import fsck
-from registry.high_water import HighWater
+from registry.log.high_water import HighWater
+from registry.upkeep import fsck
 from tests.unit.registry.newsroom import Newsroom
 
 

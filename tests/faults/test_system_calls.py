@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from registry import fsck
+from registry.upkeep import fsck
 from tests.unit.registry.newsroom import Newsroom
 
 ROOT = Path(__file__).parents[2]

@@ -113,7 +113,7 @@ def test_every_surface_is_read() -> None:
     read = [sentence.where for sentence in sentences()]
     for surface in (
         *("README.md", "openapi.yaml", "docs/verification.md", "api/web/templates/", "api/web/static/"),
-        *("provenance/verdict/registration.py", "registry/report.py", "api/problems.py", "demo/"),
+        *("provenance/verdict/registration.py", "registry/verifying/report.py", "api/problems.py", "demo/"),
         *("clients/python/countermark/cli/", "clients/python/README.md"),
     ):
         assert any(where.startswith(surface) for where in read), surface

@@ -13,7 +13,7 @@ from api.graph_drawing import draw_graph
 from api.prov import describe_graph
 from api.routes.graphs import JSON_LD
 from api.routes.graphs import SVG as SVG_TYPE
-from registry.views import EdgeView, GraphView, NodeView
+from registry.reading.views import EdgeView, GraphView, NodeView
 
 SVG = "{http://www.w3.org/2000/svg}"
 WHEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)

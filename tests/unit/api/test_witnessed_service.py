@@ -17,10 +17,10 @@ from api.settings import InsecureSettingsWarning, Settings, load_settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from registry import api_keys
+from registry.attesting.development_stamps import DevelopmentTimestampWarning
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
-from registry.development_stamps import DevelopmentTimestampWarning
+from registry.keys.signers import Keystore
 from registry.registry import Registry, utc_now
-from registry.signers import Keystore
 from registry.store import checkpoints
 from tests.loopback import RunningWitness, running_witness
 from tests.unit.api.service.conftest import _jpeg

@@ -14,12 +14,12 @@ from PIL import Image
 from api.commands.opened import configuration
 from api.settings import load_settings
 from provenance.statement.keys import Algorithm
-from registry import registration
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.claims import AssetClaims
-from registry.enrolment import enrol_publisher
-from registry.readers import Reader
-from registry.registration import Registered
+from registry.reading.readers import Reader
+from registry.records import registration
+from registry.records.enrolment import enrol_publisher
+from registry.records.registration import Registered
 from registry.registry import Registry
 
 DAILY, RIVAL = DEFAULT_PUBLISHER, "rival"

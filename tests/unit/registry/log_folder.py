@@ -10,15 +10,15 @@ from provenance.statement.keys import Signer
 from provenance.statement.record import LogGenesis, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.receipt import Receipt
-from registry import fsck
 from registry.blobs import Blobs
 from registry.bootstrap import open_keystore, open_log
-from registry.proofs import Proofs
+from registry.keys.signers import Role
+from registry.log.proofs import Proofs
 from registry.registry import RegistryConfig, utc_now
-from registry.rotation import Rotated, rotate_log_key
-from registry.signers import Role
 from registry.store import Store, entries
 from registry.tables import LogKeyRow
+from registry.upkeep import fsck
+from registry.upkeep.rotation import Rotated, rotate_log_key
 
 ORIGIN = "log.newsroom.example"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

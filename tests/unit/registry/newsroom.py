@@ -28,8 +28,8 @@ from provenance.statement.record import (
 )
 from provenance.statement.statement import sign_statement
 from registry.blobs import Blobs
-from registry.proofs import Proofs
-from registry.sequencer import Appended, Sequencer
+from registry.log.proofs import Proofs
+from registry.log.sequencer import Appended, Sequencer
 from registry.store import Session, Store, assets, events, publishers
 from registry.times import to_milliseconds
 

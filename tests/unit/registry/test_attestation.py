@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-import registry.cosigning
-import registry.patience
+import registry.attesting.cosigning
+import registry.attesting.patience
 from provenance.transparency.checkpoint import SignedCheckpoint, open_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.witness import SIZE_MEDIA_TYPE, AddCheckpoint
-from registry import fsck
-from registry.attestation import Attestation
-from registry.proofs import Proofs
+from registry.attesting.attestation import Attestation
+from registry.log.proofs import Proofs
 from registry.store import checkpoints
+from registry.upkeep import fsck
 from tests.loopback import Scripted, response, running_witness, scripted
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
 
@@ -35,8 +35,8 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(registry.patience, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("registry.attesting.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(registry.attesting.patience, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 def policy_of(*lines: str) -> Policy:
@@ -277,7 +277,7 @@ def test_a_bad_witness_holds_up_neither_the_log_nor_the_good_ones(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry.cosigning, "COSIGNING_SECONDS", 1.0)
+    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 1.0)
     with (
         scripted(reply) as bad,
         running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
@@ -308,7 +308,7 @@ def test_a_witness_that_is_not_there_is_asked_ever_more_rarely(
 
 
 def test_closing_does_not_wait_for_a_witness(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.cosigning, "COSIGNING_SECONDS", 60.0)
+    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 60.0)
     with (
         scripted(say_nothing) as server,
         attesting(newsroom, one_witness(server.url)),

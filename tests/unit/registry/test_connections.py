@@ -11,14 +11,15 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from provenance.transparency.note import VerifierKey
-from registry import disputes, fsck
 from registry.blobs import Blobs
 from registry.claims import ParentClaim
-from registry.erasure import erase
-from registry.sealing import reveal
+from registry.records import disputes
+from registry.records.erasure import erase
+from registry.records.sealing import reveal
+from registry.records.verdicts import record_verdict
 from registry.store import Store, events
-from registry.verdicts import record_verdict
-from registry.verification import verify_digests
+from registry.upkeep import fsck
+from registry.verifying.verification import verify_digests
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 
 MIGRATIONS = Path(__file__).parents[3] / "registry" / "migrations"
@@ -94,7 +95,7 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
     shutil.copytree(folder, tmp_path / "data")
     with open_desk(tmp_path / "data") as registry:
         from provenance.statement.record import AssetRegistered, parse_record
-        from registry.registration import publish
+        from registry.records.registration import publish
         from registry.store import Session, entries, sealed
 
         def leak(session: Session) -> None:

@@ -18,18 +18,20 @@ from provenance.statement.base64url import encode_base64url
 from provenance.statement.record import RecordErased, parse_record
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
-from registry import catalogue, disputes, fsck, uploads
 from registry.claims import ParentClaim
-from registry.derivation import graph
-from registry.erasure import erase, finish_erasures
-from registry.history import history
-from registry.registration import withdraw
+from registry.reading import catalogue
+from registry.reading.history import history
+from registry.records import disputes, uploads
+from registry.records.derivation import graph
+from registry.records.erasure import erase, finish_erasures
+from registry.records.registration import withdraw
+from registry.records.sealing import reveal
+from registry.records.verdicts import record_verdict
 from registry.registry import Registry
-from registry.report import report_json
-from registry.sealing import reveal
 from registry.store import Session, assets, entries, remnants
-from registry.verdicts import record_verdict
-from registry.verification import load_difference, load_report, verify_file
+from registry.upkeep import fsck
+from registry.verifying.report import report_json
+from registry.verifying.verification import load_difference, load_report, verify_file
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 from tests.unit.registry.newsroom import Newsroom, digest
 
@@ -260,7 +262,7 @@ def test_an_erasure_that_was_cut_short_is_finished_later(registry: Registry, mon
         raise StoreUnavailable("the power went")
 
     with monkeypatch.context() as patched:
-        patched.setattr("registry.erasure.finish_erasures", stop)
+        patched.setattr("registry.records.erasure.finish_erasures", stop)
         with pytest.raises(StoreUnavailable):
             erase(registry, record=record_id, reason="asked for")
     assert {finding.detail for finding in findings(registry)} >= {"its erasure is not finished: start the server"}
@@ -372,7 +374,7 @@ def test_a_registration_under_way_keeps_what_it_shares_with_one_that_is_erased(
         erase(registry, record=first, reason="asked for")
         return append(*arguments, **named)
 
-    monkeypatch.setattr(registry.sequencer, "append", after_an_erasure)
+    monkeypatch.setattr(registry.log.sequencer, "append", after_an_erasure)
     second = bytes.fromhex(register(registry, data, title="second").asset.id)
     assert catalogue.thumbnail(registry, second)
     assert findings(registry) == []
@@ -391,7 +393,7 @@ def test_a_report_about_what_is_erased_meanwhile_is_not_kept(
         erase(registry, record=record_id, reason="asked for")
         return report
 
-    monkeypatch.setattr("registry.verification.report_json", then_an_erasure)
+    monkeypatch.setattr("registry.verifying.verification.report_json", then_an_erasure)
     with pytest.raises(StoreUnavailable, match="try again"):
         verify(registry, data)
     assert files_with(registry.config.folder, b"PLANTED-MEANWHILE") == []

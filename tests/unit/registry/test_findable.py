@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.matching.observed import ObservedRegistry, observed_registry
-from registry import scan, verification
+from registry.search import scan
+from registry.verifying import verification
 from tests.unit.verdict.pictures import MOUNTAINS, PHOTOS, recompressed
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ from bench.matching.collisions import Forgery, forged
 from bench.matching.observed import ObservedRegistry, observed_registry
 from provenance.media.canonical import Pixels, draw_canonical
 from provenance.media.pdq import hamming, pdq
-from registry.index import MIN_QUALITY, RADIUS
+from registry.search.index import MIN_QUALITY, RADIUS
 from tests.unit.verdict.pictures import PHOTOS, photo, recompressed
 
 REGISTERED = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlmodel import Session, select
 
 from provenance.errors import InvalidRequest
-from registry.index import MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
+from registry.search.index import MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.store import Store
 from registry.tables import Asset, PdqChunk, Publisher
 

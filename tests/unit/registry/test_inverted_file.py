@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provenance.media.local_features import CODE, LocalFeatures
-from registry.inverted_file import MAX_APART, MAX_PROPOSED, MIN_VOTES, InvertedFile
+from registry.search.inverted_file import MAX_APART, MAX_PROPOSED, MIN_VOTES, InvertedFile
 from registry.store import Session, Store, entries, events, local_features
 from registry.store.entries import NewEntry
 

@@ -7,10 +7,10 @@ import obstore
 import pytest
 
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
-from registry import fsck
-from registry.high_water import HighWater
+from registry.log.high_water import HighWater
+from registry.log.tiles import Tiles
 from registry.objects import BucketObjects, Objects, open_objects
-from registry.tiles import Tiles
+from registry.upkeep import fsck
 from tests.buckets import BucketServer
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import small

@@ -14,8 +14,8 @@ from provenance.errors import SettingsInvalid, SignerUnavailable, StoreCorrupt
 from provenance.statement.keys import Algorithm
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.receipt_verification import verify_receipt
-from registry.pkcs11 import Pkcs11Signer, Pkcs11Uri
-from registry.signer_uri import open_signer
+from registry.keys.pkcs11 import Pkcs11Signer, Pkcs11Uri
+from registry.keys.signer_uri import open_signer
 from tests.unit.registry.log_folder import ORIGIN, Log
 
 PIN = "24681357"

@@ -14,8 +14,8 @@ import pytest
 from provenance.errors import SettingsInvalid, StoreUnavailable
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash
-from registry import fsck
 from registry.store import Store, entries
+from registry.upkeep import fsck
 from tests.postgres import PostgresServer, database_of, eventually
 from tests.unit.registry.newsroom import ORIGIN, Newsroom
 

@@ -13,7 +13,7 @@ from provenance.transparency.merkle import leaf_hash, verify_inclusion
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
-from registry.proofs import prove
+from registry.log.proofs import prove
 from registry.store import entries
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
 

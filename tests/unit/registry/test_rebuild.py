@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bench.matching.observed import observed_registry
-from registry.rebuild import rebuild_index
 from registry.store import assets, local_features, pdq
+from registry.upkeep.rebuild import rebuild_index
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import DOGS, MOUNTAINS, PHOTOS, ROCKET
 

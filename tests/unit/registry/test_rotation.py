@@ -14,7 +14,7 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.receipt_verification import verify_receipt
-from registry.log_keys import held_key
+from registry.log.log_keys import held_key
 from registry.store import entries
 from tests.postgres import PostgresServer, eventually
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log

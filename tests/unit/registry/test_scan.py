@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from provenance.statement.record import AssetRegistered, AssetRevealed, RecordErased
-from registry.codes import Codes
-from registry.index import RADIUS, SimilarityIndex
-from registry.scan import MAX_PROPOSED, REACH, NearestScan
+from registry.search.codes import Codes
+from registry.search.index import RADIUS, SimilarityIndex
+from registry.search.scan import MAX_PROPOSED, REACH, NearestScan
 from registry.store import Asset, Session, Store, assets, entries, events
 from registry.store.entries import NewEntry
 from tests.unit.registry.test_index import asset, digest, flipped, register

@@ -32,9 +32,9 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash, verify_consistency
 from provenance.transparency.merkle import consistency_proof as prove_consistency
 from provenance.transparency.tiles import TileReader, entry_bundle, hash_tile, tiles_between
-from registry import fsck
-from registry.sequencer import Appended
+from registry.log.sequencer import Appended
 from registry.store import Session, checkpoints, entries
+from registry.upkeep import fsck
 from tests.unit.registry.newsroom import ORIGIN, START, Clock, Newsroom, signer
 
 ROOT = Path(__file__).parents[3]

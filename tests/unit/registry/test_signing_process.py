@@ -15,11 +15,11 @@ from provenance.credentials.certificates import issue_claim_certificate, make_de
 from provenance.errors import CertificateUnusable, SignerUnavailable, UnusableKey
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.receipt_verification import verify_receipt
-from registry import signing_process
+from registry.keys import signing_process
+from registry.keys.signer_uri import open_signer
+from registry.keys.signers import Keystore
+from registry.keys.signing_process import ProcessSigner
 from registry.registry import utc_now
-from registry.signer_uri import open_signer
-from registry.signers import Keystore
-from registry.signing_process import ProcessSigner
 from tests.unit.registry.log_folder import Log
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/reference/signer-protocol.md"

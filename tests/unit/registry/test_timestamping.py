@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import registry.patience
-import registry.timestamping
+import registry.attesting.patience
+import registry.attesting.timestamping
 from provenance.credentials.certificates import make_development_authority
 from provenance.errors import MalformedReceipt
 from provenance.limits import MAX_TIMESTAMP_BYTES
@@ -35,14 +35,14 @@ from provenance.transparency.timestamp import (
     verify_timestamp,
 )
 from provenance.transparency.tlog_proof import TlogProof
-from registry import fsck
-from registry.attestation import Attestation
-from registry.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
+from registry.attesting.attestation import Attestation
+from registry.attesting.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
+from registry.attesting.timestamping import RemoteAuthority, Timestamping
+from registry.keys.signers import Keystore
+from registry.log.proofs import Proofs
 from registry.outbound import Outbound
-from registry.proofs import Proofs
-from registry.signers import Keystore
 from registry.store import checkpoints
-from registry.timestamping import RemoteAuthority, Timestamping
+from registry.upkeep import fsck
 from tests.loopback import Scripted, response, scripted, serving
 from tests.openssl_authority import OPENSSL, Authority, needs_openssl
 from tests.unit.registry.newsroom import Newsroom
@@ -51,9 +51,9 @@ from tests.unit.registry.test_attestation import drip, eventually, flood, say_no
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(registry.timestamping, "TIMESTAMP_SECONDS", 1.0)
-    monkeypatch.setattr(registry.patience, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("registry.attesting.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(registry.attesting.timestamping, "TIMESTAMP_SECONDS", 1.0)
+    monkeypatch.setattr(registry.attesting.patience, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 @pytest.fixture

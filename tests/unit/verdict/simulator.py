@@ -51,7 +51,7 @@ from provenance.verdict import Verdict, examine, verify_digests, verify_file
 from provenance.verdict.evidence import Publisher, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.verify import compare_reference
-from registry.inverted_file import MAX_APART
+from registry.search.inverted_file import MAX_APART
 
 ORIGIN = "log.example/simulated"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

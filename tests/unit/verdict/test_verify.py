@@ -14,7 +14,7 @@ from provenance.verdict.evidence import MatchBasis
 from provenance.verdict.registrations import Reference
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY
 from provenance.verdict.verdict import HeadlineCode
-from registry.index import MIN_QUALITY
+from registry.search.index import MIN_QUALITY
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 from tests.unit.verdict.simulator import NOBODY, Eyes, Simulator, open_registry

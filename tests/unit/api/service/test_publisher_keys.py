@@ -12,7 +12,8 @@ from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import parse_statement
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
-from registry import api_keys, stating
+from registry import api_keys
+from registry.records import stating
 from registry.registry import Registry
 from registry.store import entries
 from tests.unit.api.service.conftest import Picture

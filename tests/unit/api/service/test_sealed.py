@@ -12,8 +12,9 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.media import Media
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
-from registry import api_keys, fsck
+from registry import api_keys
 from registry.registry import Registry
+from registry.upkeep import fsck
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]

@@ -1,0 +1,1 @@
+"""Keys: those of the service, in files, on tokens or behind programs; and those of the publishers."""

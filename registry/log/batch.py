@@ -1,0 +1,134 @@
+"""A batch of entries on its way into the log, and the transaction that puts it there."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from provenance.errors import FrozenLog
+from provenance.statement.record import LogFrozen, LogGenesis, LogKey
+from registry.log.log_keys import KnownKeys
+from registry.store import Session, entries, heads, log_keys
+from registry.store.failures import ends_transaction, translate
+from registry.times import from_milliseconds
+
+IndexRows = Callable[[Session, int, datetime], None]
+"""Adds the rows of a new entry: (session, index, logged_at). What it raises refuses the entry, which leaves nothing."""
+
+Existing = Callable[[Session], bytes | None]
+"""The record id of the entry that makes this one superfluous, if there is one."""
+
+
+_KEY_TYPES = (LogGenesis.TYPE, LogKey.TYPE)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Where an entry stands in the log. `created` is False when it was there before."""
+
+    index: int
+    record_id: bytes
+    logged_at: datetime
+    created: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A statement on its way into the log."""
+
+    statement: bytes
+    record: bytes | None
+    record_id: bytes
+    record_type: str
+    leaf_hash: bytes
+    index_rows: IndexRows
+    existing: Existing
+    published: bool
+    future: Future[Appended] = field(default_factory=Future)
+
+
+def no_rows(_session: Session, _index: int, _logged_at: datetime) -> None:
+    """The `IndexRows` of an entry that no table but the log's own tells of."""
+
+
+def none_existing(_session: Session) -> bytes | None:
+    """The `Existing` of an entry that only an identical record makes superfluous."""
+    return None
+
+
+def insert(
+    session: Session, *, batch: list[Pending], now_ms: int, again: bool, keys: KnownKeys
+) -> list[Appended | Exception]:
+    """Inside the writer's transaction: what becomes of each entry of the batch.
+
+    Where it is tried again, what is there already is there by the first try. What changes the log's keys is checked
+    against what `keys` finds stated in the store and earlier in the batch.
+    """
+    head = heads.take(session)
+    logged_at_ms, frontier = max(head.logged_at_ms, now_ms), head.frontier
+    logged_at = from_milliseconds(logged_at_ms)
+    known = {
+        identity: Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=again)
+        for identity, entry in entries.with_records(session, [each.record_id for each in batch]).items()
+    }
+    frozen = entries.newest_type(session) == LogFrozen.TYPE
+    stated = keys.stated(session) if any(_changes_keys(each) for each in batch) else None
+    added: list[entries.NewEntry] = []
+    outcomes: list[Appended | Exception] = []
+    for pending in batch:
+        index = frontier.size
+        try:
+            earlier = known.get(pending.record_id) or _earlier(session, pending, known)
+            if earlier is not None:
+                outcomes.append(earlier)
+                continue
+            if frozen:
+                raise FrozenLog("The log's last entry says that no other follows.")
+            changed = stated
+            if stated is not None and pending.record is not None and _changes_keys(pending):
+                changed = stated.after(index, pending.statement, pending.record)
+                if changed is not stated:
+                    keys.check_held(changed.keys.current)
+            if pending.index_rows is not no_rows:
+                with session.begin_nested():
+                    pending.index_rows(session, index, logged_at)
+            if pending.record_type == LogKey.TYPE:
+                log_keys.insert(session, index)
+        except Exception as error:
+            if ends_transaction(error):
+                raise
+            outcomes.append(translate(error))
+            continue
+        added.append(
+            entries.NewEntry(
+                index=index,
+                leaf_hash=pending.leaf_hash,
+                statement=pending.statement,
+                logged_at_ms=logged_at_ms,
+                record_id=pending.record_id,
+                record_type=pending.record_type,
+                canonical=pending.record,
+            )
+        )
+        stated = changed
+        frontier.append(pending.leaf_hash)
+        frozen = pending.record_type == LogFrozen.TYPE
+        known[pending.record_id] = Appended(index, pending.record_id, logged_at, created=False)
+        outcomes.append(Appended(index, pending.record_id, logged_at, created=True))
+    if added:
+        entries.append(session, added)
+        heads.put(session, frontier, logged_at_ms)
+    return outcomes
+
+
+def _changes_keys(pending: Pending) -> bool:
+    return pending.record_type in _KEY_TYPES
+
+
+def _earlier(session: Session, pending: Pending, known: dict[bytes, Appended]) -> Appended | None:
+    """The entry that `existing` names, in this batch or an older one."""
+    identity = pending.existing(session)
+    if identity is None or identity in known:
+        return None if identity is None else known[identity]
+    entry = entries.of_record(session, identity)
+    return Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)

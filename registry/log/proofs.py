@@ -1,0 +1,302 @@
+"""Proofs: what the registry hands out so that nobody has to believe it.
+
+Every proof is under a published checkpoint: the newest that a quorum of witnesses has cosigned, where that covers what
+is to be proven, else the newest. It is verified before it is handed out: a store that has been tampered with, or has
+rotted, answers with StoreCorrupt and never with a proof that does not hold.
+"""
+
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from provenance.errors import (
+    CountermarkError,
+    MalformedNote,
+    MalformedTile,
+    ProofInvalid,
+    StoreCorrupt,
+    StoreUnavailable,
+    TransparencyError,
+    UntrustedNote,
+)
+from provenance.limits import MAX_RECEIPT_RECORDS
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    AssetRevealed,
+    AssetWithdrawn,
+    DisputeAnswered,
+    LogFrozen,
+    LogGenesis,
+    LogKey,
+    PublisherKey,
+    RecordErased,
+    VerdictRecorded,
+    parse_record,
+)
+from provenance.statement.statement import parse_statement
+from provenance.transparency.chain import references
+from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
+from provenance.transparency.merkle import NodeReader, inclusion_proof
+from provenance.transparency.note import Note, VerifierKey
+from provenance.transparency.policy import Policy, is_cosigned
+from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
+from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
+from provenance.transparency.tlog_proof import TlogProof
+from registry.blobs import Objects
+from registry.log.sequencer import Sequencer
+from registry.log.tiles import Tiles
+from registry.store import Session, Store, assets, checkpoints, entries, events, log_keys, publishers, sealed
+
+log = logging.getLogger(__name__)
+
+
+def prove(tiles: Tiles, index: int, size: int) -> list[bytes]:
+    """The inclusion proof of an entry in the tree of `size` entries, as the stored tiles give it: not verified.
+
+    Raises ProofInvalid for an index beyond the tree, StoreCorrupt for missing or malformed tiles, StoreUnavailable.
+    """
+    return _prove(tiles.reader(size), index, size)
+
+
+class Proofs:
+    """Makes the proofs of one log. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        objects: Objects,
+        sequencer: Sequencer,
+        *,
+        policy: Policy | None = None,
+        authorities: Sequence[TrustAnchor] = (),
+    ) -> None:
+        """`policy` says which witnesses count, and `authorities` whose time stamps are handed out."""
+        self._store = store
+        self._tiles = Tiles(objects)
+        self._sequencer = sequencer
+        self._policy = policy
+        self._authorities = authorities
+        self._witness_keys = () if policy is None else tuple(policy.keys_for(sequencer.key.name))
+        # Many proofs are under one checkpoint, whose signatures need not be verified for each.
+        self._opened = functools.lru_cache(maxsize=8)(lambda note: sequencer.keys.open(note, self._witness_keys))
+
+    def tlog_proof(self, record_id: bytes) -> TlogProof:
+        """The C2SP tlog-proof of a record's entry.
+
+        Raises NotFound, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
+        """
+        with self._store.read() as session:
+            entry = entries.of_record(session, record_id)
+        tree = self.cosigned_tree(entry.index) or self.tree()
+        return tree.prove(entry.index, entry.statement)
+
+    def receipt(self, record_id: bytes) -> Receipt:
+        """All that it takes to check a record offline: see `provenance.transparency.receipt`.
+
+        `chain` holds what the record was made from, up to the origins, with withdrawals and erasures, the nearest
+        first where there are more than a receipt may hold; then what was said of the record itself: disputes and their
+        answers, recorded verdicts. For a record about another it holds that one. Records that are sealed or erased are
+        withheld. `keys` holds the records that began and ended each key which signed one of them, and those that
+        changed the log's keys. The checkpoint has all its signatures in the subject's proof, and in the others the
+        log's Ed25519 one alone: an ML-DSA-44 signature takes 3 KB.
+
+        Whether the caller may read the record itself is for it to check.
+
+        Raises NotFound, Erased, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
+        """
+        return self.verified_receipt(record_id)[0]
+
+    def verified_receipt(self, record_id: bytes) -> tuple[Receipt, ReceiptReport]:
+        """The receipt of a record and what its verification with `trusted_keys` gave. Raises as `receipt` does."""
+        tree = self.tree()
+        with self._store.read() as session:
+            subject = self._logged(session, tree, record_id)
+            tree = replace(tree, note=tree.bare_note())
+            chain = self._chain(session, tree, subject)
+            keys = self._keys(session, tree, [subject, *chain])
+            genesis = self._logged(session, tree, entries.get(session, 0).record_id)
+        receipt = Receipt(subject, keys, genesis, chain, str(tree.key), self._stamp(subject))
+        cosigned = self.cosigned_tree(max(entry.index for entry in receipt.entries))
+        if cosigned is not None and cosigned.note != tree.note:
+            receipt = replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
+        try:
+            report = verify_receipt(receipt, trusted_keys=self.trusted_keys, authorities=self._authorities)
+        except CountermarkError as error:
+            raise StoreCorrupt(f"what is stored of record {record_id.hex()} makes no receipt: {error}") from error
+        if not report.holds:
+            failed = "; ".join(f"{step.name}: {step.detail}" for step in report.steps if step.outcome == "fails")
+            raise StoreCorrupt(f"what is stored of record {record_id.hex()} proves nothing: {failed}")
+        return receipt, report
+
+    @property
+    def trusted_keys(self) -> tuple[VerifierKey, ...]:
+        """The keys of the log, old and new, and of the witnesses that count."""
+        return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)
+
+    def tree(self) -> "Tree":
+        """The newest published tree. Raises StoreUnavailable before the first."""
+        return self._open(self._sequencer.checkpoint())[0]
+
+    def cosigned_tree(self, index: int = 0) -> "Tree | None":
+        """The newest tree that a quorum has cosigned, if it has entry `index`. Raises StoreCorrupt."""
+        with self._store.read() as session:
+            row = checkpoints.latest_cosigned(session)
+        if row is None or row.size <= index:
+            return None
+        tree, cosigners = self._open(row.note)
+        return tree if is_cosigned(self._policy, cosigners) else None
+
+    def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
+        try:
+            checkpoint, cosigners = self._opened(note)
+        except (MalformedNote, UntrustedNote) as error:
+            raise StoreCorrupt(f"a stored checkpoint has changed: {error}") from error
+        key = self._sequencer.keys.signing_key(checkpoint.size)
+        return Tree(note, checkpoint, key, functools.cache(self._tiles.reader(checkpoint.size))), cosigners
+
+    def _stamp(self, subject: LoggedRecord) -> Stamp | None:
+        if not self._authorities:
+            return None
+        with self._store.read() as session:
+            row = checkpoints.first_stamped(session, subject.index)
+        if row is None or row.timestamp is None:
+            return None
+        try:
+            verify_timestamp(row.timestamp, SignedCheckpoint.parse(row.note).note.text.encode(), self._authorities)
+        except TransparencyError as error:  # by an authority that is believed no more, or damaged
+            log.warning("the time stamp of the tree of %s entries is left out of receipts: %s", row.size, error)
+            return None
+        return Stamp(self._open(row.note)[0].prove(subject.index, subject.statement), row.timestamp)
+
+    def _logged(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
+        entry = entries.of_record(session, record_id)
+        record = entries.record(session, record_id)
+        return LoggedRecord(record.canonical, entry.statement, tree.prove(entry.index, entry.statement))
+
+    def _chain(self, session: Session, tree: "Tree", subject: LoggedRecord) -> tuple[LoggedRecord, ...]:
+        found: dict[int, LoggedRecord] = {}
+        for near in (_connected, _said):  # so that no number of disputes leaves out an origin
+            waiting = near(session, subject)
+            while waiting and len(found) < MAX_RECEIPT_RECORDS:
+                record_id = waiting.pop(0)
+                entry = entries.of_record(session, record_id)
+                if entry.index < tree.checkpoint.size and entry.index not in {*found, subject.index}:
+                    found[entry.index] = self._logged_or_withheld(session, tree, record_id)
+                    waiting += _connected(session, found[entry.index])
+        return tuple(found[index] for index in sorted(found))
+
+    def _logged_or_withheld(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
+        if entries.has_content(session, record_id) and sealed.find(session, record_id) is None:
+            return self._logged(session, tree, record_id)
+        entry = entries.of_record(session, record_id)
+        return LoggedRecord(None, entry.statement, tree.prove(entry.index, entry.statement))
+
+    def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
+        indices = {*log_keys.indices(session)} - {each.index for each in signed}
+        for each in signed:
+            key = publishers.find_key(session, parse_statement(each.statement).kid)
+            if key is not None:  # else an operator's, which the genesis record names
+                changes = (key.enrolled_index, key.ended_index, key.revoked_index)
+                indices |= {index for index in changes if index is not None}
+        return tuple(
+            self._logged(session, tree, entries.get(session, index).record_id)
+            for index in sorted(indices)
+            if index < tree.checkpoint.size
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A published tree that proofs are made in; `key` is the Ed25519 key that signed its checkpoint."""
+
+    note: bytes
+    checkpoint: Checkpoint
+    key: VerifierKey
+    read: NodeReader
+
+    def bare_note(self) -> bytes:
+        """The note with the signature by `key` alone."""
+        note = SignedCheckpoint.parse(self.note).note
+        own = (line for line in note.signatures if (line.name, line.key_id) == (self.key.name, self.key.key_id))
+        return Note(note.text, tuple(own)).serialise()
+
+    def prove(self, index: int, statement: bytes) -> TlogProof:
+        """A verified proof that the statement is entry `index`."""
+        if index >= self.checkpoint.size:
+            raise StoreUnavailable(f"entry {index} is not published yet")
+        proof = TlogProof(index, tuple(_prove(self.read, index, self.checkpoint.size)), self.note)
+        try:
+            proof.verify_inclusion(statement, self.checkpoint)
+        except ProofInvalid as error:
+            raise StoreCorrupt(f"the store no longer proves entry {index}: {error}") from error
+        return proof
+
+    def prove_all(self, receipt: Receipt) -> Receipt:
+        """The same receipt with its proofs in this tree; all but the subject's with its bare note."""
+        bare = replace(self, note=self.bare_note())
+
+        def moved(entry: LoggedRecord) -> LoggedRecord:
+            return replace(entry, proof=bare.prove(entry.index, entry.statement))
+
+        return replace(
+            receipt,
+            subject=replace(receipt.subject, proof=self.prove(receipt.subject.index, receipt.subject.statement)),
+            keys=tuple(map(moved, receipt.keys)),
+            genesis=moved(receipt.genesis),
+            chain=tuple(map(moved, receipt.chain)),
+        )
+
+
+def _prove(read: NodeReader, index: int, size: int) -> list[bytes]:
+    try:
+        return inclusion_proof(index, size, read)
+    except MalformedTile as error:
+        raise StoreCorrupt(f"the tiles that prove entry {index} are missing or damaged: {error}") from error
+
+
+def _connected(session: Session, logged: LoggedRecord) -> list[bytes]:
+    """Ids of the records that a record cannot be judged without.
+
+    Of a registration, its withdrawals, its erasure, and what it was made from; of any other the one it is about.
+    """
+    own = parse_statement(logged.statement).record_id
+    about = [
+        *(entries.get(session, row.index).record_id for row in assets.withdrawals_of(session, own)),
+        *(entries.get(session, each.index).record_id for each in events.of_type(session, own, RecordErased.TYPE)),
+    ]
+    if logged.record is None:
+        return about
+    try:
+        record = parse_record(logged.record)
+    except CountermarkError as error:
+        raise StoreCorrupt(f"the record of entry {logged.index} has changed: {error}") from error
+    match record:
+        case AssetRegistered():
+            named = [parent for parent, _ in references(record)]
+        case AssetWithdrawn() | AssetDisputed() | AssetRevealed() | RecordErased():
+            named = [record.record]
+        case DisputeAnswered():
+            named = [record.dispute]
+        case VerdictRecorded():
+            named = list(record.records)
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey():
+            named = []
+        case never:
+            assert_never(never)
+    return about + [each for each in dict.fromkeys(named) if entries.with_records(session, [each])]
+
+
+def _said(session: Session, logged: LoggedRecord) -> list[bytes]:
+    """Ids of the records that say something about a registration, or that answer a dispute, in log order."""
+    record = None if logged.record is None else parse_record(logged.record)
+    own = parse_statement(logged.statement).record_id
+    if isinstance(record, AssetDisputed):
+        found = events.of_type(session, record.record, DisputeAnswered.TYPE)
+    else:
+        found = events.about(session, own)
+    return [entries.get(session, event.index).record_id for event in found]

@@ -1,0 +1,437 @@
+"""The sequencer: gives indices to statements, and has the tree that holds them published.
+
+An entry is *sequenced* when its row is durable, *published* when a signed checkpoint covers it. Entries are taken in
+batches: one transaction and one checkpoint for all that wait.
+
+Of several processes on one database each sequences what it was given, one at a time, under the lock on the head of the
+log; the leader alone publishes, and the others wait for its checkpoints. Nothing about the tree is remembered between
+two batches, so that a commit whose confirmation was lost is simply found by the next.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Literal
+
+from provenance.errors import (
+    EntryTooLarge,
+    InvalidRequest,
+    MalformedNote,
+    RegistryError,
+    StoreCorrupt,
+    StoreUnavailable,
+    UntrustedNote,
+)
+from provenance.limits import MAX_COMMIT_JOBS, MAX_ENTRY_BYTES, MAX_PENDING_JOBS, MAX_RECORD_BYTES, MAX_TREE_SIZE
+from provenance.statement.canonical import parse_canonical
+from provenance.statement.keys import Signer
+from provenance.statement.record import record_id
+from provenance.statement.statement import parse_statement
+from provenance.transparency.log_keys import LogKeys, Sign
+from provenance.transparency.merkle import leaf_hash
+from provenance.transparency.note import VerifierKey
+from registry.log.batch import Appended, Existing, IndexRows, Pending, insert, no_rows, none_existing
+from registry.log.high_water import HighWater
+from registry.log.log_keys import KnownKeys
+from registry.log.publication import Publication
+from registry.log.tiles import Tiles
+from registry.log.waiting import Waiting
+from registry.objects import Objects
+from registry.store import Store, checkpoints, heads
+from registry.times import to_milliseconds
+
+__all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "no_rows", "none_existing"]
+
+OtherKeys = Callable[[VerifierKey], Sign | None]
+"""Who signs with a key of the log other than the one it was opened with: None where its private half is not held."""
+
+RETRY_SECONDS = 1.0
+"""Seconds between tries to publish while the object storage or the disk refuses."""
+
+_RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with each
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SequencerState:
+    """Whether the log can grow, and if not, why."""
+
+    signing: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Published:
+    """The published tree: its size, and the signed note (None before the first)."""
+
+    size: int
+    note: bytes | None
+
+
+class _Look:
+    """In the queue: something may have changed."""
+
+
+def no_other_keys(_key: VerifierKey) -> Sign | None:
+    """The `OtherKeys` of a log that has one key for all its life."""
+    return None
+
+
+class Sequencer:
+    """Appends statements to one log. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        objects: Objects,
+        log_signer: Signer,
+        origin: str,
+        clock: Callable[[], datetime],
+        *,
+        high_water: Path | str | None = None,
+        other_keys: OtherKeys = no_other_keys,
+    ) -> None:
+        """Open the log, and publish what was sequenced before a crash.
+
+        Args:
+            store: holds entries and records; this sequencer is the only one on it in this process.
+            objects: hold tiles and checkpoint, under "log/".
+            log_signer: the log's Ed25519 key. Where entries name other keys of the log, those sign.
+            origin: the log's name in its checkpoints.
+            clock: the time, with a zone.
+            high_water: the high-water mark, a path or "s3://BUCKET/NAME", by preference not where the store is.
+            other_keys: finds who signs with the log's other keys.
+
+        Raises:
+            StoreCorrupt: the store contradicts what the log has signed; the message says what to do.
+            StoreUnavailable: it cannot be read or written now.
+        """
+        self._store = store
+        self._clock = clock
+        self.tiles = Tiles(objects)
+        self._known_keys = KnownKeys(origin, log_signer, other_keys)
+        self._high_water = HighWater(high_water or store.folder / "high-water")
+        # Shared with callers, under _gate:
+        self._gate = threading.Lock()
+        self._queue: SimpleQueue[Pending | _Look | None] = SimpleQueue()
+        self._looking = False
+        self._closed = False
+        self._state = SequencerState(signing=True)
+        self._published = _Published(0, None)
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        # The thread's own:
+        self._term: int | None = None
+        self._publication: Publication | None = None  # while this process leads
+        self._sequenced = 0
+        self._trouble: StoreUnavailable | None = None
+        self._waiting = Waiting()
+        self._take_part()
+        store.leadership.watch(self._look)
+        self._thread = threading.Thread(target=self._run, name="countermark-sequencer", daemon=True)
+        self._thread.start()
+
+    @property
+    def key(self) -> VerifierKey:
+        """The log's public Ed25519 key, named as its origin: the one that signs now."""
+        return self.keys.signing_key(MAX_TREE_SIZE)
+
+    @property
+    def keys(self) -> LogKeys:
+        """All keys that the log has and had, by size of tree, as far as this process has heard."""
+        return self._known_keys.keys
+
+    @property
+    def size(self) -> int:
+        """Number of published entries, as far as this process has heard."""
+        return self._published.size
+
+    @property
+    def state(self) -> SequencerState:
+        """Whether the log can grow, and if not, why."""
+        return self._state
+
+    @property
+    def trouble(self) -> RegistryError | None:
+        """Why nothing can be logged now: what stopped the signing, or the disk's last refusal. It is tried again."""
+        return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
+
+    def checkpoint(self) -> bytes:
+        """The signed note of the published tree. Raises StoreUnavailable before the first."""
+        if not self._store.alone:  # another process may have heard more
+            with suppress(StoreUnavailable):  # reads go on with what was heard last
+                self._hear()
+        if (note := self._published.note) is None:
+            raise StoreUnavailable("the log has published nothing yet")
+        return note
+
+    def attach(self, note: bytes) -> None:
+        """Show a published checkpoint with more cosignatures, unless a newer one is shown; for the leader to do.
+
+        Raises StoreUnavailable.
+        """
+        publication = self._publication
+        if publication is not None:
+            publication.attach(note)
+            with self._gate:
+                if publication.checkpoint.size == self.size and publication.note is not None:
+                    self._published = _Published(self.size, publication.note)
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each publication, in the sequencer's thread: it neither waits nor raises."""
+        with self._gate:
+            self._listeners = (*self._listeners, listener)
+
+    def append(
+        self,
+        statement: bytes,
+        record: bytes | None,
+        index_rows: IndexRows = no_rows,
+        existing: Existing = none_existing,
+        *,
+        wait: Literal["sequenced", "published"] = "published",
+    ) -> "Future[Appended]":
+        """Append a statement about a record, unless that is logged already or `existing` names another in its place.
+
+        Args:
+            statement: the log entry; its signature is the caller's to check.
+            record: the canonical JSON that the statement is about; None where its publisher keeps it.
+            index_rows: called inside the transaction, before the rows of this batch's entries are visible.
+            existing: called there as well, so that of two equal registrations at once one finds the other.
+            wait: what the future waits for.
+
+        Returns:
+            a future of where the entry stands. It raises what `index_rows` raised; StoreUnavailable, after which a new
+            try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
+
+        Raises:
+            EntryTooLarge: the statement or record is longer than the log takes.
+            MalformedStatement, MalformedRecord: one of them is none.
+            InvalidRequest: the statement is about another record.
+        """
+        if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
+            raise EntryTooLarge(f"a statement has at most {MAX_ENTRY_BYTES} bytes, a record {MAX_RECORD_BYTES}")
+        identity = parse_statement(statement).record_id
+        if record is not None and record_id(record) != identity:
+            raise InvalidRequest("the statement is about another record")
+        kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
+        published = wait == "published"
+        pending = Pending(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
+        with self._gate:
+            refusal = self._refusal()
+            if refusal is None:
+                self._queue.put(pending)
+            else:
+                pending.future.set_exception(refusal)
+        return pending.future
+
+    def close(self) -> None:
+        """Sequence and publish what is queued, then end the thread. The store stays open."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _refusal(self) -> RegistryError | None:
+        if self._closed:
+            return StoreUnavailable("the log is closed")
+        if not self._state.signing:
+            return StoreCorrupt(self._state.reason)
+        if self._queue.qsize() + self._sequenced - self.size >= MAX_PENDING_JOBS:
+            return StoreUnavailable("too many entries are waiting to be published")
+        return None
+
+    def _look(self) -> None:
+        """Have the thread look at the store, once."""
+        with self._gate:
+            if not self._looking and not self._closed:
+                self._looking = True
+                self._queue.put(_Look())
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch, open_ = self._take()
+            self._sequence(batch)
+            self._publish()
+        self._settle(StoreUnavailable("the log was closed before this entry was published"), final=True)
+
+    def _take(self) -> tuple[list[Pending], bool]:
+        """The entries of one batch, and whether more may come. Waits for one, unless something is to be done again."""
+        batch: list[Pending] = []
+        idle = self._publication is not None and self._sequenced == self.size and self._trouble is None
+        timeout = None if idle and self._store.alone else RETRY_SECONDS
+        while len(batch) < MAX_COMMIT_JOBS:
+            try:
+                pending = self._queue.get_nowait() if batch else self._queue.get(timeout=timeout)
+            except Empty:
+                break
+            match pending:
+                case None:
+                    return batch, False
+                case _Look():
+                    self._looking = False
+                    if not batch:
+                        break
+                case Pending():
+                    if pending.future.set_running_or_notify_cancel():
+                        batch.append(pending)
+        return batch, True
+
+    def _sequence(self, batch: list[Pending]) -> None:
+        if not batch:
+            return
+        if not self._state.signing:
+            _fail(batch, StoreCorrupt(self._state.reason))
+            return
+        try:
+            outcomes = self._write(batch)
+        except StoreUnavailable as error:
+            self._note_trouble(error)
+            _fail(batch, error)
+            return
+        except Exception as error:  # noqa: BLE001  (the sequencer outlives what any single entry brings)
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            for pending in batch:  # one entry must not hold up the others
+                self._sequence([pending])
+            return
+        deadline = time.monotonic() + self._store.patience
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                pending.future.set_exception(outcome)
+                continue
+            self._sequenced = max(self._sequenced, outcome.index + 1)
+            if pending.published:
+                self._waiting.add(outcome, pending.future, deadline)
+            else:
+                pending.future.set_result(outcome)
+
+    def _write(self, batch: list[Pending]) -> list[Appended | Exception]:
+        """What became of each entry. A lost confirmation is asked for again, as long as the store has patience."""
+        deadline, pause, again = time.monotonic() + self._store.patience, _RETRY_PAUSE, False
+        while True:
+            try:
+                write = partial(insert, batch=batch, now_ms=to_milliseconds(self._clock()), again=again)
+                return self._store.write(partial(write, keys=self._known_keys)).result()
+            except StoreUnavailable:
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause, again = 2 * pause, True
+
+    def _take_part(self) -> None:
+        """Begin to lead or to follow, as the election has it. Raises StoreCorrupt, StoreUnavailable."""
+        term = self._store.leadership.term
+        if self._publication is None or term != self._term:
+            self._publication, self._term = None, term
+            self._hear()
+            if term is not None:
+                publication = Publication(
+                    self._store, self.tiles, self._known_keys, self._clock, self._high_water, term
+                )
+                self._published = _Published(publication.checkpoint.size, publication.note)
+                self._publication = publication
+
+    def _hear(self) -> None:
+        """Take notice of what was published, by whichever process. Raises StoreCorrupt, StoreUnavailable."""
+        with self._store.read() as session:
+            latest = checkpoints.latest(session)
+            sequenced = heads.read(session).size
+            self._known_keys.refresh(session)
+        self._sequenced = max(self._sequenced, sequenced)
+        if latest is not None and latest.size >= self.size and latest.note != self._published.note:
+            try:
+                self.keys.open(latest.note)
+            except (MalformedNote, UntrustedNote) as error:
+                message = f"the checkpoint in the store is not one of the log {self.keys.origin}: {error}"
+                raise StoreCorrupt(message) from error
+            with self._gate:
+                if latest.size >= self.size:
+                    self._published = _Published(latest.size, latest.note)
+
+    def _publish(self) -> None:
+        """Bring the published tree forward, or hear that the leader has done so; tell those who wait."""
+        failure: RegistryError | None = None
+        try:
+            if self._state.signing:
+                try:
+                    self._bring_forward()
+                except StoreCorrupt:  # a read that failed once can look like damage: what is real is seen again
+                    self._bring_forward()
+                self._trouble = None
+        except StoreCorrupt as error:
+            if self._leads_no_more():
+                failure = StoreUnavailable("another process has taken over the log")
+            else:
+                failure = StoreCorrupt(f"the log has stopped signing: {error}")
+                log.critical("%s", failure)
+                with self._gate:
+                    self._state = SequencerState(signing=False, reason=str(failure))
+        except Exception as error:  # noqa: BLE001  (the sequencer outlives every failure of the disk)
+            self._note_trouble(error)
+            failure = StoreUnavailable(f"sequenced, but not published yet: {error}")
+            self._leads_no_more()
+        self._settle(failure)
+
+    def _bring_forward(self) -> None:
+        self._take_part()
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._publication is None:
+            return  # another process does it
+        with self._store.read() as session:
+            head = heads.read(session)
+            self._known_keys.refresh(session)
+        self._sequenced = head.size
+        if head.size > self._publication.checkpoint.size:
+            try:
+                self._publication.advance(head.size, head.frontier.root())
+            finally:  # also where only the tidying up behind it failed
+                self._show(self._publication)
+            for listener in self._listeners:
+                listener()
+        elif self._trouble is not None:
+            self._publication.renew()
+
+    def _show(self, publication: Publication) -> None:
+        with self._gate:
+            if publication.checkpoint.size >= self.size:
+                self._published = _Published(publication.checkpoint.size, publication.note)
+
+    def _note_trouble(self, error: Exception) -> None:
+        trouble = StoreUnavailable(f"the log cannot be written now: {error}")
+        if str(trouble) != str(self._trouble):
+            log.error("%s; trying again every %s s", trouble, RETRY_SECONDS, exc_info=error)
+        self._trouble = trouble
+
+    def _leads_no_more(self) -> bool:
+        """Whether another process may have been elected: what this one knows of the tree is then out of date."""
+        if self._term is None or self._store.alone:
+            return False
+        with suppress(RegistryError):  # not to be found out now
+            if self._store.leads(self._term):
+                return False
+        self._publication = None
+        return True
+
+    def _settle(self, failure: RegistryError | None, *, final: bool = False) -> None:
+        """Tell those whose entry is published, and after a failure those who need not wait any longer."""
+        overdue = failure is not None or not self._store.alone
+        self._waiting.settle(self.size, failure, overdue=overdue, hopeless=final or isinstance(failure, StoreCorrupt))
+
+
+def _fail(batch: list[Pending], error: Exception) -> None:
+    for pending in batch:
+        pending.future.set_exception(error)

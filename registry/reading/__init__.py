@@ -1,0 +1,1 @@
+"""Reading: what the registry holds, as anybody may read it."""

@@ -1,0 +1,288 @@
+"""The catalogue: what the registry holds, as anybody may read it."""
+
+from collections.abc import Sequence
+
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    MediaFacts,
+    PublisherKey,
+    parse_record,
+    record_urn,
+)
+from provenance.statement.record import record_id as digest_record
+from provenance.statement.statement import parse_statement
+from provenance.transparency.merkle import leaf_hash
+from provenance.transparency.note import ML_DSA_44
+from provenance.verdict.axes import Standing
+from registry.reading.readers import ANYBODY, Reader, check_readable, held
+from registry.reading.standing import standing_of
+from registry.reading.views import (
+    AssetView,
+    CredentialView,
+    IdentityView,
+    LinksView,
+    LogKeyView,
+    MediaView,
+    ParentView,
+    PublisherKeyView,
+    PublisherView,
+    StandingView,
+    WithdrawalView,
+)
+from registry.registry import Registry
+from registry.store import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
+from registry.times import from_milliseconds
+
+_SEALED = StandingView(Standing.CURRENT, "The registration stands; it is sealed, and nobody else can read it.")
+
+MAX_PAGE = 200
+"""Assets in one page of a listing: about 400 KB of JSON."""
+
+
+def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> AssetView:
+    """One registered asset. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        return _asset(registry, session, held(session, record_id, reader))
+
+
+def assets_page(
+    registry: Registry, *, publisher: str | None, sha256: bytes | None, before: int | None, limit: int
+) -> list[AssetView]:
+    """Assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
+    with registry.store.read() as session:
+        rows = assets.page(session, publisher=publisher, sha256=sha256, before=before, limit=min(limit, MAX_PAGE))
+        return [_asset(registry, session, row) for row in rows]
+
+
+def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[AssetView]:
+    """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
+    with registry.store.read() as session:
+        rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
+        return [_asset(registry, session, row) for row in rows]
+
+
+def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
+    """A withdrawal by its own record id. Raises NotFound, Erased."""
+    with registry.store.read() as session:
+        if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
+            raise NotFound("no such withdrawal")
+        entry = entries.of_record(session, record_id)
+        record = parse_record(entries.record(session, record_id).canonical)
+    if not isinstance(record, AssetWithdrawn):
+        raise StoreCorrupt(f"record {record_id.hex()} is no withdrawal, as its row says")
+    return WithdrawalView(
+        id=record_id.hex(),
+        record_id=record_urn(record_id),
+        index=entry.index,
+        state=state_of(registry, entry.index),
+        logged_at=from_milliseconds(entry.logged_at_ms),
+        record=record.record.hex(),
+        reason=record.reason,
+    )
+
+
+def record(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The canonical bytes of a record. Raises NotFound, Sealed, Erased, StoreCorrupt for bytes that have changed."""
+    with registry.store.read() as session:
+        check_readable(session, record_id, reader)
+        canonical = entries.record(session, record_id).canonical
+    if digest_record(canonical) != record_id:
+        raise StoreCorrupt(f"the stored record {record_id.hex()} has changed")
+    return canonical
+
+
+def statement(registry: Registry, record_id: bytes) -> bytes:
+    """The log entry that states a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
+    with registry.store.read() as session:
+        entry = entries.of_record(session, record_id)
+    if leaf_hash(entry.statement) != entry.leaf_hash:
+        raise StoreCorrupt(f"the stored entry {entry.index} has changed")
+    return entry.statement
+
+
+def proof(registry: Registry, record_id: bytes) -> bytes:
+    """The C2SP tlog-proof of a record under the latest checkpoint. Raises NotFound."""
+    return registry.proofs.tlog_proof(record_id).serialise()
+
+
+def receipt(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The `.countermark` file of a record. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        check_readable(session, record_id, reader)
+    return registry.proofs.receipt(record_id).serialise()
+
+
+def credentialed(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> tuple[bytes, str]:
+    """The C2PA-signed copy of an asset and its media type. Raises NotFound when none was made, Sealed, Erased."""
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+        stated = _registered(session, record_id)
+    if row.signed_blob_sha256 is None:
+        raise NotFound("this picture was registered without an embedded credential")
+    return registry.blobs.get(row.signed_blob_sha256), stated.media.media_type
+
+
+def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The C2PA manifest store of an asset: the sidecar. Raises NotFound when none was made, Sealed, Erased."""
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+    if row.manifest_blob_sha256 is None:
+        raise NotFound("this picture was registered without a credential")
+    return registry.blobs.get(row.manifest_blob_sha256)
+
+
+def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """A WebP of the asset, longest side 512 px, without metadata. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+    return registry.blobs.get(row.thumbnail_sha256)
+
+
+def log_keys(registry: Registry) -> list[LogKeyView]:
+    """Every key that the log's checkpoints were ever signed with, in the order in which they came."""
+    with registry.store.read() as session:
+        return [
+            LogKeyView(
+                key=str(span.key),
+                algorithm="ML-DSA-44" if span.key.key_type == ML_DSA_44 else "Ed25519",
+                first_size=span.first_size,
+                last_size=span.last_size,
+                record=entries.get(session, max(0, span.first_size - 1)).record_id.hex(),
+            )
+            for span in registry.sequencer.keys.spans()
+        ]
+
+
+def publisher(registry: Registry, publisher_id: str) -> PublisherView:
+    """A publisher with its newest key. Raises NotFound."""
+    with registry.store.read() as session:
+        return publisher_view(session, publisher_id)
+
+
+def publisher_list(registry: Registry) -> list[PublisherView]:
+    """All publishers, by id."""
+    with registry.store.read() as session:
+        return [publisher_view(session, row.id) for row in publishers.all_of(session)]
+
+
+def publisher_keys(registry: Registry, publisher_id: str) -> list[PublisherKeyView]:
+    """All keys a publisher ever had, in the order of their enrolment. Raises NotFound."""
+    with registry.store.read() as session:
+        publishers.get(session, publisher_id)
+        return [_key(session, row) for row in publishers.keys_of(session, publisher_id)]
+
+
+def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> PublisherKeyView:
+    """One key of a publisher. Raises NotFound."""
+    with registry.store.read() as session:
+        row = publishers.get_key(session, thumbprint)
+        if row.publisher_id != publisher_id:
+            raise NotFound("no such publisher key")
+        return _key(session, row)
+
+
+def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
+    revoked_at, reason, since = None, None, None
+    if row.revoked_index is not None:
+        entry = entries.get(session, row.revoked_index)
+        record = parse_record(entries.record(session, entry.record_id).canonical)
+        if not isinstance(record, PublisherKey):
+            raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
+        revoked_at, reason, since = from_milliseconds(entry.logged_at_ms), record.reason, record.invalid_since
+    state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
+    return PublisherKeyView(
+        thumbprint=row.kid.hex(),
+        algorithm=row.algorithm,
+        state=state,
+        enrolled_index=row.enrolled_index,
+        ended_index=row.ended_index,
+        end_reason=row.end_reason,
+        revoked_index=row.revoked_index,
+        revoked_at=revoked_at,
+        revocation_reason=reason,
+        invalid_since=since,
+    )
+
+
+def _registered(session: Session, record_id: bytes) -> AssetRegistered:
+    stated = parse_record(entries.record(session, record_id).canonical)
+    if not isinstance(stated, AssetRegistered):
+        raise NotFound("no such asset")
+    return stated
+
+
+def _asset(registry: Registry, session: Session, row: Asset | SealedAsset) -> AssetView:
+    record_id, stated = row.record_id, _registered(session, row.record_id)
+    kept_back = isinstance(row, SealedAsset)
+    path = f"/v1/assets/{record_id.hex()}"
+    credential = stated.credential
+    return AssetView(
+        id=record_id.hex(),
+        record_id=record_urn(record_id),
+        type="asset.registered",
+        index=row.index,
+        state=state_of(registry, row.index),
+        visibility="sealed" if kept_back else "public",
+        logged_at=from_milliseconds(row.logged_at_ms),
+        claimed_at=stated.claimed_at,
+        publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
+        standing=_SEALED if kept_back else standing_of(session, record_id),
+        title=stated.title,
+        caption=stated.caption,
+        credit=stated.credit,
+        licence=stated.licence,
+        digital_source_type=stated.digital_source_type,
+        captured_at=stated.captured_at,
+        media=_media(stated.media),
+        credential=CredentialView(
+            manifest_id=credential.manifest_id,
+            claim_sha256=credential.claim_sha256.hex(),
+            embedded=credential.embedded,
+            signed=_media(credential.signed) if credential.signed else None,
+        )
+        if credential
+        else None,
+        parents=tuple(ParentView(record=parent.record.hex(), relation=parent.relation) for parent in stated.parents),
+        rendition_of=stated.rendition_of.hex() if stated.rendition_of else None,
+        links=LinksView(
+            self=path,
+            page=f"/a/{record_id.hex()}",
+            record=f"/v1/records/{record_id.hex()}",
+            receipt=f"{path}/receipt",
+            history=f"{path}/history",
+            graph=f"{path}/graph",
+            thumbnail=f"{path}/thumbnail",
+            credentialed=f"{path}/credentialed" if row.signed_blob_sha256 else None,
+            manifest=f"{path}/manifest" if row.manifest_blob_sha256 else None,
+        ),
+    )
+
+
+def _media(facts: MediaFacts) -> MediaView:
+    return MediaView(
+        sha256=facts.sha256.hex(),
+        size=facts.size,
+        media_type=facts.media_type,
+        width=facts.width,
+        height=facts.height,
+        pixels_sha256=facts.pixels_sha256.hex(),
+    )
+
+
+def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> PublisherView:
+    """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
+    row = publishers.get(session, publisher_id)
+    keys: Sequence[str] = [key.kid.hex() for key in publishers.keys_of(session, publisher_id)]
+    return PublisherView(
+        id=row.id,
+        name=row.name,
+        identity=IdentityView(established=row.established, detail=row.detail),
+        key=parse_statement(statement).kid.hex() if statement else (keys[-1] if keys else ""),
+    )
+
+
+def state_of(registry: Registry, index: int) -> str:
+    """How far the entry at an index has come."""
+    return "published" if index < registry.sequencer.size else "sequenced"

@@ -1,0 +1,92 @@
+"""Standing: a registration as the verdict judges it, with what has become of it since it was logged."""
+
+from typing import cast
+
+from provenance.errors import StoreCorrupt
+from provenance.statement.identity import Established, Identity
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    DisputeAnswered,
+    PublisherKey,
+    parse_record,
+)
+from provenance.statement.record import record_id as digest_record
+from provenance.statement.statement import parse_statement
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.verdict import standing
+from provenance.verdict.evidence import Publisher
+from provenance.verdict.registrations import Answer, Dispute, KnownRecord
+from provenance.verdict.search import MAX_MATCHES
+from registry.reading.views import StandingView
+from registry.store import Session, assets, entries, events, publishers
+from registry.times import from_milliseconds
+
+
+def known(
+    session: Session, record_id: bytes, receipt: ReceiptReport | None = None, *, cosigned: bool = False
+) -> KnownRecord:
+    """What is held about a public registration. Raises NotFound, Sealed, Erased, StoreCorrupt."""
+    row = assets.get(session, record_id)
+    canonical = entries.record(session, record_id).canonical
+    record = parse_record(canonical)
+    if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
+        raise StoreCorrupt("what is stored under this id is another record")
+    publisher = publishers.get(session, row.publisher_id)
+    kid = parse_statement(entries.get(session, row.index).statement).kid
+    taken_back = assets.withdrawals_of(session, record_id)
+    revoked_at = publishers.get_key(session, kid).revoked_index
+    return KnownRecord(
+        record_id=record_id,
+        index=row.index,
+        logged_at=from_milliseconds(row.logged_at_ms),
+        record=record,
+        publisher=Publisher(
+            id=publisher.id,
+            name=publisher.name,
+            identity=Identity(cast(Established, publisher.established), publisher.detail),
+            key=kid,
+        ),
+        receipt=receipt,
+        cosigned=cosigned,
+        withdrawn_reason=taken_back[0].reason if taken_back else None,
+        key_revoked_at_index=revoked_at,
+        revocation=None if revoked_at is None else _revocation(session, revoked_at),
+        disputes=_disputes(session, record_id),
+    )
+
+
+def standing_of(session: Session, record_id: bytes) -> StandingView:
+    """How a public registration stands. Rival claims are those to the very same pixels. Raises as `known` does."""
+    own = known(session, record_id)
+    rivals = assets.by_pixels(session, own.record.media.pixels_sha256, MAX_MATCHES)
+    same = [own, *(known(session, row.record_id) for row in rivals if row.record_id != record_id)]
+    value, detail = standing.of(own, same)
+    return StandingView(value, detail)
+
+
+def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
+    stated: dict[bytes, tuple[int, AssetDisputed, list[Answer]]] = {}
+    for event in events.about(session, record_id):
+        if event.type not in (AssetDisputed.TYPE, DisputeAnswered.TYPE):
+            continue
+        identity = entries.get(session, event.index).record_id
+        match parse_record(entries.record(session, identity).canonical):
+            case AssetDisputed() as dispute:
+                stated[identity] = event.index, dispute, []
+            case DisputeAnswered() as answer if answer.dispute in stated:
+                name = publishers.get(session, answer.publisher).name
+                stated[answer.dispute][2].append(Answer(name, answer.outcome, answer.reason))
+            case _:
+                raise StoreCorrupt(f"entry {event.index} does not say what its event tells of it")
+    return tuple(
+        Dispute(index, publishers.get(session, dispute.publisher).name, dispute.reason, tuple(answers))
+        for index, dispute, answers in stated.values()
+    )
+
+
+def _revocation(session: Session, index: int) -> PublisherKey:
+    record = parse_record(entries.record(session, entries.get(session, index).record_id).canonical)
+    if not isinstance(record, PublisherKey) or record.action != "revoke":
+        raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
+    return record

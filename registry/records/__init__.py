@@ -1,0 +1,1 @@
+"""Records: everything that can be put on record, from a request to its entry in the log."""

@@ -1,0 +1,183 @@
+"""Disputes: another publisher contradicts a registration, and what its two sides answer."""
+
+import secrets
+from datetime import datetime
+
+from provenance import limits
+from provenance.errors import Conflict, InvalidRequest, NotFound, NotPermitted, StoreCorrupt
+from provenance.statement.record import AssetDisputed, DisputeAnswered, parse_record, record_urn
+from provenance.statement.record.dispute_answered import DisputeOutcome
+from registry.reading import catalogue
+from registry.reading.views import AnswerView, DisputeView
+from registry.records.remarks import state
+from registry.registry import Registry
+from registry.store import Session, assets, entries, events
+from registry.times import from_milliseconds
+
+MAX_DISPUTES = 100
+"""Disputes of one registration, and answers to one: publishers are few, and each has said it after two or three."""
+
+
+def dispute(
+    registry: Registry, *, publisher: str, record: bytes, reason: str, counterclaim: bytes | None
+) -> DisputeView:
+    """Contradict a public registration of another publisher. Saying the same again finds the dispute that is there.
+
+    Raises:
+        NotFound, Sealed, Erased: no such public registration.
+        NotPermitted: it is the publisher's own, which it can withdraw.
+        InvalidRequest: a counterclaim that is no public registration of the publisher, or a text no record can hold.
+        Conflict: it is disputed too often.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    statement = AssetDisputed(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        record=record,
+        reason=reason,
+        counterclaim=counterclaim,
+    )
+    with registry.store.read() as session:
+        if assets.get(session, record).publisher_id == publisher:
+            raise NotPermitted("this is the publisher's own registration: it can be withdrawn, not disputed")
+        if counterclaim is not None:
+            own = assets.find(session, counterclaim)
+            if own is None or own.publisher_id != publisher:
+                raise InvalidRequest("the counterclaim is no public registration of the publisher that disputes")
+
+    def add(session: Session, index: int, _logged_at: datetime) -> None:
+        assets.get(session, record)  # sealed or erased meanwhile?
+        if len(events.of_type(session, record, AssetDisputed.TYPE)) >= MAX_DISPUTES:
+            raise Conflict(f"this registration has been disputed {MAX_DISPUTES} times")
+        events.add(session, record, index, AssetDisputed.TYPE)
+
+    def existing(session: Session) -> bytes | None:
+        for identity, earlier in _disputes_of(session, record):
+            said = (earlier.publisher, earlier.reason, earlier.counterclaim)
+            if said == (publisher, reason, counterclaim) and not _retracted(session, identity, earlier):
+                return identity
+        return None
+
+    return get(registry, state(registry, statement, add, existing).record_id)
+
+
+def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: DisputeOutcome, reason: str) -> DisputeView:
+    """Answer a dispute, as the publisher that registered or the one that disputed.
+
+    Raises:
+        NotFound, Erased: no such dispute.
+        NotPermitted: the outcome is not for this publisher to state.
+        Conflict: the dispute is retracted, or answered too often.
+        InvalidRequest, StoreUnavailable, StoreCorrupt: as for `dispute`.
+    """
+    with registry.store.read() as session:
+        disputed = _read(session, dispute)
+        registrant = assets.get(session, disputed.record).publisher_id
+    if publisher != (disputed.publisher if outcome == "retracted" else registrant):
+        raise NotPermitted(
+            "Only the publisher that disputes can retract that; only the one that registered accepts or rejects it."
+        )
+    statement = DisputeAnswered(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        dispute=dispute,
+        outcome=outcome,
+        reason=reason,
+    )
+
+    def add(session: Session, index: int, _logged_at: datetime) -> None:
+        assets.get(session, disputed.record)
+        if _retracted(session, dispute, disputed):
+            raise Conflict("this dispute has been retracted")
+        if len(events.of_type(session, disputed.record, DisputeAnswered.TYPE)) >= MAX_DISPUTES:
+            raise Conflict(f"the disputes of this registration have been answered {MAX_DISPUTES} times")
+        events.add(session, disputed.record, index, DisputeAnswered.TYPE)
+
+    def existing(session: Session) -> bytes | None:
+        said = (publisher, outcome, reason)
+        answers = _answers_of(session, dispute, disputed)
+        same = (identity for identity, _, each in answers if (each.publisher, each.outcome, each.reason) == said)
+        return next(same, None)
+
+    state(registry, statement, add, existing)
+    return get(registry, dispute)
+
+
+def get(registry: Registry, dispute: bytes) -> DisputeView:
+    """A dispute with its answers. Raises NotFound, Erased."""
+    with registry.store.read() as session:
+        return _view(registry, session, dispute, _read(session, dispute))
+
+
+def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
+    """The disputes of a public registration, in log order. Raises NotFound, Erased."""
+    with registry.store.read() as session:
+        if assets.find(session, record) is None:
+            if events.is_erased(session, record):
+                assets.get(session, record)  # raises Erased
+            raise NotFound("no such public registration")
+        return [_view(registry, session, identity, each) for identity, each in _disputes_of(session, record)]
+
+
+def _view(registry: Registry, session: Session, identity: bytes, stated: AssetDisputed) -> DisputeView:
+    entry = entries.of_record(session, identity)
+    return DisputeView(
+        id=identity.hex(),
+        record_id=record_urn(identity),
+        index=entry.index,
+        state=catalogue.state_of(registry, entry.index),
+        logged_at=from_milliseconds(entry.logged_at_ms),
+        record=stated.record.hex(),
+        publisher=catalogue.publisher_view(session, stated.publisher, entry.statement),
+        reason=stated.reason,
+        counterclaim=stated.counterclaim.hex() if stated.counterclaim else None,
+        open=not _retracted(session, identity, stated),
+        answers=tuple(
+            AnswerView(
+                record_id=record_urn(answer_id),
+                index=index,
+                logged_at=from_milliseconds(entries.get(session, index).logged_at_ms),
+                publisher=each.publisher,
+                outcome=each.outcome,
+                reason=each.reason,
+            )
+            for answer_id, index, each in _answers_of(session, identity, stated)
+        ),
+    )
+
+
+def _read(session: Session, identity: bytes) -> AssetDisputed:
+    if entries.type_of(session, identity) != AssetDisputed.TYPE:
+        raise NotFound("no such dispute")
+    record = parse_record(entries.record(session, identity).canonical)
+    if not isinstance(record, AssetDisputed):
+        raise StoreCorrupt(f"record {identity.hex()} is no dispute, as its row says")
+    return record
+
+
+def _disputes_of(session: Session, record: bytes) -> list[tuple[bytes, AssetDisputed]]:
+    found = []
+    for event in events.of_type(session, record, AssetDisputed.TYPE):
+        identity = entries.get(session, event.index).record_id
+        stated = parse_record(entries.record(session, identity).canonical)
+        if not isinstance(stated, AssetDisputed):
+            raise StoreCorrupt(f"entry {event.index} is said to be a dispute, and is none")
+        found.append((identity, stated))
+    return found
+
+
+def _answers_of(session: Session, identity: bytes, stated: AssetDisputed) -> list[tuple[bytes, int, DisputeAnswered]]:
+    found = []
+    for event in events.of_type(session, stated.record, DisputeAnswered.TYPE):
+        answer_id = entries.get(session, event.index).record_id
+        each = parse_record(entries.record(session, answer_id).canonical)
+        if isinstance(each, DisputeAnswered) and each.dispute == identity:
+            found.append((answer_id, event.index, each))
+    return found
+
+
+def _retracted(session: Session, identity: bytes, stated: AssetDisputed) -> bool:
+    answers = _answers_of(session, identity, stated)
+    return any((each.outcome, each.publisher) == ("retracted", stated.publisher) for _, _, each in answers)

@@ -1,0 +1,249 @@
+"""Registering: from an uploaded file to a logged record, its receipt and its credentialed copy.
+
+The order matters. C2PA signing comes before the record, so that the record names the manifest (ADR 5).
+Blobs are durable before the entry is sequenced, so that an acknowledged record never lacks its sketch.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from provenance import limits
+from provenance.credentials.signing import ClaimDescription, ClaimSigner
+from provenance.errors import (
+    CertificateUnusable,
+    CredentialSigningFailed,
+    InvalidRequest,
+    MalformedRecord,
+    NotFound,
+)
+from provenance.media.sketch import SKETCH_VERSION
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    CredentialFacts,
+    MediaFacts,
+    Parent,
+    RecordErased,
+    SketchFacts,
+    record_id,
+)
+from provenance.vocabulary import source_type_iri
+from registry.claims import AssetClaims
+from registry.reading import catalogue
+from registry.reading.readers import Reader
+from registry.reading.views import AssetView, WithdrawalView
+from registry.records.remarks import state
+from registry.records.stating import append_signed, canonical_of, publisher_signer
+from registry.registry import Registry
+from registry.sandbox.examination import ClaimOrder, Prepared, prepare
+from registry.store import Asset, Session, assets, entries, events, local_features, sealed
+from registry.store.assets import AssetBlobs
+from registry.times import to_milliseconds
+
+GENERATOR = "Countermark/0.1.0"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The outcome of a registration. `created` is False when the very same one was there already."""
+
+    asset: AssetView
+    created: bool
+
+
+def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClaims, publisher: str) -> Registered:
+    """Register the file at `path`, whose SHA-256 the caller computed while receiving it.
+
+    Raises:
+        MediaError: no picture that can be read.
+        InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large), or a file that
+            cannot carry a credential.
+        NotFound: no such publisher.
+        KeyRefused: the publisher has no key in force that this service holds; the message says why.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    claims_digest = claims.digest(publisher, sha256)
+    reader = Reader(publisher)
+    with registry.store.read() as session:
+        existing = _registered(session, claims_digest)
+        if existing is None:
+            _check_references(session, claims)
+        erased = events.latest(session, RecordErased.TYPE)
+    if existing is not None:
+        return Registered(catalogue.asset(registry, existing, reader), created=False)
+    publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
+    claim_signer = _claim_signer(registry)
+    source_type = _source_type(claims)
+    order = _claim_order(registry, claim_signer, claims, source_type)
+    try:
+        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign)
+    except CredentialSigningFailed as error:
+        raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
+    record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
+    canonical = canonical_of(record)
+    blobs = _store_blobs(registry, prepared)
+
+    def index_rows(session: Session, index: int, logged_at: datetime) -> None:
+        row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
+        if record.visibility == "sealed":
+            sealed.insert(session, row)
+        else:
+            publish(registry, session, row, record, prepared.local_features)
+
+    appended = append_signed(
+        registry,
+        publisher,
+        canonical,
+        index_rows,
+        lambda session: _registered(session, claims_digest),
+    )
+    with registry.store.read() as session:
+        if events.latest(session, RecordErased.TYPE) != erased:
+            _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
+    return Registered(catalogue.asset(registry, appended.record_id, reader), created=appended.created)
+
+
+def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> WithdrawalView:
+    """Take a registration back. The record stays in the log; its standing becomes "withdrawn".
+
+    Raises:
+        NotFound: no such registration by this publisher.
+        KeyRefused: the publisher has no key in force that this service holds.
+    """
+    with registry.store.read() as session:
+        if assets.get(session, record).publisher_id != publisher:
+            raise NotFound("this publisher has no such registration")
+    taken_back = AssetWithdrawn(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        record=record,
+        reason=reason,
+    )
+
+    def existing_record(session: Session) -> bytes | None:
+        assets.get(session, record)  # sealed or erased meanwhile?
+        same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
+        return next((entries.get(session, row.index).record_id for row in same), None)
+
+    appended = state(
+        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
+    )
+    return catalogue.withdrawal(registry, appended.record_id)
+
+
+def _claim_signer(registry: Registry) -> ClaimSigner:
+    try:
+        return registry.keystore.claim_signer()
+    except CertificateUnusable as error:  # by the clock of this machine, which may be wrong
+        raise InvalidRequest(f"No credential can be signed now: {error}.") from error
+
+
+def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered, codes: bytes) -> None:
+    """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
+    assets.insert(session, row)
+    events.derive(session, row.record_id, record)
+    registry.index.add(session, row)
+    local_features.insert(session, row.index, codes)
+
+
+def _registered(session: Session, claims_digest: bytes) -> bytes | None:
+    """The record that made exactly these claims, public or sealed."""
+    return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
+
+
+def _check_references(session: Session, claims: AssetClaims) -> None:
+    for reference in (*(parent.record for parent in claims.parents), claims.rendition_of):
+        if reference is not None and not events.is_registration(session, reference):
+            raise InvalidRequest(f"no registration {reference.hex()} that this picture could be made from")
+
+
+def _source_type(claims: AssetClaims) -> str | None:
+    if claims.digital_source_type is None:
+        return None
+    try:
+        return source_type_iri(claims.digital_source_type)
+    except MalformedRecord as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _claim_order(
+    registry: Registry, signer: ClaimSigner, claims: AssetClaims, source_type: str | None
+) -> ClaimOrder | None:
+    if claims.credential == "none":
+        return None
+    return ClaimOrder(
+        mode=claims.credential,
+        description=ClaimDescription(
+            title=claims.title,
+            generator=GENERATOR,
+            digital_source_type=source_type,
+            registry_url=registry.config.public_url,
+        ),
+        algorithm=signer.algorithm,
+        chain_pem=signer.chain_pem,
+    )
+
+
+def _record(
+    now: datetime, publisher: str, sha256: bytes, claims: AssetClaims, source_type: str | None, prepared: Prepared
+) -> AssetRegistered:
+    prints = prepared.fingerprints
+    media = MediaFacts(
+        sha256=sha256,
+        size=prepared.size,
+        media_type=prepared.media_type,
+        width=prepared.width,
+        height=prepared.height,
+        pixels_sha256=prints.pixels_sha256,
+    )
+    return AssetRegistered(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=now,
+        publisher=publisher,
+        media=media,
+        fingerprints=prints.to_json(),
+        sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
+        credential=_credential(prepared, media),
+        title=claims.title,
+        caption=claims.caption,
+        credit=claims.credit,
+        licence=claims.licence,
+        digital_source_type=source_type,
+        captured_at=claims.captured_at and claims.captured_at.replace(microsecond=0),
+        parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
+        rendition_of=claims.rendition_of,
+        visibility="sealed" if claims.visibility == "sealed" else None,
+    )
+
+
+def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None:
+    signed = prepared.credential
+    if signed is None:
+        return None
+    copy = None
+    if signed.data is not None:
+        # Embedding a manifest adds a segment and leaves the picture's own data alone, so the pixels stay.
+        copy = MediaFacts(
+            sha256=signed.sha256,
+            size=len(signed.data),
+            media_type=media.media_type,
+            width=media.width,
+            height=media.height,
+            pixels_sha256=media.pixels_sha256,
+        )
+    return CredentialFacts(
+        manifest_id=signed.manifest_id, claim_sha256=signed.claim_sha256, embedded=copy is not None, signed=copy
+    )
+
+
+def _store_blobs(registry: Registry, prepared: Prepared) -> AssetBlobs:
+    credential = prepared.credential
+    registry.blobs.put(prepared.sketch)
+    return AssetBlobs(
+        thumbnail=registry.blobs.put(prepared.thumbnail),
+        signed=registry.blobs.put(credential.data) if credential and credential.data is not None else None,
+        manifest=registry.blobs.put(credential.manifest) if credential else None,
+    )

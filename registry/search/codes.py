@@ -1,0 +1,88 @@
+"""Codes: the PDQ hashes of all public registrations of one store, in memory; 40 bytes each.
+
+One copy for whatever searches them: the scan of all, and the multi-index of large stores. It catches up with the store
+before each search, so that what is registered is found by the next one, and after a restart everything is.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix
+from registry.search.news import NewsReader
+from registry.store import Session, assets
+from registry.store import pdq as rows
+
+_GROWTH = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What is held at one moment.
+
+    Attributes:
+        codes: n×32 bytes; a removed one is zero, which no picture's hash is near to (half of its bits are set).
+        indices: n log indices, ascending but for those revealed late.
+    """
+
+    codes: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+
+class Codes:
+    """All hashes of one store of at least `MIN_QUALITY`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._codes: NDArray[np.uint8] = np.empty((0, BITS // 8), dtype=np.uint8)
+        self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._size = 0
+        self._after = -1  # index of the newest registration taken in, in its order
+        self._news = NewsReader()
+
+    def caught_up(self, session: Session) -> Held:
+        """All that the store holds, as `session` sees it; rows keep their places from call to call."""
+        with self._lock:
+            news = self._news.since(session)
+            late = assets.by_index(session, [index for index in news.revealed if index <= self._after]).values()
+            self._take([(row.index, row.pdq) for row in late if row.pdq_quality >= MIN_QUALITY])
+            for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after):
+                self._take(batch)
+                self._after = batch[-1][0]
+            self._codes[: self._size][np.isin(self._indices[: self._size], list(news.erased))] = 0
+            return Held(self._codes[: self._size], self._indices[: self._size])
+
+    def count(self, session: Session) -> int:
+        """How many hashes a search goes over."""
+        return len(self.caught_up(session).codes)
+
+    def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:
+        if batch:
+            until = self._size + len(batch)
+            self._reserve(until)
+            self._codes[self._size : until] = as_matrix([code for _, code in batch])
+            self._indices[self._size : until] = [index for index, _ in batch]
+            self._size = until
+
+    def _reserve(self, size: int) -> None:
+        """Make room in new arrays, so that a search that runs on the old ones is not disturbed."""
+        if size > len(self._codes):
+            room = max(size, 2 * len(self._codes), _GROWTH)
+            codes, indices = np.empty((room, BITS // 8), dtype=np.uint8), np.empty(room, dtype=np.int64)
+            codes[: self._size], indices[: self._size] = self._codes[: self._size], self._indices[: self._size]
+            self._codes, self._indices = codes, indices
+
+
+def as_candidates(
+    session: Session, indices: Sequence[int], distances: Sequence[int], orientations: Sequence[int]
+) -> list[Candidate]:
+    """The registrations at `indices` that the store still holds, in this order."""
+    known = assets.by_index(session, indices)
+    return [
+        Candidate(known[index].record_id, distance, orientation)
+        for index, distance, orientation in zip(indices, distances, orientations, strict=True)
+        if index in known
+    ]

@@ -1,0 +1,183 @@
+"""MultiIndex: the similarity index of large stores, in memory; exact to the same radius as the durable one.
+
+Multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012) with
+other numbers than `registry.search.index`: 11 chunks of 21 bits, of which two hashes at most 31 bits apart share one
+with at most 2 bits flipped (11 × 3 = 33 > 31). That takes more probes than 16 chunks of 16 bits with one flip, and
+leaves a third of the hashes to compare, which are what a search of many millions waits for.
+
+Each chunk has a table: row numbers sorted by the chunk's value, and where each value begins. New rows are compared one
+by one until there are `MAX_TAIL` of them, and then merged into the tables.
+"""
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.search.codes import Codes, as_candidates
+from registry.search.index import (
+    BITS,
+    MAX_CANDIDATES,
+    MIN_QUALITY,
+    PERMUTATION,
+    RADIUS,
+    Candidate,
+    as_matrix,
+    distances,
+)
+from registry.store import Session
+
+CHUNKS = 11
+CHUNK_BITS = 21
+MAX_FLIPS = 2
+
+MAX_TAIL = 8_192
+"""Rows compared one by one: 2 ms for eight orientations at most. Merging as many takes 0.2 s in a million."""
+
+LONGEST_TAIL = 8 * MAX_TAIL
+"""Rows up to which a search does not wait for another one that is merging."""
+
+_MERGED_AT_ONCE = 1 << 20
+_CHUNKED_AT_ONCE = 1 << 16
+"""Rows: they bound the memory that merging takes beside the tables (some 100 MB)."""
+
+_FLIPS = np.array(
+    [
+        sum(1 << place for place in places)
+        for flips in range(MAX_FLIPS + 1)
+        for places in combinations(range(CHUNK_BITS), flips)
+    ],
+    dtype=np.uint32,
+)
+_PADDED = 24
+"""Bits in which a chunk is packed: whole bytes."""
+
+_LAYOUT = np.full((CHUNKS, _PADDED), BITS, dtype=np.intp)  # BITS is the place of a zero
+_LAYOUT[:, _PADDED - CHUNK_BITS :] = PERMUTATION[: CHUNKS * CHUNK_BITS].reshape(CHUNKS, CHUNK_BITS)
+
+_Numbers = NDArray[np.int64]
+_Rows = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """The tables over the first `size` rows.
+
+    Attributes:
+        rows: for each chunk, row numbers ordered by its value.
+        starts: chunks × (2^21 + 1): where each value's rows begin, and the next one's.
+    """
+
+    size: int
+    rows: tuple[_Rows, ...]
+    starts: NDArray[np.uint32]
+
+    def merged(self, codes: NDArray[np.uint8]) -> "_Tables":
+        """These and the rows of `codes`, which follow them."""
+        values = _chunks(codes)
+        rows, starts = [], self.starts.copy()
+        for chunk, (known, of_chunk) in enumerate(zip(self.rows, values.T, strict=True)):
+            order = np.argsort(of_chunk, kind="stable")
+            places = self.starts[chunk][of_chunk[order] + np.uint32(1)].astype(np.int64)
+            rows.append(np.insert(known, places, (order + self.size).astype(np.uint32)))
+            counts = np.bincount(of_chunk, minlength=1 << CHUNK_BITS)
+            starts[chunk, 1:] += np.cumsum(counts, dtype=np.uint32)
+        return _Tables(self.size + len(codes), tuple(rows), starts)
+
+    def near(self, queries: NDArray[np.uint8]) -> tuple[_Rows, _Numbers]:
+        """Rows that share a chunk with a query but for two bits, and the query's number; with repetitions."""
+        found, asked = [], []
+        for chunk, values in enumerate(_chunks(queries).T):
+            probes = values[:, None] ^ _FLIPS
+            first = self.starts[chunk][probes].astype(np.int64)
+            lengths = self.starts[chunk][probes + np.uint32(1)] - first
+            asked.append(np.repeat(np.arange(len(queries)), lengths.sum(axis=1)))
+            lengths = lengths.ravel()
+            ends = np.cumsum(lengths)
+            found.append(self.rows[chunk][np.arange(ends[-1]) + np.repeat(first.ravel() - ends + lengths, lengths)])
+        return np.concatenate(found), np.concatenate(asked)
+
+
+class MultiIndex:
+    """Near-duplicate search over the hashes of one store, held by `codes`. Thread-safe."""
+
+    def __init__(self, codes: Codes) -> None:
+        self._lock = threading.Lock()
+        self._codes = codes
+        empty = tuple(np.empty(0, dtype=np.uint32) for _ in range(CHUNKS))
+        self._tables = _Tables(0, empty, np.zeros((CHUNKS, (1 << CHUNK_BITS) + 1), dtype=np.uint32))
+
+    def candidates(self, session: Session, hashes: Sequence[bytes], quality: int) -> list[Candidate]:
+        """All registrations within `RADIUS` bits of any of `hashes`, the nearest first, at most `MAX_CANDIDATES`.
+
+        Args:
+            session: on the store that is searched.
+            hashes: 32 bytes each: the picture's PDQ in the orientations to try.
+            quality: the picture's PDQ quality; below `MIN_QUALITY` there are no candidates.
+        """
+        if quality < MIN_QUALITY or not hashes:
+            return []
+        held = self._codes.caught_up(session)
+        tables = self._merged(held.codes)
+        queries = as_matrix(hashes)
+        rows, asked = tables.near(queries)
+        if tables.size > len(held.codes):  # another search has merged rows that came after this one began
+            here = rows < len(held.codes)
+            rows, asked = rows[here], asked[here]
+        apart = _pairwise(held.codes, rows, queries, asked)
+        near = np.flatnonzero(apart <= RADIUS)
+        tail = distances(held.codes[tables.size :], queries)
+        late, late_asked = np.nonzero(tail <= RADIUS)
+        rows = np.concatenate([rows[near].astype(np.int64), late + tables.size])
+        asked = np.concatenate([asked[near], late_asked])
+        apart = np.concatenate([apart[near], tail[late, late_asked]])
+        order = np.lexsort((asked, rows, apart))
+        _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
+        chosen = order[np.sort(first)][:MAX_CANDIDATES]
+        return as_candidates(
+            session, held.indices[rows[chosen]].tolist(), apart[chosen].tolist(), asked[chosen].tolist()
+        )
+
+    def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
+        """Tables that cover all rows of `codes` but a short tail."""
+        behind = len(codes) - self._tables.size
+        if behind > MAX_TAIL and self._lock.acquire(blocking=behind > LONGEST_TAIL):
+            try:
+                tables = self._tables
+                while len(codes) > tables.size:
+                    tables = tables.merged(codes[tables.size : tables.size + _MERGED_AT_ONCE])
+                self._tables = tables
+                _trim()
+            finally:
+                self._lock.release()
+        return self._tables
+
+
+def _trim() -> None:
+    """Give back to the system what merging has freed: of ten million hashes glibc would keep a quarter more."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _chunks(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """n×32 bytes to n×11 chunk values, bits permuted."""
+    values = np.empty((len(codes), CHUNKS), dtype=np.uint32)
+    for start in range(0, len(codes), _CHUNKED_AT_ONCE):
+        bits = np.unpackbits(codes[start : start + _CHUNKED_AT_ONCE], axis=1)
+        padded = np.concatenate([bits, np.zeros((len(bits), 1), dtype=np.uint8)], axis=1)
+        packed = np.packbits(padded.take(_LAYOUT.ravel(), axis=1), axis=1).reshape(len(bits), CHUNKS, 3)
+        first, second, third = np.moveaxis(packed.astype(np.uint32), 2, 0)
+        values[start : start + len(bits)] = (first << np.uint32(16)) | (second << np.uint32(8)) | third
+    return values
+
+
+def _pairwise(codes: NDArray[np.uint8], rows: _Rows, queries: NDArray[np.uint8], asked: _Numbers) -> _Numbers:
+    """Hamming distance of each row's code to the query of that number."""
+    differing = codes.view(np.uint64).take(rows, axis=0) ^ queries.view(np.uint64).take(asked, axis=0)
+    apart: _Numbers = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
+    return apart

@@ -1,0 +1,146 @@
+"""The check: every audit over one store, in one pass over its log."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.limits import MAX_COMMIT_JOBS
+from provenance.statement.record import Record
+from provenance.transparency.log_keys import LogKeys
+from provenance.transparency.note import VerifierKey
+from provenance.transparency.timestamp import TrustAnchor
+from registry.blobs import Blobs
+from registry.log.high_water import HighWater
+from registry.log.log_keys import StatedKeys
+from registry.log.tiles import Tiles
+from registry.store import Store, audit, checkpoints, entries, heads
+from registry.upkeep.fsck.finding import Finding, Progress
+from registry.upkeep.fsck.log import LogAudit
+from registry.upkeep.fsck.signatures import SignatureAudit
+from registry.upkeep.fsck.statements import StatementAudit
+from registry.upkeep.fsck.views import ViewAudit
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """The `Progress` of who does not want to know."""
+
+
+def check(
+    store: Store,
+    blobs: Blobs,
+    log_key: VerifierKey,
+    *,
+    witness_keys: Sequence[VerifierKey] = (),
+    authorities: Sequence[TrustAnchor] = (),
+    high_water: Path | str | None = None,
+    progress: Progress = silent,
+) -> Iterator[Finding]:
+    """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
+
+    Run it while nothing is registered: entries that come in meanwhile are not looked at, and tiles that they replace
+    may be missed.
+
+    Args:
+        store, blobs: of one data folder.
+        log_key: the log's public key that signs now, named as its origin. The keys before it are those that the
+            entries lead from.
+        witness_keys: of the log's witnesses; other cosignatures are passed over.
+        authorities: by which time-stamp tokens are believed; without one, they are passed over.
+        high_water: the high-water mark, where it is not in the store's folder.
+        progress: called now and then.
+
+    Raises:
+        StoreUnavailable: the store cannot be read now.
+    """
+    yield from _check_database(store)
+    with store.read() as session:
+        newest = checkpoints.latest(session)
+        published = 0 if newest is None else newest.size
+        size = max(entries.size(session), published)
+    tiles = Tiles(blobs.objects)
+    keys = LogKeys(log_key.name, ((0, (log_key,)),))
+    try:
+        with store.read() as session:
+            stated = StatedKeys.load(session, log_key).keys
+        if log_key in stated.current:
+            keys = stated
+    except StoreCorrupt as error:
+        yield Finding("key", "log", str(error))
+    log = LogAudit(tiles, keys, witness_keys, authorities)
+    with audit.scratch() as replayed, SignatureAudit(size) as signatures:
+        statements = StatementAudit(signatures)
+        views = ViewAudit(blobs, replayed)
+        yield from log.begin()
+        for start in range(0, size, MAX_COMMIT_JOBS):
+            progress("log", start, size)
+            stretch, problems = _read(store, start, min(size, start + MAX_COMMIT_JOBS))
+            yield from problems
+            yield from log.follow(stretch)
+            records: dict[int, tuple[bytes, Record]] = {}
+            for found in statements.follow(stretch):
+                if isinstance(found, Finding):
+                    yield found
+                else:
+                    index, record_id, record = found
+                    records[index] = record_id, record
+            yield from views.follow(stretch, records)
+            yield from signatures.settle()
+        yield from signatures.settle(all_of_them=True)
+        yield from log.end(published)
+        yield from statements.end()
+        try:
+            with store.read() as session:
+                yield from log.check_head(heads.read(session))
+        except StoreCorrupt as error:
+            yield Finding("head", "log_head", str(error))
+        progress("log", size, size)
+        with store.read() as session:
+            yield from views.end(session)
+            if entries.record_count(session) != statements.records:
+                yield Finding("record", "records", "there are some that no entry states")
+    note = tiles.checkpoint()
+    if note is not None:
+        yield from log.check_note("checkpoint", "log/checkpoint", note, published)
+    elif newest is not None:
+        yield Finding("checkpoint", "log/checkpoint", "missing")
+    held = HighWater(high_water or store.folder / "high-water").read()
+    if held is not None:
+        yield from log.check_note("high-water", "high-water", held, None)
+    elif newest is not None:
+        yield Finding("high-water", "high-water", "missing")
+    yield from _check_blobs(store, blobs, progress)
+
+
+def _check_database(store: Store) -> Iterator[Finding]:
+    try:
+        with store.read() as session:
+            problems = audit.database_problems(session)
+    except StoreCorrupt as error:
+        problems = [str(error)]
+    for problem in problems:
+        yield Finding("database", "countermark.db", problem)
+
+
+def _read(store: Store, start: int, stop: int) -> tuple[audit.Stretch, list[Finding]]:
+    try:
+        with store.read() as session:
+            return audit.stretch(session, start, stop), []
+    except StoreCorrupt as error:
+        return audit.Stretch(start, stop), [Finding("database", f"entries {start} to {stop - 1}", str(error))]
+
+
+def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
+    for done, sha256 in enumerate(blobs):
+        if done % MAX_COMMIT_JOBS == 0:
+            progress("blobs", done, 0)
+        try:
+            with suppress(NotFound):  # deleted since
+                blobs.get(sha256)
+        except StoreCorrupt:
+            yield Finding("blob", sha256.hex(), "the bytes have changed")
+    with store.read() as session:
+        overlays = audit.overlays(session)
+    for identity, sha256 in overlays:
+        if sha256 not in blobs:
+            yield Finding("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")

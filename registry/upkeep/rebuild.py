@@ -1,0 +1,46 @@
+"""Rebuilding the similarity index: every view of it, made anew from the records and their blobs.
+
+A later version of a fingerprint is added this way; the log is not touched. The answers are the same as before.
+"""
+
+from collections.abc import Iterator
+
+from provenance.errors import MediaError, NotFound, StoreCorrupt
+from registry.registry import Registry
+from registry.sandbox.examination import describe_thumbnail
+from registry.store import Asset, Session, assets, local_features
+
+BATCH = 200
+"""Registrations a transaction: the log can be written to between two of them."""
+
+
+def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
+    """Make the similarity index anew. Yields (registrations done, "") as it goes on, and (…, what is wrong) where one
+    has lost its thumbnail, so that it is found by its hash alone.
+
+    Raises:
+        StoreUnavailable: the store cannot be written.
+    """
+    registry.store.write(registry.index.rebuild).result()
+    registry.store.write(local_features.clear).result()
+    with registry.store.read() as session:
+        end = assets.end(session)
+    done = 0
+    for start in range(0, end, BATCH):
+        with registry.store.read() as session:
+            batch = assets.between(session, start, start + BATCH)
+        described = []
+        for asset in batch:
+            try:
+                thumbnail = registry.blobs.get(asset.thumbnail_sha256)
+                described.append((asset, registry.sandbox.run(describe_thumbnail, thumbnail)))
+            except (NotFound, StoreCorrupt, MediaError) as error:
+                yield done, f"{asset.record_id.hex()}: {error}"
+
+        def keep(session: Session, described: list[tuple[Asset, bytes]] = described) -> None:
+            for asset, codes in described:
+                local_features.insert(session, asset.index, codes)
+
+        registry.store.write(keep).result()
+        done += len(batch)
+        yield done, ""

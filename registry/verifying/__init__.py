@@ -1,0 +1,1 @@
+"""Verifying: a stranger's picture against everything that is registered here."""

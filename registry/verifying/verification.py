@@ -1,0 +1,190 @@
+"""Verifying: a stranger's file, or its digests, against everything that is registered here."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.media.comparison import Comparison
+from provenance.media.comparison.geometry import Sight
+from provenance.media.local_features import LocalFeatures
+from provenance.media.media import Pixels
+from provenance.transparency.policy import is_cosigned
+from provenance.verdict import Verdict
+from provenance.verdict import verify as procedure
+from provenance.verdict.evidence import Subject
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference
+from provenance.verdict.search import MAX_MATCHES
+from registry.reading import standing
+from registry.registry import Registry
+from registry.sandbox.examination import Compared, compare_references, describe_picture, examine_file
+from registry.search.scan import MAX_SCANNED
+from registry.store import Session, assets, rows, verifications
+from registry.times import to_milliseconds
+from registry.verifying.report import report_json
+
+VERIFICATION_ID_BYTES = 16
+"""Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
+
+
+def verify_file(
+    registry: Registry, *, path: Path, sha256: bytes, size: int, sidecar: bytes | None = None
+) -> dict[str, object]:
+    """Verify the file at `path`, whose SHA-256 the caller computed while receiving it; returns the stored report.
+
+    Raises:
+        MediaError: no picture that can be read.
+        StoreUnavailable: too much work is waiting, or the store cannot be read.
+    """
+    registrations = _Registrations(registry)
+    known_bytes = bool(registrations.by_bytes(sha256))
+    # Known bytes need no decoding: their pixels are those of the record.
+    examination = registry.sandbox.run(examine_file, path, sha256, registry.trust, sidecar, not known_bytes)
+    viewer = _Viewer(registry)
+    verdict = procedure.verify_file(examination, registrations, viewer)
+    return _keep(registry, verdict, viewer)
+
+
+def verify_digests(
+    registry: Registry, *, sha256: bytes, pdq: bytes | None = None, pdq_quality: int | None = None
+) -> dict[str, object]:
+    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead."""
+    subject = Subject(sha256=sha256, size=None)
+    verdict = procedure.verify_digests(subject, pdq, pdq_quality, _Registrations(registry))
+    return _keep(registry, verdict, _Viewer(registry))
+
+
+def load_report(registry: Registry, verification_id: str) -> bytes:
+    """The JSON of a report that was made before. Raises NotFound."""
+    with registry.store.read() as session:
+        return verifications.get(session, verification_id).report
+
+
+def load_difference(registry: Registry, verification_id: str) -> bytes:
+    """The overlay (PNG with transparency, in the shape of the picture that was handed in). Raises NotFound."""
+    with registry.store.read() as session:
+        blob = verifications.get(session, verification_id).heat_blob
+    if blob is None:
+        raise NotFound("this verification found no difference to draw")
+    return registry.blobs.get(blob)
+
+
+_NOT_KEPT = {
+    "what": "keeping this report",
+    "why": "nothing can be written here at the moment, so its address will not answer",
+}
+
+
+class _Viewer:
+    """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._drawn: list[tuple[Comparison, bytes | None]] = []
+        self._sight: Sight | None = None
+
+    def describe(self, query: Pixels) -> LocalFeatures:
+        described = self._registry.sandbox.run(describe_picture, query)
+        self._sight = described.sight
+        return described.codes
+
+    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        outcomes = self._registry.sandbox.run(compare_references, query, self._sight, tuple(references))
+        self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
+        return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
+
+    def overlay(self, comparison: Comparison | None) -> bytes | None:
+        return next((overlay for drawn, overlay in self._drawn if drawn is comparison), None)
+
+
+class _Registrations:
+    """The store as the verification procedure sees it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._by_bytes: dict[bytes, Sequence[bytes]] = {}
+
+    def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
+        if sha256 not in self._by_bytes:
+            with self._registry.store.read() as session:
+                rows = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
+                self._by_bytes[sha256] = [row.record_id for row in rows]
+        return self._by_bytes[sha256]
+
+    def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
+        with self._registry.store.read() as session:
+            return [row.record_id for row in assets.by_pixels(session, pixels_sha256, MAX_MATCHES + 1)]
+
+    def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
+        with self._registry.store.read() as session:
+            if self._registry.codes.count(session) > MAX_SCANNED:
+                found = self._registry.multi_index.candidates(session, pdq_orientations, quality)
+            else:
+                found = self._registry.index.candidates(session, pdq_orientations, quality)
+                found += self._registry.scan.candidates(session, pdq_orientations, quality)
+        nearest = {candidate.record_id: candidate.distance for candidate in found}
+        return [Candidate(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
+
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        with self._registry.store.read() as session:
+            found = self._registry.inverted_file.candidates(session, features)
+            known = assets.by_index(session, [proposal.index for proposal in found])
+        return [Candidate(known[each.index].record_id, None) for each in found if each.index in known]
+
+    def reference(self, record_id: bytes) -> Reference:
+        with self._registry.store.read() as session:
+            asset = assets.get(session, record_id)
+        try:
+            thumbnail = self._registry.blobs.get(asset.thumbnail_sha256)
+        except (NotFound, StoreCorrupt):
+            thumbnail = None  # it only helps
+        return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
+
+    def original(self, record_id: bytes) -> bytes | None:
+        """The credentialed copy, where the publisher lets it be kept."""
+        with self._registry.store.read() as session:
+            digest = assets.get(session, record_id).signed_blob_sha256
+        return None if digest is None else self._registry.blobs.get(digest)
+
+    def known(self, record_id: bytes) -> KnownRecord:
+        with self._registry.store.read() as session:
+            published = assets.get(session, record_id).index < self._registry.sequencer.size
+        report = self._registry.proofs.verified_receipt(record_id)[1] if published else None
+        cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
+        with self._registry.store.read() as session:
+            return standing.known(session, record_id, report, cosigned=cosigned)
+
+    def count(self) -> int:
+        with self._registry.store.read() as session:
+            return assets.count(session)
+
+
+def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, object]:
+    verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
+    created_at = registry.clock()
+    overlay = next((drawn for match in verdict.matches if (drawn := viewer.overlay(match.comparison))), None)
+    report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
+
+    def keep(session: Session) -> None:
+        for match in verdict.matches:
+            assets.get(session, match.record_id)  # erased meanwhile? Then the report must not be kept.
+        verifications.insert(session, row)
+
+    try:
+        row = rows.verification(
+            verification_id=verification_id,
+            created_at_ms=to_milliseconds(created_at),
+            report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
+            heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
+        )
+        registry.store.write(keep).result()
+    except (Erased, NotFound) as error:
+        raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
+    except StoreUnavailable:  # a full disk is no reason to withhold the answer
+        report = report_json(registry, verdict, verification_id, created_at, drawn=False)
+        report["not_checked"].append(_NOT_KEPT)
+        return report
+    if row.heat_blob is not None and overlay is not None and row.heat_blob not in registry.blobs:
+        registry.blobs.put(overlay)  # an erasure has deleted the same overlay, before this report referred to it
+    return report
