@@ -88,6 +88,12 @@ class PostgresServer:
         self.psql(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
+    def files_of(self, database: str) -> list[Path]:
+        """The files that hold the tables and indices of a database, as they are after a checkpoint."""
+        self.psql("CHECKPOINT", database)
+        ((oid,),) = self.psql(f"SELECT oid FROM pg_database WHERE datname = '{database}'")
+        return sorted(path for path in (self._data / "base" / str(oid)).iterdir() if path.is_file())
+
     def url(self, name: str, port: int | None = None) -> str:
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{port or self.port}/{name}"
 

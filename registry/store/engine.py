@@ -98,8 +98,8 @@ class Store:
     def purge(self) -> "Future[None]":
         """Have the files forget what was deleted.
 
-        SQLite zeroes it (`secure_delete`), and the WAL is emptied. PostgreSQL vacuums its tables; its WAL, archives and
-        backups keep what they hold until they are recycled.
+        SQLite zeroes it (`secure_delete`), and the WAL is emptied. PostgreSQL rewrites the tables that hold content,
+        which are locked meanwhile; its WAL, archives and backups keep what they hold until they are recycled.
 
         The future raises StoreUnavailable while a reader holds an older snapshot; a later try finishes the work.
         """

@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from typing import Any
 
 import psycopg
@@ -43,6 +44,17 @@ _CONNECTING = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
 }
+
+_CONTENT = ("record", "asset", "sealed_asset", "withdrawal", "upload", "verification", "idempotency")
+"""Tables whose rows hold what an erasure takes away in a form that can be read."""
+
+_SNAPSHOT_SECONDS = 2.0
+"""Seconds for which a purge waits for readers: a request reads for milliseconds, and the writer stands still."""
+
+_OLDER_SNAPSHOTS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND age(backend_xmin) > age(%s::xid) LIMIT 1
+"""
 
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -82,12 +94,18 @@ class Postgresql:
         """The server does."""
 
     def purge(self, connection: Connection) -> bool:
-        """Vacuum. Readers of this and other processes are asked for nothing: their snapshots keep rows alive longer."""
+        """Rewrite the tables that hold content, and vacuum the others; False while a reader holds an older snapshot.
+
+        A plain VACUUM frees dead rows and leaves their bytes in the page. Each table is locked while it is rewritten.
+        """
         driver: Any = connection.connection.driver_connection
         try:
             with translated():
                 driver.autocommit = True
                 try:
+                    if not _outlive_older_snapshots(driver):
+                        return False
+                    driver.execute(f"VACUUM (FULL) {', '.join(_CONTENT)}")
                     driver.execute("VACUUM")
                 finally:
                     driver.autocommit = False
@@ -101,6 +119,17 @@ class Postgresql:
         self.leadership.close()
         self.reading.dispose()
         self.writing.dispose()
+
+
+def _outlive_older_snapshots(driver: psycopg.Connection[Any]) -> bool:
+    """Whether nobody sees the state before this any more, at the latest after `_SNAPSHOT_SECONDS`."""
+    row = driver.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
+    end = time.monotonic() + _SNAPSHOT_SECONDS
+    while row is not None and driver.execute(_OLDER_SNAPSHOTS, row).fetchone() is not None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def parse_url(url: str) -> URL:

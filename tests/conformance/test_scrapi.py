@@ -207,7 +207,7 @@ def test_an_entry_that_no_tree_has_yet_redirects_to_itself(
     client: TestClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest = registry.sequencer.append(*_small("newest")).result()
-    monkeypatch.setattr(type(registry.log.sequencer), "size", property(lambda _: newest.index))
+    monkeypatch.setattr(type(registry.sequencer), "size", property(lambda _: newest.index))
     answer = client.get(f"/scitt/entries/{newest.record_id.hex()}")
     assert (answer.status_code, answer.headers["retry-after"]) == (302, "1")
     assert answer.headers["location"] == f"/scitt/entries/{newest.record_id.hex()}"
