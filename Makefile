@@ -42,7 +42,7 @@ test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
 
 test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
-	@tools/strace.sh >&2
+	@tools/faults.sh >&2
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/faults
 
 check: $(VENV)/.development ## lint, types, architecture, committed contract
