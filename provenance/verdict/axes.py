@@ -60,6 +60,7 @@ class Standing(StrEnum):
     """What has become of the matched record since it was logged."""
 
     CURRENT = "current"
+    SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     DISPUTED = "disputed"
     CONFLICTING_CLAIMS = "conflicting claims"

@@ -48,11 +48,11 @@ _CLOSENESS = (
 
 
 def by_closeness(matches: tuple[ev.Match, ...]) -> tuple[ev.Match, ...]:
-    """Closest first. Of equally close ones those that are proven and not withdrawn come first, each in log order."""
+    """Closest first. Of equally close ones those that are proven and not taken back come first, in log order."""
 
     def key(match: ev.Match) -> tuple[int, bool, bool, int]:
-        withdrawn = match.standing is Standing.WITHDRAWN
-        return _CLOSENESS.index(value_of(match)), match.proof is Proof.BROKEN, withdrawn, match.index
+        taken_back = match.standing in (Standing.WITHDRAWN, Standing.SUPERSEDED)
+        return _CLOSENESS.index(value_of(match)), match.proof is Proof.BROKEN, taken_back, match.index
 
     return tuple(sorted(matches, key=key))
 

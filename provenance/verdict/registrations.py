@@ -71,6 +71,7 @@ class KnownRecord:
             that another one has replaced in good order.
         revocation: that record.
         disputes: other publishers' counter-claims, retracted ones too, in log order.
+        superseded_by: index of the newest registration by which the same publisher says that it supersedes this one.
     """
 
     record_id: bytes
@@ -84,6 +85,7 @@ class KnownRecord:
     key_revoked_at_index: int | None
     revocation: PublisherKey | None = None
     disputes: tuple[Dispute, ...] = ()
+    superseded_by: int | None = None
 
 
 class Registrations(Protocol):

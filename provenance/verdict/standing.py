@@ -50,6 +50,10 @@ def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standin
                 "and the order says nothing about who made it.",
             )
         )
+    if known.superseded_by is not None:
+        found.append(
+            (Standing.SUPERSEDED, f"{known.publisher.name} has superseded it by record {known.superseded_by}.")
+        )
     if not found:
         return Standing.CURRENT, "The registration stands."
     return found[0][0], " ".join(detail for _, detail in found)
@@ -96,6 +100,8 @@ def _shown(match: Match) -> bool:
             return match.receipt is not None and match.receipt.withdrawn
         case Standing.DISPUTED:
             return match.receipt is not None and match.receipt.disputed
+        case Standing.SUPERSEDED:
+            return False
         case _:
             return True
 
@@ -117,6 +123,8 @@ def _could_be_forged_by(standing: Standing) -> str:
     match standing:
         case Standing.CURRENT:
             return "The registry, by holding back what came later."
+        case Standing.SUPERSEDED:
+            return "Whoever holds one of the publisher's keys."
         case Standing.WITHDRAWN:
             return "Whoever holds one of the publisher's keys."
         case Standing.DISPUTED:
@@ -133,6 +141,8 @@ def _does_not_show(standing: Standing) -> str:
     match standing:
         case Standing.CURRENT:
             return "That the publisher still stands by it."
+        case Standing.SUPERSEDED:
+            return "That what this record states is wrong."
         case Standing.WITHDRAWN:
             return "What is wrong with the picture beyond the reason that the publisher gives."
         case Standing.DISPUTED:

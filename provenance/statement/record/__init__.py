@@ -20,7 +20,7 @@ from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_revealed import AssetRevealed
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
 from provenance.statement.record.dispute_answered import DisputeAnswered
-from provenance.statement.record.facts import CredentialFacts, MediaFacts, Parent, SketchFacts
+from provenance.statement.record.facts import SUPERSEDES, CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_frozen import LogFrozen
 from provenance.statement.record.log_genesis import LogGenesis
 from provenance.statement.record.log_key import LogKey
@@ -31,6 +31,7 @@ from provenance.statement.record.verdict_recorded import VerdictRecorded
 
 __all__ = [
     "RECORD_VERSION",
+    "SUPERSEDES",
     "AssetDisputed",
     "AssetRegistered",
     "AssetRevealed",

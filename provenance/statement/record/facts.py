@@ -122,13 +122,18 @@ class CredentialFacts:
         )
 
 
+SUPERSEDES = "supersedes"
+"""The relation by which a publisher puts a registration in the place of an earlier one of its own: a correction."""
+
+
 @dataclass(frozen=True)
 class Parent:
     """A registered asset that this one was made from.
 
     Attributes:
         record: the parent's record id, 32 bytes.
-        relation: how; by preference a C2PA ingredient relationship (`parentOf`, `componentOf`, `inputTo`).
+        relation: how; by preference a C2PA ingredient relationship (`parentOf`, `componentOf`, `inputTo`), or
+            `SUPERSEDES`.
         extra: unknown fields, kept.
     """
 

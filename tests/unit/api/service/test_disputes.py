@@ -147,6 +147,26 @@ def test_two_publishers_of_the_same_content_conflict_and_a_derivative_does_not(
     assert standing(client, derived)["value"] == "current"
 
 
+def test_a_publisher_supersedes_its_own_registration_and_nobody_elses(
+    client: TestClient, other: Headers, writer: Headers, jpeg: Picture
+) -> None:
+    asset = register(client, writer, jpeg(305), title="Vienna")
+    instead = [{"record": asset["id"], "relation": "supersedes"}]
+    register(client, other, jpeg(305), title="of another publisher", parents=instead)
+    assert standing(client, asset)["value"] == "current"
+    later = register(client, writer, jpeg(305), title="Graz", parents=instead)
+    shown = standing(client, asset)
+    assert shown["value"] == "superseded"
+    assert f"record {later['index']}" in shown["detail"]
+    assert standing(client, later)["value"] == "current"
+    found = client.post("/v1/verifications", content=jpeg(305)).json()["matches"]
+    assert {match["asset"]["id"]: match["standing"]["value"] for match in found}[asset["id"]] == "superseded"
+    assert found[-1]["asset"]["id"] == asset["id"]
+    withdrawn = {"record": later["id"], "reason": "It was Vienna."}
+    assert client.post("/v1/withdrawals", json=withdrawn, headers=writer).status_code == 201
+    assert standing(client, asset)["value"] == "current"
+
+
 def test_what_there_is_not_cannot_be_disputed_or_answered(client: TestClient, rival: Headers) -> None:
     nothing = "0" * 64
     body = {"record": nothing, "reason": "Ours."}
