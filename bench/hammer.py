@@ -25,7 +25,7 @@ from demo.service import Service, running_service
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement, verify_statement
 from provenance.transparency.merkle import leaf_hash
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.registry import utc_now
 
 console = Console()

@@ -6,7 +6,7 @@ from provenance.transparency.policy import Policy, satisfied
 from provenance.transparency.timestamp import TrustAnchor
 from registry.attesting.development_stamps import DEVELOPMENT_STAMPS, DevelopmentAuthority
 from registry.attesting.timestamping import RemoteAuthority, Timestamping
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.registry import Clock, RegistryConfig
 
 

@@ -17,8 +17,8 @@ from registry import files
 from registry.attesters import read_policy, read_timestamping
 from registry.attesting.attestation import Attestation
 from registry.blobs import Blobs
+from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
-from registry.keys.signers import Keystore
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog

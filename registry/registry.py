@@ -10,7 +10,7 @@ from provenance.credentials.trust import TrustSettings
 from provenance.transparency.policy import Policy
 from registry.attesting.attestation import Attestation
 from registry.blobs import Blobs
-from registry.keys.signers import Keystore, Role
+from registry.keys.keystore import Keystore, Role
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog

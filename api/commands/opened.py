@@ -10,7 +10,7 @@ from api.settings import Settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.bootstrap import open_keystore, open_registry
-from registry.keys.signers import Keystore, Role
+from registry.keys.keystore import Keystore, Role
 from registry.registry import Registry, RegistryConfig
 from registry.store import Store
 

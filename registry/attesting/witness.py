@@ -21,7 +21,7 @@ from provenance.statement.keys import Signer
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey, verify_note
 from provenance.transparency.witness import Cosigned, CosigningKey, Refusal, WitnessedLog, answer, monitoring_path
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.objects import LocalObjects, Objects
 from registry.store.lock import FolderLock
 from registry.times import to_milliseconds

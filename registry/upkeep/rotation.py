@@ -20,7 +20,7 @@ from provenance.statement.record import LogKey, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import Sign, sign_change
 from provenance.transparency.note import VerifierKey
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.log.sequencer import Sequencer
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.registry import utc_now
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from registry import api_keys
 from registry.attesting.development_stamps import DevelopmentTimestampWarning
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.registry import Registry, utc_now
 from registry.store import checkpoints
 from tests.loopback import RunningWitness, running_witness

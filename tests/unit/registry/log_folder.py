@@ -12,7 +12,7 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.receipt import Receipt
 from registry.blobs import Blobs
 from registry.bootstrap import open_keystore, open_log
-from registry.keys.signers import Role
+from registry.keys.keystore import Role
 from registry.log.proofs import Proofs
 from registry.registry import RegistryConfig, utc_now
 from registry.store import Store, entries

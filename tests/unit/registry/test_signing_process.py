@@ -16,8 +16,8 @@ from provenance.errors import CertificateUnusable, SignerUnavailable, UnusableKe
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.keys import signing_process
+from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
-from registry.keys.signers import Keystore
 from registry.keys.signing_process import ProcessSigner
 from registry.registry import utc_now
 from tests.unit.registry.log_folder import Log

@@ -38,7 +38,7 @@ from provenance.transparency.tlog_proof import TlogProof
 from registry.attesting.attestation import Attestation
 from registry.attesting.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
 from registry.attesting.timestamping import RemoteAuthority, Timestamping
-from registry.keys.signers import Keystore
+from registry.keys.keystore import Keystore
 from registry.log.proofs import Proofs
 from registry.outbound import Outbound
 from registry.store import checkpoints

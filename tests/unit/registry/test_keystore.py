@@ -21,7 +21,7 @@ from provenance.credentials.signing import sign_embedded
 from provenance.errors import CertificateUnusable, MalformedRecord, NotFound, StoreUnavailable, UnusableKey
 from provenance.statement import key_file
 from provenance.statement.keys import Algorithm, LocalSigner, PublicKey
-from registry.keys.signers import RENEWAL, Keystore
+from registry.keys.keystore import RENEWAL, Keystore
 
 PASSPHRASE = b"correct horse"
 

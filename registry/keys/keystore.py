@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from provenance.credentials.certificates import (
@@ -40,12 +40,12 @@ from provenance.credentials.certificates import (
 )
 from provenance.credentials.signing import ClaimSigner
 from provenance.errors import CertificateUnusable, NotFound, UnusableKey
-from provenance.statement import key_file
 from provenance.statement.fields import Fields
 from provenance.statement.keys import Algorithm, LocalSigner, Signer, public_key_of
 from provenance.transparency.log_keys import Sign
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
+from registry.keys.certified_keys import read_certified, write_certified
 from registry.keys.key_files import read_key_file, replace_key_file, write_key_file
 from registry.keys.signer_uri import HeldElsewhere
 
@@ -58,7 +58,6 @@ Role = Literal["log", "operator", "claim"]
 """The keys that may be held elsewhere."""
 
 _FILES_ALONE: Mapping[Role, Signer] = MappingProxyType({})
-_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 logger = logging.getLogger(__name__)
 
@@ -370,21 +369,10 @@ class Keystore:
             return kept[path]
 
     def _read_certified(self, path: Path) -> IssuedCertificate:
-        key_pem, mark, chain = read_key_file(path).partition(_CERTIFICATE)
-        try:
-            key = key_file.decrypt(key_pem, self._passphrase)
-            chain_pem = (mark + chain).decode("ascii")
-            leaf = parse_certificates(chain_pem)[0]
-        except (UnusableKey, CertificateUnusable, UnicodeDecodeError) as error:
-            raise UnusableKey(f"{path}: {error}") from error
-        if not isinstance(key, EllipticCurvePrivateKey | Ed25519PrivateKey) or key.public_key() != leaf.public_key():
-            raise UnusableKey(f"{path}: the key is not the one of the certificate")
-        return IssuedCertificate(chain_pem, key)
+        return read_certified(path, self._passphrase)
 
     def _write_certified(self, path: Path, certified: IssuedCertificate) -> None:
-        write_key_file(
-            self._folder, path, key_file.encrypt(certified.key, self._passphrase) + certified.chain_pem.encode("ascii")
-        )
+        write_certified(self._folder, path, self._passphrase, certified)
 
 
 def _version(path: Path) -> tuple[int, int] | None:
