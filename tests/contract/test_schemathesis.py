@@ -15,7 +15,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
 
-schemathesis.serializer.alias(["application/cose", "application/scitt-statement+cose"], "application/octet-stream")
+schemathesis.serializer.alias(
+    ["application/cose", "application/scitt-statement+cose", "application/cbor-seq"], "application/octet-stream"
+)
 
 # A schema cannot say that bytes must be a picture, or have the digest that the address names.
 EXCLUDED = [positive_data_acceptance]
