@@ -29,14 +29,14 @@ MIN_LINE = 40
 MAX_LINES = 16
 """Straight lines of each direction that are tried, the longest first."""
 
-STRAIGHT = 0.75
+STRAIGHT = 0.9
 """Fraction of `MIN_LINE` pixels in a row that have to be edges for a line to be tried."""
 
-ENCLOSED = 0.6
-"""Fraction of each side that has to be edge."""
+ENCLOSED = 0.8
+"""Fraction of each side that has to be edge. Of insets in the fitting photographs, 65 of 72 are among the parts."""
 
 FRAMED = 0.05
-"""Taken off for each side that is a side of the picture itself, and no evidence."""
+"""Rank that is lost for each side that is a side of the picture itself, and no evidence."""
 
 MAX_AREA = 0.85
 """Fraction of the picture: what covers more has been found with the whole."""
@@ -153,12 +153,12 @@ def find_parts(canonical: Pixels) -> list[Rectangle]:
     )
     framed = (lefts == 0) * 1.0 + (rights == len(upright.places) - 1)
     ends_framed = (tops == 0) * 1.0 + (bottoms == len(level.places) - 1)
-    least -= FRAMED * (framed[:, None] + ends_framed)
-    least[areas > MAX_AREA] = 0
+    rank = least - FRAMED * (framed[:, None] + ends_framed)
+    rank[(areas > MAX_AREA) | (least < ENCLOSED)] = 0
     parts: list[Rectangle] = []
-    order = np.argsort(-least, axis=None, kind="stable")
-    for across, down in zip(*np.unravel_index(order, least.shape), strict=True):
-        if least[across, down] < ENCLOSED or len(parts) == MAX_PARTS:
+    order = np.argsort(-rank, axis=None, kind="stable")
+    for across, down in zip(*np.unravel_index(order, rank.shape), strict=True):
+        if rank[across, down] <= 0 or len(parts) == MAX_PARTS:
             break
         corners = upright.places[lefts[across]], level.places[tops[down]]
         ends_at = upright.places[rights[across]], level.places[bottoms[down]]
@@ -174,6 +174,7 @@ def _lines(pixels: Pixels) -> _Lines:
     step = np.zeros((height, width + 1), np.uint8)
     step[:, 1:-1] = np.maximum.reduce(cv2.split(cv2.absdiff(pixels[:, 1:], pixels[:, :-1])))
     edge = (step >= MIN_STEP) & (step == cv2.dilate(step, np.ones((1, 3), np.uint8)))
+    edge[:, 1:-1] |= edge[:, 2:]  # a side between two pixels is an edge now of one, now of the other
     sums = np.zeros((width + 1, height + 1), np.int64)
     np.cumsum(edge.T, axis=1, out=sums[:, 1:])
     straight = (sums[:, MIN_LINE:] - sums[:, :-MIN_LINE]) >= STRAIGHT * MIN_LINE
