@@ -128,8 +128,8 @@ def main() -> None:
         "corpus": described(corpus),
         "alarms_allowed_in_fitting": choice
         | {
-            "how": "the largest for which the 95 % interval of the alarms among copies of fitting photographs that were "
-            f"held out, in {FOLDS} folds and resampled by photograph, ends below {MOST_ALARMS:.0%}"
+            "how": "the largest for which the 95 % interval of the alarms among copies of fitting photographs that "
+            f"were held out, in {FOLDS} folds and resampled by photograph, ends below {MOST_ALARMS:.0%}"
         },
         "false_matches": {
             "accepted": len(taken),

@@ -24,7 +24,7 @@ from provenance.media.comparison.colour import recolour
 from provenance.media.comparison.difference import Measures, Overlap, differing, heat_of, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
 
-COMPARISON_VERSION = "countermark-comparison-2"
+COMPARISON_VERSION = "countermark-comparison-3"
 
 MIN_SIDE = 48
 """Pixels a side, of either picture: a smaller one has no keypoints away from its edge."""
