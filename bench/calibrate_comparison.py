@@ -105,13 +105,14 @@ def main() -> None:
         folder = Path(kept)
         sampled = list(pool.map(partial(samples, folder), range(len(FITTING))))
         told("measured")
-        choice = chosen(list(pool.map(partial(held_out, folder, sampled), range(FOLDS))))
+        folds = list(pool.map(partial(held_out, folder, sampled), range(FOLDS)))
+        choice = {kind: chosen([fold[kind] for fold in folds]) for kind in REFERENCES}
         told(f"alarms: {choice}")
         models = fitted(sampled)
         told("networks fitted")
         cases = [each for found in pool.map(partial(weighed, folder, models), range(len(FITTING))) for each in found]
         models = {
-            kind: tuned(models[kind], [case for of, case in cases if of == kind], choice["fraction"])
+            kind: tuned(models[kind], [case for of, case in cases if of == kind], choice[kind]["fraction"])
             for kind in REFERENCES
         }
         del cases
@@ -126,11 +127,8 @@ def main() -> None:
         "method": COMPARISON_VERSION,
         "sketch": SKETCH_VERSION,
         "corpus": described(corpus),
-        "alarms_allowed_in_fitting": choice
-        | {
-            "how": "the largest for which the 95 % interval of the alarms among copies of fitting photographs that "
-            f"were held out, in {FOLDS} folds and resampled by photograph, ends below {MOST_ALARMS:.0%}"
-        },
+        "alarms_allowed": "the largest fraction for which the 95 % interval of the alarms among copies of fitting "
+        f"photographs that were held out, in {FOLDS} folds and resampled by photograph, ends below {MOST_ALARMS:.0%}",
         "false_matches": {
             "accepted": len(taken),
             "n": n,
@@ -138,7 +136,11 @@ def main() -> None:
             "keypoints_alone": matched,
         },
         "references": {
-            kind: {"rates": rates([each for of, each in seen if of == kind]), "model": written(models[kind])}
+            kind: {
+                "rates": rates([each for of, each in seen if of == kind]),
+                "alarms_allowed": choice[kind],
+                "model": written(models[kind]),
+            }
             for kind in REFERENCES
         },
     }

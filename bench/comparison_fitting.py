@@ -31,7 +31,7 @@ TRIED = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01)
 MOST_ALARMS = 0.01
 """… which is one for which the 95 % interval of the alarms among held-out photographs' copies ends below this."""
 
-DRAWS = 4000
+DRAWS = 4_000
 """Resamples of the photographs."""
 
 FITTING: list[Photograph] = []
@@ -115,8 +115,8 @@ def seed_of(peaks: Sequence[float], alarms: float) -> float:
     return round(float(np.quantile(peaks, 1 - alarms)), 3)
 
 
-def held_out(folder: Path, sampled: Sequence[Sampled], fold: int) -> list[list[Counts]]:
-    """For each of `TRIED`, the alarms among the copies of each photograph of that part of them."""
+def held_out(folder: Path, sampled: Sequence[Sampled], fold: int) -> dict[ReferenceKind, list[list[Counts]]]:
+    """For each reference and each of `TRIED`, the alarms among the copies of each photograph of that part of them."""
     models = fitted([each for number, each in enumerate(sampled) if number % FOLDS != fold])
     known: dict[ReferenceKind, list[float]] = defaultdict(list)
     asked: list[dict[ReferenceKind, list[float]]] = []
@@ -129,15 +129,15 @@ def held_out(folder: Path, sampled: Sequence[Sampled], fold: int) -> list[list[C
                 evidence = weigh(Measures(case.planes.astype(np.float32), case.valid), models[kind])
                 peaks[kind].append(float(evidence.max()))
 
-    def counted(alarms: float, peaks: dict[ReferenceKind, list[float]]) -> Counts:
-        raised = [peak > seed_of(known[kind], alarms) for kind in REFERENCES for peak in peaks[kind]]
-        return sum(raised), len(raised)
+    def counted(kind: ReferenceKind, alarms: float) -> list[Counts]:
+        seed = seed_of(known[kind], alarms)
+        return [(sum(peak > seed for peak in peaks[kind]), len(peaks[kind])) for peaks in asked]
 
-    return [[counted(alarms, peaks) for peaks in asked] for alarms in TRIED]
+    return {kind: [counted(kind, alarms) for alarms in TRIED] for kind in REFERENCES}
 
 
 def chosen(folds: Sequence[list[list[Counts]]]) -> dict[str, Any]:
-    """The fraction that is taken, and what was found for each that was tried, over what `held_out` gave.
+    """The fraction that is taken, and what was found for each that was tried: of one reference, over all folds.
 
     Copies of one photograph fail together: the bound is that of the rate over photographs drawn again and again.
     """
