@@ -35,6 +35,12 @@ ECC_AGAIN = ECC_SCALES[:1]
 ECC_SMOOTHING = 5
 """Pixels of each scale: width of the Gaussian that both pictures are smoothed by."""
 
+DETAIL_WINDOW = 9
+"""Pixels of each scale: light is compared with its mean over so many …"""
+
+DETAIL_LEVELS = 24.0
+"""… and counts up to this difference, in levels of 255: the edges of a page must not outweigh the picture."""
+
 ECC_MARGIN = 6
 """Working pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at
 it."""
@@ -106,7 +112,7 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
 
 
 def _refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
-    """A better `warp` (query pixels → reference pixels), refined scale by scale."""
+    """A better `warp` (query pixels → reference pixels), refined scale by scale: it has to make detail correlate more."""
     for scale in scales:
         light, to_light = _reduced(query, scale)
         other, to_other = _reduced(reference, scale)
@@ -127,17 +133,25 @@ def _maximised(query: Grey, reference: Grey, warp: Homography, margin: int) -> H
     except cv2.error:  # no convergence: what was found before stands
         return warp
     refined = np.asarray(found, np.float64)
-    better = _correlation(query, reference, inner, refined) > _correlation(query, reference, inner, warp)
+    fine, other = _detail(query), _detail(reference)
+    better = _correlation(fine, other, inner, refined) > _correlation(fine, other, inner, warp)
     return refined if better else warp
 
 
-def _correlation(query: Grey, reference: Grey, inner: Grey, warp: Homography) -> float:
-    """Correlation of light where the reference, laid by `warp`, reaches."""
+def _detail(light: Grey) -> Planes:
+    """Light without its slow changes: what is laid over a page, and partly hidden by it, correlates in nothing else."""
+    plane = light.astype(np.float32)
+    slow = cv2.blur(plane, (DETAIL_WINDOW, DETAIL_WINDOW))
+    return np.asarray(np.clip(plane - slow, -DETAIL_LEVELS, DETAIL_LEVELS), np.float32)
+
+
+def _correlation(query: Planes, reference: Planes, inner: Grey, warp: Homography) -> float:
+    """Correlation where the reference, laid by `warp`, reaches."""
     size = (query.shape[1], query.shape[0])
     laid = np.asarray(cv2.warpPerspective(reference, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
     reach = np.asarray(cv2.warpPerspective(inner, warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)) > 0
     if reach.sum() < (MIN_WORKING_SIDE // 2) ** 2:
         return -1.0
-    one, other = query[reach].astype(np.float32), laid[reach].astype(np.float32)
+    one, other = query[reach], laid[reach]
     spread = float(one.std() * other.std())
     return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread > 0 else -1.0
