@@ -112,7 +112,7 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
 
 
 def _refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
-    """A better `warp` (query pixels → reference pixels), refined scale by scale: it has to make detail correlate more."""
+    """A better `warp` (query pixels → reference pixels), scale by scale, while more detail correlates."""
     for scale in scales:
         light, to_light = _reduced(query, scale)
         other, to_other = _reduced(reference, scale)
