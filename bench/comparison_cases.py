@@ -1,50 +1,45 @@
 """Altered photographs, laid over their sketch and over the stored picture: what the comparison is calibrated on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from bench.alterations import (
-    AREA_BUCKETS,
-    COPIES,
-    EDIT_KINDS,
-    FRAMED,
-    WARP_KINDS,
-    Mask,
-    Pixels,
-    Random,
-    edited,
-    recompressed,
-    resized,
-)
+from bench.alterations import COPIES, FRAMED, Pixels, Random, recompressed, resized
+from bench.edits import AREA_BUCKETS, EDIT_KINDS, WARP_KINDS, Mask, edited
 from bench.photographs import photographs
 from provenance.media.calibration import ReferenceKind
 from provenance.media.canonical import shrink
 from provenance.media.comparison.comparison import Laid, lay, lay_again, match
-from provenance.media.comparison.geometry import Match
+from provenance.media.comparison.geometry import Match, Query
+from provenance.media.media import Media
 from provenance.media.sketch import draw_sketch
 
 SOURCE_SIDE = 1024
 """Pixels: photographs are altered at this size, a common one on the web."""
+
+REFERENCES: tuple[ReferenceKind, ...] = ("sketch", "stored picture")
 
 Area = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
+    """A photograph: `pixels` at `SOURCE_SIDE`, and what a registration of its file keeps: the sketch, and the picture
+    as it is decoded for a second look."""
+
     package: str
     digest: str
     fits: bool
     pixels: Pixels
-    canonical: Pixels
+    stored: Pixels
     sketch: Pixels
 
     def reference(self, kind: ReferenceKind) -> Pixels:
-        return self.sketch if kind == "sketch" else self.canonical
+        return self.sketch if kind == "sketch" else self.stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +62,16 @@ class Case:
         first, photograph = self._over_sketch, self.photograph
         if kind == "sketch" or first is None:
             return first
-        return lay_again(self.query, first, photograph.sketch, photograph.canonical)
+        return lay_again(self.query, first, photograph.sketch, photograph.stored)
 
 
 def load(every: int) -> list[Photograph]:
     """Every so many of the photographs, and their sketches."""
     loaded = []
     for listed in photographs()[::every]:
-        pixels = listed.pixels(SOURCE_SIDE)
-        canonical = shrink(pixels, 512)
-        sketch = draw_sketch(canonical).pixels
-        loaded.append(Photograph(listed.package, listed.sha256, listed.fits, pixels, canonical, sketch))
+        media = Media.from_bytes(listed.path.read_bytes())
+        sketch, pixels = draw_sketch(media.canonical).pixels, listed.pixels(SOURCE_SIDE)
+        loaded.append(Photograph(listed.package, listed.sha256, listed.fits, pixels, media.reduced, sketch))
     return loaded
 
 
@@ -89,7 +83,7 @@ def copies(photograph: Photograph, first: int = 0, every: int = 1) -> Iterator[C
     """Every so many kinds of copies of a photograph, from one on."""
     for kind, alter in list({**COPIES, **FRAMED}.items())[first::every]:
         query = shrink(alter(photograph.pixels, seeded(photograph, kind)), 512)
-        yield Case(photograph, kind, None, query, None, match(query, photograph.sketch))
+        yield Case(photograph, kind, None, query, None, match(Query(query), photograph.sketch))
 
 
 def edits(photographs: Sequence[Photograph], number: int, sizes: int) -> Iterator[Case]:
@@ -107,4 +101,12 @@ def edits(photographs: Sequence[Photograph], number: int, sizes: int) -> Iterato
             query = shrink(recompressed(whole, int(random.integers(60, 96))), 512)
             size = (query.shape[1], query.shape[0])
             mask = np.asarray(cv2.resize(drawn[1].astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.3
-            yield Case(photograph, kind, area, query, mask, match(query, photograph.sketch))
+            yield Case(photograph, kind, area, query, mask, match(Query(query), photograph.sketch))
+
+
+def looked_at(cases: Iterable[Case]) -> Iterator[tuple[ReferenceKind, Case, Laid | None]]:
+    """Each case over its sketch; every third over the stored picture too, which takes three times as long."""
+    for turn, case in enumerate(cases):
+        yield "sketch", case, case.laid("sketch")
+        if turn % 3 == 1:
+            yield "stored picture", case, case.laid("stored picture")

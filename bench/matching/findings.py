@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.calibrate_comparison import wilson
+from bench.intervals import wilson
 from bench.matching.peers import HMA_THRESHOLD, PEERS
 from bench.matching.queries import Row
 

@@ -20,7 +20,8 @@ SCREENSHOTS = ("telephone screenshot", "desktop screenshot")
 
 _STAGES = {
     "examine_file": "decode, fingerprints, credentials, marks",
-    "compare_sketch": "compare with all candidates",
+    "compare_references": "compare with all candidates",
+    "describe_parts": "look for parts and describe them",
     "whole": "**the whole verification**",
 }
 

@@ -13,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
-from bench.alterations import COPIES, Random, edited
+from bench.alterations import COPIES, Random
+from bench.edits import edited
 from bench.matching.screens import Picture, on_a_desktop, on_a_phone
 
 SIDE = 1024

@@ -6,10 +6,10 @@ from functools import cached_property
 
 from provenance import limits
 from provenance.errors import MediaTooLarge, UndecodableMedia
-from provenance.media.canonical import Pixels, draw_canonical
+from provenance.media.canonical import Pixels, draw_canonical, shrink
 from provenance.media.carriers import read_orientation
 from provenance.media.formats import count_frames, decoding, open_header, sniff
-from provenance.media.raster import draw_pixels, draw_reduced, turn
+from provenance.media.raster import REDUCED_SIDE, draw_pixels, draw_reduced, turn
 
 __all__ = ["Media", "Pixels"]
 
@@ -87,6 +87,18 @@ class Media:
         """
         if self.media_type != "image/jpeg":
             return self.canonical
+        return draw_canonical(self._at_least(REDUCED_SIDE), (self.width, self.height))
+
+    @cached_property
+    def detail(self) -> Pixels:
+        """The picture with its longest side at most `limits.DETAIL_SIDE`, for a look at parts of it.
+
+        A JPEG is decoded at a fraction of its size where that suffices. Raises as `pixels` does.
+        """
+        whole = self._at_least(limits.DETAIL_SIDE) if self.media_type == "image/jpeg" else self.pixels
+        return shrink(whole, limits.DETAIL_SIDE)
+
+    def _at_least(self, side: int) -> Pixels:
+        """A JPEG, its longest side at least `side` where it has as many pixels."""
         with decoding(self.media_type):
-            reduced = turn(draw_reduced(open_header(self.data, self.media_type)), self.orientation)
-        return draw_canonical(reduced, (self.width, self.height))
+            return turn(draw_reduced(open_header(self.data, self.media_type), side), self.orientation)

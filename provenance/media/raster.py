@@ -43,9 +43,9 @@ def draw_pixels(picture: ImageFile) -> Pixels:
     return pixels
 
 
-def draw_reduced(picture: ImageFile) -> Pixels:
-    """Decode a JPEG as `draw_pixels` does, its sides divided by 1, 2, 4 or 8, the longest at least `REDUCED_SIDE`."""
-    scale = min(1.0, REDUCED_SIDE / max(picture.size))
+def draw_reduced(picture: ImageFile, side: int = REDUCED_SIDE) -> Pixels:
+    """Decode a JPEG as `draw_pixels` does, its sides divided by 1, 2, 4 or 8, the longest at least `side`."""
+    scale = min(1.0, side / max(picture.size))
     picture.draft(None, (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     return draw_pixels(picture)
 

@@ -7,12 +7,12 @@ these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeGuard, assert_never
+from typing import TypeGuard, assert_never
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
-from provenance.media.local_features import LOCAL_FEATURES, LocalFeatures
+from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
 from provenance.verdict import standing
 from provenance.verdict.axes import Proof
@@ -28,6 +28,7 @@ from provenance.verdict.evidence import (
 )
 from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations
+from provenance.verdict.viewer import Viewer
 
 MIN_PDQ_QUALITY = 50
 """PDQ quality (0-100) below which a picture is too plain to search by (the algorithm's authors)."""
@@ -39,12 +40,15 @@ beyond it is worth a comparison and, unless that confirms it, nothing else."""
 MAX_COMPARED_CANDIDATES = 8
 """Candidates of either search that are compared with one picture: more are rare, and each costs about 20 ms."""
 
+MAX_COMPARED_OF_A_PART = 2
+"""Candidates that are compared with a part of the picture: it shows one picture, and of fewer features than a whole."""
+
 MIN_LOCAL_FEATURES = 8
 """Features of a picture below which no comparison could hold (`geometry.MIN_INLIERS`)."""
 
-MAX_UNEXPLAINED = 0.03
+MAX_UNEXPLAINED = 0.015
 """Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for: an
-inset of a fifth of its sides covers 4 %."""
+inset of a fifth of its sides covers 4 %, or half of that where it is tall and the picture wide."""
 
 MAX_MATCHES = 16
 """Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
@@ -60,16 +64,6 @@ _STATED = {
     MatchBasis.PIXELS: "the record itself states other pixels",
     MatchBasis.COMPARISON: "the record itself states another sketch or file than was compared",
 }
-
-
-class Viewer(Protocol):
-    """Looks at a stranger's picture; the caller decides in which process. Each may raise `CountermarkError`."""
-
-    def describe(self, query: Pixels, /) -> LocalFeatures:
-        """The local features of a canonical picture."""
-
-    def compare(self, query: Pixels, references: Sequence[Reference], /) -> Sequence[Comparison | CountermarkError]:
-        """Compare a canonical picture with each reference: what that gave, or why it could not be done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +146,27 @@ class Search:
         self._methods.append(LOCAL_FEATURES)
         return self._nearest(self._registrations.by_local_features(features))
 
-    def compare(self, candidates: Sequence[Candidate], canonical: Pixels, viewer: Viewer) -> None:
+    def look_closer(self, canonical: Pixels, viewer: Viewer) -> None:
+        """Steps 6 and 7 for parts of a picture of which something is not explained yet, in more detail."""
+        if self._explained():
+            return
+        found = [hit.comparison for hit in self._hits.values() if hit.comparison is not None]
+        left_open = [tuple(region.query for region in each.regions) for each in found]
+        try:
+            parts = viewer.describe_parts(canonical, left_open)
+        except _PASSING:
+            raise
+        except CountermarkError as failure:
+            self.skip("a closer look at parts of the picture", str(failure))
+            return
+        for part, features in enumerate(parts):
+            if features.count >= MIN_LOCAL_FEATURES:
+                candidates = self._nearest(self._registrations.by_local_features(features), MAX_COMPARED_OF_A_PART)
+                self.compare(candidates, canonical, viewer, part)
+
+    def compare(
+        self, candidates: Sequence[Candidate], canonical: Pixels, viewer: Viewer, part: int | None = None
+    ) -> None:
         """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.
 
         The first that is confirmed is looked at again, against the stored picture.
@@ -163,12 +177,12 @@ class Search:
             return
         if not self._looked_again:  # the nearest is the likeliest, and is compared with both in one go
             found[0] = found[0][0], self._with_original(*found[0])
-        outcomes = viewer.compare(canonical, [reference for _, reference in found])
+        outcomes = viewer.compare(canonical, [reference for _, reference in found], part)
         for (candidate, reference), first in zip(found, outcomes, strict=True):
             if reference.original is not None and isinstance(first, CountermarkError):
-                compared = self._look_without(candidate, reference, first, canonical, viewer)
+                compared = self._look_without(candidate, reference, first, canonical, viewer, part)
             elif reference.original is None and _is_verified(first) and not self._looked_again:
-                compared = self._look_again(candidate, reference, first, canonical, viewer)
+                compared = self._look_again(candidate, reference, first, canonical, viewer, part)
             else:
                 compared = reference, first
             self._take(candidate, *compared)
@@ -187,24 +201,36 @@ class Search:
             self.keep_leads((candidate,))
 
     def _look_again(
-        self, candidate: Candidate, reference: Reference, first: Comparison, canonical: Pixels, viewer: Viewer
+        self,
+        candidate: Candidate,
+        reference: Reference,
+        first: Comparison,
+        canonical: Pixels,
+        viewer: Viewer,
+        part: int | None,
     ) -> tuple[Reference, Comparison]:
         """A second look, at the stored picture; the first one where there is none that can be looked at."""
         whole = self._with_original(candidate, reference)
         if whole.original is None:
             return reference, first
-        (second,) = viewer.compare(canonical, [whole])
+        (second,) = viewer.compare(canonical, [whole], part)
         if isinstance(second, CountermarkError):
             self.skip(_stored_picture(candidate), str(second))
             return reference, first
         return whole, second
 
     def _look_without(
-        self, candidate: Candidate, reference: Reference, failure: CountermarkError, canonical: Pixels, viewer: Viewer
+        self,
+        candidate: Candidate,
+        reference: Reference,
+        failure: CountermarkError,
+        canonical: Pixels,
+        viewer: Viewer,
+        part: int | None,
     ) -> tuple[Reference, Comparison | CountermarkError]:
         """The comparison with the sketch alone, where the one with the stored picture as well has failed."""
         sketched = replace(reference, original=None)
-        (outcome,) = viewer.compare(canonical, [sketched])
+        (outcome,) = viewer.compare(canonical, [sketched], part)
         if not isinstance(outcome, CountermarkError):
             self.skip(_stored_picture(candidate), str(failure))
         return sketched, outcome
@@ -243,11 +269,11 @@ class Search:
             unproven=unproven,
         )
 
-    def _nearest(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    def _nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
         new = [candidate for candidate in candidates if not self._confirmed(candidate.record_id)]
         if len(new) > MAX_COMPARED_CANDIDATES:
             self.skip("further candidates", f"only the nearest {MAX_COMPARED_CANDIDATES} are looked at")
-        return new[:MAX_COMPARED_CANDIDATES]
+        return new[:most]
 
     def _confirmed(self, record_id: bytes) -> bool:
         hit = self._hits.get(record_id)

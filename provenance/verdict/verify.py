@@ -9,7 +9,8 @@
     collisions can be computed for almost any pair of pictures.
  7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. The first that
     holds is compared again with the stored picture, where the publisher lets one be kept. Where something of
-    the picture is unexplained, steps 6 and 7 are taken again with its local features.
+    the picture is unexplained, steps 6 and 7 are taken again with its local features, and then with those of
+    parts of it, in more detail.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
  9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims.
 10  Judge: five axes and a headline, by fixed precedence.
@@ -32,8 +33,9 @@ from provenance.media.media import Media
 from provenance.media.sketch import Sketch
 from provenance.verdict.evidence import Examination, Subject
 from provenance.verdict.registrations import Reference, Registrations
-from provenance.verdict.search import SIMILAR, Search, Viewer
+from provenance.verdict.search import SIMILAR, Search
 from provenance.verdict.verdict import Verdict, judge
+from provenance.verdict.viewer import Viewer
 
 _KNOWN = "these bytes are registered, so the similarity index was not asked"
 
@@ -107,6 +109,7 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
         search.compare(candidates, canonical, viewer)
         # 6. and 7. once more, by parts, where that leaves something unexplained.
         search.compare(search.propose_by_parts(canonical, viewer), canonical, viewer)
+        search.look_closer(canonical, viewer)
     # 8. and 9.
     evidence = search.evidence(subject, examination)
     # 10.

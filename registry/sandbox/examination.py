@@ -12,12 +12,13 @@ from typing import Literal
 from provenance.credentials.signing import ClaimDescription, ClaimSigner, SignedCredential, sign_embedded, sign_sidecar
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
-from provenance.media.comparison import Comparison, Query, draw_heat
-from provenance.media.comparison.geometry import Sight, look
+from provenance.media.comparison import Box, Comparison, Query, draw_heat
+from provenance.media.comparison.geometry import Sight, View, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
+from provenance.media.parts import view_parts
 from provenance.media.sketch import draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.verdict.evidence import Examination
@@ -116,10 +117,14 @@ def describe_thumbnail(thumbnail: bytes) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """The codes to search with, and the features that they were made of, for the comparison."""
+    """The codes to search with, and the features that they were made of, for the comparison.
+
+    `view` is what they were looked for in; None for the canonical picture.
+    """
 
     codes: LocalFeatures
     sight: Sight
+    view: View | None = None
 
 
 def describe_picture(canonical: Pixels) -> Described:
@@ -128,11 +133,20 @@ def describe_picture(canonical: Pixels) -> Described:
     return Described(describe(sight, MAX_QUERY_FEATURES), sight)
 
 
+def describe_parts(
+    path: Path, sha256: bytes, canonical: Pixels, left_open: Sequence[Sequence[Box]]
+) -> tuple[Described, ...]:
+    """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
+    views = view_parts(canonical, left_open, lambda: Media.from_bytes(path.read_bytes(), sha256=sha256).detail)
+    sights = [(view, look(view.pixels)) for view in views]
+    return tuple(Described(describe(sight, MAX_QUERY_FEATURES), sight, view) for view, sight in sights)
+
+
 def compare_references(
-    canonical: Pixels, sight: Sight | None, references: Sequence[Reference]
+    canonical: Pixels, described: Described | None, references: Sequence[Reference]
 ) -> tuple[Compared | CountermarkError, ...]:
     """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none."""
-    query = Query(canonical, sight)
+    query = Query(canonical) if described is None else Query(canonical, described.sight, described.view)
     return tuple(_compared(query, reference) for reference in references)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
-from provenance.media.comparison import Comparison
-from provenance.media.comparison.geometry import Sight
+from provenance.media.comparison import Box, Comparison
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
 from provenance.transparency.policy import is_cosigned
@@ -18,7 +17,14 @@ from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
 from registry.reading import standing
 from registry.registry import Registry
-from registry.sandbox.examination import Compared, compare_references, describe_picture, examine_file
+from registry.sandbox.examination import (
+    Compared,
+    Described,
+    compare_references,
+    describe_parts,
+    describe_picture,
+    examine_file,
+)
 from registry.search.scan import MAX_SCANNED
 from registry.store import Session, assets, rows, verifications
 from registry.times import to_milliseconds
@@ -41,7 +47,7 @@ def verify_file(
     known_bytes = bool(registrations.by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
     examination = registry.sandbox.run(examine_file, path, sha256, registry.trust, sidecar, not known_bytes)
-    viewer = _Viewer(registry)
+    viewer = _Viewer(registry, path, sha256)
     verdict = procedure.verify_file(examination, registrations, viewer)
     return _keep(registry, verdict, viewer)
 
@@ -52,7 +58,7 @@ def verify_digests(
     """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead."""
     subject = Subject(sha256=sha256, size=None)
     verdict = procedure.verify_digests(subject, pdq, pdq_quality, _Registrations(registry))
-    return _keep(registry, verdict, _Viewer(registry))
+    return _keep(registry, verdict, None)
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
@@ -79,18 +85,27 @@ _NOT_KEPT = {
 class _Viewer:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, path: Path, sha256: bytes) -> None:
         self._registry = registry
+        self._path = path
+        self._sha256 = sha256
         self._drawn: list[tuple[Comparison, bytes | None]] = []
-        self._sight: Sight | None = None
+        self._whole: Described | None = None
+        self._parts: Sequence[Described] = ()
 
     def describe(self, query: Pixels) -> LocalFeatures:
-        described = self._registry.sandbox.run(describe_picture, query)
-        self._sight = described.sight
-        return described.codes
+        self._whole = self._registry.sandbox.run(describe_picture, query)
+        return self._whole.codes
 
-    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
-        outcomes = self._registry.sandbox.run(compare_references, query, self._sight, tuple(references))
+    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+        self._parts = self._registry.sandbox.run(describe_parts, self._path, self._sha256, query, left_open)
+        return [part.codes for part in self._parts]
+
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        described = self._whole if part is None else self._parts[part]
+        outcomes = self._registry.sandbox.run(compare_references, query, described, tuple(references))
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
         return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
 
@@ -160,10 +175,11 @@ class _Registrations:
             return assets.count(session)
 
 
-def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer) -> dict[str, object]:
+def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer | None) -> dict[str, object]:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
-    overlay = next((drawn for match in verdict.matches if (drawn := viewer.overlay(match.comparison))), None)
+    overlays = [] if viewer is None else [viewer.overlay(match.comparison) for match in verdict.matches]
+    overlay = next((each for each in overlays if each is not None), None)
     report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
 
     def keep(session: Session) -> None:

@@ -14,23 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.geometry import Grey, Homography, scaling
+from provenance.media.comparison.geometry import Grey, Homography, grey, scaling
 
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 ECC_STEPS = 10
-"""Iterations at each smoothing: the keypoints' homography starts within 2 pixels of the keypoints themselves."""
+"""Iterations at each scale: the keypoints' homography starts within 2 pixels of the keypoints themselves."""
 
 ECC_EPSILON = 2e-5
 """Gain in correlation below which refinement stops."""
 
-ECC_SMOOTHING = (11, 5)
-"""Pixels: widths of the Gaussian that both pictures are smoothed by, coarse first: with few keypoints the homography
-can be off by more than 5 pixels where there are none."""
+ECC_SCALES = (0.5, 1.0)
+"""Of the working frame, coarse first: with few keypoints the homography can be off by more than 5 pixels where there
+are none."""
+
+ECC_AGAIN = ECC_SCALES[:1]
+"""For a frame twice as large, from what a smaller one has given: exact enough, at a quarter of the time."""
+
+ECC_SMOOTHING = 5
+"""Pixels of each scale: width of the Gaussian that both pictures are smoothed by."""
+
+DETAIL_WINDOW = 9
+"""Pixels of each scale: light is compared with its mean over so many …"""
+
+DETAIL_LEVELS = 24.0
+"""… and counts up to this difference, in levels of 255: the edges of a page must not outweigh the picture."""
 
 ECC_MARGIN = 6
-"""Pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at it."""
+"""Working pixels of the reference's edge that refinement leaves out: a page or border around the query would pull at
+it."""
 
 MIN_WORKING_SIDE = 32
 """Pixels: a working frame smaller than this shows too little to compare."""
@@ -60,7 +73,7 @@ def local_scale(homography: Homography, x: float, y: float) -> float:
 
 
 def align(
-    query: Pixels, reference: Pixels, homography: Homography, smoothings: tuple[int, ...] = ECC_SMOOTHING
+    query: Pixels, reference: Pixels, homography: Homography, scales: tuple[float, ...] = ECC_SCALES
 ) -> Alignment | None:
     """Warp the reference onto the query. None when the working frame would be too small.
 
@@ -68,7 +81,7 @@ def align(
         query: H×W×3 RGB, the canonical query.
         reference: h×w×3 RGB, the decoded sketch.
         homography: query pixels → reference pixels, within about 2 pixels.
-        smoothings: pixels, as `ECC_SMOOTHING`.
+        scales: as `ECC_SCALES`.
     """
     centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
     density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
@@ -77,7 +90,7 @@ def align(
     if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
         return None
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
-    warp = _refined(working, coarse, warp / warp[2, 2], smoothings)
+    warp = _refined(grey(working), grey(coarse), warp / warp[2, 2], scales)
     size = (working.shape[1], working.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     laid = cv2.warpPerspective(coarse.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -98,33 +111,47 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
     return small, scaling(size[0] / width, size[1] / height)
 
 
-def _refined(query: Pixels, reference: Pixels, warp: Homography, smoothings: tuple[int, ...]) -> Homography:
-    """A better `warp` (query pixels → reference pixels): refined step by step, as long as the light correlates more."""
-    light, other = (np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8) for pixels in (query, reference))
+def _refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
+    """A better `warp` (query pixels → reference pixels), scale by scale, while more detail correlates."""
+    for scale in scales:
+        light, to_light = _reduced(query, scale)
+        other, to_other = _reduced(reference, scale)
+        start = to_other @ warp @ np.linalg.inv(to_light)
+        refined = _maximised(light, other, start / start[2, 2], round(ECC_MARGIN * scale))
+        warp = np.linalg.inv(to_other) @ refined @ to_light
+    return np.asarray(warp / warp[2, 2])
+
+
+def _maximised(query: Grey, reference: Grey, warp: Homography, margin: int) -> Homography:
+    """The warp at which the correlation is largest, from `warp` on; `warp` itself where none is larger."""
     inner: Grey = np.zeros(reference.shape[:2], np.uint8)
-    inner[ECC_MARGIN:-ECC_MARGIN, ECC_MARGIN:-ECC_MARGIN] = 1
+    inner[margin:-margin, margin:-margin] = 1
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_EPSILON)
-    best = _correlation(light, other, inner, warp)
-    for smoothing in smoothings:
-        try:
-            start = warp.astype(np.float32)
-            _, found = cv2.findTransformECC(light, other, start, cv2.MOTION_HOMOGRAPHY, criteria, inner, smoothing)
-        except cv2.error:  # no convergence: what was found before stands
-            continue
-        refined = np.asarray(found, np.float64)
-        correlation = _correlation(light, other, inner, refined)
-        if correlation > best:
-            best, warp = correlation, refined
-    return warp
+    start = warp.astype(np.float32)
+    try:
+        _, found = cv2.findTransformECC(query, reference, start, cv2.MOTION_HOMOGRAPHY, criteria, inner, ECC_SMOOTHING)
+    except cv2.error:  # no convergence: what was found before stands
+        return warp
+    refined = np.asarray(found, np.float64)
+    fine, other = _detail(query), _detail(reference)
+    better = _correlation(fine, other, inner, refined) > _correlation(fine, other, inner, warp)
+    return refined if better else warp
 
 
-def _correlation(query: Grey, reference: Grey, inner: Grey, warp: Homography) -> float:
-    """Correlation of light where the reference, laid by `warp`, reaches."""
+def _detail(light: Grey) -> Planes:
+    """Light without its slow changes: what is laid over a page, and partly hidden by it, correlates in nothing else."""
+    plane = light.astype(np.float32)
+    slow = cv2.blur(plane, (DETAIL_WINDOW, DETAIL_WINDOW))
+    return np.asarray(np.clip(plane - slow, -DETAIL_LEVELS, DETAIL_LEVELS), np.float32)
+
+
+def _correlation(query: Planes, reference: Planes, inner: Grey, warp: Homography) -> float:
+    """Correlation where the reference, laid by `warp`, reaches."""
     size = (query.shape[1], query.shape[0])
     laid = np.asarray(cv2.warpPerspective(reference, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
     reach = np.asarray(cv2.warpPerspective(inner, warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)) > 0
-    if reach.sum() < MIN_WORKING_SIDE**2:
+    if reach.sum() < (MIN_WORKING_SIDE // 2) ** 2:
         return -1.0
-    one, other = query[reach].astype(np.float32), laid[reach].astype(np.float32)
+    one, other = query[reach], laid[reach]
     spread = float(one.std() * other.std())
     return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread > 0 else -1.0

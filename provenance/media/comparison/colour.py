@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SAMPLES = 1500
+SAMPLES = 3000
 """Pixels a model is fitted to, taken evenly."""
 
 ROUNDS = 6
@@ -97,8 +97,8 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
     if len(inside) < MIN_SAMPLES:
         return Colouring(reference, False)
     chosen = inside[:: max(1, len(inside) // SAMPLES)]
-    target = (cv2.blur(query, (3, 3)) / np.float32(255)).reshape(-1, 3)[chosen]
-    source = (cv2.blur(reference, (3, 3)) / np.float32(255)).reshape(-1, 3)[chosen]
+    target = cv2.blur(query, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
+    source = cv2.blur(reference, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
 
     def median_error(mapped: Planes) -> float:
         return float(np.median(np.abs(mapped - target).mean(1)))
@@ -113,5 +113,5 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
         if candidate < WORTH * error and candidate < error - WORTH_LEVELS / 255:
             error = candidate
             predicted = _apply(model(reference / np.float32(255)), solution) * np.float32(255)
-    changed = bool(np.abs(predicted - reference)[covered].mean() > CHANGED_LEVELS)
+    changed = bool(np.abs(predicted - reference).reshape(-1, 3)[chosen].mean() > CHANGED_LEVELS)
     return Colouring(predicted.astype(np.float32), changed)

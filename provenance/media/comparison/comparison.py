@@ -10,6 +10,7 @@ OpenCV's thread count is global state and is left to the process (`cv2.setNumThr
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import cv2
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 
 from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.alignment import ECC_SMOOTHING, Alignment, Mask, align
+from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, Alignment, Mask, align
 from provenance.media.comparison.colour import recolour
-from provenance.media.comparison.difference import Measures, differing, heat_of, measure, weigh
+from provenance.media.comparison.difference import Measures, Overlap, differing, heat_of, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
 
-COMPARISON_VERSION = "countermark-comparison-2"
+COMPARISON_VERSION = "countermark-comparison-3"
 
 MIN_SIDE = 48
 """Pixels a side, of either picture: a smaller one has no keypoints away from its edge."""
@@ -122,39 +123,44 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A pair in one frame, measured."""
+    """A pair in one frame, in the same colours, and how well it agrees; measured where that is asked for."""
 
     alignment: Alignment
-    measures: Measures
+    overlap: Overlap
     colour_changed: bool
+
+    @cached_property
+    def measures(self) -> Measures:
+        """What the pair shows at each pixel."""
+        return self.overlap.measure()
 
 
 def lay(
-    query: Pixels, reference: Pixels, homography: Homography, smoothings: tuple[int, ...] = ECC_SMOOTHING
+    query: Pixels, reference: Pixels, homography: Homography, scales: tuple[float, ...] = ECC_SCALES
 ) -> Laid | None:
-    """Align, recolour and measure; None when the query cannot be said to show the reference.
+    """Align and recolour; None when the query cannot be said to show the reference.
 
     Args:
         query: H×W×3 RGB, the canonical picture.
         reference: h×w×3 RGB.
         homography: pixels of the query → pixels of the reference, within about 2 pixels.
-        smoothings: pixels, by which both are smoothed to refine it, coarse first.
+        scales: of the working frame, at which it is refined, coarse first.
     """
-    alignment = align(query, reference, homography, smoothings)
+    alignment = align(query, reference, homography, scales)
     if alignment is None:
         return None
     colouring = recolour(alignment.query, alignment.reference, alignment.covered)
-    measures = measure(alignment.query, colouring.predicted, alignment.covered)
-    if measures is None or measures.textured < MIN_TEXTURED:
+    pair = overlap(alignment.query, colouring.predicted, alignment.covered)
+    if pair is None or pair.textured < MIN_TEXTURED:
         return None
-    if measures.agreement < np.interp(measures.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
+    if pair.agreement < np.interp(pair.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
         return None
-    return Laid(alignment, measures, colouring.changed)
+    return Laid(alignment, pair, colouring.changed)
 
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """The geometry by which the query shows the sketch; None where there is none, or too few pixels to find it."""
-    if min(query.pixels.shape[:2]) < MIN_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
+    if min(query.view.pixels.shape[:2]) < MIN_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
         return None
     return verify(query, sketch, larger)
 
@@ -162,7 +168,7 @@ def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = No
 def lay_again(query: Pixels, first: Laid, sketch: Pixels, original: Pixels) -> Laid | None:
     """Lay the picture that the sketch was drawn from, where the sketch was laid."""
     larger = scaling(original.shape[1] / sketch.shape[1], original.shape[0] / sketch.shape[0])
-    return lay(query, original, larger @ first.alignment.homography, ECC_SMOOTHING[-1:])
+    return lay(query, original, larger @ first.alignment.homography, ECC_AGAIN)
 
 
 def compare(
@@ -232,7 +238,7 @@ def draw_comparison(
         transform=_transform(to_reference, match.mirrored, query, reference),
         regions=tuple(regions),
         colour_changed=laid.colour_changed,
-        similarity=round(laid.measures.similarity, 4),
+        similarity=round(laid.overlap.similarity, 4),
         heat=np.asarray(heat, np.uint8),
         method=COMPARISON_VERSION,
         reference=kind,

@@ -1,10 +1,11 @@
 """Where an aligned query differs from the reference: measures at each pixel, one evidence, regions.
 
-`measure` looks at windows around each pixel of the working frame: the difference of light and of colour, texture that
-does not correlate, texture that is lost or gained, light that no shift by a pixel accounts for, displacement and how
-much it explains; and at how noisy this pair is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one
-evidence of them, by a small network whose weights and thresholds were fitted on photographs and stand in
-`calibration.json`. `differing` draws connected regions of it, and tells those whose parts are moved from all others.
+`overlap` says whether an aligned pair agrees at all. `Overlap.measure` looks at windows around every second pixel of
+the working frame: the difference of light and of colour, texture that does not correlate, texture that is lost or
+gained, light that no shift by a pixel accounts for, displacement and how much it explains; and at how noisy this pair
+is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one evidence of them, by a small network whose
+weights and thresholds were fitted on photographs and stand in `calibration.json`. `differing` draws
+connected regions of it, and tells those whose parts are moved from all others.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
 """
@@ -19,6 +20,9 @@ from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
 from provenance.media.comparison.displacement import displace
 
+STEP = 2
+"""Pixels: windows are looked at around every so many of the working frame, along each axis."""
+
 WINDOW = 7
 """Pixels a side of the window: an edit over 1 % of a 256 × 170 frame is about 21 pixels wide."""
 
@@ -32,7 +36,8 @@ SMOOTHING = 3.0
 """Pixels: deviation of the Gaussian over the evidence. One noisy window is no region."""
 
 MARGIN = 4
-"""Pixels left out along the edge of the reference's reach, where the surroundings bleed in (JPEG colour blocks)."""
+"""Pixels left out along the edge of the reference's reach, where the surroundings bleed in (JPEG colour blocks), and
+along the query's own, where windows hold fewer pixels."""
 
 TEXTURED = 5.0
 """Levels of 255: local deviation from which on a window can agree or disagree."""
@@ -46,8 +51,8 @@ NO_EVIDENCE = -8.0
 MIN_AREA = 0.0015
 """Fraction of the query: smaller regions are dropped. The smallest edits that are calibrated cover 0.5 %."""
 
-CLOSING = 7
-"""Pixels: gaps up to this width within a region are closed, as between letters."""
+CLOSING = 3
+"""Steps: gaps up to this width within a region are closed, as between letters."""
 
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32)
 """Light, blue and red difference of an RGB value (ITU-R BT.601)."""
@@ -59,35 +64,94 @@ _EXPLAINED = MEASURES.index("explained by displacement")
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """What one aligned pair shows.
+    """What one aligned pair shows, at every `STEP`th pixel of the working frame: H×W of these.
 
     Attributes:
         planes: H×W×K float32, in the order of `calibration.MEASURES`.
         valid: H×W, where they mean something: the reference's reach, less a margin.
-        similarity: correlation of light over the valid part, 0..1.
-        textured: fraction of the valid part that has texture in the reference.
-        agreement: fraction of the textured part whose windows correlate.
     """
 
     planes: Planes
     valid: Mask
-    similarity: float
-    textured: float
-    agreement: float
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A connected part of the working frame that differs: its pixels (H×W), its strength 0..1, and whether its parts
-    are there and moved."""
+    """A connected part of the picture that differs: its pixels (H×W, as the measures), its strength 0..1, and whether
+    its parts are there and moved."""
 
     pixels: Mask
     strength: float
     moved: bool
 
 
-def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
-    """Measure an aligned pair of H×W×3 float32 0..255; None when hardly any of it is covered.
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Where an aligned pair covers each other, and whether it agrees there.
+
+    Attributes:
+        query: H×W×3 float32, light and colour of the query (`_YCC`).
+        expected: H×W×3 float32, the same of the reference in the query's colours; the query's where both are clipped.
+        hold: H×W float32, 1 where a difference means something: the reference's reach, less a margin.
+        texture: in windows of `WINDOW`.
+        similarity: correlation of light, 0..1.
+        textured: fraction that has texture in the reference.
+        agreement: fraction of the textured part whose windows correlate.
+    """
+
+    query: Planes
+    expected: Planes
+    hold: Planes
+    texture: "_Texture"
+    similarity: float
+    textured: float
+    agreement: float
+
+    def measure(self) -> Measures:
+        """Measure the pair; see the module's docstring."""
+        hold, texture = self.hold, self.texture
+        change = self.query - self.expected
+        light, reference = _plane(self.query, 0), _plane(self.expected, 0)
+        valid = hold[::STEP, ::STEP] > 0
+        near = _mean(change, hold, WINDOW, 1)
+        colour = _mean(near[..., 1:3], hold, COLOUR_WINDOW)
+        wider = _texture(light, reference, hold, WIDE_WINDOW)
+        activity = np.log(2 + texture.reference)
+        lost = np.maximum(texture.reference - texture.query, 0) / (texture.reference + 3)
+        gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
+        above, below = cv2.dilate(reference, _PIXEL), cv2.erode(reference, _PIXEL)
+        beyond = np.maximum(light - above, 0) + np.maximum(below - light, 0)
+        displacement = displace(light, reference, hold > 0, STEP)
+        before = np.sqrt(np.maximum(_mean(np.square(light - reference), hold, WINDOW), 0))
+        after = np.sqrt(np.maximum(_mean(np.square(light - displacement.laid), hold, WINDOW), 0))
+
+        of_light = np.log(0.5 + np.abs(near[::STEP, ::STEP, 0]))
+        of_beyond = np.log(0.3 + _mean(beyond, hold, WINDOW))
+        uncorrelated = (1 - texture.correlation) * activity
+        length = displacement.length * valid
+        planes = {
+            "light": of_light,
+            "colour": np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1])),
+            "activity": activity,
+            "uncorrelated texture": uncorrelated,
+            "uncorrelated texture, wide": (1 - wider.correlation) * np.log(2 + wider.reference),
+            "texture lost": lost * activity,
+            "texture gained": gained * np.log(2 + texture.query),
+            "beyond a pixel": of_beyond,
+            "residual, wide": np.log(0.5 + _mean(np.abs(_plane(change, 0)), hold, WIDE_WINDOW)),
+            "displacement": np.log(0.1 + cv2.blur(length, (3, 3))),
+            "explained by displacement": np.log((np.minimum(after, before) + 1.5) / (before + 1.5)),
+            "residual after displacement": np.log(1 + after),
+            "noise of light": _everywhere(of_light, valid),
+            "noise of texture": _everywhere(uncorrelated, valid),
+            "noise beyond a pixel": _everywhere(of_beyond, valid),
+            "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
+        }
+        return Measures(np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32), valid)
+
+
+def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
+    """Say where an aligned pair of H×W×3 float32 0..255 agrees; None when hardly any of it is covered.
 
     Args:
         query: the query at working resolution.
@@ -95,65 +159,34 @@ def measure(query: Planes, predicted: Planes, covered: Mask) -> Measures | None:
         covered: where the reference reaches.
     """
     inner = cv2.erode(
-        covered.astype(np.uint8), _PIXEL, iterations=MARGIN, borderType=cv2.BORDER_CONSTANT, borderValue=1
+        covered.astype(np.uint8), _PIXEL, iterations=MARGIN, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     valid = np.asarray(inner).astype(bool)
-    if valid.sum() < WINDOW * WINDOW:
+    if valid[::STEP, ::STEP].sum() < WINDOW * WINDOW:
         return None
-    seen, expected = cv2.transform(query, _YCC), cv2.transform(predicted, _YCC)
-    clipped = (((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))).all(2)
     hold = valid.astype(np.float32)
-    counted = hold * ~clipped
-    change = (seen - expected) * counted[..., None]
-    light = np.ascontiguousarray(seen[..., 0], np.float32)
-    reference = np.ascontiguousarray(expected[..., 0], np.float32)
-    near = _mean(change, hold, WINDOW)
-    colour = _mean(np.ascontiguousarray(near[..., 1:3]), hold, COLOUR_WINDOW)
-    texture, wider = _texture(light, reference, hold, WINDOW), _texture(light, reference, hold, WIDE_WINDOW)
-    deviation, activity = texture.reference, np.log(2 + texture.reference)
-    lost = np.maximum(texture.reference - texture.query, 0) / (texture.reference + 3)
-    gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
-    beyond = np.maximum(light - cv2.dilate(reference, _PIXEL), 0) + np.maximum(cv2.erode(reference, _PIXEL) - light, 0)
-    displacement = displace(light, reference, valid)
-    before = np.sqrt(np.maximum(_mean(np.square(light - reference) * counted, hold, WINDOW), 0))
-    after = np.sqrt(np.maximum(_mean(np.square(light - displacement.laid) * counted, hold, WINDOW), 0))
-
-    of_light = np.log(0.5 + np.abs(near[..., 0]))
-    of_beyond = np.log(0.3 + _mean(beyond * counted, hold, WINDOW))
-    uncorrelated = (1 - texture.correlation) * activity
-    length = displacement.length * hold
-    planes = {
-        "light": of_light,
-        "colour": np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1])),
-        "activity": activity,
-        "uncorrelated texture": uncorrelated,
-        "uncorrelated texture, wide": (1 - wider.correlation) * np.log(2 + wider.reference),
-        "texture lost": lost * activity,
-        "texture gained": gained * np.log(2 + texture.query),
-        "beyond a pixel": of_beyond,
-        "residual, wide": np.log(0.5 + _mean(np.abs(change[..., 0]), hold, WIDE_WINDOW)),
-        "displacement": np.log(0.1 + cv2.blur(length, (5, 5))),
-        "explained by displacement": np.log((np.minimum(after, before) + 1.5) / (before + 1.5)),
-        "residual after displacement": np.log(1 + after),
-        "noise of light": _everywhere(of_light, valid),
-        "noise of texture": _everywhere(uncorrelated, valid),
-        "noise beyond a pixel": _everywhere(of_beyond, valid),
-        "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
-    }
-    correlation = texture.correlation
-    textured = valid & (deviation > TEXTURED)
-    return Measures(
-        planes=cv2.merge([planes[name] for name in MEASURES]),
-        valid=valid,
+    clipped = ((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))
+    predicted = np.where(clipped, query, predicted)
+    seen, expected = (np.asarray(cv2.transform(planes, _YCC), np.float32) for planes in (query, predicted))
+    light, reference = _plane(seen, 0), _plane(expected, 0)
+    texture = _texture(light, reference, hold, WINDOW)
+    sampled = valid[::STEP, ::STEP]
+    textured = sampled & (texture.reference > TEXTURED)
+    return Overlap(
+        query=seen,
+        expected=expected,
+        hold=hold,
+        texture=texture,
         similarity=_correlated(light[valid], reference[valid]),
-        textured=float(textured.sum() / valid.sum()),
-        agreement=float((correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
+        textured=float(textured.sum() / sampled.sum()),
+        agreement=float((texture.correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Texture:
-    """Local deviation of light in both pictures, levels of 255, and their correlation -1..1; H×W float32 each."""
+    """Local deviation of light in both pictures, levels of 255, and their correlation -1..1; float32 each, at every
+    `STEP`th pixel."""
 
     query: Planes
     reference: Planes
@@ -171,12 +204,18 @@ def _texture(query: Planes, reference: Planes, hold: Planes, window: int) -> _Te
     return _Texture(np.sqrt(variance_one), np.sqrt(variance_other), correlation)
 
 
-def _mean(planes: Planes, hold: Planes, window: int, *, held: bool = False) -> Planes:
-    """Mean over a window, of the pixels that `hold` (1 or 0) says mean something; `held` where the others are 0."""
+def _plane(planes: Planes, number: int) -> Planes:
+    return np.asarray(cv2.extractChannel(planes, number), np.float32)
+
+
+def _mean(planes: Planes, hold: Planes, window: int, step: int = STEP, *, held: bool = False) -> Planes:
+    """Mean over a window, at every `step`th pixel, of the pixels that `hold` (1 or 0) says mean something; `held` where
+    the others are 0."""
     if not held:
         planes = planes * (hold if planes.ndim == 2 else hold[..., None])
-    weight = np.maximum(cv2.blur(hold, (window, window)), 1e-3)
-    return np.asarray(cv2.blur(planes, (window, window)) / (weight if planes.ndim == 2 else weight[..., None]))
+    weight = np.maximum(cv2.blur(hold, (window, window))[::step, ::step], 1e-3)
+    sums = cv2.blur(planes, (window, window))[::step, ::step]
+    return np.asarray(sums / (weight if planes.ndim == 2 else weight[..., None]))
 
 
 def _everywhere(plane: Planes, valid: Mask) -> Planes:
@@ -195,7 +234,7 @@ def weigh(measures: Measures, model: Model) -> Planes:
     hidden = np.maximum(measures.planes.reshape(-1, len(MEASURES)) @ model.weights + model.biases, 0)
     evidence = (hidden @ model.output + np.float32(model.bias)).reshape(measures.valid.shape)
     evidence = np.where(measures.valid, evidence, np.float32(NO_EVIDENCE))
-    return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING), np.float32)
+    return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING / STEP), np.float32)
 
 
 def differing(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-STEP = 4
-"""Pixels: the trend is fitted to every so many of the field, along each axis."""
+THINNED = 2
+"""The trend is fitted to every so many of the field's vectors, along each axis."""
 
 ROUNDS = 4
 """Reweighting rounds of the trend (Geman and McClure)."""
@@ -32,7 +32,7 @@ class Displacement:
     """What laying the reference onto the query by displacement gives.
 
     Attributes:
-        length: H×W float32, pixels that remain of the field without its trend.
+        length: float32, pixels that remain of the field without its trend, at every so many pixels.
         laid: H×W float32, the reference's light, warped by the field.
     """
 
@@ -40,14 +40,22 @@ class Displacement:
     laid: Planes
 
 
-def displace(query: Planes, reference: Planes, valid: Mask) -> Displacement:
-    """Find the displacement between two planes of light, H×W float32 0..255; `valid` says where they mean something."""
+def displace(query: Planes, reference: Planes, valid: Mask, step: int) -> Displacement:
+    """Find the displacement between two planes of light, H×W float32 0..255.
+
+    Args:
+        query: the light that is seen.
+        reference: the light that is moved.
+        valid: where they mean something.
+        step: pixels: `length` is told at every so many.
+    """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     one, other = (cv2.convertScaleAbs(light) for light in (query, reference))
     field = np.asarray(flow.calc(one, other, np.zeros((*valid.shape, 2), np.float32)), np.float32)
     height, width = valid.shape
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     laid = cv2.remap(reference, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    field, valid = field[::step, ::step], valid[::step, ::step]
     local = field - _trend(field, valid)
     return Displacement(np.hypot(local[..., 0], local[..., 1]), np.asarray(laid))
 
@@ -56,8 +64,8 @@ def _trend(field: Planes, valid: Mask) -> Planes:
     """The quadratic that most of the field follows, H×W×2."""
     height, width = valid.shape
     terms = _terms(np.linspace(-0.5, 0.5, width)[None, :], np.linspace(-0.5, 0.5, height)[:, None])
-    few = valid[::STEP, ::STEP]
-    known, measured = terms[::STEP, ::STEP][few], field[::STEP, ::STEP][few].astype(np.float64)
+    few = valid[::THINNED, ::THINNED]
+    known, measured = terms[::THINNED, ::THINNED][few], field[::THINNED, ::THINNED][few].astype(np.float64)
     weight = np.ones(len(known))
     coefficients: NDArray[np.floating] = np.zeros((known.shape[1], 2))
     for _ in range(ROUNDS):

@@ -288,25 +288,51 @@ class Sight:
     width: int
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """What features are looked for in: the canonical picture, or a part of it in more detail.
+
+    Attributes:
+        pixels: h×w×3 RGB, longest side ≤ 512.
+        placed: pixels of the canonical picture → these.
+    """
+
+    pixels: Pixels
+    placed: Homography
+
+
 class Query:
     """A picture that is verified against several references: its features are computed once, when they are needed."""
 
-    def __init__(self, pixels: Pixels, sift: Sight | None = None) -> None:
-        """`pixels`: H×W×3 RGB, longest side ≤ 512. `sift`: what `look` made of them, where that is known."""
+    def __init__(self, pixels: Pixels, sift: Sight | None = None, view: View | None = None) -> None:
+        """Take a canonical picture.
+
+        Args:
+            pixels: H×W×3 RGB, longest side ≤ 512.
+            sift: what `look` made of `view`, where that is known.
+            view: where its features are looked for; the whole of it where nothing is said.
+        """
         self.pixels = pixels
+        self.view = View(pixels, np.eye(3)) if view is None else view
         self._sift = sift
+        self._orb: dict[bool, Features] = {}
 
     @cached_property
-    def orb(self) -> Sight:
-        """At `ORB_SIDE`."""
-        light = grey(shrink(self.pixels, ORB_SIDE))
-        mirrored = orb_features(np.ascontiguousarray(light[:, ::-1]))
-        return Sight(orb_features(light), mirrored, light.shape[0], light.shape[1])
+    def light(self) -> Grey:
+        """Its light at `ORB_SIDE`."""
+        return grey(shrink(self.view.pixels, ORB_SIDE))
+
+    def orb(self, *, mirrored: bool) -> Features:
+        """Its features at `ORB_SIDE`, in one mirror state."""
+        if mirrored not in self._orb:
+            light = np.ascontiguousarray(self.light[:, ::-1]) if mirrored else self.light
+            self._orb[mirrored] = orb_features(light)
+        return self._orb[mirrored]
 
     @cached_property
     def sift(self) -> Sight:
         """At `SIFT_SIDE`."""
-        return look(self.pixels) if self._sift is None else self._sift
+        return look(self.view.pixels) if self._sift is None else self._sift
 
 
 def look(pixels: Pixels) -> Sight:
@@ -322,27 +348,44 @@ def verify(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = N
     ORB looks at the sketch, in both mirror states; where it is unsure, SIFT looks at the larger picture.
 
     Args:
+        query: the picture that was handed in.
         sketch: h×w×3 RGB, longest side ≤ 256; homographies lead to its pixels.
         larger: the same picture with more detail: of a deep crop the sketch keeps too little to be recognised. It is
             decoded where it is needed: a function that returns it.
     """
-    best = _best(query.orb, query.pixels, orb_features(grey(sketch)), sketch, sketch, ORB_RATIO)
-    if best is not None and best.inliers >= SURE_INLIERS:
-        return best
+    found = []
+    known, size = orb_features(grey(sketch)), (query.light.shape[0], query.light.shape[1])
+    for mirrored in (False, True):
+        judged = _judged(query.orb(mirrored=mirrored), known, size, _size(sketch), ORB_RATIO)
+        if judged is not None:
+            found.append(_carried(judged, query.view, size, sketch, sketch, mirrored))
+            if judged[1] >= SURE_INLIERS:
+                return found[-1]
     scene = shrink(sketch if larger is None else larger(), SIFT_SIDE)
-    other = _best(query.sift, query.pixels, sift_features(grey(scene)), scene, sketch, SIFT_RATIO)
-    return max((match for match in (best, other) if match is not None), key=lambda match: match.inliers, default=None)
+    known, size = sift_features(grey(scene)), (query.sift.height, query.sift.width)
+    for mirrored, features in ((False, query.sift.upright), (True, query.sift.mirrored)):
+        judged = _judged(features, known, size, _size(scene), SIFT_RATIO)
+        if judged is not None:
+            found.append(_carried(judged, query.view, size, scene, sketch, mirrored))
+    return max(found, key=lambda match: match.inliers, default=None)
 
 
-def _best(sight: Sight, query: Pixels, known: Features, scene: Pixels, sketch: Pixels, ratio: float) -> Match | None:
-    """The mirror state with more inliers on `scene`, its homography carried on to the pixels of `sketch`."""
-    size, scene_size = (sight.height, sight.width), (scene.shape[0], scene.shape[1])
-    to_small = scaling(sight.width / query.shape[1], sight.height / query.shape[0])
+def _size(pixels: Pixels) -> tuple[int, int]:
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _carried(
+    judged: tuple[Homography, int],
+    view: View,
+    size: tuple[int, int],
+    scene: Pixels,
+    sketch: Pixels,
+    mirrored: bool,
+) -> Match:
+    """A homography between the pictures that were looked at (`size` of the query, `scene`), carried on to the canonical
+    picture and the sketch."""
+    height, width = _size(view.pixels)
+    to_small = scaling(size[1] / width, size[0] / height)
     to_sketch = scaling(sketch.shape[1] / scene.shape[1], sketch.shape[0] / scene.shape[0])
-    best: Match | None = None
-    for mirrored, features in ((False, sight.upright), (True, sight.mirrored)):
-        judged = _judged(features, known, size, scene_size, ratio)
-        if judged is not None and (best is None or judged[1] > best.inliers):
-            flip = mirroring(query.shape[1]) if mirrored else np.eye(3)
-            best = Match(to_sketch @ judged[0] @ to_small @ flip, judged[1], mirrored)
-    return best
+    flip = mirroring(width) if mirrored else np.eye(3)
+    return Match(to_sketch @ judged[0] @ to_small @ flip @ view.placed, judged[1], mirrored)

@@ -302,7 +302,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "colour_changed": False,
                     "similarity": 0.98,
                     "inliers": 210,
-                    "method": "countermark-comparison-2",
+                    "method": "countermark-comparison-3",
                     "reference": "sketch",
                 },
                 "difference_url": None,

@@ -71,3 +71,13 @@ def plain(level: int = 120) -> bytes:
     pixels = np.full((300, 400, 3), level, dtype=np.uint8)
     pixels[:, 200:] += 3
     return saved(Image.fromarray(pixels), "PNG")
+
+
+@cache
+def inset(name: str, into: str) -> bytes:
+    """One picture within another, a fifth of its sides large."""
+    whole, inner = opened(photo(into)), opened(photo(name))
+    whole.thumbnail((1024, 1024), Image.Resampling.LANCZOS)
+    inner.thumbnail((whole.width // 5, whole.height // 5), Image.Resampling.LANCZOS)
+    whole.paste(inner, (whole.width // 10, whole.height // 2))
+    return saved(whole, quality=85)

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
-from provenance.media.comparison import Comparison, Query
-from provenance.media.comparison.geometry import look
+from provenance.media.comparison import Box, Comparison, Query
+from provenance.media.comparison.geometry import View, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
+from provenance.media.parts import view_parts
 from provenance.media.pdq import hamming
 from provenance.media.sketch import SKETCH_VERSION, draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
@@ -187,7 +188,7 @@ class Simulator:
     # What a reader does
 
     def verify(self, data: bytes) -> Verdict:
-        return verify_file(examine(data, self.trust), self, Eyes())
+        return verify_file(examine(data, self.trust), self, Eyes(data))
 
     def verify_known_bytes(self, data: bytes) -> Verdict:
         """As a registry does it that looks the bytes up first, and does not decode a file that it knows."""
@@ -374,11 +375,24 @@ class Simulator:
 class Eyes:
     """Looks at a stranger's picture in this very process."""
 
+    def __init__(self, data: bytes | None = None) -> None:
+        """`data`: the picture's file; without it, parts are cut from the canonical picture."""
+        self.data = data
+        self.views: list[View] = []
+
     def describe(self, query: Pixels) -> LocalFeatures:
         return describe(look(query), MAX_QUERY_FEATURES)
 
-    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
-        seen = Query(query)
+    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+        data = self.data
+        detail = query if data is None else Media.from_bytes(data).detail
+        self.views = view_parts(query, left_open, lambda: detail)
+        return [describe(look(view.pixels), MAX_QUERY_FEATURES) for view in self.views]
+
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        seen = Query(query, view=None if part is None else self.views[part])
         return [compare_reference(seen, each) for each in references]
 
 

@@ -16,7 +16,7 @@ from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_
 from provenance.verdict.verdict import HeadlineCode
 from registry.search.index import MIN_QUALITY
 from tests.unit.verdict import pictures
-from tests.unit.verdict.pictures import COFFEE, MOUNTAINS, ROCKET, photo
+from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 from tests.unit.verdict.said import left_out, standings, values
 from tests.unit.verdict.simulator import NOBODY, Eyes, Simulator, open_registry
 
@@ -160,6 +160,19 @@ def test_a_picture_whose_fingerprint_leads_astray_is_found_by_its_parts() -> Non
     assert LOCAL_FEATURES in verdict.evidence.searched.fingerprints
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_a_picture_within_another_is_found_where_it_is_whether_the_other_is_registered_or_not(around: bool) -> None:
+    registry = open_registry("daily")
+    dogs = registry.register("daily", photo(DOGS))
+    mountains = registry.register("daily", photo(MOUNTAINS)) if around else None
+    verdict = registry.verify(pictures.inset(DOGS, MOUNTAINS))
+    assert {match.record_id for match in verdict.matches} == {dogs, *([mountains] if mountains else [])}
+    comparison = next(match.comparison for match in verdict.matches if match.record_id == dogs)
+    assert comparison is not None
+    assert comparison.transform is not None
+    assert 0.1 < comparison.transform.scale < 0.3
+
+
 def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
     registry, mountains = with_a_collision()
     registry.features.pop(mountains)
@@ -214,9 +227,12 @@ class Failing(Eyes):
     """Cannot compare anything."""
 
     def __init__(self, failure: CountermarkError) -> None:
+        super().__init__()
         self.failure = failure
 
-    def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
         if isinstance(self.failure, StoreUnavailable | Overloaded):
             raise self.failure
         return [self.failure for _ in references]
@@ -250,9 +266,11 @@ def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> No
     compared: list[Reference] = []
 
     class Counting(Eyes):
-        def compare(self, query: Pixels, references: Sequence[Reference]) -> Sequence[Comparison | CountermarkError]:
+        def compare(
+            self, query: Pixels, references: Sequence[Reference], part: int | None = None
+        ) -> Sequence[Comparison | CountermarkError]:
             compared.extend(references)
-            return super().compare(query, references)
+            return super().compare(query, references, part)
 
     verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, Counting())
     assert len(compared) == MAX_COMPARED_CANDIDATES
