@@ -12,6 +12,7 @@ from registry.tables import Entry, RecordRow, WithheldRecord
 _ENTRY = SQLModel.metadata.tables["entry"]
 _RECORD = SQLModel.metadata.tables["record"]
 _WITHHELD = SQLModel.metadata.tables["withheld_record"]
+_PLACES = (RecordRow, WithheldRecord)  # which have the index of a record's entry
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def leaves(session: Session, start: int, stop: int) -> Sequence[tuple[int, bytes
 
 def of_record(session: Session, record_id: bytes) -> Entry:
     """The entry that states a record. Raises NotFound."""
-    entry = with_records(session, [record_id]).get(record_id)
+    places = [select(table.index).where(table.record_id == record_id).scalar_subquery() for table in _PLACES]
+    entry = session.exec(select(Entry).where(Entry.index == func.coalesce(*places))).first()
     if entry is None:
         raise NotFound("no such record")
     return entry
@@ -119,7 +121,7 @@ def of_record(session: Session, record_id: bytes) -> Entry:
 def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, Entry]:
     """The entries of those records that are logged, withheld ones included, by record id."""
     found: dict[bytes, Entry] = {}
-    for table in (RecordRow, WithheldRecord):
+    for table in _PLACES:
         sought = [each for each in record_ids if each not in found]
         if not sought:
             break
