@@ -161,7 +161,7 @@ def test_a_patch_of_another_picture_is_found_where_it_is(name: str) -> None:
     scale_y, scale_x = longest / comparison.heat.shape[0], longest / comparison.heat.shape[1]
     assert (
         overlap(Box(shown.left * scale_x, shown.top * scale_y, shown.right * scale_x, shown.bottom * scale_y), where)
-        > 0.45
+        > 0.5
     )
 
 
