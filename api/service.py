@@ -26,8 +26,8 @@ class Service:
     in_flight: InFlight
 
 
-def service_of(conn: HTTPConnection) -> Service:
-    """The service that a request came to."""
+async def service_of(conn: HTTPConnection) -> Service:
+    """The service that a request came to; a coroutine, for which FastAPI takes no thread."""
     service = conn.app.state.service
     if not isinstance(service, Service):
         raise TypeError("this application was assembled without a service")

@@ -196,6 +196,9 @@ MAX_TILE_WRITERS = 8
 MAX_CACHED_TILES = 64
 """Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
 
+MAX_CACHED_NODES = 16_384
+"""Node hashes of a published tree that are kept: 2 MB, and most of what the proofs of a log of a million share."""
+
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 """Bytes of an entry bundle: 256 entries of the largest size, each after its length."""
 

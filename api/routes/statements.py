@@ -55,16 +55,21 @@ async def post_statements(
     publisher, registry = publisher_of(holder, None), service.registry
 
     def log() -> LoggedStatements:
-        logged = log_statements(registry, publisher, _statements(bytes(data)))
+        statements = _statements(bytes(data))
+        logged = log_statements(registry, publisher, statements)
+        shown: list[str | None] = [None] * len(logged)
+        if proofs:
+            entries = [(each.index, statement.data) for each, statement in zip(logged, statements, strict=True)]
+            shown = [proof.serialise().decode() for proof in registry.proofs.of_entries(entries)]
         items = [
             LoggedStatement(
                 record_id=record_urn(each.record_id),
                 index=each.index,
                 logged_at=each.logged_at,
                 created=each.created,
-                proof=registry.proofs.tlog_proof(each.record_id).serialise().decode() if proofs else None,
+                proof=proof,
             )
-            for each in logged
+            for each, proof in zip(logged, shown, strict=True)
         ]
         return LoggedStatements(items=items, checkpoint=registry.sequencer.checkpoint().decode())
 

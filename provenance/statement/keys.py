@@ -32,6 +32,7 @@ SIGNATURE_BYTES = 64
 """Bytes of a signature of either algorithm: R and S, or r and s, side by side."""
 
 _COORDINATE_BYTES = 32
+_ES256 = ECDSA(SHA256())
 
 
 class Algorithm(Enum):
@@ -72,7 +73,7 @@ class PublicKey:
                 case Algorithm.ED25519:
                     ed25519.check_point(self.raw)
                 case Algorithm.ES256:
-                    self._p256()
+                    _ = self._p256
         except (ValueError, UnsupportedAlgorithm) as error:
             raise UnusableKey(f"{self.algorithm.value}: {error}") from error
 
@@ -102,7 +103,7 @@ class PublicKey:
                     Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
                 case Algorithm.ES256:
                     der = encode_dss_signature(int.from_bytes(first, "big"), int.from_bytes(second, "big"))
-                    self._p256().verify(der, message, ECDSA(SHA256()))
+                    self._p256.verify(der, message, _ES256)
         except InvalidSignature as error:
             raise SignatureInvalid(f"the {self.algorithm.value} signature does not verify") from error
         except ValueError as error:
@@ -147,6 +148,7 @@ class PublicKey:
     def _coordinates(self) -> tuple[bytes, bytes]:
         return self.raw[1 : 1 + _COORDINATE_BYTES], self.raw[1 + _COORDINATE_BYTES :]
 
+    @cached_property
     def _p256(self) -> EllipticCurvePublicKey:
         if len(self.raw) != 1 + 2 * _COORDINATE_BYTES or self.raw[0] != 4:
             raise ValueError("an uncompressed P-256 point of 65 bytes expected")

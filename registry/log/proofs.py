@@ -49,7 +49,7 @@ from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
 from registry.log.sequencer import Sequencer
-from registry.log.tiles import Tiles
+from registry.log.tiles import SharedReader, Tiles
 from registry.store import Session, Store, assets, checkpoints, entries, events, log_keys, publishers, sealed
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ class Proofs:
         self._policy = policy
         self._authorities = authorities
         self._witness_keys = () if policy is None else tuple(policy.keys_for(sequencer.key.name))
-        # Many proofs are under one checkpoint, whose signatures need not be verified for each.
-        self._opened = functools.lru_cache(maxsize=8)(lambda note: sequencer.keys.open(note, self._witness_keys))
+        # Many proofs are under one checkpoint: its signatures are verified, and its tiles are read, once for all.
+        self._open = functools.lru_cache(maxsize=8)(self._open_anew)
 
     def tlog_proof(self, record_id: bytes) -> TlogProof:
         """The C2SP tlog-proof of a record's entry.
@@ -92,8 +92,12 @@ class Proofs:
         """
         with self._store.read() as session:
             entry = entries.of_record(session, record_id)
-        tree = self.cosigned_tree(entry.index) or self.tree()
-        return tree.prove(entry.index, entry.statement)
+        return self.of_entries([(entry.index, entry.statement)])[0]
+
+    def of_entries(self, logged: Sequence[tuple[int, bytes]]) -> list[TlogProof]:
+        """The C2SP tlog-proofs of entries, given with their indices, in one tree. Raises as `tlog_proof` does."""
+        tree = self.cosigned_tree(max(index for index, _ in logged)) or self.tree()
+        return [tree.prove(index, statement) for index, statement in logged]
 
     def receipt(self, record_id: bytes) -> Receipt:
         """All that it takes to check a record offline: see `provenance.transparency.receipt`.
@@ -144,6 +148,8 @@ class Proofs:
 
     def cosigned_tree(self, index: int = 0) -> "Tree | None":
         """The newest tree that a quorum has cosigned, if it has entry `index`. Raises StoreCorrupt."""
+        if self._policy is None:
+            return None
         with self._store.read() as session:
             row = checkpoints.latest_cosigned(session)
         if row is None or row.size <= index:
@@ -151,13 +157,13 @@ class Proofs:
         tree, cosigners = self._open(row.note)
         return tree if is_cosigned(self._policy, cosigners) else None
 
-    def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
+    def _open_anew(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
         try:
-            checkpoint, cosigners = self._opened(note)
+            checkpoint, cosigners = self._sequencer.keys.open(note, self._witness_keys)
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"a stored checkpoint has changed: {error}") from error
         key = self._sequencer.keys.signing_key(checkpoint.size)
-        return Tree(note, checkpoint, key, functools.cache(self._tiles.reader(checkpoint.size))), cosigners
+        return Tree(note, checkpoint, key, self._tiles.shared_reader(checkpoint.size)), cosigners
 
     def _stamp(self, subject: LoggedRecord) -> Stamp | None:
         if not self._authorities:
@@ -217,7 +223,7 @@ class Tree:
     note: bytes
     checkpoint: Checkpoint
     key: VerifierKey
-    read: NodeReader
+    read: SharedReader
 
     def bare_note(self) -> bytes:
         """The note with the signature by `key` alone."""
@@ -233,6 +239,7 @@ class Tree:
         try:
             proof.verify_inclusion(statement, self.checkpoint)
         except ProofInvalid as error:
+            self.read.forget()
             raise StoreCorrupt(f"the store no longer proves entry {index}: {error}") from error
         return proof
 

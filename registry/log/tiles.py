@@ -4,14 +4,16 @@ C2SP tlog-tiles under "log/". Tiles may be lost: `Edge` makes them again from th
 is in a tile follows from the entries, so that writing one twice is harmless.
 """
 
+import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from provenance.errors import StoreUnavailable
-from provenance.limits import MAX_TILE_WRITERS, TILE_WIDTH
+from provenance.limits import MAX_CACHED_NODES, MAX_TILE_WRITERS, TILE_WIDTH
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import HASH_BYTES
-from provenance.transparency.tiles import TilePath, TileReader
+from provenance.transparency.tiles import Fetch, TilePath, TileReader
 from registry.objects import Objects
 
 __all__ = ["Edge", "Tiles", "full_tiles"]
@@ -37,6 +39,10 @@ class Tiles:
     def reader(self, size: int) -> TileReader:
         """Reads the nodes of the tree of `size` entries; what it reads is not verified."""
         return TileReader(self.fetch, size)
+
+    def shared_reader(self, size: int) -> "SharedReader":
+        """As `reader`, for any thread."""
+        return SharedReader(self.fetch, size)
 
     def write(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
         """Store tiles, durably, several at a time: their flushes then share the disk's. Raises StoreUnavailable."""
@@ -74,6 +80,34 @@ class Tiles:
             str(path) in lengths and (path.level is None or lengths[str(path)] == TILE_WIDTH * HASH_BYTES)
             for path in full_tiles(size)
         )
+
+
+class SharedReader:
+    """Reads the nodes of one tree, for any thread: proofs in it have most of their tiles and hashes in common.
+
+    What was read is kept until it is forgotten: once a proof made of it does not hold.
+    """
+
+    def __init__(self, fetch: Fetch, size: int) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._gate = threading.Lock()
+        self._node = functools.lru_cache(MAX_CACHED_NODES)(self._read)
+        self.forget()
+
+    def __call__(self, level: int, index: int) -> bytes:
+        """The hash of node (level, index). Raises MalformedTile, StoreUnavailable."""
+        return self._node(level, index)
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        with self._gate:
+            self._tiles = TileReader(self._fetch, self._size)
+            self._node.cache_clear()
+
+    def _read(self, level: int, index: int) -> bytes:
+        with self._gate:
+            return self._tiles(level, index)
 
 
 def full_tiles(size: int) -> Iterator[TilePath]:

@@ -6,7 +6,6 @@ log then knows the digest and nothing else (ADR 11).
 
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
-from datetime import datetime
 
 from provenance.errors import (
     Conflict,
@@ -19,9 +18,9 @@ from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import parse_statement, verify_statement
 from provenance.transparency.note import ED25519
 from registry.reading import receipt_formats
-from registry.records.statements import key_in_force
+from registry.records.statements import key_in_force, while_in_force
 from registry.registry import Registry
-from registry.store import Session, entries
+from registry.store import entries
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,7 @@ def submit(registry: Registry, data: bytes, *, wait: float) -> Submission:
         verify_statement(statement, key)
     except SignatureInvalid as error:
         raise MalformedRequest(f"The statement is not accepted: {error}.") from error
-
-    def is_still_in_force(session: Session, _index: int, _logged_at: datetime) -> None:
-        key_in_force(session, statement.kid)
-
-    appending = registry.sequencer.append(data, None, is_still_in_force)
+    appending = registry.sequencer.append(data, None, existing=while_in_force(statement.kid))
     try:
         appending.result(wait)
     except NotInTime:

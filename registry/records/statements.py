@@ -10,7 +10,7 @@ from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, verify_statement
 from registry.log.sequencer import Appended, Existing
 from registry.registry import Registry
-from registry.store import Session, entries, publishers
+from registry.store import PublisherKeyRow, Session, entries, publishers
 
 
 def log_statements(registry: Registry, publisher: str, statements: Sequence[Statement]) -> list[Appended]:
@@ -33,9 +33,9 @@ def log_statements(registry: Registry, publisher: str, statements: Sequence[Stat
                 raise KeyRefused(f"Statement {position}: {error}") from error
             except SignatureInvalid as error:
                 raise InvalidRequest(f"Statement {position}: {error}") from error
+    in_force = {kid: while_in_force(kid) for kid in keys}
     waiting = [
-        registry.sequencer.append(statement.data, None, existing=_while_in_force(statement.kid))
-        for statement in statements
+        registry.sequencer.append(statement.data, None, existing=in_force[statement.kid]) for statement in statements
     ]
     logged = [future.result() for future in waiting]
     found = {each.record_id for each in logged if not each.created}
@@ -52,22 +52,31 @@ def key_in_force(session: Session, kid: bytes, publisher: str | None = None) -> 
 
     Raises KeyRefused, StoreCorrupt.
     """
-    row = publishers.find_key(session, kid)
-    if row is None or publisher not in (None, row.publisher_id):
-        raise KeyRefused(f"The key {kid.hex()} is not enrolled for {publisher or 'any publisher of this log'}.")
-    if row.ended_index is not None:
-        reason = f": {row.end_reason}" if row.end_reason else ""
-        raise KeyRefused(f"The key {kid.hex()} ended at index {row.ended_index} of the log{reason}")
+    row = _row_in_force(session, kid, publisher)
     try:
         return PublicKey(Algorithm(row.algorithm), row.public_raw)
     except ValueError as error:
         raise StoreCorrupt(f"the row of key {kid.hex()} has changed") from error
 
 
-def _while_in_force(kid: bytes) -> Existing:
-    """Asked inside the transaction that logs the entry: the key may have ended since its signature was checked."""
+def _row_in_force(session: Session, kid: bytes, publisher: str | None = None) -> PublisherKeyRow:
+    row = publishers.find_key(session, kid)
+    if row is None or publisher not in (None, row.publisher_id):
+        raise KeyRefused(f"The key {kid.hex()} is not enrolled for {publisher or 'any publisher of this log'}.")
+    if row.ended_index is not None:
+        reason = f": {row.end_reason}" if row.end_reason else ""
+        raise KeyRefused(f"The key {kid.hex()} ended at index {row.ended_index} of the log{reason}")
+    return row
+
+
+def while_in_force(kid: bytes) -> Existing:
+    """For the transaction that logs the entry: the key may have ended since its signature was checked.
+
+    It raises KeyRefused.
+    """
+    held: list[PublisherKeyRow] = []  # a session need not read a row again as long as somebody holds it
 
     def existing(session: Session) -> None:
-        key_in_force(session, kid)
+        held[:] = [_row_in_force(session, kid)]
 
     return existing

@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from provenance.errors import StoreCorrupt
 from registry.store import assets, checkpoints, entries, events, sealed
+from registry.store.entries import StoredEntry
 from registry.store.signals import on_postgresql
 from registry.tables import Asset, CheckpointRow, Entry, Event, RecordRow, SealedAsset, VerificationRow, Withdrawal
 
@@ -21,7 +22,7 @@ class Stretch:
 
     start: int
     stop: int
-    entries: Mapping[int, Entry] = field(default_factory=dict)
+    entries: Mapping[int, StoredEntry] = field(default_factory=dict)
     records: Mapping[bytes, RecordRow] = field(default_factory=dict)
     withheld: Mapping[int, bytes] = field(default_factory=dict)
     assets: Mapping[int, Asset] = field(default_factory=dict)
@@ -35,13 +36,14 @@ class Stretch:
 def stretch(session: Session, start: int, stop: int) -> Stretch:
     """Read a stretch of the log. Raises StoreCorrupt for a row with a value of another type than its column's."""
     rows = entries.between(session, start, stop)
-    records = entries.records(session, [row.record_id for row in rows])
+    withheld = entries.withheld_between(session, start, stop)
+    records = entries.records(session, [row.record_id for row in rows if row.index not in withheld])
     found = Stretch(
         start,
         stop,
         entries={row.index: row for row in rows},
         records=records,
-        withheld=entries.withheld_between(session, start, stop),
+        withheld=withheld,
         assets={row.index: row for row in assets.between(session, start, stop)},
         sealed={row.index: row for row in sealed.between(session, start, stop)},
         withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},
@@ -62,17 +64,20 @@ def _by_index(rows: Sequence[Event]) -> dict[int, list[Event]]:
     return grouped
 
 
-def _check_types(row: SQLModel) -> None:
+def _check_types(row: SQLModel | StoredEntry) -> None:
     """SQLite keeps a text in a column of bytes, if it is told to."""
-    wrong = [name for name, types in _column_types(type(row)) if type(getattr(row, name)) not in types]
+    table, columns = _column_types(Entry if isinstance(row, StoredEntry) else type(row))
+    wrong = [name for name, types in columns if type(getattr(row, name)) not in types]
     if wrong:
-        raise StoreCorrupt(f"a row of {row.__tablename__} has a value of another type in {', '.join(wrong)}")
+        raise StoreCorrupt(f"a row of {table} has a value of another type in {', '.join(wrong)}")
 
 
 @functools.cache
-def _column_types(table: type[SQLModel]) -> tuple[tuple[str, tuple[type, ...]], ...]:
-    return tuple(
-        (name, get_args(column.annotation) or (column.annotation,)) for name, column in table.model_fields.items()
+def _column_types(table: type[SQLModel]) -> tuple[str, tuple[tuple[str, tuple[type, ...]], ...]]:
+    """A table's name, and the types of its columns."""
+    columns = table.model_fields.items()
+    return str(table.__tablename__), tuple(
+        (name, get_args(column.annotation) or (column.annotation,)) for name, column in columns
     )
 
 

@@ -29,6 +29,9 @@ _WRITER = (
 )
 _READER = ("PRAGMA busy_timeout = 5000", "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")
 
+_READERS = 64
+"""Connections that read, at most; each caches up to 2 MB of pages."""
+
 
 class Sqlite:
     """The database of one data folder, locked for this process."""
@@ -76,7 +79,10 @@ class Sqlite:
 
 def _engine(database: Path, pragmas: tuple[str, ...], begin: str, *, pooled: bool) -> Engine:
     url = f"sqlite:///{database}"
-    engine = create_engine(url, pool_size=8, max_overflow=56) if pooled else create_engine(url, poolclass=NullPool)
+    if pooled:  # kept, since opening one takes longer than a query, and the last one used first, whose cache is warm
+        engine = create_engine(url, pool_size=_READERS, max_overflow=0, pool_use_lifo=True)
+    else:
+        engine = create_engine(url, poolclass=NullPool)
 
     def prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # else the driver, not SQLAlchemy, decides where a transaction begins

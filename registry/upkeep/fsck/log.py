@@ -39,6 +39,7 @@ class LogAudit:
         self._full: set[_Place] = set()
         self._bundle: list[bytes] = []  # the stored entries and leaf hashes beside the entry at hand
         self._leaves: bytes = b""
+        self._fetched: dict[str, bytes | None] = {}  # the files of both
 
     def begin(self) -> Iterator[Finding]:
         """Take stock of the stored tiles."""
@@ -113,6 +114,7 @@ class LogAudit:
 
     def _load_neighbours(self, start: int) -> None:
         index = start // TILE_WIDTH
+        self._fetched = {}
         try:
             self._bundle = parse_entry_bundle(self._widest(None, index))
         except MalformedTile:
@@ -121,7 +123,11 @@ class LogAudit:
 
     def _widest(self, level: int | None, index: int) -> bytes:
         widths = {TILE_WIDTH} if (level, index) in self._full else self._partial.get((level, index), set())
-        return self._tiles.fetch(str(TilePath(level, index, max(widths)))) or b"" if widths else b""
+        if not widths:
+            return b""
+        path = str(TilePath(level, index, max(widths)))
+        self._fetched[path] = self._tiles.fetch(path)
+        return self._fetched[path] or b""
 
     def _settle(self, stretch: Stretch, index: int) -> tuple[bytes, bytes, list[Finding]]:
         """(entry, leaf hash) as most of its copies have it, and what is to be said of the row."""
@@ -146,12 +152,13 @@ class LogAudit:
 
     def _compare(self, path: TilePath, data: bytes, *, needed: bool) -> Iterator[Finding]:
         self._partial[path.level, path.index].discard(path.width)
-        stored = self._tiles.fetch(str(path))
+        name = str(path)
+        stored = self._fetched[name] if name in self._fetched else self._tiles.fetch(name)
         if stored is None:
             if needed:
-                yield Finding("tile", str(path), "missing")
+                yield Finding("tile", name, "missing")
         elif stored != data:
-            yield Finding("tile", str(path), "differs from the entries")
+            yield Finding("tile", name, "differs from the entries")
 
     def _compare_partial(self, path: TilePath, data: bytes) -> Iterator[Finding]:
         """Older, narrower versions of a tile, which are its beginning."""

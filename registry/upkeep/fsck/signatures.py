@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -28,10 +29,15 @@ def verify_all(checks: list[Check]) -> list[tuple[int, str]]:
     found = []
     for index, statement, algorithm, raw in checks:
         try:
-            verify_statement(parse_statement(statement), PublicKey(Algorithm(algorithm), raw))
+            verify_statement(parse_statement(statement), _key(algorithm, raw))
         except StatementError as error:
             found.append((index, str(error)))
     return found
+
+
+@lru_cache(maxsize=256)  # reading a key takes as long as verifying a signature
+def _key(algorithm: str, raw: bytes) -> PublicKey:
+    return PublicKey(Algorithm(algorithm), raw)
 
 
 class SignatureAudit:

@@ -150,3 +150,31 @@ def test_damaged_and_missing_tiles_make_no_proof(newsroom: Newsroom) -> None:
     tile.unlink()
     with pytest.raises(StoreCorrupt):
         newsroom.proofs.tlog_proof(appended.record_id)
+
+
+def test_a_tile_that_was_repaired_proves_again(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    tile = newsroom.folder / "objects/log/tile/0/000.p/3"
+    sound = tile.read_bytes()
+    tile.write_bytes(bytes(96))
+    with pytest.raises(StoreCorrupt):
+        newsroom.proofs.tlog_proof(appended.record_id)
+    tile.write_bytes(sound)
+    assert newsroom.proofs.tlog_proof(appended.record_id).index == appended.index
+
+
+def test_entries_are_proven_in_the_order_in_which_they_are_asked_for(newsroom: Newsroom) -> None:
+    appended = [newsroom.register(name).result() for name in ("harbour", "market", "station")]
+    with newsroom.store.read() as session:
+        logged = [(each.index, entries.get(session, each.index).statement) for each in reversed(appended)]
+    proofs = newsroom.proofs.of_entries(logged)
+    assert [proof.index for proof in proofs] == [each.index for each in reversed(appended)]
+    assert len({proof.checkpoint for proof in proofs}) == 1
+
+
+def test_another_statement_is_not_proven_in_an_entrys_place(newsroom: Newsroom) -> None:
+    appended = newsroom.register("harbour").result()
+    with newsroom.store.read() as session:
+        other = entries.get(session, 0).statement
+    with pytest.raises(StoreCorrupt):
+        newsroom.proofs.of_entries([(appended.index, other)])

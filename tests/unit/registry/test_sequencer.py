@@ -415,6 +415,12 @@ def test_a_disk_that_refuses_shows_as_trouble_until_it_takes_writes_again(newsro
     assert newsroom.sequencer.size == 3
 
 
+def test_an_older_record_is_not_taken_for_that_of_a_newest_entry_whose_publisher_keeps_it(newsroom: Newsroom) -> None:
+    newsroom.sequencer.append(sign_statement(b"kept by its publisher", signer("daily key")), None).result()
+    with newsroom.store.read() as session:
+        assert entries.newest_type(session) is None
+
+
 def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsroom: Newsroom, database: str) -> None:
     frozen = to_canonical(LogFrozen(salt=bytes(32), claimed_at=START, reason="moved"))
     gate = hold_writer(newsroom)
