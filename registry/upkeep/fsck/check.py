@@ -100,8 +100,11 @@ def check(
             if entries.record_count(session) != statements.records:
                 yield Finding("record", "records", "there are some that no entry states")
     note = tiles.checkpoint()
+    with store.read() as session:
+        latest = checkpoints.latest(session)
+    signed_since = latest is not None and latest.size > published  # entries that were waiting for a checkpoint
     if note is not None:
-        yield from log.check_note("checkpoint", "log/checkpoint", note, published)
+        yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
     elif newest is not None:
         yield Finding("checkpoint", "log/checkpoint", "missing")
     held = HighWater(high_water or store.folder / "high-water").read()

@@ -272,3 +272,21 @@ def test_fsck_survives_any_page_of_the_database_being_zeroed_and_finds_most(soun
         except (StoreCorrupt, StoreUnavailable):
             found += 1
     assert found >= pages // 3 * 0.9
+
+
+def test_entries_that_are_published_while_it_looks_are_no_finding(tmp_path: Path) -> None:
+    with Newsroom(tmp_path / "data") as newsroom:
+        newsroom.found()
+        lock = newsroom.folder / "high-water.lock"
+        lock.unlink()
+        lock.mkdir()  # so that nothing can be published
+        newsroom.register("harbour", wait="sequenced").result()
+
+        def publish(stage: str, done: int, total: int) -> None:
+            if stage == "log" and done == total and lock.is_dir():
+                lock.rmdir()
+                newsroom.register("harbour").result()
+
+        assert newsroom.sequencer.size == 2
+        assert list(fsck.check(newsroom.store, newsroom.blobs, KEY, progress=publish)) == []
+        assert newsroom.sequencer.size == 3
