@@ -7,6 +7,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from bench.alterations import COPIES, FRAMED, Pixels, Random, recompressed, resized
 from bench.edits import AREA_BUCKETS, EDIT_KINDS, WARP_KINDS, Mask, edited
@@ -70,7 +71,9 @@ def load(every: int) -> list[Photograph]:
     loaded = []
     for listed in photographs()[::every]:
         media = Media.from_bytes(listed.path.read_bytes())
-        sketch, pixels = draw_sketch(media.canonical).pixels, listed.pixels(SOURCE_SIDE)
+        source = Image.fromarray(media.pixels)  # as it is shown: what is transparent, over white
+        source.thumbnail((SOURCE_SIDE, SOURCE_SIDE), Image.Resampling.LANCZOS)
+        sketch, pixels = draw_sketch(media.canonical).pixels, np.asarray(source, np.uint8)
         loaded.append(Photograph(listed.package, listed.sha256, listed.fits, pixels, media.reduced, sketch))
     return loaded
 

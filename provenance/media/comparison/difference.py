@@ -90,8 +90,9 @@ class Overlap:
     """Where an aligned pair covers each other, and whether it agrees there.
 
     Attributes:
-        query: H×W×3 float32, light and colour of the query (`_YCC`).
-        expected: H×W×3 float32, the same of the reference in the query's colours; the query's where both are clipped.
+        light: H×W float32, of the query.
+        reference: H×W float32, light of the reference in the query's colours.
+        change: H×W×3 float32, difference of light and of colour (`_YCC`); none in a channel that is clipped in both.
         hold: H×W float32, 1 where a difference means something: the reference's reach, less a margin.
         texture: in windows of `WINDOW`.
         similarity: correlation of light, 0..1.
@@ -99,8 +100,9 @@ class Overlap:
         agreement: fraction of the textured part whose windows correlate.
     """
 
-    query: Planes
-    expected: Planes
+    light: Planes
+    reference: Planes
+    change: Planes
     hold: Planes
     texture: "_Texture"
     similarity: float
@@ -109,13 +111,12 @@ class Overlap:
 
     def measure(self) -> Measures:
         """Measure the pair; see the module's docstring."""
-        hold, texture = self.hold, self.texture
-        change = self.query - self.expected
-        light, reference = _plane(self.query, 0), _plane(self.expected, 0)
+        hold, texture, change, light = self.hold, self.texture, self.change, self.light
+        reference = light - _plane(change, 0)
         valid = hold[::STEP, ::STEP] > 0
         near = _mean(change, hold, WINDOW, 1)
         colour = _mean(near[..., 1:3], hold, COLOUR_WINDOW)
-        wider = _texture(light, reference, hold, WIDE_WINDOW)
+        wider = _texture(light, self.reference, hold, WIDE_WINDOW)
         activity = np.log(2 + texture.reference)
         lost = np.maximum(texture.reference - texture.query, 0) / (texture.reference + 3)
         gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
@@ -166,15 +167,15 @@ def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
         return None
     hold = valid.astype(np.float32)
     clipped = ((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))
-    predicted = np.where(clipped, query, predicted)
-    seen, expected = (np.asarray(cv2.transform(planes, _YCC), np.float32) for planes in (query, predicted))
-    light, reference = _plane(seen, 0), _plane(expected, 0)
+    change = np.asarray(cv2.transform(np.where(clipped, np.float32(0), query - predicted), _YCC), np.float32)
+    light, reference = (np.asarray(cv2.transform(planes, _YCC[:1]), np.float32) for planes in (query, predicted))
     texture = _texture(light, reference, hold, WINDOW)
     sampled = valid[::STEP, ::STEP]
     textured = sampled & (texture.reference > TEXTURED)
     return Overlap(
-        query=seen,
-        expected=expected,
+        light=light,
+        reference=reference,
+        change=change,
         hold=hold,
         texture=texture,
         similarity=_correlated(light[valid], reference[valid]),

