@@ -14,6 +14,7 @@ from PIL import Image
 from provenance.media.canonical import Pixels, shrink
 from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, compare
 from provenance.media.sketch import draw_sketch
+from tests.odd_pictures import code, gradient, page, stars
 
 PHOTOS = Path(__file__).parents[3] / "demo" / "photos"
 NAMES = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg", "rocket.jpg", "stream.jpg", "two-dogs.jpg")
@@ -282,41 +283,6 @@ def test_two_different_photographs_are_not_verified(one: str, other: str) -> Non
 def test_two_photographs_under_the_same_caption_are_not_verified() -> None:
     query, reference = captioned(photograph("coffee.png")), drawn(captioned(photograph("mountains.jpg")))
     assert not compare(sent(query), reference).verified
-
-
-def gradient(seed: int) -> Pixels:
-    first, last = np.random.default_rng(seed).integers(0, 256, (2, 3))
-    ramp = np.linspace(0, 1, 512)[None, :, None]
-    return np.repeat(first * (1 - ramp) + last * ramp, 340, 0).astype(np.uint8)
-
-
-def stars(seed: int) -> Pixels:
-    random = np.random.default_rng(seed)
-    sky = np.zeros((384, 512, 3), np.uint8)
-    for _ in range(300):
-        light = int(random.integers(80, 255))
-        cv2.circle(sky, (int(random.integers(512)), int(random.integers(384))), 1, (light, light, light), -1)
-    return sky
-
-
-def page(seed: int) -> Pixels:
-    random = np.random.default_rng(seed)
-    sheet = np.full((512, 390, 3), 255, np.uint8)
-    words = ("river", "council", "votes", "path", "after", "long", "night", "say", "week")
-    for y in range(30, 500, 16):
-        cv2.putText(sheet, " ".join(random.choice(words, 8)), (16, y), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (20, 20, 20), 1)
-    return sheet
-
-
-def code(seed: int) -> Pixels:
-    """A square code: the three finder patterns are the same in each."""
-    modules = np.random.default_rng(seed).integers(0, 2, (29, 29)).astype(np.uint8) * 255
-    finder = np.zeros((7, 7), np.uint8)
-    finder[1:6, 1:6] = 255
-    finder[2:5, 2:5] = 0
-    modules[:7, :7] = modules[:7, -7:] = modules[-7:, :7] = finder
-    large = np.asarray(cv2.resize(np.pad(modules, 3, constant_values=255), (400, 400), interpolation=cv2.INTER_NEAREST))
-    return np.repeat(large[..., None], 3, 2)
 
 
 @pytest.mark.parametrize("draw", [gradient, stars, page, code])

@@ -11,6 +11,7 @@ from PIL import Image
 
 from provenance.verdict import Verdict
 from provenance.verdict.axes import Axis, Registration
+from tests.odd_pictures import code, gradient, page, stars
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import MOUNTAINS, ROCKET, photo
 from tests.unit.verdict.simulator import open_registry
@@ -21,41 +22,6 @@ MATCHES = (Registration.EXACT_MATCH, Registration.MATCH_NO_DIFFERENCE_FOUND, Reg
 
 def flat(seed: int) -> Pixels:
     return np.full((300, 400, 3), 40 + 50 * seed, np.uint8)
-
-
-def gradient(seed: int) -> Pixels:
-    first, last = np.random.default_rng(seed).integers(0, 256, (2, 3))
-    ramp = np.linspace(0, 1, 512)[None, :, None]
-    return np.repeat(first * (1 - ramp) + last * ramp, 340, 0).astype(np.uint8)
-
-
-def stars(seed: int) -> Pixels:
-    random = np.random.default_rng(seed)
-    sky = np.zeros((384, 512, 3), np.uint8)
-    for _ in range(300):
-        light = int(random.integers(80, 255))
-        cv2.circle(sky, (int(random.integers(512)), int(random.integers(384))), 1, (light, light, light), -1)
-    return sky
-
-
-def page(seed: int) -> Pixels:
-    random = np.random.default_rng(seed)
-    sheet = np.full((700, 500, 3), 255, np.uint8)
-    words = ("river", "council", "votes", "path", "after", "long", "night", "say", "week")
-    for y in range(30, 680, 18):
-        cv2.putText(sheet, " ".join(random.choice(words, 9)), (16, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20, 20, 20), 1)
-    return sheet
-
-
-def code(seed: int) -> Pixels:
-    """A square code: the three finder patterns are the same in each."""
-    modules = np.random.default_rng(seed).integers(0, 2, (29, 29)).astype(np.uint8) * 255
-    finder = np.zeros((7, 7), np.uint8)
-    finder[1:6, 1:6] = 255
-    finder[2:5, 2:5] = 0
-    modules[:7, :7] = modules[:7, -7:] = modules[-7:, :7] = finder
-    large = cv2.resize(np.pad(modules, 3, constant_values=255), (420, 420), interpolation=cv2.INTER_NEAREST)
-    return np.repeat(np.asarray(large)[..., None], 3, 2)
 
 
 def logo(seed: int) -> Pixels:
