@@ -102,7 +102,7 @@ def test_the_overlay_is_never_red_or_green() -> None:
 
 
 MOST_FALSE_ALARMS = 0.0125
-"""The aim is 1 %. Thresholds are chosen without the photographs that report: their rate may lie on either side of it."""
+"""The aim is 1 %. Thresholds are chosen without the photographs that report: their rate may lie to either side."""
 
 
 def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rates() -> None:
