@@ -5,8 +5,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from provenance.errors import FrozenLog
-from provenance.statement.record import LogFrozen, LogGenesis, LogKey
+from provenance.errors import EntryTooLarge, FrozenLog, InvalidRequest
+from provenance.limits import MAX_ENTRY_BYTES, MAX_RECORD_BYTES
+from provenance.statement.canonical import parse_canonical
+from provenance.statement.record import LogFrozen, LogGenesis, LogKey, record_id
+from provenance.statement.statement import parse_statement
+from provenance.transparency.merkle import leaf_hash
 from registry.log.log_keys import KnownKeys
 from registry.store import Session, entries, heads, log_keys
 from registry.store.failures import ends_transaction, translate
@@ -45,6 +49,25 @@ class Pending:
     existing: Existing
     published: bool
     future: Future[Appended] = field(default_factory=Future)
+
+    @classmethod
+    def of(
+        cls, statement: bytes, record: bytes | None, index_rows: IndexRows, existing: Existing, *, published: bool
+    ) -> "Pending":
+        """Take a statement, and the record that it is about where its publisher brings it.
+
+        Raises:
+            EntryTooLarge: the statement or record is longer than the log takes.
+            MalformedStatement, MalformedRecord: one of them is none.
+            InvalidRequest: the statement is about another record.
+        """
+        if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
+            raise EntryTooLarge(f"a statement has at most {MAX_ENTRY_BYTES} bytes, a record {MAX_RECORD_BYTES}")
+        identity = parse_statement(statement).record_id
+        if record is not None and record_id(record) != identity:
+            raise InvalidRequest("the statement is about another record")
+        kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
+        return cls(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
 
 
 def no_rows(_session: Session, _index: int, _logged_at: datetime) -> None:

@@ -76,10 +76,19 @@ class StatedKeys:
         return self
 
 
+OtherKeys = Callable[[VerifierKey], Sign | None]
+"""Who signs with a key of the log other than the one it was opened with: None where its private half is not held."""
+
+
+def no_other_keys(_key: VerifierKey) -> Sign | None:
+    """The `OtherKeys` of a log that has one key for all its life."""
+    return None
+
+
 class KnownKeys:
     """The log's keys as far as this process has read of them, and who signs with them. For any thread."""
 
-    def __init__(self, name: str, signer: Signer, other_keys: Callable[[VerifierKey], Sign | None]) -> None:
+    def __init__(self, name: str, signer: Signer, other_keys: OtherKeys) -> None:
         """`signer` has the key that a log of this name states no other than; `other_keys` finds who has the others."""
         self._own = VerifierKey(name, ED25519, signer.public_key.raw)
         self._signer = signer

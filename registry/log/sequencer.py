@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,26 +21,21 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from provenance.errors import (
-    EntryTooLarge,
-    InvalidRequest,
     MalformedNote,
     RegistryError,
     StoreCorrupt,
     StoreUnavailable,
     UntrustedNote,
 )
-from provenance.limits import MAX_COMMIT_JOBS, MAX_ENTRY_BYTES, MAX_PENDING_JOBS, MAX_RECORD_BYTES, MAX_TREE_SIZE
-from provenance.statement.canonical import parse_canonical
+from provenance.limits import MAX_COMMIT_JOBS, MAX_PENDING_JOBS, MAX_TREE_SIZE
 from provenance.statement.keys import Signer
-from provenance.statement.record import record_id
-from provenance.statement.statement import parse_statement
-from provenance.transparency.log_keys import LogKeys, Sign
-from provenance.transparency.merkle import leaf_hash
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
 from registry.log.batch import Appended, Existing, IndexRows, Pending, insert, no_rows, none_existing
 from registry.log.high_water import HighWater
-from registry.log.log_keys import KnownKeys
+from registry.log.log_keys import KnownKeys, OtherKeys, no_other_keys
 from registry.log.publication import Publication
+from registry.log.state import Published, SequencerState
 from registry.log.tiles import Tiles
 from registry.log.waiting import Waiting
 from registry.objects import Objects
@@ -49,9 +43,6 @@ from registry.store import Store, checkpoints, heads
 from registry.times import to_milliseconds
 
 __all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "no_rows", "none_existing"]
-
-OtherKeys = Callable[[VerifierKey], Sign | None]
-"""Who signs with a key of the log other than the one it was opened with: None where its private half is not held."""
 
 RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
@@ -61,29 +52,8 @@ _RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SequencerState:
-    """Whether the log can grow, and if not, why."""
-
-    signing: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class _Published:
-    """The published tree: its size, and the signed note (None before the first)."""
-
-    size: int
-    note: bytes | None
-
-
 class _Look:
     """In the queue: something may have changed."""
-
-
-def no_other_keys(_key: VerifierKey) -> Sign | None:
-    """The `OtherKeys` of a log that has one key for all its life."""
-    return None
 
 
 class Sequencer:
@@ -126,7 +96,7 @@ class Sequencer:
         self._looking = False
         self._closed = False
         self._state = SequencerState(signing=True)
-        self._published = _Published(0, None)
+        self._published = Published(0, None)
         self._listeners: tuple[Callable[[], None], ...] = ()
         # The thread's own:
         self._term: int | None = None
@@ -183,7 +153,7 @@ class Sequencer:
             publication.attach(note)
             with self._gate:
                 if publication.checkpoint.size == self.size and publication.note is not None:
-                    self._published = _Published(self.size, publication.note)
+                    self._published = Published(self.size, publication.note)
 
     def notify(self, listener: Callable[[], None]) -> None:
         """Have `listener` called after each publication, in the sequencer's thread: it neither waits nor raises."""
@@ -213,18 +183,9 @@ class Sequencer:
             try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
 
         Raises:
-            EntryTooLarge: the statement or record is longer than the log takes.
-            MalformedStatement, MalformedRecord: one of them is none.
-            InvalidRequest: the statement is about another record.
+            EntryTooLarge, MalformedStatement, MalformedRecord, InvalidRequest: as `Pending.of` does.
         """
-        if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
-            raise EntryTooLarge(f"a statement has at most {MAX_ENTRY_BYTES} bytes, a record {MAX_RECORD_BYTES}")
-        identity = parse_statement(statement).record_id
-        if record is not None and record_id(record) != identity:
-            raise InvalidRequest("the statement is about another record")
-        kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
-        published = wait == "published"
-        pending = Pending(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
+        pending = Pending.of(statement, record, index_rows, existing, published=wait == "published")
         with self._gate:
             refusal = self._refusal()
             if refusal is None:
@@ -340,7 +301,7 @@ class Sequencer:
                 publication = Publication(
                     self._store, self.tiles, self._known_keys, self._clock, self._high_water, term
                 )
-                self._published = _Published(publication.checkpoint.size, publication.note)
+                self._published = Published(publication.checkpoint.size, publication.note)
                 self._publication = publication
 
     def _hear(self) -> None:
@@ -358,7 +319,7 @@ class Sequencer:
                 raise StoreCorrupt(message) from error
             with self._gate:
                 if latest.size >= self.size:
-                    self._published = _Published(latest.size, latest.note)
+                    self._published = Published(latest.size, latest.note)
 
     def _publish(self) -> None:
         """Bring the published tree forward, or hear that the leader has done so; tell those who wait."""
@@ -408,7 +369,7 @@ class Sequencer:
     def _show(self, publication: Publication) -> None:
         with self._gate:
             if publication.checkpoint.size >= self.size:
-                self._published = _Published(publication.checkpoint.size, publication.note)
+                self._published = Published(publication.checkpoint.size, publication.note)
 
     def _note_trouble(self, error: Exception) -> None:
         trouble = StoreUnavailable(f"the log cannot be written now: {error}")
