@@ -197,7 +197,7 @@ MAX_TILE_WRITERS = 8
 """Tiles that are stored at the same time: a full batch of entries makes about a dozen."""
 
 MAX_CACHED_TILES = 64
-"""Tiles that a tile reader keeps: 512 KB, and a proof in a log of 2**63 entries touches 16."""
+"""Tiles that a tile reader keeps: 2 MB with the nodes above them, and a proof in a log of 2**63 entries touches 16."""
 
 MAX_CACHED_NODES = 16_384
 """Node hashes of a published tree that are kept: 2 MB, and most of what the proofs of a log of a million share."""

@@ -155,13 +155,13 @@ class TileReader:
     """Reads any node of a tree of `size` entries from its tiles: a `NodeReader`, for one thread.
 
     The tiles are not trusted: what is computed from them has to lead to the root of a checkpoint, and
-    `size` has to come from one. The last tiles used are kept (at most `MAX_CACHED_TILES`).
+    `size` has to come from one. The last tiles used are kept (at most `MAX_CACHED_TILES`), with the nodes above them.
     """
 
     def __init__(self, fetch: Fetch, size: int) -> None:
         self._fetch = fetch
         self._size = size
-        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def __call__(self, level: int, index: int) -> bytes:
         """The hash of node (level, index).
@@ -173,23 +173,23 @@ class TileReader:
             raise MalformedTile(f"a tree of {self._size} entries has no node {index} on level {level}")
         tile_level, depth = divmod(level, TILE_HEIGHT)
         tile_index, offset = divmod(index << depth, TILE_WIDTH)
-        tile = self._tile(tile_level, tile_index)
-        start = offset * HASH_BYTES
-        row = [tile[at : at + HASH_BYTES] for at in range(start, start + (HASH_BYTES << depth), HASH_BYTES)]
-        while len(row) > 1:
-            row = [node_hash(*row[at : at + 2]) for at in range(0, len(row), 2)]
-        return row[0]
+        return self._rows(tile_level, tile_index)[depth][offset >> depth]
 
-    def _tile(self, level: int, index: int) -> bytes:
+    def _rows(self, level: int, index: int) -> list[list[bytes]]:
+        """The hashes of a tile, and the rows of perfect subtrees above them, up to its own height."""
         if (level, index) in self._cache:
             self._cache.move_to_end((level, index))
             return self._cache[level, index]
         width = min((self._size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH, TILE_WIDTH)
         data = read_tile(self._fetch, TilePath(level, index, width))
-        self._cache[level, index] = data
+        rows = [[data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]]
+        for _ in range(1, TILE_HEIGHT):
+            below = rows[-1]
+            rows.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+        self._cache[level, index] = rows
         if len(self._cache) > MAX_CACHED_TILES:
             self._cache.popitem(last=False)
-        return data
+        return rows
 
 
 def read_tile(fetch: Fetch, tile: TilePath) -> bytes:

@@ -5,8 +5,8 @@ is to be proven, else the newest. It is verified before it is handed out: a stor
 rotted, answers with StoreCorrupt and never with a proof that does not hold.
 """
 
-import functools
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -52,6 +52,9 @@ from registry.log.sequencer import Sequencer
 from registry.log.tiles import SharedReader, Tiles
 from registry.store import Session, Store, assets, checkpoints, entries, events, log_keys, publishers, sealed
 
+_MAX_OPEN_TREES = 8
+"""Trees whose tiles stay read: the newest few, and those that were cosigned and stamped last."""
+
 log = logging.getLogger(__name__)
 
 
@@ -82,8 +85,10 @@ class Proofs:
         self._policy = policy
         self._authorities = authorities
         self._witness_keys = () if policy is None else tuple(policy.keys_for(sequencer.key.name))
-        # Many proofs are under one checkpoint: its signatures are verified, and its tiles are read, once for all.
-        self._open = functools.lru_cache(maxsize=8)(self._open_anew)
+        # Many proofs are under one checkpoint: its signatures are verified, and its tiles are read, once for all, also
+        # where all of a batch ask for theirs at the moment it is published.
+        self._opened: dict[bytes, tuple[Tree, tuple[Cosigner, ...]]] = {}
+        self._opening = threading.Lock()
 
     def tlog_proof(self, record_id: bytes) -> TlogProof:
         """The C2SP tlog-proof of a record's entry.
@@ -156,6 +161,16 @@ class Proofs:
             return None
         tree, cosigners = self._open(row.note)
         return tree if is_cosigned(self._policy, cosigners) else None
+
+    def _open(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
+        opened = self._opened.get(note)
+        if opened is None:
+            with self._opening:
+                opened = self._opened.get(note) or self._open_anew(note)
+                self._opened[note] = opened
+                while len(self._opened) > _MAX_OPEN_TREES:
+                    del self._opened[next(iter(self._opened))]
+        return opened
 
     def _open_anew(self, note: bytes) -> "tuple[Tree, tuple[Cosigner, ...]]":
         try:
