@@ -3,7 +3,8 @@
 Work beyond the bound would only wait until its client has gone; it is answered 503 with Retry-After instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar, TypeVarTuple
 
 import anyio
@@ -19,6 +20,10 @@ RETRY_AFTER = 2.0
 """Seconds: about what the work in hand needs when the bound is reached."""
 
 
+BRIEF_THREADS = 8
+"""Threads for work of less than a millisecond: beyond as many as keep the processors busy they wait for each other."""
+
+
 class Admission:
     """Runs blocking work in its own threads, `bound` pieces at most."""
 
@@ -27,15 +32,26 @@ class Admission:
         self._metrics = metrics
         self._in_hand = 0
         self._threads = anyio.CapacityLimiter(bound)
+        self._brief_threads = anyio.CapacityLimiter(BRIEF_THREADS)
 
     async def run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """What `work(*arguments)` returns, from a thread. Raises: Overloaded, and what `work` raises."""
+        with self.place():
+            return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+
+    async def brief(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """As `run`, for work that waits for nobody, and takes no place."""
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._brief_threads)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among what is in hand, for as long as the context is open. Raises: Overloaded."""
         if self._in_hand >= self._bound:
             raise Overloaded("All places are taken; come back in a moment.", retry_after=RETRY_AFTER)
         self._in_hand += 1
         self._metrics.working.set(self._in_hand)
         try:
-            return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+            yield
         finally:
             self._in_hand -= 1
             self._metrics.working.set(self._in_hand)

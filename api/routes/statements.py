@@ -1,5 +1,7 @@
 """`/v1/statements`: statements that publishers have signed themselves, logged many at a time."""
 
+import asyncio
+from concurrent.futures import Future
 from contextlib import aclosing
 from typing import Annotated
 
@@ -16,7 +18,8 @@ from provenance.errors import MalformedRequest, MalformedStatement
 from provenance.limits import MAX_STATEMENTS
 from provenance.statement.record import record_urn
 from provenance.statement.statement import STATEMENT_BYTES, Statement, parse_statement
-from registry.records.statements import log_statements
+from registry.log.batch import Appended
+from registry.records.statements import check_found, submit_statements
 
 router = APIRouter(tags=["statements"])
 
@@ -54,9 +57,12 @@ async def post_statements(
             data += chunk
     publisher, registry = publisher_of(holder, None), service.registry
 
-    def log() -> LoggedStatements:
+    def submit() -> "tuple[list[Statement], Future[list[Appended]]]":
         statements = _statements(bytes(data))
-        logged = log_statements(registry, publisher, statements)
+        return statements, submit_statements(registry, publisher, statements)
+
+    def show(statements: list[Statement], logged: list[Appended]) -> LoggedStatements:
+        check_found(registry, statements, logged)
         shown: list[str | None] = [None] * len(logged)
         if proofs:
             entries = [(each.index, statement.data) for each, statement in zip(logged, statements, strict=True)]
@@ -73,7 +79,10 @@ async def post_statements(
         ]
         return LoggedStatements(items=items, checkpoint=registry.sequencer.checkpoint().decode())
 
-    return json_answer(await service.admission.run(log), 201)
+    with service.admission.place():  # no thread waits for the log
+        statements, waiting = await service.admission.brief(submit)
+        logged = await asyncio.wrap_future(waiting)
+        return json_answer(await service.admission.brief(show, statements, logged), 201)
 
 
 def _statements(data: bytes) -> list[Statement]:

@@ -3,7 +3,9 @@
 What is logged is who signed, and the digest of what; a record can be shown later, and its time then stands.
 """
 
+import itertools
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from provenance.errors import Conflict, InvalidRequest, KeyRefused, SignatureInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm, PublicKey
@@ -13,14 +15,17 @@ from registry.registry import Registry
 from registry.store import PublisherKeyRow, Session, entries, publishers
 
 
-def log_statements(registry: Registry, publisher: str, statements: Sequence[Statement]) -> list[Appended]:
-    """Log statements of one publisher, in their order; what was logged before is found. All are checked first.
+def submit_statements(registry: Registry, publisher: str, statements: Sequence[Statement]) -> "Future[list[Appended]]":
+    """Have statements of one publisher logged, in their order; what was logged before is found. All are checked first.
+
+    Returns:
+        a future of where they stand, for `check_found`. It raises FrozenLog, StoreUnavailable, StoreCorrupt where
+        something cannot be logged now, and KeyRefused; sending all again takes up where it ended.
 
     Raises:
         KeyRefused: a key that is not in force for the publisher; the message says why.
         InvalidRequest: a signature that does not verify.
-        Conflict: another statement about the same record is logged.
-        FrozenLog, StoreUnavailable, StoreCorrupt: nothing can be logged now; sending all again takes up where it ended.
+        StoreUnavailable, StoreCorrupt: the log cannot be read now.
     """
     keys: dict[bytes, PublicKey] = {}
     with registry.store.read() as session:
@@ -34,17 +39,39 @@ def log_statements(registry: Registry, publisher: str, statements: Sequence[Stat
             except SignatureInvalid as error:
                 raise InvalidRequest(f"Statement {position}: {error}") from error
     in_force = {kid: while_in_force(kid) for kid in keys}
-    waiting = [
-        registry.sequencer.append(statement.data, None, existing=in_force[statement.kid]) for statement in statements
-    ]
-    logged = [future.result() for future in waiting]
+    return _all_of(
+        [registry.sequencer.append(statement.data, None, existing=in_force[statement.kid]) for statement in statements]
+    )
+
+
+def check_found(registry: Registry, statements: Sequence[Statement], logged: Sequence[Appended]) -> None:
+    """Check that what was found in the log is the same statement. Raises Conflict, StoreUnavailable."""
     found = {each.record_id for each in logged if not each.created}
     if found:
         with registry.store.read() as session:
             known = entries.with_records(session, found)
         if any(each.record_id in known and known[each.record_id].statement != each.data for each in statements):
             raise Conflict("Another statement about the same record is logged.")
-    return logged
+
+
+def _all_of(waiting: Sequence["Future[Appended]"]) -> "Future[list[Appended]]":
+    """A future of all results, or of the first failure, once none is outstanding; it cannot be cancelled."""
+    whole: Future[list[Appended]] = Future()
+    whole.set_running_or_notify_cancel()
+    outstanding = itertools.count(len(waiting) - 1, -1)  # its `next` is one step, whichever thread takes it
+
+    def count(_done: "Future[Appended]") -> None:
+        if next(outstanding) > 0:
+            return
+        failure = next(filter(None, (each.exception() for each in waiting)), None)
+        if failure is None:
+            whole.set_result([each.result() for each in waiting])
+        else:
+            whole.set_exception(failure)
+
+    for each in waiting:
+        each.add_done_callback(count)
+    return whole
 
 
 def key_in_force(session: Session, kid: bytes, publisher: str | None = None) -> PublicKey:
