@@ -48,6 +48,14 @@ _CONNECTING = {
 _CONTENT = ("record", "asset", "sealed_asset", "withdrawal", "upload", "verification", "idempotency")
 """Tables whose rows hold what an erasure takes away in a form that can be read."""
 
+_SAMPLED = text("""
+    SELECT relname, attname FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) AND attnum > 0 AND NOT attisdropped
+    AND typname IN ('bytea', 'text', 'varchar') AND attname NOT IN ('type', 'publisher_id')
+    AND attstattarget IS DISTINCT FROM 0
+""").bindparams(tables=list(_CONTENT))
+
 _SNAPSHOT_SECONDS = 2.0
 """Seconds for which a purge waits for readers: a request reads for milliseconds, and the writer stands still."""
 
@@ -76,6 +84,7 @@ class Postgresql:
             _check_server(connection)
             connection.execute(_MIGRATION_LOCK)
             migrate(connection)
+            _keep_no_samples(connection)
         self.reading = _engine(
             address,
             _READER,
@@ -119,6 +128,12 @@ class Postgresql:
         self.leadership.close()
         self.reading.dispose()
         self.writing.dispose()
+
+
+def _keep_no_samples(connection: Connection) -> None:
+    """Have ANALYZE keep no values of the columns that hold content: its samples would outlive an erasure."""
+    for table, column in connection.execute(_SAMPLED).all():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS 0')
 
 
 def _outlive_older_snapshots(driver: psycopg.Connection[Any]) -> bool:
