@@ -271,8 +271,9 @@ class Search:
 
     def _nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
         new = [candidate for candidate in candidates if not self._confirmed(candidate.record_id)]
-        if len(new) > MAX_COMPARED_CANDIDATES:
-            self.skip("further candidates", f"only the nearest {MAX_COMPARED_CANDIDATES} are looked at")
+        if len(new) > most:
+            note = Unchecked("further candidates", f"only the nearest {most} of a search are looked at")
+            self._unchecked += [note] if note not in self._unchecked else []
         return new[:most]
 
     def _confirmed(self, record_id: bytes) -> bool:

@@ -1,7 +1,8 @@
 """What runs confined in a sandbox worker: everything that parses a stranger's bytes.
 
 Each function takes a path or plain values and returns plain values; the file is read once, its bytes
-come with their SHA-256 (computed while they were received), and it is decoded at most once.
+come with their SHA-256 (computed while they were received), and it is decoded at most once; where parts of it are
+looked at in more detail, once more, at a reduced size.
 """
 
 from collections.abc import Callable, Sequence
