@@ -37,11 +37,12 @@ class Admission:
     async def run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """What `work(*arguments)` returns, from a thread. Raises: Overloaded, and what `work` raises."""
         with self.place():
-            return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+            return await self.within(work, *arguments)
 
-    async def brief(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-        """As `run`, for work that waits for nobody, and takes no place."""
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._brief_threads)
+    async def within(self, work: Callable[[*Arguments], T], *arguments: *Arguments, brief: bool = False) -> T:
+        """As `run`, for who has a `place` already. Brief work waits for nobody, and shares `BRIEF_THREADS`."""
+        limiter = self._brief_threads if brief else self._threads
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 
     @contextmanager
     def place(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
+from starlette.concurrency import run_in_threadpool
 
 from api.service import ServiceDep
 from provenance.errors import NotAuthenticated, NotPermitted
@@ -32,9 +33,7 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
         if credentials is None or credentials.scheme.lower() != "bearer":
             raise NotAuthenticated("This needs an API key, as Authorization: Bearer cmk_…")
         registry = service.registry
-        found = await service.admission.brief(
-            api_keys.authenticate, registry.store, credentials.credentials, registry.now()
-        )
+        found = await run_in_threadpool(api_keys.authenticate, registry.store, credentials.credentials, registry.now())
         if not found.may(scope):
             raise NotPermitted(f"This API key lacks the scope {scope}.")
         return found
@@ -53,7 +52,7 @@ async def reader(request: Request, service: ServiceDep) -> Reader:
     if scheme.lower() != "bearer":
         raise NotAuthenticated("A key is brought as Authorization: Bearer cmk_…")
     registry = service.registry
-    return reader_of(await service.admission.brief(api_keys.authenticate, registry.store, token, registry.now()))
+    return reader_of(await run_in_threadpool(api_keys.authenticate, registry.store, token, registry.now()))
 
 
 def reader_of(holder: Holder) -> Reader:
