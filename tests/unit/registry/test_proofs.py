@@ -1,7 +1,9 @@
 """Proofs: they convince somebody who has nothing but the log's key, and are never handed out when they would not."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -178,3 +180,17 @@ def test_another_statement_is_not_proven_in_an_entrys_place(newsroom: Newsroom) 
         other = entries.get(session, 0).statement
     with pytest.raises(StoreCorrupt):
         newsroom.proofs.of_entries([(appended.index, other)])
+
+
+def test_a_new_tree_is_opened_once_for_all_who_ask_at_the_same_moment(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appended = newsroom.register("asked for by many").result()
+    opened: list[bytes] = []
+    proofs = newsroom.proofs
+    open_anew = proofs._open_anew
+    monkeypatch.setattr(proofs, "_open_anew", lambda note: (opened.append(note), time.sleep(0.1), open_anew(note))[2])
+    with ThreadPoolExecutor(8) as askers:
+        found = list(askers.map(proofs.tlog_proof, [appended.record_id] * 8))
+    assert {proof.index for proof in found} == {appended.index}
+    assert len(opened) == 1
