@@ -94,6 +94,9 @@ class Comparison(Answer):
     regions: list[Region]
     colour_changed: bool
     similarity: float
+    agreement: Annotated[
+        float, Field(description="Fraction of what has texture that agrees: of a mere layout, a minority.")
+    ]
     inliers: int
     method: str
     reference: Reference
@@ -130,6 +133,7 @@ class MatchProof(Answer):
 
 class Match(Answer):
     asset: Asset
+    value: Annotated[str, Field(description="The value of the registration axis that this match alone supports.")]
     basis: Literal["bytes", "pixels", "comparison", "fingerprint"]
     signed_copy: Annotated[bool, Field(description="The file is the credentialed copy that was made here.")]
     standing: Standing

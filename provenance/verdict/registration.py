@@ -30,20 +30,29 @@ def value_of(match: ev.Match) -> Registration:
         case ev.MatchBasis.PIXELS:
             return Registration.MATCH_NO_DIFFERENCE_FOUND
         case ev.MatchBasis.COMPARISON:
-            if match.comparison is not None and match.comparison.regions:
-                return Registration.MATCH_WITH_DIFFERENCES
-            return Registration.MATCH_NO_DIFFERENCE_FOUND
+            return _value_of_comparison(match.comparison)
         case ev.MatchBasis.FINGERPRINT:
             return Registration.POSSIBLE_MATCH
         case _:
             assert_never(match.basis)
 
 
+def _value_of_comparison(comparison: Comparison | None) -> Registration:
+    kinds = set() if comparison is None else {region.kind for region in comparison.regions}
+    if comparison is not None and comparison.layout_only:
+        return Registration.SHARES_LAYOUT
+    if kinds - {"outside"}:
+        return Registration.MATCH_WITH_DIFFERENCES
+    return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
+
+
 _CLOSENESS = (
     Registration.EXACT_MATCH,
     Registration.MATCH_NO_DIFFERENCE_FOUND,
+    Registration.MATCH_INSIDE_LARGER,
     Registration.MATCH_WITH_DIFFERENCES,
     Registration.POSSIBLE_MATCH,
+    Registration.SHARES_LAYOUT,
 )
 
 
@@ -153,6 +162,20 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 _method(match),
                 _rates(match),
             )
+        case Registration.MATCH_INSIDE_LARGER:
+            return Finding(
+                Axis.REGISTRATION,
+                value,
+                f"It shows {named}, inside a larger picture (a frame, a caption, a page), after "
+                f"alignment{_alignment(match)}; {_regions(match)}, and no difference above the threshold was found "
+                f"within it, compared with {_compared_with(match)}.",
+                Basis.MEASURED,
+                "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
+                f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
+                f"changes and gentle warps can be missed; what a crop left out is not seen. {_mistaken()}",
+                _method(match),
+                _rates(match),
+            )
         case Registration.MATCH_WITH_DIFFERENCES:
             return Finding(
                 Axis.REGISTRATION,
@@ -175,6 +198,17 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 "Anybody who knows the fingerprint: collisions can be made for almost any pair of pictures.",
                 "That the two pictures have anything in common.",
                 PDQ,
+            )
+        case Registration.SHARES_LAYOUT:
+            return Finding(
+                Axis.REGISTRATION,
+                value,
+                f"It shares a layout with {named}: what agrees is a frame or a template, and most of what has texture "
+                f"does not, compared with {_compared_with(match)}.",
+                Basis.HEURISTIC,
+                "Anybody who uses the same template.",
+                f"{_NOT_AUTHORSHIP} That its content was ever registered, or that it was made from that record.",
+                _method(match),
             )
         case Registration.NO_MATCH_FOUND | Registration.NOT_CHECKED:
             raise ValueError("a match always has a value of its own")

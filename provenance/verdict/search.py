@@ -150,7 +150,7 @@ class Search:
         """Steps 6 and 7 for parts of a picture of which something is not explained yet, in more detail."""
         if self._explained():
             return
-        found = [hit.comparison for hit in self._hits.values() if hit.comparison is not None]
+        found = [hit.comparison for hit in self._hits.values() if hit.comparison is not None and _is_match(hit)]
         left_open = [tuple(region.query for region in each.regions) for each in found]
         try:
             parts = viewer.describe_parts(canonical, left_open)
@@ -251,9 +251,10 @@ class Search:
                 self._add(_Hit(candidate.record_id, MatchBasis.FINGERPRINT, distance=candidate.distance))
 
     def evidence(self, subject: Subject, examination: Examination | None) -> Evidence:
-        """All of it. Leads are left out where something better was found."""
-        hits = [hit for hit in self._hits.values() if hit.basis is not MatchBasis.FINGERPRINT]
-        hits = hits or list(self._hits.values())
+        """All of it, what matches first. Leads are left out where something better was found."""
+        hits = sorted(self._hits.values(), key=lambda hit: not _is_match(hit))
+        if hits and _is_match(hits[0]):
+            hits = [hit for hit in hits if hit.basis is not MatchBasis.FINGERPRINT]
         if len(hits) > MAX_MATCHES:
             self.skip("further matching records", f"a verdict lists {MAX_MATCHES}")
         read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
@@ -285,7 +286,7 @@ class Search:
         return any(
             hit.comparison is None or sum(region.area for region in hit.comparison.regions) < MAX_UNEXPLAINED
             for hit in self._hits.values()
-            if hit.basis is not MatchBasis.FINGERPRINT
+            if _is_match(hit)
         )
 
     def _reference(self, candidate: Candidate) -> Reference | None:
@@ -356,13 +357,19 @@ def _states(known: KnownRecord, hit: _Hit) -> bool:
             assert_never(hit.basis)
 
 
+def _is_match(hit: _Hit) -> bool:
+    """Whether the picture shows the record's: a lead may, and a layout in common says nothing about that."""
+    shares_layout = hit.comparison is not None and hit.comparison.layout_only
+    return hit.basis is not MatchBasis.FINGERPRINT and not shares_layout
+
+
 def _is_same_content(hit: _Hit) -> bool:
     """Whether the picture shows what was registered and nothing else: a montage is no rival claim to its parts."""
     match hit.basis:
         case MatchBasis.BYTES | MatchBasis.PIXELS:
             return True
         case MatchBasis.COMPARISON:
-            return hit.comparison is not None and not hit.comparison.regions
+            return _is_match(hit) and hit.comparison is not None and not hit.comparison.regions
         case MatchBasis.FINGERPRINT:
             return False
         case _:

@@ -24,9 +24,11 @@ class HeadlineCode(StrEnum):
     PROOF_BROKEN = "PROOF_BROKEN"
     EXACT_MATCH = "EXACT_MATCH"
     MATCH_WITH_DIFFERENCES = "MATCH_WITH_DIFFERENCES"
-    SIGNED_ORIGIN = "SIGNED_ORIGIN"
+    MATCH_INSIDE_LARGER = "MATCH_INSIDE_LARGER"
     MATCH_NO_DIFFERENCE_FOUND = "MATCH_NO_DIFFERENCE_FOUND"
+    SIGNED_ORIGIN = "SIGNED_ORIGIN"
     POSSIBLE_MATCH = "POSSIBLE_MATCH"
+    SHARES_LAYOUT = "SHARES_LAYOUT"
     UNSIGNED_MARK = "UNSIGNED_MARK"
     NOT_CHECKED = "NOT_CHECKED"
     NOTHING_FOUND = "NOTHING_FOUND"
@@ -103,12 +105,16 @@ def headline(matched: Registration, state: str, declared: DeclaredOrigin, proven
         return HeadlineCode.EXACT_MATCH
     if matched is Registration.MATCH_WITH_DIFFERENCES:
         return HeadlineCode.MATCH_WITH_DIFFERENCES
-    if _is_signed(declared):
-        return HeadlineCode.SIGNED_ORIGIN
+    if matched is Registration.MATCH_INSIDE_LARGER:
+        return HeadlineCode.MATCH_INSIDE_LARGER
     if matched is Registration.MATCH_NO_DIFFERENCE_FOUND:
         return HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    if _is_signed(declared):
+        return HeadlineCode.SIGNED_ORIGIN
     if matched is Registration.POSSIBLE_MATCH:
         return HeadlineCode.POSSIBLE_MATCH
+    if matched is Registration.SHARES_LAYOUT:
+        return HeadlineCode.SHARES_LAYOUT
     if declared is DeclaredOrigin.UNSIGNED_AI_MARK:
         return HeadlineCode.UNSIGNED_MARK
     if matched is Registration.NOT_CHECKED:
@@ -148,9 +154,14 @@ def _text(
             sentences = [declared, found, *since]
         case HeadlineCode.PROOF_BROKEN:
             sentences = [proven, found, *since]
-        case HeadlineCode.EXACT_MATCH | HeadlineCode.MATCH_WITH_DIFFERENCES | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND:
+        case (
+            HeadlineCode.EXACT_MATCH
+            | HeadlineCode.MATCH_WITH_DIFFERENCES
+            | HeadlineCode.MATCH_INSIDE_LARGER
+            | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+        ):
             sentences = [found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
-        case HeadlineCode.POSSIBLE_MATCH:
+        case HeadlineCode.POSSIBLE_MATCH | HeadlineCode.SHARES_LAYOUT:
             sentences = [found, *since]
         case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
             left = "; ".join(item.what for item in not_checked)

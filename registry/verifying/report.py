@@ -7,6 +7,7 @@ from typing import Any
 from provenance.credentials.report import CredentialReport
 from provenance.media.calibration import ErrorRate
 from provenance.media.comparison import Box, Comparison
+from provenance.verdict import registration
 from provenance.verdict.axes import Axis
 from provenance.verdict.evidence import Match, MatchBasis
 from provenance.verdict.finding import Finding
@@ -61,6 +62,7 @@ def report_json(registry: Registry, verdict: Verdict, verification_id: str, crea
 def _match(registry: Registry, match: Match, difference: str | None) -> Json:
     return {
         "asset": _jsonable(asdict(catalogue.asset(registry, match.record_id))),
+        "value": registration.value_of(match).value,
         "basis": match.basis.value,
         "signed_copy": match.signed_copy,
         "standing": {"value": match.standing.value, "detail": match.standing_detail},
@@ -109,6 +111,7 @@ def _comparison(comparison: Comparison) -> Json:
         ],
         "colour_changed": comparison.colour_changed,
         "similarity": round(comparison.similarity, 4),
+        "agreement": round(comparison.agreement, 4),
         "inliers": comparison.inliers,
         "method": comparison.method,
         "reference": comparison.reference,

@@ -108,10 +108,11 @@ function issuedBy(matches) {
     { class: "panel", "aria-labelledby": "issued-title" },
     h("h3", { id: "issued-title" }, many ? `Issued by: ${matches.length} registrations` : "Issued by"),
     many ? h("p", {}, "Closest first, then in the order of the log. The first to register need not be who made the picture.") : null,
-    matches.map(({ asset, standing }) =>
+    matches.map(({ asset, standing, value }) =>
       h(
         "dl",
         { class: "facts" },
+        many && value ? fact("Fit", valueName(value)) : null,
         fact("Title", h("a", { href: asset.links.page }, quoted(asset.title ?? "Untitled"))),
         fact("Registered by", quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
         fact("Logged", `${time(asset.logged_at)}, as entry ${asset.index} of the log`),

@@ -38,6 +38,9 @@ MIN_AGREEMENT = {0.2: 0.8, 0.35: 0.45}
 Different pages and codes that share some corners agree in 0.41 at most. Two logos around the same circle have texture
 in 0.18 and agree in up to 0.78; copies of photographs without an edit agree in more than 0.85 at so little texture."""
 
+MIN_SHARED = 0.5
+"""Fraction of what has texture that must agree: below it, the two have a layout in common and not their content."""
+
 MIN_OUTSIDE = 0.01
 """Fraction of the query: less outside the reference is an inexact edge, not a border."""
 
@@ -108,6 +111,7 @@ class Comparison:
         heat: height × width of the query, 0..255 within regions that differ and 0 elsewhere; None unless verified.
         method: version of this procedure.
         reference: what was compared with.
+        agreement: fraction of what has texture in the overlap that agrees, 0..1.
     """
 
     verified: bool
@@ -119,6 +123,12 @@ class Comparison:
     heat: NDArray[np.uint8] | None
     method: str
     reference: ReferenceKind = "sketch"
+    agreement: float = 1.0
+
+    @property
+    def layout_only(self) -> bool:
+        """Whether only a frame or a template agrees: most of what has texture does not."""
+        return self.verified and self.agreement < MIN_SHARED
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +252,7 @@ def draw_comparison(
         heat=np.asarray(heat, np.uint8),
         method=COMPARISON_VERSION,
         reference=kind,
+        agreement=round(laid.overlap.agreement, 4),
     )
 
 

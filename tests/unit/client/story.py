@@ -277,6 +277,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
         "matches": [
             {
                 "asset": asset(title=title),
+                "value": "EXACT_MATCH",
                 "basis": "bytes",
                 "signed_copy": False,
                 "standing": {"value": "current", "detail": "Nothing was logged against it."},
@@ -301,6 +302,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     ],
                     "colour_changed": False,
                     "similarity": 0.98,
+                    "agreement": 0.97,
                     "inliers": 210,
                     "method": "countermark-comparison-3",
                     "reference": "sketch",

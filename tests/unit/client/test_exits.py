@@ -16,7 +16,7 @@ def report_of(registration: str = "EXACT_MATCH", standing: str = "current", **ax
     return Report.model_validate(report)
 
 
-@pytest.mark.parametrize("registration", ["EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND"])
+@pytest.mark.parametrize("registration", ["EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND", "MATCH_INSIDE_LARGER"])
 @pytest.mark.parametrize("proof", ["PUBLISHED", "PUBLISHED_AND_COSIGNED"])
 @pytest.mark.parametrize("declared_origin", ["NONE_FOUND", "SIGNED_CAPTURE", "SIGNED_AI_GENERATED", "UNSIGNED_AI_MARK"])
 def test_a_match_without_difference_satisfies_whatever_the_headline_is_about(
@@ -31,6 +31,7 @@ def test_a_match_without_difference_satisfies_whatever_the_headline_is_about(
     [
         report_of("MATCH_WITH_DIFFERENCES"),
         report_of("POSSIBLE_MATCH"),
+        report_of("SHARES_LAYOUT"),
         report_of("NO_MATCH_FOUND"),
         report_of("A_VALUE_OF_THE_FUTURE"),
         report_of(proof="BROKEN"),
@@ -52,7 +53,7 @@ def test_what_could_not_be_checked_is_incomplete(report: Report) -> None:
 
 
 def test_every_registration_value_has_an_exit_status() -> None:
-    assert [exits.of_report(report_of(value)).value for value in Registration] == [0, 0, 1, 1, 1, 3]
+    assert [exits.of_report(report_of(value)).value for value in Registration] == [0, 0, 1, 0, 1, 1, 1, 3]
 
 
 @pytest.mark.parametrize(

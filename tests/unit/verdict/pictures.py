@@ -52,6 +52,17 @@ def with_a_patch(name: str) -> bytes:
 
 
 @cache
+def framed(name: str, *, patched: bool = False) -> bytes:
+    """A copy on a dark page, with a line of words below it."""
+    picture = opened(with_a_patch(name) if patched else photo(name))
+    picture.thumbnail((700, 700), Image.Resampling.LANCZOS)
+    page = Image.new("RGB", (picture.width + 60, picture.height + 130), (28, 30, 36))
+    page.paste(picture, (30, 30))
+    ImageDraw.Draw(page).text((30, picture.height + 55), "Seen this morning, from the ridge", (240, 240, 240), None)
+    return saved(page, quality=80)
+
+
+@cache
 def same_pixels(name: str) -> bytes:
     """The decoded pixels in another container, without any metadata."""
     return saved(opened(photo(name)), "PNG")

@@ -42,7 +42,9 @@ FITS: dict[str, tuple[MatchBasis, Comparison | None]] = {
     "the same pixels": (MatchBasis.PIXELS, None),
     Registration.MATCH_NO_DIFFERENCE_FOUND: (MatchBasis.COMPARISON, compared()),
     Registration.MATCH_WITH_DIFFERENCES: (MatchBasis.COMPARISON, compared(DIFFERS, OUTSIDE)),
+    Registration.MATCH_INSIDE_LARGER: (MatchBasis.COMPARISON, compared(OUTSIDE)),
     Registration.POSSIBLE_MATCH: (MatchBasis.FINGERPRINT, None),
+    Registration.SHARES_LAYOUT: (MatchBasis.COMPARISON, replace(compared(DIFFERS), agreement=0.2)),
 }
 
 
@@ -90,18 +92,20 @@ CALLS_FOR: dict[tuple[Axis, str], HeadlineCode] = {
     (Axis.PROOF, Proof.BROKEN): HeadlineCode.PROOF_BROKEN,
     (Axis.REGISTRATION, Registration.EXACT_MATCH): HeadlineCode.EXACT_MATCH,
     (Axis.REGISTRATION, Registration.MATCH_WITH_DIFFERENCES): HeadlineCode.MATCH_WITH_DIFFERENCES,
+    (Axis.REGISTRATION, Registration.MATCH_INSIDE_LARGER): HeadlineCode.MATCH_INSIDE_LARGER,
     (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_AI_GENERATED): HeadlineCode.SIGNED_ORIGIN,
     (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_AI_EDITED): HeadlineCode.SIGNED_ORIGIN,
     (Axis.DECLARED_ORIGIN, DeclaredOrigin.SIGNED_CAPTURE): HeadlineCode.SIGNED_ORIGIN,
     (Axis.REGISTRATION, Registration.MATCH_NO_DIFFERENCE_FOUND): HeadlineCode.MATCH_NO_DIFFERENCE_FOUND,
     (Axis.REGISTRATION, Registration.POSSIBLE_MATCH): HeadlineCode.POSSIBLE_MATCH,
+    (Axis.REGISTRATION, Registration.SHARES_LAYOUT): HeadlineCode.SHARES_LAYOUT,
     (Axis.DECLARED_ORIGIN, DeclaredOrigin.UNSIGNED_AI_MARK): HeadlineCode.UNSIGNED_MARK,
     (Axis.REGISTRATION, Registration.NOT_CHECKED): HeadlineCode.NOT_CHECKED,
 }
 PRECEDENCE = (
     *("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "PROOF_BROKEN", "EXACT_MATCH", "MATCH_WITH_DIFFERENCES"),
-    *("SIGNED_ORIGIN", "MATCH_NO_DIFFERENCE_FOUND", "POSSIBLE_MATCH", "UNSIGNED_MARK", "NOT_CHECKED"),
-    "NOTHING_FOUND",
+    *("MATCH_INSIDE_LARGER", "MATCH_NO_DIFFERENCE_FOUND", "SIGNED_ORIGIN", "POSSIBLE_MATCH", "SHARES_LAYOUT"),
+    *("UNSIGNED_MARK", "NOT_CHECKED", "NOTHING_FOUND"),
 )
 
 
@@ -173,7 +177,8 @@ def test_a_verdict_cannot_be_edited(exact: Verdict) -> None:
         (compared(), "after alignment; no difference"),
         (compared(DIFFERS), "1 region differs, compared with its stored sketch."),
         (compared(DIFFERS, DIFFERS), "2 regions differ, compared with its stored sketch."),
-        (compared(OUTSIDE), "1 region lies outside the registered picture, compared"),
+        (compared(OUTSIDE), "inside a larger picture (a frame, a caption, a page), after alignment; 1 region lies"),
+        (replace(compared(DIFFERS), agreement=0.2), "It shares a layout with record 2,"),
         (
             compared(DIFFERS, OUTSIDE, OUTSIDE),
             "1 region differs and 2 regions lie outside the registered picture, compared",

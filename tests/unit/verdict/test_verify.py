@@ -105,6 +105,24 @@ def test_a_painted_over_copy_matches_with_differences() -> None:
     assert "nothing else was changed" in verdict.findings[0].does_not_show
 
 
+def test_a_framed_copy_is_shown_inside_a_larger_picture_and_is_not_said_to_differ() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(pictures.framed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_INSIDE_LARGER
+    assert "inside a larger picture" in verdict.headline_text
+    assert "differ from" not in verdict.headline_text
+    comparison = verdict.matches[0].comparison
+    assert comparison is not None
+    assert {region.kind for region in comparison.regions} == {"outside"}
+
+
+def test_a_framed_copy_that_is_painted_over_matches_with_differences() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    assert registry.verify(pictures.framed(MOUNTAINS, patched=True)).headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+
+
 def test_a_strangers_picture_is_not_found_and_all_that_was_and_was_not_looked_at_is_said() -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(MOUNTAINS))

@@ -36,12 +36,13 @@ class Exit(IntEnum):
     INCOMPLETE = 3
 
 
-_MATCHES = {"EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND"}
+_MATCHES = {"EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND", "MATCH_INSIDE_LARGER"}
 _PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
 
 
 def of_report(report: "Report") -> Exit:
-    """Satisfied: it matches a current, published registration without difference, and nothing in the file contradicts.
+    """Satisfied: it matches a current, published registration without difference, be it inside a larger picture, and
+    nothing in the file contradicts.
 
     A value that this version does not know is a finding: somebody has to look at it.
     """

@@ -159,6 +159,7 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
     yield _facts(
         [
             ("record", asset.id),
+            *((("fits as", match.value),) if match.value else ()),
             ("publisher", f"{publisher.name} ({publisher.identity.established})"),
             ("logged", f"{asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, index {asset.index}"),
             ("standing", f"{match.standing.value}: {match.standing.detail}"),

@@ -104,6 +104,8 @@ class Comparison(Answer):
     inliers: int
     method: str
     reference: str
+    agreement: float | None = None
+    """Fraction of what has texture that agrees; reports from before it was told have none."""
 
 
 class Step(Answer):
@@ -139,7 +141,10 @@ class MatchProof(Answer):
 
 
 class Match(Answer):
-    """One registration that the picture leads back to. `basis`: bytes, pixels, comparison or fingerprint."""
+    """One registration that the picture leads back to. `basis`: bytes, pixels, comparison or fingerprint.
+
+    `value`: of the registration axis, as this match alone supports it; reports from before it was told have none.
+    """
 
     asset: Asset
     basis: str
@@ -148,6 +153,7 @@ class Match(Answer):
     proof: MatchProof
     comparison: Comparison | None
     difference_url: str | None
+    value: str | None = None
 
 
 class Ingredient(Answer):
