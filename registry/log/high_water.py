@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
+from provenance.errors import SettingsInvalid, StoreUnavailable
 from registry import files
 from registry.objects import BucketObjects
 
@@ -25,25 +25,23 @@ class HighWater:
         self._expected: set[bytes | None] = set()  # two, where a write failed and may have been done all the same
 
     def read(self) -> bytes | None:
-        """The note, or None before the first: what the next `advance` starts from. Raises StoreUnavailable."""
-        held = self._slot.read()
-        self._expected = {held}
-        return held
+        """The note, or None before the first. Raises StoreUnavailable."""
+        return self._slot.read()
 
-    def advance(self, note: bytes) -> None:
-        """Put `note` in the place of what was read or written last, durably.
+    def expect(self, note: bytes | None) -> None:
+        """Have the next `advance` start from this note, which has been read and found to be of this history."""
+        self._expected = {note}
 
-        Raises StoreCorrupt when another one stands there: somebody else signs for this log. Raises StoreUnavailable.
+    def advance(self, note: bytes) -> bool:
+        """Put `note` in the place of what is expected or was written last, durably; False where another stands there.
+
+        Raises StoreUnavailable.
         """
         expected = self._expected.copy()
         self._expected.add(note)
-        if not self._slot.swap(note, expected):
-            self._expected = expected
-            raise StoreCorrupt(
-                f"{self.place} has changed: another process signs checkpoints of this log. Stop one of the two, "
-                "and compare their stores before either is started again"
-            )
-        self._expected = {note}
+        advanced = self._slot.swap(note, expected)
+        self._expected = {note} if advanced else expected
+        return advanced
 
 
 class _Slot(Protocol):

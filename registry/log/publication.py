@@ -7,7 +7,8 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 2. tiles: the full and partial tiles of the new size are stored (C2SP tlog-tiles), and each new entry's inclusion proof
    is made from them and verified.
 3. signature: the checkpoint is signed with the keys that its tree names (`log.genesis`, `log.key`), and verified.
-4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap.
+4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap. A mark that an earlier leader
+   wrote late is taken over where the stored entries lead to it.
 5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
 6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
 
@@ -22,7 +23,14 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from provenance.errors import MalformedNote, MalformedTile, ProofInvalid, StoreCorrupt, UntrustedNote
+from provenance.errors import (
+    MalformedNote,
+    MalformedTile,
+    ProofInvalid,
+    StoreCorrupt,
+    StoreUnavailable,
+    UntrustedNote,
+)
 from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from provenance.transparency.log_keys import LogKeys
@@ -40,6 +48,10 @@ _RESTORE = (
 )
 
 
+_LATE_MARKS = 3
+"""Late marks that one checkpoint meets at most: an earlier leader writes one, and few leaders are replaced at once."""
+
+
 class Publication:
     """The published tree of one log, for one term of the process that leads it.
 
@@ -54,8 +66,12 @@ class Publication:
         clock: Callable[[], datetime],
         high_water: HighWater,
         term: int,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
+
+        Args:
+            moved: called after each piece of work, however long all of it takes: silence means that one piece hangs.
 
         Raises:
             StoreCorrupt: the store contradicts what this log has signed: rolled back, damaged, or of another log.
@@ -67,6 +83,7 @@ class Publication:
         self._known = known_keys
         self._clock = clock
         self._high_water = high_water
+        self._moved = moved
         self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
         self.origin = origin = known_keys.keys.origin
         with store.read() as session:
@@ -103,6 +120,7 @@ class Publication:
         """
         anchor, edge, filled = self._audit(size, root)
         self._tiles.write([*filled, *edge.partial()])
+        self._moved()
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
         signed_at_ms = to_milliseconds(self._clock())
@@ -110,13 +128,15 @@ class Publication:
             self._known.refresh(session)
         note = self.keys.sign(checkpoint, self._known.sign_with, time=signed_at_ms // 1000)
         self.keys.open(note)
-        self._high_water.advance(note)
+        self._raise_mark(note, size)
+        self._moved()
 
         def keep(session: Session) -> None:
             self._store.leadership.confirm(session, self._term)
             checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
 
         self._store.write(keep).result()
+        self._moved()
         with self._showing:
             self._tiles.publish(note, self._leads)
             self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
@@ -130,7 +150,7 @@ class Publication:
         """
         if self.note is None:
             return
-        self._high_water.advance(self.note)
+        self._raise_mark(self.note, self.checkpoint.size)
 
         def rewrite(session: Session) -> None:
             self._store.leadership.confirm(session, self._term)
@@ -190,6 +210,7 @@ class Publication:
         for page in range(start, stop, MAX_COMMIT_JOBS):
             with self._store.read() as session:
                 rows = entries.leaves(session, page, min(stop, page + MAX_COMMIT_JOBS))
+            self._moved()
             for expected, (index, stored, statement) in enumerate(rows, page):
                 if index != expected or stored != leaf_hash(statement):
                     raise StoreCorrupt(f"the row of entry {expected} is missing or has changed")
@@ -229,14 +250,36 @@ class Publication:
         for path, data in tiles:
             if self._tiles.fetch(str(path)) != data:
                 self._tiles.write([(path, data)])
+            self._moved()
 
-    def _check_high_water(self, sequenced: int) -> None:
-        """Check that the store contains the tree that the high-water file states."""
+    def _raise_mark(self, note: bytes, size: int) -> None:
+        """Step 4. Raises StoreCorrupt where the mark is not of a tree that the stored entries lead to."""
+        for _ in range(_LATE_MARKS):
+            if self._high_water.advance(note):
+                return
+            if not self._leads():
+                raise StoreUnavailable("another process has taken over the log")
+            with self._store.read() as session:
+                sequenced = entries.size(session)
+            try:
+                marked = self._check_high_water(sequenced)
+            except StoreCorrupt as error:
+                raise StoreCorrupt(
+                    f"the high-water mark was changed, and not by this process: {error}. If another process signs for "
+                    "this log, stop one of the two, and compare their stores before either is started again"
+                ) from error
+            if marked > size:  # of entries that came after those that were read for this checkpoint
+                raise StoreUnavailable(f"{self._high_water.place} is at {marked} entries: the next checkpoint has them")
+        raise StoreUnavailable(f"{self._high_water.place} is changed by another process again and again")
+
+    def _check_high_water(self, sequenced: int) -> int:
+        """Check that the store contains the tree that the high-water file states; the size of that tree."""
         place = self._high_water.place
         held = self._high_water.read()
         if held is None:
             if self.note is None:
-                return
+                self._high_water.expect(None)
+                return 0
             raise StoreCorrupt(
                 f"the high-water mark {place} is missing, and the log has signed {self.checkpoint.size} entries. "
                 "If this is the newest copy of the store, and no other process signs for it, copy the object "
@@ -254,6 +297,8 @@ class Publication:
                 f"the first {checkpoint.size} entries of the store are not those that {place} says were signed: "
                 f"this is another history. {_RESTORE}"
             )
+        self._high_water.expect(held)
+        return checkpoint.size
 
     def _check_head(self) -> None:
         """Check that the stored entries, published or not, are those that were written."""

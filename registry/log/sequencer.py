@@ -47,6 +47,10 @@ __all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "
 RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
 
+STALL_SECONDS = 10.0
+"""Seconds that one step of a publication, or its failing again and again, may take before another process is to lead: a
+flush of a busy disk takes one or two, a request to a bucket with its retries some more."""
+
 _RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with each
 
 log = logging.getLogger(__name__)
@@ -104,8 +108,13 @@ class Sequencer:
         self._sequenced = 0
         self._trouble: StoreUnavailable | None = None
         self._waiting = Waiting()
+        # Monotonic times, which the leadership's thread reads:
+        self._step_at: float | None = None  # when the running step of a publication began
+        self._failing_since: float | None = None
+        store.leadership.watch(self._look, self._progresses)
+        self._moved()
         self._take_part()
-        store.leadership.watch(self._look)
+        self._step_at = None
         self._thread = threading.Thread(target=self._run, name="countermark-sequencer", daemon=True)
         self._thread.start()
 
@@ -218,6 +227,14 @@ class Sequencer:
                 self._looking = True
                 self._queue.put(_Look())
 
+    def _progresses(self) -> bool:
+        """Whether what is to be published gets on: a leader of which this is not so is to be replaced."""
+        since = [moment for moment in (self._step_at, self._failing_since) if moment is not None]
+        return not since or time.monotonic() - min(since) < STALL_SECONDS
+
+    def _moved(self) -> None:
+        self._step_at = time.monotonic()
+
     def _run(self) -> None:
         open_ = True
         while open_:
@@ -299,7 +316,7 @@ class Sequencer:
             self._hear()
             if term is not None:
                 publication = Publication(
-                    self._store, self.tiles, self._known_keys, self._clock, self._high_water, term
+                    self._store, self.tiles, self._known_keys, self._clock, self._high_water, term, self._moved
                 )
                 self._published = Published(publication.checkpoint.size, publication.note)
                 self._publication = publication
@@ -324,13 +341,14 @@ class Sequencer:
     def _publish(self) -> None:
         """Bring the published tree forward, or hear that the leader has done so; tell those who wait."""
         failure: RegistryError | None = None
+        self._moved()
         try:
             if self._state.signing:
                 try:
                     self._bring_forward()
                 except StoreCorrupt:  # a read that failed once can look like damage: what is real is seen again
                     self._bring_forward()
-                self._trouble = None
+                self._trouble = self._failing_since = None
         except StoreCorrupt as error:
             if self._leads_no_more():
                 failure = StoreUnavailable("another process has taken over the log")
@@ -339,10 +357,13 @@ class Sequencer:
                 log.critical("%s", failure)
                 with self._gate:
                     self._state = SequencerState(signing=False, reason=str(failure))
+                self._store.leadership.resign()
         except Exception as error:  # noqa: BLE001  (the sequencer outlives every failure of the disk)
             self._note_trouble(error)
+            self._failing_since = self._failing_since or time.monotonic()
             failure = StoreUnavailable(f"sequenced, but not published yet: {error}")
             self._leads_no_more()
+        self._step_at = None
         self._settle(failure)
 
     def _bring_forward(self) -> None:

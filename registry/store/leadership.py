@@ -3,7 +3,9 @@
 It holds a PostgreSQL advisory lock on a connection of its own, and its *term* is a fencing token: a number that grows
 with each election. What it writes as the leader confirms the term in the same transaction, so that a process which was
 stopped, replaced and continued writes nothing more. A leader whose beat has not been heard for `SILENCE_SECONDS` has
-its connections ended by the server, which frees what it has locked. Only the database and monotonic clocks count.
+its connections ended by the server, which frees what it has locked. A leader that beats and publishes nothing, because
+a step of it hangs or fails, steps down where another process is there to lead. Only the database and monotonic clocks
+count.
 """
 
 import logging
@@ -33,6 +35,9 @@ SILENCE_SECONDS = 2.5
 """Seconds without a beat after which a leader is replaced: five missed beats, and half of the five seconds in which a
 stand-by has to have taken over."""
 
+ABSTAIN_SECONDS = 3.0
+"""Seconds for which a process that has stepped down does not stand again: another tries twice a second."""
+
 _HANDOVER_SECONDS = 0.05  # until the server has ended the connections of a leader that is replaced
 
 _LOCK = 0x636D_6C6F_675F_6C64  # "cmlog_ld"
@@ -48,6 +53,13 @@ _HOLDER = """
     AND (classid::bigint << 32) | objid::bigint = :lock
 """
 _OBSERVE = text(f"SELECT epoch, beat, ({_HOLDER}) FROM log_leader")  # noqa: S608  (no stranger's text)
+# Other processes that stand for election: each has connections under a name of its own (`Postgresql`).
+_OTHERS = text(
+    """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND application_name LIKE 'countermark %' AND application_name <> current_setting('application_name')
+    """
+)
 # All connections of the process that holds the lock, by the name that they have in common: what it may have locked.
 _END = text(
     """
@@ -73,8 +85,14 @@ class Leadership(Protocol):
     def current(self, session: Session) -> int:
         """The term that runs, whoever leads."""
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """Call `look`, from another thread, whenever the log or the leadership may have changed."""
+    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
+        """Call `look`, from another thread, whenever the log or the leadership may have changed.
+
+        `progresses` is asked, from that thread too, whether what is to be published gets on.
+        """
+
+    def resign(self) -> None:
+        """Lead no more, and do not stand again: this process has stopped signing."""
 
     def close(self) -> None:
         """Lead no more."""
@@ -92,8 +110,11 @@ class SoleLeadership:
         """There is one term."""
         return self.term
 
-    def watch(self, look: Callable[[], None]) -> None:
+    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
         """Nothing changes but by this process."""
+
+    def resign(self) -> None:
+        """There is nobody else to lead."""
 
     def close(self) -> None:
         """The lock of the folder is the store's."""
@@ -108,12 +129,15 @@ class ElectedLeadership:
         self._watchers: list[Callable[[], None]] = []
         self._woken, self._wake = os.pipe()
         self._closed = False
+        self._resigned = False
+        self._progresses: Callable[[], bool] = lambda: True
         self._term: int | None = None
         # The thread's own:
         self._connection: Connection | None = None
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
         self._turn_at = 0.0
+        self._stand_at = 0.0
         try:
             self._turn()
         except (SQLAlchemyError, PsycopgError) as error:
@@ -137,9 +161,17 @@ class ElectedLeadership:
         """The term that runs, whoever leads."""
         return session.exec(_EPOCH).one()
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """Call `look`, from the thread of this, whenever the log or the leadership may have changed."""
+    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
+        """Call `look`, from the thread of this, whenever the log or the leadership may have changed.
+
+        `progresses` is asked, from that thread too, whether what is to be published gets on.
+        """
+        self._progresses = progresses
         self._watchers.append(look)
+
+    def resign(self) -> None:
+        """Lead no more from the next beat on, and do not stand again: this process has stopped signing."""
+        self._resigned = True
 
     def close(self) -> None:
         """Lead no more, and have another process told that it can."""
@@ -178,12 +210,21 @@ class ElectedLeadership:
             self._connection = self._engine.connect()
             self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         if self._term is not None:
-            if self._connection.execute(_BEAT, {"term": self._term}).rowcount != 1:
+            if self._steps_down(self._connection):
+                log.warning("this process %s, and steps down", "has stopped signing" if self._resigned else "hangs")
+                self._connection.execute(_RELEASE, {"lock": _LOCK, "channel": CHANNEL})
+                self._term, self._stand_at = None, time.monotonic() + ABSTAIN_SECONDS
+            elif self._connection.execute(_BEAT, {"term": self._term}).rowcount != 1:
                 raise PsycopgError("another process has taken over the log")
+        elif self._resigned or time.monotonic() < self._stand_at or not self._progresses():
+            self._seen = ()
         elif self._connection.execute(_TRY, {"lock": _LOCK}).scalar_one():
             self._term = int(self._connection.execute(_ELECT).scalar_one())
         else:
             self._observe(self._connection)
+
+    def _steps_down(self, connection: Connection) -> bool:
+        return self._resigned or (not self._progresses() and connection.execute(_OTHERS).scalar_one() > 0)
 
     def _observe(self, connection: Connection) -> None:
         """Have the server end the connection of a leader that lives no more, or has been stopped."""
