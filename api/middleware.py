@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.headers import SecurityHeaders
 from api.metrics import Metrics
@@ -13,9 +14,25 @@ from api.request_id import HEADER, RequestIds
 from api.settings import Settings
 
 
+class Head:
+    """HEAD, asked of the rest as GET, which FastAPI's routes leave out (RFC 9110 §9.1).
+
+    The server knows what was asked, and sends no body. In the log and the metrics it counts as GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
 def middleware_for(settings: Settings, metrics: Metrics) -> list[Middleware]:
-    """Outermost first: ids, then headers, then what depends on the route, then the last resort for exceptions."""
+    """Outermost first: HEAD, ids, headers, then what depends on the route, then the last resort for exceptions."""
     stack = [
+        Middleware(Head),
         Middleware(
             RequestIds,
             observe=metrics.observe,

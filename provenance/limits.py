@@ -217,8 +217,16 @@ MAX_AUDIT_STATE_BYTES = 4 * 1024 * 1024
 # Witnesses and time-stamping authorities --------------------------------------------------------
 
 COSIGNING_SECONDS = 10.0
-"""Seconds that all witnesses have for one checkpoint, every try included: ten times what a far one needs, and one that
-is dead holds up the cosignatures of the next checkpoint by no more. Publishing waits for none of it."""
+"""Seconds that a witness has for one checkpoint, every try included: ten times what a far one needs. Neither publishing
+nor the other witnesses wait for it."""
+
+ROUND_SECONDS = 2.0
+"""Seconds that a round of cosigning waits for a quorum before the next may begin without those who have not answered:
+twice what a far witness needs."""
+
+COSIGNATURE_REFRESH_SECONDS = 600.0
+"""Seconds after which a witness is asked again about a checkpoint that it has cosigned: readers may ask for a
+cosignature of the last quarter of an hour, and it is one durable write to each witness."""
 
 COSIGNING_INTERVAL_SECONDS = 1.0
 """Seconds between the beginnings of two rounds of cosigning: the log may sign fifty checkpoints in one, and each

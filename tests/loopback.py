@@ -46,6 +46,10 @@ class RunningWitness:
         """Its line in a policy file."""
         return f"witness {name} {self.witness.key} {self.url}"
 
+    def second_line(self, name: str) -> str:
+        """The line of its ML-DSA-44 key."""
+        return f"witness {name} {self.witness.keys[1]} {self.url}"
+
 
 @contextmanager
 def running_witness(folder: Path, name: str, *logs: VerifierKey) -> Iterator[RunningWitness]:

@@ -9,8 +9,7 @@ from api.logs import configure_logs
 from api.witness.app import create_witness_app
 from api.witness.settings import load_witness_settings
 from provenance.errors import MalformedNote, SettingsInvalid
-from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
-from registry.attesting.witness import Witness, open_key
+from registry.attesting.witness import Witness, open_keys
 from registry.registry import utc_now
 
 MAX_CONNECTIONS = 256
@@ -36,7 +35,8 @@ def serve(context: typer.Context) -> None:
     except MalformedNote as error:
         raise SettingsInvalid(f"COUNTERMARK_WITNESS_NAME: {error}") from error
     with closing(witness):
-        typer.echo(f"{witness.key}", err=True)
+        for key in witness.keys:
+            typer.echo(f"{key}", err=True)
         typer.echo(
             f"The witness knows {len(logs)} logs, and listens on http://{settings.host}:{settings.port}", err=True
         )
@@ -56,10 +56,11 @@ def serve(context: typer.Context) -> None:
 
 @commands.command("key")
 def show_key() -> None:
-    """Print the witness's verifier key, which is made on the first call."""
+    """Print the witness's verifier keys, Ed25519 and ML-DSA-44, which are made on the first call."""
     settings = load_witness_settings()
-    signer = open_key(settings.folder, settings.passphrase, utc_now)
     try:
-        typer.echo(str(VerifierKey(settings.name, COSIGNATURE_V1, signer.public_key.raw)))
+        keys = open_keys(settings.folder, settings.name, settings.passphrase, utc_now)
     except MalformedNote as error:
         raise SettingsInvalid(f"COUNTERMARK_WITNESS_NAME: {error}") from error
+    for each in keys:
+        typer.echo(str(each.key))

@@ -38,7 +38,7 @@ COSIGNATURES = frozenset({COSIGNATURE_V1, ML_DSA_44})
 """The signature types that a witness signs with."""
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_KEY_ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
+_KEY_ID = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
-        """Read `name+hex8(key ID)+base64(type ‖ public key)`. Raises MalformedNote."""
+        """Read `name+hex8(key ID)+base64(type ‖ public key)`, the hex in either case: no signature covers it.
+
+        Raises MalformedNote.
+        """
         if len(vkey) > MAX_VERIFIER_KEY_CHARACTERS:
             raise MalformedNote("a verifier key this long is not one we can check")
         name, plus, rest = vkey.partition("+")
@@ -84,7 +87,7 @@ class VerifierKey:
         if not data:
             raise MalformedNote("a verifier key without key material")
         key = cls(name, data[0], data[1:])
-        if key.key_id.hex() != key_id:
+        if key.key_id.hex() != key_id.lower():
             raise MalformedNote("the key ID of the verifier key is that of another key")
         return key
 

@@ -9,17 +9,16 @@ It is durable before an answer leaves, and must never be rolled back: a witness 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from provenance.errors import MalformedNote, SettingsInvalid, StoreCorrupt, StoreUnavailable, UntrustedNote
-from provenance.limits import MAX_WITNESS_KEYS_BYTES, MAX_WITNESSED_LOGS
-from provenance.statement.keys import Signer
+from provenance.limits import MAX_COSIGNED_NAME_BYTES, MAX_WITNESS_KEYS_BYTES, MAX_WITNESSED_LOGS
 from provenance.transparency.checkpoint import SignedCheckpoint
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey, verify_note
+from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, Note, VerifierKey, verify_note
 from provenance.transparency.witness import Cosigned, CosigningKey, Refusal, WitnessedLog, answer, monitoring_path
 from registry.keys.keystore import Keystore
 from registry.objects import LocalObjects, Objects
@@ -49,6 +48,8 @@ def read_logs(data: bytes) -> LogKeys:
             raise SettingsInvalid(f"line {number} of the file of logs: {error}") from error
         if key.key_type not in (ED25519, ML_DSA_44):
             raise SettingsInvalid(f"line {number} of the file of logs: not the key of a log")
+        if len(key.name.encode()) > MAX_COSIGNED_NAME_BYTES:
+            raise SettingsInvalid(f"line {number} of the file of logs: a name of more than 255 bytes is not cosigned")
         logs[key.name] = (*logs.get(key.name, ()), key)
     if len(logs) > MAX_WITNESSED_LOGS:
         raise SettingsInvalid(f"a witness knows {MAX_WITNESSED_LOGS} logs at most")
@@ -58,21 +59,21 @@ def read_logs(data: bytes) -> LogKeys:
 class Witness:
     """One witness and its folder. All methods may be called from any thread."""
 
-    def __init__(self, folder: Path, name: str, signer: Signer, logs: LogKeys, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, keys: Sequence[CosigningKey], logs: LogKeys, clock: Callable[[], datetime]
+    ) -> None:
         """Take the folder, of which this is the only witness.
 
         Args:
-            name: of its key, as its cosignatures have it.
-            signer: holds an Ed25519 key.
+            keys: its own, as `open_keys` gives them: each cosigns, and by the first it knows what it has cosigned.
             clock: now, with a zone.
 
         Raises:
             StoreLocked: another process has the folder.
             StoreUnavailable: it cannot be written.
-            MalformedNote: the name cannot name a key.
         """
-        self.key = VerifierKey(name, COSIGNATURE_V1, signer.public_key.raw)
-        self._cosigning = (CosigningKey(self.key, signer.sign),)
+        self.keys = tuple(each.key for each in keys)
+        self._cosigning = tuple(keys)
         self._clock = clock
         self._lock = FolderLock(folder)
         try:
@@ -85,8 +86,13 @@ class Witness:
 
     @classmethod
     def open(cls, folder: Path, name: str, passphrase: bytes, logs: LogKeys, clock: Callable[[], datetime]) -> Self:
-        """The witness of a folder, with its key made on the first start. Raises as the constructor, and UnusableKey."""
-        return cls(folder, name, open_key(folder, passphrase, clock), logs, clock)
+        """The witness of a folder. Raises as the constructor, and as `open_keys`."""
+        return cls(folder, open_keys(folder, name, passphrase, clock), logs, clock)
+
+    @property
+    def key(self) -> VerifierKey:
+        """Its Ed25519 key, which was there first."""
+        return self.keys[0]
 
     def add_checkpoint(self, body: bytes) -> Cosigned | Refusal:
         """Answer a request; what is cosigned is durable when this returns.
@@ -121,19 +127,40 @@ class Witness:
         self._lock.release()
 
 
-def open_key(folder: Path, passphrase: bytes, clock: Callable[[], datetime]) -> Signer:
-    """The key of a witness; on the first start it is made, and its folder.
+def open_keys(
+    folder: Path, name: str, passphrase: bytes, clock: Callable[[], datetime]
+) -> tuple[CosigningKey, CosigningKey]:
+    """The keys of a witness, Ed25519 and ML-DSA-44; on the first start they are made, and the folder.
+
+    A witness of before there was a second one gets it.
+
+    Args:
+        name: of both, as its cosignatures have it.
 
     Raises:
-        UnusableKey: wrong passphrase; the file is damaged, open to other users, or missing where it has cosigned.
+        UnusableKey: wrong passphrase; a file is damaged, open to other users, or missing where it has cosigned.
         StoreUnavailable: the folder cannot be read or written.
+        MalformedNote: the name cannot name a key.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        has_cosigned = any(folder.glob("logs/*/checkpoint"))
+        cosigned = [path.read_bytes() for path in folder.glob("logs/*/checkpoint")]
     except OSError as error:
         raise StoreUnavailable(f"the folder {folder} cannot be used: {error.strerror}") from error
-    return Keystore.open_witness(folder, passphrase, clock, is_new=not has_cosigned)
+    is_second_new = not any(_is_cosigned_twice(note, name) for note in cosigned)
+    first, second = Keystore.open_witness(folder, passphrase, clock, is_new=not cosigned, is_second_new=is_second_new)
+    return (
+        CosigningKey(VerifierKey(name, COSIGNATURE_V1, first.public_key.raw), first.sign),
+        CosigningKey(VerifierKey(name, ML_DSA_44, second.public), second.sign),
+    )
+
+
+def _is_cosigned_twice(note: bytes, name: str) -> bool:
+    """Whether a witness of this name has two lines in a note: the second is ML-DSA-44's."""
+    try:
+        return [line.name for line in Note.parse(note).signatures].count(name) > 1
+    except MalformedNote:  # what that means is for whoever reads it
+        return False
 
 
 class _Witnessed:

@@ -127,14 +127,22 @@ class Keystore:
 
     @classmethod
     def open_witness(
-        cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, is_new: bool
-    ) -> LocalSigner:
-        """The Ed25519 key of a witness, in `folder`/keys/witness.pem; made for a new one. Raises as `open`."""
+        cls, folder: Path, passphrase: bytes, clock: Callable[[], datetime], *, is_new: bool, is_second_new: bool
+    ) -> tuple[LocalSigner, MlDsaSigner]:
+        """The keys of a witness, in `folder`/keys/witness.pem (Ed25519) and witness-ml-dsa.pem (ML-DSA-44).
+
+        Args:
+            is_new, is_second_new: whether the first, and the second, has never cosigned: it is then made.
+
+        Raises as `open`.
+        """
         keystore = cls(folder / "keys", passphrase, clock, "", _FILES_ALONE, None)
-        path = keystore._path("witness")
+        path, second = keystore._path("witness"), keystore._path("witness-ml-dsa")
         if is_new and not path.exists():
             write_key_file(folder / "keys", path, LocalSigner.generate(Algorithm.ED25519).to_encrypted_pem(passphrase))
-        return keystore._signer(path)
+        if is_second_new and not second.exists():
+            write_key_file(folder / "keys", second, MlDsaSigner.generate().to_encrypted_pem(passphrase))
+        return keystore._signer(path), keystore._ml_dsa_signer(second)
 
     @property
     def log(self) -> Signer:

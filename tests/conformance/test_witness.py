@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreLocked, UnusableKey
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
@@ -76,16 +77,23 @@ def post(witness: RunningWitness, body: bytes) -> httpx2.Response:
 
 
 def verify(answer: httpx2.Response, text: bytes, witness: RunningWitness) -> int:
-    """C2SP tlog-cosignature by hand: the time that the one line in the answer states."""
+    """C2SP tlog-cosignature by hand: the time that the two lines in the answer state."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    match = re.fullmatch(r"— w\.example/1 ([A-Za-z0-9+/=]+)\n", answer.text)
+    match = re.fullmatch(r"— w\.example/1 ([A-Za-z0-9+/=]+)\n— w\.example/1 ([A-Za-z0-9+/=]+)\n", answer.text)
     assert match is not None
-    data = base64.b64decode(match[1])
-    public = witness.witness.key.public
-    assert data[:4] == hashlib.sha256(b"w.example/1\n\x04" + public).digest()[:4]
-    seconds = int.from_bytes(data[4:12])
-    Ed25519PublicKey.from_public_bytes(public).verify(data[12:], f"cosignature/v1\ntime {seconds}\n".encode() + text)
+    ed25519, ml_dsa = (base64.b64decode(each) for each in match.groups())
+    seconds = int.from_bytes(ed25519[4:12])
+    public, second = (key.public for key in witness.witness.keys)
+    assert ed25519[:4] == hashlib.sha256(b"w.example/1\n\x04" + public).digest()[:4]
+    signed = f"cosignature/v1\ntime {seconds}\n".encode() + text
+    Ed25519PublicKey.from_public_bytes(public).verify(ed25519[12:], signed)
+    assert ml_dsa[:4] == hashlib.sha256(b"w.example/1\n\x06" + second).digest()[:4]
+    assert ml_dsa[4:12] == ed25519[4:12]
+    _, size, root, _ = text.split(b"\n")
+    tree = (0).to_bytes(8) + int(size).to_bytes(8) + base64.b64decode(root)
+    names = b"\x0bw.example/1" + ml_dsa[4:12] + bytes([len(ORIGIN)]) + ORIGIN.encode()
+    MLDSA44PublicKey.from_public_bytes(second).verify(ml_dsa[12:], b"subtree/v1\n\0" + names + tree)
     return seconds
 
 
@@ -176,7 +184,7 @@ def test_what_was_cosigned_outlives_the_process(tmp_path: Path) -> None:
     assert first.add_checkpoint(LOG.request(0, 3)).status == 200
     first.close()
     again = open_again(tmp_path)
-    assert again.key == first.key
+    assert again.keys == first.keys
     assert again.add_checkpoint(FORK.request(0, 5)).status == 409
     assert again.add_checkpoint(FORK.request(3, 5)).status == 422
     again.close()
@@ -198,6 +206,30 @@ def test_a_witness_that_lost_its_key_does_not_make_another(tmp_path: Path) -> No
         open_again(tmp_path)
 
 
+def test_a_witness_that_lost_its_second_key_does_not_make_another(tmp_path: Path) -> None:
+    first = open_again(tmp_path)
+    first.add_checkpoint(LOG.request(0, 3))
+    first.close()
+    (tmp_path / "keys" / "witness-ml-dsa.pem").unlink()
+    with pytest.raises(UnusableKey, match="cannot be read"):
+        open_again(tmp_path)
+
+
+def test_a_witness_of_before_gets_a_second_key_and_remembers_what_it_cosigned(tmp_path: Path) -> None:
+    first = open_again(tmp_path)
+    first.add_checkpoint(LOG.request(0, 3))
+    first.close()
+    (state,) = tmp_path.glob("logs/*/checkpoint")
+    *before, _ = state.read_bytes().splitlines(keepends=True)  # earlier versions cosigned with Ed25519 alone
+    state.write_bytes(b"".join(before))
+    (tmp_path / "keys" / "witness-ml-dsa.pem").unlink()
+    again = open_again(tmp_path)
+    assert again.key == first.key
+    assert again.add_checkpoint(FORK.request(3, 5)).status == 422
+    assert len(again.add_checkpoint(LOG.request(3, 5)).body().splitlines()) == 2
+    again.close()
+
+
 def test_damaged_state_is_not_taken_for_none(tmp_path: Path) -> None:
     first = open_again(tmp_path)
     first.add_checkpoint(LOG.request(0, 3))
@@ -214,6 +246,8 @@ def test_the_file_of_logs_names_the_line_that_is_wrong() -> None:
         read_logs(f"{LOG_KEY}\nnonsense\n".encode())
     with pytest.raises(SettingsInvalid, match="not the key of a log"):
         read_logs(str(VerifierKey("w", 4, LOG_KEY.public)).encode())
+    with pytest.raises(SettingsInvalid, match=r"line 1.*255 bytes"):
+        read_logs(str(VerifierKey("l" * 256, ED25519, LOG_KEY.public)).encode())
 
 
 # The process
@@ -262,11 +296,11 @@ def test_an_operator_runs_a_witness_which_remembers_even_when_it_is_killed(tmp_p
         text=True,
         check=True,
     )
-    vkey = VerifierKey.parse(shown.stdout.strip())
+    vkeys = [VerifierKey.parse(line) for line in shown.stdout.splitlines()]
     with process(tmp_path, port, end=signal.SIGKILL) as url:
         answer = httpx2.post(f"{url}/add-checkpoint", content=LOG.request(0, 3))
-        data = base64.b64decode(answer.text.split()[2])
-        vkey.verify(LOG.text(3).decode(), data[4:])
+        for vkey, line in zip(vkeys, answer.text.splitlines(), strict=True):
+            vkey.verify(LOG.text(3).decode(), base64.b64decode(line.split()[2])[4:])
     with process(tmp_path, port, end=signal.SIGTERM) as url:
         assert httpx2.post(f"{url}/add-checkpoint", content=LOG.request(0, 5)).text == "3\n"
 

@@ -75,3 +75,15 @@ def test_clients_that_go_away_are_survived_and_leave_no_file(live: Any) -> None:
     with _open(live) as connection:
         connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert _answer(connection)[0] == 200
+
+
+def test_head_has_the_length_of_the_body_that_get_would_send_and_no_body(live: Any) -> None:
+    with _open(live) as connection:
+        connection.sendall(b"HEAD /log/checkpoint HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = b""
+        while chunk := connection.recv(65_536):
+            data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\ncontent-length: " in head.lower()
+    assert body == b""

@@ -81,6 +81,97 @@ def cosigners(receipt: Receipt, proofs: Proofs) -> list[str]:
 # A witness that does what it should
 
 
+def test_a_witness_with_two_keys_is_asked_once_and_cosigns_with_both(
+    newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
+        asked: list[bytes] = []
+        add_checkpoint = witness.witness.add_checkpoint
+        monkeypatch.setattr(
+            witness.witness, "add_checkpoint", lambda body: (asked.append(body), add_checkpoint(body))[1]
+        )
+        lines = (witness.line("first"), witness.second_line("second"), "group both all first second", "quorum both")
+        with attesting(newsroom, policy_of(*lines)):
+            eventually(lambda: cosigned_size(newsroom) == newsroom.sequencer.size)
+        assert len(asked) == 1
+        keys = [newsroom.sequencer.key, *witness.witness.keys]
+        cosigned = open_checkpoint(newsroom.sequencer.checkpoint(), keys, ORIGIN)[1]
+        assert [each.key for each in cosigned] == list(witness.witness.keys)
+
+
+def test_a_witness_that_leaves_out_one_of_its_keys_is_not_asked_without_end(
+    newsroom: Newsroom, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
+        missing = f"witness other {WITNESS_KEY} {witness.url}/"
+        with attesting(newsroom, policy_of(witness.line("w"), missing, "quorum w")):
+            eventually(lambda: cosigned_size(newsroom) == 2)
+            appended = newsroom.register("harbour").result()
+            eventually(lambda: cosigned_size(newsroom) == appended.index + 1)
+    assert caplog.text.count("does not cosign with its key") == 1
+
+
+def test_the_cosignatures_of_a_log_that_does_not_grow_are_refreshed(
+    newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNATURE_REFRESH_SECONDS", 0.2)
+    with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
+        keys = [newsroom.sequencer.key, witness.witness.key]
+
+        def times() -> list[int]:
+            return [each.time for each in open_checkpoint(newsroom.sequencer.checkpoint(), keys, ORIGIN)[1]]
+
+        with attesting(newsroom, policy_of(witness.line("w"), "quorum w")):
+            eventually(times)
+            first, size = times(), newsroom.sequencer.size
+            eventually(lambda: times() > first)
+            assert newsroom.sequencer.size == size
+            assert newsroom.sequencer.tiles.checkpoint() == newsroom.sequencer.checkpoint()
+
+
+def test_a_log_that_restarts_asks_for_cosignatures_of_today(newsroom: Newsroom, tmp_path: Path) -> None:
+    with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
+        policy = policy_of(witness.line("w"), "quorum w")
+        with attesting(newsroom, policy):
+            eventually(lambda: b"w.example" in newsroom.sequencer.checkpoint())
+        before = newsroom.sequencer.checkpoint()
+        with attesting(newsroom, policy):
+            eventually(lambda: newsroom.sequencer.checkpoint() != before)
+
+
+def test_the_others_do_not_wait_for_the_slow_witness(
+    newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 600.0)
+    with (
+        scripted(say_nothing) as slow,
+        running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
+    ):
+        lines = (f"witness slow {WITNESS_KEY} {slow.url}", good.line("good"), "group g any slow good", "quorum g")
+        with attesting(newsroom, policy_of(*lines)):
+            for number in range(3):
+                size = newsroom.register(f"picture {number}").result().index + 1
+                eventually(lambda size=size: cosigned_size(newsroom) == size, seconds=60)
+            assert len(slow.requests) == 1
+
+
+def test_a_quorum_that_cannot_come_together_does_not_keep_the_others_from_cosigning(
+    newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 600.0)
+    monkeypatch.setattr("registry.attesting.attestation.ROUND_SECONDS", 0.2)
+    with (
+        scripted(say_nothing) as slow,
+        running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
+    ):
+        lines = (f"witness slow {WITNESS_KEY} {slow.url}", good.line("good"), "group g all slow good", "quorum g")
+        with attesting(newsroom, policy_of(*lines)):
+            for number in range(3):
+                newsroom.register(f"picture {number}").result()
+                eventually(lambda: b"good.example" in newsroom.sequencer.checkpoint(), seconds=60)
+            assert cosigned_size(newsroom) == 0
+
+
 def test_a_published_checkpoint_is_cosigned_stored_and_shown(newsroom: Newsroom, tmp_path: Path) -> None:
     with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
         policy = policy_of(witness.line("w"), "quorum w")

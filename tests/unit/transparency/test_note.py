@@ -58,6 +58,12 @@ def test_the_verifier_key_of_the_specification_reads_and_writes() -> None:
     assert str(key) == SPECIFICATION_KEY
 
 
+def test_the_hash_of_a_verifier_key_may_be_in_upper_case_as_other_programs_write_it() -> None:
+    key = VerifierKey.parse(SPECIFICATION_KEY.replace("530d903a", "530D903A"))
+    assert key == VerifierKey.parse(SPECIFICATION_KEY)
+    assert str(key) == SPECIFICATION_KEY
+
+
 @pytest.mark.parametrize(
     "vkey",
     [
@@ -65,7 +71,6 @@ def test_the_verifier_key_of_the_specification_reads_and_writes() -> None:
         "example.com/foo",
         "example.com/foo+530d903a",
         SPECIFICATION_KEY[1:],
-        SPECIFICATION_KEY.replace("530d903a", "530D903A"),
         SPECIFICATION_KEY.replace("530d903a", "530d903b"),
         SPECIFICATION_KEY.replace("530d903a", "30d903a"),
         SPECIFICATION_KEY + "=",

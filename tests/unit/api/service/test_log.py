@@ -62,3 +62,53 @@ def test_metrics_are_for_the_operator(client: TestClient, writer: dict[str, str]
     assert "countermark_log_entries" in answer.text
     assert 'route="/log/checkpoint"' in answer.text
     assert "/v1/assets/0000" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/log/checkpoint", "/log/keys", "/log/tile/0/000.p/1", "/log/tile/entries/000.p/1"])
+def test_head_says_what_get_would_and_sends_nothing(client: TestClient, registered: dict[str, Any], path: str) -> None:
+    got, asked = client.get(path), client.head(path)
+    assert (asked.status_code, asked.content) == (200, b"")
+    for field in ("content-type", "content-length", "etag", "cache-control"):
+        assert asked.headers.get(field) == got.headers.get(field), field
+
+
+def test_head_of_what_is_not_there_says_so(client: TestClient) -> None:
+    assert client.head("/log/tile/0/999").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, identity", "gzip"),
+        ("br;q=1.0, GZIP;q=0.8, *;q=0.1", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0", None),
+        ("*, gzip;q=0", None),
+        ("identity", None),
+        ("gzip;q=0.3, identity;q=0.9", None),
+        ("gzip;q=nonsense", None),
+        ("", None),
+    ],
+)
+def test_a_bundle_is_packed_for_whoever_takes_it_so(
+    client: TestClient, registered: dict[str, Any], accepted: str, encoding: str | None
+) -> None:
+    path = "/log/tile/entries/000.p/3"
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    answer = client.get(path, headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert answer.content == plain.content
+    assert (answer.headers["etag"] == plain.headers["etag"]) == (encoding is None)
+    if encoding:
+        assert int(answer.headers["content-length"]) < int(plain.headers["content-length"])
+    again = client.get(path, headers={"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["vary"]) == (304, "Accept-Encoding")
+
+
+def test_hash_tiles_are_sent_as_they_are_since_hashes_do_not_pack(
+    client: TestClient, registered: dict[str, Any]
+) -> None:
+    answer = client.get("/log/tile/0/000.p/3", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers
