@@ -1,4 +1,4 @@
-"""Opening a registry; on the first start, making its keys, its genesis entry and its first publisher."""
+"""Opening a registry; where a log is to begin, making its keys, its genesis entry and its first publisher."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,7 +8,15 @@ from pathlib import Path
 from provenance import limits
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
-from provenance.errors import CertificateUnusable, Conflict, CredentialSettingsInvalid, StoreCorrupt, StoreUnavailable
+from provenance.errors import (
+    CertificateUnusable,
+    Conflict,
+    CredentialSettingsInvalid,
+    SettingsInvalid,
+    StoreCorrupt,
+    StoreUnavailable,
+    UnusableKey,
+)
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
@@ -40,10 +48,16 @@ _START_SECONDS = 30.0
 """Seconds that one starting process waits for another to have made its keys, which takes about two."""
 
 
-def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
-    """Open the data folder, making what a first start needs. Whatever was opened is closed again on failure.
+def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool = False) -> Registry:
+    """Open the data folder. Whatever was opened is closed again on failure.
+
+    Args:
+        config: what the operator decides. In development a new folder gets keys and a log by itself.
+        clock: the time, with a zone.
+        found: whether to make the keys and the genesis entry of a new log, where there is none.
 
     Raises:
+        SettingsInvalid: there is no log, and none is to be founded.
         StoreLocked: another server has the folder.
         StoreCorrupt: the stored bytes contradict the log, or belong to another origin.
         StoreUnavailable: the folder cannot be read or written.
@@ -55,6 +69,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
     with ExitStack() as opened:
         store = Store.open(config.folder, config.database_url)
         opened.callback(store.close)
+        _check_begun(config, store, found=found or config.environment == "development")
         with _one_at_a_time(config.folder):
             keystore = open_keystore(config, clock)
             opened.callback(keystore.close)
@@ -98,6 +113,20 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now) -> Registry:
         probe(registry.trust, keystore.claim_signer())
         opened.pop_all()
         return registry
+
+
+def _check_begun(config: RegistryConfig, store: Store, *, found: bool) -> None:
+    """Keep a wrong folder or database from becoming a second log of the same name."""
+    with store.read() as session:
+        begun = entries.size(session) > 0
+    keys = config.folder / "keys"
+    if begun and not keys.is_dir():
+        raise UnusableKey(f"the database holds a log, and {keys} is missing: restore the keys from a backup")
+    if not begun and not found:
+        raise SettingsInvalid(
+            "the database holds no log. If the log is to begin here, run `python -m api log init`; if not, "
+            "COUNTERMARK_FOLDER and COUNTERMARK_DATABASE_URL have to name where the log is"
+        )
 
 
 def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path | None = None) -> Keystore:

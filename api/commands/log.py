@@ -8,8 +8,9 @@ import typer
 
 from api.commands.opened import opened_keystore, opened_registry, refuse_missing
 from api.commands.printed import Json
+from api.first_key import make_first_key
 from api.settings import load_settings
-from provenance.errors import StoreUnavailable
+from provenance.errors import SettingsInvalid, StoreUnavailable
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.keys.signer_uri import open_signer
@@ -43,6 +44,25 @@ def log_info(as_json: Json = False) -> None:
         typer.echo(json.dumps(info, ensure_ascii=False))
     else:
         typer.echo("\n".join(f"{name:<7} {value}" for name, value in info.items() if name != "checkpoint"))
+
+
+@commands.command("init")
+def init_log() -> None:
+    """Found a new log: make its keys, its genesis entry, the first publisher, and an API key that is shown only now.
+
+    The log's name (COUNTERMARK_ORIGIN) can never change. A folder that has a log is left as it is.
+    """
+    settings = load_settings()
+    if HighWater(settings.high_water_place).read() is not None:
+        raise SettingsInvalid(
+            f"there is a log already: {settings.high_water_place} holds the last checkpoint it signed"
+        )
+    with opened_registry(settings, found=True) as registry:
+        first_key = make_first_key(registry)
+        typer.echo(str(registry.sequencer.key))
+        typer.echo(f"The log {registry.config.origin} has begun; its verifier key is above.", err=True)
+        if first_key is not None:
+            typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
 
 
 @commands.command("freeze")

@@ -51,9 +51,11 @@ def configuration(settings: Settings) -> RegistryConfig:
 
 
 @contextmanager
-def opened_registry(settings: Settings) -> Iterator[Registry]:
-    """The registry, for as long as the context is open."""
-    registry = open_registry(configuration(settings))
+def opened_registry(settings: Settings, *, found: bool = False) -> Iterator[Registry]:
+    """The registry, for as long as the context is open. Raises as `open_registry`, which says what `found` does."""
+    if not found and settings.environment != "development":
+        refuse_missing(settings.folder)
+    registry = open_registry(configuration(settings), found=found)
     try:
         yield registry
     finally:
@@ -82,4 +84,7 @@ def log_key(settings: Settings, folder: Path | None = None) -> VerifierKey:
 def refuse_missing(folder: Path) -> None:
     """Raise SettingsInvalid for a folder without a registry."""
     if not (folder / "keys").is_dir():
-        raise SettingsInvalid(f"{folder} holds no registry (COUNTERMARK_FOLDER names the data folder)")
+        raise SettingsInvalid(
+            f"{folder} holds no log. If the log is to begin here, run `python -m api log init`; if not, "
+            "COUNTERMARK_FOLDER has to name the log's folder"
+        )

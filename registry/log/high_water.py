@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from provenance.errors import SettingsInvalid, StoreUnavailable
+from provenance.errors import Conflict, SettingsInvalid, StoreUnavailable
 from registry import files
 from registry.objects import BucketObjects
 
@@ -32,16 +32,17 @@ class HighWater:
         """Have the next `advance` start from this note, which has been read and found to be of this history."""
         self._expected = {note}
 
-    def advance(self, note: bytes) -> bool:
-        """Put `note` in the place of what is expected or was written last, durably; False where another stands there.
+    def advance(self, note: bytes) -> None:
+        """Put `note` in the place of what is expected or was written last, durably.
 
-        Raises StoreUnavailable.
+        Raises Conflict where another note stands there, StoreUnavailable.
         """
         expected = self._expected.copy()
         self._expected.add(note)
-        advanced = self._slot.swap(note, expected)
-        self._expected = {note} if advanced else expected
-        return advanced
+        if not self._slot.swap(note, expected):
+            self._expected = expected
+            raise Conflict(f"the high-water mark {self.place} was changed by another process")
+        self._expected = {note}
 
 
 class _Slot(Protocol):

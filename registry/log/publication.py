@@ -24,6 +24,7 @@ from datetime import datetime
 from itertools import islice
 
 from provenance.errors import (
+    Conflict,
     MalformedNote,
     MalformedTile,
     ProofInvalid,
@@ -255,10 +256,13 @@ class Publication:
     def _raise_mark(self, note: bytes, size: int) -> None:
         """Step 4. Raises StoreCorrupt where the mark is not of a tree that the stored entries lead to."""
         for _ in range(_LATE_MARKS):
-            if self._high_water.advance(note):
+            try:
+                self._high_water.advance(note)
+            except Conflict:
+                if not self._leads():
+                    raise StoreUnavailable("another process has taken over the log") from None
+            else:
                 return
-            if not self._leads():
-                raise StoreUnavailable("another process has taken over the log")
             with self._store.read() as session:
                 sequenced = entries.size(session)
             try:

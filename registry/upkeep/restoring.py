@@ -81,6 +81,7 @@ def restore(
             if held is not None:
                 beside = high_water if isinstance(high_water, Path) else folder / HIGH_WATER
                 beside.with_name(f"{beside.name}.{signed}").write_bytes(held)
+            water.expect(held)
             water.advance(note)
         os.sync()
     except OSError as error:

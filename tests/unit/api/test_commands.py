@@ -30,8 +30,7 @@ class Outcome:
     stderr: str
 
 
-MAKE_A_KEY = ("key", "create", "--name", "desk", "--scope", "admin")
-"""Makes the registry, too, where there is none."""
+FOUND = ("log", "init")
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -63,24 +62,73 @@ def _run(folder: Path, *arguments: str, **environment: str) -> Outcome:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry's, made before any test: they may run in any order."""
     made = tmp_path_factory.mktemp("commands") / "data"
-    assert _run(made, *MAKE_A_KEY).returncode == 0
+    assert _run(made, *FOUND).returncode == 0
     return made
 
 
 def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     folder = tmp_path / "data"
+    assert _run(folder, *FOUND).returncode == 0
     made = _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write", "--days", "30")
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
     assert key.startswith("cmk_")
     listed = _run(folder, "key", "list", "--json")
-    line = json.loads(listed.stdout)
+    line = json.loads(listed.stdout.splitlines()[1])
     assert line["name"] == "desk"
     assert line["publisher"] == "newsroom"
     assert line["state"].startswith("expires")
     assert key.rpartition("_")[2] not in listed.stdout + listed.stderr
     assert _run(folder, "key", "revoke", line["id"]).returncode == 0
-    assert json.loads(_run(folder, "key", "list", "--json").stdout)["state"] == "revoked"
+    assert json.loads(_run(folder, "key", "list", "--json").stdout.splitlines()[1])["state"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        ("key", "create", "--name", "desk", "--scope", "admin"),
+        ("key", "list"),
+        ("index", "rebuild"),
+        ("log", "freeze", "--reason", "moved", "--yes"),
+        ("log", "info"),
+    ],
+)
+def test_in_production_no_command_but_one_begins_a_log(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused = _run(tmp_path / "data", *command)
+    assert refused.returncode == 2
+    assert "python -m api log init" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_begins_when_it_is_told_to_and_only_once(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    begun = _run(folder, *FOUND)
+    assert begun.returncode == 0, begun.stderr
+    assert "cmk_" in begun.stderr
+    assert json.loads(_run(folder, "log", "info", "--json").stdout)["vkey"] == begun.stdout.strip()
+    again = _run(folder, *FOUND)
+    assert again.returncode == 2
+    assert "there is a log already" in again.stderr
+
+
+def test_a_log_does_not_begin_anew_where_its_folder_is_gone_and_its_last_checkpoint_is_kept(tmp_path: Path) -> None:
+    folder, water = tmp_path / "data", str(tmp_path / "high-water")
+    assert _run(folder, *FOUND, COUNTERMARK_HIGH_WATER=water).returncode == 0
+    folder.rename(tmp_path / "unmounted")
+    for command in (FOUND, ("serve",)):
+        assert _run(folder, *command, COUNTERMARK_HIGH_WATER=water).returncode == 2
+    assert not folder.exists()
+
+
+def test_a_log_whose_keys_are_gone_gets_no_others(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert _run(folder, *FOUND).returncode == 0
+    (folder / "keys").rename(tmp_path / "keys")
+    refused = _run(folder, "serve", COUNTERMARK_ENVIRONMENT="development")
+    assert refused.returncode == 3
+    assert "restore the keys" in refused.stderr
+    assert not (folder / "keys").exists()
 
 
 def test_the_log_says_who_it_is_while_the_service_runs_and_while_it_does_not(folder: Path) -> None:
@@ -108,7 +156,7 @@ def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     assert _run(folder, "log", "rotate-key").returncode == 2  # nothing is made where there is nothing
     assert not folder.exists()
-    assert _run(folder, *MAKE_A_KEY).returncode == 0
+    assert _run(folder, *FOUND).returncode == 0
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     rotated = _run(folder, "log", "rotate-key", "--reason", "a yearly change")
     assert rotated.returncode == 0, rotated.stderr
@@ -123,7 +171,7 @@ def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
 
 def test_a_signer_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     for uri, code in (("pkcs11:token=t", 2), ("ftp://key", 2), ("exec:/nowhere/program", 3)):
-        refused = _run(tmp_path / "data", *MAKE_A_KEY, COUNTERMARK_LOG_SIGNER=uri)
+        refused = _run(tmp_path / "data", *FOUND, COUNTERMARK_LOG_SIGNER=uri)
         assert (refused.returncode, "Traceback" in refused.stderr) == (code, False), refused.stderr
 
 
@@ -170,7 +218,7 @@ def test_a_contract_that_is_not_the_code_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write").returncode == 0
+    assert _run(folder, *FOUND).returncode == 0
     tile = folder / "objects/log/tile/0/000.p/2"
     tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
     checked = _run(folder, "fsck", "--json")
@@ -180,7 +228,7 @@ def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_backup_becomes_the_folder_again_and_an_older_one_only_where_that_is_accepted(tmp_path: Path) -> None:
     folder, water, backup = tmp_path / "data", str(tmp_path / "high-water"), str(tmp_path / "backup")
-    assert _run(folder, *MAKE_A_KEY, COUNTERMARK_HIGH_WATER=water).returncode == 0
+    assert _run(folder, *FOUND, COUNTERMARK_HIGH_WATER=water).returncode == 0
     made = _run(folder, "backup", backup, COUNTERMARK_HIGH_WATER=water)
     assert (made.returncode, made.stdout) == (0, ""), made.stderr
     assert "2 entries, 0 findings" in made.stderr
@@ -203,7 +251,7 @@ def test_a_backup_becomes_the_folder_again_and_an_older_one_only_where_that_is_a
 
 def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path) -> None:
     folder, backup = tmp_path / "data", tmp_path / "backup"
-    assert _run(folder, *MAKE_A_KEY).returncode == 0
+    assert _run(folder, *FOUND).returncode == 0
     assert _run(folder, "backup", str(backup)).returncode == 0
     tile = backup / "objects/log/tile/0/000.p/2"
     tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
@@ -216,6 +264,7 @@ def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path) -> None:
 
 def test_a_log_is_frozen_once_and_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "data"
+    assert _run(folder, *FOUND).returncode == 0
     assert _run(folder, "log", "freeze", "--reason", "the end", "--yes").returncode == 0
     again = _run(folder, "log", "freeze", "--reason", "the end", "--yes")
     assert again.returncode == 3
@@ -248,7 +297,7 @@ def test_a_store_is_migrated_to_postgresql_where_the_log_has_the_same_checkpoint
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     folder, url = tmp_path / "data", postgres.new_database()
-    _run(folder, *MAKE_A_KEY)
+    _run(folder, *FOUND)
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     moved = _run(folder, "migrate-store", "--to", url, "--json")
     assert moved.returncode == 0, moved.stderr
@@ -288,7 +337,7 @@ def test_a_log_can_lie_in_a_bucket_with_its_high_water_mark(
         "COUNTERMARK_OBJECTS_URL": buckets.new_bucket(),
         "COUNTERMARK_HIGH_WATER": buckets.new_bucket() + "/high-water",
     }
-    made = _run(tmp_path / "data", *MAKE_A_KEY, **places)
+    made = _run(tmp_path / "data", *FOUND, **places)
     assert made.returncode == 0, made.stderr
     first = _run(tmp_path / "data", "log", "info", "--json", **places)
     assert json.loads(first.stdout)["size"] == 2, first.stderr

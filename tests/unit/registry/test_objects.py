@@ -6,7 +6,7 @@ from pathlib import Path
 import obstore
 import pytest
 
-from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
+from provenance.errors import Conflict, SettingsInvalid, StoreCorrupt, StoreUnavailable
 from registry.log.high_water import HighWater
 from registry.log.tiles import Tiles
 from registry.objects import BucketObjects, Objects, open_objects
@@ -132,14 +132,17 @@ def test_a_high_water_mark_is_advanced_by_one_signer_only(water: Path | str) -> 
     assert one.read() is two.read() is None
     one.expect(None)
     two.expect(None)
-    assert one.advance(b"1")
-    assert one.advance(b"2")
-    assert not two.advance(b"1")
+    one.advance(b"1")
+    one.advance(b"2")
+    with pytest.raises(Conflict, match="another process"):
+        two.advance(b"1")
     assert two.read() == b"2"
-    assert not two.advance(b"3")
+    with pytest.raises(Conflict, match="another process"):
+        two.advance(b"3")  # what was read is not yet found to be of this history
     two.expect(b"2")
-    assert two.advance(b"3")
-    assert not one.advance(b"3'")
+    two.advance(b"3")
+    with pytest.raises(Conflict, match="another process"):
+        one.advance(b"3'")
 
 
 @pytest.fixture

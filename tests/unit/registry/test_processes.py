@@ -167,17 +167,16 @@ def test_a_mark_that_a_deposed_leader_writes_late_is_taken_over_by_the_next(
     stopped, going, written = threading.Event(), threading.Event(), threading.Event()
     of_first, of_second = (room.sequencer._high_water.advance for room in (first, second))
 
-    def late(note: bytes) -> bool:
+    def late(note: bytes) -> None:
         stopped.set()
         assert going.wait(60)
-        advanced = of_first(note)
+        of_first(note)
         written.set()
-        return advanced
 
-    def behind(note: bytes) -> bool:
+    def behind(note: bytes) -> None:
         going.set()
         assert written.wait(60)
-        return of_second(note)
+        of_second(note)
 
     monkeypatch.setattr(first.sequencer._high_water, "advance", late)
     monkeypatch.setattr(second.sequencer._high_water, "advance", behind)
@@ -196,7 +195,7 @@ def test_a_mark_of_a_larger_tree_of_the_same_entries_is_waited_for(
     advance = leader.sequencer._high_water.advance
     ahead: list[int] = []
 
-    def overtaken(note: bytes) -> bool:
+    def overtaken(note: bytes) -> None:
         """While the leader signs for the harbour, the market is sequenced, and an earlier leader's mark has it."""
         if not ahead:
             other.register("market", wait="sequenced").result()
@@ -207,9 +206,9 @@ def test_a_mark_of_a_larger_tree_of_the_same_entries_is_waited_for(
             )
             mark = HighWater(newsrooms.folder / "high-water")
             mark.expect(mark.read())
-            assert mark.advance(signed)
+            mark.advance(signed)
             ahead.append(other.register("church", wait="sequenced").result().index)
-        return advance(note)
+        advance(note)
 
     monkeypatch.setattr(leader.sequencer._high_water, "advance", overtaken)
     leader.register("harbour").result(60)
