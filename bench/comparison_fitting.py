@@ -19,9 +19,7 @@ from bench.comparison_cases import REFERENCES, Photograph, copies, edits, looked
 from bench.edits import WARP_KINDS, Mask
 from bench.network import fit_network
 from provenance.media.calibration import MEASURES, Model, ReferenceKind
-from provenance.media.comparison.difference import Measures, differing, weigh
-
-EXPLAINED = MEASURES.index("explained by displacement")
+from provenance.media.comparison.difference import Measures, found_elsewhere, outlined, weigh
 
 FOLDS = 6
 
@@ -30,6 +28,9 @@ TRIED = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01)
 
 MOST_ALARMS = 0.01
 """… which is one for which the 95 % interval of the alarms among held-out photographs' copies ends below this."""
+
+MISNAMED = 0.01
+"""Fraction of the edits that are no warps whose largest region may be called moved."""
 
 DRAWS = 4_000
 """Resamples of the photographs."""
@@ -52,12 +53,20 @@ def on_frame(mask: Mask, frame: Mask) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A fitting case, kept on disk while the network is fitted: planes as float16, `mask` None for a copy."""
+    """A fitting case, kept on disk while the network is fitted, as float16; `mask` and `elsewhere` None for a copy."""
 
     kind: str
     planes: NDArray[np.float16]
     valid: Mask
     mask: Mask | None
+    elsewhere: NDArray[np.float16] | None
+
+    def evidence(self, network: Model) -> Rows:
+        return weigh(Measures(self.planes.astype(np.float32), self.valid, _not_asked), network)
+
+
+def _not_asked() -> Rows:
+    raise AssertionError("evidence does not ask what is moved")
 
 
 def measured(folder: Path, number: int) -> None:
@@ -67,7 +76,8 @@ def measured(folder: Path, number: int) -> None:
             if laid is not None:
                 planes, valid = laid.measures.planes.astype(np.float16), laid.measures.valid
                 mask = None if case.mask is None else on_frame(case.mask, valid)
-                pickle.dump((reference, Measured(case.kind, planes, valid, mask)), file)
+                elsewhere = None if case.mask is None else laid.measures.elsewhere().astype(np.float16)
+                pickle.dump((reference, Measured(case.kind, planes, valid, mask, elsewhere)), file)
 
 
 def reread(folder: Path, number: int) -> Iterator[tuple[ReferenceKind, Measured]]:
@@ -126,8 +136,7 @@ def held_out(folder: Path, sampled: Sequence[Sampled], fold: int) -> dict[Refere
             asked.append(peaks := defaultdict(list))
         for kind, case in reread(folder, number):
             if case.mask is None:
-                evidence = weigh(Measures(case.planes.astype(np.float32), case.valid), models[kind])
-                peaks[kind].append(float(evidence.max()))
+                peaks[kind].append(float(case.evidence(models[kind]).max()))
 
     def counted(kind: ReferenceKind, alarms: float) -> list[Counts]:
         seed = seed_of(known[kind], alarms)
@@ -160,7 +169,7 @@ class Weighed:
     peak: float
     mask: Mask | None = None
     evidence: NDArray[np.float16] | None = None
-    explained: NDArray[np.float16] | None = None
+    elsewhere: NDArray[np.float16] | None = None
 
 
 def weighed(folder: Path, models: dict[ReferenceKind, Model], number: int) -> list[tuple[ReferenceKind, Weighed]]:
@@ -168,54 +177,42 @@ def weighed(folder: Path, models: dict[ReferenceKind, Model], number: int) -> li
     for turn, (reference, case) in enumerate(reread(folder, number)):
         if case.mask is not None and turn % 2:
             continue
-        planes = case.planes.astype(np.float32)
-        evidence = weigh(Measures(planes, case.valid), models[reference])
-        peak = float(evidence.max())
-        if case.mask is None:
-            found.append((reference, Weighed(case.kind, peak)))
-        else:
-            explained = case.planes[..., EXPLAINED].copy()
-            found.append((reference, Weighed(case.kind, peak, case.mask, evidence.astype(np.float16), explained)))
+        evidence = case.evidence(models[reference])
+        weight = Weighed(case.kind, float(evidence.max()))
+        if case.mask is not None:
+            weight = Weighed(weight.kind, weight.peak, case.mask, evidence.astype(np.float16), case.elsewhere)
+        found.append((reference, weight))
     return found
 
 
 def tuned(network: Model, cases: list[Weighed], alarms: float) -> Model:
-    """Choose the thresholds: seed by the copies, outline by the edits, "moved" by telling warps from other edits.
+    """Choose the thresholds: seed by the copies, outline by the edits, "moved" by the edits that are not warps.
 
     `alarms`: fraction of the copies that may raise an alarm, from `chosen`.
     """
     seed = seed_of([case.peak for case in cases if case.mask is None], alarms)
     altered = [case for case in cases if case.mask is not None]
 
-    def patches(case: Weighed, grow: float, moved: float = 0.0) -> list[tuple[Mask, bool]]:
+    def patches(case: Weighed, grow: float) -> list[Mask]:
         assert case.evidence is not None
-        assert case.explained is not None
-        planes = np.zeros((*case.evidence.shape, len(MEASURES)), np.float32)
-        planes[..., EXPLAINED] = case.explained
-        measures = Measures(planes, np.ones(case.evidence.shape, bool))
-        model = Model(network.weights, network.biases, network.output, network.bias, seed, grow, moved)
-        return [(each.pixels, each.moved) for each in differing(measures, case.evidence.astype(np.float32), model)]
+        model = Model(network.weights, network.biases, network.output, network.bias, seed, grow, 0.0)
+        return [each.pixels for each in outlined(case.evidence.astype(np.float32), model)]
 
     def outline(grow: float) -> float:
         overlaps = []
         for case in altered:
             assert case.mask is not None
             drawn = np.zeros_like(case.mask)
-            for pixels, _ in patches(case, grow):
+            for pixels in patches(case, grow):
                 drawn |= pixels
             overlaps.append(float((drawn & case.mask).sum() / max(1, (drawn | case.mask).sum())))
         return float(np.mean(overlaps))
 
     grow = max((round(seed * step / 8, 3) for step in range(-2, 7)), key=outline)
-    means: list[tuple[float, bool]] = []
-    for case in altered:
-        assert case.explained is not None
-        if found := patches(case, grow):
-            means.append((float(case.explained[found[0][0]].mean()), case.kind in WARP_KINDS))
-
-    def told_apart(moved: float) -> float:
-        sides = [[(mean < moved) == warp for mean, warp in means if warp is wanted] for wanted in (True, False)]
-        return float(np.mean(sides[0])) + float(np.mean(sides[1]))
-
-    moved = max((round(step / 50, 2) for step in range(-60, 0)), key=told_apart)
+    means = [
+        found_elsewhere(case.elsewhere.astype(np.float32), found[0])
+        for case in altered
+        if case.kind not in WARP_KINDS and case.elsewhere is not None and (found := patches(case, grow))
+    ]
+    moved = round(float(np.quantile(means, MISNAMED)), 3)
     return Model(network.weights, network.biases, network.output, network.bias, seed, grow, moved)

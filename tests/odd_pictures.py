@@ -40,3 +40,21 @@ def code(seed: int) -> Pixels:
     modules[:7, :7] = modules[:7, -7:] = modules[-7:, :7] = finder
     large = np.asarray(cv2.resize(np.pad(modules, 3, constant_values=255), (400, 400), interpolation=cv2.INTER_NEAREST))
     return np.repeat(large[..., None], 3, 2)
+
+
+def chart(seed: int) -> Pixels:
+    """Bars within the same axes, under the same title: only their heights are drawn by `seed`."""
+    random = np.random.default_rng(seed)
+    sheet = np.full((400, 560, 3), 255, np.uint8)
+    cv2.putText(sheet, "Rainfall by month, in millimetres", (60, 40), cv2.FONT_HERSHEY_DUPLEX, 0.8, (20, 20, 20), 1)
+    for step in range(6):
+        cv2.line(sheet, (60, 340 - 50 * step), (530, 340 - 50 * step), (200, 200, 200), 1)
+        cv2.putText(sheet, str(20 * step), (20, 345 - 50 * step), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 1)
+    for month in range(12):
+        left, top = 70 + 38 * month, 340 - int(random.integers(15, 250))
+        cv2.rectangle(sheet, (left, top), (left + 26, 340), (40, 90, 170), -1)
+        cv2.putText(sheet, "JFMAMJJASOND"[month], (left + 7, 362), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 1)
+    cv2.putText(
+        sheet, "Source: the weather office of the river", (60, 390), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1
+    )
+    return sheet

@@ -55,7 +55,8 @@ class Model:
         bias: of the evidence.
         seed: evidence that a region must reach: fixes the false alarm rate.
         grow: evidence down to which it extends: fixes its outline.
-        moved: mean of "explained by displacement" below which a region's parts are said to be moved.
+        moved: mean, over a region, of how much displacement explains from both sides, below which its parts are said
+            to be moved.
     """
 
     weights: NDArray[np.float32]

@@ -23,6 +23,7 @@ from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, Alignme
 from provenance.media.comparison.colour import recolour
 from provenance.media.comparison.difference import Measures, Overlap, differing, heat_of, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
+from provenance.media.comparison.visible import FRAME, visible
 
 COMPARISON_VERSION = "countermark-comparison-3"
 
@@ -304,12 +305,10 @@ def _outside(covered: Mask) -> list[Mask]:
 
 
 def _transform(to_reference: Homography, mirrored: bool, query: Pixels, reference: Pixels) -> Transform:
-    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    seen = cv2.perspectiveTransform(frame[None].astype(np.float64), to_reference)[0].astype(np.float32)
-    overlap, visible = cv2.intersectConvexConvex(seen, frame)
-    points = np.asarray(visible).reshape(-1, 2) if overlap > 0 else frame
+    shown = visible(to_reference)
+    points = shown if len(shown) else FRAME
     (height, width), (far, across) = query.shape[:2], reference.shape[:2]
-    centre = points.mean(0).astype(np.float64)
+    centre = points.mean(0)
     from_reference = np.linalg.inv(to_reference)
     steps = (centre + np.array([[0, 0], [1e-4, 0], [0, 1e-4]]))[None]
     here, right, down = cv2.perspectiveTransform(steps, from_reference)[0]

@@ -5,12 +5,15 @@ the working frame: the difference of light and of colour, texture that does not 
 gained, light that no shift by a pixel accounts for, displacement and how much it explains; and at how noisy this pair
 is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one evidence of them, by a small network whose
 weights and thresholds were fitted on photographs and stand in `calibration.json`. `differing` draws
-connected regions of it, and tells those whose parts are moved from all others.
+connected regions of it, and tells those whose parts are moved from all others: where the parts of either picture are
+found elsewhere in the other. What was erased or replaced is found nowhere.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
-from provenance.media.comparison.displacement import displace
+from provenance.media.comparison.displacement import displace, found_back
 
 STEP = 2
 """Pixels: windows are looked at around every so many of the working frame, along each axis."""
@@ -51,6 +54,9 @@ NO_EVIDENCE = -8.0
 MIN_AREA = 0.0015
 """Fraction of the query: smaller regions are dropped. The smallest edits that are calibrated cover 0.5 %."""
 
+MOSTLY = 0.5
+"""Fraction of a region's pixels that have to be found elsewhere for its parts to be moved."""
+
 CLOSING = 3
 """Steps: gaps up to this width within a region are closed, as between letters."""
 
@@ -69,10 +75,14 @@ class Measures:
     Attributes:
         planes: H×W×K float32, in the order of `calibration.MEASURES`.
         valid: H×W, where they mean something: the reference's reach, less a margin.
+        elsewhere: returns H×W float32, how much of the difference displacement explains, from both sides: the
+            logarithm of what remains of it, 0 where the way there and back does not end at its start. Asked for where
+            a region may be moved alone, as it takes the time of a second field.
     """
 
     planes: Planes
     valid: Mask
+    elsewhere: Callable[[], Planes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +133,9 @@ class Overlap:
         above, below = cv2.dilate(reference, _PIXEL), cv2.erode(reference, _PIXEL)
         beyond = np.maximum(light - above, 0) + np.maximum(below - light, 0)
         displacement = displace(light, reference, hold > 0, STEP)
-        before = np.sqrt(np.maximum(_mean(np.square(light - reference), hold, WINDOW), 0))
-        after = np.sqrt(np.maximum(_mean(np.square(light - displacement.laid), hold, WINDOW), 0))
+        before = _deviation(light, reference, hold)
+        after = _deviation(light, displacement.laid, hold)
+        explained = _explained(before, after)
 
         of_light = np.log(0.5 + np.abs(near[::STEP, ::STEP, 0]))
         of_beyond = np.log(0.3 + _mean(beyond, hold, WINDOW))
@@ -141,14 +152,21 @@ class Overlap:
             "beyond a pixel": of_beyond,
             "residual, wide": np.log(0.5 + _mean(np.abs(_plane(change, 0)), hold, WIDE_WINDOW)),
             "displacement": np.log(0.1 + cv2.blur(length, (3, 3))),
-            "explained by displacement": np.log((np.minimum(after, before) + 1.5) / (before + 1.5)),
+            "explained by displacement": explained,
             "residual after displacement": np.log(1 + after),
             "noise of light": _everywhere(of_light, valid),
             "noise of texture": _everywhere(uncorrelated, valid),
             "noise beyond a pixel": _everywhere(of_beyond, valid),
             "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
         }
-        return Measures(np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32), valid)
+
+        @cache
+        def elsewhere() -> Planes:
+            laid, agree = found_back(light, reference, displacement.field)
+            back = _explained(before, _deviation(reference, laid, hold))
+            return np.where(agree[::STEP, ::STEP], np.maximum(explained, back), np.float32(0))
+
+        return Measures(np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32), valid, elsewhere)
 
 
 def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
@@ -219,6 +237,16 @@ def _mean(planes: Planes, hold: Planes, window: int, step: int = STEP, *, held: 
     return np.asarray(sums / (weight if planes.ndim == 2 else weight[..., None]))
 
 
+def _deviation(one: Planes, other: Planes, hold: Planes) -> Planes:
+    """Root mean square of the difference, in windows of `WINDOW`."""
+    return np.sqrt(np.maximum(_mean(np.square(one - other), hold, WINDOW), 0))
+
+
+def _explained(before: Planes, after: Planes) -> Planes:
+    """Logarithm of what remains of a difference: 0 for all of it."""
+    return np.log((np.minimum(after, before) + np.float32(1.5)) / (before + np.float32(1.5)))
+
+
 def _everywhere(plane: Planes, valid: Mask) -> Planes:
     return np.full_like(plane, np.median(plane[valid]))
 
@@ -238,21 +266,50 @@ def weigh(measures: Measures, model: Model) -> Planes:
     return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING / STEP), np.float32)
 
 
-def differing(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A connected part of the evidence that is above the thresholds: its pixels, H×W, and its strength 0..1."""
+
+    pixels: Mask
+    strength: float
+
+
+def outlined(evidence: Planes, model: Model) -> list[Outline]:
     """Return the connected parts above `model.grow` that reach `model.seed` somewhere, largest first."""
     grown = (evidence > model.grow).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSING, CLOSING))
     closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, kernel)
     count, labels = cv2.connectedComponents(closed, connectivity=8)
-    patches = []
+    outlines = []
     for label in range(1, count):
         pixels: Mask = labels == label
         peak = float(evidence[pixels].max())
         if peak > model.seed and pixels.mean() >= MIN_AREA:
             strength = (peak - model.grow) / (2 * (model.seed - model.grow))
-            explained = float(measures.planes[..., _EXPLAINED][pixels].mean())
-            patches.append(Patch(pixels, min(1.0, strength), explained < model.moved))
-    return sorted(patches, key=lambda patch: -int(patch.pixels.sum()))
+            outlines.append(Outline(pixels, min(1.0, strength)))
+    return sorted(outlines, key=lambda outline: -int(outline.pixels.sum()))
+
+
+def differing(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:
+    """Return what `outlined` finds, and what of it is moved."""
+    return [
+        Patch(outline.pixels, outline.strength, _is_moved(measures, outline.pixels, model.moved))
+        for outline in outlined(evidence, model)
+    ]
+
+
+def _is_moved(measures: Measures, pixels: Mask, moved: float) -> bool:
+    """Whether the parts of a region are found elsewhere."""
+    if measures.planes[..., _EXPLAINED][pixels].mean() >= moved:  # and both ways explain no more than one
+        return False
+    return found_elsewhere(measures.elsewhere(), pixels) < moved
+
+
+def found_elsewhere(elsewhere: Planes, pixels: Mask) -> float:
+    """How much displacement explains of a region from both sides, mean of `Measures.elsewhere`; 0 where most of its
+    parts are found nowhere."""
+    found = elsewhere[pixels]
+    return float(found.mean()) if (found < 0).mean() > MOSTLY else 0.0
 
 
 def heat_of(evidence: Planes, patches: list[Patch], model: Model) -> NDArray[np.uint8]:

@@ -3,6 +3,9 @@
 The field is dense inverse search optical flow (Kroeger et al. 2016). What moves the picture as a whole (a lens, a
 homography that is a little off) is a smooth trend and is taken out, robustly; a local warp, as of a slimmed face or a
 moved mouth, is what remains. Warping the reference by the field says how much of the difference it explains.
+
+A field alone does not say that parts are moved: it explains what was erased by stretching the surroundings over it.
+Parts that are moved are found from both sides: the field back, from the reference to the query, undoes the first.
 """
 
 from dataclasses import dataclass
@@ -23,6 +26,10 @@ ROUNDS = 4
 MIN_VARIANCE = 0.01
 """Square pixels: deviation of a tenth of a pixel, below which the field is not exact."""
 
+RETURN_PIXELS = 0.5
+RETURN_SHARE = 0.25
+"""Pixels, and fraction of the way there, by which the way back may miss where it started."""
+
 RIDGE = 1e-6
 """Pull of the trend to 0, against a reach too small to fix it."""
 
@@ -34,10 +41,12 @@ class Displacement:
     Attributes:
         length: float32, pixels that remain of the field without its trend, at every so many pixels.
         laid: H×W float32, the reference's light, warped by the field.
+        field: H×W×2 float32, from each pixel of the query to its place in the reference.
     """
 
     length: Planes
     laid: Planes
+    field: Planes
 
 
 def displace(query: Planes, reference: Planes, valid: Mask, step: int) -> Displacement:
@@ -49,15 +58,47 @@ def displace(query: Planes, reference: Planes, valid: Mask, step: int) -> Displa
         valid: where they mean something.
         step: pixels: `length` is told at every so many.
     """
+    field = _field(query, reference)
+    laid = _fetched(reference, field)
+    few, valid = field[::step, ::step], valid[::step, ::step]
+    local = few - _trend(few, valid)
+    return Displacement(np.hypot(local[..., 0], local[..., 1]), laid, field)
+
+
+def found_back(query: Planes, reference: Planes, there: Planes) -> tuple[Planes, Mask]:
+    """Find the query's light in the reference's place, and where the way there and back ends at its start.
+
+    Args:
+        query: the light that is seen, H×W float32 0..255.
+        reference: the light that is moved.
+        there: the field of `displace`.
+
+    Returns:
+        The query's light, warped onto the reference, and H×W, where both ways agree, from either side.
+    """
+    back = _field(reference, query)
+    agree = _returns(there, back) & _returns(back, there)
+    return _fetched(query, back), agree
+
+
+def _field(query: Planes, reference: Planes) -> Planes:
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     one, other = (cv2.convertScaleAbs(light) for light in (query, reference))
-    field = np.asarray(flow.calc(one, other, np.zeros((*valid.shape, 2), np.float32)), np.float32)
-    height, width = valid.shape
+    return np.asarray(flow.calc(one, other, np.zeros((*query.shape, 2), np.float32)), np.float32)
+
+
+def _fetched(planes: Planes, field: Planes) -> Planes:
+    """What lies where the field leads from each pixel."""
+    height, width = planes.shape[:2]
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    laid = cv2.remap(reference, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    field, valid = field[::step, ::step], valid[::step, ::step]
-    local = field - _trend(field, valid)
-    return Displacement(np.hypot(local[..., 0], local[..., 1]), np.asarray(laid))
+    places = x + field[..., 0], y + field[..., 1]
+    return np.asarray(cv2.remap(planes, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _returns(there: Planes, back: Planes) -> Mask:
+    missed = there + _fetched(back, there)
+    allowed = RETURN_PIXELS + RETURN_SHARE * cv2.magnitude(*cv2.split(there))
+    return np.asarray(cv2.magnitude(*cv2.split(missed)) < allowed)
 
 
 def _trend(field: Planes, valid: Mask) -> Planes:

@@ -14,7 +14,7 @@ from PIL import Image
 from provenance.media.canonical import Pixels, shrink
 from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, compare
 from provenance.media.sketch import draw_sketch
-from tests.odd_pictures import code, gradient, page, stars
+from tests.odd_pictures import chart, code, gradient, page, stars
 
 PHOTOS = Path(__file__).parents[3] / "demo" / "photos"
 NAMES = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg", "rocket.jpg", "stream.jpg", "two-dogs.jpg")
@@ -221,6 +221,42 @@ def test_a_slimmed_face_is_found_and_said_to_be_moved() -> None:
     assert overlap(comparison.regions[0].query, FACE) > 0.3
     assert comparison.heat is not None
     assert comparison.heat.any()
+
+
+def erased(pixels: Pixels, box: Box) -> Pixels:
+    """Filled from the surroundings."""
+    height, width = pixels.shape[:2]
+    hole = np.zeros((height, width), np.uint8)
+    centre = (round((box.left + box.right) * width / 2), round((box.top + box.bottom) * height / 2))
+    axes = (round((box.right - box.left) * width / 2), round((box.bottom - box.top) * height / 2))
+    cv2.ellipse(hole, centre, axes, 0, 0, 360, 255, -1)
+    return np.asarray(cv2.inpaint(pixels, hole, 5, cv2.INPAINT_TELEA), np.uint8)
+
+
+ERASED = {
+    "astronaut.jpg": [FACE, Box(0.6, 0.55, 0.8, 0.85)],
+    "two-dogs.jpg": [Box(0.2, 0.3, 0.45, 0.7), Box(0.5, 0.2, 0.8, 0.6)],
+    "mountains.jpg": [Box(0.4, 0.3, 0.6, 0.6), Box(0.1, 0.5, 0.25, 0.8)],
+    "coffee.png": [Box(0.3, 0.25, 0.65, 0.6), Box(0.7, 0.4, 0.9, 0.75)],
+    "stream.jpg": [Box(0.3, 0.3, 0.5, 0.6), Box(0.6, 0.4, 0.75, 0.6)],
+}
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["sketch", "stored picture"])
+@pytest.mark.parametrize(("name", "where"), [(name, box) for name, boxes in ERASED.items() for box in boxes])
+def test_what_was_erased_is_never_said_to_be_moved(name: str, where: Box, stored: bool) -> None:
+    original = shrink(photograph(name), 512)
+    query = sent(erased(photograph(name), where))
+    comparison = compare(query, sketch(name), (lambda: original) if stored else None)
+    assert {region.kind for region in comparison.regions} == {"differs"}
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["sketch", "stored picture"])
+@pytest.mark.parametrize("seed", range(6))
+def test_bars_of_another_height_are_never_said_to_be_moved(seed: int, stored: bool) -> None:
+    original = shrink(chart(seed), 512)
+    comparison = compare(sent(chart(seed + 6)), drawn(chart(seed)), (lambda: original) if stored else None)
+    assert {region.kind for region in comparison.regions} <= {"differs"}
 
 
 def test_the_stored_picture_shows_a_change_that_the_sketch_cannot() -> None:
