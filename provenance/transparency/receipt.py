@@ -6,8 +6,9 @@ The `.countermark` file is one JSON object in RFC 8785 canonical form, nothing b
      "log_key": verifier key, "subject": entry, "version": 1}
 
 and an entry is `{"proof": tlog-proof as text, "record": JSON object or null, "statement": base64}`. A receipt may
-also have a "timestamp", `{"proof": tlog-proof as text, "token": base64}`. Records are embedded as objects: because the
-file is canonical, so are they, and their bytes are recovered exactly.
+also have a "timestamp", `{"consistency": [base64…], "proof": tlog-proof as text, "token": base64}`, without
+"consistency" where no hashes are needed. Records are embedded as objects: because the file is canonical, so are they,
+and their bytes are recovered exactly.
 `keys` and `chain` stand in log order, an index once; only in `chain` may a record be null (sealed or erased).
 What the parts prove is for `receipt_verification` to say.
 """
@@ -18,6 +19,7 @@ from typing import Self
 
 from provenance.errors import MalformedReceipt, StatementError, TransparencyError
 from provenance.limits import (
+    MAX_PROOF_HASHES,
     MAX_RECEIPT_BYTES,
     MAX_RECEIPT_RECORDS,
     MAX_RECORD_BYTES,
@@ -27,7 +29,8 @@ from provenance.limits import (
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
 from provenance.statement.record import Record, parse_record
 from provenance.statement.statement import Statement, parse_statement
-from provenance.transparency.encodings import encode_base64, parse_base64
+from provenance.transparency.encodings import encode_base64, parse_base64, parse_hash
+from provenance.transparency.merkle import HASH_BYTES
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.tlog_proof import TlogProof
 
@@ -40,6 +43,7 @@ _MEMBERS = frozenset({"chain", "format", "genesis", "keys", "log_key", "subject"
 _ENTRY_MEMBERS = frozenset({"proof", "record", "statement"})
 _STAMP = "timestamp"
 _STAMP_MEMBERS = frozenset({"proof", "token"})
+_CONSISTENCY = "consistency"
 
 
 @dataclass(frozen=True)
@@ -99,27 +103,37 @@ class Stamp:
     Attributes:
         proof: of the subject's inclusion in the tree that was stamped, which may be an earlier one than the receipt's.
         token: RFC 3161, over the text of the proof's checkpoint.
+        consistency: that the receipt's tree begins with the stamped one, hashes of 32 bytes; none where they are one
+            tree, and in receipts that were made before such proofs were carried.
     """
 
     proof: TlogProof
     token: bytes
+    consistency: tuple[bytes, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The stamp's object in a receipt."""
-        return {"proof": self.proof.serialise().decode(), "token": encode_base64(self.token)}
+        members: dict[str, Json] = {"proof": self.proof.serialise().decode(), "token": encode_base64(self.token)}
+        return members | (
+            {_CONSISTENCY: [encode_base64(each) for each in self.consistency]} if self.consistency else {}
+        )
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
         """Read a stamp's object out of a canonical receipt. Raises MalformedReceipt, or what its parts raise."""
-        members = _members(value, _STAMP_MEMBERS, "a timestamp")
+        proven = isinstance(value, Mapping) and _CONSISTENCY in value
+        members = _members(value, _STAMP_MEMBERS | {_CONSISTENCY} if proven else _STAMP_MEMBERS, "a timestamp")
         token = parse_base64(_text(members["token"], "token"), MalformedReceipt)
-        return cls(TlogProof.parse(_text(members["proof"], "proof").encode()), token)
+        proof = TlogProof.parse(_text(members["proof"], "proof").encode())
+        return cls(proof, token, _hashes(members[_CONSISTENCY]) if proven else ())
 
     def check_form(self) -> None:
         """Raises MalformedReceipt, or what its parts raise."""
         self.proof.signed_checkpoint()
         if self.proof.extra is not None or not 1 <= len(self.token) <= MAX_TIMESTAMP_BYTES:
             raise MalformedReceipt(f"a timestamp has a token of 1 to {MAX_TIMESTAMP_BYTES} bytes, and no extra data")
+        if len(self.consistency) > MAX_PROOF_HASHES or any(len(each) != HASH_BYTES for each in self.consistency):
+            raise MalformedReceipt(f"a consistency proof has at most {MAX_PROOF_HASHES} hashes of {HASH_BYTES} bytes")
 
 
 @dataclass(frozen=True)
@@ -239,6 +253,12 @@ def _entries(value: Json, name: str) -> tuple[LoggedRecord, ...]:
     if not isinstance(value, list) or len(value) > MAX_RECEIPT_RECORDS:
         raise MalformedReceipt(f"{name} is an array of at most {MAX_RECEIPT_RECORDS} entries")
     return tuple(LoggedRecord.from_json(item) for item in value)
+
+
+def _hashes(value: Json) -> tuple[bytes, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_PROOF_HASHES:
+        raise MalformedReceipt(f"{_CONSISTENCY} is an array of 1 to {MAX_PROOF_HASHES} hashes, or left out")
+    return tuple(parse_hash(_text(item, "a hash"), MalformedReceipt) for item in value)
 
 
 def _text(value: Json, name: str) -> str:

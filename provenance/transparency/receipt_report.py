@@ -1,6 +1,6 @@
 """A receipt's report: the numbered steps of its verification, and what they prove together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -103,12 +103,13 @@ class Steps:
         if outcome == "fails":
             self._broken.add(number)
 
-    def check(self, number: int, check: Callable[[], str], *, after: int) -> None:
-        """Run a check that returns its detail, or raises; not at all where the step it stands on is broken."""
-        if after in self._broken:
-            self.settle(number, "not checked", f"it stands on step {after}")
-            self._broken.add(number)
-            return
+    def check(self, number: int, check: Callable[[], str], *, after: Collection[int]) -> None:
+        """Run a check that returns its detail, or raises; not at all where a step it stands on is broken."""
+        for ground in after:
+            if ground in self._broken:
+                self.settle(number, "not checked", f"it stands on step {ground}")
+                self._broken.add(number)
+                return
         try:
             detail = check()
         except Undecided as gap:

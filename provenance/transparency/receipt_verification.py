@@ -22,7 +22,7 @@ from provenance.statement.record import (
 )
 from provenance.statement.statement import verify_statement
 from provenance.transparency.chain import Chain, walk
-from provenance.transparency.checkpoint import Cosigner
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.key_history import (
     KeyEvent,
     KeyHistory,
@@ -32,7 +32,8 @@ from provenance.transparency.key_history import (
 )
 from provenance.transparency.later_records import is_disputed, is_withdrawn
 from provenance.transparency.log_keys import LogKeys
-from provenance.transparency.note import COSIGNATURES, VerifierKey
+from provenance.transparency.merkle import verify_consistency
+from provenance.transparency.note import COSIGNATURES, ML_DSA_44, VerifierKey
 from provenance.transparency.pinned_key import judge_log_key
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.receipt_report import ReceiptReport, Steps, Undecided
@@ -83,14 +84,17 @@ def verify_receipt(
     #      the chain, with a key in force at its index.
     #   8. Every entry's statement is in the tree of the checkpoint, at its index.
     #   9. The media are the registered bytes, the credentialed copy's bytes, or have the registered pixels.
-    #  10. The subject's statement is in a tree of this log that one of the caller's time-stamping authorities stamped.
-    #      Not checked where the receipt carries no token, or the caller trusts no authority.
+    #  10. The subject's statement is in a tree that one of the caller's time-stamping authorities stamped. The log had
+    #      signed that tree, with a key in force for its size, and the receipt's tree is the same or has grown from it.
+    #      (Whoever knows the log's tree can make a next one of its own and have that stamped.) Not checked where the
+    #      receipt carries no token, or no proof that its tree begins with the stamped one, or the caller trusts no
+    #      authority.
     #  11. Every registration that the subject was made from, up to the origins, is in the chain, with its record, its
     #      signature, a key in force, and its place in the log before what was made from it. A link that does not hold
     #      is named, and all behind it is unproven. Where a record is withheld or missing, this is not checked.
     #
-    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 11 on 5, 9 and 10
-    # on 7.
+    # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 11 on 5, 9 on 7, 10
+    # on 7 and 8.
     #
     # The caller still owes: where the trusted keys come from; how many cosigners are enough, and how recent; the
     # digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
@@ -129,7 +133,7 @@ def verify_receipt(
             signed.verify(demanded, log_key.name)  # what the caller can check may not be left out
         return f"{log_key.name} signed a tree of {checkpoint.size} entries; known witnesses: {len(cosigners)}"
 
-    steps.check(3, check_checkpoint, after=2)
+    steps.check(3, check_checkpoint, after=(2,))
 
     # 4. Genesis record
     def check_genesis() -> str:
@@ -145,7 +149,7 @@ def verify_receipt(
         changed = f", changed {len(log_keys.changes) - 1} times since" if len(log_keys.changes) > 1 else ""
         return f"entry 0 names {genesis.origin}, run by {genesis.operator}, and its keys{changed}"
 
-    steps.check(4, check_genesis, after=3)
+    steps.check(4, check_genesis, after=(3,))
 
     # 5. Publisher key enrolled
     history = KeyHistory(())
@@ -164,7 +168,7 @@ def verify_receipt(
         identity = enrolment.record.identity.sentence()
         return f"enrolled for {enrolment.record.name} at index {enrolment.index}. {identity}"
 
-    steps.check(5, check_enrolment, after=4)
+    steps.check(5, check_enrolment, after=(4,))
 
     # 6. Publisher key in force
     def check_in_force() -> str:
@@ -176,7 +180,7 @@ def verify_receipt(
         later = f"; {describe_ending(ending)}, after this record" if ending else ""
         return f"no key record in this receipt ends the key before index {subject.index}{later}"
 
-    steps.check(6, check_in_force, after=5)
+    steps.check(6, check_in_force, after=(5,))
 
     # 7. Statement
     def check_statements() -> str:
@@ -189,7 +193,7 @@ def verify_receipt(
         rest = f"; {unread} of the chain could not be read, because their records are withheld" if unread else ""
         return f"the statement is about this record and signed with that key; chain: {len(receipt.chain)} more{rest}"
 
-    steps.check(7, check_statements, after=5)
+    steps.check(7, check_statements, after=(5,))
 
     # 8. Inclusion in the log
     def check_inclusion() -> str:
@@ -200,25 +204,26 @@ def verify_receipt(
                 raise ProofInvalid(f"entry {entry.index}: {cause}") from cause
         return f"{len(receipt.entries)} entries are in the tree of {checkpoint.size}, this one at index {subject.index}"
 
-    steps.check(8, check_inclusion, after=3)
+    steps.check(8, check_inclusion, after=(3,))
 
     # 9. Media
     if media_sha256 is None and pixels_sha256 is None:
         steps.settle(9, "not checked", "no media were given")
     else:
-        steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256), after=7)
+        steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256), after=(7,))
 
     # 10. Time stamp
     timestamp: Timestamp | None = None
 
     def check_stamp(stamp: Stamp) -> str:
         nonlocal timestamp
-        stamped = stamp.proof.signed_checkpoint()
-        if stamped.checkpoint.origin != log_key.name or stamp.proof.index != subject.index:
-            raise ProofInvalid("the time stamp is of another log, or another entry")
-        stamp.proof.verify_inclusion(subject.statement, stamped.checkpoint)
-        timestamp = verify_timestamp(stamp.token, stamped.note.text.encode(), authorities)
-        return f"in the log by {timestamp.time:%Y-%m-%d %H:%M:%S} UTC, says {timestamp.authority}"
+        verified = verify_timestamp(stamp.token, stamp.proof.signed_checkpoint().note.text.encode(), authorities)
+        _check_stamped_tree(stamp, subject, checkpoint, log_keys, trusted_keys, retired or {}, demanded)
+        timestamp = verified
+        return (
+            f"the statement existed by {timestamp.time:%Y-%m-%d %H:%M:%S} UTC, says {timestamp.authority}, "
+            f"in a tree that {log_key.name} signed"
+        )
 
     stamp = receipt.stamp
     if stamp is None:
@@ -226,7 +231,7 @@ def verify_receipt(
     elif not authorities:
         steps.settle(10, "not checked", "no time-stamping authority that you trust was named")
     else:
-        steps.check(10, lambda: check_stamp(stamp), after=7)
+        steps.check(10, lambda: check_stamp(stamp), after=(7, 8))
 
     # 11. Origins
     chain: Chain | None = None
@@ -244,7 +249,7 @@ def verify_receipt(
             raise Undecided(chain.describe())
         return chain.describe()
 
-    steps.check(11, check_origins, after=5)
+    steps.check(11, check_origins, after=(5,))
 
     sound = steps.outcome(7) == steps.outcome(8) == "holds"
     return ReceiptReport(
@@ -261,6 +266,40 @@ def verify_receipt(
         chain=chain,
         timestamp=timestamp,
     )
+
+
+def _check_stamped_tree(
+    stamp: Stamp,
+    subject: LoggedRecord,
+    checkpoint: Checkpoint,
+    log_keys: LogKeys | CountermarkError,
+    trusted_keys: Sequence[VerifierKey],
+    retired: Mapping[VerifierKey, int],
+    demanded: Sequence[VerifierKey],
+) -> None:
+    """Accepts a stamped tree with the subject, signed by the log, that the tree of `checkpoint` begins with."""
+    if isinstance(log_keys, CountermarkError):
+        raise log_keys
+    if stamp.proof.index != subject.index:
+        raise ProofInvalid("the time stamp is of another entry")
+    signed = stamp.proof.signed_checkpoint()
+    stamped = signed.checkpoint
+    if stamped.size > checkpoint.size:
+        raise ProofInvalid(f"the stamped tree has {stamped.size} entries, more than that of this receipt")
+    in_force = [key for key in log_keys.at(stamped.size) if stamped.size <= retired.get(key, stamped.size)]
+    post_quantum = [key for key in in_force if key.key_type == ML_DSA_44 and key in (*demanded, *trusted_keys)]
+    try:
+        signed.verify([*in_force, *(key for key in trusted_keys if key.key_type in COSIGNATURES)], log_keys.origin)
+        if post_quantum:
+            signed.verify(post_quantum, log_keys.origin)
+    except UntrustedNote as cause:
+        raise UntrustedNote(f"the stamped tree is not one that the log had signed: {cause}") from cause
+    stamp.proof.verify_inclusion(subject.statement, stamped)
+    if stamped.size < checkpoint.size and not stamp.consistency:
+        raise Undecided(
+            "the receipt was made without a proof that its tree begins with the stamped one: fetch it again"
+        )
+    verify_consistency(stamped.size, stamped.root, checkpoint.size, checkpoint.root, stamp.consistency)
 
 
 def _bytes(entry: LoggedRecord) -> bytes:

@@ -39,7 +39,7 @@ from provenance.statement.record import (
 from provenance.statement.statement import parse_statement
 from provenance.transparency.chain import references
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
-from provenance.transparency.merkle import NodeReader, inclusion_proof
+from provenance.transparency.merkle import NodeReader, consistency_proof, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
@@ -129,10 +129,11 @@ class Proofs:
             chain = self._chain(session, tree, subject)
             keys = self._keys(session, tree, [subject, *chain])
             genesis = self._logged(session, tree, entries.get(session, 0).record_id)
-        receipt = Receipt(subject, keys, genesis, chain, str(tree.key), self._stamp(subject))
+        receipt = Receipt(subject, keys, genesis, chain, str(tree.key))
         cosigned = self.cosigned_tree(max(entry.index for entry in receipt.entries))
         if cosigned is not None and cosigned.note != tree.note:
-            receipt = replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
+            tree, receipt = cosigned, replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
+        receipt = replace(receipt, stamp=self._stamp(tree, subject))
         try:
             report = verify_receipt(receipt, trusted_keys=self.trusted_keys, authorities=self._authorities)
         except CountermarkError as error:
@@ -180,19 +181,21 @@ class Proofs:
         key = self._sequencer.keys.signing_key(checkpoint.size)
         return Tree(note, checkpoint, key, self._tiles.shared_reader(checkpoint.size)), cosigners
 
-    def _stamp(self, subject: LoggedRecord) -> Stamp | None:
+    def _stamp(self, tree: "Tree", subject: LoggedRecord) -> Stamp | None:
+        """The stamp of the earliest tree that has the subject, if `tree` has grown from one that was stamped."""
         if not self._authorities:
             return None
         with self._store.read() as session:
             row = checkpoints.first_stamped(session, subject.index)
-        if row is None or row.timestamp is None:
+        if row is None or row.timestamp is None or row.size > tree.checkpoint.size:
             return None
         try:
             verify_timestamp(row.timestamp, SignedCheckpoint.parse(row.note).note.text.encode(), self._authorities)
         except TransparencyError as error:  # by an authority that is believed no more, or damaged
             log.warning("the time stamp of the tree of %s entries is left out of receipts: %s", row.size, error)
             return None
-        return Stamp(self._open(row.note)[0].prove(subject.index, subject.statement), row.timestamp)
+        proof = self._open(row.note)[0].prove(subject.index, subject.statement)
+        return Stamp(proof, row.timestamp, tree.prove_growth(row.size))
 
     def _logged(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
         entry = entries.of_record(session, record_id)
@@ -257,6 +260,15 @@ class Tree:
             self.read.forget()
             raise StoreCorrupt(f"the store no longer proves entry {index}: {error}") from error
         return proof
+
+    def prove_growth(self, size: int) -> tuple[bytes, ...]:
+        """The proof that this tree begins with that of `size` entries; its root is for the caller to compare."""
+        try:
+            return tuple(consistency_proof(size, self.checkpoint.size, self.read))
+        except MalformedTile as error:
+            raise StoreCorrupt(
+                f"the tiles that prove the tree of {size} entries are missing or damaged: {error}"
+            ) from error
 
     def prove_all(self, receipt: Receipt) -> Receipt:
         """The same receipt with its proofs in this tree; all but the subject's with its bare note."""

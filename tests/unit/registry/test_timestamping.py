@@ -24,6 +24,9 @@ from provenance.credentials.certificates import make_development_authority
 from provenance.errors import MalformedReceipt
 from provenance.limits import MAX_TIMESTAMP_BYTES
 from provenance.statement.canonical import canonical_json
+from provenance.transparency.checkpoint import cosign_checkpoint
+from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from provenance.transparency.policy import Policy
 from provenance.transparency.receipt import Receipt, Stamp
 from provenance.transparency.receipt_report import ReceiptReport
 from provenance.transparency.receipt_verification import verify_receipt
@@ -45,7 +48,8 @@ from registry.store import checkpoints
 from registry.upkeep import fsck
 from tests.loopback import Scripted, response, scripted, serving
 from tests.openssl_authority import OPENSSL, Authority, needs_openssl
-from tests.unit.registry.newsroom import Newsroom
+from tests.stamper import Stamper
+from tests.unit.registry.newsroom import Newsroom, signer
 from tests.unit.registry.test_attestation import drip, eventually, flood, say_nothing
 
 
@@ -150,6 +154,50 @@ def test_a_token_over_another_tree_or_for_another_entry_fails(stamped: tuple[New
     assert run(replace(receipt, stamp=replace(stamp, proof=moved)), authority.anchor).steps[9].outcome == "fails"
     unproven = TlogProof(stamp.proof.index, (bytes(32),), stamp.proof.checkpoint)
     assert run(replace(receipt, stamp=replace(stamp, proof=unproven)), authority.anchor).steps[9].outcome == "fails"
+
+
+def stamp_newest(newsroom: Newsroom) -> TrustAnchor:
+    """A token over the newest checkpoint."""
+    authority = Stamper("tsa")
+    with newsroom.store.read() as session:
+        row = checkpoints.latest(session)
+    assert row is not None
+    token = authority.stamp(row.note[: row.note.index(b"\n\n") + 1], datetime(2026, 3, 1, tzinfo=UTC))
+    newsroom.store.write(lambda session: checkpoints.stamp(session, size=row.size, token=token)).result()
+    return TrustAnchor.from_pem("tsa", authority.pem.encode())
+
+
+def test_a_receipt_proves_that_its_tree_has_grown_from_the_stamped_one(newsroom: Newsroom) -> None:
+    harbour = newsroom.register("harbour").result().record_id
+    anchor = stamp_newest(newsroom)
+    proofs = Proofs(newsroom.store, newsroom.blobs.objects, newsroom.sequencer, authorities=[anchor])
+    for name in ("", "bridge", "market", "mill"):
+        if name:
+            newsroom.register(name).result()
+        report = run(proofs.receipt(harbour), anchor)
+        assert (report.holds, report.steps[9].outcome) == (True, "holds")
+        assert report.checkpoint.size == newsroom.sequencer.size
+
+
+def test_a_receipt_carries_no_stamp_of_a_larger_tree_than_its_own(newsroom: Newsroom) -> None:
+    """The receipt is in the newest tree that was cosigned, and a later one was stamped."""
+    harbour = newsroom.register("harbour").result().record_id
+    witness = VerifierKey("w.example", COSIGNATURE_V1, signer("a witness").public_key.raw)
+    sign = signer("a witness").sign
+    note = cosign_checkpoint(newsroom.sequencer.checkpoint(), witness.name, sign, witness.public, time=1)
+    newsroom.store.write(lambda session: checkpoints.cosign(session, size=3, note=note, cosigned_at_ms=1)).result()
+    newsroom.register("bridge").result()
+    anchor = stamp_newest(newsroom)
+    proofs = Proofs(
+        newsroom.store,
+        newsroom.blobs.objects,
+        newsroom.sequencer,
+        policy=Policy.parse(f"witness w {witness}\nquorum w\n".encode()),
+        authorities=[anchor],
+    )
+    receipt = proofs.receipt(harbour)
+    assert (receipt.subject.proof.signed_checkpoint().checkpoint.size, receipt.stamp) == (3, None)
+    assert run(receipt, anchor).holds
 
 
 @needs_openssl

@@ -1,7 +1,7 @@
 """A log's keys by size of tree, and what readers make of them who trust one of the keys."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,14 +15,16 @@ from provenance.statement.record import LogGenesis, LogKey, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import KeySpan, LogKeys, Sign, sign_change
-from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
+from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
+from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.receipt_report import ReceiptReport
 from provenance.transparency.receipt_verification import verify_receipt
+from provenance.transparency.timestamp import TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.tree_head import Checkpoint
+from tests.stamper import Stamper
 
 ORIGIN = "log.example/keys"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -299,3 +301,46 @@ def test_a_reader_that_knows_no_ml_dsa_reads_the_checkpoint_all_the_same() -> No
     assert (checkpoint.size, cosigners) == (1, ())
     with pytest.raises(CountermarkError):
         open_checkpoint(note.replace(note.splitlines()[-1][-12:], b"AAAAAAAAAAAA"), keys("first", "first pq"), ORIGIN)
+
+
+# The tree that was stamped ------------------------------------------------------------------------
+
+
+def stamped(log: Log, size: int, signed_as: LogKeys | None = None) -> Receipt:
+    """The log's receipt with a stamp over the tree of `size` entries, signed as told."""
+    newest, then = log.receipt(), log.receipt(size=size, signed_as=signed_as).genesis.proof
+    nodes: dict[tuple[int, int], bytes] = {}
+    leaves = [leaf_hash(statement) for _, statement in log.entries]
+    Frontier().extend(leaves, lambda level, index, root: nodes.__setitem__((level, index), root))
+    growth = consistency_proof(size, len(leaves), lambda level, index: nodes[level, index])
+    token = Stamper("tsa").stamp(then.signed_checkpoint().note.text.encode(), NOW)
+    return replace(newest, stamp=Stamp(then, token, tuple(growth)))
+
+
+def stamp_outcome(receipt: Receipt, *trusted: str, retired: dict[str, int] | None = None) -> str:
+    anchor = TrustAnchor.from_pem("tsa", Stamper("tsa").pem.encode())
+    bounds = {key_of(name): size for name, size in (retired or {}).items()}
+    parsed = Receipt.parse(receipt.serialise())
+    report = verify_receipt(parsed, trusted_keys=keys(*trusted), retired=bounds, authorities=[anchor])
+    assert [step.outcome for step in report.steps[1:8]] == ["holds"] * 7
+    return report.steps[9].outcome
+
+
+def test_a_stamped_tree_is_signed_with_the_ml_dsa_key_that_the_reader_trusts() -> None:
+    log = Log.of("first", "first pq")
+    log.rotate("second", "second pq")
+    log.rotate("third", "second pq")
+    plain = LogKeys.founded(genesis("first"))
+    for trusted in ("first pq", "second pq"):
+        assert stamp_outcome(stamped(log, 1), "first", trusted) == "holds"
+    assert stamp_outcome(stamped(log, 1, plain), "first", "first pq") == "fails"
+    assert stamp_outcome(stamped(log, 1, plain), "third") == "holds"
+
+
+def test_a_stamped_tree_beyond_the_size_of_a_retired_key_is_not_believed() -> None:
+    log = Log.of("first", "second")
+    log.rotate("third")
+    log.rotate("third", "first pq")
+    by_second = LogKeys.founded(genesis("second"))
+    assert stamp_outcome(stamped(log, 1, by_second), "third", "second", retired={"second": 1}) == "holds"
+    assert stamp_outcome(stamped(log, 1, by_second), "third", "second", retired={"second": 0}) == "fails"

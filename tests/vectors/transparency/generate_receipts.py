@@ -1,4 +1,4 @@
-"""Writes `receipts.json`: `python tests/vectors/transparency/generate_receipts.py`. Keys and salts are fixed."""
+"""Writes `receipts.json`: `python -m tests.vectors.transparency.generate_receipts`. Keys and salts are fixed."""
 
 import base64
 import hashlib
@@ -35,12 +35,13 @@ from provenance.statement.record import (
 )
 from provenance.statement.record.publisher_key import KeyAction
 from provenance.statement.statement import sign_statement
-from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, cosign_checkpoint, sign_checkpoint
 from provenance.transparency.log_keys import sign_change
-from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
+from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey, sign_note
+from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.tlog_proof import TlogProof
+from tests.stamper import Stamper
 
 ORIGIN = "log.example/countermark"
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -66,6 +67,8 @@ NEXT_KEY = VerifierKey(ORIGIN, ED25519, LOG_NEXT.public_key.raw)
 LAST_KEY = VerifierKey(ORIGIN, ED25519, LOG_LAST.public_key.raw)
 MALLORY_KEY = VerifierKey(ORIGIN, ED25519, MALLORY.public_key.raw)
 WITNESS_KEY = VerifierKey("witness.example/w1", COSIGNATURE_V1, WITNESS.public_key.raw)
+
+AUTHORITY, OTHER_AUTHORITY = Stamper("receipt vectors' authority"), Stamper("another authority")
 
 MEDIA = MediaFacts(digest("bytes"), 1_000, "image/jpeg", 640, 480, digest("pixels"))
 SIGNED = MediaFacts(digest("signed bytes"), 9_000, "image/jpeg", 640, 480, digest("pixels"))
@@ -176,6 +179,15 @@ class Log:
             str(VerifierKey(self.origin, ED25519, self.signer.public_key.raw)),
         )
 
+    def stamp(self, index: int, size: int, *, of: int | None = None, by: Stamper = AUTHORITY) -> Stamp:
+        """The stamp of an entry in the tree of `size` entries, for a receipt in that of `of`."""
+        proof = self.logged(index, size).proof
+        token = by.stamp(proof.signed_checkpoint().note.text.encode(), NOW)
+        return Stamp(proof, token, self.consistency(size, len(self.entries) if of is None else of))
+
+    def consistency(self, size: int, of: int) -> tuple[bytes, ...]:
+        return tuple(consistency_proof(size, of, lambda level, index: self.nodes[level, index]))
+
 
 def opened(*, origin: str = ORIGIN, first: LogGenesis | None = None, operator: Signer = OPERATOR) -> Log:
     """A log with its genesis record."""
@@ -218,6 +230,7 @@ def add(
     trusted: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY),
     media: bytes | None = None,
     pixels: bytes | None = None,
+    authority: bool = False,
     **expected: Any,
 ) -> None:
     """One case: `fails` is the first step that fails, 1 for a file that does not parse, None when it holds."""
@@ -229,6 +242,7 @@ def add(
             "trusted_keys": [str(key) for key in trusted],
             "media_sha256": media and media.hex(),
             "pixels_sha256": pixels and pixels.hex(),
+            "authority": authority,
             "fails": fails,
             **expected,
         }
@@ -555,6 +569,93 @@ def add_bad_statements_and_proofs() -> None:
     add("media for a record without any", log.receipt(6, (1,)), 9, media=MEDIA.sha256)
 
 
+def add_stamps() -> None:
+    """The asset is entry 4 of 7; the tree of 5 was stamped."""
+    log, receipt = standard()
+    stamp = log.stamp(4, 5)
+
+    def case(name: str, of: Stamp, fails: int | None = 10, **options: Any) -> None:
+        held = options.pop("held", "holds" if fails is None else "fails")
+        add(f"time stamp: {name}", replace(receipt, stamp=of), fails, authority=True, time_stamp=held, **options)
+
+    def noted(note: bytes, **changes: Any) -> Stamp:
+        """A stamp over another checkpoint, with all else as it was."""
+        text = note[: note.index(b"\n\n") + 1]
+        return replace(stamp, proof=replace(stamp.proof, checkpoint=note), token=AUTHORITY.stamp(text, NOW), **changes)
+
+    case("of an earlier tree", stamp, None)
+    case("of the receipt's own tree", log.stamp(4, 7), None)
+    case("nothing is pinned", stamp, None, trusted=(), log_key_pinned=False)
+    add("time stamp: no authority is trusted", replace(receipt, stamp=stamp), time_stamp="not checked")
+    case("without a consistency proof", replace(stamp, consistency=()), None, held="not checked")
+
+    note = log.checkpoint(5)
+    log_line = next(line for line in note.split(b"\n") if f" {ORIGIN} ".encode() in line) + b"\n"
+    text = note[: note.index(b"\n\n")]
+    case("the log has not signed the tree, a witness has", noted(note.replace(log_line, b"")))
+    name, key_id = ORIGIN, LOG_KEY.key_id
+    false = f"— {name} ".encode() + base64.b64encode(key_id + MALLORY.sign(text + b"\n")) + b"\n"
+    case("the log's signature is a stranger's", noted(note.replace(log_line, false)))
+    by_mallory = replace(log, signer=MALLORY)
+    case("signed with a key that the log never had", noted(by_mallory.checkpoint(5)))
+    named = noted(by_mallory.checkpoint(5))
+    case("signed with a key that the log never had and the reader trusts", named, trusted=(LOG_KEY, MALLORY_KEY))
+    false_witness = WITNESS_KEY.key_id + bytes(7) + b"\x01" + MALLORY.sign(b"anything")
+    false_line = f"— {WITNESS_KEY.name} ".encode() + base64.b64encode(false_witness) + b"\n"
+    case("a known witness's cosignature fails", noted(text + b"\n\n" + log_line + false_line))
+
+    elsewhere = replace(log, origin="other.example/log")
+    case("the same tree in another log's name", noted(elsewhere.checkpoint(5)))
+    other_text = SignedCheckpoint.parse(elsewhere.checkpoint(5)).note.text
+    with_our_key = sign_note(other_text, ORIGIN, LOG.sign, LOG_KEY.public).serialise()
+    case("the checkpoint of another log, signed with this log's key", noted(with_our_key))
+    case("of another entry", log.stamp(3, 5))
+    moved = replace(stamp, proof=replace(stamp.proof, index=3))
+    case("at another index", moved)
+    case(
+        "the inclusion proof of another entry",
+        replace(stamp, proof=replace(stamp.proof, hashes=log.stamp(3, 5).proof.hashes)),
+    )
+    larger, _ = standard()
+    larger.add(asset("later still"), DAILY)
+    case("of a larger tree than the receipt's", larger.stamp(4, 8, of=8))
+    case(
+        "of a larger tree than the receipt's, with the proof turned round",
+        replace(larger.stamp(4, 8), consistency=larger.consistency(7, 8)),
+    )
+
+    fork = opened()
+    for record, key in ((key_record("enrol", DAILY), OPERATOR), (asset("forged"), DAILY), (asset("earlier"), DAILY)):
+        fork.add(record, key)
+    fork.add(asset(), DAILY)
+    forked = fork.stamp(4, 5, of=5)
+    case("another tree that the log has signed", replace(forked, consistency=stamp.consistency))
+    case("another tree that the log has signed, without a consistency proof", forked, None, held="not checked")
+    fork.add(asset("of the weekly", "weekly"), WEEKLY)
+    fork.add(withdrawal(asset()), DAILY)
+    case("another tree of the same size that the log has signed", fork.stamp(4, 7))
+    own = replace(fork, signer=MALLORY)
+    case("a tree of the publisher's own", replace(own.stamp(4, 5), consistency=stamp.consistency))
+    hashes = stamp.consistency
+    case("a hash too few in the consistency proof", replace(stamp, consistency=hashes[:-1]))
+    case("a hash too many in the consistency proof", replace(stamp, consistency=(*hashes, hashes[0])))
+    case("a changed consistency proof", replace(stamp, consistency=(digest("other"), *hashes[1:])))
+    case("a consistency proof that is not needed", replace(log.stamp(4, 7), consistency=hashes))
+    case("the token is over another tree", replace(stamp, token=log.stamp(4, 6).token))
+    case("the token is by another authority", log.stamp(4, 5, by=OTHER_AUTHORITY))
+
+    rotated_log = rotated((log_change(LOG_KEY, NEXT_KEY), OPERATOR))
+    before = rotated_log.stamp(2, 3)
+    late_by_old = rotated_log.stamp(2, 4)
+    rotated_log.signer = LOG_NEXT
+    receipt = rotated_log.receipt(2, (1, 3))
+    options: dict[str, Any] = {"trusted": (LOG_KEY,)}
+    case("signed with the log key of its time, rotated since", before, None, **options)
+    case("signed with the log key that was retired before", late_by_old, **options)
+    case("signed with the log key that came later", rotated_log.stamp(2, 3), **options)
+    case("signed with the new log key", rotated_log.stamp(2, 4), None, **options)
+
+
 def add_malformed() -> None:
     log, receipt = standard()
     receipt = log.receipt(4, (1, 2), (5, 6))
@@ -577,6 +678,13 @@ def add_malformed() -> None:
         assert old in good
         return good.replace(old, new, 1)
 
+    stamped = replace(receipt, stamp=log.stamp(4, 5)).serialise()
+
+    def stamping(**changes: Any) -> bytes:
+        value = json.loads(stamped)
+        return canonical_json(value | {"timestamp": value["timestamp"] | changes})
+
+    hashes = json.loads(stamped)["timestamp"]["consistency"]
     shuffled = json.dumps(dict(reversed(json.loads(good).items())), ensure_ascii=False, separators=(",", ":"))
     statement = json.loads(good)["subject"]["statement"]
     proof = json.loads(good)["subject"]["proof"]
@@ -634,6 +742,14 @@ def add_malformed() -> None:
         "a log key with another key ID": setting("log_key", to=str(LOG_KEY).replace(LOG_KEY.key_id.hex(), "00000000")),
         "a witness key as the log key": setting("log_key", to=str(WITNESS_KEY)),
         "a log key of small order": setting("log_key", to=small_order_key()),
+        "an empty consistency proof": stamping(consistency=[]),
+        "no consistency proof but a null": stamping(consistency=None),
+        "a consistency proof as text": stamping(consistency=hashes[0]),
+        "a consistency proof with half a hash": stamping(consistency=[hashes[0][:22]]),
+        "a consistency proof in base64url": stamping(consistency=[hashes[0][:-2] + "-="]),
+        "a consistency proof with numbers": stamping(consistency=[1]),
+        "a consistency proof without end": stamping(consistency=hashes[:1] * 64),
+        "a time stamp with a member too many": stamping(time="now"),
     }.items():
         add(f"malformed: {name}", data, 1)
 
@@ -651,8 +767,11 @@ if __name__ == "__main__":
     add_bad_keys()
     add_log_keys()
     add_bad_statements_and_proofs()
+    add_stamps()
     add_malformed()
     text = json.dumps(
-        {"bases": [base64.b64encode(base).decode() for base in BASES], "cases": CASES}, indent=1, ensure_ascii=True
+        {"authority": AUTHORITY.pem, "bases": [base64.b64encode(base).decode() for base in BASES], "cases": CASES},
+        indent=1,
+        ensure_ascii=True,
     )
     (Path(__file__).parent / "receipts.json").write_text(text + "\n")
