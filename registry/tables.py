@@ -166,12 +166,16 @@ class SealedAsset(SQLModel, table=True):
 
 
 class Derivation(SQLModel, table=True):
-    """A public registration (`child`) names another record (`parent`) as what it was made from."""
+    """A public registration (`child`) names another record (`parent`) as what it was made from.
+
+    `supersedes`: it says that it stands in that one's place, which counts where both are of one publisher.
+    """
 
     __tablename__ = "derivation"
 
     parent: bytes = Field(primary_key=True)
     child: bytes = Field(primary_key=True, index=True)
+    supersedes: bool = False
 
 
 class Event(SQLModel, table=True):

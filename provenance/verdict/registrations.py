@@ -1,6 +1,6 @@
 """Registrations: the registry as the verification procedure sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -91,7 +91,8 @@ class KnownRecord:
 class Registrations(Protocol):
     """The registry as the procedure sees it. Each method may raise only `CountermarkError`.
 
-    Records are in log order. What the lookups say is checked against the records: an index may be wrong.
+    Records are in turns: the oldest of each publisher in log order, then the second of each, and so on; nobody's many
+    push out what another has registered. What the lookups say is checked against the records: an index may be wrong.
     """
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
@@ -99,6 +100,12 @@ class Registrations(Protocol):
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         """Ids of records whose decoded pixels, or those of the credentialed copy, have this digest."""
+
+    def claims(
+        self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
+    ) -> Mapping[bytes, str]:
+        """Publisher by record, over all registrations of those files and pixels that are made from none of the others,
+        or of `also`: one record of each publisher, and those of the records `of`."""
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Candidates, nearest first: all within 31 bits of one of these PDQ hashes, perhaps others beyond."""

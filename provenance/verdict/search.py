@@ -5,7 +5,7 @@ these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard, assert_never
 
@@ -256,19 +256,31 @@ class Search:
         if hits and _is_match(hits[0]):
             hits = [hit for hit in hits if hit.basis is not MatchBasis.FINGERPRINT]
         if len(hits) > MAX_MATCHES:
-            self.skip("further matching records", f"a verdict lists {MAX_MATCHES}")
+            self.skip("further matching records", f"a verdict lists {MAX_MATCHES}, of each publisher one first")
         read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
         found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
         unproven = tuple(known for _, known in read if isinstance(known, Unproven))
-        same_content = [known for hit, known in found if _is_same_content(hit)]
+        claims = self._claims(found, cut=len(hits) > MAX_MATCHES)
         return Evidence(
             subject=subject,
             examination=examination,
-            matches=tuple(_match(subject, hit, known, same_content) for hit, known in found),
+            matches=tuple(_match(subject, hit, known, claims) for hit, known in found),
             searched=Searched(self._registrations.count(), tuple(self._methods)),
             not_checked=tuple(self._unchecked),
             unproven=unproven,
         )
+
+    def _claims(self, found: Sequence[tuple[_Hit, KnownRecord]], *, cut: bool) -> Mapping[bytes, str]:
+        """Who claims what the picture shows: of what the verdict lists, and where that was cut, of all there are."""
+        same = [(hit, known) for hit, known in found if _is_same_content(hit)]
+        claims = standing.claims_of([known for _, known in same])
+        if not cut:
+            return claims
+        exact = {basis: {hit.reference for hit, _ in same if hit.basis is basis and hit.reference} for basis in _EXACT}
+        compared = [known.record_id for hit, known in same if hit.basis not in _EXACT]
+        asked = [known.record_id for _, known in same]
+        over_all = self._registrations.claims(exact[MatchBasis.BYTES], exact[MatchBasis.PIXELS], asked, compared)
+        return {**{each: claims[each] for each in compared if each in claims}, **over_all}
 
     def _nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
         new = [candidate for candidate in candidates if not self._confirmed(candidate.record_id)]
@@ -327,6 +339,9 @@ class Search:
         return known
 
 
+_EXACT = (MatchBasis.BYTES, MatchBasis.PIXELS)
+
+
 def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison]:
     return not isinstance(outcome, CountermarkError) and outcome.verified
 
@@ -376,9 +391,9 @@ def _is_same_content(hit: _Hit) -> bool:
             assert_never(hit.basis)
 
 
-def _match(subject: Subject, hit: _Hit, known: KnownRecord, same_content: Sequence[KnownRecord]) -> Match:
+def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[bytes, str]) -> Match:
     # 9.
-    value, detail = standing.of(known, same_content)
+    value, detail = standing.of(known, claims)
     return Match(
         record_id=known.record_id,
         index=known.index,

@@ -3,7 +3,7 @@
 To register first is not to be the author, so rival claims to the same content are all kept, none preferred.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from provenance.verdict.axes import Axis, Basis, Standing
@@ -14,12 +14,12 @@ from provenance.verdict.registrations import Dispute, KnownRecord
 METHOD = "countermark-standing-1"
 
 
-def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standing, str]:
+def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
     """The gravest standing that applies, and all that apply in words.
 
     Args:
-        same_content: the records that register what the picture shows, `known` among them or not. One that names
-            another of them as what it was made from makes no rival claim.
+        claims: publisher by record, of those that claim what the picture shows, `known` among them or not; see
+            `claims_of`.
     """
     found: list[tuple[Standing, str]] = []
     if known.withdrawn_reason is not None:
@@ -40,7 +40,6 @@ def of(known: KnownRecord, same_content: Sequence[KnownRecord]) -> tuple[Standin
             (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
         )
     found += [(Standing.DISPUTED, _told(dispute)) for dispute in known.disputes if dispute.open]
-    claims = _claims(same_content)
     claimants = set(claims.values())
     if known.record_id in claims and len(claimants) > 1:
         found.append(
@@ -76,8 +75,8 @@ def assess(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(_finding(match) for match in evidence.matches if match.standing is not Standing.CURRENT)
 
 
-def _claims(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
-    """Publisher by record, for the records that are derived from none of the others."""
+def claims_of(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
+    """Publisher by record, for the records of one content that are made from none of the others."""
     records = {known.record_id for known in same_content}
     return {
         known.record_id: known.publisher.id

@@ -5,7 +5,6 @@ from typing import cast
 from provenance.errors import StoreCorrupt
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import (
-    SUPERSEDES,
     AssetDisputed,
     AssetRegistered,
     DisputeAnswered,
@@ -18,13 +17,9 @@ from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict import standing
 from provenance.verdict.evidence import Publisher
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
-from provenance.verdict.search import MAX_MATCHES
 from registry.reading.views import StandingView
 from registry.store import Session, assets, entries, events, publishers
 from registry.times import from_milliseconds
-
-MAX_SUCCESSORS = 64
-"""Derivatives of a registration that are looked at for one that supersedes it: the first in the log."""
 
 
 def known(
@@ -57,16 +52,14 @@ def known(
         key_revoked_at_index=revoked_at,
         revocation=None if revoked_at is None else _revocation(session, revoked_at),
         disputes=_disputes(session, record_id),
-        superseded_by=_superseded_by(session, record_id, row.publisher_id),
+        superseded_by=events.successors(session, [record_id]).get(record_id),
     )
 
 
 def standing_of(session: Session, record_id: bytes) -> StandingView:
     """How a public registration stands. Rival claims are those to the very same pixels. Raises as `known` does."""
     own = known(session, record_id)
-    rivals = assets.by_pixels(session, own.record.media.pixels_sha256, MAX_MATCHES)
-    same = [own, *(known(session, row.record_id) for row in rivals if row.record_id != record_id)]
-    value, detail = standing.of(own, same)
+    value, detail = standing.of(own, assets.claims(session, (), [own.record.media.pixels_sha256], [record_id]))
     return StandingView(value, detail)
 
 
@@ -88,19 +81,6 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
         Dispute(index, publishers.get(session, dispute.publisher).name, dispute.reason, tuple(answers))
         for index, dispute, answers in stated.values()
     )
-
-
-def _superseded_by(session: Session, record_id: bytes, publisher_id: str) -> int | None:
-    newest = None
-    for child in events.children_of(session, record_id, MAX_SUCCESSORS):
-        row = assets.find(session, child)
-        if row is None or row.publisher_id != publisher_id or assets.withdrawals_of(session, child):
-            continue
-        record = parse_record(entries.record(session, child).canonical)
-        named = record.parents if isinstance(record, AssetRegistered) else ()
-        if any(parent.record == record_id and parent.relation == SUPERSEDES for parent in named):
-            newest = row.index
-    return newest
 
 
 def _revocation(session: Session, index: int) -> PublisherKey:

@@ -4,14 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import ColumnElement, false, sql
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, exists, func, or_, select
 
 from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
 from provenance.statement.canonical import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
 from registry.store import events
-from registry.tables import Asset, SealedAsset, Withdrawal
+from registry.tables import Asset, Derivation, SealedAsset, Withdrawal
 
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
@@ -132,17 +133,44 @@ def by_index(session: Session, indices: Collection[int]) -> dict[int, Asset]:
 
 
 def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[Asset]:
-    """Registrations of a file, as the original or as the signed copy; oldest first."""
-    return _first(session, or_(col(Asset.media_sha256) == sha256, col(Asset.signed_sha256) == sha256), limit)
+    """Registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
+    return _in_turns(session, _same_content([sha256], ()), limit)
 
 
 def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:
-    """Registrations of a picture, in the original or in the signed copy; oldest first."""
-    return _first(
-        session,
-        or_(col(Asset.pixels_sha256) == pixels_sha256, col(Asset.signed_pixels_sha256) == pixels_sha256),
-        limit,
+    """Registrations of a picture, in the original or in the signed copy; in turns, as `_in_turns` has them."""
+    return _in_turns(session, _same_content((), [pixels_sha256]), limit)
+
+
+def claims(
+    session: Session,
+    files: Collection[bytes],
+    pixels: Collection[bytes],
+    of: Collection[bytes],
+    also: Collection[bytes] = (),
+) -> dict[bytes, str]:
+    """Publisher by record, of the registrations of some content that are made from no other of the same content.
+
+    All registrations count, however many they are: the oldest of each publisher is given, and those asked for.
+
+    Args:
+        files, pixels: SHA-256 digests of the files, and of their decoded pixels, that are that content.
+        of: record ids that are asked for.
+        also: record ids that count as the same content as well.
+    """
+    same = _same_content(files, pixels)
+    parent = aliased(Asset)
+    derived = (
+        exists()
+        .where(col(Derivation.child) == col(Asset.record_id), col(Derivation.parent) == col(parent.record_id))
+        .where(or_(_same_content(files, pixels, parent), col(parent.record_id).in_(also)))
     )
+    turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index)).label("turn")
+    ranked = select(Asset.record_id, Asset.publisher_id, turn).where(same, ~derived).subquery()
+    found = session.execute(
+        sql.select(ranked.c.record_id, ranked.c.publisher_id).where(or_(ranked.c.turn == 1, ranked.c.record_id.in_(of)))
+    )
+    return {row.record_id: row.publisher_id for row in found}
 
 
 def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asset]:
@@ -216,6 +244,24 @@ def withdrawals_between(session: Session, start: int, stop: int) -> Sequence[Wit
 
 def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequence[Asset]:
     return session.exec(select(Asset).where(condition).order_by(col(Asset.index)).limit(limit)).all()
+
+
+def _in_turns(session: Session, condition: ColumnElement[bool], limit: int) -> Sequence[Asset]:
+    """The first `limit` in the order: the oldest of each publisher, then the second of each, and so on.
+
+    So nobody's many push out what another has registered.
+    """
+    turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
+    return session.exec(select(Asset).where(condition).order_by(turn, col(Asset.index)).limit(limit)).all()
+
+
+def _same_content(
+    files: Collection[bytes], pixels: Collection[bytes], table: type[Asset] = Asset
+) -> ColumnElement[bool]:
+    """Of these files or these pixels, as the original or as the signed copy."""
+    columns = [(each, files) for each in (table.media_sha256, table.signed_sha256)]
+    columns += [(each, pixels) for each in (table.pixels_sha256, table.signed_pixels_sha256)]
+    return or_(false(), *(col(column).in_(digests) for column, digests in columns if digests))
 
 
 def _fingerprints(values: Mapping[str, Json]) -> tuple[bytes, bytes, int]:

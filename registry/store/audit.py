@@ -29,7 +29,7 @@ class Stretch:
     sealed: Mapping[int, SealedAsset] = field(default_factory=dict)
     withdrawals: Mapping[int, Withdrawal] = field(default_factory=dict)
     events: Mapping[int, Sequence[Event]] = field(default_factory=dict)
-    derivations: Mapping[bytes, set[bytes]] = field(default_factory=dict)
+    derivations: Mapping[bytes, Mapping[bytes, bool]] = field(default_factory=dict)
     checkpoints: Mapping[int, CheckpointRow] = field(default_factory=dict)
 
 
@@ -48,7 +48,7 @@ def stretch(session: Session, start: int, stop: int) -> Stretch:
         sealed={row.index: row for row in sealed.between(session, start, stop)},
         withdrawals={row.index: row for row in assets.withdrawals_between(session, start, stop)},
         events=_by_index(events.between(session, start, stop)),
-        derivations=events.parents_of_each(session, list(records)),
+        derivations=events.derivations_of_each(session, list(records)),
         checkpoints={row.size: row for row in checkpoints.between(session, start + 1, stop + 1)},
     )
     for table in (found.entries, found.records, found.assets, found.sealed, found.withdrawals, found.checkpoints):

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlmodel import Session, col, delete, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, delete, exists, func, select
 
-from provenance.statement.record import AssetRegistered, RecordErased
+from provenance.statement.record import SUPERSEDES, AssetRegistered, RecordErased
 from provenance.transparency.chain import references
-from registry.tables import Derivation, Event, RecordRow
+from registry.tables import Asset, Derivation, Event, RecordRow, Withdrawal
 
 
 def add(session: Session, target: bytes, index: int, type_: str) -> None:
@@ -60,9 +61,17 @@ def is_registration(session: Session, record_id: bytes) -> bool:
 
 def derive(session: Session, child: bytes, record: AssetRegistered) -> None:
     """Note what a registration says it was made from."""
-    for parent in sorted({parent for parent, _ in references(record)}):
-        session.add(Derivation(parent=parent, child=child))
+    for parent, supersedes in sorted(derivations(record).items()):
+        session.add(Derivation(parent=parent, child=child, supersedes=supersedes))
     session.flush()
+
+
+def derivations(record: AssetRegistered) -> dict[bytes, bool]:
+    """What a registration says it was made from, and whether it says of each that it supersedes it."""
+    found: dict[bytes, bool] = {}
+    for parent, relation in references(record):
+        found[parent] = found.get(parent, False) or relation == SUPERSEDES
+    return found
 
 
 def forget_derivation(session: Session, child: bytes) -> None:
@@ -71,22 +80,45 @@ def forget_derivation(session: Session, child: bytes) -> None:
 
 
 def children_of(session: Session, parent: bytes, limit: int) -> Sequence[bytes]:
-    """Record ids of public registrations that say they were made from this one, at most `limit`, in log order."""
+    """Record ids of public registrations that say they were made from this one, at most `limit`: the first of each
+    publisher, then the second of each, and so on, so that nobody's many leave out what another has made."""
+    turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
     return session.exec(
         select(Derivation.child)
-        .join(RecordRow, col(RecordRow.record_id) == col(Derivation.child))
+        .join(Asset, col(Asset.record_id) == col(Derivation.child))
         .where(Derivation.parent == parent)
-        .order_by(col(RecordRow.index))
+        .order_by(turn, col(Asset.index))
         .limit(limit)
     ).all()
 
 
-def parents_of_each(session: Session, children: Collection[bytes]) -> dict[bytes, set[bytes]]:
-    """What each of the registrations is noted to be made from; those of which nothing is noted are left out."""
-    found: dict[bytes, set[bytes]] = {}
-    query = select(Derivation.child, Derivation.parent).where(col(Derivation.child).in_(children))
-    for child, parent in session.exec(query):
-        found.setdefault(child, set()).add(parent)
+def successors(session: Session, record_ids: Collection[bytes]) -> dict[bytes, int]:
+    """Of those registrations that are superseded: the index of the newest by which the same publisher says so.
+
+    One that was withdrawn itself stands in nobody's place.
+    """
+    former, later = aliased(Asset), aliased(Asset)
+    return dict(
+        session.exec(
+            select(Derivation.parent, func.max(later.index))
+            .join(former, col(former.record_id) == col(Derivation.parent))
+            .join(later, col(later.record_id) == col(Derivation.child))
+            .where(
+                col(Derivation.parent).in_(record_ids),
+                col(Derivation.supersedes),
+                later.publisher_id == former.publisher_id,
+                ~exists().where(col(Withdrawal.target) == col(Derivation.child)),
+            )
+            .group_by(col(Derivation.parent))
+        ).all()
+    )
+
+
+def derivations_of_each(session: Session, children: Collection[bytes]) -> dict[bytes, dict[bytes, bool]]:
+    """What each of the registrations is noted to be made from, as `derivations` has it; others are left out."""
+    found: dict[bytes, dict[bytes, bool]] = {}
+    for row in session.exec(select(Derivation).where(col(Derivation.child).in_(children))):
+        found.setdefault(row.child, {})[row.parent] = row.supersedes
     return found
 
 

@@ -60,12 +60,14 @@ def report_json(registry: Registry, verdict: Verdict, verification_id: str, crea
 
 
 def _match(registry: Registry, match: Match, difference: str | None) -> Json:
+    # One record has one standing in one report: that of all which this picture leads to, told here once.
+    standing = {"value": match.standing.value, "detail": match.standing_detail}
     return {
-        "asset": _jsonable(asdict(catalogue.asset(registry, match.record_id))),
+        "asset": _jsonable(asdict(catalogue.asset(registry, match.record_id))) | {"standing": standing},
         "value": registration.value_of(match).value,
         "basis": match.basis.value,
         "signed_copy": match.signed_copy,
-        "standing": {"value": match.standing.value, "detail": match.standing_detail},
+        "standing": standing,
         "proof": _proof(match),
         "comparison": _comparison(match.comparison) if match.comparison else None,
         "difference_url": difference if match.basis is MatchBasis.COMPARISON else None,

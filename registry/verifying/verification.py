@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
@@ -130,6 +130,12 @@ class _Registrations:
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         with self._registry.store.read() as session:
             return [row.record_id for row in assets.by_pixels(session, pixels_sha256, MAX_MATCHES + 1)]
+
+    def claims(
+        self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
+    ) -> Mapping[bytes, str]:
+        with self._registry.store.read() as session:
+            return assets.claims(session, files, pixels, of, also)
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         with self._registry.store.read() as session:

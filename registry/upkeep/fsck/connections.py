@@ -16,7 +16,6 @@ from provenance.statement.record import (
     RecordErased,
     VerdictRecorded,
 )
-from provenance.transparency.chain import references
 from registry.store import Session, events, remnants
 from registry.store.audit import Stretch
 from registry.upkeep.fsck.finding import Finding
@@ -68,9 +67,9 @@ class ConnectionAudit:
             self._unsealed[record_id] = name
 
     def _derivation(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
-        stated = {parent for parent, _ in references(record)} if index in stretch.assets else set[bytes]()
+        stated = events.derivations(record) if index in stretch.assets else {}
         self._derivations += len(stated)
-        if stretch.derivations.get(record_id, set()) != stated:
+        if stretch.derivations.get(record_id, {}) != stated:
             yield Finding("derivation", f"derivations of {record_id.hex()}", "not as in the record")
 
     def _targets(self, record: Record) -> set[bytes]:

@@ -5,7 +5,8 @@ fingerprints, sketches and comparisons are real ones. What may go wrong with a s
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -48,7 +49,7 @@ from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.receipt import LoggedRecord, Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
-from provenance.verdict import Verdict, examine, verify_digests, verify_file
+from provenance.verdict import Verdict, examine, standing, verify_digests, verify_file
 from provenance.verdict.evidence import Publisher, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.verify import compare_reference
@@ -230,6 +231,17 @@ class Simulator:
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         return self._lookup("pixels", pixels_sha256, lambda facts: facts.pixels_sha256)
 
+    def claims(
+        self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
+    ) -> Mapping[bytes, str]:
+        self.asked.append("claims")
+        same = [
+            self.known(identity)
+            for identity, record in self._registrations()
+            if record.media.sha256 in files or record.media.pixels_sha256 in pixels or identity in also
+        ]
+        return standing.claims_of(same)
+
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         self.asked.append("fingerprint")
         distances = {
@@ -356,7 +368,18 @@ class Simulator:
             for facts in (record.media, None if record.credential is None else record.credential.signed)
             if facts is not None and of(facts) == wanted
         ]
-        return [*dict.fromkeys(found), *([self.misled[wanted]] if wanted in self.misled else [])]
+        return [*self._in_turns([*dict.fromkeys(found)]), *([self.misled[wanted]] if wanted in self.misled else [])]
+
+    def _in_turns(self, identities: list[bytes]) -> list[bytes]:
+        """The first of each publisher, then the second of each, and so on."""
+        seen: Counter[str] = Counter()
+        turns = []
+        for identity in identities:
+            record = self.entries[self._index(identity)].record
+            assert isinstance(record, AssetRegistered)
+            seen[record.publisher] += 1
+            turns.append((seen[record.publisher], identity))
+        return [identity for _, identity in sorted(turns, key=lambda each: each[0])]
 
     def _index(self, identity: bytes) -> int:
         return next(index for index, entry in enumerate(self.entries) if entry.id == identity)

@@ -22,7 +22,7 @@ def known() -> KnownRecord:
 
 
 def test_a_dispute_is_told_with_both_sides(known: KnownRecord) -> None:
-    value, detail = standing.of(replace(known, disputes=(REJECTED,)), [known])
+    value, detail = standing.of(replace(known, disputes=(REJECTED,)), {})
     assert value is Standing.DISPUTED
     assert detail == (
         "The Rival disputes it, giving as its reason: “it is ours”. "
@@ -31,15 +31,15 @@ def test_a_dispute_is_told_with_both_sides(known: KnownRecord) -> None:
 
 
 def test_only_a_retraction_ends_a_dispute(known: KnownRecord) -> None:
-    assert standing.of(replace(known, disputes=(RETRACTED,)), [known]) == (
+    assert standing.of(replace(known, disputes=(RETRACTED,)), {}) == (
         Standing.CURRENT,
         "The registration stands.",
     )
-    assert standing.of(replace(known, disputes=(RETRACTED, OURS)), [known])[0] is Standing.DISPUTED
+    assert standing.of(replace(known, disputes=(RETRACTED, OURS)), {})[0] is Standing.DISPUTED
 
 
 def test_a_withdrawal_is_graver_than_a_dispute_and_both_are_told(known: KnownRecord) -> None:
-    value, detail = standing.of(replace(known, withdrawn_reason="wrong place", disputes=(OURS,)), [known])
+    value, detail = standing.of(replace(known, withdrawn_reason="wrong place", disputes=(OURS,)), {})
     assert value is Standing.WITHDRAWN
     assert "wrong place" in detail
     assert "it is ours" in detail

@@ -1,0 +1,76 @@
+"""Lists with a bound: what one publisher puts there cannot push out what another one has said."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from provenance.verdict.search import MAX_MATCHES
+from registry.claims import ParentClaim
+from registry.reading import catalogue
+from registry.registry import Registry
+from registry.verifying.verification import verify_file
+from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
+
+FORMER_BOUND = 64
+"""Derivatives that were looked at for one that supersedes."""
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+        yield registry
+
+
+def recompressed(data: bytes, quality: int = 60) -> bytes:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def verify(registry: Registry, data: bytes) -> Any:
+    path = registry.spool / "question"
+    path.write_bytes(data)
+    try:
+        return verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data))
+    finally:
+        path.unlink()
+
+
+def test_one_publishers_many_registrations_of_a_file_do_not_hide_the_claim_of_the_next(registry: Registry) -> None:
+    data = jpeg(1)
+    crowd = [register(registry, data, publisher=RIVAL, title=f"take {take}").asset for take in range(MAX_MATCHES + 1)]
+    own = register(registry, data, publisher=DAILY, title="Flood").asset
+    report = verify(registry, data)
+    assert len(report["matches"]) == MAX_MATCHES
+    assert own.id in [match["asset"]["id"] for match in report["matches"]]
+    assert {match["standing"]["value"] for match in report["matches"]} == {"conflicting claims"}
+    assert "2 publishers have registered this content" in report["headline"]["text"]
+    assert "further matching records" in [item["what"] for item in report["not_checked"]]
+    for asset in (own, crowd[0], crowd[-1]):
+        assert catalogue.asset(registry, bytes.fromhex(asset.id)).standing.value == "conflicting claims"
+
+
+def test_other_peoples_derivatives_do_not_hide_a_correction(registry: Registry) -> None:
+    asset = register(registry, jpeg(2), publisher=DAILY, title="Bridge").asset
+    record = bytes.fromhex(asset.id)
+    for number in range(FORMER_BOUND):
+        made_from = (ParentClaim(record, "componentOf"),)
+        register(registry, jpeg(3), publisher=RIVAL, title=f"page {number}", parents=made_from)
+    instead = (ParentClaim(record, "supersedes"),)
+    successor = register(registry, jpeg(2), publisher=DAILY, title="Bridge, corrected", parents=instead).asset
+    shown = catalogue.asset(registry, record).standing
+    assert shown.value == "superseded"
+    assert f"superseded it by record {successor.index}" in shown.detail
+
+
+def test_one_report_states_one_standing_for_one_record(registry: Registry) -> None:
+    data = jpeg(4)
+    register(registry, data, publisher=DAILY, title="Harbour")
+    # A copy that matches by comparison alone: to the record itself it is no rival, to this verification it is.
+    register(registry, recompressed(data), publisher=RIVAL, title="Harbour too")
+    for match in verify(registry, data)["matches"] + verify(registry, recompressed(data, 70))["matches"]:
+        assert match["standing"] == match["asset"]["standing"]
