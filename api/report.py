@@ -131,12 +131,22 @@ class MatchProof(Answer):
     chain: Annotated[list[ChainLink], Field(description="What it was made from, up to the origins.")]
 
 
+class Source(Answer):
+    """A registration that the matched one was made from, directly or through others, and what became of it."""
+
+    id: RecordId
+    index: int
+    code: str
+    detail: str
+
+
 class Match(Answer):
     asset: Asset
     value: Annotated[str, Field(description="The value of the registration axis that this match alone supports.")]
     basis: Literal["bytes", "pixels", "comparison", "fingerprint"]
     signed_copy: Annotated[bool, Field(description="The file is the credentialed copy that was made here.")]
     standing: Standing
+    sources: Annotated[list[Source], Field(description="What it was made from, where that does not simply stand.")]
     proof: MatchProof
     comparison: Comparison | None
     difference_url: str | None

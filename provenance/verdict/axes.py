@@ -70,6 +70,14 @@ class Standing(StrEnum):
     KEY_REVOKED_AFTER = "key revoked after logging"
 
 
+class SourceCode(StrEnum):
+    """What became of a registration that the matched one was made from, directly or through others."""
+
+    ORIGIN_WITHDRAWN = "ORIGIN_WITHDRAWN"
+    ORIGIN_REVOKED = "ORIGIN_REVOKED"
+    ORIGIN_DISPUTED = "ORIGIN_DISPUTED"
+
+
 class Basis(StrEnum):
     """What kind of reasoning a finding rests on."""
 

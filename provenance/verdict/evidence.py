@@ -12,7 +12,7 @@ from provenance.media.media import Pixels
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
 from provenance.transparency.receipt_report import ReceiptReport
-from provenance.verdict.axes import Proof, Standing
+from provenance.verdict.axes import Proof, SourceCode, Standing
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,16 @@ class Publisher:
     """SHA-256 thumbprint (RFC 9679) of the key that signed."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """A registration that another was made from, directly or through others, and what became of it in a sentence."""
+
+    record_id: bytes
+    index: int
+    code: SourceCode
+    detail: str
+
+
 @dataclass(frozen=True, eq=False)
 class Match:
     """One registration that the picture leads back to, with what was checked about it."""
@@ -83,6 +93,8 @@ class Match:
     proof: Proof
     standing: Standing
     standing_detail: str
+    sources: tuple[Source, ...] = ()
+    """What it was made from, where that does not simply stand."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Registrations: the registry as the verification procedure sees it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +10,33 @@ from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRegistered, PublisherKey
 from provenance.statement.record.dispute_answered import DisputeOutcome
 from provenance.transparency.receipt_report import ReceiptReport
-from provenance.verdict.evidence import Publisher
+from provenance.verdict.evidence import Publisher, Source
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A registration that is proposed: by a fingerprint at a `distance` in bits of 256, or by local features (None)."""
+    """A registration that is proposed: by a fingerprint at a `distance` in bits of 256, or by local features (None).
+
+    `publisher` is the id of who registered it, and `pixels_sha256` the digest of its decoded pixels.
+    """
 
     record_id: bytes
     distance: int | None
+    publisher: str = ""
+    pixels_sha256: bytes = b""
+
+
+def in_turns(publishers: Sequence[str]) -> list[int]:
+    """Places in a list whose items are of these publishers: the first of each, then the second of each, and so on.
+
+    What is cut off behind such an order is nobody's only item, unless there are more publishers than places.
+    """
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, publisher in enumerate(publishers):
+        seen[publisher] += 1
+        turns.append((seen[publisher], place))
+    return [place for _, place in sorted(turns)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +91,9 @@ class KnownRecord:
         revocation: that record.
         disputes: other publishers' counter-claims, retracted ones too, in log order.
         superseded_by: index of the newest registration by which the same publisher says that it supersedes this one.
+        sources: what it was made from, through the whole chain, where that was withdrawn, is disputed, or was signed
+            with a key that was revoked; the nearest first.
+        sources_left_out: there are more than were looked at.
     """
 
     record_id: bytes
@@ -86,6 +108,8 @@ class KnownRecord:
     revocation: PublisherKey | None = None
     disputes: tuple[Dispute, ...] = ()
     superseded_by: int | None = None
+    sources: tuple[Source, ...] = ()
+    sources_left_out: bool = False
 
 
 class Registrations(Protocol):

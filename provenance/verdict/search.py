@@ -27,7 +27,7 @@ from provenance.verdict.evidence import (
     Unproven,
 )
 from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD
-from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations, in_turns
 from provenance.verdict.viewer import Viewer
 
 MIN_PDQ_QUALITY = 50
@@ -89,6 +89,7 @@ class Search:
         self._methods: list[str] = []
         self._unchecked: list[Unchecked] = []
         self._looked_again = False
+        self._pixels: set[bytes] = set()  # that were looked up, so that no fingerprint has to lead to them
 
     def skip(self, what: str, why: str) -> None:
         """Note that something is not looked at."""
@@ -104,6 +105,7 @@ class Search:
     def look_up_pixels(self, pixels_sha256: bytes) -> None:
         """Step 5, for a file that was decoded."""
         self._methods.append(PIXELS_METHOD)
+        self._pixels.add(pixels_sha256)
         for record_id in self._registrations.by_pixels(pixels_sha256):
             self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256))
 
@@ -259,6 +261,9 @@ class Search:
             self.skip("further matching records", f"a verdict lists {MAX_MATCHES}, of each publisher one first")
         read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
         found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
+        for _, known in found:
+            if known.sources_left_out:
+                self.skip(f"all that record {known.index} was made from", "only the nearest were looked at")
         unproven = tuple(known for _, known in read if isinstance(known, Unproven))
         claims = self._claims(found, cut=len(hits) > MAX_MATCHES)
         return Evidence(
@@ -283,11 +288,17 @@ class Search:
         return {**{each: claims[each] for each in compared if each in claims}, **over_all}
 
     def _nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
-        new = [candidate for candidate in candidates if not self._confirmed(candidate.record_id)]
+        """Those to compare, of each publisher the nearest first; what has the very same pixels was found before."""
+        new = [
+            candidate
+            for candidate in candidates
+            if not self._confirmed(candidate.record_id) and candidate.pixels_sha256 not in self._pixels
+        ]
         if len(new) > most:
-            note = Unchecked("further candidates", f"only the nearest {most} of a search are looked at")
+            why = f"only {most} of a search are looked at, of each publisher the nearest first"
+            note = Unchecked("further candidates", why)
             self._unchecked += [note] if note not in self._unchecked else []
-        return new[:most]
+        return [new[place] for place in sorted(in_turns([candidate.publisher for candidate in new])[:most])]
 
     def _confirmed(self, record_id: bytes) -> bool:
         hit = self._hits.get(record_id)
@@ -408,6 +419,7 @@ def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[byte
         proof=_proof(known),
         standing=value,
         standing_detail=detail,
+        sources=known.sources,
     )
 
 

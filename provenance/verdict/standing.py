@@ -39,7 +39,7 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         found.append(
             (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
         )
-    found += [(Standing.DISPUTED, _told(dispute)) for dispute in known.disputes if dispute.open]
+    found += [(Standing.DISPUTED, told(dispute)) for dispute in known.disputes if dispute.open]
     claimants = set(claims.values())
     if known.record_id in claims and len(claimants) > 1:
         found.append(
@@ -85,11 +85,12 @@ def claims_of(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
     }
 
 
-def _told(dispute: Dispute) -> str:
+def told(dispute: Dispute, what: str = "it") -> str:
+    """A dispute of something, with what its two sides say."""
     answers = [
         f" {answer.publisher} answers that it is {answer.outcome}: “{answer.reason}”." for answer in dispute.answers
     ]
-    return f"{dispute.publisher} disputes it, giving as its reason: “{dispute.reason}”.{''.join(answers)}"
+    return f"{dispute.publisher} disputes {what}, giving as its reason: “{dispute.reason}”.{''.join(answers)}"
 
 
 def _shown(match: Match) -> bool:

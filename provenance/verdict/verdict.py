@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Never, assert_never
 
 from provenance.credentials.report import CredentialState
-from provenance.verdict import credential, origin, proof, registration, standing, unchecked
+from provenance.verdict import credential, origin, proof, registration, sources, standing, unchecked
 from provenance.verdict.axes import Assessment, Axis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.evidence import Evidence, Match, Unchecked
 from provenance.verdict.finding import Finding
@@ -83,6 +83,7 @@ def judge(evidence: Evidence) -> Verdict:
         findings=(
             *match_findings,
             *standing.assess(evidence),
+            *sources.assess(evidence),
             *proven_findings,
             *state_findings,
             *declared_findings,
@@ -147,6 +148,7 @@ def _text(
         axes[axis].summary for axis in (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF)
     )
     since = [match.standing_detail for match in matches[:1] if match.standing is not Standing.CURRENT]
+    since += [sentence for match in matches[:1] for sentence in sources.sentences(match)]
     match code:
         case HeadlineCode.CREDENTIAL_INVALID:
             sentences = [credential_, found, *since]

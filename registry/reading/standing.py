@@ -13,13 +13,17 @@ from provenance.statement.record import (
 )
 from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
+from provenance.transparency.chain import references
 from provenance.transparency.receipt_report import ReceiptReport
-from provenance.verdict import standing
-from provenance.verdict.evidence import Publisher
+from provenance.verdict import sources, standing
+from provenance.verdict.evidence import Publisher, Source
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
 from registry.reading.views import StandingView
 from registry.store import Session, assets, entries, events, publishers
 from registry.times import from_milliseconds
+
+MAX_SOURCES = 1_000
+"""Registrations, the nearest first, that are looked at: a page has some tens of sources, each with a short chain."""
 
 
 def known(
@@ -35,6 +39,7 @@ def known(
     kid = parse_statement(entries.get(session, row.index).statement).kid
     taken_back = assets.withdrawals_of(session, record_id)
     revoked_at = publishers.get_key(session, kid).revoked_index
+    troubled, left_out = _sources(session, record_id) if any(references(record)) else ((), False)
     return KnownRecord(
         record_id=record_id,
         index=row.index,
@@ -53,6 +58,8 @@ def known(
         revocation=None if revoked_at is None else _revocation(session, revoked_at),
         disputes=_disputes(session, record_id),
         superseded_by=events.successors(session, [record_id]).get(record_id),
+        sources=troubled,
+        sources_left_out=left_out,
     )
 
 
@@ -88,3 +95,38 @@ def _revocation(session: Session, index: int) -> PublisherKey:
     if not isinstance(record, PublisherKey) or record.action != "revoke":
         raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
     return record
+
+
+def _sources(session: Session, record_id: bytes) -> tuple[tuple[Source, ...], bool]:
+    """Sources of a registration that do not simply stand, the nearest first; and whether more were left out.
+
+    What is sealed or erased is not told of.
+    """
+    found: dict[bytes, None] = {}
+    level = {record_id}
+    while level and len(found) < MAX_SOURCES:
+        named = events.derivations_of_each(session, level)
+        level = {parent for parents in named.values() for parent in parents} - found.keys() - {record_id}
+        found |= dict.fromkeys(sorted(level))
+    nearest = list(found)[:MAX_SOURCES]
+    rows = {row.record_id: row for row in assets.among(session, nearest)}
+    withdrawn = assets.withdrawn_among(session, list(rows))
+    disputed = events.disputed_among(session, list(rows))
+    logged = entries.with_records(session, list(rows))
+    kids = {record: parse_statement(entry.statement).kid for record, entry in logged.items()}
+    revoked = publishers.revoked_among(session, set(kids.values()))
+    names = publishers.names_of(session, {row.publisher_id for row in rows.values()})
+    told = [
+        each
+        for record in nearest
+        if record in withdrawn or record in disputed or kids.get(record) in revoked
+        for each in sources.of(
+            record,
+            rows[record].index,
+            names[rows[record].publisher_id],
+            withdrawn_reason=withdrawn.get(record),
+            key_revoked_at_index=revoked.get(kids[record]),
+            disputes=_disputes(session, record) if record in disputed else (),
+        )
+    ]
+    return tuple(told), len(found) > MAX_SOURCES or bool(level)

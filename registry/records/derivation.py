@@ -18,8 +18,9 @@ from registry.times import from_milliseconds
 def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> GraphView:
     """The graph around a registration: all that derivations connect it with, in either direction.
 
-    The nearest come first, at most `MAX_GRAPH_NODES`. What is sealed or erased is a node that says so and no more; its
-    own parents are not told, and a sealed registration does not show as made from anything.
+    Its origins come first, then the nearest, of each publisher one before all others; at most `MAX_GRAPH_NODES`. What
+    is sealed or erased is a node that says so and no more; its own parents are not told, and a sealed registration does
+    not show as made from anything.
 
     Raises:
         NotFound, Sealed, Erased: no such registration, or not for this reader.
@@ -28,18 +29,22 @@ def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> Gra
         held(session, record_id, reader)
         reached: dict[bytes, None] = {record_id: None}
         edges: dict[tuple[bytes, bytes, str], None] = {}
-        waiting, truncated = deque([record_id]), False
-        while waiting:
-            at = waiting.popleft()
-            for child, parent, relation in _links(session, at, reader):
-                other = parent if child == at else child
-                if other not in reached:
-                    if len(reached) == MAX_GRAPH_NODES:
-                        truncated = True
+        truncated = False
+        for origins_alone in (True, False):  # so that nobody's derivatives push out what it was made from
+            waiting = deque(reached)
+            while waiting:
+                at = waiting.popleft()
+                for child, parent, relation in _links(session, at, reader):
+                    other = parent if child == at else child
+                    if origins_alone and other == child:
                         continue
-                    reached[other] = None
-                    waiting.append(other)
-                edges[child, parent, relation] = None
+                    if other not in reached:
+                        if len(reached) == MAX_GRAPH_NODES:
+                            truncated = True
+                            continue
+                        reached[other] = None
+                        waiting.append(other)
+                    edges[child, parent, relation] = None
         return GraphView(
             id=record_id.hex(),
             nodes=tuple(_node(session, each, reader) for each in reached),

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.errors import InvalidRequest
+from registry.search.choosing import EVERYTHING, choose
 from registry.store import Asset, Session
 from registry.store import pdq as rows
 
@@ -79,8 +80,9 @@ class SimilarityIndex:
         *,
         radius: int = RADIUS,
         limit: int = MAX_CANDIDATES,
+        within: range = EVERYTHING,
     ) -> list[Candidate]:
-        """All registrations within `radius` bits of any of `hashes`, the nearest first, at most `limit`.
+        """All registrations within `radius` bits of any of `hashes`, the nearest first, at most `limit` (`choose`).
 
         Args:
             session: on the store that is searched.
@@ -88,6 +90,7 @@ class SimilarityIndex:
             quality: the picture's PDQ quality; below `MIN_QUALITY` there are no candidates.
             radius: 0 to `RADIUS`.
             limit: of equally distant ones, the earlier registrations stay.
+            within: log indices of the registrations that are searched.
 
         Raises InvalidRequest for another radius, or hashes that are not 32 bytes.
         """
@@ -98,7 +101,8 @@ class SimilarityIndex:
         if quality < MIN_QUALITY or not hashes:
             return []
         queries = as_matrix(hashes)
-        found = rows.assets_by_chunks(session, _probes(queries))
+        probed = rows.assets_by_chunks(session, _probes(queries))
+        found = {index: each for index, each in probed.items() if index in within}
         if not found:
             return []
         indices = np.array(list(found), dtype=np.int64)
@@ -106,11 +110,11 @@ class SimilarityIndex:
         apart = distances(as_matrix([code for _, code in records]), queries)
         orientations = apart.argmin(axis=1)
         nearest = apart.min(axis=1)
-        order = np.lexsort((indices, nearest))[:limit].tolist()
+        order = [each for each in np.lexsort((indices, nearest)).tolist() if nearest[each] <= radius]
+        chosen = choose(session, indices[order].tolist(), limit)
         return [
             Candidate(records[each][0], int(nearest[each]), int(orientations[each]))
-            for each in order
-            if nearest[each] <= radius
+            for each in (order[place] for place in chosen)
         ]
 
     def count(self, session: Session) -> int:

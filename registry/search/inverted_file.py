@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.local_features import Codes, LocalFeatures, as_codes
+from registry.search.choosing import EVERYTHING, choose
 from registry.search.news import NewsReader
 from registry.store import Session
 from registry.store import local_features as rows
@@ -79,16 +80,19 @@ class InvertedFile:
         self._newest = -1
         self._news = NewsReader()
 
-    def candidates(self, session: Session, features: LocalFeatures) -> list[Proposal]:
-        """At most `MAX_PROPOSED` registrations, the likeliest first."""
+    def candidates(self, session: Session, features: LocalFeatures, within: range = EVERYTHING) -> list[Proposal]:
+        """At most `MAX_PROPOSED` registrations of those with these log indices, the likeliest first (`choose`)."""
         segments = self.caught_up(session)
         best: dict[int, Proposal] = {}
         for codes in (features.upright, features.mirrored):
             for found in _scored(segments, as_codes(codes)):
+                if found.index not in within:
+                    continue
                 if found.index not in best or best[found.index].score < found.score:
                     best[found.index] = found
         ordered = sorted(best.values(), key=lambda proposal: (-proposal.score, proposal.index))
-        return [each for each in ordered[:MAX_PROPOSED] if each.score >= WORTH * ordered[0].score]
+        worth = [each for each in ordered if each.score >= WORTH * ordered[0].score]
+        return [worth[place] for place in choose(session, [each.index for each in worth], MAX_PROPOSED)]
 
     def count(self, session: Session) -> int:
         """How many registrations a search goes over."""

@@ -19,6 +19,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import (
     BITS,
@@ -112,13 +113,16 @@ class MultiIndex:
         empty = tuple(np.empty(0, dtype=np.uint32) for _ in range(CHUNKS))
         self._tables = _Tables(0, empty, np.zeros((CHUNKS, (1 << CHUNK_BITS) + 1), dtype=np.uint32))
 
-    def candidates(self, session: Session, hashes: Sequence[bytes], quality: int) -> list[Candidate]:
+    def candidates(
+        self, session: Session, hashes: Sequence[bytes], quality: int, within: range = EVERYTHING
+    ) -> list[Candidate]:
         """All registrations within `RADIUS` bits of any of `hashes`, the nearest first, at most `MAX_CANDIDATES`.
 
         Args:
             session: on the store that is searched.
             hashes: 32 bytes each: the picture's PDQ in the orientations to try.
             quality: the picture's PDQ quality; below `MIN_QUALITY` there are no candidates.
+            within: log indices of the registrations that are searched.
         """
         if quality < MIN_QUALITY or not hashes:
             return []
@@ -138,7 +142,9 @@ class MultiIndex:
         apart = np.concatenate([apart[near], tail[late, late_asked]])
         order = np.lexsort((asked, rows, apart))
         _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
-        chosen = order[np.sort(first)][:MAX_CANDIDATES]
+        chosen = order[np.sort(first)]
+        chosen = chosen[inside(held.indices[rows[chosen]], within)]
+        chosen = chosen[choose(session, held.indices[rows[chosen]].tolist(), MAX_CANDIDATES)]
         return as_candidates(
             session, held.indices[rows[chosen]].tolist(), apart[chosen].tolist(), asked[chosen].tolist()
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix, distances
 from registry.store import Session
@@ -31,13 +32,16 @@ class NearestScan:
     def __init__(self, codes: Codes) -> None:
         self._codes = codes
 
-    def candidates(self, session: Session, hashes: Sequence[bytes], quality: int) -> list[Candidate]:
+    def candidates(
+        self, session: Session, hashes: Sequence[bytes], quality: int, within: range = EVERYTHING
+    ) -> list[Candidate]:
         """At most `MAX_PROPOSED` registrations within `REACH` bits of any of `hashes`, the nearest first.
 
         Args:
             session: on the store that is searched.
             hashes: 32 bytes each: the picture's PDQ in the orientations to try.
             quality: the picture's PDQ quality; below `MIN_QUALITY` there are no candidates.
+            within: log indices of the registrations that are searched.
         """
         if quality < MIN_QUALITY or not hashes:
             return []
@@ -49,8 +53,9 @@ class NearestScan:
             apart = distances(held.codes, queries[number : number + 1])[:, 0]
             orientation[apart < nearest] = number
             nearest = np.minimum(nearest, apart)
-        chosen = np.flatnonzero(nearest <= REACH)
-        chosen = chosen[np.lexsort((chosen, nearest[chosen]))][:MAX_PROPOSED]
+        chosen = np.flatnonzero((nearest <= REACH) & inside(held.indices, within))
+        chosen = chosen[np.lexsort((chosen, nearest[chosen]))]
+        chosen = chosen[choose(session, held.indices[chosen].tolist(), MAX_PROPOSED)]
         return as_candidates(
             session, held.indices[chosen].tolist(), nearest[chosen].tolist(), orientation[chosen].tolist()
         )

@@ -132,6 +132,16 @@ def by_index(session: Session, indices: Collection[int]) -> dict[int, Asset]:
     return {row.index: row for row in rows}
 
 
+def publishers_at(session: Session, indices: Collection[int]) -> dict[int, str]:
+    """The publisher's id of each of the registrations at these indices."""
+    return dict(session.exec(select(Asset.index, Asset.publisher_id).where(col(Asset.index).in_(indices))).all())
+
+
+def among(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset]:
+    """Those of the records that are public registrations."""
+    return session.exec(select(Asset).where(col(Asset.record_id).in_(record_ids))).all()
+
+
 def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[Asset]:
     """Registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
     return _in_turns(session, _same_content([sha256], ()), limit)
@@ -231,6 +241,14 @@ def forget_withdrawal(session: Session, index: int) -> None:
 def withdrawals_of(session: Session, record_id: bytes) -> Sequence[Withdrawal]:
     """The withdrawals of a registration, in the order of the log."""
     return session.exec(select(Withdrawal).where(Withdrawal.target == record_id).order_by(col(Withdrawal.index))).all()
+
+
+def withdrawn_among(session: Session, record_ids: Collection[bytes]) -> dict[bytes, str]:
+    """Those of the registrations that were withdrawn, with the reason that was given first."""
+    rows = session.exec(
+        select(Withdrawal).where(col(Withdrawal.target).in_(record_ids)).order_by(col(Withdrawal.index).desc())
+    )
+    return {row.target: row.reason for row in rows}
 
 
 def withdrawals_between(session: Session, start: int, stop: int) -> Sequence[Withdrawal]:

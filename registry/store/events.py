@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, exists, func, select
 
-from provenance.statement.record import SUPERSEDES, AssetRegistered, RecordErased
+from provenance.statement.record import SUPERSEDES, AssetDisputed, AssetRegistered, RecordErased
 from provenance.transparency.chain import references
 from registry.tables import Asset, Derivation, Event, RecordRow, Withdrawal
 
@@ -24,6 +24,12 @@ def about(session: Session, target: bytes) -> Sequence[Event]:
 def of_type(session: Session, target: bytes, type_: str) -> Sequence[Event]:
     """The events of one type about a record, in the order of the log."""
     return [event for event in about(session, target) if event.type == type_]
+
+
+def disputed_among(session: Session, record_ids: Collection[bytes]) -> set[bytes]:
+    """Those of the records that were ever disputed."""
+    query = select(Event.target).where(Event.type == AssetDisputed.TYPE, col(Event.target).in_(record_ids))
+    return set(session.exec(query))
 
 
 def between(session: Session, start: int, stop: int) -> Sequence[Event]:

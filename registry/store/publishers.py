@@ -1,6 +1,6 @@
 """Publishers: who vouches for media, and with which keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, select
 
@@ -50,6 +50,21 @@ def get_key(session: Session, kid: bytes) -> PublisherKeyRow:
     if row is None:
         raise NotFound("no such publisher key")
     return row
+
+
+def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]:
+    """Those of the keys that were revoked, with the index of the record that did."""
+    rows = session.exec(
+        select(PublisherKeyRow).where(
+            col(PublisherKeyRow.kid).in_(kids), col(PublisherKeyRow.revoked_index).is_not(None)
+        )
+    )
+    return {row.kid: row.revoked_index for row in rows if row.revoked_index is not None}
+
+
+def names_of(session: Session, publisher_ids: Collection[str]) -> dict[str, str]:
+    """The names of publishers, by id."""
+    return {row.id: row.name for row in session.exec(select(Publisher).where(col(Publisher.id).in_(publisher_ids)))}
 
 
 def keys_of(session: Session, publisher_id: str) -> Sequence[PublisherKeyRow]:

@@ -68,6 +68,10 @@ def _match(registry: Registry, match: Match, difference: str | None) -> Json:
         "basis": match.basis.value,
         "signed_copy": match.signed_copy,
         "standing": standing,
+        "sources": [
+            {"id": each.record_id.hex(), "index": each.index, "code": each.code.value, "detail": each.detail}
+            for each in match.sources
+        ],
         "proof": _proof(match),
         "comparison": _comparison(match.comparison) if match.comparison else None,
         "difference_url": difference if match.basis is MatchBasis.COMPARISON else None,

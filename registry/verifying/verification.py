@@ -25,8 +25,9 @@ from registry.sandbox.examination import (
     describe_picture,
     examine_file,
 )
+from registry.search.choosing import EVERYTHING
 from registry.search.scan import MAX_SCANNED
-from registry.store import Session, assets, rows, verifications
+from registry.store import Asset, Session, assets, rows, verifications
 from registry.times import to_milliseconds
 from registry.verifying.report import report_json
 
@@ -116,8 +117,10 @@ class _Viewer:
 class _Registrations:
     """The store as the verification procedure sees it."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
+        """`within`: log indices of the registrations that are searched by likeness."""
         self._registry = registry
+        self._within = within
         self._by_bytes: dict[bytes, Sequence[bytes]] = {}
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
@@ -138,20 +141,23 @@ class _Registrations:
             return assets.claims(session, files, pixels, of, also)
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
+        asked, within = (pdq_orientations, quality), self._within
         with self._registry.store.read() as session:
             if self._registry.codes.count(session) > MAX_SCANNED:
-                found = self._registry.multi_index.candidates(session, pdq_orientations, quality)
+                found = self._registry.multi_index.candidates(session, *asked, within)
             else:
-                found = self._registry.index.candidates(session, pdq_orientations, quality)
-                found += self._registry.scan.candidates(session, pdq_orientations, quality)
-        nearest = {candidate.record_id: candidate.distance for candidate in found}
-        return [Candidate(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
+                found = self._registry.index.candidates(session, *asked, within=within)
+                found += self._registry.scan.candidates(session, *asked, within)
+            nearest = {candidate.record_id: candidate.distance for candidate in found}
+            known = {row.record_id: row for row in assets.among(session, nearest)}
+        ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])
+        return [_candidate(known[record], nearest[record]) for record in ordered]
 
     def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
         with self._registry.store.read() as session:
-            found = self._registry.inverted_file.candidates(session, features)
+            found = self._registry.inverted_file.candidates(session, features, self._within)
             known = assets.by_index(session, [proposal.index for proposal in found])
-        return [Candidate(known[each.index].record_id, None) for each in found if each.index in known]
+        return [_candidate(known[each.index], None) for each in found if each.index in known]
 
     def reference(self, record_id: bytes) -> Reference:
         with self._registry.store.read() as session:
@@ -181,6 +187,10 @@ class _Registrations:
             return assets.count(session)
 
 
+def _candidate(row: Asset, distance: int | None) -> Candidate:
+    return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
+
+
 def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer | None) -> dict[str, object]:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
@@ -190,7 +200,8 @@ def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer | None) -> dict[
 
     def keep(session: Session) -> None:
         for match in verdict.matches:
-            assets.get(session, match.record_id)  # erased meanwhile? Then the report must not be kept.
+            for record in (match.record_id, *(source.record_id for source in match.sources)):
+                assets.get(session, record)  # erased meanwhile? Then the report must not be kept.
         verifications.insert(session, row)
 
     try:

@@ -31,6 +31,7 @@ function summary(report, match, file) {
     match && match.standing.value !== "current"
       ? h("p", { class: "notice strong" }, h("strong", {}, `${match.standing.value}. `), quoted(match.standing.detail))
       : null,
+    (match?.sources ?? []).map(({ detail }) => h("p", { class: "notice strong" }, quoted(detail))),
     h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), `. Checked on ${time(report.created_at)}. `,
       h("a", { href: `/verify?report=${report.id}` }, "Link to this report"), ", without the picture."),
   ];
@@ -108,7 +109,7 @@ function issuedBy(matches) {
     { class: "panel", "aria-labelledby": "issued-title" },
     h("h3", { id: "issued-title" }, many ? `Issued by: ${matches.length} registrations` : "Issued by"),
     many ? h("p", {}, "Closest first, then in the order of the log. The first to register need not be who made the picture.") : null,
-    matches.map(({ asset, standing, value }) =>
+    matches.map(({ asset, standing, value, sources = [] }) =>
       h(
         "dl",
         { class: "facts" },
@@ -120,6 +121,7 @@ function issuedBy(matches) {
         asset.caption ? fact("Caption, as stated", quoted(asset.caption)) : null,
         asset.licence ? fact("Licence, as stated", quoted(asset.licence)) : null,
         fact("Standing", standing.value, h("small", {}, quoted(standing.detail))),
+        sources.map(({ detail }) => fact("What it was made from", quoted(detail))),
         fact("Take with you", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
       ),
     ),

@@ -47,6 +47,13 @@ def test_all_else_that_was_found_is_a_finding(report: Report) -> None:
     assert exits.of_report(report) is Exit.FINDINGS
 
 
+def test_a_match_that_was_made_from_what_was_withdrawn_is_a_finding() -> None:
+    report = story.report("EXACT_MATCH")
+    withdrawn = {"id": "ab" * 32, "index": 3, "code": "ORIGIN_WITHDRAWN", "detail": "It was made from record 3, …"}
+    report["matches"][0]["sources"] = [withdrawn]
+    assert exits.of_report(Report.model_validate(report)) is Exit.FINDINGS
+
+
 @pytest.mark.parametrize("report", [report_of("NOT_CHECKED"), report_of(proof="SEQUENCED")])
 def test_what_could_not_be_checked_is_incomplete(report: Report) -> None:
     assert exits.of_report(report) is Exit.INCOMPLETE

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from provenance.verdict.search import MAX_MATCHES
+from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
 from registry.claims import ParentClaim
 from registry.reading import catalogue
+from registry.records.derivation import graph
 from registry.registry import Registry
 from registry.verifying.verification import verify_file
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
@@ -28,6 +29,16 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def recompressed(data: bytes, quality: int = 60) -> bytes:
     file = io.BytesIO()
     Image.open(io.BytesIO(data)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def brighter(data: bytes, quality: int) -> bytes:
+    """A copy that is nearer to other such copies than to the picture."""
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(data))
+    drawn = ImageDraw.Draw(picture)
+    drawn.rectangle((0, 200, 320, 240), fill="white")
+    picture.save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 
@@ -64,6 +75,8 @@ def test_other_peoples_derivatives_do_not_hide_a_correction(registry: Registry) 
     successor = register(registry, jpeg(2), publisher=DAILY, title="Bridge, corrected", parents=instead).asset
     shown = catalogue.asset(registry, record).standing
     assert shown.value == "superseded"
+    around = {node.id: node.publisher for node in graph(registry, record).nodes}
+    assert around[successor.id] == DAILY
     assert f"superseded it by record {successor.index}" in shown.detail
 
 
@@ -74,3 +87,12 @@ def test_one_report_states_one_standing_for_one_record(registry: Registry) -> No
     register(registry, recompressed(data), publisher=RIVAL, title="Harbour too")
     for match in verify(registry, data)["matches"] + verify(registry, recompressed(data, 70))["matches"]:
         assert match["standing"] == match["asset"]["standing"]
+
+
+def test_one_publishers_many_copies_do_not_hide_the_picture_they_were_made_from(registry: Registry) -> None:
+    data = jpeg(5)
+    own = register(registry, data, publisher=DAILY, title="Square").asset
+    for quality in range(70, 70 + MAX_COMPARED_CANDIDATES + 1):
+        register(registry, brighter(data, quality), publisher=RIVAL, title="Square, again")
+    report = verify(registry, brighter(data, 50))
+    assert own.id in [match["asset"]["id"] for match in report["matches"]]

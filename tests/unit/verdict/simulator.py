@@ -5,7 +5,6 @@ fingerprints, sketches and comparisons are real ones. What may go wrong with a s
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -51,7 +50,7 @@ from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.verdict import Verdict, examine, standing, verify_digests, verify_file
 from provenance.verdict.evidence import Publisher, Subject
-from provenance.verdict.registrations import Candidate, KnownRecord, Reference
+from provenance.verdict.registrations import Candidate, KnownRecord, Reference, in_turns
 from provenance.verdict.verify import compare_reference
 from registry.search.inverted_file import MAX_APART
 
@@ -249,7 +248,9 @@ class Simulator:
             for identity, prints in self.prints.items()
             if prints.pdq_quality >= 50
         }
-        near = [Candidate(identity, distance) for identity, distance in distances.items() if distance <= self.reach]
+        near = [
+            self._candidate(identity, distance) for identity, distance in distances.items() if distance <= self.reach
+        ]
         return sorted(near, key=lambda candidate: candidate.distance)
 
     def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
@@ -259,7 +260,12 @@ class Simulator:
             for identity, codes in self.features.items()
         }
         near = [identity for identity, number in shared.items() if number >= 20]
-        return [Candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
+        return [self._candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
+
+    def _candidate(self, identity: bytes, distance: int | None) -> Candidate:
+        record = self.entries[self._index(identity)].record
+        assert isinstance(record, AssetRegistered)
+        return Candidate(identity, distance, record.publisher, record.media.pixels_sha256)
 
     def reference(self, record_id: bytes) -> Reference:
         if record_id not in self.sketches:
@@ -371,15 +377,8 @@ class Simulator:
         return [*self._in_turns([*dict.fromkeys(found)]), *([self.misled[wanted]] if wanted in self.misled else [])]
 
     def _in_turns(self, identities: list[bytes]) -> list[bytes]:
-        """The first of each publisher, then the second of each, and so on."""
-        seen: Counter[str] = Counter()
-        turns = []
-        for identity in identities:
-            record = self.entries[self._index(identity)].record
-            assert isinstance(record, AssetRegistered)
-            seen[record.publisher] += 1
-            turns.append((seen[record.publisher], identity))
-        return [identity for _, identity in sorted(turns, key=lambda each: each[0])]
+        records = [self.entries[self._index(identity)].record for identity in identities]
+        return [identities[place] for place in in_turns([getattr(record, "publisher", "") for record in records])]
 
     def _index(self, identity: bytes) -> int:
         return next(index for index, entry in enumerate(self.entries) if entry.id == identity)

@@ -41,8 +41,8 @@ _PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
 
 
 def of_report(report: "Report") -> Exit:
-    """Satisfied: it matches a current, published registration without difference, be it inside a larger picture, and
-    nothing in the file contradicts.
+    """Satisfied: it matches a current, published registration without difference, be it inside a larger picture, made
+    from nothing that was withdrawn, is disputed or was signed with a revoked key, and nothing in the file contradicts.
 
     A value that this version does not know is a finding: somebody has to look at it.
     """
@@ -54,7 +54,7 @@ def of_report(report: "Report") -> Exit:
         and axes.credential.value != "INVALID"
         and axes.declared_origin.value != "CONFLICTING"
         and axes.proof.value in _PROVEN | {"SEQUENCED"}
-        and all(match.standing.value == "current" for match in report.matches[:1])
+        and all(match.standing.value == "current" and not match.sources for match in report.matches[:1])
     )
     if not satisfied:
         return Exit.FINDINGS

@@ -163,6 +163,7 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
             ("publisher", f"{publisher.name} ({publisher.identity.established})"),
             ("logged", f"{asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, index {asset.index}"),
             ("standing", f"{match.standing.value}: {match.standing.detail}"),
+            *(("source", source.detail) for source in match.sources),
             *((region.kind, _place(region)) for region in (match.comparison.regions if match.comparison else ())),
         ]
     )

@@ -140,10 +140,20 @@ class MatchProof(Answer):
     """What the picture was made from, up to the origins; reports from before there were chains have none."""
 
 
+class Source(Answer):
+    """A registration that the matched one was made from, directly or through others, and what became of it."""
+
+    id: str
+    index: int
+    code: str
+    detail: str
+
+
 class Match(Answer):
     """One registration that the picture leads back to. `basis`: bytes, pixels, comparison or fingerprint.
 
     `value`: of the registration axis, as this match alone supports it; reports from before it was told have none.
+    `sources`: what it was made from, where that was withdrawn, is disputed, or was signed with a revoked key.
     """
 
     asset: Asset
@@ -154,6 +164,7 @@ class Match(Answer):
     comparison: Comparison | None
     difference_url: str | None
     value: str | None = None
+    sources: tuple[Source, ...] = ()
 
 
 class Ingredient(Answer):

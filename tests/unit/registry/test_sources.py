@@ -1,0 +1,92 @@
+"""What becomes of a source reaches what was made from it, through the whole chain."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from provenance.errors import Erased
+from provenance.statement.keys import Algorithm
+from registry.claims import ParentClaim
+from registry.reading import catalogue
+from registry.records import disputes
+from registry.records.enrolment import enrol_publisher, revoke_key
+from registry.records.erasure import erase
+from registry.records.registration import withdraw
+from registry.registry import Registry
+from registry.verifying.verification import load_report, verify_digests
+from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+        enrol_publisher(registry, publisher="agency", name="The Agency", algorithm=Algorithm.ED25519)
+        yield registry
+
+
+def made(registry: Registry, seed: int, *sources: bytes, publisher: str = DAILY) -> bytes:
+    """Register a picture that was made from others."""
+    parents = tuple(ParentClaim(source, "componentOf") for source in sources)
+    return bytes.fromhex(register(registry, jpeg(seed), publisher=publisher, parents=parents).asset.id)
+
+
+def verify(registry: Registry, seed: int) -> Any:
+    return verify_digests(registry, sha256=hashlib.sha256(jpeg(seed)).digest())
+
+
+def codes(report: Any) -> list[str]:
+    return [source["code"] for match in report["matches"] for source in match["sources"]]
+
+
+def test_a_page_made_from_a_withdrawn_and_a_disputed_picture_says_so_at_once(registry: Registry) -> None:
+    flood, bridge = made(registry, 1, publisher="agency"), made(registry, 2, publisher="agency")
+    crop = made(registry, 3, flood, publisher=RIVAL)
+    made(registry, 4, crop, bridge)
+    withdraw(registry, publisher="agency", record=flood, reason="staged")
+    disputes.dispute(registry, publisher=RIVAL, record=bridge, reason="taken by us", counterclaim=None)
+    report = verify(registry, 4)
+    assert report["headline"]["code"] == "EXACT_MATCH"
+    first, second, *_ = report["headline"]["text"].split(". ")
+    assert first.startswith("These bytes are those of record")
+    assert second.startswith("It was made from record")
+    assert sorted(codes(report)) == ["ORIGIN_DISPUTED", "ORIGIN_WITHDRAWN"]
+    said = {each["code"]: each["summary"] for each in report["findings"] if each["axis"] == "standing"}
+    assert "The Agency has withdrawn, giving as its reason: “staged”" in said["ORIGIN_WITHDRAWN"]
+    assert "The Rival disputes record" in said["ORIGIN_DISPUTED"]
+    assert "“taken by us”" in said["ORIGIN_DISPUTED"]
+    assert report["matches"][0]["standing"]["value"] == "current"  # of the page itself, which nobody contradicts
+    assert codes(verify(registry, 3)) == ["ORIGIN_WITHDRAWN"]
+
+
+def test_a_source_signed_with_a_key_that_was_revoked_is_told(registry: Registry) -> None:
+    enrol_publisher(registry, publisher="stringer", name="The Stringer", algorithm=Algorithm.ED25519)
+    source = made(registry, 11, publisher="stringer")
+    made(registry, 12, source)
+    assert codes(verify(registry, 12)) == []
+    key = catalogue.publisher_keys(registry, "stringer")[-1].thumbprint
+    revoke_key(registry, publisher="stringer", thumbprint=bytes.fromhex(key), reason="stolen")
+    assert codes(verify(registry, 12)) == ["ORIGIN_REVOKED"]
+
+
+def test_a_retracted_dispute_and_a_sound_source_say_nothing(registry: Registry) -> None:
+    source = made(registry, 21, publisher="agency")
+    made(registry, 22, source)
+    raised = disputes.dispute(registry, publisher=RIVAL, record=source, reason="ours", counterclaim=None)
+    assert codes(verify(registry, 22)) == ["ORIGIN_DISPUTED"]
+    disputes.answer(registry, publisher=RIVAL, dispute=bytes.fromhex(raised.id), outcome="retracted", reason="no")
+    report = verify(registry, 22)
+    assert codes(report) == []
+    assert "It was made from" not in report["headline"]["text"]
+
+
+def test_a_report_that_tells_of_a_source_goes_with_the_source(registry: Registry) -> None:
+    source = made(registry, 31, publisher="agency")
+    made(registry, 32, source)
+    withdraw(registry, publisher="agency", record=source, reason="a secret reason")
+    report = verify(registry, 32)
+    erase(registry, record=source, reason="asked for")
+    with pytest.raises(Erased):
+        load_report(registry, str(report["id"]))
+    assert codes(verify(registry, 32)) == []
