@@ -295,7 +295,7 @@ class Search:
             if not self._confirmed(candidate.record_id) and candidate.pixels_sha256 not in self._pixels
         ]
         if len(new) > most:
-            why = f"only {most} of a search are looked at, of each publisher the nearest first"
+            why = f"only the nearest {most} of a search are looked at, of each publisher one first"
             note = Unchecked("further candidates", why)
             self._unchecked += [note] if note not in self._unchecked else []
         return [new[place] for place in sorted(in_turns([candidate.publisher for candidate in new])[:most])]

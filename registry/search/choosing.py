@@ -30,6 +30,4 @@ def choose(session: Session, indices: Sequence[int], most: int) -> list[int]:
         return list(range(len(indices)))
     ranked = indices[:MAX_RANKED]
     publishers = assets.publishers_at(session, ranked)
-    held = [place for place, index in enumerate(ranked) if index in publishers]
-    turns = in_turns([publishers[ranked[place]] for place in held])
-    return sorted(held[each] for each in turns[:most])
+    return sorted(in_turns([publishers.get(index, "") for index in ranked])[:most])
