@@ -14,6 +14,7 @@ import uvicorn
 from api.app import assemble, create_app
 from api.commands import certificate, index, key, log, store
 from api.commands.opened import opened_registry
+from api.commands.printed import printable
 from api.first_key import make_first_key
 from api.logs import configure_logs
 from api.openapi import is_current, write
@@ -76,10 +77,10 @@ def main() -> None:
     try:
         app()
     except SettingsInvalid as error:
-        typer.echo(f"These settings cannot be used: {error}", err=True)
+        typer.echo(printable(f"These settings cannot be used: {error}"), err=True)
         sys.exit(2)
     except CountermarkError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        typer.echo(printable(f"{type(error).__name__}: {error}"), err=True)
         sys.exit(3)
 
 

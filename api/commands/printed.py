@@ -16,5 +16,10 @@ def print_findings(findings: Iterable[Finding], as_json: bool) -> int:
     found = 0
     for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)
         line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
-        typer.echo(json.dumps(line) if as_json else "  ".join(line.values()))
+        typer.echo(json.dumps(line) if as_json else printable("  ".join(line.values())))
     return found
+
+
+def printable(text: str) -> str:
+    """Text of which a stranger may have written a part, without what a terminal obeys: it is escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -43,9 +43,10 @@ class StatedKeys:
         except NotFound:
             return stated
         try:
-            stated = stated.after(0, first.statement, canonical)
-            for index, statement, changed in log_keys.changes(session):
-                stated = stated.after(index, statement, changed)
+            for index, statement, record in [(0, first.statement, canonical), *log_keys.changes(session)]:
+                if not (type(statement) is type(record) is bytes):  # SQLite keeps what it is given
+                    raise StoreCorrupt(f"entry {index}, or its record, has a value of another type than its column's")
+                stated = stated.after(index, statement, record)
         except StoreCorrupt:
             raise
         except CountermarkError as error:

@@ -33,11 +33,11 @@ from provenance.errors import (
     UntrustedNote,
 )
 from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
-from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
+from provenance.transparency.checkpoint import Checkpoint
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
-from registry.log.high_water import HighWater
+from registry.log.high_water import HighWater, stated_size
 from registry.log.log_keys import KnownKeys
 from registry.log.tiles import Edge, Tiles
 from registry.store import Session, Store, checkpoints, entries, heads
@@ -289,7 +289,7 @@ class Publication:
                 "If this is the newest copy of the store, and no other process signs for it, copy the object "
                 "log/checkpoint there"
             )
-        size = _stated_size(held)  # before its signature: an older copy may not know the keys of the newer tree
+        size = stated_size(held)  # before its signature: an older copy may not know the keys of the newer tree
         if size > sequenced:
             raise StoreCorrupt(
                 f"the store has {sequenced} entries, and {place} says that the log has signed {size}: "
@@ -324,11 +324,3 @@ class Publication:
             return self.keys.open(note)[0]
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"the checkpoint in {where} is not one of the log {self.origin}: {error}") from error
-
-
-def _stated_size(note: bytes) -> int:
-    """The size that a note claims, or 0 where it is none."""
-    try:
-        return SignedCheckpoint.parse(note).checkpoint.size
-    except MalformedNote:
-        return 0

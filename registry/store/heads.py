@@ -45,6 +45,8 @@ def _head(rows: Sequence[LogHead]) -> Head:
     if len(rows) != 1:
         raise StoreCorrupt("the head of the log is missing")
     row = rows[0]
+    if not (type(row.size) is type(row.logged_at_ms) is int and type(row.frontier) is bytes):
+        raise StoreCorrupt("the head of the log has a value of another type than its column's")
     hashes = [row.frontier[start : start + HASH_BYTES] for start in range(0, len(row.frontier), HASH_BYTES)]
     try:
         return Head(row.size, row.logged_at_ms, Frontier.from_nodes(row.size, hashes))

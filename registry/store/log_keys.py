@@ -24,5 +24,5 @@ def changes(session: Session) -> Sequence[tuple[int, bytes, bytes]]:
         select(Entry.index, Entry.statement, RecordRow.canonical)
         .join(LogKeyRow, col(LogKeyRow.index) == col(Entry.index))
         .join(RecordRow, col(RecordRow.record_id) == col(Entry.record_id))
-        .order_by(col(Entry.index))
+        .order_by(col(LogKeyRow.index))
     ).all()

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from provenance.errors import Conflict, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.errors import Conflict, MalformedNote, NotFound, StoreCorrupt, StoreUnavailable, UntrustedNote
 from provenance.limits import MAX_COMMIT_JOBS
-from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import VerifierKey
 from registry.blobs import Blobs, blob_name
+from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Edge
 from registry.store import Store, checkpoints, entries
 from registry.store.snapshot import copy_database
@@ -76,9 +76,13 @@ def _write_log(store: Store, draft: Path, log_key: VerifierKey, progress: Progre
     """Make tiles, checkpoint and high-water file of the entries under the newest checkpoint; returns their number."""
     with store.read() as session:
         newest = checkpoints.latest(session)
+        keys = StatedKeys.load(session, log_key).keys
     if newest is None:
         return 0
-    checkpoint, _ = open_checkpoint(newest.note, [log_key], log_key.name)
+    try:
+        checkpoint, _ = keys.open(newest.note)
+    except (MalformedNote, UntrustedNote) as error:
+        raise StoreCorrupt(f"the newest checkpoint has changed, run fsck: {error}") from error
     edge = Edge()
     for start in range(0, checkpoint.size, MAX_COMMIT_JOBS):
         progress("tiles", start, checkpoint.size)

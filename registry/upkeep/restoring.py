@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from provenance.errors import Conflict, StoreCorrupt, StoreUnavailable
-from provenance.transparency.checkpoint import open_checkpoint
+from provenance.errors import Conflict, MalformedNote, StoreCorrupt, StoreUnavailable
+from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import VerifierKey
 from registry.blobs import Blobs
 from registry.log.high_water import HighWater
@@ -52,7 +52,7 @@ def restore(
     draft = folder / _DRAFT
     water = HighWater(high_water)
     held = water.read()
-    signed = None if held is None else open_checkpoint(held, [log_key], log_key.name)[0].size
+    signed = None if held is None else _stated_size(held, log_key.name, water.place)
     if not (backup / DATABASE).is_file():
         raise StoreUnavailable(f"{backup} holds no backup")
     try:
@@ -91,10 +91,27 @@ def restore(
     return Restored(size, signed)
 
 
+def _stated_size(held: bytes, origin: str, place: str) -> int:
+    """What the high-water mark states. `check` verifies it where the backup has that tree.
+
+    A backup from before a change of the log's keys cannot: it does not know the key that signed the mark, and is older.
+
+    Raises StoreCorrupt: no checkpoint, or one of another log.
+    """
+    try:
+        checkpoint = SignedCheckpoint.parse(held).checkpoint
+    except MalformedNote as error:
+        raise StoreCorrupt(f"{place} holds no checkpoint: {error}") from error
+    if checkpoint.origin != origin:
+        raise StoreCorrupt(f"{place} is of another log, {checkpoint.origin}")
+    return checkpoint.size
+
+
 def _older(size: int, signed: int, high_water: Path | str) -> str:
     return (
-        f"the backup has {size} entries, and {high_water} says that the log has signed {signed}: {signed - size} that "
-        "were acknowledged would be gone. Look for a newer backup. If there is none, the log is best ended: keep this "
-        "backup to read from, and begin a new log with another origin and key. With --discard-newer it is restored and "
-        "will sign a second history: whoever holds a receipt or checkpoint of the first can prove that the log forked"
+        f"this backup is an older copy: it has {size} entries, and {high_water} says that the log has signed {signed}, "
+        f"so that {signed - size} that were acknowledged would be gone. Look for a newer backup. If there is none, the "
+        "log is best ended: keep this backup to read from, and begin a new log with another origin and key. With "
+        "--discard-newer it is restored and will sign a second history: whoever holds a receipt or checkpoint of the "
+        "first can prove that the log forked"
     )

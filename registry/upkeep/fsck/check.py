@@ -1,8 +1,9 @@
 """The check: every audit over one store, in one pass over its log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.limits import MAX_COMMIT_JOBS
@@ -11,15 +12,17 @@ from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.timestamp import TrustAnchor
 from registry.blobs import Blobs
-from registry.log.high_water import HighWater
+from registry.log.high_water import HighWater, stated_size
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Tiles
-from registry.store import Store, audit, checkpoints, entries, heads
+from registry.store import Session, Store, audit, checkpoints, entries, heads
 from registry.upkeep.fsck.finding import Finding, Progress
 from registry.upkeep.fsck.log import LogAudit
 from registry.upkeep.fsck.signatures import SignatureAudit
 from registry.upkeep.fsck.statements import StatementAudit
 from registry.upkeep.fsck.views import ViewAudit
+
+T = TypeVar("T")
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -54,11 +57,9 @@ def check(
         StoreUnavailable: the store cannot be read now.
     """
     yield from _check_database(store)
-    with store.read() as session:
-        newest = checkpoints.latest(session)
-        published = 0 if newest is None else newest.size
-        size = max(entries.size(session), published)
     tiles = Tiles(blobs.objects)
+    published = yield from _tried(store, "checkpoint", _published, stated_size(tiles.checkpoint() or b""))
+    size = max((yield from _tried(store, "entry", entries.size, 0)), published)
     keys = LogKeys(log_key.name, ((0, (log_key,)),))
     try:
         with store.read() as session:
@@ -74,8 +75,9 @@ def check(
         yield from log.begin()
         for start in range(0, size, MAX_COMMIT_JOBS):
             progress("log", start, size)
-            stretch, problems = _read(store, start, min(size, start + MAX_COMMIT_JOBS))
-            yield from problems
+            with store.read() as session:
+                stretch = audit.stretch(session, start, min(size, start + MAX_COMMIT_JOBS))
+            yield from map(_unread, stretch.unreadable)
             yield from log.follow(stretch)
             records: dict[int, tuple[bytes, Record]] = {}
             for found in statements.follow(stretch):
@@ -95,42 +97,60 @@ def check(
         except StoreCorrupt as error:
             yield Finding("head", "log_head", str(error))
         progress("log", size, size)
-        with store.read() as session:
-            yield from views.end(session)
-            if entries.record_count(session) != statements.records:
-                yield Finding("record", "records", "there are some that no entry states")
+        try:
+            with store.read() as session:
+                yield from views.end(session)
+        except StoreCorrupt as error:
+            yield Finding("database", "publishers and keys", str(error))
+        stored = yield from _tried(store, "record", entries.record_count, statements.records)
+        if stored != statements.records:
+            yield Finding("record", "records", "there are some that no entry states")
     note = tiles.checkpoint()
-    with store.read() as session:
-        latest = checkpoints.latest(session)
-    signed_since = latest is not None and latest.size > published  # entries that were waiting for a checkpoint
+    latest = yield from _tried(store, "checkpoint", _published, published)
+    signed_since = latest > published  # entries that were waiting for a checkpoint
     if note is not None:
         yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
-    elif newest is not None:
+    elif published:
         yield Finding("checkpoint", "log/checkpoint", "missing")
     held = HighWater(high_water or store.folder / "high-water").read()
     if held is not None:
         yield from log.check_note("high-water", "high-water", held, None)
-    elif newest is not None:
+    elif published:
         yield Finding("high-water", "high-water", "missing")
     yield from _check_blobs(store, blobs, progress)
 
 
 def _check_database(store: Store) -> Iterator[Finding]:
-    try:
-        with store.read() as session:
-            problems = audit.database_problems(session)
-    except StoreCorrupt as error:
-        problems = [str(error)]
+    nothing: Sequence[str] = ()
+    problems = yield from _tried(store, "countermark.db", audit.database_problems, nothing)
     for problem in problems:
         yield Finding("database", "countermark.db", problem)
+    sound: Sequence[audit.IllTyped] = ()
+    ill_typed = yield from _tried(store, "countermark.db", audit.ill_typed, sound)
+    for row in ill_typed:
+        detail = f"has a value of another type in {', '.join(row.columns)}"
+        yield Finding("database", f"{row.table} {row.key}", detail)
 
 
-def _read(store: Store, start: int, stop: int) -> tuple[audit.Stretch, list[Finding]]:
+def _tried(store: Store, what: str, read: Callable[[Session], T], otherwise: T) -> Generator[Finding, None, T]:
+    """What can be read, or `otherwise` and a finding."""
     try:
         with store.read() as session:
-            return audit.stretch(session, start, stop), []
+            return read(session)
     except StoreCorrupt as error:
-        return audit.Stretch(start, stop), [Finding("database", f"entries {start} to {stop - 1}", str(error))]
+        yield Finding("database", what, str(error))
+        return otherwise
+
+
+def _published(session: Session) -> int:
+    newest = checkpoints.latest(session)
+    return 0 if newest is None else newest.size
+
+
+def _unread(rows: audit.Unreadable) -> Finding:
+    ends = [audit.shown(each) for each in (rows.first, rows.last)]
+    between = ends[0] if rows.count == 1 else " to ".join(ends)
+    return Finding("database", f"{rows.table} {between}", f"{rows.count} of {rows.table} cannot be read: {rows.reason}")
 
 
 def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
@@ -142,8 +162,8 @@ def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Fin
                 blobs.get(sha256)
         except StoreCorrupt:
             yield Finding("blob", sha256.hex(), "the bytes have changed")
-    with store.read() as session:
-        overlays = audit.overlays(session)
+    none: Sequence[tuple[str, bytes]] = ()
+    overlays = yield from _tried(store, "verification", audit.overlays, none)
     for identity, sha256 in overlays:
         if sha256 not in blobs:
             yield Finding("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")

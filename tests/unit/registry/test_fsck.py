@@ -8,7 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import BigInteger, Integer
+from sqlmodel import SQLModel
 
+from api.commands.printed import print_findings
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
@@ -117,7 +120,7 @@ DAMAGES: list[tuple[str, Damage, str, str]] = [
     ("last row", edit('DELETE FROM entry WHERE "index" = 7'), "entry", "entry 7: the row is missing"),
     ("a row", edit(f"DELETE FROM entry {HARBOUR}"), "entry", "entry 2: the row is missing"),
     ("time", edit(f"UPDATE entry SET logged_at_ms = 5 {HARBOUR}"), "time", "entry 2: logged before"),
-    ("a column's type", edit(f"UPDATE entry SET leaf_hash = 'text' {HARBOUR}"), "database", "entry has a value of"),
+    ("a column's type", edit(f"UPDATE entry SET leaf_hash = 'text' {HARBOUR}"), "database", "entry 2: has a value of"),
     ("record", edit(f"UPDATE record SET canonical = CAST(replace(canonical, 'A. Ph', 'B. Ph') AS BLOB) {HARBOUR}"),
      "record", "the canonical bytes have changed"),
     ("record row", edit(f"DELETE FROM record {HARBOUR}"), "record", "the record of entry 2 is missing"),
@@ -211,6 +214,106 @@ def test_damage_to_any_tile_of_a_long_log_is_named(long: Path, tmp_path: Path, n
     shutil.copytree(long, folder)
     flip(f"objects/log/{name}")(folder)
     assert [(each.kind, each.name) for each in examine(folder)] == [("tile", name)]
+
+
+# Columns of another type: SQLite keeps a text where bytes or a number belong, if it is told to.
+
+
+def columns() -> list[tuple[str, str, str]]:
+    """Table, column, and the type that SQLite keeps its values in."""
+    kinds = {
+        "LargeBinary": "blob",
+        "Bytes": "blob",
+        "BigInteger": "integer",
+        "Integer": "integer",
+        "Boolean": "integer",
+    }
+    return [
+        (table.name, column.name, kinds.get(type(column.type).__name__, "text"))
+        for table in SQLModel.metadata.sorted_tables
+        for column in table.columns
+        if not (column.primary_key and isinstance(column.type, BigInteger | Integer) and len(table.primary_key) == 1)
+    ]  # SQLite refuses another type in the key of its B-tree alone
+
+
+def filled(folder: Path, table: str) -> bool:
+    with closing(sqlite3.connect(folder / "countermark.db")) as database:
+        return database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 0
+
+
+@pytest.mark.parametrize("value", ["'text'", "2.5", "zeroblob(3)", "7"])
+def test_a_value_of_another_type_in_any_column_is_a_finding_and_not_the_end(
+    sound: Path, tmp_path: Path, value: str
+) -> None:
+    kinds = {"'text'": "text", "2.5": "real", "zeroblob(3)": "blob", "7": "integer"}
+    folder = tmp_path / "data"
+    shutil.copytree(sound, folder)
+    whole = (folder / "countermark.db").read_bytes()
+    tried = 0
+    for table, column, own in columns():
+        if not filled(sound, table) or kinds[value] == own:
+            continue
+        (folder / "countermark.db").write_bytes(whole)
+        with closing(sqlite3.connect(folder / "countermark.db")) as database, database:
+            database.execute("PRAGMA ignore_check_constraints = ON")
+            rowid = database.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
+            database.execute(f'UPDATE {table} SET "{column}" = {value} WHERE rowid = {rowid}')
+            after = database.execute(f'SELECT typeof("{column}") FROM {table} WHERE rowid = {rowid}').fetchone()[0]
+        if after != kinds[value]:
+            continue  # a column of text makes a text of a number
+        tried += 1
+        findings = examine(folder)
+        where = f"{table}.{column}"
+        assert any(each.kind == "database" and f"another type in {column}" in each.detail for each in findings), where
+        assert len(findings) < 12, (where, findings)
+        assert not any("the row is missing" in each.detail and each.kind == "entry" for each in findings), where
+    assert tried >= {"'text'": 20, "2.5": 20, "zeroblob(3)": 20, "7": 10}[value]
+
+
+def test_one_checkpoint_of_another_type_leaves_the_other_rows_sound(long: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(long, folder)
+    edit("UPDATE checkpoint SET note = 'text' WHERE size = 2")(folder)
+    (finding,) = examine(folder)
+    assert (finding.kind, finding.name) == ("database", "checkpoint 2")
+
+
+@pytest.mark.parametrize("table", ["checkpoint", "entry", "record"])
+def test_a_damaged_page_of_a_table_leaves_the_rows_of_the_others_sound(long: Path, tmp_path: Path, table: str) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(long, folder)
+    path = folder / "countermark.db"
+    with closing(sqlite3.connect(path)) as database:
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+        (held,) = database.execute(HELD[table]).fetchone()
+    data = bytearray(path.read_bytes())
+    start = data.index(held[-64:]) // size * size
+    assert data[start] == 0x0D  # a leaf of a table (SQLite file format §1.6)
+    data[start : start + size] = b"\xa5" * size
+    path.write_bytes(data)
+    findings = examine(folder)
+    assert any(each.kind == "database" and f"of {table} cannot be read" in each.detail for each in findings), findings
+    assert [each for each in findings if "missing" in each.detail or each.kind not in ("database", "record")] == []
+    assert len(findings) < 8
+
+
+HELD = {
+    "checkpoint": "SELECT note FROM checkpoint ORDER BY size LIMIT 1 OFFSET 3",
+    "entry": 'SELECT statement FROM entry WHERE "index" = 150',
+    "record": 'SELECT canonical FROM record WHERE "index" = 150',
+}
+
+
+def test_what_a_stranger_wrote_does_not_reach_the_terminal_as_it_is(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(sound, folder)
+    edit(f"UPDATE record SET type = char(27) || '[31mred' || char(8238) {HARBOUR}")(folder)
+    assert print_findings(examine(folder), as_json=False) > 0
+    shown = capsys.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    assert "[31mred" in shown
 
 
 def test_an_entry_whose_signer_had_no_key_in_force_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance.errors import SignatureInvalid, StoreCorrupt
+from provenance.errors import Conflict, SignatureInvalid, StoreCorrupt
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.record import LogKey, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
@@ -14,10 +14,16 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.receipt_verification import verify_receipt
+from registry.blobs import Blobs
 from registry.log.log_keys import held_key
 from registry.store import entries
+from registry.upkeep.backup import back_up
+from registry.upkeep.fsck.check import silent
+from registry.upkeep.restoring import restore
 from tests.postgres import PostgresServer, eventually
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log
+
+OTHER_NOTE = b"other.example\n9\n" + b"A" * 43 + "=\n\n— other.example AAAAAAA=\n".encode()
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +160,36 @@ def test_a_store_that_has_lost_a_change_of_keys_is_named_by_fsck_and_does_not_op
     log.__exit__()
     with pytest.raises(StoreCorrupt):
         Log(folder)
+
+
+def test_a_backup_of_before_a_rotation_is_an_older_copy(folder: Path, tmp_path: Path) -> None:
+    backup, mark = tmp_path / "backup", folder / "high-water"
+    with Log(folder) as log:
+        key = log.sequencer.key
+    assert back_up(folder, Blobs.open(folder / "objects"), backup, key, silent)[1] == []
+    with Log(folder) as log:
+        log.rotate()
+    held = mark.read_bytes()
+    with pytest.raises(Conflict, match="an older copy"):
+        restore(backup, tmp_path / "again", mark, key, silent, discard_newer=False)
+    assert mark.read_bytes() == held
+    restored = restore(backup, tmp_path / "again", mark, key, silent, discard_newer=True)
+    assert restored.signed is not None
+    assert restored.signed > restored.size
+    assert open_checkpoint(mark.read_bytes(), [key], ORIGIN)[0].size == restored.size
+    assert mark.with_name(f"high-water.{restored.signed}").read_bytes() == held
+
+
+@pytest.mark.parametrize(("mark", "words"), [(b"nothing\n", "no checkpoint"), (OTHER_NOTE, "of another log")])
+def test_a_high_water_mark_that_is_none_of_this_log_is_not_taken_for_a_newer_one(
+    folder: Path, tmp_path: Path, mark: bytes, words: str
+) -> None:
+    with Log(folder) as log:
+        key = log.sequencer.key
+    back_up(folder, Blobs.open(folder / "objects"), tmp_path / "backup", key, silent)
+    (folder / "high-water").write_bytes(mark)
+    with pytest.raises(StoreCorrupt, match=words):
+        restore(tmp_path / "backup", tmp_path / "again", folder / "high-water", key, silent, discard_newer=True)
 
 
 def test_fsck_knows_the_key_from_the_entries_where_a_rotation_was_cut_off_before_its_end(log: Log) -> None:
