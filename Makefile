@@ -36,7 +36,10 @@ demo: $(VENV)/.runtime ## register, alter and verify bundled photographs; writes
 	@$(BIN)/python -m demo
 
 run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data folder that lasts (./data)
-	@COUNTERMARK_ENVIRONMENT=$${COUNTERMARK_ENVIRONMENT:-development} $(BIN)/python -m api serve
+	@export COUNTERMARK_ENVIRONMENT=$${COUNTERMARK_ENVIRONMENT:-development}; \
+	echo "Commands beside this service (as .venv/bin/python -m api log info) need the same settings:" >&2; \
+	env | grep '^COUNTERMARK_' | grep -v -e PASSPHRASE -e API_KEY | sed 's/^/    export /' >&2; \
+	exec $(BIN)/python -m api serve
 
 test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults

@@ -16,8 +16,8 @@ from registry.api_keys import (
     ASSETS_ERASE,
     ASSETS_WRITE,
     DISPUTES_WRITE,
+    KEYS_WRITE,
     METRICS_READ,
-    PUBLISHERS_WRITE,
     Holder,
 )
 from registry.reading.readers import ANYBODY, Reader
@@ -64,7 +64,8 @@ ReaderDep = Annotated[Reader, Depends(reader)]
 AssetsEraser = Annotated[Holder, Depends(requires(ASSETS_ERASE))]
 DisputesWriter = Annotated[Holder, Depends(requires(DISPUTES_WRITE))]
 AssetsWriter = Annotated[Holder, Depends(requires(ASSETS_WRITE))]
-PublishersWriter = Annotated[Holder, Depends(requires(PUBLISHERS_WRITE))]
+KeysWriter = Annotated[Holder, Depends(requires(KEYS_WRITE))]
+Admin = Annotated[Holder, Depends(requires(ADMIN))]
 MetricsReader = Annotated[Holder, Depends(requires(METRICS_READ))]
 
 
@@ -85,4 +86,4 @@ def publisher_of(holder: Holder, stated: str | None) -> str:
 def check_owner(holder: Holder, owner: str) -> None:
     """Raises: NotPermitted unless the holder writes for this publisher, or is an admin."""
     if holder.publisher != owner and not holder.may(ADMIN):
-        raise NotPermitted("This registration is another publisher's.")
+        raise NotPermitted(f"This is the publisher {owner}'s, and the API key does not write for that one.")

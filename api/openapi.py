@@ -17,6 +17,7 @@ from api.documented import concisely, ends_in
 from api.schemas.answers import Problem
 from api.schemas.requests import (
     AnswerRequest,
+    ApiKeyRequest,
     AssetMetadata,
     AssetRequest,
     DigestsRequest,
@@ -25,6 +26,7 @@ from api.schemas.requests import (
     KeyRequest,
     PublisherRequest,
     RevocationRequest,
+    RotationRequest,
     WithdrawalRequest,
 )
 
@@ -42,6 +44,7 @@ TAGS = {
     "records": "What the log is about, byte for byte.",
     "statements": "What publishers have signed themselves, logged many at a time; the records stay with them.",
     "publishers": "Who vouches for media.",
+    "keys": "API keys, for an admin.",
     "log": "The transparency log (C2SP tlog-tiles).",
     "scitt": "SCITT's reference API (SCRAPI): statements that publishers bring, and COSE receipts.",
     "operation": "For whoever runs the service.",
@@ -50,6 +53,7 @@ _REFERENCED = (
     *(Problem, AssetMetadata, AssetRequest, DigestsRequest),
     *(PublisherRequest, KeyRequest, RevocationRequest, WithdrawalRequest),
     *(DisputeRequest, AnswerRequest, ErasureRequest),
+    *(ApiKeyRequest, RotationRequest),
 )
 
 Document = dict[str, Any]

@@ -34,6 +34,7 @@ PublisherId = Annotated[
 KeyThumbprint = Annotated[
     str, Path(alias="thumbprint", pattern=HEX, description="RFC 9679 thumbprint of the key, lowercase hex.")
 ]
+ApiKeyId = Annotated[str, Path(alias="id", pattern=r"^key_[0-9a-f]{16}$", description="Id of the API key.")]
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
 RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Those of this registration.")]

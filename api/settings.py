@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     """Verifications allowed to one client address, as COUNT/PERIOD."""
     read_rate: str = "1200/minute"
     """Reads allowed to one client address, as COUNT/PERIOD."""
+    api_key: SecretStr = SecretStr("")
+    """An admin's API key, for commands that have the running service do something."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_client_addresses: bool = False
     """Whether the request log names client addresses: personal data in most jurisdictions, so off."""
@@ -140,6 +142,12 @@ class Settings(BaseSettings):
     def high_water_place(self) -> Path | str:
         """What keeps the last signed checkpoint: a file, or an object's URL."""
         return _place(self.high_water) or self.folder / "high-water"
+
+    @property
+    def local_url(self) -> str:
+        """Where commands on this machine reach the service."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  (no address to listen on)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def log_origin(self) -> str:

@@ -286,14 +286,14 @@ class IdempotencyRow(SQLModel, table=True):
 
 
 class Upload(SQLModel, table=True):
-    """Media that was uploaded ahead of its registration; the bytes are the blob of the same SHA-256."""
+    """Media that was uploaded ahead of its registration: by a publisher, or an API key that is bound to none."""
 
     __tablename__ = "upload"
 
-    sha256: bytes = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    sha256: bytes = Field(primary_key=True, index=True)
     size: int = Field(sa_type=Int64)
     created_at_ms: int = Field(index=True, sa_type=Int64)
-    api_key_id: str
 
 
 class VerificationRow(SQLModel, table=True):

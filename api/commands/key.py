@@ -1,19 +1,28 @@
-"""`python -m api key`: API keys."""
+"""`python -m api key`: API keys, in the store, or through the service while that has the store."""
 
 import json
-from datetime import timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
+import httpx2
 import typer
+from pydantic import ValidationError
 
-from api.commands.opened import opened_registry, opened_store
+from api.commands.opened import opened_store
 from api.commands.printed import Json
-from api.settings import load_settings
+from api.schemas.answers import ApiKey, ApiKeys, NewApiKey, Problem
+from api.schemas.requests import ApiKeyRequest, RotationRequest
+from api.settings import Settings, load_settings
+from provenance.errors import InvalidRequest, NotPermitted, SettingsInvalid, StoreLocked, StoreUnavailable
 from registry import api_keys
 from registry.bootstrap import DEFAULT_PUBLISHER
 from registry.registry import utc_now
 
+ANSWER_SECONDS = 30.0
+"""Seconds for the service to answer: it waits for its database at most."""
+
 commands = typer.Typer(help="API keys.", no_args_is_help=True)
+KeyId = Annotated[str, typer.Argument(help="Its id, as `key list` shows it.")]
 
 
 @commands.command("create")
@@ -24,35 +33,106 @@ def create_key(
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")] = None,
 ) -> None:
     """Make an API key and print it: the only time it is shown."""
-    with opened_registry(load_settings()) as registry:
-        now = registry.now()
-        expires_at = None if days is None else now + timedelta(days=days)
-        typer.echo(
-            api_keys.mint(registry.store, name=name, scopes=scope, now=now, publisher=publisher, expires_at=expires_at)
+    settings, now = load_settings(), _now()
+    ends = None if days is None else (now + timedelta(days=days)).isoformat()
+    try:
+        wanted = ApiKeyRequest.model_validate(
+            {"name": name, "scopes": scope, "publisher": publisher, "expires_at": ends}
         )
+    except ValidationError as error:
+        raise InvalidRequest(f"a key needs a name, and scopes out of: {', '.join(api_keys.SCOPES)}") from error
+    try:
+        with opened_store(settings) as store:
+            key = api_keys.mint(
+                store,
+                name=wanted.name,
+                scopes=wanted.scopes,
+                now=now,
+                publisher=wanted.publisher,
+                expires_at=wanted.expires_at,
+            )
+    except StoreLocked as locked:
+        key = NewApiKey.model_validate_json(_ask(settings, locked, "POST", "", wanted.model_dump(mode="json"))).key
+    typer.echo(key)
 
 
 @commands.command("list")
 def list_keys(as_json: Json = False) -> None:
     """List the API keys, revoked ones included."""
-    with opened_store(load_settings()) as store:
-        for key in api_keys.listed(store):
-            ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
-            used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-            line = {
-                "id": key.id,
-                "prefix": f"cmk_{key.prefix}_…",
-                "name": key.name,
-                "scopes": " ".join(key.scopes),
-                "publisher": key.publisher or "-",
-                "state": ends,
-                "use": used,
-            }
-            typer.echo(json.dumps(line, ensure_ascii=False) if as_json else "  ".join(line.values()))
+    settings = load_settings()
+    try:
+        with opened_store(settings) as store:
+            keys = ApiKeys.model_validate({"items": api_keys.listed(store)})
+    except StoreLocked as locked:
+        keys = ApiKeys.model_validate_json(_ask(settings, locked, "GET"))
+    for key in keys.items:
+        line = _line(key)
+        typer.echo(json.dumps(line, ensure_ascii=False) if as_json else "  ".join(line.values()))
+
+
+@commands.command("rotate")
+def rotate_key(
+    key_id: KeyId,
+    overlap: Annotated[
+        int, typer.Option(min=0, max=api_keys.MAX_OVERLAP_SECONDS, help="Seconds for which the old key goes on.")
+    ] = api_keys.DEFAULT_OVERLAP_SECONDS,
+) -> None:
+    """Replace an API key by one with the same name, scopes and publisher, and print that: the only time it is shown."""
+    settings = load_settings()
+    try:
+        with opened_store(settings) as store:
+            key = api_keys.rotate(store, key_id, now=_now(), overlap=timedelta(seconds=overlap))
+    except StoreLocked as locked:
+        body = RotationRequest(overlap_seconds=overlap).model_dump(mode="json")
+        key = NewApiKey.model_validate_json(_ask(settings, locked, "POST", f"/{key_id}/rotation", body)).key
+    typer.echo(key)
 
 
 @commands.command("revoke")
-def revoke_key(key_id: Annotated[str, typer.Argument(help="Its id, as `key list` shows it.")]) -> None:
+def revoke_key(key_id: KeyId) -> None:
     """Revoke an API key from now on."""
-    with opened_store(load_settings()) as store:
-        api_keys.revoke(store, key_id, utc_now())
+    settings = load_settings()
+    try:
+        with opened_store(settings) as store:
+            api_keys.revoke(store, key_id, utc_now())
+    except StoreLocked as locked:
+        _ask(settings, locked, "POST", f"/{key_id}/revocation")
+
+
+def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", body: Any = None) -> bytes:
+    """Have the running service do it, as the admin whose key COUNTERMARK_API_KEY holds."""
+    key = settings.api_key.get_secret_value()
+    if not key:
+        raise SettingsInvalid(
+            f"{locked}; or set COUNTERMARK_API_KEY to an admin key, to have the running service do it"
+        )
+    address = f"{settings.local_url}/v1/keys{path}"
+    try:
+        with httpx2.Client(timeout=ANSWER_SECONDS, trust_env=False) as client:
+            answer = client.request(method, address, json=body, headers={"Authorization": f"Bearer {key}"})
+    except httpx2.HTTPError as error:
+        raise StoreUnavailable(f"{locked}, and the service does not answer at {settings.local_url}: {error}") from error
+    if answer.is_success:
+        return answer.content
+    try:
+        detail = Problem.model_validate_json(answer.content).detail
+    except ValidationError:
+        detail = f"the service at {settings.local_url} answers with {answer.status_code}"
+    raise NotPermitted(detail) if answer.status_code in (401, 403) else InvalidRequest(detail)
+
+
+def _line(key: ApiKey) -> dict[str, str]:
+    ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
+    return {
+        "id": key.id,
+        "prefix": f"cmk_{key.prefix}_…",
+        "name": key.name,
+        "scopes": " ".join(key.scopes),
+        "publisher": key.publisher or "-",
+        "state": ends,
+        "use": f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used",
+    }
+
+
+def _now() -> datetime:
+    return utc_now().replace(microsecond=0)

@@ -47,7 +47,7 @@ def log_info(as_json: Json = False) -> None:
 
 
 @commands.command("init")
-def init_log() -> None:
+def init_log(as_json: Json = False) -> None:
     """Found a new log: make its keys, its genesis entry, the first publisher, and an API key that is shown only now.
 
     The log's name (COUNTERMARK_ORIGIN) can never change. A folder that has a log is left as it is.
@@ -59,6 +59,10 @@ def init_log() -> None:
         )
     with opened_registry(settings, found=True) as registry:
         first_key = make_first_key(registry)
+        if as_json:
+            made = {"origin": registry.config.origin, "vkey": str(registry.sequencer.key), "api_key": first_key}
+            typer.echo(json.dumps(made))
+            return
         typer.echo(str(registry.sequencer.key))
         typer.echo(f"The log {registry.config.origin} has begun; its verifier key is above.", err=True)
         if first_key is not None:

@@ -35,6 +35,7 @@ from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
 from provenance.errors import NotAuthenticated, NotPermitted
+from registry.api_keys import Holder
 from registry.claims import AssetClaims, ParentClaim
 from registry.reading import catalogue
 from registry.reading.readers import ANYBODY, Reader
@@ -70,23 +71,25 @@ missing = ends_in(*KEPT)
 )
 async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
     """Registers a file, or media that was uploaded before; answers when the log has published it."""
-    async with _registration(request, service) as (upload, metadata):
+    async with _registration(request, service, holder) as (upload, metadata):
         publisher = publisher_of(holder, metadata.publisher)
         digest = request_digest(request, upload.sha256, metadata.model_dump_json().encode())
 
         async def answer() -> Response:
-            return await service.admission.run(_register, service, upload, metadata, publisher)
+            return await service.admission.run(_register, service, upload, metadata, publisher, holder)
 
         return await answer_once(service.registry, service.in_flight, request, holder, digest, answer)
 
 
 @asynccontextmanager
-async def _registration(request: Request, service: Service) -> AsyncIterator[tuple[Upload, AssetMetadata]]:
+async def _registration(
+    request: Request, service: Service, holder: Holder
+) -> AsyncIterator[tuple[Upload, AssetMetadata]]:
     """The file and the claims of a registration, whichever way the body brings them."""
     if is_json(request):
         body = await receive_json(request, AssetRequest)
         sha256 = bytes.fromhex(body.media)
-        data = await service.admission.run(uploads.load, service.registry, sha256)
+        data = await service.admission.run(uploads.load, service.registry, holder.owner, sha256)
         async with service.spool.copy(data, sha256) as upload:
             yield upload, body.metadata
         return
@@ -95,13 +98,13 @@ async def _registration(request: Request, service: Service) -> AsyncIterator[tup
         yield received.file, parse_json(stated, AssetMetadata, place=("body", "metadata"))
 
 
-def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str) -> Response:
+def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder) -> Response:
     registry = service.registry
     claims = claims_of(metadata)
     done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher)
     receipt = json.loads(catalogue.receipt(registry, bytes.fromhex(done.asset.id), Reader(publisher)))
     if claims.visibility == "sealed":
-        uploads.drop(registry, upload.sha256)  # that it lies here would tell others who have the same file
+        uploads.drop(registry, holder.owner, upload.sha256)
     asset = Asset.model_validate(done.asset).model_dump()
     return json_answer(RegisteredAsset.model_validate(asset | {"receipt": receipt}), 201 if done.created else 200)
 

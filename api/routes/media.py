@@ -34,7 +34,7 @@ async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, 
         def keep() -> tuple[str, bool]:
             media_type = registry.sandbox.run(sniff, upload.path)
             created = uploads.keep(
-                registry, path=upload.path, sha256=upload.sha256, size=upload.size, key_id=holder.key_id
+                registry, path=upload.path, sha256=upload.sha256, size=upload.size, owner=holder.owner
             )
             return media_type, created
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.answers import json_answer
-from api.auth import PublishersWriter
+from api.auth import Admin, KeysWriter, check_owner
 from api.bodies import receive_json
 from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.idempotency import answer_once, request_digest
@@ -57,7 +57,7 @@ def list_publishers(service: ServiceDep) -> Publishers:
     openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(PublisherRequest)}),
     summary="Enrol a publisher",
 )
-async def post_publisher(request: Request, holder: PublishersWriter, service: ServiceDep) -> Response:
+async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -> Response:
     """Makes a signing key for the publisher, which the operator's key attests in the log."""
     body = await receive_json(request, PublisherRequest)
     registry = service.registry
@@ -98,9 +98,13 @@ def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> Publishe
     summary="Enrol a key, or rotate to it",
 )
 async def post_publisher_key(
-    request: Request, identifier: PublisherId, holder: PublishersWriter, service: ServiceDep
+    request: Request, identifier: PublisherId, holder: KeysWriter, service: ServiceDep
 ) -> Response:
-    """Without `own` the service makes the key and keeps it. A rotation is signed by the old key and the new."""
+    """Without `own` the service makes the key and keeps it. A rotation is signed by the old key and the new.
+
+    For the publisher that the API key writes for; an admin key for any.
+    """
+    check_owner(holder, identifier)
     body = await receive_json(request, KeyRequest)
     if body.action == "enrol" and body.own is not None and body.own.handover is not None:
         raise InvalidRequest("Only a rotation has a handover.")
@@ -129,10 +133,14 @@ async def post_revocation(
     request: Request,
     identifier: PublisherId,
     thumbprint: KeyThumbprint,
-    holder: PublishersWriter,
+    holder: KeysWriter,
     service: ServiceDep,
 ) -> Response:
-    """From here on it signs nothing. What it signed stays in the log; verdicts say before or after."""
+    """From here on it signs nothing. What it signed stays in the log; verdicts say before or after.
+
+    For the publisher that the API key writes for; an admin key for any.
+    """
+    check_owner(holder, identifier)
     body = await receive_json(request, RevocationRequest)
     registry, kid = service.registry, bytes.fromhex(thumbprint)
 

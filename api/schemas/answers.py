@@ -55,6 +55,28 @@ class Publisher(Answer):
     key: Annotated[str, Field(description="RFC 9679 thumbprint of the key, hex.")]
 
 
+class ApiKey(Answer):
+    """An API key without its secret. `publisher`: the one that it writes for."""
+
+    id: str
+    prefix: Annotated[str, Field(description="The key begins with cmk_<prefix>_.")]
+    name: str
+    scopes: list[str]
+    publisher: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewApiKey(ApiKey):
+    key: Annotated[str, Field(description="The whole key, which is shown only now.")]
+
+
+class ApiKeys(Answer):
+    items: list[ApiKey]
+
+
 class Publishers(Answer):
     items: list[Publisher]
 

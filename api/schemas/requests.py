@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Coordinate, Digest, Line, Paragraph, RecordId, Signature, Slug, Time
 from provenance import limits
+from registry.api_keys import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SCOPES, Scope
 
 
 class Request(BaseModel):
@@ -136,6 +137,23 @@ class KeyRequest(Request):
     )
     own: OwnKeyRequest | None = None
     reason: Annotated[Paragraph | None, Field(description="Why a rotation; for everybody to read.")] = None
+
+
+class ApiKeyRequest(Request):
+    """An API key for somebody."""
+
+    name: Annotated[Line, Field(description="What the key is for, as lists show it.")]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
+    publisher: Annotated[Slug | None, Field(description="The publisher that the key writes for.")] = None
+    expires_at: Annotated[Time | None, Field(description="When it ends; null: not by itself.")] = None
+
+
+class RotationRequest(Request):
+    """Replaces an API key."""
+
+    overlap_seconds: Annotated[
+        int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True, description="How long the old key goes on.")
+    ] = DEFAULT_OVERLAP_SECONDS
 
 
 class RevocationRequest(Request):

@@ -175,10 +175,12 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
     signed = registered.credential.signed if registered.credential else None
     brought = [facts.sha256 for facts in (registered.media, signed) if facts is not None]
     said = map(remnants.record_name, _said_about(session, row.record_id))
-    objects = [*(blob_name(sha256) for sha256 in blobs if sha256 is not None), *map(upload_name, brought)]
+    waiting = [(owner, sha256) for sha256 in brought for owner in uploads.owners(session, sha256)]
+    objects = [blob_name(sha256) for sha256 in blobs if sha256 is not None]
+    objects += [upload_name(owner, sha256) for owner, sha256 in waiting]
     remnants.add(session, row.record_id, [remnants.UNFINISHED, *said, *objects])
-    for sha256 in brought:
-        uploads.delete(session, sha256)
+    for owner, sha256 in waiting:
+        uploads.delete(session, owner, sha256)
     if isinstance(row, Asset):
         registry.index.remove(session, row)
         local_features.remove(session, row.index)

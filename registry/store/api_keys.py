@@ -40,6 +40,15 @@ def touch(session: Session, key_id: str, used_at_ms: int) -> None:
     session.flush()
 
 
+def end(session: Session, key_id: str, expires_at_ms: int) -> None:
+    """Have a key expire, unless it does so earlier. Raises NotFound."""
+    row = get(session, key_id)
+    if row.expires_at_ms is None or row.expires_at_ms > expires_at_ms:
+        row.expires_at_ms = expires_at_ms
+        session.add(row)
+        session.flush()
+
+
 def revoke(session: Session, key_id: str, revoked_at_ms: int) -> None:
     """Revoke a key; the first time of revocation stays. Raises NotFound."""
     row = get(session, key_id)

@@ -5,6 +5,8 @@ Times are milliseconds since 1970 UTC.
 
 from registry.tables import ApiKey, IdempotencyRow, Upload, VerificationRow
 
+__all__ = ["ApiKey", "api_key", "kept_answer", "upload", "verification"]
+
 
 def api_key(
     *,
@@ -44,9 +46,9 @@ def kept_answer(
     )
 
 
-def upload(*, sha256: bytes, size: int, created_at_ms: int, api_key_id: str) -> Upload:
+def upload(*, owner: str, sha256: bytes, size: int, created_at_ms: int) -> Upload:
     """Media that waits to be registered."""
-    return Upload(sha256=sha256, size=size, created_at_ms=created_at_ms, api_key_id=api_key_id)
+    return Upload(owner=owner, sha256=sha256, size=size, created_at_ms=created_at_ms)
 
 
 def verification(

@@ -21,7 +21,7 @@ CONCISE = {"application/concise-problem-details+cbor": {"schema": {"type": "stri
 REQUESTS = (
     *("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest"),
     *("KeyRequest", "OwnKeyRequest", "HandoverRequest", "Ed25519JwkRequest", "P256JwkRequest", "RevocationRequest"),
-    *("DisputeRequest", "AnswerRequest", "ErasureRequest"),
+    *("DisputeRequest", "AnswerRequest", "ErasureRequest", "ApiKeyRequest", "RotationRequest"),
 )
 
 

@@ -174,6 +174,49 @@ def command(service: Service, tmp_path: Path) -> Callable[..., subprocess.Comple
     return run
 
 
+def test_api_keys_are_made_replaced_and_revoked_beside_the_running_service(service: Service) -> None:
+    def key(*arguments: str, admin: str = service.api_key) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "api", "key", *arguments],
+            env=os.environ
+            | {
+                "COUNTERMARK_ENVIRONMENT": "development",
+                "COUNTERMARK_FOLDER": str(service.folder),
+                "COUNTERMARK_PORT": service.url.rpartition(":")[2],
+                "COUNTERMARK_API_KEY": admin,
+            },
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+
+    def opens(secret: str) -> bool:
+        try:
+            with Client(service.url, api_key=secret, max_retries=0) as client:
+                client.register(draw(71), title="Harbour", credential="none")
+        except NotAuthenticated:
+            return False
+        return True
+
+    made = key("create", "--name", "desk", "--scope", "assets:write")
+    assert made.returncode == 0, made.stderr
+    first = made.stdout.strip()
+    assert opens(first)
+    (line,) = [each for each in map(json.loads, key("list", "--json").stdout.splitlines()) if each["name"] == "desk"]
+    second = key("rotate", line["id"], "--overlap", "3600").stdout.strip()
+    assert opens(first)
+    assert opens(second)
+    assert key("revoke", line["id"]).returncode == 0
+    assert not opens(first)
+    assert opens(second)
+    without = key("list", admin="")
+    assert without.returncode == 2
+    assert "COUNTERMARK_API_KEY" in without.stderr
+    assert key("create", "--name", "more", "--scope", "admin", admin=second).returncode == 3
+    assert key("create", "--name", "odd", "--scope", "everything").returncode == 3
+
+
 def test_the_commands_lead_from_a_picture_to_a_receipt_that_needs_no_service(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ class Server:
         }
         self.environment |= {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
         self.process: subprocess.Popen[bytes] | None = None
+        self.command("log", "init")  # where the folder has no log yet
         made = self.command("key", "create", "--name", "faults", "--scope", "admin")
         assert made.returncode == 0, made.stderr
         self.api_key = made.stdout.strip()

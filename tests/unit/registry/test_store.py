@@ -309,7 +309,7 @@ def test_an_answer_is_kept_once_and_forgotten_after_its_time(store: Store) -> No
 
 def test_uploads_are_noted_once_and_listed_by_age(store: Store) -> None:
     def note(sha256: bytes, created_at_ms: int) -> bool:
-        row = rows.upload(sha256=sha256, size=1, created_at_ms=created_at_ms, api_key_id="1")
+        row = rows.upload(owner="daily", sha256=sha256, size=1, created_at_ms=created_at_ms)
         return store.write(lambda session: uploads.insert(session, row)).result()
 
     assert note(b"b" * 32, 20)
@@ -318,6 +318,6 @@ def test_uploads_are_noted_once_and_listed_by_age(store: Store) -> None:
     with store.read() as session:
         assert [row.sha256[:1] for row in uploads.older(session, 25, 10)] == [b"a", b"b"]
         assert [row.sha256[:1] for row in uploads.older(session, 20, 10)] == [b"a"]
-    store.write(lambda session: uploads.delete(session, b"a" * 32)).result()
+    store.write(lambda session: uploads.delete(session, "daily", b"a" * 32)).result()
     with store.read() as session:
-        assert uploads.find(session, b"a" * 32) is None
+        assert uploads.find(session, "daily", b"a" * 32) is None

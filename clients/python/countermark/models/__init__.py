@@ -16,6 +16,8 @@ from countermark.models.chains import (
 )
 from countermark.models.registrations import (
     Answer,
+    ApiKey,
+    ApiKeys,
     Asset,
     AssetLinks,
     Assets,
@@ -28,6 +30,7 @@ from countermark.models.registrations import (
     LogKey,
     LogKeys,
     Media,
+    NewApiKey,
     Parent,
     Publisher,
     PublisherKey,
@@ -68,6 +71,8 @@ from countermark.models.report import (
 
 __all__ = [
     "Answer",
+    "ApiKey",
+    "ApiKeys",
     "Asset",
     "AssetLinks",
     "Assets",
@@ -103,6 +108,7 @@ __all__ = [
     "Match",
     "MatchProof",
     "Media",
+    "NewApiKey",
     "Parent",
     "Problem",
     "Publisher",

@@ -27,6 +27,30 @@ class Publisher(Answer):
     key: str
 
 
+class ApiKey(Answer):
+    """An API key without its secret. `publisher`: the one that it writes for."""
+
+    id: str
+    prefix: str
+    name: str
+    scopes: tuple[str, ...]
+    publisher: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewApiKey(ApiKey):
+    """`key` is the whole key, which is shown only once."""
+
+    key: str
+
+
+class ApiKeys(Answer):
+    items: tuple[ApiKey, ...]
+
+
 class Publishers(Answer):
     items: tuple[Publisher, ...]
 

@@ -120,6 +120,22 @@ def test_media_is_uploaded_first_and_registered_by_its_digest(
     assert asset.json()["links"]["credentialed"] is None
 
 
+def test_waiting_media_belongs_to_who_brought_it_and_nobody_else_is_told(
+    client: TestClient, writer: Headers, other: Headers, jpeg: Picture
+) -> None:
+    data = jpeg(31)
+    sha256 = hashlib.sha256(data).hexdigest()
+    body = {"media": sha256, "metadata": {"credential": "none"}}
+    nothing = client.post("/v1/assets", json=body, headers=other)
+    assert client.put(f"/v1/media/{sha256}", content=data, headers=writer).status_code == 201
+    taken = client.post("/v1/assets", json=body, headers=other)
+    assert (taken.status_code, taken.json()["detail"]) == (nothing.status_code, nothing.json()["detail"])
+    assert taken.status_code == 404
+    assert client.put(f"/v1/media/{sha256}", content=data, headers=other).status_code == 201
+    for owner in (writer, other):
+        assert client.post("/v1/assets", json=body, headers=owner).status_code == 201
+
+
 def test_media_must_have_the_digest_of_its_address(client: TestClient, writer: Headers, jpeg: Picture) -> None:
     answer = client.put("/v1/media/" + "0" * 64, content=jpeg(3), headers=writer)
     assert answer.status_code == 422

@@ -209,8 +209,31 @@ def test_only_a_key_with_the_scope_changes_keys(client: TestClient, registry: Re
     body = {"action": "rotate"}
     assert client.post("/v1/publishers/rival/keys", json=body).status_code == 401
     assert client.post("/v1/publishers/rival/keys", json=body, headers=writer).status_code == 403
-    assert api_keys.PUBLISHERS_WRITE in api_keys.SCOPES
     assert registry.sequencer.state.signing
+
+
+def test_a_key_changes_its_own_publishers_keys_and_no_others(
+    client: TestClient, registry: Registry, publisher: str
+) -> None:
+    minted = api_keys.mint(
+        registry.store, name="k", scopes=[api_keys.KEYS_WRITE], now=registry.now(), publisher=publisher
+    )
+    theirs = {"Authorization": f"Bearer {minted}"}
+    before = keys(client, "rival")
+    for path, body in (
+        ("/v1/publishers/rival/keys", {"action": "rotate"}),
+        ("/v1/publishers/rival/keys", {"action": "enrol"}),
+        (f"/v1/publishers/rival/keys/{before[0]['thumbprint']}/revocation", {"reason": "mischief"}),
+        ("/v1/publishers", {"id": "another", "name": "Another"}),
+    ):
+        refused = client.post(path, json=body, headers=theirs)
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:countermark:problem:not-permitted"), path
+    assert keys(client, "rival") == before
+    assert change(client, theirs, publisher, action="rotate")["state"] == "in force"
+    unbound = api_keys.mint(registry.store, name="k", scopes=[api_keys.KEYS_WRITE], now=registry.now())
+    path = f"/v1/publishers/{publisher}/keys"
+    refused = client.post(path, json={"action": "rotate"}, headers={"Authorization": f"Bearer {unbound}"})
+    assert refused.status_code == 403
 
 
 def test_a_repeated_rotation_under_one_idempotency_key_is_one(

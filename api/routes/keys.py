@@ -1,0 +1,110 @@
+"""`/v1/keys`: API keys, made, listed, replaced and revoked by an admin while the service runs."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+
+from api import problems
+from api.answers import PRIVATE, json_answer
+from api.auth import Admin
+from api.bodies import receive_json
+from api.documented import WRITING, ends_in, refers_to, takes
+from api.parameters import ApiKeyId
+from api.schemas.answers import ApiKey, ApiKeys, NewApiKey
+from api.schemas.requests import ApiKeyRequest, RotationRequest
+from api.service import Service, ServiceDep
+from registry import api_keys
+
+router = APIRouter(tags=["keys"])
+changes = ends_in(
+    *WRITING, problems.CONFLICT, problems.PAYLOAD_TOO_LARGE, problems.OVERLOADED, problems.REQUEST_TIMEOUT
+)
+missing = ends_in(problems.NOT_FOUND)
+
+
+@router.get(
+    "/v1/keys",
+    response_model=ApiKeys,
+    responses=ends_in(
+        problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT
+    ),
+    summary="All API keys",
+)
+def list_keys(holder: Admin, service: ServiceDep) -> Response:
+    """Oldest first, revoked and expired ones too; never a secret."""
+    return _private(json_answer(ApiKeys.model_validate({"items": api_keys.listed(service.registry.store)})))
+
+
+@router.post(
+    "/v1/keys",
+    status_code=201,
+    response_model=NewApiKey,
+    responses=changes | missing,
+    openapi_extra=takes({"application/json": refers_to(ApiKeyRequest)}),
+    summary="Make an API key",
+)
+async def post_key(request: Request, holder: Admin, service: ServiceDep) -> Response:
+    """The only time that the key is shown: the service keeps its digest, and no Idempotency-Key keeps the answer."""
+    body = await receive_json(request, ApiKeyRequest)
+    registry = service.registry
+
+    def make() -> Response:
+        minted = api_keys.mint(
+            registry.store,
+            name=body.name,
+            scopes=body.scopes,
+            now=registry.now(),
+            publisher=body.publisher,
+            expires_at=body.expires_at,
+        )
+        return _shown_once(service, minted)
+
+    return await service.admission.run(make)
+
+
+@router.post(
+    "/v1/keys/{id}/rotation",
+    status_code=201,
+    response_model=NewApiKey,
+    responses=changes | missing,
+    openapi_extra=takes({"application/json": refers_to(RotationRequest)}),
+    summary="Replace an API key",
+)
+async def post_rotation(request: Request, identifier: ApiKeyId, holder: Admin, service: ServiceDep) -> Response:
+    """A new key with the same name, scopes and publisher; the old one ends after the overlap."""
+    body = await receive_json(request, RotationRequest)
+    registry = service.registry
+
+    def replace() -> Response:
+        overlap = timedelta(seconds=body.overlap_seconds)
+        return _shown_once(service, api_keys.rotate(registry.store, identifier, now=registry.now(), overlap=overlap))
+
+    return await service.admission.run(replace)
+
+
+@router.post(
+    "/v1/keys/{id}/revocation",
+    status_code=201,
+    response_model=ApiKey,
+    responses=changes | missing,
+    summary="Revoke an API key",
+)
+async def post_key_revocation(identifier: ApiKeyId, holder: Admin, service: ServiceDep) -> Response:
+    """From now on it opens nothing. Revoking it again changes nothing."""
+    registry = service.registry
+
+    def revoke() -> Response:
+        api_keys.revoke(registry.store, identifier, registry.now())
+        return _private(json_answer(ApiKey.model_validate(api_keys.get(registry.store, identifier)), 201))
+
+    return await service.admission.run(revoke)
+
+
+def _shown_once(service: Service, key: str) -> Response:
+    made = ApiKey.model_validate(api_keys.of_token(service.registry.store, key))
+    return _private(json_answer(NewApiKey.model_validate(made.model_dump() | {"key": key}), 201))
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = PRIVATE
+    return response
