@@ -27,6 +27,7 @@ from countermark import (
 )
 from PIL import Image
 
+from api.__main__ import main
 from demo import alterations
 from demo.service import Service
 
@@ -174,22 +175,24 @@ def command(service: Service, tmp_path: Path) -> Callable[..., subprocess.Comple
     return run
 
 
-def test_api_keys_are_made_replaced_and_revoked_beside_the_running_service(service: Service) -> None:
-    def key(*arguments: str, admin: str = service.api_key) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "api", "key", *arguments],
-            env=os.environ
-            | {
-                "COUNTERMARK_ENVIRONMENT": "development",
-                "COUNTERMARK_FOLDER": str(service.folder),
-                "COUNTERMARK_PORT": service.url.rpartition(":")[2],
-                "COUNTERMARK_API_KEY": admin,
-            },
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
+@pytest.mark.filterwarnings("ignore::api.settings.InsecureSettingsWarning")
+def test_api_keys_are_made_replaced_and_revoked_beside_the_running_service(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def key(*arguments: str, admin: str = service.api_key) -> tuple[int, str, str]:
+        """Status, standard output and standard error of `python -m api key …`."""
+        settings = {
+            "ENVIRONMENT": "development",
+            "FOLDER": str(service.folder),
+            "PORT": service.url.rpartition(":")[2],
+            "API_KEY": admin,
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(f"COUNTERMARK_{name}", value)
+        monkeypatch.setattr(sys, "argv", ["api", "key", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
 
     def opens(secret: str) -> bool:
         try:
@@ -199,22 +202,20 @@ def test_api_keys_are_made_replaced_and_revoked_beside_the_running_service(servi
             return False
         return True
 
-    made = key("create", "--name", "desk", "--scope", "assets:write")
-    assert made.returncode == 0, made.stderr
-    first = made.stdout.strip()
+    first = key("create", "--name", "desk", "--scope", "assets:write")[1].strip()
     assert opens(first)
-    (line,) = [each for each in map(json.loads, key("list", "--json").stdout.splitlines()) if each["name"] == "desk"]
-    second = key("rotate", line["id"], "--overlap", "3600").stdout.strip()
+    (line,) = [each for each in map(json.loads, key("list", "--json")[1].splitlines()) if each["name"] == "desk"]
+    second = key("rotate", line["id"], "--overlap", "3600")[1].strip()
     assert opens(first)
     assert opens(second)
-    assert key("revoke", line["id"]).returncode == 0
+    assert key("revoke", line["id"])[0] == 0
     assert not opens(first)
     assert opens(second)
-    without = key("list", admin="")
-    assert without.returncode == 2
-    assert "COUNTERMARK_API_KEY" in without.stderr
-    assert key("create", "--name", "more", "--scope", "admin", admin=second).returncode == 3
-    assert key("create", "--name", "odd", "--scope", "everything").returncode == 3
+    code, _, told = key("list", admin="")
+    assert code == 2
+    assert "COUNTERMARK_API_KEY" in told
+    assert key("create", "--name", "more", "--scope", "admin", admin=second)[0] == 3
+    assert key("create", "--name", "odd", "--scope", "everything")[0] == 3
 
 
 def test_the_commands_lead_from_a_picture_to_a_receipt_that_needs_no_service(

@@ -11,13 +11,14 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from provenance.transparency.note import VerifierKey
+from registry.api_keys import listed
 from registry.blobs import Blobs
 from registry.claims import ParentClaim
 from registry.records import disputes
 from registry.records.erasure import erase
 from registry.records.sealing import reveal
 from registry.records.verdicts import record_verdict
-from registry.store import Store, events
+from registry.store import Store, events, uploads
 from registry.upkeep import fsck
 from registry.verifying.verification import verify_digests
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
@@ -111,17 +112,38 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
     assert [finding.detail for finding in found] == ["its record is sealed, no record reveals it, and it is public"]
 
 
-def test_a_store_from_before_there_were_chains_learns_what_was_made_from_what(
-    story: tuple[Path, VerifierKey], tmp_path: Path
-) -> None:
-    old = tmp_path / "old"
-    old.mkdir()
+def made_at(folder: Path, revision: str) -> Path:
+    """A store as a version of that revision has made it."""
+    folder.mkdir()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    with create_engine(f"sqlite:///{old}/countermark.db").begin() as connection:
+    with create_engine(f"sqlite:///{folder}/countermark.db").begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+    return folder
+
+
+def test_a_store_from_before_uploads_had_owners_keeps_its_keys_and_gives_uploads_to_nobody(tmp_path: Path) -> None:
+    old = made_at(tmp_path / "old", "0006")
+    with closing(sqlite3.connect(old / "countermark.db")) as database, database:
+        database.execute(
+            "INSERT INTO api_key (id, prefix, digest, name, scopes, created_at_ms) "
+            "VALUES ('key_1', 'abcdefgh', x'00', 'desk', 'assets:write publishers:write', 1)"
+        )
+        database.execute("INSERT INTO upload VALUES (?, 3, 2, 'key_1')", (b"a" * 32,))
+    with closing(Store.open(old)) as store:
+        (key,) = listed(store)
+        assert key.scopes == ("assets:write", "keys:write")
+        with store.read() as session:
+            assert uploads.find(session, "key_1", b"a" * 32) is None
+            assert [(row.owner, row.sha256) for row in uploads.older(session, 3, 10)] == [("", b"a" * 32)]
+
+
+def test_a_store_from_before_there_were_chains_learns_what_was_made_from_what(
+    story: tuple[Path, VerifierKey], tmp_path: Path
+) -> None:
+    old = made_at(tmp_path / "old", "0001")
     with closing(sqlite3.connect(old / "countermark.db")) as database, database:
         database.execute("ATTACH ? AS now", (str(story[0] / "countermark.db"),))
         database.execute("INSERT INTO record SELECT * FROM now.record WHERE canonical <> x''")
