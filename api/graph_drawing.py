@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from provenance.quotation import quote
 from registry.reading.views import EdgeView, GraphView, NodeView
 
 _WIDTH, _HEIGHT = 236, 78
@@ -171,20 +172,21 @@ def _third(node: NodeView) -> str:
 
 
 def _name(node: NodeView) -> str:
-    title = node.title or ("Untitled" if node.publisher else _STATES.get(node.state, "Untitled"))
-    by = f", registered by {node.publisher_name}" if node.publisher_name else ""
+    untitled = "Untitled" if node.publisher else _STATES.get(node.state, "Untitled")
+    title = quote(node.title) if node.title else untitled
+    by = f", registered by {quote(node.publisher_name)}" if node.publisher_name else ""
     third = _third(node)
     return f"{title}{by}{f', {third}' if third else ''} (record {node.id})"
 
 
 def _heading(graph: GraphView) -> str:
     subject = next(node for node in graph.nodes if node.id == graph.id)
-    return f"Derivation of {subject.title or 'an untitled picture'}"
+    return f"Derivation of {quote(subject.title) if subject.title else 'an untitled picture'}"
 
 
 def _description(graph: GraphView) -> str:
     """The graph in sentences, as its publishers state it."""
-    names = {node.id: f"“{node.title}”" if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
+    names = {node.id: quote(node.title) if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
     if not graph.edges:
         return "No registration here is stated to be made from it, and it names none that it was made from."
     said = [f"{names[edge.child]} was made from {names[edge.parent]} ({edge.relation})" for edge in graph.edges]

@@ -1,7 +1,8 @@
 """The IPTC vocabulary of digital source types: how a picture came about.
 
-http://cv.iptc.org/newscodes/digitalsourcetype/ as of 2025, terms retired by IPTC included, because files carry them.
-Used by XMP (`Iptc4xmpExt:DigitalSourceType`), by C2PA actions and by `asset.registered` records.
+http://cv.iptc.org/newscodes/digitalsourcetype/ as of 2025, terms retired by IPTC included, because files carry them,
+and the two terms that C2PA adds in a namespace of its own (C2PA 2.4, "digital source type"); those are read and are no
+terms of our records. Used by XMP (`Iptc4xmpExt:DigitalSourceType`), by C2PA actions and by `asset.registered` records.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,14 @@ from provenance.errors import MalformedRecord
 
 Meaning = Literal["capture", "ai_generated", "ai_edited", "other"]
 
+MACHINE = frozenset[Meaning]({"ai_generated", "ai_edited"})
+"""The meanings by which a trained model had a part."""
+
 DIGITAL_SOURCE_TYPE_PREFIX = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 """What a term's name follows to make its IRI. The scheme is http: that is the identifier, not an address."""
+
+C2PA_SOURCE_TYPE_PREFIX = "http://c2pa.org/digitalsourcetype/"
+"""The same for the terms of C2PA."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +34,19 @@ class DigitalSourceType:
         meaning: what it says about AI and capture. `ai_*` is for models trained on sampled content alone: a fractal
             (`algorithmicMedia`) is `other`, and so is a screen or virtual recording, which may show anything.
         retired: IPTC advises to use another term; files that carry it stay valid.
+        prefix: the namespace.
     """
 
     name: str
     label: str
     meaning: Meaning
     retired: bool = False
+    prefix: str = DIGITAL_SOURCE_TYPE_PREFIX
 
     @property
     def iri(self) -> str:
         """The full IRI, as it stands in records and manifests."""
-        return DIGITAL_SOURCE_TYPE_PREFIX + self.name
+        return self.prefix + self.name
 
 
 DIGITAL_SOURCE_TYPES: Mapping[str, DigitalSourceType] = MappingProxyType(
@@ -67,7 +76,23 @@ DIGITAL_SOURCE_TYPES: Mapping[str, DigitalSourceType] = MappingProxyType(
         )
     }
 )
-"""Every known term by its name."""
+"""Every term of IPTC's by its name."""
+
+C2PA_SOURCE_TYPES: Mapping[str, DigitalSourceType] = MappingProxyType(
+    {
+        term.iri: term
+        for term in (
+            DigitalSourceType(
+                "trainedAlgorithmicData",
+                "made by a trained AI model, as data",
+                "ai_generated",
+                prefix=C2PA_SOURCE_TYPE_PREFIX,
+            ),
+            DigitalSourceType("empty", "begun empty", "other", prefix=C2PA_SOURCE_TYPE_PREFIX),
+        )
+    }
+)
+"""Every term of C2PA's by its IRI: a bare name is IPTC's."""
 
 
 def find_digital_source_type(text: str) -> DigitalSourceType | None:
@@ -76,11 +101,17 @@ def find_digital_source_type(text: str) -> DigitalSourceType | None:
     return DIGITAL_SOURCE_TYPES.get(iri.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX))
 
 
+def find_stated_source_type(text: str) -> DigitalSourceType | None:
+    """The same for what a stranger's file states: C2PA's own terms are known too, by their IRI."""
+    iri = "http" + text.removeprefix("https") if text.startswith("https:") else text
+    return C2PA_SOURCE_TYPES.get(iri) or find_digital_source_type(iri)
+
+
 def source_type_iri(text: str) -> str:
-    """The full IRI of a name or IRI.
+    """The full IRI of a name or IRI, as a record or a claim of ours states it.
 
     Raises:
-        MalformedRecord: not a term of the vocabulary.
+        MalformedRecord: not a term of IPTC's vocabulary.
     """
     term = find_digital_source_type(text)
     if term is None:
@@ -90,5 +121,5 @@ def source_type_iri(text: str) -> str:
 
 def meaning_of_source_type(text: str) -> Meaning:
     """What a name or IRI says about AI and capture; `other` for what is not in the vocabulary."""
-    term = find_digital_source_type(text)
+    term = find_stated_source_type(text)
     return "other" if term is None else term.meaning

@@ -20,7 +20,12 @@ REGISTRY_ASSERTION = "org.countermark.registry"
 SOFT_BINDING_ASSERTION = "c2pa.soft-binding"
 ACTIONS_ASSERTION = "c2pa.actions.v2"
 
-_FIRST_ACTIONS = ("c2pa.created", "c2pa.opened")
+AI_DISCLOSURE_ASSERTION = "c2pa.ai-disclosure"
+"""Label of a statement about the AI model that had a part (C2PA 2.4)."""
+
+MAKING_ACTIONS = ("c2pa.created", "c2pa.opened")
+"""The actions that can come first: they state how the picture came about, all others what was done to it then."""
+
 _LATER_ACTIONS = frozenset(
     {
         "c2pa.addedText",
@@ -135,7 +140,7 @@ class ClaimDescription:
             opened: the first action is c2pa.opened with `parent` as its ingredient; otherwise c2pa.created,
                 which needs a digital source type.
         """
-        first: dict[str, object] = {"action": _FIRST_ACTIONS[opened]}
+        first: dict[str, object] = {"action": MAKING_ACTIONS[opened]}
         if opened:
             first["parameters"] = {"ingredientIds": [_PARENT]}
         if self.digital_source_type is not None:

@@ -51,20 +51,29 @@ class IngredientReport:
         state: ABSENT when the ingredient had no credentials.
         problems: codes, see `explain_problem`.
         relationship: "parentOf", "componentOf" or "inputTo".
+        role: the loosest relationship on the way to it: only what is a parent of a parent is the picture itself at an
+            earlier stage.
         depth: 1 for an ingredient of the file itself, 2 for an ingredient of such an ingredient, …
         manifest_id: URN of its manifest.
         signer: name on its certificate.
-        digital_source_types: IRIs that its actions state; empty unless its state is `validated`.
+        digital_source_types, later_source_types, ai_models: as of a `CredentialReport`.
+        assigned_source_type: IRI that the signer who added it states of it; None unless `assigned_by.validated`.
+        assigned_by: state of the manifest that it is an ingredient of.
     """
 
     title: str
     state: CredentialState
     problems: tuple[str, ...] = ()
     relationship: str | None = None
+    role: str | None = None
     depth: int = 1
     manifest_id: str | None = None
     signer: str | None = None
     digital_source_types: tuple[str, ...] = ()
+    later_source_types: tuple[str, ...] = ()
+    ai_models: tuple[str, ...] = ()
+    assigned_source_type: str | None = None
+    assigned_by: CredentialState = CredentialState.ABSENT
 
 
 @dataclass(frozen=True)
@@ -79,18 +88,23 @@ class CredentialReport:
         signed_at: from a time stamp whose authority is on a list for time stamps.
         trust_list: name and version of the list the signer is on.
         title, generator: what the claim says about itself.
-        digital_source_types: IRIs that the actions of the active manifest state, in order, without repeats.
+        digital_source_types: IRIs that the active manifest states of how the picture came about (its action
+            c2pa.created or c2pa.opened, or the first), in order, without repeats.
+        later_source_types: IRIs that only its other actions state: what they brought into the picture.
+        ai_models: what its AI disclosures (c2pa.ai-disclosure) name, "" where one names nothing.
         actions: names of its actions, in order.
         soft_bindings: fingerprints and watermarks it names.
         registry_url: address in our own assertion, when there is one.
-        ingredients: all of them, nearest first.
+        ingredients: nearest first.
+        unlisted: how many actions, source types and ingredients were judged and are not listed here, which has room
+            for `MAX_CREDENTIAL_ITEMS` of each kind: what says that a machine had a part, or does not hold, comes first.
         problems: codes, see `explain_problem`.
         remote_url: where a REMOTE_ONLY file says its credentials are.
         padding_nonzero: padding that no signature covers holds something. None: could not be seen.
         identity_unchecked: there is a CAWG identity assertion, and it was not looked at.
 
-    `title`, `generator`, `digital_source_types`, `actions`, `soft_bindings` and `registry_url` are empty
-    unless `state.validated`.
+    What the manifest states (`title`, `generator`, source types, `ai_models`, `actions`, `soft_bindings` and
+    `registry_url`) is empty unless `state.validated`.
     """
 
     state: CredentialState
@@ -102,10 +116,13 @@ class CredentialReport:
     title: str | None = None
     generator: str | None = None
     digital_source_types: tuple[str, ...] = ()
+    later_source_types: tuple[str, ...] = ()
+    ai_models: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     soft_bindings: tuple[SoftBinding, ...] = ()
     registry_url: str | None = None
     ingredients: tuple[IngredientReport, ...] = ()
+    unlisted: int = 0
     problems: tuple[str, ...] = ()
     remote_url: str | None = None
     padding_nonzero: bool | None = None
@@ -118,15 +135,33 @@ TOO_LARGE = "org.countermark.tooLarge"
 EMPTY_SIDECAR = "org.countermark.emptySidecar"
 UNKNOWN_PROBLEM = "org.countermark.unknownProblem"
 
+EXCLUSION_ELSEWHERE = "org.countermark.exclusionElsewhere"
+OTHER_FILE = "org.countermark.sidecarOfAnotherFile"
+CONTENT_PROBLEMS = frozenset(
+    {
+        "assertion.bmffHash.mismatch",
+        "assertion.boxesHash.mismatch",
+        "assertion.dataHash.mismatch",
+        EXCLUSION_ELSEWHERE,
+        OTHER_FILE,
+    }
+)
+"""What says that the file is not the one that was signed, and nothing against the credential itself."""
+
+_FILE_CHANGED = (
+    "The file is not as it was signed: the picture was changed, or only what stands beside it in the file (a caption "
+    "that was written into it is enough), or the credential was made for another file."
+)
+
 PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
         "algorithm.unsupported": "It was signed or hashed with an algorithm that is not supported.",
         "assertion.action.malformed": "Its list of actions breaks the rules of C2PA.",
-        "assertion.bmffHash.mismatch": "The content was changed after it was signed.",
-        "assertion.boxesHash.mismatch": "The content was changed after it was signed.",
+        "assertion.bmffHash.mismatch": _FILE_CHANGED,
+        "assertion.boxesHash.mismatch": _FILE_CHANGED,
         "assertion.collectionHash.mismatch": "A file of the signed collection was changed.",
         "assertion.dataHash.malformed": "What binds the credentials to the content cannot be read.",
-        "assertion.dataHash.mismatch": "The content was changed after it was signed.",
+        "assertion.dataHash.mismatch": _FILE_CHANGED,
         "assertion.hashedURI.mismatch": "A statement in the credentials was changed after it was signed.",
         "assertion.inaccessible": "A statement that the claim refers to could not be reached.",
         "assertion.missing": "A statement that the claim refers to is missing.",
@@ -154,6 +189,10 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "timeStamp.mismatch": "The time stamp belongs to something else.",
         "timeStamp.outsideValidity": "The certificate of the time-stamp authority was not valid at that time.",
         "timeStamp.untrusted": "The time-stamp authority is on none of the lists for time stamps.",
+        EXCLUSION_ELSEWHERE: "The credential stands in another place of the file than it says, so that what it covers "
+        "cannot be checked. Nothing says that the picture was changed.",
+        OTHER_FILE: "The manifest that came beside the file does not fit it: it was made for another file, or this one "
+        "was changed since, if only by a caption.",
         UNREADABLE_FILE: "The file or its credentials are damaged and could not be read.",
         UNSUPPORTED_FORMAT: "Credentials of this file format cannot be read.",
         TOO_LARGE: "The credentials are larger than is looked at.",

@@ -8,15 +8,24 @@ import base64
 import binascii
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import TypeVar
 
-from provenance.credentials.claim import REGISTRY_ASSERTION, SOFT_BINDING_ASSERTION, SoftBinding
+from provenance.credentials.claim import (
+    AI_DISCLOSURE_ASSERTION,
+    MAKING_ACTIONS,
+    REGISTRY_ASSERTION,
+    SOFT_BINDING_ASSERTION,
+    SoftBinding,
+)
 from provenance.credentials.manifest import ManifestFacts
 from provenance.credentials.report import UNKNOWN_PROBLEM, CredentialReport, CredentialState, IngredientReport
 from provenance.credentials.trust import TrustList, TrustSettings
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
+from provenance.vocabulary import MACHINE, meaning_of_source_type
 
 _UNTRUSTED = "signingCredential.untrusted"
 _TRUSTED = "signingCredential.trusted"
@@ -28,6 +37,8 @@ _CONTENT_MATCHES = frozenset(
     f"assertion.{kind}.match" for kind in ("dataHash", "bmffHash", "boxesHash", "collectionHash")
 )
 _SIGNER_ANCHOR = re.compile(r"signing certificate trusted, found in \[(?P<uri>[^\]]+)\] trust anchors")
+_ROLES = ("parentOf", "componentOf", "inputTo")  # from the closest relationship to the loosest
+_ACTION_LISTS = ("c2pa.actions", "c2pa.actions.v2")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _Object = Mapping[str, object]
@@ -84,7 +95,7 @@ class ManifestStore:
     @property
     def trusts_ingredients(self) -> bool:
         """Whether any ingredient reads as trusted."""
-        return any(state is CredentialState.TRUSTED for _, _, _, state, _ in self._ingredients())
+        return any(found.state is CredentialState.TRUSTED for found in self._ingredients())
 
     def report(
         self, trust: TrustSettings, facts: ManifestFacts | None, signers_alone: "ManifestStore | None"
@@ -99,6 +110,7 @@ class ManifestStore:
         active = _mapping(self._manifests[self.active_id])
         state, problems = self._judge(trust)
         listed = self._signer_list(trust)
+        ingredients, left = _bounded(tuple(self._ingredient_reports(state, signers_alone)), _weight)
         report = CredentialReport(
             state=state,
             manifest_id=_text(self.active_id),
@@ -106,7 +118,8 @@ class ManifestStore:
             signer=_signer(active),
             signed_at=_time(active) if self._time_stamped(trust) else None,
             trust_list=listed.title if listed and state is CredentialState.TRUSTED else None,
-            ingredients=tuple(self._ingredient_reports(signers_alone)),
+            ingredients=ingredients,
+            unlisted=left,
             problems=problems,
             padding_nonzero=facts.padding_nonzero if facts else None,
             identity_unchecked=any(label.startswith("cawg.identity") for label, _ in _assertions(active)),
@@ -152,24 +165,22 @@ class ManifestStore:
         statuses = map(_mapping, _items(_mapping(self._results.get("activeManifest")).get("success")))
         return [str(status.get("explanation")) for status in statuses if status.get("code") == code]
 
-    def _ingredients(self) -> Iterator[tuple[str, _Object, int, CredentialState, frozenset[str]]]:
-        """Address, description, depth, state and failures of every ingredient, nearest first, each manifest once."""
+    def _ingredients(self) -> "Iterator[_Ingredient]":
+        """Every ingredient, nearest first, each manifest once: as many as the bounded text of the store holds."""
         seen = {self.active_id}
-        queue = deque([(self.active_id, 1)])
-        left = MAX_CREDENTIAL_ITEMS
+        queue = deque([(self.active_id, 1, _ROLES[0])])
         while queue:
-            manifest_id, depth = queue.popleft()
+            manifest_id, depth, role = queue.popleft()
             for ingredient in map(_mapping, _items(_mapping(self._manifests[manifest_id]).get("ingredients"))):
-                left -= 1
-                if left < 0:
-                    return
                 uri = f"self#jumbf=/c2pa/{manifest_id}/c2pa.assertions/{ingredient.get('label')}"
                 state, failure = self._ingredient_state(uri, ingredient)
-                yield uri, ingredient, depth, state, failure
+                own = ingredient.get("relationship")
+                here = max(role, own if own in _ROLES else "componentOf", key=_ROLES.index)
+                yield _Ingredient(uri, ingredient, manifest_id, depth, here, state, failure)
                 below = ingredient.get("active_manifest")
                 if isinstance(below, str) and below in self._manifests and below not in seen:
                     seen.add(below)
-                    queue.append((below, depth + 1))
+                    queue.append((below, depth + 1, here))
 
     def _ingredient_state(self, uri: str, ingredient: _Object) -> tuple[CredentialState, frozenset[str]]:
         recorded = _Statuses.of(_mapping(ingredient.get("validation_results")).get("activeManifest"))
@@ -183,28 +194,103 @@ class ManifestStore:
             return CredentialState.REMOTE_ONLY, now.failure
         return (CredentialState.UNREADABLE if now.failure else CredentialState.ABSENT), now.failure
 
-    def _ingredient_reports(self, signers_alone: "ManifestStore | None") -> Iterator[IngredientReport]:
-        by_signers = {uri: state for uri, _, _, state, _ in signers_alone._ingredients()} if signers_alone else {}
-        for uri, ingredient, depth, state, failure in self._ingredients():
-            if state is CredentialState.TRUSTED and by_signers.get(uri, state) is not state:
+    def _ingredient_reports(
+        self, active: CredentialState, signers_alone: "ManifestStore | None"
+    ) -> Iterator[IngredientReport]:
+        by_signers = {found.uri: found.state for found in signers_alone._ingredients()} if signers_alone else {}
+        states = {self.active_id: active}
+        for found in self._ingredients():
+            state, failure, described = found.state, found.failure, found.description
+            if state is CredentialState.TRUSTED and by_signers.get(found.uri, state) is not state:
                 state, failure = CredentialState.VALID_UNTRUSTED, failure | {_UNTRUSTED}
-            manifest_id = ingredient.get("active_manifest")
+            manifest_id = described.get("active_manifest")
             manifest = _mapping(self._manifests.get(manifest_id)) if isinstance(manifest_id, str) else {}
+            if isinstance(manifest_id, str):
+                states.setdefault(manifest_id, state)
+            adder = states.get(found.within, CredentialState.ABSENT)
+            origin = _Origin.of(manifest) if state.validated else _Origin()
             yield IngredientReport(
-                title=_text(ingredient.get("title")) or _text(ingredient.get("label")) or "ingredient",
+                title=_text(described.get("title")) or _text(described.get("label")) or "ingredient",
                 state=state,
                 problems=tuple(sorted(failure)),
-                relationship=_text(ingredient.get("relationship")),
-                depth=depth,
+                relationship=_text(described.get("relationship")),
+                role=found.role,
+                depth=found.depth,
                 manifest_id=_text(manifest_id),
                 signer=_signer(manifest),
-                digital_source_types=_source_types(manifest) if state.validated else (),
+                digital_source_types=_bounded(origin.made, _says_machine)[0],
+                later_source_types=_bounded(origin.later, _says_machine)[0],
+                ai_models=origin.ai_models[:MAX_CREDENTIAL_ITEMS],
+                assigned_source_type=_assigned(described) if adder.validated else None,
+                assigned_by=adder,
             )
+
+
+@dataclass(frozen=True)
+class _Ingredient:
+    """An ingredient as it stands in the store: its address, who holds it, how deep, and what came of checking it."""
+
+    uri: str
+    description: _Object
+    within: str
+    depth: int
+    role: str
+    state: CredentialState
+    failure: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What one manifest states about how its picture came about: all of it, each once, in order."""
+
+    made: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    ai_models: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, manifest: _Object) -> "_Origin":
+        made: dict[str, None] = {}
+        later: dict[str, None] = {}
+        for number, action in enumerate(_actions(manifest)):
+            if source_type := _text(action.get("digitalSourceType")):
+                makes = number == 0 or action.get("action") in MAKING_ACTIONS
+                (made if makes else later)[source_type] = None
+        disclosed = (
+            _text(_mapping(data).get("modelName")) or _text(_mapping(data).get("modelIdentifier")) or ""
+            for label, data in _assertions(manifest)
+            if label.partition("__")[0] == AI_DISCLOSURE_ASSERTION
+        )
+        return cls(tuple(made), tuple(each for each in later if each not in made), tuple(dict.fromkeys(disclosed)))
+
+
+_T = TypeVar("_T")
+
+
+def _bounded(items: tuple[_T, ...], weight: Callable[[_T], int]) -> tuple[tuple[_T, ...], int]:
+    """The `MAX_CREDENTIAL_ITEMS` of the most weight, in their order, and how many are left out."""
+    heaviest = sorted(range(len(items)), key=lambda at: -weight(items[at]))[:MAX_CREDENTIAL_ITEMS]
+    return tuple(items[at] for at in sorted(heaviest)), len(items) - len(heaviest)
+
+
+def _says_machine(source_type: str) -> int:
+    return meaning_of_source_type(source_type) in MACHINE
+
+
+def _weight(ingredient: IngredientReport) -> int:
+    """What says that a machine had a part, then what does not hold, then the rest."""
+    stated = (*ingredient.digital_source_types, *ingredient.later_source_types, ingredient.assigned_source_type or "")
+    if ingredient.ai_models or any(map(_says_machine, stated)):
+        return 2
+    return not (ingredient.state.validated or ingredient.state is CredentialState.ABSENT)
 
 
 def _with_statements(report: CredentialReport, manifest: _Object) -> CredentialReport:
     generator = _mapping(next(iter(_items(manifest.get("claim_generator_info"))), None))
-    names = (_text(action.get("action")) for action in _actions(manifest))
+    names = tuple(filter(None, (_text(action.get("action")) for action in _actions(manifest))))
+    origin = _Origin.of(manifest)
+    made, made_left = _bounded(origin.made, _says_machine)
+    later, later_left = _bounded(origin.later, _says_machine)
+    left = max(0, len(names) - MAX_CREDENTIAL_ITEMS) + max(0, len(origin.ai_models) - MAX_CREDENTIAL_ITEMS)
     registries = (
         _text(_mapping(data).get("url")) for label, data in _assertions(manifest) if label == REGISTRY_ASSERTION
     )
@@ -214,9 +300,12 @@ def _with_statements(report: CredentialReport, manifest: _Object) -> CredentialR
             "title": _text(manifest.get("title")),
             "generator": " ".join(filter(None, (_text(generator.get("name")), _text(generator.get("version")))))
             or None,
-            "digital_source_types": _source_types(manifest),
-            "actions": tuple(filter(None, names)),
-            "soft_bindings": tuple(_soft_bindings(manifest)),
+            "digital_source_types": made,
+            "later_source_types": later,
+            "ai_models": origin.ai_models[:MAX_CREDENTIAL_ITEMS],
+            "actions": names[:MAX_CREDENTIAL_ITEMS],
+            "unlisted": report.unlisted + made_left + later_left + left,
+            "soft_bindings": tuple(islice(_soft_bindings(manifest), MAX_CREDENTIAL_ITEMS)),
             "registry_url": next(filter(None, registries), None),
         }
     )
@@ -227,17 +316,18 @@ def _assertions(manifest: _Object) -> Iterator[tuple[str, object]]:
         yield str(assertion.get("label")), assertion.get("data")
 
 
-def _actions(manifest: _Object) -> list[_Object]:
-    found: list[_Object] = []
-    for label, data in _assertions(manifest):
-        if label.partition("__")[0] in ("c2pa.actions", "c2pa.actions.v2"):
-            found += map(_mapping, _items(_mapping(data).get("actions")))
-    return found[:MAX_CREDENTIAL_ITEMS]
+def _actions(manifest: _Object) -> Iterator[_Object]:
+    """All actions of a manifest, with those they name as related; templates last, for they state for others."""
+    lists = [_mapping(data) for label, data in _assertions(manifest) if label.partition("__")[0] in _ACTION_LISTS]
+    for name in ("actions", "templates"):
+        for action in chain.from_iterable(map(_mapping, _items(each.get(name))) for each in lists):
+            yield action
+            yield from map(_mapping, _items(action.get("related")))
 
 
-def _source_types(manifest: _Object) -> tuple[str, ...]:
-    stated = (_text(action.get("digitalSourceType")) for action in _actions(manifest))
-    return tuple(dict.fromkeys(filter(None, stated)))
+def _assigned(ingredient: _Object) -> str | None:
+    """The source type that a signer gave an ingredient; c2pa spells the key otherwise than the specification."""
+    return _text(ingredient.get("digital_source_type")) or _text(ingredient.get("digitalSourceType"))
 
 
 def _soft_bindings(manifest: _Object) -> Iterator[SoftBinding]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never, get_args
 
 from provenance.limits import MAX_TEXT_CHARACTERS
+from provenance.quotation import quote
 from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields
 
@@ -29,11 +30,11 @@ class Identity:
         """By whom and how, for people."""
         match self.established:
             case "operator-attested":
-                return f"Attested by the operator of the log: {self.detail}"
+                return f"Attested by the operator of the log: {quote(self.detail)}."
             case "domain-verified":
-                return f"Verified through control of a domain name: {self.detail}"
+                return f"Verified through control of a domain name: {quote(self.detail)}."
             case "x509":
-                return f"Named in an X.509 certificate: {self.detail}"
+                return f"Named in an X.509 certificate: {quote(self.detail)}."
             case never:
                 assert_never(never)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, UntrustedNote
+from provenance.quotation import quote
 from provenance.statement.record import (
     AssetDisputed,
     AssetRegistered,
@@ -166,7 +167,7 @@ def verify_receipt(
             return "the record is the operator's own: no publisher's key is involved"
         enrolment = history.enrolment(publisher, subject.read_statement().kid, subject.index)
         identity = enrolment.record.identity.sentence()
-        return f"enrolled for {enrolment.record.name} at index {enrolment.index}. {identity}"
+        return f"enrolled for {quote(enrolment.record.name)} at index {enrolment.index}. {identity}"
 
     steps.check(5, check_enrolment, after=(4,))
 

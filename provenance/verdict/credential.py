@@ -5,9 +5,17 @@ Value judgements are left out on purpose (C2PA User Experience Guidance, "valida
 
 from typing import assert_never
 
-from provenance.credentials.report import CredentialReport, CredentialState, IngredientReport, explain_problem
+from provenance.credentials.report import (
+    CONTENT_PROBLEMS,
+    CredentialReport,
+    CredentialState,
+    IngredientReport,
+    explain_problem,
+)
+from provenance.quotation import quote
+from provenance.verdict import registration
 from provenance.verdict.axes import Axis, Basis
-from provenance.verdict.evidence import Evidence
+from provenance.verdict.evidence import Evidence, Match, MatchBasis
 from provenance.verdict.finding import Finding
 
 NOT_CHECKED = "NOT_CHECKED"
@@ -16,6 +24,7 @@ NOT_CHECKED = "NOT_CHECKED"
 METHOD = "c2pa"
 
 _DOES_NOT_SHOW = "Whether what the signer states is true, or whether the picture shows what happened."
+_UNTRUSTED = "signingCredential.untrusted"
 _EXPLAINED = 3  # problems that a sentence names; the report lists all
 
 
@@ -24,7 +33,9 @@ def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
     if evidence.examination is None:
         return NOT_CHECKED, "No file was handed in, so its credential could not be read.", ()
     report = evidence.examination.credential
-    summary = _describe(report)
+    closest = registration.by_closeness(evidence.matches)[:1]
+    whole = next((match for match in closest if registration.is_whole(match)), None)
+    summary = _describe(report, whole)
     own = _finding(report.state, summary)
     ingredients = (
         _finding(ingredient.state, sentence)
@@ -40,15 +51,17 @@ def _finding(state: CredentialState, summary: str) -> Finding:
     )
 
 
-def _describe(report: CredentialReport) -> str:
-    signer = report.signer or "an unnamed signer"
+def _describe(report: CredentialReport, whole: Match | None) -> str:
+    """What is established stands before the name, which the signer chose. `whole`: a record of these very pixels."""
+    signer = quote(report.signer) if report.signer else None
     match report.state:
         case CredentialState.TRUSTED:
-            listed = f" “{report.trust_list}”" if report.trust_list else ""
-            return f"Signed by {signer}, whose certificate is on the trust list{listed}."
+            listed = f" {quote(report.trust_list)}" if report.trust_list else ""
+            return f"Signed by somebody on the trust list{listed}, {_by_name(signer)}."
         case CredentialState.VALID_UNTRUSTED:
             return (
-                f"Signed by “{signer}”; the signature fits the file, and the certificate is on no trust list used here."
+                "Signed by somebody on no trust list used here; the signature fits the file. The name on the "
+                f"certificate, which anybody could have put there: {signer or 'none'}."
             )
         case CredentialState.WELL_FORMED_ONLY:
             return (
@@ -56,6 +69,8 @@ def _describe(report: CredentialReport) -> str:
                 "and no trusted time stamp shows that it was signed in time."
             )
         case CredentialState.INVALID:
+            if whole is not None and set(report.problems) - {_UNTRUSTED} <= CONTENT_PROBLEMS:
+                return f"{_only_the_file(whole, report)} Disregard what the credential says."
             return f"The content credential does not hold: {_explain(report.problems)} Disregard what it says."
         case CredentialState.ABSENT:
             return "The file carries no content credential. Most news pictures lose it on the way."
@@ -67,9 +82,13 @@ def _describe(report: CredentialReport) -> str:
             assert_never(report.state)
 
 
+def _by_name(quoted: str | None) -> str:
+    return f"by the name of {quoted}" if quoted else "who gives no name"
+
+
 def _describe_ingredient(ingredient: IngredientReport) -> str | None:
     """A sentence on an ingredient whose credential is not in order; None where there is nothing to say."""
-    named = f"The ingredient “{ingredient.title}”"
+    named = f"The ingredient {quote(ingredient.title)}"
     match ingredient.state:
         case CredentialState.INVALID:
             return f"{named} has a credential that does not hold: {_explain(ingredient.problems)}"
@@ -80,16 +99,32 @@ def _describe_ingredient(ingredient: IngredientReport) -> str | None:
         case CredentialState.REMOTE_ONLY:
             return f"{named} has a credential that is kept elsewhere and was not fetched."
         case CredentialState.VALID_UNTRUSTED:
-            signer = ingredient.signer or "an unnamed signer"
-            return f"{named} was signed by “{signer}”, whose certificate is on no trust list used here."
+            signer = quote(ingredient.signer) if ingredient.signer else None
+            return f"{named} was signed by somebody on no trust list used here, {_by_name(signer)}."
         case CredentialState.TRUSTED | CredentialState.ABSENT:
             return None
         case _:
             assert_never(ingredient.state)
 
 
+def _only_the_file(match: Match, report: CredentialReport) -> str:
+    """A credential whose hash does not fit the file, although every pixel is that of a record."""
+    if match.basis is MatchBasis.BYTES:
+        return "The content credential did not fit this file when it was registered, and does not now."
+    credential = match.record.credential
+    if credential is not None and credential.manifest_id == report.manifest_id:
+        return (
+            "The content credential that was made for this record does not fit the file any more: every pixel is still "
+            "the record's, so only the rest of the file was changed, as by writing a caption into it."
+        )
+    return (
+        "The content credential does not fit the file. Every pixel is the record's: writing a caption or other "
+        "metadata into a signed file is enough to break its credential."
+    )
+
+
 def _explain(problems: tuple[str, ...]) -> str:
-    lines = dict.fromkeys(explain_problem(code) for code in problems if code != "signingCredential.untrusted")
+    lines = dict.fromkeys(explain_problem(code) for code in problems if code != _UNTRUSTED)
     return " ".join(list(lines)[:_EXPLAINED]) or "C2PA names no reason."
 
 

@@ -7,11 +7,12 @@ of the IPTC vocabulary of digital source types.
 
 from collections.abc import Iterator
 
-from provenance.credentials.report import CredentialState
+from provenance.credentials.report import CredentialState, IngredientReport
+from provenance.quotation import quote
 from provenance.verdict.axes import Axis, Basis, DeclaredOrigin, Proof
 from provenance.verdict.evidence import Evidence, Examination, MatchBasis
 from provenance.verdict.finding import Finding
-from provenance.vocabulary import Meaning, find_digital_source_type
+from provenance.vocabulary import MACHINE, Meaning, find_stated_source_type
 
 C2PA_METHOD = "c2pa"
 RECORD_METHOD = "countermark-record-1"
@@ -34,11 +35,12 @@ _MARK_SUMMARY: dict[Meaning, str] = {
     "ai_edited": "states that the picture was edited with a trained AI model",
     "capture": "states that the picture was captured",
 }
-_MACHINE = frozenset[Meaning]({"ai_generated", "ai_edited"})
+_SOURCE_TYPE_MARK = "iptc.digital_source_type"
 _UNREAD = (CredentialState.UNREADABLE, CredentialState.REMOTE_ONLY)
 _DISREGARDED = (CredentialState.INVALID, CredentialState.WELL_FORMED_ONLY)
 
-_Stated = tuple[Meaning, Finding]
+_Stated = tuple[Meaning | None, Finding]
+"""A statement, and what it says about AI and capture: None for a term that is not known here."""
 
 
 def assess(evidence: Evidence) -> tuple[DeclaredOrigin, str, tuple[Finding, ...]]:
@@ -58,33 +60,96 @@ def assess(evidence: Evidence) -> tuple[DeclaredOrigin, str, tuple[Finding, ...]
 
 
 def _signed(examination: Examination) -> Iterator[_Stated]:
-    """What the validated credential states, and of its ingredients those that a machine had a part in."""
+    """What the validated credential states, and of its ingredients what says that a machine had a part."""
     credential = examination.credential
     if not credential.state.validated:
         return
+    says = f"{_speaker(credential.state)} states that"
     for source_type in credential.digital_source_types:
-        if (term := find_digital_source_type(source_type)) is not None:
-            yield term.meaning, _by_credential(term.meaning, f"states that the picture was {term.label} ({term.name})")
+        yield _by_credential(credential.state, source_type, says, "the picture was {}")
+    for source_type in credential.later_source_types:
+        yield _by_credential(
+            credential.state, source_type, says, "something {} came into it in a later step", part=True
+        )
+    for model in credential.ai_models:
+        yield (
+            "ai_edited",
+            _finding("ai_edited", credential.state, f"{says} an AI model had a part in it{_model(model)}."),
+        )
     for ingredient in credential.ingredients:
-        if not ingredient.state.validated or ingredient.relationship == "inputTo":
-            continue
-        for source_type in ingredient.digital_source_types:
-            term = find_digital_source_type(source_type)
-            if term is None or term.meaning not in _MACHINE:
-                continue
-            # A parent is the picture at an earlier stage; of a component only a part is to be seen.
-            meaning: Meaning = term.meaning if ingredient.relationship == "parentOf" else "ai_edited"
-            states = f"holds an ingredient, “{ingredient.title}”, stated to be {term.label} ({term.name})"
-            yield meaning, _by_credential(meaning, states)
+        if _role(ingredient) != "inputTo":
+            yield from _of_ingredient(ingredient, credential.state)
 
 
-def _by_credential(meaning: Meaning, states: str) -> Finding:
+def _of_ingredient(ingredient: IngredientReport, holder: CredentialState) -> Iterator[_Stated]:
+    """What says that a machine made an ingredient or had a part in it, and terms that are not known here.
+
+    A parent is the picture at an earlier stage; of a component only a part is to be seen.
+    """
+    part = _role(ingredient) != "parentOf"
+    holds = f"{_speaker(holder)} holds an ingredient, {quote(ingredient.title)}; "
+    stated: list[_Stated] = []
+    if ingredient.state.validated:
+        weaker = _weaker(holder, ingredient.state)
+        says = f"{holds}{_speaker(ingredient.state, 'its own')} states that it"
+        stated += [_by_credential(weaker, each, says, "was {}", part=part) for each in ingredient.digital_source_types]
+        stated += [
+            _by_credential(weaker, each, says, "holds something {}", part=True)
+            for each in ingredient.later_source_types
+        ]
+        stated += [
+            ("ai_edited", _finding("ai_edited", weaker, f"{says} was made or edited with an AI model{_model(each)}."))
+            for each in ingredient.ai_models
+        ]
+    if ingredient.assigned_source_type is not None and ingredient.assigned_by.validated:
+        weaker = _weaker(holder, ingredient.assigned_by)
+        says = f"{holds}whoever put it in states that it"
+        stated.append(_by_credential(weaker, ingredient.assigned_source_type, says, "was {}", part=part))
+    yield from (each for each in stated if each[0] is None or each[0] in MACHINE)
+
+
+def _role(ingredient: IngredientReport) -> str | None:
+    return ingredient.role or ingredient.relationship
+
+
+def _weaker(one: CredentialState, other: CredentialState) -> CredentialState:
+    unlisted = CredentialState.VALID_UNTRUSTED
+    return unlisted if unlisted in (one, other) else CredentialState.TRUSTED
+
+
+def _speaker(state: CredentialState, whose: str = "The") -> str:
+    """Who states something, of a credential that verifies: what rests on nobody known says so first."""
+    if state is CredentialState.TRUSTED:
+        return f"{whose} content credential"
+    article = "A" if whose == "The" else whose
+    return f"{article} content credential whose signer is on no trust list used here"
+
+
+def _model(name: str) -> str:
+    return f": {quote(name)}" if name else ""
+
+
+def _by_credential(state: CredentialState, source_type: str, says: str, what: str, *, part: bool = False) -> _Stated:
+    """`part`: it is about a part of the picture, so that no more than an edit follows for the whole."""
+    term = find_stated_source_type(source_type)
+    if term is None:
+        unknown = f"{says.removesuffix(' that').removesuffix(' that it')} a source type that is not known here: "
+        return None, _finding(None, state, f"{unknown}{quote(source_type)}.")
+    meaning: Meaning = term.meaning
+    if part and meaning != "other":
+        meaning = "ai_edited" if meaning in MACHINE else "other"
+    return meaning, _finding(meaning, state, f"{says} {what.format(term.label)} ({term.name}).")
+
+
+def _finding(meaning: Meaning | None, state: CredentialState, summary: str) -> Finding:
     return Finding(
         Axis.DECLARED_ORIGIN,
-        _SIGNED[meaning],
-        f"The content credential {states}.",
+        _SIGNED[meaning] if meaning is not None else DeclaredOrigin.NOT_CHECKED,
+        summary,
         Basis.CRYPTOGRAPHIC,
-        "Whoever holds the signing key; it is the signer's statement.",
+        "Whoever holds the signing key; it is the signer's statement."
+        if state is CredentialState.TRUSTED
+        else "Anybody: a certificate can be made with any name on it.",
         _DOES_NOT_SHOW,
         C2PA_METHOD,
     )
@@ -92,32 +157,38 @@ def _by_credential(meaning: Meaning, states: str) -> Finding:
 
 def _unsigned(examination: Examination) -> Iterator[_Stated]:
     for mark in examination.declared.marks:
+        meaning: Meaning | None = mark.meaning
         if mark.meaning in _MARK_SUMMARY:
-            yield (
-                mark.meaning,
-                Finding(
-                    Axis.DECLARED_ORIGIN,
-                    _UNSIGNED[mark.meaning],
-                    f"A mark in {mark.location} ({mark.kind}) {_MARK_SUMMARY[mark.meaning]}; nobody signed it.",
-                    Basis.DETERMINISTIC_UNSIGNED,
-                    "Anybody with a metadata editor.",
-                    _DOES_NOT_SHOW,
-                    mark.kind,
-                ),
-            )
+            says = _MARK_SUMMARY[mark.meaning]
+        elif mark.kind == _SOURCE_TYPE_MARK and find_stated_source_type(mark.value) is None:
+            meaning, says = None, f"states a source type that is not known here, {quote(mark.value)}"
+        else:
+            continue
+        yield (
+            meaning,
+            Finding(
+                Axis.DECLARED_ORIGIN,
+                _UNSIGNED[meaning] if meaning is not None else DeclaredOrigin.NOT_CHECKED,
+                f"A mark in {mark.location} ({mark.kind}) {says}; nobody signed it.",
+                Basis.DETERMINISTIC_UNSIGNED,
+                "Anybody with a metadata editor.",
+                _DOES_NOT_SHOW,
+                mark.kind,
+            ),
+        )
 
 
 def _publishers_statements(evidence: Evidence) -> Iterator[Finding]:
     for match in evidence.matches:
         stated = match.record.digital_source_type
-        term = find_digital_source_type(stated) if stated is not None else None
+        term = find_stated_source_type(stated) if stated is not None else None
         if term is None or match.proof is Proof.BROKEN or match.basis is MatchBasis.FINGERPRINT:
             continue
         yield Finding(
             Axis.DECLARED_ORIGIN,
             _SIGNED[term.meaning],
-            f"{match.publisher.name} states in record {match.index} that the registered picture was {term.label} "
-            f"({term.name}).",
+            f"{quote(match.publisher.name)} states in record {match.index} that the registered picture was "
+            f"{term.label} ({term.name}).",
             Basis.CRYPTOGRAPHIC,
             "Whoever holds the publisher's key; it is the publisher's statement.",
             f"{_DOES_NOT_SHOW} It is about the registered picture, not about what was changed since.",
@@ -125,31 +196,38 @@ def _publishers_statements(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def _value(signed: set[Meaning], unsigned: set[Meaning], examination: Examination) -> DeclaredOrigin:
+def _value(signed: set[Meaning | None], unsigned: set[Meaning | None], examination: Examination) -> DeclaredOrigin:
     if "capture" in signed:
         # A capture that was edited with AI, both signed, is a history. A capture that a model made is none, and a
         # signature covers the marks too: whoever signed "captured" signed the file with the mark of a generator.
-        unexplained = unsigned & _MACHINE and "ai_edited" not in signed
+        unexplained = unsigned & MACHINE and "ai_edited" not in signed
         if "ai_generated" in signed or unexplained:
             return DeclaredOrigin.CONFLICTING
     for meaning in ("ai_generated", "ai_edited", "capture"):
         if meaning in signed:
             return _SIGNED[meaning]
-    if unsigned & _MACHINE:
+    if unsigned & MACHINE:
         return DeclaredOrigin.UNSIGNED_AI_MARK
-    if examination.declared.notes or examination.credential.state in _UNREAD:
+    if None in signed | unsigned or examination.declared.notes or examination.credential.state in _UNREAD:
         return DeclaredOrigin.NOT_CHECKED
     return DeclaredOrigin.NONE_FOUND
 
 
 def _summary(value: DeclaredOrigin, findings: tuple[Finding, ...], state: CredentialState) -> str:
-    if value is DeclaredOrigin.NOT_CHECKED:
-        return "A part of what the file states could not be read; in the rest nothing says that a machine made it."
-    if value is DeclaredOrigin.CONFLICTING:
-        said = " ".join(dict.fromkeys(finding.summary for finding in findings))
-        return f"The statements in the file about how it was made contradict each other. {said}"
-    if value is DeclaredOrigin.NONE_FOUND and not findings:
-        if state in _DISREGARDED:
-            return "What the content credential states about how the picture was made is disregarded."
-        return "Nothing in the file says how the picture was made. Absence of a mark says nothing either way."
-    return next(finding.summary for finding in findings if finding.code == value)
+    unknown = [finding.summary for finding in findings if finding.code is DeclaredOrigin.NOT_CHECKED]
+    match value:
+        case DeclaredOrigin.NOT_CHECKED:
+            left = unknown or ["A part of what the file states could not be read."]
+            return " ".join(dict.fromkeys([*left, "In the rest nothing says that a machine made it."]))
+        case DeclaredOrigin.CONFLICTING:
+            first = ["The signer is on no trust list used here."] if state is CredentialState.VALID_UNTRUSTED else []
+            said = [finding.summary for finding in findings]
+            contradict = "The statements in the file about how it was made contradict each other."
+            return " ".join(dict.fromkeys([*first, contradict, *said]))
+        case DeclaredOrigin.NONE_FOUND if not findings:
+            if state in _DISREGARDED:
+                return "What the content credential states about how the picture was made is disregarded."
+            return "Nothing in the file says how the picture was made. Absence of a mark says nothing either way."
+        case _:
+            stated = next(finding.summary for finding in findings if finding.code == value)
+            return " ".join(dict.fromkeys([stated, *unknown]))

@@ -6,6 +6,7 @@ from typing import assert_never
 from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
+from provenance.quotation import quote
 from provenance.verdict import evidence as ev
 from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
 from provenance.verdict.finding import Finding
@@ -44,6 +45,11 @@ def _value_of_comparison(comparison: Comparison | None) -> Registration:
     if kinds - {"outside"}:
         return Registration.MATCH_WITH_DIFFERENCES
     return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
+
+
+def is_whole(match: ev.Match) -> bool:
+    """Every pixel is that of a record whose proof holds."""
+    return match.basis in (ev.MatchBasis.BYTES, ev.MatchBasis.PIXELS) and match.proof is not Proof.BROKEN
 
 
 _CLOSENESS = (
@@ -115,13 +121,13 @@ def _nothing_found(searched: ev.Searched) -> Finding:
 def _finding(match: ev.Match, subject: ev.Subject) -> Finding:
     """A finding that says no more than the record's proof allows."""
     if match.proof is Proof.BROKEN:
-        named = f"record {match.index}, which names {match.publisher.name} and whose proof does not hold"
+        named = f"record {match.index}, which names {quote(match.publisher.name)} and whose proof does not hold"
         return replace(
             _finding_of(match, named, subject),
             could_be_forged_by="Whoever can write to the registry's store: the proof of the record does not hold.",
-            does_not_show=f"That {match.publisher.name} registered anything. {_NOT_AUTHORSHIP}",
+            does_not_show=f"That {quote(match.publisher.name)} registered anything. {_NOT_AUTHORSHIP}",
         )
-    return _finding_of(match, f"record {match.index}, registered by {match.publisher.name}", subject)
+    return _finding_of(match, f"record {match.index}, registered by {quote(match.publisher.name)}", subject)
 
 
 def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:

@@ -1,5 +1,6 @@
 """Sources: what became of the registrations that a matched one was made from, through the whole chain."""
 
+from provenance.quotation import quote
 from provenance.verdict.axes import Axis, Basis, SourceCode
 from provenance.verdict.evidence import Evidence, Match, Source
 from provenance.verdict.finding import Finding
@@ -38,14 +39,14 @@ def of(
     made = f"It was made from record {index},"
     found = []
     if withdrawn_reason is not None:
-        why = f"which {publisher} has withdrawn, giving as its reason: “{withdrawn_reason}”."
+        why = f"which {quote(publisher)} has withdrawn, giving as its reason: {quote(withdrawn_reason)}."
         found.append((SourceCode.ORIGIN_WITHDRAWN, why))
     if key_revoked_at_index is not None:
         side = "before" if key_revoked_at_index < index else "after"
-        why = f"registered by {publisher}; the key that signed record {index} was revoked {side} it was logged."
+        why = f"registered by {quote(publisher)}; the key that signed record {index} was revoked {side} it was logged."
         found.append((SourceCode.ORIGIN_REVOKED, why))
     found += [
-        (SourceCode.ORIGIN_DISPUTED, f"registered by {publisher}. {told(dispute, f'record {index}')}")
+        (SourceCode.ORIGIN_DISPUTED, f"registered by {quote(publisher)}. {told(dispute, f'record {index}')}")
         for dispute in disputes
         if dispute.open
     ]

@@ -6,6 +6,7 @@ To register first is not to be the author, so rival claims to the same content a
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from provenance.quotation import quote
 from provenance.verdict.axes import Axis, Basis, Standing
 from provenance.verdict.evidence import Evidence, Match
 from provenance.verdict.finding import Finding
@@ -26,8 +27,8 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         found.append(
             (
                 Standing.WITHDRAWN,
-                f"{known.publisher.name} has withdrawn this registration, giving as its reason: "
-                f"“{known.withdrawn_reason}”.",
+                f"{quote(known.publisher.name)} has withdrawn this registration, giving as its reason: "
+                f"{quote(known.withdrawn_reason)}.",
             )
         )
     revoked = known.key_revoked_at_index
@@ -51,7 +52,7 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         )
     if known.superseded_by is not None:
         found.append(
-            (Standing.SUPERSEDED, f"{known.publisher.name} has superseded it by record {known.superseded_by}.")
+            (Standing.SUPERSEDED, f"{quote(known.publisher.name)} has superseded it by record {known.superseded_by}.")
         )
     if not found:
         return Standing.CURRENT, "The registration stands."
@@ -62,7 +63,7 @@ def _why(known: KnownRecord) -> str:
     """The reason of a revocation, and since when the key may have been in other hands, as they were stated."""
     if known.revocation is None:
         return ""
-    reason = f", for this reason: “{known.revocation.reason}”"
+    reason = f", for this reason: {quote(known.revocation.reason or '')}"
     since = known.revocation.invalid_since
     if since is None:
         return reason
@@ -88,9 +89,11 @@ def claims_of(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
 def told(dispute: Dispute, what: str = "it") -> str:
     """A dispute of something, with what its two sides say."""
     answers = [
-        f" {answer.publisher} answers that it is {answer.outcome}: “{answer.reason}”." for answer in dispute.answers
+        f" {quote(answer.publisher)} answers that it is {answer.outcome}: {quote(answer.reason)}."
+        for answer in dispute.answers
     ]
-    return f"{dispute.publisher} disputes {what}, giving as its reason: “{dispute.reason}”.{''.join(answers)}"
+    because = f"giving as its reason: {quote(dispute.reason)}"
+    return f"{quote(dispute.publisher)} disputes {what}, {because}.{''.join(answers)}"
 
 
 def _shown(match: Match) -> bool:

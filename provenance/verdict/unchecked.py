@@ -41,5 +41,10 @@ def _of_file(examination: Examination) -> Iterator[Unchecked]:
         yield Unchecked("the credential's identity assertion (CAWG)", "it is not supported here")
     if credential.padding_nonzero:
         yield Unchecked("what the credential's padding holds", "no signature covers it, and it is not empty")
+    if credential.unlisted:
+        yield Unchecked(
+            f"{credential.unlisted:,} more of the credential's actions, source types and ingredients",
+            "all were judged; the report has room for 256 of each kind",
+        )
     for note in examination.declared.notes:
         yield Unchecked("a part of the metadata", note)

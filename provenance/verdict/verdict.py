@@ -26,9 +26,10 @@ class HeadlineCode(StrEnum):
     MATCH_WITH_DIFFERENCES = "MATCH_WITH_DIFFERENCES"
     MATCH_INSIDE_LARGER = "MATCH_INSIDE_LARGER"
     MATCH_NO_DIFFERENCE_FOUND = "MATCH_NO_DIFFERENCE_FOUND"
-    SIGNED_ORIGIN = "SIGNED_ORIGIN"
+    SIGNED_LISTED = "SIGNED_LISTED"
     POSSIBLE_MATCH = "POSSIBLE_MATCH"
     SHARES_LAYOUT = "SHARES_LAYOUT"
+    SIGNED_UNLISTED = "SIGNED_UNLISTED"
     UNSIGNED_MARK = "UNSIGNED_MARK"
     NOT_CHECKED = "NOT_CHECKED"
     NOTHING_FOUND = "NOTHING_FOUND"
@@ -75,7 +76,8 @@ def judge(evidence: Evidence) -> Verdict:
     }
     matches = registration.by_closeness(evidence.matches)
     not_checked = unchecked.collect(evidence)
-    code = headline(matched, state, declared, proven)
+    whole = bool(matches) and registration.is_whole(matches[0])
+    code = headline(matched, state, declared, proven, whole=whole)
     return Verdict(
         headline=code,
         headline_text=_text(code, axes, matches, not_checked),
@@ -94,9 +96,15 @@ def judge(evidence: Evidence) -> Verdict:
     )
 
 
-def headline(matched: Registration, state: str, declared: DeclaredOrigin, proven: Proof) -> HeadlineCode:
-    """The first of the headlines that the values of the axes allow."""
-    if state == CredentialState.INVALID:
+def headline(
+    matched: Registration, state: str, declared: DeclaredOrigin, proven: Proof, *, whole: bool
+) -> HeadlineCode:
+    """The first of the headlines that the values of the axes allow.
+
+    Args:
+        whole: every pixel is the record's. A credential that does not fit the file then says less than the match.
+    """
+    if state == CredentialState.INVALID and not whole:
         return HeadlineCode.CREDENTIAL_INVALID
     if declared is DeclaredOrigin.CONFLICTING:
         return HeadlineCode.ORIGIN_CONFLICTING
@@ -110,32 +118,19 @@ def headline(matched: Registration, state: str, declared: DeclaredOrigin, proven
         return HeadlineCode.MATCH_INSIDE_LARGER
     if matched is Registration.MATCH_NO_DIFFERENCE_FOUND:
         return HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
-    if _is_signed(declared):
-        return HeadlineCode.SIGNED_ORIGIN
+    if state == CredentialState.TRUSTED:
+        return HeadlineCode.SIGNED_LISTED
     if matched is Registration.POSSIBLE_MATCH:
         return HeadlineCode.POSSIBLE_MATCH
     if matched is Registration.SHARES_LAYOUT:
         return HeadlineCode.SHARES_LAYOUT
+    if state == CredentialState.VALID_UNTRUSTED:
+        return HeadlineCode.SIGNED_UNLISTED
     if declared is DeclaredOrigin.UNSIGNED_AI_MARK:
         return HeadlineCode.UNSIGNED_MARK
     if matched is Registration.NOT_CHECKED:
         return HeadlineCode.NOT_CHECKED
     return HeadlineCode.NOTHING_FOUND
-
-
-def _is_signed(declared: DeclaredOrigin) -> bool:
-    match declared:
-        case DeclaredOrigin.SIGNED_AI_GENERATED | DeclaredOrigin.SIGNED_AI_EDITED | DeclaredOrigin.SIGNED_CAPTURE:
-            return True
-        case (
-            DeclaredOrigin.UNSIGNED_AI_MARK
-            | DeclaredOrigin.CONFLICTING
-            | DeclaredOrigin.NONE_FOUND
-            | DeclaredOrigin.NOT_CHECKED
-        ):
-            return False
-        case _:
-            assert_never(declared)
 
 
 def _text(
@@ -152,8 +147,10 @@ def _text(
     match code:
         case HeadlineCode.CREDENTIAL_INVALID:
             sentences = [credential_, found, *since]
-        case HeadlineCode.ORIGIN_CONFLICTING | HeadlineCode.SIGNED_ORIGIN | HeadlineCode.UNSIGNED_MARK:
+        case HeadlineCode.ORIGIN_CONFLICTING | HeadlineCode.UNSIGNED_MARK:
             sentences = [declared, found, *since]
+        case HeadlineCode.SIGNED_LISTED | HeadlineCode.SIGNED_UNLISTED:
+            sentences = [credential_, declared, found, *since]
         case HeadlineCode.PROOF_BROKEN:
             sentences = [proven, found, *since]
         case (
@@ -162,9 +159,10 @@ def _text(
             | HeadlineCode.MATCH_INSIDE_LARGER
             | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
         ):
-            sentences = [found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
+            broken = [credential_] if axes[Axis.CREDENTIAL].value == CredentialState.INVALID else []
+            sentences = [found, *since, *broken, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
         case HeadlineCode.POSSIBLE_MATCH | HeadlineCode.SHARES_LAYOUT:
-            sentences = [found, *since]
+            sentences = [found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
         case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
             left = "; ".join(item.what for item in not_checked)
             sentences = [found, credential_, declared, f"Not checked: {left}."]

@@ -1,5 +1,6 @@
 """History: everything that the log holds about a registration, in its order."""
 
+from provenance.quotation import quote
 from provenance.statement.record import (
     AssetDisputed,
     AssetRegistered,
@@ -58,7 +59,7 @@ def _event(session: Session, index: int) -> EventView:
         record_id=record_urn(entry.record_id),
         logged_at=from_milliseconds(entry.logged_at_ms),
         summary=(
-            f"{_WHAT_IT_WAS.get(kind, kind)} by {by}; the content was erased."
+            f"{_WHAT_IT_WAS.get(kind, kind)} by {quote(by)}; the content was erased."
             if events.is_erased(session, entry.record_id)
             else _summary(session, entry.record_id, by)
         ),
@@ -68,21 +69,21 @@ def _event(session: Session, index: int) -> EventView:
 def _summary(session: Session, record_id: bytes, by: str) -> str:
     match parse_record(entries.record(session, record_id).canonical):
         case AssetRegistered(visibility="sealed"):
-            return f"Registered by {by}, sealed."
+            return f"Registered by {quote(by)}, sealed."
         case AssetRegistered():
-            return f"Registered by {by}."
+            return f"Registered by {quote(by)}."
         case AssetWithdrawn() as record:
-            return f"Withdrawn by {by}: {record.reason}"
+            return f"Withdrawn by {quote(by)}: {quote(record.reason)}."
         case AssetDisputed() as record:
-            return f"Disputed by {by}: {record.reason}"
+            return f"Disputed by {quote(by)}: {quote(record.reason)}."
         case DisputeAnswered() as record:
             dispute = entries.of_record(session, record.dispute).index
-            return f"{by} answers the dispute of entry {dispute}, {record.outcome}: {record.reason}"
+            return f"{quote(by)} answers the dispute of entry {dispute}, {record.outcome}: {quote(record.reason)}."
         case AssetRevealed():
-            return f"Revealed by {by}; until then it was sealed."
+            return f"Revealed by {quote(by)}; until then it was sealed."
         case VerdictRecorded() as record:
-            return f"{by} put a verification on record: {record.headline}"
+            return f"{quote(by)} put a verification on record: {quote(record.headline)}."
         case RecordErased() as record:
-            return f"Content erased: {record.reason}"
+            return f"Content erased: {quote(record.reason)}."
         case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() as record:
             return record.TYPE

@@ -19,7 +19,7 @@ from provenance.media.marks import xmp
 from provenance.media.marks.generators import find_generator_marks, parse_json
 from provenance.media.marks.mark import Mark, clean
 from provenance.media.media import Media
-from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning, find_digital_source_type
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning, find_digital_source_type, find_stated_source_type
 
 _GOOGLE_CREDIT = "Made with Google AI"
 
@@ -111,7 +111,7 @@ def _properties(carriers: Carriers) -> tuple[xmp.Properties, tuple[str, ...]]:
 def _xmp_marks(properties: xmp.Properties) -> Iterator[Mark]:
     stated = _first(properties, xmp.IPTC_EXTENSION + "DigitalSourceType")
     # The vocabulary also knows bare names; in XMP only the full IRI has a defined meaning.
-    source = find_digital_source_type(stated) if "://" in stated else None
+    source = find_stated_source_type(stated) if "://" in stated else None
     meaning: Meaning = source.meaning if source else "other"
     if stated:
         yield Mark.of("iptc.digital_source_type", stated.removeprefix(DIGITAL_SOURCE_TYPE_PREFIX), "XMP", meaning)

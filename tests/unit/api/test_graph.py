@@ -73,7 +73,7 @@ def test_a_drawing_has_a_name_a_description_and_each_record_with_its_link() -> N
     svg = ET.fromstring(draw_graph(FAMILY))
     assert svg.attrib["role"] == "img"
     named = {element.attrib.get("id"): element.text or "" for element in svg}
-    assert named["title"] == "Derivation of Collage of the flood"
+    assert named["title"] == "Derivation of “Collage of the flood”"
     assert "“Front page crop” was made from “Collage of the flood” (renditionOf)" in named["description"]
     assert places(svg).keys() == set("abcdef")
     said = texts(svg)

@@ -29,6 +29,7 @@ from provenance.credentials.settings import Settings, context
 from provenance.credentials.store import ManifestStore
 from provenance.errors import CredentialSigningFailed
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
 
 Draw = Callable[[str], bytes]
 Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]
@@ -397,13 +398,83 @@ def test_a_store_that_refers_to_itself_is_walked_once() -> None:
     assert len(_store(ingredients=[loop]).report(NOBODY, None, None).ingredients) == 1
 
 
-def test_the_number_of_ingredients_and_actions_is_bounded() -> None:
+MADE = DIGITAL_SOURCE_TYPE_PREFIX + "trainedAlgorithmicMedia"
+CAPTURED = DIGITAL_SOURCE_TYPE_PREFIX + "digitalCapture"
+
+
+def _actions(*actions: dict[str, object], **more: object) -> dict[str, object]:
+    return {"label": "c2pa.actions.v2", "data": {"actions": list(actions), **more}}
+
+
+def test_what_a_report_lists_is_bounded_and_what_it_leaves_out_is_counted() -> None:
     report = _store(
         ingredients=[{"title": "many"}] * 5000,
-        assertions=[{"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.edited"}] * 5000}}],
+        assertions=[_actions(*[{"action": "c2pa.edited"}] * 5000)],
     ).report(NOBODY, None, None)
     assert len(report.ingredients) == MAX_CREDENTIAL_ITEMS
     assert len(report.actions) == MAX_CREDENTIAL_ITEMS
+    assert report.unlisted == 2 * (5000 - MAX_CREDENTIAL_ITEMS)
+
+
+def test_a_machine_named_by_the_last_of_many_actions_is_reported() -> None:
+    crops: list[dict[str, object]] = [{"action": "c2pa.cropped"}] * 300
+    first: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": CAPTURED}
+    last: dict[str, object] = {"action": "c2pa.edited", "digitalSourceType": MADE}
+    report = _store(assertions=[_actions(first, *crops, last)]).report(NOBODY, None, None)
+    assert (report.digital_source_types, report.later_source_types) == ((CAPTURED,), (MADE,))
+    assert report.unlisted == 302 - MAX_CREDENTIAL_ITEMS
+
+
+def test_a_machine_named_behind_many_unknown_source_types_is_reported() -> None:
+    odd = [{"action": "c2pa.edited", "digitalSourceType": f"http://example.org/{n}"} for n in range(1000)]
+    report = _store(assertions=[_actions(*odd, {"action": "c2pa.edited", "digitalSourceType": MADE})]).report(
+        NOBODY, None, None
+    )
+    assert MADE in report.later_source_types
+    assert len(report.later_source_types) == MAX_CREDENTIAL_ITEMS
+
+
+def test_a_machine_named_in_a_template_or_a_related_action_is_reported() -> None:
+    templates = [{"action": "c2pa.edited", "digitalSourceType": MADE}]
+    report = _store(assertions=[_actions({"action": "c2pa.opened"}, templates=templates)]).report(NOBODY, None, None)
+    assert report.later_source_types == (MADE,)
+    related = {"action": "c2pa.edited", "related": templates}
+    report = _store(assertions=[_actions({"action": "c2pa.opened"}, related)]).report(NOBODY, None, None)
+    assert report.later_source_types == (MADE,)
+
+
+def test_the_last_of_many_ingredients_that_a_model_made_is_reported() -> None:
+    many: list[dict[str, object]] = [{"title": "many"}] * 999
+    report = _store(ingredients=[*many, {"title": "sky", "digital_source_type": MADE}]).report(NOBODY, None, None)
+    assert [item.title for item in report.ingredients if item.assigned_source_type] == ["sky"]
+    assert len(report.ingredients) == MAX_CREDENTIAL_ITEMS
+    assert report.unlisted == 1000 - MAX_CREDENTIAL_ITEMS
+
+
+def test_an_ai_disclosure_is_read_with_the_name_of_its_model() -> None:
+    disclosed = {"label": "c2pa.ai-disclosure", "data": {"modelType": "c2pa.types.model", "modelName": "Painter 3"}}
+    assert _store(assertions=[disclosed]).report(NOBODY, None, None).ai_models == ("Painter 3",)
+    assert _store(assertions=[{"label": "c2pa.ai-disclosure__1"}]).report(NOBODY, None, None).ai_models == ("",)
+
+
+def test_a_signed_picture_with_300_crops_before_the_machine_is_read_to_its_end(
+    draw: Draw, signer: ClaimSigner, trust: TrustSettings
+) -> None:
+    crops = [{"action": "c2pa.cropped"}] * 300
+    first = {"action": "c2pa.created", "digitalSourceType": CAPTURED}
+    definition = {
+        "claim_generator_info": [{"name": "x", "version": "1"}],
+        "assertions": [_actions(first, *crops, {"action": "c2pa.edited", "digitalSourceType": MADE})],
+    }
+    copy = io.BytesIO()
+    with (
+        c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain_pem) as native,
+        c2pa.Builder(definition, context(Settings.of(trust))) as builder,
+    ):
+        builder.sign(native, "image/png", io.BytesIO(draw("image/png")), copy)
+    report = read_credentials(copy.getvalue(), "image/png", trust)
+    assert report.state is CredentialState.TRUSTED
+    assert report.later_source_types == (MADE,)
 
 
 def test_a_code_that_a_signer_invented_is_not_repeated() -> None:

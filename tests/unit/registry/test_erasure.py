@@ -146,8 +146,8 @@ def test_every_answer_about_an_erased_registration_says_so(registry: Registry) -
     assert verify_receipt(Receipt.parse(receipt), trusted_keys=[registry.sequencer.key]).holds
     past = history(registry, record_id)
     assert [(event.type, event.summary) for event in past] == [
-        ("asset.registered", "Registered by The Test Daily; the content was erased."),
-        ("record.erased", "Content erased: a court order"),
+        ("asset.registered", "Registered by “The Test Daily”; the content was erased."),
+        ("record.erased", "Content erased: “a court order”."),
     ]
     assert verify(registry, data)["headline"] == {
         "code": "NOTHING_FOUND",

@@ -53,8 +53,8 @@ def test_a_page_made_from_a_withdrawn_and_a_disputed_picture_says_so_at_once(reg
     assert second.startswith("It was made from record")
     assert sorted(codes(report)) == ["ORIGIN_DISPUTED", "ORIGIN_WITHDRAWN"]
     said = {each["code"]: each["summary"] for each in report["findings"] if each["axis"] == "standing"}
-    assert "The Agency has withdrawn, giving as its reason: “staged”" in said["ORIGIN_WITHDRAWN"]
-    assert "The Rival disputes record" in said["ORIGIN_DISPUTED"]
+    assert "“The Agency” has withdrawn, giving as its reason: “staged”" in said["ORIGIN_WITHDRAWN"]
+    assert "“The Rival” disputes record" in said["ORIGIN_DISPUTED"]
     assert "“taken by us”" in said["ORIGIN_DISPUTED"]
     assert report["matches"][0]["standing"]["value"] == "current"  # of the page itself, which nobody contradicts
     assert codes(verify(registry, 3)) == ["ORIGIN_WITHDRAWN"]

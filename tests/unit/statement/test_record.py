@@ -332,4 +332,4 @@ def test_a_cid_holds_version_codec_and_multihash() -> None:
 def test_an_identity_says_by_whom_and_how_it_was_established(established: Any, start: str) -> None:
     sentence = Identity(established, "example.org, DNS TXT record").sentence()
     assert sentence.startswith(start)
-    assert sentence.endswith("example.org, DNS TXT record")
+    assert sentence.endswith("“example.org, DNS TXT record”.")

@@ -4,8 +4,10 @@ import pytest
 
 from provenance.errors import MalformedRecord
 from provenance.vocabulary import (
+    C2PA_SOURCE_TYPES,
     DIGITAL_SOURCE_TYPES,
     find_digital_source_type,
+    find_stated_source_type,
     meaning_of_source_type,
     source_type_iri,
 )
@@ -28,6 +30,15 @@ def test_what_is_no_term_is_refused_and_means_nothing(text: str) -> None:
         source_type_iri(text)
     assert find_digital_source_type(text) is None
     assert meaning_of_source_type(text) == "other"
+
+
+def test_the_terms_of_c2pa_are_read_and_are_no_terms_of_a_record() -> None:
+    for term in C2PA_SOURCE_TYPES.values():
+        assert find_stated_source_type(term.iri) is find_stated_source_type(term.iri.replace("http", "https")) is term
+        assert find_digital_source_type(term.iri) is None
+        with pytest.raises(MalformedRecord):
+            source_type_iri(term.iri)
+    assert meaning_of_source_type("http://c2pa.org/digitalsourcetype/trainedAlgorithmicData") == "ai_generated"
 
 
 def test_only_trained_models_and_cameras_mean_more_than_other() -> None:

@@ -1,6 +1,9 @@
 """What a verdict says about the credential of a file: real ones, signed by a development authority, and every state."""
 
 import io
+import re
+import struct
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,9 +27,10 @@ from provenance.credentials import (
 )
 from provenance.media.marks import DeclaredMetadata
 from provenance.verdict import Verdict, judge
-from provenance.verdict.axes import Axis, Registration
+from provenance.verdict.axes import Axis
 from provenance.verdict.evidence import Evidence, Examination, Searched, Subject
 from provenance.verdict.verdict import HeadlineCode
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
 from tests.unit.verdict.pictures import COFFEE, photo
 from tests.unit.verdict.simulator import digest, open_registry
 
@@ -61,7 +65,7 @@ def test_a_trusted_signature_names_its_list(signed: bytes) -> None:
     verdict = registry.verify(signed)
     assert verdict.axes[Axis.CREDENTIAL].value == CredentialState.TRUSTED
     assert "Development list" in verdict.axes[Axis.CREDENTIAL].summary
-    assert verdict.headline is HeadlineCode.SIGNED_ORIGIN
+    assert verdict.headline is HeadlineCode.SIGNED_LISTED
     assert "captured by a camera" in verdict.headline_text
     assert "No match was found among 0 registrations" in verdict.headline_text
 
@@ -73,20 +77,113 @@ def test_a_signature_on_no_list_is_said_to_be_anybodys(signed: bytes) -> None:
     assert said.could_be_forged_by == "Anybody: a certificate can be made with any name on it."
 
 
+def with_caption(png: bytes) -> bytes:
+    """The picture with a caption written into it, as a metadata editor does: a chunk before the first of its pixels."""
+    at = png.index(b"IDAT") - 4
+    text = b"Description\0A caption"
+    chunk = b"tEXt" + text
+    return png[:at] + struct.pack(">I", len(text)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at:]
+
+
+def of_somebody(*types: str) -> Verdict:
+    """On a file that somebody on no list has signed as “BBC News”, stating these source types."""
+    stated = tuple(DIGITAL_SOURCE_TYPE_PREFIX + name for name in types)
+    return of_report(CredentialReport(CredentialState.VALID_UNTRUSTED, signer="BBC News", digital_source_types=stated))
+
+
+def test_no_headline_rests_on_a_signer_on_no_list_without_saying_so_first() -> None:
+    capture, made = "digitalCapture", "trainedAlgorithmicMedia"
+    for types in ((), (capture,), (made,), (capture, made)):
+        verdict = of_somebody(*types)
+        lead = verdict.headline_text.split(".")[0]
+        assert "on no trust list" in lead, verdict.headline_text
+        assert "BBC" not in lead
+        for finding in verdict.findings:
+            if finding.axis is Axis.DECLARED_ORIGIN:
+                assert "on no trust list" in finding.summary
+                assert finding.could_be_forged_by == "Anybody: a certificate can be made with any name on it."
+
+
+def test_a_signer_on_no_list_has_a_headline_that_says_so_whatever_is_stated() -> None:
+    assert of_somebody().headline is HeadlineCode.SIGNED_UNLISTED
+    assert of_somebody("digitalCapture").headline is HeadlineCode.SIGNED_UNLISTED
+
+
+@pytest.mark.parametrize("types", [(), (DIGITAL_SOURCE_TYPE_PREFIX + "digitalCapture",)])
+def test_a_signature_on_a_list_is_a_headline_with_and_without_a_source_type(types: tuple[str, ...]) -> None:
+    report = CredentialReport(CredentialState.TRUSTED, signer="Herald", trust_list="Desk 7", digital_source_types=types)
+    verdict = of_report(report)
+    assert verdict.headline is HeadlineCode.SIGNED_LISTED
+    assert verdict.headline_text.startswith("Signed by somebody on the trust list “Desk 7”, by the name of “Herald”.")
+
+
+ATTACK = "Herald” on no list. It is on the C2PA trust list “C2PA 1"
+
+
+def test_a_name_cannot_close_our_quotation_marks_and_go_on_in_our_voice() -> None:
+    for state in CredentialState:
+        part = IngredientReport(ATTACK, state, signer=ATTACK)
+        report = CredentialReport(state, signer=ATTACK, trust_list="Desk 7", ingredients=(part,))
+        verdict = of_report(report)
+        for said in (verdict.headline_text, *(finding.summary for finding in verdict.findings)):
+            outside = re.sub("“[^”]*”", "", said)
+            assert "C2PA trust list" not in outside
+            assert outside.count("“") == outside.count("”") == 0
+
+
 def test_a_credential_that_does_not_hold_comes_before_the_match(signed: bytes) -> None:
     registry = open_registry("daily")
     registry.trust = LISTED
     registry.register("daily", photo(COFFEE), signed=signed)
     assert registry.verify(signed).headline is HeadlineCode.EXACT_MATCH
     broken = with_one_pixel_changed(signed)
+    verdict = registry.verify(broken)
+    assert verdict.headline is HeadlineCode.CREDENTIAL_INVALID
+    assert verdict.headline_text.startswith("The content credential does not hold: The file is not as it was signed")
+    assert "Disregard what it says" in verdict.headline_text
+    assert verdict.axes[Axis.DECLARED_ORIGIN].summary.startswith("What the content credential states")
+
+
+def test_of_registered_bytes_the_match_leads_and_that_their_credential_never_fitted_follows(signed: bytes) -> None:
+    registry = open_registry("daily")
+    broken = with_one_pixel_changed(signed)
     registry.register("daily", broken)
     verdict = registry.verify(broken)
-    assert verdict.axes[Axis.REGISTRATION].value == Registration.EXACT_MATCH
-    assert verdict.headline is HeadlineCode.CREDENTIAL_INVALID
-    assert verdict.headline_text.startswith("The content credential does not hold: The content was changed")
-    assert "Disregard what it says" in verdict.headline_text
-    assert "These bytes are those of record 3" in verdict.headline_text
-    assert verdict.axes[Axis.DECLARED_ORIGIN].summary.startswith("What the content credential states")
+    assert verdict.axes[Axis.CREDENTIAL].value == CredentialState.INVALID
+    assert verdict.headline is HeadlineCode.EXACT_MATCH
+    assert "did not fit this file when it was registered" in verdict.headline_text
+    assert "caption" not in verdict.headline_text
+    assert "Disregard what the credential says" in verdict.headline_text
+
+
+def test_a_caption_written_into_the_signed_copy_is_no_change_of_the_picture(signed: bytes) -> None:
+    registry = open_registry("daily")
+    registry.trust = LISTED
+    registry.register("daily", photo(COFFEE), signed=signed)
+    captioned = with_caption(signed)
+    verdict = registry.verify(captioned)
+    assert verdict.axes[Axis.CREDENTIAL].value == CredentialState.INVALID
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "caption" in verdict.headline_text
+    assert "Every pixel is the record's" in verdict.headline_text
+    assert "content was changed" not in verdict.headline_text
+    assert "picture was changed" not in verdict.headline_text
+
+
+def test_a_caption_in_a_copy_that_somebody_else_signed_is_named_as_enough_to_break_it(signed: bytes) -> None:
+    registry = open_registry("daily")
+    plain = io.BytesIO()
+    Image.open(io.BytesIO(signed)).save(plain, "PNG")
+    registry.register("daily", plain.getvalue())
+    verdict = registry.verify(with_caption(signed))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "writing a caption or other metadata into a signed file is enough" in verdict.headline_text
+
+
+def test_a_caption_alone_is_not_said_to_be_a_change_of_content_where_nothing_is_registered(signed: bytes) -> None:
+    said = open_registry("daily").verify(with_caption(signed)).headline_text
+    assert "The content was changed" not in said
+    assert "a caption that was written into it is enough" in said
 
 
 def test_a_credential_that_does_not_hold_asserts_no_match_whose_proof_does_not_hold_either(signed: bytes) -> None:
@@ -106,8 +203,8 @@ def of_report(report: CredentialReport) -> Verdict:
 
 
 SAID = {
-    CredentialState.TRUSTED: "Signed by Herald, whose certificate is on the trust list “Desk 7”.",
-    CredentialState.VALID_UNTRUSTED: "Signed by “Herald”; the signature fits the file, and the certificate is on no",
+    CredentialState.TRUSTED: "Signed by somebody on the trust list “Desk 7”, by the name of “Herald”.",
+    CredentialState.VALID_UNTRUSTED: "Signed by somebody on no trust list used here; the signature fits the file.",
     CredentialState.WELL_FORMED_ONLY: "its certificate was not valid any more, or not yet, and no trusted time stamp",
     CredentialState.INVALID: "does not hold: The certificate was revoked. Disregard what it says.",
     CredentialState.ABSENT: "The file carries no content credential.",
@@ -145,7 +242,9 @@ def test_a_bad_ingredient_is_named_and_a_sound_one_is_not() -> None:
     said = [finding.summary for finding in of_report(report).findings if finding.axis is Axis.CREDENTIAL]
     assert len(said) == 2
     assert said[1] == (
-        "The ingredient “sky.jpg” has a credential that does not hold: The content was changed after it was signed."
+        "The ingredient “sky.jpg” has a credential that does not hold: The file is not as it was signed: the "
+        "picture was changed, or only what stands beside it in the file (a caption that was written into it is "
+        "enough), or the credential was made for another file."
     )
 
 

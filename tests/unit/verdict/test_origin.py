@@ -172,7 +172,7 @@ def test_what_the_publisher_states_of_the_registered_picture_is_told_beside_the_
     assert value(verdict) == DeclaredOrigin.NONE_FOUND
     told = [finding for finding in verdict.findings if finding.axis is Axis.DECLARED_ORIGIN]
     assert [finding.summary for finding in told] == [
-        "The Daily states in record 2 that the registered picture was made by a trained AI model "
+        "“The Daily” states in record 2 that the registered picture was made by a trained AI model "
         "(trainedAlgorithmicMedia)."
     ]
     registry.spoil_statement(generated)
@@ -187,3 +187,101 @@ def test_what_is_stated_of_a_record_that_is_only_a_lead_is_not_told() -> None:
     verdict = registry.verify(recompressed(MOUNTAINS))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert not any(finding.axis is Axis.DECLARED_ORIGIN for finding in verdict.findings)
+
+
+# Histories, and terms beyond the usual ----------------------------------------------------------------------------
+
+
+def credential(*made: str, later: tuple[str, ...] = (), **more: object) -> Verdict:
+    """The verdict on a file whose signer is on a list; `made` is how it came about, `later` what came in afterwards."""
+    subject = Subject(digest("file"), 1000, "image/png", 640, 480, 1)
+    report = CredentialReport(
+        CredentialState.TRUSTED,
+        digital_source_types=tuple(DIGITAL_SOURCE_TYPE_PREFIX + name for name in made),
+        later_source_types=tuple(DIGITAL_SOURCE_TYPE_PREFIX + name for name in later),
+        **more,  # type: ignore[arg-type]  # fields by name
+    )
+    examination = Examination(subject, report, DeclaredMetadata(), None, None)
+    return judge(Evidence(subject, examination, (), Searched(1, ("sha-256",))))
+
+
+@pytest.mark.parametrize("later", [GENERATED, EDITED])
+def test_a_capture_into_which_a_later_step_brought_something_made_by_a_model_is_a_history(later: str) -> None:
+    verdict = credential(CAPTURE, later=(later,))
+    assert value(verdict) == DeclaredOrigin.SIGNED_AI_EDITED
+    assert "came into it in a later step" in verdict.headline_text
+    assert later in verdict.headline_text
+
+
+def test_a_capture_that_came_into_what_a_model_made_is_no_contradiction() -> None:
+    assert value(credential(GENERATED, later=(CAPTURE,))) == DeclaredOrigin.SIGNED_AI_GENERATED
+
+
+def test_an_ai_disclosure_is_told_with_the_model_that_it_names() -> None:
+    verdict = credential(ai_models=("Painter” 3",))
+    assert value(verdict) == DeclaredOrigin.SIGNED_AI_EDITED
+    assert "states that an AI model had a part in it: “Painter' 3”." in verdict.headline_text
+    assert value(credential(CAPTURE, ai_models=("",))) == DeclaredOrigin.SIGNED_AI_EDITED
+
+
+def test_c2pas_own_term_for_what_a_model_made_is_known() -> None:
+    subject = Subject(digest("file"), 1000, "image/png", 640, 480, 1)
+    report = CredentialReport(
+        CredentialState.TRUSTED, digital_source_types=("http://c2pa.org/digitalsourcetype/trainedAlgorithmicData",)
+    )
+    examination = Examination(subject, report, DeclaredMetadata(), None, None)
+    verdict = judge(Evidence(subject, examination, (), Searched(1, ("sha-256",))))
+    assert value(verdict) == DeclaredOrigin.SIGNED_AI_GENERATED
+    assert "made by a trained AI model" in verdict.headline_text
+
+
+def test_a_source_type_that_is_not_known_here_is_told_and_is_not_nothing() -> None:
+    verdict = credential("holographicDreaming")
+    assert value(verdict) == DeclaredOrigin.NOT_CHECKED
+    assert "holographicDreaming" in verdict.headline_text
+    beside = credential(CAPTURE, later=("holographicDreaming",))
+    assert value(beside) == DeclaredOrigin.SIGNED_CAPTURE
+    assert "a source type that is not known here" in beside.headline_text
+
+
+def test_an_unknown_source_type_in_the_metadata_is_told_too() -> None:
+    mark = Mark("iptc.digital_source_type", "http://example.org/dreams", "XMP", "other")
+    verdict = stated(marks=(mark,))
+    assert value(verdict) == DeclaredOrigin.NOT_CHECKED
+    assert "“http://example.org/dreams”" in summary(verdict)
+
+
+def part(state: CredentialState = CredentialState.ABSENT, **more: object) -> IngredientReport:
+    return IngredientReport("sky.png", state, **more)  # type: ignore[arg-type]  # fields by name
+
+
+def test_what_a_signer_states_of_an_ingredient_without_a_credential_is_not_passed_over() -> None:
+    made = DIGITAL_SOURCE_TYPE_PREFIX + GENERATED
+    parent = part(relationship="parentOf", assigned_source_type=made, assigned_by=CredentialState.TRUSTED)
+    verdict = credential(ingredients=(parent,))
+    assert value(verdict) == DeclaredOrigin.SIGNED_AI_GENERATED
+    assert "whoever put it in states that it was made by a trained AI model" in summary(verdict)
+    assert value(credential(ingredients=(part(assigned_source_type=made),))) == DeclaredOrigin.NONE_FOUND
+
+
+def test_the_parent_of_a_component_is_a_component() -> None:
+    sky = part(
+        CredentialState.TRUSTED,
+        relationship="parentOf",
+        role="componentOf",
+        digital_source_types=(DIGITAL_SOURCE_TYPE_PREFIX + GENERATED,),
+    )
+    assert value(credential(CAPTURE, ingredients=(sky,))) == DeclaredOrigin.SIGNED_AI_EDITED
+
+
+def test_an_ingredient_whose_signer_is_on_no_list_is_told_as_that() -> None:
+    sky = part(CredentialState.VALID_UNTRUSTED, digital_source_types=(DIGITAL_SOURCE_TYPE_PREFIX + GENERATED,))
+    verdict = credential(ingredients=(sky,))
+    told = next(finding for finding in verdict.findings if finding.axis is Axis.DECLARED_ORIGIN)
+    assert "its own content credential whose signer is on no trust list used here states" in told.summary
+    assert told.could_be_forged_by == "Anybody: a certificate can be made with any name on it."
+
+
+def test_what_a_report_has_no_room_for_is_said_to_have_been_judged() -> None:
+    verdict = credential(unlisted=44)
+    assert any(item.what.startswith("44 more of the credential's actions") for item in verdict.not_checked)

@@ -25,8 +25,8 @@ def test_a_dispute_is_told_with_both_sides(known: KnownRecord) -> None:
     value, detail = standing.of(replace(known, disputes=(REJECTED,)), {})
     assert value is Standing.DISPUTED
     assert detail == (
-        "The Rival disputes it, giving as its reason: “it is ours”. "
-        "The Daily answers that it is rejected: “see the contact sheet”."
+        "“The Rival” disputes it, giving as its reason: “it is ours”. "
+        "“The Daily” answers that it is rejected: “see the contact sheet”."
     )
 
 

@@ -17,7 +17,7 @@ def test_a_withdrawal_is_told_with_its_reason_and_the_match_stays() -> None:
     verdict = registry.verify(photo(MOUNTAINS))
     assert verdict.headline is HeadlineCode.EXACT_MATCH
     assert standings(verdict) == [Standing.WITHDRAWN]
-    assert "The Daily has withdrawn this registration" in verdict.headline_text
+    assert "“The Daily” has withdrawn this registration" in verdict.headline_text
     assert "“the caption names the wrong town”" in verdict.headline_text
     told = next(finding for finding in verdict.findings if finding.axis is Axis.STANDING)
     assert (told.code, told.basis) == (Standing.WITHDRAWN, Basis.CRYPTOGRAPHIC)

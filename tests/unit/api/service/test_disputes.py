@@ -63,7 +63,7 @@ def test_a_disputed_registration_says_so_until_the_dispute_is_retracted(
     assert client.post("/v1/disputes", json=body, headers=rival).json()["id"] == dispute["id"]
     assert standing(client, asset) == {
         "value": "disputed",
-        "detail": "The Rival disputes it, giving as its reason: “Our photographer took it.”.",
+        "detail": "“The Rival” disputes it, giving as its reason: “Our photographer took it.”.",
     }
 
     path = f"/v1/disputes/{dispute['id']}"
@@ -202,7 +202,7 @@ def test_a_report_is_put_on_record_once(client: TestClient, writer: Headers, jpe
     record = client.get(f"/v1/records/{verdict['id']}").json()
     assert (record["type"], record["report_sha256"]) == ("verdict.recorded", verdict["report_sha256"])
     history = client.get(f"/v1/assets/{asset['id']}/history").json()["items"]
-    assert history[-1]["summary"] == "The Test Daily put a verification on record: EXACT_MATCH"
+    assert history[-1]["summary"] == "“The Test Daily” put a verification on record: “EXACT_MATCH”."
     assert not list(fsck.check(registry.store, registry.blobs, registry.sequencer.key))
 
 
