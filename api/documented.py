@@ -32,7 +32,9 @@ RECEIVING = (
     problems.UNSUPPORTED_MEDIA,
     problems.INVALID_REQUEST,
     problems.UNDECODABLE_MEDIA,
+    problems.MEDIA_TOO_COSTLY,
     problems.OVERLOADED,
+    problems.EXAMINATION_UNAVAILABLE,
     problems.STORE_UNAVAILABLE,
 )
 

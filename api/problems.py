@@ -69,11 +69,13 @@ ENTRY_TOO_LARGE: Final = Kind("entry-too-large", 413, "The statement is too larg
 UNSUPPORTED_MEDIA: Final = Kind("unsupported-media", 415, "Not a picture format that is taken here")
 INVALID_REQUEST: Final = Kind("invalid-request", 422, "The request asks for what cannot be")
 UNDECODABLE_MEDIA: Final = Kind("undecodable-media", 422, "The picture is damaged or cut short")
+MEDIA_TOO_COSTLY: Final = Kind("media-too-costly", 422, "The picture is too costly to examine")
 RATE_LIMITED: Final = Kind("rate-limited", 429, "Too many requests")
 INTERNAL_ERROR: Final = Kind(
     "internal-error", 500, "Something failed here", "The request id leads the operator to the cause."
 )
 OVERLOADED: Final = Kind("overloaded", 503, "There is more work than can be taken at once")
+EXAMINATION_UNAVAILABLE: Final = Kind("examination-unavailable", 503, "The picture could not be examined this time")
 SIGNER_UNAVAILABLE: Final = Kind(
     "signer-unavailable", 503, "A signing key cannot be used at the moment", "Reading and verifying still work."
 )
@@ -87,6 +89,7 @@ STORE_CORRUPT: Final = Kind(
 PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.UnsupportedMedia: UNSUPPORTED_MEDIA,
     errors.MediaTooLarge: MEDIA_TOO_LARGE,
+    errors.MediaTooCostly: MEDIA_TOO_COSTLY,
     errors.UndecodableMedia: UNDECODABLE_MEDIA,
     errors.EntryTooLarge: ENTRY_TOO_LARGE,
     errors.NotFound: NOT_FOUND,
@@ -103,6 +106,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.KeyRefused: KEY_REFUSED,
     errors.RateLimited: RATE_LIMITED,
     errors.Overloaded: OVERLOADED,
+    errors.ExaminationUnavailable: EXAMINATION_UNAVAILABLE,
     errors.RequestTimeout: REQUEST_TIMEOUT,
     errors.SignerUnavailable: SIGNER_UNAVAILABLE,
     errors.StoreLocked: STORE_UNAVAILABLE,

@@ -4,6 +4,7 @@ CountermarkError
 ├── MediaError                     a stranger's bytes cannot be taken as a picture
 │   ├── UnsupportedMedia           not one of the formats on the allow-list
 │   ├── MediaTooLarge              more bytes or pixels than `limits` allows
+│   ├── MediaTooCostly             used up the processor time or memory that one file is given
 │   └── UndecodableMedia           the right format, but damaged or truncated
 ├── StatementError                 a record, statement or key is not acceptable
 │   ├── MalformedRecord            not the canonical JSON of a record we know how to read
@@ -41,6 +42,7 @@ CountermarkError
 │   ├── KeyRefused                 a statement by a key that is unknown, replaced or revoked
 │   ├── RateLimited                too many requests; `retry_after` seconds says when to return
 │   ├── Overloaded                 the service has more work than it can take; `retry_after` seconds
+│   ├── ExaminationUnavailable     no worker could finish looking at a file; `retry_after` seconds
 │   ├── RequestTimeout             the body did not arrive in time
 │   ├── SettingsInvalid            the server's configuration is insecure or contradicts itself
 │   ├── SignerUnavailable          a key that a token or a key service holds cannot be used now
@@ -74,6 +76,10 @@ class UnsupportedMedia(MediaError):
 
 class MediaTooLarge(MediaError):
     """More bytes or pixels than `provenance.limits` allows; raised before decoding."""
+
+
+class MediaTooCostly(MediaError):
+    """Examining it used up the processor time or the memory that a file is given; that says nothing of the picture."""
 
 
 class UndecodableMedia(MediaError):
@@ -238,6 +244,18 @@ class RateLimited(RegistryError):
 
 class Overloaded(RegistryError):
     """The service has more work than it can take at once.
+
+    Attributes:
+        retry_after: seconds after which a new try can succeed.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ExaminationUnavailable(RegistryError):
+    """No worker could finish looking at a file: it was ended, or is too slow. That says nothing of the file.
 
     Attributes:
         retry_after: seconds after which a new try can succeed.

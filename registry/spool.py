@@ -1,4 +1,4 @@
-"""The spool: where uploads are received, one folder for each process.
+"""The spool: folders for the time of one process, such as the one that uploads are received in.
 
 What a process left that ended before its time never counts, and the next one to start sweeps it out.
 """
@@ -12,33 +12,47 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "process-"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def own_folder(spool: Path) -> Iterator[Path]:
-    """A folder in `spool` that is this process's alone, and gone afterwards. Call it one process at a time."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for upload in spool.glob("upload-*"):  # of an older version
+def own_folder(place: Path, prefix: str = _PREFIX) -> Iterator[Path]:
+    """A folder in `place` that is this process's alone, and gone afterwards; leftovers with this prefix are swept."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for upload in place.glob("upload-*") if prefix == _PREFIX else ():  # of an older version
         upload.unlink(missing_ok=True)
-    for leftover in spool.glob(f"{_PREFIX}*"):
+    for leftover in place.glob(f"{prefix}*"):
         _sweep(leftover)
-    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
-    descriptor = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
+    own, descriptor = _make(place, prefix)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel lets go of it when the process ends, however it ends
         yield own
     finally:
         shutil.rmtree(own, ignore_errors=True)
         os.close(descriptor)
 
 
+def _make(place: Path, prefix: str) -> tuple[Path, int]:
+    """A new folder, and what locks it: the kernel lets go of that when the process ends, however it ends."""
+    while True:
+        own = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+        with suppress(FileNotFoundError):  # another process has swept it, not locked yet
+            descriptor = os.open(own, _FOLDER)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if own.exists():
+                return own, descriptor
+            os.close(descriptor)
+
+
 def _sweep(leftover: Path) -> None:
-    with suppress(FileNotFoundError):
-        descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+    try:
+        descriptor = os.open(leftover, _FOLDER)
+    except OSError:  # gone, another user's, or a link
+        return
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(leftover, ignore_errors=True)
-        except BlockingIOError:
-            pass  # at work
-        finally:
-            os.close(descriptor)
+    except BlockingIOError:
+        pass  # at work
+    finally:
+        os.close(descriptor)

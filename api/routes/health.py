@@ -20,14 +20,14 @@ async def get_livez() -> Health:
 @router.get(
     "/readyz",
     response_model=Health,
-    responses=ends_in(problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT),
+    responses=ends_in(problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT, problems.EXAMINATION_UNAVAILABLE),
     summary="The service can answer",
 )
 def get_readyz(service: ServiceDep) -> Health:
-    """Reads the store and the log's checkpoint; says so where nothing can be logged, while reading may go on."""
+    """Reads the store and the log's checkpoint; says so where nothing can be logged, or no picture examined."""
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
-    trouble = service.registry.sequencer.trouble
+    trouble = service.registry.sequencer.trouble or service.registry.sandbox.trouble
     if trouble is not None:
         raise trouble
     return Health(status="ok")

@@ -32,7 +32,7 @@ async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, 
         registry = service.registry
 
         def keep() -> tuple[str, bool]:
-            media_type = registry.sandbox.run(sniff, upload.path)
+            media_type = registry.sandbox.run(sniff, upload.path, digest=upload.sha256)
             created = uploads.keep(
                 registry, path=upload.path, sha256=upload.sha256, size=upload.size, owner=holder.owner
             )

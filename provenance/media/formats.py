@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
 from provenance import limits
-from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
+from provenance.errors import MediaError, MediaTooCostly, MediaTooLarge, UndecodableMedia, UnsupportedMedia
 
 _DECODERS: dict[str, type[ImageFile]] = {
     "image/jpeg": JpegImageFile,
@@ -113,7 +113,7 @@ def decoding(media_type: str) -> Iterator[None]:
     Pillow switched off, and nothing else.
 
     Raises:
-        MediaTooLarge: memory ran out.
+        MediaTooCostly: memory ran out.
         UndecodableMedia: any other failure.
     """
     with warnings.catch_warnings():
@@ -123,7 +123,7 @@ def decoding(media_type: str) -> Iterator[None]:
         except MediaError:
             raise
         except MemoryError as error:
-            raise MediaTooLarge(f"not enough memory to decode this {media_type}") from error
+            raise MediaTooCostly(f"not enough memory to decode this {media_type}") from error
         except Exception as error:  # decoders raise at least a dozen types, SystemError among them
             reason = str(error)[:200] or type(error).__name__
             raise UndecodableMedia(f"this {media_type} cannot be decoded: {reason}") from error

@@ -132,3 +132,5 @@ class Evidence:
     """None when the registry could not be searched: the registration axis is then NOT_CHECKED."""
     not_checked: tuple[Unchecked, ...] = ()
     unproven: tuple[Unproven, ...] = ()
+    cut_short: bool = False
+    """Whether a step of the search, or a comparison, failed: then nothing found is not the same as no match."""

@@ -88,6 +88,8 @@ def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...
         return Registration.NOT_CHECKED, "The registry could not be searched.", ()
     if evidence.examination is not None and evidence.examination.fingerprints is None:
         return Registration.NOT_CHECKED, "The picture was not decoded, so only its bytes were looked up.", ()
+    if evidence.cut_short:
+        return Registration.NOT_CHECKED, "A part of the search could not be finished, and the rest found nothing.", ()
     finding = _nothing_found(evidence.searched)
     return Registration.NO_MATCH_FOUND, finding.summary, (finding,)
 

@@ -88,12 +88,18 @@ class Search:
         self._known: dict[bytes, KnownRecord | Unproven] = {}
         self._methods: list[str] = []
         self._unchecked: list[Unchecked] = []
+        self._cut_short = False
         self._looked_again = False
         self._pixels: set[bytes] = set()  # that were looked up, so that no fingerprint has to lead to them
 
     def skip(self, what: str, why: str) -> None:
         """Note that something is not looked at."""
         self._unchecked.append(Unchecked(what, why))
+
+    def _miss(self, what: str, failure: CountermarkError) -> None:
+        """Note that something could not be looked at that may have found more."""
+        self.skip(what, str(failure))
+        self._cut_short = True
 
     def look_up_bytes(self, sha256: bytes) -> bool:
         """Step 4. Whether these bytes are registered."""
@@ -140,7 +146,7 @@ class Search:
         except _PASSING:
             raise
         except CountermarkError as failure:
-            self.skip("parts of pictures", str(failure))
+            self._miss("parts of pictures", failure)
             return ()
         if features.count < MIN_LOCAL_FEATURES:
             self.skip("parts of pictures", "the picture has too little texture to be searched for by parts")
@@ -159,7 +165,7 @@ class Search:
         except _PASSING:
             raise
         except CountermarkError as failure:
-            self.skip("a closer look at parts of the picture", str(failure))
+            self._miss("a closer look at parts of the picture", failure)
             return
         for part, features in enumerate(parts):
             if features.count >= MIN_LOCAL_FEATURES:
@@ -179,7 +185,7 @@ class Search:
             return
         if not self._looked_again:  # the nearest is the likeliest, and is compared with both in one go
             found[0] = found[0][0], self._with_original(*found[0])
-        outcomes = viewer.compare(canonical, [reference for _, reference in found], part)
+        outcomes = _outcomes(viewer, canonical, [reference for _, reference in found], part)
         for (candidate, reference), first in zip(found, outcomes, strict=True):
             if reference.original is not None and isinstance(first, CountermarkError):
                 compared = self._look_without(candidate, reference, first, canonical, viewer, part)
@@ -215,7 +221,7 @@ class Search:
         whole = self._with_original(candidate, reference)
         if whole.original is None:
             return reference, first
-        (second,) = viewer.compare(canonical, [whole], part)
+        (second,) = _outcomes(viewer, canonical, [whole], part)
         if isinstance(second, CountermarkError):
             self.skip(_stored_picture(candidate), str(second))
             return reference, first
@@ -232,7 +238,7 @@ class Search:
     ) -> tuple[Reference, Comparison | CountermarkError]:
         """The comparison with the sketch alone, where the one with the stored picture as well has failed."""
         sketched = replace(reference, original=None)
-        (outcome,) = viewer.compare(canonical, [sketched], part)
+        (outcome,) = _outcomes(viewer, canonical, [sketched], part)
         if not isinstance(outcome, CountermarkError):
             self.skip(_stored_picture(candidate), str(failure))
         return sketched, outcome
@@ -273,6 +279,7 @@ class Search:
             searched=Searched(self._registrations.count(), tuple(self._methods)),
             not_checked=tuple(self._unchecked),
             unproven=unproven,
+            cut_short=self._cut_short,
         )
 
     def _claims(self, found: Sequence[tuple[_Hit, KnownRecord]], *, cut: bool) -> Mapping[bytes, str]:
@@ -322,7 +329,7 @@ class Search:
             return None
 
     def _not_compared(self, candidate: Candidate, failure: CountermarkError) -> None:
-        self.skip(f"the comparison with record {candidate.record_id.hex()[:16]}…", str(failure))
+        self._miss(f"the comparison with record {candidate.record_id.hex()[:16]}…", failure)
         self.keep_leads((candidate,))
 
     def _add(self, hit: _Hit) -> None:
@@ -351,6 +358,18 @@ class Search:
 
 
 _EXACT = (MatchBasis.BYTES, MatchBasis.PIXELS)
+
+
+def _outcomes(
+    viewer: Viewer, canonical: Pixels, references: Sequence[Reference], part: int | None
+) -> Sequence[Comparison | CountermarkError]:
+    """What each comparison gave; where they failed together, for a lack of time or of a worker, that for each."""
+    try:
+        return viewer.compare(canonical, references, part)
+    except _PASSING:
+        raise
+    except CountermarkError as failure:
+        return [failure] * len(references)
 
 
 def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison]:

@@ -20,7 +20,8 @@ Steps 1 to 3 and the decoding of step 5 parse a stranger's bytes, so the caller 
 `compare_reference` for step 7. The caller still owes: trust lists that are current, the log
 key from a source it trusts, and a comparison of the checkpoint with what others have seen.
 
-What cannot be looked at becomes an entry of `not_checked`. A registry that is merely busy or unavailable
+What cannot be looked at becomes an entry of `not_checked`, a comparison that used up its processor time or lost its
+worker among it; where nothing else is found, that is NOT_CHECKED. A registry that is merely busy or unavailable
 (StoreUnavailable, Overloaded) fails the whole verification instead: the next try may know more.
 """
 

@@ -78,7 +78,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     source_type = _source_type(claims)
     order = _claim_order(registry, claim_signer, claims, source_type)
     try:
-        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign)
+        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign, digest=sha256)
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)

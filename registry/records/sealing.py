@@ -38,7 +38,8 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> AssetView:
             record=record,
         )
 
-        codes = registry.sandbox.run(describe_thumbnail, registry.blobs.get(row.thumbnail_sha256))
+        thumbnail = registry.blobs.get(row.thumbnail_sha256)
+        codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=row.thumbnail_sha256)
 
         def unseal(session: Session, index: int, _logged_at: datetime) -> None:
             kept_back = sealed.find(session, record)

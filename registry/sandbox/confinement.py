@@ -6,6 +6,7 @@ refuses a layer, the worker goes on without it and says so in its `Confinement`.
 """
 
 import ctypes
+import math
 import os
 import platform
 import resource
@@ -71,14 +72,14 @@ def limit_memory() -> None:
 
 
 def limit_cpu(seconds: float) -> None:
-    """Let the kernel end this process (SIGXCPU) after so many more seconds of CPU time, rounded up.
+    """Let the kernel end this process (SIGXCPU) after so many more seconds of CPU time, rounded up to a whole second.
 
-    A second line behind the parent's clock; the soft limit moves with each job, so it guards against
-    a parent that is stopped or swapped out, not against a hostile worker.
+    The soft limit moves with each job, and a taken-over worker can move it itself: for that one, and for a decoder that
+    waits for what never comes, the parent's clock is there.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime + seconds) + 2, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(usage.ru_utime + usage.ru_stime + seconds), hard))
 
 
 def die_with_parent(parent: int) -> None:

@@ -17,6 +17,7 @@ import select
 import struct
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from types import ModuleType
@@ -33,6 +34,9 @@ MAX_ANSWER_BYTES = 160 * 1024 * 1024
 MAX_MESSAGE_CHARACTERS = 500
 """Characters of an exception's message that cross: it may quote a stranger's file."""
 
+WATCH_SECONDS = 1.0
+"""Seconds of silence after which `watch` is called, and again and again."""
+
 _HEADER = struct.Struct(">Q")
 _CHUNK = 1024 * 1024
 _ARRAY_KINDS = "biuf"  # numpy: booleans, integers, floats
@@ -45,36 +49,45 @@ class AnswerError(Exception):
 # Frames -----------------------------------------------------------------------------------------
 
 
-def write_frame(descriptor: int, payload: bytes, deadline: float | None = None) -> None:
+def write_frame(
+    descriptor: int, payload: bytes, deadline: float | None = None, watch: Callable[[], None] | None = None
+) -> None:
     """Write one frame. With a `deadline` (`time.monotonic` seconds) the descriptor must be non-blocking.
 
-    Raises TimeoutError at the deadline and BrokenPipeError when nobody reads.
+    Raises TimeoutError at the deadline, BrokenPipeError when nobody reads, and what `watch` raises, which is called
+    while nothing is read.
     """
     rest = memoryview(_HEADER.pack(len(payload)) + payload)
     while rest:
-        _wait(descriptor, select.POLLOUT, deadline)
+        _wait(descriptor, select.POLLOUT, deadline, watch)
         try:
             rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
         except BlockingIOError:
             continue
 
 
-def read_frame(descriptor: int, deadline: float | None = None, *, limit: int | None = None) -> bytes:
+def read_frame(
+    descriptor: int,
+    deadline: float | None = None,
+    *,
+    limit: int | None = None,
+    watch: Callable[[], None] | None = None,
+) -> bytes:
     """Read one frame of at most `limit` bytes.
 
     Raises TimeoutError at the deadline, EOFError when the other side has closed, AnswerError
-    for a longer frame.
+    for a longer frame, and what `watch` raises, which is called while nothing comes.
     """
-    (length,) = _HEADER.unpack(_read_exactly(descriptor, _HEADER.size, deadline))
+    (length,) = _HEADER.unpack(_read_exactly(descriptor, _HEADER.size, deadline, watch))
     if limit is not None and length > limit:
         raise AnswerError(f"an answer of {length} bytes")
-    return _read_exactly(descriptor, length, deadline)
+    return _read_exactly(descriptor, length, deadline, watch)
 
 
-def _read_exactly(descriptor: int, length: int, deadline: float | None) -> bytes:
+def _read_exactly(descriptor: int, length: int, deadline: float | None, watch: Callable[[], None] | None) -> bytes:
     data = bytearray()
     while len(data) < length:
-        _wait(descriptor, select.POLLIN, deadline)
+        _wait(descriptor, select.POLLIN, deadline, watch)
         try:
             part = os.read(descriptor, min(_CHUNK, length - len(data)))
         except BlockingIOError:
@@ -85,14 +98,17 @@ def _read_exactly(descriptor: int, length: int, deadline: float | None) -> bytes
     return bytes(data)
 
 
-def _wait(descriptor: int, event: int, deadline: float | None) -> None:
+def _wait(descriptor: int, event: int, deadline: float | None, watch: Callable[[], None] | None) -> None:
     """Wait until the descriptor is ready; a hang-up counts as ready, and the call that follows says what it is."""
     if deadline is None:
         return
     poll = select.poll()
     poll.register(descriptor, event)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise TimeoutError("no time left")
+    while not poll.poll(min(WATCH_SECONDS, max(0.0, deadline - time.monotonic())) * 1000):
+        if watch is not None:
+            watch()
+        if time.monotonic() >= deadline:
+            raise TimeoutError("no time left")
 
 
 # Answers ----------------------------------------------------------------------------------------

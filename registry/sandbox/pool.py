@@ -3,88 +3,107 @@
 Each worker belongs to one thread of the server, which starts it, gives it one job at a time, ends it
 when it overruns, and starts the next one. The thread lives as long as the pool, because the kernel
 ties a worker's life (PR_SET_PDEATHSIG, prctl(2)) to the thread that started it.
+
+A file is judged by its own processor time and memory. A worker that ends in any other way says nothing of the file: the
+job is tried once more on a fresh one.
 """
 
 import asyncio
 import logging
-import os
 import pickle
 import queue
-import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
-from provenance.errors import CountermarkError, StoreUnavailable, UndecodableMedia
-from registry.sandbox.confinement import Confinement
-from registry.sandbox.frames import (
-    MAX_ANSWER_BYTES,
-    AnswerError,
-    decode_answer,
-    read_frame,
-    write_frame,
+from provenance.errors import (
+    CountermarkError,
+    ExaminationUnavailable,
+    MediaTooCostly,
+    Overloaded,
+    StoreUnavailable,
+    UndecodableMedia,
 )
+from registry.sandbox.confinement import Confinement
+from registry.sandbox.frames import WATCH_SECONDS
+from registry.sandbox.process import START_SECONDS, Answerer, WorkerDeathError, WorkerProcess
+from registry.sandbox.quarantine import Key, Quarantine, Refusal
+from registry.spool import own_folder
 
-JOB_SECONDS = 10.0
-"""Seconds a job may take by the wall clock: the slowest honest picture within `limits` takes about 3."""
+JOB_SECONDS = 9.0
+"""Seconds of processor time that a job may use, to which the kernel adds up to one: the slowest honest picture within
+`limits` takes about 3."""
+
+PATIENCE = 12
+"""Times its processor time that a job may take by the clock, on a machine that is busy with other things."""
 
 BUSY_SECONDS = 30.0
 """Seconds a caller waits for a free worker: beyond that its client has given up, and would only add load."""
 
-START_SECONDS = 60.0
-"""Seconds a worker has to import everything: about 1 on an idle machine."""
+ABSENT_SECONDS = 20.0
+"""Seconds without any worker after which the sandbox is in trouble: one starts in about 1 on an idle machine, and in
+less than this on one that ten others keep busy."""
+
+CLOSING_SECONDS = 10.0
+"""Seconds that a running job is given to end when the sandbox closes."""
+
+RETRY_AFTER = 5.0
+"""Seconds after which a new try is worth it where a worker was lost: a fresh one is warm by then."""
 
 JOBS_PER_WORKER = 500
 """Jobs after which a worker is replaced: bounds what a leak, a fragmented heap or a taken-over worker can spoil."""
 
+MAX_TRIES = 2
+"""Workers that a job is given to: the second is a fresh one."""
+
 WARM_MODULES = ("cv2", "numpy", "PIL.Image", "pillow_heif", "c2pa")
 """What every worker imports before its first job: the libraries that take 0.1 s or more."""
 
-_PASSED_ON = ("LD_LIBRARY_PATH", "LANG", "TZ")  # of the environment; never the server's secrets
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+_COSTLY = "examining it used up the processor time or the memory that one file is given"
+_LOST = "no worker could finish looking at it, which says nothing about the picture: try again later"
 _RETRY_SECONDS = 1.0
-_PIPE_BYTES = 1024 * 1024  # as much as Linux gives without privilege
-
-MAX_QUESTIONS = 1
-"""Questions that one job may ask of the server: signing a claim takes one, and a taken-over worker gets no more."""
-
-MAX_QUESTION_BYTES = 1024 * 1024
-"""Bytes of a question: what is signed of a C2PA claim has under 10 KB."""
+_FOLDER = "countermark-sandbox-pool-"
 
 logger = logging.getLogger(__name__)
-Answerer = Callable[[bytes], bytes]
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class _WorkerDeathError(Exception):
-    """The process ended, overran its time or spoke nonsense: the text says which."""
 
 
 class _Job:
     """One call that waits for a worker. Whoever claims it, a worker's thread or its expiry, must settle `future`."""
 
-    def __init__(self, payload: bytes, name: str, timeout: float, answer: Answerer | None) -> None:
+    def __init__(self, payload: bytes, name: str, seconds: float, answer: Answerer | None, key: Key | None) -> None:
         self.payload = payload
         self.name = name
-        self.timeout = timeout
+        self.seconds = seconds
         self.answer = answer
+        self.key = key
+        self.tries = 0
+        self.workers_ended = 0
+        """By its own doing."""
         self.future: Future[Any] = Future()
         self._unclaimed = threading.Lock()
 
     def claim(self) -> bool:
         return self._unclaimed.acquire(blocking=False) and self.future.set_running_or_notify_cancel()
 
-    def expire(self, reason: str = "busy: no worker became free in time, try again later") -> None:
+    def expire(self) -> None:
         if self.claim():
-            self.future.set_exception(StoreUnavailable(reason))
+            busy = "busy: no worker became free in time, try again later"
+            self.future.set_exception(Overloaded(busy, retry_after=RETRY_AFTER))
+
+    def turn_away(self) -> None:
+        if self.claim():
+            self.refuse_to_go_on()
+
+    def refuse_to_go_on(self) -> None:
+        self.future.set_exception(StoreUnavailable("the service is stopping"))
 
 
 class Sandbox:
@@ -94,15 +113,28 @@ class Sandbox:
         workers: processes, at least 1; one per core is right, as each computes on one thread.
         modules: further modules that each worker imports before its first job.
         busy_seconds: how long a call waits for a free worker.
+        clock: monotonic seconds, for what is remembered.
     """
 
-    def __init__(self, workers: int, *, modules: Sequence[str] = (), busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        modules: Sequence[str] = (),
+        busy_seconds: float = BUSY_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if workers < 1:
             raise ValueError("a sandbox has at least one worker")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._busy_seconds = busy_seconds
+        self._clock = clock
         self._closing = threading.Event()
-        self._slots = [_Slot(self._jobs, self._closing, (*WARM_MODULES, *modules)) for _ in range(workers)]
+        self._quarantine = Quarantine(clock)
+        self._folder = ExitStack()
+        folder = self._folder.enter_context(own_folder(Path(tempfile.gettempdir()), _FOLDER))
+        pool = _Pool(self._jobs, self._closing, self._quarantine, clock, (*WARM_MODULES, *modules), folder)
+        self._slots = [_Slot(pool) for _ in range(workers)]
         for slot in self._slots:
             slot.thread.start()
 
@@ -110,32 +142,40 @@ class Sandbox:
         self,
         function: Callable[..., T],
         *args: object,
-        timeout: float = JOB_SECONDS,
+        cpu_seconds: float = JOB_SECONDS,
         answer: Answerer | None = None,
+        digest: bytes | None = None,
     ) -> T:
         """What `function(*args)` returns, computed in a worker.
 
         The function is one that can be imported by name; arguments are picklable (large inputs travel as
-        paths); the value is made of what `frames` lets cross. `timeout` is in seconds.
+        paths); the value is made of what `frames` lets cross.
 
         With `answer` the function gets, before its other arguments, a function of its own that sends up to
         `MAX_QUESTIONS` questions (bytes) to `answer` in this process: so that a key can sign for a worker
         without ever being in it.
 
-        Raises whatever the function raised of our exception tree; UndecodableMedia for any other
-        exception, and when the worker died, ran out of memory or overran its time; StoreUnavailable
-        when no worker became free in time or the sandbox is closing.
+        With `digest`, which names the file that this is about, a file that has ended two workers is refused at once.
+
+        Raises:
+            CountermarkError: whatever the function raised of our exception tree.
+            UndecodableMedia: it raised any other exception.
+            MediaTooCostly: it used up `cpu_seconds`, or the memory of a worker.
+            ExaminationUnavailable: two workers ended over it in another way, or it was not done in `PATIENCE` times its
+                processor time by the clock; or no worker can be started.
+            Overloaded: no worker became free in time.
+            StoreUnavailable: the sandbox is closing.
         """
-        job = self._submit(function, args, timeout, answer)
+        job = self._submit(function, args, cpu_seconds, answer, digest)
         try:
             return cast(T, job.future.result(self._busy_seconds))
         except TimeoutError:
             job.expire()
             return cast(T, job.future.result())
 
-    async def run_async(self, function: Callable[..., T], *args: object, timeout: float = JOB_SECONDS) -> T:
+    async def run_async(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
         """As `run`, without blocking the event loop. When cancelled, a job that has not begun is dropped."""
-        job = self._submit(function, args, timeout)
+        job = self._submit(function, args, cpu_seconds)
         expiry = asyncio.get_running_loop().call_later(self._busy_seconds, job.expire)
         try:
             return cast(T, await asyncio.wrap_future(job.future))
@@ -148,6 +188,15 @@ class Sandbox:
         return all(slot.ready.wait(max(0.0, deadline - time.monotonic())) for slot in self._slots)
 
     @property
+    def trouble(self) -> ExaminationUnavailable | None:
+        """Why nothing can be examined: for `ABSENT_SECONDS` there was no worker. A caller may raise it."""
+        lost = [slot.lost_at for slot in self._slots]
+        since = max((each for each in lost if each is not None), default=0.0)
+        if None in lost or self._clock() - since <= ABSENT_SECONDS:
+            return None
+        return ExaminationUnavailable("no worker that examines pictures can be started", retry_after=RETRY_AFTER)
+
+    @property
     def network_blocked(self) -> bool:
         """Whether the kernel refuses sockets to every worker. False while none has started."""
         return all(slot.confinement is not None and slot.confinement.network_blocked for slot in self._slots)
@@ -158,98 +207,157 @@ class Sandbox:
         return all(slot.confinement is not None and slot.confinement.writes_blocked for slot in self._slots)
 
     def close(self) -> None:
-        """Let running jobs end, refuse waiting ones, and end the workers."""
+        """Let running jobs end within `CLOSING_SECONDS`, refuse waiting ones, end the workers. Twice is no error."""
         self._closing.set()
         for slot in self._slots:
             slot.stop_starting()
             self._jobs.put(None)
+        deadline = time.monotonic() + CLOSING_SECONDS
         for slot in self._slots:
+            slot.thread.join(max(0.0, deadline - time.monotonic()))
+            slot.stop_working()
             slot.thread.join()
         with suppress(queue.Empty):
             while True:
                 if (job := self._jobs.get_nowait()) is not None:
-                    job.expire("the service is stopping")
+                    job.turn_away()
+        self._folder.close()
 
     def _submit(
-        self, function: Callable[..., T], args: tuple[object, ...], timeout: float, answer: Answerer | None = None
+        self,
+        function: Callable[..., T],
+        args: tuple[object, ...],
+        cpu_seconds: float,
+        answer: Answerer | None = None,
+        digest: bytes | None = None,
     ) -> _Job:
-        payload = pickle.dumps((function, args, timeout, answer is not None), protocol=pickle.HIGHEST_PROTOCOL)
-        job = _Job(payload, getattr(function, "__qualname__", "a job"), timeout, answer)
+        name = getattr(function, "__qualname__", "a job")
+        key = None if digest is None else (name, digest)
+        if key is not None:
+            self._quarantine.check(key)
+        payload = pickle.dumps((function, args, cpu_seconds, answer is not None), protocol=pickle.HIGHEST_PROTOCOL)
+        job = _Job(payload, name, cpu_seconds, answer, key)
         if self._closing.is_set():
-            job.expire("the service is stopping")
+            job.turn_away()
         else:
             self._jobs.put(job)
         return job
 
 
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """What the places of a pool have in common."""
+
+    jobs: "queue.SimpleQueue[_Job | None]"
+    closing: threading.Event
+    quarantine: Quarantine
+    clock: Callable[[], float]
+    modules: tuple[str, ...]
+    folder: Path
+
+
 class _Slot:
     """One place in the pool: a thread that always has, or is starting, one worker."""
 
-    def __init__(
-        self, jobs: "queue.SimpleQueue[_Job | None]", closing: threading.Event, modules: tuple[str, ...]
-    ) -> None:
+    def __init__(self, pool: _Pool) -> None:
         self.ready = threading.Event()
+        self.lost_at: float | None = pool.clock()
+        """Since when there is no worker; None while there is one."""
         self.confinement: Confinement | None = None
         self.thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
-        self._jobs = jobs
-        self._closing = closing
-        self._modules = modules
-        self._starting: _Worker | None = None
+        self._pool = pool
+        self._starting: WorkerProcess | None = None
+        self._working: WorkerProcess | None = None
 
     def stop_starting(self) -> None:
         """End a worker that is not ready yet: closing does not wait for imports."""
         if (worker := self._starting) is not None:
             worker.kill()
 
+    def stop_working(self) -> None:
+        """End a worker whose job goes on for too long while the pool closes."""
+        if (worker := self._working) is not None:
+            worker.kill()
+
     def _serve(self) -> None:
-        while not self._closing.is_set():
+        interrupted: _Job | None = None
+        while not self._pool.closing.is_set():
             worker = self._start()
             if worker is None:
-                self._closing.wait(_RETRY_SECONDS)
+                if interrupted is not None and not self._pool.closing.is_set():
+                    self._refuse(interrupted, ExaminationUnavailable(_LOST, retry_after=RETRY_AFTER))
+                    interrupted = None
+                self._pool.closing.wait(_RETRY_SECONDS)
                 continue
             try:
-                self._give_jobs(worker)
+                self._working = worker
+                interrupted = self._give_jobs(worker, interrupted)
             finally:
                 self.ready.clear()
+                self.lost_at = self._pool.clock()
+                self._working = None
                 worker.end()
+        if interrupted is not None:
+            interrupted.refuse_to_go_on()
 
-    def _start(self) -> "_Worker | None":
-        worker: _Worker | None = None
+    def _start(self) -> WorkerProcess | None:
+        worker: WorkerProcess | None = None
         try:
-            worker = self._starting = _Worker(self._modules)
-            if self._closing.is_set():
+            worker = self._starting = WorkerProcess(self._pool.modules, self._pool.folder)
+            if self._pool.closing.is_set():
                 worker.kill()
             self.confinement = worker.wait_until_ready()
-        except (OSError, _WorkerDeathError) as error:
+        except (OSError, WorkerDeathError) as error:
             if worker is not None:
                 worker.end()
-            if not self._closing.is_set():
+            if not self._pool.closing.is_set():
                 logger.error("a sandbox worker could not be started: %s", error)
             return None
         finally:
             self._starting = None
         _report_once(self.confinement)
+        self.lost_at = None
         self.ready.set()
         return worker
 
-    def _give_jobs(self, worker: "_Worker") -> None:
-        """Until the worker has died or done its share, or the pool closes."""
+    def _give_jobs(self, worker: WorkerProcess, interrupted: _Job | None) -> _Job | None:
+        """Until the worker has died or done its share, or the pool closes. Returns a job that is to be tried again."""
+        if interrupted is not None and not self._settle(interrupted, worker):
+            return None if interrupted.future.done() else interrupted
         for _ in range(JOBS_PER_WORKER):
-            job = self._jobs.get()
+            job = self._next(worker)
             if job is None:
-                return
-            if self._closing.is_set():
-                job.expire("the service is stopping")
-            elif job.claim() and not self._settle(job, worker):
-                return
+                return None
+            if job.claim() and not self._settle(job, worker):
+                return None if job.future.done() else job
+        return None
 
-    def _settle(self, job: _Job, worker: "_Worker") -> bool:
-        """Answer the job; whether the worker is fit for another."""
+    def _next(self, worker: WorkerProcess) -> _Job | None:
+        """The next job for a worker that lives; None where it does not, or the pool closes."""
+        while worker.lives():
+            try:
+                job = self._pool.jobs.get(timeout=WATCH_SECONDS)
+            except queue.Empty:
+                continue
+            if job is None:
+                return None
+            if self._pool.closing.is_set():
+                job.turn_away()
+            elif worker.lives():
+                return job
+            else:
+                self._pool.jobs.put(job)  # for whoever can do it first
+        if not self._pool.closing.is_set():
+            logger.warning("a sandbox worker is replaced: it was ended or stopped between two jobs")
+        return None
+
+    def _settle(self, job: _Job, worker: WorkerProcess) -> bool:
+        """Answer the job, unless it is to be tried again; whether the worker is fit for another."""
+        job.tries += 1
         try:
-            answer = worker.perform(job)
-        except _WorkerDeathError as death:
-            logger.warning("a sandbox worker is replaced: %s: %s", job.name, death)
-            job.future.set_exception(UndecodableMedia("the file could not be examined within limits"))
+            answer = worker.perform(job.payload, job.seconds * PATIENCE, job.answer)
+        except WorkerDeathError as death:
+            self._bury(job, death)
             return False
         except Exception as refusal:  # noqa: BLE001 (`answer` is the caller's: what it raises is for the caller)
             job.future.set_exception(refusal)
@@ -262,109 +370,34 @@ class _Slot:
             case ("failed", str(name), str(text)):
                 logger.error("%s failed in the sandbox:\n%s", job.name, text)
                 job.future.set_exception(UndecodableMedia(f"the file could not be examined ({name[:80]})"))
-            case _:  # out of memory, or nonsense: neither worker is worth keeping
-                logger.warning("a sandbox worker is replaced: %s: out of memory", job.name)
-                job.future.set_exception(UndecodableMedia("the file could not be examined within limits"))
+            case ("hindered", str(text)):
+                self._bury(job, WorkerDeathError(f"the machine refused it something: {text}", foreign=True))
+                return False
+            case ("exhausted",):
+                self._bury(job, WorkerDeathError("out of memory", spent=True))
+                return False
+            case _:
+                job.tries = MAX_TRIES  # whatever has taken this worker over gets no second one
+                self._bury(job, WorkerDeathError("it gave an answer that is none"))
                 return False
         return True
 
+    def _bury(self, job: _Job, death: WorkerDeathError) -> None:
+        """A worker is lost over a job, which is settled unless a fresh worker is to try it."""
+        logger.warning("a sandbox worker is replaced: %s: %s", job.name, death)
+        job.workers_ended += not death.foreign
+        # Only of a fresh worker is the most that it has ever held this job's doing.
+        if death.spent or (death.crashed_large and job.tries > 1):
+            self._refuse(job, MediaTooCostly(_COSTLY))
+        elif job.tries >= MAX_TRIES:
+            self._refuse(job, ExaminationUnavailable(_LOST, retry_after=RETRY_AFTER))
 
-class _Worker:
-    """One worker process and the two pipes to it."""
-
-    def __init__(self, modules: tuple[str, ...]) -> None:
-        self._scratch = tempfile.mkdtemp(prefix="countermark-sandbox-")
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= _ONE_THREAD | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": self._scratch,
-            "HOME": self._scratch,
-        }
-        command = [sys.executable, "-P", "-s", "-m", "registry.sandbox.worker", str(os.getpid()), *modules]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pipesize=_PIPE_BYTES,
-                env=environment,
-            )
-        except OSError:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            raise
-        assert self._process.stdin is not None  # noqa: S101 (both were asked for)
-        assert self._process.stdout is not None  # noqa: S101
-        self._requests = self._process.stdin.fileno()
-        self._answers = self._process.stdout.fileno()
-        os.set_blocking(self._requests, False)
-        os.set_blocking(self._answers, False)
-
-    def wait_until_ready(self) -> Confinement:
-        """Raises _WorkerDeathError when it does not come up within `START_SECONDS`."""
-        match self._answer(time.monotonic() + START_SECONDS):
-            case ("ready", Confinement() as confinement):
-                return confinement
-            case ("failed", _, str(text)):
-                raise _WorkerDeathError(text)
-            case _:
-                raise _WorkerDeathError("it did not say that it is ready")
-
-    def perform(self, job: _Job) -> Any:
-        """The worker's answer to the job. Raises _WorkerDeathError when there is none within its time."""
-        deadline = time.monotonic() + job.timeout
-        self._send(job.payload, deadline)
-        for _ in range(MAX_QUESTIONS):
-            match answer := self._answer(deadline):
-                case ("asks", bytes(question)) if job.answer is not None and len(question) <= MAX_QUESTION_BYTES:
-                    self._send(job.answer(question), deadline)
-                case _:
-                    return answer
-        return self._answer(deadline)
-
-    def _send(self, payload: bytes, deadline: float) -> None:
-        started = time.monotonic()
-        try:
-            write_frame(self._requests, payload, deadline)
-        except TimeoutError:
-            raise _WorkerDeathError(f"no answer within {deadline - started:.1f} s") from None
-        except OSError:
-            raise _WorkerDeathError(self._ending()) from None
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def end(self) -> None:
-        """Close the pipes, kill the process and remove its temporary folder: it holds nothing worth a grace period."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        self._process.wait()
-        shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _answer(self, deadline: float) -> Any:
-        started = time.monotonic()
-        try:
-            return decode_answer(read_frame(self._answers, deadline, limit=MAX_ANSWER_BYTES))
-        except TimeoutError:
-            raise _WorkerDeathError(f"no answer within {deadline - started:.1f} s") from None
-        except (EOFError, OSError):
-            raise _WorkerDeathError(self._ending()) from None
-        except AnswerError as error:
-            raise _WorkerDeathError(str(error)) from None
-
-    def _ending(self) -> str:
-        try:
-            code = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            return "it closed its pipe"
-        with suppress(ValueError):
-            if code < 0:
-                return f"ended by {signal.Signals(-code).name}"
-        return f"exited with {code}"
+    def _refuse(self, job: _Job, refusal: Refusal) -> None:
+        if job.key is not None and job.workers_ended:
+            self._pool.quarantine.note(job.key, job.workers_ended, refusal)
+            if isinstance(refusal, ExaminationUnavailable):
+                refusal.retry_after = max(refusal.retry_after, self._pool.quarantine.rest(job.key))
+        job.future.set_exception(refusal)
 
 
 _reported = threading.Event()

@@ -5,6 +5,7 @@ standard input and answers on standard output. It confines itself first, then im
 need, and only then says that it is ready.
 """
 
+import errno
 import importlib
 import os
 import pickle
@@ -17,6 +18,14 @@ from pathlib import Path
 from provenance.errors import CountermarkError
 from registry.sandbox.confinement import confine, die_with_parent, limit_cpu, limit_memory
 from registry.sandbox.frames import encode_answer, read_frame, write_frame
+
+_OF_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE),  # its disks, its table of files
+    *(errno.ENOENT, errno.ESTALE),  # the upload is gone
+}
+"""What the system reports (errno) and no file can bring about."""
+
+_NO_MEMORY_FOR_OPENCV = -4  # cv::Error::StsNoMem
 
 MAX_TRACEBACK_CHARACTERS = 8_000
 """Characters of a traceback that are sent for the server's log: its innermost frames."""
@@ -70,7 +79,18 @@ def _perform(request: bytes, ask: Callable[[bytes], bytes]) -> bytes:
     except MemoryError:
         return encode_answer(("exhausted",))
     except BaseException as error:  # noqa: BLE001 (decoders raise at least six kinds; SystemExit is none of theirs)
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            return encode_answer(("hindered", str(error)))
+        if _is_exhaustion(error):
+            return encode_answer(("exhausted",))
         return encode_answer(("failed", type(error).__name__, _traceback()))
+
+
+def _is_exhaustion(error: BaseException) -> bool:
+    """Whether a job came up against the limits of its process, where the class of the exception does not say so."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EFBIG, errno.ENOMEM)
+    return type(error).__module__ == "cv2" and getattr(error, "code", 0) == _NO_MEMORY_FOR_OPENCV
 
 
 def _traceback() -> str:

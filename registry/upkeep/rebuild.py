@@ -5,7 +5,7 @@ A later version of a fingerprint is added this way; the log is not touched. The 
 
 from collections.abc import Iterator
 
-from provenance.errors import MediaError, NotFound, StoreCorrupt
+from provenance.errors import ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 from registry.store import Asset, Session, assets, local_features
@@ -33,8 +33,9 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
         for asset in batch:
             try:
                 thumbnail = registry.blobs.get(asset.thumbnail_sha256)
-                described.append((asset, registry.sandbox.run(describe_thumbnail, thumbnail)))
-            except (NotFound, StoreCorrupt, MediaError) as error:
+                codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256)
+                described.append((asset, codes))
+            except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
                 yield done, f"{asset.record_id.hex()}: {error}"
 
         def keep(session: Session, described: list[tuple[Asset, bytes]] = described) -> None:

@@ -47,7 +47,9 @@ def verify_file(
     registrations = _Registrations(registry)
     known_bytes = bool(registrations.by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
-    examination = registry.sandbox.run(examine_file, path, sha256, registry.trust, sidecar, not known_bytes)
+    examination = registry.sandbox.run(
+        examine_file, path, sha256, registry.trust, sidecar, not known_bytes, digest=sha256
+    )
     viewer = _Viewer(registry, path, sha256)
     verdict = procedure.verify_file(examination, registrations, viewer)
     return _keep(registry, verdict, viewer)
@@ -95,18 +97,22 @@ class _Viewer:
         self._parts: Sequence[Described] = ()
 
     def describe(self, query: Pixels) -> LocalFeatures:
-        self._whole = self._registry.sandbox.run(describe_picture, query)
+        self._whole = self._registry.sandbox.run(describe_picture, query, digest=self._sha256)
         return self._whole.codes
 
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
-        self._parts = self._registry.sandbox.run(describe_parts, self._path, self._sha256, query, left_open)
+        self._parts = self._registry.sandbox.run(
+            describe_parts, self._path, self._sha256, query, left_open, digest=self._sha256
+        )
         return [part.codes for part in self._parts]
 
     def compare(
         self, query: Pixels, references: Sequence[Reference], part: int | None = None
     ) -> Sequence[Comparison | CountermarkError]:
         described = self._whole if part is None else self._parts[part]
-        outcomes = self._registry.sandbox.run(compare_references, query, described, tuple(references))
+        outcomes = self._registry.sandbox.run(
+            compare_references, query, described, tuple(references), digest=self._sha256
+        )
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
         return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
 

@@ -6,6 +6,14 @@ const PLAIN = {
     "It is none of JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC, whatever its name says.",
   ],
   "undecodable-media": ["The picture is damaged or cut short", "Get the file again and try that copy."],
+  "media-too-costly": [
+    "The picture is too costly to examine",
+    "Looking at it used up the time or the memory that one file is given. That says nothing about the picture.",
+  ],
+  "examination-unavailable": [
+    "The picture could not be examined this time",
+    "The service could not finish looking at it. That says nothing about the picture.",
+  ],
   "rate-limited": ["Too many requests in a short time", "The service counts them for each address."],
   overloaded: ["The service is busy", "More is waiting than it can take at once."],
   "not-found": ["There is no such report", "Its address may be cut short, or it was made by another service."],

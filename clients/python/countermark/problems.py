@@ -28,8 +28,10 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "unsupported-media": errors.UnsupportedMedia,
     "invalid-request": errors.InvalidRequest,
     "undecodable-media": errors.UndecodableMedia,
+    "media-too-costly": errors.MediaTooCostly,
     "rate-limited": errors.RateLimited,
     "overloaded": errors.Overloaded,
+    "examination-unavailable": errors.ExaminationUnavailable,
     "request-timeout": errors.RequestTimeout,
     "signer-unavailable": errors.SignerUnavailable,
     "store-unavailable": errors.StoreUnavailable,
@@ -69,7 +71,7 @@ def _problem(reply: Reply) -> Problem | None:
 def _build(kind: type[errors.CountermarkError], problem: Problem, asked: float | None) -> errors.CountermarkError:
     faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in problem.errors)
     text = f"{problem.title}: {faults}" if faults else problem.detail
-    if issubclass(kind, errors.RateLimited | errors.Overloaded):
+    if issubclass(kind, errors.RateLimited | errors.Overloaded | errors.ExaminationUnavailable):
         return kind(text, retry_after=asked or 0.0)
     if issubclass(kind, errors.IdempotencyConflict):
         return kind(text, retry_after=asked)

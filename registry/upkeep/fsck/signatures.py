@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
-from provenance.errors import MediaError, StatementError, StoreUnavailable
+from provenance.errors import ExaminationUnavailable, MediaError, Overloaded, StatementError
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, parse_statement, verify_statement
@@ -75,7 +75,7 @@ class SignatureAudit:
     def _verify(self, checks: list[Check]) -> list[tuple[int, str]]:
         if self._sandbox is not None:
             try:
-                return self._sandbox.run(verify_all, checks, timeout=_SECONDS)
-            except (MediaError, StoreUnavailable):  # a worker has died, or none can be had: it can be done here as well
-                pass
+                return self._sandbox.run(verify_all, checks, cpu_seconds=_SECONDS)
+            except (MediaError, Overloaded, ExaminationUnavailable):
+                pass  # a worker has died, or none can be had: it can be done here as well
         return verify_all(checks)

@@ -34,6 +34,8 @@ def test_an_error_outside_the_table_is_internal() -> None:
         ("/fail/UnsupportedMedia", 415, "unsupported-media"),
         ("/fail/MediaTooLarge", 413, "media-too-large"),
         ("/fail/UndecodableMedia", 422, "undecodable-media"),
+        ("/fail/MediaTooCostly", 422, "media-too-costly"),
+        ("/fail/ExaminationUnavailable", 503, "examination-unavailable"),
         ("/fail/NotAuthenticated", 401, "not-authenticated"),
         ("/fail/IdempotencyConflict", 409, "idempotency-conflict"),
         ("/fail/RateLimited", 429, "rate-limited"),
@@ -72,7 +74,7 @@ def test_what_is_for_the_client_is_its_detail(client: TestClient) -> None:
     assert client.get("/fail/NotFound").json()["detail"] == "said to the client"
 
 
-@pytest.mark.parametrize("name", ["RateLimited", "Overloaded", "StoreUnavailable"])
+@pytest.mark.parametrize("name", ["RateLimited", "Overloaded", "StoreUnavailable", "ExaminationUnavailable"])
 def test_who_should_come_back_is_told_when(client: TestClient, name: str) -> None:
     assert int(client.get(f"/fail/{name}").headers["retry-after"]) >= 1
 

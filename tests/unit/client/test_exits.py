@@ -74,6 +74,8 @@ def test_every_registration_value_has_an_exit_status() -> None:
         (errors.RateLimited("", retry_after=1), 3),
         (errors.Overloaded("", retry_after=1), 3),
         (errors.RequestTimeout(""), 3),
+        (errors.ExaminationUnavailable("", retry_after=1), 3),
+        (errors.MediaTooCostly(""), 3),
         (errors.NotFound(""), 1),
         (errors.MalformedReceipt(""), 1),
         (errors.UnsupportedMedia(""), 2),

@@ -31,6 +31,30 @@ def ask_twice(ask: Callable[[bytes], bytes]) -> bytes:
     return ask(b"second")
 
 
+def ask_with_process_id(ask: Callable[[bytes], bytes], seconds: float = 0) -> bytes:
+    """So that the server knows when the job is at work, and where, and can keep it waiting."""
+    reply = ask(str(os.getpid()).encode())
+    time.sleep(seconds)
+    return reply
+
+
+def ask_and_loop_for_ever(ask: Callable[[bytes], bytes]) -> None:
+    ask(b"at work")
+    loop_for_ever()
+
+
+def crash_unless(path: Path) -> str:
+    if not path.exists():
+        crash()
+    return "done"
+
+
+def compute(cpu_seconds: float) -> None:
+    end = time.process_time() + cpu_seconds
+    while time.process_time() < end:
+        pass
+
+
 def process_id() -> int:
     return os.getpid()
 
@@ -47,6 +71,12 @@ def nap(seconds: float) -> tuple[float, float]:
 
 def take_too_large() -> None:
     raise MediaTooLarge("9,000 megapixels")
+
+
+def take_memory_of_opencv() -> None:
+    import cv2
+
+    cv2.resize(np.zeros((9, 9), np.uint8), (60_000, 60_000))
 
 
 def divide_by_zero() -> float:
@@ -68,8 +98,9 @@ def take_memory(mebibytes: int) -> int:
 def take_memory_natively() -> None:
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
-    while address := libc.malloc(ctypes.c_size_t(64 * 1024 * 1024)):
-        ctypes.memset(address, 1, 1)
+    size = 64 * 1024 * 1024
+    while address := libc.malloc(ctypes.c_size_t(size)):
+        ctypes.memset(address, 1, size)
     os.abort()  # what a native decoder does when it cannot go on
 
 

@@ -9,7 +9,9 @@ from countermark.cli.output import explain
 from provenance.errors import (
     CountermarkError,
     Erased,
+    ExaminationUnavailable,
     MalformedReceipt,
+    MediaTooCostly,
     NotFound,
     Overloaded,
     RateLimited,
@@ -87,9 +89,11 @@ def of_audit(report: "AuditReport") -> Exit:
 
 
 def of_error(error: CountermarkError) -> Exit:
-    """Incomplete where the service is to blame, a finding where the answer is no, else usage."""
+    """Incomplete where the file could not be looked at, a finding where the answer is no, else usage."""
     match error:
         case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
+            return Exit.INCOMPLETE
+        case ExaminationUnavailable() | MediaTooCostly():
             return Exit.INCOMPLETE
         case NotFound() | Sealed() | Erased() | MalformedReceipt():
             return Exit.FINDINGS

@@ -1,0 +1,191 @@
+"""A worker process as the server sees it: two pipes, what comes through them, and how it ended."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from registry.sandbox.confinement import MEMORY_BYTES, Confinement
+from registry.sandbox.frames import MAX_ANSWER_BYTES, AnswerError, decode_answer, read_frame, write_frame
+
+START_SECONDS = 60.0
+"""Seconds a worker has to import everything: about 1 on an idle machine."""
+
+MAX_QUESTIONS = 1
+"""Questions that one job may ask of the server: signing a claim takes one, and a taken-over worker gets no more."""
+
+MAX_QUESTION_BYTES = 1024 * 1024
+"""Bytes of a question: what is signed of a C2PA claim has under 10 KB."""
+
+_PASSED_ON = ("LD_LIBRARY_PATH", "LANG", "TZ")  # of the environment; never the server's secrets
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+_PIPE_BYTES = 1024 * 1024  # as much as Linux gives without privilege
+_GRACE_SECONDS = 5.0  # from closing its pipe, or from being killed, to its end
+
+Answerer = Callable[[bytes], bytes]
+
+
+class WorkerDeathError(Exception):
+    """The worker ended, or was given up: the text says why.
+
+    Attributes:
+        spent: it used up the processor time or the memory that a job is given.
+        foreign: what happened to it cannot be the doing of its job.
+        crashed_large: it crashed, and had held half of `MEMORY_BYTES` at once in its life: a decoder that gets no more
+            memory aborts.
+    """
+
+    def __init__(self, reason: str, *, spent: bool = False, foreign: bool = False, crashed_large: bool = False) -> None:
+        super().__init__(reason)
+        self.spent = spent
+        self.foreign = foreign
+        self.crashed_large = crashed_large
+
+
+class WorkerProcess:
+    """One worker process and the two pipes to it, used by one thread; its temporary folder is made in `folder`."""
+
+    def __init__(self, modules: tuple[str, ...], folder: Path) -> None:
+        self._scratch = tempfile.mkdtemp(prefix="worker-", dir=folder)
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment |= _ONE_THREAD | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": self._scratch,
+            "HOME": self._scratch,
+        }
+        command = [sys.executable, "-P", "-s", "-m", "registry.sandbox.worker", str(os.getpid()), *modules]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pipesize=_PIPE_BYTES,
+                env=environment,
+            )
+        except OSError:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
+        assert self._process.stdin is not None  # noqa: S101 (both were asked for)
+        assert self._process.stdout is not None  # noqa: S101
+        self._requests = self._process.stdin.fileno()
+        self._answers = self._process.stdout.fileno()
+        os.set_blocking(self._requests, False)
+        os.set_blocking(self._answers, False)
+
+    def wait_until_ready(self) -> Confinement:
+        """Raises WorkerDeathError when it does not come up within `START_SECONDS`."""
+        match self._answer(time.monotonic() + START_SECONDS):
+            case ("ready", Confinement() as confinement):
+                return confinement
+            case ("failed", _, str(text)):
+                raise WorkerDeathError(text, foreign=True)
+            case _:
+                raise WorkerDeathError("it did not say that it is ready")
+
+    def perform(self, payload: bytes, seconds: float, answer: Answerer | None) -> Any:
+        """The worker's answer to a job, of which it may ask `answer` a question.
+
+        Raises:
+            WorkerDeathError: there is none within `seconds` by the clock, or none that a worker gives.
+        """
+        deadline = time.monotonic() + seconds
+        self._send(payload, deadline)
+        for _ in range(MAX_QUESTIONS):
+            match reply := self._answer(deadline):
+                case ("asks", bytes(question)) if answer is not None and len(question) <= MAX_QUESTION_BYTES:
+                    self._send(answer(question), deadline)
+                case _:
+                    return reply
+        return self._answer(deadline)
+
+    def lives(self) -> bool:
+        """Whether it runs, and is not stopped."""
+        return self._process.poll() is None and not self._is_stopped()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        """Close the pipes, kill the process and remove its temporary folder: it holds nothing worth a grace period."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _send(self, payload: bytes, deadline: float) -> None:
+        try:
+            write_frame(self._requests, payload, deadline, self._watch)
+        except TimeoutError:
+            raise WorkerDeathError("it took nothing in its time by the clock") from None
+        except OSError:
+            raise self._end() from None
+
+    def _answer(self, deadline: float) -> Any:
+        try:
+            return decode_answer(read_frame(self._answers, deadline, limit=MAX_ANSWER_BYTES, watch=self._watch))
+        except TimeoutError:
+            raise WorkerDeathError("it gave no answer in its time by the clock") from None
+        except (EOFError, OSError):
+            raise self._end() from None
+        except AnswerError as error:
+            raise WorkerDeathError(str(error)) from None
+
+    def _watch(self) -> None:
+        """Called again and again while nothing comes."""
+        if self._is_stopped():
+            raise WorkerDeathError("it was stopped", foreign=True)
+
+    def _is_stopped(self) -> bool:
+        """Whether a signal has stopped it (proc(5), state "T")."""
+        if sys.platform != "linux":
+            return False
+        try:
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+    def _end(self) -> WorkerDeathError:
+        """How it ended, after it has closed its pipes."""
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._process.returncode is None:
+            try:
+                pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid:
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+                return _death(self._process.returncode, usage)
+            if time.monotonic() > deadline:
+                return WorkerDeathError("it closed its pipe")
+            time.sleep(0.005)
+        return _death(self._process.returncode or 0, None)
+
+
+def _death(code: int, usage: resource.struct_rusage | None) -> WorkerDeathError:
+    peak = 0 if usage is None else usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    large = peak >= MEMORY_BYTES // 2
+    if code >= 0:
+        return WorkerDeathError(f"exited with {code}")
+    by = -code
+    # Nothing in a decoder sends these. The kernel does where the machine is short of memory: it may be the file then.
+    sent = by in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    return WorkerDeathError(
+        f"ended by {signal.Signals(by).name if by in set(signal.Signals) else f'signal {by}'}",
+        spent=by == signal.SIGXCPU,
+        foreign=sent and not large,
+        crashed_large=large and not sent,
+    )
