@@ -52,8 +52,8 @@ class _InProcess:
     def __init__(self, observed: "ObservedRegistry") -> None:
         self._observed = observed
 
-    def run(self, function: Callable[..., Any], *args: object, timeout: float = 0, answer: object = None) -> Any:
-        del timeout
+    def run(self, function: Callable[..., Any], *args: object, answer: object = None, **limits: object) -> Any:
+        del limits
         self._observed.noted(args)
         return self._observed.timed(function.__name__, function, *(args if answer is None else (answer, *args)))
 
