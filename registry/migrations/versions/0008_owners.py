@@ -6,8 +6,8 @@ Media that waited when this is applied has no owner: it is forgotten after its d
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 Int64 = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
