@@ -38,6 +38,9 @@ ApiKeyId = Annotated[str, Path(alias="id", pattern=r"^key_[0-9a-f]{16}$", descri
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
 RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Those of this registration.")]
+MatchQuery = Annotated[
+    str | None, Query(alias="record", pattern=HEX, description="From this match's record; else from the leading one's.")
+]
 VisibilityQuery = Annotated[
     Literal["public", "sealed"], Query(description="Sealed ones need their publisher's key, or an admin's.")
 ]

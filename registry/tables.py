@@ -297,9 +297,10 @@ class Upload(SQLModel, table=True):
 
 
 class VerificationRow(SQLModel, table=True):
-    """A verification report (JSON bytes) with, where something differs, the blob of its overlay.
+    """A verification report (JSON bytes).
 
-    `report` is empty where it told of a registration whose content was erased.
+    `report` is empty where it told of a registration whose content was erased. `heat_blob` is the overlay of a report
+    from before each match had its own.
     """
 
     __tablename__ = "verification"
@@ -308,6 +309,16 @@ class VerificationRow(SQLModel, table=True):
     created_at_ms: int = Field(index=True, sa_type=Int64)
     report: bytes
     heat_blob: bytes | None = Field(default=None, index=True)
+
+
+class VerificationOverlay(SQLModel, table=True):
+    """Where a verified picture differs from a record: the blob of its overlay."""
+
+    __tablename__ = "verification_overlay"
+
+    verification_id: str = Field(primary_key=True, foreign_key="verification.id")
+    record_id: bytes = Field(primary_key=True)
+    blob: bytes = Field(index=True)
 
 
 class PdqChunk(SQLModel, table=True):

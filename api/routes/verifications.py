@@ -8,7 +8,7 @@ from api.answers import JSON, conditional, json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.bodies import is_json, receive_json
 from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
-from api.parameters import VerificationId
+from api.parameters import MatchQuery, VerificationId
 from api.ratelimit import limited
 from api.report import Report
 from api.schemas.answers import RecordedVerdict
@@ -91,9 +91,12 @@ def get_verification(request: Request, identifier: VerificationId, service: Serv
     responses=missing | gives("image/png", "Transparent where nothing differs; in the shape of the verified picture."),
     summary="Where a picture differs",
 )
-def get_difference(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
-    """An overlay for the verified picture, strongest where it differs most."""
-    return conditional(request, load_difference(service.registry, identifier), "image/png")
+def get_difference(
+    request: Request, identifier: VerificationId, service: ServiceDep, record: MatchQuery = None
+) -> Response:
+    """An overlay for the verified picture, strongest where it differs most. Each match has its own, by its record."""
+    compared = None if record is None else bytes.fromhex(record)
+    return conditional(request, load_difference(service.registry, identifier, compared), "image/png")
 
 
 @router.post(

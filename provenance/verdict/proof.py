@@ -3,9 +3,9 @@
 from typing import assert_never
 
 from provenance.verdict.axes import Axis, Basis, Proof
+from provenance.verdict.closeness import by_closeness
 from provenance.verdict.evidence import Evidence, Match, Unproven
 from provenance.verdict.finding import Finding
-from provenance.verdict.registration import by_closeness
 
 METHOD = "countermark-receipt-1"
 

@@ -8,7 +8,8 @@ from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
 from provenance.verdict import evidence as ev
-from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
+from provenance.verdict.axes import Axis, Basis, Proof, Registration
+from provenance.verdict.closeness import by_closeness
 from provenance.verdict.finding import Finding
 
 BYTES_METHOD = "sha-256"
@@ -50,26 +51,6 @@ def _value_of_comparison(comparison: Comparison | None) -> Registration:
 def is_whole(match: ev.Match) -> bool:
     """Every pixel is that of a record whose proof holds."""
     return match.basis in (ev.MatchBasis.BYTES, ev.MatchBasis.PIXELS) and match.proof is not Proof.BROKEN
-
-
-_CLOSENESS = (
-    Registration.EXACT_MATCH,
-    Registration.MATCH_NO_DIFFERENCE_FOUND,
-    Registration.MATCH_INSIDE_LARGER,
-    Registration.MATCH_WITH_DIFFERENCES,
-    Registration.POSSIBLE_MATCH,
-    Registration.SHARES_LAYOUT,
-)
-
-
-def by_closeness(matches: tuple[ev.Match, ...]) -> tuple[ev.Match, ...]:
-    """Closest first. Of equally close ones those that are proven and not taken back come first, in log order."""
-
-    def key(match: ev.Match) -> tuple[int, bool, bool, int]:
-        taken_back = match.standing in (Standing.WITHDRAWN, Standing.SUPERSEDED)
-        return _CLOSENESS.index(value_of(match)), match.proof is Proof.BROKEN, taken_back, match.index
-
-    return tuple(sorted(matches, key=key))
 
 
 def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...]]:

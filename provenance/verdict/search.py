@@ -16,6 +16,7 @@ from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
 from provenance.verdict import standing
 from provenance.verdict.axes import Proof
+from provenance.verdict.closeness import SAME_COVERAGE, coverage
 from provenance.verdict.evidence import (
     Evidence,
     Examination,
@@ -45,6 +46,10 @@ MAX_COMPARED_OF_A_PART = 2
 
 MIN_LOCAL_FEATURES = 8
 """Features of a picture below which no comparison could hold (`geometry.MIN_INLIERS`)."""
+
+MAX_LOOKED_AGAIN = 2
+"""Further matches that are compared with their stored pictures, where they cover as much as the leading one: those that
+are compared in the same detail can be put in order by what differs."""
 
 MAX_UNEXPLAINED = 0.015
 """Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for: an
@@ -77,6 +82,7 @@ class _Hit:
     comparison: Comparison | None = None
     distance: int | None = None
     original: bytes | None = None
+    part: int | None = None
 
 
 class Search:
@@ -193,18 +199,31 @@ class Search:
                 compared = self._look_again(candidate, reference, first, canonical, viewer, part)
             else:
                 compared = reference, first
-            self._take(candidate, *compared)
+            self._take(candidate, *compared, part)
 
-    def _take(self, candidate: Candidate, reference: Reference, outcome: Comparison | CountermarkError) -> None:
+    def look_again(self, canonical: Pixels, viewer: Viewer) -> None:
+        """Step 7, for the matches that cover as much as the leading one: against the stored pictures of these too."""
+        matches = [hit for hit in self._hits.values() if hit.comparison is not None and _is_match(hit)]
+        if not matches or any(hit.basis is MatchBasis.PIXELS for hit in self._hits.values()):
+            return
+        covered = {hit.record_id: coverage(hit.comparison) for hit in matches if hit.comparison is not None}
+        leading = [hit for hit in matches if covered[hit.record_id] >= max(covered.values()) - SAME_COVERAGE]
+        coarse = [hit for hit in leading if hit.original is None] if len(leading) > 1 else []
+        for hit in sorted(coarse, key=lambda hit: -covered[hit.record_id])[:MAX_LOOKED_AGAIN]:
+            candidate = Candidate(hit.record_id, hit.distance)
+            reference = self._reference(candidate)
+            if reference is not None and hit.comparison is not None:
+                again = self._look_again(candidate, reference, hit.comparison, canonical, viewer, hit.part)
+                self._hits[hit.record_id] = _compared_hit(candidate, *again, hit.part)
+
+    def _take(
+        self, candidate: Candidate, reference: Reference, outcome: Comparison | CountermarkError, part: int | None
+    ) -> None:
         if isinstance(outcome, CountermarkError):
             self._not_compared(candidate, outcome)
         elif outcome.verified:
             self._looked_again = True
-            sketch, original = hashlib.sha256(reference.sketch).digest(), None
-            if reference.original is not None and outcome.reference == "stored picture":
-                original = hashlib.sha256(reference.original).digest()
-            basis = MatchBasis.COMPARISON
-            self._add(_Hit(candidate.record_id, basis, sketch, outcome, candidate.distance, original))
+            self._add(_compared_hit(candidate, reference, outcome, part))
         else:
             self.keep_leads((candidate,))
 
@@ -370,6 +389,13 @@ def _outcomes(
         raise
     except CountermarkError as failure:
         return [failure] * len(references)
+
+
+def _compared_hit(candidate: Candidate, reference: Reference, outcome: Comparison, part: int | None) -> _Hit:
+    sketch, original = hashlib.sha256(reference.sketch).digest(), None
+    if reference.original is not None and outcome.reference == "stored picture":
+        original = hashlib.sha256(reference.original).digest()
+    return _Hit(candidate.record_id, MatchBasis.COMPARISON, sketch, outcome, candidate.distance, original, part)
 
 
 def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison]:

@@ -12,6 +12,7 @@ from typing import Never, assert_never
 from provenance.credentials.report import CredentialState
 from provenance.verdict import credential, origin, proof, registration, sources, standing, unchecked
 from provenance.verdict.axes import Assessment, Axis, DeclaredOrigin, Proof, Registration, Standing
+from provenance.verdict.closeness import by_closeness
 from provenance.verdict.evidence import Evidence, Match, Unchecked
 from provenance.verdict.finding import Finding
 
@@ -45,7 +46,7 @@ class AxisValue:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found about one picture. Matches are ordered as in `registration.by_closeness`."""
+    """What was found about one picture. Matches are ordered as in `closeness`."""
 
     headline: HeadlineCode
     headline_text: str
@@ -74,7 +75,7 @@ def judge(evidence: Evidence) -> Verdict:
             Assessment.NOT_ASSESSED, "No statistical detection was run: such methods err too often on news pictures."
         ),
     }
-    matches = registration.by_closeness(evidence.matches)
+    matches = by_closeness(evidence.matches)
     not_checked = unchecked.collect(evidence)
     whole = bool(matches) and registration.is_whole(matches[0])
     code = headline(matched, state, declared, proven, whole=whole)

@@ -8,7 +8,8 @@
  6  Ask the similarity index for candidates. A fingerprint hit is never a match by itself: targeted
     collisions can be computed for almost any pair of pictures.
  7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. The first that
-    holds is compared again with the stored picture, where the publisher lets one be kept. Where something of
+    holds is compared again with the stored picture, where the publisher lets one be kept; so are matches that
+    cover as much. Where something of
     the picture is unexplained, steps 6 and 7 are taken again with its local features, and then with those of
     parts of it, in more detail.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
@@ -111,6 +112,7 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
         # 6. and 7. once more, by parts, where that leaves something unexplained.
         search.compare(search.propose_by_parts(canonical, viewer), canonical, viewer)
         search.look_closer(canonical, viewer)
+        search.look_again(canonical, viewer)
     # 8. and 9.
     evidence = search.evidence(subject, examination)
     # 10.

@@ -218,9 +218,8 @@ def _erase_answers(registry: Registry, record: bytes) -> None:
 
 
 def _erase_report(session: Session, record: bytes, identity: str) -> None:
-    overlay = verifications.erase(session, identity)
-    if overlay is not None:
-        remnants.add(session, record, [blob_name(overlay)])
+    overlays = verifications.erase(session, identity)
+    remnants.add(session, record, [blob_name(overlay) for overlay in overlays])
 
 
 def _needed(session: Session, name: str) -> bool:

@@ -156,6 +156,6 @@ def _compared(query: Query, reference: Reference) -> Compared | CountermarkError
         comparison = compare_reference(query, reference)
     except MediaError as error:
         return error
-    drawable = comparison.verified and comparison.regions and comparison.heat is not None
-    overlay = draw_heat(comparison.heat) if drawable and comparison.heat is not None else None
+    heat = comparison.heat
+    overlay = draw_heat(heat) if heat is not None and heat.any() else None
     return Compared(replace(comparison, heat=None), overlay)

@@ -19,7 +19,17 @@ from registry.store import assets, checkpoints, entries, events, sealed
 from registry.store.entries import StoredEntry
 from registry.store.failures import translated
 from registry.store.signals import on_postgresql
-from registry.tables import Asset, CheckpointRow, Entry, Event, RecordRow, SealedAsset, VerificationRow, Withdrawal
+from registry.tables import (
+    Asset,
+    CheckpointRow,
+    Entry,
+    Event,
+    RecordRow,
+    SealedAsset,
+    VerificationOverlay,
+    VerificationRow,
+    Withdrawal,
+)
 
 Key = int | bytes
 """By which rows are told apart: the index of their entry, the size of a checkpoint, or a record id."""
@@ -262,7 +272,8 @@ def database_problems(session: Session) -> Sequence[str]:
 def overlays(session: Session) -> Sequence[tuple[str, bytes]]:
     """(verification id, digest) of the overlay blobs that reports refer to."""
     query = select(VerificationRow.id, VerificationRow.heat_blob).where(col(VerificationRow.heat_blob).is_not(None))
-    return [(identity, blob) for identity, blob in session.exec(query) if type(blob) is bytes]
+    earlier = [(identity, blob) for identity, blob in session.exec(query) if type(blob) is bytes]
+    return [*earlier, *session.exec(select(VerificationOverlay.verification_id, VerificationOverlay.blob))]
 
 
 @contextmanager

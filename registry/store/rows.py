@@ -51,8 +51,6 @@ def upload(*, owner: str, sha256: bytes, size: int, created_at_ms: int) -> Uploa
     return Upload(owner=owner, sha256=sha256, size=size, created_at_ms=created_at_ms)
 
 
-def verification(
-    *, verification_id: str, created_at_ms: int, report: bytes, heat_blob: bytes | None
-) -> VerificationRow:
-    """A verification report; `heat_blob` is the SHA-256 of its overlay."""
-    return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report, heat_blob=heat_blob)
+def verification(*, verification_id: str, created_at_ms: int, report: bytes) -> VerificationRow:
+    """A verification report."""
+    return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report)

@@ -1,5 +1,6 @@
 """The verification report: a verdict as the JSON that the API answers with, and that is kept."""
 
+from collections.abc import Set
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from provenance.media.calibration import ErrorRate
 from provenance.media.comparison import Box, Comparison
 from provenance.verdict import registration
 from provenance.verdict.axes import Axis
-from provenance.verdict.evidence import Match, MatchBasis
+from provenance.verdict.evidence import Match
 from provenance.verdict.finding import Finding
 from provenance.verdict.verdict import Verdict
 from registry.reading import catalogue
@@ -20,8 +21,10 @@ Json = dict[str, Any]
 REPORTED_AXES = (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF, Axis.ASSESSMENT)
 
 
-def report_json(registry: Registry, verdict: Verdict, verification_id: str, created_at: datetime, drawn: bool) -> Json:
-    """The report of a verdict. `drawn`: whether an overlay of the differences is kept with it."""
+def report_json(
+    registry: Registry, verdict: Verdict, verification_id: str, created_at: datetime, drawn: Set[bytes]
+) -> Json:
+    """The report of a verdict. `drawn`: the records with whose matches an overlay of the differences is kept."""
     evidence = verdict.evidence
     path = f"/v1/verifications/{verification_id}"
     examination = evidence.examination
@@ -42,8 +45,12 @@ def report_json(registry: Registry, verdict: Verdict, verification_id: str, crea
             for axis in REPORTED_AXES
         },
         "matches": [
-            _match(registry, match, f"{path}/difference.png" if drawn and position == 0 else None)
-            for position, match in enumerate(verdict.matches)
+            _match(
+                registry,
+                match,
+                f"{path}/difference.png?record={match.record_id.hex()}" if match.record_id in drawn else None,
+            )
+            for match in verdict.matches
         ],
         "credential": _credential(examination.credential) if examination else None,
         "marks": [asdict(mark) for mark in examination.declared.marks] if examination else [],
@@ -74,7 +81,7 @@ def _match(registry: Registry, match: Match, difference: str | None) -> Json:
         ],
         "proof": _proof(match),
         "comparison": _comparison(match.comparison) if match.comparison else None,
-        "difference_url": difference if match.basis is MatchBasis.COMPARISON else None,
+        "difference_url": difference,
     }
 
 

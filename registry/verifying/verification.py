@@ -12,7 +12,7 @@ from provenance.media.media import Pixels
 from provenance.transparency.policy import is_cosigned
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
-from provenance.verdict.evidence import Subject
+from provenance.verdict.evidence import Match, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
 from registry.reading import standing
@@ -70,12 +70,19 @@ def load_report(registry: Registry, verification_id: str) -> bytes:
         return verifications.get(session, verification_id).report
 
 
-def load_difference(registry: Registry, verification_id: str) -> bytes:
-    """The overlay (PNG with transparency, in the shape of the picture that was handed in). Raises NotFound."""
+def load_difference(registry: Registry, verification_id: str, record_id: bytes | None = None) -> bytes:
+    """The overlay (PNG with transparency, in the shape of the picture that was handed in) of what differs from a
+    record, from that of the leading match where none is named. Raises NotFound."""
     with registry.store.read() as session:
-        blob = verifications.get(session, verification_id).heat_blob
+        row = verifications.get(session, verification_id)
+        if record_id is None:
+            matches = json.loads(row.report)["matches"]
+            record_id = bytes.fromhex(matches[0]["asset"]["id"]) if matches else b""
+            blob = row.heat_blob or verifications.overlay(session, verification_id, record_id)
+        else:
+            blob = verifications.overlay(session, verification_id, record_id)
     if blob is None:
-        raise NotFound("this verification found no difference to draw")
+        raise NotFound("this verification has no difference to draw there")
     return registry.blobs.get(blob)
 
 
@@ -116,8 +123,14 @@ class _Viewer:
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
         return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
 
-    def overlay(self, comparison: Comparison | None) -> bytes | None:
-        return next((overlay for drawn, overlay in self._drawn if drawn is comparison), None)
+    def overlays(self, matches: Sequence[Match]) -> dict[bytes, bytes]:
+        """The overlay of each match that has one, by its record."""
+        return {
+            match.record_id: overlay
+            for match in matches
+            for comparison, overlay in self._drawn
+            if overlay is not None and comparison is match.comparison
+        }
 
 
 class _Registrations:
@@ -200,30 +213,30 @@ def _candidate(row: Asset, distance: int | None) -> Candidate:
 def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer | None) -> dict[str, object]:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
-    overlays = [] if viewer is None else [viewer.overlay(match.comparison) for match in verdict.matches]
-    overlay = next((each for each in overlays if each is not None), None)
-    report = report_json(registry, verdict, verification_id, created_at, overlay is not None)
+    overlays = {} if viewer is None else viewer.overlays(verdict.matches)
+    report = report_json(registry, verdict, verification_id, created_at, set(overlays))
 
     def keep(session: Session) -> None:
         for match in verdict.matches:
             for record in (match.record_id, *(source.record_id for source in match.sources)):
                 assets.get(session, record)  # erased meanwhile? Then the report must not be kept.
-        verifications.insert(session, row)
+        verifications.insert(session, row, blobs)
 
     try:
         row = rows.verification(
             verification_id=verification_id,
             created_at_ms=to_milliseconds(created_at),
             report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
-            heat_blob=registry.blobs.put(overlay) if overlay is not None else None,
         )
+        blobs = {record_id: registry.blobs.put(overlay) for record_id, overlay in overlays.items()}
         registry.store.write(keep).result()
     except (Erased, NotFound) as error:
         raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
     except StoreUnavailable:  # a full disk is no reason to withhold the answer
-        report = report_json(registry, verdict, verification_id, created_at, drawn=False)
+        report = report_json(registry, verdict, verification_id, created_at, drawn=set())
         report["not_checked"].append(_NOT_KEPT)
         return report
-    if row.heat_blob is not None and overlay is not None and row.heat_blob not in registry.blobs:
-        registry.blobs.put(overlay)  # an erasure has deleted the same overlay, before this report referred to it
+    for record_id, blob in blobs.items():
+        if blob not in registry.blobs:
+            registry.blobs.put(overlays[record_id])  # an erasure has deleted the same one, before it was referred to
     return report

@@ -145,9 +145,12 @@ class AsyncClient:
         """A report that was made before."""
         return await self._send(calls.report(verification_id))
 
-    async def difference(self, verification_id: str) -> bytes:
-        """The overlay of a report: a PNG with transparency, in the shape of the verified picture."""
-        return await self._send(calls.difference(verification_id))
+    async def difference(self, verification_id: str, record: str | None = None) -> bytes:
+        """The overlay of a report: a PNG with transparency, in the shape of the verified picture.
+
+        It shows where that differs from `record`, one of the matches; from the leading one where none is named.
+        """
+        return await self._send(calls.difference(verification_id, record))
 
     async def asset(self, asset_id: str) -> Asset:
         """One registered picture."""

@@ -150,8 +150,9 @@ def report(verification_id: str) -> Call[models.Report]:
     return _get(_verification(verification_id), _model(models.Report))
 
 
-def difference(verification_id: str) -> Call[bytes]:
-    return _file(f"{_verification(verification_id)}/difference.png", "image/png")
+def difference(verification_id: str, record: str | None) -> Call[bytes]:
+    of_record = "" if record is None else f"?record={_record(record)}"
+    return _file(f"{_verification(verification_id)}/difference.png{of_record}", "image/png")
 
 
 # Reading ----------------------------------------------------------------------------------------

@@ -153,9 +153,12 @@ class Client:
         """A report that was made before."""
         return self._send(calls.report(verification_id))
 
-    def difference(self, verification_id: str) -> bytes:
-        """The overlay of a report: a PNG with transparency, in the shape of the verified picture."""
-        return self._send(calls.difference(verification_id))
+    def difference(self, verification_id: str, record: str | None = None) -> bytes:
+        """The overlay of a report: a PNG with transparency, in the shape of the verified picture.
+
+        It shows where that differs from `record`, one of the matches; from the leading one where none is named.
+        """
+        return self._send(calls.difference(verification_id, record))
 
     def asset(self, asset_id: str) -> Asset:
         """One registered picture."""

@@ -237,19 +237,21 @@ def test_a_difference_that_was_drawn_is_gone(registry: Registry) -> None:
     record_id = bytes.fromhex(register(registry, jpeg(9)).asset.id)
     overlay = io.BytesIO()
     Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save(overlay, "PNG")
-    blob = registry.blobs.put(overlay.getvalue())
+    blob, earlier = registry.blobs.put(overlay.getvalue()), registry.blobs.put(b"as it was")
     report = verify(registry, jpeg(9))
 
     def draw(session: object) -> None:
-        from registry.tables import VerificationRow
+        from registry.tables import VerificationOverlay, VerificationRow
 
         row = session.get(VerificationRow, report["id"])  # type: ignore[attr-defined]
-        row.heat_blob = blob
-        session.add(row)  # type: ignore[attr-defined]
+        row.heat_blob = earlier  # as reports had it before each match had its own
+        session.add_all([row, VerificationOverlay(verification_id=row.id, record_id=record_id, blob=blob)])  # type: ignore[attr-defined]
 
     registry.store.write(draw).result()
-    assert load_difference(registry, str(report["id"])) == overlay.getvalue()
+    assert load_difference(registry, str(report["id"])) == b"as it was"
+    assert load_difference(registry, str(report["id"]), record_id) == overlay.getvalue()
     erase(registry, record=record_id, reason="asked for")
+    assert earlier not in registry.blobs
     assert blob not in registry.blobs
     with pytest.raises(Erased):
         load_difference(registry, str(report["id"]))

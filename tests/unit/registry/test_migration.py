@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
         pictures = [newsroom.register(f"picture {number} – “łódź”").result() for number in range(20)]
         newsroom.withdraw(pictures[3].record_id).result()
         newsroom.state_key("rotate", "second key")
-        report = rows.verification(verification_id="1", created_at_ms=5, report=b"{\0}", heat_blob=None)
-        newsroom.store.write(lambda session: verifications.insert(session, report)).result()
+        report = rows.verification(verification_id="1", created_at_ms=5, report=b"{\0}")
+        newsroom.store.write(lambda session: verifications.insert(session, report, {bytes(32): b"\x01" * 32})).result()
     return tmp_path / "data"
 
 

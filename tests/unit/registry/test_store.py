@@ -199,8 +199,8 @@ def test_the_write_ahead_log_stays_bounded_while_readers_overlap(embedded: Store
         reader.start()
     report = b"x" * 400_000
     for number in range(250):
-        row = rows.verification(verification_id=str(number), created_at_ms=0, report=report, heat_blob=None)
-        embedded.write(lambda session, row=row: verifications.insert(session, row)).result()
+        row = rows.verification(verification_id=str(number), created_at_ms=0, report=report)
+        embedded.write(lambda session, row=row: verifications.insert(session, row, {})).result()
         largest = max(largest, wal.stat().st_size)
     stop.set()
     for reader in readers:
@@ -232,9 +232,9 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(
     store = Store.open(small_disk / "data")
     add_publisher(store, "before")
     filler = fill(small_disk)
-    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
+    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000))
     with pytest.raises(StoreUnavailable):
-        store.write(lambda session: verifications.insert(session, big)).result()
+        store.write(lambda session: verifications.insert(session, big, {})).result()
     assert names(store) == ["before"]
     filler.unlink()
     add_publisher(store, "then")
@@ -246,16 +246,16 @@ def test_a_disk_that_fails_in_the_middle_of_a_commit_harms_that_commit_alone(emb
     add_publisher(embedded, "before")
     wal = (embedded.folder / "countermark.db-wal").stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000), heat_blob=None)
+    big = rows.verification(verification_id="big", created_at_ms=0, report=bytes(1_000_000))
     resource.setrlimit(resource.RLIMIT_FSIZE, (wal + 100_000, hard))
     try:
         with pytest.raises(StoreUnavailable):
-            embedded.write(lambda session: verifications.insert(session, big)).result()
+            embedded.write(lambda session: verifications.insert(session, big, {})).result()
         assert names(embedded) == ["before"]
         add_publisher(embedded, "small enough")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    embedded.write(lambda session: verifications.insert(session, big)).result()
+    embedded.write(lambda session: verifications.insert(session, big, {})).result()
     assert names(embedded) == ["before", "small enough"]
 
 

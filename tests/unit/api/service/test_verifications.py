@@ -8,13 +8,14 @@ from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
 from api.report import Report
+from tests.unit.api.service.conftest import Running
 
 Picture = Callable[..., bytes]
 
 
-def _altered(data: bytes) -> bytes:
+def _altered(data: bytes, box: tuple[int, int, int, int] = (150, 100, 190, 140)) -> bytes:
     picture = Image.open(io.BytesIO(data)).convert("RGB")
-    ImageDraw.Draw(picture).rectangle((150, 100, 190, 140), fill=(128, 128, 128))
+    ImageDraw.Draw(picture).rectangle(box, fill=(128, 128, 128))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return file.getvalue()
@@ -61,6 +62,28 @@ def test_a_changed_copy_leads_back_and_shows_where(
     overlay = client.get(url)
     assert overlay.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(overlay.content)).mode == "RGBA"
+
+
+def test_each_match_has_the_drawing_of_its_own_record(running: Running, jpeg: Picture) -> None:
+    def registered(data: bytes) -> str:
+        files = {"file": ("picture.jpg", data)}
+        return str(running.client.post("/v1/assets", files=files, headers=running.writer).json()["id"])
+
+    changed = _altered(jpeg(71), (80, 60, 200, 170))
+    older, newer = registered(jpeg(71)), registered(changed)
+    copy = io.BytesIO()
+    Image.open(io.BytesIO(changed)).save(copy, "JPEG", quality=70)
+    report = Report.model_validate(running.client.post("/v1/verifications", content=copy.getvalue()).json())
+    drawn = {match.asset.id: match.difference_url for match in report.matches}
+    assert list(drawn) == [newer, older]
+    assert drawn[newer] is None
+    url = drawn[older]
+    assert url is not None
+    assert url.endswith(f"?record={older}")
+    assert running.client.get(url).status_code == 200
+    path = url.partition("?")[0]
+    for nothing in (path, f"{path}?record={newer}", f"{path}?record={'00' * 32}"):
+        assert running.client.get(nothing).status_code == 404, nothing
 
 
 def test_a_stranger_is_not_found_and_what_was_not_checked_is_said(client: TestClient, jpeg: Picture) -> None:
