@@ -15,6 +15,7 @@ from provenance.credentials.report import (
 from provenance.quotation import quote
 from provenance.verdict import registration
 from provenance.verdict.axes import Axis, Basis
+from provenance.verdict.closeness import by_closeness
 from provenance.verdict.evidence import Evidence, Match, MatchBasis
 from provenance.verdict.finding import Finding
 
@@ -33,7 +34,7 @@ def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
     if evidence.examination is None:
         return NOT_CHECKED, "No file was handed in, so its credential could not be read.", ()
     report = evidence.examination.credential
-    closest = registration.by_closeness(evidence.matches)[:1]
+    closest = by_closeness(evidence.matches)[:1]
     whole = next((match for match in closest if registration.is_whole(match)), None)
     summary = _describe(report, whole)
     own = _finding(report.state, summary)
