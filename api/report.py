@@ -153,19 +153,56 @@ class Match(Answer):
 
 
 class Ingredient(Answer):
+    """A file that went into this one. Names and addresses are a stranger's."""
+
     title: str | None
+    relationship: str | None
     state: str
+    signer: str | None
+    remote_url: str | None
     problems: list[str]
 
 
+class Certificate(Answer):
+    """What stands on a signer's certificate. Anybody can make one with any name on it: see `trust_list`."""
+
+    common_name: str | None
+    organisation: str | None
+    valid_from: datetime
+    valid_until: datetime
+
+
+class TimeStamp(Answer):
+    """A time stamp beside the signature. It is believed where a list for time stamps vouches for it."""
+
+    time: datetime | None
+    authority: str | None
+    trust_list: str | None
+
+
 class ReadCredential(Answer):
+    """What was read of the C2PA credential. The list, the validity and the time of a signer are three facts."""
+
     state: str
     manifest_id: str | None
-    signer: str | None
-    signed_at: datetime | None
-    trust_list: str | None
-    digital_source_types: list[str]
+    signer: Annotated[str | None, Field(description="The names on the certificate, as one text.")]
+    certificate: Certificate | None
+    trust_list: Annotated[str | None, Field(description="The list that the signer is on, in force or not.")]
+    validity: Annotated[
+        Literal["IN_FORCE", "IN_FORCE_WHEN_STAMPED", "NOT_IN_FORCE"] | None,
+        Field(description="Whether the certificate is in force, or was at a time that is vouched for."),
+    ]
+    signed_at: Annotated[datetime | None, Field(description="As a time stamp says that a list vouches for.")]
+    time_stamps: list[TimeStamp]
+    title: str | None
+    generator: str | None
+    digital_source_types: Annotated[list[str], Field(description="How the picture came about, as its signer states.")]
+    later_source_types: Annotated[list[str], Field(description="What later actions brought into it.")]
+    ai_models: Annotated[list[str], Field(description="What its AI disclosures name; empty texts name nothing.")]
     ingredients: list[Ingredient]
+    unlisted: Annotated[int, Field(description="Actions, source types and ingredients judged and not listed.")]
+    redactions: Annotated[list[str], Field(description="Statements that signers took out of older credentials.")]
+    remote_url: Annotated[str | None, Field(description="Where one kept elsewhere is said to be: not fetched.")]
     problems: list[str]
 
 

@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from countermark import Client
@@ -90,8 +91,8 @@ def _stages(measured: Measured, data: bytes, copy: bytes, sketch: bytes, registr
     measured.run("sha-256", lambda: hashlib.sha256(data).digest())
     measured.run("decode", lambda: Image.open(io.BytesIO(data)).convert("RGB").load())
     measured.run("decode copy", lambda: Image.open(io.BytesIO(copy)).convert("RGB").load())
-    measured.run("C2PA read", lambda: read_credentials(data, "image/jpeg", registry.trust))
-    measured.run("C2PA read copy", lambda: read_credentials(copy, "image/jpeg", registry.trust))
+    measured.run("C2PA read", lambda: read_credentials(data, "image/jpeg", registry.trust, now=datetime.now(UTC)))
+    measured.run("C2PA read copy", lambda: read_credentials(copy, "image/jpeg", registry.trust, now=datetime.now(UTC)))
     claim = ClaimDescription(title="measured", registry_url="http://127.0.0.1", generator="bench/1")
     measured.run("C2PA sign", lambda: sign_embedded(data, "image/jpeg", claim, registry.keystore.claim_signer()))
     media = Media.from_bytes(copy)

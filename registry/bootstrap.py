@@ -1,5 +1,6 @@
 """Opening a registry; where a log is to begin, making its keys, its genesis entry and its first publisher."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -40,6 +41,8 @@ from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
 from registry.spool import own_folder
 from registry.store import Session, Store, entries
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
@@ -110,7 +113,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
             with suppress(Conflict):  # another process that starts has done it
                 enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
-        probe(registry.trust, keystore.claim_signer())
+        probe(registry.trust, keystore.claim_signer(), now=clock())
         opened.pop_all()
         return registry
 
@@ -211,6 +214,9 @@ def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
                 kind="manifest",
             )
         )
+    for trust_list in lists:
+        if trust_list.empty:
+            _log.warning("the trust list %s holds no certificate: it matches nothing", trust_list.title)
     return TrustSettings(tuple(lists))
 
 

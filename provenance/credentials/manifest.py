@@ -1,8 +1,8 @@
 """The few facts of a manifest store that c2pa's own interface does not tell.
 
 A manifest store is a tree of JUMBF boxes (ISO/IEC 19566-5; C2PA 2.2, section 11.1): store > manifest >
-claim, signature, assertions. Read here: which manifest is the active one, the digest of its claim, and
-whether the padding of any signature holds something.
+claim, signature, assertions. Read here: which manifest is the active one, the digest of its claim, the certificates and
+time stamps beside each signature, and whether the padding of any signature holds something.
 
 Padding is not covered by any signature: up to 10 KB of a signed file can be changed at will and still
 verify. So a digest of the file is not the identity of its credential; the digest of the claim is.
@@ -19,7 +19,31 @@ from provenance.limits import MAX_JUMBF_BOXES, MAX_MANIFEST_BYTES
 
 _CLAIM_LABELS = ("c2pa.claim.v2", "c2pa.claim")
 _SIGNATURE_LABEL = "c2pa.signature"
+_CHAIN_HEADERS = (33, "x5chain")  # RFC 9360; the name in claims from before there was the number
+_MAX_CERTIFICATES = 16
+_MAX_STAMPS = 16
 _COSE_DEPTH = 16  # a COSE_Sign1 with certificates and time stamps has 5 levels
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A time stamp beside a signature: unchecked.
+
+    Attributes:
+        token: in DER: of version 2 an RFC 3161 token, of version 1 a whole response.
+        message: the bytes that it has to be over (C2PA 2.4, "Time-stamps"; version 1: "sigTst").
+    """
+
+    token: bytes
+    message: bytes
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What stands beside the signature of a manifest. Certificates are in DER, the signer's own first."""
+
+    chain: tuple[bytes, ...] = ()
+    stamps: tuple[Stamp, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,11 +57,13 @@ class ManifestFacts:
             detached payload. None when the manifest is stored compressed.
         padding_nonzero: some signature of the store has padding that is not all zero. None when none was
             found, but a manifest is stored compressed or a signature could not be read.
+        signatures: what stands beside the signature of each manifest of the store, by its label.
     """
 
     manifest_id: str
     claim_sha256: bytes | None
     padding_nonzero: bool | None
+    signatures: Mapping[str, Signature]
 
 
 class _BoxError(Exception):
@@ -52,12 +78,15 @@ def read_facts(store: bytes, manifest_id: str | None = None) -> ManifestFacts | 
     try:
         manifests = dict(boxes.superboxes(boxes.only_superbox(store)))
         wanted = manifest_id if manifest_id is not None else list(manifests)[-1]
-        paddings = [_padding_nonzero(boxes, content) for content in manifests.values()]
-        claim = _claim(boxes, manifests[wanted])
+        signed = {label: _cose(boxes, content) for label, content in manifests.items()}
+        claims = {label: _claim(boxes, content) for label, content in manifests.items()}
+        claim = claims[wanted]
     except (_BoxError, KeyError, IndexError):
         return None
+    paddings = [_padding_nonzero(parts) for parts in signed.values()]
     nonzero = True if True in paddings else None if None in paddings else False
-    return ManifestFacts(wanted, hashlib.sha256(claim).digest() if claim is not None else None, nonzero)
+    signatures = {label: _signature(parts, claims[label]) for label, parts in signed.items() if parts is not None}
+    return ManifestFacts(wanted, hashlib.sha256(claim).digest() if claim is not None else None, nonzero, signatures)
 
 
 def _claim(boxes: "_Boxes", manifest: memoryview) -> memoryview | None:
@@ -68,7 +97,8 @@ def _claim(boxes: "_Boxes", manifest: memoryview) -> memoryview | None:
     return None
 
 
-def _padding_nonzero(boxes: "_Boxes", manifest: memoryview) -> bool | None:
+def _cose(boxes: "_Boxes", manifest: memoryview) -> Sequence[object] | None:
+    """The four parts of the COSE_Sign1 of a manifest; None where it cannot be read."""
     signature = dict(boxes.superboxes(manifest)).get(_SIGNATURE_LABEL)
     if signature is None:
         return None
@@ -79,8 +109,50 @@ def _padding_nonzero(boxes: "_Boxes", manifest: memoryview) -> bool | None:
     parts = sign1.value if isinstance(sign1, cbor2.CBORTag) else sign1
     if not isinstance(parts, Sequence) or len(parts) != 4 or not isinstance(parts[1], Mapping):
         return None
-    paddings = (parts[1].get(key, b"") for key in ("pad", "pad2"))
+    return parts
+
+
+def _padding_nonzero(parts: Sequence[object] | None) -> bool | None:
+    if parts is None:
+        return None
+    paddings = (_mapping(parts[1]).get(key, b"") for key in ("pad", "pad2"))
     return any(not isinstance(padding, bytes) or any(padding) for padding in paddings)
+
+
+def _signature(parts: Sequence[object], claim: memoryview | None) -> Signature:
+    body, unprotected, signature = parts[0], _mapping(parts[1]), parts[3]
+    if not isinstance(body, bytes) or not isinstance(signature, bytes):
+        return Signature()
+    try:
+        protected = _mapping(cbor2.loads(body, max_depth=_COSE_DEPTH))
+    except cbor2.CBORError:
+        return Signature()
+    found = [headers[name] for headers in (protected, unprotected) for name in _CHAIN_HEADERS if name in headers]
+    chain = found[0] if found else ()
+    certificates = (chain,) if isinstance(chain, bytes) else chain if isinstance(chain, Sequence) else ()
+    stamps = [
+        *((token, cbor2.dumps(signature)) for token in _tokens(unprotected.get("sigTst2"))),
+        *((token, bytes(claim)) for token in _tokens(unprotected.get("sigTst")) if claim is not None),
+    ]
+    return Signature(
+        tuple(each for each in certificates[:_MAX_CERTIFICATES] if isinstance(each, bytes)),
+        tuple(
+            Stamp(token, cbor2.dumps(["CounterSignature", body, b"", stamped]))
+            for token, stamped in stamps[:_MAX_STAMPS]
+        ),
+    )
+
+
+def _tokens(header: object) -> Iterator[bytes]:
+    tokens = _mapping(header).get("tstTokens")
+    for each in tokens if isinstance(tokens, Sequence) else ():
+        token = _mapping(each).get("val")
+        if isinstance(token, bytes):
+            yield token
+
+
+def _mapping(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}
 
 
 class _Boxes:

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from dataclasses import replace
+from datetime import datetime
 
 import c2pa
 
@@ -28,12 +29,15 @@ _CLAIM = ClaimDescription(
 _NOWHERE = "http://127.0.0.1:9/manifest.c2pa"  # the discard port: nothing answers there
 
 
-def probe(trust: TrustSettings, signer: ClaimSigner, *, expected: CredentialState | None = None) -> CredentialState:
+def probe(
+    trust: TrustSettings, signer: ClaimSigner, *, now: datetime, expected: CredentialState | None = None
+) -> CredentialState:
     """Sign a tiny picture and read it back, whole, altered, untrusted, and with its manifest elsewhere.
 
     No time stamp is asked for.
 
     Args:
+        now: as of `read_credentials`.
         expected: TRUSTED when the signer's authority should be on one of the lists, VALID_UNTRUSTED when it
             should not; None takes either.
 
@@ -47,12 +51,12 @@ def probe(trust: TrustSettings, signer: ClaimSigner, *, expected: CredentialStat
         copy = sign_embedded(_picture(0), _TYPE, _CLAIM, replace(signer, tsa_url=None), trust=trust).data or b""
     except CredentialSigningFailed as error:
         raise CredentialSettingsInvalid(f"a test picture could not be signed: {error}") from error
-    state = read_credentials(copy, _TYPE, trust).state
+    state = read_credentials(copy, _TYPE, trust, now=now).state
     altered = copy.replace(_pixel(0), _pixel(1))
     outcomes = (
         ("signed", state, [expected] if expected else [CredentialState.TRUSTED, CredentialState.VALID_UNTRUSTED]),
-        ("altered", read_credentials(altered, _TYPE, trust).state, [CredentialState.INVALID]),
-        ("untrusted", read_credentials(copy, _TYPE, TrustSettings()).state, [CredentialState.VALID_UNTRUSTED]),
+        ("altered", read_credentials(altered, _TYPE, trust, now=now).state, [CredentialState.INVALID]),
+        ("untrusted", read_credentials(copy, _TYPE, TrustSettings(), now=now).state, [CredentialState.VALID_UNTRUSTED]),
     )
     for name, outcome, allowed in outcomes:
         if outcome not in allowed:

@@ -7,6 +7,7 @@ ever lowered, text is bounded, and a signer counts as trusted only through a lis
 import io
 import json
 import re
+from datetime import datetime
 
 import c2pa
 
@@ -31,13 +32,15 @@ _REMOTE = re.compile(r"Remote: .*?\burl (?P<url>\S+)", re.DOTALL)
 
 
 def read_credentials(
-    data: bytes, media_type: str, trust: TrustSettings, *, sidecar: bytes | None = None
+    data: bytes, media_type: str, trust: TrustSettings, *, now: datetime, sidecar: bytes | None = None
 ) -> CredentialReport:
     """Read and judge the credentials of `data`.
 
     Args:
         media_type: a hint; c2pa looks at the bytes.
         trust: whose signatures and time stamps to believe.
+        now: when a certificate has to be in force where c2pa believed a time stamp that no list vouches for, or where
+            an ingredient was checked by another signer. For the rest c2pa asks the clock itself.
         sidecar: manifest that came beside the file; it is then read instead of what is embedded.
 
     Returns:
@@ -61,7 +64,7 @@ def read_credentials(
             return again
         signers_alone = again[0]
     facts = read_facts(manifest, store.active_id)
-    return store.report(trust, facts, signers_alone)
+    return store.report(trust, facts, signers_alone, now=now, beside=sidecar is not None)
 
 
 def _read(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from provenance.credentials.claim import SoftBinding
+from provenance.credentials.time_stamp import TimeStamp
 
 
 class CredentialState(StrEnum):
@@ -39,6 +40,34 @@ class CredentialState(StrEnum):
         return self in (CredentialState.TRUSTED, CredentialState.VALID_UNTRUSTED)
 
 
+class Validity(StrEnum):
+    """Whether the certificate of a signer was in force when it counted: its list and its time are facts of their own.
+
+    IN_FORCE: it is now.
+    IN_FORCE_WHEN_STAMPED: it was at a time that a list for time stamps vouches for.
+    NOT_IN_FORCE: it had ended or not begun, and no time is vouched for at which it was in force.
+    """
+
+    IN_FORCE = "IN_FORCE"
+    IN_FORCE_WHEN_STAMPED = "IN_FORCE_WHEN_STAMPED"
+    NOT_IN_FORCE = "NOT_IN_FORCE"
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What stands on a signer's certificate, checked by nobody: names are a stranger's, shortened, printable.
+
+    Attributes:
+        common_name, organisation: of its subject.
+        valid_from, valid_until: when it is in force.
+    """
+
+    common_name: str | None
+    organisation: str | None
+    valid_from: datetime
+    valid_until: datetime
+
+
 @dataclass(frozen=True)
 class IngredientReport:
     """A file that went into this one, as far as its manifest is kept inside.
@@ -55,6 +84,7 @@ class IngredientReport:
             earlier stage.
         depth: 1 for an ingredient of the file itself, 2 for an ingredient of such an ingredient, …
         manifest_id: URN of its manifest.
+        remote_url: where a REMOTE_ONLY one says its credentials are.
         signer: name on its certificate.
         digital_source_types, later_source_types, ai_models: as of a `CredentialReport`.
         assigned_source_type: IRI that the signer who added it states of it; None unless `assigned_by.validated`.
@@ -68,6 +98,7 @@ class IngredientReport:
     role: str | None = None
     depth: int = 1
     manifest_id: str | None = None
+    remote_url: str | None = None
     signer: str | None = None
     digital_source_types: tuple[str, ...] = ()
     later_source_types: tuple[str, ...] = ()
@@ -85,8 +116,12 @@ class CredentialReport:
         manifest_id: URN of the active manifest.
         claim_sha256: 32 bytes, as `ManifestFacts.claim_sha256`; None when stored compressed.
         signer: common name and organisation on the certificate; believe it only when `state.validated`.
-        signed_at: from a time stamp whose authority is on a list for time stamps.
-        trust_list: name and version of the list the signer is on.
+        certificate: what stands on the signer's certificate; None where it cannot be read.
+        trust_list: name and version of the list the signer is on, in force or not.
+        validity: whether the certificate was in force; None where it cannot be read, or the state is none of those that
+            have a signature which fits.
+        time_stamps: all that stand beside the signature, believed or not.
+        signed_at: of the first of them that a list for time stamps vouches for.
         title, generator: what the claim says about itself.
         digital_source_types: IRIs that the active manifest states of how the picture came about (its action
             c2pa.created or c2pa.opened, or the first), in order, without repeats.
@@ -100,6 +135,7 @@ class CredentialReport:
             for `MAX_CREDENTIAL_ITEMS` of each kind: what says that a machine had a part, or does not hold, comes first.
         problems: codes, see `explain_problem`.
         remote_url: where a REMOTE_ONLY file says its credentials are.
+        redactions: addresses of the statements that signers took out of the credentials of what they worked from.
         padding_nonzero: padding that no signature covers holds something. None: could not be seen.
         identity_unchecked: there is a CAWG identity assertion, and it was not looked at.
 
@@ -111,8 +147,11 @@ class CredentialReport:
     manifest_id: str | None = None
     claim_sha256: bytes | None = None
     signer: str | None = None
-    signed_at: datetime | None = None
+    certificate: CertificateFacts | None = None
     trust_list: str | None = None
+    validity: Validity | None = None
+    time_stamps: tuple[TimeStamp, ...] = ()
+    signed_at: datetime | None = None
     title: str | None = None
     generator: str | None = None
     digital_source_types: tuple[str, ...] = ()
@@ -125,6 +164,7 @@ class CredentialReport:
     unlisted: int = 0
     problems: tuple[str, ...] = ()
     remote_url: str | None = None
+    redactions: tuple[str, ...] = ()
     padding_nonzero: bool | None = None
     identity_unchecked: bool = False
 
@@ -181,7 +221,7 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "ingredient.unknownProvenance": "Nothing is known about where an ingredient comes from.",
         "manifest.inaccessible": "The credentials are kept elsewhere, and nothing was fetched.",
         "manifest.multipleParents": "It claims more than one parent.",
-        "signingCredential.expired": "The certificate has expired, and no trusted time stamp shows an earlier signing.",
+        "signingCredential.expired": "The certificate is not in force, and no trusted time stamp shows that it was.",
         "signingCredential.invalid": "The certificate does not follow the rules for signing claims.",
         "signingCredential.ocsp.revoked": "The certificate was revoked.",
         "signingCredential.untrusted": "The signer is on none of the trust lists.",
@@ -189,8 +229,8 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "timeStamp.mismatch": "The time stamp belongs to something else.",
         "timeStamp.outsideValidity": "The certificate of the time-stamp authority was not valid at that time.",
         "timeStamp.untrusted": "The time-stamp authority is on none of the lists for time stamps.",
-        EXCLUSION_ELSEWHERE: "The credential stands in another place of the file than it says, so that what it covers "
-        "cannot be checked. Nothing says that the picture was changed.",
+        EXCLUSION_ELSEWHERE: "What the credential covers of the file is as it was signed, but the part that it leaves "
+        "out is not the one that it stands in: some of the file is covered by nothing.",
         OTHER_FILE: "The manifest that came beside the file does not fit it: it was made for another file, or this one "
         "was changed since, if only by a caption.",
         UNREADABLE_FILE: "The file or its credentials are damaged and could not be read.",

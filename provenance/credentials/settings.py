@@ -19,12 +19,15 @@ from provenance.errors import CredentialSettingsInvalid
 # Without this list only e-mail protection passes, and every other certificate reads as invalid.
 _ACCEPTED_USAGES = "\n".join(usage.dotted_string for usage in ACCEPTED_USAGES)
 
+_SIGNERS_URI = "urn:countermark:signers"  # c2pa asks for an address, and does not return it
+
 
 @dataclass(frozen=True)
 class _Anchor:
     trust_anchors: str
     trust_uri: str
     trust_kind: str
+    allowed_list: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class Settings:
     @classmethod
     def of(cls, trust: TrustSettings) -> "Settings":
         """The settings under which `trust` decides who is trusted."""
-        anchors = (_Anchor(anchor.pem, anchor.uri, anchor.kind) for anchor in trust.anchors)
+        anchors = [_Anchor(anchor.pem, anchor.uri, anchor.kind) for anchor in trust.anchors]
+        if trust.signers:
+            anchors.append(_Anchor("", _SIGNERS_URI, "manifest", "".join(trust.signers)))
         return cls(trust=_Trust(tuple(anchors)))
 
     def for_signers_alone(self) -> "Settings":

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TypeVar
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from provenance.credentials.claim import (
     AI_DISCLOSURE_ASSERTION,
     MAKING_ACTIONS,
@@ -21,8 +24,19 @@ from provenance.credentials.claim import (
     SOFT_BINDING_ASSERTION,
     SoftBinding,
 )
-from provenance.credentials.manifest import ManifestFacts
-from provenance.credentials.report import UNKNOWN_PROBLEM, CredentialReport, CredentialState, IngredientReport
+from provenance.credentials.manifest import ManifestFacts, Signature
+from provenance.credentials.report import (
+    CONTENT_PROBLEMS,
+    EXCLUSION_ELSEWHERE,
+    OTHER_FILE,
+    UNKNOWN_PROBLEM,
+    CertificateFacts,
+    CredentialReport,
+    CredentialState,
+    IngredientReport,
+    Validity,
+)
+from provenance.credentials.time_stamp import TimeStamp, check
 from provenance.credentials.trust import TrustList, TrustSettings
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
 from provenance.vocabulary import MACHINE, meaning_of_source_type
@@ -36,7 +50,11 @@ _OUT_OF_TIME = frozenset({"signingCredential.expired", "claimSignature.outsideVa
 _CONTENT_MATCHES = frozenset(
     f"assertion.{kind}.match" for kind in ("dataHash", "bmffHash", "boxesHash", "collectionHash")
 )
-_SIGNER_ANCHOR = re.compile(r"signing certificate trusted, found in \[(?P<uri>[^\]]+)\] trust anchors")
+_SIGNER_ANCHOR = re.compile(r"signing certificate trusted, found in \[(?P<uri>[^\]]*)\] trust anchors")
+_EXPIRED = "signingCredential.expired"
+_DATA_HASH = "assertion.dataHash.mismatch"
+_EXCLUSION = "exclusion does not match"  # c2pa's words where the credential stands elsewhere than it says
+_NAMES = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
 _ROLES = ("parentOf", "componentOf", "inputTo")  # from the closest relationship to the loosest
 _ACTION_LISTS = ("c2pa.actions", "c2pa.actions.v2")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -98,7 +116,13 @@ class ManifestStore:
         return any(found.state is CredentialState.TRUSTED for found in self._ingredients())
 
     def report(
-        self, trust: TrustSettings, facts: ManifestFacts | None, signers_alone: "ManifestStore | None"
+        self,
+        trust: TrustSettings,
+        facts: ManifestFacts | None,
+        signers_alone: "ManifestStore | None",
+        *,
+        now: datetime,
+        beside: bool = False,
     ) -> CredentialReport:
         """Everything that is reported about the file.
 
@@ -106,36 +130,51 @@ class ManifestStore:
             facts: of the active manifest; None when its boxes could not be walked.
             signers_alone: the same store, read with nothing but anchors for signers, where an ingredient reads
                 as trusted and there are other anchors.
+            now: as of `read_credentials`.
+            beside: the store came beside the file.
         """
         active = _mapping(self._manifests[self.active_id])
-        state, problems = self._judge(trust)
-        listed = self._signer_list(trust)
-        ingredients, left = _bounded(tuple(self._ingredient_reports(state, signers_alone)), _weight)
+        signatures = facts.signatures if facts else {}
+        signer = _Signer.of(signatures.get(self.active_id, Signature()), trust)
+        state, problems = self._judge(trust, signer, now)
+        fits = state.validated or state is CredentialState.WELL_FORMED_ONLY
+        listed = self._signer_list(trust, signer) or signer.trust_list if fits else None
+        if listed is not None:
+            problems = tuple(code for code in problems if code != _UNTRUSTED)
+        signers = {label: _Signer.of(each, trust) for label, each in signatures.items() if label != self.active_id}
+        ingredients, left = _bounded(tuple(self._ingredient_reports(state, signers_alone, signers, now)), _weight)
+        stamped = signer.time if signer.time is not None else _time(active) if self._time_stamped(trust) else None
         report = CredentialReport(
             state=state,
             manifest_id=_text(self.active_id),
             claim_sha256=facts.claim_sha256 if facts else None,
             signer=_signer(active),
-            signed_at=_time(active) if self._time_stamped(trust) else None,
-            trust_list=listed.title if listed and state is CredentialState.TRUSTED else None,
+            certificate=signer.certificate,
+            trust_list=listed.title if listed else None,
+            validity=signer.validity(stamped, now, out=state is CredentialState.WELL_FORMED_ONLY) if fits else None,
+            time_stamps=signer.time_stamps,
+            signed_at=stamped,
             ingredients=ingredients,
             unlisted=left,
-            problems=problems,
+            problems=self._causes(problems, beside=beside),
+            redactions=self._redactions() if fits else (),
             padding_nonzero=facts.padding_nonzero if facts else None,
             identity_unchecked=any(label.startswith("cawg.identity") for label, _ in _assertions(active)),
         )
         return _with_statements(report, active) if state.validated else report
 
-    def _judge(self, trust: TrustSettings) -> tuple[CredentialState, tuple[str, ...]]:
+    def _judge(self, trust: TrustSettings, signer: "_Signer", now: datetime) -> tuple[CredentialState, tuple[str, ...]]:
         found = _Statuses.of(self._results.get("activeManifest"))
         state, problems = found.state(), set(found.failure)
-        if state is CredentialState.TRUSTED:
-            if self._signer_list(trust) is None:
-                problems.add(_UNTRUSTED)
-            if _TIME_TRUSTED in found.success and not self._time_stamped(trust):
-                problems.add(_TIME_UNTRUSTED)
-            if problems:
-                state = CredentialState.VALID_UNTRUSTED
+        if state is CredentialState.TRUSTED and self._signer_list(trust, signer) is None:
+            problems.add(_UNTRUSTED)
+            state = CredentialState.VALID_UNTRUSTED
+        if _TIME_TRUSTED in found.success and signer.time is None and not self._time_stamped(trust):
+            problems.add(_TIME_UNTRUSTED)
+            # c2pa has judged the certificate as of a time that nobody vouches for.
+            if state.validated and not signer.in_force(now):
+                problems.add(_EXPIRED)
+                state = CredentialState.WELL_FORMED_ONLY
         if state.validated and "claimSignature.validated" not in found.success:
             state = CredentialState.INVALID
         if state is CredentialState.WELL_FORMED_ONLY and not found.success & _CONTENT_MATCHES:
@@ -148,11 +187,30 @@ class ManifestStore:
                 problems |= elsewhere
         return state, tuple(sorted(problems))
 
-    def _signer_list(self, trust: TrustSettings) -> TrustList | None:
+    def _signer_list(self, trust: TrustSettings, signer: "_Signer") -> TrustList | None:
         # `trustListUri` cannot be used: it is overwritten by the list of an ingredient's signer.
         found = [_SIGNER_ANCHOR.fullmatch(text) for text in self._explanations(_TRUSTED)]
-        lists = [trust.list_with(match["uri"], "manifest") if match else None for match in found]
+        if any(match is None for match in found):
+            return None
+        # Without an address the certificate itself is on a list.
+        lists = [trust.list_with(match["uri"], "manifest") or signer.itself_on for match in found if match]
         return lists[0] if lists and None not in lists else None
+
+    def _redactions(self) -> tuple[str, ...]:
+        """Addresses of the statements that any signer of the store says to have taken out of another's manifest."""
+        manifests = map(_mapping, self._manifests.values())
+        named = chain.from_iterable(_items(manifest.get("redactions")) for manifest in manifests)
+        return tuple(dict.fromkeys(filter(None, map(_text, named))))[:MAX_CREDENTIAL_ITEMS]
+
+    def _causes(self, problems: tuple[str, ...], *, beside: bool) -> tuple[str, ...]:
+        """The codes, with what c2pa has one code for told apart."""
+        if beside:
+            return tuple(OTHER_FILE if code in CONTENT_PROBLEMS else code for code in problems)
+        failures = map(_mapping, _items(_mapping(self._results.get("activeManifest")).get("failure")))
+        said = [str(each.get("explanation")) for each in failures if each.get("code") == _DATA_HASH]
+        if said and all(_EXCLUSION in each for each in said):
+            return tuple(EXCLUSION_ELSEWHERE if code == _DATA_HASH else code for code in problems)
+        return problems
 
     def _time_stamped(self, trust: TrustSettings) -> bool:
         # The address stands at the end, after a name that a stranger chose.
@@ -195,7 +253,11 @@ class ManifestStore:
         return (CredentialState.UNREADABLE if now.failure else CredentialState.ABSENT), now.failure
 
     def _ingredient_reports(
-        self, active: CredentialState, signers_alone: "ManifestStore | None"
+        self,
+        active: CredentialState,
+        signers_alone: "ManifestStore | None",
+        signers: "Mapping[str, _Signer]",
+        now: datetime,
     ) -> Iterator[IngredientReport]:
         by_signers = {found.uri: found.state for found in signers_alone._ingredients()} if signers_alone else {}
         states = {self.active_id: active}
@@ -205,6 +267,10 @@ class ManifestStore:
                 state, failure = CredentialState.VALID_UNTRUSTED, failure | {_UNTRUSTED}
             manifest_id = described.get("active_manifest")
             manifest = _mapping(self._manifests.get(manifest_id)) if isinstance(manifest_id, str) else {}
+            signed_by = signers.get(manifest_id) if isinstance(manifest_id, str) else None
+            if state.validated and signed_by is not None and not signed_by.in_force(now):
+                state, failure = CredentialState.WELL_FORMED_ONLY, failure | {_EXPIRED}
+                failure -= {_UNTRUSTED} if signed_by.trust_list is not None else set()
             if isinstance(manifest_id, str):
                 states.setdefault(manifest_id, state)
             adder = states.get(found.within, CredentialState.ABSENT)
@@ -217,6 +283,7 @@ class ManifestStore:
                 role=found.role,
                 depth=found.depth,
                 manifest_id=_text(manifest_id),
+                remote_url=_remote_url(described) if state is CredentialState.REMOTE_ONLY else None,
                 signer=_signer(manifest),
                 digital_source_types=_bounded(origin.made, _says_machine)[0],
                 later_source_types=_bounded(origin.later, _says_machine)[0],
@@ -237,6 +304,50 @@ class _Ingredient:
     role: str
     state: CredentialState
     failure: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Signer:
+    """Who signed one manifest, as its certificates and time stamps say, checked with our lists alone.
+
+    Attributes:
+        trust_list: that the chain leads to, in force or not.
+        itself_on: the list that the certificate itself is on.
+        time: of the first time stamp that a list vouches for.
+    """
+
+    certificate: CertificateFacts | None = None
+    trust_list: TrustList | None = None
+    itself_on: TrustList | None = None
+    time_stamps: tuple[TimeStamp, ...] = ()
+    time: datetime | None = None
+
+    @classmethod
+    def of(cls, signature: Signature, trust: TrustSettings) -> "_Signer":
+        stamps = tuple(check(stamp, trust.time_anchors) for stamp in signature.stamps)
+        vouched = [stamp.time for stamp in stamps if stamp.trust_list is not None]
+        return cls(
+            certificate=_certificate(signature.chain),
+            trust_list=trust.list_of_chain(signature.chain),
+            itself_on=trust.list_of_chain(signature.chain[:1]) if signature.chain else None,
+            time_stamps=tuple(TimeStamp(each.time, _text(each.authority), each.trust_list) for each in stamps),
+            time=vouched[0] if vouched else None,
+        )
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether the certificate was in force at the time that a list vouches for, or else is now."""
+        moment = self.time or now
+        return self.certificate is not None and (self.certificate.valid_from <= moment <= self.certificate.valid_until)
+
+    def validity(self, stamped: datetime | None, now: datetime, *, out: bool) -> Validity | None:
+        """`out`: it was found not to be in force."""
+        if out:
+            return Validity.NOT_IN_FORCE
+        if self.certificate is None:
+            return None
+        if self.certificate.valid_from <= now <= self.certificate.valid_until:
+            return Validity.IN_FORCE
+        return Validity.IN_FORCE_WHEN_STAMPED if stamped is not None else Validity.NOT_IN_FORCE
 
 
 @dataclass(frozen=True)
@@ -325,6 +436,12 @@ def _actions(manifest: _Object) -> Iterator[_Object]:
             yield from map(_mapping, _items(action.get("related")))
 
 
+def _remote_url(ingredient: _Object) -> str | None:
+    failures = _items(_mapping(_mapping(ingredient.get("validation_results")).get("activeManifest")).get("failure"))
+    named = (each.get("url") for each in map(_mapping, failures) if each.get("code") == _REMOTE)
+    return next(filter(None, map(_text, named)), None)
+
+
 def _assigned(ingredient: _Object) -> str | None:
     """The source type that a signer gave an ingredient; c2pa spells the key otherwise than the specification."""
     return _text(ingredient.get("digital_source_type")) or _text(ingredient.get("digitalSourceType"))
@@ -356,6 +473,16 @@ def _binding_value(value: object) -> bytes | None:
 def _signer(manifest: _Object) -> str | None:
     info = _mapping(manifest.get("signature_info"))
     return ", ".join(filter(None, (_text(info.get("common_name")), _text(info.get("issuer"))))) or None
+
+
+def _certificate(chain: Sequence[bytes]) -> CertificateFacts | None:
+    try:
+        certificate = x509.load_der_x509_certificate(chain[0])
+        names = [certificate.subject.get_attributes_for_oid(oid) for oid in _NAMES]
+        common, organisation = (_text(str(found[0].value)) if found else None for found in names)
+        return CertificateFacts(common, organisation, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except (ValueError, IndexError):
+        return None
 
 
 def _time(manifest: _Object) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rfc3161_client import (
     Accuracy,
     PKIStatus,
@@ -134,6 +135,42 @@ class Timestamp:
     accuracy: timedelta | None
     policy: str
     serial: int
+
+
+def stated_time(token: bytes) -> tuple[datetime, str | None]:
+    """The time that a token states, and the name on the certificate of whoever made it: checked by nobody.
+
+    Raises:
+        MalformedTimestamp: it does not parse.
+    """
+    response = _decode(der(0x30, _GRANTED, token))
+    info = _read_info(response)
+    try:
+        certificates = [x509.load_der_x509_certificate(each) for each in response.signed_data.certificates]
+        return info.gen_time, next((name for each in certificates if (name := _stamper(each))), None)
+    except _FOREIGN as cause:
+        raise MalformedTimestamp(f"a part of the token cannot be read: {cause}") from cause
+
+
+def _stamper(certificate: x509.Certificate) -> str | None:
+    """The common name, or the whole one, on a certificate for time-stamping; None for any other."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+    if ExtendedKeyUsageOID.TIME_STAMPING not in usages:
+        return None
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+
+
+def token_of(stamp: bytes) -> bytes:
+    """The token of a whole response, or the token that it is. Raises MalformedTimestamp."""
+    try:
+        return decode_timestamp_response(stamp).time_stamp_token()
+    except _FOREIGN:
+        _decode(der(0x30, _GRANTED, stamp))
+        return stamp
 
 
 def read_response(data: bytes, request: TimestampRequest) -> bytes:

@@ -3,6 +3,7 @@
 Value judgements are left out on purpose (C2PA User Experience Guidance, "validation states").
 """
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from provenance.credentials.report import (
@@ -23,6 +24,8 @@ NOT_CHECKED = "NOT_CHECKED"
 """Value of the axis when no file was handed in: an absent file is not an absent credential."""
 
 METHOD = "c2pa"
+TIME_STAMP, REDACTION = "TIME_STAMP", "REDACTION"
+"""Codes of findings beside the state: what a time stamp says, and what was taken out of older credentials."""
 
 _DOES_NOT_SHOW = "Whether what the signer states is true, or whether the picture shows what happened."
 _UNTRUSTED = "signingCredential.untrusted"
@@ -43,7 +46,44 @@ def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
         for ingredient in report.ingredients
         if (sentence := _describe_ingredient(ingredient)) is not None
     )
-    return report.state, summary, (own, *ingredients)
+    return report.state, summary, (own, *ingredients, *_read_besides(report))
+
+
+def _read_besides(report: CredentialReport) -> Iterator[Finding]:
+    """What the credential says of its time, and what was taken out of those that it builds on."""
+    if not (report.state.validated or report.state is CredentialState.WELL_FORMED_ONLY):
+        return
+    for stamp in report.time_stamps:
+        by = f"by the name of {quote(stamp.authority)}" if stamp.authority else "who gives no name"
+        if stamp.time is None:
+            yield _besides(report, TIME_STAMP, "A time stamp beside the signature cannot be read.", "Anybody.")
+            continue
+        says = f"{by}, says that it was signed no later than {stamp.time:%Y-%m-%d %H:%M:%S} UTC"
+        if stamp.trust_list is not None:
+            whose = f"An authority on the list for time stamps {quote(stamp.trust_list)}"
+            yield _besides(report, TIME_STAMP, f"{whose}, {says}.", "That authority.")
+        else:
+            whose = "Somebody on no list for time stamps used here"
+            yield _besides(report, TIME_STAMP, f"{whose}, {says}; it is not believed.", "Anybody.")
+    if report.redactions:
+        labels = list(dict.fromkeys(quote(uri.rpartition("/")[2]) for uri in report.redactions))
+        more = f" and {len(labels) - _EXPLAINED} more" if len(labels) > _EXPLAINED else ""
+        said = (
+            f"Signers took statements out of the credentials that this one builds on: {', '.join(labels[:_EXPLAINED])}"
+        )
+        yield _besides(report, REDACTION, f"{said}{more}.", _could_be_forged_by(report.state))
+
+
+def _besides(report: CredentialReport, code: str, summary: str, could_be_forged_by: str) -> Finding:
+    return Finding(
+        Axis.CREDENTIAL,
+        code,
+        summary,
+        _basis(report.state),
+        could_be_forged_by,
+        "When the picture was made." if code == TIME_STAMP else "What the statements said.",
+        METHOD,
+    )
 
 
 def _finding(state: CredentialState, summary: str) -> Finding:
@@ -65,9 +105,11 @@ def _describe(report: CredentialReport, whole: Match | None) -> str:
                 f"certificate, which anybody could have put there: {signer or 'none'}."
             )
         case CredentialState.WELL_FORMED_ONLY:
+            on = f"on the trust list {quote(report.trust_list)}" if report.trust_list else "on no trust list used here"
             return (
                 "The signature fits the file, but its certificate was not valid any more, or not yet, "
-                "and no trusted time stamp shows that it was signed in time."
+                f"and no trusted time stamp shows that it was signed in time. The certificate is {on}, "
+                f"{_by_name(signer)}."
             )
         case CredentialState.INVALID:
             if whole is not None and set(report.problems) - {_UNTRUSTED} <= CONTENT_PROBLEMS:
@@ -76,7 +118,8 @@ def _describe(report: CredentialReport, whole: Match | None) -> str:
         case CredentialState.ABSENT:
             return "The file carries no content credential. Most news pictures lose it on the way."
         case CredentialState.REMOTE_ONLY:
-            return "The file only names a credential kept elsewhere, which was not fetched."
+            at = f": {quote(report.remote_url)}" if report.remote_url else ""
+            return f"The file only names a credential kept elsewhere, which was not fetched{at}."
         case CredentialState.UNREADABLE:
             return f"A credential could not be read: {_explain(report.problems)}"
         case _:
@@ -98,7 +141,8 @@ def _describe_ingredient(ingredient: IngredientReport) -> str | None:
         case CredentialState.UNREADABLE:
             return f"{named} has a credential that could not be read: {_explain(ingredient.problems)}"
         case CredentialState.REMOTE_ONLY:
-            return f"{named} has a credential that is kept elsewhere and was not fetched."
+            at = f": {quote(ingredient.remote_url)}" if ingredient.remote_url else ""
+            return f"{named} has a credential that is kept elsewhere and was not fetched{at}."
         case CredentialState.VALID_UNTRUSTED:
             signer = quote(ingredient.signer) if ingredient.signer else None
             return f"{named} was signed by somebody on no trust list used here, {_by_name(signer)}."

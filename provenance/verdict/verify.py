@@ -26,6 +26,8 @@ worker among it; where nothing else is found, that is NOT_CHECKED. A registry th
 (StoreUnavailable, Overloaded) fails the whole verification instead: the next try may know more.
 """
 
+from datetime import datetime
+
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustSettings
 from provenance.media.comparison import Comparison, Query, compare
@@ -46,6 +48,7 @@ def examine(
     data: bytes,
     trust: TrustSettings,
     *,
+    now: datetime,
     sha256: bytes | None = None,
     sidecar: bytes | None = None,
     pixels: bool = True,
@@ -59,7 +62,7 @@ def examine(
     # 1. The type is sniffed and the size bounded before anything is decoded.
     media = Media.from_bytes(data, sha256=sha256)
     # 2.
-    credential = read_credentials(data, media.media_type, trust, sidecar=sidecar)
+    credential = read_credentials(data, media.media_type, trust, now=now, sidecar=sidecar)
     # 3.
     declared = read_declared(media)
     # 5. Decoded once: pixel digest, fingerprints and the canonical picture come from the same array.

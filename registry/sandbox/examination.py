@@ -7,6 +7,7 @@ looked at in more detail, once more, at a reduced size.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -98,9 +99,11 @@ def sniff(path: Path) -> str:
     return Media.from_bytes(path.read_bytes()).media_type
 
 
-def examine_file(path: Path, sha256: bytes, trust: TrustSettings, sidecar: bytes | None, pixels: bool) -> Examination:
+def examine_file(
+    path: Path, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: bytes | None, pixels: bool
+) -> Examination:
     """Steps 1 to 3 and 5 of the verification procedure, for the file at `path`. Raises `MediaError`."""
-    return examine(path.read_bytes(), trust, sha256=sha256, sidecar=sidecar, pixels=pixels)
+    return examine(path.read_bytes(), trust, now=now, sha256=sha256, sidecar=sidecar, pixels=pixels)
 
 
 @dataclass(frozen=True, eq=False)

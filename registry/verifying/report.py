@@ -140,13 +140,30 @@ def _credential(report: CredentialReport) -> Json:
         "state": report.state.value,
         "manifest_id": report.manifest_id,
         "signer": report.signer,
-        "signed_at": _time(report.signed_at) if report.signed_at else None,
+        "certificate": _jsonable(asdict(report.certificate)) if report.certificate else None,
         "trust_list": report.trust_list,
+        "validity": report.validity.value if report.validity else None,
+        "signed_at": _time(report.signed_at) if report.signed_at else None,
+        "time_stamps": [_jsonable(asdict(stamp)) for stamp in report.time_stamps],
+        "title": report.title,
+        "generator": report.generator,
         "digital_source_types": list(report.digital_source_types),
+        "later_source_types": list(report.later_source_types),
+        "ai_models": list(report.ai_models),
         "ingredients": [
-            {"title": item.title, "state": item.state.value, "problems": list(item.problems)}
+            {
+                "title": item.title,
+                "relationship": item.relationship,
+                "state": item.state.value,
+                "signer": item.signer,
+                "remote_url": item.remote_url,
+                "problems": list(item.problems),
+            }
             for item in report.ingredients
         ],
+        "unlisted": report.unlisted,
+        "redactions": list(report.redactions),
+        "remote_url": report.remote_url,
         "problems": list(report.problems),
     }
 

@@ -47,8 +47,9 @@ def verify_file(
     registrations = _Registrations(registry)
     known_bytes = bool(registrations.by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
+    now = registry.clock()
     examination = registry.sandbox.run(
-        examine_file, path, sha256, registry.trust, sidecar, not known_bytes, digest=sha256
+        examine_file, path, sha256, registry.trust, now, sidecar, not known_bytes, digest=sha256
     )
     viewer = _Viewer(registry, path, sha256)
     verdict = procedure.verify_file(examination, registrations, viewer)

@@ -148,6 +148,8 @@ function advanced(report, match) {
   );
 }
 
+const VALIDITY = { IN_FORCE: "In force", IN_FORCE_WHEN_STAMPED: "In force when it was time-stamped", NOT_IN_FORCE: "Not in force" };
+
 function credential(read) {
   return [
     h("h4", {}, "The content credential (C2PA)"),
@@ -157,10 +159,15 @@ function credential(read) {
       fact("State", valueName(read.state)),
       read.signer ? fact("Signed by", quoted(read.signer)) : null,
       read.signed_at ? fact("Time-stamped", time(read.signed_at)) : null,
-      read.trust_list ? fact("On the trust list", quoted(read.trust_list)) : null,
+      fact("On a trust list", read.trust_list ? quoted(read.trust_list) : "on none that is used here"),
+      read.certificate ? fact("Certificate", `${VALIDITY[read.validity] ?? "valid"}, from ${time(read.certificate.valid_from)} to ${time(read.certificate.valid_until)}`) : null,
+      (read.time_stamps ?? []).map((stamp) => fact("Time stamp", stamp.time ? time(stamp.time) : "unreadable", ", by ", quoted(stamp.authority ?? "nobody named"), stamp.trust_list ? [", on the list ", quoted(stamp.trust_list)] : ", on no list used here: not believed")),
+      (read.redactions ?? []).map((address) => fact("Taken out", quoted(address))),
+      read.remote_url ? fact("Kept at, not fetched", quoted(read.remote_url)) : null,
       read.manifest_id ? fact("Manifest", h("code", { class: "digest" }, read.manifest_id)) : null,
       read.problems.length ? fact("Status codes", quoted(read.problems.join(", "))) : null,
-      read.ingredients.map((item) => fact("Made from", quoted(item.title ?? "untitled"), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null)),
+      read.ingredients.map((item) => fact("Made from", quoted(item.title ?? "untitled"), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null, item.remote_url ? [", at ", quoted(item.remote_url)] : null)),
+      read.unlisted ? fact("Judged, not listed", `${read.unlisted} more actions, source types and ingredients`) : null,
     ),
   ];
 }

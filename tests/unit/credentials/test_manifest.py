@@ -14,13 +14,13 @@ from provenance.credentials import (
     ClaimSigner,
     CredentialState,
     TrustSettings,
-    read_credentials,
     sign_embedded,
     sign_sidecar,
 )
 from provenance.credentials.manifest import read_facts
 from provenance.credentials.settings import Settings, context
 from provenance.limits import MAX_JUMBF_BOXES
+from tests.unit.credentials.reader import read_credentials
 
 Draw = Callable[[str], bytes]
 Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]

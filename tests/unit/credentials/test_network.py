@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,12 +27,17 @@ from provenance.credentials import (
     TrustList,
     TrustSettings,
     make_development_authority,
-    read_credentials,
     sign_embedded,
     sign_sidecar,
 )
+from provenance.credentials.manifest import Stamp
+from provenance.credentials.report import Validity
 from provenance.credentials.settings import Settings, context
+from provenance.credentials.time_stamp import check
 from provenance.errors import CredentialSigningFailed
+from provenance.transparency.timestamp import TimestampRequest, token_of
+from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.unit.credentials.reader import read_credentials
 
 Draw = Callable[[str], bytes]
 TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic"]
@@ -49,6 +55,12 @@ class Canary:
 @pytest.fixture
 def canary() -> Iterator[Canary]:
     noted = Canary(lambda _: b"")
+    with _serve(noted):
+        yield noted
+
+
+@contextmanager
+def _serve(noted: Canary) -> Iterator[None]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -68,7 +80,7 @@ def canary() -> Iterator[Canary]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         noted.url = f"http://127.0.0.1:{server.server_port}/manifest.c2pa"
-        yield noted
+        yield
         server.shutdown()
         thread.join()
 
@@ -208,8 +220,10 @@ def test_a_time_stamp_counts_when_its_authority_is_on_a_list_for_time_stamps(
     assert before <= listed.signed_at <= datetime.now(UTC)
 
     wrong_list = read_credentials(signed, "image/png", TrustSettings((*trust.lists, TrustList("Signers", "1", pem))))
-    assert (wrong_list.state, wrong_list.signed_at) == (CredentialState.VALID_UNTRUSTED, None)
+    assert (wrong_list.state, wrong_list.signed_at) == (CredentialState.TRUSTED, None)
     assert wrong_list.problems == ("timeStamp.untrusted",)
+    assert [(stamp.authority, stamp.trust_list) for stamp in wrong_list.time_stamps] == [("Clock", None)]
+    assert [(stamp.authority, stamp.trust_list) for stamp in listed.time_stamps] == [("Clock", "Stamps 1")]
     assert len(canary.hits) == 1, "reading asks nobody"
 
 
@@ -238,6 +252,94 @@ def test_a_trusted_time_stamp_outlives_the_certificate(
     made_from_it = read_credentials(second, "image/png", lists)
     assert made_from_it.state is CredentialState.TRUSTED
     assert [item.state for item in made_from_it.ingredients] == [CredentialState.TRUSTED]
+
+
+CAPTURED = DIGITAL_SOURCE_TYPE_PREFIX + "digitalCapture"
+LATER = timedelta(days=400)
+
+
+@pytest.fixture(scope="module")
+def version_1(draw: Draw, signer: ClaimSigner, stamping: Stamping) -> bytes:
+    """A claim of version 1, time-stamped: c2pa believes the stamps of such claims unchecked."""
+    noted = Canary(stamping.reply)
+    with _serve(noted):
+        return _sign_version_1(draw("image/png"), signer, noted.url)
+
+
+def _sign_version_1(data: bytes, signer: ClaimSigner, tsa_url: str | None) -> bytes:
+    created = {"action": "c2pa.created", "digitalSourceType": CAPTURED}
+    definition = {
+        "claim_version": 1,
+        "claim_generator_info": [{"name": "Camera", "version": "1"}],
+        "assertions": [{"label": "c2pa.actions", "data": {"actions": [created]}}],
+    }
+    copy = io.BytesIO()
+    with (
+        c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain_pem, tsa_url) as native,
+        c2pa.Builder(definition, context(Settings.of(TrustSettings()))) as builder,
+    ):
+        builder.sign(native, "image/png", io.BytesIO(data), copy)
+    return copy.getvalue()
+
+
+def _with_stamps(trust: TrustSettings, stamping: Stamping) -> TrustSettings:
+    return TrustSettings((*trust.lists, TrustList("Stamps", "1", stamping.root.chain_pem, "tsa")))
+
+
+def test_a_listed_signer_of_version_1_is_listed_whoever_made_the_time_stamp(
+    version_1: bytes, trust: TrustSettings, stamping: Stamping
+) -> None:
+    report = read_credentials(version_1, "image/png", trust)
+    assert (report.state, report.trust_list) == (CredentialState.TRUSTED, "Development list 7")
+    assert (report.validity, report.signed_at) == (Validity.IN_FORCE, None)
+    assert [(stamp.authority, stamp.trust_list) for stamp in report.time_stamps] == [("Clock", None)]
+    assert report.digital_source_types == (CAPTURED,)
+    vouched = read_credentials(version_1, "image/png", _with_stamps(trust, stamping))
+    assert vouched.state is CredentialState.TRUSTED
+    assert vouched.signed_at == vouched.time_stamps[0].time is not None
+
+
+def test_list_validity_and_time_are_three_facts(version_1: bytes, trust: TrustSettings, stamping: Stamping) -> None:
+    later = datetime.now(UTC) + LATER
+    nobody = read_credentials(version_1, "image/png", trust, now=later)
+    assert (nobody.state, nobody.trust_list) == (CredentialState.WELL_FORMED_ONLY, "Development list 7")
+    assert (nobody.validity, nobody.signed_at) == (Validity.NOT_IN_FORCE, None)
+    assert nobody.digital_source_types == ()
+    assert "signingCredential.untrusted" not in nobody.problems
+    vouched = read_credentials(version_1, "image/png", _with_stamps(trust, stamping), now=later)
+    assert (vouched.state, vouched.trust_list) == (CredentialState.TRUSTED, "Development list 7")
+    assert vouched.validity is Validity.IN_FORCE_WHEN_STAMPED
+    assert vouched.signed_at is not None
+    unlisted = read_credentials(version_1, "image/png", TrustSettings(), now=later)
+    assert (unlisted.state, unlisted.trust_list) == (CredentialState.WELL_FORMED_ONLY, None)
+    assert unlisted.digital_source_types == ()
+
+
+def test_an_ingredient_whose_certificate_has_ended_states_nothing_unless_its_time_is_vouched_for(
+    version_1: bytes, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, stamping: Stamping
+) -> None:
+    lists = _with_stamps(trust, stamping)
+    child = sign_embedded(version_1, "image/png", replace(claim, digital_source_type=None), signer, trust=lists).data
+    later = datetime.now(UTC) + LATER
+    (ended,) = read_credentials(child or b"", "image/png", trust, now=later).ingredients
+    assert (ended.state, ended.digital_source_types) == (CredentialState.WELL_FORMED_ONLY, ())
+    (vouched,) = read_credentials(child or b"", "image/png", lists, now=later).ingredients
+    assert (vouched.state, vouched.digital_source_types) == (CredentialState.TRUSTED, (CAPTURED,))
+
+
+def test_a_time_stamp_of_something_else_vouches_for_nothing(
+    draw: Draw, signer: ClaimSigner, trust: TrustSettings, stamping: Stamping, canary: Canary
+) -> None:
+    """The authority stamps what it is asked for, and the answer is put beside another claim."""
+    other = stamping.reply(TimestampRequest.of(b"something else", 7).serialise())
+    canary.answer = lambda _: other
+    with pytest.raises(c2pa.C2paError):
+        _sign_version_1(draw("image/png"), signer, canary.url)
+    token = token_of(other)
+    anchors = _with_stamps(trust, stamping).time_anchors
+    assert check(Stamp(token, b"something else"), anchors).trust_list == "Stamps 1"
+    assert check(Stamp(token, b"a claim"), anchors).trust_list is None
+    assert check(Stamp(b"no stamp", b"a claim"), anchors).time is None
 
 
 def test_a_time_stamp_authority_that_does_not_answer_stops_the_signing(

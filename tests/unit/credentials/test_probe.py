@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -6,24 +7,26 @@ from provenance.credentials import ClaimSigner, CredentialState, TrustSettings, 
 from provenance.credentials import settings as settings_module
 from provenance.errors import CredentialSettingsInvalid
 
+NOW = datetime.now(UTC)
+
 
 def test_a_trusted_signer_passes(trust: TrustSettings, signer: ClaimSigner) -> None:
-    assert probe(trust, signer, expected=CredentialState.TRUSTED) is CredentialState.TRUSTED
+    assert probe(trust, signer, now=NOW, expected=CredentialState.TRUSTED) is CredentialState.TRUSTED
 
 
 def test_an_untrusted_signer_passes_unless_it_should_be_trusted(signer: ClaimSigner) -> None:
-    assert probe(TrustSettings(), signer) is CredentialState.VALID_UNTRUSTED
+    assert probe(TrustSettings(), signer, now=NOW) is CredentialState.VALID_UNTRUSTED
     with pytest.raises(CredentialSettingsInvalid, match="the signed test picture reads VALID_UNTRUSTED, not TRUSTED"):
-        probe(TrustSettings(), signer, expected=CredentialState.TRUSTED)
+        probe(TrustSettings(), signer, now=NOW, expected=CredentialState.TRUSTED)
 
 
 def test_a_signer_that_cannot_sign_is_reported(trust: TrustSettings, signer: ClaimSigner) -> None:
     with pytest.raises(CredentialSettingsInvalid, match="could not be signed"):
-        probe(trust, replace(signer, chain_pem="nothing"))
+        probe(trust, replace(signer, chain_pem="nothing"), now=NOW)
 
 
 def test_no_time_stamp_is_asked_for(trust: TrustSettings, signer: ClaimSigner) -> None:
-    assert probe(trust, replace(signer, tsa_url="http://127.0.0.1:9/")) is CredentialState.TRUSTED
+    assert probe(trust, replace(signer, tsa_url="http://127.0.0.1:9/"), now=NOW) is CredentialState.TRUSTED
 
 
 @pytest.mark.parametrize(
@@ -47,4 +50,4 @@ def test_a_protection_that_is_switched_off_is_noticed(
         settings_module.Settings, "of", classmethod(lambda _, lists: replace(proper(lists), verify=weaker))
     )
     with pytest.raises(CredentialSettingsInvalid, match=complaint):
-        probe(trust, signer, expected=CredentialState.TRUSTED)
+        probe(trust, signer, now=NOW, expected=CredentialState.TRUSTED)

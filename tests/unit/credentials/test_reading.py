@@ -20,22 +20,23 @@ from provenance.credentials import (
     explain_problem,
     issue_claim_certificate,
     make_development_authority,
-    read_credentials,
     sign_embedded,
 )
 from provenance.credentials.certificates import ACCEPTED_USAGES
-from provenance.credentials.report import PROBLEMS
+from provenance.credentials.report import PROBLEMS, Validity
 from provenance.credentials.settings import Settings, context
 from provenance.credentials.store import ManifestStore
 from provenance.errors import CredentialSigningFailed
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.unit.credentials.reader import read_credentials
 
 Draw = Callable[[str], bytes]
 Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]
 Reissue = Callable[..., IssuedCertificate]
 MakeSigner = Callable[[IssuedCertificate], ClaimSigner]
 NOBODY = TrustSettings()
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,44 @@ def test_each_accepted_key_usage_reads_as_trusted(
     assert report.state is CredentialState.TRUSTED
 
 
+def test_a_list_of_signers_themselves_is_believed_of_them_and_of_nobody_else(
+    draw: Draw, claim: ClaimDescription, authority: IssuedCertificate, make_signer: MakeSigner, trust: TrustSettings
+) -> None:
+    """As IPTC's list of verified news publishers: end-entity certificates, no authority."""
+    listed = issue_claim_certificate(authority, "Herald", datetime.now(UTC))
+    namesake = issue_claim_certificate(authority, "Herald", datetime.now(UTC))
+    leaf = listed.chain_pem[: listed.chain_pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
+    other = make_development_authority(datetime.now(UTC), "Other").chain_pem
+    for pem in (leaf, leaf + other, "# publishers\n" + leaf):
+        lists = TrustSettings((TrustList("Publishers", "2026-08", pem), TrustList("Nobody yet", "1", "# none\n")))
+        report = read_credentials(_sign(draw("image/png"), claim, make_signer(listed)), "image/png", lists)
+        assert (report.state, report.trust_list) == (CredentialState.TRUSTED, "Publishers 2026-08")
+        signed = _sign(draw("image/png"), claim, make_signer(namesake))
+        assert read_credentials(signed, "image/png", lists).state is CredentialState.VALID_UNTRUSTED
+    both = TrustSettings((*trust.lists, TrustList("Publishers", "2026-08", leaf)))
+    report = read_credentials(_sign(draw("image/png"), claim, make_signer(namesake)), "image/png", both)
+    assert (report.state, report.trust_list) == (CredentialState.TRUSTED, "Development list 7")
+
+
+def test_a_signer_on_a_list_itself_is_believed_as_an_ingredients_too(
+    draw: Draw,
+    claim: ClaimDescription,
+    opened: ClaimDescription,
+    authority: IssuedCertificate,
+    make_signer: MakeSigner,
+    signer: ClaimSigner,
+) -> None:
+    listed = issue_claim_certificate(authority, "Herald", datetime.now(UTC))
+    stamps = make_development_authority(datetime.now(UTC), "Stamps").chain_pem
+    lists = TrustSettings(
+        (TrustList("Publishers", "1", listed.chain_pem.split("\n-----BEGIN")[0]), TrustList("T", "1", stamps, "tsa"))
+    )
+    child = _sign(_sign(draw("image/png"), claim, make_signer(listed)), opened, signer, lists)
+    report = read_credentials(child, "image/png", lists)
+    assert report.state is CredentialState.VALID_UNTRUSTED
+    assert [item.state for item in report.ingredients] == [CredentialState.TRUSTED]
+
+
 # Time -------------------------------------------------------------------------------------------
 
 
@@ -244,7 +283,19 @@ def test_an_expired_ingredient_does_not_lower_what_was_made_from_it(
 ) -> None:
     report = read_credentials(expired[1], "image/png", trust)
     assert report.state is CredentialState.TRUSTED
-    assert [ingredient.state for ingredient in report.ingredients] == [CredentialState.VALID_UNTRUSTED]
+    assert [ingredient.state for ingredient in report.ingredients] == [CredentialState.WELL_FORMED_ONLY]
+    assert report.ingredients[0].digital_source_types == ()
+
+
+def test_a_certificate_that_has_ended_is_still_on_its_list(expired: tuple[bytes, bytes], trust: TrustSettings) -> None:
+    report = read_credentials(expired[0], "image/png", trust)
+    assert (report.trust_list, report.validity) == ("Development list 7", Validity.NOT_IN_FORCE)
+    assert report.problems == ("signingCredential.expired",)
+    assert report.certificate is not None
+    assert (report.certificate.common_name, report.certificate.valid_until < datetime.now(UTC)) == (
+        "Herald picture desk",
+        True,
+    )
 
 
 def test_signing_with_an_expired_certificate_is_refused(
@@ -386,8 +437,12 @@ def _store(**changes: object) -> ManifestStore:
     )
 
 
+def _report(**changes: object) -> CredentialReport:
+    return _store(**changes).report(NOBODY, None, None, now=NOW)
+
+
 def test_a_strangers_text_is_shortened_and_cannot_move_a_cursor() -> None:
-    report = _store(title="\x1b[2J\u202eabc" + "x" * 5000).report(NOBODY, None, None)
+    report = _report(title="\x1b[2J\u202eabc" + "x" * 5000)
     assert report.title is not None
     assert report.title.startswith("[2Jabcx")
     assert len(report.title) == MAX_CREDENTIAL_TEXT
@@ -395,7 +450,7 @@ def test_a_strangers_text_is_shortened_and_cannot_move_a_cursor() -> None:
 
 def test_a_store_that_refers_to_itself_is_walked_once() -> None:
     loop = {"title": "loop", "label": "c2pa.ingredient.v3", "active_manifest": "urn:c2pa:1"}
-    assert len(_store(ingredients=[loop]).report(NOBODY, None, None).ingredients) == 1
+    assert len(_report(ingredients=[loop]).ingredients) == 1
 
 
 MADE = DIGITAL_SOURCE_TYPE_PREFIX + "trainedAlgorithmicMedia"
@@ -407,10 +462,10 @@ def _actions(*actions: dict[str, object], **more: object) -> dict[str, object]:
 
 
 def test_what_a_report_lists_is_bounded_and_what_it_leaves_out_is_counted() -> None:
-    report = _store(
+    report = _report(
         ingredients=[{"title": "many"}] * 5000,
         assertions=[_actions(*[{"action": "c2pa.edited"}] * 5000)],
-    ).report(NOBODY, None, None)
+    )
     assert len(report.ingredients) == MAX_CREDENTIAL_ITEMS
     assert len(report.actions) == MAX_CREDENTIAL_ITEMS
     assert report.unlisted == 2 * (5000 - MAX_CREDENTIAL_ITEMS)
@@ -420,32 +475,30 @@ def test_a_machine_named_by_the_last_of_many_actions_is_reported() -> None:
     crops: list[dict[str, object]] = [{"action": "c2pa.cropped"}] * 300
     first: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": CAPTURED}
     last: dict[str, object] = {"action": "c2pa.edited", "digitalSourceType": MADE}
-    report = _store(assertions=[_actions(first, *crops, last)]).report(NOBODY, None, None)
+    report = _report(assertions=[_actions(first, *crops, last)])
     assert (report.digital_source_types, report.later_source_types) == ((CAPTURED,), (MADE,))
     assert report.unlisted == 302 - MAX_CREDENTIAL_ITEMS
 
 
 def test_a_machine_named_behind_many_unknown_source_types_is_reported() -> None:
     odd = [{"action": "c2pa.edited", "digitalSourceType": f"http://example.org/{n}"} for n in range(1000)]
-    report = _store(assertions=[_actions(*odd, {"action": "c2pa.edited", "digitalSourceType": MADE})]).report(
-        NOBODY, None, None
-    )
+    report = _report(assertions=[_actions(*odd, {"action": "c2pa.edited", "digitalSourceType": MADE})])
     assert MADE in report.later_source_types
     assert len(report.later_source_types) == MAX_CREDENTIAL_ITEMS
 
 
 def test_a_machine_named_in_a_template_or_a_related_action_is_reported() -> None:
     templates = [{"action": "c2pa.edited", "digitalSourceType": MADE}]
-    report = _store(assertions=[_actions({"action": "c2pa.opened"}, templates=templates)]).report(NOBODY, None, None)
+    report = _report(assertions=[_actions({"action": "c2pa.opened"}, templates=templates)])
     assert report.later_source_types == (MADE,)
     related = {"action": "c2pa.edited", "related": templates}
-    report = _store(assertions=[_actions({"action": "c2pa.opened"}, related)]).report(NOBODY, None, None)
+    report = _report(assertions=[_actions({"action": "c2pa.opened"}, related)])
     assert report.later_source_types == (MADE,)
 
 
 def test_the_last_of_many_ingredients_that_a_model_made_is_reported() -> None:
     many: list[dict[str, object]] = [{"title": "many"}] * 999
-    report = _store(ingredients=[*many, {"title": "sky", "digital_source_type": MADE}]).report(NOBODY, None, None)
+    report = _report(ingredients=[*many, {"title": "sky", "digital_source_type": MADE}])
     assert [item.title for item in report.ingredients if item.assigned_source_type] == ["sky"]
     assert len(report.ingredients) == MAX_CREDENTIAL_ITEMS
     assert report.unlisted == 1000 - MAX_CREDENTIAL_ITEMS
@@ -453,8 +506,8 @@ def test_the_last_of_many_ingredients_that_a_model_made_is_reported() -> None:
 
 def test_an_ai_disclosure_is_read_with_the_name_of_its_model() -> None:
     disclosed = {"label": "c2pa.ai-disclosure", "data": {"modelType": "c2pa.types.model", "modelName": "Painter 3"}}
-    assert _store(assertions=[disclosed]).report(NOBODY, None, None).ai_models == ("Painter 3",)
-    assert _store(assertions=[{"label": "c2pa.ai-disclosure__1"}]).report(NOBODY, None, None).ai_models == ("",)
+    assert _report(assertions=[disclosed]).ai_models == ("Painter 3",)
+    assert _report(assertions=[{"label": "c2pa.ai-disclosure__1"}]).ai_models == ("",)
 
 
 def test_a_signed_picture_with_300_crops_before_the_machine_is_read_to_its_end(
@@ -480,7 +533,7 @@ def test_a_signed_picture_with_300_crops_before_the_machine_is_read_to_its_end(
 def test_a_code_that_a_signer_invented_is_not_repeated() -> None:
     recorded = {"activeManifest": {"failure": [{"code": "<script>"}, {"code": "cawg.x509.anything"}]}}
     ingredient = {"active_manifest": "urn:c2pa:1", "validation_results": recorded}
-    (found,) = _store(ingredients=[ingredient]).report(NOBODY, None, None).ingredients
+    (found,) = _report(ingredients=[ingredient]).ingredients
     assert found.state is CredentialState.INVALID
     assert found.problems == ("cawg.x509.anything", "org.countermark.unknownProblem")
 
@@ -498,7 +551,7 @@ def test_a_code_that_a_signer_invented_is_not_repeated() -> None:
 )
 def test_a_soft_binding_is_read_however_it_was_written(written: object, read: bytes | None) -> None:
     data = {"alg": "com.example.mark", "blocks": [{"scope": {}, "value": written}]}
-    report = _store(assertions=[{"label": "c2pa.soft-binding", "data": data}]).report(NOBODY, None, None)
+    report = _report(assertions=[{"label": "c2pa.soft-binding", "data": data}])
     assert [binding.value for binding in report.soft_bindings] == ([read] if read else [])
 
 
@@ -509,13 +562,13 @@ def _odd_values() -> Iterator[object]:
 @pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)
 @pytest.mark.parametrize("field", ["title", "ingredients", "assertions", "signature_info", "claim_generator_info"])
 def test_a_field_of_another_form_is_left_out(field: str, odd: object) -> None:
-    assert _store(**{field: odd}).report(NOBODY, None, None).state is CredentialState.VALID_UNTRUSTED
+    assert _report(**{field: odd}).state is CredentialState.VALID_UNTRUSTED
 
 
 @pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)
 @pytest.mark.parametrize("field", ["label", "active_manifest", "validation_results", "validation_status"])
 def test_an_ingredient_of_another_form_is_reported_all_the_same(field: str, odd: object) -> None:
-    assert len(_store(ingredients=[{field: odd}]).report(NOBODY, None, None).ingredients) == 1
+    assert len(_report(ingredients=[{field: odd}]).ingredients) == 1
 
 
 @pytest.mark.parametrize("odd", list(_odd_values()), ids=json.dumps)

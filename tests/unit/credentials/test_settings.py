@@ -14,10 +14,10 @@ from provenance.credentials import (
     ClaimSigner,
     CredentialState,
     TrustSettings,
-    read_credentials,
     sign_embedded,
 )
 from provenance.credentials.settings import Settings, context
+from tests.unit.credentials.reader import read_credentials
 
 
 def _keys(document: Any) -> set[str]:

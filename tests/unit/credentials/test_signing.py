@@ -16,11 +16,11 @@ from provenance.credentials import (
     IssuedCertificate,
     TrustSettings,
     issue_claim_certificate,
-    read_credentials,
     sign_embedded,
     sign_sidecar,
 )
 from provenance.errors import CredentialSigningFailed
+from tests.unit.credentials.reader import read_credentials
 
 TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic"]
 CAPTURE = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"

@@ -1,4 +1,5 @@
 import pickle
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -7,10 +8,34 @@ from provenance.credentials import IssuedCertificate, TrustList, TrustSettings, 
 from provenance.errors import CredentialSettingsInvalid
 
 
-@pytest.mark.parametrize("pem", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----"])
+@pytest.mark.parametrize("pem", ["no certificate", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----"])
 def test_a_list_without_a_readable_certificate_is_refused(pem: str) -> None:
     with pytest.raises(CredentialSettingsInvalid, match="'Empty'"):
         TrustList("Empty", "1", pem)
+
+
+@pytest.mark.parametrize("pem", ["", "\n \n", "# no publisher yet\n"])
+def test_a_list_that_has_no_entries_yet_matches_nothing_and_is_no_mistake(pem: str) -> None:
+    lists = TrustSettings((TrustList("Empty", "1", pem), TrustList("Empty", "1", pem, "tsa")))
+    assert all(each.empty for each in lists.lists)
+    assert (lists.anchors, lists.signers, lists.time_anchors) == ((), (), ())
+
+
+def _leaf(issued: IssuedCertificate) -> str:
+    return issued.chain_pem.split("-----END")[0] + "-----END CERTIFICATE-----\n"
+
+
+def test_a_list_that_can_match_nothing_is_refused(
+    authority: IssuedCertificate, reissue: Callable[..., IssuedCertificate]
+) -> None:
+    web_server = _leaf(reissue(authority, usages=("1.3.6.1.5.5.7.3.1",)))
+    signer = _leaf(reissue(authority))
+    assert TrustSettings((TrustList("Signers", "1", signer),)).signers
+    with pytest.raises(CredentialSettingsInvalid, match="can match nothing"):
+        TrustList("Web servers", "1", web_server)
+    with pytest.raises(CredentialSettingsInvalid, match="can match nothing"):
+        TrustList("Stampers", "1", signer, "tsa")
+    assert TrustList("Mixed", "1", web_server + authority.chain_pem)
 
 
 def test_a_list_needs_a_name_a_version_and_a_known_kind(authority: IssuedCertificate) -> None:

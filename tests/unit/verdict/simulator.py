@@ -188,11 +188,11 @@ class Simulator:
     # What a reader does
 
     def verify(self, data: bytes) -> Verdict:
-        return verify_file(examine(data, self.trust), self, Eyes(data))
+        return verify_file(examine(data, self.trust, now=datetime.now(UTC)), self, Eyes(data))
 
     def verify_known_bytes(self, data: bytes) -> Verdict:
         """As a registry does it that looks the bytes up first, and does not decode a file that it knows."""
-        return verify_file(examine(data, self.trust, pixels=False), self, Eyes())
+        return verify_file(examine(data, self.trust, now=datetime.now(UTC), pixels=False), self, Eyes())
 
     def verify_digests(self, data: bytes, *, with_pdq: bool = True) -> Verdict:
         prints = fingerprint(Media.from_bytes(data))

@@ -18,7 +18,7 @@ from registry.search.index import MIN_QUALITY
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 from tests.unit.verdict.said import left_out, standings, values
-from tests.unit.verdict.simulator import NOBODY, Eyes, Simulator, open_registry
+from tests.unit.verdict.simulator import NOBODY, START, Eyes, Simulator, open_registry
 
 # Registration ------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class Failing(Eyes):
 def test_a_comparison_that_fails_becomes_an_entry_of_what_was_not_checked() -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(MOUNTAINS))
-    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
+    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY, now=START)
     verdict = verify_file(examination, registry, Failing(UndecodableMedia("not within its limits")))
     assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
     assert "the comparison with record" in left_out(verdict)
@@ -272,7 +272,7 @@ def test_a_registry_that_is_merely_busy_fails_the_request_for_the_next_try_may_k
 ) -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(MOUNTAINS))
-    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY)
+    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY, now=START)
     with pytest.raises(type(failure)):
         verify_file(examination, registry, Failing(failure))
 
@@ -290,7 +290,7 @@ def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> No
             compared.extend(references)
             return super().compare(query, references, part)
 
-    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY), registry, Counting())
+    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY, now=START), registry, Counting())
     assert len(compared) == MAX_COMPARED_CANDIDATES
     assert f"further candidates: only the nearest {MAX_COMPARED_CANDIDATES}" in left_out(verdict)
 

@@ -8,7 +8,7 @@ from provenance.verdict.verdict import HeadlineCode
 from tests.unit.verdict import pictures
 from tests.unit.verdict.pictures import MOUNTAINS, ROCKET, photo
 from tests.unit.verdict.said import assert_vouches_for_nothing, left_out, values
-from tests.unit.verdict.simulator import NOBODY, open_registry
+from tests.unit.verdict.simulator import NOBODY, START, open_registry
 
 
 def test_a_witness_whom_the_reader_knows_is_counted() -> None:
@@ -91,7 +91,7 @@ def test_a_lost_record_does_not_hide_a_sound_one() -> None:
 def test_an_index_that_leads_to_the_wrong_record_makes_no_match(digest: str) -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
-    examination = examine(photo(ROCKET), NOBODY)
+    examination = examine(photo(ROCKET), NOBODY, now=START)
     assert examination.fingerprints is not None
     lookup = examination.subject.sha256 if digest == "bytes" else examination.fingerprints.pixels_sha256
     registry.mislead(lookup, mountains)

@@ -39,6 +39,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
         Text(plain(report.headline.text)),
         Text(),
         _facts(axes, multiline=True),
+        *_credential(report),
         *(part for number, match in enumerate(report.matches, 1) for part in _match(number, match)),
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
@@ -149,6 +150,39 @@ def _conclusion(report: ReceiptReport) -> str:
     if report.chain is None or not report.chain.complete:
         return "The receipt holds. What the picture was made from is not proven up to its origins."
     return "The receipt holds."
+
+
+_VALIDITY = {
+    "IN_FORCE": "in force",
+    "IN_FORCE_WHEN_STAMPED": "in force when it was time-stamped",
+    "NOT_IN_FORCE": "not in force",
+}
+
+
+def _credential(report: "Report") -> Iterator[RenderableType]:
+    """List, validity, time and name of the signer, each a fact of its own; what was taken out, what is elsewhere."""
+    read = report.credential
+    if read is None or read.state == "ABSENT":
+        return
+    stamps = (
+        f"{'unreadable' if stamp.time is None else f'{stamp.time:%Y-%m-%d %H:%M:%S} UTC'}, "
+        f"{f'on the list {stamp.trust_list}' if stamp.trust_list else 'on no list used here: not believed'}, "
+        f"by {stamp.authority or 'nobody named'}"
+        for stamp in read.time_stamps
+    )
+    facts = [("trust list", read.trust_list or "none used here")]
+    if read.certificate is not None:
+        begins, ends = read.certificate.valid_from, read.certificate.valid_until
+        judged = f", {_VALIDITY.get(read.validity, read.validity)}" if read.validity else ""
+        facts.append(("certificate", f"{begins:%Y-%m-%d} to {ends:%Y-%m-%d}{judged}"))
+    facts += [("time stamp", stamp) for stamp in stamps]
+    facts += [("signer's name", read.signer)] if read.signer else []
+    facts += [("taken out", address) for address in read.redactions]
+    facts += [("kept at", f"{read.remote_url} (not fetched)")] if read.remote_url else []
+    facts += [("kept at", f"{part.remote_url} (not fetched)") for part in read.ingredients if part.remote_url]
+    yield Text()
+    yield _heading("content credential", read.state)
+    yield _facts(facts)
 
 
 def _match(number: int, match: "Match") -> Iterator[RenderableType]:

@@ -171,10 +171,43 @@ class Ingredient(Answer):
     title: str | None
     state: str
     problems: tuple[str, ...]
+    relationship: str | None = None
+    signer: str | None = None
+    remote_url: str | None = None
+
+
+class Certificate(Answer):
+    """What stands on a signer's certificate. Anybody can make one with any name on it: see `trust_list`."""
+
+    common_name: str | None
+    organisation: str | None
+    valid_from: datetime
+    valid_until: datetime
+
+
+class TimeStamp(Answer):
+    """A time stamp beside the signature. It is believed where `trust_list` names a list that vouches for it."""
+
+    time: datetime | None
+    authority: str | None
+    trust_list: str | None
 
 
 class ReadCredential(Answer):
-    """The C2PA credential that the file carries."""
+    """The C2PA credential that the file carries.
+
+    Attributes:
+        trust_list: that the signer is on, in force or not.
+        validity: IN_FORCE, IN_FORCE_WHEN_STAMPED or NOT_IN_FORCE.
+        signed_at: as a time stamp says that a list vouches for.
+        later_source_types: what later actions brought into the picture.
+        ai_models: what its AI disclosures name; an empty text where one names nothing.
+        unlisted: actions, source types and ingredients that were judged and are not listed here.
+        redactions: statements that signers took out of older credentials.
+        remote_url: where a credential kept elsewhere is said to be; nothing was fetched.
+
+    What has a default, reports from before it was read do not have.
+    """
 
     state: str
     manifest_id: str | None
@@ -184,6 +217,16 @@ class ReadCredential(Answer):
     digital_source_types: tuple[str, ...]
     ingredients: tuple[Ingredient, ...]
     problems: tuple[str, ...]
+    certificate: Certificate | None = None
+    validity: str | None = None
+    time_stamps: tuple[TimeStamp, ...] = ()
+    title: str | None = None
+    generator: str | None = None
+    later_source_types: tuple[str, ...] = ()
+    ai_models: tuple[str, ...] = ()
+    unlisted: int = 0
+    redactions: tuple[str, ...] = ()
+    remote_url: str | None = None
 
 
 class Mark(Answer):
