@@ -6,12 +6,26 @@ revocation, or the publisher's next rotation to another key. Only records of an 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from datetime import datetime
+from typing import Self, assert_never
 
 from provenance.errors import SignatureInvalid
 from provenance.statement.keys import PublicKey
 from provenance.statement.possession import verify_possession
-from provenance.statement.record import LogGenesis, PublisherKey
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    AssetRevealed,
+    AssetWithdrawn,
+    DisputeAnswered,
+    LogFrozen,
+    LogGenesis,
+    LogKey,
+    PublisherKey,
+    Record,
+    RecordErased,
+    VerdictRecorded,
+)
 from provenance.statement.statement import Statement, verify_statement
 
 
@@ -68,6 +82,17 @@ class KeyHistory:
                 return event
         return None
 
+    def invalid_since(self, publisher: str, kid: bytes, after: int) -> datetime | None:
+        """Since when a key may have been in other hands, as revocations of it behind index `after` state."""
+        stated = [
+            event.record.invalid_since
+            for event in self.events
+            if event.index > after
+            and (event.record.publisher, event.record.key.thumbprint) == (publisher, kid)
+            and event.record.invalid_since is not None
+        ]
+        return min(stated, default=None)
+
     def verify_handover(self, event: KeyEvent) -> None:
         """Accepts a rotation whose old key these records do not show to be another publisher's, or ended before.
 
@@ -99,6 +124,24 @@ class KeyHistory:
         if ending is not None and ending.index < at:
             raise SignatureInvalid(f"{describe_ending(ending)}, before index {at}")
         return enrolment.record.key
+
+
+def publisher_of(record: Record) -> str | None:
+    """Who has to have signed a record: a publisher by its id, or None for an operator of the log."""
+    match record:
+        case (
+            AssetRegistered()
+            | AssetWithdrawn()
+            | AssetDisputed()
+            | DisputeAnswered()
+            | AssetRevealed()
+            | VerdictRecorded()
+        ):
+            return record.publisher
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() | RecordErased():
+            return None
+        case never:
+            assert_never(never)
 
 
 def describe_ending(event: KeyEvent) -> str:

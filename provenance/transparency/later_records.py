@@ -1,44 +1,118 @@
-"""Later records of a receipt's chain that change how its subject stands: withdrawals, disputes and their retraction.
+"""Later records of a receipt's chain that change how a registration stands: its subject, or what that was made from.
 
-They count only in a receipt whose statements and inclusion proofs have been checked (`receipt_verification`).
+Withdrawals, disputes and their retraction, and registrations that take another's place. They count only in a receipt
+whose statements and inclusion proofs have been checked (`receipt_verification`). Each function raises MalformedRecord,
+MalformedStatement for an entry that does not parse.
 """
 
-from provenance.statement.record import AssetDisputed, AssetRegistered, AssetWithdrawn, DisputeAnswered
-from provenance.transparency.receipt import Receipt
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from provenance.statement.record import (
+    SUPERSEDES,
+    AssetDisputed,
+    AssetRegistered,
+    AssetWithdrawn,
+    DisputeAnswered,
+    Record,
+    is_open,
+)
+from provenance.transparency.key_history import KeyHistory, publisher_of
+from provenance.transparency.pinned_key import Outcome
+from provenance.transparency.receipt import LoggedRecord
+from provenance.transparency.timestamp import Timestamp
 
 
-def is_withdrawn(receipt: Receipt) -> bool:
-    """Whether the publisher of the subject took it back later. Raises MalformedRecord, MalformedStatement."""
-    subject = receipt.subject.read_record()
-    identity = receipt.subject.read_statement().record_id
-    return isinstance(subject, AssetRegistered) and any(
+def is_withdrawn(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> bool:
+    """Whether its publisher took a registration back later."""
+    record = registered.read_record()
+    identity = registered.read_statement().record_id
+    return isinstance(record, AssetRegistered) and any(
         isinstance(later := entry.read_record(), AssetWithdrawn)
-        and entry.index > receipt.subject.index
-        and (later.record, later.publisher) == (identity, subject.publisher)
-        for entry in receipt.chain
+        and entry.index > registered.index
+        and (later.record, later.publisher) == (identity, record.publisher)
+        for entry in chain
     )
 
 
-def is_disputed(receipt: Receipt) -> bool:
-    """Whether another publisher contradicted the subject later, and has not retracted that.
+def is_disputed(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> bool:
+    """Whether another publisher contradicted a registration later, and has not retracted that.
 
     A publisher cannot dispute its own registration: a record that says so counts for nothing.
-
-    Raises:
-        MalformedRecord, MalformedStatement: an entry does not parse.
     """
-    subject = receipt.subject.read_record()
-    identity = receipt.subject.read_statement().record_id
-    retracted = {
-        (answer.dispute, answer.publisher)
-        for entry in receipt.chain
-        if isinstance(answer := entry.read_record(), DisputeAnswered) and answer.outcome == "retracted"
-    }
-    return isinstance(subject, AssetRegistered) and any(
+    record = registered.read_record()
+    identity = registered.read_statement().record_id
+    answers = [answer for entry in chain if isinstance(answer := entry.read_record(), DisputeAnswered)]
+    return isinstance(record, AssetRegistered) and any(
         isinstance(dispute := entry.read_record(), AssetDisputed)
-        and entry.index > receipt.subject.index
+        and entry.index > registered.index
         and dispute.record == identity
-        and dispute.publisher != subject.publisher
-        and (entry.read_statement().record_id, dispute.publisher) not in retracted
-        for entry in receipt.chain
+        and dispute.publisher != record.publisher
+        and is_open(entry.read_statement().record_id, dispute.publisher, answers)
+        for entry in chain
     )
+
+
+def superseded_by(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> int | None:
+    """Index of the newest registration by which the same publisher says that it supersedes this one, not withdrawn."""
+    record = registered.read_record()
+    identity = registered.read_statement().record_id
+    return max(
+        (
+            entry.index
+            for entry in chain
+            if isinstance(record, AssetRegistered)
+            and isinstance(later := entry.read_record(), AssetRegistered)
+            and entry.index > registered.index
+            and later.publisher == record.publisher
+            and any((parent.record, parent.relation) == (identity, SUPERSEDES) for parent in later.parents)
+            and not is_withdrawn(entry, chain)
+        ),
+        default=None,
+    )
+
+
+def is_compromised(entry: LoggedRecord, record: Record, history: KeyHistory, stamped: Timestamp | None) -> bool | None:
+    """Whether a publisher's record was made when its key may have been in other hands; None where that cannot be told.
+
+    Since when a later revocation of the key states. When the record was made, a time stamp bounds from outside; else
+    there is only `claimed_at`, which whoever holds the key can date back.
+
+    Args:
+        record: of the entry.
+        history: the key records that are known.
+        stamped: what is stated of the entry's statement, or of one that was logged later.
+    """
+    since = _invalid_since(entry, record, history)
+    if since is None:
+        return False
+    if stamped is not None and stamped.time + (stamped.accuracy or timedelta()) < since:
+        return False
+    return True if record.claimed_at >= since else None
+
+
+def contest(
+    origin: LoggedRecord, chain: Sequence[LoggedRecord], history: KeyHistory, stamped: Timestamp | None
+) -> tuple[Outcome, list[str]]:
+    """Whether a registration that something was made from still stands, and what is to be said of it, in words."""
+    record = origin.read_record()
+    compromised = record is not None and is_compromised(origin, record, history, stamped)
+    since = None if record is None else _invalid_since(origin, record, history)
+    hands = f"its key may have been in other hands since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    found = [
+        words
+        for applies, words in (
+            (is_withdrawn(origin, chain), "its publisher has withdrawn it"),
+            (is_disputed(origin, chain), "another publisher disputes it"),
+            (compromised, f"{hands}, before it was made"),
+        )
+        if applies
+    ]
+    if found:
+        return "fails", found
+    return ("holds", []) if compromised is False else ("not checked", [f"{hands}, and nothing shows when it was made"])
+
+
+def _invalid_since(entry: LoggedRecord, record: Record, history: KeyHistory) -> datetime | None:
+    publisher = publisher_of(record)
+    return None if publisher is None else history.invalid_since(publisher, entry.read_statement().kid, entry.index)

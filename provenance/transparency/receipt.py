@@ -7,7 +7,8 @@ The `.countermark` file is one JSON object in RFC 8785 canonical form, nothing b
 
 and an entry is `{"proof": tlog-proof as text, "record": JSON object or null, "statement": base64}`. A receipt may
 also have a "timestamp", `{"consistency": [base64…], "proof": tlog-proof as text, "token": base64}`, without
-"consistency" where no hashes are needed. Records are embedded as objects: because the file is canonical, so are they,
+"consistency" where no hashes are needed; and one that could not hold all that belongs into its chain has `"truncated":
+true`. Records are embedded as objects: because the file is canonical, so are they,
 and their bytes are recovered exactly.
 `keys` and `chain` stand in log order, an index once; only in `chain` may a record be null (sealed or erased).
 What the parts prove is for `receipt_verification` to say.
@@ -42,6 +43,8 @@ _LEVELS_AROUND_A_RECORD = 3
 _MEMBERS = frozenset({"chain", "format", "genesis", "keys", "log_key", "subject", "version"})
 _ENTRY_MEMBERS = frozenset({"proof", "record", "statement"})
 _STAMP = "timestamp"
+_TRUNCATED = "truncated"
+_OPTIONAL = frozenset({_STAMP, _TRUNCATED})
 _STAMP_MEMBERS = frozenset({"proof", "token"})
 _CONSISTENCY = "consistency"
 
@@ -147,6 +150,7 @@ class Receipt:
         chain: what else belongs to the subject (withdrawals, parents), in log order.
         log_key: verifier key of the log. The receipt's own word, unless the reader has it from elsewhere.
         stamp: when the subject was in the log, by somebody else's word; None where nobody has stamped it.
+        truncated: more belongs to the subject than could be held, says who made the receipt.
     """
 
     subject: LoggedRecord
@@ -155,6 +159,7 @@ class Receipt:
     chain: tuple[LoggedRecord, ...]
     log_key: str
     stamp: Stamp | None = None
+    truncated: bool = False
 
     @property
     def entries(self) -> tuple[LoggedRecord, ...]:
@@ -171,8 +176,7 @@ class Receipt:
         try:
             depth = MAX_RECORD_DEPTH + _LEVELS_AROUND_A_RECORD
             value = parse_canonical(data, limit=MAX_RECEIPT_BYTES, depth=depth)
-            stamped = _STAMP in value
-            members = _members(value, _MEMBERS | {_STAMP} if stamped else _MEMBERS, "a receipt")
+            members = _members(value, _MEMBERS | _OPTIONAL & value.keys(), "a receipt")
             if members["format"] != RECEIPT_FORMAT:
                 raise MalformedReceipt(f"the format of a receipt is {RECEIPT_FORMAT}")
             if members["version"] is True or members["version"] != RECEIPT_VERSION:
@@ -183,8 +187,11 @@ class Receipt:
                 genesis=LoggedRecord.from_json(members["genesis"]),
                 chain=_entries(members["chain"], "chain"),
                 log_key=_text(members["log_key"], "log_key"),
-                stamp=Stamp.from_json(members[_STAMP]) if stamped else None,
+                stamp=Stamp.from_json(members[_STAMP]) if _STAMP in members else None,
+                truncated=_TRUNCATED in members,
             )
+            if members.get(_TRUNCATED, True) is not True:
+                raise MalformedReceipt(f"{_TRUNCATED} is true, or left out")
             receipt.check_form()
         except MalformedReceipt:
             raise
@@ -205,7 +212,11 @@ class Receipt:
                 "subject": self.subject.to_json(),
                 "version": RECEIPT_VERSION,
             }
-            data = canonical_json(members | ({} if self.stamp is None else {_STAMP: self.stamp.to_json()}))
+            if self.stamp is not None:
+                members[_STAMP] = self.stamp.to_json()
+            if self.truncated:
+                members[_TRUNCATED] = True
+            data = canonical_json(members)
         except (StatementError, TransparencyError) as cause:
             raise MalformedReceipt(f"a part of the receipt cannot be written: {cause}") from cause
         if len(data) > MAX_RECEIPT_BYTES:

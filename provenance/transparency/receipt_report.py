@@ -60,6 +60,13 @@ class ReceiptReport:
             log at a time, or earlier.
         disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
             two things.
+        superseded_by: index of the newest registration by which the publisher says that it supersedes this one.
+        key_compromised: a later revocation states that the key may have been in other hands since before the record was
+            made. None: since after `claimed_at`, which is the signer's word, and no time stamp that could be checked
+            bounds it.
+        contested_origins: record ids of registrations that the subject was made from, proven, and since withdrawn or
+            disputed, or signed with a key that was compromised. Step 11 names them.
+        truncated: the receipt says itself that it could not hold all that belongs to the subject.
         chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
             link can be checked.
     """
@@ -76,11 +83,21 @@ class ReceiptReport:
     disputed: bool
     chain: Chain | None
     timestamp: Timestamp | None = None
+    superseded_by: int | None = None
+    key_compromised: bool | None = False
+    contested_origins: tuple[bytes, ...] = ()
+    truncated: bool = False
 
     @property
     def holds(self) -> bool:
-        """Steps 3 to 8 hold and none fails. Whether the log itself deserves trust is step 2: see `log_key_pinned`."""
+        """Steps 3 to 8 hold and none fails, but for step 11 over origins that are proven and contested.
+
+        Whether the log itself deserves trust is step 2: see `log_key_pinned`.
+        """
         outcomes = {step.number: step.outcome for step in self.steps}
+        proven = self.chain is not None and not any(link.state == "broken" for link in self.chain.links)
+        if self.contested_origins and proven:
+            del outcomes[11]
         return "fails" not in outcomes.values() and all(outcomes[number] == "holds" for number in _NEEDED)
 
     def __bool__(self) -> NoReturn:

@@ -1,23 +1,15 @@
 """Checking a receipt offline, step by step: what holds, what fails, and what could not be checked."""
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
 
 from provenance.errors import CountermarkError, ProofInvalid, SignatureInvalid, UntrustedNote
 from provenance.quotation import quote
 from provenance.statement.record import (
-    AssetDisputed,
     AssetRegistered,
-    AssetRevealed,
-    AssetWithdrawn,
-    DisputeAnswered,
-    LogFrozen,
     LogGenesis,
     LogKey,
     PublisherKey,
     Record,
-    RecordErased,
-    VerdictRecorded,
     parse_record,
     record_id,
 )
@@ -28,10 +20,17 @@ from provenance.transparency.key_history import (
     KeyEvent,
     KeyHistory,
     describe_ending,
+    publisher_of,
     verify_key_record,
     verify_operator_statement,
 )
-from provenance.transparency.later_records import is_disputed, is_withdrawn
+from provenance.transparency.later_records import (
+    contest,
+    is_compromised,
+    is_disputed,
+    is_withdrawn,
+    superseded_by,
+)
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import verify_consistency
 from provenance.transparency.note import COSIGNATURES, ML_DSA_44, VerifierKey
@@ -92,7 +91,9 @@ def verify_receipt(
     #      authority.
     #  11. Every registration that the subject was made from, up to the origins, is in the chain, with its record, its
     #      signature, a key in force, and its place in the log before what was made from it. A link that does not hold
-    #      is named, and all behind it is unproven. Where a record is withheld or missing, this is not checked.
+    #      is named, and all behind it is unproven. Nor was one withdrawn, disputed, or signed with a key that may have
+    #      been in other hands: what was made from it is proven all the same. Where a record is withheld or missing, or
+    #      the receipt says that it could not hold everything, this is not checked.
     #
     # A step whose ground has failed is not checked: 3 stands on 2, 4 and 8 on 3, 5 on 4, 6, 7 and 11 on 5, 9 on 7, 10
     # on 7 and 8.
@@ -162,7 +163,7 @@ def verify_receipt(
         history = KeyHistory.of(events)
         for event in events:
             history.verify_handover(event)
-        publisher = _publisher(record)
+        publisher = publisher_of(record)
         if publisher is None:
             return "the record is the operator's own: no publisher's key is involved"
         enrolment = history.enrolment(publisher, subject.read_statement().kid, subject.index)
@@ -179,6 +180,8 @@ def verify_receipt(
         if ending is not None and ending.index < subject.index:
             raise SignatureInvalid(f"{describe_ending(ending)}, before this record")
         later = f"; {describe_ending(ending)}, after this record" if ending else ""
+        since = history.invalid_since(enrolment.record.publisher, subject.read_statement().kid, subject.index)
+        later += f"; it may have been in other hands since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
         return f"no key record in this receipt ends the key before index {subject.index}{later}"
 
     steps.check(6, check_in_force, after=(5,))
@@ -236,23 +239,36 @@ def verify_receipt(
 
     # 11. Origins
     chain: Chain | None = None
+    sound = steps.outcome(7) == steps.outcome(8) == "holds"
 
     def check_link(entry: LoggedRecord) -> None:
         _verify_statement(entry, genesis, history, None)
         entry.proof.verify_inclusion(entry.statement, checkpoint)
 
+    contested: tuple[bytes, ...] = ()
+
     def check_origins() -> str:
-        nonlocal chain
+        nonlocal chain, contested
         chain = walk(subject, receipt.chain, check_link)
-        if any(link.state == "broken" for link in chain.links):
-            raise ProofInvalid(chain.describe())
-        if not chain.complete:
-            raise Undecided(chain.describe())
-        return chain.describe()
+        told, undecided = [chain.describe()], not chain.complete
+        if sound:
+            for link in {link.parent: link for link in chain.links if link.state == "proven"}.values():
+                origin = next(entry for entry in receipt.chain if entry.index == link.index)
+                outcome, remarks = contest(origin, receipt.chain, history, timestamp)
+                contested += (link.parent,) if outcome == "fails" else ()
+                told += [f"record {link.parent.hex()[:16]}… ({link.relation}): {remark}" for remark in remarks]
+                undecided = undecided or outcome == "not checked"
+        if receipt.truncated and chain.links:
+            undecided = True
+            told.append("the receipt could not hold all that belongs to them")
+        if contested or any(link.state == "broken" for link in chain.links):
+            raise ProofInvalid("; ".join(told))
+        if undecided:
+            raise Undecided("; ".join(told))
+        return "; ".join(told)
 
     steps.check(11, check_origins, after=(5,))
 
-    sound = steps.outcome(7) == steps.outcome(8) == "holds"
     return ReceiptReport(
         steps=tuple(steps.taken),
         record=record,
@@ -262,10 +278,14 @@ def verify_receipt(
         checkpoint=checkpoint,
         cosigners=cosigners,
         signer=None if enrolment is None else enrolment.record,
-        withdrawn=sound and is_withdrawn(receipt),
-        disputed=sound and is_disputed(receipt),
+        withdrawn=sound and is_withdrawn(subject, receipt.chain),
+        disputed=sound and is_disputed(subject, receipt.chain),
         chain=chain,
         timestamp=timestamp,
+        superseded_by=superseded_by(subject, receipt.chain) if sound else None,
+        key_compromised=sound and enrolment is not None and is_compromised(subject, record, history, timestamp),
+        contested_origins=contested,
+        truncated=receipt.truncated,
     )
 
 
@@ -313,24 +333,6 @@ def _record(entry: LoggedRecord) -> Record:
     return parse_record(_bytes(entry))
 
 
-def _publisher(record: Record) -> str | None:
-    """Who has to have signed a record: a publisher by its id, or None for an operator of the log."""
-    match record:
-        case (
-            AssetRegistered()
-            | AssetWithdrawn()
-            | AssetDisputed()
-            | DisputeAnswered()
-            | AssetRevealed()
-            | VerdictRecorded()
-        ):
-            return record.publisher
-        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() | RecordErased():
-            return None
-        case never:
-            assert_never(never)
-
-
 def _is_log_key(entry: LoggedRecord) -> bool:
     return isinstance(_record(entry), LogKey)
 
@@ -373,7 +375,7 @@ def _verify_statement(entry: LoggedRecord, genesis: Record, history: KeyHistory,
     statement = entry.read_statement()
     if entry.record is None:
         return
-    publisher = _publisher(_record(entry))
+    publisher = publisher_of(_record(entry))
     if enrolment is not None:
         verify_statement(statement, enrolment.record.key, entry.record)
     elif publisher is not None:

@@ -65,17 +65,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Dispute:
-    """Another publisher's counter-claim, by the index of its entry. `publisher` is its name; answers in log order."""
+    """Another publisher's counter-claim, by the index of its entry. `publisher` is its name; answers in log order.
+
+    `open`: whoever raised it has not retracted it (`statement.record.is_open`).
+    """
 
     index: int
     publisher: str
     reason: str
     answers: tuple[Answer, ...]
-
-    @property
-    def open(self) -> bool:
-        """Whether whoever raised it has not retracted it."""
-        return all(answer.outcome != "retracted" for answer in self.answers)
+    open: bool
 
 
 @dataclass(frozen=True, eq=False)

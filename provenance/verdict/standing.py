@@ -104,7 +104,7 @@ def _shown(match: Match) -> bool:
         case Standing.DISPUTED:
             return match.receipt is not None and match.receipt.disputed
         case Standing.SUPERSEDED:
-            return False
+            return match.receipt is not None and match.receipt.superseded_by is not None
         case _:
             return True
 

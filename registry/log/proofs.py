@@ -7,9 +7,8 @@ rotted, answers with StoreCorrupt and never with a proof that does not hold.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from provenance.errors import (
     CountermarkError,
@@ -21,23 +20,8 @@ from provenance.errors import (
     TransparencyError,
     UntrustedNote,
 )
-from provenance.limits import MAX_RECEIPT_RECORDS
-from provenance.statement.record import (
-    AssetDisputed,
-    AssetRegistered,
-    AssetRevealed,
-    AssetWithdrawn,
-    DisputeAnswered,
-    LogFrozen,
-    LogGenesis,
-    LogKey,
-    PublisherKey,
-    RecordErased,
-    VerdictRecorded,
-    parse_record,
-)
+from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
 from provenance.statement.statement import parse_statement
-from provenance.transparency.chain import references
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
 from provenance.transparency.merkle import NodeReader, consistency_proof, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
@@ -48,9 +32,13 @@ from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Objects
+from registry.log import chain
 from registry.log.sequencer import Sequencer
 from registry.log.tiles import SharedReader, Tiles
-from registry.store import Session, Store, assets, checkpoints, entries, events, log_keys, publishers, sealed
+from registry.store import Session, Store, checkpoints, entries, log_keys, publishers
+
+_MAX_CHAIN_BYTES = MAX_RECEIPT_BYTES // 2
+"""Bytes of records, and twice those of statements, in a chain: the other half is for proofs, keys and the subject."""
 
 _MAX_OPEN_TREES = 8
 """Trees whose tiles stay read: the newest few, and those that were cosigned and stamped last."""
@@ -107,11 +95,10 @@ class Proofs:
     def receipt(self, record_id: bytes) -> Receipt:
         """All that it takes to check a record offline: see `provenance.transparency.receipt`.
 
-        `chain` holds what the record was made from, up to the origins, with withdrawals and erasures, the nearest
-        first where there are more than a receipt may hold; then what was said of the record itself: disputes and their
-        answers, recorded verdicts. For a record about another it holds that one. Records that are sealed or erased are
-        withheld. `keys` holds the records that began and ended each key which signed one of them, and those that
-        changed the log's keys. The checkpoint has all its signatures in the subject's proof, and in the others the
+        `chain` holds what belongs to the record, as `registry.log.chain` has it: how it stands, and what it was made
+        from, come first. Where that is more than a receipt may hold, the receipt says so. Records that are sealed or
+        erased are withheld. `keys` holds the records that began and ended each key which signed one of them, and those
+        that changed the log's keys. The checkpoint has all its signatures in the subject's proof, and in the others the
         log's Ed25519 one alone: an ML-DSA-44 signature takes 3 KB.
 
         Whether the caller may read the record itself is for it to check.
@@ -126,10 +113,10 @@ class Proofs:
         with self._store.read() as session:
             subject = self._logged(session, tree, record_id)
             tree = replace(tree, note=tree.bare_note())
-            chain = self._chain(session, tree, subject)
-            keys = self._keys(session, tree, [subject, *chain])
+            said, truncated = self._chain(session, tree, subject)
+            keys = self._keys(session, tree, [subject, *said])
             genesis = self._logged(session, tree, entries.get(session, 0).record_id)
-        receipt = Receipt(subject, keys, genesis, chain, str(tree.key))
+        receipt = Receipt(subject, keys, genesis, said, str(tree.key), truncated=truncated)
         cosigned = self.cosigned_tree(max(entry.index for entry in receipt.entries))
         if cosigned is not None and cosigned.note != tree.note:
             tree, receipt = cosigned, replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
@@ -202,31 +189,33 @@ class Proofs:
         record = entries.record(session, record_id)
         return LoggedRecord(record.canonical, entry.statement, tree.prove(entry.index, entry.statement))
 
-    def _chain(self, session: Session, tree: "Tree", subject: LoggedRecord) -> tuple[LoggedRecord, ...]:
+    def _chain(self, session: Session, tree: "Tree", subject: LoggedRecord) -> tuple[tuple[LoggedRecord, ...], bool]:
+        """The chain, and whether more belongs into it than a receipt may hold."""
         found: dict[int, LoggedRecord] = {}
-        for near in (_connected, _said):  # so that no number of disputes leaves out an origin
-            waiting = near(session, subject)
-            while waiting and len(found) < MAX_RECEIPT_RECORDS:
-                record_id = waiting.pop(0)
-                entry = entries.of_record(session, record_id)
-                if entry.index < tree.checkpoint.size and entry.index not in {*found, subject.index}:
-                    found[entry.index] = self._logged_or_withheld(session, tree, record_id)
-                    waiting += _connected(session, found[entry.index])
-        return tuple(found[index] for index in sorted(found))
+        keys, size = {*log_keys.indices(session), *_key_indices(session, [subject])}, 0
+        truncated = False
+        for belonging in chain.belongings(session, subject, tree.checkpoint.size):
+            logged = [self._logged_or_withheld(session, tree, each) for each in belonging.records]
+            fresh = {each.index: each for each in logged if each and each.index not in {*found, subject.index}}
+            keys |= _key_indices(session, fresh.values())
+            size += sum(len(each.record or b"") + 2 * len(each.statement) for each in fresh.values())
+            if size > _MAX_CHAIN_BYTES or max(len(keys), len(found) + len(fresh)) > MAX_RECEIPT_RECORDS:
+                truncated = belonging.bears
+                break
+            found |= fresh
+        return tuple(found[index] for index in sorted(found)), truncated
 
-    def _logged_or_withheld(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
-        if entries.has_content(session, record_id) and sealed.find(session, record_id) is None:
-            return self._logged(session, tree, record_id)
+    def _logged_or_withheld(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord | None:
+        """None where it is not in the tree."""
         entry = entries.of_record(session, record_id)
+        if entry.index >= tree.checkpoint.size:
+            return None
+        if chain.read(session, record_id) is not None:
+            return self._logged(session, tree, record_id)
         return LoggedRecord(None, entry.statement, tree.prove(entry.index, entry.statement))
 
     def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
-        indices = {*log_keys.indices(session)} - {each.index for each in signed}
-        for each in signed:
-            key = publishers.find_key(session, parse_statement(each.statement).kid)
-            if key is not None:  # else an operator's, which the genesis record names
-                changes = (key.enrolled_index, key.ended_index, key.revoked_index)
-                indices |= {index for index in changes if index is not None}
+        indices = {*log_keys.indices(session), *_key_indices(session, signed)} - {each.index for each in signed}
         return tuple(
             self._logged(session, tree, entries.get(session, index).record_id)
             for index in sorted(indices)
@@ -293,44 +282,9 @@ def _prove(read: NodeReader, index: int, size: int) -> list[bytes]:
         raise StoreCorrupt(f"the tiles that prove entry {index} are missing or damaged: {error}") from error
 
 
-def _connected(session: Session, logged: LoggedRecord) -> list[bytes]:
-    """Ids of the records that a record cannot be judged without.
-
-    Of a registration, its withdrawals, its erasure, and what it was made from; of any other the one it is about.
-    """
-    own = parse_statement(logged.statement).record_id
-    about = [
-        *(entries.get(session, row.index).record_id for row in assets.withdrawals_of(session, own)),
-        *(entries.get(session, each.index).record_id for each in events.of_type(session, own, RecordErased.TYPE)),
-    ]
-    if logged.record is None:
-        return about
-    try:
-        record = parse_record(logged.record)
-    except CountermarkError as error:
-        raise StoreCorrupt(f"the record of entry {logged.index} has changed: {error}") from error
-    match record:
-        case AssetRegistered():
-            named = [parent for parent, _ in references(record)]
-        case AssetWithdrawn() | AssetDisputed() | AssetRevealed() | RecordErased():
-            named = [record.record]
-        case DisputeAnswered():
-            named = [record.dispute]
-        case VerdictRecorded():
-            named = list(record.records)
-        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey():
-            named = []
-        case never:
-            assert_never(never)
-    return about + [each for each in dict.fromkeys(named) if entries.with_records(session, [each])]
-
-
-def _said(session: Session, logged: LoggedRecord) -> list[bytes]:
-    """Ids of the records that say something about a registration, or that answer a dispute, in log order."""
-    record = None if logged.record is None else parse_record(logged.record)
-    own = parse_statement(logged.statement).record_id
-    if isinstance(record, AssetDisputed):
-        found = events.of_type(session, record.record, DisputeAnswered.TYPE)
-    else:
-        found = events.about(session, own)
-    return [entries.get(session, event.index).record_id for event in found]
+def _key_indices(session: Session, signed: Iterable[LoggedRecord]) -> set[int]:
+    """Where the publishers' keys that signed began and ended."""
+    keys = [publishers.find_key(session, parse_statement(each.statement).kid) for each in signed]
+    # an operator's key, which the genesis record names, is none of them
+    found = ({key.enrolled_index, key.ended_index, key.revoked_index} for key in keys if key is not None)
+    return {index for indices in found for index in indices if index is not None}

@@ -1,7 +1,5 @@
 """The catalogue: what the registry holds, as anybody may read it."""
 
-from collections.abc import Sequence
-
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import (
     AssetRegistered,
@@ -274,12 +272,15 @@ def _media(facts: MediaFacts) -> MediaView:
 def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> PublisherView:
     """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
     row = publishers.get(session, publisher_id)
-    keys: Sequence[str] = [key.kid.hex() for key in publishers.keys_of(session, publisher_id)]
+    if statement is None:
+        kids = [key.kid for key in publishers.keys_of(session, publisher_id)][-1:]
+    else:
+        kids = [parse_statement(statement).kid]
     return PublisherView(
         id=row.id,
         name=row.name,
         identity=IdentityView(established=row.established, detail=row.detail),
-        key=parse_statement(statement).kid.hex() if statement else (keys[-1] if keys else ""),
+        key=kids[0].hex() if kids else "",
     )
 
 

@@ -5,9 +5,7 @@ from typing import cast
 from provenance.errors import StoreCorrupt
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import (
-    AssetDisputed,
     AssetRegistered,
-    DisputeAnswered,
     PublisherKey,
     parse_record,
 )
@@ -19,7 +17,7 @@ from provenance.verdict import sources, standing
 from provenance.verdict.evidence import Publisher, Source
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
 from registry.reading.views import StandingView
-from registry.store import Session, assets, entries, events, publishers
+from registry.store import Session, assets, disputes, entries, events, publishers
 from registry.times import from_milliseconds
 
 MAX_SOURCES = 1_000
@@ -71,22 +69,21 @@ def standing_of(session: Session, record_id: bytes) -> StandingView:
 
 
 def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
-    stated: dict[bytes, tuple[int, AssetDisputed, list[Answer]]] = {}
-    for event in events.about(session, record_id):
-        if event.type not in (AssetDisputed.TYPE, DisputeAnswered.TYPE):
-            continue
-        identity = entries.get(session, event.index).record_id
-        match parse_record(entries.record(session, identity).canonical):
-            case AssetDisputed() as dispute:
-                stated[identity] = event.index, dispute, []
-            case DisputeAnswered() as answer if answer.dispute in stated:
-                name = publishers.get(session, answer.publisher).name
-                stated[answer.dispute][2].append(Answer(name, answer.outcome, answer.reason))
-            case _:
-                raise StoreCorrupt(f"entry {event.index} does not say what its event tells of it")
+    def name(publisher: str) -> str:
+        return publishers.get(session, publisher).name
+
     return tuple(
-        Dispute(index, publishers.get(session, dispute.publisher).name, dispute.reason, tuple(answers))
-        for index, dispute, answers in stated.values()
+        Dispute(
+            each.dispute.index,
+            name(each.dispute.record.publisher),
+            each.dispute.record.reason,
+            tuple(
+                Answer(name(answer.record.publisher), answer.record.outcome, answer.record.reason)
+                for answer in each.answers
+            ),
+            each.open,
+        )
+        for each in disputes.of_record(session, record_id)
     )
 
 

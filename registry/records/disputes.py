@@ -11,7 +11,8 @@ from registry.reading import catalogue
 from registry.reading.views import AnswerView, DisputeView
 from registry.records.remarks import state
 from registry.registry import Registry
-from registry.store import Session, assets, entries, events
+from registry.store import Session, assets, disputes, entries, events
+from registry.store.disputes import StoredDispute
 from registry.times import from_milliseconds
 
 MAX_DISPUTES = 100
@@ -53,10 +54,11 @@ def dispute(
         events.add(session, record, index, AssetDisputed.TYPE)
 
     def existing(session: Session) -> bytes | None:
-        for identity, earlier in _disputes_of(session, record):
+        for each in disputes.of_record(session, record):
+            earlier = each.dispute.record
             said = (earlier.publisher, earlier.reason, earlier.counterclaim)
-            if said == (publisher, reason, counterclaim) and not _retracted(session, identity, earlier):
-                return identity
+            if said == (publisher, reason, counterclaim) and each.open:
+                return each.dispute.record_id
         return None
 
     return get(registry, state(registry, statement, add, existing).record_id)
@@ -72,7 +74,7 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
         InvalidRequest, StoreUnavailable, StoreCorrupt: as for `dispute`.
     """
     with registry.store.read() as session:
-        disputed = _read(session, dispute)
+        disputed = _find(session, dispute).dispute.record
         registrant = assets.get(session, disputed.record).publisher_id
     if publisher != (disputed.publisher if outcome == "retracted" else registrant):
         raise NotPermitted(
@@ -89,7 +91,7 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
 
     def add(session: Session, index: int, _logged_at: datetime) -> None:
         assets.get(session, disputed.record)
-        if _retracted(session, dispute, disputed):
+        if not _find(session, dispute).open:
             raise Conflict("this dispute has been retracted")
         if len(events.of_type(session, disputed.record, DisputeAnswered.TYPE)) >= MAX_DISPUTES:
             raise Conflict(f"the disputes of this registration have been answered {MAX_DISPUTES} times")
@@ -97,8 +99,11 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
 
     def existing(session: Session) -> bytes | None:
         said = (publisher, outcome, reason)
-        answers = _answers_of(session, dispute, disputed)
-        same = (identity for identity, _, each in answers if (each.publisher, each.outcome, each.reason) == said)
+        same = (
+            each.record_id
+            for each in _find(session, dispute).answers
+            if (each.record.publisher, each.record.outcome, each.record.reason) == said
+        )
         return next(same, None)
 
     state(registry, statement, add, existing)
@@ -108,7 +113,7 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
 def get(registry: Registry, dispute: bytes) -> DisputeView:
     """A dispute with its answers. Raises NotFound, Erased."""
     with registry.store.read() as session:
-        return _view(registry, session, dispute, _read(session, dispute))
+        return _view(registry, session, _find(session, dispute))
 
 
 def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
@@ -118,66 +123,42 @@ def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
             if events.is_erased(session, record):
                 assets.get(session, record)  # raises Erased
             raise NotFound("no such public registration")
-        return [_view(registry, session, identity, each) for identity, each in _disputes_of(session, record)]
+        return [_view(registry, session, each) for each in disputes.of_record(session, record)]
 
 
-def _view(registry: Registry, session: Session, identity: bytes, stated: AssetDisputed) -> DisputeView:
-    entry = entries.of_record(session, identity)
+def _view(registry: Registry, session: Session, stored: StoredDispute) -> DisputeView:
+    logged, stated = stored.dispute, stored.dispute.record
     return DisputeView(
-        id=identity.hex(),
-        record_id=record_urn(identity),
-        index=entry.index,
-        state=catalogue.state_of(registry, entry.index),
-        logged_at=from_milliseconds(entry.logged_at_ms),
+        id=logged.record_id.hex(),
+        record_id=record_urn(logged.record_id),
+        index=logged.index,
+        state=catalogue.state_of(registry, logged.index),
+        logged_at=from_milliseconds(logged.logged_at_ms),
         record=stated.record.hex(),
-        publisher=catalogue.publisher_view(session, stated.publisher, entry.statement),
+        publisher=catalogue.publisher_view(session, stated.publisher, logged.statement),
         reason=stated.reason,
         counterclaim=stated.counterclaim.hex() if stated.counterclaim else None,
-        open=not _retracted(session, identity, stated),
+        open=stored.open,
         answers=tuple(
             AnswerView(
-                record_id=record_urn(answer_id),
-                index=index,
-                logged_at=from_milliseconds(entries.get(session, index).logged_at_ms),
-                publisher=each.publisher,
-                outcome=each.outcome,
-                reason=each.reason,
+                record_id=record_urn(each.record_id),
+                index=each.index,
+                logged_at=from_milliseconds(each.logged_at_ms),
+                publisher=each.record.publisher,
+                outcome=each.record.outcome,
+                reason=each.record.reason,
             )
-            for answer_id, index, each in _answers_of(session, identity, stated)
+            for each in stored.answers
         ),
     )
 
 
-def _read(session: Session, identity: bytes) -> AssetDisputed:
+def _find(session: Session, identity: bytes) -> StoredDispute:
     if entries.type_of(session, identity) != AssetDisputed.TYPE:
         raise NotFound("no such dispute")
     record = parse_record(entries.record(session, identity).canonical)
-    if not isinstance(record, AssetDisputed):
+    of_record = disputes.of_record(session, record.record) if isinstance(record, AssetDisputed) else ()
+    found = next((each for each in of_record if each.dispute.record_id == identity), None)
+    if found is None:
         raise StoreCorrupt(f"record {identity.hex()} is no dispute, as its row says")
-    return record
-
-
-def _disputes_of(session: Session, record: bytes) -> list[tuple[bytes, AssetDisputed]]:
-    found = []
-    for event in events.of_type(session, record, AssetDisputed.TYPE):
-        identity = entries.get(session, event.index).record_id
-        stated = parse_record(entries.record(session, identity).canonical)
-        if not isinstance(stated, AssetDisputed):
-            raise StoreCorrupt(f"entry {event.index} is said to be a dispute, and is none")
-        found.append((identity, stated))
     return found
-
-
-def _answers_of(session: Session, identity: bytes, stated: AssetDisputed) -> list[tuple[bytes, int, DisputeAnswered]]:
-    found = []
-    for event in events.of_type(session, stated.record, DisputeAnswered.TYPE):
-        answer_id = entries.get(session, event.index).record_id
-        each = parse_record(entries.record(session, answer_id).canonical)
-        if isinstance(each, DisputeAnswered) and each.dispute == identity:
-            found.append((answer_id, event.index, each))
-    return found
-
-
-def _retracted(session: Session, identity: bytes, stated: AssetDisputed) -> bool:
-    answers = _answers_of(session, identity, stated)
-    return any((each.outcome, each.publisher) == ("retracted", stated.publisher) for _, _, each in answers)

@@ -21,7 +21,7 @@ from provenance.transparency.timestamp import TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
 
-MEDIA_STEP = 9
+MEDIA_STEP, ORIGINS_STEP = 9, 11
 
 
 def verify_receipt(

@@ -19,7 +19,7 @@ from provenance.statement.record.asset_disputed import AssetDisputed
 from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_revealed import AssetRevealed
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
-from provenance.statement.record.dispute_answered import DisputeAnswered
+from provenance.statement.record.dispute_answered import DisputeAnswered, is_open
 from provenance.statement.record.facts import SUPERSEDES, CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_frozen import LogFrozen
 from provenance.statement.record.log_genesis import LogGenesis
@@ -48,6 +48,7 @@ __all__ = [
     "RecordErased",
     "SketchFacts",
     "VerdictRecorded",
+    "is_open",
     "parse_record",
     "parse_record_urn",
     "record_cid",

@@ -1,13 +1,16 @@
 """`dispute.answered`: what came of a dispute, as one of its two sides states it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 from provenance.limits import MAX_TEXT_CHARACTERS
 from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields
+
+RETRACTED: Final = "retracted"
+"""The outcome that closes a dispute, by the publisher that raised it."""
 
 DisputeOutcome = Literal["accepted", "rejected", "retracted"]
 
@@ -59,3 +62,16 @@ class DisputeAnswered:
             reason=fields.text("reason", MAX_TEXT_CHARACTERS),
             extra=fields.rest(),
         )
+
+
+def is_open(dispute: bytes, publisher: str, answers: Iterable[DisputeAnswered]) -> bool:
+    """Whether a dispute still stands: only the publisher that raised it closes it, by retracting it.
+
+    Args:
+        dispute: id of the `asset.disputed` record, 32 bytes.
+        publisher: id of the publisher that raised it.
+        answers: those that are known, to this dispute and to others.
+    """
+    return not any(
+        (answer.dispute, answer.publisher, answer.outcome) == (dispute, publisher, RETRACTED) for answer in answers
+    )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -15,9 +16,12 @@ from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
+    SUPERSEDES,
+    AssetDisputed,
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
+    DisputeAnswered,
     LogGenesis,
     MediaFacts,
     Parent,
@@ -108,19 +112,26 @@ class Newsroom:
         return self
 
     def state_key(
-        self, action: Literal["enrol", "rotate", "revoke"], key: str, *, replaces: str = "daily key"
+        self,
+        action: Literal["enrol", "rotate", "revoke"],
+        key: str,
+        *,
+        replaces: str = "daily key",
+        publisher: str = "daily",
+        invalid_since: datetime | None = None,
     ) -> Appended:
         record = PublisherKey(
             salt=digest(f"{action} {key} salt"),
             claimed_at=START,
-            publisher="daily",
-            name="The Daily",
+            publisher=publisher,
+            name=f"The {publisher.title()}",
             identity=Identity("operator-attested", "seen by the registry desk"),
             action=action,
             key=signer(key).public_key,
-            possession=None if action == "revoke" else prove_possession(signer(key), ORIGIN, "daily"),
+            possession=None if action == "revoke" else prove_possession(signer(key), ORIGIN, publisher),
             reason="lost" if action == "revoke" else None,
-            handover=hand_over(signer(replaces), signer(key).public_key, ORIGIN, "daily")
+            invalid_since=invalid_since,
+            handover=hand_over(signer(replaces), signer(key).public_key, ORIGIN, publisher)
             if action == "rotate"
             else None,
         )
@@ -137,10 +148,13 @@ class Newsroom:
         key: str = "daily key",
         salt: str = "",
         parents: tuple[bytes, ...] = (),
+        supersedes: bytes | None = None,
         wait: Literal["sequenced", "published"] = "published",
     ) -> "Future[Appended]":
         """Register a picture: the same name makes the same claims, whatever the salt."""
         record = picture(name, self.blobs, salt=salt, parents=parents)
+        if supersedes is not None:
+            record = replace(record, parents=(*record.parents, Parent(supersedes, SUPERSEDES)))
         canonical = to_canonical(record)
         blobs = assets.AssetBlobs(
             self.blobs.put(f"thumbnail of {name}".encode()),
@@ -175,6 +189,28 @@ class Newsroom:
             sign_statement(canonical, signer("daily key")),
             canonical,
             lambda session, index, _: assets.withdraw(session, record, index),
+        )
+
+    def dispute(self, target: bytes, number: int = 0, *, key: str = "rival key") -> bytes:
+        """The rival contradicts a registration; the record's id."""
+        salt = digest(f"dispute {target.hex()} {number}")
+        return self._say(AssetDisputed(salt, START, "rival", target, f"claim {number}"), target, key)
+
+    def retract(self, dispute: bytes, target: bytes, *, key: str = "rival key") -> bytes:
+        """The rival takes a dispute of a registration back; the record's id."""
+        salt = digest(f"retract {dispute.hex()}")
+        return self._say(DisputeAnswered(salt, START, "rival", dispute, "retracted", "a mistake"), target, key)
+
+    def _say(self, record: AssetDisputed | DisputeAnswered, target: bytes, key: str) -> bytes:
+        canonical = to_canonical(record)
+        return (
+            self.sequencer.append(
+                sign_statement(canonical, signer(key)),
+                canonical,
+                lambda session, index, _: events.add(session, target, index, record.TYPE),
+            )
+            .result()
+            .record_id
         )
 
 

@@ -11,8 +11,10 @@ from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
+    SUPERSEDES,
     AssetDisputed,
     AssetRegistered,
+    AssetWithdrawn,
     DisputeAnswered,
     LogGenesis,
     MediaFacts,
@@ -64,7 +66,7 @@ class Logbook:
         for publisher in ("daily", "rival"):
             self.state_key(publisher, "enrol")
 
-    def state_key(self, publisher: str, action: str) -> None:
+    def state_key(self, publisher: str, action: str, *, invalid_since: datetime | None = None) -> None:
         key = signer(publisher)
         revoked = action == "revoke"
         record = PublisherKey(
@@ -77,6 +79,7 @@ class Logbook:
             key.public_key,
             None if revoked else prove_possession(key, ORIGIN, publisher),
             "stolen" if revoked else None,
+            invalid_since=invalid_since,
         )
         self.keys.append(len(self.records))
         self.append(record, OPERATOR)
@@ -92,21 +95,28 @@ class Logbook:
         parents: Iterable[bytes] = (),
         *,
         rendition_of: bytes | None = None,
+        supersedes: bytes | None = None,
         publisher: str = "daily",
         by: str | None = None,
+        claimed_at: datetime = START,
     ) -> bytes:
+        replaced = () if supersedes is None else (Parent(supersedes, SUPERSEDES),)
         record = AssetRegistered(
             digest(f"salt {name}"),
-            START,
+            claimed_at,
             publisher,
             MediaFacts(digest(name), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}")),
             {},
             SketchFacts(digest(f"sketch {name}"), "countermark-sketch-1"),
             title=name,
-            parents=tuple(Parent(parent, "parentOf") for parent in parents),
+            parents=(*(Parent(parent, "parentOf") for parent in parents), *replaced),
             rendition_of=rendition_of,
         )
         return self.append(record, signer(by or publisher))
+
+    def withdraw(self, record: bytes, *, publisher: str = "daily") -> bytes:
+        salt = digest(f"withdraw {record.hex()} {publisher}")
+        return self.append(AssetWithdrawn(salt, START, publisher, record, "wrong town"), signer(publisher))
 
     def dispute(self, record: bytes, *, publisher: str = "rival") -> bytes:
         salt = digest(f"dispute {record.hex()} {publisher}")

@@ -10,8 +10,8 @@ from provenance.verdict.registrations import Answer, Dispute, KnownRecord
 from tests.unit.verdict.pictures import MOUNTAINS, photo
 from tests.unit.verdict.simulator import open_registry
 
-OURS = Dispute(9, "The Rival", "it is ours", ())
-RETRACTED = replace(OURS, answers=(Answer("The Rival", "retracted", "another frame"),))
+OURS = Dispute(9, "The Rival", "it is ours", (), open=True)
+RETRACTED = replace(OURS, answers=(Answer("The Rival", "retracted", "another frame"),), open=False)
 REJECTED = replace(OURS, answers=(Answer("The Daily", "rejected", "see the contact sheet"),))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from countermark.cli.output import explain
+from countermark.receipts import ORIGINS_STEP
 from provenance.errors import (
     CountermarkError,
     Erased,
@@ -63,14 +64,22 @@ def of_report(report: "Report") -> Exit:
     return Exit.SATISFIED if axes.proof.value in _PROVEN else Exit.INCOMPLETE
 
 
-def of_receipt(report: ReceiptReport) -> Exit:
-    """Satisfied: it holds up to its origins, stands, and is of a log whose key the caller knows.
+def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
+    """Satisfied: it holds up to its origins, all of them stand, and it is of a log whose key the caller knows.
 
-    Anybody can make a log of their own.
+    Anybody can make a log of their own. A superseded registration still is what it was. `stamp_asked`: the caller names
+    an authority, so that a time stamp which could not be checked leaves the answer incomplete.
     """
-    if not report.holds or report.withdrawn or report.disputed:
+    if not report.holds or report.withdrawn or report.disputed or report.key_compromised or report.contested_origins:
         return Exit.FINDINGS
-    proven = report.log_key_pinned and report.chain is not None and report.chain.complete
+    proven = (
+        report.log_key_pinned
+        and report.chain is not None
+        and report.steps[ORIGINS_STEP - 1].outcome == "holds"
+        and report.key_compromised is False
+        and not report.truncated
+        and (report.timestamp is not None or not stamp_asked)
+    )
     return Exit.SATISFIED if proven else Exit.INCOMPLETE
 
 

@@ -50,7 +50,8 @@ def verify(
 ) -> None:
     """Check a receipt step by step, with no service and no network.
 
-    Exit status 0 needs --vkey: without it, which log this is remains the receipt's own word (3).
+    Exit status 0 needs --vkey: without it, which log this is remains the receipt's own word (3). With --authority it
+    needs a time stamp that holds.
     """
     try:
         found = parse_any_receipt(Content.of(receipt).read(MAX_RECEIPT_BYTES))
@@ -62,7 +63,9 @@ def verify(
         report = verify_receipt(receipt, picture, log_keys=vkey or (), authorities=authority or ())
     except CountermarkError as error:
         exits.leave_with(error, receipt)
-    _end(as_json, _json(report), receipt_view(report), exits.of_receipt(report))
+    asked = bool(authority)
+    view = receipt_view(report, stamp_asked=asked)
+    _end(as_json, _json(report), view, exits.of_receipt(report, stamp_asked=asked))
 
 
 def _end(as_json: bool, answer: dict[str, object], view: RenderableType, status: exits.Exit) -> NoReturn:
@@ -113,6 +116,10 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "log_key_pinned": report.log_key_pinned,
         "withdrawn": report.withdrawn,
         "disputed": report.disputed,
+        "superseded_by": report.superseded_by,
+        "key_compromised": report.key_compromised,
+        "contested_origins": [origin.hex() for origin in report.contested_origins],
+        "truncated": report.truncated,
         "record_id": report.record_id.hex(),
         "index": report.index,
         "origin": report.checkpoint.origin,

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from countermark.cli.output import plain
-from countermark.receipts import MEDIA_STEP
+from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
 from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_report import ReceiptReport, Step
 
@@ -46,7 +46,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
     )
 
 
-def receipt_view(report: ReceiptReport) -> RenderableType:
+def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> RenderableType:
     """The steps of checking a receipt, and what came of them."""
     links = report.chain.links if report.chain is not None else ()
     return Group(
@@ -57,7 +57,7 @@ def receipt_view(report: ReceiptReport) -> RenderableType:
             (("made from", f"{link.parent.hex()}\n{link.relation}, {link.state}: {link.detail}") for link in links),
             multiline=True,
         ),
-        Text(_conclusion(report), style="bold"),
+        Text(_conclusion(report, stamp_asked=stamp_asked), style="bold"),
     )
 
 
@@ -132,24 +132,55 @@ def alarm_view(alarm: "Alarm") -> RenderableType:
     )
 
 
-def _conclusion(report: ReceiptReport) -> str:
+_HOLDS = "The receipt holds."
+
+
+def _conclusion(report: ReceiptReport, *, stamp_asked: bool) -> str:
     failed = [step.number for step in report.steps if step.outcome == "fails"]
     if failed == [MEDIA_STEP]:
         return "The receipt is about another picture."
     if not report.holds:
         return "The receipt does not hold."
+    became = "; ".join(_became(report))
+    gap = _gap(report, stamp_asked=stamp_asked)
+    if became:
+        return f"The receipt holds, and {became}. {gap.removeprefix(_HOLDS)}".strip()
+    return gap or _HOLDS
+
+
+def _became(report: ReceiptReport) -> Iterator[str]:
+    """What has become of a registration whose receipt holds."""
     if report.withdrawn:
-        return "The receipt holds, and its publisher has withdrawn the registration."
+        yield "its publisher has withdrawn the registration"
     if report.disputed:
-        return "The receipt holds, and another publisher disputes the registration."
+        yield "another publisher disputes the registration"
+    if report.key_compromised:
+        yield "the key that signed it may have been in other hands before it was made (step 6)"
+    if report.contested_origins:
+        yield "something that the picture was made from has been withdrawn, disputed or signed by a lost key (step 11)"
+    if report.superseded_by is not None:
+        yield f"its publisher has superseded the registration by entry {report.superseded_by}"
+
+
+def _gap(report: ReceiptReport, *, stamp_asked: bool) -> str:
+    """What is missing before everything is known to hold; empty where nothing is."""
     if not report.log_key_pinned:
         return (
             "The receipt holds if its log key is the right one, which is its own word. "
             "Give the key that you know the log by: --vkey"
         )
-    if report.chain is None or not report.chain.complete:
-        return "The receipt holds. What the picture was made from is not proven up to its origins."
-    return "The receipt holds."
+    if report.key_compromised is None:
+        return (
+            f"{_HOLDS} Its key may have been in other hands later, and that the record was made before is its "
+            "own word: only a time stamp by an authority that you trust shows that (--authority)."
+        )
+    if report.truncated:
+        return f"{_HOLDS} It could not hold all that belongs to the registration: ask the registry."
+    if report.steps[ORIGINS_STEP - 1].outcome != "holds":
+        return f"{_HOLDS} What the picture was made from is not proven up to its origins."
+    if stamp_asked and report.timestamp is None:
+        return f"{_HOLDS} When the record existed could not be checked (step 10)."
+    return ""
 
 
 _VALIDITY = {

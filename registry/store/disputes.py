@@ -1,0 +1,74 @@
+"""Disputes: what other publishers have said against a registration, with the answers, read in one query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlmodel import Session, col, select
+
+from provenance.errors import CountermarkError, StoreCorrupt
+from provenance.statement.record import AssetDisputed, DisputeAnswered, is_open, parse_record
+from registry.tables import Entry, Event, RecordRow
+
+T = TypeVar("T", AssetDisputed, DisputeAnswered)
+
+
+@dataclass(frozen=True)
+class Stated(Generic[T]):
+    """A record as it was logged."""
+
+    record_id: bytes
+    index: int
+    logged_at_ms: int
+    statement: bytes
+    record: T
+
+
+@dataclass(frozen=True)
+class StoredDispute:
+    """A dispute with the answers to it, in log order."""
+
+    dispute: Stated[AssetDisputed]
+    answers: tuple[Stated[DisputeAnswered], ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether it still stands."""
+        return self.is_open(None)
+
+    def is_open(self, size: int | None) -> bool:
+        """Whether it still stood when the log had `size` entries."""
+        known = (each.record for each in self.answers if size is None or each.index < size)
+        return is_open(self.dispute.record_id, self.dispute.record.publisher, known)
+
+
+def of_record(session: Session, target: bytes) -> Sequence[StoredDispute]:
+    """The disputes of a registration, in log order, but those whose content was erased. Raises StoreCorrupt."""
+    rows = session.exec(
+        select(Event.type, Entry, RecordRow.canonical)
+        .join(Entry, col(Entry.index) == col(Event.index))
+        .join(RecordRow, col(RecordRow.record_id) == col(Entry.record_id))
+        .where(Event.target == target, col(Event.type).in_((AssetDisputed.TYPE, DisputeAnswered.TYPE)))
+        .order_by(col(Event.index))
+    )
+    disputes: dict[bytes, Stated[AssetDisputed]] = {}
+    answers: dict[bytes, list[Stated[DisputeAnswered]]] = {}
+    for type_, entry, canonical in rows:
+        if not canonical:
+            continue
+        logged = (entry.record_id, entry.index, entry.logged_at_ms, entry.statement)
+        match _parse(entry.index, canonical):
+            case AssetDisputed() as record if type_ == record.TYPE:
+                disputes[entry.record_id] = Stated(*logged, record)
+            case DisputeAnswered() as record if type_ == record.TYPE:
+                answers.setdefault(record.dispute, []).append(Stated(*logged, record))
+            case _:
+                raise StoreCorrupt(f"entry {entry.index} does not say what its event tells of it")
+    return [StoredDispute(each, tuple(answers.get(identity, ()))) for identity, each in disputes.items()]
+
+
+def _parse(index: int, canonical: bytes) -> object:
+    try:
+        return parse_record(canonical)
+    except CountermarkError as error:
+        raise StoreCorrupt(f"the record of entry {index} has changed: {error}") from error

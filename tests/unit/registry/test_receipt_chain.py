@@ -1,0 +1,126 @@
+"""The chain of a receipt: what a reader must know comes first, whatever somebody heaps up behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provenance.limits import MAX_RECEIPT_RECORDS
+from provenance.transparency.receipt import Receipt
+from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_verification import verify_receipt
+from registry.reading.standing import standing_of
+from tests.unit.registry.newsroom import START, Newsroom
+
+
+@pytest.fixture
+def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
+    with Newsroom(tmp_path / "data") as opened:
+        opened.found().state_key("enrol", "rival key", publisher="rival")
+        yield opened
+
+
+def check(newsroom: Newsroom, record: bytes) -> tuple[Receipt, ReceiptReport]:
+    receipt = Receipt.parse(newsroom.proofs.receipt(record).serialise())
+    report = verify_receipt(receipt, trusted_keys=[newsroom.sequencer.key])
+    assert report.holds
+    return receipt, report
+
+
+def heap_up(newsroom: Newsroom, record: bytes, pairs: int = MAX_RECEIPT_RECORDS // 2) -> None:
+    """An accomplice disputes and retracts, so that nothing else fits."""
+    for number in range(pairs):
+        newsroom.retract(newsroom.dispute(record, number), record)
+
+
+def test_no_number_of_retracted_disputes_hides_one_that_is_open(newsroom: Newsroom) -> None:
+    raw = newsroom.register("raw").result().record_id
+    asset = newsroom.register("asset", parents=(raw,)).result().record_id
+    heap_up(newsroom, asset)
+    newsroom.dispute(asset, 1_000)
+    receipt, report = check(newsroom, asset)
+    assert (report.disputed, report.truncated) == (True, True)
+    assert report.chain is not None
+    assert [link.state for link in report.chain.links] == ["proven"]
+    assert len(receipt.chain) <= MAX_RECEIPT_RECORDS
+
+
+def test_a_receipt_that_has_no_room_for_what_is_over_says_so_and_shows_no_dispute_as_open(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    heap_up(newsroom, asset)
+    report = check(newsroom, asset)[1]
+    assert (report.disputed, report.truncated) == (False, False)
+    newsroom.retract(newsroom.dispute(asset, 1_000), asset)
+    report = check(newsroom, asset)[1]
+    assert (report.disputed, report.truncated) == (False, True)
+
+
+def test_the_open_dispute_and_the_withdrawal_of_an_origin_are_in_the_receipt(newsroom: Newsroom) -> None:
+    raw = newsroom.register("raw").result().record_id
+    other = newsroom.register("other").result().record_id
+    middle = newsroom.register("middle", parents=(raw, other)).result().record_id
+    top = newsroom.register("top", parents=(middle,)).result().record_id
+    heap_up(newsroom, top)
+    assert check(newsroom, top)[1].contested_origins == ()
+    newsroom.retract(newsroom.dispute(raw, 1), raw)
+    assert check(newsroom, top)[1].contested_origins == ()
+    newsroom.dispute(raw, 2)
+    newsroom.withdraw(other).result()
+    report = check(newsroom, top)[1]
+    assert (report.contested_origins, report.steps[10].outcome) == ((raw, other), "fails")
+
+
+def test_the_stolen_key_of_an_origin_is_in_the_receipt(newsroom: Newsroom) -> None:
+    raw = newsroom.register("raw").result().record_id
+    newsroom.state_key("rotate", "second key")
+    top = newsroom.register("top", parents=(raw,), key="second key").result().record_id
+    assert check(newsroom, top)[1].contested_origins == ()
+    newsroom.state_key("revoke", "daily key", invalid_since=START)
+    report = check(newsroom, top)[1]
+    assert (report.contested_origins, report.key_compromised) == ((raw,), False)
+    assert check(newsroom, raw)[1].key_compromised
+
+
+def test_the_receipt_and_the_registry_name_the_same_successor(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    second = newsroom.register("second", supersedes=asset).result()
+    third = newsroom.register("third", supersedes=asset).result()
+    for newest in (third, second):
+        heap = check(newsroom, asset)
+        assert heap[1].superseded_by == newest.index
+        with newsroom.store.read() as session:
+            assert f"record {newest.index}" in standing_of(session, asset).detail
+        newsroom.withdraw(newest.record_id).result()
+    assert check(newsroom, asset)[1].superseded_by is None
+
+
+def test_a_chain_of_more_origins_than_fit_is_cut_and_says_so(newsroom: Newsroom) -> None:
+    below: tuple[bytes, ...] = ()
+    for number in range(MAX_RECEIPT_RECORDS + 2):
+        below = (newsroom.register(f"picture {number}", parents=below).result().record_id,)
+    receipt, report = check(newsroom, below[0])
+    assert (report.truncated, report.steps[10].outcome) == (True, "not checked")
+    assert len(receipt.chain) == MAX_RECEIPT_RECORDS
+
+
+def test_many_open_disputes_by_one_publisher_leave_room_for_the_origins(newsroom: Newsroom) -> None:
+    raw = newsroom.register("raw").result().record_id
+    asset = newsroom.register("asset", parents=(raw,)).result().record_id
+    for number in range(MAX_RECEIPT_RECORDS + 2):
+        newsroom.dispute(asset, number)
+    report = check(newsroom, asset)[1]
+    assert (report.disputed, report.truncated, report.chain is not None and report.chain.complete) == (True, True, True)
+
+
+def test_more_keys_than_a_receipt_may_hold_cut_the_chain_and_not_the_receipt(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    for number in range(MAX_RECEIPT_RECORDS):
+        newsroom.state_key("rotate", f"key {number}", publisher="rival", replaces=_before(number))
+        newsroom.retract(newsroom.dispute(asset, number, key=f"key {number}"), asset, key=f"key {number}")
+    receipt, report = check(newsroom, asset)
+    assert (report.truncated, report.disputed) == (True, False)
+    assert len(receipt.keys) <= MAX_RECEIPT_RECORDS
+
+
+def _before(number: int) -> str:
+    return f"key {number - 1}" if number else "rival key"
