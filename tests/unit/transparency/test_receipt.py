@@ -65,7 +65,8 @@ def test_a_good_receipt_holds(case: dict[str, Any]) -> None:
     assert report.holds
     assert not [step for step in report.steps if step.outcome == "fails"]
     assert report.log_key_pinned == case.get("log_key_pinned", True)
-    assert report.withdrawn == case.get("withdrawn", False)
+    flags = {"withdrawn": False, "key_compromised": False, "superseded_by": None, "truncated": False}
+    assert {flag: getattr(report, flag) for flag in flags} == {flag: case.get(flag, flags[flag]) for flag in flags}
     if "cosigners" in case:
         assert len(report.cosigners) == case["cosigners"]
 

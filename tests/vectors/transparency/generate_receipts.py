@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner, Signer
 from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
+    SUPERSEDES,
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
     LogGenesis,
     LogKey,
     MediaFacts,
+    Parent,
     PublisherKey,
     Record,
     SketchFacts,
@@ -284,6 +286,30 @@ def add_good() -> None:
     log.add(asset(), DAILY)
     log.add(key_record("revoke", DAILY), OPERATOR)
     add("the key was revoked after the record", log.receipt(2, (1, 3)))
+    add("a receipt that could not hold everything", replace(log.receipt(2, (1, 3)), truncated=True), truncated=True)
+
+    for name, since, compromised in (
+        ("before the record was made", NOW - timedelta(days=1), True),
+        ("after the record was made, on its own word", NOW + timedelta(days=1), None),
+    ):
+        log = opened()
+        log.add(key_record("enrol", DAILY), OPERATOR)
+        log.add(asset(), DAILY)
+        log.add(replace(key_record("revoke", DAILY), invalid_since=since), OPERATOR)
+        add(f"the key was in other hands {name}", log.receipt(2, (1, 3)), key_compromised=compromised)
+
+    log = opened()
+    log.add(key_record("enrol", DAILY), OPERATOR)
+    log.add(asset(), DAILY)
+    replaced = (Parent(record_id(to_canonical(asset())), SUPERSEDES),)
+    log.add(replace(asset("instead"), parents=replaced), DAILY)
+    log.add(key_record("enrol", WEEKLY, "weekly"), OPERATOR)
+    log.add(replace(asset("of the weekly", "weekly"), parents=replaced), WEEKLY)
+    log.add(replace(asset("instead, again"), parents=replaced), DAILY)
+    log.add(withdrawal(replace(asset("instead, again"), parents=replaced)), DAILY)
+    add("superseded by its publisher", log.receipt(2, (1,), (3,)), superseded_by=3)
+    add("superseded, and another publisher says so too", log.receipt(2, (1, 4), (3, 5)), superseded_by=3)
+    add("superseded by a registration that was withdrawn", log.receipt(2, (1,), (6, 7)), superseded_by=None)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
@@ -742,6 +768,9 @@ def add_malformed() -> None:
         "a log key with another key ID": setting("log_key", to=str(LOG_KEY).replace(LOG_KEY.key_id.hex(), "00000000")),
         "a witness key as the log key": setting("log_key", to=str(WITNESS_KEY)),
         "a log key of small order": setting("log_key", to=small_order_key()),
+        "truncated as false": edited(lambda value: value.update(truncated=False)),
+        "truncated as a null": edited(lambda value: value.update(truncated=None)),
+        "truncated as a number": edited(lambda value: value.update(truncated=1)),
         "an empty consistency proof": stamping(consistency=[]),
         "no consistency proof but a null": stamping(consistency=None),
         "a consistency proof as text": stamping(consistency=hashes[0]),
