@@ -43,6 +43,7 @@ class Authority:
         valid: tuple[timedelta, timedelta] = (timedelta(days=-1), timedelta(days=1)),
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.TIME_STAMPING,
         critical: bool = True,
+        with_chain: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -56,12 +57,16 @@ class Authority:
             x509.ExtendedKeyUsage([usage]), critical
         )
         self.root = root.sign(root_key, SHA256()).public_bytes(Encoding.PEM)
+        gone = generate_private_key(SECP256R1())
+        former = _certificate(x509.Name.from_rfc4514_string("CN=former"), gone, subject, root_key, wide)
+        former_pem = former.sign(root_key, SHA256()).public_bytes(Encoding.PEM)
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         files = {
             "leaf.pem": leaf.sign(root_key, SHA256()).public_bytes(Encoding.PEM),
             "leaf.key": pem,
             "serial": b"2A\n",
-            "ts.cnf": CONFIGURATION.encode(),
+            "ts.cnf": CONFIGURATION.encode() + (b"certs = chain.pem\n" if with_chain else b""),
+            "chain.pem": self.root + former_pem,
         }
         for name, data in files.items():
             (folder / name).write_bytes(data)

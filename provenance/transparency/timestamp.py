@@ -242,9 +242,13 @@ def _signed_under(response: TimeStampResponse, digest: bytes, anchor: TrustAncho
 
 
 def _decode(data: bytes) -> TimeStampResponse:
-    """A response in its one encoding, whatever its status. Raises MalformedTimestamp."""
+    """A response in its one encoding but for the order of its certificates, whatever its status.
+
+    Raises MalformedTimestamp.
+    """
     if len(data) > MAX_TIMESTAMP_BYTES:
         raise MalformedTimestamp(f"a response of more than {MAX_TIMESTAMP_BYTES} bytes")
+    data = _with_sorted_certificates(data)
     try:
         response = decode_timestamp_response(data)
         again = response.as_bytes()
@@ -253,6 +257,55 @@ def _decode(data: bytes) -> TimeStampResponse:
     if again != data:
         raise MalformedTimestamp("not in DER")
     return response
+
+
+def _with_sorted_certificates(data: bytes) -> bytes:
+    """A response with the certificates of its token in the order of DER (X.690 §11.6), in which many authorities leave
+    them unsorted: nobody signs that set (RFC 5652 §5.1). What is no such response comes back as it is.
+    """
+    try:
+        _, token, *_ = _elements(data, *_only(data, 0, len(data), 0x30))
+        content = _only(data, *_elements(data, *_value(data, token))[1], 0xA0)
+        signed = _only(data, *content, 0x30)
+        certificates = next(each for each in _elements(data, *signed) if data[each[0]] == 0xA0)
+        start, end = _value(data, certificates)
+        found = [data[slice(*each)] for each in _elements(data, start, end)]
+    except (IndexError, StopIteration, ValueError):
+        return data
+    return data[:start] + b"".join(sorted(found)) + data[end:]
+
+
+def _only(data: bytes, start: int, end: int, tag: int) -> tuple[int, int]:
+    """Where the value of the one element from `start` to `end` lies, which has this tag. Raises ValueError."""
+    (element,) = _elements(data, start, end)
+    if data[start] != tag:
+        raise ValueError("another element")
+    return _value(data, element)
+
+
+def _elements(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Where the DER elements between two places lie. Raises IndexError, ValueError where they do not end there."""
+    found = []
+    while start < end:
+        after = _value(data, (start, end))[1]
+        found.append((start, after))
+        start = after
+    return found
+
+
+def _value(data: bytes, element: tuple[int, int]) -> tuple[int, int]:
+    """Where the value of an element with a tag of one byte lies; it may end before `element` does.
+
+    Raises IndexError, ValueError.
+    """
+    start, end = element
+    length, at = data[start + 1], start + 2
+    if length & 0x80:
+        count = length & 0x7F
+        length, at = int.from_bytes(data[at : at + count]), at + count
+    if at + length > end:
+        raise ValueError("an element that does not end where it has to")
+    return at, at + length
 
 
 def _read_info(response: TimeStampResponse) -> TimeStampTokenInfo:

@@ -1,13 +1,17 @@
 """RFC 3161 tokens by a local test authority (`openssl ts`)."""
 
 import hashlib
+import itertools
 import subprocess
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,6 +48,61 @@ def test_a_token_holds_after_its_certificates_have_expired() -> None:
     assert stamp.time < leaf_ended
     assert all(root.not_valid_after_utc < leaf_ended for root in ANCHOR.roots)
     assert (stamp.accuracy, stamp.policy, stamp.serial) == (timedelta(seconds=1.5), "1.2.3.4.1", 0x2B)
+
+
+CHAIN = TrustAnchor.from_pem("with its chain", (VECTORS / "timestamp" / "unsorted-anchor.pem").read_bytes())
+UNSORTED = (VECTORS / "timestamp" / "unsorted-token.der").read_bytes()
+with warnings.catch_warnings(action="ignore"):  # cryptography tells that they are not sorted
+    CERTIFICATES = [each.public_bytes(Encoding.DER) for each in load_der_pkcs7_certificates(UNSORTED)]
+
+
+def with_certificates(certificates: Iterable[bytes]) -> bytes:
+    """The unsorted token with its certificates in another order, or others."""
+    return UNSORTED.replace(b"".join(CERTIFICATES), b"".join(certificates))
+
+
+def test_the_stored_token_leaves_its_certificates_unsorted() -> None:
+    """DER sorts a SET (X.690 §11.6)."""
+    assert len(CERTIFICATES) == 3
+    assert sorted(CERTIFICATES) != CERTIFICATES
+    assert with_certificates(CERTIFICATES) == UNSORTED
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_token_holds_whatever_the_order_of_its_certificates(order: tuple[int, ...]) -> None:
+    token = with_certificates(CERTIFICATES[number] for number in order)
+    assert verify_timestamp(token, MESSAGE, [CHAIN]).serial == 0x2B
+
+
+def test_nothing_but_the_order_of_certificates_is_free() -> None:
+    for token in (
+        with_certificates(CERTIFICATES[:2]),
+        with_certificates([*CERTIFICATES, b"\x30\x00"]),
+        with_certificates([CERTIFICATES[0], CERTIFICATES[1][:-1], CERTIFICATES[2]]),
+        UNSORTED + b"\x00",
+        UNSORTED[:-1],
+    ):
+        with pytest.raises((MalformedTimestamp, UntrustedTimestamp)):
+            verify_timestamp(token, MESSAGE, [CHAIN])
+
+
+@given(st.permutations(range(3)), st.integers(0, len(UNSORTED) - 1), st.integers(0, 7))
+def test_no_changed_bit_of_an_unsorted_token_states_another_time(order: list[int], at: int, bit: int) -> None:
+    token = bytearray(with_certificates(CERTIFICATES[number] for number in order))
+    token[at] ^= 1 << bit
+    try:
+        stamp = verify_timestamp(bytes(token), MESSAGE, [CHAIN])
+    except (MalformedTimestamp, UntrustedTimestamp):
+        return
+    assert stamp == verify_timestamp(UNSORTED, MESSAGE, [CHAIN])
+
+
+@needs_openssl
+def test_an_authority_that_sends_its_chain_is_believed(tmp_path: Path) -> None:
+    """`openssl ts` with `certs=`, as many public authorities do it, writes them in the order of the file."""
+    for number in range(3):
+        authority = Authority(tmp_path / f"authority {number}", with_chain=True)
+        assert verify_timestamp(authority.stamp(MESSAGE), MESSAGE, [authority.anchor]).serial == 0x2B
 
 
 def test_a_token_over_other_bytes_is_not_believed() -> None:
