@@ -10,7 +10,8 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap. A mark that an earlier leader
    wrote late is taken over where the stored entries lead to it.
 5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
-6. publication: the checkpoint becomes `log/checkpoint`. Then partial tiles that full ones have replaced are dropped.
+6. publication: the checkpoint becomes `log/checkpoint`. When it is shown, partial tiles that full ones have replaced are
+   dropped (`prune`).
 
 A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
 6; what it does at step 2 follows from the entries, whoever does it.
@@ -85,6 +86,7 @@ class Publication:
         self._clock = clock
         self._high_water = high_water
         self._moved = moved
+        self._replaced: list[TilePath] = []  # full tiles whose partial ones are still there
         self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
         self.origin = origin = known_keys.keys.origin
         with store.read() as session:
@@ -141,8 +143,16 @@ class Publication:
         with self._showing:
             self._tiles.publish(note, self._leads)
             self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
-        for path, _ in filled:
-            self._tiles.prune(path)
+        self._replaced += [path for path, _ in filled]
+
+    def prune(self) -> None:
+        """Drop the partial tiles that full ones have replaced: once the checkpoint that has these is shown to all.
+
+        Raises StoreUnavailable; what is left is dropped the next time.
+        """
+        while self._replaced:
+            self._tiles.prune(self._replaced[0])
+            self._replaced.pop(0)
 
     def renew(self) -> None:
         """Write what is published once more: whether the disks take it tells whether the log can grow again.

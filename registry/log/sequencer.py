@@ -378,12 +378,11 @@ class Sequencer:
             self._known_keys.refresh(session)
         self._sequenced = head.size
         if head.size > self._publication.checkpoint.size:
-            try:
-                self._publication.advance(head.size, head.frontier.root())
-            finally:  # also where only the tidying up behind it failed
-                self._show(self._publication)
+            self._publication.advance(head.size, head.frontier.root())
+            self._show(self._publication)
             for listener in self._listeners:
                 listener()
+            self._publication.prune()
         elif self._trouble is not None:
             self._publication.renew()
 

@@ -13,7 +13,7 @@ from provenance.errors import MalformedTile, StoreCorrupt
 from provenance.limits import MAX_CACHED_TILES, TILE_WIDTH
 from provenance.transparency.checkpoint import Checkpoint
 from provenance.transparency.merkle import HASH_BYTES, Frontier, leaf_hash, node_hash
-from provenance.transparency.tiles import TILE_HEIGHT, TilePath, TileReader, parse_entry_bundle
+from provenance.transparency.tiles import TILE_HEIGHT, TilePath, TileReader, entry_bundle, parse_entry_bundle
 from registry.log.tiles import Tiles
 
 
@@ -36,13 +36,31 @@ class ServedLog:
         level = 0 if path.level is None else path.level
         if (path.index * TILE_WIDTH + path.width) << (TILE_HEIGHT * level) > checkpoint.size:
             return None
-        data = self._tiles.fetch(str(path))
+        data = self._fetch(path)
         if data is None:
             return None
         hashes = self._hashes(level, path.index, checkpoint)[: path.width * HASH_BYTES]
         if (data if path.level is not None else _leaves(data)) != hashes:
             raise StoreCorrupt(f"the stored {path} is not the one that was signed for")
         return data
+
+    def _fetch(self, path: TilePath) -> bytes | None:
+        """A stored file; of a partial one that is gone, the beginning of the full one that has taken its place.
+
+        So whatever was published once is there for good, whoever reads with whichever checkpoint.
+        """
+        data = self._tiles.fetch(str(path))
+        if data is not None or path.width == TILE_WIDTH:
+            return data
+        full = self._tiles.fetch(str(TilePath(path.level, path.index)))
+        if full is None:
+            return None
+        if path.level is not None:
+            return full[: path.width * HASH_BYTES]
+        try:
+            return entry_bundle(parse_entry_bundle(full)[: path.width])
+        except MalformedTile:
+            return full  # is found out when it is compared
 
     def _hashes(self, level: int, index: int, checkpoint: Checkpoint) -> bytes:
         """The hashes of a tile at its width in the published tree, compared with the root."""
@@ -52,9 +70,7 @@ class ServedLog:
             known = self._sound.get(path)
         if known is not None:
             return known
-        data = self._tiles.fetch(str(path))
-        if data is None and width < TILE_WIDTH:  # the next checkpoint has filled it up in this very moment
-            data = (self._tiles.fetch(str(TilePath(level, index))) or b"")[: width * HASH_BYTES]
+        data = self._fetch(path)
         if data is None or len(data) != width * HASH_BYTES:
             raise StoreCorrupt(f"the stored {path} is missing or has another length")
         if width < TILE_WIDTH:
