@@ -27,6 +27,7 @@ __all__ = [
     "cosign_checkpoint",
     "open_checkpoint",
     "sign_checkpoint",
+    "stated_size",
 ]
 
 
@@ -132,3 +133,11 @@ def open_checkpoint(data: bytes, keys: Sequence[VerifierKey], origin: str) -> tu
         UntrustedNote: it is not signed by the log, or a known signature fails.
     """
     return SignedCheckpoint.parse(data).verify(keys, origin)
+
+
+def stated_size(note: bytes) -> int:
+    """The size that a note claims, of which nothing is checked; 0 where it is no checkpoint."""
+    try:
+        return SignedCheckpoint.parse(note).checkpoint.size
+    except MalformedNote:
+        return 0

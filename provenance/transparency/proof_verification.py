@@ -4,27 +4,31 @@ They prove that a log has a statement, and no more. The steps have the numbers o
 such a file has nothing for are not checked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from provenance.errors import CountermarkError, MalformedReceipt, ProofInvalid, SignatureInvalid, StatementError
+from provenance.limits import MAX_TREE_SIZE
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency import cose_receipt
 from provenance.transparency.checkpoint import Cosigner
+from provenance.transparency.followed_keys import FollowedKeys, describe_rotations
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.pinned_key import Outcome
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_report import STEP_NAMES, Step
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
+from provenance.transparency.witnessing import Witnessing
 
 AnyReceipt = Receipt | TlogProof | TransparentStatement
 
 _LEFT_OUT = "this format does not carry it: a .countermark file does"
 _GROUND = {3: 2, 8: 3}
 """Which step another stands on."""
+_FOLLOW = "; if the log has changed its keys, a .countermark receipt made since then leads to them (--keys)"
 _COSE_SIGN1 = 0xD2
 
 
@@ -39,6 +43,7 @@ class ProofReport:
         tree_size: entries of the tree; a COSE receipt's own word.
         statement: the entry, where it is at hand and one of Countermark's. Its signature is not checked.
         cosigners: the caller's witnesses that cosigned the checkpoint.
+        witnessing: whether the cosignatures are there that the caller asks for; None where it asks for none.
     """
 
     steps: tuple[Step, ...]
@@ -47,6 +52,7 @@ class ProofReport:
     tree_size: int
     statement: Statement | None
     cosigners: tuple[Cosigner, ...]
+    witnessing: Witnessing | None = None
 
     @property
     def holds(self) -> bool:
@@ -95,13 +101,22 @@ def receipt_statement(receipt: AnyReceipt) -> Statement:
             return parse_statement(receipt.statement)
 
 
-def verify_tlog_proof(proof: TlogProof, trusted_keys: Sequence[VerifierKey], entry: bytes | None = None) -> ProofReport:
+def verify_tlog_proof(
+    proof: TlogProof,
+    trusted_keys: Sequence[VerifierKey],
+    entry: bytes | None = None,
+    *,
+    retired: Mapping[VerifierKey, int] | None = None,
+    followed: FollowedKeys | None = None,
+) -> ProofReport:
     """Run the steps on a tlog-proof; failures are collected, not raised.
 
     Args:
         proof: from `TlogProof.parse`.
         trusted_keys: Ed25519 keys of logs, and keys of witnesses, which the caller has from elsewhere.
         entry: the log entry; by default the proof's extra data, where that is a statement.
+        retired: which of the trusted keys their log has retired, with the size of the largest tree that each signs.
+        followed: where the log has changed its keys: those that a trusted one leads to.
     """
     signed = proof.signed_checkpoint()
     checkpoint = signed.checkpoint
@@ -111,13 +126,20 @@ def verify_tlog_proof(proof: TlogProof, trusted_keys: Sequence[VerifierKey], ent
     entry = entry if entry is not None or statement is None else statement.data
 
     outcomes[2] = _judge_log([key.name for key in _log_keys(trusted_keys)], checkpoint.origin)
+    keys = [key for key in trusted_keys if checkpoint.size <= (retired or {}).get(key, checkpoint.size)]
+    hint = _FOLLOW
+    if followed is not None and followed.keys.origin == checkpoint.origin:
+        keys = [*followed.keys.at(checkpoint.size), *(key for key in keys if key.name != checkpoint.origin)]
+        hint = ""
+        if rotated := describe_rotations(followed.rotations(checkpoint.size)):
+            outcomes[2] = "holds", f"a key of {checkpoint.origin} that you trust leads to the one in force: {rotated}"
     if outcomes[2][0] == "holds":
         try:
-            _, cosigners = signed.verify(trusted_keys, checkpoint.origin)
+            _, cosigners = signed.verify(keys, checkpoint.origin)
             known = f"known witnesses: {len(cosigners)}"
             outcomes[3] = ("holds", f"{checkpoint.origin} signed a tree of {checkpoint.size} entries; {known}")
         except CountermarkError as refusal:
-            outcomes[3] = ("fails", str(refusal))
+            outcomes[3] = ("fails", f"{refusal}{hint}")
     if statement is not None:
         outcomes[7] = _unchecked_signature(statement)
     if entry is None:
@@ -131,23 +153,45 @@ def verify_tlog_proof(proof: TlogProof, trusted_keys: Sequence[VerifierKey], ent
     return ProofReport(_steps(outcomes), checkpoint.origin, proof.index, checkpoint.size, statement, cosigners)
 
 
-def verify_transparent_statement(transparent: TransparentStatement, trusted_keys: Sequence[VerifierKey]) -> ProofReport:
+def verify_transparent_statement(
+    transparent: TransparentStatement,
+    trusted_keys: Sequence[VerifierKey],
+    *,
+    retired: Mapping[VerifierKey, int] | None = None,
+    followed: FollowedKeys | None = None,
+) -> ProofReport:
     """Run the steps on a transparent statement: on its first receipt whose log the caller knows, or else the first.
+
+    A COSE receipt states no size that is signed. So a key that is known to be retired is not believed: whoever has got
+    hold of it could have signed yesterday.
+
+    Args: as of `verify_tlog_proof`.
 
     Raises:
         MalformedReceipt: no receipt of inclusion in it.
     """
-    keys = {_cose_key(key).thumbprint: _cose_key(key) for key in _log_keys(trusted_keys)}
+    current = () if followed is None else followed.keys.current
+    old = () if followed is None else tuple(span.key for span in followed.keys.spans() if span.key not in current)
+    believed = [key for key in (*trusted_keys, *current) if key not in old and key not in (retired or {})]
+    keys = {_cose_key(key).thumbprint: _cose_key(key) for key in _log_keys(believed)}
+    disbelieved = {_cose_key(key).thumbprint for key in _log_keys([*old, *(retired or {})])}
     receipts = [cose_receipt.parse(data) for data in transparent.receipts]
     inclusions = [each for each in receipts if isinstance(each.proof, cose_receipt.Inclusion)]
     if not inclusions:
         raise MalformedReceipt("a transparent statement without a receipt of inclusion")
-    receipt = next((each for each in inclusions if each.kid in keys), inclusions[0])
+    receipt = next((each for known in (keys, disbelieved) for each in inclusions if each.kid in known), inclusions[0])
     proof = receipt.proof
     assert isinstance(proof, cose_receipt.Inclusion)  # noqa: S101  # as was selected
     statement = parse_statement(transparent.statement)
     outcomes: dict[int, tuple[Outcome, str]] = {1: ("holds", "statement and receipt parse in their one encoding")}
     outcomes[2] = _judge_log([kid.hex() for kid in keys], receipt.kid.hex())
+    if receipt.kid in disbelieved:
+        outcomes[2] = "not checked", "its key is retired, and the receipt shows no time: ask the log for another"
+    elif outcomes[2][0] == "holds" and followed is not None and receipt.kid in _thumbprints(current):
+        rotated = describe_rotations(followed.rotations(MAX_TREE_SIZE))
+        outcomes[2] = "holds", f"a key that you trust leads to {receipt.kid.hex()}: {rotated or 'it was never changed'}"
+    elif outcomes[2][0] == "fails" and followed is None:
+        outcomes[2] = "fails", f"{outcomes[2][1]}{_FOLLOW}"
     outcomes[7] = _unchecked_signature(statement)
     if outcomes[2][0] == "holds":
         try:
@@ -199,6 +243,10 @@ def _statement(data: bytes | None) -> Statement | None:
 
 def _log_keys(keys: Sequence[VerifierKey]) -> list[VerifierKey]:
     return [key for key in keys if key.key_type == ED25519]
+
+
+def _thumbprints(keys: Sequence[VerifierKey]) -> set[bytes]:
+    return {_cose_key(key).thumbprint for key in _log_keys(keys)}
 
 
 def _cose_key(key: VerifierKey) -> PublicKey:

@@ -10,6 +10,7 @@ from provenance.transparency.chain import Chain
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.pinned_key import Outcome
 from provenance.transparency.timestamp import Timestamp
+from provenance.transparency.witnessing import Witnessing
 
 STEP_NAMES = {
     1: "Receipt well-formed",
@@ -67,6 +68,7 @@ class ReceiptReport:
         contested_origins: record ids of registrations that the subject was made from, proven, and since withdrawn or
             disputed, or signed with a key that was compromised. Step 11 names them.
         truncated: the receipt says itself that it could not hold all that belongs to the subject.
+        witnessing: whether the cosignatures are there that the caller asks for; None where it asks for none.
         chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
             link can be checked.
     """
@@ -87,6 +89,7 @@ class ReceiptReport:
     key_compromised: bool | None = False
     contested_origins: tuple[bytes, ...] = ()
     truncated: bool = False
+    witnessing: Witnessing | None = None
 
     @property
     def holds(self) -> bool:

@@ -114,7 +114,7 @@ def verify_receipt(
 
     # 2. Log key
     genesis = _record(receipt.genesis)
-    log_keys = _log_keys(receipt, genesis)
+    log_keys = stated_log_keys(receipt)
     outcome, detail, demanded = judge_log_key(log_key, checkpoint.size, log_keys, trusted_keys, retired or {})
     steps.settle(2, outcome, detail)
 
@@ -146,7 +146,7 @@ def verify_receipt(
         if isinstance(log_keys, CountermarkError):
             raise log_keys
         log_keys.check_in_force(log_key)
-        for entry in (receipt.genesis, *_log_key_entries(receipt)):
+        for entry in (receipt.genesis, *log_key_entries(receipt)):
             verify_operator_statement(entry.read_statement(), _bytes(entry), genesis)
         changed = f", changed {len(log_keys.changes) - 1} times since" if len(log_keys.changes) > 1 else ""
         return f"entry 0 names {genesis.origin}, run by {genesis.operator}, and its keys{changed}"
@@ -337,19 +337,20 @@ def _is_log_key(entry: LoggedRecord) -> bool:
     return isinstance(_record(entry), LogKey)
 
 
-def _log_key_entries(receipt: Receipt) -> list[LoggedRecord]:
+def log_key_entries(receipt: Receipt) -> list[LoggedRecord]:
     """The `log.key` records among the keys, or the subject, in log order."""
     entries = {entry.index: entry for entry in (*receipt.keys, receipt.subject) if _is_log_key(entry)}
     return [entries[index] for index in sorted(entries)]
 
 
-def _log_keys(receipt: Receipt, genesis: Record) -> LogKeys | CountermarkError:
+def stated_log_keys(receipt: Receipt) -> LogKeys | CountermarkError:
     """The log's keys as the receipt's records have them, or why they lead nowhere."""
+    genesis = _record(receipt.genesis)
     if not isinstance(genesis, LogGenesis):
         return UntrustedNote("a log.genesis record at index 0 is missing")
     try:
         log_keys = LogKeys.founded(genesis)
-        for entry in _log_key_entries(receipt):
+        for entry in log_key_entries(receipt):
             record = _record(entry)
             if isinstance(record, LogKey):
                 log_keys = log_keys.follow(entry.index, record)

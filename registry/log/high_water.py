@@ -10,8 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from provenance.errors import Conflict, MalformedNote, SettingsInvalid, StoreUnavailable
-from provenance.transparency.checkpoint import SignedCheckpoint
+from provenance.errors import Conflict, SettingsInvalid, StoreUnavailable
 from registry import files
 from registry.objects import BucketObjects
 
@@ -44,14 +43,6 @@ class HighWater:
             self._expected = expected
             raise Conflict(f"the high-water mark {self.place} was changed by another process")
         self._expected = {note}
-
-
-def stated_size(note: bytes) -> int:
-    """The size that a note claims, of which nothing is checked; 0 where it is no checkpoint."""
-    try:
-        return SignedCheckpoint.parse(note).checkpoint.size
-    except MalformedNote:
-        return 0
 
 
 class _Slot(Protocol):

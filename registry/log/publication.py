@@ -10,7 +10,7 @@ Steps, in this order, so that a crash between any two of them loses and forks no
 4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap. A mark that an earlier leader
    wrote late is taken over where the stored entries lead to it.
 5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
-6. publication: the checkpoint becomes `log/checkpoint`. When it is shown, partial tiles that full ones have replaced are
+6. publication: the checkpoint becomes `log/checkpoint`. When it is shown, the partial tiles that full ones replaced are
    dropped (`prune`).
 
 A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
@@ -34,11 +34,11 @@ from provenance.errors import (
     UntrustedNote,
 )
 from provenance.limits import MAX_COMMIT_JOBS, TILE_WIDTH
-from provenance.transparency.checkpoint import Checkpoint
+from provenance.transparency.checkpoint import Checkpoint, stated_size
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
-from registry.log.high_water import HighWater, stated_size
+from registry.log.high_water import HighWater
 from registry.log.log_keys import KnownKeys
 from registry.log.tiles import Edge, Tiles
 from registry.store import Session, Store, checkpoints, entries, heads

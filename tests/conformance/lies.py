@@ -72,7 +72,7 @@ def another_history_that_is_whole_in_itself(server: Server, log: PublishedLog) -
     server.publish(log.with_entry(270, log.entries[400]))
 
 
-@lie("found", "tiles over the first 256 entries have changed")
+@lie("found", "history: the first 300 entries have changed")
 def another_history_in_what_was_checked_before(server: Server, log: PublishedLog) -> None:
     server.publish(log.with_entry(10, log.entries[400]))
 
@@ -253,7 +253,7 @@ def a_tile_with_a_hash_too_many(server: Server, log: PublishedLog) -> None:
     server.serve("tile/0/001", log.files["tile/0/001"] + bytes(32))
 
 
-@lie("found", "tiles over the first 256 entries have changed")
+@lie("found", "tile: tile/1/000.p/2 does not have the hashes of the entries")
 def an_upper_tile_with_another_hash(server: Server, log: PublishedLog) -> None:
     server.serve("tile/1/000.p/2", bytes(32) + log.files["tile/1/000.p/2"][32:])
 

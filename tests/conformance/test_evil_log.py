@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from countermark import CountermarkError, retries
 from countermark.cli import main
-from countermark.log import audit_log
+from countermark.log import audit_log, auditing
 
 from tests.conformance.lies import BEFORE, LIES, Lie
 from tests.conformance.published_log import KEY, PublishedLog, Server, real_log, serving
@@ -48,6 +48,7 @@ def state(remembered: bytes, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
     monkeypatch.delenv("COUNTERMARK_VKEY", raising=False)
 
 

@@ -1,12 +1,15 @@
 """Receipts, checked with no service: what `countermark receipt verify` does, for programs."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from countermark.content import Content, Source
-from provenance.errors import MalformedNote, MalformedReceipt, MediaError
+from countermark.trust import Trust
+from provenance.errors import MalformedReceipt, MediaError
 from provenance.limits import MAX_ANCHOR_BYTES, MAX_ENTRY_BYTES, MAX_MEDIA_BYTES, MAX_RECEIPT_BYTES
-from provenance.transparency.encodings import parse_decimal
+from provenance.transparency.followed_keys import follow_log_keys
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.proof_verification import (
     ProofReport,
@@ -30,6 +33,8 @@ def verify_receipt(
     *,
     log_keys: Sequence[str] = (),
     authorities: Sequence[Source] = (),
+    policy: Source | None = None,
+    max_age: float | None = None,
 ) -> ReceiptReport:
     """Check a `.countermark` file, and whether it is about this picture.
 
@@ -39,7 +44,10 @@ def verify_receipt(
         log_keys: verifier keys (`name+hash+key`) of the logs and witnesses you trust. Without a log's, that the log
             is what it says is the receipt's own word: see `ReceiptReport.log_key_pinned`. Of a key that its log has
             retired say `KEY@SIZE`: it is then believed for trees of up to SIZE entries, and leads to no other key.
+            Each witness that is named has to have cosigned, see `ReceiptReport.witnessing`.
         authorities: certificates in PEM, a file for each time-stamping authority that you trust.
+        policy: a C2SP tlog-policy file: logs and witnesses that you trust, and how many of which have to have cosigned.
+        max_age: seconds that the newest cosignature may be old.
 
     Raises:
         MalformedReceipt: not a receipt, or not in its one encoding.
@@ -48,18 +56,24 @@ def verify_receipt(
         InvalidRequest: a file that cannot be read.
     """
     parsed = Receipt.parse(Content.of(receipt).read(MAX_RECEIPT_BYTES))
-    trusted, retired = parse_log_keys(log_keys)
+    trust = Trust.of(log_keys, policy, max_age)
+    trusted, retired = _known_to(parsed.subject.proof.signed_checkpoint().checkpoint.origin, trust), trust.retired
+
+    def judged(report: ReceiptReport) -> ReceiptReport:
+        demand = trust.demand(report.checkpoint.origin)
+        return replace(report, witnessing=demand.judge(report.cosigners, now=time.time()))
+
     anchors = [_anchor(source) for source in authorities]
     if picture is None:
-        return run_procedure(parsed, trusted_keys=trusted, retired=retired, authorities=anchors)
+        return judged(run_procedure(parsed, trusted_keys=trusted, retired=retired, authorities=anchors))
     content = Content.of(picture)
     sha256 = bytes.fromhex(content.sha256())
     report = run_procedure(parsed, trusted_keys=trusted, retired=retired, authorities=anchors, media_sha256=sha256)
     if report.steps[MEDIA_STEP - 1].outcome != "fails":
-        return report
+        return judged(report)
     # Only now: decoding a stranger's picture costs more than all the rest, and is the only part that could go wrong.
     pixels = _pixels_sha256(content)
-    return run_procedure(
+    report = run_procedure(
         parsed,
         trusted_keys=trusted,
         retired=retired,
@@ -67,49 +81,63 @@ def verify_receipt(
         media_sha256=sha256,
         pixels_sha256=pixels,
     )
+    return judged(report)
 
 
-def verify_proof(proof: Source, *, log_keys: Sequence[str], entry: Source | None = None) -> ProofReport:
+def verify_proof(
+    proof: Source,
+    *,
+    log_keys: Sequence[str] = (),
+    entry: Source | None = None,
+    keys: Source | None = None,
+    policy: Source | None = None,
+    max_age: float | None = None,
+) -> ProofReport:
     """Check a `.tlog-proof` file, or a transparent statement with its COSE receipt: that a log has a statement.
 
     Args:
         proof: the file, or its bytes.
-        log_keys: verifier keys of the logs and witnesses you trust; without a log's, nothing can be checked.
+        log_keys: verifier keys of the logs and witnesses you trust, or `KEY@SIZE`; without a log's, nothing can be
+            checked.
         entry: the log entry, where a tlog-proof does not carry it.
+        keys: where the log has changed its keys, a `.countermark` file of it that was made since then: its `log.key`
+            records lead from a key you trust to those in force.
+        policy, max_age: as of `verify_receipt`. A COSE receipt carries no cosignatures.
 
     Raises:
+        UntrustedNote: `keys` leads to none of the keys you trust.
         MalformedReceipt: neither of the two, or not in its one encoding.
         MalformedNote: a log key that is none.
         InvalidRequest: a file that cannot be read.
     """
-    trusted = [VerifierKey.parse(key) for key in log_keys]
+    trust = Trust.of(log_keys, policy, max_age)
+    followed = None
+    if keys is not None:
+        newer = Receipt.parse(Content.of(keys).read(MAX_RECEIPT_BYTES))
+        followed = follow_log_keys(newer, trust.keys, trust.retired)
     match parse_any_receipt(Content.of(proof).read(MAX_RECEIPT_BYTES)):
         case TlogProof() as parsed:
             logged = None if entry is None else Content.of(entry).read(MAX_ENTRY_BYTES)
-            return verify_tlog_proof(parsed, trusted, logged)
+            trusted = _known_to(parsed.signed_checkpoint().checkpoint.origin, trust)
+            report = verify_tlog_proof(parsed, trusted, logged, retired=trust.retired, followed=followed)
         case TransparentStatement() as parsed:
-            return verify_transparent_statement(parsed, trusted)
+            report = verify_transparent_statement(parsed, trust.keys, retired=trust.retired, followed=followed)
         case Receipt():
             raise MalformedReceipt("a .countermark file proves more than this: use verify_receipt")
+    return replace(report, witnessing=trust.demand(report.log).judge(report.cosigners, now=time.time()))
+
+
+def _known_to(origin: str, trust: Trust) -> list[VerifierKey]:
+    """The keys to check the checkpoint of a log with: a policy's witness of the log's own name is none of its keys."""
+    if trust.policy is None:
+        return list(trust.keys)
+    foreign = {witness.key for witness in trust.policy.witnesses if witness.key.name == origin}
+    return [key for key in trust.keys if key not in foreign]
 
 
 def _anchor(source: Source) -> TrustAnchor:
     name = Path(source).stem if isinstance(source, str | Path) else "an authority"
     return TrustAnchor.from_pem(name, Content.of(source).read(MAX_ANCHOR_BYTES))
-
-
-def parse_log_keys(log_keys: Sequence[str]) -> tuple[list[VerifierKey], dict[VerifierKey, int]]:
-    """The keys, and of those given as `KEY@SIZE` the size. Raises MalformedNote."""
-    trusted: list[VerifierKey] = []
-    retired: dict[VerifierKey, int] = {}
-    for text in log_keys:
-        vkey, at, size = text.rpartition("@")
-        bounded = at and "+" not in size  # a name may hold the sign, what stands behind it may not
-        key = VerifierKey.parse(vkey if bounded else text)
-        trusted.append(key)
-        if bounded:
-            retired[key] = parse_decimal(size, MalformedNote)
-    return trusted, retired
 
 
 def _pixels_sha256(content: Content) -> bytes | None:

@@ -8,11 +8,12 @@ from typing import TypeVar
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.record import Record
+from provenance.transparency.checkpoint import stated_size
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.timestamp import TrustAnchor
 from registry.blobs import Blobs
-from registry.log.high_water import HighWater, stated_size
+from registry.log.high_water import HighWater
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Tiles
 from registry.store import Session, Store, audit, checkpoints, entries, heads

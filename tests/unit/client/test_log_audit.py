@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import get_args
 
@@ -47,6 +48,7 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 600])
@@ -182,6 +184,83 @@ def test_after_wrong_entries_everything_is_hashed_again(log: PublishedLog, serve
     assert (report.is_sound, report.hashed) == (True, 600)
 
 
+@pytest.mark.parametrize("path", ["tile/0/002.p/88", "tile/entries/002.p/88", "tile/entries/001", "tile/1/000.p/2"])
+def test_a_file_that_is_missing_for_a_moment_convicts_nobody(
+    log: PublishedLog, server: Server, state: Path, path: str
+) -> None:
+    server.publish(log.at(300))
+    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    server.publish(log)
+    whole = server.answers[f"/log/{path}"]
+
+    def missing_once(handler: BaseHTTPRequestHandler) -> None:
+        server.answers[f"/log/{path}"] = whole
+        story.says(b"no such file", 404, "text/plain")(handler)
+
+    server.answers[f"/log/{path}"] = missing_once
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert report.is_sound, report.findings
+    assert report.checkpoint is not None
+    assert report.checkpoint.size == 600
+    assert len(server.asked_for("checkpoint")) == 2
+
+
+@pytest.mark.parametrize("size", [200, 0])
+def test_an_older_checkpoint_out_of_a_cache_convicts_nobody(
+    log: PublishedLog, server: Server, state: Path, size: int
+) -> None:
+    server.publish(log.at(300))
+    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    server.publish(log)
+    newest = server.answers["/log/checkpoint"]
+
+    def old_once(handler: BaseHTTPRequestHandler) -> None:
+        server.answers["/log/checkpoint"] = newest
+        story.says(log.at(size).checkpoint, media_type="text/plain")(handler)
+
+    server.answers["/log/checkpoint"] = old_once
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert report.is_sound, report.findings
+
+
+def test_a_root_that_was_signed_once_is_not_forgotten_over_a_fresh_checkpoint(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    server.publish(log.at(300))
+    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    newest = server.answers["/log/checkpoint"]
+    fork = log.at(300).signed(bytes(32))
+
+    def forked_once(handler: BaseHTTPRequestHandler) -> None:
+        server.answers["/log/checkpoint"] = newest
+        story.says(fork, media_type="text/plain")(handler)
+
+    server.answers["/log/checkpoint"] = forked_once
+    (finding,) = audit_log(server.log_url, log_keys=[str(KEY)], state=state).findings
+    assert (finding.kind, fork in finding.evidence) == ("fork", True)
+
+
+def test_the_tree_in_doubt_is_looked_at_again_before_a_newer_one(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    server.publish(log)
+    server.serve("tile/1/000.p/1", log.at(300).files["tile/1/000.p/1"])  # it goes when the tile is full
+    wrong = log.at(300).signed(bytes(32))
+    newest, whole = server.answers["/log/checkpoint"], server.answers["/log/tile/entries/001"]
+
+    def wrong_once(handler: BaseHTTPRequestHandler) -> None:
+        server.answers["/log/checkpoint"] = newest
+        story.says(wrong, media_type="text/plain")(handler)
+
+    def missing_once(handler: BaseHTTPRequestHandler) -> None:
+        server.answers["/log/tile/entries/001"] = whole
+        story.says(b"no such file", 404, "text/plain")(handler)
+
+    server.answers["/log/checkpoint"], server.answers["/log/tile/entries/001"] = wrong_once, missing_once
+    findings = audit_log(server.log_url, log_keys=[str(KEY)], state=state).findings
+    assert ("root", (wrong,)) in [(finding.kind, finding.evidence) for finding in findings]
+
+
 def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: PublishedLog, server: Server, state: Path) -> None:
     wrong = log.with_entry(100, log.entries[5])
     server.publish(wrong)
@@ -190,8 +269,9 @@ def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: PublishedLog, se
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     server.publish(log)
-    assert not audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
-    assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
+    report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
+    assert report.is_sound
+    assert report.hashed == 600  # everything was looked at again
 
 
 def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 from countermark import AuditReport, ServiceUnreachable, audit_log, retries
+from countermark.log import auditing
 
 from provenance.limits import MAX_RECORD_BYTES
 from provenance.statement.identity import Identity
@@ -40,6 +41,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 

@@ -79,6 +79,7 @@ def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
         and report.key_compromised is False
         and not report.truncated
         and (report.timestamp is not None or not stamp_asked)
+        and _is_witnessed(report)
     )
     return Exit.SATISFIED if proven else Exit.INCOMPLETE
 
@@ -87,14 +88,20 @@ def of_proof(report: ProofReport) -> Exit:
     """As of a receipt; a file that neither holds nor fails could not be checked."""
     if report.fails:
         return Exit.FINDINGS
-    return Exit.SATISFIED if report.holds else Exit.INCOMPLETE
+    return Exit.SATISFIED if report.holds and _is_witnessed(report) else Exit.INCOMPLETE
 
 
 def of_audit(report: "AuditReport") -> Exit:
     """Satisfied: all steps hold, and no signature that was to be checked could not be."""
     if not report.is_sound:
         return Exit.FINDINGS
-    return Exit.INCOMPLETE if report.signatures is not None and report.signatures.unchecked else Exit.SATISFIED
+    unchecked = report.signatures is not None and report.signatures.unchecked
+    return Exit.INCOMPLETE if unchecked or not _is_witnessed(report) else Exit.SATISFIED
+
+
+def _is_witnessed(report: "ReceiptReport | ProofReport | AuditReport") -> bool:
+    """The cosignatures that the caller asks for are there."""
+    return report.witnessing is None or report.witnessing.enough
 
 
 def of_error(error: CountermarkError) -> Exit:

@@ -12,6 +12,7 @@ import typer
 from countermark.cli import exits, output
 from countermark.cli.exits import Exit
 from countermark.cli.service import AsJson, Quiet
+from countermark.cli.trusting import MaxAge, PolicyFile, seconds
 from countermark.cli.views import alarm_view, audit_view, finding_view
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_GRACE, DEFAULT_INTERVAL
 from provenance.errors import CountermarkError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from countermark.log.watching import Alarm, Watch
     from provenance.transparency.audit import Finding
     from provenance.transparency.checkpoint import Checkpoint
+    from provenance.transparency.witnessing import Witnessing
 
 LogUrl = Annotated[
     str, typer.Argument(metavar="URL", help="The log's address, as https://registry.example/log.", show_default=False)
@@ -56,6 +58,8 @@ def audit(
         str | None,
         typer.Option(metavar="URL", help="The service that shows the records: with it, every signature is checked."),
     ] = None,
+    policy: PolicyFile = None,
+    max_age: MaxAge = None,
     timeout: Seconds = DEFAULT_FILE_SECONDS,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -64,12 +68,14 @@ def audit(
 
     Works on every log that speaks C2SP tlog-tiles. What was checked is remembered, also when it is interrupted.
     """
-    from countermark.log.auditing import audit_log, parse_keys
+    from countermark.log.auditing import audit_log, keys_of
     from countermark.log.state import StateFile
+    from countermark.trust import Trust
 
     try:
-        known = _required(vkey)
-        _, origin = parse_keys(known)
+        known = _required(vkey, policy)
+        age = seconds(max_age)
+        _, origin = keys_of(Trust.of(known, policy, age), url)
         with output.entries_bar(origin, quiet) as progress:
             report = audit_log(
                 url,
@@ -80,6 +86,8 @@ def audit(
                 records=records,
                 timeout=timeout,
                 progress=progress,
+                policy=policy,
+                max_age=age,
             )
     except CountermarkError as error:
         exits.leave_with(error)
@@ -117,6 +125,8 @@ def watch(
     grace: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="That a receipt may come later than its entry.")
     ] = DEFAULT_GRACE,
+    policy: PolicyFile = None,
+    max_age: MaxAge = None,
     state: StatePath = None,
     timeout: Seconds = DEFAULT_FILE_SECONDS,
     as_json_lines: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON an alarm.")] = False,
@@ -126,10 +136,11 @@ def watch(
     The log is audited on the way. Without --once it goes on until it is interrupted.
     """
 
-    from countermark.log.auditing import LogAuditor, parse_keys
-    from countermark.log.files import LogFiles
+    from countermark.log.auditing import LogAuditor, keys_of, service_of
+    from countermark.log.files import LogFiles, RecordFiles
     from countermark.log.state import StateFile
     from countermark.log.watching import MadeRecords, Watch, WatchedKeys
+    from countermark.trust import Trust
 
     def alarm(raised: "Alarm") -> None:
         if as_json_lines:
@@ -139,12 +150,23 @@ def watch(
 
     worst = Exit.SATISFIED
     try:
-        keys, origin = parse_keys(_required(vkey))
+        trust = Trust.of(_required(vkey, policy), policy, seconds(max_age))
+        keys, origin = keys_of(trust, url)
         file = StateFile(state, origin) if state else StateFile.default(origin, "watch")
         watching = Watch(WatchedKeys.of(key), MadeRecords(made or (), output.note), alarm, grace=grace)
-        with LogFiles(url, timeout=timeout) as files:
-            auditor = LogAuditor(files, keys, file, entries="statements")
-            for findings in _rounds(auditor, watching, None if once else interval):
+        with LogFiles(url, timeout=timeout) as files, RecordFiles(service_of(url), timeout=timeout) as shown:
+            auditor = LogAuditor(
+                files,
+                keys,
+                file,
+                entries="statements",
+                key_receipt=shown.key_receipt,
+                demand=trust.demand(origin),
+            )
+            for findings, witnessing in _rounds(auditor, watching, None if once else interval):
+                if witnessing is not None and not witnessing.enough:
+                    output.note(witnessing.detail)
+                    worst = max(worst, Exit.INCOMPLETE) if worst is not Exit.FINDINGS else worst
                 for finding in findings:
                     if as_json_lines:
                         output.show_json_line(_finding_json(finding))
@@ -159,18 +181,24 @@ def watch(
     raise typer.Exit(worst)
 
 
-def _required(vkey: list[str] | None) -> list[str]:
-    if not vkey:
-        exits.refuse("the log's verifier key is needed: --vkey (its operator prints it with `python -m api log info`)")
-    return vkey
+def _required(vkey: list[str] | None, policy: Path | None) -> list[str]:
+    if not vkey and policy is None:
+        exits.refuse(
+            "the log's verifier key is needed: --vkey (its operator prints it with `python -m api log info`), "
+            "or a policy that names it: --policy"
+        )
+    return vkey or []
 
 
-def _rounds(auditor: "LogAuditor", watching: "Watch", interval: float | None) -> Iterator[tuple["Finding", ...]]:
-    """Look at the log, once or for ever; yields the findings of each round that has others than the one before.
+def _rounds(
+    auditor: "LogAuditor", watching: "Watch", interval: float | None
+) -> Iterator[tuple[tuple["Finding", ...], "Witnessing | None"]]:
+    """Look at the log, once or for ever; yields what each round finds, and lacks, that the one before did not.
 
     Raises CountermarkError: what another look cannot mend, or with one look, everything.
     """
     told: tuple[Finding, ...] = ()
+    lacked = False
     while True:
         watching.begin_round()
         try:
@@ -180,8 +208,9 @@ def _rounds(auditor: "LogAuditor", watching: "Watch", interval: float | None) ->
                 raise
             output.explain(error)
         else:
-            yield () if report.findings == told else report.findings
-            told = report.findings
+            lacks = report.witnessing is not None and not report.witnessing.enough
+            yield () if report.findings == told else report.findings, None if lacked else report.witnessing
+            told, lacked = report.findings, lacks
         if interval is None:
             return
         time.sleep(interval)
@@ -195,7 +224,9 @@ def _report_json(report: "AuditReport") -> dict[str, object]:
         "before": None if report.before is None else _tree_json(report.before),
         "note": report.note.decode(errors="replace"),
         "cosigners": [{"name": cosigner.key.name, "time": cosigner.time} for cosigner in report.cosigners],
+        "witnessing": None if report.witnessing is None else asdict(report.witnessing),
         "hashed": report.hashed,
+        "rotated_at": report.rotations,
         "entries": report.form,
         "by_key": {kid.hex(): count for kid, count in sorted(report.by_key.items())},
         "uncounted": report.uncounted,

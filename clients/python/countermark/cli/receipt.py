@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from countermark.cli import exits, output
 from countermark.cli.service import AsJson, Url, connect
+from countermark.cli.trusting import MaxAge, PolicyFile, seconds
 from countermark.cli.views import proof_view, receipt_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
@@ -46,21 +47,33 @@ def verify(
     entry: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RECEIPT",
+            help="A newer .countermark file of the same log: leads a tlog-proof or COSE receipt to keys changed since.",
+        ),
+    ] = None,
+    policy: PolicyFile = None,
+    max_age: MaxAge = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a receipt step by step, with no service and no network.
 
-    Exit status 0 needs --vkey: without it, which log this is remains the receipt's own word (3). With --authority it
-    needs a time stamp that holds.
+    Exit status 0 needs --vkey or --policy: without it, which log this is remains the receipt's own word (3). With
+    --authority it needs a time stamp that holds.
     """
+    age = seconds(max_age)
     try:
         found = parse_any_receipt(Content.of(receipt).read(MAX_RECEIPT_BYTES))
         if not isinstance(found, Receipt):
             if picture is not None:
                 exits.refuse("what a picture was registered as is in a .countermark file, and not in this one")
-            proof = verify_proof(receipt, log_keys=vkey or (), entry=entry)
+            proof = verify_proof(receipt, log_keys=vkey or (), entry=entry, keys=keys, policy=policy, max_age=age)
             _end(as_json, _proof_json(proof), proof_view(proof), exits.of_proof(proof))
-        report = verify_receipt(receipt, picture, log_keys=vkey or (), authorities=authority or ())
+        report = verify_receipt(
+            receipt, picture, log_keys=vkey or (), authorities=authority or (), policy=policy, max_age=age
+        )
     except CountermarkError as error:
         exits.leave_with(error, receipt)
     asked = bool(authority)
@@ -125,6 +138,7 @@ def _json(report: ReceiptReport) -> dict[str, object]:
         "origin": report.checkpoint.origin,
         "tree_size": report.checkpoint.size,
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
+        "witnessing": None if report.witnessing is None else asdict(report.witnessing),
         "timestamp": None if report.timestamp is None else report.timestamp.time.isoformat(),
         "steps": [asdict(step) for step in report.steps],
         "chain": [
@@ -143,5 +157,6 @@ def _proof_json(report: ProofReport) -> dict[str, object]:
         "log": report.log,
         "tree_size": report.tree_size,
         "cosigners": [cosigner.key.name for cosigner in report.cosigners],
+        "witnessing": None if report.witnessing is None else asdict(report.witnessing),
         "steps": [asdict(step) for step in report.steps],
     }

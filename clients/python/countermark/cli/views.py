@@ -12,6 +12,7 @@ from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
 from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_report import ReceiptReport, Step
+from provenance.transparency.witnessing import Witnessing
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
@@ -52,7 +53,7 @@ def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> Rendera
     return Group(
         _steps(report.steps),
         Text(),
-        _facts([("record", report.record_id.hex()), ("index", str(report.index))]),
+        _facts([("record", report.record_id.hex()), ("index", str(report.index)), *_witnessing(report.witnessing)]),
         _facts(
             (("made from", f"{link.parent.hex()}\n{link.relation}, {link.state}: {link.detail}") for link in links),
             multiline=True,
@@ -67,14 +68,27 @@ def proof_view(report: ProofReport) -> RenderableType:
     return Group(
         _steps(report.steps),
         Text(),
-        _facts([("record", record), ("log", report.log), ("index", f"{report.index} of {report.tree_size:,}")]),
+        _facts(
+            [
+                ("record", record),
+                ("log", report.log),
+                ("index", f"{report.index} of {report.tree_size:,}"),
+                *_witnessing(report.witnessing),
+            ]
+        ),
         Text(_proof_conclusion(report), style="bold"),
     )
+
+
+def _witnessing(witnessing: Witnessing | None) -> list[tuple[str, str]]:
+    return [] if witnessing is None else [("witnesses", plain(witnessing.detail))]
 
 
 def _proof_conclusion(report: ProofReport) -> str:
     if report.fails:
         return "The proof does not hold."
+    if report.holds and report.witnessing is not None and not report.witnessing.enough:
+        return "The proof holds, and lacks the cosignatures that you ask for."
     if report.holds:
         return "The log has this statement. Whose it is takes a .countermark file to check."
     return "The proof could not be checked. Give the key that you know the log by (--vkey), and the entry (--entry)."
@@ -99,7 +113,9 @@ def audit_view(report: "AuditReport") -> RenderableType:
         facts.append(("signatures", f"{report.signatures.verified:,} checked now"))
         if report.signatures.unchecked:
             facts.append(("unchecked", f"{report.signatures.unchecked:,}: what may name their keys is withheld"))
+    facts += [("key", f"rotated at index {index}") for index in report.rotations]
     facts += [("cosigned by", cosigner.key.name) for cosigner in report.cosigners]
+    facts += _witnessing(report.witnessing)
     if report.form == "bytes":
         facts.append(("entries", "other than Countermark's statements: hashed, and not read"))
     if report.is_sound:
@@ -113,6 +129,8 @@ def _audit_conclusion(report: "AuditReport") -> Iterator[RenderableType]:
     if report.is_sound:
         grown = "" if report.before is None else ", and it only grew"
         yield Text(f"The log is what its entries make it{grown}.", style="bold")
+        if report.witnessing is not None and not report.witnessing.enough:
+            yield Text("Its checkpoint lacks the cosignatures that you ask for.", style="bold")
         return
     yield from (finding_view(finding) for finding in report.findings)
     if any(finding.evidence for finding in report.findings):
@@ -174,6 +192,8 @@ def _gap(report: ReceiptReport, *, stamp_asked: bool) -> str:
             f"{_HOLDS} Its key may have been in other hands later, and that the record was made before is its "
             "own word: only a time stamp by an authority that you trust shows that (--authority)."
         )
+    if report.witnessing is not None and not report.witnessing.enough:
+        return f"{_HOLDS} It lacks the cosignatures that you ask for."
     if report.truncated:
         return f"{_HOLDS} It could not hold all that belongs to the registration: ask the registry."
     if report.steps[ORIGINS_STEP - 1].outcome != "holds":

@@ -9,7 +9,7 @@ from countermark.async_client import AsyncClient
 from countermark.call import Call
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
 from countermark.reply import Reply
-from provenance.errors import InvalidRequest, UnexpectedAnswer
+from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer
 from provenance.limits import MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES
 from provenance.transparency.tiles import parse_tile_path
@@ -65,6 +65,13 @@ class LogFiles(_Files):
             raise UnexpectedAnswer(f"{self.url} has no checkpoint: it is not the address of a log")
         return note
 
+    def cosigned_checkpoint(self) -> bytes | None:
+        """The newest checkpoint that a quorum of the log's witnesses has cosigned; None where the log shows none.
+
+        Not of C2SP tlog-tiles: our own logs show it. Raises ServiceError and its like.
+        """
+        return self._ask(calls.log_file("cosigned-checkpoint", MAX_NOTE_BYTES))
+
     def fetch(self, path: str) -> bytes | None:
         """A tile or bundle by its path, None where there is none. Raises MalformedTile, ServiceError and its like."""
         tile = parse_tile_path(path)
@@ -73,6 +80,19 @@ class LogFiles(_Files):
 
 class RecordFiles(_Files):
     """The records that the service at an address shows to anybody."""
+
+    def key_receipt(self) -> bytes | None:
+        """A receipt of the record that changed the log's keys last, unchecked; None where there is no such record.
+
+        Raises ServiceUnreachable and its like.
+        """
+        try:
+            newest = max(self._ask(calls.log_keys()).items, key=lambda key: key.first_size, default=None)
+            if newest is None or newest.first_size == 0:
+                return None
+            return self._ask(calls.receipt(newest.record, "countermark"))
+        except (NotFound, UnexpectedAnswer, InvalidRequest):  # the log of another program
+            return None
 
     def fetch(self, record_id: bytes) -> bytes | None:
         """What is served as a record, unchecked; None where it is withheld. Raises ServiceError and its like."""
