@@ -8,7 +8,7 @@ used as classes: `Image.open` would consult global registrations and its own, gl
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 
 from PIL.AvifImagePlugin import AvifImageFile
@@ -46,6 +46,10 @@ _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _MAX_BRANDS = 32
 
+_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 262, 50706
+_REDUCED = 1  # NewSubfileType: a version of another picture in the file, at a reduced size
+_SENSOR_SAMPLES = frozenset((32803, 34892))  # a colour filter array, and linear raw
+
 _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
 
 
@@ -53,10 +57,12 @@ def sniff(data: bytes) -> str:
     """Return the media type of `data`, one of `MEDIA_TYPES`.
 
     Raises:
-        UnsupportedMedia: no signature of the allow-list.
+        UnsupportedMedia: no signature of the allow-list; or a TIFF whose first page only stands for another picture.
     """
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
+            if media_type == "image/tiff":
+                _refuse_previews(data)
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
@@ -184,6 +190,34 @@ def _gif_blocks_end(data: bytes, at: int) -> int:
     while at < len(data) and data[at]:
         at += data[at] + 1
     return at + 1
+
+
+def _refuse_previews(data: bytes) -> None:
+    """Refuse what has the form of a TIFF and a mere preview for its first page: DNG and the raw files of cameras.
+
+    Their picture is made of the sensor's samples by whoever develops them, each in another way. TIFF 6.0, section 8
+    (NewSubfileType); DNG 1.7, "DNGVersion" and "PhotometricInterpretation".
+    """
+    tags = _first_directory(data)
+    raw = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR_SAMPLES or data[8:10] == b"CR"
+    if raw or tags.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED:
+        raise UnsupportedMedia(
+            "a raw photograph (DNG or a camera's own form), or a TIFF that begins with a preview: what would be looked "
+            "at is not the picture itself. Export it as a JPEG or TIFF"
+        )
+
+
+def _first_directory(data: bytes) -> dict[int, int]:
+    """Return the tags of the first image file directory with their first value, where that stands in the entry."""
+    order = "<" if data[:2] == b"II" else ">"
+    tags: dict[int, int] = {}
+    with suppress(struct.error):
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        (entries,) = struct.unpack_from(order + "H", data, start)
+        for at in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, kind = struct.unpack_from(order + "HH", data, at)
+            (tags[tag],) = struct.unpack_from(order + {3: "H", 4: "I"}.get(kind, "B"), data, at + 8)
+    return tags
 
 
 def _tiff_pages(data: bytes) -> Iterator[int]:

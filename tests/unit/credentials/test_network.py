@@ -127,6 +127,7 @@ def test_a_manifest_kept_elsewhere_is_not_fetched_when_the_file_is_signed(
     report = read_credentials(signed.data or b"", media_type, trust)
     assert report.state is CredentialState.TRUSTED
     assert [item.state for item in report.ingredients] == [CredentialState.REMOTE_ONLY]
+    assert [item.remote_url for item in report.ingredients] == [canary.url]
     beside = sign_sidecar(data, media_type, described, signer)
     assert read_credentials(data, media_type, trust, sidecar=beside.manifest).state is CredentialState.TRUSTED
     assert canary.hits == []

@@ -1,7 +1,9 @@
 import io
 import json
 import random
+import struct
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,7 @@ from provenance.credentials import (
     issue_claim_certificate,
     make_development_authority,
     sign_embedded,
+    sign_sidecar,
 )
 from provenance.credentials.certificates import ACCEPTED_USAGES
 from provenance.credentials.report import PROBLEMS, Validity
@@ -34,6 +37,7 @@ from tests.unit.credentials.reader import read_credentials
 Draw = Callable[[str], bytes]
 Replace = Callable[[bytes, bytes, Callable[[bytes], bytes]], bytes]
 Reissue = Callable[..., IssuedCertificate]
+ChangeOnePixel = Callable[[bytes], bytes]
 MakeSigner = Callable[[IssuedCertificate], ClaimSigner]
 NOBODY = TrustSettings()
 NOW = datetime.now(UTC)
@@ -156,6 +160,79 @@ def test_no_damage_to_a_manifest_raises_or_changes_what_it_states(
         report = read_credentials(replace_chunk(signed, b"caBX", damage), "image/png", trust)
         if report.state.validated:
             assert replace(report, padding_nonzero=False) == whole
+
+
+# Causes -----------------------------------------------------------------------------------------
+
+
+def test_a_sidecar_of_another_picture_is_said_to_be_that(
+    draw: Draw, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, change_one_pixel: ChangeOnePixel
+) -> None:
+    picture = draw("image/png")
+    sidecar = sign_sidecar(picture, "image/png", claim, signer).manifest
+    assert read_credentials(picture, "image/png", trust, sidecar=sidecar).state is CredentialState.TRUSTED
+    other = read_credentials(change_one_pixel(picture), "image/png", trust, sidecar=sidecar)
+    assert (other.state, other.problems) == (CredentialState.INVALID, ("org.countermark.sidecarOfAnotherFile",))
+    assert "made for another file" in explain_problem(other.problems[0])
+
+
+def _mismatched(*explanations: str) -> CredentialReport:
+    failure = [{"code": "assertion.dataHash.mismatch", "explanation": each} for each in explanations]
+    success = [{"code": "claimSignature.validated"}]
+    return ManifestStore(
+        {
+            "active_manifest": "urn:c2pa:1",
+            "manifests": {"urn:c2pa:1": {}},
+            "validation_results": {"activeManifest": {"success": success, "failure": failure}},
+            "validation_state": "Invalid",
+        }
+    ).report(NOBODY, None, None, now=NOW)
+
+
+def test_a_credential_that_stands_elsewhere_than_it_says_is_told_from_a_file_that_was_changed() -> None:
+    elsewhere = "data hash exclusion does not match the manifest location in the asset"
+    changed = "asset hash error, name: jumbf manifest, error: hash verification( Hashes do not match )"
+    only = _mismatched(elsewhere)
+    assert (only.state, only.problems) == (CredentialState.INVALID, ("org.countermark.exclusionElsewhere",))
+    assert "is as it was signed" in explain_problem(only.problems[0])
+    for both in (_mismatched(elsewhere, changed), _mismatched(changed)):
+        assert both.problems == ("assertion.dataHash.mismatch",)
+
+
+@pytest.mark.parametrize("before", ["caBX", "IDAT"])
+def test_a_caption_in_a_signed_file_is_not_said_to_be_a_change_of_its_content(
+    before: str, signed: bytes, trust: TrustSettings
+) -> None:
+    at = signed.index(before.encode()) - 4
+    chunk = b"tEXtDescription\0A caption"
+    written = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    report = read_credentials(signed[:at] + written + signed[at:], "image/png", trust)
+    assert report.state is CredentialState.INVALID
+    said = " ".join(map(explain_problem, report.problems))
+    assert "a caption that was written into it is enough" in said
+    assert "content was changed" not in said
+
+
+def test_what_a_signer_took_out_of_an_older_credential_is_told(
+    signed: bytes, signer: ClaimSigner, trust: TrustSettings
+) -> None:
+    parent = read_credentials(signed, "image/png", trust).manifest_id
+    taken = f"self#jumbf=/c2pa/{parent}/c2pa.assertions/org.countermark.registry"
+    action = {"action": "c2pa.redacted", "reason": "c2pa.PII.present", "parameters": {"redacted": taken}}
+    definition = {
+        "claim_generator_info": [{"name": "x", "version": "1"}],
+        "redactions": [taken],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
+    }
+    copy = io.BytesIO()
+    with (
+        c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain_pem) as native,
+        c2pa.Builder(definition, context(Settings.of(trust))) as builder,
+    ):
+        builder.set_intent(c2pa.C2paBuilderIntent.UPDATE)
+        builder.sign(native, "image/png", io.BytesIO(signed), copy)
+    report = read_credentials(copy.getvalue(), "image/png", trust)
+    assert (report.state, report.redactions) == (CredentialState.TRUSTED, (taken,))
 
 
 # Trust lists ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Taking bytes as a picture: known by content, bounded before decoding, the same pixels whatever the mode."""
 
 import hashlib
+import io
 import random
 import struct
 import zlib
@@ -8,11 +9,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from provenance import limits
 from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
 from provenance.media import Media, fingerprint, read_declared
+from provenance.media.formats import sniff
 
 FORMS = {
     "JPEG": "image/jpeg",
@@ -306,3 +308,35 @@ def test_a_truncated_jpeg_has_no_reduced_picture(landscape, encode):
     data = encode(cv2.resize(landscape, (3600, 2400)), "JPEG")
     with pytest.raises(UndecodableMedia):
         Media.from_bytes(data[: len(data) // 2]).reduced  # noqa: B018
+
+
+def raw_photograph(tags: dict[int, object], picture: Image.Image) -> bytes:
+    """A file of the form of a TIFF with these tags in its first directory."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    file = io.BytesIO()
+    picture.save(file, "TIFF", tiffinfo=directory)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("tags", [{50706: b"\1\4\0\0"}, {254: 1}], ids=["DNG", "a preview of another picture"])
+def test_a_raw_photograph_is_not_taken_for_its_preview(tags):
+    data = raw_photograph(tags, Image.new("RGB", (256, 171), "navy"))
+    with pytest.raises(UnsupportedMedia, match="raw photograph"):
+        Media.from_bytes(data)
+
+
+CANON = b"II*\0\x10\0\0\0CR\2\0" + bytes(64)
+COLOUR_FILTER_ARRAY = b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHIHH", 262, 3, 1, 32803, 0)
+
+
+@pytest.mark.parametrize("data", [CANON, COLOUR_FILTER_ARRAY])
+def test_a_cameras_own_raw_form_is_not_taken(data):
+    with pytest.raises(UnsupportedMedia, match="raw photograph"):
+        sniff(data)
+
+
+def test_a_tiff_of_pages_of_which_the_first_is_whole_is_taken():
+    assert Media.from_bytes(raw_photograph({254: 2}, Image.new("RGB", (64, 48)))).media_type == "image/tiff"
+    assert sniff(b"II*\0") == "image/tiff"

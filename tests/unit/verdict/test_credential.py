@@ -25,6 +25,7 @@ from provenance.credentials import (
     make_development_authority,
     sign_embedded,
 )
+from provenance.credentials.time_stamp import TimeStamp
 from provenance.media.marks import DeclaredMetadata
 from provenance.verdict import Verdict, judge
 from provenance.verdict.axes import Axis
@@ -273,3 +274,36 @@ def test_what_was_not_looked_at_in_a_credential_is_said() -> None:
     ):
         assert not any(said in item.what for item in of_report(plain).not_checked)
         assert any(said in item.what for item in of_report(report).not_checked)
+
+
+def test_the_time_and_authority_of_a_time_stamp_are_told_and_whether_they_are_believed() -> None:
+    moment = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+    for trust_list, said in (("Stamps 1", "on the list for time stamps “Stamps 1”"), (None, "it is not believed")):
+        stamp = TimeStamp(moment, "Clock” and more", trust_list)
+        verdict = of_report(CredentialReport(CredentialState.TRUSTED, time_stamps=(stamp,)))
+        (told,) = [finding.summary for finding in verdict.findings if finding.code == "TIME_STAMP"]
+        assert said in told
+        assert "by the name of “Clock' and more”, says that it was signed no later than 2026-05-04 09:30:00 UTC" in told
+
+
+def test_what_was_taken_out_of_older_credentials_is_told() -> None:
+    taken = tuple(f"self#jumbf=/c2pa/urn:1/c2pa.assertions/c2pa.metadata__{n}" for n in range(5))
+    verdict = of_report(CredentialReport(CredentialState.TRUSTED, redactions=taken))
+    (told,) = [finding.summary for finding in verdict.findings if finding.code == "REDACTION"]
+    assert told.endswith("“c2pa.metadata__0”, “c2pa.metadata__1”, “c2pa.metadata__2” and 2 more.")
+
+
+def test_the_address_of_a_credential_kept_elsewhere_is_told() -> None:
+    url = "https://example.org/manifest.c2pa"
+    part = IngredientReport("sky.jpg", CredentialState.REMOTE_ONLY, remote_url=url)
+    verdict = of_report(CredentialReport(CredentialState.REMOTE_ONLY, remote_url=url, ingredients=(part,)))
+    said = [finding.summary for finding in verdict.findings if finding.axis is Axis.CREDENTIAL]
+    assert all(f"was not fetched: “{url}”." in each for each in said)
+    assert len(said) == 2
+
+
+def test_a_certificate_that_was_not_in_force_is_still_said_to_be_on_its_list() -> None:
+    listed = CredentialReport(CredentialState.WELL_FORMED_ONLY, signer="Herald", trust_list="Desk 7")
+    assert "The certificate is on the trust list “Desk 7”" in of_report(listed).axes[Axis.CREDENTIAL].summary
+    nobody = CredentialReport(CredentialState.WELL_FORMED_ONLY, signer="Herald")
+    assert "The certificate is on no trust list used here" in of_report(nobody).axes[Axis.CREDENTIAL].summary
