@@ -12,7 +12,6 @@ from api.first_key import make_first_key
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid, StoreUnavailable
 from provenance.transparency.checkpoint import open_checkpoint
-from provenance.transparency.note import ED25519, VerifierKey
 from registry.keys.signer_uri import open_signer
 from registry.log.high_water import HighWater
 from registry.upkeep.freezing import freeze
@@ -23,12 +22,12 @@ commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
 
 @commands.command("info")
 def log_info(as_json: Json = False) -> None:
-    """Show what auditors need: the log's name and verifier key, and the tree that it signed last.
+    """Show what auditors need: the log's name and verifier keys, and the tree that it signed last.
 
     Works while the service runs: keys and high-water file are read, and nothing is opened for writing.
     """
     settings = load_settings()
-    key = VerifierKey(settings.log_origin, ED25519, opened_keystore(settings).log.public_key.raw)
+    key, *others = opened_keystore(settings).log_keys(settings.log_origin)
     note = HighWater(settings.high_water_place).read()
     if note is None:
         raise StoreUnavailable("the log has signed nothing yet")
@@ -36,6 +35,7 @@ def log_info(as_json: Json = False) -> None:
     info = {
         "origin": key.name,
         "vkey": str(key),
+        "ml_dsa": [str(other) for other in others],
         "size": checkpoint.size,
         "root": base64.b64encode(checkpoint.root).decode(),
         "checkpoint": note.decode(),
@@ -43,7 +43,10 @@ def log_info(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(info, ensure_ascii=False))
     else:
-        typer.echo("\n".join(f"{name:<7} {value}" for name, value in info.items() if name != "checkpoint"))
+        for name, value in info.items():
+            for line in value if isinstance(value, list) else [value]:
+                if name != "checkpoint":
+                    typer.echo(f"{name.replace('_', '-'):<7} {line}")
 
 
 @commands.command("init")
@@ -59,12 +62,13 @@ def init_log(as_json: Json = False) -> None:
         )
     with opened_registry(settings, found=True) as registry:
         first_key = make_first_key(registry)
+        key, *others = map(str, registry.sequencer.keys.current)
         if as_json:
-            made = {"origin": registry.config.origin, "vkey": str(registry.sequencer.key), "api_key": first_key}
+            made = {"origin": registry.config.origin, "vkey": key, "ml_dsa": others, "api_key": first_key}
             typer.echo(json.dumps(made))
             return
-        typer.echo(str(registry.sequencer.key))
-        typer.echo(f"The log {registry.config.origin} has begun; its verifier key is above.", err=True)
+        typer.echo("\n".join((key, *others)))
+        typer.echo(f"The log {registry.config.origin} has begun; its verifier keys are above.", err=True)
         if first_key is not None:
             typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
 
@@ -93,7 +97,7 @@ def rotate_key(
 ) -> None:
     """Sign the log with a new key from here on. The server has to be stopped.
 
-    The new verifier key is printed; readers who trust the old one are led to it by the receipts.
+    The new verifier keys are printed, Ed25519 first; readers who trust the old one are led to it by the receipts.
     """
     settings = load_settings()
     refuse_missing(settings.folder)
@@ -118,9 +122,8 @@ def rotate_key(
         }
         typer.echo(json.dumps(answer))
         return
-    typer.echo(str(done.keys[0]))
+    typer.echo("\n".join(map(str, done.keys)))
     typer.echo(
-        f"The log's key from entry {done.index} on. The one before signs checkpoints of up to that size:", err=True
+        f"The log's keys from entry {done.index} on. Those before sign checkpoints of up to that size:", err=True
     )
-    typer.echo(f"\n    {retired[0]}\n", err=True)
-    typer.echo("ML-DSA-44 keys are too long for a line: --json prints all, and the service serves /log/keys.", err=True)
+    typer.echo("".join(f"\n    {key}\n" for key in retired), err=True)

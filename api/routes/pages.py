@@ -77,6 +77,7 @@ def log(request: Request, service: ServiceDep) -> Response:
         size=registry.sequencer.size,
         checkpoint=registry.sequencer.checkpoint().decode(),
         verifier_key=str(registry.sequencer.key),
+        other_keys=[str(key) for key in registry.sequencer.keys.current if key != registry.sequencer.key],
         publishers=catalogue.publisher_list(registry),
     )
 

@@ -15,7 +15,7 @@ import pytest
 
 from api.__main__ import main
 from provenance.transparency.checkpoint import open_checkpoint
-from provenance.transparency.note import VerifierKey
+from provenance.transparency.note import ML_DSA_44, VerifierKey
 from registry.store import Store
 from tests.buckets import BucketServer
 from tests.postgres import PostgresServer
@@ -106,7 +106,7 @@ def test_a_log_begins_when_it_is_told_to_and_only_once(tmp_path: Path) -> None:
     begun = _run(folder, *FOUND)
     assert begun.returncode == 0, begun.stderr
     assert "cmk_" in begun.stderr
-    assert json.loads(_run(folder, "log", "info", "--json").stdout)["vkey"] == begun.stdout.strip()
+    assert json.loads(_run(folder, "log", "info", "--json").stdout)["vkey"] == begun.stdout.splitlines()[0]
     again = _run(folder, *FOUND)
     assert again.returncode == 2
     assert "there is a log already" in again.stderr
@@ -142,8 +142,11 @@ def test_the_log_says_who_it_is_while_the_service_runs_and_while_it_does_not(fol
     assert running.returncode == 0, running.stderr
     assert json.loads(running.stdout) == stopped
     shown = _run(folder, "log", "info").stdout.splitlines()
-    assert [line.split()[0] for line in shown] == ["origin", "vkey", "size", "root"]
-    assert all(len(line) <= 100 for line in shown)
+    assert [line.split()[0] for line in shown] == ["origin", "vkey", "ml-dsa", "size", "root"]
+    (second,) = (VerifierKey.parse(each) for each in stopped["ml_dsa"])
+    assert second.key_type == ML_DSA_44
+    assert shown[2].split()[1] == str(second)
+    assert open_checkpoint(stopped["checkpoint"].encode(), [second], stopped["origin"])[0] == checkpoint
 
 
 def test_the_log_has_no_key_for_who_serves_another_log(folder: Path) -> None:
@@ -161,9 +164,10 @@ def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
     rotated = _run(folder, "log", "rotate-key", "--reason", "a yearly change")
     assert rotated.returncode == 0, rotated.stderr
     after = json.loads(_run(folder, "log", "info", "--json").stdout)
-    assert rotated.stdout.strip() == after["vkey"] != before["vkey"]
+    assert rotated.stdout.splitlines() == [after["vkey"], *after["ml_dsa"]]
+    assert after["vkey"] != before["vkey"]
     assert f"{before['vkey']}@{before['size']}" in rotated.stderr
-    assert max(map(len, rotated.stderr.splitlines())) <= 100
+    assert f"{before['ml_dsa'][0]}@{before['size']}" in rotated.stderr
     again = json.loads(_run(folder, "log", "rotate-key", "--json").stdout)
     assert (again["index"], len(again["keys"]), len(again["retired"])) == (after["size"], 2, 2)
     assert _run(folder, "fsck").returncode == 0

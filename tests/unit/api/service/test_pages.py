@@ -5,6 +5,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.routes.pages import STATIC, static_version
+from registry.registry import Registry
 
 
 @pytest.mark.parametrize("path", ["/", "/verify", "/log"])
@@ -80,3 +81,10 @@ def test_the_log_page_carries_the_checkpoint_that_the_log_serves(
 ) -> None:
     root = client.get("/log/checkpoint").text.splitlines()[2]
     assert root in client.get("/log").text.replace("&#43;", "+")
+
+
+def test_the_log_page_has_both_of_the_keys_that_sign(client: TestClient, registry: Registry) -> None:
+    page = client.get("/log").text.replace("&#43;", "+")
+    keys = registry.sequencer.keys.current
+    assert len(keys) == 2
+    assert all(f"<code>{key}</code>" in page for key in keys)
