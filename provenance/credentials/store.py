@@ -9,7 +9,7 @@ import binascii
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TypeVar
@@ -143,7 +143,10 @@ class ManifestStore:
             problems = tuple(code for code in problems if code != _UNTRUSTED)
         signers = {label: _Signer.of(each, trust) for label, each in signatures.items() if label != self.active_id}
         ingredients, left = _bounded(tuple(self._ingredient_reports(state, signers_alone, signers, now)), _weight)
-        stamped = signer.time if signer.time is not None else _time(active) if self._time_stamped(trust) else None
+        stamps, stamped = signer.time_stamps, signer.time
+        if stamped is None and (by := self._time_list(trust)) is not None:
+            stamped = _time(active)
+            stamps = tuple(replace(each, trust_list=by.title) if each.time == stamped else each for each in stamps)
         report = CredentialReport(
             state=state,
             manifest_id=_text(self.active_id),
@@ -152,7 +155,7 @@ class ManifestStore:
             certificate=signer.certificate,
             trust_list=listed.title if listed else None,
             validity=signer.validity(stamped, now, out=state is CredentialState.WELL_FORMED_ONLY) if fits else None,
-            time_stamps=signer.time_stamps,
+            time_stamps=stamps,
             signed_at=stamped,
             ingredients=ingredients,
             unlisted=left,
@@ -169,7 +172,7 @@ class ManifestStore:
         if state is CredentialState.TRUSTED and self._signer_list(trust, signer) is None:
             problems.add(_UNTRUSTED)
             state = CredentialState.VALID_UNTRUSTED
-        if _TIME_TRUSTED in found.success and signer.time is None and not self._time_stamped(trust):
+        if _TIME_TRUSTED in found.success and signer.time is None and self._time_list(trust) is None:
             problems.add(_TIME_UNTRUSTED)
             # c2pa has judged the certificate as of a time that nobody vouches for.
             if state.validated and not signer.in_force(now):
@@ -212,11 +215,12 @@ class ManifestStore:
             return tuple(EXCLUSION_ELSEWHERE if code == _DATA_HASH else code for code in problems)
         return problems
 
-    def _time_stamped(self, trust: TrustSettings) -> bool:
+    def _time_list(self, trust: TrustSettings) -> TrustList | None:
+        """The list for time stamps that vouches for the time of the active manifest, as c2pa finds."""
         # The address stands at the end, after a name that a stranger chose.
-        endings = tuple(f", trust list: {uri}" for uri in trust.tsa_uris)
-        stamps = self._explanations(_TIME_TRUSTED)
-        return bool(stamps) and all(stamp.endswith(endings) for stamp in stamps)
+        uris = [text.rpartition(", trust list: ")[2] for text in self._explanations(_TIME_TRUSTED)]
+        lists = [trust.list_with(uri, "tsa") for uri in uris]
+        return lists[0] if lists and None not in lists else None
 
     def _explanations(self, code: str) -> list[str]:
         """c2pa's sentences beside a code of success of the active manifest: the only place that names the anchor."""

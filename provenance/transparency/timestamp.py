@@ -165,12 +165,19 @@ def _stamper(certificate: x509.Certificate) -> str | None:
 
 
 def token_of(stamp: bytes) -> bytes:
-    """The token of a whole response, or the token that it is. Raises MalformedTimestamp."""
+    """The token of a whole response, or the token that `stamp` is, for `verify_timestamp`.
+
+    Raises:
+        MalformedTimestamp: it is neither.
+    """
     try:
-        return decode_timestamp_response(stamp).time_stamp_token()
-    except _FOREIGN:
-        _decode(der(0x30, _GRANTED, stamp))
-        return stamp
+        response = _decode(stamp)
+    except MalformedTimestamp:
+        response = _decode(der(0x30, _GRANTED, stamp))
+    try:
+        return response.time_stamp_token()
+    except _FOREIGN as cause:
+        raise MalformedTimestamp(f"a response without a token: {cause}") from cause
 
 
 def read_response(data: bytes, request: TimestampRequest) -> bytes:
