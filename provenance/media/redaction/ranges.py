@@ -1,0 +1,43 @@
+"""Ranges of a file: in TIFF and ISO base media, parts lie where others say, so that nothing may move.
+
+What is left out is overwritten in place; what nothing refers to is overwritten with zeros.
+"""
+
+from collections.abc import Iterable
+
+from provenance.media.redaction.held import Unstrippable
+
+Range = tuple[int, int]
+
+
+class Canvas:
+    """A copy of a file in which ranges are kept, overwritten, or cleared."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+        self._kept: list[Range] = []
+
+    def keep(self, start: int, size: int) -> None:
+        """A part that stays, as it is now or as it will be overwritten. Raises Unstrippable outside the file."""
+        if size < 0 or start < 0 or start + size > len(self.data):
+            raise Unstrippable("a part of it lies outside the file")
+        self._kept.append((start, start + size))
+
+    def write(self, start: int, size: int, content: bytes, padding: bytes = b"\0") -> None:
+        """Overwrite a range, padded. Raises Unstrippable where the content is too long."""
+        if len(content) > size:
+            raise Unstrippable("it declares how the picture was made where that cannot be kept alone")
+        self.data[start : start + size] = content.ljust(size, padding)
+
+    def clear(self, within: Iterable[Range]) -> bool:
+        """Overwrite with zeros what was not kept of these ranges. Whether there was anything but zeros."""
+        found = False
+        for start, end in within:
+            at = start
+            for first, last in (*sorted(self._kept), (end, end)):
+                gap = min(first, end)
+                if at < gap:
+                    found = found or any(self.data[at:gap])
+                    self.data[at:gap] = bytes(gap - at)
+                at = max(at, last)
+        return found
