@@ -44,6 +44,9 @@ MatchQuery = Annotated[
 VisibilityQuery = Annotated[
     Literal["public", "sealed"], Query(description="Sealed ones need their publisher's key, or an admin's.")
 ]
+CopyQuery = Annotated[
+    Literal["public"] | None, Query(description="The copy that anybody gets, also for the publisher's own key.")
+]
 PublisherQuery = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
 ]

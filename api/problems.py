@@ -55,6 +55,7 @@ MALFORMED_REQUEST: Final = Kind("malformed-request", 400, "The request cannot be
 NOT_AUTHENTICATED: Final = Kind("not-authenticated", 401, "A valid API key is needed")
 NOT_PERMITTED: Final = Kind("not-permitted", 403, "This API key may not do that")
 SEALED: Final = Kind("sealed", 403, "Its publisher keeps this record back")
+METADATA_WITHHELD: Final = Kind("metadata-withheld", 403, "The copy holds metadata that is not public")
 KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
@@ -94,6 +95,7 @@ PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
     errors.EntryTooLarge: ENTRY_TOO_LARGE,
     errors.NotFound: NOT_FOUND,
     errors.Sealed: SEALED,
+    errors.MetadataWithheld: METADATA_WITHHELD,
     errors.Erased: ERASED,
     errors.Conflict: CONFLICT,
     errors.IdempotencyConflict: IDEMPOTENCY_CONFLICT,

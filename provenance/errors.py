@@ -30,6 +30,7 @@ CountermarkError
 ├── RegistryError                  the service cannot do what was asked
 │   ├── NotFound                   no such asset, record, publisher, upload or verification
 │   ├── Sealed                     a record that its publisher keeps back
+│   ├── MetadataWithheld           a copy with metadata that its publisher has not made public
 │   ├── Erased                     content that was erased; its log entry stays
 │   ├── Conflict                   at odds with what is already stored
 │   │   ├── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
@@ -180,6 +181,10 @@ class NotFound(RegistryError):
 
 class Sealed(RegistryError):
     """A record that its publisher keeps back: it is in the log, and may be revealed later."""
+
+
+class MetadataWithheld(RegistryError):
+    """A copy of a registered file with metadata that its publisher has not made public; its publisher's key gets it."""
 
 
 class Erased(RegistryError):

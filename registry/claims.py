@@ -21,7 +21,12 @@ class ParentClaim:
 
 @dataclass(frozen=True)
 class AssetClaims:
-    """The publisher's claims on one picture. `digital_source_type` is a term or IRI of the IPTC vocabulary."""
+    """The publisher's claims on one picture.
+
+    Attributes:
+        digital_source_type: a term or IRI of the IPTC vocabulary.
+        publish_metadata: the signed copy that anybody gets keeps what the file holds beside its picture.
+    """
 
     title: str | None = None
     caption: str | None = None
@@ -33,6 +38,7 @@ class AssetClaims:
     parents: tuple[ParentClaim, ...] = ()
     rendition_of: bytes | None = None
     visibility: Visibility = "public"
+    publish_metadata: bool = False
 
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
@@ -49,5 +55,7 @@ class AssetClaims:
         }
         if self.visibility != "public":  # a public registration's digest is what it was before there were others
             claims["visibility"] = self.visibility
+        if self.publish_metadata:
+            claims["publish_metadata"] = True
         whole: dict[str, Json] = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
         return hashlib.sha256(canonical_json(whole)).digest()

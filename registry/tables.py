@@ -98,7 +98,11 @@ class LogKeyRow(SQLModel, table=True):
 
 
 class Asset(SQLModel, table=True):
-    """A registered asset, as lookups need it. `index` is also its number in the similarity index (`PdqChunk.asset`)."""
+    """A registered asset, as lookups need it. `index` is also its number in the similarity index (`PdqChunk.asset`).
+
+    `private_blob_sha256`: the publisher's own signed copy, where it is another than everybody's. `copy_public`: whether
+    anybody gets the signed copy and its manifest; None of a registration that nobody has looked at for that yet.
+    """
 
     __tablename__ = "asset"
     __table_args__: ClassVar[tuple[UniqueConstraint | Index, ...]] = (
@@ -128,6 +132,8 @@ class Asset(SQLModel, table=True):
     thumbnail_sha256: bytes = Field(index=True)
     signed_blob_sha256: bytes | None = None
     manifest_blob_sha256: bytes | None = None
+    private_blob_sha256: bytes | None = Field(default=None, index=True)
+    copy_public: bool | None = None
     logged_at_ms: int = Field(sa_type=Int64)
 
 
@@ -162,6 +168,8 @@ class SealedAsset(SQLModel, table=True):
     thumbnail_sha256: bytes = Field(index=True)
     signed_blob_sha256: bytes | None = Field(default=None, index=True)
     manifest_blob_sha256: bytes | None = None
+    private_blob_sha256: bytes | None = None
+    copy_public: bool | None = None
     logged_at_ms: int = Field(sa_type=Int64)
 
 

@@ -27,10 +27,10 @@ from api.documented import (
 )
 from api.idempotency import answer_once, request_digest
 from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
-from api.parameters import AssetId, PublisherQuery, Sha256Query, VisibilityQuery
+from api.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas.answers import Asset, Assets, RegisteredAsset
+from api.schemas.answers import Asset, Assets, FileMetadata, RegisteredAsset
 from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
@@ -45,6 +45,7 @@ from registry.records.registration import register
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
 missing = ends_in(*KEPT)
+withheld = ends_in(*KEPT, problems.METADATA_WITHHELD, problems.OVERLOADED)
 
 
 @router.post(
@@ -106,7 +107,8 @@ def _register(service: Service, upload: Upload, metadata: AssetMetadata, publish
     if claims.visibility == "sealed":
         uploads.drop(registry, holder.owner, upload.sha256)
     asset = Asset.model_validate(done.asset).model_dump()
-    return json_answer(RegisteredAsset.model_validate(asset | {"receipt": receipt}), 201 if done.created else 200)
+    told = {"receipt": receipt, "metadata": FileMetadata.model_validate(done.metadata).model_dump()}
+    return json_answer(RegisteredAsset.model_validate(asset | told), 201 if done.created else 200)
 
 
 def claims_of(metadata: AssetMetadata) -> AssetClaims:
@@ -122,6 +124,7 @@ def claims_of(metadata: AssetMetadata) -> AssetClaims:
         parents=tuple(ParentClaim(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents),
         rendition_of=None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of),
         visibility=metadata.visibility,
+        publish_metadata=metadata.publish_metadata,
     )
 
 
@@ -206,13 +209,20 @@ def get_receipt(
     "/v1/assets/{id}/credentialed",
     response_class=Response,
     dependencies=reads,
-    responses=missing | gives("image/*", "The picture with its C2PA credential embedded."),
+    responses=withheld | gives("image/*", "The picture with its C2PA credential embedded."),
     openapi_extra=OPEN,
     summary="The signed copy of a picture",
 )
-def get_credentialed(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """The picture with its C2PA credential embedded; both it and the file as brought are known here."""
-    data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier), reader)
+def get_credentialed(
+    request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep, copy: CopyQuery = None
+) -> Response:
+    """The picture with its C2PA credential embedded; both it and the file as brought are known here.
+
+    What the file held beside its picture is left out, unless its publisher made it public; the publisher's own key gets
+    the copy with all of it, and the one that anybody gets by `copy=public`.
+    """
+    public = copy == "public"
+    data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier), reader, public=public)
     return conditional(request, data, media_type)
 
 
@@ -220,7 +230,7 @@ def get_credentialed(request: Request, identifier: AssetId, reader: ReaderDep, s
     "/v1/assets/{id}/manifest",
     response_class=Response,
     dependencies=reads,
-    responses=missing | gives("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
+    responses=withheld | gives("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
     openapi_extra=OPEN,
     summary="The C2PA manifest of a picture",
 )

@@ -182,10 +182,32 @@ class Asset(Answer):
     links: AssetLinks
 
 
+class HeldMetadata(Answer):
+    """One piece of metadata: what carries it in the file, as "EXIF" or "XMP", and its name there."""
+
+    carrier: str
+    name: str
+
+
+class FileMetadata(Answer):
+    """What the file holds beside its picture, by name and without values, and what anybody gets of it."""
+
+    held: list[HeldMetadata]
+    public_copy: Annotated[
+        Literal["as_registered", "stripped", "withheld", "none"],
+        Field(
+            description="`stripped`: anybody gets a signed copy without what is held; `withheld`: the signed copy is "
+            "the publisher's alone; `none`: no copy was made."
+        ),
+    ]
+    reason: Annotated[str | None, Field(description="Why it could not be left out, where the copy is withheld.")]
+
+
 class RegisteredAsset(Asset):
     """The answer to a registration: the asset, and the receipt that proves it without this service."""
 
     receipt: dict[str, JsonValue]
+    metadata: FileMetadata
 
 
 class Assets(Answer):

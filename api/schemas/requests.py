@@ -41,6 +41,14 @@ class AssetMetadata(Request):
         Literal["public", "sealed"],
         Field(description="Sealed: only the publisher can read or find it until it is revealed."),
     ] = "public"
+    publish_metadata: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether the signed copy that anybody gets keeps what the file holds beside its picture: "
+            "places, names, serial numbers. By default they are left out.",
+        ),
+    ] = False
 
 
 class AssetRequest(Request):

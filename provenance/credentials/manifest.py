@@ -9,6 +9,7 @@ verify. So a digest of the file is not the identity of its credential; the diges
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ _SIGNATURE_LABEL = "c2pa.signature"
 _CHAIN_HEADERS = (33, "x5chain")  # RFC 9360; the name in claims from before there was the number
 _MAX_CERTIFICATES = 16
 _MAX_STAMPS = 16
+_ASSERTIONS = "c2pa.assertions"
+_MANIFEST_PARTS = frozenset((*_CLAIM_LABELS, _SIGNATURE_LABEL, _ASSERTIONS))
+_THUMBNAIL = "c2pa.thumbnail."
+_HISTORY = re.compile(
+    r"(c2pa\.(actions|ai-disclosure|asset-type|certificate-status|hash\.[a-z.-]+|ingredient|soft-binding|time-stamp)"
+    r"|(c2pa|cawg)\.training-mining|org\.countermark\.registry)(\.v\d+)?(__\d+)?"
+)
+"""Assertions on what was done to a file, and how it is bound: no places, no serial numbers (C2PA 2.2, section 18)."""
 _COSE_DEPTH = 16  # a COSE_Sign1 with certificates and time stamps has 5 levels
 
 
@@ -66,6 +75,19 @@ class ManifestFacts:
     signatures: Mapping[str, Signature]
 
 
+@dataclass(frozen=True, eq=False)
+class ManifestContents:
+    """What the manifests of a store hold beside the history of the file.
+
+    Attributes:
+        metadata: labels of parts that may hold anything: metadata of a camera, names, whatever is not known here.
+        pictures: the embedded thumbnails, as files.
+    """
+
+    metadata: tuple[str, ...]
+    pictures: tuple[bytes, ...]
+
+
 class _BoxError(Exception):
     """The bytes are not the boxes they should be."""
 
@@ -87,6 +109,29 @@ def read_facts(store: bytes, manifest_id: str | None = None) -> ManifestFacts | 
     nonzero = True if True in paddings else None if None in paddings else False
     signatures = {label: _signature(parts, claims[label]) for label, parts in signed.items() if parts is not None}
     return ManifestFacts(wanted, hashlib.sha256(claim).digest() if claim is not None else None, nonzero, signatures)
+
+
+def read_contents(store: bytes) -> ManifestContents:
+    """What the manifests in `store` hold that is no history. What cannot be read counts as metadata."""
+    boxes = _Boxes()
+    metadata: list[str] = []
+    pictures: list[bytes] = []
+    try:
+        if len(store) > MAX_MANIFEST_BYTES:
+            raise _BoxError
+        for _, manifest in boxes.superboxes(boxes.only_superbox(store)):
+            parts = dict(boxes.superboxes(manifest))
+            metadata += (label for label in parts if label not in _MANIFEST_PARTS)
+            if _ASSERTIONS not in parts:
+                raise _BoxError
+            for label, content in boxes.superboxes(parts[_ASSERTIONS]):
+                if label.startswith(_THUMBNAIL):
+                    pictures.append(boxes.file(content))
+                elif not _HISTORY.fullmatch(label):
+                    metadata.append(label)
+    except _BoxError:
+        metadata.append("a manifest that cannot be read")
+    return ManifestContents(tuple(dict.fromkeys(metadata)), tuple(pictures))
 
 
 def _claim(boxes: "_Boxes", manifest: memoryview) -> memoryview | None:
@@ -181,6 +226,13 @@ class _Boxes:
         if len(found) != 1:
             raise _BoxError
         return found[0]
+
+    def file(self, content: memoryview) -> bytes:
+        """The embedded file in a superbox's content (ISO/IEC 19566-5, B.3)."""
+        found = [inner for kind, inner in self._walk(content) if kind == b"bidb"]
+        if len(found) != 1:
+            raise _BoxError
+        return bytes(found[0])
 
     def _label(self, content: memoryview) -> str:
         kind, description = next(self._walk(content), (b"", content))

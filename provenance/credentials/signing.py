@@ -7,6 +7,7 @@ it is c2pa.opened, with the file itself as parent ingredient, so that earlier cr
 
 import hashlib
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -80,19 +81,26 @@ class SignedCredential:
 
 
 def sign_embedded(
-    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, *, trust: TrustSettings = _NO_LISTS
+    data: bytes,
+    media_type: str,
+    claim: ClaimDescription,
+    signer: ClaimSigner,
+    *,
+    trust: TrustSettings = _NO_LISTS,
+    opened: bytes | None = None,
 ) -> SignedCredential:
     """Sign `claim` into a copy of `data`; its pixels stay as they are.
 
     Args:
         media_type: one of `SIGNABLE_TYPES`.
+        opened: the file that `data` was made of, whose credentials are kept; None where it is `data` itself.
         trust: lists under which earlier credentials are judged; the judgement is recorded in the claim.
 
     Raises:
         CredentialSigningFailed: the format cannot carry a manifest, the file is damaged, its earlier
             credentials cannot be read, or the signer failed (its exception is the cause).
     """
-    copy, signed = _sign(data, media_type, claim, signer, trust, embed=True)
+    copy, signed = _sign(data, media_type, claim, signer, trust, embed=True, received=opened)
     return SignedCredential(copy, *signed)
 
 
@@ -117,7 +125,14 @@ def sign_sidecar(
 
 
 def _sign(
-    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, *, embed: bool
+    data: bytes,
+    media_type: str,
+    claim: ClaimDescription,
+    signer: ClaimSigner,
+    trust: TrustSettings,
+    *,
+    embed: bool,
+    received: bytes | None = None,
 ) -> tuple[bytes, _Signed]:
     if media_type not in SIGNABLE_TYPES:
         raise CredentialSigningFailed(f"credentials cannot be signed into {media_type}")
@@ -125,11 +140,12 @@ def _sign(
     copy = io.BytesIO()
     callback = _Callback(signer.sign)
     try:
-        opened = claim.digital_source_type is None or _has_credentials(data, media_type, settings)
+        source = data if received is None else received
+        opened = claim.digital_source_type is None or _stored(source, media_type, settings) is not None
         native = c2pa.Signer.from_callback(callback, ALGORITHMS[signer.algorithm], signer.chain_pem, signer.tsa_url)
         with native, c2pa.Builder(claim.definition(opened=opened), settings) as builder:
             if opened:
-                builder.add_ingredient(claim.parent, media_type, io.BytesIO(data))
+                builder.add_ingredient(claim.parent, media_type, io.BytesIO(source))
             if not embed:
                 builder.set_no_embed()
             manifest = builder.sign(native, media_type, io.BytesIO(data), copy)
@@ -144,16 +160,23 @@ def _sign(
     return signed, (manifest, facts.manifest_id, facts.claim_sha256, hashlib.sha256(signed).digest(), opened)
 
 
-def _has_credentials(data: bytes, media_type: str, settings: c2pa.Context) -> bool:
+def stored_manifests(data: bytes, media_type: str) -> bytes | None:
+    """The manifest store in `data`, JUMBF; empty where it is elsewhere or unreadable, None where there is none."""
+    return _stored(data, media_type, context(Settings.of(_NO_LISTS)))
+
+
+def _stored(data: bytes, media_type: str, settings: c2pa.Context) -> bytes | None:
     # A manifest that is elsewhere, or cannot be read, counts: it must not be lost without a word.
+    store = io.BytesIO()
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=settings)
-    except c2pa.C2paError:
-        return True
-    if reader is None:
-        return False
-    reader.close()
-    return True
+        if reader is None:
+            return None
+        with reader:
+            reader.resource_to_stream(f"self#jumbf=/c2pa/{json.loads(reader.json())['active_manifest']}", store)
+    except (c2pa.C2paError, ValueError, KeyError):
+        return b""
+    return store.getvalue()
 
 
 class _Callback:

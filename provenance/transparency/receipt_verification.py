@@ -388,11 +388,11 @@ def _verify_statement(entry: LoggedRecord, genesis: Record, history: KeyHistory,
 def _compare_media(record: Record, media_sha256: bytes | None, pixels_sha256: bytes | None) -> str:
     if not isinstance(record, AssetRegistered):
         raise ProofInvalid(f"a record of type {record.TYPE} states no media")
-    signed = record.credential.signed if record.credential else None
+    copies = record.credential.copies if record.credential else ()
     if media_sha256 == record.media.sha256:
         return "these are the registered bytes"
-    if signed is not None and media_sha256 == signed.sha256:
+    if any(media_sha256 == sha256 for sha256, _ in copies):
         return "these are the bytes of the credentialed copy"
-    if pixels_sha256 is not None and pixels_sha256 in (record.media.pixels_sha256, signed and signed.pixels_sha256):
+    if pixels_sha256 is not None and pixels_sha256 in (record.media.pixels_sha256, *(pixels for _, pixels in copies)):
         return "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
     raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")

@@ -407,10 +407,9 @@ def _stored_picture(candidate: Candidate) -> str:
 
 
 def _files(known: KnownRecord) -> list[tuple[bytes, bytes]]:
-    """Digests of bytes and of pixels, of the file as it was handed in and of its credentialed copy."""
-    credential = known.record.credential
-    signed = credential.signed if credential is not None else None
-    return [(facts.sha256, facts.pixels_sha256) for facts in (known.record.media, signed) if facts is not None]
+    """Digests of bytes and of pixels, of the file as it was handed in and of its credentialed copies."""
+    media, credential = known.record.media, known.record.credential
+    return [(media.sha256, media.pixels_sha256), *(credential.copies if credential is not None else ())]
 
 
 def _states(known: KnownRecord, hit: _Hit) -> bool:

@@ -1,6 +1,9 @@
 """The catalogue: what the registry holds, as anybody may read it."""
 
-from provenance.errors import NotFound, StoreCorrupt
+from contextlib import suppress
+from functools import partial
+
+from provenance.errors import MediaError, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
@@ -30,6 +33,7 @@ from registry.reading.views import (
     WithdrawalView,
 )
 from registry.registry import Registry
+from registry.sandbox.metadata import holds_metadata
 from registry.store import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
 from registry.times import from_milliseconds
 
@@ -42,7 +46,7 @@ MAX_PAGE = 200
 def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> AssetView:
     """One registered asset. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        return _asset(registry, session, held(session, record_id, reader))
+        return _asset(registry, session, held(session, record_id, reader), reader)
 
 
 def assets_page(
@@ -58,7 +62,7 @@ def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit
     """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
-        return [_asset(registry, session, row) for row in rows]
+        return [_asset(registry, session, row, Reader(publisher)) for row in rows]
 
 
 def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
@@ -112,23 +116,73 @@ def receipt(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> b
     return registry.proofs.receipt(record_id).serialise()
 
 
-def credentialed(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> tuple[bytes, str]:
-    """The C2PA-signed copy of an asset and its media type. Raises NotFound when none was made, Sealed, Erased."""
+def credentialed(
+    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, public: bool = False
+) -> tuple[bytes, str]:
+    """The C2PA-signed copy of an asset and its media type: for its publisher the one with all metadata.
+
+    Args:
+        public: the copy that anybody gets, also for its publisher.
+
+    Raises:
+        NotFound: none was made.
+        Sealed, Erased: not for this reader, or gone.
+        MetadataWithheld: it holds metadata that its publisher has not made public.
+    """
     with registry.store.read() as session:
         row = held(session, record_id, reader)
         stated = _registered(session, record_id)
     if row.signed_blob_sha256 is None:
         raise NotFound("this picture was registered without an embedded credential")
-    return registry.blobs.get(row.signed_blob_sha256), stated.media.media_type
+    if public or not reader.may_read(row.publisher_id):
+        check_copy(registry, row)
+        return registry.blobs.get(row.signed_blob_sha256), stated.media.media_type
+    return registry.blobs.get(row.private_blob_sha256 or row.signed_blob_sha256), stated.media.media_type
 
 
 def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
-    """The C2PA manifest store of an asset: the sidecar. Raises NotFound when none was made, Sealed, Erased."""
+    """The C2PA manifest store of an asset: the sidecar, or that of the copy that the record names.
+
+    Raises as `credentialed`.
+    """
     with registry.store.read() as session:
         row = held(session, record_id, reader)
     if row.manifest_blob_sha256 is None:
         raise NotFound("this picture was registered without a credential")
+    if not reader.may_read(row.publisher_id):
+        check_copy(registry, row)
     return registry.blobs.get(row.manifest_blob_sha256)
+
+
+def check_copy(registry: Registry, row: Asset | SealedAsset) -> None:
+    """Whether anybody may have the signed copy. Of what was registered earlier that is found out now, and noted.
+
+    Raises:
+        MetadataWithheld: it holds metadata that its publisher has not made public.
+        StoreCorrupt: the stored copy has changed.
+    """
+    if not is_copy_public(registry, row):
+        raise MetadataWithheld(
+            "The signed copy holds metadata of the file that its publisher has not made public. "
+            "The publisher’s own key gets the copy."
+        )
+
+
+def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
+    """Whether anybody gets the signed copy of a registration, and its manifest. Raises StoreCorrupt."""
+    if row.copy_public is not None:
+        return row.copy_public
+    copy, store = (
+        None if sha256 is None else registry.blobs.get(sha256)
+        for sha256 in (row.signed_blob_sha256, row.manifest_blob_sha256)
+    )
+    try:
+        public = not registry.sandbox.run(holds_metadata, copy, store)
+    except MediaError:
+        public = False
+    with suppress(StoreUnavailable):  # it is found out again
+        registry.store.write(partial(assets.note_copy, record_id=row.record_id, public=public)).result()
+    return public
 
 
 def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
@@ -211,11 +265,12 @@ def _registered(session: Session, record_id: bytes) -> AssetRegistered:
     return stated
 
 
-def _asset(registry: Registry, session: Session, row: Asset | SealedAsset) -> AssetView:
+def _asset(registry: Registry, session: Session, row: Asset | SealedAsset, reader: Reader = ANYBODY) -> AssetView:
     record_id, stated = row.record_id, _registered(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
     credential = stated.credential
+    readable = row.copy_public is not False or reader.may_read(row.publisher_id)
     return AssetView(
         id=record_id.hex(),
         record_id=record_urn(record_id),
@@ -252,8 +307,8 @@ def _asset(registry: Registry, session: Session, row: Asset | SealedAsset) -> As
             history=f"{path}/history",
             graph=f"{path}/graph",
             thumbnail=f"{path}/thumbnail",
-            credentialed=f"{path}/credentialed" if row.signed_blob_sha256 else None,
-            manifest=f"{path}/manifest" if row.manifest_blob_sha256 else None,
+            credentialed=f"{path}/credentialed" if row.signed_blob_sha256 and readable else None,
+            manifest=f"{path}/manifest" if row.manifest_blob_sha256 and readable else None,
         ),
     )
 

@@ -133,6 +133,25 @@ class AssetView:
 
 
 @dataclass(frozen=True)
+class HeldView:
+    carrier: str
+    name: str
+
+
+@dataclass(frozen=True)
+class MetadataView:
+    """What a registered file holds beside its picture, by name, and what anybody gets of it.
+
+    Attributes:
+        public_copy: "as_registered", "stripped", "withheld" (`reason` says why), or "none" where no copy was made.
+    """
+
+    held: tuple[HeldView, ...]
+    public_copy: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class EventView:
     """One thing that happened to an asset, as the log has it."""
 

@@ -171,7 +171,8 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
 
 def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, registered: AssetRegistered) -> None:
     """Take a registration out of every view, and note what has to go from outside the database."""
-    blobs = (row.sketch_sha256, row.thumbnail_sha256, row.signed_blob_sha256, row.manifest_blob_sha256)
+    copies = (row.signed_blob_sha256, row.private_blob_sha256, row.manifest_blob_sha256)
+    blobs = (row.sketch_sha256, row.thumbnail_sha256, *copies)
     signed = registered.credential.signed if registered.credential else None
     brought = [facts.sha256 for facts in (registered.media, signed) if facts is not None]
     said = map(remnants.record_name, _said_about(session, row.record_id))

@@ -5,6 +5,7 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from provenance.errors import (
     MalformedRecord,
     NotFound,
 )
+from provenance.media.redaction import Held
 from provenance.media.sketch import SKETCH_VERSION
 from provenance.statement.record import (
     AssetRegistered,
@@ -32,12 +34,13 @@ from provenance.statement.record import (
 from provenance.vocabulary import source_type_iri
 from registry.claims import AssetClaims
 from registry.reading import catalogue
-from registry.reading.readers import Reader
-from registry.reading.views import AssetView, WithdrawalView
+from registry.reading.readers import Reader, held
+from registry.reading.views import AssetView, HeldView, MetadataView, WithdrawalView
 from registry.records.remarks import state
 from registry.records.stating import append_signed, canonical_of, publisher_signer
 from registry.registry import Registry
-from registry.sandbox.examination import ClaimOrder, Prepared, prepare
+from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, prepare
+from registry.sandbox.metadata import find_metadata
 from registry.store import Asset, Session, assets, entries, events, local_features, sealed
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
@@ -51,6 +54,7 @@ class Registered:
 
     asset: AssetView
     created: bool
+    metadata: MetadataView
 
 
 def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClaims, publisher: str) -> Registered:
@@ -72,7 +76,11 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
             _check_references(session, claims)
         erased = events.latest(session, RecordErased.TYPE)
     if existing is not None:
-        return Registered(catalogue.asset(registry, existing, reader), created=False)
+        return Registered(
+            catalogue.asset(registry, existing, reader),
+            created=False,
+            metadata=_metadata(registry, existing, path, sha256),
+        )
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
@@ -102,7 +110,11 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     with registry.store.read() as session:
         if events.latest(session, RecordErased.TYPE) != erased:
             _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
-    return Registered(catalogue.asset(registry, appended.record_id, reader), created=appended.created)
+    return Registered(
+        catalogue.asset(registry, appended.record_id, reader),
+        created=appended.created,
+        metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
+    )
 
 
 def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> WithdrawalView:
@@ -132,6 +144,26 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
     )
     return catalogue.withdrawal(registry, appended.record_id)
+
+
+def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> MetadataView:
+    """What the file of an earlier registration holds, and what anybody gets of it."""
+    found = registry.sandbox.run(find_metadata, path, sha256)
+    with registry.store.read() as session:
+        row = held(session, record, Reader(all=True))
+    copy: PublicCopy = "as_registered"
+    if row.signed_blob_sha256 is None:
+        copy = "none"
+    elif row.private_blob_sha256 is not None:
+        copy = "stripped"
+    elif not catalogue.is_copy_public(registry, row):
+        copy = "withheld"
+    reason = found.reason or "it was signed before metadata was left out of copies" if copy == "withheld" else None
+    return _metadata_view(found.held, copy, reason)
+
+
+def _metadata_view(found: Sequence[Held], copy: PublicCopy, reason: str | None) -> MetadataView:
+    return MetadataView(tuple(HeldView(each.carrier, each.name) for each in found), copy, reason)
 
 
 def _claim_signer(registry: Registry) -> ClaimSigner:
@@ -176,6 +208,7 @@ def _claim_order(
         return None
     return ClaimOrder(
         mode=claims.credential,
+        publish_metadata=claims.publish_metadata,
         description=ClaimDescription(
             title=claims.title,
             generator=GENERATOR,
@@ -234,16 +267,24 @@ def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None
             height=media.height,
             pixels_sha256=media.pixels_sha256,
         )
+    private = prepared.metadata.private
     return CredentialFacts(
-        manifest_id=signed.manifest_id, claim_sha256=signed.claim_sha256, embedded=copy is not None, signed=copy
+        manifest_id=signed.manifest_id,
+        claim_sha256=signed.claim_sha256,
+        embedded=copy is not None,
+        signed=copy,
+        private_sha256=private.sha256 if private is not None else None,
     )
 
 
 def _store_blobs(registry: Registry, prepared: Prepared) -> AssetBlobs:
     credential = prepared.credential
     registry.blobs.put(prepared.sketch)
+    private = prepared.metadata.private
     return AssetBlobs(
         thumbnail=registry.blobs.put(prepared.thumbnail),
         signed=registry.blobs.put(credential.data) if credential and credential.data is not None else None,
         manifest=registry.blobs.put(credential.manifest) if credential else None,
+        private=registry.blobs.put(private.data) if private and private.data is not None else None,
+        copy_public=prepared.metadata.public_copy != "withheld",
     )

@@ -11,7 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from provenance.credentials.signing import ClaimDescription, ClaimSigner, SignedCredential, sign_embedded, sign_sidecar
+from provenance.credentials.signing import (
+    Action,
+    ClaimDescription,
+    ClaimSigner,
+    SignedCredential,
+    sign_embedded,
+    sign_sidecar,
+)
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
 from provenance.media.comparison import Box, Comparison, Query, draw_heat
@@ -21,12 +28,34 @@ from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, Lo
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import view_parts
+from provenance.media.redaction import Held
 from provenance.media.sketch import draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.verdict.evidence import Examination
 from provenance.verdict.registrations import Reference
 from provenance.verdict.verify import compare_reference, examine
 from registry.claims import CredentialMode
+from registry.sandbox.metadata import leave_out, look_at
+
+PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]
+
+
+@dataclass(frozen=True)
+class FileMetadata:
+    """What a file holds beside its picture, and what becomes of it.
+
+    Attributes:
+        held: the names.
+        public_copy: what anybody gets: the copy with all of it, one without it, or nothing; "none" where no copy is
+            made.
+        reason: why nothing, where it is withheld.
+        private: the publisher's own signed copy, with all of it, where that is another than the public one.
+    """
+
+    held: tuple[Held, ...]
+    public_copy: PublicCopy
+    reason: str | None = None
+    private: SignedCredential | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,10 @@ class Prepared:
     thumbnail: bytes
     local_features: bytes
     credential: SignedCredential | None
+    metadata: FileMetadata
+
+
+_LEFT_OUT = Action("c2pa.edited.metadata", description="Metadata that its publisher has not made public was left out.")
 
 
 @dataclass(frozen=True)
@@ -52,6 +85,7 @@ class ClaimOrder:
     """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key."""
 
     mode: CredentialMode
+    publish_metadata: bool
     description: ClaimDescription
     algorithm: Literal["es256", "ed25519"]
     chain_pem: str
@@ -69,6 +103,7 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
     prints = fingerprint(media)
     sketch = draw_sketch(media.canonical)
     thumbnail = draw_thumbnail(media.canonical)
+    credential, metadata = _sign(ask, media, prints, order)
     return Prepared(
         size=len(data),
         media_type=media.media_type,
@@ -81,17 +116,31 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
         sketch_sha256=sketch.sha256,
         thumbnail=thumbnail,
         local_features=describe_thumbnail(thumbnail),
-        credential=_sign(ask, data, media.media_type, prints, order) if order else None,
+        credential=credential,
+        metadata=metadata,
     )
 
 
 def _sign(
-    ask: Callable[[bytes], bytes], data: bytes, media_type: str, prints: Fingerprints, order: ClaimOrder
-) -> SignedCredential:
+    ask: Callable[[bytes], bytes], media: Media, prints: Fingerprints, order: ClaimOrder | None
+) -> tuple[SignedCredential | None, FileMetadata]:
+    """Sign what was ordered: of a file with metadata a copy for everybody, without it, and one for its publisher."""
+    found = look_at(media)
+    if order is None:
+        return None, FileMetadata(found.held, "none")
     signer = ClaimSigner(sign=ask, algorithm=order.algorithm, chain_pem=order.chain_pem)
     description = replace(order.description, soft_binding=("org.countermark.pdq.v1", prints.pdq))
-    sign = sign_embedded if order.mode == "embedded" else sign_sidecar
-    return sign(data, media_type, description, signer)
+    if order.mode == "sidecar":
+        return sign_sidecar(media.data, media.media_type, description, signer), FileMetadata(found.held, "none")
+    whole = sign_embedded(media.data, media.media_type, description, signer)
+    if order.publish_metadata or not found.held:
+        return whole, FileMetadata(found.held, "as_registered")
+    stripped = leave_out(found, prints.pixels_sha256)
+    if stripped.data is None:
+        return whole, FileMetadata(found.held, "withheld", stripped.reason)
+    edited = replace(description, actions=(_LEFT_OUT, *description.actions))
+    public = sign_embedded(stripped.data, media.media_type, edited, signer, opened=media.data)
+    return public, FileMetadata(found.held, "stripped", private=whole)
 
 
 def sniff(path: Path) -> str:

@@ -20,11 +20,24 @@ _PDQ = "org.countermark.pdq.v1"
 
 @dataclass(frozen=True)
 class AssetBlobs:
-    """SHA-256 digests of the blobs that belong to an asset, beside its sketch."""
+    """SHA-256 digests of the blobs that belong to an asset, beside its sketch, and who gets them (`Asset`)."""
 
     thumbnail: bytes
     signed: bytes | None = None
     manifest: bytes | None = None
+    private: bytes | None = None
+    copy_public: bool | None = None
+
+    @classmethod
+    def of(cls, row: Asset | SealedAsset) -> "AssetBlobs":
+        """Those of a row."""
+        return cls(
+            thumbnail=row.thumbnail_sha256,
+            signed=row.signed_blob_sha256,
+            manifest=row.manifest_blob_sha256,
+            private=row.private_blob_sha256,
+            copy_public=row.copy_public,
+        )
 
 
 def asset_row(
@@ -60,6 +73,8 @@ def asset_row(
         thumbnail_sha256=blobs.thumbnail,
         signed_blob_sha256=blobs.signed,
         manifest_blob_sha256=blobs.manifest,
+        private_blob_sha256=blobs.private,
+        copy_public=blobs.copy_public,
         logged_at_ms=logged_at_ms,
     )
 
@@ -211,7 +226,7 @@ def page(
     if publisher is not None:
         query = query.where(Asset.publisher_id == publisher)
     if sha256 is not None:
-        query = query.where(or_(col(Asset.media_sha256) == sha256, col(Asset.signed_sha256) == sha256))
+        query = query.where(_same_content([sha256], ()))
     if before is not None:
         query = query.where(col(Asset.index) < before)
     return session.exec(query).all()
@@ -222,6 +237,15 @@ def between(session: Session, start: int, stop: int) -> Sequence[Asset]:
     return session.exec(
         select(Asset).where(col(Asset.index) >= start, col(Asset.index) < stop).order_by(col(Asset.index))
     ).all()
+
+
+def note_copy(session: Session, record_id: bytes, public: bool) -> None:
+    """Note whether anybody gets the signed copy of a registration, if it is there still and that was not known."""
+    row = find(session, record_id)
+    if row is not None and row.copy_public is None:
+        row.copy_public = public
+        session.add(row)
+        session.flush()
 
 
 def withdraw(session: Session, record: AssetWithdrawn, index: int) -> None:
@@ -276,8 +300,8 @@ def _in_turns(session: Session, condition: ColumnElement[bool], limit: int) -> S
 def _same_content(
     files: Collection[bytes], pixels: Collection[bytes], table: type[Asset] = Asset
 ) -> ColumnElement[bool]:
-    """Of these files or these pixels, as the original or as the signed copy."""
-    columns = [(each, files) for each in (table.media_sha256, table.signed_sha256)]
+    """Of these files or these pixels, as the original or as a signed copy."""
+    columns = [(each, files) for each in (table.media_sha256, table.signed_sha256, table.private_blob_sha256)]
     columns += [(each, pixels) for each in (table.pixels_sha256, table.signed_pixels_sha256)]
     return or_(false(), *(col(column).in_(digests) for column, digests in columns if digests))
 

@@ -24,6 +24,8 @@ def insert(session: Session, row: Asset) -> None:
             thumbnail_sha256=row.thumbnail_sha256,
             signed_blob_sha256=row.signed_blob_sha256,
             manifest_blob_sha256=row.manifest_blob_sha256,
+            private_blob_sha256=row.private_blob_sha256,
+            copy_public=row.copy_public,
             logged_at_ms=row.logged_at_ms,
         )
     )
@@ -32,8 +34,7 @@ def insert(session: Session, row: Asset) -> None:
 
 def revealed(row: SealedAsset, record: AssetRegistered) -> Asset:
     """The row that a sealed registration has once it is revealed. Raises MalformedRecord."""
-    blobs = AssetBlobs(row.thumbnail_sha256, row.signed_blob_sha256, row.manifest_blob_sha256)
-    return asset_row(row.record_id, record, row.index, row.logged_at_ms, row.claims_digest, blobs)
+    return asset_row(row.record_id, record, row.index, row.logged_at_ms, row.claims_digest, AssetBlobs.of(row))
 
 
 def find(session: Session, record_id: bytes) -> SealedAsset | None:

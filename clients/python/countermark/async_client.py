@@ -188,9 +188,16 @@ class AsyncClient:
         """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
         return await self._send(calls.receipt(asset_id, form))
 
-    async def credentialed(self, asset_id: str) -> bytes:
-        """The C2PA-signed copy of a registered picture."""
-        return await self._send(calls.credentialed(asset_id))
+    async def credentialed(self, asset_id: str, *, public: bool = False) -> bytes:
+        """The C2PA-signed copy of a registered picture: with its publisher's key the one with all metadata.
+
+        Args:
+            public: the copy that anybody gets, which is the one to publish.
+
+        Raises:
+            MetadataWithheld: it holds metadata that its publisher has not made public.
+        """
+        return await self._send(calls.credentialed(asset_id, public))
 
     async def manifest(self, asset_id: str) -> bytes:
         """The C2PA manifest store of a registered picture: the sidecar."""

@@ -211,8 +211,9 @@ def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
     return _get(f"/v1/records/{identity}/receipt", read, query={"format": form})
 
 
-def credentialed(asset_id: str) -> Call[bytes]:
-    return _file(f"/v1/assets/{_record(asset_id)}/credentialed", "image/")
+def credentialed(asset_id: str, public: bool) -> Call[bytes]:
+    query = {"copy": "public"} if public else None
+    return _file(f"/v1/assets/{_record(asset_id)}/credentialed", "image/", query=query)
 
 
 def manifest(asset_id: str) -> Call[bytes]:

@@ -27,6 +27,8 @@ class Claims(TypedDict, total=False):
     """Record of the registered picture that this one shows in another size, crop or format."""
     visibility: Literal["public", "sealed"] | None
     """`sealed`: only the publisher can read it, until it is revealed; when it was logged then stands."""
+    publish_metadata: bool | None
+    """True: the signed copy that anybody gets keeps places, names and serial numbers that the file holds."""
     publisher: str | None
     """Only with an administrator's key; otherwise the key's own."""
 

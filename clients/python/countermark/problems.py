@@ -18,6 +18,7 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "key-refused": errors.KeyRefused,
     "not-found": errors.NotFound,
     "sealed": errors.Sealed,
+    "metadata-withheld": errors.MetadataWithheld,
     "erased": errors.Erased,
     "conflict": errors.Conflict,
     "idempotency-conflict": errors.IdempotencyConflict,

@@ -6,7 +6,7 @@ Names: EXIF 2.32 and TIFF 6.0 (Pillow's tables), XMP properties by their local n
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -66,7 +66,8 @@ _XML_NAMES = ("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}", "{http://www.w3.o
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/", b"http://ns.apple.com/HDRGainMap/", b"urn:iso:std:iso:ts:21496:-1")
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True)
+class Held:
     """One piece of metadata: its carrier ("EXIF", "XMP", "IPTC", "PNG tEXt", "JPEG" …) and its name there."""
 
     carrier: str

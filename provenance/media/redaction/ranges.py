@@ -29,15 +29,16 @@ class Canvas:
             raise Unstrippable("it declares how the picture was made where that cannot be kept alone")
         self.data[start : start + size] = content.ljust(size, padding)
 
-    def clear(self, within: Iterable[Range]) -> bool:
-        """Overwrite with zeros what was not kept of these ranges. Whether there was anything but zeros."""
-        found = False
+    def clear(self, within: Iterable[Range]) -> list[Range]:
+        """Overwrite with zeros what was not kept of these ranges. Those of them that held anything but zeros."""
+        found: list[Range] = []
         for start, end in within:
             at = start
             for first, last in (*sorted(self._kept), (end, end)):
                 gap = min(first, end)
                 if at < gap:
-                    found = found or any(self.data[at:gap])
+                    if any(self.data[at:gap]):
+                        found.append((at, gap))
                     self.data[at:gap] = bytes(gap - at)
                 at = max(at, last)
         return found

@@ -64,9 +64,18 @@ class _Tiff:
                 raise Unstrippable("its pages lead in a circle, or are too many")
             seen.add(directory)
             directory = self._directory(directory)
-        if self._canvas.clear([(0, len(self._data))]) and not self._held:
+        cleared = self._canvas.clear([(0, len(self._data))])
+        if not all(self._was_directory(*gap) for gap in cleared) and not self._held:
             self._held.append(Held("TIFF", "bytes that belong to no tag"))
         return self._held, bytes(self._canvas.data)
+
+    def _was_directory(self, start: int, end: int) -> bool:
+        """Whether a range is a directory of the picture alone, which c2pa leaves where it writes another."""
+        count = int.from_bytes(self._data[start : start + 2], "little" if self._order == "<" else "big")
+        behind = start + 2 + 12 * count + 4
+        if not count or behind > end or any(self._data[behind:end]):
+            return False
+        return all(self._entry(start + 2 + 12 * number).tag in _PICTURE for number in range(count))
 
     def _directory(self, at: int) -> int:
         """Strip one directory; where the next one is."""

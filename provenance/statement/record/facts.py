@@ -88,6 +88,8 @@ class CredentialFacts:
         claim_sha256: of the claim's bytes, 32 bytes.
         embedded: the manifest is inside the signed copy; otherwise it is a sidecar.
         signed: the signed copy, where there is one.
+        private_sha256: of the publisher's own signed copy of the same pixels, 32 bytes, where `signed` is the file
+            without the metadata that it holds.
         extra: unknown fields, kept.
     """
 
@@ -95,6 +97,7 @@ class CredentialFacts:
     claim_sha256: bytes
     embedded: bool
     signed: MediaFacts | None = None
+    private_sha256: bytes | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Json]:
@@ -107,7 +110,17 @@ class CredentialFacts:
         }
         if self.signed is not None:
             value["signed"] = self.signed.to_json()
+        if self.private_sha256 is not None:
+            value["private_sha256"] = self.private_sha256.hex()
         return value
+
+    @property
+    def copies(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Digests of bytes and of pixels of each signed copy."""
+        if self.signed is None:
+            return ()
+        files = (self.signed.sha256, self.private_sha256)
+        return tuple((sha256, self.signed.pixels_sha256) for sha256 in files if sha256 is not None)
 
     @classmethod
     def read(cls, fields: Fields) -> "CredentialFacts":
@@ -118,6 +131,7 @@ class CredentialFacts:
             claim_sha256=fields.digest("claim_sha256"),
             embedded=fields.boolean("embedded"),
             signed=None if signed is None else MediaFacts.read(signed),
+            private_sha256=fields.optional(fields.digest, "private_sha256"),
             extra=fields.rest(),
         )
 

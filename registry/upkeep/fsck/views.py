@@ -13,6 +13,8 @@ from registry.store.failures import translated
 from registry.upkeep.fsck.connections import ConnectionAudit
 from registry.upkeep.fsck.finding import Finding, Kind
 
+_BLOBS = ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_blob_sha256", "private_blob_sha256")
+
 
 class ViewAudit:
     """Compares assets and withdrawals as records come by, publishers and keys at the end."""
@@ -85,7 +87,7 @@ class ViewAudit:
                 yield Finding("asset", name, "the row is missing")
             return
         entry = stretch.entries[index]
-        blobs = assets.AssetBlobs(row.thumbnail_sha256, row.signed_blob_sha256, row.manifest_blob_sha256)
+        blobs = assets.AssetBlobs.of(row)
         try:
             expected = assets.asset_row(record_id, record, index, entry.logged_at_ms, row.claims_digest, blobs)
         except MalformedRecord as error:
@@ -94,9 +96,12 @@ class ViewAudit:
         columns = _differing(expected, row)
         if row.signed_blob_sha256 not in (None, expected.signed_sha256):
             columns.append("signed_blob_sha256")
+        private = record.credential.private_sha256 if record.credential else None
+        if row.private_blob_sha256 not in (None, private):
+            columns.append("private_blob_sha256")
         if columns:
             yield Finding("asset", name, f"{', '.join(columns)}: not as in the record")
-        for column in ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_blob_sha256"):
+        for column in _BLOBS:
             sha256 = getattr(row, column)
             if sha256 is not None and sha256 not in self._blobs:
                 yield Finding("blob", sha256.hex(), f"missing, and {column} of {name}")

@@ -13,6 +13,7 @@ from provenance.errors import (
     ExaminationUnavailable,
     MalformedReceipt,
     MediaTooCostly,
+    MetadataWithheld,
     NotFound,
     Overloaded,
     RateLimited,
@@ -111,7 +112,7 @@ def of_error(error: CountermarkError) -> Exit:
             return Exit.INCOMPLETE
         case ExaminationUnavailable() | MediaTooCostly():
             return Exit.INCOMPLETE
-        case NotFound() | Sealed() | Erased() | MalformedReceipt():
+        case NotFound() | Sealed() | MetadataWithheld() | Erased() | MalformedReceipt():
             return Exit.FINDINGS
         case _:
             return Exit.USAGE

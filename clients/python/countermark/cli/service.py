@@ -51,6 +51,9 @@ def register(
     ] = "embedded",
     publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
     sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record back until it is revealed.")] = False,
+    publish_metadata: Annotated[
+        bool, typer.Option("--publish-metadata", help="Let the public copy keep places, names and serial numbers.")
+    ] = False,
     folder: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
     ] = None,
@@ -81,6 +84,7 @@ def register(
                         credential=credential,
                         publisher=publisher,
                         visibility="sealed" if sealed else None,
+                        publish_metadata=publish_metadata or None,
                     )
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))
@@ -164,7 +168,8 @@ def _keepsakes(client: "Client", asset: "RegisteredAsset", file: Path, folder: P
     """What a registration leaves to keep: the receipt, and the signed copy or the manifest."""
     kept = [(folder / f"{file.name}.countermark", client.receipt(asset.id))]
     if asset.credential is not None and asset.credential.embedded:
-        kept.append((folder / f"{file.stem}.signed{file.suffix}", client.credentialed(asset.id)))
+        stripped = asset.metadata.public_copy == "stripped"  # then that is the one to publish
+        kept.append((folder / f"{file.stem}.signed{file.suffix}", client.credentialed(asset.id, public=stripped)))
     elif asset.credential is not None:
         kept.append((folder / f"{file.name}.c2pa", client.manifest(asset.id)))
     return kept

@@ -174,16 +174,37 @@ class Asset(Answer):
     links: AssetLinks
 
 
+class HeldMetadata(Answer):
+    """One piece of metadata: what carries it in the file, as "EXIF" or "XMP", and its name there."""
+
+    carrier: str
+    name: str
+
+
+class FileMetadata(Answer):
+    """What a file holds beside its picture, by name, and what anybody gets of it.
+
+    `public_copy`: `as_registered`, `stripped` (without what is held), `withheld` (`reason` says why), or `none` where
+    no copy was made.
+    """
+
+    held: tuple[HeldMetadata, ...]
+    public_copy: str
+    reason: str | None
+
+
 class RegisteredAsset(Asset):
     """The answer to a registration.
 
     Attributes:
+        metadata: what the file holds beside its picture. Without `publish_metadata` it stays with the publisher.
         receipt: the JSON of the `.countermark` file; `Client.receipt` gives its bytes.
         created: False when the very same registration was there already. The status of the answer says so, not its
             body.
     """
 
     receipt: dict[str, JsonValue]
+    metadata: FileMetadata
     created: bool = True
 
 

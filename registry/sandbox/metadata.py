@@ -1,0 +1,63 @@
+"""What runs confined on the metadata of a file: that of its container, and that of the C2PA manifests in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from provenance.credentials.manifest import read_contents
+from provenance.credentials.signing import stored_manifests
+from provenance.errors import MediaError
+from provenance.media.fingerprints import digest_pixels
+from provenance.media.media import Media
+from provenance.media.redaction import MAX_HELD, Held, Redaction, redact
+
+_SIGNED = "an earlier C2PA manifest holds it, whose signature covers it"
+_DIFFERS = "its pixels would change"
+
+
+def look_at(media: Media) -> Redaction:
+    """What a file holds beside its picture, in its manifests too, and the file without it. Nothing is decoded."""
+    redaction = redact(media)
+    manifests = stored_manifests(media.data, media.media_type)
+    return redaction if manifests is None else _with_manifests(redaction, manifests)
+
+
+def leave_out(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
+    """The same, where the file without its metadata shows the picture with this digest; it is decoded for that."""
+    if redaction.data is None or not redaction.held:
+        return redaction
+    try:
+        same = digest_pixels(Media.from_bytes(redaction.data).pixels) == pixels_sha256
+    except MediaError:
+        same = False
+    return redaction if same else replace(redaction, data=None, reason=_DIFFERS)
+
+
+def find_metadata(path: Path, sha256: bytes) -> Redaction:
+    """What the file at `path` holds beside its picture. Raises `MediaError`."""
+    return replace(look_at(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
+
+
+def holds_metadata(copy: bytes | None, manifests: bytes | None) -> bool:
+    """Whether a stored copy, or the manifest store that goes with it, holds metadata."""
+    if manifests is not None and _metadata_in(manifests):
+        return True
+    return copy is not None and bool(redact(Media.from_bytes(copy)).held)
+
+
+def _with_manifests(redaction: Redaction, manifests: bytes) -> Redaction:
+    held = _metadata_in(manifests)
+    if not held:
+        return redaction
+    return Redaction((*held, *redaction.held)[:MAX_HELD], None, redaction.reason or _SIGNED)
+
+
+def _metadata_in(manifests: bytes) -> tuple[Held, ...]:
+    contents = read_contents(manifests)
+    found = [Held("C2PA", label[:80]) for label in contents.metadata]
+    for picture in contents.pictures:
+        try:
+            held = redact(Media.from_bytes(picture)).held
+        except MediaError:
+            held = (Held("C2PA", ""),)
+        found += [Held("C2PA", "metadata of a thumbnail")] if held else []
+    return tuple(dict.fromkeys(found))
