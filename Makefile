@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers tokens clean
+.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers tokens engines clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,6 +71,9 @@ browsers: ## get Chromium for the browser tests: Debian's package, else Playwrig
 tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 	@tools/tokens.sh
 
+engines: ## get another author's C2PA engine for the tests of signed copies, from npm
+	@tools/engines.sh
+
 docs: $(VENV)/.development ## take the picture of the README anew, and list the documentation
 	@$(BIN)/python tools/screenshot.py
 	@ls docs docs/*/*.md
@@ -79,4 +82,4 @@ lock: ## pin the dependencies again: hashed, and without registry hosts
 	@tools/lock.sh
 
 clean: ## remove what was installed and cached (not ./data)
-	rm -rf $(VENV) .tools/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis

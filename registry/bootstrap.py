@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from provenance import limits
+from provenance.credentials.certificates import is_widely_read
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
 from provenance.errors import (
@@ -46,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
+
+logger = logging.getLogger(__name__)
 
 _START_SECONDS = 30.0
 """Seconds that one starting process waits for another to have made its keys, which takes about two."""
@@ -113,7 +116,13 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
             with suppress(Conflict):  # another process that starts has done it
                 enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
-        probe(registry.trust, keystore.claim_signer(), now=clock())
+        claim_signer = keystore.claim_signer()
+        probe(registry.trust, claim_signer, now=clock())
+        if not is_widely_read(claim_signer.chain_pem):
+            logger.warning(
+                "signed copies read Invalid to others who use the C2PA library as it comes: the claim certificate is "
+                "not for e-mail protection (1.3.6.1.5.5.7.3.4); have it issued for claim signing and e-mail protection"
+            )
         opened.pop_all()
         return registry
 

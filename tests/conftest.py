@@ -13,6 +13,7 @@ from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
+NO_ENGINE = "no c2pa-ts (make engines gets it)"
 SOFTHSM = (
     *("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
     *("/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"),
@@ -31,6 +32,12 @@ def find_chromium() -> str | None:
 def find_softhsm() -> str | None:
     """The library of SoftHSM with its tool beside it, else None."""
     return next(filter(os.path.exists, SOFTHSM), None) if shutil.which("softhsm2-util") else None
+
+
+def find_c2pa_ts() -> str | None:
+    """The folder of npm packages with another author's C2PA engine, and Node.js to run it, else None."""
+    folder = Path(__file__).parent.parent / ".tools/engines/node_modules"
+    return str(folder) if (folder / "@trustnxt/c2pa-ts").is_dir() and shutil.which("node") else None
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +59,7 @@ def chromium() -> str:
 NEEDS = {
     "browser": (find_chromium, NO_CHROMIUM),
     "token": (find_softhsm, NO_TOKEN),
+    "engine": (find_c2pa_ts, NO_ENGINE),
     "postgresql": (find_binaries, NO_POSTGRESQL),
 }
 """By marker: how what its tests need is found, and what is said where there is none."""

@@ -7,7 +7,7 @@ import typer
 
 from api.commands.opened import opened_keystore
 from api.settings import load_settings
-from provenance.credentials.certificates import check_claim_certificate, parse_certificates
+from provenance.credentials.certificates import check_claim_certificate, is_widely_read, parse_certificates
 from provenance.errors import CertificateUnusable
 from registry.registry import utc_now
 
@@ -33,11 +33,18 @@ def check_certificate(
     file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
 ) -> None:
     """Check the chain against the C2PA certificate profile; exit with 1 where it does not fit."""
+    chain = _chain(file)
     try:
-        check_claim_certificate(_chain(file), utc_now())
+        check_claim_certificate(chain, utc_now())
     except CertificateUnusable as error:
         typer.echo(str(error))
         raise typer.Exit(1) from None
+    if not is_widely_read(chain):
+        typer.echo(
+            "the certificate is not for e-mail protection (1.3.6.1.5.5.7.3.4): what it signs reads Invalid to others "
+            "who use the C2PA library as it comes"
+        )
+        raise typer.Exit(1)
     typer.echo("The chain fits the C2PA certificate profile.", err=True)
 
 

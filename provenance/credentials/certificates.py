@@ -103,7 +103,8 @@ def issue_claim_certificate(
         raise CertificateUnusable("the authority expires before the certificate would")
     key: ClaimKey = generate_ec_key(SECP256R1()) if algorithm == "es256" else Ed25519PrivateKey.generate()
     builder = _leaf(issuer, subject, key, now, timedelta(days=days))
-    builder = builder.add_extension(x509.ExtendedKeyUsage([CLAIM_SIGNING, DOCUMENT_SIGNING]), critical=False)
+    usages = [CLAIM_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]
+    builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     return _issue(builder, authority, key)
 
 
@@ -148,6 +149,16 @@ def check_claim_certificate(chain_pem: str, now: datetime) -> None:
     problems = [*_leaf_problems(chain[0], _aware(now)), *_chain_problems(chain)]
     if problems:
         raise CertificateUnusable("; ".join(problems))
+
+
+def is_widely_read(chain_pem: str) -> bool:
+    """Whether c2pa's readers, as they come, take the first certificate of `chain_pem` for a claim signer's.
+
+    They take e-mail protection alone; with any other usage what it signed reads Invalid there (c2pa-rs 0.91, ours).
+    Raises `CertificateUnusable`.
+    """
+    purposes = _extension(parse_certificates(chain_pem)[0].extensions, x509.ExtendedKeyUsage)
+    return purposes is not None and ExtendedKeyUsageOID.EMAIL_PROTECTION in purposes.value
 
 
 def parse_certificates(pem: str) -> list[x509.Certificate]:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import c2pa
 
+from provenance.credentials.certificates import is_widely_read
 from provenance.credentials.claim import ClaimDescription
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.report import CredentialState
@@ -26,6 +27,7 @@ _CLAIM = ClaimDescription(
     generator="Countermark/probe",
     digital_source_type="digitalCreation",
 )
+_SOUND = ("Valid", "Trusted")
 _NOWHERE = "http://127.0.0.1:9/manifest.c2pa"  # the discard port: nothing answers there
 
 
@@ -34,7 +36,8 @@ def probe(
 ) -> CredentialState:
     """Sign a tiny picture and read it back, whole, altered, untrusted, and with its manifest elsewhere.
 
-    No time stamp is asked for.
+    It is read as others read it, too: by c2pa without any settings of ours, where the certificate is one that c2pa
+    takes as it comes (`certificates.is_widely_read`). No time stamp is asked for.
 
     Args:
         now: as of `read_credentials`.
@@ -61,9 +64,19 @@ def probe(
     for name, outcome, allowed in outcomes:
         if outcome not in allowed:
             raise CredentialSettingsInvalid(f"the {name} test picture reads {outcome}, not {' or '.join(allowed)}")
+    elsewhere = _state_elsewhere(copy)
+    if elsewhere not in _SOUND and is_widely_read(signer.chain_pem):
+        raise CredentialSettingsInvalid(f"the signed test picture reads {elsewhere} to others who use c2pa as it comes")
     if not _stays_offline(trust, signer):
         raise CredentialSettingsInvalid("c2pa tried to fetch a manifest that a test picture named")
     return state
+
+
+def _state_elsewhere(copy: bytes) -> str | None:
+    """The state of a copy under c2pa's own settings. They allow to fetch, and nothing in the copy gives reason to."""
+    with c2pa.Reader(_TYPE, io.BytesIO(copy), context=c2pa.Context.from_dict({})) as reader:
+        state: str | None = reader.get_validation_state()
+        return state
 
 
 def _stays_offline(trust: TrustSettings, signer: ClaimSigner) -> bool:

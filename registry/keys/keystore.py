@@ -33,6 +33,7 @@ from provenance.credentials.certificates import (
     ClaimAlgorithm,
     IssuedCertificate,
     check_claim_certificate,
+    is_widely_read,
     issue_claim_certificate,
     issue_timestamp_certificate,
     make_development_authority,
@@ -264,6 +265,8 @@ class Keystore:
     def claim_signer(self, tsa_url: str | None = None) -> ClaimSigner:
         """The signer of C2PA claims. A certificate of the development authority is renewed when it nears its end.
 
+        So is one that others' readers do not take: it was made before certificates were for e-mail protection, too.
+
         Raises:
             CertificateUnusable: the certificate is expired or outside the profile, and not ours to renew.
             UnusableKey, StoreUnavailable: as `open`.
@@ -334,7 +337,7 @@ class Keystore:
 
     def _is_due(self, claim: IssuedCertificate) -> bool:
         leaf = parse_certificates(claim.chain_pem)[0]
-        if leaf.not_valid_after_utc - self._clock() > RENEWAL:
+        if leaf.not_valid_after_utc - self._clock() > RENEWAL and is_widely_read(claim.chain_pem):
             return False
         try:
             leaf.verify_directly_issued_by(parse_certificates(self.development_authority)[0])

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from PIL import Image
 
+from provenance.credentials import certificates
 from provenance.credentials.certificates import (
     check_claim_certificate,
     issue_claim_certificate,
@@ -236,6 +237,18 @@ def test_a_claim_certificate_of_ours_is_renewed_before_it_expires(
     renewed = leaf_of(keystore.claim_signer().chain_pem)
     assert renewed.not_valid_after_utc > first.not_valid_after_utc + timedelta(days=300)
     assert leaf_of(Keystore.open(tmp_path, PASSPHRASE, clock).claim_signer().chain_pem) == renewed
+
+
+def test_a_claim_certificate_that_others_readers_refuse_is_replaced_by_one_they_take(
+    tmp_path: Path, keystore: Keystore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:  # certificates were for document signing, not for e-mail protection
+        earlier.setattr(certificates.ExtendedKeyUsageOID, "EMAIL_PROTECTION", certificates.DOCUMENT_SIGNING)
+        keystore._issue_claim(keystore._read_certified(tmp_path / "keys/authority.pem"))
+    assert not certificates.is_widely_read(keystore._read_certified(tmp_path / "keys/claim.pem").chain_pem)
+    chain = Keystore.open(tmp_path, PASSPHRASE, clock).claim_signer().chain_pem
+    assert certificates.is_widely_read(chain)
+    assert Keystore.open(tmp_path, PASSPHRASE, clock).claim_signer().chain_pem == chain
 
 
 def test_a_claim_certificate_from_elsewhere_is_not_replaced(tmp_path: Path, keystore: Keystore, clock: Clock) -> None:
