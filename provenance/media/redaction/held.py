@@ -51,7 +51,7 @@ _IPTC_NAMES = {
     95: "Province/State",
     100: "Country Code",
     101: "Country Name",
-    103: "Original Transmission Reference",
+    103: "Transmission Reference",
     105: "Headline",
     110: "Credit",
     115: "Source",

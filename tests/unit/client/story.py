@@ -243,7 +243,8 @@ def uploaded() -> Answer:
 
 
 def registered(status: int = 201, **values: object) -> Answer:
-    return says(asset(receipt={"format": "countermark-receipt"}, **values), status)
+    metadata = {"held": [], "public_copy": "none", "reason": None}
+    return says(asset(receipt={"format": "countermark-receipt"}, metadata=metadata, **values), status)
 
 
 def receipt() -> Answer:
