@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import c2pa
@@ -102,16 +103,17 @@ def test_a_certificate_of_before_is_told_from_one_that_others_take(
     make_signer: Callable[[IssuedCertificate], ClaimSigner],
     draw: Callable[[str], bytes],
 ) -> None:
+    now = datetime.now(UTC)
     usages = (CLAIM_SIGNING.dotted_string, DOCUMENT_SIGNING.dotted_string)
     before = make_signer(reissue(authority, usages=usages))
     assert not is_widely_read(before.chain_pem)
     copy = sign_embedded(draw("image/png"), "image/png", CLAIMS["created"], before).data or b""
     with c2pa.Reader("image/png", io.BytesIO(copy)) as reader:
         assert reader.get_validation_state() == "Invalid"
-    assert read_credentials(copy, "image/png", trust).state is CredentialState.TRUSTED
-    assert probe(trust, before) is CredentialState.TRUSTED  # it works here; the start warns of it
+    assert read_credentials(copy, "image/png", trust, now=now).state is CredentialState.TRUSTED
+    assert probe(trust, before, now=now) is CredentialState.TRUSTED  # it works here; the start warns of it
 
 
 def test_the_probe_reads_as_others_do(trust: TrustSettings, signer: ClaimSigner) -> None:
     assert is_widely_read(signer.chain_pem)
-    assert probe(trust, signer) is CredentialState.TRUSTED
+    assert probe(trust, signer, now=datetime.now(UTC)) is CredentialState.TRUSTED

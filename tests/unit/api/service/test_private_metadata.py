@@ -95,7 +95,7 @@ def test_both_copies_are_signed_and_show_the_picture_and_the_log_names_the_publi
     pixels = Media.from_bytes(planted).pixels
     for copy in (public.content, private.content):
         assert np.array_equal(Media.from_bytes(copy).pixels, pixels)
-        assert read_credentials(copy, TYPES[form], registry.trust).state == "TRUSTED"
+        assert read_credentials(copy, TYPES[form], registry.trust, now=registry.now()).state == "TRUSTED"
         verdict = client.post("/v1/verifications", content=copy, headers={"content-type": TYPES[form]}).json()
         assert verdict["axes"]["registration"]["value"] == "EXACT_MATCH"
         assert verdict["matches"][0]["asset"]["id"] == asset["id"]
