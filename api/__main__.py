@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
+from api import server
 from api.app import assemble, create_app
 from api.commands import certificate, index, key, log, store
 from api.commands.opened import opened_registry
 from api.commands.printed import printable
+from api.connections import Connections
 from api.first_key import make_first_key
 from api.logs import configure_logs
+from api.metrics import Metrics
 from api.openapi import is_current, write
+from api.server import stopping_in_order
 from api.settings import load_settings
 from api.witness.commands import commands as witness_commands
 from provenance.errors import CountermarkError, SettingsInvalid
@@ -38,23 +41,28 @@ def serve() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    with opened_registry(settings) as registry:
+    with stopping_in_order(), opened_registry(settings) as registry:
         first_key = make_first_key(registry)
         if first_key is not None:
             typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
         typer.echo(f"Countermark listens on http://{settings.host}:{settings.port}", err=True)
-        uvicorn.run(
-            create_app(settings, registry),
+        metrics = Metrics()
+        connections = Connections(
+            in_all=settings.max_connections,
+            of_an_address=settings.max_connections_per_address,
+            proxies=settings.trusted_proxies,
+            refused=lambda reason: metrics.refused.labels(reason).inc(),
+        )
+        metrics.connections.set_function(lambda: connections.open)
+        server.serve(
+            create_app(settings, registry, metrics),
+            connections,
+            stop=registry.sandbox.close,
             host=settings.host,
             port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
             date_header=True,
-            ws="none",
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_keep_alive=15,
             timeout_graceful_shutdown=20,
         )
 

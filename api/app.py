@@ -43,9 +43,9 @@ def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
     return app
 
 
-def create_app(settings: Settings, registry: Registry) -> FastAPI:
+def create_app(settings: Settings, registry: Registry, metrics: Metrics | None = None) -> FastAPI:
     """The application that serves `registry`, which stays the caller's to close."""
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     app = assemble(middleware_for(settings, metrics))
     app.state.limiters = {
         name: RateLimiter(Policy(name, *parse_rate(rate)), time.monotonic)

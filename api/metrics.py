@@ -24,6 +24,13 @@ class Metrics:
             registry=self._registry,
         )
         self.working = Gauge("countermark_working", "Registrations and verifications in hand.", registry=self._registry)
+        self.connections = Gauge("countermark_connections", "Open connections.", registry=self._registry)
+        self.refused = Counter(
+            "countermark_connections_refused",
+            "Connections refused or cut off: too many in all, or of an address; a head too large, or too slow.",
+            ("reason",),
+            registry=self._registry,
+        )
         self.log_size = Gauge("countermark_log_entries", "Entries of the published log.", registry=self._registry)
         self.cosigned_size = Gauge(
             "countermark_log_cosigned_entries",

@@ -59,7 +59,7 @@ METADATA_WITHHELD: Final = Kind("metadata-withheld", 403, "The copy holds metada
 KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
-REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The body did not arrive in time")
+REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The request did not arrive in time")
 CONFLICT: Final = Kind("conflict", 409, "At odds with what is already stored")
 IDEMPOTENCY_CONFLICT: Final = Kind("idempotency-conflict", 409, "This Idempotency-Key belongs to another request")
 LOG_FROZEN: Final = Kind("log-frozen", 409, "The log is frozen: it takes no more entries")
@@ -71,6 +71,7 @@ UNSUPPORTED_MEDIA: Final = Kind("unsupported-media", 415, "Not a picture format 
 INVALID_REQUEST: Final = Kind("invalid-request", 422, "The request asks for what cannot be")
 UNDECODABLE_MEDIA: Final = Kind("undecodable-media", 422, "The picture is damaged or cut short")
 MEDIA_TOO_COSTLY: Final = Kind("media-too-costly", 422, "The picture is too costly to examine")
+HEAD_TOO_LARGE: Final = Kind("head-too-large", 431, "The header fields are too large")
 RATE_LIMITED: Final = Kind("rate-limited", 429, "Too many requests")
 INTERNAL_ERROR: Final = Kind(
     "internal-error", 500, "Something failed here", "The request id leads the operator to the cause."

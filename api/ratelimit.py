@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -85,8 +86,13 @@ class RateLimiter:
 
 
 def client_address(scope: Scope) -> str:
+    """The address that the client of a request is counted by."""
+    return counted_address(str(scope["client"][0]) if scope.get("client") else "unknown")
+
+
+@lru_cache(MAX_CLIENTS // 10)
+def counted_address(host: str) -> str:
     """The address a client is counted by: IPv6 by its /64, which is what one subscriber gets."""
-    host = str(scope["client"][0]) if scope.get("client") else "unknown"
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     max_media_bytes: Annotated[int, Field(ge=1, le=limits.MAX_MEDIA_BYTES)] = limits.MAX_MEDIA_BYTES
     upload_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     """Seconds within which a request's body must have arrived."""
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 2048
+    """Connections at once, and half of the descriptors that the process may have at most."""
+    max_connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Of these, those of one client address at most, and half of them; a trusted proxy's are not bounded by this."""
     queue: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Registrations and verifications that may be in hand at once; more are told to come back."""
     verification_rate: str = "60/minute"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,9 +21,9 @@ PASSPHRASE = b"a passphrase for tests"
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """The application under uvicorn; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
+def serving(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """The application under uvicorn, with these options of its `Config`; yields its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

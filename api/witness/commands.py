@@ -3,9 +3,11 @@
 from contextlib import closing
 
 import typer
-import uvicorn
 
+from api import server
+from api.connections import Connections
 from api.logs import configure_logs
+from api.server import stopping_in_order
 from api.witness.app import create_witness_app
 from api.witness.settings import load_witness_settings
 from provenance.errors import MalformedNote, SettingsInvalid
@@ -13,7 +15,8 @@ from registry.attesting.witness import Witness, open_keys
 from registry.registry import utc_now
 
 MAX_CONNECTIONS = 256
-"""Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte."""
+"""Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte. Half of them may come
+from one address."""
 
 commands = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
@@ -34,22 +37,17 @@ def serve(context: typer.Context) -> None:
         witness = Witness.open(settings.folder, settings.name, settings.passphrase, logs, utc_now)
     except MalformedNote as error:
         raise SettingsInvalid(f"COUNTERMARK_WITNESS_NAME: {error}") from error
-    with closing(witness):
+    with stopping_in_order(), closing(witness):
         for key in witness.keys:
             typer.echo(f"{key}", err=True)
         typer.echo(
             f"The witness knows {len(logs)} logs, and listens on http://{settings.host}:{settings.port}", err=True
         )
-        uvicorn.run(
+        server.serve(
             create_witness_app(witness, body_timeout=settings.body_timeout),
+            Connections(in_all=MAX_CONNECTIONS, of_an_address=MAX_CONNECTIONS // 2),
             host=settings.host,
             port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_keep_alive=15,
             timeout_graceful_shutdown=10,
         )
 

@@ -30,6 +30,7 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     "invalid-request": errors.InvalidRequest,
     "undecodable-media": errors.UndecodableMedia,
     "media-too-costly": errors.MediaTooCostly,
+    "head-too-large": errors.MalformedRequest,
     "rate-limited": errors.RateLimited,
     "overloaded": errors.Overloaded,
     "examination-unavailable": errors.ExaminationUnavailable,
