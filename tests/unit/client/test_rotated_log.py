@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from countermark import audit_log, retries, verify_proof
 from countermark.log import auditing
+from countermark.log.auditing import LogAuditor
+from countermark.log.files import LogFiles, RecordFiles
 
 from provenance.errors import UntrustedNote
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency import cose_receipt
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from provenance.transparency.followed_keys import FollowedKeys
+from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.transparent_statement import TransparentStatement
@@ -140,6 +144,21 @@ def test_the_command_says_where_the_key_was_rotated(rotated: Rotated, server: Se
 def test_watching_follows_them_as_well(rotated: Rotated, server: Server, run: Run) -> None:
     done = run("log", "watch", server.log_url, "--vkey", rotated.old, "--key", "00" * 32, "--once")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_rotation_while_a_log_is_watched_is_followed_too(rotated: Rotated, server: Server) -> None:
+    with LogFiles(server.log_url) as files, RecordFiles(server.url) as shown:
+        auditor = LogAuditor(files, [rotated.old], None, key_receipt=shown.key_receipt)
+        served = dict(server.answers)
+        server.serve("checkpoint", rotated.note_before)
+        assert auditor.run().is_sound
+        server.answers.update(served)
+        report = auditor.run()
+        assert report.is_sound, report.findings
+        assert report.rotations == (rotated.index,)
+        stale = FollowedKeys(LogKeys(ORIGIN, ((0, (rotated.old,)),)), ())  # as before a change that came later
+        auditor._followed, auditor._last = stale, None
+        assert auditor.run().is_sound
 
 
 def test_a_tree_seen_before_the_rotation_is_still_the_beginning(

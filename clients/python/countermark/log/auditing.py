@@ -228,15 +228,28 @@ class LogAuditor:
         return replace(report, witnessing=self._demand.judge(report.cosigners, now=time.time()))
 
     def _newest(self) -> bytes:
-        """The log's newest checkpoint; with a demand, the newest that it shows cosigned, if that is none too old.
+        """The log's newest checkpoint; or a later one that has the cosignatures which that one lacks.
 
-        Witnesses take a second, and a log may grow meanwhile.
+        Witnesses take about a second, and a log may grow meanwhile: hence the newest that it shows cosigned, if that is
+        of a tree with all entries which were there before.
         """
-        cosigned = None if self._demand.is_empty else self._files.cosigned_checkpoint()
-        seen = _read(self._state.seen)
-        if cosigned is not None and stated_size(cosigned) >= (0 if seen is None else seen.size):
-            return cosigned
-        return self._files.checkpoint()
+        note = self._files.checkpoint()
+        if self._has_enough(note):
+            return note
+        time.sleep(SECOND_LOOK_SECONDS)
+        later = self._files.cosigned_checkpoint() or self._files.checkpoint()
+        return later if stated_size(later) >= stated_size(note) and self._has_enough(later) else note
+
+    def _has_enough(self, note: bytes) -> bool:
+        """Whether nothing is lacking that witnesses could bring: what is wrong about it is for the audit to say."""
+        if self._demand.is_empty:
+            return True
+        try:
+            _, cosigners = SignedCheckpoint.parse(note).verify(self._keys_for(note), self._origin)
+        except (MalformedNote, UntrustedNote):
+            return True
+        witnessing = self._demand.judge(cosigners, now=time.time())
+        return witnessing is None or witnessing.enough
 
     def _audit(
         self, note: bytes, before: Checkpoint | None, visit: Visit | None, progress: Hashed | None
@@ -278,18 +291,21 @@ class LogAuditor:
         Raises MalformedNote, UntrustedNote, and what the log's `log.key` records cannot be had for.
         """
         signed = SignedCheckpoint.parse(note)
-        if self._followed is None:
-            try:
-                signed.verify(self._keys, self._origin)
-            except UntrustedNote:
-                if signed.checkpoint.origin != self._origin or not self._follow():
-                    raise
-        if self._followed is None:
-            return self._keys
-        checkpoint = signed.checkpoint
-        keys = [*self._followed.keys.at(checkpoint.size), *(key for key in self._keys if key.name != self._origin)]
+        try:
+            return self._verify(signed)
+        except UntrustedNote:
+            if signed.checkpoint.origin != self._origin or not self._follow():
+                raise
+        return self._verify(signed)
+
+    def _verify(self, signed: SignedCheckpoint) -> Sequence[VerifierKey]:
+        """The keys, as far as they were followed, if they verify a checkpoint. Raises UntrustedNote."""
+        checkpoint, keys = signed.checkpoint, self._keys
+        if self._followed is not None:
+            keys = [*self._followed.keys.at(checkpoint.size), *(key for key in keys if key.name != self._origin)]
         signed.verify(keys, self._origin)
-        self._followed.verify_places(checkpoint, TileReader(self._files.fetch, checkpoint.size))
+        if self._followed is not None:
+            self._followed.verify_places(checkpoint, TileReader(self._files.fetch, checkpoint.size))
         return keys
 
     def _follow(self) -> bool:
