@@ -121,7 +121,7 @@ class CredentialReport:
         validity: whether the certificate was in force; None where it cannot be read, or the state is none of those that
             have a signature which fits.
         time_stamps: all that stand beside the signature, believed or not.
-        signed_at: of the first of them that a list for time stamps vouches for.
+        signed_at: the earliest of them that a list for time stamps vouches for.
         title, generator: what the claim says about itself.
         digital_source_types: IRIs that the active manifest states of how the picture came about (its action
             c2pa.created or c2pa.opened, or the first), in order, without repeats.

@@ -37,7 +37,7 @@ from provenance.credentials.report import (
     Validity,
 )
 from provenance.credentials.time_stamp import TimeStamp, check
-from provenance.credentials.trust import TrustList, TrustSettings
+from provenance.credentials.trust import UNREADABLE, TrustList, TrustSettings
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
 from provenance.vocabulary import MACHINE, meaning_of_source_type
 
@@ -193,10 +193,11 @@ class ManifestStore:
     def _signer_list(self, trust: TrustSettings, signer: "_Signer") -> TrustList | None:
         # `trustListUri` cannot be used: it is overwritten by the list of an ingredient's signer.
         found = [_SIGNER_ANCHOR.fullmatch(text) for text in self._explanations(_TRUSTED)]
-        if any(match is None for match in found):
-            return None
         # Without an address the certificate itself is on a list.
-        lists = [trust.list_with(match["uri"], "manifest") or signer.itself_on for match in found if match]
+        lists = [
+            (trust.list_with(match["uri"], "manifest") if match["uri"] else signer.trust_list) if match else None
+            for match in found
+        ]
         return lists[0] if lists and None not in lists else None
 
     def _redactions(self) -> tuple[str, ...]:
@@ -315,27 +316,24 @@ class _Signer:
     """Who signed one manifest, as its certificates and time stamps say, checked with our lists alone.
 
     Attributes:
-        trust_list: that the chain leads to, in force or not.
-        itself_on: the list that the certificate itself is on.
-        time: of the first time stamp that a list vouches for.
+        trust_list: that the certificate is on, or its chain leads to, in force or not.
+        time: the earliest of a time stamp that a list vouches for.
     """
 
     certificate: CertificateFacts | None = None
     trust_list: TrustList | None = None
-    itself_on: TrustList | None = None
     time_stamps: tuple[TimeStamp, ...] = ()
     time: datetime | None = None
 
     @classmethod
     def of(cls, signature: Signature, trust: TrustSettings) -> "_Signer":
         stamps = tuple(check(stamp, trust.time_anchors) for stamp in signature.stamps)
-        vouched = [stamp.time for stamp in stamps if stamp.trust_list is not None]
+        vouched = [stamp.time for stamp in stamps if stamp.time is not None and stamp.trust_list is not None]
         return cls(
             certificate=_certificate(signature.chain),
             trust_list=trust.list_of_chain(signature.chain),
-            itself_on=trust.list_of_chain(signature.chain[:1]) if signature.chain else None,
             time_stamps=tuple(TimeStamp(each.time, _text(each.authority), each.trust_list) for each in stamps),
-            time=vouched[0] if vouched else None,
+            time=min(vouched, default=None),
         )
 
     def in_force(self, now: datetime) -> bool:
@@ -485,7 +483,7 @@ def _certificate(chain: Sequence[bytes]) -> CertificateFacts | None:
         names = [certificate.subject.get_attributes_for_oid(oid) for oid in _NAMES]
         common, organisation = (_text(str(found[0].value)) if found else None for found in names)
         return CertificateFacts(common, organisation, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    except (ValueError, IndexError):
+    except (IndexError, *UNREADABLE):
         return None
 
 

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from provenance.credentials.certificates import ACCEPTED_USAGES, parse_certificates
@@ -23,6 +23,16 @@ from provenance.errors import CertificateUnusable, CredentialSettingsInvalid
 from provenance.transparency import timestamp
 
 ListKind = Literal["manifest", "tsa"]
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for a stranger's certificate, or a part of one, that it cannot read."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,12 @@ class TrustList:
         if self.empty:
             return
         try:
-            certificates = parse_certificates(self.pem)
-        except CertificateUnusable as error:
+            matching = [
+                certificate for certificate in parse_certificates(self.pem) if _can_match(certificate, self.kind)
+            ]
+        except (CertificateUnusable, *UNREADABLE) as error:
             raise CredentialSettingsInvalid(f"trust list {self.name!r}: {error}") from error
-        if not any(_can_match(certificate, self.kind) for certificate in certificates):
+        if not matching:
             raise CredentialSettingsInvalid(
                 f"trust list {self.name!r} can match nothing: it holds neither an authority"
                 + (" nor a certificate that signs claims" if self.kind == "manifest" else ", as a list for tsa has to")
@@ -121,12 +133,12 @@ class TrustSettings:
         Dates are left aside: whether a certificate was in force is another question. Signatures, names and the right to
         issue are checked.
         """
+        lists = [trust_list for trust_list in self.lists if trust_list.kind == "manifest"]
         try:
             path = [x509.load_der_x509_certificate(each) for each in chain]
-        except ValueError:
+            return next((each for each in lists if path and _vouches(each.pem, path)), None)
+        except UNREADABLE:
             return None
-        lists = [trust_list for trust_list in self.lists if trust_list.kind == "manifest"]
-        return next((each for each in lists if path and _vouches(each.pem, path)), None)
 
     @cached_property
     def time_anchors(self) -> tuple[timestamp.TrustAnchor, ...]:
@@ -160,19 +172,15 @@ def _signers(pem: str) -> tuple[x509.Certificate, ...]:
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, x509.ExtensionNotFound):
+    except x509.ExtensionNotFound:
         return certificate.issuer == certificate.subject  # as roots were before there were extensions
 
 
 def _can_match(certificate: x509.Certificate, kind: ListKind) -> bool:
-    try:
-        extensions = certificate.extensions
-    except ValueError:
-        return False
+    values = [extension.value for extension in certificate.extensions]
     if _is_authority(certificate):
-        usage = [each.value for each in extensions if isinstance(each.value, x509.KeyUsage)]
-        return all(each.key_cert_sign for each in usage)
-    usages = [usage for each in extensions if isinstance(each.value, x509.ExtendedKeyUsage) for usage in each.value]
+        return all(value.key_cert_sign for value in values if isinstance(value, x509.KeyUsage))
+    usages = [usage for value in values if isinstance(value, x509.ExtendedKeyUsage) for usage in value]
     return kind == "manifest" and any(usage in ACCEPTED_USAGES for usage in usages)
 
 

@@ -142,6 +142,40 @@ def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, pictu
     assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture)" in " ".join(done.stdout.split())
 
 
+def test_list_validity_time_and_name_of_a_signer_are_told_apart(
+    run: Run, service: story.Service, picture: Path
+) -> None:
+    credential = {
+        "state": "WELL_FORMED_ONLY",
+        "manifest_id": "urn:c2pa:1",
+        "signer": "Herald",
+        "signed_at": None,
+        "trust_list": "Desk 7",
+        "digital_source_types": [],
+        "ingredients": [
+            {"title": "sky", "state": "REMOTE_ONLY", "problems": [], "remote_url": "https://example.org/sky.c2pa"}
+        ],
+        "problems": ["signingCredential.expired"],
+        "certificate": {
+            "common_name": "Herald",
+            "organisation": None,
+            "valid_from": "2025-01-01T00:00:00Z",
+            "valid_until": "2026-01-01T00:00:00Z",
+        },
+        "validity": "NOT_IN_FORCE",
+        "time_stamps": [{"time": "2025-06-01T12:00:00Z", "authority": "Clock", "trust_list": None}],
+        "redactions": ["self#jumbf=/c2pa/urn:c2pa:0/c2pa.assertions/c2pa.metadata"],
+    }
+    service.will(says(story.report() | {"credential": credential}))
+    shown = " ".join(run("verify", picture).stdout.split())
+    for text in (
+        *("content credential WELL_FORMED_ONLY", "trust list Desk 7", "2025-01-01 to 2026-01-01, not in force"),
+        *("2025-06-01 12:00:00 UTC, on no list used here: not believed, by Clock", "signer's name Herald"),
+        *("c2pa.metadata", "https://example.org/sky.c2pa (not fetched)"),
+    ):
+        assert text in shown, text
+
+
 def test_what_a_stranger_wrote_cannot_steer_the_terminal(run: Run, service: story.Service, picture: Path) -> None:
     service.will(says(story.report(title=HOSTILE)))
     for form in ([], ["--json"], ["--jsonl"]):
