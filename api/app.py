@@ -12,7 +12,6 @@ from starlette.middleware import Middleware
 
 from api.admission import Admission
 from api.housekeeping import keep_house
-from api.idempotency import InFlight
 from api.metrics import Metrics
 from api.middleware import middleware_for
 from api.openapi import document
@@ -57,7 +56,6 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
         spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, timeout=settings.upload_timeout),
         admission=Admission(settings.queue, metrics),
         metrics=metrics,
-        in_flight=InFlight(),
     )
 
     @asynccontextmanager

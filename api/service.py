@@ -7,7 +7,6 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.admission import Admission
-from api.idempotency import InFlight
 from api.metrics import Metrics
 from api.settings import Settings
 from api.upload import Spool
@@ -16,14 +15,13 @@ from registry.registry import Registry
 
 @dataclass(frozen=True)
 class Service:
-    """Made once by `api.app.create_app`; `in_flight` are the Idempotency-Keys whose first request still runs."""
+    """Made once by `api.app.create_app`."""
 
     settings: Settings
     registry: Registry
     spool: Spool
     admission: Admission
     metrics: Metrics
-    in_flight: InFlight
 
 
 async def service_of(conn: HTTPConnection) -> Service:

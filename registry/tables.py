@@ -293,6 +293,17 @@ class IdempotencyRow(SQLModel, table=True):
     created_at_ms: int = Field(index=True, sa_type=Int64)
 
 
+class IdempotencyClaim(SQLModel, table=True):
+    """An Idempotency-Key whose first request still runs, in whichever process: `holder` has it until its lease ends."""
+
+    __tablename__ = "idempotency_claim"
+
+    key: str = Field(primary_key=True)
+    api_key_id: str = Field(primary_key=True)
+    holder: str
+    until_ms: int = Field(sa_type=Int64)
+
+
 class Upload(SQLModel, table=True):
     """Media that was uploaded ahead of its registration: by a publisher, or an API key that is bound to none."""
 

@@ -79,7 +79,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
         async def answer() -> Response:
             return await service.admission.run(_register, service, upload, metadata, publisher, holder)
 
-        return await answer_once(service.registry, service.in_flight, request, holder, digest, answer)
+        return await answer_once(service.registry, request, holder, digest, answer)
 
 
 @asynccontextmanager

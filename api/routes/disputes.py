@@ -58,7 +58,7 @@ async def post_dispute(request: Request, holder: DisputesWriter, service: Servic
         return await service.admission.run(state)
 
     digest = request_digest(request, body.model_dump_json().encode())
-    return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+    return await answer_once(registry, request, holder, digest, answer)
 
 
 @router.get(
@@ -113,4 +113,4 @@ async def post_answer(request: Request, identifier: DisputeId, holder: DisputesW
         return await service.admission.run(state)
 
     digest = request_digest(request, body.model_dump_json().encode())
-    return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+    return await answer_once(registry, request, holder, digest, answer)

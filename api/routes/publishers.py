@@ -162,7 +162,7 @@ async def _once(
         return await service.admission.run(change)
 
     digest = request_digest(request, body.model_dump_json().encode())
-    return await answer_once(service.registry, service.in_flight, request, holder, digest, answer)
+    return await answer_once(service.registry, request, holder, digest, answer)
 
 
 def _own_key(body: OwnKeyRequest) -> OwnKey:

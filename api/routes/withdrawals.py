@@ -52,7 +52,7 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
     async def answer() -> Response:
         return await service.admission.run(take_back)
 
-    return await answer_once(registry, service.in_flight, request, holder, digest, answer)
+    return await answer_once(registry, request, holder, digest, answer)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Standing: a registration as the verdict judges it, with what has become of it since it was logged."""
 
+import functools
 from typing import cast
 
 from provenance.errors import StoreCorrupt
@@ -69,6 +70,7 @@ def standing_of(session: Session, record_id: bytes) -> StandingView:
 
 
 def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
+    @functools.cache
     def name(publisher: str) -> str:
         return publishers.get(session, publisher).name
 

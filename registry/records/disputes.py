@@ -11,7 +11,7 @@ from registry.reading import catalogue
 from registry.reading.views import AnswerView, DisputeView
 from registry.records.remarks import state
 from registry.registry import Registry
-from registry.store import Session, assets, disputes, entries, events
+from registry.store import Session, assets, disputes, entries, events, publishers
 from registry.store.disputes import StoredDispute
 from registry.times import from_milliseconds
 
@@ -123,7 +123,12 @@ def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
             if events.is_erased(session, record):
                 assets.get(session, record)  # raises Erased
             raise NotFound("no such public registration")
-        return [_view(registry, session, each) for each in disputes.of_record(session, record)]
+        found = disputes.of_record(session, record)
+        raised_by = {each.dispute.record.publisher for each in found}
+        rows = [publishers.get(session, publisher) for publisher in raised_by]  # held, so that each is read once
+        views = [_view(registry, session, each) for each in found]
+        del rows
+        return views
 
 
 def _view(registry: Registry, session: Session, stored: StoredDispute) -> DisputeView:

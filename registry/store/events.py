@@ -59,6 +59,12 @@ def is_erased(session: Session, record_id: bytes) -> bool:
     return bool(of_type(session, record_id, RecordErased.TYPE))
 
 
+def erased_among(session: Session, record_ids: Collection[bytes]) -> bool:
+    """Whether the content of any of the records was erased; of ids that are no records nothing is said."""
+    query = select(Event.index).where(Event.type == RecordErased.TYPE, col(Event.target).in_(record_ids)).limit(1)
+    return session.exec(query).first() is not None
+
+
 def is_registration(session: Session, record_id: bytes) -> bool:
     """Whether a record registers an asset, whatever has become of it since."""
     row = session.get(RecordRow, record_id)

@@ -196,10 +196,10 @@ class Newsroom:
         salt = digest(f"dispute {target.hex()} {number}")
         return self._say(AssetDisputed(salt, START, "rival", target, f"claim {number}"), target, key)
 
-    def retract(self, dispute: bytes, target: bytes, *, key: str = "rival key") -> bytes:
+    def retract(self, dispute: bytes, target: bytes, *, key: str = "rival key", publisher: str = "rival") -> bytes:
         """The rival takes a dispute of a registration back; the record's id."""
-        salt = digest(f"retract {dispute.hex()}")
-        return self._say(DisputeAnswered(salt, START, "rival", dispute, "retracted", "a mistake"), target, key)
+        salt = digest(f"retract {dispute.hex()} {publisher}")
+        return self._say(DisputeAnswered(salt, START, publisher, dispute, "retracted", "a mistake"), target, key)
 
     def _say(self, record: AssetDisputed | DisputeAnswered, target: bytes, key: str) -> bytes:
         canonical = to_canonical(record)

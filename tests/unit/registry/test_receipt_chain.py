@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from provenance.limits import MAX_RECEIPT_RECORDS
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_report import ReceiptReport
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.reading.standing import standing_of
+from registry.store import disputes
 from tests.unit.registry.newsroom import START, Newsroom
 
 
@@ -30,7 +32,7 @@ def check(newsroom: Newsroom, record: bytes) -> tuple[Receipt, ReceiptReport]:
 def heap_up(newsroom: Newsroom, record: bytes, pairs: int = MAX_RECEIPT_RECORDS // 2) -> None:
     """An accomplice disputes and retracts, so that nothing else fits."""
     for number in range(pairs):
-        newsroom.retract(newsroom.dispute(record, number), record)
+        newsroom.retract(newsroom.dispute(record, pairs * 1_000 + number), record)
 
 
 def test_no_number_of_retracted_disputes_hides_one_that_is_open(newsroom: Newsroom) -> None:
@@ -79,6 +81,42 @@ def test_the_stolen_key_of_an_origin_is_in_the_receipt(newsroom: Newsroom) -> No
     report = check(newsroom, top)[1]
     assert (report.contested_origins, report.key_compromised) == ((raw,), False)
     assert check(newsroom, raw)[1].key_compromised
+
+
+def test_only_who_raised_a_dispute_closes_it_wherever_one_asks(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    dispute = newsroom.dispute(asset)
+    newsroom.retract(dispute, asset, key="daily key", publisher="daily")  # no service lets it; a log could hold it
+    for still_open in (True, False):
+        with newsroom.store.read() as session:
+            found = disputes.of_record(session, asset)
+            assert (standing_of(session, asset).value == "disputed") is still_open
+        assert [each.open for each in found] == [still_open]
+        assert check(newsroom, asset)[1].disputed is still_open
+        if still_open:
+            newsroom.retract(dispute, asset)
+
+
+def test_disputes_and_their_answers_are_read_in_one_query(newsroom: Newsroom) -> None:
+    def queries() -> int:
+        asked: list[str] = []
+
+        def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            asked.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", count)
+        try:
+            with newsroom.store.read() as session:
+                disputes.of_record(session, asset)
+        finally:
+            event.remove(Engine, "before_cursor_execute", count)
+        return sum(statement.startswith("SELECT") for statement in asked)
+
+    asset = newsroom.register("asset").result().record_id
+    heap_up(newsroom, asset, 1)
+    few = queries()
+    heap_up(newsroom, asset, 5)
+    assert queries() == few == 1
 
 
 def test_the_receipt_and_the_registry_name_the_same_successor(newsroom: Newsroom) -> None:

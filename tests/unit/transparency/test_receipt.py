@@ -19,6 +19,7 @@ from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_report import STEP_NAMES, ReceiptReport, Step
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor
+from tests.unit.transparency.logbook import Logbook
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json").read_text())
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
@@ -158,6 +159,15 @@ def test_an_unpinned_log_is_said_to_be_the_receipts_own_word() -> None:
 )
 def test_the_media_are_said_to_be_what_they_are(name: str, detail: str) -> None:
     assert step(named(name), 9).detail == detail
+
+
+def test_media_that_nobody_decoded_are_not_the_pixels_of_a_record_without_a_credential() -> None:
+    """Neither has pixels to compare, which is no match."""
+    log = Logbook()
+    receipt = Receipt.parse(log.receipt(log.register("asset")).serialise())
+    for pixels in (None, bytes(32)):
+        report = verify_receipt(receipt, media_sha256=bytes(32), pixels_sha256=pixels)
+        assert (step(report, 9).outcome, report.holds) == ("fails", False)
 
 
 def test_what_key_records_cannot_show_is_said() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
 from provenance.transparency.receipt import Receipt
@@ -93,6 +94,35 @@ def test_a_disputed_registration_says_so_until_the_dispute_is_retracted(
     assert [event["index"] for event in history] == sorted(event["index"] for event in history)
     again = client.post(f"{path}/answers", json={"outcome": "accepted", "reason": "Yes."}, headers=newsroom)
     assert again.status_code == 409
+
+
+def test_the_answer_takes_no_more_queries_the_more_disputes_there_are(
+    client: TestClient, rival: Headers, newsroom: Headers, writer: Headers, jpeg: Picture
+) -> None:
+    asset = register(client, writer, jpeg(310))
+    asked: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    def queries() -> int:
+        asked.clear()
+        event.listen(Engine, "before_cursor_execute", count)
+        try:
+            answer = client.get("/v1/disputes", params={"record": asset["id"]})
+        finally:
+            event.remove(Engine, "before_cursor_execute", count)
+        assert all(each["answers"] for each in answer.json()["items"])
+        return len(asked)
+
+    found = []
+    for number in range(6):
+        body = {"record": asset["id"], "reason": f"Ours, for reason {number}."}
+        dispute = client.post("/v1/disputes", json=body, headers=rival).json()["id"]
+        answer = {"outcome": "rejected", "reason": f"No, for reason {number}."}
+        assert client.post(f"/v1/disputes/{dispute}/answers", json=answer, headers=newsroom).status_code == 201
+        found.append(queries())
+    assert len(set(found)) == 1, found
 
 
 def test_a_verification_tells_of_a_dispute(client: TestClient, rival: Headers, writer: Headers, jpeg: Picture) -> None:

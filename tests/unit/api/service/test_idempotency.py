@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.idempotency import KEPT_FOR, forget_answers
+import api.idempotency
+from api.idempotency import KEPT_FOR, KeptAnswer, forget_answers
+from registry import api_keys
+from registry.records.erasure import erase
 from registry.registry import Registry
 from registry.store import idempotency
 from registry.times import to_milliseconds
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def rival(running: Any) -> Headers:
+    """A key with which the rival disputes."""
+    registry, scopes = running.registry, [api_keys.DISPUTES_WRITE]
+    key = api_keys.mint(registry.store, name="desk", scopes=scopes, now=registry.now(), publisher="rival")
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _register(client: TestClient, headers: Headers, key: str, data: bytes, title: str = "A") -> Any:
@@ -100,6 +111,97 @@ def test_withdrawals_and_enrolments_are_idempotent_as_well(
         assert (first.status_code, again.status_code) == (201, 201), again.text
         assert first.content == again.content
         assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_the_path_is_part_of_what_is_compared(
+    client: TestClient, writer: Headers, rival: Headers, jpeg: Picture
+) -> None:
+    """The bodies are the same, byte for byte; which dispute they answer is in the path."""
+    paths = []
+    for seed in (25, 26):
+        asset = _register(client, writer, f"path {seed}", jpeg(seed)).json()
+        dispute = client.post("/v1/disputes", json={"record": asset["id"], "reason": "Ours."}, headers=rival).json()
+        paths.append(f"/v1/disputes/{dispute['id']}/answers")
+    body = {"outcome": "retracted", "reason": "A mistake."}
+    first, other = (client.post(path, json=body, headers=rival | {"Idempotency-Key": "paths"}) for path in paths)
+    assert (first.status_code, other.status_code) == (201, 409)
+    assert other.json()["type"] == "urn:countermark:problem:idempotency-conflict"
+
+
+def test_a_request_that_another_process_works_on_is_told_to_come_back(
+    client: TestClient, writer: Headers, jpeg: Picture, registry: Registry
+) -> None:
+    key_id = _key_id(registry, writer)
+
+    def elsewhere(until: timedelta) -> None:
+        now = registry.clock()
+        times = {"now_ms": to_milliseconds(now), "until_ms": to_milliseconds(now + until)}
+        registry.store.write(
+            lambda session: idempotency.claim(session, "ten", key_id, holder="another process", **times)
+        ).result()
+
+    elsewhere(timedelta(minutes=1))
+    told = _register(client, writer, "ten", jpeg(27))
+    assert (told.status_code, told.json()["type"]) == (409, "urn:countermark:problem:idempotency-conflict")
+    assert "retry-after" in told.headers
+    registry.store.write(lambda session: idempotency.release(session, "ten", key_id, holder="another process")).result()
+    assert _register(client, writer, "ten", jpeg(27)).status_code == 201
+
+
+def test_a_process_that_died_holds_a_key_no_longer_than_its_lease(
+    client: TestClient, writer: Headers, jpeg: Picture, registry: Registry
+) -> None:
+    key_id, now = _key_id(registry, writer), to_milliseconds(registry.clock())
+    registry.store.write(
+        lambda session: idempotency.claim(
+            session, "eleven", key_id, holder="gone", now_ms=now - 60_000, until_ms=now - 1
+        )
+    ).result()
+    assert _register(client, writer, "eleven", jpeg(28)).status_code == 201
+
+
+def test_what_is_kept_for_replay_is_erased_with_its_asset(
+    client: TestClient, writer: Headers, rival: Headers, jpeg: Picture, registry: Registry
+) -> None:
+    data = jpeg(29)
+    asset = _register(client, writer, "erased", data, title="Planted").json()
+    derived = client.post(
+        "/v1/assets",
+        files={"file": jpeg(30)},
+        data={"metadata": json.dumps({"credential": "none", "rendition_of": asset["id"]})},
+        headers=writer | {"Idempotency-Key": "derived"},
+    )
+    assert "Planted" in derived.text  # the receipt carries what it was made from
+    body = {"record": asset["id"], "reason": "Planted, too."}
+    client.post("/v1/disputes", json=body, headers=rival | {"Idempotency-Key": "erased"})
+    erase(registry, record=bytes.fromhex(asset["id"]), reason="asked for")
+    with registry.store.read() as session:
+        assert list(idempotency.naming(session, b"Planted")) == []
+    again = _register(client, writer, "erased", data, title="Planted")
+    assert "idempotent-replayed" not in again.headers
+    assert again.json()["id"] != asset["id"]
+
+
+def test_an_answer_about_what_was_erased_meanwhile_is_not_kept(
+    client: TestClient, writer: Headers, jpeg: Picture, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The erasure comes between the registration and its answer's being kept."""
+    keep = api.idempotency._keep
+
+    def late(registry: Registry, key: str, key_id: str, kept: KeptAnswer) -> None:
+        erase(registry, record=bytes.fromhex(json.loads(kept.body)["id"]), reason="asked for")
+        keep(registry, key, key_id, kept)
+
+    monkeypatch.setattr(api.idempotency, "_keep", late)
+    asset = _register(client, writer, "thirteen", jpeg(31), title="Planted late").json()
+    with registry.store.read() as session:
+        assert list(idempotency.naming(session, asset["id"].encode())) == []
+
+
+def _key_id(registry: Registry, headers: Headers) -> str:
+    return api_keys.authenticate(
+        registry.store, headers["Authorization"].removeprefix("Bearer "), registry.now()
+    ).key_id
 
 
 def test_answers_are_forgotten_after_a_day(
