@@ -8,6 +8,7 @@ from sqlmodel import Session, SQLModel
 
 from provenance.errors import Conflict
 from registry import tables  # noqa: F401  (fills the metadata
+from registry.store.postgresql import take_time
 
 Progress = Callable[[str, int, int], None]
 """Takes (table, rows done, rows in all) now and then."""
@@ -34,6 +35,7 @@ def counts(session: Session) -> dict[str, int]:
 
 def copy_rows(source: Session, target: Session, progress: Progress) -> None:
     """Copy every row. Raises Conflict where the target holds any."""
+    take_time(target.connection())
     held = {name: count for name, count in counts(target).items() if count and name not in _ONE_ROW}
     if held:
         found = ", ".join(f"{count} in {name}" for name, count in held.items())

@@ -31,10 +31,14 @@ _MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(:lock)").bindparams(lock=0x
 _READERS = 16
 """Connections of one process that read: PostgreSQL takes 100 in all by default."""
 
+_LOCK_TIMEOUT = "10s"
+_LONG = "10min"
+"""What a migration is given between two statements, and waits for another's: no machine is that slow."""
+
 _WRITER = (
     # A stopped process lets go of the head of the log and of its term within 3 s.
     "SET idle_in_transaction_session_timeout = '3s'",
-    "SET lock_timeout = '10s'",
+    f"SET lock_timeout = '{_LOCK_TIMEOUT}'",
 )
 _READER = ("SET default_transaction_read_only = on",)
 _CONNECTING = {
@@ -82,7 +86,10 @@ class Postgresql:
         self.writing = _engine(address, _WRITER, poolclass=NullPool)
         with translated(), self.writing.begin() as connection:
             _check_server(connection)
+            take_time(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LONG}'")  # another process may be migrating
             connection.execute(_MIGRATION_LOCK)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             migrate(connection)
             _keep_no_samples(connection)
         self.reading = _engine(
@@ -128,6 +135,12 @@ class Postgresql:
         self.leadership.close()
         self.reading.dispose()
         self.writing.dispose()
+
+
+def take_time(connection: Connection) -> None:
+    """Let this transaction stand still for longer between two statements than one that others wait for may."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONG}'")
 
 
 def _keep_no_samples(connection: Connection) -> None:

@@ -51,6 +51,15 @@ def test_a_flood_of_addresses_does_not_grow_the_memory() -> None:
     assert len(limiter._times) == 10
 
 
+def test_a_full_table_forgets_the_client_that_was_seen_longest_ago() -> None:
+    limiter = RateLimiter(Policy("reads", 2, 60), Clock(), max_clients=3)
+    for client in ("first", "second", "third", "first", "fourth"):  # the first returns before there is no place left
+        assert limiter.take(client).allowed
+    assert not limiter.take("first").allowed
+    assert limiter.take("fourth").remaining == 0
+    assert limiter.take("second").remaining == 1  # begins anew
+
+
 @pytest.mark.parametrize(
     ("host", "counted_as"),
     [

@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -40,19 +39,16 @@ class Served:
             "COUNTERMARK_WORKERS": "1",
             "TMPDIR": str(self.temporary),
         }
-
-        def limit() -> None:
-            if descriptors is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
+        serve = [sys.executable, "-m", "api", "serve"]
+        if descriptors is not None:
+            serve = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', *serve]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api", "serve"],
+                serve,
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
                 stderr=log,
-                preexec_fn=limit,
             )
 
     @property

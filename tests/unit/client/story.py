@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from tests.unit.client.receipt_vectors import RECEIPT, RECORD
 VERIFICATION = "7f" * 16
 PICTURE = b"\xff\xd8 not much of a picture"
 PICTURE_SHA256 = hashlib.sha256(PICTURE).hexdigest()
+HUNG_SECONDS = 100.0
+"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -132,6 +135,16 @@ def babbles(handler: BaseHTTPRequestHandler) -> None:
     """What is no HTTP."""
     handler.wfile.write(b"220 smtp.example ESMTP\r\n")
     handler.close_connection = True
+
+
+def waits_for(event: threading.Event) -> Answer:
+    """An answer that comes when the test says so."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        event.wait(HUNG_SECONDS)
+        says({"status": "ok"})(handler)
+
+    return answer
 
 
 def waits(seconds: float) -> Answer:
@@ -329,3 +342,13 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
         "searched": {"registrations": 8, "fingerprints": ["sha-256"]},
         "links": {"self": f"/v1/verifications/{VERIFICATION}"},
     }
+
+
+@contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """What is started within this hears Ctrl-C, also where these tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -383,18 +384,23 @@ def test_a_reader_that_leaves_ends_the_command_quietly(
         assert process.wait(30) == 141
 
 
+@pytest.mark.timing
 def test_an_interrupted_command_says_nothing_and_exits_with_130(
     service: story.Service, environment: dict[str, str], picture: Path
 ) -> None:
-    service.will(story.waits(3))
-    with subprocess.Popen(
-        [*COMMAND, "verify", str(picture)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        deadline = time.monotonic() + 20
+    interrupted = threading.Event()
+    service.will(story.waits_for(interrupted))
+    command = [*COMMAND, "verify", str(picture)]
+    with (
+        story.hearing_ctrl_c(),
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+    ):
+        deadline = time.monotonic() + story.HUNG_SECONDS
         while not service.asked and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=story.HUNG_SECONDS)
+        interrupted.set()
     assert (process.returncode, output, errors) == (130, b"", b"")
 
 

@@ -253,18 +253,22 @@ def test_an_alarm_that_was_not_told_is_given_again(run: Run, server: Server, log
     assert alarms(run(*watch).stdout) == list(range(256, 305))
 
 
+@pytest.mark.timing
 def test_it_goes_on_until_it_is_interrupted_and_says_what_it_found(
     environment: dict[str, str], server: Server, log: PublishedLog, tmp_path: Path
 ) -> None:
     server.publish(log.at(2))
     arguments = ["log", "watch", server.log_url, "--vkey", str(KEY), "--key", KID, "--grace", "0", "--interval", "1"]
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment | {"XDG_STATE_HOME": str(tmp_path / "other")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        story.hearing_ctrl_c(),
+        subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=environment | {"XDG_STATE_HOME": str(tmp_path / "other")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+    ):
         try:
             _wait_for(lambda: server.asked.count("/log/checkpoint") >= 2)
             server.publish(log.at(3))
@@ -274,13 +278,13 @@ def test_it_goes_on_until_it_is_interrupted_and_says_what_it_found(
             asked = len(server.asked)
             _wait_for(lambda: len(server.asked) > asked + 3)
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 1
+            assert process.wait(story.HUNG_SECONDS) == 1
         finally:
             process.kill()
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + story.HUNG_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

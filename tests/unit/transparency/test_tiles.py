@@ -197,6 +197,22 @@ def test_a_tile_is_fetched_once_and_the_cache_stays_small(log: Log) -> None:
     assert len(log.fetched) == 1
 
 
+def test_a_full_cache_forgets_the_tile_that_was_used_longest_ago(log: Log) -> None:
+    reader = TileReader(log.fetch, 70_000)
+    for tile in (
+        *range(MAX_CACHED_TILES),
+        0,
+        MAX_CACHED_TILES,
+    ):  # the first twice, before the cache is full
+        reader(0, 256 * tile)
+    log.fetched.clear()
+    reader(0, 0)
+    reader(0, 256 * MAX_CACHED_TILES)
+    assert log.fetched == []
+    reader(0, 256)
+    assert log.fetched == ["tile/0/001"]
+
+
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=256))
 @settings(max_examples=50, deadline=None)
 def test_an_entry_bundle_comes_back_as_it_went(entries: list[bytes]) -> None:
