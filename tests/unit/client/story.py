@@ -322,6 +322,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "reference": "sketch",
                 },
                 "difference_url": None,
+                "sources": [],
             }
         ],
         "credential": None,
