@@ -28,7 +28,7 @@ def test_the_very_file_is_an_exact_match_and_names_its_publisher() -> None:
     registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify(photo(MOUNTAINS))
     assert verdict.headline is HeadlineCode.EXACT_MATCH
-    assert verdict.headline_text == "These bytes are those of record 2, registered by The Daily."
+    assert verdict.headline_text == "These bytes are those of record 2, registered by “The Daily”."
     assert values(verdict)["proof"] == Proof.PUBLISHED
     assert [match.basis for match in verdict.matches] == [MatchBasis.BYTES]
     assert not verdict.matches[0].signed_copy
