@@ -6,7 +6,7 @@ are audited as if it were sound.
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, get_args
@@ -104,7 +104,7 @@ class Stretch:
 
 def stretch(session: Session, start: int, stop: int) -> Stretch:
     """Read a stretch of the log: everything of it that can be read."""
-    reading = _Reading()
+    reading = _Reading(session)
     indices = range(start, stop)
 
     def by_index(table: str, read: Callable[[Session, int, int], Iterable[R]]) -> list[R]:
@@ -151,7 +151,9 @@ def stretch(session: Session, start: int, stop: int) -> Stretch:
 class _Reading:
     """Reads rows of one stretch by their keys, around those that the database cannot give."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        # PostgreSQL gives up a whole transaction over one failure.
+        self._guarded = session.begin_nested if on_postgresql(session) else nullcontext
         self.left_out: dict[str, set[Key]] = {}
         self.unreadable: list[Unreadable] = []
 
@@ -165,7 +167,7 @@ class _Reading:
         while waiting:
             start, stop = waiting.pop()
             try:
-                with translated():
+                with translated(), self._guarded():
                     part = list(read(keys[start:stop]))
             except StoreCorrupt as error:
                 failures += 1
