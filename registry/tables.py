@@ -331,7 +331,7 @@ class VerificationRow(SQLModel, table=True):
 
 
 class VerificationOverlay(SQLModel, table=True):
-    """Where a verified picture differs from a record: the blob of its overlay."""
+    """Where a picture that was looked up differs from a record: the blob of its overlay."""
 
     __tablename__ = "verification_overlay"
 

@@ -84,7 +84,7 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
         register(registry, jpeg(seed), title=f"neighbour {seed}")
     path = registry.spool / "upload"
     path.write_bytes(data)
-    uploads.keep(registry, path=path, sha256=sha256, size=len(data), key_id="key_1")
+    uploads.keep(registry, path=path, sha256=sha256, size=len(data), owner="key_1")
     path.unlink()
     asset = register(registry, data, credential="embedded", title=TITLE, caption=f"{TITLE} caption").asset
     record_id = bytes.fromhex(asset.id)
