@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from provenance.errors import Conflict, InvalidRequest, KeyRefused, SignatureInvalid, StoreCorrupt
+from provenance.quotation import quote
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, verify_statement
 from registry.log.sequencer import Appended, Existing
@@ -91,7 +92,7 @@ def _row_in_force(session: Session, kid: bytes, publisher: str | None = None) ->
     if row is None or publisher not in (None, row.publisher_id):
         raise KeyRefused(f"The key {kid.hex()} is not enrolled for {publisher or 'any publisher of this log'}.")
     if row.ended_index is not None:
-        reason = f": {row.end_reason}" if row.end_reason else ""
+        reason = f": {quote(row.end_reason)}" if row.end_reason else ""
         raise KeyRefused(f"The key {kid.hex()} ended at index {row.ended_index} of the log{reason}")
     return row
 

@@ -7,6 +7,7 @@ the record its index, and where it is not, the record is signed anew with the ke
 from datetime import datetime
 
 from provenance.errors import InvalidRequest, KeyRefused, MalformedRecord, StoreUnavailable
+from provenance.quotation import quote
 from provenance.statement.keys import Signer
 from provenance.statement.record import Record, to_canonical
 from provenance.statement.statement import sign_statement
@@ -62,7 +63,7 @@ def publisher_signer(registry: Registry, publisher: str) -> Signer:
     if rows:
         last = max(rows, key=lambda row: row.ended_index or 0)
         how = "revoked" if last.revoked_index == last.ended_index else "replaced"
-        reason = f": {last.end_reason}" if last.end_reason else ""
+        reason = f": {quote(last.end_reason)}" if last.end_reason else ""
         raise KeyRefused(f"the last key of the publisher {publisher!r} was {how} at index {last.ended_index}{reason}")
     raise KeyRefused(f"the publisher {publisher!r} never had a key")
 
