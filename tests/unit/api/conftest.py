@@ -22,6 +22,9 @@ from provenance import errors
 
 MAX_FILE = 300_000
 
+HUNG_SECONDS = 100.0
+"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _logs() -> None:
@@ -35,7 +38,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=5)
+    return Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=HUNG_SECONDS)
 
 
 @pytest.fixture

@@ -65,6 +65,17 @@ class Served:
         finally:
             connection.close()
 
+    def metrics(self, address: str) -> str:
+        """With the key that the first start has made."""
+        key = re.search(r"cmk_\S+", self.log.read_text())
+        assert key is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, HUNG_SECONDS, (address, 0))
+        try:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {key[0]}"})
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
     def wait(self) -> None:
         self.until(lambda: self.port)
         assert self.ask("/readyz") == 200
@@ -104,6 +115,9 @@ def test_half_open_connections_do_not_keep_others_out_and_sigterm_closes_everyth
             with suppress(ConnectionError):
                 connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         assert server.ask("/readyz", "127.0.0.2") == 200
+        refused = re.search(r'connections_refused_total{reason="of_an_address"} (\d+)', server.metrics("127.0.0.2"))
+        assert refused is not None
+        assert int(refused[1]) >= 300 - 64  # a quarter of the descriptors
         assert len(server.left()) == 3
         assert server.ended_by(signal.SIGTERM) == 0, server.log.read_text()[-2000:]
         assert server.left() == []

@@ -164,6 +164,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(spool: Spool) -> None:
     assert _nothing_left(spool)
 
 
+@pytest.mark.timing
 def test_a_client_that_stops_sending_is_timed_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=0.05)
     with pytest.raises(RequestTimeout):
