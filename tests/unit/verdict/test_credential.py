@@ -307,3 +307,20 @@ def test_a_certificate_that_was_not_in_force_is_still_said_to_be_on_its_list() -
     assert "The certificate is on the trust list “Desk 7”" in of_report(listed).axes[Axis.CREDENTIAL].summary
     nobody = CredentialReport(CredentialState.WELL_FORMED_ONLY, signer="Herald")
     assert "The certificate is on no trust list used here" in of_report(nobody).axes[Axis.CREDENTIAL].summary
+
+
+def test_of_the_credential_that_was_made_for_the_record_it_is_said_that_only_the_rest_of_the_file_was_changed(
+    signed: bytes,
+) -> None:
+    registry = open_registry("daily")
+    registry.trust = LISTED
+    registry.register("daily", photo(COFFEE), signed=signed)
+    verdict = registry.verify(with_caption(signed))
+    (match,), examination = verdict.matches, verdict.evidence.examination
+    assert examination is not None
+    assert match.record.credential is not None
+    own = replace(match.record.credential, manifest_id=examination.credential.manifest_id or "")
+    evidence = replace(verdict.evidence, matches=(replace(match, record=replace(match.record, credential=own)),))
+    said = judge(evidence).headline_text
+    assert "every pixel is still the record's, so only the rest of the file was changed" in said
+    assert "writing a caption into it" in said
