@@ -99,7 +99,7 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class FalseMatches:
-    """How many pairs of different pictures were taken for one, of how many, and the 95 % upper bound of the rate."""
+    """How many pairs of different pictures match, of how many, and the 95 % upper bound of the rate."""
 
     accepted: int
     n: int
@@ -107,8 +107,8 @@ class FalseMatches:
 
 
 @cache
-def _document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(files("provenance.media").joinpath("calibration.json").read_text("utf-8"))
+def _document(name: str = "calibration.json") -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(files("provenance.media").joinpath(name).read_text("utf-8"))
     return document
 
 
@@ -166,6 +166,15 @@ def _pair(values: list[float]) -> tuple[float, float]:
 
 @cache
 def false_matches() -> FalseMatches:
-    """Return how often two different pictures were taken for one."""
-    measured = _document()["false_matches"]
+    """Return how often two different photographs (some drawings among them) were taken for one."""
+    return _false_matches(_document()["false_matches"])
+
+
+@cache
+def template_matches(reference: ReferenceKind) -> FalseMatches:
+    """Return how often a template with other content was taken for a match of the picture (bench.template_rates)."""
+    return _false_matches(_document("template_rates.json")[reference])
+
+
+def _false_matches(measured: dict[str, Any]) -> FalseMatches:
     return FalseMatches(int(measured["accepted"]), int(measured["n"]), float(measured["upper"]))

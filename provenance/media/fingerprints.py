@@ -12,6 +12,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from provenance.media.appearance import digest_shown, read_appearance
 from provenance.media.canonical import Pixels
 from provenance.media.media import Media
 from provenance.media.pdq import pdq_dihedral
@@ -31,6 +32,8 @@ class Fingerprints:
         phash: 64 bits, the DCT hash of imagehash on the canonical picture, row by row.
         pdq: 256 bits, on the canonical picture.
         pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
+        shown_sha256: version 2 of the pixel digest, see `digest_shown`; None where the file has what it cannot cover.
+        beside: what the file has beside its pixels, by name (`Appearance.names`).
         pdq_dihedral: of the eight orientations (`pdq.ORIENTATIONS`), the first equal to `pdq`; for searching.
     """
 
@@ -40,6 +43,8 @@ class Fingerprints:
     pdq: bytes
     pdq_quality: int
     pdq_dihedral: tuple[bytes, ...]
+    shown_sha256: bytes | None = None
+    beside: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record states: everything but the digest of the bytes and the other orientations."""
@@ -60,9 +65,12 @@ def fingerprint(media: Media) -> Fingerprints:
     with ThreadPoolExecutor(max_workers=1) as aside:
         pixels_sha256 = aside.submit(digest_pixels, media.pixels)
         hashes, quality = pdq_dihedral(media.canonical)
+    appearance = read_appearance(media)
     return Fingerprints(
         sha256=media.sha256,
         pixels_sha256=pixels_sha256.result(),
+        shown_sha256=digest_shown(pixels_sha256.result(), appearance),
+        beside=appearance.names,
         phash=_phash(media.canonical),
         pdq=hashes[0],
         pdq_quality=quality,

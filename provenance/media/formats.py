@@ -66,10 +66,10 @@ def sniff(data: bytes) -> str:
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    brands = _brands(data)
-    if brands & _AVIF_BRANDS:
+    stated = brands(data)
+    if stated & _AVIF_BRANDS:
         return "image/avif"
-    if brands & _HEIC_BRANDS:
+    if stated & _HEIC_BRANDS:
         return "image/heic"
     raise UnsupportedMedia("not a JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC picture")
 
@@ -147,7 +147,7 @@ def _check_size(size: tuple[int, int], media_type: str, *, progressive: bool = F
         raise MediaTooLarge(f"{width} × {height} pixels; a side may have {limits.MAX_SIDE_PIXELS:,}")
 
 
-def _brands(data: bytes) -> frozenset[bytes]:
+def brands(data: bytes) -> frozenset[bytes]:
     """Return the brands of an ISO base media file (ISO/IEC 14496-12, 4.3), none for other files."""
     if data[4:8] != b"ftyp":
         return frozenset()

@@ -43,6 +43,23 @@ def draw_pixels(picture: ImageFile) -> Pixels:
     return pixels
 
 
+def draw_alpha(picture: ImageFile) -> Pixels | None:
+    """Decode `picture` and return its opacity as stored, height × width; None where all of it is opaque.
+
+    Raises whatever the decoder raises: call it inside `formats.decoding`.
+    """
+    if not picture.has_transparency_data and "transparency" not in picture.info:
+        return None
+    picture.info.pop("xmp", None)
+    picture.load()
+    width, height = picture.size
+    alpha = np.empty((height, width), dtype=np.uint8)
+    for top in range(0, height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, height)
+        alpha[top:bottom] = _opacity(picture.crop((0, top, width, bottom)))
+    return alpha if (alpha < 255).any() else None
+
+
 def draw_reduced(picture: ImageFile, side: int = REDUCED_SIDE) -> Pixels:
     """Decode a JPEG as `draw_pixels` does, its sides divided by 1, 2, 4 or 8, the longest at least `side`."""
     scale = min(1.0, side / max(picture.size))
@@ -69,6 +86,25 @@ def _from_16_bits(samples: NDArray[np.uint16], transparent: object) -> Pixels:
     if isinstance(transparent, int):
         grey[samples == transparent] = 255
     return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _opacity(strip: Image.Image) -> Pixels:
+    if strip.mode.startswith("I;16"):
+        transparent = strip.info.get("transparency")
+        samples = np.asarray(strip)
+        return (
+            np.where(samples == transparent, 0, 255).astype(np.uint8)
+            if isinstance(transparent, int)
+            else _opaque(strip)
+        )
+    if not strip.has_transparency_data:
+        return _opaque(strip)
+    upright = strip.convert("LA") if strip.mode == "La" else strip
+    return np.asarray(upright.convert("RGBA").getchannel("A"))
+
+
+def _opaque(strip: Image.Image) -> Pixels:
+    return np.full((strip.height, strip.width), 255, np.uint8)
 
 
 def _over_white(strip: Image.Image) -> Pixels:

@@ -47,6 +47,8 @@ def verify_receipt(
     retired: Mapping[VerifierKey, int] | None = None,
     media_sha256: bytes | None = None,
     pixels_sha256: bytes | None = None,
+    shown_sha256: bytes | None = None,
+    beside: Sequence[str] = (),
     authorities: Sequence[TrustAnchor] = (),
 ) -> ReceiptReport:
     """Run the whole procedure on a receipt; failures are collected, not raised.
@@ -58,6 +60,8 @@ def verify_receipt(
         retired: which of the trusted keys their log has retired, with the size of the largest tree that each signs.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
         pixels_sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
+        shown_sha256: version 2 of that (`media.appearance`), where the file has one.
+        beside: what the file has beside its pixels, by name.
         authorities: time-stamping authorities that the caller trusts.
 
     Raises:
@@ -214,7 +218,7 @@ def verify_receipt(
     if media_sha256 is None and pixels_sha256 is None:
         steps.settle(9, "not checked", "no media were given")
     else:
-        steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256), after=(7,))
+        steps.check(9, lambda: _compare_media(record, media_sha256, pixels_sha256, shown_sha256, beside), after=(7,))
 
     # 10. Time stamp
     timestamp: Timestamp | None = None
@@ -385,14 +389,29 @@ def _verify_statement(entry: LoggedRecord, genesis: Record, history: KeyHistory,
         verify_operator_statement(statement, entry.record, genesis)
 
 
-def _compare_media(record: Record, media_sha256: bytes | None, pixels_sha256: bytes | None) -> str:
+def _compare_media(
+    record: Record,
+    media_sha256: bytes | None,
+    pixels_sha256: bytes | None,
+    shown_sha256: bytes | None,
+    beside: Sequence[str],
+) -> str:
     if not isinstance(record, AssetRegistered):
         raise ProofInvalid(f"a record of type {record.TYPE} states no media")
     copies = record.credential.copies if record.credential else ()
     if media_sha256 == record.media.sha256:
         return "these are the registered bytes"
-    if any(media_sha256 == sha256 for sha256, _ in copies):
+    if any(media_sha256 == sha256 for sha256, *_ in copies):
         return "these are the bytes of the credentialed copy"
-    if pixels_sha256 is not None and pixels_sha256 in (record.media.pixels_sha256, *(pixels for _, pixels in copies)):
-        return "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
+    files = ((record.media.sha256, record.media.pixels_sha256, record.media.shown_sha256), *copies)
+    stated = {shown for _, pixels, shown in files if pixels == pixels_sha256}
+    if pixels_sha256 is not None and stated:
+        same = "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
+        if shown_sha256 is not None and shown_sha256 in stated:
+            return same
+        if shown_sha256 is not None and None not in stated:
+            raise ProofInvalid(
+                "same decoded pixels over white, and another transparency or colour profile to show them"
+            )
+        return f"{same}; not covered: {', '.join(beside) or 'transparency and colour profile of the registered file'}"
     raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")

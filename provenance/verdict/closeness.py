@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from provenance.limits import CANONICAL_SIDE, SKETCH_SIDE
 from provenance.media.comparison import Box, Comparison
 from provenance.verdict.axes import Proof, Standing
-from provenance.verdict.evidence import Match, MatchBasis
+from provenance.verdict.evidence import Match, MatchBasis, Shown
 
 SAME_COVERAGE = 0.1
 """Fractions of both pictures that are nearly equal: two renditions of one picture, aligned, are closer than that."""
@@ -94,7 +94,8 @@ _PROVEN = (MatchBasis.FINGERPRINT, MatchBasis.COMPARISON, MatchBasis.PIXELS, Mat
 
 def _kind(match: Match) -> float:
     shares_layout = match.comparison is not None and match.comparison.layout_only
-    return -1.0 if shares_layout else float(_PROVEN.index(match.basis))
+    shown_otherwise = 0.5 * (match.shown is Shown.DIFFERS)
+    return -1.0 if shares_layout else _PROVEN.index(match.basis) - shown_otherwise
 
 
 def _measured(measure: Callable[[Comparison], float]) -> Callable[[Match], float]:

@@ -25,6 +25,8 @@ class Subject:
     width: int | None = None
     height: int | None = None
     frames: int | None = None
+    beside: tuple[str, ...] = ()
+    """What it has beside its pixels, by name (`media.appearance`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,14 @@ class Examination:
     declared: DeclaredMetadata
     fingerprints: Fingerprints | None
     canonical: Pixels | None
+
+
+class Shown(StrEnum):
+    """Of a match by pixels: whether what decides how they are shown is the record's, too (`media.appearance`)."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
 
 
 class MatchBasis(StrEnum):
@@ -95,6 +105,8 @@ class Match:
     standing_detail: str
     sources: tuple[Source, ...] = ()
     """What it was made from, where that does not simply stand."""
+    shown: Shown = Shown.SAME
+    """Of PIXELS."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import assert_never
 
-from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates
+from provenance.media.appearance import SHOWN_METHOD
+from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates, template_matches
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
@@ -29,6 +30,8 @@ def value_of(match: ev.Match) -> Registration:
     match match.basis:
         case ev.MatchBasis.BYTES:
             return Registration.EXACT_MATCH
+        case ev.MatchBasis.PIXELS if match.shown is ev.Shown.DIFFERS:
+            return Registration.MATCH_WITH_DIFFERENCES
         case ev.MatchBasis.PIXELS:
             return Registration.MATCH_NO_DIFFERENCE_FOUND
         case ev.MatchBasis.COMPARISON:
@@ -50,7 +53,10 @@ def _value_of_comparison(comparison: Comparison | None) -> Registration:
 
 def is_whole(match: ev.Match) -> bool:
     """Every pixel is that of a record whose proof holds."""
-    return match.basis in (ev.MatchBasis.BYTES, ev.MatchBasis.PIXELS) and match.proof is not Proof.BROKEN
+    same = match.basis is ev.MatchBasis.BYTES or (
+        match.basis is ev.MatchBasis.PIXELS and match.shown is not ev.Shown.DIFFERS
+    )
+    return same and match.proof is not Proof.BROKEN
 
 
 def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...]]:
@@ -127,17 +133,8 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 _NOT_AUTHORSHIP,
                 BYTES_METHOD,
             )
-        case Registration.MATCH_NO_DIFFERENCE_FOUND if match.basis is ev.MatchBasis.PIXELS:
-            first = " of the first frame" if (subject.frames or 1) > 1 else ""
-            return Finding(
-                Axis.REGISTRATION,
-                value,
-                f"Every decoded pixel{first} is that of {named}; the file around them differs (as by its metadata).",
-                Basis.CRYPTOGRAPHIC,
-                "Nobody without breaking SHA-256.",
-                _NOT_AUTHORSHIP + " What the metadata of this file says is not covered.",
-                PIXELS_METHOD,
-            )
+        case _ if match.basis is ev.MatchBasis.PIXELS:
+            return _finding_of_pixels(match, value, named, subject)
         case Registration.MATCH_NO_DIFFERENCE_FOUND:
             return Finding(
                 Axis.REGISTRATION,
@@ -147,7 +144,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} Small changes and gentle warps can be missed; what a crop left out is not seen. "
-                f"{_mistaken()}",
+                f"{_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -161,7 +158,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
-                f"changes and gentle warps can be missed; what a crop left out is not seen. {_mistaken()}",
+                f"changes and gentle warps can be missed; what a crop left out is not seen. {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -174,7 +171,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
                 f"{_NOT_AUTHORSHIP} Why it differs (a caption or a fair crop differs too), or that nothing else was "
-                f"changed. {_mistaken()}",
+                f"changed. {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -203,6 +200,40 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             raise ValueError("a match always has a value of its own")
         case _:
             assert_never(value)
+
+
+def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject: ev.Subject) -> Finding:
+    first = " of the first frame" if (subject.frames or 1) > 1 else ""
+    same = f"Every decoded pixel{first} is that of {named}"
+    not_shown = _NOT_AUTHORSHIP + " What the metadata of this file says is not covered."
+    match match.shown:
+        case ev.Shown.SAME:
+            summary, forged, method = (
+                f"{same}; the file around them differs (as by its metadata).",
+                "Nobody without breaking SHA-256.",
+                SHOWN_METHOD,
+            )
+        case ev.Shown.DIFFERS:
+            summary, forged, method = (
+                f"{same}, laid over white; but the file's transparency or colour profile is not that of the record, so "
+                "that it may be shown otherwise.",
+                "Anybody: the pixels stay, and what is shown of them changes.",
+                SHOWN_METHOD,
+            )
+        case ev.Shown.UNKNOWN:
+            left = (
+                ", ".join(subject.beside)
+                or "what the registered file may have of transparency, a colour profile or more"
+            )
+            summary, forged, method = (
+                f"{same}, laid over white. Not covered, as the record's digest is of pixels alone: {left}.",
+                "Anybody, in what is not covered: the pixels stay, and what is shown of them changes.",
+                PIXELS_METHOD,
+            )
+            not_shown += " Nor how the pixels are shown on a page that is not white, or by another colour profile."
+        case _:
+            assert_never(match.shown)
+    return Finding(Axis.REGISTRATION, value, summary, Basis.CRYPTOGRAPHIC, forged, not_shown, method)
 
 
 def _alignment(match: ev.Match) -> str:
@@ -253,10 +284,14 @@ def _rates(match: ev.Match) -> tuple[ErrorRate, ...]:
     return miss_rates(_reference(match))
 
 
-def _mistaken() -> str:
+def _mistaken(match: ev.Match) -> str:
     """How often a comparison takes another picture for the registered one, as measured."""
-    measured = false_matches()
-    return f"As measured, {measured.accepted:,} of {measured.n:,} pairs of different pictures were taken for one."
+    photographs, templates = false_matches(), template_matches(_reference(match))
+    return (
+        f"As measured, {photographs.accepted:,} of {photographs.n:,} pairs of different photographs were taken for "
+        f"one; of slides, charts, cards and the like with one template and other content, {templates.accepted:,} of "
+        f"{templates.n:,}."
+    )
 
 
 def _method(match: ev.Match) -> str:

@@ -23,6 +23,7 @@ from provenance.verdict.evidence import (
     Match,
     MatchBasis,
     Searched,
+    Shown,
     Subject,
     Unchecked,
     Unproven,
@@ -49,7 +50,8 @@ MIN_LOCAL_FEATURES = 8
 
 MAX_LOOKED_AGAIN = 2
 """Further matches that are compared with their stored pictures, where they cover as much as the leading one: those that
-are compared in the same detail can be put in order by what differs."""
+are compared in the same detail can be put in order by what differs. One more for each that shares a layout alone, as a
+sketch may not show."""
 
 MAX_UNEXPLAINED = 0.015
 """Fraction of the picture that differs from a match or lies outside it, up to which no further one is searched for: an
@@ -83,6 +85,7 @@ class _Hit:
     distance: int | None = None
     original: bytes | None = None
     part: int | None = None
+    shown: bytes | None = None
 
 
 class Search:
@@ -114,26 +117,26 @@ class Search:
             self._add(_Hit(record_id, MatchBasis.BYTES, sha256))
         return bool(self._hits)
 
-    def look_up_pixels(self, pixels_sha256: bytes) -> None:
+    def look_up_pixels(self, pixels_sha256: bytes, shown_sha256: bytes | None = None) -> None:
         """Step 5, for a file that was decoded."""
         self._methods.append(PIXELS_METHOD)
         self._pixels.add(pixels_sha256)
         for record_id in self._registrations.by_pixels(pixels_sha256):
-            self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256))
+            self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=shown_sha256))
 
     def look_up_stated_pixels(self) -> None:
         """Step 5, for registered bytes: the records found so far state what their pixels are."""
         stated = {
-            pixels
+            pixels: shown
             for hit in list(self._hits.values())
             if isinstance(known := self._read(hit), KnownRecord)
-            for digest, pixels in _files(known)
+            for digest, pixels, shown in _files(known)
             if digest == hit.reference
         }
         self._methods.append(PIXELS_METHOD)
         for pixels_sha256 in sorted(stated):
             for record_id in self._registrations.by_pixels(pixels_sha256):
-                self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256))
+                self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=stated[pixels_sha256]))
 
     def propose(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Step 6. The nearest candidates that are not found yet."""
@@ -208,13 +211,21 @@ class Search:
             return
         covered = {hit.record_id: coverage(hit.comparison) for hit in matches if hit.comparison is not None}
         leading = [hit for hit in matches if covered[hit.record_id] >= max(covered.values()) - SAME_COVERAGE]
-        coarse = [hit for hit in leading if hit.original is None] if len(leading) > 1 else []
-        for hit in sorted(coarse, key=lambda hit: -covered[hit.record_id])[:MAX_LOOKED_AGAIN]:
+        if len(leading) == 1 and self._layouts == 0:
+            return
+        coarse = sorted((hit for hit in leading if hit.original is None), key=lambda hit: -covered[hit.record_id])
+        for looked, hit in enumerate(coarse):
+            if looked >= MAX_LOOKED_AGAIN + self._layouts:
+                return
             candidate = Candidate(hit.record_id, hit.distance)
             reference = self._reference(candidate)
             if reference is not None and hit.comparison is not None:
                 again = self._look_again(candidate, reference, hit.comparison, canonical, viewer, hit.part)
                 self._hits[hit.record_id] = _compared_hit(candidate, *again, hit.part)
+
+    @property
+    def _layouts(self) -> int:
+        return sum(hit.comparison is not None and hit.comparison.layout_only for hit in self._hits.values())
 
     def _take(
         self, candidate: Candidate, reference: Reference, outcome: Comparison | CountermarkError, part: int | None
@@ -406,20 +417,29 @@ def _stored_picture(candidate: Candidate) -> str:
     return f"the stored picture of record {candidate.record_id.hex()[:16]}…"
 
 
-def _files(known: KnownRecord) -> list[tuple[bytes, bytes]]:
-    """Digests of bytes and of pixels, of the file as it was handed in and of its credentialed copies."""
+def _files(known: KnownRecord) -> list[tuple[bytes, bytes, bytes | None]]:
+    """Digests (bytes, pixels, what is shown) of the file as it was handed in, and of its credentialed copies."""
     media, credential = known.record.media, known.record.credential
-    return [(media.sha256, media.pixels_sha256), *(credential.copies if credential is not None else ())]
+    copies = credential.copies if credential is not None else ()
+    return [(media.sha256, media.pixels_sha256, media.shown_sha256), *copies]
+
+
+def _shown(known: KnownRecord, hit: _Hit) -> Shown:
+    """Whether the pixels of a hit are shown as the record's are: known where both state it."""
+    stated = {shown for _, pixels, shown in _files(known) if pixels == hit.reference}
+    if hit.basis is not MatchBasis.PIXELS or (hit.shown is not None and hit.shown in stated):
+        return Shown.SAME
+    return Shown.UNKNOWN if hit.shown is None or None in stated else Shown.DIFFERS
 
 
 def _states(known: KnownRecord, hit: _Hit) -> bool:
     match hit.basis:
         case MatchBasis.BYTES:
-            return any(digest == hit.reference for digest, _ in _files(known))
+            return any(digest == hit.reference for digest, *_ in _files(known))
         case MatchBasis.PIXELS:
-            return any(pixels == hit.reference for _, pixels in _files(known))
+            return any(pixels == hit.reference for _, pixels, _ in _files(known))
         case MatchBasis.COMPARISON:
-            kept = hit.original is None or any(digest == hit.original for digest, _ in _files(known))
+            kept = hit.original is None or any(digest == hit.original for digest, *_ in _files(known))
             return known.record.sketch.sha256 == hit.reference and kept
         case MatchBasis.FINGERPRINT:
             return True
@@ -459,6 +479,7 @@ def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[byte
         signed_copy=hit.basis is MatchBasis.BYTES and subject.sha256 != known.record.media.sha256,
         comparison=hit.comparison,
         distance=hit.distance,
+        shown=_shown(known, hit),
         receipt=known.receipt,
         proof=_proof(known),
         standing=value,

@@ -68,7 +68,15 @@ def examine(
     # 5. Decoded once: pixel digest, fingerprints and the canonical picture come from the same array.
     prints = fingerprint(media) if pixels else None
     return Examination(
-        subject=Subject(media.sha256, len(data), media.media_type, media.width, media.height, media.frames),
+        subject=Subject(
+            media.sha256,
+            len(data),
+            media.media_type,
+            media.width,
+            media.height,
+            media.frames,
+            prints.beside if prints is not None else (),
+        ),
         credential=credential,
         declared=declared,
         fingerprints=prints,
@@ -107,7 +115,7 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
         search.skip(SIMILAR, _KNOWN)
     elif prints is not None and canonical is not None:
         # 5.
-        search.look_up_pixels(prints.pixels_sha256)
+        search.look_up_pixels(prints.pixels_sha256, prints.shown_sha256)
         # 6.
         candidates = search.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.

@@ -231,6 +231,7 @@ def _record(
         width=prepared.width,
         height=prepared.height,
         pixels_sha256=prints.pixels_sha256,
+        shown_sha256=prints.shown_sha256,
     )
     return AssetRegistered(
         salt=secrets.token_bytes(limits.SALT_BYTES),
@@ -266,6 +267,7 @@ def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None
             width=media.width,
             height=media.height,
             pixels_sha256=media.pixels_sha256,
+            shown_sha256=media.shown_sha256,
         )
     private = prepared.metadata.private
     return CredentialFacts(

@@ -80,6 +80,7 @@ function controls(stage, match) {
 
 function noRegions(match) {
   if (match.basis === "bytes") return match.signed_copy ? "The bytes are those of the credentialed copy." : "The bytes are the same.";
+  if (match.basis === "pixels" && match.value === "MATCH_WITH_DIFFERENCES") return "Every decoded pixel over white is the same. What decides how they are shown, transparency or colour profile, is not.";
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
   if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
   if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. Most of what has texture does not.";

@@ -72,7 +72,7 @@ def verify_receipt(
     if report.steps[MEDIA_STEP - 1].outcome != "fails":
         return judged(report)
     # Only now: decoding a stranger's picture costs more than all the rest, and is the only part that could go wrong.
-    pixels = _pixels_sha256(content)
+    pixels, shown, beside = _pixels(content)
     report = run_procedure(
         parsed,
         trusted_keys=trusted,
@@ -80,6 +80,8 @@ def verify_receipt(
         authorities=anchors,
         media_sha256=sha256,
         pixels_sha256=pixels,
+        shown_sha256=shown,
+        beside=beside,
     )
     return judged(report)
 
@@ -140,11 +142,15 @@ def _anchor(source: Source) -> TrustAnchor:
     return TrustAnchor.from_pem(name, Content.of(source).read(MAX_ANCHOR_BYTES))
 
 
-def _pixels_sha256(content: Content) -> bytes | None:
+def _pixels(content: Content) -> tuple[bytes | None, bytes | None, tuple[str, ...]]:
+    """Both versions of the pixel digest, and the names of what the file has beside its pixels."""
     from provenance.media import Media
+    from provenance.media.appearance import digest_shown, read_appearance
     from provenance.media.fingerprints import digest_pixels
 
     try:
-        return digest_pixels(Media.from_bytes(content.read(MAX_MEDIA_BYTES)).pixels)
+        media = Media.from_bytes(content.read(MAX_MEDIA_BYTES))
+        pixels, appearance = digest_pixels(media.pixels), read_appearance(media)
     except MediaError:
-        return None
+        return None, None, ()
+    return pixels, digest_shown(pixels, appearance), appearance.names

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, Alignment, Mask, align
+from provenance.media.comparison import layout
+from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, MIN_WORKING_SIDE, Alignment, Mask, align
 from provenance.media.comparison.colour import recolour
 from provenance.media.comparison.difference import Measures, Overlap, differing, heat_of, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
@@ -28,7 +29,7 @@ from provenance.media.comparison.visible import FRAME, visible
 COMPARISON_VERSION = "countermark-comparison-3"
 
 MIN_SIDE = 48
-"""Pixels a side, of either picture: a smaller one has no keypoints away from its edge."""
+"""Pixels a side of the sketch: a smaller one has no keypoints away from its edge."""
 
 MIN_TEXTURED = 0.02
 """Fraction of the overlap that must have texture: without it, agreement means nothing. The plainest matching photograph
@@ -38,9 +39,6 @@ MIN_AGREEMENT = {0.2: 0.8, 0.35: 0.45}
 """Fraction of the textured part that must correlate, by the textured fraction of the overlap; linear between them.
 Different pages and codes that share some corners agree in 0.41 at most. Two logos around the same circle have texture
 in 0.18 and agree in up to 0.78; copies of photographs without an edit agree in more than 0.85 at so little texture."""
-
-MIN_SHARED = 0.5
-"""Fraction of what has texture that must agree: below it, the two have a layout in common and not their content."""
 
 MIN_OUTSIDE = 0.01
 """Fraction of the query: less outside the reference is an inexact edge, not a border."""
@@ -113,6 +111,7 @@ class Comparison:
         method: version of this procedure.
         reference: what was compared with.
         agreement: fraction of what has texture in the overlap that agrees, 0..1.
+        layout_only: a frame or a template agrees, and most of what has texture, or is drawn on a ground, does not.
     """
 
     verified: bool
@@ -125,11 +124,7 @@ class Comparison:
     method: str
     reference: ReferenceKind = "sketch"
     agreement: float = 1.0
-
-    @property
-    def layout_only(self) -> bool:
-        """Whether only a frame or a template agrees: most of what has texture does not."""
-        return self.verified and self.agreement < MIN_SHARED
+    layout_only: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +166,7 @@ def lay(
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """The geometry by which the query shows the sketch; None where there is none, or too few pixels to find it."""
-    if min(query.view.pixels.shape[:2]) < MIN_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
+    if min(query.view.pixels.shape[:2]) < MIN_WORKING_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
         return None
     return verify(query, sketch, larger)
 
@@ -242,6 +237,8 @@ def draw_comparison(
         Region("outside", _bounds(part), None, round(float(part.mean()), 5), 1.0)
         for part in _outside(laid.alignment.covered)
     ]
+    pair = laid.overlap.light, laid.overlap.reference, laid.overlap.hold
+    agreement = layout.agreement(*pair)
     heat = cv2.resize(heat_of(evidence, patches, fitted), (width, height), interpolation=cv2.INTER_LINEAR)
     return Comparison(
         verified=True,
@@ -253,7 +250,8 @@ def draw_comparison(
         heat=np.asarray(heat, np.uint8),
         method=COMPARISON_VERSION,
         reference=kind,
-        agreement=round(laid.overlap.agreement, 4),
+        agreement=round(agreement, 4),
+        layout_only=agreement < layout.MIN_SHARED or layout.misplaced(*pair) > layout.MAX_MISPLACED,
     )
 
 

@@ -32,6 +32,10 @@ ORB_SIDE = 256
 SIFT_SIDE = 384
 """Pixels: longest side of the query for each: ORB matches best at the sketch's own resolution."""
 
+SMALL_SIDE = 192
+"""Pixels: a picture whose longest side is shorter is enlarged to it, so that the keypoints of small features lie away
+from its edge."""
+
 MIN_SIFT_SIDE = 16
 """Pixels a side: OpenCV fails on its smallest octave of a thread or a dot, and nothing smaller has a keypoint."""
 
@@ -320,7 +324,7 @@ class Query:
     @cached_property
     def light(self) -> Grey:
         """Its light at `ORB_SIDE`."""
-        return grey(shrink(self.view.pixels, ORB_SIDE))
+        return grey(sized(self.view.pixels, ORB_SIDE))
 
     def orb(self, *, mirrored: bool) -> Features:
         """Its features at `ORB_SIDE`, in one mirror state."""
@@ -335,9 +339,17 @@ class Query:
         return look(self.view.pixels) if self._sift is None else self._sift
 
 
+def sized(pixels: Pixels, most: int) -> Pixels:
+    """A picture with its longest side at most `most` pixels, and at least `SMALL_SIDE`."""
+    enlarged = SMALL_SIDE / max(pixels.shape[:2])
+    if enlarged <= 1:
+        return shrink(pixels, most)
+    return np.asarray(cv2.resize(pixels, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 def look(pixels: Pixels) -> Sight:
     """Return the SIFT features of a picture at `SIFT_SIDE`; the mirrored ones are the upright ones, turned over."""
-    light = grey(shrink(pixels, SIFT_SIDE))
+    light = grey(sized(pixels, SIFT_SIDE))
     features = sift_features(light)
     return Sight(features, mirrored_sift(features, light.shape[1]), light.shape[0], light.shape[1])
 

@@ -18,6 +18,8 @@ class MediaFacts:
         media_type: as sniffed.
         width, height: in pixels, as displayed.
         pixels_sha256: of the decoded pixels, 32 bytes.
+        shown_sha256: of these with what decides how they are shown (`media.appearance`), 32 bytes; None in records from
+            before it, and where a file has what it does not cover.
         extra: unknown fields, kept.
     """
 
@@ -27,11 +29,12 @@ class MediaFacts:
     width: int
     height: int
     pixels_sha256: bytes
+    shown_sha256: bytes | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Json]:
         """The object in a record."""
-        return {
+        value: dict[str, Json] = {
             **self.extra,
             "sha256": self.sha256.hex(),
             "size": self.size,
@@ -40,6 +43,9 @@ class MediaFacts:
             "height": self.height,
             "pixels_sha256": self.pixels_sha256.hex(),
         }
+        if self.shown_sha256 is not None:
+            value["shown_sha256"] = self.shown_sha256.hex()
+        return value
 
     @classmethod
     def read(cls, fields: Fields) -> "MediaFacts":
@@ -51,6 +57,7 @@ class MediaFacts:
             width=fields.integer("width"),
             height=fields.integer("height"),
             pixels_sha256=fields.digest("pixels_sha256"),
+            shown_sha256=fields.optional(fields.digest, "shown_sha256"),
             extra=fields.rest(),
         )
 
@@ -115,12 +122,13 @@ class CredentialFacts:
         return value
 
     @property
-    def copies(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Digests of bytes and of pixels of each signed copy."""
+    def copies(self) -> tuple[tuple[bytes, bytes, bytes | None], ...]:
+        """Digests (bytes, pixels, what is shown) of each signed copy."""
         if self.signed is None:
             return ()
+        pixels, shown = self.signed.pixels_sha256, self.signed.shown_sha256
         files = (self.signed.sha256, self.private_sha256)
-        return tuple((sha256, self.signed.pixels_sha256) for sha256 in files if sha256 is not None)
+        return tuple((sha256, pixels, shown) for sha256 in files if sha256 is not None)
 
     @classmethod
     def read(cls, fields: Fields) -> "CredentialFacts":

@@ -99,13 +99,14 @@ class Logbook:
         publisher: str = "daily",
         by: str | None = None,
         claimed_at: datetime = START,
+        shown: bytes | None = None,
     ) -> bytes:
         replaced = () if supersedes is None else (Parent(supersedes, SUPERSEDES),)
         record = AssetRegistered(
             digest(f"salt {name}"),
             claimed_at,
             publisher,
-            MediaFacts(digest(name), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}")),
+            MediaFacts(digest(name), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}"), shown),
             {},
             SketchFacts(digest(f"sketch {name}"), "countermark-sketch-1"),
             title=name,

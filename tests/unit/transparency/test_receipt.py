@@ -20,6 +20,7 @@ from provenance.transparency.receipt_report import STEP_NAMES, ReceiptReport, St
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor
 from tests.unit.transparency.logbook import Logbook
+from tests.unit.transparency.logbook import digest as logged_digest
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json").read_text())
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
@@ -297,3 +298,34 @@ def test_any_bytes_are_a_receipt_or_refused(data: bytes) -> None:
 def test_nothing_but_our_own_exceptions_escapes(at: int, remove: int, insert: bytes) -> None:
     with contextlib.suppress(MalformedReceipt):
         verify_receipt(Receipt.parse(GOOD[:at] + insert + GOOD[at + remove :]))
+
+
+# The picture, by its pixels ----------------------------------------------------------------------
+
+
+def seen_with(shown: bytes | None, file: bytes | None, *beside: str) -> Step:
+    """Step 9 for a record that states `shown`, and a file of the same pixels that has `file`."""
+    log = Logbook()
+    record = log.register("flood", shown=shown)
+    report = verify_receipt(
+        Receipt.parse(log.receipt(record).serialise()),
+        media_sha256=bytes(32),
+        pixels_sha256=logged_digest("pixels flood"),
+        shown_sha256=file,
+        beside=beside,
+    )
+    return step(report, 9)
+
+
+def test_the_registered_pixels_shown_otherwise_are_not_the_registered_picture() -> None:
+    assert seen_with(b"1" * 32, b"1" * 32).outcome == "holds"
+    assert "not covered" not in seen_with(b"1" * 32, b"1" * 32).detail
+    assert seen_with(b"1" * 32, b"2" * 32).outcome == "fails"
+
+
+def test_of_a_record_that_states_pixels_alone_step_9_names_what_is_not_covered() -> None:
+    plain = seen_with(None, b"1" * 32)
+    assert plain.outcome == "holds"
+    assert "not covered: transparency and colour profile of the registered file" in plain.detail
+    assert seen_with(None, b"1" * 32, "colour profile").detail.endswith("not covered: colour profile")
+    assert seen_with(b"1" * 32, None, "a gain map").detail.endswith("not covered: a gain map")

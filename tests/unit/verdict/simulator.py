@@ -155,10 +155,15 @@ class Simulator:
         rendition_of: bytes | None = None,
         source_type: str | None = None,
         publish: bool = True,
+        shown: bool = True,
     ) -> bytes:
-        """Register a file and, where there is one, its credentialed copy. Returns the record's id."""
+        """Register a file and, where there is one, its credentialed copy. Returns the record's id.
+
+        `shown`: whether the record states version 2 of the pixel digest, as records of before it do not.
+        """
         media = Media.from_bytes(data)
         prints = fingerprint(media)
+        prints = prints if shown else replace(prints, shown_sha256=None)
         sketch = draw_sketch(media.canonical)
         record = AssetRegistered(
             digest(f"asset {len(self.entries)}"),
@@ -433,7 +438,15 @@ def _name(publisher: str) -> str:
 
 
 def _facts(media: Media, prints: Fingerprints) -> MediaFacts:
-    return MediaFacts(media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256)
+    return MediaFacts(
+        media.sha256,
+        len(media.data),
+        media.media_type,
+        media.width,
+        media.height,
+        prints.pixels_sha256,
+        prints.shown_sha256,
+    )
 
 
 def _credential(signed: bytes) -> CredentialFacts:

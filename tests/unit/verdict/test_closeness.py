@@ -88,7 +88,7 @@ def test_a_difference_outside_its_reach_does_not_overrule_a_match(some: Match) -
 
 
 def test_what_is_proven_leads_and_a_layout_comes_after_a_lead(some: Match) -> None:
-    layout = replace(compared(LARGE), agreement=0.1)
+    layout = replace(compared(LARGE), layout_only=True)
     kinds = (layout, MatchBasis.FINGERPRINT, compared(LARGE), MatchBasis.PIXELS, MatchBasis.BYTES)
     assert leading(some, *kinds) == (4, 3, 2, 1, 0)
 

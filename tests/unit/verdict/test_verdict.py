@@ -44,7 +44,7 @@ FITS: dict[str, tuple[MatchBasis, Comparison | None]] = {
     Registration.MATCH_WITH_DIFFERENCES: (MatchBasis.COMPARISON, compared(DIFFERS, OUTSIDE)),
     Registration.MATCH_INSIDE_LARGER: (MatchBasis.COMPARISON, compared(OUTSIDE)),
     Registration.POSSIBLE_MATCH: (MatchBasis.FINGERPRINT, None),
-    Registration.SHARES_LAYOUT: (MatchBasis.COMPARISON, replace(compared(DIFFERS), agreement=0.2)),
+    Registration.SHARES_LAYOUT: (MatchBasis.COMPARISON, replace(compared(DIFFERS), layout_only=True)),
 }
 
 
@@ -180,7 +180,7 @@ def test_a_verdict_cannot_be_edited(exact: Verdict) -> None:
         (compared(DIFFERS), "1 region differs, compared with its stored sketch."),
         (compared(DIFFERS, DIFFERS), "2 regions differ, compared with its stored sketch."),
         (compared(OUTSIDE), "inside a larger picture (a frame, a caption, a page), after alignment; 1 region lies"),
-        (replace(compared(DIFFERS), agreement=0.2), "It shares a layout with record 2,"),
+        (replace(compared(DIFFERS), layout_only=True), "It shares a layout with record 2,"),
         (
             compared(DIFFERS, OUTSIDE, OUTSIDE),
             "1 region differs and 2 regions lie outside the registered picture, compared",

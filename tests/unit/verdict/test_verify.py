@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from PIL import ImageCms
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
 from provenance.media.comparison import Comparison
@@ -73,6 +74,37 @@ def test_the_same_pixels_in_another_file_match_without_difference() -> None:
     assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
     assert "Every decoded pixel is that of record 2" in verdict.headline_text
     assert verdict.findings[0].basis is Basis.CRYPTOGRAPHIC
+
+
+def in_another_profile(name: str) -> bytes:
+    """The same samples, by a profile that browsers show red for blue by."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    return pictures.saved(pictures.opened(photo(name)), "PNG", icc_profile=swapped, compress_level=1)
+
+
+def test_the_same_pixels_by_another_colour_profile_match_and_are_said_to_be_shown_otherwise() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(COFFEE))
+    verdict = registry.verify(in_another_profile(COFFEE))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+    assert "transparency or colour profile is not that of the record" in verdict.headline_text
+    assert "SHA-256" not in verdict.findings[0].could_be_forged_by
+
+
+def test_a_record_of_the_first_pixel_digest_is_still_found_and_what_that_did_not_cover_is_named() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(COFFEE), shown=False)
+    copy = registry.verify(pictures.saved(pictures.opened(photo(COFFEE)), "TIFF"))
+    assert copy.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "Not covered" in copy.headline_text
+    swapped = registry.verify(in_another_profile(COFFEE))
+    assert "Not covered, as the record's digest is of pixels alone: colour profile." in swapped.headline_text
+    for verdict in (copy, swapped):
+        assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+        assert verdict.findings[0].method == "countermark-pixels-1"
+        assert "SHA-256" not in verdict.findings[0].could_be_forged_by
 
 
 def test_a_recompressed_copy_leads_back_to_its_record() -> None:

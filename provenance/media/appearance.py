@@ -1,0 +1,184 @@
+"""Appearance: what decides, beside the decoded pixels, how a file is shown, and what else it can show.
+
+The pixels of `digest_pixels` are laid over white, and the numbers are those in the file. So two files with the same
+pixels may be shown differently: over a dark page, or by another colour profile. Version 2 of the pixel digest covers
+that, too: the transparency by its samples, a profile by its bytes (converters round differently). What else a file can
+show is named, and not covered: later frames, the further pictures of a JPEG (CIPA DC-007, "Multi-Picture Format"), a
+gain map (ISO 21496-1), which lightens parts of a picture on displays that can do so.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+
+from provenance.media.formats import brands, decoding, open_header
+from provenance.media.media import Media
+from provenance.media.raster import draw_alpha, turn
+
+SHOWN_METHOD = "countermark-pixels-2"
+
+TRANSPARENCY, PROFILE = "transparency", "colour profile"
+FRAMES, PICTURES, GAIN_MAP = "frames or pages after the first", "a second picture", "a gain map"
+
+_SRGB_COLUMNS = {
+    b"rXYZ": (0.4360, 0.2225, 0.0139),
+    b"gXYZ": (0.3851, 0.7169, 0.0971),
+    b"bXYZ": (0.1431, 0.0606, 0.7141),
+}
+"""XYZ of sRGB's primaries, adapted to D50 (IEC 61966-2-1; ICC.1:2022, annex E)."""
+
+_SAME_COLUMN = 0.003
+"""XYZ: profiles that mean sRGB differ by a fifth of that."""
+
+_SAME_CURVE = 0.01
+"""Of linear light: so far a plain power of 2.2 is from the curve of sRGB."""
+
+_SAME_GAMMA = 500
+"""Of 45,455 (PNG, chunk gAMA): programs round 1/2.2 in several ways."""
+
+_MAX_TAGS = 200
+"""Tags of a profile: those in use have up to 30."""
+
+Curve = NDArray[np.float64]
+_INPUT: Curve = np.linspace(0, 1, 17)
+_SRGB: Curve = np.where(_INPUT <= 0.04045, _INPUT / 12.92, ((_INPUT + 0.055) / 1.055) ** 2.4)
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a file has beside its pixels.
+
+    Attributes:
+        covered: name and SHA-256 of each part that the digest covers, in a fixed order.
+        uncovered: names of what it does not.
+    """
+
+    covered: tuple[tuple[str, bytes], ...] = ()
+    uncovered: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return (*(name for name, _ in self.covered), *self.uncovered)
+
+
+def read_appearance(media: Media) -> Appearance:
+    """Look at all but the pixels. A file with transparency is decoded once more.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    header = open_header(media.data, media.media_type)
+    with decoding(media.media_type):
+        alpha = draw_alpha(open_header(media.data, media.media_type))
+        if alpha is not None and media.media_type != "image/tiff":
+            alpha = turn(alpha, media.orientation)
+    parts = (
+        (TRANSPARENCY, None if alpha is None else f"A8 {media.width} {media.height}\n".encode() + alpha.tobytes()),
+        (PROFILE, _profile(header)),
+    )
+    covered = tuple((name, hashlib.sha256(data).digest()) for name, data in parts if data is not None)
+    return Appearance(covered, tuple(_uncovered(media, header)))
+
+
+def digest_shown(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
+    """Version 2 of the pixel digest; None for a file with a part that it cannot cover.
+
+    The SHA-256 of these lines, each with a line feed: "countermark-pixels-2", the digest of version 1 in hexadecimal,
+    and for each part its name and the SHA-256 of what it is in hexadecimal.
+    """
+    if appearance.uncovered:
+        return None
+    lines = [SHOWN_METHOD, pixels_sha256.hex(), *(f"{name} {digest.hex()}" for name, digest in appearance.covered)]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).digest()
+
+
+def _profile(picture: ImageFile) -> bytes | None:
+    """The profile that changes what is shown: a stated one that does not say sRGB."""
+    stated = picture.info.get("icc_profile")
+    if isinstance(stated, bytes) and stated:
+        return None if is_srgb(stated, grey=picture.mode in ("1", "L", "LA", "I;16")) else stated
+    if picture.format == "PNG" and "srgb" not in picture.info:
+        gamma, primaries = picture.info.get("gamma"), picture.info.get("chromaticity")
+        if isinstance(gamma, float) and abs(round(gamma * 100_000) - 45_455) > _SAME_GAMMA:
+            return f"gAMA {round(gamma * 100_000)} cHRM {primaries}".encode()
+    return None
+
+
+def is_srgb(profile: bytes, *, grey: bool = False) -> bool:
+    """Whether an ICC profile (ICC.1:2022) says what is taken where none is stated: sRGB, or its curve for greys.
+
+    A profile that does not parse says something else.
+    """
+    try:
+        tags = _tags(profile)
+        if any(name[:3] in (b"A2B", b"B2A", b"D2B", b"B2D") for name in tags):
+            return False
+        if grey or profile[16:20] == b"GRAY":
+            return profile[16:20] == b"GRAY" and _is_curve(tags[b"kTRC"])
+        columns = all(
+            max(abs(a - b) for a, b in zip(_xyz(tags[name]), column, strict=True)) <= _SAME_COLUMN
+            for name, column in _SRGB_COLUMNS.items()
+        )
+        return profile[16:20] == b"RGB " and columns and all(_is_curve(tags[n]) for n in (b"rTRC", b"gTRC", b"bTRC"))
+    except (KeyError, ValueError, struct.error, IndexError):
+        return False
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, 128)
+    if count > _MAX_TAGS:
+        raise ValueError("too many tags")
+    entries = [struct.unpack_from(">4sII", profile, 132 + 12 * place) for place in range(count)]
+    return {name: profile[start : start + size] for name, start, size in entries}
+
+
+def _xyz(tag: bytes) -> tuple[float, float, float]:
+    x, y, z = struct.unpack_from(">iii", tag, 8)
+    return x / 65536, y / 65536, z / 65536
+
+
+def _is_curve(tag: bytes) -> bool:
+    """Whether a tone curve (`curv` or `para`) is nearly that of sRGB."""
+    if tag[:4] == b"para":
+        (kind,) = struct.unpack_from(">H", tag, 8)
+        values = struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)
+        g, a, b, c, d, e, f = (*(each / 65536 for each in values), *(0.0,) * 7)[:7]
+        if kind == 0:
+            curve = _INPUT**g
+        elif kind in (3, 4):
+            bent = np.maximum(a * _INPUT + b, 0) ** g + (e if kind == 4 else 0)
+            curve = np.where(d <= _INPUT, bent, c * _INPUT + (f if kind == 4 else 0))
+        else:
+            return False
+    elif tag[:4] == b"curv":
+        (count,) = struct.unpack_from(">I", tag, 8)
+        if count < 2:
+            curve = _INPUT ** (struct.unpack_from(">H", tag, 12)[0] / 256 if count else 1.0)
+        else:
+            table = np.frombuffer(tag, ">u2", count, 12) / 65535
+            curve = np.interp(_INPUT, np.linspace(0, 1, count), table)
+    else:
+        return False
+    return bool(np.abs(curve - _SRGB).max() <= _SAME_CURVE)
+
+
+def _uncovered(media: Media, picture: ImageFile) -> Iterator[str]:
+    if media.frames > 1:
+        yield FRAMES
+    if "mp" in picture.info:  # Pillow's name for the index of a JPEG's pictures
+        yield PICTURES
+    xmp = picture.info.get("xmp", b"")
+    stated = (isinstance(xmp, bytes) and b"hdrgm" in xmp) or b"hdrgainmap" in _meta(media)
+    if stated or b"tmap" in brands(media.data):
+        yield GAIN_MAP
+
+
+def _meta(media: Media) -> bytes:
+    """The start of an ISO media file, which names its auxiliary pictures; nothing of others."""
+    return media.data[: 1 << 16] if media.media_type in ("image/heic", "image/avif") else b""

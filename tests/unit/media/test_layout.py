@@ -1,0 +1,118 @@
+"""A template with other content is no copy: a frame, a grid or a row of words agrees whatever it holds."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from provenance.media.canonical import shrink
+from provenance.media.comparison import Comparison, compare
+from provenance.media.media import Pixels
+from provenance.media.sketch import draw_sketch
+from tests.unit.verdict import pictures
+from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
+
+WORDS = ("harbour", "bridge", "minister", "school", "winter", "storm", "train", "market", "garden", "museum", "police")
+
+
+def slide(seed: int) -> Image.Image:
+    random = np.random.default_rng(seed)
+    page = Image.new("RGB", (1200, 700), (250, 250, 248))
+    drawn = ImageDraw.Draw(page)
+    drawn.rectangle((0, 0, 1200, 96), fill=(40, 60, 110))
+    drawn.ellipse((1090, 14, 1160, 84), fill=(230, 180, 40))
+    drawn.text((40, 24), "The Daily: our numbers", (255, 255, 255), ImageFont.load_default(46))
+    for row in range(6):
+        drawn.ellipse((60, 150 + row * 80, 80, 170 + row * 80), fill=(40, 60, 110))
+        drawn.text((110, 138 + row * 80), " ".join(random.choice(WORDS, 5)), (30, 30, 30), ImageFont.load_default(40))
+    return page
+
+
+def chart(heights: list[int]) -> Image.Image:
+    page = Image.new("RGB", (1000, 640), (248, 246, 240))
+    drawn = ImageDraw.Draw(page)
+    drawn.text((50, 20), "Exports by region", (20, 20, 20), ImageFont.load_default(44))
+    for line in range(6):
+        drawn.line((80, 560 - line * 80, 960, 560 - line * 80), (190, 190, 190), 2)
+        drawn.text((30, 546 - line * 80), str(line * 20), (40, 40, 40), ImageFont.load_default(24))
+    for place, height in enumerate(heights):
+        left = 110 + place * 105
+        drawn.rectangle((left, 560 - height, left + 70, 560), fill=(30, 110, 120))
+        drawn.text((left, 572), str(2015 + place), (40, 40, 40), ImageFont.load_default(24))
+    return page
+
+
+def card(face: str, name: str) -> Image.Image:
+    page = Image.new("RGB", (900, 560), (240, 240, 245))
+    drawn = ImageDraw.Draw(page)
+    drawn.rectangle((8, 8, 892, 552), None, (120, 20, 40), 10)
+    drawn.rectangle((0, 0, 900, 90), (120, 20, 40))
+    drawn.text((40, 20), "PRESS  The Daily", (255, 255, 255), ImageFont.load_default(46))
+    page.paste(pictures.opened(photo(face)).resize((300, 360)), (50, 130))
+    drawn.text((400, 160), "Name", (110, 110, 110), ImageFont.load_default(24))
+    drawn.text((400, 196), name, (20, 20, 20), ImageFont.load_default(44))
+    return page
+
+
+def compared(query: Image.Image, registered: Image.Image, *, quality: int = 80) -> Comparison:
+    """The picture, recompressed, with the stored picture of a registered one."""
+    file = BytesIO()
+    query.save(file, "JPEG", quality=quality)
+    seen, stored = (shrink(np.asarray(each.convert("RGB"), np.uint8), 512) for each in (Image.open(file), registered))
+
+    def original() -> Pixels:
+        return stored
+
+    return compare(seen, draw_sketch(stored).pixels, original)
+
+
+LOW, HIGH = [80, 380, 140, 300, 90, 260, 340, 120], [300, 120, 360, 90, 330, 100, 150, 390]
+
+
+@pytest.mark.parametrize(
+    ("query", "registered"),
+    [
+        (slide(1), slide(2)),
+        (chart(LOW), chart(HIGH)),
+        (card(ROCKET, "Nora Lind"), card(DOGS, "Piet Maas")),
+    ],
+    ids=["slide", "chart", "press card"],
+)
+def test_the_same_template_with_other_content_shares_a_layout(query: Image.Image, registered: Image.Image) -> None:
+    comparison = compared(query, registered)
+    assert not comparison.verified or comparison.layout_only
+
+
+@pytest.mark.parametrize(
+    "made", [slide(1), chart(LOW), card(ROCKET, "Nora Lind")], ids=["slide", "chart", "press card"]
+)
+@pytest.mark.parametrize("quality", [80, 35])
+def test_a_copy_of_a_template_matches_it(made: Image.Image, quality: int) -> None:
+    comparison = compared(made, made, quality=quality)
+    assert comparison.verified
+    assert not comparison.layout_only
+
+
+def test_a_chart_of_which_one_bar_was_changed_matches_and_differs() -> None:
+    comparison = compared(chart([*LOW[:2], 360, *LOW[3:]]), chart(LOW))
+    assert comparison.verified
+    assert not comparison.layout_only
+    assert any(region.kind == "differs" for region in comparison.regions)
+
+
+def test_a_card_of_which_the_name_was_changed_matches() -> None:
+    comparison = compared(card(ROCKET, "Piet Maas"), card(ROCKET, "Nora Lind"))
+    assert comparison.verified
+    assert not comparison.layout_only
+
+
+@pytest.mark.parametrize("name", [MOUNTAINS, COFFEE, DOGS])
+def test_a_photograph_with_a_caption_across_it_matches(name: str) -> None:
+    picture = pictures.opened(photo(name))
+    drawn, size = ImageDraw.Draw(picture), picture.width // 12
+    for row, line in enumerate(("WHEN THE TRAIN", "IS LATE AGAIN")):
+        drawn.text((size, size + row * size * 2), line, (255, 255, 255), ImageFont.load_default(size))
+    comparison = compared(picture, pictures.opened(photo(name)))
+    assert comparison.verified
+    assert not comparison.layout_only
