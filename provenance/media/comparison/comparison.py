@@ -251,7 +251,7 @@ def draw_comparison(
         method=COMPARISON_VERSION,
         reference=kind,
         agreement=round(agreement, 4),
-        layout_only=agreement < layout.MIN_SHARED or layout.misplaced(*pair) > layout.MAX_MISPLACED,
+        layout_only=agreement < layout.MIN_SHARED[kind] or layout.misplaced(*pair) > layout.MAX_MISPLACED,
     )
 
 
