@@ -97,6 +97,7 @@ class Comparison(Answer):
     agreement: Annotated[
         float, Field(description="Fraction of what has texture that agrees: of a mere layout, a minority.")
     ]
+    inverted: Annotated[bool, Field(description="The picture was compared with its colours inverted.")]
     inliers: int
     method: str
     reference: Reference

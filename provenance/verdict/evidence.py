@@ -107,6 +107,8 @@ class Match:
     """What it was made from, where that does not simply stand."""
     shown: Shown = Shown.SAME
     """Of PIXELS."""
+    inverted: bool = False
+    """Of COMPARISON: the picture was compared with its colours inverted."""
 
 
 @dataclass(frozen=True)

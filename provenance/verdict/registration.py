@@ -91,7 +91,8 @@ def _nothing_found(searched: ev.Searched) -> Finding:
             f"No match was found among {count} ({methods}).",
             Basis.MEASURED,
             "Anybody: a large enough change keeps a picture from being found.",
-            "That it was never registered here: strong crops, collages and very plain pictures are not found. "
+            "That it was never registered here: strong crops, collages, very plain pictures, insets of less than a fifth of "
+            "the sides and crops with inverted colours may not be found. "
             "Nor anything about how it was made.",
             PDQ,
         )
@@ -143,8 +144,8 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 f"no difference above the threshold, compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
-                f"{_NOT_AUTHORSHIP} Small changes and gentle warps can be missed; what a crop left out is not seen. "
-                f"{_mistaken(match)}",
+                f"{_NOT_AUTHORSHIP} Small changes, gentle warps and a faint pattern over all of it can be missed; "
+                f"what a crop left out is not seen. {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -158,7 +159,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
-                f"changes and gentle warps can be missed; what a crop left out is not seen. {_mistaken(match)}",
+                f"changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out is not seen. {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -238,7 +239,8 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
 
 def _alignment(match: ev.Match) -> str:
     """What aligning the two pictures had to undo, in brackets."""
-    done = _undone(match.comparison) if match.comparison is not None else []
+    done = ["its colours are inverted"] if match.inverted else []
+    done += _undone(match.comparison) if match.comparison is not None else []
     return f" ({', '.join(done)})" if done else ""
 
 

@@ -86,6 +86,7 @@ class _Hit:
     original: bytes | None = None
     part: int | None = None
     shown: bytes | None = None
+    inverted: bool = False
 
 
 class Search:
@@ -146,6 +147,18 @@ class Search:
         self._methods.append(PDQ)
         return self._nearest(self._registrations.by_fingerprint(pdq_orientations, quality))
 
+    def look_inverted(self, pdq_orientations: Sequence[bytes], quality: int, canonical: Pixels, viewer: Viewer) -> None:
+        """Steps 6 and 7 with the colours inverted, where something is not explained yet.
+
+        Each bit of a fingerprint says on which side of their median a frequency lies: inverted, it lies on the other.
+        """
+        if self._explained() or quality < MIN_PDQ_QUALITY:
+            return
+        inverted = [bytes(255 - byte for byte in each) for each in pdq_orientations]
+        candidates = self._registrations.by_fingerprint(inverted, quality)
+        near = [each for each in candidates if each.distance is not None and each.distance <= MAX_LEAD_DISTANCE]
+        self.compare(self._nearest(near), 255 - canonical, viewer, inverted=True)
+
     def propose_by_parts(self, canonical: Pixels, viewer: Viewer) -> Sequence[Candidate]:
         """Step 6, once more. What shares local features with a picture of which something is not explained yet."""
         if self._explained():
@@ -182,7 +195,13 @@ class Search:
                 self.compare(candidates, canonical, viewer, part)
 
     def compare(
-        self, candidates: Sequence[Candidate], canonical: Pixels, viewer: Viewer, part: int | None = None
+        self,
+        candidates: Sequence[Candidate],
+        canonical: Pixels,
+        viewer: Viewer,
+        part: int | None = None,
+        *,
+        inverted: bool = False,
     ) -> None:
         """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.
 
@@ -202,11 +221,13 @@ class Search:
                 compared = self._look_again(candidate, reference, first, canonical, viewer, part)
             else:
                 compared = reference, first
-            self._take(candidate, *compared, part)
+            self._take(candidate, *compared, part, inverted=inverted)
 
     def look_again(self, canonical: Pixels, viewer: Viewer) -> None:
         """Step 7, for the matches that cover as much as the leading one: against the stored pictures of these too."""
-        matches = [hit for hit in self._hits.values() if hit.comparison is not None and _is_match(hit)]
+        matches = [
+            hit for hit in self._hits.values() if hit.comparison is not None and _is_match(hit) and not hit.inverted
+        ]
         if not matches or any(hit.basis is MatchBasis.PIXELS for hit in self._hits.values()):
             return
         covered = {hit.record_id: coverage(hit.comparison) for hit in matches if hit.comparison is not None}
@@ -228,13 +249,19 @@ class Search:
         return sum(hit.comparison is not None and hit.comparison.layout_only for hit in self._hits.values())
 
     def _take(
-        self, candidate: Candidate, reference: Reference, outcome: Comparison | CountermarkError, part: int | None
+        self,
+        candidate: Candidate,
+        reference: Reference,
+        outcome: Comparison | CountermarkError,
+        part: int | None,
+        *,
+        inverted: bool,
     ) -> None:
         if isinstance(outcome, CountermarkError):
             self._not_compared(candidate, outcome)
         elif outcome.verified:
             self._looked_again = True
-            self._add(_compared_hit(candidate, reference, outcome, part))
+            self._add(replace(_compared_hit(candidate, reference, outcome, part), inverted=inverted))
         else:
             self.keep_leads((candidate,))
 
@@ -480,6 +507,7 @@ def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[byte
         comparison=hit.comparison,
         distance=hit.distance,
         shown=_shown(known, hit),
+        inverted=hit.inverted,
         receipt=known.receipt,
         proof=_proof(known),
         standing=value,

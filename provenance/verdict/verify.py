@@ -120,6 +120,8 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
         candidates = search.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
         search.compare(candidates, canonical, viewer)
+        # 6. and 7. of the picture with its colours inverted.
+        search.look_inverted(prints.pdq_dihedral, prints.pdq_quality, canonical, viewer)
         # 6. and 7. once more, by parts, where that leaves something unexplained.
         search.compare(search.propose_by_parts(canonical, viewer), canonical, viewer)
         search.look_closer(canonical, viewer)

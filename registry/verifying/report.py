@@ -80,7 +80,7 @@ def _match(registry: Registry, match: Match, difference: str | None) -> Json:
             for each in match.sources
         ],
         "proof": _proof(match),
-        "comparison": _comparison(match.comparison) if match.comparison else None,
+        "comparison": _comparison(match.comparison) | {"inverted": match.inverted} if match.comparison else None,
         "difference_url": difference,
     }
 

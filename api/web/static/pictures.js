@@ -92,6 +92,7 @@ function changes(comparison) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
+  if (comparison.inverted) said.push("inverted in its colours");
   if (change.mirrored) said.push("mirrored");
   if (Math.abs(change.rotation_degrees) >= 1) said.push(`rotated by ${Math.abs(change.rotation_degrees).toFixed(0)}°`);
   const { left, top, right, bottom } = change.crop;

@@ -16,9 +16,9 @@ from provenance.media.comparison.alignment import Planes
 
 MIN_SHARED: dict[ReferenceKind, float] = {"sketch": 0.46, "stored picture": 0.52}
 """Fraction of what has texture that has to agree, in the picture where that is more: one may be blurred, or emptied.
-Templates with other content have less (charts aside, and sheets of numbers by a sketch), photographs with an edit over up
-to 30 % of the area have more, but for two in three hundred. Where half is replaced, most of what has texture does not
-agree."""
+Templates with other content have less (charts aside, and sheets of numbers by a sketch), photographs with an edit over
+up to 30 % of the area have more, but for two in three hundred. Where half is replaced, most of what has texture does
+not agree."""
 
 MAX_MISPLACED = 0.1
 """Fraction of what is drawn on a plain ground that may stand elsewhere, both ways. Charts with other numbers have 0.13

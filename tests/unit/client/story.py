@@ -317,6 +317,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "colour_changed": False,
                     "similarity": 0.98,
                     "agreement": 0.97,
+                    "inverted": False,
                     "inliers": 210,
                     "method": "countermark-comparison-3",
                     "reference": "sketch",

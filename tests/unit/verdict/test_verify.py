@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from PIL import ImageCms
+from PIL import ImageCms, ImageOps
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
 from provenance.media.comparison import Comparison
@@ -125,6 +125,28 @@ def test_a_mirrored_copy_is_found_and_said_to_be_mirrored() -> None:
     verdict = registry.verify(pictures.mirrored(MOUNTAINS))
     assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
     assert "it is mirrored" in verdict.headline_text
+
+
+def test_a_copy_with_inverted_colours_is_found_and_said_to_be_inverted() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    registry.register("daily", photo(MOUNTAINS))
+    negative = pictures.saved(ImageOps.invert(pictures.opened(photo(MOUNTAINS))), quality=85)
+    verdict = registry.verify(negative)
+    assert [match.index for match in verdict.matches] == [3]
+    assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+    assert "its colours are inverted" in verdict.headline_text
+
+
+def test_a_copy_of_64_pixels_is_found() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    registry.register("daily", photo(MOUNTAINS))
+    small = pictures.opened(photo(MOUNTAINS))
+    small.thumbnail((64, 64))
+    verdict = registry.verify(pictures.saved(small, quality=85))
+    assert [match.index for match in verdict.matches] == [3]
+    assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
 def test_a_painted_over_copy_matches_with_differences() -> None:

@@ -104,6 +104,8 @@ class Comparison(Answer):
     inliers: int
     method: str
     reference: str
+    inverted: bool = False
+    """The picture was compared with its colours inverted."""
     agreement: float | None = None
     """Fraction of what has texture that agrees; reports from before it was told have none."""
 
