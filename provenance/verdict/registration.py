@@ -91,8 +91,8 @@ def _nothing_found(searched: ev.Searched) -> Finding:
             f"No match was found among {count} ({methods}).",
             Basis.MEASURED,
             "Anybody: a large enough change keeps a picture from being found.",
-            "That it was never registered here: strong crops, collages, very plain pictures, insets of less than a fifth of "
-            "the sides and crops with inverted colours may not be found. "
+            "That it was never registered here: strong crops, collages, very plain pictures, insets of less than a "
+            "fifth of the sides and crops with inverted colours may not be found. "
             "Nor anything about how it was made.",
             PDQ,
         )
@@ -159,7 +159,8 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
-                f"changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out is not seen. {_mistaken(match)}",
+                "changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out is not "
+                f"seen. {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
