@@ -30,9 +30,13 @@ async def keep_house(registry: Registry) -> AsyncIterator[None]:
 
 async def _rounds(registry: Registry) -> None:
     while True:
-        for forget in (finish_erasures, forget_answers, uploads.forget):
+        for tidy in (finish_erasures, forget_answers, uploads.forget, _take_up):
             try:
-                await run_in_threadpool(forget, registry)
+                await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again
                 _log.warning("housekeeping failed", exc_info=error)
         await anyio.sleep(INTERVAL)
+
+
+def _take_up(registry: Registry) -> None:
+    registry.comparing.take_up()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.schemas.answers import Answer, Asset, Standing
+from api.schemas.answers import Answer, Asset, Resembles, Standing
 from api.schemas.values import Digest, RecordId
 
 
@@ -248,6 +248,9 @@ class Report(Answer):
     headline: Headline
     axes: Axes
     matches: list[Match]
+    resembles: Annotated[
+        Resembles | None, Field(description="Older registrations of other publishers that the closest match resembles.")
+    ]
     credential: ReadCredential | None
     marks: list[Mark]
     findings: list[Finding]

@@ -103,6 +103,9 @@ MAX_PARENTS = 64
 MAX_GRAPH_NODES = 64
 """Records of one derivation graph: as many as a receipt's chain; more could not be read on one page."""
 
+MAX_RESEMBLING = 64
+"""Registrations that are named as resembling another: their number is told, and of each publisher one comes first."""
+
 MAX_FINGERPRINTS = 32
 """Fingerprint algorithms in a record: three today."""
 

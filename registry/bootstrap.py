@@ -36,12 +36,14 @@ from registry.records.enrolment import enrol_publisher
 from registry.registry import Clock, Registry, RegistryConfig, utc_now
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
+from registry.search.comparing import Comparing
 from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
 from registry.spool import own_folder
 from registry.store import Session, Store, entries
+from registry.verifying.comparison import compare
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
         codes = Codes()
+        comparing = Comparing(store, clock, lambda index: compare(registry, index), threads=max(1, config.workers // 2))
+        opened.callback(comparing.close)
         registry = Registry(
             config=config,
             clock=clock,
@@ -107,6 +111,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
             inverted_file=InvertedFile(),
+            comparing=comparing,
             trust=_trust(config, keystore),
             spool=spool,
             sweep_spool=spooling.close,

@@ -16,6 +16,7 @@ from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
+from registry.search.comparing import Comparing
 from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
@@ -87,6 +88,7 @@ class Registry:
     scan: NearestScan
     multi_index: MultiIndex
     inverted_file: InvertedFile
+    comparing: Comparing
     trust: TrustSettings
     spool: Path
     sweep_spool: Callable[[], None]
@@ -101,7 +103,9 @@ class Registry:
 
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
+        self.comparing.stop()
         self.sandbox.close()
+        self.comparing.close()
         self.attestation.close()
         self.sequencer.close()
         self.keystore.close()

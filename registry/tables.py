@@ -2,7 +2,7 @@
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
 `WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's
-keys, assets, withdrawals, events, derivations and chunks are views that can be rebuilt from them, and
+keys, assets, withdrawals, events, derivations, chunks and resemblances are views that can be rebuilt from them, and
 `registry.upkeep.fsck` compares the two.
 """
 
@@ -16,6 +16,7 @@ Int64 = BigInteger().with_variant(Integer, "sqlite")
 
 _COSIGNED = text("cosigned_at_ms IS NOT NULL")
 _STAMPED = text("timestamp IS NOT NULL")
+_WAITING = text("method IS NULL")
 
 
 class Bytes(LargeBinary):
@@ -357,3 +358,40 @@ class LocalFeaturesRow(SQLModel, table=True):
 
     asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     codes: bytes
+
+
+class ComparedAsset(SQLModel, table=True):
+    """How far a public registration has been compared with those before it; `asset` is `Asset.index`.
+
+    `method` is None while that waits, and some process may be at it until `claimed_until_ms`. `left_out`: JSON, what
+    the search did not look at, and why. `whole`: the index of the registration that this one is a rendition of, by the
+    same publisher; its own where it is none.
+    """
+
+    __tablename__ = "compared_asset"
+    __table_args__: ClassVar[tuple[Index, ...]] = (
+        Index("ix_compared_asset_waiting", "asset", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    )
+
+    asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    whole: int = Field(sa_type=Int64)
+    method: str | None = None
+    left_out: str = "[]"
+    claimed_until_ms: int = Field(default=0, sa_type=Int64)
+
+
+class Resemblance(SQLModel, table=True):
+    """One registration resembles an older one; both are `Asset.index`. What comparing the two gave is kept here.
+
+    `value`: of the registration axis. `differs_inside`: something within what both show differs. `detail` says it in
+    words; `comparison`: JSON, as a report has it, where they were compared.
+    """
+
+    __tablename__ = "resemblance"
+
+    newer: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    older: int = Field(primary_key=True, index=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
+    value: str
+    differs_inside: bool
+    detail: str
+    comparison: str | None = None

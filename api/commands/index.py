@@ -7,7 +7,7 @@ from rich.progress import Progress
 from api.commands.opened import opened_registry
 from api.settings import load_settings
 from registry.store import assets
-from registry.upkeep.rebuild import rebuild_index
+from registry.upkeep.rebuild import compare_all, rebuild_index
 
 commands = typer.Typer(help="The similarity index.", no_args_is_help=True)
 
@@ -28,6 +28,11 @@ def index_rebuild() -> None:
             if finding:
                 found += 1
                 typer.echo(finding)
-    typer.echo(f"{done} registrations indexed, {found} without local features", err=True)
+        for compared, finding in compare_all(registry):
+            progress.update(task, completed=compared, description="Comparing")
+            if finding:
+                found += 1
+                typer.echo(finding)
+    typer.echo(f"{done} registrations indexed and compared with one another, {found} of them not wholly", err=True)
     if found:
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """`/v1/assets`: registering pictures, and reading what was registered."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
 from api.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas.answers import Asset, Assets, FileMetadata, RegisteredAsset
+from api.schemas.answers import Asset, AssetInFull, Assets, FileMetadata, RegisteredAsset, Resembles
 from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
@@ -39,13 +40,19 @@ from registry.api_keys import Holder
 from registry.claims import AssetClaims, ParentClaim
 from registry.reading import catalogue
 from registry.reading.readers import ANYBODY, Reader
+from registry.reading.resembling import resembles
+from registry.reading.views import AssetView
 from registry.records import uploads
-from registry.records.registration import register
+from registry.records.registration import Registered, register
+from registry.registry import Registry
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
 missing = ends_in(*KEPT)
 withheld = ends_in(*KEPT, problems.METADATA_WITHHELD, problems.OVERLOADED)
+
+RESEMBLES_SECONDS = 2.0
+"""Seconds for which the answer to a registration waits for what it resembles; a search takes some tenths of one."""
 
 
 @router.post(
@@ -77,7 +84,10 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
         digest = request_digest(request, upload.sha256, metadata.model_dump_json().encode())
 
         async def answer() -> Response:
-            return await service.admission.run(_register, service, upload, metadata, publisher, holder)
+            done = await service.admission.run(_register, service, upload, metadata, publisher, holder)
+            if done.compared is not None and not service.registry.comparing.behind:
+                await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
+            return await service.admission.run(_registered, service, done, publisher)
 
         return await answer_once(service.registry, request, holder, digest, answer)
 
@@ -99,16 +109,26 @@ async def _registration(
         yield received.file, parse_json(stated, AssetMetadata, place=("body", "metadata"))
 
 
-def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder) -> Response:
+def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder) -> Registered:
     registry = service.registry
     claims = claims_of(metadata)
     done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher)
-    receipt = json.loads(catalogue.receipt(registry, bytes.fromhex(done.asset.id), Reader(publisher)))
     if claims.visibility == "sealed":
         uploads.drop(registry, holder.owner, upload.sha256)
-    asset = Asset.model_validate(done.asset).model_dump()
+    return done
+
+
+def _registered(service: Service, done: Registered, publisher: str) -> Response:
+    registry, record, reader = service.registry, bytes.fromhex(done.asset.id), Reader(publisher)
+    receipt = json.loads(catalogue.receipt(registry, record, reader))
+    asset = _in_full(registry, done.asset, reader).model_dump()
     told = {"receipt": receipt, "metadata": FileMetadata.model_validate(done.metadata).model_dump()}
     return json_answer(RegisteredAsset.model_validate(asset | told), 201 if done.created else 200)
+
+
+def _in_full(registry: Registry, asset: AssetView, reader: Reader) -> AssetInFull:
+    resembled = Resembles.model_validate(resembles(registry, bytes.fromhex(asset.id), reader))
+    return AssetInFull.model_validate(Asset.model_validate(asset).model_dump() | {"resembles": resembled})
 
 
 def claims_of(metadata: AssetMetadata) -> AssetClaims:
@@ -178,15 +198,16 @@ def _sealed_publisher(reader: Reader, stated: str | None) -> str:
 
 @router.get(
     "/v1/assets/{id}",
-    response_model=Asset,
+    response_model=AssetInFull,
     dependencies=reads,
     responses=missing | UNCHANGED,
     openapi_extra=OPEN,
     summary="A registration",
 )
 def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """The registration with its publisher, its standing and its links."""
-    asset = Asset.model_validate(catalogue.asset(service.registry, bytes.fromhex(identifier), reader))
+    """The registration with its publisher, its standing, its links, and the others that it resembles."""
+    shown = catalogue.asset(service.registry, bytes.fromhex(identifier), reader)
+    asset = _in_full(service.registry, shown, reader)
     return conditional(request, asset.model_dump_json().encode(), "application/json")
 
 

@@ -15,6 +15,7 @@ from api.service import ServiceDep
 from provenance.errors import Erased, NotFound, Sealed
 from registry.reading import catalogue
 from registry.reading.history import history
+from registry.reading.resembling import resembles
 from registry.records.derivation import graph
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -55,6 +56,7 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
         record_id = bytes.fromhex(identifier)
         shown = catalogue.asset(service.registry, record_id)
         past = history(service.registry, record_id)
+        similar = resembles(service.registry, record_id)
         made = graph(service.registry, record_id)
     except NotFound:
         return Response(_render(request, "missing.html", service), 404, media_type=HTML)
@@ -64,7 +66,7 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
         past = history(service.registry, record_id)
         return Response(_render(request, "erased.html", service, history=past), 410, media_type=HTML)
     names = {node.id: node.title or f"{_STATES.get(node.state, '')}record {node.id[:12]}…" for node in made.nodes}
-    return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names)
+    return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names, resembles=similar)
 
 
 @router.get("/log")

@@ -203,7 +203,47 @@ class FileMetadata(Answer):
     reason: Annotated[str | None, Field(description="Why it could not be left out, where the copy is withheld.")]
 
 
-class RegisteredAsset(Asset):
+class Resemblance(Answer):
+    """Another registration that one resembles. What differs is told of the newer picture against the older record."""
+
+    id: RecordId
+    index: int
+    logged_at: datetime
+    title: str | None
+    publisher: Annotated[str, Field(description="The publisher's id.")]
+    publisher_name: str
+    side: Annotated[Literal["older", "newer"], Field(description="Which of the two it is.")]
+    value: Annotated[str, Field(description="The value of the registration axis.")]
+    differs_inside: Annotated[bool, Field(description="Something within what both show differs.")]
+    detail: str
+    stated: Annotated[bool, Field(description="One says that it was made from the other, perhaps through others.")]
+    taken_back: Annotated[Literal["withdrawn", "superseded"] | None, Field(description="What became of it, if so.")]
+    copies: Annotated[int, Field(description="Its publisher's renditions of one another, which count as one.")]
+    comparison: Annotated[
+        dict[str, JsonValue] | None, Field(description="As in a verification report, where they were compared.")
+    ]
+
+
+class Resembles(Answer):
+    """What a registration resembles, in the order of the log: at most 64 are named, and the numbers are of all."""
+
+    state: Annotated[
+        Literal["made", "pending", "sealed"],
+        Field(description="Pending until the comparison is made; a sealed one is compared when it is revealed."),
+    ]
+    older: int
+    newer: int
+    items: list[Resemblance]
+    left_out: Annotated[list[str], Field(description="What the search did not look at, and why.")]
+
+
+class AssetInFull(Asset):
+    """A registered picture, with the other registrations that it resembles."""
+
+    resembles: Resembles
+
+
+class RegisteredAsset(AssetInFull):
     """The answer to a registration: the asset, and the receipt that proves it without this service."""
 
     receipt: dict[str, JsonValue]

@@ -1,5 +1,6 @@
 """Evidence: everything that was collected about one picture, before anything is concluded from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,10 +10,11 @@ from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.marks import DeclaredMetadata
 from provenance.media.media import Pixels
+from provenance.statement.canonical import Json
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
 from provenance.transparency.receipt_report import ReceiptReport
-from provenance.verdict.axes import Proof, SourceCode, Standing
+from provenance.verdict.axes import Proof, Registration, SourceCode, Standing
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,53 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Resemblance:
+    """Another registration that a record resembles, as the registry keeps it of the comparison made after registering.
+
+    Attributes:
+        record_id, index, logged_at, title: of the other registration.
+        publisher, publisher_name: who made it.
+        older: it was logged before.
+        value: of the registration axis, for the newer picture against the older record.
+        differs_inside: something within what both show differs.
+        detail: what comparing the two gave, in words.
+        stated: one of the two says, directly or through others, that it was made from the other.
+        taken_back: `WITHDRAWN` or `SUPERSEDED`, where it was.
+        copies: registrations of its publisher that are renditions of one another, and count as one.
+        comparison: as a report has it; None where only a digest or a fingerprint agrees.
+    """
+
+    record_id: bytes
+    index: int
+    logged_at: datetime
+    title: str | None
+    publisher: str
+    publisher_name: str
+    older: bool
+    value: Registration
+    differs_inside: bool
+    detail: str
+    stated: bool
+    taken_back: Standing | None
+    copies: int
+    comparison: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True)
+class Resembling:
+    """What a record resembles: at most `limits.MAX_RESEMBLING` are named, in log order; how many there are in all.
+
+    `pending` says why it is not known yet, where it is not; `left_out` what the search did not look at.
+    """
+
+    items: tuple[Resemblance, ...] = ()
+    older: int = 0
+    newer: int = 0
+    pending: str | None = None
+    left_out: tuple["Unchecked", ...] = ()
+
+
+@dataclass(frozen=True)
 class Unproven:
     """A record that the picture leads to, and of which nothing can be said: the registry's copy of it does not hold."""
 
@@ -148,3 +197,7 @@ class Evidence:
     unproven: tuple[Unproven, ...] = ()
     cut_short: bool = False
     """Whether a step of the search, or a comparison, failed: then nothing found is not the same as no match."""
+    resembling: Resembling | None = None
+    """Older registrations of other publishers that the closest match resembles; None without a match."""
+    hidden: Resemblance | None = None
+    """The oldest of them inside which something differs, and whose record holds, unless it is named below anyway."""

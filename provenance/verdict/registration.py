@@ -35,14 +35,15 @@ def value_of(match: ev.Match) -> Registration:
         case ev.MatchBasis.PIXELS:
             return Registration.MATCH_NO_DIFFERENCE_FOUND
         case ev.MatchBasis.COMPARISON:
-            return _value_of_comparison(match.comparison)
+            return value_of_comparison(match.comparison)
         case ev.MatchBasis.FINGERPRINT:
             return Registration.POSSIBLE_MATCH
         case _:
             assert_never(match.basis)
 
 
-def _value_of_comparison(comparison: Comparison | None) -> Registration:
+def value_of_comparison(comparison: Comparison | None) -> Registration:
+    """The registration value that a comparison supports, one that holds."""
     kinds = set() if comparison is None else {region.kind for region in comparison.regions}
     if comparison is not None and comparison.layout_only:
         return Registration.SHARES_LAYOUT
@@ -154,8 +155,8 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Axis.REGISTRATION,
                 value,
                 f"It shows {named}, inside a larger picture (a frame, a caption, a page), after "
-                f"alignment{_alignment(match)}; {_regions(match)}, and no difference above the threshold was found "
-                f"within it, compared with {_compared_with(match)}.",
+                f"alignment{_alignment(match)}; {_regions(match.comparison)}, and no difference above the threshold "
+                f"was found within it, compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
                 f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
@@ -168,7 +169,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match)}, "
+                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match.comparison)}, "
                 f"compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
@@ -238,6 +239,23 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
     return Finding(Axis.REGISTRATION, value, summary, Basis.CRYPTOGRAPHIC, forged, not_shown, method)
 
 
+def in_words(value: Registration, comparison: Comparison | None) -> str:
+    """What comparing a newer registration with an older one gave."""
+    match value:
+        case Registration.EXACT_MATCH:
+            return "the very same file"
+        case Registration.POSSIBLE_MATCH:
+            return "a fingerprint points to it, and no comparison confirms that: a lead, not a match"
+        case Registration.SHARES_LAYOUT:
+            return "the two share a layout, and most of what has texture does not agree"
+        case _ if comparison is None:
+            return "every decoded pixel is the same"
+        case _:
+            differing = _regions(comparison) or "no difference above the threshold was found"
+            said = "; ".join([differing, *_undone(comparison)])
+            return f"{said}, compared with the {comparison.reference} of the older one"
+
+
 def _alignment(match: ev.Match) -> str:
     """What aligning the two pictures had to undo, in brackets."""
     done = ["its colours are inverted"] if match.inverted else []
@@ -260,8 +278,8 @@ def _undone(comparison: Comparison) -> list[str]:
     return done
 
 
-def _regions(match: ev.Match) -> str:
-    regions = match.comparison.regions if match.comparison else ()
+def _regions(comparison: Comparison | None) -> str:
+    regions = comparison.regions if comparison else ()
     differing = sum(region.kind == "differs" for region in regions)
     moved = sum(region.kind == "moved" for region in regions)
     outside = len(regions) - differing - moved

@@ -10,7 +10,7 @@ from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRegistered, PublisherKey
 from provenance.statement.record.dispute_answered import DisputeOutcome
 from provenance.transparency.receipt_report import ReceiptReport
-from provenance.verdict.evidence import Publisher, Source
+from provenance.verdict.evidence import Publisher, Resembling, Source
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,12 @@ class Registrations(Protocol):
     ) -> Mapping[bytes, str]:
         """Publisher by record, over all registrations of those files and pixels that are made from none of the others,
         or of `also`: one record of each publisher, and those of the records `of`."""
+
+    def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
+        """The publisher's id of each of those records that are registered."""
+
+    def resembling(self, record_id: bytes) -> Resembling:
+        """The older registrations of other publishers that a record resembles; searched for where that was not done."""
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Candidates, nearest first: all within 31 bits of one of these PDQ hashes, perhaps others beyond."""

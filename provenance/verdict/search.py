@@ -5,17 +5,17 @@ these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard, assert_never
 
-from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
+from provenance.errors import CountermarkError, ExaminationUnavailable, Overloaded, StoreUnavailable
 from provenance.media.comparison import Comparison
-from provenance.media.fingerprints import PDQ
+from provenance.media.fingerprints import PDQ, Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
 from provenance.verdict import standing
-from provenance.verdict.axes import Proof
+from provenance.verdict.axes import Proof, Registration
 from provenance.verdict.closeness import SAME_COVERAGE, coverage
 from provenance.verdict.evidence import (
     Evidence,
@@ -28,7 +28,7 @@ from provenance.verdict.evidence import (
     Unchecked,
     Unproven,
 )
-from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD
+from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD, value_of_comparison
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations, in_turns
 from provenance.verdict.viewer import Viewer
 
@@ -62,7 +62,7 @@ MAX_MATCHES = 16
 
 SIMILAR = "similar pictures"
 
-_PASSING = (StoreUnavailable, Overloaded)
+PASSING = (StoreUnavailable, Overloaded)
 """Failures that another try may not meet: they fail the request, rather than stand in a report that is kept."""
 
 
@@ -92,8 +92,10 @@ class _Hit:
 class Search:
     """What has been found so far about one picture, in the registrations of one registry."""
 
-    def __init__(self, registrations: Registrations) -> None:
+    def __init__(self, registrations: Registrations, *, thorough: bool = False) -> None:
+        """`thorough`: what shares local features with the picture is searched for, whatever explains it already."""
         self._registrations = registrations
+        self._thorough = thorough
         self._hits: dict[bytes, _Hit] = {}
         self._known: dict[bytes, KnownRecord | Unproven] = {}
         self._methods: list[str] = []
@@ -107,7 +109,9 @@ class Search:
         self._unchecked.append(Unchecked(what, why))
 
     def _miss(self, what: str, failure: CountermarkError) -> None:
-        """Note that something could not be looked at that may have found more."""
+        """Note that something could not be looked at that may have found more; a thorough search is made again then."""
+        if self._thorough and isinstance(failure, ExaminationUnavailable):
+            raise failure
         self.skip(what, str(failure))
         self._cut_short = True
 
@@ -124,6 +128,41 @@ class Search:
         self._pixels.add(pixels_sha256)
         for record_id in self._registrations.by_pixels(pixels_sha256):
             self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=shown_sha256))
+
+    def leave_out_pixels(self, pixels_sha256: bytes) -> None:
+        """Have no fingerprint lead to a picture with these pixels: it is found by its digest."""
+        self._pixels.add(pixels_sha256)
+
+    def look_for_similar(self, prints: Fingerprints, canonical: Pixels, viewer: Viewer) -> None:
+        """Steps 6 and 7: of the picture, with its colours inverted, and where that leaves something unexplained, by
+        parts."""
+        # 6.
+        candidates = self.propose(prints.pdq_dihedral, prints.pdq_quality)
+        # 7.
+        self.compare(candidates, canonical, viewer)
+        self.look_inverted(prints.pdq_dihedral, prints.pdq_quality, canonical, viewer)
+        self.compare(self.propose_by_parts(canonical, viewer), canonical, viewer)
+        self.look_closer(canonical, viewer)
+        self.look_again(canonical, viewer)
+
+    def found(self) -> Iterator[tuple[bytes, Registration, Comparison | None]]:
+        """(record id, value of the registration axis, comparison) of all that was found, leads too; unchecked."""
+        for hit in self._hits.values():
+            match hit.basis:
+                case MatchBasis.BYTES:
+                    yield hit.record_id, Registration.EXACT_MATCH, None
+                case MatchBasis.PIXELS:
+                    yield hit.record_id, Registration.MATCH_NO_DIFFERENCE_FOUND, None
+                case MatchBasis.COMPARISON:
+                    yield hit.record_id, value_of_comparison(hit.comparison), hit.comparison
+                case MatchBasis.FINGERPRINT:
+                    yield hit.record_id, Registration.POSSIBLE_MATCH, None
+                case _:
+                    assert_never(hit.basis)
+
+    def left_out(self) -> tuple[Unchecked, ...]:
+        """What was not looked at so far, and why."""
+        return tuple(self._unchecked)
 
     def look_up_stated_pixels(self) -> None:
         """Step 5, for registered bytes: the records found so far state what their pixels are."""
@@ -161,11 +200,11 @@ class Search:
 
     def propose_by_parts(self, canonical: Pixels, viewer: Viewer) -> Sequence[Candidate]:
         """Step 6, once more. What shares local features with a picture of which something is not explained yet."""
-        if self._explained():
+        if self._explained() and not self._thorough:
             return ()
         try:
             features = viewer.describe(canonical)
-        except _PASSING:
+        except PASSING:
             raise
         except CountermarkError as failure:
             self._miss("parts of pictures", failure)
@@ -184,7 +223,7 @@ class Search:
         left_open = [tuple(region.query for region in each.regions) for each in found]
         try:
             parts = viewer.describe_parts(canonical, left_open)
-        except _PASSING:
+        except PASSING:
             raise
         except CountermarkError as failure:
             self._miss("a closer look at parts of the picture", failure)
@@ -303,7 +342,7 @@ class Search:
     def _with_original(self, candidate: Candidate, reference: Reference) -> Reference:
         try:
             return replace(reference, original=self._registrations.original(candidate.record_id))
-        except _PASSING:
+        except PASSING:
             raise
         except CountermarkError as failure:
             self.skip(_stored_picture(candidate), str(failure))
@@ -321,6 +360,8 @@ class Search:
         if hits and _is_match(hits[0]):
             hits = [hit for hit in hits if hit.basis is not MatchBasis.FINGERPRINT]
         if len(hits) > MAX_MATCHES:
+            publishers = self._registrations.publishers([hit.record_id for hit in hits])
+            hits = [hits[place] for place in in_turns([publishers.get(hit.record_id, "") for hit in hits])]
             self.skip("further matching records", f"a verdict lists {MAX_MATCHES}, of each publisher one first")
         read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
         found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
@@ -379,7 +420,7 @@ class Search:
     def _reference(self, candidate: Candidate) -> Reference | None:
         try:
             return self._registrations.reference(candidate.record_id)
-        except _PASSING:
+        except PASSING:
             raise
         except CountermarkError as failure:
             self._not_compared(candidate, failure)
@@ -403,7 +444,7 @@ class Search:
     def _check(self, hit: _Hit) -> KnownRecord | Unproven:
         try:
             known = self._registrations.known(hit.record_id)
-        except _PASSING:
+        except PASSING:
             raise
         except CountermarkError as failure:
             return Unproven(hit.record_id, str(failure))
@@ -423,7 +464,7 @@ def _outcomes(
     """What each comparison gave; where they failed together, for a lack of time or of a worker, that for each."""
     try:
         return viewer.compare(canonical, references, part)
-    except _PASSING:
+    except PASSING:
         raise
     except CountermarkError as failure:
         return [failure] * len(references)

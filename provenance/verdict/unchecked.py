@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from provenance.credentials.report import CredentialState, explain_problem
+from provenance.verdict import resemblance
 from provenance.verdict.evidence import Evidence, Examination, Unchecked
 
 ALWAYS = (
@@ -15,7 +16,7 @@ ALWAYS = (
 def collect(evidence: Evidence) -> tuple[Unchecked, ...]:
     """What the search left out, what could not be read in the file, and what is never looked at."""
     of_file = _of_file(evidence.examination) if evidence.examination is not None else ()
-    return (*evidence.not_checked, *_of_records(evidence), *of_file, *ALWAYS)
+    return (*evidence.not_checked, *resemblance.not_checked(evidence), *_of_records(evidence), *of_file, *ALWAYS)
 
 
 def _of_records(evidence: Evidence) -> Iterator[Unchecked]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Never, assert_never
 
 from provenance.credentials.report import CredentialState
-from provenance.verdict import credential, origin, proof, registration, sources, standing, unchecked
+from provenance.verdict import credential, origin, proof, registration, resemblance, sources, standing, unchecked
 from provenance.verdict.axes import Assessment, Axis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.closeness import by_closeness
 from provenance.verdict.evidence import Evidence, Match, Unchecked
@@ -23,6 +23,7 @@ class HeadlineCode(StrEnum):
     CREDENTIAL_INVALID = "CREDENTIAL_INVALID"
     ORIGIN_CONFLICTING = "ORIGIN_CONFLICTING"
     PROOF_BROKEN = "PROOF_BROKEN"
+    OLDER_REGISTRATION_DIFFERS = "OLDER_REGISTRATION_DIFFERS"
     EXACT_MATCH = "EXACT_MATCH"
     MATCH_WITH_DIFFERENCES = "MATCH_WITH_DIFFERENCES"
     MATCH_INSIDE_LARGER = "MATCH_INSIDE_LARGER"
@@ -78,13 +79,15 @@ def judge(evidence: Evidence) -> Verdict:
     matches = by_closeness(evidence.matches)
     not_checked = unchecked.collect(evidence)
     whole = bool(matches) and registration.is_whole(matches[0])
-    code = headline(matched, state, declared, proven, whole=whole)
+    older = evidence.hidden is not None
+    code = headline(matched, state, declared, proven, whole=whole, hides_an_older_one=older)
     return Verdict(
         headline=code,
-        headline_text=_text(code, axes, matches, not_checked),
+        headline_text=_text(code, axes, matches, not_checked, evidence),
         axes=MappingProxyType(axes),
         findings=(
             *match_findings,
+            *resemblance.assess(evidence),
             *standing.assess(evidence),
             *sources.assess(evidence),
             *proven_findings,
@@ -98,12 +101,19 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def headline(
-    matched: Registration, state: str, declared: DeclaredOrigin, proven: Proof, *, whole: bool
+    matched: Registration,
+    state: str,
+    declared: DeclaredOrigin,
+    proven: Proof,
+    *,
+    whole: bool,
+    hides_an_older_one: bool = False,
 ) -> HeadlineCode:
     """The first of the headlines that the values of the axes allow.
 
     Args:
         whole: every pixel is the record's. A credential that does not fit the file then says less than the match.
+        hides_an_older_one: the match resembles an older registration of somebody else, inside which something differs.
     """
     if state == CredentialState.INVALID and not whole:
         return HeadlineCode.CREDENTIAL_INVALID
@@ -111,6 +121,8 @@ def headline(
         return HeadlineCode.ORIGIN_CONFLICTING
     if proven is Proof.BROKEN:
         return HeadlineCode.PROOF_BROKEN
+    if hides_an_older_one:
+        return HeadlineCode.OLDER_REGISTRATION_DIFFERS
     if matched is Registration.EXACT_MATCH:
         return HeadlineCode.EXACT_MATCH
     if matched is Registration.MATCH_WITH_DIFFERENCES:
@@ -139,6 +151,7 @@ def _text(
     axes: Mapping[Axis, AxisValue],
     matches: tuple[Match, ...],
     not_checked: tuple[Unchecked, ...],
+    evidence: Evidence,
 ) -> str:
     found, credential_, declared, proven = (
         axes[axis].summary for axis in (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF)
@@ -152,6 +165,8 @@ def _text(
             sentences = [declared, found, *since]
         case HeadlineCode.SIGNED_LISTED | HeadlineCode.SIGNED_UNLISTED:
             sentences = [credential_, declared, found, *since]
+        case HeadlineCode.OLDER_REGISTRATION_DIFFERS:
+            sentences = [resemblance.sentence(evidence), found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
         case HeadlineCode.PROOF_BROKEN:
             sentences = [proven, found, *since]
         case (

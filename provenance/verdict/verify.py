@@ -13,7 +13,9 @@
     the picture is unexplained, steps 6 and 7 are taken again with its local features, and then with those of
     parts of it, in more detail.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
- 9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims.
+ 9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims. Read what the
+    closest one resembles: each registration is compared with those before it, by steps 4 to 7, so that no match hides
+    an older registration of somebody else.
 10  Judge: five axes and a headline, by fixed precedence.
 
 Steps 1 to 3 and the decoding of step 5 parse a stranger's bytes, so the caller runs them confined:
@@ -35,13 +37,14 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import read_declared
 from provenance.media.media import Media
 from provenance.media.sketch import Sketch
+from provenance.verdict import resemblance
 from provenance.verdict.evidence import Examination, Subject
 from provenance.verdict.registrations import Reference, Registrations
 from provenance.verdict.search import SIMILAR, Search
 from provenance.verdict.verdict import Verdict, judge
 from provenance.verdict.viewer import Viewer
 
-_KNOWN = "these bytes are registered, so the similarity index was not asked"
+_KNOWN = "these bytes are registered, so the similarity index was not asked; what the record resembles is on file"
 
 
 def examine(
@@ -116,18 +119,10 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
     elif prints is not None and canonical is not None:
         # 5.
         search.look_up_pixels(prints.pixels_sha256, prints.shown_sha256)
-        # 6.
-        candidates = search.propose(prints.pdq_dihedral, prints.pdq_quality)
-        # 7.
-        search.compare(candidates, canonical, viewer)
-        # 6. and 7. of the picture with its colours inverted.
-        search.look_inverted(prints.pdq_dihedral, prints.pdq_quality, canonical, viewer)
-        # 6. and 7. once more, by parts, where that leaves something unexplained.
-        search.compare(search.propose_by_parts(canonical, viewer), canonical, viewer)
-        search.look_closer(canonical, viewer)
-        search.look_again(canonical, viewer)
+        # 6. and 7.
+        search.look_for_similar(prints, canonical, viewer)
     # 8. and 9.
-    evidence = search.evidence(subject, examination)
+    evidence = resemblance.behind(search.evidence(subject, examination), registrations)
     # 10.
     return judge(evidence)
 
@@ -158,6 +153,6 @@ def verify_digests(
         search.skip("mirrored and turned copies", "only the upright fingerprint was handed in")
         search.keep_leads(search.propose((pdq,), 100 if pdq_quality is None else pdq_quality))
     # 8. and 9.
-    evidence = search.evidence(subject, None)
+    evidence = resemblance.behind(search.evidence(subject, None), registrations)
     # 10.
     return judge(evidence)

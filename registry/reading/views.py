@@ -152,6 +152,40 @@ class MetadataView:
 
 
 @dataclass(frozen=True)
+class ResemblanceView:
+    """Another registration that one resembles: see `provenance.verdict.evidence.Resemblance`.
+
+    `side`: "older" or "newer". `taken_back`: "withdrawn" or "superseded". `publisher` is its slug.
+    """
+
+    id: str
+    index: int
+    logged_at: datetime
+    title: str | None
+    publisher: str
+    publisher_name: str
+    side: str
+    value: str
+    differs_inside: bool
+    detail: str
+    stated: bool
+    taken_back: str | None
+    copies: int
+    comparison: Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class ResemblesView:
+    """What a registration resembles. `state`: "made", "pending" while the comparison waits, or "sealed"."""
+
+    state: str
+    older: int
+    newer: int
+    items: tuple[ResemblanceView, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventView:
     """One thing that happened to an asset, as the log has it."""
 

@@ -42,6 +42,7 @@ from registry.store import (
     local_features,
     publishers,
     remnants,
+    resemblances,
     sealed,
     uploads,
     verifications,
@@ -186,6 +187,7 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
         registry.index.remove(session, row)
         local_features.remove(session, row.index)
         events.forget_derivation(session, row.record_id)
+        resemblances.forget(session, row.index)
         assets.delete(session, row)
     else:
         sealed.delete(session, row)

@@ -6,6 +6,7 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +42,7 @@ from registry.records.stating import append_signed, canonical_of, publisher_sign
 from registry.registry import Registry
 from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, prepare
 from registry.sandbox.metadata import find_metadata
-from registry.store import Asset, Session, assets, entries, events, local_features, sealed
+from registry.store import Asset, Session, assets, entries, events, local_features, resemblances, sealed
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 
@@ -50,11 +51,16 @@ GENERATOR = "Countermark/0.1.0"
 
 @dataclass(frozen=True)
 class Registered:
-    """The outcome of a registration. `created` is False when the very same one was there already."""
+    """The outcome of a registration. `created` is False when the very same one was there already.
+
+    `compared` is done when it was compared with other registrations, or when that has failed and waits; None where
+    there is nothing to wait for.
+    """
 
     asset: AssetView
     created: bool
     metadata: MetadataView
+    compared: "Future[None] | None" = None
 
 
 def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClaims, publisher: str) -> Registered:
@@ -110,10 +116,13 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     with registry.store.read() as session:
         if events.latest(session, RecordErased.TYPE) != erased:
             _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
+    asset = catalogue.asset(registry, appended.record_id, reader)
+    compares = appended.created and asset.visibility == "public"
     return Registered(
-        catalogue.asset(registry, appended.record_id, reader),
+        asset,
         created=appended.created,
         metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
+        compared=registry.comparing.soon(asset.index) if compares else None,
     )
 
 
@@ -177,6 +186,7 @@ def publish(registry: Registry, session: Session, row: Asset, record: AssetRegis
     """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
     assets.insert(session, row)
     events.derive(session, row.record_id, record)
+    resemblances.wait(session, row, record.rendition_of, registry.comparing.claimed_until_ms)
     registry.index.add(session, row)
     local_features.insert(session, row.index, codes)
 

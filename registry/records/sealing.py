@@ -59,4 +59,5 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> AssetView:
             return entries.get(session, before[0].index).record_id if before else None
 
         state(registry, statement, unseal, existing)
+        registry.comparing.soon(row.index)
     return catalogue.asset(registry, record)

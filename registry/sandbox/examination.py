@@ -186,11 +186,22 @@ def describe_picture(canonical: Pixels) -> Described:
     return Described(describe(sight, MAX_QUERY_FEATURES), sight)
 
 
+def read_picture(data: bytes) -> tuple[Fingerprints, Pixels]:
+    """The fingerprints of a stored picture, and the canonical one of it. Raises `MediaError`."""
+    media = Media.from_bytes(data)
+    return fingerprint(media), media.canonical
+
+
 def describe_parts(
-    path: Path, sha256: bytes, canonical: Pixels, left_open: Sequence[Sequence[Box]]
+    picture: Path | bytes, sha256: bytes | None, canonical: Pixels, left_open: Sequence[Sequence[Box]]
 ) -> tuple[Described, ...]:
-    """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
-    views = view_parts(canonical, left_open, lambda: Media.from_bytes(path.read_bytes(), sha256=sha256).detail)
+    """Step 6, for parts of a file, by its path or its bytes, that every match leaves open. Raises `MediaError`."""
+
+    def detail() -> Pixels:
+        data = picture if isinstance(picture, bytes) else picture.read_bytes()
+        return Media.from_bytes(data, sha256=sha256).detail
+
+    views = view_parts(canonical, left_open, detail)
     sights = [(view, look(view.pixels)) for view in views]
     return tuple(Described(describe(sight, MAX_QUERY_FEATURES), sight, view) for view, sight in sights)
 

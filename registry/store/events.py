@@ -134,6 +134,30 @@ def derivations_of_each(session: Session, children: Collection[bytes]) -> dict[b
     return found
 
 
+MAX_DEPTH = 64
+"""Steps back that are followed to what registrations were made from: the chains of a newsroom have two or three."""
+
+
+def ancestors_of_each(session: Session, children: Collection[bytes]) -> dict[bytes, set[bytes]]:
+    """What each of the registrations was made from, directly or through others, as their publishers state it."""
+    parents: dict[bytes, set[bytes]] = {}
+    level = set(children)
+    for _ in range(MAX_DEPTH):
+        if not level:
+            break
+        named = derivations_of_each(session, level)
+        parents |= {child: set(of) for child, of in named.items()}
+        level = {parent for of in named.values() for parent in of} - parents.keys()
+    found: dict[bytes, set[bytes]] = {}
+    for child in children:
+        found[child], waiting = set(), [child]
+        while waiting:
+            new = parents.get(waiting.pop(), set()) - found[child]
+            found[child] |= new
+            waiting += new
+    return found
+
+
 def derivation_count(session: Session) -> int:
     """Number of noted derivations."""
     return session.exec(select(func.count()).select_from(Derivation)).one()

@@ -49,7 +49,7 @@ _CONNECTING = {
     "tcp_user_timeout": 10_000,  # milliseconds
 }
 
-_CONTENT = ("record", "asset", "sealed_asset", "withdrawal", "upload", "verification", "idempotency")
+_CONTENT = ("record", "asset", "sealed_asset", "withdrawal", "upload", "verification", "idempotency", "resemblance")
 """Tables whose rows hold what an erasure takes away in a form that can be read."""
 
 _SAMPLED = text("""

@@ -5,10 +5,10 @@ A later version of a fingerprint is added this way; the log is not touched. The 
 
 from collections.abc import Iterator
 
-from provenance.errors import ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
+from provenance.errors import CountermarkError, ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
-from registry.store import Asset, Session, assets, local_features
+from registry.store import Asset, Session, assets, local_features, resemblances
 
 BATCH = 200
 """Registrations a transaction: the log can be written to between two of them."""
@@ -23,6 +23,7 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
     """
     registry.store.write(registry.index.rebuild).result()
     registry.store.write(local_features.clear).result()
+    registry.store.write(resemblances.clear).result()
     with registry.store.read() as session:
         end = assets.end(session)
     done = 0
@@ -45,3 +46,21 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
         registry.store.write(keep).result()
         done += len(batch)
         yield done, ""
+
+
+def compare_all(registry: Registry) -> Iterator[tuple[int, str]]:
+    """Compare with one another what waits for that. Yields as `rebuild_index` does."""
+    after, done = -1, 0
+    while True:
+        with registry.store.read() as session:
+            batch = resemblances.waiting_behind(session, after, BATCH)
+        if not batch:
+            return
+        for index in batch:
+            try:
+                registry.comparing.now(index)
+            except CountermarkError as error:
+                yield done, f"registration {index} is not compared with others: {error}"
+            done += 1
+            yield done, ""
+        after = batch[-1]

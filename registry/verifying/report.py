@@ -13,7 +13,7 @@ from provenance.verdict.axes import Axis
 from provenance.verdict.evidence import Match
 from provenance.verdict.finding import Finding
 from provenance.verdict.verdict import Verdict
-from registry.reading import catalogue
+from registry.reading import catalogue, resembling
 from registry.registry import Registry
 
 Json = dict[str, Any]
@@ -52,6 +52,7 @@ def report_json(
             )
             for match in verdict.matches
         ],
+        "resembles": None if evidence.resembling is None else _jsonable(asdict(resembling.view(evidence.resembling))),
         "credential": _credential(examination.credential) if examination else None,
         "marks": [asdict(mark) for mark in examination.declared.marks] if examination else [],
         "findings": [_finding(finding) for finding in verdict.findings],
@@ -80,7 +81,7 @@ def _match(registry: Registry, match: Match, difference: str | None) -> Json:
             for each in match.sources
         ],
         "proof": _proof(match),
-        "comparison": _comparison(match.comparison) | {"inverted": match.inverted} if match.comparison else None,
+        "comparison": comparison_json(match.comparison) | {"inverted": match.inverted} if match.comparison else None,
         "difference_url": difference,
     }
 
@@ -100,7 +101,8 @@ def _proof(match: Match) -> Json:
     }
 
 
-def _comparison(comparison: Comparison) -> Json:
+def comparison_json(comparison: Comparison) -> Json:
+    """A comparison as a report has it."""
     transform = comparison.transform
     return {
         "transform": {

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
@@ -12,10 +13,10 @@ from provenance.media.media import Pixels
 from provenance.transparency.policy import is_cosigned
 from provenance.verdict import Verdict
 from provenance.verdict import verify as procedure
-from provenance.verdict.evidence import Match, Subject
+from provenance.verdict.evidence import Match, Resembling, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference
 from provenance.verdict.search import MAX_MATCHES
-from registry.reading import standing
+from registry.reading import resembling, standing
 from registry.registry import Registry
 from registry.sandbox.examination import (
     Compared,
@@ -44,14 +45,14 @@ def verify_file(
         MediaError: no picture that can be read.
         StoreUnavailable: too much work is waiting, or the store cannot be read.
     """
-    registrations = _Registrations(registry)
+    registrations = StoredRegistrations(registry)
     known_bytes = bool(registrations.by_bytes(sha256))
     # Known bytes need no decoding: their pixels are those of the record.
     now = registry.clock()
     examination = registry.sandbox.run(
         examine_file, path, sha256, registry.trust, now, sidecar, not known_bytes, digest=sha256
     )
-    viewer = _Viewer(registry, path, sha256)
+    viewer = SandboxViewer(registry, path, sha256)
     verdict = procedure.verify_file(examination, registrations, viewer)
     return _keep(registry, verdict, viewer)
 
@@ -61,7 +62,7 @@ def verify_digests(
 ) -> dict[str, object]:
     """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead."""
     subject = Subject(sha256=sha256, size=None)
-    verdict = procedure.verify_digests(subject, pdq, pdq_quality, _Registrations(registry))
+    verdict = procedure.verify_digests(subject, pdq, pdq_quality, StoredRegistrations(registry))
     return _keep(registry, verdict, None)
 
 
@@ -93,12 +94,12 @@ _NOT_KEPT = {
 }
 
 
-class _Viewer:
+class SandboxViewer:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
-    def __init__(self, registry: Registry, path: Path, sha256: bytes) -> None:
+    def __init__(self, registry: Registry, picture: Path | bytes, sha256: bytes | None = None) -> None:
         self._registry = registry
-        self._path = path
+        self._picture = picture
         self._sha256 = sha256
         self._drawn: list[tuple[Comparison, bytes | None]] = []
         self._whole: Described | None = None
@@ -110,7 +111,7 @@ class _Viewer:
 
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
         self._parts = self._registry.sandbox.run(
-            describe_parts, self._path, self._sha256, query, left_open, digest=self._sha256
+            describe_parts, self._picture, self._sha256, query, left_open, digest=self._sha256
         )
         return [part.codes for part in self._parts]
 
@@ -134,7 +135,7 @@ class _Viewer:
         }
 
 
-class _Registrations:
+class StoredRegistrations:
     """The store as the verification procedure sees it."""
 
     def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
@@ -159,6 +160,27 @@ class _Registrations:
     ) -> Mapping[bytes, str]:
         with self._registry.store.read() as session:
             return assets.claims(session, files, pixels, of, also)
+
+    def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
+        with self._registry.store.read() as session:
+            return {row.record_id: row.publisher_id for row in assets.among(session, record_ids)}
+
+    def resembling(self, record_id: bytes) -> Resembling:
+        """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
+        known = self._resembling(record_id)
+        if known.pending is None:
+            return known
+        try:
+            with self._registry.store.read() as session:
+                index = assets.get(session, record_id).index
+            self._registry.comparing.now(index)
+        except CountermarkError as failure:  # of the disk, say: what the bytes are is known all the same
+            return replace(known, pending=f"{known.pending}: {failure}")
+        return self._resembling(record_id)
+
+    def _resembling(self, record_id: bytes) -> Resembling:
+        with self._registry.store.read() as session:
+            return resembling.older_of_others(session, assets.get(session, record_id))
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         asked, within = (pdq_orientations, quality), self._within
@@ -211,13 +233,16 @@ def _candidate(row: Asset, distance: int | None) -> Candidate:
     return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
 
 
-def _keep(registry: Registry, verdict: Verdict, viewer: _Viewer | None) -> dict[str, object]:
+def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) -> dict[str, object]:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
     overlays = {} if viewer is None else viewer.overlays(verdict.matches)
     report = report_json(registry, verdict, verification_id, created_at, set(overlays))
 
     def keep(session: Session) -> None:
+        known = verdict.evidence.resembling
+        for each in known.items if known is not None else ():
+            assets.get(session, each.record_id)
         for match in verdict.matches:
             for record in (match.record_id, *(source.record_id for source in match.sources)):
                 assets.get(session, record)  # erased meanwhile? Then the report must not be kept.

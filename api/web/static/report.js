@@ -13,6 +13,7 @@ export function showReport(report, file) {
     axes(report),
     process(report),
     report.matches.length ? issuedBy(report.matches) : null,
+    report.resembles?.items.length ? resembling(report.resembles) : null,
     advanced(report, match),
   ].filter(Boolean);
 }
@@ -123,6 +124,27 @@ function issuedBy(matches) {
         fact("Standing", standing.value, h("small", {}, quoted(standing.detail))),
         sources.map(({ detail }) => fact("What it was made from", quoted(detail))),
         fact("Take with you", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
+      ),
+    ),
+  );
+}
+
+function resembling({ older, items }) {
+  return h(
+    "section",
+    { class: "panel", "aria-labelledby": "older-title" },
+    h("h3", { id: "older-title" }, `Older registrations of others that it resembles: ${older}`),
+    h("p", {}, items.length < older ? `${items.length} are named. ` : null, "The first to register need not be who made the picture."),
+    items.map((each) =>
+      h(
+        "dl",
+        { class: "facts" },
+        fact("Title", h("a", { href: `/a/${each.id}` }, quoted(each.title ?? "Untitled"))),
+        fact("Registered by", quoted(each.publisher_name)),
+        fact("Logged", `${time(each.logged_at)}, as entry ${each.index} of the log`),
+        fact("Compared", valueName(each.value), h("small", {}, quoted(each.detail))),
+        each.stated ? fact("Stated", "as what the newer one was made from") : null,
+        each.taken_back ? fact("Standing", each.taken_back) : null,
       ),
     ),
   );

@@ -49,6 +49,7 @@ const HEADLINES = {
   CREDENTIAL_INVALID: "The content credential does not fit this file",
   ORIGIN_CONFLICTING: "Its statements of origin contradict each other",
   PROOF_BROKEN: "The proof of the record does not hold",
+  OLDER_REGISTRATION_DIFFERS: "An older registration differs from it",
   EXACT_MATCH: "Byte for byte a registered file",
   MATCH_WITH_DIFFERENCES: "It matches a registered picture, and differs from it",
   MATCH_INSIDE_LARGER: "It shows a registered picture inside a larger one",

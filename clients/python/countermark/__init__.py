@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from countermark.log import AuditReport, audit_log
     from countermark.models import (
         Asset,
+        AssetInFull,
         Dispute,
         Erasure,
         Event,
@@ -69,7 +70,18 @@ if TYPE_CHECKING:
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= {"AuditReport": "log", "audit_log": "log"}
-    _MODELS = ("Asset", "Dispute", "Erasure", "Event", "Graph", "Parent", "RegisteredAsset", "Report", "Withdrawal")
+    _MODELS = (
+        "Asset",
+        "AssetInFull",
+        "Dispute",
+        "Erasure",
+        "Event",
+        "Graph",
+        "Parent",
+        "RegisteredAsset",
+        "Report",
+        "Withdrawal",
+    )
     _MODULES |= dict.fromkeys(_MODELS, "models")
 
     def __getattr__(name: str) -> object:
@@ -82,6 +94,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Asset",
+    "AssetInFull",
     "AsyncClient",
     "AuditReport",
     "Claims",

@@ -25,6 +25,7 @@ from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.models import (
     Asset,
+    AssetInFull,
     Dispute,
     Erasure,
     Event,
@@ -152,7 +153,7 @@ class AsyncClient:
         """
         return await self._send(calls.difference(verification_id, record))
 
-    async def asset(self, asset_id: str) -> Asset:
+    async def asset(self, asset_id: str) -> AssetInFull:
         """One registered picture."""
         return await self._send(calls.asset(asset_id))
 

@@ -158,8 +158,8 @@ def difference(verification_id: str, record: str | None) -> Call[bytes]:
 # Reading ----------------------------------------------------------------------------------------
 
 
-def asset(asset_id: str) -> Call[models.Asset]:
-    return _get(f"/v1/assets/{_record(asset_id)}", _model(models.Asset))
+def asset(asset_id: str) -> Call[models.AssetInFull]:
+    return _get(f"/v1/assets/{_record(asset_id)}", _model(models.AssetInFull))
 
 
 def assets(

@@ -25,6 +25,7 @@ from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.models import (
     Asset,
+    AssetInFull,
     Dispute,
     Erasure,
     Event,
@@ -160,7 +161,7 @@ class Client:
         """
         return self._send(calls.difference(verification_id, record))
 
-    def asset(self, asset_id: str) -> Asset:
+    def asset(self, asset_id: str) -> AssetInFull:
         """One registered picture."""
         return self._send(calls.asset(asset_id))
 

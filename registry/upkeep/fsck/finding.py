@@ -20,6 +20,7 @@ Kind = Literal[
     "withdrawal",
     "event",
     "derivation",
+    "resemblance",
     "blob",
 ]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from provenance.errors import Conflict, MalformedRecord, NotFound
 from provenance.statement.record import AssetRegistered, AssetWithdrawn, LogKey, PublisherKey, Record
 from registry.blobs import Blobs
-from registry.store import Session, assets, audit, log_keys, publishers, sealed
+from registry.store import Session, assets, audit, log_keys, publishers, resemblances, sealed
 from registry.store.audit import Stretch
 from registry.store.failures import translated
 from registry.upkeep.fsck.connections import ConnectionAudit
@@ -67,6 +67,8 @@ class ViewAudit:
                 sound_keys,
                 {audit.shown(kid) for kid in keys} - {*sound_keys},
             )
+        if orphans := resemblances.orphans(session):
+            yield Finding("resemblance", "resemblances", f"{orphans} rows are about no public registration")
         yield from self._connections.end(session)
 
     def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:

@@ -49,7 +49,7 @@ from provenance.transparency.receipt import LoggedRecord, Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.verdict import Verdict, examine, standing, verify_digests, verify_file
-from provenance.verdict.evidence import Publisher, Subject
+from provenance.verdict.evidence import Publisher, Resembling, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference, in_turns
 from provenance.verdict.verify import compare_reference
 from registry.search.inverted_file import MAX_APART
@@ -118,6 +118,7 @@ class Simulator:
     lost: set[bytes] = field(default_factory=set)
     mixed_up: dict[bytes, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    resembled: dict[bytes, Resembling] = field(default_factory=dict)
     reader_trusts: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     note: bytes = b""
@@ -245,6 +246,12 @@ class Simulator:
             if record.media.sha256 in files or record.media.pixels_sha256 in pixels or identity in also
         ]
         return standing.claims_of(same)
+
+    def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
+        return {identity: record.publisher for identity, record in self._registrations() if identity in record_ids}
+
+    def resembling(self, record_id: bytes) -> Resembling:
+        return self.resembled.get(record_id, Resembling())
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         self.asked.append("fingerprint")

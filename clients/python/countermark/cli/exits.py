@@ -46,7 +46,8 @@ _PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
 
 def of_report(report: "Report") -> Exit:
     """Satisfied: it matches a current, published registration without difference, be it inside a larger picture, made
-    from nothing that was withdrawn, is disputed or was signed with a revoked key, and nothing in the file contradicts.
+    from nothing that was withdrawn, is disputed or was signed with a revoked key; no older registration of somebody
+    else differs from it within what both show; and nothing in the file contradicts.
 
     A value that this version does not know is a finding: somebody has to look at it.
     """
@@ -55,6 +56,7 @@ def of_report(report: "Report") -> Exit:
         return Exit.INCOMPLETE
     satisfied = (
         axes.registration.value in _MATCHES
+        and report.headline.code != "OLDER_REGISTRATION_DIFFERS"
         and axes.credential.value != "INVALID"
         and axes.declared_origin.value != "CONFLICTING"
         and axes.proof.value in _PROVEN | {"SEQUENCED"}

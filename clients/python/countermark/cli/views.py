@@ -17,7 +17,7 @@ from provenance.transparency.witnessing import Witnessing
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.log.watching import Alarm
-    from countermark.models import Match, Region, RegisteredAsset, Report
+    from countermark.models import Match, Region, RegisteredAsset, Report, Resembles
     from provenance.transparency.audit import Finding
 
 
@@ -27,6 +27,7 @@ def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]
         ("record", asset.id),
         ("index", f"{asset.index}, logged {asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, {asset.state}"),
         ("publisher", asset.publisher.name),
+        *_resembling(asset.resembles),
         *(("saved", str(path)) for path in saved),
     ]
     return Group(_heading(name, "registered" if asset.created else "was registered already"), _facts(facts))
@@ -42,6 +43,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
         _facts(axes, multiline=True),
         *_credential(report),
         *(part for number, match in enumerate(report.matches, 1) for part in _match(number, match)),
+        _facts(_resembling(report.resembles)),
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
     )
@@ -252,6 +254,21 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
             *((region.kind, _place(region)) for region in (match.comparison.regions if match.comparison else ())),
         ]
     )
+
+
+def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
+    """Other registrations that one resembles."""
+    if found is None:
+        return
+    for each in found.items:
+        said = [f"record {each.index} of {each.publisher_name}, logged {each.logged_at:%Y-%m-%d}", each.detail]
+        said += ["stated as a source"] if each.stated else []
+        said += [each.taken_back] if each.taken_back else []
+        yield f"{each.side}, similar", "; ".join(said)
+    if found.older + found.newer > len(found.items):
+        yield "similar", f"{found.older} older and {found.newer} newer in all"
+    if found.state == "pending":
+        yield "similar", "pending: the comparison with other registrations is not made yet"
 
 
 def _place(region: "Region") -> str:

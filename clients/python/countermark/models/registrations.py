@@ -193,7 +193,56 @@ class FileMetadata(Answer):
     reason: str | None
 
 
-class RegisteredAsset(Asset):
+class Resemblance(Answer):
+    """Another registration that one resembles; what differs is told of the newer picture against the older record.
+
+    Attributes:
+        publisher: its id.
+        side: `older` or `newer`: which of the two it is.
+        value: of the registration axis.
+        differs_inside: something within what both show differs.
+        stated: one says that it was made from the other, perhaps through others.
+        taken_back: `withdrawn` or `superseded`, where it was.
+        copies: its publisher's renditions of one another, which count as one.
+        comparison: as in a report, where the two were compared.
+    """
+
+    id: str
+    index: int
+    logged_at: datetime
+    title: str | None
+    publisher: str
+    publisher_name: str
+    side: str
+    value: str
+    differs_inside: bool
+    detail: str
+    stated: bool
+    taken_back: str | None
+    copies: int
+    comparison: dict[str, JsonValue] | None
+
+
+class Resembles(Answer):
+    """What a registration resembles, in log order: at most 64 are named, `older` and `newer` count all.
+
+    `state`: `made`, `pending` until the comparison is made, or `sealed`. `left_out`: what was not looked at, and why.
+    """
+
+    state: str
+    older: int
+    newer: int
+    items: tuple[Resemblance, ...]
+    left_out: tuple[str, ...]
+
+
+class AssetInFull(Asset):
+    """A registered picture, with the other registrations that it resembles; older services do not tell them."""
+
+    resembles: Resembles | None = None
+
+
+class RegisteredAsset(AssetInFull):
     """The answer to a registration.
 
     Attributes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NoReturn
 
-from countermark.models.registrations import Answer, Asset, Standing
+from countermark.models.registrations import Answer, Asset, Resembles, Standing
 
 
 class Input(Answer):
@@ -282,6 +282,8 @@ class Report(Answer):
     not_checked: tuple[Unchecked, ...]
     searched: Searched | None
     links: ReportLinks
+    resembles: Resembles | None = None
+    """Older registrations of other publishers that the closest match resembles; reports of before have none."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a report is neither true nor false: read its axes")

@@ -1,0 +1,188 @@
+"""Resemblance: an older registration of somebody else that the matched one resembles, so that no match hides it.
+
+Each registration is compared with those before it, by the same search as a verification; what that gave is a view of
+the registry's, which a verification reads.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from provenance.errors import CountermarkError
+from provenance.media.calibration import ReferenceKind, miss_rates
+from provenance.media.comparison import COMPARISON_VERSION, Comparison
+from provenance.media.fingerprints import Fingerprints
+from provenance.media.media import Pixels
+from provenance.statement.canonical import Json
+from provenance.verdict import registration
+from provenance.verdict.axes import Axis, Basis, Registration
+from provenance.verdict.closeness import by_closeness
+from provenance.verdict.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
+from provenance.verdict.finding import Finding
+from provenance.verdict.registrations import Registrations
+from provenance.verdict.search import PASSING, Search
+from provenance.verdict.viewer import Viewer
+
+METHOD = f"countermark-resembles-1+{COMPARISON_VERSION}"
+
+OLDER_REGISTRATION = "OLDER_REGISTRATION"
+"""Code of the finding on each of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A registration that a registered picture resembles: the value of the axis, and what comparing the two gave."""
+
+    record_id: bytes
+    value: Registration
+    comparison: Comparison | None
+
+    @property
+    def differs_inside(self) -> bool:
+        """Whether something within what both show differs: not a mere crop, frame or shared layout."""
+        return self.value is Registration.MATCH_WITH_DIFFERENCES
+
+    @property
+    def detail(self) -> str:
+        """What comparing the two gave, in words."""
+        return registration.in_words(self.value, self.comparison)
+
+
+def look(
+    sha256: bytes,
+    pixels_sha256: bytes,
+    prints: Fingerprints,
+    canonical: Pixels,
+    registrations: Registrations,
+    viewer: Viewer,
+) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
+    """Search for what a registered picture resembles, as steps 4 to 7 of a verification do; and what was left out.
+
+    A copy that explains all of the picture does not end the search: another registration may stand behind it.
+
+    Args:
+        sha256, pixels_sha256: of the registered file, and of its decoded pixels, as its record states them.
+        prints, canonical: of what is stored of it.
+
+    Raises:
+        CountermarkError: a lookup failed, or the registry is busy or unavailable.
+    """
+    search = Search(registrations, thorough=True)
+    search.leave_out_pixels(pixels_sha256)
+    search.look_for_similar(prints, canonical, viewer)
+    search.look_up_bytes(sha256)
+    search.look_up_pixels(pixels_sha256)
+    return (
+        tuple(Found(record_id, value, comparison) for record_id, value, comparison in search.found()),
+        search.left_out(),
+    )
+
+
+def behind(evidence: Evidence, registrations: Registrations) -> Evidence:
+    """The evidence with the older registrations of other publishers that the closest match resembles.
+
+    Raises:
+        CountermarkError: the registry is busy or unavailable.
+    """
+    match = closest(evidence)
+    if match is None:
+        return evidence
+    listed = {each.record_id for each in evidence.matches if registration.value_of(each) in _SAME}
+    known = registrations.resembling(match.record_id)
+    items = tuple(each for each in known.items if each.record_id not in listed)
+    named = replace(known, items=items, older=known.older - (len(known.items) - len(items)))
+    for each in items:
+        if _belongs_in_a_headline(each):
+            failure = _failure(registrations, each)
+            if failure is None:
+                return replace(evidence, resembling=named, hidden=each)
+            evidence = replace(evidence, unproven=(*evidence.unproven, Unproven(each.record_id, failure)))
+    return replace(evidence, resembling=named)
+
+
+def closest(evidence: Evidence) -> Match | None:
+    """The match that leads; None where there is a lead or a shared layout at most."""
+    first = next(iter(by_closeness(evidence.matches)), None)
+    return None if first is None or registration.value_of(first) in _NO_MATCH else first
+
+
+_SAME = (Registration.EXACT_MATCH, Registration.MATCH_NO_DIFFERENCE_FOUND)
+_NO_MATCH = (Registration.POSSIBLE_MATCH, Registration.SHARES_LAYOUT)
+
+
+def _belongs_in_a_headline(each: Resemblance) -> bool:
+    """Whether something inside differs, and it is neither stated as a source nor taken back: those are named below."""
+    return each.older and each.differs_inside and not each.stated and each.taken_back is None
+
+
+def sentence(evidence: Evidence) -> str:
+    """What a headline says of the older registration that the closest match would hide."""
+    match, hidden, known = closest(evidence), evidence.hidden, evidence.resembling
+    if match is None or hidden is None or known is None:
+        raise ValueError("no older registration is hidden")
+    older = known.older
+    title = f" (“{hidden.title}”)" if hidden.title else ""
+    more = f" In all, {older} older registrations of others resemble it." if older > 1 else ""
+    return (
+        f"An older registration differs: {hidden.publisher_name} registered record {hidden.index}{title} on "
+        f"{hidden.logged_at:%Y-%m-%d}, before {match.publisher.name} registered record {match.index}; {hidden.detail}."
+        f"{more}"
+    )
+
+
+def assess(evidence: Evidence) -> tuple[Finding, ...]:
+    """A finding for each older registration of somebody else that the closest match resembles."""
+    match = closest(evidence)
+    if match is None or evidence.resembling is None:
+        return ()
+    return tuple(_finding(match, each) for each in evidence.resembling.items)
+
+
+def not_checked(evidence: Evidence) -> Iterator[Unchecked]:
+    """What is not known of older registrations."""
+    if evidence.resembling is None:
+        return
+    if evidence.resembling.pending is not None:
+        yield Unchecked("older registrations that the record resembles", evidence.resembling.pending)
+    for each in evidence.resembling.left_out:
+        yield Unchecked(f"{each.what}, for older registrations that the record resembles", each.why)
+    further = evidence.resembling.older - len(evidence.resembling.items)
+    if further > 0:
+        why = f"{evidence.resembling.older} are there, and {len(evidence.resembling.items)} are named"
+        yield Unchecked("further older registrations that the record resembles", why)
+
+
+def _finding(match: Match, each: Resemblance) -> Finding:
+    notes = [
+        "the newer record names it as what it was made from" if each.stated else "",
+        f"it is {each.taken_back}" if each.taken_back is not None else "",
+        f"{each.copies} registrations that are renditions of one another count as one" if each.copies > 1 else "",
+    ]
+    noted = "".join(f"; {note}" for note in notes if note)
+    method = METHOD if each.comparison is None else str(each.comparison["method"])
+    lead = each.value is Registration.POSSIBLE_MATCH
+    return Finding(
+        Axis.REGISTRATION,
+        OLDER_REGISTRATION,
+        f"Record {match.index} resembles an older one: record {each.index}, registered by {each.publisher_name} on "
+        f"{each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
+        Basis.HEURISTIC if lead else Basis.MEASURED,
+        "Whoever registers a picture first, of whatever it is; and the registry, by leaving one out.",
+        "Which of the two was made first, who made either, or why they differ.",
+        method,
+        () if each.comparison is None else miss_rates(_reference(each.comparison)),
+    )
+
+
+def _reference(comparison: Mapping[str, Json]) -> ReferenceKind:
+    return "sketch" if comparison["reference"] == "sketch" else "stored picture"
+
+
+def _failure(registrations: Registrations, each: Resemblance) -> str | None:
+    """Why its record cannot be proven; None where it can: no headline rests on the view's word alone."""
+    try:
+        known = registrations.known(each.record_id)
+    except PASSING:
+        raise
+    except CountermarkError as failure:
+        return str(failure)
+    return "its receipt does not hold" if known.receipt is not None and not known.receipt.holds else None

@@ -1,0 +1,224 @@
+"""What a registration resembles: found beside its registration, and told where an exact match would hide it."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from provenance.errors import Erased, StoreUnavailable
+from registry.claims import ParentClaim
+from registry.reading.readers import Reader
+from registry.reading.resembling import resembles
+from registry.reading.views import ResemblanceView, ResemblesView
+from registry.records.erasure import erase
+from registry.records.registration import Registered, withdraw
+from registry.records.sealing import reveal
+from registry.registry import Registry
+from registry.upkeep import fsck
+from registry.upkeep.rebuild import compare_all, rebuild_index
+from registry.verifying.verification import load_report, verify_file
+from tests.unit.registry import desk
+from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk
+from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+        yield registry
+
+
+def saved(picture: Image.Image, quality: int = 88) -> bytes:
+    file = io.BytesIO()
+    picture.convert("RGB").save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def opened(name: str) -> Image.Image:
+    return Image.open(io.BytesIO(photo(name))).convert("RGB")
+
+
+def tampered(name: str) -> bytes:
+    """With something put into it that was not there."""
+    picture = opened(name)
+    width, height = picture.size
+    patch = opened(DOGS).resize((width // 4, height // 4))
+    picture.paste(patch, (width // 3, height // 3))
+    return saved(picture)
+
+
+def cropped(name: str) -> bytes:
+    picture = opened(name)
+    width, height = picture.size
+    return saved(picture.crop((width // 10, height // 10, width, height)))
+
+
+def framed(name: str) -> bytes:
+    picture = opened(name)
+    page = Image.new("RGB", (picture.width, picture.height * 5 // 4), "white")
+    page.paste(picture, (0, 0))
+    ImageDraw.Draw(page).text((20, picture.height + 20), "Overflow of the river", fill="black")
+    return saved(page)
+
+
+def register(registry: Registry, data: bytes, **how: Any) -> Registered:
+    """Register, and wait until the comparison is made."""
+    done = desk.register(registry, data, **how)
+    if done.compared is not None:
+        done.compared.result(120)
+    return done
+
+
+def of(registry: Registry, done: Registered, reader: Reader = OF_DAILY) -> ResemblesView:
+    return resembles(registry, bytes.fromhex(done.asset.id), reader)
+
+
+def the_one(view: ResemblesView) -> ResemblanceView:
+    (each,) = view.items
+    return each
+
+
+def verify(registry: Registry, data: bytes) -> Any:
+    path = registry.spool / "question"
+    path.write_bytes(data)
+    try:
+        return verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data))
+    finally:
+        path.unlink()
+
+
+def test_an_exact_match_of_a_hijacked_picture_names_the_older_record_and_what_differs(registry: Registry) -> None:
+    first = register(registry, photo(MOUNTAINS), publisher=DAILY, title="Mountains")
+    second = register(registry, tampered(MOUNTAINS), publisher=RIVAL, title="Mountains")
+    each = the_one(of(registry, second))
+    assert (each.id, each.side, each.value) == (first.asset.id, "older", "MATCH_WITH_DIFFERENCES")
+    assert each.differs_inside
+    assert each.comparison is not None
+    back = the_one(of(registry, first))
+    assert (back.id, back.side, back.detail) == (second.asset.id, "newer", each.detail)
+
+    report = verify(registry, tampered(MOUNTAINS))
+    assert report["axes"]["registration"]["value"] == "EXACT_MATCH"
+    assert report["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
+    assert report["headline"]["text"].startswith(
+        f"An older registration differs: The Test Daily registered record {first.asset.index} (“Mountains”)"
+    )
+    assert "differ" in report["headline"]["text"].split(";")[1]
+    assert [item["id"] for item in report["resembles"]["items"]] == [first.asset.id]
+    assert "OLDER_REGISTRATION" in [finding["code"] for finding in report["findings"]]
+
+    # A copy of the hijacked one leads to the same; of the older one it is the rival's that is newer, and says nothing.
+    assert verify(registry, saved(Image.open(io.BytesIO(tampered(MOUNTAINS))), 70))["headline"]["code"] == (
+        "OLDER_REGISTRATION_DIFFERS"
+    )
+    own = verify(registry, photo(MOUNTAINS))
+    assert (own["headline"]["code"], own["resembles"]["items"]) == ("EXACT_MATCH", [])
+
+    # Taken back, it is named below.
+    withdraw(registry, publisher=DAILY, record=bytes.fromhex(first.asset.id), reason="wrong caption")
+    report = verify(registry, tampered(MOUNTAINS))
+    assert report["headline"]["code"] == "EXACT_MATCH"
+    assert report["resembles"]["items"][0]["taken_back"] == "withdrawn"
+    assert list(fsck.check(registry.store, registry.blobs, registry.sequencer.key)) == []
+
+
+@pytest.mark.parametrize("how", ["crop", "frame", "stated"])
+def test_a_crop_a_frame_and_a_stated_source_are_named_below_the_headline(registry: Registry, how: str) -> None:
+    first = register(registry, photo(MOUNTAINS), publisher=DAILY)
+    stated = (ParentClaim(bytes.fromhex(first.asset.id), "parentOf"),) if how == "stated" else ()
+    data = {"crop": cropped, "frame": framed, "stated": tampered}[how](MOUNTAINS)
+    register(registry, data, publisher=RIVAL, parents=stated)
+    report = verify(registry, data)
+    assert report["headline"]["code"] == "EXACT_MATCH"
+    (each,) = report["resembles"]["items"]
+    assert (each["id"], each["stated"]) == (first.asset.id, how == "stated")
+    assert "OLDER_REGISTRATION" in [finding["code"] for finding in report["findings"]]
+
+
+def test_ones_own_older_picture_and_a_stranger_are_not_named(registry: Registry) -> None:
+    register(registry, photo(MOUNTAINS), publisher=RIVAL)
+    register(registry, photo(COFFEE), publisher=DAILY)
+    own = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    report = verify(registry, tampered(MOUNTAINS))
+    assert (report["headline"]["code"], report["resembles"]["items"]) == ("EXACT_MATCH", [])
+    assert the_one(of(registry, own)).publisher == RIVAL  # the record lists it all the same
+
+
+def test_renditions_of_one_publisher_count_as_one(registry: Registry) -> None:
+    first = register(registry, photo(MOUNTAINS), publisher=DAILY)
+    small = opened(MOUNTAINS).resize((700, 500))
+    register(registry, saved(small), publisher=DAILY, rendition_of=bytes.fromhex(first.asset.id))
+    second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    view = of(registry, second)
+    assert (view.older, the_one(view).copies, the_one(view).id) == (1, 2, first.asset.id)
+
+
+def test_a_sealed_picture_is_unseen_until_it_is_revealed_and_then_stands_both_ways(registry: Registry) -> None:
+    sealed = register(registry, photo(MOUNTAINS), publisher=DAILY, visibility="sealed")
+    assert of(registry, sealed).state == "sealed"
+    second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    nothing = ResemblesView("made", 0, 0, (), ())
+    assert of(registry, second) == nothing
+    assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "EXACT_MATCH"
+    reveal(registry, record=bytes.fromhex(sealed.asset.id), reader=OF_DAILY)
+    list(compare_all(registry))
+    list(compare_all(registry))  # what the first round has sent back
+    assert the_one(of(registry, second)).id == sealed.asset.id
+    assert the_one(of(registry, sealed)).id == second.asset.id
+    assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
+
+
+def test_an_erased_picture_is_gone_from_the_view_and_from_reports(registry: Registry) -> None:
+    first = register(registry, photo(MOUNTAINS), publisher=DAILY)
+    second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    report = verify(registry, tampered(MOUNTAINS))
+    erase(registry, record=bytes.fromhex(first.asset.id), reason="asked for")
+    assert of(registry, second).items == ()
+    with pytest.raises(Erased):
+        load_report(registry, str(report["id"]))
+    assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "EXACT_MATCH"
+
+
+def test_a_rebuilt_view_is_the_one_before(registry: Registry) -> None:
+    pictures = [photo(MOUNTAINS), photo(ROCKET), tampered(MOUNTAINS), cropped(ROCKET)]
+    done = [register(registry, data, publisher=RIVAL if at > 1 else DAILY) for at, data in enumerate(pictures)]
+    before = [of(registry, each) for each in done]
+    assert [len(view.items) for view in before] == [1, 1, 1, 1]
+    list(rebuild_index(registry))
+    assert {of(registry, each).state for each in done} == {"pending"}
+    assert list(compare_all(registry))[-1] == (4, "")
+    assert [of(registry, each) for each in done] == before
+
+
+def test_a_search_that_fails_holds_up_no_registration_and_is_made_up_for(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(registry, photo(MOUNTAINS), publisher=DAILY)
+
+    def fails(_blobs: object, _sha256: bytes) -> bytes:
+        raise StoreUnavailable("the disk does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(registry.blobs), "get", fails)
+        second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    assert second.asset.state == "published"
+    assert of(registry, second).state == "pending"
+    # The next exact verification does not wait for the next round.
+    assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
+    assert of(registry, second).state == "made"
+
+
+def test_what_a_crash_has_left_is_taken_up_at_the_next_start(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("desk") / "data"
+    with open_desk(folder) as registry:
+        registry.comparing.stop()
+        register(registry, photo(MOUNTAINS), publisher=DAILY)
+        second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+        assert of(registry, second).state == "pending"
+    with open_desk(folder) as registry:
+        for begun in registry.comparing.take_up():
+            begun.result(120)
+        assert the_one(of(registry, second)).differs_inside
