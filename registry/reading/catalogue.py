@@ -43,10 +43,12 @@ MAX_PAGE = 200
 """Assets in one page of a listing: about 400 KB of JSON."""
 
 
-def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> AssetView:
-    """One registered asset. Raises NotFound, Sealed, Erased."""
+def asset(
+    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, standing: StandingView | None = None
+) -> AssetView:
+    """One registered asset, with its standing where that is established already. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        return _asset(registry, session, held(session, record_id, reader), reader)
+        return _asset(registry, session, held(session, record_id, reader), reader, standing)
 
 
 def assets_page(
@@ -265,7 +267,13 @@ def _registered(session: Session, record_id: bytes) -> AssetRegistered:
     return stated
 
 
-def _asset(registry: Registry, session: Session, row: Asset | SealedAsset, reader: Reader = ANYBODY) -> AssetView:
+def _asset(
+    registry: Registry,
+    session: Session,
+    row: Asset | SealedAsset,
+    reader: Reader = ANYBODY,
+    standing: StandingView | None = None,
+) -> AssetView:
     record_id, stated = row.record_id, _registered(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
@@ -281,7 +289,7 @@ def _asset(registry: Registry, session: Session, row: Asset | SealedAsset, reade
         logged_at=from_milliseconds(row.logged_at_ms),
         claimed_at=stated.claimed_at,
         publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
-        standing=_SEALED if kept_back else standing_of(session, record_id),
+        standing=_SEALED if kept_back else standing or standing_of(session, record_id),
         title=stated.title,
         caption=stated.caption,
         credit=stated.credit,

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, false, sql
+from sqlalchemy import ColumnElement, Select, bindparam, false, sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, func, or_, select
 
@@ -159,12 +161,12 @@ def among(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset]:
 
 def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[Asset]:
     """Registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
-    return _in_turns(session, _same_content([sha256], ()), limit)
+    return session.execute(_in_turns(True), {"files": [sha256], "most": limit}).scalars().all()
 
 
 def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:
     """Registrations of a picture, in the original or in the signed copy; in turns, as `_in_turns` has them."""
-    return _in_turns(session, _same_content((), [pixels_sha256]), limit)
+    return session.execute(_in_turns(False), {"pixels": [pixels_sha256], "most": limit}).scalars().all()
 
 
 def claims(
@@ -183,19 +185,27 @@ def claims(
         of: record ids that are asked for.
         also: record ids that count as the same content as well.
     """
-    same = _same_content(files, pixels)
-    parent = aliased(Asset)
+    query = _claims(bool(files), bool(pixels), bool(also))
+    given = {"files": list(files), "pixels": list(pixels), "of": list(of), "also": list(also)}
+    asked = {name: values for name, values in given.items() if values or name == "of"}
+    return {row.record_id: row.publisher_id for row in session.execute(query, asked)}
+
+
+@cache
+def _claims(files: bool, pixels: bool, also: bool) -> Select[Any]:
+    """Built once: SQLAlchemy takes longer to make such a statement than the database to answer it."""
+    same, parent = _same_content(files, pixels), aliased(Asset)
+    of_parent = [_same_content(files, pixels, parent)]
+    of_parent += [col(parent.record_id).in_(bindparam("also", expanding=True))] if also else []
     derived = (
         exists()
         .where(col(Derivation.child) == col(Asset.record_id), col(Derivation.parent) == col(parent.record_id))
-        .where(or_(_same_content(files, pixels, parent), col(parent.record_id).in_(also)))
+        .where(or_(*of_parent))
     )
     turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index)).label("turn")
     ranked = select(Asset.record_id, Asset.publisher_id, turn).where(same, ~derived).subquery()
-    found = session.execute(
-        sql.select(ranked.c.record_id, ranked.c.publisher_id).where(or_(ranked.c.turn == 1, ranked.c.record_id.in_(of)))
-    )
-    return {row.record_id: row.publisher_id for row in found}
+    asked = ranked.c.record_id.in_(bindparam("of", expanding=True))
+    return sql.select(ranked.c.record_id, ranked.c.publisher_id).where(or_(ranked.c.turn == 1, asked))
 
 
 def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asset]:
@@ -288,22 +298,21 @@ def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequ
     return session.exec(select(Asset).where(condition).order_by(col(Asset.index)).limit(limit)).all()
 
 
-def _in_turns(session: Session, condition: ColumnElement[bool], limit: int) -> Sequence[Asset]:
-    """The first `limit` in the order: the oldest of each publisher, then the second of each, and so on.
-
-    So nobody's many push out what another has registered.
-    """
+@cache
+def _in_turns(files: bool) -> Select[Any]:
+    """Registrations of a file, or of its pixels, in the order: the oldest of each publisher, then the second of each,
+    and so on. So nobody's many push out what another has registered."""
     turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
-    return session.exec(select(Asset).where(condition).order_by(turn, col(Asset.index)).limit(limit)).all()
+    same = _same_content(files, not files)
+    return sql.select(Asset).where(same).order_by(turn, col(Asset.index)).limit(bindparam("most"))
 
 
-def _same_content(
-    files: Collection[bytes], pixels: Collection[bytes], table: type[Asset] = Asset
-) -> ColumnElement[bool]:
-    """Of these files or these pixels, as the original or as a signed copy."""
-    columns = [(each, files) for each in (table.media_sha256, table.signed_sha256, table.private_blob_sha256)]
-    columns += [(each, pixels) for each in (table.pixels_sha256, table.signed_pixels_sha256)]
-    return or_(false(), *(col(column).in_(digests) for column, digests in columns if digests))
+def _same_content(files: bool, pixels: bool, table: type[Asset] = Asset) -> ColumnElement[bool]:
+    """Of the bound files, or of the bound pixels, as the original or as a signed copy."""
+    copies = (table.media_sha256, table.signed_sha256, table.private_blob_sha256)
+    columns = [(each, "files") for each in copies if files]
+    columns += [(each, "pixels") for each in (table.pixels_sha256, table.signed_pixels_sha256) if pixels]
+    return or_(false(), *(col(column).in_(bindparam(name, expanding=True)) for column, name in columns))
 
 
 def _fingerprints(values: Mapping[str, Json]) -> tuple[bytes, bytes, int]:

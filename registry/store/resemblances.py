@@ -6,9 +6,10 @@ A view: `index rebuild` makes it again. Registrations are meant by the index of 
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, sql
+from sqlalchemy import Select, bindparam, sql
 from sqlmodel import Session, col, delete, exists, func, or_, select, update
 
 from registry.tables import Asset, ComparedAsset, Publisher, Resemblance, Withdrawal
@@ -124,25 +125,17 @@ def waiting_behind(session: Session, after: int, limit: int) -> Sequence[int]:
     return session.exec(query.order_by(col(ComparedAsset.asset)).limit(limit)).all()
 
 
-def waiting(session: Session) -> int:
-    """How many registrations wait to be compared."""
-    return session.exec(select(func.count()).select_from(ComparedAsset).where(_WAITS)).one()
-
-
 def of(session: Session, index: int, limit: int) -> Sequence[Row]:
     """What a registration resembles, older and newer ones, in the order of the log, at most `limit`.
 
     Renditions of one another by one publisher are given once, and of each publisher one before all others.
     """
-    older = _side(col(Resemblance.newer), col(Resemblance.older), index)
-    newer = _side(col(Resemblance.older), col(Resemblance.newer), index)
-    return _rows(session, sql.union_all(older, newer).subquery(), sql.true(), index, limit)
+    return _named(session, _query(others_alone=False), index=index, most=limit)
 
 
 def older_of_others(session: Session, index: int, publisher: str, limit: int) -> Sequence[Row]:
     """Of those, the older ones that other publishers registered."""
-    older = _side(col(Resemblance.newer), col(Resemblance.older), index).subquery()
-    return _rows(session, older, col(Asset.publisher_id) != publisher, index, limit)
+    return _named(session, _query(others_alone=True), index=index, most=limit, publisher=publisher)
 
 
 def orphans(session: Session) -> int:
@@ -159,11 +152,17 @@ _PAIR = [col(getattr(Resemblance, name)) for name in ("value", "differs_inside",
 _OTHER = [col(getattr(Asset, name)) for name in ("record_id", "publisher_id", "title", "logged_at_ms")]
 
 
-def _side(own: Any, other: Any, index: int) -> Select[Any]:
-    return sql.select(other.label("other"), *_PAIR).where(own == index)
+def _side(own: Any, other: Any) -> Select[Any]:
+    return sql.select(other.label("other"), *_PAIR).where(own == bindparam("index"))
 
 
-def _rows(session: Session, pairs: Subquery, condition: ColumnElement[bool], index: int, limit: int) -> Sequence[Row]:
+@cache
+def _query(*, others_alone: bool) -> Select[Any]:
+    """Built once: SQLAlchemy takes longer to make such a statement than the database to answer it."""
+    older = _side(col(Resemblance.newer), col(Resemblance.older))
+    newer = _side(col(Resemblance.older), col(Resemblance.newer))
+    pairs = older.subquery() if others_alone else sql.union_all(older, newer).subquery()
+    condition = col(Asset.publisher_id) != bindparam("publisher") if others_alone else sql.true()
     withdrawn = exists().where(col(Withdrawal.target) == col(Asset.record_id)).label("withdrawn")
     whole = func.coalesce(col(ComparedAsset.whole), pairs.c.other)
     best = (withdrawn, sql.not_(pairs.c.differs_inside), pairs.c.other)
@@ -184,9 +183,13 @@ def _rows(session: Session, pairs: Subquery, condition: ColumnElement[bool], ind
         .where(condition)
         .subquery()
     )
-    is_older = sql.case((found.c.other < index, 1), else_=0)
+    is_older = sql.case((found.c.other < bindparam("index"), 1), else_=0)
     totals = [func.sum(is_older).over().label("older"), func.sum(1 - is_older).over().label("newer")]
     turn = func.row_number().over(partition_by=found.c.publisher_id, order_by=found.c.other)
     shown = [column for column in found.c if column.name != "copy"]
-    chosen = sql.select(*shown, *totals).where(found.c.copy == 1).order_by(turn, found.c.other).limit(limit)
-    return sorted((Row(**row) for row in session.execute(chosen).mappings()), key=lambda row: row.other)
+    chosen = sql.select(*shown, *totals).where(found.c.copy == 1)
+    return chosen.order_by(turn, found.c.other).limit(bindparam("most"))
+
+
+def _named(session: Session, query: Select[Any], **given: Any) -> Sequence[Row]:
+    return sorted((Row(**row) for row in session.execute(query, given).mappings()), key=lambda row: row.other)

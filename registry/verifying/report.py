@@ -14,6 +14,7 @@ from provenance.verdict.evidence import Match
 from provenance.verdict.finding import Finding
 from provenance.verdict.verdict import Verdict
 from registry.reading import catalogue, resembling
+from registry.reading.views import StandingView
 from registry.registry import Registry
 
 Json = dict[str, Any]
@@ -69,13 +70,13 @@ def report_json(
 
 def _match(registry: Registry, match: Match, difference: str | None) -> Json:
     # One record has one standing in one report: that of all which this picture leads to, told here once.
-    standing = {"value": match.standing.value, "detail": match.standing_detail}
+    standing = StandingView(match.standing.value, match.standing_detail)
     return {
-        "asset": _jsonable(asdict(catalogue.asset(registry, match.record_id))) | {"standing": standing},
+        "asset": _jsonable(asdict(catalogue.asset(registry, match.record_id, standing=standing))),
         "value": registration.value_of(match).value,
         "basis": match.basis.value,
         "signed_copy": match.signed_copy,
-        "standing": standing,
+        "standing": asdict(standing),
         "sources": [
             {"id": each.record_id.hex(), "index": each.index, "code": each.code.value, "detail": each.detail}
             for each in match.sources
