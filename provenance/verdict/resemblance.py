@@ -159,17 +159,18 @@ def _finding(match: Match, each: Resemblance) -> Finding:
     ]
     noted = "".join(f"; {note}" for note in notes if note)
     method = METHOD if each.comparison is None else str(each.comparison["method"])
-    lead = each.value is Registration.POSSIBLE_MATCH
+    compared = each.comparison is not None and each.value is not Registration.SHARES_LAYOUT
+    same = each.value in _SAME and each.comparison is None
     return Finding(
         Axis.REGISTRATION,
         OLDER_REGISTRATION,
         f"Record {match.index} resembles an older one: record {each.index}, registered by {each.publisher_name} on "
         f"{each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
-        Basis.HEURISTIC if lead else Basis.MEASURED,
+        Basis.MEASURED if compared else Basis.CRYPTOGRAPHIC if same else Basis.HEURISTIC,
         "Whoever registers a picture first, of whatever it is; and the registry, by leaving one out.",
         "Which of the two was made first, who made either, or why they differ.",
         method,
-        () if each.comparison is None else miss_rates(_reference(each.comparison)),
+        miss_rates(_reference(each.comparison)) if compared and each.comparison is not None else (),
     )
 
 

@@ -158,6 +158,8 @@ def _text(
     )
     since = [match.standing_detail for match in matches[:1] if match.standing is not Standing.CURRENT]
     since += [sentence for match in matches[:1] for sentence in sources.sentences(match)]
+    broken = [credential_] if axes[Axis.CREDENTIAL].value == CredentialState.INVALID else []
+    declared_ = axes[Axis.DECLARED_ORIGIN]
     match code:
         case HeadlineCode.CREDENTIAL_INVALID:
             sentences = [credential_, found, *since]
@@ -166,7 +168,7 @@ def _text(
         case HeadlineCode.SIGNED_LISTED | HeadlineCode.SIGNED_UNLISTED:
             sentences = [credential_, declared, found, *since]
         case HeadlineCode.OLDER_REGISTRATION_DIFFERS:
-            sentences = [resemblance.sentence(evidence), found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
+            sentences = [resemblance.sentence(evidence), found, *since, *broken, *_machine_made(declared_)]
         case HeadlineCode.PROOF_BROKEN:
             sentences = [proven, found, *since]
         case (
@@ -175,10 +177,9 @@ def _text(
             | HeadlineCode.MATCH_INSIDE_LARGER
             | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
         ):
-            broken = [credential_] if axes[Axis.CREDENTIAL].value == CredentialState.INVALID else []
-            sentences = [found, *since, *broken, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
+            sentences = [found, *since, *broken, *_machine_made(declared_)]
         case HeadlineCode.POSSIBLE_MATCH | HeadlineCode.SHARES_LAYOUT:
-            sentences = [found, *since, *_machine_made(axes[Axis.DECLARED_ORIGIN])]
+            sentences = [found, *since, *_machine_made(declared_)]
         case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
             left = "; ".join(item.what for item in not_checked)
             sentences = [found, credential_, declared, f"Not checked: {left}."]

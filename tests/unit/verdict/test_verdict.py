@@ -4,7 +4,9 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,23 @@ from provenance.credentials import CredentialReport, CredentialState, Ingredient
 from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.marks import DeclaredMetadata, Mark
 from provenance.transparency.receipt_report import STEP_NAMES
-from provenance.verdict import Verdict, judge, verify
+from provenance.verdict import Verdict, judge, resemblance, verify
 from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
-from provenance.verdict.evidence import Evidence, Examination, Match, MatchBasis, Searched, Unproven
+from provenance.verdict.evidence import (
+    Evidence,
+    Examination,
+    Match,
+    MatchBasis,
+    Resemblance,
+    Resembling,
+    Searched,
+    Unproven,
+)
+from provenance.verdict.registrations import KnownRecord
 from provenance.verdict.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
-from tests.unit.verdict.pictures import MOUNTAINS, photo
-from tests.unit.verdict.simulator import digest, open_registry
+from tests.unit.verdict.pictures import DOGS, MOUNTAINS, photo
+from tests.unit.verdict.simulator import Simulator, digest, open_registry
 
 DOCS = Path(__file__).parents[3] / "docs"
 WHOLE, PART = Box(0, 0, 1, 1), Box(0.1, 0.1, 0.4, 0.5)
@@ -102,9 +114,9 @@ CALLS_FOR: dict[tuple[Axis, str], HeadlineCode] = {
     (Axis.REGISTRATION, Registration.NOT_CHECKED): HeadlineCode.NOT_CHECKED,
 }
 PRECEDENCE = (
-    *("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "PROOF_BROKEN", "EXACT_MATCH", "MATCH_WITH_DIFFERENCES"),
-    *("MATCH_INSIDE_LARGER", "MATCH_NO_DIFFERENCE_FOUND", "SIGNED_LISTED", "POSSIBLE_MATCH", "SHARES_LAYOUT"),
-    *("SIGNED_UNLISTED", "UNSIGNED_MARK", "NOT_CHECKED", "NOTHING_FOUND"),
+    *("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "PROOF_BROKEN", "OLDER_REGISTRATION_DIFFERS", "EXACT_MATCH"),
+    *("MATCH_WITH_DIFFERENCES", "MATCH_INSIDE_LARGER", "MATCH_NO_DIFFERENCE_FOUND", "SIGNED_LISTED", "POSSIBLE_MATCH"),
+    *("SHARES_LAYOUT", "SIGNED_UNLISTED", "UNSIGNED_MARK", "NOT_CHECKED", "NOTHING_FOUND"),
 )
 
 
@@ -133,11 +145,88 @@ def test_every_combination_has_a_verdict_by_precedence_that_says_what_it_rests_o
             )
         assert verdict.not_checked
         headlines.add(verdict.headline)
-    assert headlines == set(HeadlineCode)
+    assert headlines | {HeadlineCode.OLDER_REGISTRATION_DIFFERS} == set(HeadlineCode)
     assert seen[Axis.REGISTRATION] == set(Registration)
     assert seen[Axis.CREDENTIAL] == {*CredentialState, "NOT_CHECKED"}
     assert seen[Axis.DECLARED_ORIGIN] == set(DeclaredOrigin)
     assert seen[Axis.PROOF] == set(Proof)
+
+
+OLDER = Resemblance(
+    digest("older"),
+    3,
+    datetime(2026, 3, 1, tzinfo=UTC),
+    "Mountains",
+    "weekly",
+    "The Weekly",
+    older=True,
+    value=Registration.MATCH_WITH_DIFFERENCES,
+    differs_inside=True,
+    detail="1 region differs, compared with the sketch of the older one",
+    stated=False,
+    taken_back=None,
+    copies=1,
+    comparison={"method": "countermark-comparison-1", "reference": "sketch"},
+)
+
+
+def test_an_older_registration_that_differs_comes_before_every_match(exact: Verdict) -> None:
+    code = HeadlineCode.OLDER_REGISTRATION_DIFFERS
+    for evidence in all_evidence(exact):
+        before = judge(evidence).headline
+        if resemblance.closest(evidence) is None:
+            continue
+        verdict = judge(replace(evidence, resembling=Resembling((OLDER,), 1, 0), hidden=OLDER))
+        assert verdict.headline is min(before, code, key=lambda each: PRECEDENCE.index(each))
+        if verdict.headline is code:
+            assert verdict.headline_text.startswith("An older registration differs: The Weekly registered record 3")
+        told = [finding for finding in verdict.findings if finding.code == "OLDER_REGISTRATION"]
+        assert all(finding.error_rates for finding in told)
+
+
+class _Registered:
+    """A registry of which only the view and the records are asked."""
+
+    def __init__(self, registry: Simulator, *items: Resemblance) -> None:
+        self.registry, self.items = registry, items
+
+    def resembling(self, _record_id: bytes) -> Resembling:
+        return Resembling(self.items, len(self.items), 0)
+
+    def known(self, record_id: bytes) -> KnownRecord:
+        return self.registry.known(record_id)
+
+
+def test_a_headline_takes_the_oldest_that_is_not_named_below_anyway() -> None:
+    registry = open_registry("weekly", "daily")
+    older = registry.register("weekly", photo(DOGS))
+    registry.register("daily", photo(MOUNTAINS))
+    evidence = registry.verify(photo(MOUNTAINS)).evidence
+    item = replace(OLDER, record_id=older)
+    for named_below in (
+        replace(item, stated=True),
+        replace(item, taken_back=Standing.WITHDRAWN),
+        replace(item, taken_back=Standing.SUPERSEDED),
+        replace(item, differs_inside=False),
+    ):
+        asked: Any = _Registered(registry, named_below)
+        found = resemblance.behind(evidence, asked)
+        assert found.hidden is None
+        assert judge(found).headline is HeadlineCode.EXACT_MATCH
+        asked = _Registered(registry, named_below, item)
+        assert resemblance.behind(evidence, asked).hidden is item
+    registry.lose(older)
+    asked = _Registered(registry, item)
+    assert resemblance.behind(evidence, asked).hidden is None  # no headline rests on the view's word alone
+
+
+def test_what_was_cut_or_waits_is_said(exact: Verdict) -> None:
+    many = replace(exact.evidence, resembling=Resembling((OLDER,) * 64, 70, 0))
+    assert ("further older registrations that the record resembles", "70 are there, and 64 are named") in [
+        (each.what, each.why) for each in judge(many).not_checked
+    ]
+    waits = replace(exact.evidence, resembling=Resembling(pending="it is not made yet"))
+    assert "it is not made yet" in [each.why for each in judge(waits).not_checked]
 
 
 def test_no_text_relies_on_a_record_whose_proof_does_not_hold(exact: Verdict) -> None:
