@@ -236,7 +236,7 @@ def page(
     if publisher is not None:
         query = query.where(Asset.publisher_id == publisher)
     if sha256 is not None:
-        query = query.where(_same_content([sha256], ()))
+        query = query.where(_same_content(True, False)).params(files=[sha256])
     if before is not None:
         query = query.where(col(Asset.index) < before)
     return session.exec(query).all()
