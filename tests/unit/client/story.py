@@ -340,6 +340,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                 "error_rates": [],
             }
         ],
+        "resembles": None,
         "not_checked": [{"what": "invisible watermarks", "why": "no open decoder exists"}],
         "searched": {"registrations": 8, "fingerprints": ["sha-256"]},
         "links": {"self": f"/v1/verifications/{VERIFICATION}"},
