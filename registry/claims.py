@@ -25,6 +25,7 @@ class AssetClaims:
 
     Attributes:
         digital_source_type: a term or IRI of the IPTC vocabulary.
+        created: the publisher made the picture itself, in the way of its digital source type.
         publish_metadata: the signed copy that anybody gets keeps what the file holds beside its picture.
     """
 
@@ -39,6 +40,7 @@ class AssetClaims:
     rendition_of: bytes | None = None
     visibility: Visibility = "public"
     publish_metadata: bool = False
+    created: bool = False
 
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
@@ -57,5 +59,7 @@ class AssetClaims:
             claims["visibility"] = self.visibility
         if self.publish_metadata:
             claims["publish_metadata"] = True
+        if self.created:
+            claims["created"] = True
         whole: dict[str, Json] = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
         return hashlib.sha256(canonical_json(whole)).digest()

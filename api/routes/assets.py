@@ -145,6 +145,7 @@ def claims_of(metadata: AssetMetadata) -> AssetClaims:
         rendition_of=None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of),
         visibility=metadata.visibility,
         publish_metadata=metadata.publish_metadata,
+        created=metadata.created,
     )
 
 

@@ -31,6 +31,14 @@ class AssetMetadata(Request):
     digital_source_type: Annotated[
         Line | None, Field(description="Term or IRI of the IPTC digital source type vocabulary.")
     ] = None
+    created: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="The publisher states that it made the picture, in the way of `digital_source_type`: the "
+            "manifest says `c2pa.created`. Otherwise it says that the file, or its stated parent, was opened.",
+        ),
+    ] = False
     captured_at: Annotated[Time | None, Field(description="Fractions of a second are dropped.")] = None
     credential: Annotated[
         Literal["embedded", "sidecar", "none"], Field(description="What C2PA credential to make.")

@@ -6,8 +6,9 @@ c2pa itself accepts any word in most of these places, so the vocabulary is check
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from provenance.errors import CredentialSigningFailed, MalformedRecord
@@ -59,6 +60,11 @@ _LATER_ACTIONS = frozenset(
 )
 _OWN_ACTION = re.compile(r"(?!c2pa\.)[a-z][a-z0-9-]*(\.[A-Za-z0-9_-]+){2,}")  # reverse-DNS
 _PARENT = "parent"
+_STATED = "stated"  # and a number: the label of a stated ingredient
+SPECIFICATION = "2.4.0"
+"""The version of C2PA's specification that claims are made by, as `specVersion`."""
+
+Relationship = Literal["parentOf", "componentOf", "inputTo"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,25 @@ class SoftBinding(NamedTuple):
     value: bytes
 
 
+@dataclass(frozen=True, repr=False)
+class Ingredient:
+    """A registered picture that this one was made from, as the newsroom states it.
+
+    Attributes:
+        relationship: how the two relate (C2PA 2.2, section 18.16).
+        instance_id: the URN of its record.
+        title: its title, or None.
+        media_type: of `data`, and of the picture.
+        data: its signed copy, whose manifest the claim keeps; None where there is none to keep.
+    """
+
+    relationship: Relationship
+    instance_id: str
+    title: str | None
+    media_type: str
+    data: bytes | None = None
+
+
 @dataclass(frozen=True)
 class ClaimDescription:
     """What is stated about one picture.
@@ -105,6 +130,9 @@ class ClaimDescription:
         digital_source_type: how the picture came about, when the newsroom stated it: short name or IRI.
         actions: what was done to it besides, in order.
         soft_binding: fingerprint that leads back to the manifest, see `SoftBinding`.
+        created: the newsroom states that it made the picture, in the way of its digital source type. Otherwise the
+            picture was opened.
+        ingredients: what it was made from; one at most as `parentOf`.
 
     Raises:
         CredentialSigningFailed: a word outside the vocabulary, a text that is too long, or no web address.
@@ -116,6 +144,8 @@ class ClaimDescription:
     digital_source_type: str | None = None
     actions: tuple[Action, ...] = ()
     soft_binding: tuple[str, bytes] | None = None
+    created: bool = False
+    ingredients: tuple[Ingredient, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text(self.title, "the title")
@@ -127,26 +157,75 @@ class ClaimDescription:
         if len(self.actions) > MAX_CREDENTIAL_ITEMS:
             raise CredentialSigningFailed(f"more than {MAX_CREDENTIAL_ITEMS} actions")
         _source_type_iri(self.digital_source_type)
+        parents = sum(each.relationship == "parentOf" for each in self.ingredients)
+        if self.created and (self.digital_source_type is None or parents):
+            raise CredentialSigningFailed("what was created needs a digital source type, and has no parent")
+        if parents > 1:
+            raise CredentialSigningFailed("a claim has one parent at most")
 
-    @property
-    def parent(self) -> dict[str, object]:
-        """The ingredient that stands for the file itself, before it was signed here."""
-        return {"title": self.title or "the file as it was received", "relationship": "parentOf", "label": _PARENT}
+    def opens_file(self, *, carries: bool) -> bool:
+        """Whether the first action opens the file itself, and no stated parent.
 
-    def definition(self, *, opened: bool) -> dict[str, object]:
+        Args:
+            carries: the file carries earlier credentials, which the claim must keep: then it is the parent.
+        """
+        return not self.created and (carries or all(each.relationship != "parentOf" for each in self.ingredients))
+
+    def stated_ingredients(
+        self, file: bytes, media_type: str, *, carries: bool
+    ) -> Iterator[tuple[dict[str, object], str, bytes | None]]:
+        """Each ingredient as c2pa takes it: what is said of it, its media type, and its bytes where there are any.
+
+        Args:
+            file, media_type: the picture before it was signed here, and its type.
+            carries: as of `opens_file`.
+        """
+        opens_file = self.opens_file(carries=carries)
+        if opens_file:
+            title = self.title or "the file as it was received"
+            said: dict[str, object] = {"title": title, "relationship": "parentOf", "label": _PARENT}
+            if self.digital_source_type is not None and not carries:
+                said["digital_source_type"] = _source_type_iri(self.digital_source_type)
+            yield said, media_type, file
+        for number, each in enumerate(self.ingredients):
+            is_parent = each.relationship == "parentOf"
+            said = {
+                "title": each.title or "a registered picture",
+                "format": each.media_type,
+                # C2PA knows one parent: where the file itself is it, what it was made from went into it.
+                "relationship": "inputTo" if is_parent and opens_file else each.relationship,
+                "label": _PARENT if is_parent and not opens_file else f"{_STATED}{number}",
+            }
+            if each.data is None:
+                said["instance_id"] = each.instance_id
+            yield said, each.media_type, each.data
+
+    def definition(self, *, opened: bool, carries: bool = False) -> dict[str, object]:
         """The manifest definition that c2pa takes.
 
         Args:
-            opened: the first action is c2pa.opened with `parent` as its ingredient; otherwise c2pa.created,
-                which needs a digital source type.
+            opened: the first action is c2pa.opened with the file, or a stated parent, as its ingredient; otherwise
+                c2pa.created, which needs a digital source type.
+            carries: as of `opens_file`.
         """
         first: dict[str, object] = {"action": MAKING_ACTIONS[opened]}
+        actions = [first]
+        source_type = _source_type_iri(self.digital_source_type)
+        opens_file = opened and self.opens_file(carries=carries)
         if opened:
             first["parameters"] = {"ingredientIds": [_PARENT]}
-        if self.digital_source_type is not None:
-            first["digitalSourceType"] = _source_type_iri(self.digital_source_type)
+        elif source_type is not None:
+            first["digitalSourceType"] = source_type
+        if opened and not opens_file:  # something was done between the parent and this file: nobody says what
+            unknown: dict[str, object] = {"action": "c2pa.unknown"}
+            actions.append(unknown | ({"digitalSourceType": source_type} if source_type else {}))
+        for number, each in enumerate(self.ingredients):
+            if each.relationship == "componentOf":
+                placed = {"ingredientIds": [f"{_STATED}{number}"]}
+                actions.append({"action": "c2pa.placed", "parameters": placed})
+        actions += map(_action, self.actions)
         assertions = [
-            _assertion(ACTIONS_ASSERTION, {"actions": [first, *map(_action, self.actions)]}),
+            _assertion(ACTIONS_ASSERTION, {"actions": actions, "allActionsIncluded": opens_file}),
             _assertion(REGISTRY_ASSERTION, {"url": self.registry_url}),
         ]
         if self.soft_binding is not None:
@@ -155,7 +234,7 @@ class ClaimDescription:
             assertions.append(_assertion(SOFT_BINDING_ASSERTION, {"alg": algorithm, "blocks": blocks}))
         name, _, version = self.generator.partition("/")
         definition: dict[str, object] = {
-            "claim_generator_info": [{"name": name, "version": version}],
+            "claim_generator_info": [{"name": name, "version": version, "specVersion": SPECIFICATION}],
             "assertions": assertions,
         }
         if self.title is not None:

@@ -26,6 +26,7 @@ _CLAIM = ClaimDescription(
     registry_url="https://registry.invalid/",
     generator="Countermark/probe",
     digital_source_type="digitalCreation",
+    created=True,
 )
 _SOUND = ("Valid", "Trusted")
 _NOWHERE = "http://127.0.0.1:9/manifest.c2pa"  # the discard port: nothing answers there

@@ -1,8 +1,9 @@
 """Signing a claim about a picture, into a copy of it or beside it.
 
 C2PA 2.2, sections 10.3 (creating a claim) and 11.4 (external manifests). The first action is c2pa.created
-when the newsroom stated how the picture came about and the file carries no earlier credentials; otherwise
-it is c2pa.opened, with the file itself as parent ingredient, so that earlier credentials are kept inside.
+where the newsroom states that it made the picture; otherwise it is c2pa.opened, with the file itself as parent
+ingredient, so that earlier credentials are kept inside, or with the stated parent. A claim is for ever: what is not
+known is not said in it.
 """
 
 import hashlib
@@ -105,7 +106,13 @@ def sign_embedded(
 
 
 def sign_sidecar(
-    data: bytes, media_type: str, claim: ClaimDescription, signer: ClaimSigner, *, trust: TrustSettings = _NO_LISTS
+    data: bytes,
+    media_type: str,
+    claim: ClaimDescription,
+    signer: ClaimSigner,
+    *,
+    trust: TrustSettings = _NO_LISTS,
+    opened: bytes | None = None,
 ) -> SignedCredential:
     """Sign `claim` over `data` without touching it; the manifest is to be kept beside the file.
 
@@ -115,7 +122,7 @@ def sign_sidecar(
     Raises:
         CredentialSigningFailed: as `sign_embedded`, or the file carries embedded credentials.
     """
-    copy, signed = _sign(data, media_type, claim, signer, trust, embed=False)
+    copy, signed = _sign(data, media_type, claim, signer, trust, embed=False, received=opened)
     if copy != data:
         raise CredentialSigningFailed(
             "the file carries embedded credentials, so that a manifest beside it would not match its bytes: "
@@ -141,11 +148,18 @@ def _sign(
     callback = _Callback(signer.sign)
     try:
         source = data if received is None else received
-        opened = claim.digital_source_type is None or _stored(source, media_type, settings) is not None
+        carries = _stored(source, media_type, settings) is not None
+        if claim.created and carries:
+            raise CredentialSigningFailed("the file carries earlier credentials: it was opened, and not created")
+        definition = claim.definition(opened=not claim.created, carries=carries)
+        file = data if embed and not carries else source  # what is left out of the one leaves no trace in the other
+        stated = list(claim.stated_ingredients(file, media_type, carries=carries))
+        definition["ingredients"] = [said for said, _, content in stated if content is None]
         native = c2pa.Signer.from_callback(callback, ALGORITHMS[signer.algorithm], signer.chain_pem, signer.tsa_url)
-        with native, c2pa.Builder(claim.definition(opened=opened), settings) as builder:
-            if opened:
-                builder.add_ingredient(claim.parent, media_type, io.BytesIO(source))
+        with native, c2pa.Builder(definition, settings) as builder:
+            for said, kind, content in stated:
+                if content is not None:
+                    builder.add_ingredient(said, kind, io.BytesIO(content))
             if not embed:
                 builder.set_no_embed()
             manifest = builder.sign(native, media_type, io.BytesIO(data), copy)
@@ -157,7 +171,13 @@ def _sign(
     if facts is None or facts.claim_sha256 is None:
         raise CredentialSigningFailed("the signed manifest is not of the form that was expected")
     signed = copy.getvalue()
-    return signed, (manifest, facts.manifest_id, facts.claim_sha256, hashlib.sha256(signed).digest(), opened)
+    return signed, (
+        manifest,
+        facts.manifest_id,
+        facts.claim_sha256,
+        hashlib.sha256(signed).digest(),
+        claim.opens_file(carries=carries),
+    )
 
 
 def stored_manifests(data: bytes, media_type: str) -> bytes | None:

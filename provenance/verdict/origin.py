@@ -77,7 +77,9 @@ def _signed(examination: Examination) -> Iterator[_Stated]:
             _finding("ai_edited", credential.state, f"{says} an AI model had a part in it{_model(model)}."),
         )
     for ingredient in credential.ingredients:
-        if _role(ingredient) != "inputTo":
+        if _is_opened_file(ingredient) and ingredient.assigned_source_type is not None:
+            yield _by_credential(credential.state, ingredient.assigned_source_type, says, "the picture was {}")
+        elif _role(ingredient) != "inputTo":
             yield from _of_ingredient(ingredient, credential.state)
 
 
@@ -106,6 +108,11 @@ def _of_ingredient(ingredient: IngredientReport, holder: CredentialState) -> Ite
         says = f"{holds}whoever put it in states that it"
         stated.append(_by_credential(weaker, ingredient.assigned_source_type, says, "was {}", part=part))
     yield from (each for each in stated if each[0] is None or each[0] in MACHINE)
+
+
+def _is_opened_file(ingredient: IngredientReport) -> bool:
+    """Whether it is the picture itself, without credentials, as the signer opened it (C2PA 2.4, section 18.16)."""
+    return _role(ingredient) == "parentOf" and ingredient.depth == 1 and ingredient.state is CredentialState.ABSENT
 
 
 def _role(ingredient: IngredientReport) -> str | None:

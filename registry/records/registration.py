@@ -5,13 +5,19 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 """
 
 import secrets
+<<<<<<< HEAD
 from collections.abc import Sequence
 from concurrent.futures import Future
+=======
+from collections.abc import Iterator, Mapping, Sequence
+>>>>>>> 938ed7b (A claim says what is known and no more: what was opened, what it was made from, and who made it only where that is stated)
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from provenance import limits
+from provenance.credentials.claim import Ingredient, Relationship
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
 from provenance.errors import (
     CertificateUnusable,
@@ -31,6 +37,7 @@ from provenance.statement.record import (
     RecordErased,
     SketchFacts,
     record_id,
+    record_urn,
 )
 from provenance.vocabulary import source_type_iri
 from registry.claims import AssetClaims
@@ -47,6 +54,14 @@ from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 
 GENERATOR = "Countermark/0.1.0"
+
+MAX_INGREDIENT_BYTES = 64 * 1024 * 1024
+"""Bytes of the signed copies of parents that go to a worker, whose manifests a claim keeps: it has 1 GiB in all."""
+
+_RELATIONSHIPS: Mapping[str, Relationship] = MappingProxyType(
+    {"parentOf": "parentOf", "componentOf": "componentOf", "inputTo": "inputTo"}
+)
+"""The relations of records that C2PA has too; of others a claim says nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,8 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
-    order = _claim_order(registry, claim_signer, claims, source_type)
     try:
+        order = _claim_order(registry, claim_signer, claims, source_type)
         prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign, digest=sha256)
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
@@ -224,10 +239,41 @@ def _claim_order(
             generator=GENERATOR,
             digital_source_type=source_type,
             registry_url=registry.config.public_url,
+            created=claims.created,
+            ingredients=tuple(_ingredients(registry, claims)),
         ),
+        trust=registry.trust,
         algorithm=signer.algorithm,
         chain_pem=signer.chain_pem,
     )
+
+
+def _ingredients(registry: Registry, claims: AssetClaims) -> Iterator[Ingredient]:
+    """What the picture was made from, as C2PA knows it: with the manifests of the copies that anybody may have."""
+    stated = [(parent.record, parent.relation) for parent in claims.parents]
+    if claims.rendition_of is not None:
+        stated.insert(0, (claims.rendition_of, "parentOf"))
+    has_parent, room = False, MAX_INGREDIENT_BYTES
+    for record, relation in stated:
+        relationship = _RELATIONSHIPS.get(relation)
+        if relationship is None:
+            continue
+        if relationship == "parentOf":
+            relationship, has_parent = "inputTo" if has_parent else "parentOf", True
+        with registry.store.read() as session:
+            row = assets.find(session, record)
+        data = None
+        if row is not None and row.signed_blob_sha256 is not None and catalogue.is_copy_public(registry, row):
+            copy = registry.blobs.get(row.signed_blob_sha256)
+            if len(copy) <= room:
+                data, room = copy, room - len(copy)
+        yield Ingredient(
+            relationship=relationship,
+            instance_id=record_urn(record),
+            title=None if row is None else row.title,
+            media_type="application/octet-stream" if row is None else row.media_type,
+            data=data,
+        )
 
 
 def _record(

@@ -89,6 +89,7 @@ class ClaimOrder:
     description: ClaimDescription
     algorithm: Literal["es256", "ed25519"]
     chain_pem: str
+    trust: TrustSettings
 
 
 def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimOrder | None) -> Prepared:
@@ -131,15 +132,18 @@ def _sign(
     signer = ClaimSigner(sign=ask, algorithm=order.algorithm, chain_pem=order.chain_pem)
     description = replace(order.description, soft_binding=("org.countermark.pdq.v1", prints.pdq))
     if order.mode == "sidecar":
-        return sign_sidecar(media.data, media.media_type, description, signer), FileMetadata(found.held, "none")
-    whole = sign_embedded(media.data, media.media_type, description, signer)
+        beside = sign_sidecar(
+            media.data, media.media_type, description, signer, trust=order.trust, opened=found.data or media.data
+        )
+        return beside, FileMetadata(found.held, "none")
+    whole = sign_embedded(media.data, media.media_type, description, signer, trust=order.trust)
     if order.publish_metadata or not found.held:
         return whole, FileMetadata(found.held, "as_registered")
     stripped = leave_out(found, prints.pixels_sha256)
     if stripped.data is None:
         return whole, FileMetadata(found.held, "withheld", stripped.reason)
     edited = replace(description, actions=(_LEFT_OUT, *description.actions))
-    public = sign_embedded(stripped.data, media.media_type, edited, signer, opened=media.data)
+    public = sign_embedded(stripped.data, media.media_type, edited, signer, trust=order.trust, opened=media.data)
     return public, FileMetadata(found.held, "stripped", private=whole)
 
 

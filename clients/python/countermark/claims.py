@@ -17,6 +17,8 @@ class Claims(TypedDict, total=False):
     licence: str | None
     digital_source_type: str | None
     """Term or IRI of the IPTC vocabulary, such as `digitalCapture`."""
+    created: bool | None
+    """True: the publisher made the picture, in the way of its source type; the manifest says `c2pa.created`."""
     captured_at: datetime | None
     """When the picture was taken, with a time zone."""
     credential: Literal["embedded", "sidecar", "none"]

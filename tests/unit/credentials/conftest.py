@@ -116,6 +116,7 @@ def claim() -> ClaimDescription:
         registry_url="https://registry.example/",
         generator="Countermark/0.1.0",
         digital_source_type="digitalCapture",
+        created=True,
         soft_binding=SoftBinding("org.countermark.pdq.v1", bytes(range(32))),
     )
 

@@ -29,7 +29,9 @@ SUFFIXES = {media_type: media_type.partition("/")[2] for media_type in SIGNABLE_
 READ_BY_C2PA_TS = ("image/jpeg", "image/png", "image/heic")
 
 CLAIMS = {
-    "created": ClaimDescription("Harbour", "https://registry.example/", "Countermark/test", "digitalCapture"),
+    "created": ClaimDescription(
+        "Harbour", "https://registry.example/", "Countermark/test", "digitalCapture", created=True
+    ),
     "opened": ClaimDescription("Harbour", "https://registry.example/", "Countermark/test"),
 }
 

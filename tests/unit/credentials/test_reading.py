@@ -52,7 +52,7 @@ def signed(draw: Draw, claim: ClaimDescription, signer: ClaimSigner) -> bytes:
 @pytest.fixture(scope="module")
 def opened(claim: ClaimDescription) -> ClaimDescription:
     """A claim that takes whatever was there before as its parent."""
-    return replace(claim, digital_source_type=None, title="Second")
+    return replace(claim, digital_source_type=None, title="Second", created=False)
 
 
 def _sign(data: bytes, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings = NOBODY) -> bytes:

@@ -260,7 +260,7 @@ def test_what_a_signer_states_of_an_ingredient_without_a_credential_is_not_passe
     parent = part(relationship="parentOf", assigned_source_type=made, assigned_by=CredentialState.TRUSTED)
     verdict = credential(ingredients=(parent,))
     assert value(verdict) == DeclaredOrigin.SIGNED_AI_GENERATED
-    assert "whoever put it in states that it was made by a trained AI model" in summary(verdict)
+    assert "states that the picture was made by a trained AI model" in summary(verdict)
     assert value(credential(ingredients=(part(assigned_source_type=made),))) == DeclaredOrigin.NONE_FOUND
 
 

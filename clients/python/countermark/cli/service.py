@@ -46,6 +46,7 @@ def register(
     credit: Annotated[str | None, typer.Option(help="Credit line.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence.")] = None,
     source_type: Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")] = None,
+    created: Annotated[bool, typer.Option("--created", help="You made it, in the way of --source-type.")] = False,
     credential: Annotated[
         Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")
     ] = "embedded",
@@ -85,6 +86,7 @@ def register(
                         publisher=publisher,
                         visibility="sealed" if sealed else None,
                         publish_metadata=publish_metadata or None,
+                        created=created or None,
                     )
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))
