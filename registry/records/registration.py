@@ -5,12 +5,8 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 """
 
 import secrets
-<<<<<<< HEAD
-from collections.abc import Sequence
-from concurrent.futures import Future
-=======
 from collections.abc import Iterator, Mapping, Sequence
->>>>>>> 938ed7b (A claim says what is known and no more: what was opened, what it was made from, and who made it only where that is stated)
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
