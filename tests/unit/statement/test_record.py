@@ -80,7 +80,15 @@ unknown = st.dictionaries(
     max_size=3,
 )
 media = st.builds(
-    MediaFacts, digests, counts, st.sampled_from(["image/jpeg", "image/svg+xml"]), counts, counts, digests, unknown
+    MediaFacts,
+    digests,
+    counts,
+    st.sampled_from(["image/jpeg", "image/svg+xml"]),
+    counts,
+    counts,
+    digests,
+    st.none() | digests,
+    unknown,
 )
 identities = st.builds(Identity, st.sampled_from(["operator-attested", "domain-verified", "x509"]), lines, unknown)
 sketches = st.builds(SketchFacts, digests, identifiers, unknown)
