@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the quorum that is enough."""
     timestamp_url: str = ""
     """An RFC 3161 authority that stamps the log's checkpoints; "development" for one that shows nothing to anybody."""
+    claim_timestamp_url: str = ""
+    """An RFC 3161 authority that stamps C2PA claims as they are signed, so that copies outlive its certificate."""
     timestamp_anchors: Path | None = None
     """PEM: the certificates by which that authority is believed, its root among them."""
     timestamp_interval: Annotated[float, Field(ge=1, le=86_400)] = 60.0
@@ -121,6 +123,13 @@ class Settings(BaseSettings):
     def _is_an_authority(cls, value: str) -> str:
         if value not in ("", DEVELOPMENT_STAMPS) and _split_url(value) is None:
             raise ValueError('must be an http(s) URL, or "development"')
+        return value
+
+    @field_validator("claim_timestamp_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and _split_url(value) is None:
+            raise ValueError("must be an http(s) URL")
         return value
 
     @field_validator("origin")

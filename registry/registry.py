@@ -62,6 +62,8 @@ class RegistryConfig:
     """PEM: the certificates of that authority, its root among them."""
     timestamp_interval: float = 60.0
     """Seconds between two tokens at least."""
+    claim_timestamp_url: str | None = None
+    """Of an RFC 3161 authority that stamps C2PA claims when they are signed."""
     signers: Mapping[Role, str] = field(default_factory=dict, repr=False)
     """URIs of the keys that are held elsewhere (`registry.keys.signer_uri`)."""
     claim_chain: Path | None = None

@@ -42,6 +42,7 @@ def configuration(settings: Settings) -> RegistryConfig:
         spool=settings.spool,
         witness_policy=settings.witness_policy,
         timestamp_url=settings.timestamp_url or None,
+        claim_timestamp_url=settings.claim_timestamp_url or None,
         timestamp_anchors=settings.timestamp_anchors,
         timestamp_interval=settings.timestamp_interval,
         ml_dsa=settings.log_ml_dsa,

@@ -134,6 +134,16 @@ def read_contents(store: bytes) -> ManifestContents:
     return ManifestContents(tuple(dict.fromkeys(metadata)), tuple(pictures))
 
 
+def read_signature(store: bytes) -> bytes | None:
+    """The COSE_Sign1 of the active manifest in `store`, as it is encoded. None when malformed."""
+    boxes = _Boxes()
+    try:
+        *_, (_, manifest) = boxes.superboxes(boxes.only_superbox(store))
+        return bytes(boxes.cbor(dict(boxes.superboxes(manifest))[_SIGNATURE_LABEL]))
+    except (_BoxError, KeyError, ValueError):
+        return None
+
+
 def _claim(boxes: "_Boxes", manifest: memoryview) -> memoryview | None:
     parts = dict(boxes.superboxes(manifest))
     for label in _CLAIM_LABELS:

@@ -52,7 +52,10 @@ def probe(
         CredentialSettingsInvalid: an outcome is not the one that it has to be; says which.
     """
     try:
-        copy = sign_embedded(_picture(0), _TYPE, _CLAIM, replace(signer, tsa_url=None), trust=trust).data or b""
+        copy = (
+            sign_embedded(_picture(0), _TYPE, _CLAIM, replace(signer, tsa_url=None, stamp=None), trust=trust).data
+            or b""
+        )
     except CredentialSigningFailed as error:
         raise CredentialSettingsInvalid(f"a test picture could not be signed: {error}") from error
     state = read_credentials(copy, _TYPE, trust, now=now).state

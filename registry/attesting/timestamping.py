@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from provenance.errors import CountermarkError, UntrustedTimestamp
+from provenance.errors import CountermarkError, SignerUnavailable, UntrustedTimestamp
 from provenance.limits import MAX_TIMESTAMP_BYTES, TIMESTAMP_SECONDS
 from provenance.transparency.timestamp import (
     MAX_NONCE,
@@ -47,6 +47,23 @@ class RemoteAuthority:
         if answer.status != 200 or media_type != RESPONSE_MEDIA_TYPE:
             raise UntrustedTimestamp(f"status {answer.status} with {media_type[:100]!a} is no time-stamp response")
         return answer.body
+
+
+def stamp_now(url: str, message: bytes) -> bytes:
+    """A token over a message by the authority at an address, within `TIMESTAMP_SECONDS`. Blocks.
+
+    Raises SignerUnavailable: there is none now, and what was to be stamped is not to go out without.
+    """
+    request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
+
+    async def respond() -> bytes:
+        async with asyncio.timeout(TIMESTAMP_SECONDS), Outbound() as outbound:
+            return await RemoteAuthority(url).respond(request, outbound)
+
+    try:
+        return read_response(asyncio.run(respond()), request)
+    except (CountermarkError, TimeoutError) as error:
+        raise SignerUnavailable(f"no time stamp for a claim: {str(error) or 'no answer in time'}") from error
 
 
 @dataclass(frozen=True)

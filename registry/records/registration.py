@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -36,6 +37,7 @@ from provenance.statement.record import (
     record_urn,
 )
 from provenance.vocabulary import source_type_iri
+from registry.attesting.timestamping import stamp_now
 from registry.claims import AssetClaims
 from registry.reading import catalogue
 from registry.reading.readers import Reader, held
@@ -43,7 +45,7 @@ from registry.reading.views import AssetView, HeldView, MetadataView, Withdrawal
 from registry.records.remarks import state
 from registry.records.stating import append_signed, canonical_of, publisher_signer
 from registry.registry import Registry
-from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, prepare
+from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, answering, prepare
 from registry.sandbox.metadata import find_metadata
 from registry.store import Asset, Session, assets, entries, events, local_features, resemblances, sealed
 from registry.store.assets import AssetBlobs
@@ -101,9 +103,11 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
+    url = registry.config.claim_timestamp_url
+    answer = answering(claim_signer.sign, None if url is None else partial(stamp_now, url))
     try:
         order = _claim_order(registry, claim_signer, claims, source_type)
-        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=claim_signer.sign, digest=sha256)
+        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
@@ -239,6 +243,7 @@ def _claim_order(
             ingredients=tuple(_ingredients(registry, claims)),
         ),
         trust=registry.trust,
+        stamped=registry.config.claim_timestamp_url is not None,
         algorithm=signer.algorithm,
         chain_pem=signer.chain_pem,
     )

@@ -90,10 +90,25 @@ class ClaimOrder:
     algorithm: Literal["es256", "ed25519"]
     chain_pem: str
     trust: TrustSettings
+    stamped: bool = False
+
+
+_SIGN, _STAMP = b"sign:", b"stamp:"
+
+
+def answering(sign: Callable[[bytes], bytes], stamp: Callable[[bytes], bytes] | None) -> Callable[[bytes], bytes]:
+    """What answers the questions that `prepare` asks of the server: signatures, and time stamps where there are any."""
+
+    def answer(question: bytes) -> bytes:
+        if stamp is not None and question.startswith(_STAMP):
+            return stamp(question.removeprefix(_STAMP))
+        return sign(question.removeprefix(_SIGN))
+
+    return answer
 
 
 def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimOrder | None) -> Prepared:
-    """Fingerprint, sketch and sign one file. `ask` sends bytes to the server and returns their signature.
+    """Fingerprint, sketch and sign one file. `ask` sends a question to the server (`answering`).
 
     Raises:
         MediaError: the bytes are no picture that can be read.
@@ -129,7 +144,12 @@ def _sign(
     found = look_at(media)
     if order is None:
         return None, FileMetadata(found.held, "none")
-    signer = ClaimSigner(sign=ask, algorithm=order.algorithm, chain_pem=order.chain_pem)
+    signer = ClaimSigner(
+        sign=lambda message: ask(_SIGN + message),
+        algorithm=order.algorithm,
+        chain_pem=order.chain_pem,
+        stamp=(lambda message: ask(_STAMP + message)) if order.stamped else None,
+    )
     description = replace(order.description, soft_binding=("org.countermark.pdq.v1", prints.pdq))
     if order.mode == "sidecar":
         beside = sign_sidecar(

@@ -19,9 +19,9 @@ from registry.sandbox.frames import MAX_ANSWER_BYTES, AnswerError, decode_answer
 START_SECONDS = 60.0
 """Seconds a worker has to import everything: about 1 on an idle machine."""
 
-MAX_QUESTIONS = 2
-"""Questions that one job may ask of the server: signing a claim takes one, of a copy for everybody and of one for the
-publisher; a taken-over worker gets no more."""
+MAX_QUESTIONS = 4
+"""Questions that one job may ask of the server: a claim takes a signature and a time stamp, of a copy for everybody and
+of one for the publisher; a taken-over worker gets no more."""
 
 MAX_QUESTION_BYTES = 1024 * 1024
 """Bytes of a question: what is signed of a C2PA claim has under 10 KB."""

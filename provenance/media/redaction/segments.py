@@ -164,6 +164,25 @@ def _jpeg_application(pieces: _Pieces, marker: int, body: bytes, stores: set[byt
             pieces.drop(Held("JPEG", f"APP{marker - 0xE0} {own_name(body[:16].partition(bytes(1))[0])}"))
 
 
+def reframe_jpeg(data: bytes, before: bytes, after: bytes) -> bytes | None:
+    """A JPEG with another manifest store of the same length, over as many APP11 segments; None without `before`."""
+    copy, at, place = bytearray(data), 2, 0
+    while place < len(before):
+        marker, start, end = _jpeg_marker(data, at)
+        if marker in (_SOS, _EOI):
+            return None
+        body = start + 2
+        if marker == _APP11 and (place or data[body + 24 : body + 40] == _C2PA_STORE):
+            first = body + (16 if place else 8)  # behind instance and number, and the box header that is repeated
+            size = end - first
+            if data[first:end] != before[place : place + size]:
+                return None
+            copy[first:end] = after[place : place + size]
+            place += size
+        at = end
+    return bytes(copy)
+
+
 # PNG --------------------------------------------------------------------------------------------
 
 _PNG_PICTURE = frozenset(
@@ -201,6 +220,12 @@ def strip_png(data: bytes) -> Stripped:
         at = end
     pieces.behind("PNG", data[at:])
     return pieces.joined()
+
+
+def reframe_png(data: bytes, before: bytes, after: bytes) -> bytes | None:
+    """A PNG with another manifest store in its chunk; None without `before`."""
+    chunk = _png_chunk(b"caBX", before)
+    return data.replace(chunk, _png_chunk(b"caBX", after)) if data.count(chunk) == 1 else None
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
@@ -315,6 +340,17 @@ def _gif_extension(pieces: _Pieces, block: bytes) -> None:
             pieces.drop(Held("GIF", f"{own_name(name)} block"))
         case _:
             pieces.drop(Held("GIF", "text block"))
+
+
+def reframe_gif(data: bytes, before: bytes, after: bytes) -> bytes | None:
+    """A GIF with another manifest store in its sub-blocks; None without `before`."""
+    blocks = _gif_blocks(before)
+    return data.replace(blocks, _gif_blocks(after)) if data.count(blocks) == 1 else None
+
+
+def _gif_blocks(content: bytes) -> bytes:
+    pieces = (content[at : at + 255] for at in range(0, len(content), 255))
+    return b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
 
 
 def _gif_table(flags: int) -> int:

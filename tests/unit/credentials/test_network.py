@@ -122,7 +122,7 @@ def test_a_manifest_kept_elsewhere_is_not_fetched_when_the_file_is_signed(
     canary: Canary,
 ) -> None:
     data = _remote(draw(media_type), media_type, claim, signer, canary.url)
-    described = replace(claim, digital_source_type=source_type)
+    described = replace(claim, digital_source_type=source_type, created=False)
     signed = sign_embedded(data, media_type, described, signer, trust=trust)
     report = read_credentials(signed.data or b"", media_type, trust)
     assert report.state is CredentialState.TRUSTED
@@ -245,7 +245,10 @@ def test_a_trusted_time_stamp_outlives_the_certificate(
     short = replace(make_signer(reissue(authority, expires=ends)), tsa_url=canary.url)
     first = sign_embedded(draw("image/png"), "image/png", claim, short).data or b""
     second = (
-        sign_embedded(first, "image/png", replace(claim, digital_source_type=None), signer, trust=lists).data or b""
+        sign_embedded(
+            first, "image/png", replace(claim, digital_source_type=None, created=False), signer, trust=lists
+        ).data
+        or b""
     )
     time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
     assert read_credentials(first, "image/png", lists).state is CredentialState.TRUSTED
@@ -320,7 +323,9 @@ def test_an_ingredient_whose_certificate_has_ended_states_nothing_unless_its_tim
     version_1: bytes, claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings, stamping: Stamping
 ) -> None:
     lists = _with_stamps(trust, stamping)
-    child = sign_embedded(version_1, "image/png", replace(claim, digital_source_type=None), signer, trust=lists).data
+    child = sign_embedded(
+        version_1, "image/png", replace(claim, digital_source_type=None, created=False), signer, trust=lists
+    ).data
     later = datetime.now(UTC) + LATER
     (ended,) = read_credentials(child or b"", "image/png", trust, now=later).ingredients
     assert (ended.state, ended.digital_source_types) == (CredentialState.WELL_FORMED_ONLY, ())

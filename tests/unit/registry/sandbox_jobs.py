@@ -26,9 +26,10 @@ def ask_and_measure(ask: Callable[[bytes], bytes], question: bytes) -> tuple[byt
     return reply, len(reply)
 
 
-def ask_twice(ask: Callable[[bytes], bytes]) -> bytes:
-    ask(b"first")
-    return ask(b"second")
+def ask_on_and_on(ask: Callable[[bytes], bytes]) -> bytes:
+    for _ in range(100):
+        answer = ask(b"again")
+    return answer
 
 
 def ask_with_process_id(ask: Callable[[bytes], bytes], seconds: float = 0) -> bytes:
