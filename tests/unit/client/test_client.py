@@ -114,6 +114,8 @@ def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Se
         "parents": [Parent(record=RECORD, relation="parentOf")],
         "rendition_of": RECORD,
         "visibility": "sealed",
+        "publish_metadata": True,
+        "created": True,
         "publisher": "daily",
     }
     ask("register", PICTURE, **claims)
