@@ -16,7 +16,8 @@ from registry.store.disputes import StoredDispute
 from registry.times import from_milliseconds
 
 MAX_DISPUTES = 100
-"""Disputes of one registration, and answers to one: publishers are few, and each has said it after two or three."""
+"""Disputes of one registration by one publisher, and its answers to them: each has said it after two or three, and what
+one says many times keeps no other from saying it."""
 
 
 def dispute(
@@ -49,8 +50,9 @@ def dispute(
 
     def add(session: Session, index: int, _logged_at: datetime) -> None:
         assets.get(session, record)  # sealed or erased meanwhile?
-        if len(events.of_type(session, record, AssetDisputed.TYPE)) >= MAX_DISPUTES:
-            raise Conflict(f"this registration has been disputed {MAX_DISPUTES} times")
+        own = [each for each in disputes.of_record(session, record) if each.dispute.record.publisher == publisher]
+        if len(own) >= MAX_DISPUTES:
+            raise Conflict(f"this publisher has disputed this registration {MAX_DISPUTES} times")
         events.add(session, record, index, AssetDisputed.TYPE)
 
     def existing(session: Session) -> bytes | None:
@@ -93,8 +95,9 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
         assets.get(session, disputed.record)
         if not _find(session, dispute).open:
             raise Conflict("this dispute has been retracted")
-        if len(events.of_type(session, disputed.record, DisputeAnswered.TYPE)) >= MAX_DISPUTES:
-            raise Conflict(f"the disputes of this registration have been answered {MAX_DISPUTES} times")
+        said = [each for one in disputes.of_record(session, disputed.record) for each in one.answers]
+        if sum(each.record.publisher == publisher for each in said) >= MAX_DISPUTES:
+            raise Conflict(f"this publisher has answered disputes of this registration {MAX_DISPUTES} times")
         events.add(session, disputed.record, index, DisputeAnswered.TYPE)
 
     def existing(session: Session) -> bytes | None:

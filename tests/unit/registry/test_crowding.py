@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
+from provenance.errors import Conflict
+from provenance.statement.keys import Algorithm
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
 from registry.claims import ParentClaim
 from registry.reading import catalogue
+from registry.records import disputes
 from registry.records.derivation import graph
+from registry.records.enrolment import enrol_publisher
 from registry.registry import Registry
 from registry.verifying.verification import verify_file
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
@@ -96,3 +100,28 @@ def test_one_publishers_many_copies_do_not_hide_the_picture_they_were_made_from(
         register(registry, brighter(data, quality), publisher=RIVAL, title="Square, again")
     report = verify(registry, brighter(data, 50))
     assert own.id in [match["asset"]["id"] for match in report["matches"]]
+
+
+def test_one_publishers_many_disputes_keep_no_other_from_disputing(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disputes, "MAX_DISPUTES", 2)
+    enrol_publisher(registry, publisher="agency", name="The Agency", algorithm=Algorithm.ED25519)
+    record = bytes.fromhex(register(registry, jpeg(6), publisher=DAILY).asset.id)
+
+    def dispute(publisher: str, reason: str) -> bytes:
+        said = disputes.dispute(registry, publisher=publisher, record=record, reason=reason, counterclaim=None)
+        return bytes.fromhex(said.id)
+
+    def answer(publisher: str, raised: bytes, outcome: Any, reason: str) -> None:
+        disputes.answer(registry, publisher=publisher, dispute=raised, outcome=outcome, reason=reason)
+
+    raised = [dispute(RIVAL, reason) for reason in ("ours", "ours, too")]
+    with pytest.raises(Conflict, match="this publisher has disputed"):
+        dispute(RIVAL, "ours again")
+    others = dispute("agency", "ours")
+    answer(DAILY, raised[0], "rejected", "no")
+    answer(DAILY, raised[1], "rejected", "no")
+    with pytest.raises(Conflict, match="this publisher has answered"):
+        answer(DAILY, raised[1], "rejected", "never")
+    answer("agency", others, "retracted", "a mistake")
