@@ -47,6 +47,13 @@ VisibilityQuery = Annotated[
 CopyQuery = Annotated[
     Literal["public"] | None, Query(description="The copy that anybody gets, also for the publisher's own key.")
 ]
+DetailQuery = Annotated[
+    Literal["full"] | None,
+    Query(
+        description="`full`: the picture is compared over the whole at up to its own resolution, where the registered "
+        "one is kept. It takes some seconds; without it, that is done only where something is suspected."
+    ),
+]
 PublisherQuery = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
 ]

@@ -45,6 +45,15 @@ class Box(Answer):
     bottom: float
 
 
+Reference = Annotated[
+    Literal["sketch", "stored picture", "full detail"],
+    Field(
+        description="What was compared with: the record's sketch; the registered picture itself, at 512 pixels; "
+        "or that at up to its own resolution."
+    ),
+]
+
+
 class Region(Answer):
     kind: Annotated[
         Literal["differs", "moved", "outside"],
@@ -54,6 +63,10 @@ class Region(Answer):
     reference: Box | None
     area: float
     strength: float
+    seen_with: Annotated[
+        list[Reference],
+        Field(description="Which looks at the pair saw it, by what was compared with, the coarsest first."),
+    ]
 
 
 class Transform(Answer):
@@ -67,10 +80,6 @@ class Transform(Answer):
     ]
 
 
-Reference = Annotated[
-    Literal["sketch", "stored picture"],
-    Field(description="What was compared with: the record's sketch, or the registered picture itself."),
-]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
@@ -100,7 +109,11 @@ class Comparison(Answer):
     inverted: Annotated[bool, Field(description="The picture was compared with its colours inverted.")]
     inliers: int
     method: str
-    reference: Reference
+    reference: Annotated[Reference, Field(description="The finest that was compared with; coarser ones were, too.")]
+    smallest_area: Annotated[
+        float,
+        Field(description="Fraction of the picture that the smallest region covers which could be reported."),
+    ]
 
 
 class Step(Answer):

@@ -1,7 +1,8 @@
-"""Altered photographs, laid over their sketch and over the stored picture: what the comparison is calibrated on."""
+"""Altered photographs, laid over their sketch, the stored picture, and that at full detail: what the comparison is
+calibrated on."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,11 +11,22 @@ import numpy as np
 from PIL import Image
 
 from bench.alterations import COPIES, FRAMED, Pixels, Random, recompressed, resized
-from bench.edits import AREA_BUCKETS, EDIT_KINDS, WARP_KINDS, Mask, edited
+from bench.edits import (
+    AREA_BUCKETS,
+    BACKGROUND_AREA,
+    BACKGROUND_KINDS,
+    EDIT_KINDS,
+    SMALL_AREA,
+    SMALL_KINDS,
+    WARP_KINDS,
+    Mask,
+    edited,
+)
 from bench.photographs import photographs
 from provenance.media.calibration import ReferenceKind
 from provenance.media.canonical import shrink
-from provenance.media.comparison.comparison import Laid, lay, lay_again, match
+from provenance.media.comparison.comparison import Detail, Laid, closely, lay, lay_again, match
+from provenance.media.comparison.difference import Measures
 from provenance.media.comparison.geometry import Match, Query
 from provenance.media.media import Media
 from provenance.media.sketch import draw_sketch
@@ -22,30 +34,35 @@ from provenance.media.sketch import draw_sketch
 SOURCE_SIDE = 1024
 """Pixels: photographs are altered at this size, a common one on the web."""
 
-REFERENCES: tuple[ReferenceKind, ...] = ("sketch", "stored picture")
+AROUND = 0.03
+"""Fraction of the picture's longest side around a small edit that is looked at, at full detail: tiles are independent,
+and what lies farther off says nothing about it."""
+
+REFERENCES: tuple[ReferenceKind, ...] = ("sketch", "stored picture", "full detail")
 
 Area = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """A photograph: `pixels` at `SOURCE_SIDE`, and what a registration of its file keeps: the sketch, and the picture
-    as it is decoded for a second look."""
+    """A photograph: `large` as a look at full detail has it, `pixels` at `SOURCE_SIDE`, and what a registration of its
+    file keeps: the sketch, and the picture as it is decoded for a second look."""
 
     package: str
     digest: str
     fits: bool
+    large: Pixels
     pixels: Pixels
     stored: Pixels
     sketch: Pixels
 
-    def reference(self, kind: ReferenceKind) -> Pixels:
-        return self.sketch if kind == "sketch" else self.stored
-
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One altered picture: `mask` (canonical size) and `area` are None for a copy; `match` where there is none."""
+    """One altered picture: `mask` (canonical size) and `area` are None for a copy; `match` where there is none.
+
+    `sent` is the altered picture itself; `large`, that the whole of it is looked at in full detail.
+    """
 
     photograph: Photograph
     kind: str
@@ -53,17 +70,32 @@ class Case:
     query: Pixels
     mask: Mask | None
     match: Match | None
+    sent: Pixels
+    large: bool = False
 
     @cached_property
-    def _over_sketch(self) -> Laid | None:
-        return lay(self.query, self.photograph.sketch, self.match.homography) if self.match is not None else None
+    def laid(self) -> dict[ReferenceKind, Laid]:
+        """The pair, laid as `compare` does it: over the sketch, and over the stored picture."""
+        first = lay(self.query, self.photograph.sketch, self.match.homography) if self.match is not None else None
+        if first is None:
+            return {}
+        second = lay_again(self.query, first, self.photograph.sketch, self.photograph.stored)
+        return {"sketch": first} | ({"stored picture": second} if second is not None else {})
 
-    def laid(self, kind: ReferenceKind) -> Laid | None:
-        """The pair, laid over each other and measured, as `compare` does it; None where it is not verified."""
-        first, photograph = self._over_sketch, self.photograph
-        if kind == "sketch" or first is None:
-            return first
-        return lay_again(self.query, first, photograph.sketch, photograph.stored)
+    @cached_property
+    def measures(self) -> Mapping[ReferenceKind, Measures]:
+        """What each look measures, the coarsest first."""
+        found: dict[ReferenceKind, Measures] = {kind: laid.measures for kind, laid in self.laid.items()}
+        if self.large and "stored picture" in found:
+            detail = Detail(self.sent, self.photograph.large)
+            wanted = None
+            if self.mask is not None:
+                side = round(AROUND * max(self.mask.shape)) * 2 + 1
+                wanted = np.asarray(cv2.dilate(self.mask.astype(np.uint8), np.ones((side, side), np.uint8))) > 0
+            tiles = closely(self.query, self.photograph.stored, self.laid["stored picture"], detail, wanted)
+            if tiles.tiles:
+                found["full detail"] = tiles.measures
+        return found
 
 
 def load(every: int) -> list[Photograph]:
@@ -71,10 +103,11 @@ def load(every: int) -> list[Photograph]:
     loaded = []
     for listed in photographs()[::every]:
         media = Media.from_bytes(listed.path.read_bytes())
-        source = Image.fromarray(media.pixels)  # as it is shown: what is transparent, over white
+        large = media.closest
+        source = Image.fromarray(large)
         source.thumbnail((SOURCE_SIDE, SOURCE_SIDE), Image.Resampling.LANCZOS)
         sketch, pixels = draw_sketch(media.canonical).pixels, np.asarray(source, np.uint8)
-        loaded.append(Photograph(listed.package, listed.sha256, listed.fits, pixels, media.reduced, sketch))
+        loaded.append(Photograph(listed.package, listed.sha256, listed.fits, large, pixels, media.reduced, sketch))
     return loaded
 
 
@@ -85,31 +118,54 @@ def seeded(photograph: Photograph, *what: object) -> Random:
 def copies(photograph: Photograph, first: int = 0, every: int = 1) -> Iterator[Case]:
     """Every so many kinds of copies of a photograph, from one on."""
     for kind, alter in list({**COPIES, **FRAMED}.items())[first::every]:
-        query = shrink(alter(photograph.pixels, seeded(photograph, kind)), 512)
-        yield Case(photograph, kind, None, query, None, match(Query(query), photograph.sketch))
+        sent = alter(photograph.pixels, seeded(photograph, kind))
+        query = shrink(sent, 512)
+        yield Case(photograph, kind, None, query, None, match(Query(query), photograph.sketch), sent)
 
 
-def edits(photographs: Sequence[Photograph], number: int, sizes: int) -> Iterator[Case]:
-    """Each kind of edit and warp to the photograph of that number, over `sizes` of the four sizes, in turn."""
+def large_copies(photograph: Photograph, first: int, every: int) -> Iterator[Case]:
+    """The same, of the photograph as a look at full detail has it."""
+    for kind, alter in list({**COPIES, **FRAMED}.items())[first::every]:
+        sent = alter(photograph.large, seeded(photograph, "large", kind))
+        query = shrink(sent, 512)
+        yield Case(photograph, kind, None, query, None, match(Query(query), photograph.sketch), sent, large=True)
+
+
+def _area(kind: str, turn: int) -> Area:
+    """The size of which an edit of this kind is made."""
+    if kind in SMALL_KINDS:
+        return SMALL_AREA
+    return BACKGROUND_AREA if kind in BACKGROUND_KINDS else AREA_BUCKETS[turn % len(AREA_BUCKETS)]
+
+
+def edits(photographs: Sequence[Photograph], number: int) -> Iterator[Case]:
+    """Every other kind of edit and warp to the photograph of that number, each over one of its sizes, both in turn."""
+    for turn, kind in enumerate((*EDIT_KINDS, *WARP_KINDS, *SMALL_KINDS, *BACKGROUND_KINDS)):
+        if (turn + number) % 2 == 0:
+            yield from _edit(photographs, number, kind, _area(kind, number // 2 + turn), large=False)
+
+
+def large_edits(photographs: Sequence[Photograph], number: int, kinds: Sequence[str], area: Area) -> Iterator[Case]:
+    """Every other of these kinds of edits over `area`, to the photograph as a look at full detail has it."""
+    for turn, kind in enumerate(kinds):
+        if (turn + number) % 2 == 0:
+            yield from _edit(photographs, number, kind, area, large=True)
+
+
+def _edit(photographs: Sequence[Photograph], number: int, kind: str, area: Area, *, large: bool) -> Iterator[Case]:
     photograph = photographs[number]
-    for turn, kind in enumerate((*EDIT_KINDS, *WARP_KINDS)):
-        for step in range(sizes):
-            area = AREA_BUCKETS[(number + turn + step * (len(AREA_BUCKETS) // sizes)) % len(AREA_BUCKETS)]
-            random = seeded(photograph, kind, area)
-            donor = photographs[(number + int(random.integers(1, len(photographs)))) % len(photographs)]
-            drawn = edited(photograph.pixels, kind, float(random.uniform(*area)), donor.pixels, random)
-            if drawn is None:
-                continue
-            whole = resized(drawn[0], int(random.integers(600, SOURCE_SIDE + 1)))
-            query = shrink(recompressed(whole, int(random.integers(60, 96))), 512)
-            size = (query.shape[1], query.shape[0])
-            mask = np.asarray(cv2.resize(drawn[1].astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.3
-            yield Case(photograph, kind, area, query, mask, match(Query(query), photograph.sketch))
-
-
-def looked_at(cases: Iterable[Case]) -> Iterator[tuple[ReferenceKind, Case, Laid | None]]:
-    """Each case over its sketch; every third over the stored picture too, which takes three times as long."""
-    for turn, case in enumerate(cases):
-        yield "sketch", case, case.laid("sketch")
-        if turn % 3 == 1:
-            yield "stored picture", case, case.laid("stored picture")
+    random = seeded(photograph, kind, area, *(["large"] if large else []))
+    donor = photographs[(number + int(random.integers(1, len(photographs)))) % len(photographs)]
+    source, other = (photograph.large, donor.large) if large else (photograph.pixels, donor.pixels)
+    drawn = edited(source, kind, float(random.uniform(*area)), other, random)
+    if drawn is None:
+        return
+    least = 0.7 if large else 600 / SOURCE_SIDE
+    whole = resized(drawn[0], round(max(source.shape) * random.uniform(least, 1.0)))
+    sent = recompressed(whole, int(random.integers(60, 96)))
+    query = shrink(sent, 512)
+    size = (query.shape[1], query.shape[0])
+    mask = np.asarray(cv2.resize(drawn[1].astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0.3
+    if mask.any():
+        found = match(Query(query), photograph.sketch)
+        yield Case(photograph, kind, area, query, mask, found, sent, large)

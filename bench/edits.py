@@ -11,7 +11,16 @@ from bench.alterations import Pixels, Random, resized, write
 
 Mask = NDArray[np.bool_]
 
-EDIT_KINDS = ("paste", "removal", "text", "mosaic", "blur", "recolour")
+EDIT_KINDS = ("paste", "removal", "text", "mosaic", "blur", "recolour", "hue", "re-synthesis")
+"""Each is drawn over the sizes of `AREA_BUCKETS`. "hue" changes the hue alone, up to the edges of what is there;
+"re-synthesis" is what a generator leaves of a part that it draws again: blurred, with other noise, and sharpened."""
+
+SMALL_KINDS = ("insert", "small text", "small removal", "small recolour")
+"""Over `SMALL_AREA`: a digit on a sign, a face in a crowd."""
+
+BACKGROUND_KINDS = ("background blur",)
+"""Over `BACKGROUND_AREA`: all but the subject, as a portrait mode blurs it."""
+
 WARP_KINDS = ("slimming", "mouth", "bulge", "pinch", "shift")
 """Local warps, as face editors make them: nothing is added, parts are moved."""
 
@@ -19,12 +28,16 @@ WARP_REACH = (0.03, 0.10)
 """Largest displacement of a warp, as a fraction of its region's diameter: slimming a face by 6 to 20 %."""
 
 AREA_BUCKETS = ((0.005, 0.01), (0.01, 0.03), (0.03, 0.10), (0.10, 0.30))
+SMALL_AREA = (0.0005, 0.003)
+BACKGROUND_AREA = (0.30, 0.85)
+"""Fractions of the picture."""
+
 MATERIAL_RMS = 10.0
 """Of 255: an edit that changes its region by less (over the canonical picture) is drawn again; removing sky from sky
 changes nothing that a comparison could find."""
 
 MATERIAL_WARP_RMS = 5.0
-"""As above, for a warp: it keeps the colours of its region, and changes them less."""
+"""As above, for a warp, a re-synthesis and a blurred background: they keep the colours, and change them less."""
 
 
 def blob(height: int, width: int, area: float, random: Random) -> Mask:
@@ -120,6 +133,72 @@ def _recoloured(pixels: Pixels, mask: Mask, random: Random) -> Pixels:
     return _blend(pixels, np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)), mask, 1.5)
 
 
+def along_edges(pixels: Pixels, mask: Mask) -> Mask:
+    """The part of a mask's surroundings that its middle is of one piece with, by watershed: an object's outline, where
+    there is one."""
+    around = np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(0.35 * _radius(mask))))
+    within = np.asarray(cv2.erode(mask.astype(np.uint8), _disc(0.35 * _radius(mask))))
+    markers = np.zeros(mask.shape, np.int32)
+    markers[within > 0] = 1
+    markers[around == 0] = 2
+    found = np.asarray(cv2.watershed(np.ascontiguousarray(pixels), markers)) == 1
+    return np.asarray(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))).astype(bool)
+
+
+def _radius(mask: Mask) -> float:
+    return float(np.sqrt(mask.sum() / np.pi))
+
+
+def _disc(radius: float) -> Pixels:
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def _hue_turned(pixels: Pixels, mask: Mask, random: Random) -> Pixels:
+    """Only the hue, in CIE Lab: light and saturation stay."""
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
+    turn = np.deg2rad(random.uniform(60, 300))
+    a, b = lab[..., 1] - 128, lab[..., 2] - 128
+    lab[..., 1] = 128 + a * np.cos(turn) - b * np.sin(turn)
+    lab[..., 2] = 128 + a * np.sin(turn) + b * np.cos(turn)
+    turned = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
+    return _blend(pixels, np.asarray(turned, np.uint8), mask, 1.0)
+
+
+def _synthesised(pixels: Pixels, mask: Mask, random: Random) -> Pixels:
+    """Detail is lost, other detail is made up, and the whole is sharpened."""
+    scale = max(pixels.shape[:2]) / 1024
+    soft = cv2.GaussianBlur(pixels, (0, 0), random.uniform(1.5, 3.5) * scale).astype(np.float32)
+    noise = random.normal(0, random.uniform(4, 9), (*pixels.shape[:2], 1)).astype(np.float32)
+    made = soft + cv2.GaussianBlur(noise, (0, 0), random.uniform(0.6, 1.2) * scale)[..., None] * 1.5
+    sharp = made + random.uniform(0.5, 1.0) * (made - cv2.GaussianBlur(made, (0, 0), 1.5 * scale))
+    return _blend(pixels, np.clip(sharp, 0, 255).astype(np.uint8), mask, 2.0 * scale)
+
+
+def _background_blurred(pixels: Pixels, area: float, random: Random) -> tuple[Pixels, Mask]:
+    """All but a subject that covers the rest; the mask is what is blurred."""
+    height, width = pixels.shape[:2]
+    subject = along_edges(pixels, blob(height, width, 1 - area, random))
+    blurred = np.asarray(
+        cv2.GaussianBlur(pixels, (0, 0), random.uniform(2.5, 8.0) * max(height, width) / 1024), np.uint8
+    )
+    mask = ~subject
+    return _blend(pixels, blurred, mask, 2.0), mask
+
+
+def _inserted(pixels: Pixels, mask: Mask, donor: Pixels, random: Random) -> Pixels:
+    """A small part of another photograph, at a size at which it shows something."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    high, wide = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+    times = random.uniform(1.5, 4.0)
+    h, w = (min(round(side * times), most) for side, most in zip((high, wide), donor.shape[:2], strict=True))
+    y, x = random.integers(0, donor.shape[0] - h + 1), random.integers(0, donor.shape[1] - w + 1)
+    patch = pixels.copy()
+    cut = cv2.resize(donor[y : y + h, x : x + w], (wide, high), interpolation=cv2.INTER_AREA)
+    patch[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = cut
+    return _blend(pixels, patch, mask, 1.0)
+
+
 def _warped(pixels: Pixels, kind: str, area: float, random: Random) -> tuple[Pixels, Mask]:
     """Parts of an ellipse over `area` are moved, smoothly and without a fold; the mask is that ellipse."""
     height, width = pixels.shape[:2]
@@ -168,23 +247,32 @@ def _region_rms(before: Pixels, after: Pixels, mask: Mask) -> float:
 def edited(pixels: Pixels, kind: str, area: float, donor: Pixels, random: Random) -> tuple[Pixels, Mask] | None:
     """One edit of `kind` over about `area` (fraction), and its mask; None when no material one was found."""
     height, width = pixels.shape[:2]
-    least = MATERIAL_WARP_RMS if kind in WARP_KINDS else MATERIAL_RMS
+    least = MATERIAL_RMS if kind in (*EDIT_KINDS[:-1], *SMALL_KINDS) else MATERIAL_WARP_RMS
     for _ in range(8):
-        if kind == "text":
+        if kind in ("text", "small text"):
             result, mask = _written(pixels, area, random)
+        elif kind in BACKGROUND_KINDS:
+            result, mask = _background_blurred(pixels, area, random)
         elif kind in WARP_KINDS:
             result, mask = _warped(pixels, kind, area, random)
         else:
             mask = blob(height, width, area, random)
+            mask = along_edges(pixels, mask) if kind == "hue" else mask
             match kind:
                 case "paste":
                     result = _pasted(pixels, mask, donor, random)
-                case "removal":
+                case "removal" | "small removal":
                     result = _removed(pixels, mask)
                 case "mosaic":
                     result = _mosaic(pixels, mask, area)
                 case "blur":
                     result = _blurred(pixels, mask, area)
+                case "hue":
+                    result = _hue_turned(pixels, mask, random)
+                case "re-synthesis":
+                    result = _synthesised(pixels, mask, random)
+                case "insert":
+                    result = _inserted(pixels, mask, donor, random)
                 case _:
                     result = _recoloured(pixels, mask, random)
         if mask.any() and _region_rms(pixels, result, mask) >= least:

@@ -48,15 +48,16 @@ def photographs(folder: Path = FOLDER) -> list[Photograph]:
     """
     found = []
     for package, entry in tomllib.loads(LIST.read_text("utf-8")).items():
-        unpacked = _unpacked(package, folder)
+        contents = unpacked(package, folder)
         for name in entry["photographs"]:
-            path = unpacked / name
+            path = contents / name
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(Photograph(package, path, sha256, entry["fits"] and not int(sha256[-1], 16) & 1))
     return sorted(found, key=lambda photograph: photograph.sha256)
 
 
-def _unpacked(package: str, folder: Path) -> Path:
+def unpacked(package: str, folder: Path) -> Path:
+    """Return where a package's files lie, fetched when they are not there yet. Raises as `photographs` does."""
     target = folder / package
     if target.is_dir():
         return target

@@ -8,7 +8,7 @@ from api.answers import JSON, conditional, json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.bodies import is_json, receive_json
 from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
-from api.parameters import MatchQuery, VerificationId
+from api.parameters import DetailQuery, MatchQuery, VerificationId
 from api.ratelimit import limited
 from api.report import Report
 from api.schemas.answers import RecordedVerdict
@@ -40,7 +40,7 @@ missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)
     ),
     summary="Verify a file, or digests alone",
 )
-async def post_verification(request: Request, service: ServiceDep) -> Response:
+async def post_verification(request: Request, service: ServiceDep, detail: DetailQuery = None) -> Response:
     """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
 
     What a body is labelled does not decide what it is: the first bytes do.
@@ -63,7 +63,14 @@ async def post_verification(request: Request, service: ServiceDep) -> Response:
 
         def verify_upload() -> dict[str, object]:
             sidecar = None if beside is None else beside.path.read_bytes()
-            return verify_file(registry, path=upload.path, sha256=upload.sha256, size=upload.size, sidecar=sidecar)
+            return verify_file(
+                registry,
+                path=upload.path,
+                sha256=upload.sha256,
+                size=upload.size,
+                sidecar=sidecar,
+                full_detail=detail == "full",
+            )
 
         return _answer(await service.admission.run(verify_upload))
 

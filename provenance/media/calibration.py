@@ -7,6 +7,7 @@ photograph are not independent.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-ReferenceKind = Literal["sketch", "stored picture"]
-"""What a picture is compared with: the sketch that every record has, or the credentialed copy, where that is kept."""
+ReferenceKind = Literal["sketch", "stored picture", "full detail"]
+"""What a picture is compared with: the sketch that every record has; the credentialed copy, where that is kept, at 512
+pixels; or that copy at up to its own resolution."""
 
 RegionKind = Literal["differs", "moved"]
 
@@ -40,6 +42,12 @@ MEASURES = (
     "noise of texture",
     "noise beyond a pixel",
     "noise of displacement",
+    "noise of colour",
+    "noise of lost texture",
+    "uncorrelated grain",
+    "grain gained",
+    "noise of uncorrelated grain",
+    "noise of gained grain",
 )
 """What is weighed at each pixel, in the order of the rows of `Model.weights`: the keys in calibration.json."""
 
@@ -130,9 +138,14 @@ def model(reference: ReferenceKind) -> Model:
 
 @cache
 def miss_rates(reference: ReferenceKind) -> tuple[ErrorRate, ...]:
-    """Return the measured rates: one for each size of edit, smallest first, and then for each size of warp."""
+    """Return the measured rates of all looks up to that reference, joined: for each size of edit, smallest first, and
+    then for each size of warp.
+
+    At full detail small edits alone were measured: others have the rates of the answer without it, which it adds to.
+    """
     rates = _document()["references"][reference]["rates"]
     alarms = rates["false_alarms"]
+    coarser = {(rate.kind, rate.area): rate for rate in _COARSER.get(reference, tuple)()}
     return tuple(
         ErrorRate(
             fpr=float(alarms["rate"]),
@@ -146,9 +159,16 @@ def miss_rates(reference: ReferenceKind) -> tuple[ErrorRate, ...]:
             kind=kind,
             reference=reference,
         )
+        if row["n"]
+        else coarser[kind, _pair(row["area"])]
         for kind, rows in _ROWS.items()
         for row in rates[rows]
     )
+
+
+_COARSER: dict[ReferenceKind, Callable[[], tuple[ErrorRate, ...]]] = {
+    "full detail": lambda: miss_rates("stored picture")
+}
 
 
 def error_rate_for(area: float, kind: RegionKind, reference: ReferenceKind) -> ErrorRate | None:
@@ -173,7 +193,7 @@ def false_matches() -> FalseMatches:
 @cache
 def template_matches(reference: ReferenceKind) -> FalseMatches:
     """Return how often a template with other content was taken for a match of the picture (bench.template_rates)."""
-    return _false_matches(_document("template_rates.json")[reference])
+    return _false_matches(_document("template_rates.json")["sketch" if reference == "sketch" else "stored picture"])
 
 
 def _false_matches(measured: dict[str, Any]) -> FalseMatches:

@@ -95,8 +95,19 @@ class Media:
 
         A JPEG is decoded at a fraction of its size where that suffices. Raises as `pixels` does.
         """
-        whole = self._at_least(limits.DETAIL_SIDE) if self.media_type == "image/jpeg" else self.pixels
-        return shrink(whole, limits.DETAIL_SIDE)
+        return self._no_larger_than(limits.DETAIL_SIDE)
+
+    @cached_property
+    def closest(self) -> Pixels:
+        """The picture with its longest side at most `limits.FULL_DETAIL_SIDE`, for a comparison at full detail.
+
+        As `detail` otherwise.
+        """
+        return self._no_larger_than(limits.FULL_DETAIL_SIDE)
+
+    def _no_larger_than(self, side: int) -> Pixels:
+        whole = self._at_least(side) if self.media_type == "image/jpeg" else self.pixels
+        return shrink(whole, side)
 
     def _at_least(self, side: int) -> Pixels:
         """A JPEG, its longest side at least `side` where it has as many pixels."""

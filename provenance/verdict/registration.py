@@ -5,7 +5,7 @@ from typing import assert_never
 
 from provenance.media.appearance import SHOWN_METHOD
 from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates, template_matches
-from provenance.media.comparison import Comparison
+from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
 from provenance.verdict import evidence as ev
@@ -145,8 +145,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 f"no difference above the threshold, compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
-                f"{_NOT_AUTHORSHIP} Small changes, gentle warps and a faint pattern over all of it can be missed; "
-                f"what a crop left out is not seen. {_mistaken(match)}",
+                f"{_NOT_AUTHORSHIP} {_unseen(match)} {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -159,9 +158,8 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 f"was found within it, compared with {_compared_with(match)}.",
                 Basis.MEASURED,
                 "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
-                f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. Small "
-                "changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out is not "
-                f"seen. {_mistaken(match)}",
+                f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. "
+                f"{_unseen(match)} {_mistaken(match)}",
                 _method(match),
                 _rates(match),
             )
@@ -170,7 +168,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Axis.REGISTRATION,
                 value,
                 f"Matches {named}, after alignment{_alignment(match)}; {_regions(match.comparison)}, "
-                f"compared with {_compared_with(match)}.",
+                f"compared with {_compared_with(match)}{_seen_with(match.comparison)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
                 f"{_NOT_AUTHORSHIP} Why it differs (a caption or a fair crop differs too), or that nothing else was "
@@ -293,12 +291,38 @@ def _regions(comparison: Comparison | None) -> str:
     return " and ".join(parts)
 
 
+def _unseen(match: ev.Match) -> str:
+    """What a comparison without a difference may have missed."""
+    smallest = match.comparison.smallest if match.comparison is not None else 0.0
+    bound = f" Nothing is seen that covers less than {100 * smallest:.2g} % of the picture." if smallest else ""
+    return (
+        "That it is the same exposure: another frame of the same camera, a moment before or after, is told by what "
+        "moved in it, if that is enough. Small changes, gentle warps and a faint pattern over all of it can be missed; "
+        f"what a crop left out is not seen.{bound}"
+    )
+
+
+def _seen_with(comparison: Comparison | None) -> str:
+    """Which looks saw how many of the regions that differ, where there was more than one look."""
+    regions: tuple[Region, ...] = comparison.regions if comparison else ()
+    looks = {"sketch": "the sketch", "stored picture": "the stored picture", "full detail": "full detail"}
+    counts = {kind: sum(kind in region.seen_with for region in regions) for kind in looks}
+    told = [f"{count} with {looks[kind]}" for kind, count in counts.items() if count]
+    return f" (seen {', '.join(told)})" if len(told) > 1 or counts["full detail"] else ""
+
+
 def _reference(match: ev.Match) -> ReferenceKind:
     return match.comparison.reference if match.comparison is not None else "sketch"
 
 
 def _compared_with(match: ev.Match) -> str:
-    return "its stored sketch" if _reference(match) == "sketch" else "the stored picture itself, at 512 pixels"
+    match _reference(match):
+        case "sketch":
+            return "its stored sketch"
+        case "stored picture":
+            return "its stored sketch and the stored picture itself, at 512 pixels"
+        case "full detail":
+            return "its stored sketch and the stored picture itself, at full detail"
 
 
 def _rates(match: ev.Match) -> tuple[ErrorRate, ...]:

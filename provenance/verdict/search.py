@@ -348,6 +348,14 @@ class Search:
             self.skip(_stored_picture(candidate), str(failure))
             return reference
 
+    def note_detail(self) -> None:
+        """Say so where a look at full detail over the whole was asked for and none was taken."""
+        compared = [hit.comparison for hit in self._hits.values() if hit.comparison is not None]
+        if compared and all(each.reference != "full detail" for each in compared):
+            self.skip(
+                "full detail", "no picture is kept of what matches first, or none with more pixels than were compared"
+            )
+
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
         for candidate in candidates:
@@ -472,7 +480,7 @@ def _outcomes(
 
 def _compared_hit(candidate: Candidate, reference: Reference, outcome: Comparison, part: int | None) -> _Hit:
     sketch, original = hashlib.sha256(reference.sketch).digest(), None
-    if reference.original is not None and outcome.reference == "stored picture":
+    if reference.original is not None and outcome.reference != "sketch":
         original = hashlib.sha256(reference.original).digest()
     return _Hit(candidate.record_id, MatchBasis.COMPARISON, sketch, outcome, candidate.distance, original, part)
 

@@ -8,10 +8,11 @@
  6  Ask the similarity index for candidates. A fingerprint hit is never a match by itself: targeted
     collisions can be computed for almost any pair of pictures.
  7  Compare with the sketch of each candidate: align it, verify the geometry, find what differs. The first that
-    holds is compared again with the stored picture, where the publisher lets one be kept; so are matches that
-    cover as much. Where something of
-    the picture is unexplained, steps 6 and 7 are taken again with its local features, and then with those of
-    parts of it, in more detail.
+    holds is compared again with the stored picture, where the publisher lets one be kept, and so are matches that
+    cover as much: at 512 pixels, and at full detail where something is suspected, or over the whole where that is
+    asked for. What any of these looks sees is reported, with which of them saw it. Where something of the picture is
+    unexplained, steps 6 and 7 are taken again with its local features, and then with those of parts of it, in more
+    detail.
  8  Check the record of each match: it states what the lookup said, and its receipt holds.
  9  Establish the standing of each record: withdrawn, disputed, key revoked, other publishers' claims. Read what the
     closest one resembles: each registration is compared with those before it, by steps 4 to 7, so that no match hides
@@ -28,14 +29,15 @@ worker among it; where nothing else is found, that is NOT_CHECKED. A registry th
 (StoreUnavailable, Overloaded) fails the whole verification instead: the next try may know more.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustSettings
-from provenance.media.comparison import Comparison, Query, compare
+from provenance.media.comparison import Comparison, Detail, Query, compare
 from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import read_declared
-from provenance.media.media import Media
+from provenance.media.media import Media, Pixels
 from provenance.media.sketch import Sketch
 from provenance.verdict import resemblance
 from provenance.verdict.evidence import Examination, Subject
@@ -87,24 +89,41 @@ def examine(
     )
 
 
-def compare_reference(query: Query, reference: Reference) -> Comparison:
+def compare_reference(
+    query: Query, reference: Reference, closest: Callable[[], Pixels] | None = None, *, whole: bool = False
+) -> Comparison:
     """Step 7, for one candidate.
+
+    Args:
+        query: the picture that was handed in.
+        reference: what is stored of the candidate.
+        closest: returns the picture that was handed in as `Media.closest` has it, for a look at full detail.
+        whole: that look is taken over the whole; where False, where something is suspected.
 
     Raises:
         MediaError: what is stored of it is no picture that can be read.
     """
     sketch = Sketch.from_bytes(reference.sketch).pixels
     thumbnail, original = reference.thumbnail, reference.original
+    if original is None:
+        return compare(query, sketch, larger=None if thumbnail is None else lambda: Media.from_bytes(thumbnail).pixels)
+    stored = Media.from_bytes(original)
     return compare(
         query,
         sketch,
-        None if original is None else lambda: Media.from_bytes(original).reduced,
+        lambda: stored.reduced,
         larger=None if thumbnail is None else lambda: Media.from_bytes(thumbnail).pixels,
+        detail=None if closest is None else lambda: Detail(closest(), stored.closest),
+        whole=whole,
     )
 
 
-def verify_file(examination: Examination, registrations: Registrations, viewer: Viewer) -> Verdict:
+def verify_file(
+    examination: Examination, registrations: Registrations, viewer: Viewer, *, full_detail: bool = False
+) -> Verdict:
     """Steps 4 to 10 for a file whose bytes are at hand.
+
+    `full_detail`: what the viewer was told to do in step 7; the verdict says where it could not be done.
 
     Raises:
         CountermarkError: a lookup failed, or the registry is busy or unavailable.
@@ -121,6 +140,8 @@ def verify_file(examination: Examination, registrations: Registrations, viewer: 
         search.look_up_pixels(prints.pixels_sha256, prints.shown_sha256)
         # 6. and 7.
         search.look_for_similar(prints, canonical, viewer)
+        if full_detail:
+            search.note_detail()
     # 8. and 9.
     evidence = resemblance.behind(search.evidence(subject, examination), registrations)
     # 10.

@@ -8,6 +8,7 @@ looked at in more detail, once more, at a reduced size.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -222,25 +223,46 @@ def describe_parts(
     """Step 6, for parts of a file, by its path or its bytes, that every match leaves open. Raises `MediaError`."""
 
     def detail() -> Pixels:
-        data = picture if isinstance(picture, bytes) else picture.read_bytes()
-        return Media.from_bytes(data, sha256=sha256).detail
+        return Media.from_bytes(_bytes_of(picture), sha256=sha256).detail
 
     views = view_parts(canonical, left_open, detail)
     sights = [(view, look(view.pixels)) for view in views]
     return tuple(Described(describe(sight, MAX_QUERY_FEATURES), sight, view) for view, sight in sights)
 
 
+@dataclass(frozen=True)
+class InDetail:
+    """A file, by its path or its bytes, for a look at full detail: over the `whole` of it, or where something is
+    suspected."""
+
+    picture: Path | bytes
+    sha256: bytes | None
+    whole: bool
+
+    @cached_property
+    def closest(self) -> Pixels:
+        """As `Media.closest`. Raises `MediaError`."""
+        return Media.from_bytes(_bytes_of(self.picture), sha256=self.sha256).closest
+
+
+def _bytes_of(picture: Path | bytes) -> bytes:
+    return picture if isinstance(picture, bytes) else picture.read_bytes()
+
+
 def compare_references(
-    canonical: Pixels, described: Described | None, references: Sequence[Reference]
+    canonical: Pixels, described: Described | None, references: Sequence[Reference], detail: InDetail | None = None
 ) -> tuple[Compared | CountermarkError, ...]:
     """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none."""
     query = Query(canonical) if described is None else Query(canonical, described.sight, described.view)
-    return tuple(_compared(query, reference) for reference in references)
+    return tuple(_compared(query, reference, detail) for reference in references)
 
 
-def _compared(query: Query, reference: Reference) -> Compared | CountermarkError:
+def _compared(query: Query, reference: Reference, detail: InDetail | None) -> Compared | CountermarkError:
     try:
-        comparison = compare_reference(query, reference)
+        if detail is None:
+            comparison = compare_reference(query, reference)
+        else:
+            comparison = compare_reference(query, reference, lambda: detail.closest, whole=detail.whole)
     except MediaError as error:
         return error
     heat = comparison.heat

@@ -122,6 +122,7 @@ def comparison_json(comparison: Comparison) -> Json:
                 "reference": _box(region.reference) if region.reference else None,
                 "area": round(region.area, 5),
                 "strength": round(region.strength, 3),
+                "seen_with": list(region.seen_with),
             }
             for region in comparison.regions
         ],
@@ -131,6 +132,7 @@ def comparison_json(comparison: Comparison) -> Json:
         "inliers": comparison.inliers,
         "method": comparison.method,
         "reference": comparison.reference,
+        "smallest_area": comparison.smallest,
     }
 
 

@@ -21,11 +21,13 @@ from registry.registry import Registry
 from registry.sandbox.examination import (
     Compared,
     Described,
+    InDetail,
     compare_references,
     describe_parts,
     describe_picture,
     examine_file,
 )
+from registry.sandbox.pool import JOB_SECONDS
 from registry.search.choosing import EVERYTHING
 from registry.search.scan import MAX_SCANNED
 from registry.store import Asset, Session, assets, rows, verifications
@@ -36,10 +38,23 @@ VERIFICATION_ID_BYTES = 16
 """Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
 
 
+FULL_DETAIL_SECONDS = 30.0
+"""Processor time of one comparison over the whole in full detail: eight candidates, one of them in full detail, take
+about 3 seconds."""
+
+
 def verify_file(
-    registry: Registry, *, path: Path, sha256: bytes, size: int, sidecar: bytes | None = None
+    registry: Registry,
+    *,
+    path: Path,
+    sha256: bytes,
+    size: int,
+    sidecar: bytes | None = None,
+    full_detail: bool = False,
 ) -> dict[str, object]:
     """Verify the file at `path`, whose SHA-256 the caller computed while receiving it; returns the stored report.
+
+    `full_detail`: compare with the stored picture over the whole in full detail, where one is kept.
 
     Raises:
         MediaError: no picture that can be read.
@@ -52,8 +67,8 @@ def verify_file(
     examination = registry.sandbox.run(
         examine_file, path, sha256, registry.trust, now, sidecar, not known_bytes, digest=sha256
     )
-    viewer = SandboxViewer(registry, path, sha256)
-    verdict = procedure.verify_file(examination, registrations, viewer)
+    viewer = SandboxViewer(registry, path, sha256, full_detail=full_detail)
+    verdict = procedure.verify_file(examination, registrations, viewer, full_detail=full_detail)
     return _keep(registry, verdict, viewer)
 
 
@@ -97,10 +112,13 @@ _NOT_KEPT = {
 class SandboxViewer:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
-    def __init__(self, registry: Registry, picture: Path | bytes, sha256: bytes | None = None) -> None:
+    def __init__(
+        self, registry: Registry, picture: Path | bytes, sha256: bytes | None = None, *, full_detail: bool = False
+    ) -> None:
         self._registry = registry
         self._picture = picture
         self._sha256 = sha256
+        self._detail = InDetail(picture, sha256, full_detail)
         self._drawn: list[tuple[Comparison, bytes | None]] = []
         self._whole: Described | None = None
         self._parts: Sequence[Described] = ()
@@ -120,7 +138,13 @@ class SandboxViewer:
     ) -> Sequence[Comparison | CountermarkError]:
         described = self._whole if part is None else self._parts[part]
         outcomes = self._registry.sandbox.run(
-            compare_references, query, described, tuple(references), digest=self._sha256
+            compare_references,
+            query,
+            described,
+            tuple(references),
+            self._detail,
+            cpu_seconds=FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS,
+            digest=self._sha256,
         )
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
         return [each.comparison if isinstance(each, Compared) else each for each in outcomes]

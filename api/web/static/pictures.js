@@ -84,8 +84,8 @@ function noRegions(match) {
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
   if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
   if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. Most of what has texture does not.";
-  const stored = match.comparison?.reference === "stored picture";
-  return `No difference above the threshold was found, compared with ${stored ? "the stored picture, at 512 pixels" : "the stored sketch"}.`;
+  const finest = { "stored picture": "the stored sketch and the stored picture, at 512 pixels", "full detail": "the stored picture, at full detail" };
+  return `No difference above the threshold was found, compared with ${finest[match.comparison?.reference] ?? "the stored sketch"}.`;
 }
 
 function changes(comparison) {

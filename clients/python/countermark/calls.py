@@ -128,11 +128,12 @@ def record_verdict(verification_id: str) -> Call[models.RecordedVerdict]:
 # Verifying --------------------------------------------------------------------------------------
 
 
-def verify(file: Content, progress: Progress | None) -> Call[models.Report]:
+def verify(file: Content, progress: Progress | None, full_detail: bool = False) -> Call[models.Report]:
     return Call(
         "POST",
         "/v1/verifications",
         _model(models.Report),
+        query={"detail": "full"} if full_detail else {},
         content=_picture(file),
         progress=progress,
         headers={"Content-Type": "application/octet-stream"},

@@ -142,9 +142,12 @@ class Client:
         """Put a verification report on record, for the publisher whose key this is."""
         return self._send(calls.record_verdict(verification_id))
 
-    def verify(self, file: Source, *, progress: Progress | None = None) -> Report:
-        """What is known about a picture. The report is kept under its id."""
-        return self._send(calls.verify(Content.of(file), progress))
+    def verify(self, file: Source, *, progress: Progress | None = None, full_detail: bool = False) -> Report:
+        """What is known about a picture. The report is kept under its id.
+
+        `full_detail`: it is compared over the whole at up to its own resolution, where the registered one is kept.
+        """
+        return self._send(calls.verify(Content.of(file), progress, full_detail))
 
     def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
         """What is known about digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""

@@ -1,7 +1,15 @@
 """Comparing a picture with the sketch of a registered one, and drawing what differs."""
 
-from provenance.media.comparison.comparison import COMPARISON_VERSION, Box, Comparison, Region, Transform, compare
+from provenance.media.comparison.comparison import (
+    COMPARISON_VERSION,
+    Box,
+    Comparison,
+    Detail,
+    Region,
+    Transform,
+    compare,
+)
 from provenance.media.comparison.geometry import Query
 from provenance.media.comparison.overlay import draw_heat
 
-__all__ = ["COMPARISON_VERSION", "Box", "Comparison", "Query", "Region", "Transform", "compare", "draw_heat"]
+__all__ = ["COMPARISON_VERSION", "Box", "Comparison", "Detail", "Query", "Region", "Transform", "compare", "draw_heat"]

@@ -85,24 +85,30 @@ def align(
     """
     centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
     density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
-    working, to_working = _reduced(query, min(1.0, density))
-    coarse, to_coarse = _reduced(reference, min(1.0, 1.0 / density))
+    working, to_working = reduced(query, min(1.0, density))
+    coarse, to_coarse = reduced(reference, min(1.0, 1.0 / density))
     if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
         return None
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
-    warp = _refined(grey(working), grey(coarse), warp / warp[2, 2], scales)
-    size = (working.shape[1], working.shape[0])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpPerspective(coarse.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    reach = cv2.warpPerspective(
-        np.ones(coarse.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    )
-    covered = np.asarray(reach).astype(bool)
+    warp = refined(grey(working), grey(coarse), warp / warp[2, 2], scales)
+    laid, covered = laid_by(coarse, warp, working)
     final = np.linalg.inv(to_coarse) @ warp @ to_working
-    return Alignment(working.astype(np.float32), np.asarray(laid), covered, final / final[2, 2])
+    return Alignment(working.astype(np.float32), laid, covered, final / final[2, 2])
 
 
-def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
+def laid_by(reference: Pixels, warp: Homography, query: Pixels) -> tuple[Planes, Mask]:
+    """The reference in the query's frame, H×W×3 float32, and where it reaches, H×W; `warp` leads to its pixels."""
+    size = (query.shape[1], query.shape[0])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    laid = cv2.warpPerspective(reference.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    reach = cv2.warpPerspective(
+        np.ones(reference.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
+    return np.asarray(laid, np.float32), np.asarray(reach).astype(bool)
+
+
+def reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
+    """A picture at a scale of 0..1, and its pixels → the smaller one's."""
     if scale >= 0.95:
         return pixels, np.eye(3)
     height, width = pixels.shape[:2]
@@ -111,11 +117,11 @@ def _reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
     return small, scaling(size[0] / width, size[1] / height)
 
 
-def _refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
+def refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
     """A better `warp` (query pixels → reference pixels), scale by scale, while more detail correlates."""
     for scale in scales:
-        light, to_light = _reduced(query, scale)
-        other, to_other = _reduced(reference, scale)
+        light, to_light = reduced(query, scale)
+        other, to_other = reduced(reference, scale)
         start = to_other @ warp @ np.linalg.inv(to_light)
         refined = _maximised(light, other, start / start[2, 2], round(ECC_MARGIN * scale))
         warp = np.linalg.inv(to_other) @ refined @ to_light

@@ -5,7 +5,9 @@ simplest that explains most of the picture is taken. "Most" is the median: a rec
 cannot buy itself a richer model.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -44,10 +46,21 @@ CHANGED_LEVELS = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Colouring:
-    """The reference in the query's colours, H×W×3 float32 0..255, and whether that changed it noticeably."""
+    """What one change of colour over the whole picture makes of the reference.
+
+    Attributes:
+        predicted: the reference in the query's colours, H×W×3 float32 0..255.
+        changed: whether that changed it noticeably.
+        predict: does the same to another cut of the reference, h×w×3 float32 0..255.
+    """
 
     predicted: Planes
     changed: bool
+    predict: Callable[[Planes], Planes]
+
+
+def _as_it_is(planes: Planes) -> Planes:
+    return planes
 
 
 def _curves(rgb: Planes) -> list[Planes]:
@@ -95,7 +108,7 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
     """Predict the query's colours from the reference's. All H×W×3 float32 0..255; `covered` says where to look."""
     inside = np.flatnonzero(covered)
     if len(inside) < MIN_SAMPLES:
-        return Colouring(reference, False)
+        return Colouring(reference, False, _as_it_is)
     chosen = inside[:: max(1, len(inside) // SAMPLES)]
     target = cv2.blur(query, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
     source = cv2.blur(reference, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
@@ -103,15 +116,20 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
     def median_error(mapped: Planes) -> float:
         return float(np.median(np.abs(mapped - target).mean(1)))
 
-    predicted, error = reference, median_error(source)
+    predict, error = _as_it_is, median_error(source)
     if error < QUIET_LEVELS / 255:
-        return Colouring(reference, False)
+        return Colouring(reference, False, _as_it_is)
     for model in (_curves, _mixture):
         terms = model(source)
         solution = _solve(terms, target)
         candidate = median_error(_apply(terms, solution))
         if candidate < WORTH * error and candidate < error - WORTH_LEVELS / 255:
             error = candidate
-            predicted = _apply(model(reference / np.float32(255)), solution) * np.float32(255)
+            predict = partial(_predicted, model, solution)
+    predicted = predict(reference)
     changed = bool(np.abs(predicted - reference).reshape(-1, 3)[chosen].mean() > CHANGED_LEVELS)
-    return Colouring(predicted.astype(np.float32), changed)
+    return Colouring(predicted, changed, predict)
+
+
+def _predicted(model: Callable[[Planes], list[Planes]], solution: list[Planes], planes: Planes) -> Planes:
+    return np.asarray(_apply(model(planes / np.float32(255)), solution) * np.float32(255), np.float32)

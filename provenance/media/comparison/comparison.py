@@ -8,7 +8,7 @@ fractions of width and height, 0..1 from the top left corner.
 OpenCV's thread count is global state and is left to the process (`cv2.setNumThreads(1)` in a worker).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,12 +21,14 @@ from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
 from provenance.media.comparison import layout
 from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, MIN_WORKING_SIDE, Alignment, Mask, align
-from provenance.media.comparison.colour import recolour
-from provenance.media.comparison.difference import Measures, Overlap, differing, heat_of, overlap, weigh
+from provenance.media.comparison.colour import Colouring, recolour
+from provenance.media.comparison.detail import Tiles, look_closely
+from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
+from provenance.media.comparison.looks import Look, join, look, suspected
 from provenance.media.comparison.visible import FRAME, visible
 
-COMPARISON_VERSION = "countermark-comparison-3"
+COMPARISON_VERSION = "countermark-comparison-4"
 
 MIN_SIDE = 48
 """Pixels a side of the sketch: a smaller one has no keypoints away from its edge."""
@@ -68,6 +70,7 @@ class Region:
         reference: where, in the reference; None outside.
         area: fraction of the query that its pixels (not its box) cover.
         strength: 0..1; how far the evidence is above the threshold. 1 for "outside".
+        seen_with: what the query was compared with where it was seen, the coarsest first; nothing for "outside".
     """
 
     kind: Literal["differs", "moved", "outside"]
@@ -75,6 +78,7 @@ class Region:
     reference: Box | None
     area: float
     strength: float
+    seen_with: tuple[ReferenceKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Comparison:
     heat: NDArray[np.uint8] | None
     method: str
     reference: ReferenceKind = "sketch"
+    smallest: float = 0.0
     agreement: float = 1.0
     layout_only: bool = False
 
@@ -133,7 +138,7 @@ class Laid:
 
     alignment: Alignment
     overlap: Overlap
-    colour_changed: bool
+    colouring: Colouring
 
     @cached_property
     def measures(self) -> Measures:
@@ -161,7 +166,7 @@ def lay(
         return None
     if pair.agreement < np.interp(pair.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
         return None
-    return Laid(alignment, pair, colouring.changed)
+    return Laid(alignment, pair, colouring)
 
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
@@ -177,12 +182,27 @@ def lay_again(query: Pixels, first: Laid, sketch: Pixels, original: Pixels) -> L
     return lay(query, original, larger @ first.alignment.homography, ECC_AGAIN)
 
 
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """Both pictures at up to their own resolution, H×W×3 RGB, for a look at full detail.
+
+    Attributes:
+        query: the picture that was handed in.
+        original: the registered one.
+    """
+
+    query: Pixels
+    original: Pixels
+
+
 def compare(
     query: Query | Pixels,
     sketch: Pixels,
     original: Callable[[], Pixels] | None = None,
     *,
     larger: Callable[[], Pixels] | None = None,
+    detail: Callable[[], Detail] | None = None,
+    whole: bool = False,
 ) -> Comparison:
     """Compare a picture with the sketch of a registered one, and then with that itself.
 
@@ -194,65 +214,109 @@ def compare(
             sketch's answer stands.
         larger: returns a thumbnail of the registered picture, which helps to find the geometry of deep crops. Called
             only where the sketch leaves that open; nothing is measured against it.
+        detail: returns both pictures in full detail, for a third look. Called only where the original was laid, and
+            something is suspected or the whole is asked for.
+        whole: the third look is taken over the whole; where False, where something is suspected.
 
-    What these two functions raise is not caught.
+    What these functions raise is not caught.
     """
     seen = query if isinstance(query, Query) else Query(query)
     found = match(seen, sketch, larger)
     laid = lay(seen.pixels, sketch, found.homography) if found is not None else None
     if found is None or laid is None:
         return _NOTHING
-    if original is not None:
-        picture = original()
-        # A picture that is no larger than its sketch has nothing finer to show.
-        finer = lay_again(seen.pixels, laid, sketch, picture) if max(picture.shape) > max(sketch.shape) else None
-        if finer is not None:
-            return draw_comparison(found, finer, seen.pixels, picture, "stored picture", model("stored picture"))
-    return draw_comparison(found, laid, seen.pixels, sketch, "sketch", model("sketch"))
+    looks = [look_at("sketch", laid, model("sketch"))]
+    finest, reference = laid, sketch
+    picture = original() if original is not None else sketch
+    # A picture that is no larger than its sketch has nothing finer to show.
+    finer = lay_again(seen.pixels, laid, sketch, picture) if max(picture.shape) > max(sketch.shape) else None
+    if finer is not None:
+        finest, reference = finer, picture
+        looks.append(look_at("stored picture", finer, model("stored picture")))
+        wanted = None if whole else suspected(looks)
+        if detail is not None and (wanted is None or wanted.any()):
+            looks += look_closer(seen.pixels, picture, finer, detail(), wanted, model("full detail"))
+    return draw_comparison(found, finest, looks, seen.pixels, reference)
 
 
 _NOTHING = Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
 
 
-def draw_comparison(
-    match: Match, laid: Laid, query: Pixels, reference: Pixels, kind: ReferenceKind, fitted: Model
-) -> Comparison:
-    """Return the regions of a measured pair under a model."""
-    height, width = query.shape[:2]
-    to_reference = _edges(reference) @ laid.alignment.homography @ np.linalg.inv(_edges(query))
-    to_reference /= to_reference[2, 2]
-    evidence = weigh(laid.measures, fitted)
-    patches = differing(laid.measures, evidence, fitted)
+def look_at(kind: ReferenceKind, laid: Laid, fitted: Model) -> Look:
+    """Return what a measured pair shows under a model."""
+    smallest = MIN_REGION / laid.measures.valid.size
+    return look(kind, laid.measures, weigh(laid.measures, fitted), fitted, smallest)
+
+
+def closely(query: Pixels, reference: Pixels, laid: Laid, detail: Detail, wanted: Mask | None = None) -> Tiles:
+    """Measure a pair at full detail, that is laid at 512 pixels."""
+    to_reference = np.linalg.inv(_edges(detail.original)) @ _to_reference(query, reference, laid) @ _edges(detail.query)
+    return look_closely(detail.query, detail.original, to_reference, laid.colouring, wanted)
+
+
+def look_closer(
+    query: Pixels, reference: Pixels, laid: Laid, detail: Detail, wanted: Mask | None, fitted: Model
+) -> Sequence[Look]:
+    """The look at full detail, at what is wanted (None: the whole); none where it would show nothing finer."""
+    if min(max(each.shape) for each in (detail.query, detail.original)) <= max(query.shape):
+        return ()
+    tiles = closely(query, reference, laid, detail, wanted)
+    if not tiles.tiles:
+        return ()
+    evidence, whole = tiles.weigh(fitted), wanted is None
+    return (look("full detail", tiles.measures, evidence, fitted, MIN_REGION / evidence.size, whole=whole),)
+
+
+def draw_comparison(match: Match, laid: Laid, looks: Sequence[Look], query: Pixels, reference: Pixels) -> Comparison:
+    """Return what the looks at a pair see together.
+
+    Args:
+        match: the geometry by which it was found.
+        laid: the finest laying of the whole.
+        looks: the coarsest first.
+        query: H×W×3 RGB, the canonical picture.
+        reference: h×w×3 RGB, what `laid` has laid over it.
+    """
+    to_reference = _to_reference(query, reference, laid)
+    seen, heat = join(looks, (query.shape[0], query.shape[1]))
     regions = [
         Region(
-            "moved" if patch.moved else "differs",
-            box := _bounds(patch.pixels),
+            "moved" if each.moved else "differs",
+            box := _bounds(each.pixels),
             _carried(box, to_reference),
-            round(float(patch.pixels.mean()), 5),
-            round(patch.strength, 3),
+            round(float(each.pixels.mean()), 5),
+            round(each.strength, 3),
+            each.seen_with,
         )
-        for patch in patches
+        for each in seen
     ]
     regions += [
         Region("outside", _bounds(part), None, round(float(part.mean()), 5), 1.0)
         for part in _outside(laid.alignment.covered)
     ]
+    kind = [each.kind for each in looks if each.whole][-1]
     pair = laid.overlap.light, laid.overlap.reference, laid.overlap.hold
     agreement = layout.agreement(*pair)
-    heat = cv2.resize(heat_of(evidence, patches, fitted), (width, height), interpolation=cv2.INTER_LINEAR)
     return Comparison(
         verified=True,
         inliers=match.inliers,
         transform=_transform(to_reference, match.mirrored, query, reference),
         regions=tuple(regions),
-        colour_changed=laid.colour_changed,
+        colour_changed=laid.colouring.changed,
         similarity=round(laid.overlap.similarity, 4),
-        heat=np.asarray(heat, np.uint8),
+        heat=heat,
         method=COMPARISON_VERSION,
         reference=kind,
+        smallest=round(min(each.smallest for each in looks if each.whole), 6),
         agreement=round(agreement, 4),
         layout_only=agreement < layout.MIN_SHARED[kind] or layout.misplaced(*pair) > layout.MAX_MISPLACED,
     )
+
+
+def _to_reference(query: Pixels, reference: Pixels, laid: Laid) -> Homography:
+    """Fractions of the query → fractions of the reference."""
+    carried = _edges(reference) @ laid.alignment.homography @ np.linalg.inv(_edges(query))
+    return np.asarray(carried / carried[2, 2])
 
 
 def _edges(pixels: Pixels) -> Homography:

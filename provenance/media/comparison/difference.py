@@ -32,6 +32,9 @@ WINDOW = 7
 WIDE_WINDOW = 15
 """Pixels a side of a second window, which sees what is spread thin."""
 
+GRAIN = 4.0
+"""Times: fine detail deviates by few levels, which the constants for texture would hide."""
+
 COLOUR_WINDOW = 13
 """Colour is smoothed again over so many: the sketch keeps colour at half the resolution."""
 
@@ -51,8 +54,12 @@ AGREEING = 0.5
 NO_EVIDENCE = -8.0
 """Evidence where nothing can be measured."""
 
-MIN_AREA = 0.0015
-"""Fraction of the query: smaller regions are dropped. The smallest edits that are calibrated cover 0.5 %."""
+MIN_REGION = 16
+"""Steps: a smaller region is dropped. It is 64 pixels of the working frame: 0.15 % of a picture of 256 × 170."""
+
+QUIET = 0.25
+"""Part of the picture, the least changed one, that says how noisy the pair is where most may be changed: a blurred
+background covers more than half."""
 
 MOSTLY = 0.5
 """Fraction of a region's pixels that have to be found elsewhere for its parts to be moved."""
@@ -106,7 +113,8 @@ class Overlap:
         hold: H×W float32, 1 where a difference means something: the reference's reach, less a margin.
         texture: in windows of `WINDOW`.
         similarity: correlation of light, 0..1.
-        textured: fraction that has texture in the reference.
+        textured_part: at every `STEP`th pixel, what has texture in the reference.
+        textured: fraction of it.
         agreement: fraction of the textured part whose windows correlate.
     """
 
@@ -116,6 +124,7 @@ class Overlap:
     hold: Planes
     texture: "_Texture"
     similarity: float
+    textured_part: Mask
     textured: float
     agreement: float
 
@@ -127,6 +136,9 @@ class Overlap:
         near = _mean(change, hold, WINDOW, 1)
         colour = _mean(near[..., 1:3], hold, COLOUR_WINDOW)
         wider = _texture(light, self.reference, hold, WIDE_WINDOW)
+        grain = _texture(_grain(light), _grain(self.reference), hold, WIDE_WINDOW)
+        unlike = (1 - grain.correlation) * np.log(2 + grain.reference)
+        gain = np.log((grain.query + 1) / (grain.reference + 1))
         activity = np.log(2 + texture.reference)
         lost = np.maximum(texture.reference - texture.query, 0) / (texture.reference + 3)
         gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
@@ -138,12 +150,13 @@ class Overlap:
         explained = _explained(before, after)
 
         of_light = np.log(0.5 + np.abs(near[::STEP, ::STEP, 0]))
+        of_colour = np.log(0.5 + cv2.magnitude(*cv2.split(colour)))
         of_beyond = np.log(0.3 + _mean(beyond, hold, WINDOW))
         uncorrelated = (1 - texture.correlation) * activity
         length = displacement.length * valid
         planes = {
             "light": of_light,
-            "colour": np.log(0.5 + np.hypot(colour[..., 0], colour[..., 1])),
+            "colour": of_colour,
             "activity": activity,
             "uncorrelated texture": uncorrelated,
             "uncorrelated texture, wide": (1 - wider.correlation) * np.log(2 + wider.reference),
@@ -158,6 +171,12 @@ class Overlap:
             "noise of texture": _everywhere(uncorrelated, valid),
             "noise beyond a pixel": _everywhere(of_beyond, valid),
             "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
+            "noise of colour": _everywhere(of_colour, valid, QUIET),
+            "noise of lost texture": _everywhere(lost * activity, self.textured_part, QUIET),
+            "uncorrelated grain": unlike,
+            "grain gained": gain,
+            "noise of uncorrelated grain": _everywhere(unlike, self.textured_part, QUIET),
+            "noise of gained grain": _everywhere(gain, self.textured_part, 1 - QUIET),
         }
 
         @cache
@@ -197,6 +216,7 @@ def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
         hold=hold,
         texture=texture,
         similarity=_correlated(light[valid], reference[valid]),
+        textured_part=textured,
         textured=float(textured.sum() / sampled.sum()),
         agreement=float((texture.correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
     )
@@ -237,6 +257,11 @@ def _mean(planes: Planes, hold: Planes, window: int, step: int = STEP, *, held: 
     return np.asarray(sums / (weight if planes.ndim == 2 else weight[..., None]))
 
 
+def _grain(light: Planes) -> Planes:
+    """The finest detail alone, `GRAIN` times as strong: what a part that is drawn again does not have."""
+    return (light - cv2.blur(light, (3, 3))) * np.float32(GRAIN)
+
+
 def _deviation(one: Planes, other: Planes, hold: Planes) -> Planes:
     """Root mean square of the difference, in windows of `WINDOW`."""
     return np.sqrt(np.maximum(_mean(np.square(one - other), hold, WINDOW), 0))
@@ -247,8 +272,9 @@ def _explained(before: Planes, after: Planes) -> Planes:
     return np.log((np.minimum(after, before) + np.float32(1.5)) / (before + np.float32(1.5)))
 
 
-def _everywhere(plane: Planes, valid: Mask) -> Planes:
-    return np.full_like(plane, np.median(plane[valid]))
+def _everywhere(plane: Planes, where: Mask, part: float = 0.5) -> Planes:
+    """The value of a plane that this part of it does not surpass."""
+    return np.full_like(plane, np.quantile(plane[where], part) if where.any() else 0)
 
 
 def _correlated(one: Planes, other: Planes) -> float:
@@ -284,7 +310,7 @@ def outlined(evidence: Planes, model: Model) -> list[Outline]:
     for label in range(1, count):
         pixels: Mask = labels == label
         peak = float(evidence[pixels].max())
-        if peak > model.seed and pixels.mean() >= MIN_AREA:
+        if peak > model.seed and pixels.sum() >= MIN_REGION:
             strength = (peak - model.grow) / (2 * (model.seed - model.grow))
             outlines.append(Outline(pixels, min(1.0, strength)))
     return sorted(outlines, key=lambda outline: -int(outline.pixels.sum()))

@@ -14,7 +14,7 @@ import numpy as np
 from provenance.media.calibration import ReferenceKind
 from provenance.media.comparison.alignment import Planes
 
-MIN_SHARED: dict[ReferenceKind, float] = {"sketch": 0.46, "stored picture": 0.52}
+MIN_SHARED: dict[ReferenceKind, float] = {"sketch": 0.46, "stored picture": 0.52, "full detail": 0.52}
 """Fraction of what has texture that has to agree, in the picture where that is more: one may be blurred, or emptied.
 Templates with other content have less (charts aside, and sheets of numbers by a sketch), photographs with an edit over
 up to 30 % of the area have more, but for two in three hundred. Where half is replaced, most of what has texture does

@@ -140,7 +140,15 @@ def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, pictu
     assert fits(done.stdout)
     for text in ("picture.jpg", "EXACT_MATCH", RECORD, "The Daily (operator-attested)", "current", "Does not show:"):
         assert text in done.stdout
-    assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture)" in " ".join(done.stdout.split())
+    assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture; seen with sketch)" in " ".join(
+        done.stdout.split()
+    )
+
+
+def test_full_detail_is_asked_for_by_an_option(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    assert run("verify", picture, "--full-detail").returncode == 0
+    assert service.asked[0].path == "/v1/verifications?detail=full"
 
 
 def test_list_validity_time_and_name_of_a_signer_are_told_apart(

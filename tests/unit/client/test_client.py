@@ -157,6 +157,15 @@ def test_digests_alone_are_verified_without_the_picture(ask: Ask, service: story
     }
 
 
+@pytest.mark.parametrize(("asked", "path"), [({}, ""), ({"full_detail": True}, "?detail=full")])
+def test_full_detail_is_asked_for_in_the_query(
+    ask: Ask, service: story.Service, asked: dict[str, bool], path: str
+) -> None:
+    service.will(says(story.report()))
+    ask("verify", PICTURE, **asked)
+    assert service.asked[0].path == f"/v1/verifications{path}"
+
+
 def test_a_report_has_no_truth_value(ask: Ask, service: story.Service) -> None:
     service.will(says(story.report()))
     report: Report = ask("verify", PICTURE)

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from provenance.media.canonical import Pixels, shrink
-from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, compare
+from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, Detail, compare
 from provenance.media.sketch import draw_sketch
 from tests.odd_pictures import chart, code, gradient, page, stars
 
@@ -266,6 +267,111 @@ def test_the_stored_picture_shows_a_change_that_the_sketch_cannot() -> None:
     second = compare(query, sketch("astronaut.jpg"), lambda: original)
     assert second.reference == "stored picture"
     assert len(second.regions) == 1
+
+
+def turned_in_hue(pixels: Pixels, where: NDArray[np.bool_]) -> Pixels:
+    """Light and saturation stay."""
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + 70) % 180
+    return np.where(where[..., None], cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), pixels).astype(np.uint8)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["sketch", "stored picture"])
+def test_a_sky_of_another_hue_differs_with_any_reference(stored: bool) -> None:
+    picture = photograph("mountains.jpg")
+    height, width = picture.shape[:2]
+    sky = np.arange(height)[:, None] < 0.3 * height + 0 * np.arange(width)
+    original = shrink(picture, 512)
+    comparison = compare(
+        sent(turned_in_hue(picture, sky)), sketch("mountains.jpg"), (lambda: original) if stored else None
+    )
+    assert overlap(differences(comparison)[0], Box(0, 0, 1, 0.3)) > 0.5
+    assert "sketch" in comparison.regions[0].seen_with
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "two-dogs.jpg", "coffee.png"])
+@pytest.mark.parametrize("stored", [False, True], ids=["sketch", "stored picture"])
+def test_a_blurred_background_differs_with_any_reference(name: str, stored: bool) -> None:
+    picture = photograph(name)
+    height, width = picture.shape[:2]
+    subject = np.zeros((height, width), np.float32)
+    cv2.ellipse(subject, (width // 2, height * 6 // 10), (width // 4, height * 2 // 5), 0, 0, 360, 1.0, -1)
+    subject = cv2.GaussianBlur(subject, (0, 0), 3)[..., None]
+    blurred = cv2.GaussianBlur(picture, (0, 0), 5)
+    query = (picture * subject + blurred * (1 - subject)).astype(np.uint8)
+    original = shrink(picture, 512)
+    comparison = compare(sent(query), sketch(name), (lambda: original) if stored else None)
+    assert differences(comparison)
+
+
+def detailed(name: str) -> Pixels:
+    """As large as the file is."""
+    with Image.open(PHOTOS / name) as image:
+        return np.asarray(image.convert("RGB"), np.uint8)
+
+
+def with_detail(name: str, query: Pixels, *, whole: bool = True) -> Comparison:
+    whole_picture = detailed(name)
+    original = shrink(whole_picture, 512)
+    return compare(
+        shrink(query, 512),
+        sketch(name),
+        lambda: original,
+        detail=lambda: Detail(query, whole_picture),
+        whole=whole,
+    )
+
+
+@pytest.mark.parametrize("name", ["mountains.jpg", "two-dogs.jpg"])
+def test_an_insert_of_a_thousandth_of_the_area_is_found_at_full_detail(name: str) -> None:
+    picture = detailed(name).copy()
+    height, width = picture.shape[:2]
+    side = round((0.0012 * height * width) ** 0.5)
+    top, left = height // 2, width // 3
+    donor = cv2.resize(detailed("coffee.png")[100:300, 100:300], (side, side), interpolation=cv2.INTER_AREA)
+    picture[top : top + side, left : left + side] = donor
+    comparison = with_detail(name, picture)
+    assert comparison.reference == "full detail"
+    assert any("full detail" in region.seen_with for region in comparison.regions)
+    where = Box(left / width, top / height, (left + side) / width, (top + side) / height)
+    assert max(overlap(box, where) for box in differences(comparison)) > 0.15
+
+
+@pytest.mark.parametrize("name", ["mountains.jpg", "two-dogs.jpg", "stream.jpg"])
+def test_nothing_in_a_copy_differs_at_full_detail(name: str) -> None:
+    buffer = BytesIO()
+    Image.fromarray(detailed(name)).save(buffer, "JPEG", quality=85)
+    copy = np.asarray(Image.open(buffer).convert("RGB"), np.uint8)
+    comparison = with_detail(name, copy)
+    assert comparison.reference == "full detail"
+    assert comparison.regions == ()
+
+
+def test_full_detail_is_not_even_decoded_where_nothing_is_suspected() -> None:
+    picture, original = photograph("mountains.jpg"), shrink(photograph("mountains.jpg"), 512)
+
+    def decoded() -> Detail:
+        raise AssertionError("decoded")
+
+    comparison = compare(sent(picture, 90), sketch("mountains.jpg"), lambda: original, detail=decoded)
+    assert comparison.reference == "stored picture"
+    with pytest.raises(AssertionError, match="decoded"):
+        compare(sent(picture, 90), sketch("mountains.jpg"), lambda: original, detail=decoded, whole=True)
+
+
+def test_the_finer_the_look_the_smaller_a_region_can_be_reported() -> None:
+    picture = detailed("mountains.jpg")
+    original = shrink(picture, 512)
+    looks = [
+        compare(shrink(picture, 512), sketch("mountains.jpg")),
+        compare(shrink(picture, 512), sketch("mountains.jpg"), lambda: original),
+        with_detail("mountains.jpg", picture),
+    ]
+    assert [each.reference for each in looks] == ["sketch", "stored picture", "full detail"]
+    smallest = [each.smallest for each in looks]
+    assert smallest == sorted(smallest, reverse=True)
+    assert 0.001 < smallest[0] < 0.003
+    assert smallest[2] < 0.0002
 
 
 @pytest.mark.parametrize("kind", COPIES)

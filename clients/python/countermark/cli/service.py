@@ -115,6 +115,9 @@ def verify(
     as_json: AsJson = False,
     as_json_lines: AsJsonLines = False,
     hashes_only: Annotated[bool, typer.Option("--hashes-only", help="Send the SHA-256, not the picture.")] = False,
+    full_detail: Annotated[
+        bool, typer.Option("--full-detail", help="Compare at full resolution, where the registered picture is kept.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Ask a service what is known about pictures.
@@ -126,7 +129,7 @@ def verify(
     with connect(url) as client:
         for number, file in enumerate(files):
             try:
-                report = _verify(client, file, hashes_only, quiet)
+                report = _verify(client, file, hashes_only, full_detail, quiet)
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))
                 continue
@@ -159,11 +162,11 @@ def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> E
     return exits.of_error(error)
 
 
-def _verify(client: "Client", file: Path, hashes_only: bool, quiet: bool) -> "Report":
+def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, quiet: bool) -> "Report":
     if hashes_only:
         return client.verify_digests(Content.of(file).sha256())
     with output.upload_bar(file.name, quiet) as progress:
-        return client.verify(file, progress=progress)
+        return client.verify(file, progress=progress, full_detail=full_detail)
 
 
 def _keepsakes(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:

@@ -271,11 +271,17 @@ def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
         yield "similar", "pending: the comparison with other registrations is not made yet"
 
 
+SMALL = 0.001
+"""Fraction of a picture below which a tenth of a per cent says nothing."""
+
+
 def _place(region: "Region") -> str:
     box = region.query
+    seen = f"; seen with {' and '.join(map(plain, region.seen_with))}" if region.seen_with else ""
+    area = f"{region.area:.1%}" if region.area >= SMALL else f"{100 * region.area:.1g}%"
     return (
         f"left {box.left:.0%}, top {box.top:.0%}, right {box.right:.0%}, bottom {box.bottom:.0%} "
-        f"({region.area:.1%} of the picture)"
+        f"({area} of the picture{seen})"
     )
 
 

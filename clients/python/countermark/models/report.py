@@ -57,6 +57,7 @@ class Region(Answer):
     Attributes:
         area: fraction (0 to 1) of the picture in question.
         strength: 0 to 1.
+        seen_with: the looks that saw it, by what was compared with, as `Comparison.reference`; the coarsest first.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Region(Answer):
     reference: Box | None
     area: float
     strength: float
+    seen_with: tuple[str, ...] = ()
 
 
 class Transform(Answer):
@@ -95,7 +97,11 @@ class ErrorRate(Answer):
 
 
 class Comparison(Answer):
-    """How it compares with the registered picture. `reference`: "sketch", or "stored picture" where that is kept."""
+    """How it compares with the registered picture.
+
+    `reference` is the finest that was compared with: "sketch", or where the picture is kept "stored picture" or "full
+    detail".
+    """
 
     transform: Transform | None
     regions: tuple[Region, ...]
@@ -108,6 +114,8 @@ class Comparison(Answer):
     """The picture was compared with its colours inverted."""
     agreement: float | None = None
     """Fraction of what has texture that agrees; reports from before it was told have none."""
+    smallest_area: float | None = None
+    """Fraction of the picture that the smallest region covers which could be reported, where that is told."""
 
 
 class Step(Answer):

@@ -1,16 +1,19 @@
 import hashlib
 import io
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from api.report import Report
+from api.report import Comparison, Report
 from tests.unit.api.service.conftest import Running
 
 Picture = Callable[..., bytes]
+DEMO = Path(__file__).parents[4] / "demo" / "photos"
 
 
 def _altered(data: bytes, box: tuple[int, int, int, int] = (150, 100, 190, 140)) -> bytes:
@@ -84,6 +87,48 @@ def test_each_match_has_the_drawing_of_its_own_record(running: Running, jpeg: Pi
     path = url.partition("?")[0]
     for nothing in (path, f"{path}?record={newer}", f"{path}?record={'00' * 32}"):
         assert running.client.get(nothing).status_code == 404, nothing
+
+
+def _large(running: Running, name: str, credential: str) -> tuple[str, bytes]:
+    """A photograph, registered, and a copy of it."""
+    picture = Image.open(DEMO / name).convert("RGB")
+    file, copy = io.BytesIO(), io.BytesIO()
+    picture.save(file, "JPEG", quality=95)
+    picture.save(copy, "JPEG", quality=85)
+    answer = running.client.post(
+        "/v1/assets",
+        files={"file": ("picture.jpg", file.getvalue())},
+        data={"metadata": json.dumps({"credential": credential})},
+        headers=running.writer,
+    )
+    assert answer.status_code in (200, 201), answer.text
+    return str(answer.json()["id"]), copy.getvalue()
+
+
+def test_the_whole_is_compared_at_full_detail_where_that_is_asked_for(running: Running) -> None:
+    record, copy = _large(running, "mountains.jpg", "embedded")
+
+    def compared(query: str) -> Comparison:
+        report = Report.model_validate(running.client.post(f"/v1/verifications{query}", content=copy).json())
+        found = {match.asset.id: match.comparison for match in report.matches}[record]
+        assert found is not None
+        return found
+
+    ordinary, full = compared(""), compared("?detail=full")
+    assert (ordinary.reference, full.reference) == ("stored picture", "full detail")
+    assert full.smallest_area < ordinary.smallest_area < 0.0015
+
+
+def test_full_detail_that_cannot_be_had_is_said(running: Running) -> None:
+    _, copy = _large(running, "two-dogs.jpg", "none")
+    report = Report.model_validate(running.client.post("/v1/verifications?detail=full", content=copy).json())
+    assert "full detail" in [item.what for item in report.not_checked]
+    report = Report.model_validate(running.client.post("/v1/verifications", content=copy).json())
+    assert "full detail" not in [item.what for item in report.not_checked]
+
+
+def test_detail_of_another_kind_is_refused(client: TestClient, jpeg: Picture) -> None:
+    assert client.post("/v1/verifications?detail=some", content=jpeg(1)).status_code == 422
 
 
 def test_a_stranger_is_not_found_and_what_was_not_checked_is_said(client: TestClient, jpeg: Picture) -> None:

@@ -1,0 +1,74 @@
+"""What several looks at one pair see together."""
+
+import numpy as np
+
+from provenance.media.calibration import ReferenceKind
+from provenance.media.comparison.difference import Patch
+from provenance.media.comparison.looks import SUSPECTED, Look, join, suspected
+
+SIZE = (120, 160)
+
+
+def box(size: tuple[int, int], top: float, left: float, bottom: float, right: float) -> np.ndarray:
+    pixels = np.zeros(size, bool)
+    rows, columns = size
+    pixels[round(top * rows) : round(bottom * rows), round(left * columns) : round(right * columns)] = True
+    return pixels
+
+
+def seeing(
+    kind: ReferenceKind, size: tuple[int, int], *boxes: tuple[float, float, float, float], moved: bool = False
+) -> Look:
+    patches = [Patch(box(size, *each), 0.7, moved) for each in boxes]
+    heat = (np.logical_or.reduce([np.zeros(size, bool), *(patch.pixels for patch in patches)]) * 180).astype(np.uint8)
+    evidence = np.where(heat > 0, np.float32(2), np.float32(-2))
+    return Look(kind, patches, heat, evidence, 0.001, whole=True)
+
+
+COARSE, FINE = (30, 40), (60, 80)
+
+
+def test_what_the_sketch_alone_sees_is_reported_and_said_to_be_seen_with_it() -> None:
+    seen, heat = join([seeing("sketch", COARSE, (0.2, 0.2, 0.8, 0.8)), seeing("stored picture", FINE)], SIZE)
+    assert [each.seen_with for each in seen] == [("sketch",)]
+    assert (heat > 0).sum() == seen[0].pixels.sum() > 0.3 * 120 * 160
+
+
+def test_what_the_stored_picture_alone_sees_is_reported_and_said_to_be_seen_with_it() -> None:
+    seen, _ = join([seeing("sketch", COARSE), seeing("stored picture", FINE, (0.5, 0.5, 0.6, 0.6))], SIZE)
+    assert [each.seen_with for each in seen] == [("stored picture",)]
+
+
+def test_what_both_see_is_one_region_with_the_finer_outline() -> None:
+    looks = [seeing("sketch", COARSE, (0.2, 0.2, 0.5, 0.5)), seeing("stored picture", FINE, (0.25, 0.25, 0.5, 0.5))]
+    (region,), _ = join(looks, SIZE)
+    assert region.seen_with == ("sketch", "stored picture")
+    assert np.array_equal(region.pixels, box(SIZE, 0.25, 0.25, 0.5, 0.5))
+
+
+def test_a_wide_region_of_the_sketch_is_kept_though_the_stored_picture_sees_a_corner_of_it() -> None:
+    looks = [seeing("sketch", COARSE, (0.1, 0.1, 0.9, 0.9)), seeing("stored picture", FINE, (0.1, 0.1, 0.2, 0.2))]
+    (region,), _ = join(looks, SIZE)
+    assert region.seen_with == ("sketch", "stored picture")
+    assert region.pixels.mean() > 0.6
+
+
+def test_the_finest_look_that_sees_a_region_says_whether_it_is_moved() -> None:
+    where = (0.2, 0.2, 0.5, 0.5)
+    looks = [seeing("sketch", COARSE, where, moved=True), seeing("stored picture", FINE, where)]
+    assert [each.moved for each in join(looks, SIZE)[0]] == [False]
+    assert [each.moved for each in join(looks[:1], SIZE)[0]] == [True]
+
+
+def test_a_region_of_a_few_pixels_at_full_detail_is_not_lost_where_it_is_drawn_smaller() -> None:
+    large = (480, 640)
+    (region,), heat = join([seeing("full detail", large, (0.5, 0.5, 0.5 + 4 / 480, 0.5 + 4 / 640))], SIZE)
+    assert region.pixels.any()
+    assert heat.any()
+
+
+def test_only_what_comes_near_the_threshold_unreported_is_suspected() -> None:
+    look = seeing("stored picture", FINE, (0.1, 0.1, 0.3, 0.3))
+    near = box(FINE, 0.6, 0.6, 0.7, 0.7)
+    look.evidence[near] = SUSPECTED + 0.1
+    assert np.array_equal(suspected([look]), near)
