@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countermark import Client
-from countermark.models import Report
+from countermark.models import Asset, Comparison, Region, Report
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from demo.cases import CASES, REGISTERED, Case
+from demo import alterations
+from demo.cases import CASES, CHANGED, REGISTERED, Case
 from demo.report import write_report
 from demo.service import running_service
 
 REPORT = Path(__file__).parent / "report.html"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The registered picture beside that of a case, and where they differ. `older`: one that the match would hide."""
+
+    asset: Asset
+    thumbnail: bytes
+    regions: tuple[Region, ...]
+    older: bool
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Outcome:
     case: Case
     picture: bytes
     report: Report
-    reference: bytes | None
+    shown: Shown | None
     difference: bytes | None
     unexpected: dict[str, tuple[str, str]]
     seconds: float
@@ -54,17 +65,19 @@ def main() -> int:
                 )
                 registered[photograph.file] = asset.id
                 copies[photograph.file] = client.credentialed(asset.id)
+            with Client(service.url, api_key=service.enrol("echo", "The Demonstration Echo")) as echo:
+                registered[CHANGED] = echo.register(alterations.copy_without_the_rocket(), title="A pad at dusk").id
             outcomes = [
                 _verify(client, case, copies, registered) for case in progress.track(CASES, description="Verifying")
             ]
-    write_report(REPORT, outcomes, len(registered))
+    write_report(REPORT, outcomes, len(REGISTERED))
     output.print(_table(outcomes))
     failed = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in failed:
         for axis, (expected, found) in outcome.unexpected.items():
             output.print(f"({outcome.case.letter}) {axis}: expected {expected}, found {found}", style="bold")
     output.print(
-        f"{len(registered)} photographs registered, {len(outcomes)} pictures verified in "
+        f"{len(REGISTERED)} photographs and a changed copy registered, {len(outcomes)} pictures verified in "
         f"{time.monotonic() - started:.0f} s; {len(outcomes) - len(failed)} of {len(outcomes)} verdicts as expected."
     )
     output.print(f"Report with the pictures and what differs: {REPORT}", soft_wrap=True)
@@ -82,15 +95,31 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
     leads_to = registered.get(case.leads_to) if case.leads_to else None
     if (first.asset.id if first else None) != leads_to:
         unexpected["record"] = (case.leads_to or "none", first.asset.title or first.asset.id if first else "none")
+    named = report.resembles.items if report.resembles else ()
+    older = registered.get(case.older) if case.older else None
+    if (named[0].id if named else None) != older:
+        unexpected["older record"] = (case.older or "none", named[0].title or named[0].id if named else "none")
     return Outcome(
         case=case,
         picture=picture,
         report=report,
-        reference=client.thumbnail(first.asset.id) if first else None,
+        shown=_shown(client, report),
         difference=client.difference(report.id) if first and first.difference_url else None,
         unexpected=unexpected,
         seconds=seconds,
     )
+
+
+def _shown(client: Client, report: Report) -> Shown | None:
+    """What the case is shown beside: an older record that the match would hide, else the match."""
+    if not report.matches:
+        return None
+    first, named = report.matches[0], report.resembles.items if report.resembles else ()
+    compared, asset = first.comparison, first.asset
+    if named:
+        asset = client.asset(named[0].id)
+        compared = Comparison.model_validate(named[0].comparison) if named[0].comparison else None
+    return Shown(asset, client.thumbnail(asset.id), compared.regions if compared else (), older=bool(named))
 
 
 def _table(outcomes: list[Outcome]) -> Table:

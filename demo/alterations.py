@@ -4,10 +4,19 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from textwrap import wrap
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 PHOTOS = Path(__file__).parent / "photos"
+
+STORY = (
+    "They have been at this window every morning since May, one above the other, and watch the street. Nobody on the "
+    "street can say when they sleep. The postman has learned to wave, the baker to leave something on the sill, and "
+    "the children of the house opposite keep a list of what they bark at: bicycles, but not trams; umbrellas, but "
+    "never rain. On Sundays they are let out at nine, cross the yard, and come back to look at where they have been."
+)
 
 
 def _jpeg(picture: Image.Image, quality: int) -> bytes:
@@ -50,6 +59,47 @@ def copy_with_pasted_object() -> bytes:
     ImageDraw.Draw(mask).ellipse((12, 12, dog.width - 12, dog.height - 12), fill=255)
     picture.paste(dog, (860, 560), mask.filter(ImageFilter.GaussianBlur(6)))
     return _jpeg(picture, 85)
+
+
+def copy_without_the_rocket() -> bytes:
+    """The launch pad with the sky beside the rocket painted over the rocket, edges feathered."""
+    picture = _photo("rocket.jpg")
+    sky = picture.crop((220, 100, 285, 400)).resize((90, 300))
+    mask = Image.new("L", sky.size, 0)
+    ImageDraw.Draw(mask).rectangle((8, 8, sky.width - 8, sky.height), fill=255)
+    picture.paste(sky, (275, 100), mask.filter(ImageFilter.GaussianBlur(4)))
+    return _jpeg(picture, 88)
+
+
+def screenshot() -> bytes:
+    """The dogs on a page in a browser: its bars, a heading above, and lines of text beside them."""
+    page = Image.new("RGB", (1280, 900), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((0, 0, 1280, 88), fill=(222, 225, 230))
+    draw.rounded_rectangle((12, 8, 260, 48), 8, fill="white")
+    draw.text((28, 16), "Neighbours", fill=(32, 33, 36), font=ImageFont.load_default(size=17))
+    draw.rounded_rectangle((120, 50, 1240, 82), 16, fill="white")
+    draw.text((140, 55), "example.org/neighbours", fill=(60, 64, 67), font=ImageFont.load_default(size=17))
+    draw.text((80, 112), "Who is looking at whom?", fill=(20, 20, 20), font=ImageFont.load_default(size=40))
+    dogs = _photo("two-dogs.jpg")
+    dogs.thumbnail((690, 690), Image.Resampling.LANCZOS)
+    page.paste(dogs, (80, 180))
+    for line, text in enumerate(wrap(STORY, 54)):
+        draw.text((600, 190 + line * 37), text, fill=(60, 60, 60), font=ImageFont.load_default(size=22))
+    target = io.BytesIO()
+    page.save(target, "PNG")
+    return target.getvalue()
+
+
+def recoloured_copy() -> bytes:
+    """The astronaut in a blue suit: the hue of what is orange is turned, lightness and texture stay."""
+    picture = _photo("astronaut.jpg").convert("HSV")
+    hue, saturation, value = (np.asarray(band) for band in picture.split())
+    orange = (hue > 5) & (hue < 25) & (saturation > 140) & (value > 60)
+    orange[:150] = False  # her face and hair
+    turned = np.where(orange, hue + np.uint8(140), hue).astype(np.uint8)
+    bands = [Image.fromarray(band) for band in (turned, saturation, value)]
+    return _jpeg(Image.merge("HSV", bands).convert("RGB"), 88)
 
 
 def unregistered_picture() -> bytes:

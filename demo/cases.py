@@ -31,6 +31,12 @@ REGISTERED = (
     Photograph("coffee.png", "A cup of coffee", "Rachel Michetti", "CC0 1.0"),
 )
 
+TAKEN_OVER = "rocket.jpg"
+"""The photograph of which somebody else registers a changed copy."""
+
+CHANGED = "a changed copy of it"
+"""Stands for that copy where a photograph is named by its file."""
+
 Expected = dict[str, str]
 """Axis (or "headline") to the value it must have."""
 
@@ -40,7 +46,8 @@ class Case:
     """One picture that a reader verifies.
 
     `file` takes the credentialed copies by name of photograph and returns the bytes to verify;
-    `expected` names the axes that decide, and `leads_to` the photograph whose record must be named first.
+    `expected` names the axes that decide, and `leads_to` the photograph whose record must be named first;
+    `older` the one whose older record must be named because the first would hide it.
     """
 
     letter: str
@@ -48,6 +55,7 @@ class Case:
     file: Callable[[dict[str, bytes]], bytes]
     expected: Expected
     leads_to: str | None
+    older: str | None = None
 
 
 CASES = (
@@ -104,5 +112,27 @@ CASES = (
             "proof": "PUBLISHED",
         },
         "coffee.png",
+    ),
+    Case(
+        "h",
+        "a changed copy, registered by somebody else",
+        lambda _: alterations.copy_without_the_rocket(),
+        {"headline": "OLDER_REGISTRATION_DIFFERS", "registration": "EXACT_MATCH", "proof": "PUBLISHED"},
+        CHANGED,
+        older=TAKEN_OVER,
+    ),
+    Case(
+        "i",
+        "a screenshot of a page that shows it",
+        lambda _: alterations.screenshot(),
+        {"headline": "MATCH_INSIDE_LARGER", "registration": "MATCH_INSIDE_LARGER", "credential": "ABSENT"},
+        "two-dogs.jpg",
+    ),
+    Case(
+        "j",
+        "a suit in another colour",
+        lambda _: alterations.recoloured_copy(),
+        {"headline": "MATCH_WITH_DIFFERENCES", "registration": "MATCH_WITH_DIFFERENCES", "credential": "ABSENT"},
+        "astronaut.jpg",
     ),
 )

@@ -26,7 +26,7 @@ def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
         {
             "outcome": outcome,
             "picture": _shown(outcome.picture),
-            "reference": _data_uri(outcome.reference, "image/webp") if outcome.reference else None,
+            "reference": _data_uri(outcome.shown.thumbnail, "image/webp") if outcome.shown else None,
             "difference": _data_uri(outcome.difference, "image/png") if outcome.difference else None,
         }
         for outcome in outcomes

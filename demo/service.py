@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 from countermark import Client, ServiceError
 
 START_SECONDS = 300.0
@@ -28,6 +29,16 @@ class Service:
     api_key: str
     folder: Path
     process_id: int
+
+    def enrol(self, publisher: str, name: str) -> str:
+        """Enrol another publisher; returns a key that registers for it."""
+        with httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.api_key}"}) as http:
+            enrolled = http.post("/v1/publishers", json={"id": publisher, "name": name}, timeout=START_SECONDS)
+            enrolled.raise_for_status()
+            asked = {"name": name, "scopes": ["assets:write"], "publisher": publisher}
+            minted = http.post("/v1/keys", json=asked, timeout=START_SECONDS)
+            minted.raise_for_status()
+        return str(minted.json()["key"])
 
 
 class ServiceDidNotStartError(RuntimeError):
