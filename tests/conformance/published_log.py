@@ -22,6 +22,7 @@ from provenance.transparency.receipt import LoggedRecord, Receipt
 from provenance.transparency.tiles import TileReader
 from provenance.transparency.tlog_proof import TlogProof
 from registry.blobs import Blobs
+from tests.patience import HUNG_SECONDS
 from tests.unit.client.story import Answer, says
 from tests.unit.registry.newsroom import ORIGIN, START, digest, picture, signer
 
@@ -159,7 +160,7 @@ def serving() -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = HUNG_SECONDS
 
         def do_GET(self) -> None:  # as http.server calls it
             path = self.path.partition("?")[0]

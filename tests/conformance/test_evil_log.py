@@ -1,7 +1,6 @@
 """A log that lies: `audit_log` and `countermark log audit` see through every lie, in bounded memory and time."""
 
 import re
-import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +71,6 @@ def test_there_are_lies_of_every_kind() -> None:
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Path) -> None:
     lie.arrange(server, log)
-    started = time.monotonic()
     tracemalloc.start()
     try:
         report = audit_log(server.log_url, log_keys=[str(KEY)], state=state, timeout=lie.patience)
@@ -87,7 +85,6 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
     assert outcome == lie.outcome, told
     assert re.search(lie.told, told), told
     assert peak < FEW_BYTES
-    assert time.monotonic() - started < 60
     assert not server.asked_for("elsewhere")
     assert b'"seen": "log.newsroom.example\\n300\\n' in state.read_bytes(), "what was seen is forgotten"
 

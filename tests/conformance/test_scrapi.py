@@ -6,7 +6,6 @@ Receipts are taken apart with cbor2 and checked by what RFC 9942 section 5 says,
 import base64
 import hashlib
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from registry.bootstrap import open_registry
 from registry.registry import Registry
 from registry.store import Session, entries, publishers
 from registry.upkeep import fsck
+from tests.patience import HUNG_SECONDS, eventually
 
 COSE = {"Content-Type": "application/cose"}
 RECEIPT = "application/scitt-receipt+cose"
@@ -87,7 +87,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 @pytest.fixture(scope="module")
 def client(registry: Registry) -> Iterator[TestClient]:
     with pytest.warns(InsecureSettingsWarning):
-        chosen = load_settings(environment="development", read_rate="1000000/minute", upload_timeout=2)
+        chosen = load_settings(environment="development", read_rate="1000000/minute")
     app = create_app(chosen, registry)
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as opened:
         yield opened
@@ -187,10 +187,10 @@ def test_a_statement_that_is_not_published_in_time_is_to_be_asked_for(
 
     def hold(_session: Session) -> None:
         started.set()
-        release.wait(20)
+        release.wait(HUNG_SECONDS)
 
     held = registry.store.write(hold)
-    assert started.wait(20)
+    assert started.wait(HUNG_SECONDS)
     statement = sign_statement(kept_record("slow"), desk)
     answer = client.post("/scitt/entries", content=statement, headers=COSE)
     assert (answer.status_code, answer.headers["retry-after"], answer.content) == (303, "1", b"")
@@ -248,16 +248,23 @@ def test_a_key_that_is_revoked_while_its_statement_waits_is_refused(client: Test
 
     def hold(_session: Session) -> None:
         started.set()
-        release.wait(20)
+        release.wait(HUNG_SECONDS)
 
     registry.store.write(hold)
-    assert started.wait(20)
+    assert started.wait(HUNG_SECONDS)
     revoking = threading.Thread(target=state_key, args=(registry, "revoke", fading, "just now"))
     revoking.start()
-    time.sleep(0.3)  # the revocation is on its way to the writer, and not in the store
-    threading.Timer(0.3, release.set).start()
+    eventually(lambda: registry.store._writer._jobs.qsize())  # on its way to the writer, and not in the store
+
+    def go_on() -> None:
+        eventually(lambda: registry.sequencer._queue.qsize())  # the statement waits behind it
+        release.set()
+
+    going_on = threading.Thread(target=go_on)
+    going_on.start()
     answer = client.post("/scitt/entries", content=sign_statement(kept_record("too late"), fading), headers=COSE)
-    revoking.join()
+    for thread in (revoking, going_on):
+        thread.join()
     assert "just now" in problem(answer, 403)[-2]
 
 
@@ -323,7 +330,7 @@ def test_an_unknown_kid_is_a_concise_problem(client: TestClient) -> None:
     problem(client.get("/.well-known/scitt-keys/a2lk"), 404)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(algorithm=st.sampled_from(Algorithm))
 def test_a_cose_key_says_all_of_a_key(algorithm: Algorithm) -> None:
     key = LocalSigner.generate(algorithm).public_key

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from api.app import create_app
 from api.commands.opened import configuration
 from api.logs import configure_logs
 from api.settings import InsecureSettingsWarning, load_settings
+from api.upload import Spool
 from registry import api_keys
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from tests.loopback import serving
@@ -21,7 +21,7 @@ class Live:
 
     url: str
     port: int
-    spool: Path
+    spool: Spool
     authorization: dict[str, str]
 
 
@@ -34,13 +34,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             folder=tmp_path_factory.mktemp("contract") / "data",
             workers=1,
             max_media_bytes=1_000_000,
-            upload_timeout=2,
             verification_rate="1000000/minute",
             read_rate="1000000/minute",
         )
     registry = open_registry(configuration(settings))
     try:
-        with serving(create_app(settings, registry)) as url:
+        app = create_app(settings, registry)
+        with serving(app) as url:
             key = api_keys.mint(
                 registry.store,
                 name="contract",
@@ -48,6 +48,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                 now=registry.now(),
                 publisher=DEFAULT_PUBLISHER,
             )
-            yield Live(url, int(url.rpartition(":")[2]), registry.spool, {"Authorization": f"Bearer {key}"})
+            yield Live(url, int(url.rpartition(":")[2]), app.state.service.spool, {"Authorization": f"Bearer {key}"})
     finally:
         registry.close()

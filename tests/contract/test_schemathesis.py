@@ -24,7 +24,6 @@ EXCLUDED = [positive_data_acceptance]
 
 few = settings(
     max_examples=int(os.environ.get("SCHEMATHESIS_EXAMPLES", "6")),
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
     derandomize=True,

@@ -30,6 +30,7 @@ from PIL import Image
 from api.__main__ import main
 from demo import alterations
 from demo.service import Service
+from tests.patience import HUNG_SECONDS
 
 Ask = Callable[..., Any]
 
@@ -168,7 +169,7 @@ def command(service: Service, tmp_path: Path) -> Callable[..., subprocess.Comple
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HUNG_SECONDS,
             check=False,
         )
 

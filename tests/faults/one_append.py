@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 from provenance.errors import CountermarkError
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 
@@ -37,7 +38,7 @@ def _newsroom(folder: Path) -> None:
             newsroom.close()
             return
         try:
-            appended = newsroom.register(names[0]).result(60)
+            appended = newsroom.register(names[0]).result(HUNG_SECONDS)
             _say(f"logged {appended.index} {appended.record_id.hex()}")
         except CountermarkError as error:
             _say(f"refused {type(error).__name__}: {error}")

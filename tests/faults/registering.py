@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from provenance.errors import StoreUnavailable
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 THREADS = 3
@@ -34,7 +35,7 @@ def main(run: str, folder: str, database: str, objects: str, high_water: str) ->
         while True:
             name = f"{run}-{thread}-{number}"
             try:
-                appended = newsroom.register(name, salt=str(time.monotonic_ns())).result(timeout=60)
+                appended = newsroom.register(name, salt=str(time.monotonic_ns())).result(HUNG_SECONDS)
             except StoreUnavailable as error:
                 say(f"again {name}: {error}")
                 time.sleep(0.05)

@@ -18,6 +18,7 @@ from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
 from registry.keys.keystore import Keystore
 from registry.registry import utc_now
+from tests.patience import HUNG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase for fault tests"
@@ -61,7 +62,7 @@ class Server:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HUNG_SECONDS,
             check=False,
         )
 
@@ -72,7 +73,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "api", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
-        while self.process.poll() is None and time.monotonic() - started < 60:
+        while self.process.poll() is None and time.monotonic() - started < HUNG_SECONDS:
             try:
                 if self.get("/readyz")[0] == 200:
                     return time.monotonic() - started
@@ -90,7 +91,7 @@ class Server:
         """Have it end by itself."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(HUNG_SECONDS)
 
     def ask(
         self,
@@ -105,7 +106,7 @@ class Server:
         headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": media_type}
         with ExitStack() as opened:
             if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HUNG_SECONDS)
                 opened.callback(connection.close)
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -142,12 +143,12 @@ class Writers:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(HUNG_SECONDS)
 
     def _work(self) -> None:
         pending = self.server.statement()
         while not self._stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=HUNG_SECONDS)
             try:
                 while not self._stop.is_set():
                     status, body = self.server.ask("POST", "/v1/statements", pending, connection)

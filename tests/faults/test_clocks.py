@@ -29,7 +29,6 @@ class Clock:
         return utc_now() + self.ahead
 
 
-@pytest.mark.timeout(300)
 def test_times_never_decrease_and_nothing_fails_when_the_clock_jumps(tmp_path: Path) -> None:
     clock = Clock()
     with pytest.warns(InsecureSettingsWarning):

@@ -2,7 +2,6 @@
 
 import http.client
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.faults.reader import Head, read_entries, read_head, root_of
 from tests.faults.service import Server, Writers
+from tests.patience import HUNG_SECONDS, eventually
 
 ORIGIN = "faults.example/log"
 
@@ -30,7 +30,6 @@ def head_of(server: Server) -> tuple[Head, list[bytes]]:
     return head, entries
 
 
-@pytest.mark.timeout(300)
 def test_a_second_server_on_the_same_folder_is_refused_and_told_why(server: Server) -> None:
     server.start()
     second = server.command("serve")
@@ -40,14 +39,12 @@ def test_a_second_server_on_the_same_folder_is_refused_and_told_why(server: Serv
     assert server.post_statement(server.statement())[0] == 201
 
 
-@pytest.mark.timeout(300)
 def test_a_backup_made_under_load_is_sound_and_has_all_that_was_acknowledged_before(
     server: Server, tmp_path: Path
 ) -> None:
     server.start()
     writers = Writers(server, 8)
-    while len(writers.acknowledged) < 50:
-        time.sleep(0.05)
+    eventually(lambda: len(writers.acknowledged) >= 50)
     before = dict(writers.acknowledged)
     made = server.command("backup", str(tmp_path / "backup"))
     writers.stop()
@@ -65,7 +62,6 @@ def test_a_backup_made_under_load_is_sound_and_has_all_that_was_acknowledged_bef
     assert all(entries[index] == statement for statement, index in before.items())
 
 
-@pytest.mark.timeout(300)
 def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_accepted(
     server: Server, tmp_path: Path
 ) -> None:
@@ -102,7 +98,6 @@ def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_
     assert others[: seen.size - 3] == entries[: seen.size - 3]
 
 
-@pytest.mark.timeout(300)
 def test_a_frozen_log_takes_nothing_more_also_after_a_restart_and_goes_on_being_read(server: Server) -> None:
     server.start()
     assert server.post_statement(server.statement())[0] == 201
@@ -115,7 +110,7 @@ def test_a_frozen_log_takes_nothing_more_also_after_a_restart_and_goes_on_being_
     assert (status, b"log-frozen" in body) == (409, True)
     assert head_of(server)[0] == last
     assert server.get("/readyz")[0] == 200
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HUNG_SECONDS)
     connection.request("GET", "/log")
     page = connection.getresponse()
     assert page.status == 200

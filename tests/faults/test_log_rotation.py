@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provenance.transparency.receipt_verification import verify_receipt
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.log_folder import Log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ KILLS = 60
 
 def rotate(folder: Path, calls: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.faults.rotation_child", str(folder), str(calls)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HUNG_SECONDS, check=False)
 
 
 @pytest.mark.timeout(1200)

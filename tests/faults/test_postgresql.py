@@ -25,7 +25,8 @@ from registry.store import assets, checkpoints, entries
 from registry.upkeep import fsck
 from tests.buckets import BucketServer
 from tests.faults.proxy import Proxy
-from tests.postgres import NO_POSTGRESQL, PostgresServer, database_of, eventually, find_binaries
+from tests.patience import HUNG_SECONDS, eventually, is_idle
+from tests.postgres import NO_POSTGRESQL, PostgresServer, database_of, find_binaries
 from tests.unit.registry.newsroom import ORIGIN, Newsroom
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +66,7 @@ class Process:
         self._ready = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        assert self._ready.wait(60), (log.folder / f"errors-{run}").read_text()
+        assert self._ready.wait(HUNG_SECONDS), (log.folder / f"errors-{run}").read_text()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -190,23 +191,21 @@ def leader_of(processes: list[Process]) -> Process:
     return next(process for process in processes if process.leads)
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("log", ["folder"], indirect=True)
 def test_ten_restarts_of_the_server_under_load_lose_and_double_nothing(log: Log) -> None:
     chance = random.Random(20260701)
     processes = [log.start(), log.start()]
     for _ in range(10):
         before = sum(len(process.acknowledged) for process in processes)
-        eventually(lambda before=before: sum(len(each.acknowledged) for each in processes) > before + 5, 60)
+        eventually(lambda before=before: sum(len(each.acknowledged) for each in processes) > before + 5)
         time.sleep(chance.uniform(0, 0.3))
         log.server.restart("immediate")
     for process in processes:
         count = len(process.acknowledged)
-        eventually(lambda process=process, count=count: len(process.acknowledged) > count, 60)
+        eventually(lambda process=process, count=count: len(process.acknowledged) > count)
     assert log.assert_sound() > 60
 
 
-@pytest.mark.timeout(600)
 def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_goes_on(log: Log) -> None:
     processes = [log.start(), log.start()]
     took = []
@@ -214,24 +213,24 @@ def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_
         leader = leader_of(processes)
         (other,) = (process for process in processes if process is not leader)
         count = len(leader.acknowledged)
-        eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count + 3, 60)
+        eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count + 3)
         time.sleep(0.013 * round_)
         leader.send(signal.SIGSTOP)
         stopped_at, terms = time.monotonic(), len(other.terms)
-        eventually(lambda other=other, terms=terms: len(other.terms) > terms, 30)
+        eventually(lambda other=other, terms=terms: len(other.terms) > terms)
         elected_at = time.monotonic()
-        eventually(lambda other=other, elected_at=elected_at: other.acknowledged_at > elected_at, 30)
+        eventually(lambda other=other, elected_at=elected_at: other.acknowledged_at > elected_at)
         took.append((elected_at - stopped_at, time.monotonic() - stopped_at))
         leader.send(signal.SIGCONT)
         count = len(leader.acknowledged)
-        eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count, 60)
+        eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count)
     shown = "; ".join(f"{elected:.2f} + {logged - elected:.2f}" for elected, logged in took)
     sys.stdout.write(f"\nseconds until elected + until the next acknowledgement: {shown}\n")
-    assert max(logged for _, logged in took) <= FAILOVER_SECONDS, shown
+    if is_idle():
+        assert max(logged for _, logged in took) <= FAILOVER_SECONDS, shown
     assert log.assert_sound() > 30
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("log", ["folder"], indirect=True)
 def test_kills_of_leaders_and_followers_lose_and_double_nothing(log: Log) -> None:
     chance = random.Random(20260702)
@@ -243,13 +242,13 @@ def test_kills_of_leaders_and_followers_lose_and_double_nothing(log: Log) -> Non
         processes.remove(victim)
         (other,) = processes
         count, killed_at = len(other.acknowledged), time.monotonic()
-        eventually(lambda other=other, count=count: len(other.acknowledged) > count + 2 * 3, 30)
-        assert time.monotonic() - killed_at < FAILOVER_SECONDS + 2
+        eventually(lambda other=other, count=count: len(other.acknowledged) > count + 2 * 3)
+        if is_idle():
+            assert time.monotonic() - killed_at < FAILOVER_SECONDS + 2
         processes.append(log.start())
     assert log.assert_sound() > 60
 
 
-@pytest.mark.timeout(300)
 def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(tmp_path: Path, server: PostgresServer) -> None:
     chance = random.Random(20260703)
     name = database_of(server.new_database())

@@ -13,6 +13,7 @@ import pytest
 from provenance.errors import CountermarkError
 from registry.upkeep import fsck
 from tests.faults.disk import CALLS, Disk, Event, Mode, events
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def record(scratch: Path, synchronous: str) -> list[Event]:
         cwd=ROOT,
         check=True,
         stdout=subprocess.DEVNULL,
-        timeout=300,
+        timeout=HUNG_SECONDS,
     )
     return events(log)
 
@@ -81,7 +82,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.timeout(600)
 def test_a_recording_followed_to_its_end_leads_to_the_folder_that_it_is_of(tmp_path: Path) -> None:
     calls = record(tmp_path, "full")
     written = contents(tmp_path / "data")

@@ -12,6 +12,7 @@ import pytest
 from provenance.errors import StoreUnavailable
 from registry.log.high_water import HighWater
 from registry.upkeep import fsck
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 
@@ -99,11 +100,11 @@ def test_a_step_that_fails_costs_no_entry_and_makes_none_twice(
             steps = Steps(newsroom, monkeypatch)
             steps.fail(step, when)
             try:
-                first = newsroom.register("market").result(30)
+                first = newsroom.register("market").result(HUNG_SECONDS)
             except StoreUnavailable:
                 first = None
-            again = newsroom.register("market").result(30)
-            other = newsroom.register("station").result(30)
+            again = newsroom.register("market").result(HUNG_SECONDS)
+            other = newsroom.register("station").result(HUNG_SECONDS)
             assert first is None or (first.index, first.record_id) == (again.index, again.record_id), step
             assert (again.index, other.index) == (255, 256), step
             assert newsroom.sequencer.size == 257

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from registry.upkeep import fsck
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ class Appender:
         return self._process.stdout.readline().strip()
 
     def end(self) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=HUNG_SECONDS)
 
     def trace(self, folder: Path, output: Path, *options: str) -> tuple[str, str]:
         """(answer to an append under strace, answer to the next one); "ended …" where the process was killed."""
@@ -63,7 +64,7 @@ class Appender:
             first = self.ask("append market")
         finally:
             strace.send_signal(signal.SIGTERM)
-            strace.communicate(timeout=30)
+            strace.communicate(timeout=HUNG_SECONDS)
         if first.startswith("ended"):
             return first, ""
         second = self.ask("append station")

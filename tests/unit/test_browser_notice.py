@@ -1,4 +1,4 @@
-"""A machine without Chromium or SoftHSM: the run passes, and its last lines say what it did not test."""
+"""A machine that lacks something: the run passes, and its last lines say what it did not test."""
 
 import os
 import shutil
@@ -24,20 +24,33 @@ def test_on_a_token(softhsm):
 def test_elsewhere():
     pass
 
-@pytest.mark.skip(reason="another")
-def test_never():
+@pytest.fixture
+def server():
+    pytest.skip("no server")
+
+def test_with_a_server(server):
     pass
+
+@pytest.mark.skipif(True, reason="no such kernel")
+def test_on_a_kernel():
+    pass
+
+@pytest.mark.xfail(reason="known")
+def test_known():
+    raise AssertionError
 """
 
 
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_the_last_lines_count_the_tests_that_did_not_run(tmp_path: Path, processes: str) -> None:
     lines = _run(tmp_path, "-n", processes)
-    assert lines[-2:] == [
-        "2 browser tests did NOT run: no Chromium (make browsers gets it)",
-        "1 token test did NOT run: no SoftHSM (make tokens gets it)",
-    ]
-    assert "1 passed, 4 skipped" in lines[-3]
+    assert set(lines[-4:]) == {
+        "2 tests did NOT run: no Chromium (make browsers gets it)",
+        "1 test did NOT run: no SoftHSM (make tokens gets it)",
+        "1 test did NOT run: no server",
+        "1 test did NOT run: no such kernel",
+    }
+    assert "1 passed, 5 skipped, 1 xfailed" in lines[-5]
 
 
 def test_nothing_is_said_where_nothing_is_needed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from demo.alterations import PHOTOS
 from demo.service import Service
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode
-from tests.e2e.pages.reader import OpenPage
+from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -72,7 +72,7 @@ def hostile(service: Service) -> RegisteredAsset:
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=HUNG_MILLISECONDS)
         yield browser
         browser.close()
 
@@ -92,7 +92,7 @@ def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[
         contexts.append(context)
         context.add_init_script(NOTES_VIOLATIONS)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(HUNG_MILLISECONDS)
         page.on("dialog", lambda dialog: (watched.dialogs.append(dialog.message), dialog.dismiss()))
         page.on("pageerror", lambda error: watched.complaints.append(str(error)))
         page.on(

@@ -5,6 +5,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
+from tests.patience import HUNG_SECONDS
+
+HUNG_MILLISECONDS = 1000 * HUNG_SECONDS
+expect.set_options(timeout=HUNG_MILLISECONDS)
+
 OpenPage = Callable[..., Page]
 """Opens a page of the service by its path; named arguments are the browser context's."""
 
@@ -16,7 +21,7 @@ def hand_in(page: Page, data: bytes, name: str = "picture.jpg") -> None:
 def headline(page: Page) -> Locator:
     """The heading of the report, once there is one."""
     found = page.locator("#headline")
-    expect(found).to_be_visible(timeout=20_000)
+    expect(found).to_be_visible()
     return found
 
 

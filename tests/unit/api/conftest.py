@@ -19,6 +19,7 @@ from api.schemas.requests import PublisherRequest
 from api.settings import Settings
 from api.upload import Spool
 from provenance import errors
+from tests.patience import HUNG_SECONDS
 
 MAX_FILE = 300_000
 

@@ -18,6 +18,7 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import ML_DSA_44, VerifierKey
 from registry.store import Store
 from tests.buckets import BucketServer
+from tests.patience import HUNG_SECONDS
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -290,7 +291,7 @@ def test_a_usage_error_has_its_exit_code_and_no_trace(tmp_path: Path) -> None:
             env=_environment(tmp_path) | {"COUNTERMARK_KEY_PASSPHRASE": "short"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HUNG_SECONDS,
             check=False,
         )
         assert done.returncode == 2

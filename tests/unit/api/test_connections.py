@@ -15,11 +15,10 @@ from starlette.types import Receive, Scope, Send
 from api import connections as module
 from api.connections import MAX_HEAD_BYTES, Connections, Reason
 from tests.loopback import serving
+from tests.patience import HUNG_SECONDS, eventually
 
 pytestmark = pytest.mark.timing
 
-HUNG_SECONDS = 100.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 SHORT = 0.2
 """Seconds that a head may take where none is whole in time."""
@@ -135,13 +134,6 @@ def problem_of(answer: bytes) -> tuple[int, str]:
     return problem["status"], problem["type"].rpartition(":")[2]
 
 
-def until(condition: object) -> None:
-    deadline = time.monotonic() + HUNG_SECONDS
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.01)
-
-
 # How many ----------------------------------------------------------------------------------------
 
 
@@ -160,12 +152,12 @@ def test_one_address_cannot_take_every_place_with_requests_that_it_never_ends() 
 def test_more_connections_than_there_are_places_are_answered_503_and_places_come_back() -> None:
     with running(in_all=6, of_an_address=3) as server:
         held = [server.connect(f"127.0.0.{number}", GET) for number in (1, 1, 1, 2, 2, 2)]
-        until(lambda: server.bounds.open == 6)
+        eventually(lambda: server.bounds.open == 6)
         assert problem_of(read_all(server.connect("127.0.0.3"))) == (503, "overloaded")
         assert server.refused == ["in_all"]
         for connection in held[:3]:
             connection.close()
-        until(lambda: server.bounds.open == 3)
+        eventually(lambda: server.bounds.open == 3)
         assert server.ask("127.0.0.3") == 200
         assert server.ask("127.0.0.1") == 200
 
@@ -205,14 +197,14 @@ def test_a_head_that_is_not_whole_in_time_ends_the_connection(sent: bytes) -> No
         connection.sendall(sent)
         assert problem_of(read_all(connection)) == (408, "request-timeout")
         assert server.refused == ["head_seconds"]
-        until(lambda: server.bounds.open == 0)
+        eventually(lambda: server.bounds.open == 0)
 
 
 def test_a_connection_that_asks_nothing_is_closed_without_a_word() -> None:
     with running(head_seconds=SHORT) as server:
         assert read_all(server.connect()) == b""
         assert server.refused == []
-        until(lambda: server.bounds.open == 0)
+        eventually(lambda: server.bounds.open == 0)
 
 
 @pytest.mark.parametrize("drop", [b"X-Drop: x\r\n", b"\r\n"])
@@ -254,7 +246,7 @@ def test_the_rest_of_a_body_that_was_answered_early_is_not_waited_for_longer_tha
         connection.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx")
         with pytest.raises(OSError, match=r"."):  # noqa: PT012 (at some drop the server has closed)
             assert status_of(read_answer(connection)) == 200
-            for _ in range(8):
+            while True:
                 time.sleep(SHORT)
                 connection.sendall(b"x")
 
@@ -299,7 +291,7 @@ def test_a_head_beyond_its_bound_is_refused_whole_or_in_parts(head: bytes, size:
             pass
         answer = read_all(connection)
         assert not answer or problem_of(answer) == (431, "head-too-large")
-        until(lambda: server.refused == ["head_bytes"])
+        eventually(lambda: server.refused == ["head_bytes"])
         assert server.ask() == 200
 
 
@@ -311,7 +303,7 @@ def test_what_frames_a_body_is_bounded_as_well(ending: bytes) -> None:
             connection.sendall(b"0\r\n" if ending.startswith(b"X") else b"1;")
             while True:
                 connection.sendall(ending)
-        until(lambda: server.refused == ["head_bytes"])
+        eventually(lambda: server.refused == ["head_bytes"])
 
 
 def test_a_body_of_many_small_chunks_is_taken() -> None:

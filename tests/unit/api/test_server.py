@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HUNG_SECONDS
+
 pytestmark = pytest.mark.timing
 
 ROOT = Path(__file__).resolve().parents[3]
-HUNG_SECONDS = 200.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 
 class Served:

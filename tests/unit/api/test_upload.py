@@ -12,6 +12,7 @@ from starlette.types import Message
 from api.upload import Spool
 from provenance import limits
 from provenance.errors import CountermarkError, MalformedRequest, PayloadTooLarge, RequestTimeout, StoreUnavailable
+from tests.patience import HUNG_SECONDS
 
 DATA = bytes(range(256)) * 200
 MAX_FILE = 300_000  # of the spool in conftest.py
@@ -197,7 +198,7 @@ def test_a_spool_without_room_is_an_unavailable_store(spool: Spool) -> None:
 def test_leftovers_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "upload-abc").write_bytes(b"x")
     (tmp_path / "other").write_bytes(b"x")
-    Spool(tmp_path, max_file_bytes=1, timeout=1)
+    Spool(tmp_path, max_file_bytes=1, timeout=HUNG_SECONDS)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 

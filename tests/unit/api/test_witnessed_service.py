@@ -23,9 +23,9 @@ from registry.keys.keystore import Keystore
 from registry.registry import Registry, utc_now
 from registry.store import checkpoints
 from tests.loopback import RunningWitness, running_witness
+from tests.patience import eventually
 from tests.unit.api.service.conftest import _jpeg
 from tests.unit.registry.newsroom import signer
-from tests.unit.registry.test_attestation import eventually
 
 ORIGIN = "127.0.0.1:8000/log"
 PASSPHRASE = "a passphrase that is long"

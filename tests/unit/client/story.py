@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import HUNG_SECONDS
 from tests.unit.client.receipt_vectors import RECEIPT, RECORD
 
 VERIFICATION = "7f" * 16
 PICTURE = b"\xff\xd8 not much of a picture"
 PICTURE_SHA256 = hashlib.sha256(PICTURE).hexdigest()
-HUNG_SECONDS = 100.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -54,7 +53,7 @@ class Service:
 def running() -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = HUNG_SECONDS
 
         def handle_one_request(self) -> None:
             try:

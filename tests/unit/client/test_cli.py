@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from countermark.cli import main
 
+from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.client import story
 from tests.unit.client.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, refuses, says
@@ -389,7 +389,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 141
+        assert process.wait(HUNG_SECONDS) == 141
 
 
 @pytest.mark.timing
@@ -403,11 +403,9 @@ def test_an_interrupted_command_says_nothing_and_exits_with_130(
         story.hearing_ctrl_c(),
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
     ):
-        deadline = time.monotonic() + story.HUNG_SECONDS
-        while not service.asked and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: service.asked)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=story.HUNG_SECONDS)
+        output, errors = process.communicate(timeout=HUNG_SECONDS)
         interrupted.set()
     assert (process.returncode, output, errors) == (130, b"", b"")
 

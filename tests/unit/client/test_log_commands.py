@@ -4,18 +4,19 @@ import base64
 import json
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from countermark import retries
+from countermark.log import watching
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement
 from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
+from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.client import story
 from tests.unit.client.test_cli import COMMAND, Run, environment, fits, on_a_terminal, run
 from tests.unit.registry.newsroom import signer
@@ -193,19 +194,19 @@ def test_a_public_key_tells_whether_it_made_the_entry(
 
 
 def test_a_receipt_that_comes_a_little_later_than_its_entry_is_no_alarm(
-    run: Run, server: Server, kept: Path, log: PublishedLog
+    run: Run, server: Server, kept: Path, log: PublishedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save() -> None:
-        while not server.asked_for("entries"):
-            time.sleep(0.01)
+    waits: list[float] = []
+
+    def save(seconds: float) -> None:
+        waits.append(seconds)
         for index in (2, 4):
             (kept / f"{index}.countermark").write_bytes(log.receipt(index).serialise())
 
-    saving = threading.Thread(target=save)
-    saving.start()
-    done = run("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--made", kept, "--grace", "1.0", "--once")
-    saving.join()
+    monkeypatch.setattr(watching, "time", SimpleNamespace(sleep=save))
+    done = run("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--made", kept, "--grace", "77", "--once")
     assert (done.returncode, done.stdout) == (0, "")
+    assert waits == [77.0]
 
 
 def test_a_receipt_that_is_none_does_not_count_and_is_named(run: Run, server: Server, kept: Path) -> None:
@@ -270,21 +271,14 @@ def test_it_goes_on_until_it_is_interrupted_and_says_what_it_found(
         ) as process,
     ):
         try:
-            _wait_for(lambda: server.asked.count("/log/checkpoint") >= 2)
+            eventually(lambda: server.asked.count("/log/checkpoint") >= 2)
             server.publish(log.at(3))
             assert process.stdout is not None
             assert process.stdout.readline() == "entry 2 names your key, and is not among what you made\n"
             server.answers["/log/checkpoint"] = story.breaks  # a service that is away does not end the watch
             asked = len(server.asked)
-            _wait_for(lambda: len(server.asked) > asked + 3)
+            eventually(lambda: len(server.asked) > asked + 3)
             process.send_signal(signal.SIGINT)
-            assert process.wait(story.HUNG_SECONDS) == 1
+            assert process.wait(HUNG_SECONDS) == 1
         finally:
             process.kill()
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + story.HUNG_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -117,7 +117,7 @@ def test_boxes_that_are_not_right_give_no_facts(store: bytes) -> None:
     assert read_facts(store) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_change_to_a_store_raises(manifest: bytes, data: st.DataObject) -> None:
     changed = bytearray(manifest[:2500])

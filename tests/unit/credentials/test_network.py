@@ -4,7 +4,6 @@ import io
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ from provenance.credentials.time_stamp import check
 from provenance.errors import CredentialSigningFailed
 from provenance.transparency.timestamp import TimestampRequest, token_of
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.unit.credentials.expiry import soon_expired
 from tests.unit.credentials.reader import read_credentials
 
 Draw = Callable[[str], bytes]
@@ -241,16 +241,14 @@ def test_a_trusted_time_stamp_outlives_the_certificate(
 ) -> None:
     canary.answer = stamping.reply
     lists = TrustSettings((*trust.lists, TrustList("Stamps", "1", stamping.root.chain_pem, "tsa")))
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
-    short = replace(make_signer(reissue(authority, expires=ends)), tsa_url=canary.url)
-    first = sign_embedded(draw("image/png"), "image/png", claim, short).data or b""
-    second = (
-        sign_embedded(
-            first, "image/png", replace(claim, digital_source_type=None, created=False), signer, trust=lists
-        ).data
-        or b""
-    )
-    time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
+    opened = replace(claim, digital_source_type=None, created=False)
+
+    def sign(ends: datetime) -> tuple[bytes, bytes]:
+        short = replace(make_signer(reissue(authority, expires=ends)), tsa_url=canary.url)
+        first = sign_embedded(draw("image/png"), "image/png", claim, short).data or b""
+        return first, sign_embedded(first, "image/png", opened, signer, trust=lists).data or b""
+
+    first, second = soon_expired(sign)
     assert read_credentials(first, "image/png", lists).state is CredentialState.TRUSTED
     assert read_credentials(first, "image/png", trust).state is CredentialState.WELL_FORMED_ONLY
     made_from_it = read_credentials(second, "image/png", lists)

@@ -2,7 +2,6 @@ import io
 import json
 import random
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,6 +31,7 @@ from provenance.credentials.store import ManifestStore
 from provenance.errors import CredentialSigningFailed
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.unit.credentials.expiry import soon_expired
 from tests.unit.credentials.reader import read_credentials
 
 Draw = Callable[[str], bytes]
@@ -333,11 +333,12 @@ def expired(
     trust: TrustSettings,
 ) -> tuple[bytes, bytes]:
     """A picture whose certificate has expired since it was signed, and one made from it."""
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-    first = _sign(draw("image/png"), claim, make_signer(reissue(authority, expires=ends)))
-    second = _sign(first, opened, signer, trust)
-    time.sleep((ends - datetime.now(UTC)).total_seconds() + 1.1)
-    return first, second
+
+    def sign(ends: datetime) -> tuple[bytes, bytes]:
+        first = _sign(draw("image/png"), claim, make_signer(reissue(authority, expires=ends)))
+        return first, _sign(first, opened, signer, trust)
+
+    return soon_expired(sign)
 
 
 def test_an_expired_certificate_without_a_time_stamp_is_well_formed_and_no_more(

@@ -17,6 +17,7 @@ from provenance.credentials import (
     sign_embedded,
 )
 from provenance.credentials.settings import Settings, context
+from tests.patience import HUNG_SECONDS
 from tests.unit.credentials.reader import read_credentials
 
 
@@ -70,8 +71,8 @@ def test_a_forked_child_reads_with_a_context_of_its_own(
     answers = fork.Queue()
     child = fork.Process(target=_read_in_child, args=(signed, trust, answers))
     child.start()
-    assert answers.get(timeout=30) == "TRUSTED"
-    child.join(30)
+    assert answers.get(timeout=HUNG_SECONDS) == "TRUSTED"
+    child.join(HUNG_SECONDS)
     assert child.exitcode == 0
     assert read_credentials(signed, "image/png", trust).state is CredentialState.TRUSTED
 

@@ -271,14 +271,14 @@ def test_a_generators_name_in_exif_is_no_mark(declared):
 
 
 def test_text_made_to_search_slowly_or_to_unpack_hugely_does_no_harm(texts, declared):
-    started = time.perf_counter()
+    began = time.thread_time()  # of the processor: what else a machine does is not in it
     assert texts(parameters="Steps: 1, " * 300_000, Dream="-s1 " * 300_000).marks == ()
     info = PngInfo()
     info.add_text("parameters", "x" * 900_000, zip=True)
     for _ in range(12):
         info.add_text("filler", "x" * 900_000, zip=True)
     assert "text left out" in declared(pnginfo=info).notes[0]
-    assert time.perf_counter() - started < 10
+    assert time.thread_time() - began < 10
 
 
 # Fields -----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """A data folder's keys and log without the rest of the service, opened as the service opens them."""
 
 import os
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from registry.store import Store, entries
 from registry.tables import LogKeyRow
 from registry.upkeep import fsck
 from registry.upkeep.rotation import Rotated, rotate_log_key
+from tests.patience import HUNG_SECONDS, eventually
 
 ORIGIN = "log.newsroom.example"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -88,16 +88,13 @@ class Log:
             os.urandom(32), NOW, "other.example", "Somebody", (VKEY,), (self.keystore.operator.public_key,)
         )
         canonical = to_canonical(record)
-        self.sequencer.append(sign_statement(canonical, self.keystore.operator), canonical).result(timeout=10)
+        self.sequencer.append(sign_statement(canonical, self.keystore.operator), canonical).result(HUNG_SECONDS)
 
     def settle(self) -> None:
         """Wait until what was sequenced before a crash is published."""
         with self.store.read() as session:
             sequenced = entries.size(session)
-        deadline = time.monotonic() + 10
-        while self.sequencer.size < sequenced and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert self.sequencer.size >= sequenced
+        eventually(lambda: self.sequencer.size >= sequenced)
 
     def receipt(self, index: int) -> Receipt:
         with self.store.read() as session:

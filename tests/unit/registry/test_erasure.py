@@ -32,6 +32,7 @@ from registry.store import Session, assets, entries, remnants
 from registry.upkeep import fsck
 from registry.verifying.report import report_json
 from registry.verifying.verification import load_difference, load_report, verify_file
+from tests.patience import HUNG_SECONDS
 from tests.postgres import database_of
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 from tests.unit.registry.newsroom import Newsroom, digest
@@ -285,11 +286,11 @@ def test_a_reader_who_still_looks_at_the_old_state_holds_the_erasure_up_and_no_l
         with registry.store.read() as session:
             assert assets.get(session, record_id)
             reading.set()
-            done.wait(60)
+            done.wait(HUNG_SECONDS)
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert reading.wait(10)
+    assert reading.wait(HUNG_SECONDS)
     with pytest.raises(StoreUnavailable, match="try again"):
         erase(registry, record=record_id, reason="asked for")
     done.set()

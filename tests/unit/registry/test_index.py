@@ -106,7 +106,7 @@ queries_near_a_code = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(queries_near_a_code)
 def test_candidates_are_exactly_those_of_a_brute_force_search(filled: Store, query: tuple[int, list[int], int]) -> None:
     number, flips, radius = query
@@ -116,7 +116,7 @@ def test_candidates_are_exactly_those_of_a_brute_force_search(filled: Store, que
     assert found == brute_force(CODES, [near], radius)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(queries_near_a_code, min_size=2, max_size=8))
 def test_all_orientations_are_searched_at_once(filled: Store, queries: list[tuple[int, list[int], int]]) -> None:
     hashes = [flipped(CODES[number], flips) for number, flips, _ in queries]

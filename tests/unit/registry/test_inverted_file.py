@@ -131,7 +131,7 @@ def test_one_that_is_revealed_late_is_found_where_it_stands_in_the_log(store: St
     assert found(store, file, query(codes(77))) == [77]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=8), asked=st.integers(200, 210))
 def test_the_answers_do_not_depend_on_when_the_file_caught_up(
     tmp_path_factory: pytest.TempPathFactory, batches: list[int], asked: int

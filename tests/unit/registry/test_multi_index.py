@@ -56,7 +56,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(queries_near_a_code, min_size=1, max_size=8))
 def test_candidates_are_exactly_those_of_a_brute_force_search(
     filled: Store, index: MultiIndex, queries: list[tuple[int, list[int]]]

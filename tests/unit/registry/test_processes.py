@@ -17,7 +17,8 @@ from registry.log import sequencer
 from registry.log.high_water import HighWater
 from registry.store import Store, entries, heads
 from registry.upkeep import fsck
-from tests.postgres import PostgresServer, database_of, eventually
+from tests.patience import HUNG_SECONDS, eventually
+from tests.postgres import PostgresServer, database_of
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
 
 
@@ -155,8 +156,8 @@ def test_a_silent_leader_is_replaced_though_its_connection_stands(
 def depose(newsrooms: Newsrooms, leader: Newsroom, follower: Newsroom, patch: pytest.MonkeyPatch) -> threading.Event:
     """Have the follower elected while the leader, as a stopped process, beats no more, until the event is set."""
     going = threading.Event()
-    patch.setattr(leader.store.leadership, "_turn", lambda: going.wait(60))
-    eventually(lambda: follower.store.leadership.term == 2, 60)
+    patch.setattr(leader.store.leadership, "_turn", lambda: going.wait(HUNG_SECONDS))
+    eventually(lambda: follower.store.leadership.term == 2)
     return going
 
 
@@ -169,21 +170,21 @@ def test_a_mark_that_a_deposed_leader_writes_late_is_taken_over_by_the_next(
 
     def late(note: bytes) -> None:
         stopped.set()
-        assert going.wait(60)
+        assert going.wait(HUNG_SECONDS)
         of_first(note)
         written.set()
 
     def behind(note: bytes) -> None:
         going.set()
-        assert written.wait(60)
+        assert written.wait(HUNG_SECONDS)
         of_second(note)
 
     monkeypatch.setattr(first.sequencer._high_water, "advance", late)
     monkeypatch.setattr(second.sequencer._high_water, "advance", behind)
     interrupted = first.register("harbour", wait="sequenced").result()
-    assert stopped.wait(60)
+    assert stopped.wait(HUNG_SECONDS)
     depose(newsrooms, first, second, monkeypatch).set()
-    assert second.register("market").result(60).index == interrupted.index + 1
+    assert second.register("market").result(HUNG_SECONDS).index == interrupted.index + 1
     assert second.sequencer.state.signing
     assert_whole(second, interrupted.index + 2)
 
@@ -211,7 +212,7 @@ def test_a_mark_of_a_larger_tree_of_the_same_entries_is_waited_for(
         advance(note)
 
     monkeypatch.setattr(leader.sequencer._high_water, "advance", overtaken)
-    leader.register("harbour").result(60)
+    leader.register("harbour").result(HUNG_SECONDS)
     eventually(lambda: leader.sequencer.size == ahead[0] + 1)
     assert_whole(leader, ahead[0] + 1)
 
@@ -220,10 +221,10 @@ def test_a_leader_whose_publishing_hangs_is_replaced(newsrooms: Newsrooms, monke
     leader, follower = newsrooms.open().found(), newsrooms.open()
     going = threading.Event()
     monkeypatch.setattr(sequencer, "STALL_SECONDS", 1.0)
-    monkeypatch.setattr(leader.sequencer.tiles, "write", lambda _: going.wait(120))
+    monkeypatch.setattr(leader.sequencer.tiles, "write", lambda _: going.wait(HUNG_SECONDS))
     leader.register("harbour", wait="sequenced").result()
-    eventually(lambda: follower.store.leadership.term == 2, 60)
-    assert follower.register("market").result(60).index == 3
+    eventually(lambda: follower.store.leadership.term == 2)
+    assert follower.register("market").result(HUNG_SECONDS).index == 3
     going.set()
     assert_whole(follower, 4)
 
@@ -239,8 +240,8 @@ def test_a_leader_that_cannot_publish_hands_over_to_one_that_can(
     monkeypatch.setattr(sequencer, "STALL_SECONDS", 1.0)
     monkeypatch.setattr(leader.sequencer.tiles, "write", refuse)
     leader.register("harbour", wait="sequenced").result()
-    eventually(lambda: follower.store.leadership.term is not None, 60)
-    assert follower.register("market").result(60).index == 3
+    eventually(lambda: follower.store.leadership.term is not None)
+    assert follower.register("market").result(HUNG_SECONDS).index == 3
 
 
 def test_a_leader_without_a_stand_by_goes_on_trying(newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_a_leader_without_a_stand_by_goes_on_trying(newsrooms: Newsrooms, monkey
     monkeypatch.setattr(sequencer, "STALL_SECONDS", 0.5)
     monkeypatch.setattr(leader.sequencer.tiles, "write", refuse)
     leader.register("harbour", wait="sequenced").result()
-    eventually(lambda: leader.sequencer.size == 3, 60)
+    eventually(lambda: leader.sequencer.size == 3)
     assert set(tries) == {1}
 
 
@@ -268,9 +269,9 @@ def test_a_leader_that_stops_signing_resigns(newsrooms: Newsrooms, monkeypatch: 
 
     monkeypatch.setattr(leader.sequencer.tiles, "write", damaged)
     leader.register("harbour", wait="sequenced").result()
-    eventually(lambda: follower.store.leadership.term == 2, 60)
+    eventually(lambda: follower.store.leadership.term == 2)
     assert not leader.sequencer.state.signing
-    assert follower.register("market").result(60).index == 3
+    assert follower.register("market").result(HUNG_SECONDS).index == 3
     assert_whole(follower, 4)
     assert leader.store.leadership.term is None
 
@@ -282,7 +283,7 @@ def test_a_log_that_has_no_leader_tells_who_appends_in_bounded_time(newsrooms: N
     lock.mkdir()  # the leader can publish nothing
     follower.store.patience = 1.0
     with pytest.raises(StoreUnavailable, match="not published yet"):
-        follower.register("harbour").result(timeout=10)
+        follower.register("harbour").result(HUNG_SECONDS)
     lock.rmdir()
     again = follower.register("harbour", salt="again").result()
     assert (again.index, again.created) == (2, False)

@@ -20,7 +20,8 @@ from registry.store import entries
 from registry.upkeep.backup import back_up
 from registry.upkeep.fsck.check import silent
 from registry.upkeep.restoring import restore
-from tests.postgres import PostgresServer, eventually
+from tests.patience import HUNG_SECONDS, eventually
+from tests.postgres import PostgresServer
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log
 
 OTHER_NOTE = b"other.example\n9\n" + b"A" * 43 + "=\n\n— other.example AAAAAAA=\n".encode()
@@ -126,7 +127,7 @@ def test_a_change_that_the_old_key_has_not_signed_does_not_get_into_the_log(log:
     canonical = to_canonical(again)
     future = log.sequencer.append(sign_statement(canonical, log.keystore.operator), canonical)
     with pytest.raises(SignatureInvalid):
-        future.result(timeout=10)
+        future.result(HUNG_SECONDS)
     assert log.sequencer.keys.current == done.keys
     log.grow()  # and the log goes on
     assert log.findings() == []
@@ -138,7 +139,7 @@ def test_a_change_that_no_operator_signed_does_not_get_into_the_log(log: Log) ->
     canonical = to_canonical(LogKey(bytes(32), NOW, tuple(map(str, new)), signatures))
     stranger = log.keystore.create_publisher_key("newsroom", Algorithm.ED25519)
     with pytest.raises(SignatureInvalid, match="no operator key"):
-        log.sequencer.append(sign_statement(canonical, stranger), canonical).result(timeout=10)
+        log.sequencer.append(sign_statement(canonical, stranger), canonical).result(HUNG_SECONDS)
     assert log.sequencer.keys.current == old
 
 
@@ -148,7 +149,7 @@ def test_a_change_to_a_key_that_is_not_held_here_does_not_get_into_the_log(log: 
     signatures = sign_change(ORIGIN, old, new, lambda key: log.keystore.log_signer(key) or far.sign)
     canonical = to_canonical(LogKey(bytes(32), NOW, tuple(map(str, new)), signatures))
     with pytest.raises(StoreCorrupt, match="restore it"):
-        log.sequencer.append(sign_statement(canonical, log.keystore.operator), canonical).result(timeout=10)
+        log.sequencer.append(sign_statement(canonical, log.keystore.operator), canonical).result(HUNG_SECONDS)
     log.grow()
     assert log.sequencer.keys.current == old
 

@@ -39,15 +39,13 @@ from registry.sandbox.confinement import MAX_FILE_BYTES
 from registry.sandbox.frames import AnswerError, decode_answer, encode_answer
 from registry.sandbox.pool import ABSENT_SECONDS
 from registry.sandbox.quarantine import QUARANTINE_SECONDS
+from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.registry import sandbox_jobs as jobs
 
 COSTLY = "used up the processor time or the memory"
 LOST = "says nothing about the picture"
 SECCOMP = Path("/proc/sys/kernel/seccomp/actions_avail").exists() and platform.machine() in ("x86_64", "aarch64")
 LANDLOCK = sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1  # its version
-
-HUNG_SECONDS = 100.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 
 @contextmanager
@@ -66,13 +64,6 @@ def sandbox() -> Iterator[Sandbox]:
     with a_pool(2, "tests.unit.registry.sandbox_jobs") as pool:
         assert pool.wait_until_ready(HUNG_SECONDS)
         yield pool
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + HUNG_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.01)
 
 
 class Clock:
@@ -240,7 +231,7 @@ def test_a_worker_that_was_killed_or_stopped_between_two_jobs_costs_none(how: si
 def test_a_worker_that_nobody_needs_is_replaced_too() -> None:
     with a_pool() as pool:
         os.kill(pool.run(jobs.process_id), signal.SIGKILL)
-        until(lambda: not pool.wait_until_ready(0))
+        eventually(lambda: not pool.wait_until_ready(0))
         assert pool.wait_until_ready(HUNG_SECONDS)
 
 
@@ -488,7 +479,7 @@ def test_closing_lets_the_running_job_end_and_leaves_no_process() -> None:
     occupation = Occupation(pool)
     with ThreadPoolExecutor(1) as closer:
         closed = closer.submit(pool.close)
-        until(pool._closing.is_set)
+        eventually(pool._closing.is_set)
         assert occupation.end() == b"done"
         closed.result(HUNG_SECONDS)
     assert not is_alive(worker)
@@ -543,7 +534,7 @@ def test_a_sandbox_with_one_worker_that_lives_is_in_no_trouble(monkeypatch: pyte
         assert pool.trouble is None
         monkeypatch.setattr("registry.sandbox.process.sys.executable", "/no/such/python")
         os.kill(worker, signal.SIGKILL)
-        until(lambda: not pool.wait_until_ready(0))
+        eventually(lambda: not pool.wait_until_ready(0))
         assert pool.trouble is None
         clock.now += ABSENT_SECONDS + 0.5
         assert pool.trouble is not None
@@ -608,7 +599,7 @@ def test_a_server_that_is_killed_takes_its_workers_along_and_the_next_one_sweeps
         with a_pool():
             assert left < folders()  # nobody sweeps what is in use
         server.kill()
-    until(lambda: not any(is_alive(worker) for worker in workers))
+    eventually(lambda: not any(is_alive(worker) for worker in workers))
     assert folders() == left
     with a_pool():
         assert folders().isdisjoint(left)

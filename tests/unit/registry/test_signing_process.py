@@ -3,7 +3,6 @@
 import re
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
 from registry.keys.signing_process import ProcessSigner
 from registry.registry import utc_now
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.log_folder import Log
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/reference/signer-protocol.md"
@@ -110,9 +110,7 @@ def test_a_log_signs_through_a_program_and_goes_on_when_that_was_away(
         with pytest.raises(Exception, match="does not answer"):
             log.grow()
         adapter.write_text(kept)
-        deadline = time.monotonic() + 20
         log.grow()
-        assert time.monotonic() < deadline
         assert log.findings() == []
         assert verify_receipt(log.receipt(0), trusted_keys=[log.sequencer.key]).log_key_pinned
         signer.close()
@@ -120,6 +118,7 @@ def test_a_log_signs_through_a_program_and_goes_on_when_that_was_away(
 
 FIRST = """
 import json, sys, time
+from tests.patience import HUNG_SECONDS
 public = {public!r}
 for line in sys.stdin:
     asked = json.loads(line)
@@ -142,18 +141,16 @@ for line in sys.stdin:
         ('print(json.dumps({"id": asked["id"]}), flush=True)', "has no signature"),
         ('print(json.dumps({"id": asked["id"], "error": "quota"}), flush=True)', "refuses: quota"),
         ('sys.stdout.write("x" * 100000); sys.stdout.flush()', "does not answer"),
-        ("time.sleep(60)", "does not answer"),
+        ("time.sleep(3600)", "does not answer"),
     ],
 )
 def test_a_program_that_misbehaves_is_refused_in_time(
     start: Start, answer: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signer = start(FIRST.format(public="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo") + f"    {answer}\n")
-    monkeypatch.setattr(signing_process, "ANSWER_SECONDS", 0.5)
-    began = time.monotonic()
+    monkeypatch.setattr(signing_process, "ANSWER_SECONDS", 0.5 if "sleep" in answer else HUNG_SECONDS)
     with pytest.raises(SignerUnavailable, match=why):
         signer.sign(b"message")
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

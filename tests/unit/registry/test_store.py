@@ -21,6 +21,7 @@ from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, S
 from provenance.limits import WAL_LIMIT_BYTES
 from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
 from registry.tables import Publisher
+from tests.patience import HUNG_SECONDS
 
 OPENER = """
 import sys
@@ -64,10 +65,10 @@ def busy_writer(store: Store) -> Iterator[None]:
 
     def hold(_session: Session) -> None:
         started.set()
-        gate.wait(30)
+        gate.wait(HUNG_SECONDS)
 
     held = store.write(hold)
-    started.wait(30)
+    started.wait(HUNG_SECONDS)
     try:
         yield
     finally:
@@ -109,7 +110,11 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path, database: str)
 
 def test_a_second_process_is_refused_and_told_who_has_the_folder(embedded: Store) -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", OPENER, str(embedded.folder)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", OPENER, str(embedded.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HUNG_SECONDS,
     )
     assert str(embedded.folder) in answer.stdout
     assert f"process {os.getpid()}" in answer.stdout

@@ -1,7 +1,9 @@
 """Canonical JSON: one encoding, bounded, and no other exception than ours."""
 
+import time
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import MalformedRecord
@@ -20,7 +22,6 @@ values = st.recursive(
 
 
 @given(st.dictionaries(names, values, max_size=6))
-@settings(deadline=None)
 def test_a_value_comes_back_from_its_canonical_bytes(value: dict[str, object]) -> None:
     data = canonical_json(value)  # type: ignore[arg-type]  # hypothesis cannot state the recursive type
     assert parse_canonical(data, limit=LIMIT) == value
@@ -28,7 +29,6 @@ def test_a_value_comes_back_from_its_canonical_bytes(value: dict[str, object]) -
 
 
 @given(st.binary(max_size=60) | st.text('{}[]",:\\0123456789eE+-.truefalsn ud8', max_size=60).map(str.encode))
-@settings(deadline=None)
 def test_arbitrary_bytes_are_refused_or_canonical(data: bytes) -> None:
     try:
         value = parse_canonical(data, limit=LIMIT)
@@ -91,7 +91,8 @@ def test_brackets_inside_strings_do_not_count_as_depth() -> None:
     [b"[" * 65_000, b'{"a":' * 13_000, b'"' + b'\\"' * 32_000, b'"\\' * 32_000, b'["\\u' * 15_000, b"-" * 65_000],
     ids=["arrays", "objects", "escaped quotes", "quote and backslash", "cut escapes", "signs"],
 )
-@pytest.mark.timeout(5)
 def test_hostile_input_costs_no_time_and_no_stack(hostile: bytes) -> None:
+    began = time.thread_time()  # of the processor: what else a machine does is not in it
     with pytest.raises(MalformedRecord):
         parse_canonical(hostile, limit=LIMIT)
+    assert time.thread_time() - began < 5

@@ -103,7 +103,6 @@ def test_the_small_order_table_is_that_of_the_curve() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(deadline=None)
 def test_every_generated_key_is_acceptable(secret: bytes) -> None:
     key = LocalSigner(Ed25519PrivateKey.from_private_bytes(secret)).public_key
     assert PublicKey.from_jwk(key.to_jwk()) == key
@@ -129,7 +128,7 @@ def test_a_scalar_is_refused_from_the_group_order_on() -> None:
 
 @both
 @given(message=st.binary(max_size=200), bit=st.integers(0, 511))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_signature_holds_until_one_bit_of_it_changes(signer: LocalSigner, message: bytes, bit: int) -> None:
     signature = signer.sign(message)
     signer.public_key.verify(signature, message)
@@ -141,7 +140,7 @@ def test_a_signature_holds_until_one_bit_of_it_changes(signer: LocalSigner, mess
 
 @both
 @given(signature=st.binary(max_size=130))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_arbitrary_bytes_are_no_signature(signer: LocalSigner, signature: bytes) -> None:
     with pytest.raises(SignatureInvalid):
         signer.public_key.verify(signature, b"message")

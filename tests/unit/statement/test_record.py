@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import MalformedRecord
@@ -232,7 +232,6 @@ def test_the_canonical_bytes_of_a_record_are_these() -> None:
 
 
 @given(records)
-@settings(deadline=None)
 def test_a_record_comes_back_from_its_canonical_bytes(record: Record) -> None:
     data = to_canonical(record)
     assert parse_record(data) == record
@@ -242,7 +241,6 @@ def test_a_record_comes_back_from_its_canonical_bytes(record: Record) -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_damaged_bytes_are_refused_or_another_record(data: st.DataObject) -> None:
     vector = bytes.fromhex(data.draw(st.sampled_from(ACCEPTED))["canonical_hex"])
     position = data.draw(st.integers(0, len(vector) - 1))

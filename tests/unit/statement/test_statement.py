@@ -65,7 +65,6 @@ def test_a_statement_is_the_cose_sign1_that_any_cose_library_reads(signer: Local
 
 
 @given(st.binary(max_size=300), st.sampled_from(SIGNERS))
-@settings(deadline=None)
 def test_a_signed_statement_parses_and_verifies(record: bytes, signer: LocalSigner) -> None:
     statement = parse_statement(sign_statement(record, signer))
     verify_statement(statement, signer.public_key)
@@ -75,7 +74,7 @@ def test_a_signed_statement_parses_and_verifies(record: bytes, signer: LocalSign
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_damaged_statement_is_malformed_or_does_not_verify(data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(DATA) - 1))
     damaged = data.draw(
@@ -94,7 +93,6 @@ def test_a_damaged_statement_is_malformed_or_does_not_verify(data: st.DataObject
 
 
 @given(st.binary(max_size=80))
-@settings(deadline=None)
 def test_arbitrary_bytes_are_malformed(data: bytes) -> None:
     for start in (b"", DATA[:2], DATA[:4]):
         with pytest.raises(MalformedStatement):
@@ -102,7 +100,6 @@ def test_arbitrary_bytes_are_malformed(data: bytes) -> None:
 
 
 @given(st.binary(max_size=120))
-@settings(deadline=None)
 def test_arbitrary_protected_headers_are_malformed(protected: bytes) -> None:
     value = cbor2.loads(DATA).value
     with pytest.raises(MalformedStatement):

@@ -182,7 +182,7 @@ def ancestors(derivation: list[set[int]], number: int, through: Callable[[int], 
 
 
 @given(derivations, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_exactly_the_links_to_the_origins_are_found_whatever_is_left_out(
     derivation: list[set[int]], data: st.DataObject
 ) -> None:
@@ -201,7 +201,7 @@ def test_exactly_the_links_to_the_origins_are_found_whatever_is_left_out(
 
 
 @given(derivations, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_receipt_with_a_chain_comes_back_from_its_bytes_and_no_other_bytes_hold(
     derivation: list[set[int]], data: st.DataObject
 ) -> None:

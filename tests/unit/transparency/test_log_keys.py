@@ -157,7 +157,7 @@ def test_a_checkpoint_by_a_retired_key_beyond_its_size_is_refused() -> None:
 
 
 @given(st.lists(st.sampled_from(["first", "second", "third", "first pq", "second pq"]), max_size=3, unique=True))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_every_set_of_keys_with_an_ed25519_one_can_take_over(names: list[str]) -> None:
     log = LogKeys.founded(genesis("first", "first pq"))
     if all(name.endswith("pq") for name in names):
@@ -171,7 +171,7 @@ def test_every_set_of_keys_with_an_ed25519_one_can_take_over(names: list[str]) -
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_change_with_any_bit_of_a_signature_changed_is_not_followed(data: st.DataObject) -> None:
     log = LogKeys.founded(genesis("first", "first pq"))
     record = change(log.current, keys("second", "second pq"))

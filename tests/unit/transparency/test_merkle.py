@@ -175,7 +175,7 @@ def test_consistency_proofs_are_those_of_the_definition_and_hold() -> None:
 
 
 @given(st.integers(1, 600), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_proofs_hold_in_larger_trees(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof = inclusion_proof(index, size, read)

@@ -226,7 +226,7 @@ def test_a_receipt_put_together_from_broken_parts_is_malformed() -> None:
 
 
 @given(st.integers(0, 8 * len(GOOD) - 1))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_changed_bit_of_a_receipt_is_refused(bit: int) -> None:
     case = CASES["pinned, with the registered bytes"]
     changed = bytearray(GOOD)
@@ -263,7 +263,7 @@ STAMP_AT = STAMPED.index(b'"timestamp"')
 
 
 @given(st.integers(STAMP_AT, len(STAMPED) - 1), st.integers(0, 7))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_no_changed_bit_of_a_time_stamp_states_another_time(at: int, bit: int) -> None:
     """Not even in the parts of a token, and of a checkpoint's cosignatures, that nobody has signed."""
     changed = bytearray(STAMPED)
@@ -294,7 +294,7 @@ def test_any_bytes_are_a_receipt_or_refused(data: bytes) -> None:
 
 
 @given(st.integers(0, len(GOOD)), st.integers(0, 40), st.binary(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_but_our_own_exceptions_escapes(at: int, remove: int, insert: bytes) -> None:
     with contextlib.suppress(MalformedReceipt):
         verify_receipt(Receipt.parse(GOOD[:at] + insert + GOOD[at + remove :]))

@@ -147,7 +147,7 @@ def test_proofs_read_from_tiles_lead_to_the_published_roots(log: Log) -> None:
 
 
 @given(st.integers(0, 69_999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_entry_of_a_tiled_log_has_a_proof(log: Log, index: int) -> None:
     proof = inclusion_proof(index, 70_000, TileReader(log.fetch, 70_000))
     verify_inclusion(leaf_hash(str(index).encode()), index, 70_000, proof, log.roots[70_000])
@@ -214,7 +214,7 @@ def test_a_full_cache_forgets_the_tile_that_was_used_longest_ago(log: Log) -> No
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=256))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_entry_bundle_comes_back_as_it_went(entries: list[bytes]) -> None:
     assert parse_entry_bundle(entry_bundle(entries), len(entries)) == entries
 

@@ -1,6 +1,8 @@
 """Stories: publishers register and withdraw, a reader verifies, and things go wrong."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import ImageCms, ImageOps
@@ -9,11 +11,11 @@ from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, Un
 from provenance.media.comparison import Comparison
 from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
-from provenance.verdict import examine, verify_file
+from provenance.verdict import examine, verify_digests, verify_file
 from provenance.verdict.axes import Axis, Basis, Proof, Registration, Standing
-from provenance.verdict.evidence import MatchBasis
+from provenance.verdict.evidence import MatchBasis, Subject
 from provenance.verdict.registrations import Reference
-from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY
+from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY, Search
 from provenance.verdict.verdict import HeadlineCode
 from registry.search.index import MIN_QUALITY
 from tests.unit.verdict import pictures
@@ -265,6 +267,36 @@ def test_a_far_candidate_is_a_match_or_nothing() -> None:
     assert values(copy)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
+@pytest.mark.parametrize(("bits", "found"), [(31, HeadlineCode.POSSIBLE_MATCH), (32, HeadlineCode.NOTHING_FOUND)])
+def test_a_fingerprint_is_a_lead_up_to_31_bits_of_difference_and_none_beyond(bits: int, found: HeadlineCode) -> None:
+    registry = open_registry("daily")
+    registry.reach = 256
+    pdq = registry.prints[registry.register("daily", photo(MOUNTAINS))].pdq
+    differs = (int.from_bytes(pdq) ^ ((1 << bits) - 1)).to_bytes(len(pdq))
+    assert verify_digests(Subject(bytes(32), None), differs, 100, registry).headline is found
+
+
+@pytest.mark.parametrize(("quality", "searched"), [(50, True), (49, False)])
+def test_a_picture_is_searched_for_by_its_fingerprint_from_a_quality_of_50_on(quality: int, searched: bool) -> None:
+    registry = open_registry("daily")
+    pdq = registry.prints[registry.register("daily", photo(MOUNTAINS))].pdq
+    verdict = verify_digests(Subject(bytes(32), None), pdq, quality, registry)
+    assert (verdict.headline is HeadlineCode.POSSIBLE_MATCH) is searched
+    assert ("the picture is too plain" in left_out(verdict)) is not searched
+
+
+@pytest.mark.parametrize(("features", "searched"), [(8, True), (7, False)])
+def test_a_picture_is_searched_for_by_its_parts_from_eight_features_on(features: int, searched: bool) -> None:
+    class Describing(Eyes):
+        def describe(self, _canonical: Pixels) -> Any:
+            return SimpleNamespace(count=features)
+
+    registry = open_registry("daily")
+    examination = examine(photo(MOUNTAINS), NOBODY, now=START)
+    Search(registry).propose_by_parts(examination.canonical, Describing())
+    assert ("local features" in registry.asked) is searched
+
+
 def test_a_lead_is_left_out_where_another_record_matches() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
@@ -347,6 +379,20 @@ def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> No
     verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY, now=START), registry, Counting())
     assert len(compared) == MAX_COMPARED_CANDIDATES
     assert f"further candidates: only the nearest {MAX_COMPARED_CANDIDATES}" in left_out(verdict)
+
+
+def test_as_many_candidates_and_matches_as_are_listed_are_not_said_to_be_cut() -> None:
+    registry = open_registry("daily")
+    for _ in range(MAX_COMPARED_CANDIDATES):
+        registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(pictures.recompressed(ROCKET))
+    assert len(verdict.matches) == MAX_COMPARED_CANDIDATES
+    assert "further candidates" not in left_out(verdict)
+    for _ in range(MAX_MATCHES - MAX_COMPARED_CANDIDATES):
+        registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(photo(ROCKET))
+    assert len(verdict.matches) == MAX_MATCHES
+    assert "further matching records" not in left_out(verdict)
 
 
 def test_a_picture_registered_very_often_is_cut_and_the_report_says_so() -> None:

@@ -156,8 +156,15 @@ def _refusals(jpeg: Picture) -> dict[str, tuple[bytes, int, str]]:
     }
 
 
-@pytest.mark.parametrize("case", ["no picture", "truncated", "50,000 pixels a side", "too many bytes", "empty"])
-@pytest.mark.parametrize("way", ["form", "upload", "verification"])
+@pytest.mark.parametrize(
+    ("way", "case"),
+    [
+        (way, case)
+        for way in ("form", "upload", "verification")
+        for case in ("no picture", "truncated", "50,000 pixels a side", "too many bytes", "empty")
+        if (way, case) != ("upload", "truncated")  # an upload is decoded when it is registered
+    ],
+)
 def test_what_is_no_picture_is_refused_for_its_reason(
     client: TestClient, writer: Headers, jpeg: Picture, case: str, way: str
 ) -> None:
@@ -167,8 +174,6 @@ def test_what_is_no_picture_is_refused_for_its_reason(
     elif way == "verification":
         answer = client.post("/v1/verifications", content=data, headers={"Content-Type": "image/jpeg"})
     else:
-        if case == "truncated":
-            pytest.skip("an upload is decoded when it is registered")
         answer = client.put(f"/v1/media/{hashlib.sha256(data).hexdigest()}", content=data, headers=writer)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

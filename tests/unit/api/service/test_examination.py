@@ -13,12 +13,10 @@ from provenance.errors import ExaminationUnavailable, MediaTooCostly
 from registry.registry import Registry
 from registry.sandbox import Sandbox
 from registry.sandbox.examination import compare_references, describe_parts, describe_picture, examine_file, prepare
+from tests.patience import HUNG_SECONDS
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
-
-HUNG_SECONDS = 100.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
 
 def workers() -> list[int]:
