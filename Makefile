@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults check bench bench-matching docs lock browsers tokens engines clean
+.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs lock browsers tokens engines clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,14 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 
 test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
+
+timing: $(VENV)/.development ## ten times in a row: the tests that wait, time out or race
+	@for turn in 1 2 3 4 5 6 7 8 9 10; do \
+		$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults || exit 1; \
+	done
+
+mutants: $(VENV)/.development ## does a test notice when a line of the core changes? hours; ONLY="registry.log.*" for less
+	@$(BIN)/mutmut run $(ONLY) && $(BIN)/mutmut results
 
 test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
 	@tools/faults.sh >&2
@@ -82,4 +90,4 @@ lock: ## pin the dependencies again: hashed, and without registry hosts
 	@tools/lock.sh
 
 clean: ## remove what was installed and cached (not ./data)
-	rm -rf $(VENV) .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) mutants .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis

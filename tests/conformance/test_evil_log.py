@@ -68,6 +68,7 @@ def test_there_are_lies_of_every_kind() -> None:
     assert len(LIES) >= 25
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Path) -> None:
     lie.arrange(server, log)

@@ -202,6 +202,7 @@ def test_a_wrong_receipt_fails_at_its_step(
     assert "does not hold" in shown
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_the_receipt_that_was_asked_for_is_refused(
     log: PublishedLog, server: Server, record: str, name: str, capsys: pytest.CaptureFixture[str]

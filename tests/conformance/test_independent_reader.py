@@ -75,6 +75,7 @@ def test_the_reader_shares_no_code_with_ours() -> None:
     assert outside == {"cryptography"}
 
 
+@pytest.mark.timing
 def test_a_stranger_reads_the_log_of_a_running_service_and_agrees(newsroom: Newsroom) -> None:
     head, entries = reader.read_log(f"{newsroom.service.url}/log", newsroom.vkey)
     assert (head.origin, head.size) == (newsroom.info["origin"], newsroom.info["size"])
@@ -85,6 +86,7 @@ def test_a_stranger_reads_the_log_of_a_running_service_and_agrees(newsroom: News
     assert len(set(payloads)) == len(entries)
 
 
+@pytest.mark.timing
 def test_every_statement_is_signed_with_a_key_that_the_log_itself_names(newsroom: Newsroom) -> None:
     """Genesis names the operator's keys, the operator's records those of publishers: nothing else is needed."""
     _, entries = reader.read_log(f"{newsroom.service.url}/log", newsroom.vkey)
@@ -107,6 +109,7 @@ def test_every_statement_is_signed_with_a_key_that_the_log_itself_names(newsroom
     assert Counter(types)["asset.registered"] == len(newsroom.assets)
 
 
+@pytest.mark.timing
 def test_a_tlog_proof_from_the_service_holds_for_the_stranger(newsroom: Newsroom) -> None:
     for asset in newsroom.assets:
         proof = reader.get(f"{newsroom.service.url}/v1/records/{asset.id}/receipt?format=tlog-proof")
@@ -115,6 +118,7 @@ def test_a_tlog_proof_from_the_service_holds_for_the_stranger(newsroom: Newsroom
         assert (index, reader.sign1(reader.decode(entry)).payload.hex()) == (asset.index, asset.id)
 
 
+@pytest.mark.timing
 def test_a_cose_receipt_from_the_service_holds_for_the_stranger(newsroom: Newsroom) -> None:
     x = reader.base64.urlsafe_b64encode(reader.base64.b64decode(newsroom.vkey.split("+", 2)[2])[1:]).decode()
     kid, log_key = reader.key_of({"kty": "OKP", "x": x.rstrip("=")})
@@ -132,6 +136,7 @@ def test_a_cose_receipt_from_the_service_holds_for_the_stranger(newsroom: Newsro
         reader.verify_sign1(receipt, log_key, reader.root_from_path(statement, index, size, path))
 
 
+@pytest.mark.timing
 def test_our_own_auditor_says_the_same_of_the_running_service(newsroom: Newsroom) -> None:
     head, entries = reader.read_log(f"{newsroom.service.url}/log", newsroom.vkey)
     report = audit_log(f"{newsroom.service.url}/log", log_keys=[newsroom.vkey], records=newsroom.service.url)

@@ -179,6 +179,7 @@ def test_a_receipt_is_read_by_our_own_reader_too(client: TestClient, registry: R
     cose_receipt.verify_inclusion(receipt, keys, statement)
 
 
+@pytest.mark.timing
 def test_a_statement_that_is_not_published_in_time_is_to_be_asked_for(
     client: TestClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +242,7 @@ def test_a_revoked_key_is_refused_with_the_reason(client: TestClient, registry: 
     assert client.get(f"/scitt/entries/{parse_statement(before).record_id.hex()}").status_code == 200
 
 
+@pytest.mark.timing
 def test_a_key_that_is_revoked_while_its_statement_waits_is_refused(client: TestClient, registry: Registry) -> None:
     fading = LocalSigner.generate(Algorithm.ED25519)
     state_key(registry, "enrol", fading)

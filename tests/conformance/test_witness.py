@@ -150,6 +150,7 @@ def test_a_monitor_sees_what_was_cosigned_last(witness: RunningWitness) -> None:
     assert httpx2.get(f"{witness.url}/{'0' * 64}/checkpoint").status_code == 404
 
 
+@pytest.mark.timing
 def test_of_two_histories_at_once_one_is_cosigned(witness: RunningWitness) -> None:
     post(witness, LOG.request(0, 2))
     answers: list[int] = []
@@ -168,6 +169,7 @@ def test_of_two_histories_at_once_one_is_cosigned(witness: RunningWitness) -> No
     assert Counter(answers) == {200: 1, 409: 7}
 
 
+@pytest.mark.timing
 def test_a_body_that_drips_is_given_up(witness: RunningWitness) -> None:
     with socket.create_connection(
         ("127.0.0.1", int(witness.url.rpartition(":")[2])), timeout=HUNG_SECONDS
@@ -289,6 +291,7 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.timing
 def test_an_operator_runs_a_witness_which_remembers_even_when_it_is_killed(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text(f"{LOG_KEY}\n")
     with socket.create_server(("127.0.0.1", 0)) as free:

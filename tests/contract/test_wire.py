@@ -59,6 +59,7 @@ def test_a_stated_length_over_the_limit_is_refused_at_once(live: Any) -> None:
     assert headers["connection"] == "close"
 
 
+@pytest.mark.timing
 def test_a_body_that_stops_arriving_is_timed_out(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live.spool, "timeout", 1.0)
     with _open(live) as connection:
@@ -68,6 +69,7 @@ def test_a_body_that_stops_arriving_is_timed_out(live: Any, monkeypatch: pytest.
     assert json.loads(body)["type"] == "urn:countermark:problem:request-timeout"
 
 
+@pytest.mark.timing
 def test_clients_that_go_away_are_survived_and_leave_no_file(live: Any) -> None:
     for _ in range(20):
         with _open(live) as connection:

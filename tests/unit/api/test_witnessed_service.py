@@ -89,6 +89,7 @@ def cosigned_size(witnessed: Witnessed) -> int:
     return 0 if tree is None else tree.checkpoint.size
 
 
+@pytest.mark.timing
 def test_a_registration_is_cosigned_and_its_verdict_says_so(witnessed: Witnessed) -> None:
     asset = register(witnessed, 1, _jpeg)
     eventually(lambda: cosigned_size(witnessed) > asset["index"])
@@ -102,6 +103,7 @@ def test_a_registration_is_cosigned_and_its_verdict_says_so(witnessed: Witnessed
     assert found.holds
 
 
+@pytest.mark.timing
 def test_clients_that_ask_for_witnesses_find_the_newest_cosigned_checkpoint(witnessed: Witnessed) -> None:
     asset = register(witnessed, 2, _jpeg)
     eventually(lambda: cosigned_size(witnessed) > asset["index"])
@@ -112,6 +114,7 @@ def test_clients_that_ask_for_witnesses_find_the_newest_cosigned_checkpoint(witn
     assert f"countermark_log_cosigned_entries {float(cosigned_size(witnessed))}" in metrics
 
 
+@pytest.mark.timing
 def test_a_receipt_with_a_time_stamp_is_checked_with_the_authoritys_certificates(
     witnessed: Witnessed, tmp_path: Path
 ) -> None:

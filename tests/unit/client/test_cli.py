@@ -378,6 +378,7 @@ def test_a_receipt_can_be_read(run: Run, receipt: Path) -> None:
 # Pipes, terminals, interruptions ----------------------------------------------------------------
 
 
+@pytest.mark.timing
 def test_a_reader_that_leaves_ends_the_command_quietly(
     service: story.Service, environment: dict[str, str], picture: Path
 ) -> None:

@@ -201,6 +201,7 @@ def test_a_list_that_does_not_end_is_unexpected(service: story.Service) -> None:
         list(client.assets())
 
 
+@pytest.mark.timing
 def test_other_patience_shares_the_connections_and_leaves_the_client_as_it_was(service: story.Service) -> None:
     service.will(story.waits(0.3))
     with Client(service.url, max_retries=0) as client:

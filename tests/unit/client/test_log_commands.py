@@ -193,6 +193,7 @@ def test_a_public_key_tells_whether_it_made_the_entry(
     ]
 
 
+@pytest.mark.timing
 def test_a_receipt_that_comes_a_little_later_than_its_entry_is_no_alarm(
     run: Run, server: Server, kept: Path, log: PublishedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

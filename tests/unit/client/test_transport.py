@@ -65,6 +65,7 @@ def test_an_answer_that_another_try_cannot_change_is_not_retried(
     assert len(service.asked) == 1
 
 
+@pytest.mark.timing
 def test_retry_after_is_honoured(ask: Ask, service: story.Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 100 * HUNG_SECONDS)
     monkeypatch.setattr(retries, "LONGEST_WAIT", 100 * HUNG_SECONDS)
@@ -144,6 +145,7 @@ def test_nothing_listening_is_unreachable(ask: Ask) -> None:
             ask("ready", options={"url": url})
 
 
+@pytest.mark.timing
 def test_an_answer_that_takes_too_long_is_unreachable(ask: Ask, service: story.Service) -> None:
     service.will(story.waits(0.5))
     with pytest.raises(ServiceUnreachable):

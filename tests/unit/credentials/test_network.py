@@ -228,6 +228,7 @@ def test_a_time_stamp_counts_when_its_authority_is_on_a_list_for_time_stamps(
     assert len(canary.hits) == 1, "reading asks nobody"
 
 
+@pytest.mark.timing
 def test_a_trusted_time_stamp_outlives_the_certificate(
     draw: Draw,
     claim: ClaimDescription,

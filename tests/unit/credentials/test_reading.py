@@ -341,6 +341,7 @@ def expired(
     return soon_expired(sign)
 
 
+@pytest.mark.timing
 def test_an_expired_certificate_without_a_time_stamp_is_well_formed_and_no_more(
     expired: tuple[bytes, bytes], trust: TrustSettings
 ) -> None:
@@ -350,12 +351,14 @@ def test_an_expired_certificate_without_a_time_stamp_is_well_formed_and_no_more(
     assert report.digital_source_types == ()
 
 
+@pytest.mark.timing
 def test_a_changed_picture_with_an_expired_certificate_is_invalid(
     expired: tuple[bytes, bytes], trust: TrustSettings, change_one_pixel: Callable[[bytes], bytes]
 ) -> None:
     assert read_credentials(change_one_pixel(expired[0]), "image/png", trust).state is CredentialState.INVALID
 
 
+@pytest.mark.timing
 def test_an_expired_ingredient_does_not_lower_what_was_made_from_it(
     expired: tuple[bytes, bytes], trust: TrustSettings
 ) -> None:
@@ -365,6 +368,7 @@ def test_an_expired_ingredient_does_not_lower_what_was_made_from_it(
     assert report.ingredients[0].digital_source_types == ()
 
 
+@pytest.mark.timing
 def test_a_certificate_that_has_ended_is_still_on_its_list(expired: tuple[bytes, bytes], trust: TrustSettings) -> None:
     report = read_credentials(expired[0], "image/png", trust)
     assert (report.trust_list, report.validity) == ("Development list 7", Validity.NOT_IN_FORCE)

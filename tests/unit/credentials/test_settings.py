@@ -77,6 +77,7 @@ def test_a_forked_child_reads_with_a_context_of_its_own(
     assert read_credentials(signed, "image/png", trust).state is CredentialState.TRUSTED
 
 
+@pytest.mark.timing
 def test_threads_share_a_context(
     draw: Callable[[str], bytes], claim: ClaimDescription, signer: ClaimSigner, trust: TrustSettings
 ) -> None:

@@ -25,6 +25,8 @@ from tests.loopback import Scripted, response, running_witness, scripted
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
 
+pytestmark = pytest.mark.timing
+
 WITNESS_KEY = VerifierKey("w.example", COSIGNATURE_V1, signer("a witness").public_key.raw)
 
 

@@ -278,6 +278,7 @@ def test_an_erasure_that_was_cut_short_is_finished_later(registry: Registry, mon
     assert findings(registry) == []
 
 
+@pytest.mark.timing
 def test_a_reader_who_still_looks_at_the_old_state_holds_the_erasure_up_and_no_longer(registry: Registry) -> None:
     record_id = bytes.fromhex(register(registry, jpeg(11), title="PLANTED-OLD-STATE").asset.id)
     reading, done = threading.Event(), threading.Event()

@@ -32,6 +32,7 @@ def test_a_registration_is_found_by_the_next_verification(
     assert stages == ({"search: index", "search: scan"} if size == "small" else {"search: multi_index"})
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("most_scanned", [scan.MAX_SCANNED, 0])
 def test_an_acknowledged_registration_is_found_after_the_process_was_killed(
     tmp_path: Path, most_scanned: int, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,8 @@ import pytest
 from provenance.errors import Conflict
 from registry.store import Store, idempotency
 
+pytestmark = pytest.mark.timing
+
 Claim = Callable[[str, int, int], None]
 
 

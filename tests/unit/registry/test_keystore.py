@@ -201,6 +201,7 @@ def test_a_publisher_id_cannot_name_a_path(tmp_path: Path, keystore: Keystore, p
     assert files_of(tmp_path) == before
 
 
+@pytest.mark.timing
 def test_threads_share_one_key(tmp_path: Path, clock: Clock) -> None:
     Keystore.open(tmp_path, PASSPHRASE, clock)
     keystore = Keystore.open(tmp_path, PASSPHRASE, clock)

@@ -50,6 +50,7 @@ def test_a_file_of_many_parts_is_stored_whole_under_its_digest(objects: Objects,
     assert objects.get(f"uploads/{sha256.hex()}") == source.read_bytes()
 
 
+@pytest.mark.timing
 def test_a_swap_takes_the_place_of_what_was_expected_and_of_nothing_else(objects: Objects) -> None:
     assert objects.swap("log/checkpoint", b"one", {None})
     assert not objects.swap("log/checkpoint", b"two", {None})
@@ -59,6 +60,7 @@ def test_a_swap_takes_the_place_of_what_was_expected_and_of_nothing_else(objects
     assert objects.get("log/checkpoint") == b"two"
 
 
+@pytest.mark.timing
 def test_of_many_swaps_at_once_one_succeeds(place: Path | str, objects: Objects) -> None:
     held = None
     for number in range(5):

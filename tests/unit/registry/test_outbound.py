@@ -39,6 +39,7 @@ def test_an_answer_beyond_the_limit_is_given_up_at_once(reply: Reply) -> None:
         post(reply)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("reply", [say_nothing, drip], ids=["nothing", "a byte now and then"])
 def test_an_answer_that_takes_too_long_is_given_up(reply: Reply) -> None:
     with pytest.raises(ServiceUnreachable, match=r"within 0\.5 seconds"):

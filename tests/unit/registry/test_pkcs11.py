@@ -106,6 +106,7 @@ def test_the_private_key_does_not_leave_the_token(make_key: MakeKey, signer_of: 
         _ = signer._key[pkcs11.Attribute.VALUE]
 
 
+@pytest.mark.timing
 def test_many_threads_sign_with_one_token(make_key: MakeKey, signer_of: SignerOf) -> None:
     make_key("threads", Algorithm.ED25519)
     signer = signer_of("object=threads")

@@ -64,6 +64,7 @@ def test_the_first_leads_and_the_second_follows(newsrooms: Newsrooms) -> None:
     assert second.store.leadership.term is None
 
 
+@pytest.mark.timing
 def test_what_a_follower_appends_is_published_by_the_leader_before_it_is_acknowledged(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     appended = follower.register("harbour").result()
@@ -81,6 +82,7 @@ def test_what_one_process_has_published_another_can_prove_at_once(newsrooms: New
         assert follower.proofs.tlog_proof(appended.record_id).index == appended.index
 
 
+@pytest.mark.timing
 def test_the_same_claims_made_to_two_processes_at_once_are_one_entry(newsrooms: Newsrooms) -> None:
     rooms = [newsrooms.open().found(), newsrooms.open(), newsrooms.open()]
     futures = [
@@ -96,6 +98,7 @@ def test_the_same_claims_made_to_two_processes_at_once_are_one_entry(newsrooms: 
     assert_whole(rooms[0], 2 + 15)
 
 
+@pytest.mark.timing
 def test_three_processes_under_load_give_each_index_once(newsrooms: Newsrooms) -> None:
     rooms = [newsrooms.open().found(), newsrooms.open(), newsrooms.open()]
     indices: list[int] = []
@@ -116,6 +119,7 @@ def test_three_processes_under_load_give_each_index_once(newsrooms: Newsrooms) -
     assert_whole(rooms[1], 122)
 
 
+@pytest.mark.timing
 def test_a_stand_by_takes_over_from_a_leader_that_ends(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     leader.register("harbour").result()
@@ -125,6 +129,7 @@ def test_a_stand_by_takes_over_from_a_leader_that_ends(newsrooms: Newsrooms) -> 
     assert_whole(follower, 4)
 
 
+@pytest.mark.timing
 def test_a_leader_whose_connections_break_is_replaced_and_writes_nothing_in_its_old_term(newsrooms: Newsrooms) -> None:
     first, second = newsrooms.open().found(), newsrooms.open()
     for number in range(5):
@@ -144,6 +149,7 @@ def test_a_deposed_leader_cannot_keep_a_checkpoint(newsrooms: Newsrooms) -> None
     assert not leader.store.leads(1)
 
 
+@pytest.mark.timing
 def test_a_silent_leader_is_replaced_though_its_connection_stands(
     newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +167,7 @@ def depose(newsrooms: Newsrooms, leader: Newsroom, follower: Newsroom, patch: py
     return going
 
 
+@pytest.mark.timing
 def test_a_mark_that_a_deposed_leader_writes_late_is_taken_over_by_the_next(
     newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +196,7 @@ def test_a_mark_that_a_deposed_leader_writes_late_is_taken_over_by_the_next(
     assert_whole(second, interrupted.index + 2)
 
 
+@pytest.mark.timing
 def test_a_mark_of_a_larger_tree_of_the_same_entries_is_waited_for(
     newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +225,7 @@ def test_a_mark_of_a_larger_tree_of_the_same_entries_is_waited_for(
     assert_whole(leader, ahead[0] + 1)
 
 
+@pytest.mark.timing
 def test_a_leader_whose_publishing_hangs_is_replaced(newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     going = threading.Event()
@@ -229,6 +238,7 @@ def test_a_leader_whose_publishing_hangs_is_replaced(newsrooms: Newsrooms, monke
     assert_whole(follower, 4)
 
 
+@pytest.mark.timing
 def test_a_leader_that_cannot_publish_hands_over_to_one_that_can(
     newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +254,7 @@ def test_a_leader_that_cannot_publish_hands_over_to_one_that_can(
     assert follower.register("market").result(HUNG_SECONDS).index == 3
 
 
+@pytest.mark.timing
 def test_a_leader_without_a_stand_by_goes_on_trying(newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch) -> None:
     leader = newsrooms.open().found()
     write, tries = leader.sequencer.tiles.write, []
@@ -261,6 +272,7 @@ def test_a_leader_without_a_stand_by_goes_on_trying(newsrooms: Newsrooms, monkey
     assert set(tries) == {1}
 
 
+@pytest.mark.timing
 def test_a_leader_that_stops_signing_resigns(newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
 
@@ -276,6 +288,7 @@ def test_a_leader_that_stops_signing_resigns(newsrooms: Newsrooms, monkeypatch: 
     assert leader.store.leadership.term is None
 
 
+@pytest.mark.timing
 def test_a_log_that_has_no_leader_tells_who_appends_in_bounded_time(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     lock = newsrooms.folder / "high-water.lock"

@@ -182,6 +182,7 @@ def test_another_statement_is_not_proven_in_an_entrys_place(newsroom: Newsroom) 
         newsroom.proofs.of_entries([(appended.index, other)])
 
 
+@pytest.mark.timing
 def test_a_new_tree_is_opened_once_for_all_who_ask_at_the_same_moment(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

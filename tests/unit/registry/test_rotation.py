@@ -206,6 +206,7 @@ def test_a_prepared_key_is_taken_up_again_by_the_next_try(log: Log) -> None:
     assert log.rotate().keys == prepared
 
 
+@pytest.mark.timing
 def test_every_process_signs_with_the_keys_that_another_has_changed_to(folder: Path, postgres: PostgresServer) -> None:
     url = postgres.new_database()
     with Log(folder, database=url) as leader, Log(folder, database=url) as follower:

@@ -133,6 +133,7 @@ def test_the_same_record_is_logged_once(newsroom: Newsroom) -> None:
     assert newsroom.sequencer.size == 3
 
 
+@pytest.mark.timing
 def test_the_same_claims_are_registered_once_also_within_a_batch(newsroom: Newsroom) -> None:
     size = newsroom.sequencer.size
     first, second, other = (future.result() for future in batch(newsroom, "harbour", "harbour", "market"))
@@ -143,6 +144,7 @@ def test_the_same_claims_are_registered_once_also_within_a_batch(newsroom: Newsr
     assert newsroom.register("harbour", salt="later").result().index == first.index
 
 
+@pytest.mark.timing
 def test_an_entry_whose_rows_are_refused_leaves_no_gap_and_harms_no_other(newsroom: Newsroom) -> None:
     def refuse(_session: Session, _index: int, _logged_at: datetime) -> None:
         raise Conflict("the title is taken")
@@ -387,6 +389,7 @@ def test_a_sequenced_entry_waits_for_no_checkpoint(newsroom: Newsroom) -> None:
     assert newsroom.sequencer.size == 4
 
 
+@pytest.mark.timing
 def test_publication_is_taken_up_again_without_a_new_entry(newsroom: Newsroom) -> None:
     lock = newsroom.folder / "high-water.lock"
     lock.unlink()
@@ -397,6 +400,7 @@ def test_publication_is_taken_up_again_without_a_new_entry(newsroom: Newsroom) -
     eventually(lambda: newsroom.sequencer.size == 3)
 
 
+@pytest.mark.timing
 def test_a_disk_that_refuses_shows_as_trouble_until_it_takes_writes_again(newsroom: Newsroom) -> None:
     lock = newsroom.folder / "high-water.lock"
     lock.unlink()
@@ -416,6 +420,7 @@ def test_an_older_record_is_not_taken_for_that_of_a_newest_entry_whose_publisher
         assert entries.newest_type(session) is None
 
 
+@pytest.mark.timing
 def test_a_frozen_log_ends_with_the_entry_that_says_so_also_within_a_batch(newsroom: Newsroom, database: str) -> None:
     frozen = to_canonical(LogFrozen(salt=bytes(32), claimed_at=START, reason="moved"))
     gate = hold_writer(newsroom)
@@ -439,6 +444,7 @@ def test_a_closed_log_takes_nothing_more(newsroom: Newsroom) -> None:
         newsroom.sequencer.append(*small(50)).result()
 
 
+@pytest.mark.timing
 def test_many_threads_get_each_their_own_index(newsroom: Newsroom) -> None:
     indices: list[int] = []
 
@@ -453,6 +459,7 @@ def test_many_threads_get_each_their_own_index(newsroom: Newsroom) -> None:
     assert sorted(indices) == list(range(2, 202))
 
 
+@pytest.mark.timing
 def test_no_acknowledged_entry_is_lost_or_moved_by_kills(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     acknowledged: dict[str, tuple[int, str]] = {}

@@ -128,6 +128,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

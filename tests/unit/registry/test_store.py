@@ -134,6 +134,7 @@ def test_a_file_that_is_no_database_is_called_corrupt(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
+@pytest.mark.timing
 def test_a_failing_job_leaves_nothing_behind_and_harms_no_other_of_its_commit(store: Store) -> None:
     def fail(session: Session) -> None:
         publishers.insert(session, publisher("half done"))
@@ -173,6 +174,7 @@ def test_a_reader_sees_one_moment_however_long_it_reads(store: Store) -> None:
     assert names(store) == ["daily", "weekly"]
 
 
+@pytest.mark.timing
 def test_a_cancelled_write_is_not_done(store: Store) -> None:
     with busy_writer(store):
         waiting = store.write(lambda session: publishers.insert(session, publisher("never")))
@@ -188,6 +190,7 @@ def test_writing_to_a_closed_store_is_refused(tmp_path: Path, database: str) -> 
         add_publisher(store, "late")
 
 
+@pytest.mark.timing
 def test_the_write_ahead_log_stays_bounded_while_readers_overlap(embedded: Store) -> None:
     wal = embedded.folder / "countermark.db-wal"
     stop = threading.Event()

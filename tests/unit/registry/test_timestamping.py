@@ -53,6 +53,8 @@ from tests.stamper import Stamper
 from tests.unit.registry.newsroom import Newsroom, signer
 from tests.unit.registry.test_attestation import drip, flood, say_nothing
 
+pytestmark = pytest.mark.timing
+
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:

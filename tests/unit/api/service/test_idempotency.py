@@ -80,6 +80,7 @@ def test_a_quoted_key_is_the_key(client: TestClient, writer: Headers, jpeg: Pict
     assert _register(client, writer, '"five"', jpeg(20)).headers["idempotent-replayed"] == "true"
 
 
+@pytest.mark.timing
 def test_of_two_requests_at_once_one_is_told_to_come_back(client: TestClient, writer: Headers, jpeg: Picture) -> None:
     answers: list[Any] = []
 
@@ -128,6 +129,7 @@ def test_the_path_is_part_of_what_is_compared(
     assert other.json()["type"] == "urn:countermark:problem:idempotency-conflict"
 
 
+@pytest.mark.timing
 def test_a_request_that_another_process_works_on_is_told_to_come_back(
     client: TestClient, writer: Headers, jpeg: Picture, registry: Registry
 ) -> None:
