@@ -23,9 +23,6 @@ from tests.patience import HUNG_SECONDS
 
 MAX_FILE = 300_000
 
-HUNG_SECONDS = 100.0
-"""Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
-
 
 @pytest.fixture(autouse=True, scope="session")
 def _logs() -> None:

@@ -20,6 +20,7 @@ from registry.registry import Registry
 from registry.upkeep import fsck
 from registry.upkeep.rebuild import compare_all, rebuild_index
 from registry.verifying.verification import load_report, verify_file
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry import desk
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
@@ -68,7 +69,7 @@ def register(registry: Registry, data: bytes, **how: Any) -> Registered:
     """Register, and wait until the comparison is made."""
     done = desk.register(registry, data, **how)
     if done.compared is not None:
-        done.compared.result(120)
+        done.compared.result(HUNG_SECONDS)
     return done
 
 
@@ -220,5 +221,5 @@ def test_what_a_crash_has_left_is_taken_up_at_the_next_start(tmp_path_factory: p
         assert of(registry, second).state == "pending"
     with open_desk(folder) as registry:
         for begun in registry.comparing.take_up():
-            begun.result(120)
+            begun.result(HUNG_SECONDS)
         assert the_one(of(registry, second)).differs_inside
