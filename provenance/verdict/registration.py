@@ -30,16 +30,20 @@ def value_of(match: ev.Match) -> Registration:
     match match.basis:
         case ev.MatchBasis.BYTES:
             return Registration.EXACT_MATCH
-        case ev.MatchBasis.PIXELS if match.shown is ev.Shown.DIFFERS:
-            return Registration.MATCH_WITH_DIFFERENCES
         case ev.MatchBasis.PIXELS:
-            return Registration.MATCH_NO_DIFFERENCE_FOUND
+            return value_of_pixels(match.shown)
         case ev.MatchBasis.COMPARISON:
             return value_of_comparison(match.comparison)
         case ev.MatchBasis.FINGERPRINT:
             return Registration.POSSIBLE_MATCH
         case _:
             assert_never(match.basis)
+
+
+def value_of_pixels(shown: ev.Shown) -> Registration:
+    """The registration value that the very same pixels support."""
+    differs = shown is ev.Shown.DIFFERS
+    return Registration.MATCH_WITH_DIFFERENCES if differs else Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
 def value_of_comparison(comparison: Comparison | None) -> Registration:
@@ -237,8 +241,16 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
     return Finding(Axis.REGISTRATION, value, summary, Basis.CRYPTOGRAPHIC, forged, not_shown, method)
 
 
-def in_words(value: Registration, comparison: Comparison | None) -> str:
-    """What comparing a newer registration with an older one gave."""
+_SAME_PIXELS = {
+    ev.Shown.SAME: "every decoded pixel is the same, and is shown the same",
+    ev.Shown.DIFFERS: "every decoded pixel is the same, but the transparency or colour profile differs: it may be "
+    "shown otherwise",
+    ev.Shown.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
+}
+
+
+def in_words(value: Registration, comparison: Comparison | None, shown: ev.Shown) -> str:
+    """What comparing a newer registration with an older one gave; `shown` is asked where every pixel is the same."""
     match value:
         case Registration.EXACT_MATCH:
             return "the very same file"
@@ -247,7 +259,7 @@ def in_words(value: Registration, comparison: Comparison | None) -> str:
         case Registration.SHARES_LAYOUT:
             return "the two share a layout, and most of what has texture does not agree"
         case _ if comparison is None:
-            return "every decoded pixel is the same"
+            return _SAME_PIXELS[shown]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
             said = "; ".join([differing, *_undone(comparison)])

@@ -4,19 +4,22 @@ Each registration is compared with those before it, by the same search as a veri
 the registry's, which a verification reads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from provenance.errors import CountermarkError
 from provenance.media.calibration import ReferenceKind, miss_rates
 from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
+from provenance.quotation import quote
 from provenance.statement.canonical import Json
+from provenance.statement.record import MediaFacts
 from provenance.verdict import registration
 from provenance.verdict.axes import Axis, Basis, Registration
 from provenance.verdict.closeness import by_closeness
-from provenance.verdict.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
+from provenance.verdict.evidence import Evidence, Match, Resemblance, Shown, Unchecked, Unproven
 from provenance.verdict.finding import Finding
 from provenance.verdict.registrations import Registrations
 from provenance.verdict.search import PASSING, Search
@@ -30,11 +33,15 @@ OLDER_REGISTRATION = "OLDER_REGISTRATION"
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A registration that a registered picture resembles: the value of the axis, and what comparing the two gave."""
+    """A registration that a registered picture resembles: the value of the axis, and what comparing the two gave.
+
+    `shown`: where every decoded pixel is the same, whether what decides how they are shown is the same, too.
+    """
 
     record_id: bytes
     value: Registration
     comparison: Comparison | None
+    shown: Shown
 
     @property
     def differs_inside(self) -> bool:
@@ -44,12 +51,11 @@ class Found:
     @property
     def detail(self) -> str:
         """What comparing the two gave, in words."""
-        return registration.in_words(self.value, self.comparison)
+        return registration.in_words(self.value, self.comparison, self.shown)
 
 
 def look(
-    sha256: bytes,
-    pixels_sha256: bytes,
+    media: MediaFacts,
     prints: Fingerprints,
     canonical: Pixels,
     registrations: Registrations,
@@ -60,21 +66,18 @@ def look(
     A copy that explains all of the picture does not end the search: another registration may stand behind it.
 
     Args:
-        sha256, pixels_sha256: of the registered file, and of its decoded pixels, as its record states them.
+        media: of the registered file, as its record states it.
         prints, canonical: of what is stored of it.
 
     Raises:
         CountermarkError: a lookup failed, or the registry is busy or unavailable.
     """
     search = Search(registrations, thorough=True)
-    search.leave_out_pixels(pixels_sha256)
+    search.leave_out_pixels(media.pixels_sha256)
     search.look_for_similar(prints, canonical, viewer)
-    search.look_up_bytes(sha256)
-    search.look_up_pixels(pixels_sha256)
-    return (
-        tuple(Found(record_id, value, comparison) for record_id, value, comparison in search.found()),
-        search.left_out(),
-    )
+    search.look_up_bytes(media.sha256)
+    search.look_up_pixels(media.pixels_sha256, media.shown_sha256)
+    return tuple(Found(*each) for each in search.found()), search.left_out()
 
 
 def behind(evidence: Evidence, registrations: Registrations) -> Evidence:
@@ -119,14 +122,30 @@ def sentence(evidence: Evidence) -> str:
     match, hidden, known = closest(evidence), evidence.hidden, evidence.resembling
     if match is None or hidden is None or known is None:
         raise ValueError("no older registration is hidden")
-    older = known.older
-    title = f" (“{hidden.title}”)" if hidden.title else ""
-    more = f" In all, {older} older registrations of others resemble it." if older > 1 else ""
+    more = f" In all, {known.older} older registrations of others resemble it." if known.older > 1 else ""
     return (
-        f"An older registration differs: {hidden.publisher_name} registered record {hidden.index}{title} on "
-        f"{hidden.logged_at:%Y-%m-%d}, before {match.publisher.name} registered record {match.index}; {hidden.detail}."
-        f"{more}"
+        f"{_lead(hidden)} Record {hidden.index} was registered before record {match.index} by "
+        f"{quote(match.publisher.name)}: {hidden.detail}.{more}"
     )
+
+
+def _lead(hidden: Resemblance) -> str:
+    """At most 25 words beside the title and the name: which one, and how much of the newer picture differs from it."""
+    title = f"{quote(hidden.title)} by" if hidden.title else "by"
+    named = f"An older registration differs: {title} {quote(hidden.publisher_name)}, {hidden.logged_at:%Y-%m-%d}"
+    if hidden.comparison is None:
+        return f"{named}; every pixel is equal, but the transparency or colour profile differs."
+    regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
+    inside = [region for region in regions if region["kind"] != "outside"]
+    area = sum(cast(float, region["area"]) for region in inside)
+    share = "less than 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
+    differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
+    moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
+    return f"{named}; {len(inside)} {differ}{moved}, {share} % of the picture's area."
+
+
+_LEAST_SHARE = 0.001
+"""Fraction of a picture below which a tenth of a per cent says nothing."""
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:
@@ -160,12 +179,12 @@ def _finding(match: Match, each: Resemblance) -> Finding:
     noted = "".join(f"; {note}" for note in notes if note)
     method = METHOD if each.comparison is None else str(each.comparison["method"])
     compared = each.comparison is not None and each.value is not Registration.SHARES_LAYOUT
-    same = each.value in _SAME and each.comparison is None
+    same = each.comparison is None and each.value not in _NO_MATCH
     return Finding(
         Axis.REGISTRATION,
         OLDER_REGISTRATION,
-        f"Record {match.index} resembles an older one: record {each.index}, registered by {each.publisher_name} on "
-        f"{each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
+        f"Record {match.index} resembles an older one: record {each.index}, registered by "
+        f"{quote(each.publisher_name)} on {each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
         Basis.MEASURED if compared else Basis.CRYPTOGRAPHIC if same else Basis.HEURISTIC,
         "Whoever registers a picture first, of whatever it is; and the registry, by leaving one out.",
         "Which of the two was made first, who made either, or why they differ.",

@@ -28,7 +28,7 @@ from provenance.verdict.evidence import (
     Unchecked,
     Unproven,
 )
-from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD, value_of_comparison
+from provenance.verdict.registration import BYTES_METHOD, PIXELS_METHOD, value_of_comparison, value_of_pixels
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference, Registrations, in_turns
 from provenance.verdict.viewer import Viewer
 
@@ -145,18 +145,21 @@ class Search:
         self.look_closer(canonical, viewer)
         self.look_again(canonical, viewer)
 
-    def found(self) -> Iterator[tuple[bytes, Registration, Comparison | None]]:
-        """(record id, value of the registration axis, comparison) of all that was found, leads too; unchecked."""
+    def found(self) -> Iterator[tuple[bytes, Registration, Comparison | None, Shown]]:
+        """(record id, value of the registration axis, comparison, whether equal pixels are shown the same) of all that
+        was found, leads too. Of the records only those are read whose pixels are the same."""
         for hit in self._hits.values():
             match hit.basis:
                 case MatchBasis.BYTES:
-                    yield hit.record_id, Registration.EXACT_MATCH, None
+                    yield hit.record_id, Registration.EXACT_MATCH, None, Shown.SAME
                 case MatchBasis.PIXELS:
-                    yield hit.record_id, Registration.MATCH_NO_DIFFERENCE_FOUND, None
+                    known = self._read(hit)
+                    shown = _shown(known, hit) if isinstance(known, KnownRecord) else Shown.UNKNOWN
+                    yield hit.record_id, value_of_pixels(shown), None, shown
                 case MatchBasis.COMPARISON:
-                    yield hit.record_id, value_of_comparison(hit.comparison), hit.comparison
+                    yield hit.record_id, value_of_comparison(hit.comparison), hit.comparison, Shown.UNKNOWN
                 case MatchBasis.FINGERPRINT:
-                    yield hit.record_id, Registration.POSSIBLE_MATCH, None
+                    yield hit.record_id, Registration.POSSIBLE_MATCH, None, Shown.UNKNOWN
                 case _:
                     assert_never(hit.basis)
 

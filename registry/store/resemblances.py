@@ -108,9 +108,9 @@ def wait_again(session: Session, indices: Collection[int]) -> None:
 
 
 def clear(session: Session) -> None:
-    """Forget all of it, and have every registration compared anew."""
+    """Forget all of it; each registration has then to `wait` anew."""
     session.execute(delete(Resemblance))
-    session.execute(update(ComparedAsset).values(method=None, claimed_until_ms=0))
+    session.execute(delete(ComparedAsset))
 
 
 def forget(session: Session, index: int) -> None:

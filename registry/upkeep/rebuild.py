@@ -3,12 +3,13 @@
 A later version of a fingerprint is added this way; the log is not touched. The answers are the same as before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from provenance.errors import CountermarkError, ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
+from provenance.statement.record import AssetRegistered, parse_record
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
-from registry.store import Asset, Session, assets, local_features, resemblances
+from registry.store import Asset, Session, assets, entries, local_features, resemblances
 
 BATCH = 200
 """Registrations a transaction: the log can be written to between two of them."""
@@ -39,13 +40,23 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
             except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
                 yield done, f"{asset.record_id.hex()}: {error}"
 
-        def keep(session: Session, described: list[tuple[Asset, bytes]] = described) -> None:
+        def keep(
+            session: Session, batch: Sequence[Asset] = batch, described: list[tuple[Asset, bytes]] = described
+        ) -> None:
             for asset, codes in described:
                 local_features.insert(session, asset.index, codes)
+            for asset in batch:
+                if resemblances.progress(session, asset.index) is None:
+                    resemblances.wait(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
 
         registry.store.write(keep).result()
         done += len(batch)
         yield done, ""
+
+
+def _rendition_of(session: Session, asset: Asset) -> bytes | None:
+    record = parse_record(entries.record(session, asset.record_id).canonical)
+    return record.rendition_of if isinstance(record, AssetRegistered) else None
 
 
 def compare_all(registry: Registry) -> Iterator[tuple[int, str]]:

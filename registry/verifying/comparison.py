@@ -8,10 +8,11 @@ import json
 from collections.abc import Sequence
 
 from provenance.errors import NotFound, StoreCorrupt
-from provenance.statement.record import AssetRevealed
+from provenance.statement.record import AssetRevealed, MediaFacts
 from provenance.verdict import resemblance
 from provenance.verdict.evidence import Unchecked
 from provenance.verdict.resemblance import Found
+from registry.reading import standing
 from registry.registry import Registry
 from registry.sandbox.examination import read_picture
 from registry.search.choosing import EVERYTHING
@@ -35,10 +36,11 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
         progress = resemblances.progress(session, index)
         if row is None or progress is None or progress.method is not None:
             return ()
+        media = standing.known(session, row.record_id).record.media
         late = bool(events.of_type(session, row.record_id, AssetRevealed.TYPE))
     picture = _stored(registry, row)
-    found, left_out = _look(registry, row, picture, range(index))
-    newer = _look(registry, row, picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
+    found, left_out = _look(registry, media, picture, range(index))
+    newer = _look(registry, media, picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
     again: list[int] = []
 
     def keep(session: Session) -> None:
@@ -56,17 +58,11 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
 
 
 def _look(
-    registry: Registry, row: Asset, picture: bytes, within: range
+    registry: Registry, media: MediaFacts, picture: bytes, within: range
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
     prints, canonical = registry.sandbox.run(read_picture, picture)
-    return resemblance.look(
-        row.media_sha256,
-        row.pixels_sha256,
-        prints,
-        canonical,
-        StoredRegistrations(registry, within),
-        SandboxViewer(registry, picture),
-    )
+    registrations, viewer = StoredRegistrations(registry, within), SandboxViewer(registry, picture)
+    return resemblance.look(media, prints, canonical, registrations, viewer)
 
 
 def _stored(registry: Registry, row: Asset) -> bytes:

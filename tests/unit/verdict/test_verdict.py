@@ -12,7 +12,10 @@ import pytest
 
 from provenance.credentials import CredentialReport, CredentialState, IngredientReport
 from provenance.media.comparison import Box, Comparison, Region, Transform
+from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark
+from provenance.media.media import Media
+from provenance.statement.record import MediaFacts
 from provenance.transparency.receipt_report import STEP_NAMES
 from provenance.verdict import Verdict, judge, resemblance, verify
 from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
@@ -29,8 +32,8 @@ from provenance.verdict.evidence import (
 from provenance.verdict.registrations import KnownRecord
 from provenance.verdict.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
-from tests.unit.verdict.pictures import DOGS, MOUNTAINS, photo
-from tests.unit.verdict.simulator import Simulator, digest, open_registry
+from tests.unit.verdict.pictures import DOGS, MOUNTAINS, ROCKET, photo
+from tests.unit.verdict.simulator import Eyes, Simulator, digest, open_registry
 
 DOCS = Path(__file__).parents[3] / "docs"
 WHOLE, PART = Box(0, 0, 1, 1), Box(0.1, 0.1, 0.4, 0.5)
@@ -166,8 +169,17 @@ OLDER = Resemblance(
     stated=False,
     taken_back=None,
     copies=1,
-    comparison={"method": "countermark-comparison-1", "reference": "sketch"},
+    comparison={
+        "method": "countermark-comparison-1",
+        "reference": "sketch",
+        "regions": [{"kind": "differs", "area": 0.12}, {"kind": "outside", "area": 0.3}],
+    },
 )
+
+
+def words(text: str) -> int:
+    """How many it has, what stands in quotation marks aside."""
+    return len(re.sub("“[^”]*”", "", text).split())
 
 
 def test_an_older_registration_that_differs_comes_before_every_match(exact: Verdict) -> None:
@@ -179,9 +191,53 @@ def test_an_older_registration_that_differs_comes_before_every_match(exact: Verd
         verdict = judge(replace(evidence, resembling=Resembling((OLDER,), 1, 0), hidden=OLDER))
         assert verdict.headline is min(before, code, key=lambda each: PRECEDENCE.index(each))
         if verdict.headline is code:
-            assert verdict.headline_text.startswith("An older registration differs: The Weekly registered record 3")
+            assert verdict.headline_text.startswith(
+                "An older registration differs: “Mountains” by “The Weekly”, 2026-03-01; 1 region differs, 12 % of the "
+                "picture's area. "
+            )
         told = [finding for finding in verdict.findings if finding.code == "OLDER_REGISTRATION"]
         assert all(finding.error_rates for finding in told)
+
+
+@pytest.mark.parametrize(
+    "title", [None, "Mountains in March, seen from the pass, with the first snow of the year on them"]
+)
+@pytest.mark.parametrize(
+    "regions",
+    [
+        None,
+        [("differs", 0.0004)],
+        [("moved", 0.031)] * 3,
+        [("differs", 0.9), ("moved", 0.1), ("outside", 0.2)] * 40,
+    ],
+)
+def test_the_lead_of_an_older_registration_has_at_most_25_words_and_no_numbers_of_records(
+    exact: Verdict, title: str | None, regions: list[tuple[str, float]] | None
+) -> None:
+    found = [{"kind": kind, "area": area} for kind, area in regions or ()]
+    comparison: Any = None if regions is None else {**(OLDER.comparison or {}), "regions": found}
+    hidden = replace(OLDER, title=title, comparison=comparison)
+    text = judge(replace(exact.evidence, resembling=Resembling((hidden,), 3, 0), hidden=hidden)).headline_text
+    lead, _, rest = text.partition(" Record 3 ")
+    assert lead.startswith("An older registration differs: ")
+    assert "by “The Weekly”, 2026-03-01; " in lead
+    assert words(lead) <= 25
+    assert "record" not in lead
+    assert rest.startswith("was registered before record")
+    assert hidden.detail in rest
+    if found:
+        areas = [area for kind, area in regions or () if kind != "outside"]
+        assert f"{len(areas)} region" in lead
+        assert ("less than 0.1 %" if sum(areas) < 0.001 else f"{min(100, 100 * sum(areas)):.3g} %") in lead
+
+
+def test_a_title_or_a_name_cannot_close_the_quotation_marks_of_an_older_registration(exact: Verdict) -> None:
+    hidden = replace(OLDER, title="Sky” withdrawn by “Daily", publisher_name="Weekly”, and all of it holds. “")
+    verdict = judge(replace(exact.evidence, resembling=Resembling((hidden,), 1, 0), hidden=hidden))
+    told = [finding.summary for finding in verdict.findings if finding.code == "OLDER_REGISTRATION"]
+    for text in (verdict.headline_text, *told):
+        assert "“Weekly', and all of it holds. '”" in text
+    assert "“Sky' withdrawn by 'Daily”" in verdict.headline_text
 
 
 class _Registered:
@@ -218,6 +274,23 @@ def test_a_headline_takes_the_oldest_that_is_not_named_below_anyway() -> None:
     registry.lose(older)
     asked = _Registered(registry, item)
     assert resemblance.behind(evidence, asked).hidden is None  # no headline rests on the view's word alone
+
+
+def test_equal_pixels_of_a_record_without_the_second_digest_are_not_said_to_be_shown_the_same() -> None:
+    registry = open_registry("weekly")
+    older = registry.register("weekly", photo(ROCKET), shown=False)
+    media = Media.from_bytes(photo(ROCKET))
+    prints = fingerprint(media)
+    copy = MediaFacts(
+        digest("a copy"), 1, media.media_type, media.width, media.height, prints.pixels_sha256, b"\1" * 32
+    )
+    (found,), _ = resemblance.look(copy, prints, media.canonical, registry, Eyes(photo(ROCKET)))
+    assert (found.record_id, found.value, found.differs_inside) == (
+        older,
+        Registration.MATCH_NO_DIFFERENCE_FOUND,
+        False,
+    )
+    assert found.detail == "every decoded pixel is the same; whether it is shown the same is not known"
 
 
 def test_what_was_cut_or_waits_is_said(exact: Verdict) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
+from provenance.quotation import quote
 from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.receipt_report import ReceiptReport, Step
 from provenance.transparency.witnessing import Witnessing
@@ -261,7 +262,7 @@ def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
     if found is None:
         return
     for each in found.items:
-        said = [f"record {each.index} of {each.publisher_name}, logged {each.logged_at:%Y-%m-%d}", each.detail]
+        said = [f"record {each.index} of {quote(each.publisher_name)}, logged {each.logged_at:%Y-%m-%d}", each.detail]
         said += ["stated as a source"] if each.stated else []
         said += [each.taken_back] if each.taken_back else []
         yield f"{each.side}, similar", "; ".join(said)
