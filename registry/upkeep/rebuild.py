@@ -55,7 +55,10 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
 
 
 def _rendition_of(session: Session, asset: Asset) -> bytes | None:
-    record = parse_record(entries.record(session, asset.record_id).canonical)
+    try:
+        record = parse_record(entries.record(session, asset.record_id).canonical)
+    except CountermarkError:  # comparing it names what is wrong
+        return None
     return record.rendition_of if isinstance(record, AssetRegistered) else None
 
 
