@@ -92,7 +92,9 @@ media = st.builds(
 )
 identities = st.builds(Identity, st.sampled_from(["operator-attested", "domain-verified", "x509"]), lines, unknown)
 sketches = st.builds(SketchFacts, digests, identifiers, unknown)
-credentials = st.builds(CredentialFacts, identifiers, digests, st.booleans(), st.none() | media, unknown)
+credentials = st.builds(
+    CredentialFacts, identifiers, digests, st.booleans(), st.none() | media, st.none() | digests, unknown
+)
 parents = st.lists(st.builds(Parent, digests, identifiers, unknown), max_size=3).map(tuple)
 genesis_records = st.builds(
     LogGenesis,

@@ -153,8 +153,14 @@ def test_an_unpinned_log_is_said_to_be_the_receipts_own_word() -> None:
     [
         ("pinned, with the registered bytes", "these are the registered bytes"),
         ("the bytes of the credentialed copy", "these are the bytes of the credentialed copy"),
-        ("the registered pixels in other bytes", "same decoded pixels, other bytes"),
-        ("the registered pixels alone", "same decoded pixels"),
+        (
+            "the registered pixels in other bytes",
+            "same decoded pixels, other bytes; not covered: transparency and colour profile of the registered file",
+        ),
+        (
+            "the registered pixels alone",
+            "same decoded pixels; not covered: transparency and colour profile of the registered file",
+        ),
         ("withdrawn by its publisher", "no media were given"),
     ],
 )
