@@ -20,7 +20,7 @@ from tests.patience import HUNG_SECONDS, eventually
 pytestmark = pytest.mark.timing
 
 
-SHORT = 0.2
+SHORT = 1.0
 """Seconds that a head may take where none is whole in time."""
 
 LONG = 1000.0
