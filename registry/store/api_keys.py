@@ -28,7 +28,7 @@ def get(session: Session, key_id: str) -> ApiKey:
 
 
 def all_of(session: Session) -> Sequence[ApiKey]:
-    """Every key, oldest first, revoked ones included."""
+    """Every key, oldest first (those made within one second by id), revoked ones included."""
     return session.exec(select(ApiKey).order_by(col(ApiKey.created_at_ms), col(ApiKey.id))).all()
 
 

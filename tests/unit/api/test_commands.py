@@ -59,6 +59,11 @@ def _run(folder: Path, *arguments: str, **environment: str) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
+def _listed(lines: str, name: str) -> dict[str, str]:
+    """The key of this name: keys made within one second are listed in no promised order."""
+    return next(key for key in map(json.loads, lines.splitlines()) if key["name"] == name)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry's, made before any test: they may run in any order."""
@@ -75,13 +80,12 @@ def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(tmp_path: P
     key = made.stdout.strip()
     assert key.startswith("cmk_")
     listed = _run(folder, "key", "list", "--json")
-    line = json.loads(listed.stdout.splitlines()[1])
-    assert line["name"] == "desk"
+    line = _listed(listed.stdout, "desk")
     assert line["publisher"] == "newsroom"
     assert line["state"].startswith("expires")
     assert key.rpartition("_")[2] not in listed.stdout + listed.stderr
     assert _run(folder, "key", "revoke", line["id"]).returncode == 0
-    assert json.loads(_run(folder, "key", "list", "--json").stdout.splitlines()[1])["state"] == "revoked"
+    assert _listed(_run(folder, "key", "list", "--json").stdout, "desk")["state"] == "revoked"
 
 
 @pytest.mark.parametrize(
