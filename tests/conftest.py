@@ -1,4 +1,5 @@
-"""What every run shares: where Chromium, SoftHSM and PostgreSQL are, and one profile of Hypothesis without deadlines.
+"""What every run shares: where Chromium, SoftHSM and PostgreSQL are, one profile of Hypothesis without deadlines, and
+key files whose passphrases cost little.
 
 Tests that lack something never go missing quietly.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from provenance.statement import key_file
 from tests.buckets import BucketServer, bucket_server
 from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 
@@ -46,6 +48,15 @@ def find_c2pa_ts() -> str | None:
     """The folder of npm packages with another author's C2PA engine, and Node.js to run it, else None."""
     folder = Path(__file__).parent.parent / ".tools/engines/node_modules"
     return str(folder) if (folder / "@trustnxt/c2pa-ts").is_dir() and shutil.which("node") else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def key_file_cost() -> Iterator[int]:
+    """Key files made in these processes are cheap to open: at their true cost, which this gives, 13 keys take 3 s."""
+    cost = key_file.SCRYPT_COST
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_file, "SCRYPT_COST", 2)
+        yield cost
 
 
 @pytest.fixture(scope="session")

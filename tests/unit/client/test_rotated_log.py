@@ -73,8 +73,7 @@ class Rotated:
 
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotated]:
-    with pytest.MonkeyPatch.context() as patch, Log(tmp_path_factory.mktemp("rotated") / "data") as log:
-        patch.setattr("provenance.statement.key_file.SCRYPT_COST", 2)
+    with Log(tmp_path_factory.mktemp("rotated") / "data") as log:
         log.grow()
         old, note = log.sequencer.key, log.sequencer.checkpoint()
         before = proofs_of(log)

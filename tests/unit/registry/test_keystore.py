@@ -35,12 +35,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At its real cost, each of the hundred keys below takes 0.3 s."""
-    monkeypatch.setattr(key_file, "SCRYPT_COST", 2**10)
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

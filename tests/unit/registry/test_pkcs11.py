@@ -195,9 +195,8 @@ def test_the_pin_is_not_shown() -> None:
 
 
 def test_a_log_signs_with_keys_on_a_token_and_changes_to_the_next_one(
-    token: str, make_key: MakeKey, signer_of: SignerOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    token: str, make_key: MakeKey, signer_of: SignerOf, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("provenance.statement.key_file.SCRYPT_COST", 2)
     for label in ("log-1", "log-2", "operator"):
         make_key(label, Algorithm.ES256 if label == "operator" else Algorithm.ED25519)
     public = signer_of("object=log-2").public_key.raw

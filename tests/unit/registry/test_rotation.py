@@ -27,11 +27,6 @@ from tests.unit.registry.log_folder import NOW, ORIGIN, Log
 OTHER_NOTE = b"other.example\n9\n" + b"A" * 43 + "=\n\n— other.example AAAAAAA=\n".encode()
 
 
-@pytest.fixture(autouse=True)
-def _cheap_key_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provenance.statement.key_file.SCRYPT_COST", 2)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"

@@ -94,10 +94,7 @@ def test_a_program_that_has_another_key_when_it_comes_back_is_not_used(adapter: 
     signer.close()
 
 
-def test_a_log_signs_through_a_program_and_goes_on_when_that_was_away(
-    adapter: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("provenance.statement.key_file.SCRYPT_COST", 2)
+def test_a_log_signs_through_a_program_and_goes_on_when_that_was_away(adapter: Path, key: Path, tmp_path: Path) -> None:
     with Log(tmp_path / "data", signers={"log": uri_of(adapter, key)}) as log:
         log.grow()
         signer = log.keystore.log
@@ -185,10 +182,7 @@ def test_the_program_is_no_shell(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
-def test_a_claim_key_may_be_held_elsewhere_with_its_certificates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("provenance.statement.key_file.SCRYPT_COST", 2)
+def test_a_claim_key_may_be_held_elsewhere_with_its_certificates(tmp_path: Path) -> None:
     now = utc_now()
     issued = issue_claim_certificate(make_development_authority(now, "Tests"), "Tests", now)
     signer, chain = LocalSigner(issued.key), issued.chain_pem

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from operator import itemgetter
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance.errors import MalformedRecord, SignatureInvalid, UnusableKey
+from provenance.statement import key_file
 from provenance.statement.ed25519 import check_point, check_scalar
 from provenance.statement.keys import Algorithm, LocalSigner, PublicKey, Signer
 from provenance.statement.possession import possession_message, prove_possession, verify_possession
@@ -195,7 +197,10 @@ def test_a_key_file_opens_with_its_passphrase_alone(signer: LocalSigner) -> None
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
 @both
-def test_openssl_reads_a_key_file_and_finds_scrypt(signer: LocalSigner, tmp_path: Path) -> None:
+def test_openssl_reads_a_key_file_and_finds_scrypt_at_its_cost(
+    signer: LocalSigner, tmp_path: Path, key_file_cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "SCRYPT_COST", key_file_cost)
     path = tmp_path / "key.pem"
     path.write_bytes(signer.to_encrypted_pem(PASSPHRASE))
     (tmp_path / "passphrase").write_bytes(PASSPHRASE)
@@ -205,6 +210,8 @@ def test_openssl_reads_a_key_file_and_finds_scrypt(signer: LocalSigner, tmp_path
     parsed = subprocess.run(["openssl", "asn1parse", "-in", str(path)], capture_output=True, check=True, text=True)
     assert "scrypt" in parsed.stdout or "1.3.6.1.4.1.11591.4.11" in parsed.stdout
     assert "aes-256-cbc" in parsed.stdout
+    stated = [int(number, 16) for number in re.findall(r"INTEGER +:([0-9A-F]+)", parsed.stdout)]
+    assert stated[-3:] == [2**14, 8, 5], "OWASP's minimum for stored passwords"
 
 
 def test_two_key_files_of_one_key_differ() -> None:
