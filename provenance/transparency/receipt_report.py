@@ -25,7 +25,7 @@ STEP_NAMES = {
     10: "Time stamp",
     11: "Origins",
 }
-"""The steps by number, as docs/verification.md has them."""
+"""The steps by number, as docs/reference/receipts.md has them."""
 
 _NEEDED = range(3, 9)
 

@@ -67,7 +67,7 @@ def verify_receipt(
     Raises:
         MalformedReceipt: the receipt holds a part that does not parse (step 1).
     """
-    # The procedure, as in docs/verification.md:
+    # The procedure, as in docs/reference/receipts.md:
     #
     #   1. Every part of the receipt parses, in its one encoding, within `limits`.
     #   2. The log key is one that the caller trusts, or one that a trusted key has handed over to, in `log.key` records

@@ -16,7 +16,6 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark
 from provenance.media.media import Media
 from provenance.statement.record import MediaFacts
-from provenance.transparency.receipt_report import STEP_NAMES
 from provenance.verdict import Verdict, judge, resemblance, verify
 from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.evidence import (
@@ -415,8 +414,3 @@ def test_each_step_is_marked_in_the_code_that_takes_it() -> None:
 
 def _numbers(comment: str) -> list[str]:
     return re.findall(r"\b(\d+)\.", comment)
-
-
-def test_the_steps_of_a_receipt_are_documented_under_their_names() -> None:
-    document = sections((DOCS / "verification.md").read_text())["How a receipt is checked"]
-    assert dict(numbered(document)) == STEP_NAMES
