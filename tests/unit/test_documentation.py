@@ -1,0 +1,125 @@
+"""The documentation names what there is: files, decisions, settings; and its pages load nothing from other hosts."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from api.settings import Settings
+from api.witness.settings import WitnessSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|yaml|toml))`")
+
+
+def named(page: Path) -> list[str]:
+    """Everything in backticks that is a path: it has a slash, and no space, host or placeholder in it."""
+    return PATH.findall(page.read_text())
+
+
+@pytest.mark.parametrize("page", ["docs/explanation/architecture.md", "CONTRIBUTING.md"])
+def test_every_file_and_folder_that_a_page_for_contributors_names_exists(page: str) -> None:
+    paths = named(ROOT / page)
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_page_on_the_architecture_leads_through_each_journey() -> None:
+    text = (DOCS / "explanation" / "architecture.md").read_text()
+    journeys = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert journeys == ["A picture is registered", "A picture is verified", "A receipt is checked", "Where to change"]
+    assert [len(part.splitlines()) < 40 for part in text.split("\n## ")[1:]] == [True] * 4  # a screen each
+
+
+def test_a_page_that_names_a_missing_file_would_be_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("`provenance/nowhere.py` and `api/`, `POST /v1/assets`, `KEY@SIZE`, `openapi.yaml`")
+    assert named(page) == ["provenance/nowhere.py", "api/", "openapi.yaml"]
+
+
+def test_the_index_of_decisions_has_each_page_and_says_which_numbers_were_not_used() -> None:
+    index = (DOCS / "adr" / "README.md").read_text()
+    pages = {int(path.name[:4]): path for path in sorted((DOCS / "adr").glob("0*.md"))}
+    listed = re.findall(r"^\| \[(\d+)\]\((\d{4}-[\w-]+\.md)\)", index, re.MULTILINE)
+    assert listed == [(str(number), path.name) for number, path in pages.items()]
+    unused = re.search(r"\*\*(.+?) were not used\*\*", index)
+    assert unused is not None
+    assert {int(number) for number in re.findall(r"\d+", unused[1])} == set(range(1, max(pages))) - pages.keys()
+
+
+def test_each_decision_says_when_it_was_made_and_how_it_stands() -> None:
+    for path in sorted((DOCS / "adr").glob("0*.md")):
+        title, _, status, *_ = path.read_text().splitlines()
+        assert title.startswith(f"# {int(path.name[:4])}. "), path.name
+        assert re.match(r"Date: \d{4}-\d\d-\d\d · Status: ", status), path.name
+
+
+@pytest.mark.parametrize(
+    ("model", "page"), [(Settings, "operating.md"), (WitnessSettings, "how-to/witness.md")], ids=["service", "witness"]
+)
+def test_every_setting_is_documented(model: type[Settings] | type[WitnessSettings], page: str) -> None:
+    prefix = model.model_config["env_prefix"]
+    text = (DOCS / page).read_text()
+    told = set(re.findall(rf"`({prefix}\w+)`", text))
+    for short in re.findall(rf"`{prefix}\w+`, `(_\w+)`", text):
+        told.add(prefix.rstrip("_") + short)
+    assert {prefix + name.upper() for name in model.model_fields} - told == set()
+
+
+# The built pages ----------------------------------------------------------------------------------
+
+
+class Loads(HTMLParser):
+    """The addresses that a browser fetches to show a page, those of links aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in ("img", "script", "iframe", "source", "video", "audio", "embed", "object"):
+            self.addresses += [given[name] for name in ("src", "srcset", "data") if name in given]
+        if tag == "link" and given.get("rel") not in ("canonical", "next", "prev", "alternate"):
+            self.addresses.append(given.get("href", ""))
+
+
+def loads(site: Path) -> Iterator[tuple[str, str]]:
+    for page in sorted(site.rglob("*.html")):
+        reader = Loads()
+        reader.feed(page.read_text())
+        yield from ((page.relative_to(site).as_posix(), address) for address in reader.addresses)
+    for sheet in sorted(site.rglob("*.css")):
+        found = re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", sheet.read_text())
+        yield from ((sheet.name, address) for address in found)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("documentation")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(target)]
+    built = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return target
+
+
+def test_the_documentation_is_built_with_a_search_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    found = list(loads(site))
+    assert len(found) > 100
+    assert [each for each in found if re.match(r"(?:https?:)?//", each[1])] == []
+    assert "verify_receipt" in (site / "search" / "search_index.json").read_text()
+
+
+def test_the_reference_has_everything_that_the_client_exports(site: Path) -> None:
+    import countermark
+
+    text = " ".join(page.read_text() for page in (site / "reference" / "python").glob("*.html"))
+    assert [name for name in countermark.__all__ if f'id="countermark.{name}"' not in text] == []
