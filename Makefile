@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs lock browsers tokens engines clean
+.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock browsers tokens engines clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,12 +82,15 @@ tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 engines: ## get another author's C2PA engine for the tests of signed copies, from npm
 	@tools/engines.sh
 
-docs: $(VENV)/.development ## take the picture of the README anew, and list the documentation
+docs: $(VENV)/.development ## build the documentation, strict on broken links, with a search: build/docs/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/docs/index.html"
+
+picture: $(VENV)/.development ## take the picture of the README anew
 	@$(BIN)/python tools/screenshot.py
-	@ls docs docs/*/*.md
 
 lock: ## pin the dependencies again: hashed, and without registry hosts
 	@tools/lock.sh
 
 clean: ## remove what was installed and cached (not ./data)
-	rm -rf $(VENV) mutants .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) mutants build .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis

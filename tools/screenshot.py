@@ -1,4 +1,4 @@
-"""Take the picture of the README: the verify page with an altered copy, as a reader sees it (`make docs`)."""
+"""Take the picture of the README: the verify page with an altered copy, as a reader sees it (`make picture`)."""
 
 import shutil
 import sys

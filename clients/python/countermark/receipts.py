@@ -104,7 +104,8 @@ def verify_proof(
         entry: the log entry, where a tlog-proof does not carry it.
         keys: where the log has changed its keys, a `.countermark` file of it that was made since then: its `log.key`
             records lead from a key you trust to those in force.
-        policy, max_age: as of `verify_receipt`. A COSE receipt carries no cosignatures.
+        policy: as of `verify_receipt`. A COSE receipt carries no cosignatures.
+        max_age: as of `verify_receipt`.
 
     Raises:
         UntrustedNote: `keys` leads to none of the keys you trust.

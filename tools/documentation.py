@@ -1,0 +1,51 @@
+"""What the documentation takes from outside `docs/` (a hook of MkDocs, see `mkdocs.yml`).
+
+The pages link each other as files of the repository, so that they can be read there. Here pages from outside `docs/`
+join the built documentation, and links follow them; `mkdocs build --strict` refuses what leads nowhere.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+JOINED = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "CONTRIBUTING.md",
+    "CHANGELOG.md": "CHANGELOG.md",
+    "clients/python/README.md": "clients/python/README.md",
+    "bench/matching.md": "bench/matching.md",
+    "bench/matching-recall.svg": "bench/matching-recall.svg",
+    "bench/matching-scale.svg": "bench/matching-scale.svg",
+    "demo/photos/ATTRIBUTION.md": "demo/photos/ATTRIBUTION.md",
+    "openapi.yaml": "openapi.yaml",
+}
+"""Path in the repository: address in the documentation. Everything in `docs/` keeps its path there."""
+
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the joined files."""
+    for path, address in JOINED.items():
+        files.append(File.generated(config, address, abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Have the page's links lead to the addresses of the documentation."""
+    address = page.file.src_uri
+    here = posixpath.dirname({there: path for path, there in JOINED.items()}.get(address, f"docs/{address}"))
+
+    def led(match: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(here, match[1]))
+        there = JOINED.get(path, path.removeprefix("docs/") if path.startswith("docs/") else match[1])
+        if there == match[1]:
+            return match[0]
+        return f"]({posixpath.relpath(there, posixpath.dirname(address) or '.')}{match[2] or ''})"
+
+    return LINK.sub(led, markdown)
