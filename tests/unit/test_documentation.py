@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import typer
+from countermark.cli.app import app as client
 
+from api.__main__ import app as service
 from api.settings import Settings
 from api.witness.settings import WitnessSettings
 
@@ -123,3 +127,40 @@ def test_the_reference_has_everything_that_the_client_exports(site: Path) -> Non
 
     text = " ".join(page.read_text() for page in (site / "reference" / "python").glob("*.html"))
     assert [name for name in countermark.__all__ if f'id="countermark.{name}"' not in text] == []
+
+
+# The commands -------------------------------------------------------------------------------------
+
+COMMANDS = {"python -m api": service, "countermark": client}
+PROMPT = re.compile(r"^(?:    |\$ |export |[A-Z_]+=\S+ )*(?:\.venv/bin/)?(python -m api|countermark) (?=[a-z])(.*)$")
+
+
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each command of ours in a code block: which program, and its words up to a comment."""
+    for line in re.sub(r" \\\n\s+", " ", text).splitlines():
+        if line.startswith("    ") and (found := PROMPT.match(line)):
+            yield found[1], shlex.split(re.split(r"\s+(?:#|>|\|) ?", found[2])[0])
+
+
+def unknown(program: str, words: list[str]) -> list[str]:
+    """The words of a command that its program does not know: subcommands and options."""
+    command = typer.main.get_command(COMMANDS[program])
+    rest = list(words)
+    while (below := getattr(command, "commands", None)) and rest:
+        if rest[0] not in below:
+            return [rest[0]]
+        command = below[rest.pop(0)]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return [word for word in rest if word.startswith("-") and word.split("=")[0] not in known]
+
+
+def test_every_command_that_the_documentation_shows_is_one_that_the_programs_know() -> None:
+    pages = [ROOT / "README.md", ROOT / "clients/python/README.md", *DOCS.rglob("*.md")]
+    shown = [(page.name, *each) for page in pages for each in commands(page.read_text())]
+    assert len(shown) > 40
+    assert [(*each, unknown(*each[1:])) for each in shown if unknown(*each[1:])] == []
+
+
+def test_a_command_that_is_not_there_would_be_noticed() -> None:
+    first, second = commands("    python -m api log thaw\n    $ countermark verify a.jpg \\\n        --loudly   # so\n")
+    assert (unknown(*first), unknown(*second)) == (["thaw"], ["--loudly"])
