@@ -16,7 +16,7 @@ from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
 from registry.attesting.witness import Witness
 from registry.registry import utc_now
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 PASSPHRASE = b"a passphrase for tests"
 
@@ -30,7 +30,7 @@ def serving(app: ASGIApp, **options: Any) -> Iterator[str]:
     try:
         while not server.started:
             assert thread.is_alive()
-            time.sleep(0.01)
+            time.sleep(POLL_SECONDS)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True

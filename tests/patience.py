@@ -1,4 +1,7 @@
-"""How tests wait: until what they wait for has come about, however long a busy machine takes for it."""
+"""How tests wait: until what they wait for has come about, however long a busy machine takes for it.
+
+A test that names seconds of its own is refused (`tests/unit/test_patience.py`): each of them belongs to a kind below.
+"""
 
 import os
 import time
@@ -7,10 +10,24 @@ from collections.abc import Callable
 HUNG_SECONDS = 300.0
 """Nothing that works takes this long, on any machine: it only ends what would wait for ever."""
 
+EXPIRING_SECONDS = 0.5
+"""A limit that a test lets pass: what is to keep within it does nothing at all."""
+
+MOMENT_SECONDS = 0.2
+"""What must not come about is given this long: on a busy machine a fault may need longer, and no test fails for it."""
+
+POLL_SECONDS = 0.01
+"""Between two looks, and between two drops of what comes slowly."""
+
 
 def is_idle() -> bool:
     """Whether the machine does little else: the seconds that a busy one measures say nothing about the service."""
     return os.getloadavg()[0] < (os.cpu_count() or 1)
+
+
+def within(seconds: float, since: float) -> bool:
+    """Whether no more have passed since this monotonic time; true as well on a machine that is busy."""
+    return time.monotonic() - since <= seconds or not is_idle()
 
 
 def eventually(holds: Callable[[], object], seconds: float = HUNG_SECONDS) -> None:
@@ -18,4 +35,4 @@ def eventually(holds: Callable[[], object], seconds: float = HUNG_SECONDS) -> No
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.01)
+        time.sleep(POLL_SECONDS)

@@ -45,7 +45,7 @@ class Signed:
 def get(url: str) -> bytes | None:
     """A resource, or None where there is none."""
     try:
-        with urllib.request.urlopen(url, timeout=300) as answer:  # a loopback address of the tests
+        with urllib.request.urlopen(url) as answer:  # a loopback address of the tests
             data: bytes = answer.read()
             return data
     except urllib.error.HTTPError as error:

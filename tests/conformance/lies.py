@@ -12,7 +12,7 @@ from provenance.limits import MAX_NOTE_SIGNATURES, MAX_TREE_SIZE
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.tiles import entry_bundle, parse_entry_bundle
 from tests.conformance.published_log import LOG, PublishedLog, Server, swapped
-from tests.patience import HUNG_SECONDS
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, POLL_SECONDS
 from tests.unit.client import story
 
 BEFORE = 300
@@ -288,7 +288,7 @@ def drips(head: bytes, drop: bytes) -> story.Answer:
         handler.close_connection = True
         while True:
             handler.wfile.write(drop)
-            sleep(0.02)
+            sleep(POLL_SECONDS)
 
     return answer
 
@@ -319,12 +319,12 @@ def an_answer_that_says_it_is_packed_and_is_not(server: Server, log: PublishedLo
     server.answers["/log/tile/0/001"] = story.says(log.files["tile/0/001"], Content_Encoding="gzip")
 
 
-@lie("incomplete", "not the whole of /tile/0/001 within", patience=0.5)
+@lie("incomplete", "not the whole of /tile/0/001 within", patience=5 * EXPIRING_SECONDS)
 def an_answer_that_drips(server: Server, _: PublishedLog) -> None:
     server.answers["/log/tile/0/001"] = drips(b"HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n", b"\x00")
 
 
-@lie("incomplete", "not the whole of /checkpoint within", patience=0.5)
+@lie("incomplete", "not the whole of /checkpoint within", patience=5 * EXPIRING_SECONDS)
 def headers_that_drip(server: Server, _: PublishedLog) -> None:
     server.answers["/log/checkpoint"] = drips(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a")
 

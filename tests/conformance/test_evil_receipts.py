@@ -20,7 +20,7 @@ from provenance.transparency.receipt import Receipt
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
 from tests.conformance.published_log import KEY, LOG, PublishedLog, Server, real_log, serving
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS
 from tests.unit.client import story
 
 SUBJECT, OTHER = 3, 4
@@ -119,7 +119,7 @@ def drips(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
     while True:
         handler.wfile.write(b" ")
-        sleep(0.05)
+        sleep(POLL_SECONDS)
 
 
 REFUSED: dict[str, tuple[Callable[[PublishedLog], story.Answer], str]] = {

@@ -16,10 +16,10 @@ from registry.records.enrolment import rotate_key
 from registry.records.stating import append_signed
 from registry.registry import Registry
 from registry.store import assets
+from tests.patience import MOMENT_SECONDS
 from tests.unit.registry.log_folder import config
 
 WRITERS = 32
-ROTATION_SECONDS = 0.2
 
 
 def say(line: str) -> None:
@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
     for _ in range(WRITERS):
         threading.Thread(target=log_records, args=(registry,), daemon=True).start()
     while True:
-        time.sleep(ROTATION_SECONDS)
+        time.sleep(MOMENT_SECONDS)
         try:
             key = rotate_key(registry, publisher=DEFAULT_PUBLISHER, algorithm=Algorithm.ED25519)
         except Exception as error:  # noqa: BLE001

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from provenance.errors import StoreUnavailable
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 
 THREADS = 3
@@ -38,7 +38,7 @@ def main(run: str, folder: str, database: str, objects: str, high_water: str) ->
                 appended = newsroom.register(name, salt=str(time.monotonic_ns())).result(HUNG_SECONDS)
             except StoreUnavailable as error:
                 say(f"again {name}: {error}")
-                time.sleep(0.05)
+                time.sleep(POLL_SECONDS)
                 continue
             say(f"{name} {appended.index} {appended.record_id.hex()}")
             number += 1
@@ -52,7 +52,7 @@ def main(run: str, folder: str, database: str, objects: str, high_water: str) ->
             say("follows" if term is None else f"leads {term}")
         if not newsroom.sequencer.state.signing:
             say(f"stopped {newsroom.sequencer.state.reason}")
-        time.sleep(0.02)
+        time.sleep(POLL_SECONDS)
 
 
 _speech = threading.Lock()

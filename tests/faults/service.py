@@ -18,7 +18,7 @@ from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
 from registry.keys.keystore import Keystore
 from registry.registry import utc_now
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase for fault tests"
@@ -78,7 +78,7 @@ class Server:
                 if self.get("/readyz")[0] == 200:
                     return time.monotonic() - started
             except NO_ANSWER:
-                time.sleep(0.02)
+                time.sleep(POLL_SECONDS)
         raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
 
     def kill(self) -> None:
@@ -153,7 +153,7 @@ class Writers:
                 while not self._stop.is_set():
                     status, body = self.server.ask("POST", "/v1/statements", pending, connection)
                     if status == 503:
-                        time.sleep(0.05)
+                        time.sleep(POLL_SECONDS)
                         continue
                     if status != 201:
                         self.faults.append(f"{status}: {body!r}")
@@ -161,7 +161,7 @@ class Writers:
                     self.acknowledged[pending] = json.loads(body)["items"][0]["index"]
                     pending = self.server.statement()
             except NO_ANSWER:
-                time.sleep(0.02)
+                time.sleep(POLL_SECONDS)
             finally:
                 connection.close()
 

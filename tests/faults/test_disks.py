@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +49,12 @@ def fill(disk: Path) -> Path:
             except OSError:
                 continue
     return filler
+
+
+def is_traced(pid: int) -> bool:
+    """Whether strace has attached to every thread of a process."""
+    tasks = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all("\nTracerPid:\t0\n" not in task for task in tasks)
 
 
 def logged(server: Server) -> tuple[bytes, int]:
@@ -105,16 +110,17 @@ def test_a_disk_that_is_read_only_for_a_while_refuses_writes_and_recovers_withou
     """A file system cannot be remounted while files are open for writing, so every call that changes it is refused."""
     statement, index = logged(server)
     assert server.process is not None
+    pid = server.process.pid
     changes = "pwrite64,ftruncate,rename,mkdir,unlink,fdatasync,fsync"
     strace = subprocess.Popen(
         [
             *("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={changes}"),
-            *("-e", f"inject={changes}:error=EROFS", "-p", str(server.process.pid)),
+            *("-e", f"inject={changes}:error=EROFS", "-p", str(pid)),
         ],
         stderr=subprocess.PIPE,
     )
     try:
-        time.sleep(2)
+        eventually(lambda: is_traced(pid))
         assert_refuses_writes_and_answers_the_rest(server, statement)
     finally:
         strace.send_signal(signal.SIGTERM)

@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 from api import connections as module
 from api.connections import MAX_HEAD_BYTES, Connections, Reason
 from tests.loopback import serving
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, POLL_SECONDS, eventually
 
 pytestmark = pytest.mark.timing
 
 
-SHORT = 1.0
+SHORT = 2 * EXPIRING_SECONDS
 """Seconds that a head may take where none is whole in time."""
 
 LONG = 1000.0
@@ -37,7 +37,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the length of the body; at /early without having read it, at /slow when it is released."""
     length = 0
     while scope["path"] == "/slow" and not released.is_set():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(POLL_SECONDS)
     more = scope["path"] != "/early"
     while more:
         message = await receive()

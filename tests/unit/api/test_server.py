@@ -8,14 +8,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, eventually
 
 pytestmark = pytest.mark.timing
 
@@ -80,12 +79,12 @@ class Served:
         self.until(lambda: self.port)
         assert self.ask("/readyz") == 200
 
-    def until(self, condition: object) -> None:
-        deadline = time.monotonic() + HUNG_SECONDS
-        while not condition():  # type: ignore[operator]
+    def until(self, condition: Callable[[], object]) -> None:
+        def holds() -> object:
             assert self.process.poll() is None, self.log.read_text()[-2000:]
-            assert time.monotonic() < deadline, "it has not come about"
-            time.sleep(0.02)
+            return condition()
+
+        eventually(holds)
 
     def ended_by(self, sent: signal.Signals) -> int:
         self.process.send_signal(sent)

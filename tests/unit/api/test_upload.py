@@ -12,7 +12,7 @@ from starlette.types import Message
 from api.upload import Spool
 from provenance import limits
 from provenance.errors import CountermarkError, MalformedRequest, PayloadTooLarge, RequestTimeout, StoreUnavailable
-from tests.patience import HUNG_SECONDS
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
 
 DATA = bytes(range(256)) * 200
 MAX_FILE = 300_000  # of the spool in conftest.py
@@ -167,7 +167,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(spool: Spool) -> None:
 
 @pytest.mark.timing
 def test_a_client_that_stops_sending_is_timed_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=0.05)
+    spool = Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=EXPIRING_SECONDS)
     with pytest.raises(RequestTimeout):
         _receive(spool, Sender(iter([b"x" * 1000])), {})
     assert _nothing_left(spool)

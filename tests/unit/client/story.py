@@ -4,7 +4,6 @@ import hashlib
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -141,16 +140,6 @@ def waits_for(event: threading.Event) -> Answer:
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         event.wait(HUNG_SECONDS)
-        says({"status": "ok"})(handler)
-
-    return answer
-
-
-def waits(seconds: float) -> Answer:
-    """An answer that comes late."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(seconds)
         says({"status": "ok"})(handler)
 
     return answer

@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+import threading
 import tomllib
 import typing
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,7 +18,7 @@ import pytest
 from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Report, UnexpectedAnswer
 
 from api.schemas.requests import AssetMetadata, AssetRequest
-from tests.patience import eventually
+from tests.patience import EXPIRING_SECONDS, eventually
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, says
@@ -203,10 +204,12 @@ def test_a_list_that_does_not_end_is_unexpected(service: story.Service) -> None:
 
 @pytest.mark.timing
 def test_other_patience_shares_the_connections_and_leaves_the_client_as_it_was(service: story.Service) -> None:
-    service.will(story.waits(0.3))
+    released = threading.Event()
+    service.will(story.waits_for(released))
     with Client(service.url, max_retries=0) as client:
         with pytest.raises(countermark.ServiceUnreachable):
-            client.with_options(timeout=0.05).ready()
+            client.with_options(timeout=EXPIRING_SECONDS).ready()
+        released.set()
         client.ready()
         with pytest.raises(InvalidRequest):
             client.with_options(timeout=-1)

@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -24,7 +25,7 @@ from countermark import (
 from countermark.content import CHUNK_BYTES
 
 from provenance.limits import MAX_ANSWER_BYTES, MAX_MEDIA_BYTES, MAX_PROBLEM_BYTES
-from tests.patience import HUNG_SECONDS
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
 from tests.unit.client.story import PICTURE, RECORD, refuses, says
@@ -147,9 +148,11 @@ def test_nothing_listening_is_unreachable(ask: Ask) -> None:
 
 @pytest.mark.timing
 def test_an_answer_that_takes_too_long_is_unreachable(ask: Ask, service: story.Service) -> None:
-    service.will(story.waits(0.5))
+    released = threading.Event()
+    service.will(story.waits_for(released))
     with pytest.raises(ServiceUnreachable):
-        ask("ready", options={"timeout": 0.1, "max_retries": 0})
+        ask("ready", options={"timeout": EXPIRING_SECONDS, "max_retries": 0})
+    released.set()
 
 
 def test_https_to_a_service_without_it_is_unreachable(ask: Ask, service: story.Service) -> None:
@@ -163,7 +166,7 @@ def test_https_to_a_service_without_it_is_unreachable(ask: Ask, service: story.S
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", "xn--a.example"])
 def test_a_host_name_that_cannot_be_is_one_of_our_errors(ask: Ask, host: str) -> None:
     with pytest.raises((InvalidRequest, ServiceUnreachable)):
-        ask("ready", options={"url": f"http://{host}:9", "max_retries": 0, "timeout": 2})
+        ask("ready", options={"url": f"http://{host}:9", "max_retries": 0, "timeout": HUNG_SECONDS})
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from provenance.errors import MediaTooLarge
+from tests.patience import HUNG_SECONDS
 
 
 def add(left: int, right: int) -> int:
@@ -119,7 +120,7 @@ def crash() -> None:
 
 
 def call_home(port: int) -> None:
-    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    socket.create_connection(("127.0.0.1", port), timeout=HUNG_SECONDS).close()
 
 
 def call_home_from_a_thread(port: int) -> str:
@@ -201,4 +202,4 @@ def forge_an_answer(payload: bytes) -> None:
             os.write(descriptor, struct.pack(">Q", len(payload)) + payload)
         except OSError:
             continue
-    time.sleep(60)
+    time.sleep(HUNG_SECONDS)

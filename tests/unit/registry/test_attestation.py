@@ -22,7 +22,7 @@ from registry.log.proofs import Proofs
 from registry.store import checkpoints
 from registry.upkeep import fsck
 from tests.loopback import Scripted, response, running_witness, scripted
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import HUNG_SECONDS, MOMENT_SECONDS, POLL_SECONDS, eventually
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
 
 pytestmark = pytest.mark.timing
@@ -309,7 +309,7 @@ def test_a_refusal_is_told_to_the_operator_and_not_repeated_soon(
     with scripted(response(status, b"I will \x1b[31m not\n")) as server, attesting(newsroom, one_witness(server.url)):
         eventually(lambda: "I will [31m not" in caplog.text)
         newsroom.register("harbour").result()
-        time.sleep(0.3)
+        time.sleep(MOMENT_SECONDS)
         assert len(server.requests) == 1
     assert [record.levelname for record in caplog.records if "declines" in record.message] == [level]
 
@@ -327,8 +327,8 @@ def test_a_busy_witness_is_asked_again_when_it_said(newsroom: Newsroom) -> None:
 
 def drip(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(30):
-        time.sleep(0.1)
+    while True:
+        time.sleep(POLL_SECONDS)
         connection.sendall(b"x")
 
 

@@ -17,6 +17,7 @@ from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 from registry.log.proofs import prove
 from registry.store import entries
+from tests.patience import MOMENT_SECONDS
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
 
 
@@ -190,7 +191,9 @@ def test_a_new_tree_is_opened_once_for_all_who_ask_at_the_same_moment(
     opened: list[bytes] = []
     proofs = newsroom.proofs
     open_anew = proofs._open_anew
-    monkeypatch.setattr(proofs, "_open_anew", lambda note: (opened.append(note), time.sleep(0.1), open_anew(note))[2])
+    monkeypatch.setattr(
+        proofs, "_open_anew", lambda note: (opened.append(note), time.sleep(MOMENT_SECONDS), open_anew(note))[2]
+    )
     with ThreadPoolExecutor(8) as askers:
         found = list(askers.map(proofs.tlog_proof, [appended.record_id] * 8))
     assert {proof.index for proof in found} == {appended.index}

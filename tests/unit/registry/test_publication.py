@@ -14,7 +14,7 @@ from provenance.transparency.tiles import TilePath
 from registry.log import sequencer
 from registry.log.publication import Publication
 from registry.store import checkpoints
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import edit, hold_writer, small
 
@@ -58,8 +58,7 @@ def fails_once(monkeypatch: pytest.MonkeyPatch, target: object, name: str, error
 def test_an_entry_that_its_caller_gave_up_in_the_queue_is_left_out_and_the_log_goes_on(newsroom: Newsroom) -> None:
     gate = hold_writer(newsroom)
     first = newsroom.sequencer.append(*small(1))
-    while newsroom.sequencer._queue.qsize():
-        time.sleep(0.001)
+    eventually(lambda: not newsroom.sequencer._queue.qsize())
     given_up, last = newsroom.sequencer.append(*small(2)), newsroom.sequencer.append(*small(3))
     assert given_up.cancel()
     gate.set()
@@ -80,8 +79,7 @@ def test_one_entry_that_nobody_can_write_does_not_hold_up_the_others(
     monkeypatch.setattr(sequencer, "insert", refusing)
     gate = hold_writer(newsroom)
     newsroom.sequencer.append(*small(0))
-    while newsroom.sequencer._queue.qsize():
-        time.sleep(0.001)
+    eventually(lambda: not newsroom.sequencer._queue.qsize())
     futures = [newsroom.sequencer.append(*small(number)) for number in (1, 2, 3)]
     gate.set()
     assert isinstance(futures[1].exception(HUNG_SECONDS), ZeroDivisionError)

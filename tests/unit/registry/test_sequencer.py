@@ -89,8 +89,7 @@ def batch(newsroom: Newsroom, *names: str) -> "list[Future[Appended]]":
     """Register pictures in one batch."""
     gate = hold_writer(newsroom)
     first = newsroom.sequencer.append(*small(-1))  # the sequencer takes this one, and waits for the writer
-    while newsroom.sequencer._queue.qsize():
-        time.sleep(0.001)
+    eventually(lambda: not newsroom.sequencer._queue.qsize())
     futures = [newsroom.register(name, salt=str(number)) for number, name in enumerate(names)]
     gate.set()
     first.result()

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from registry.store import Store, postgresql
 from registry.store.schema import migrate as migrate_schema
 from registry.upkeep.migration import migrate
+from tests.patience import MOMENT_SECONDS
 from tests.postgres import PostgresServer
 from tests.unit.registry.newsroom import Newsroom
 
 pytestmark = pytest.mark.timing
 
-STEP = 0.6
+STEP = 3 * MOMENT_SECONDS
 """Seconds that a step takes here: longer than our own time-outs are set to in these tests."""
 
 

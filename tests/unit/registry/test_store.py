@@ -21,7 +21,7 @@ from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, S
 from provenance.limits import WAL_LIMIT_BYTES
 from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
 from registry.tables import Publisher
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 OPENER = """
 import sys
@@ -200,7 +200,7 @@ def test_the_write_ahead_log_stays_bounded_while_readers_overlap(embedded: Store
         while not stop.is_set():
             with embedded.read() as first:
                 publishers.all_of(first)
-                stop.wait(0.02)
+                stop.wait(POLL_SECONDS)
 
     readers = [threading.Thread(target=read_on) for _ in range(4)]
     for reader in readers:
