@@ -1,5 +1,5 @@
 """What every run shares: where Chromium, SoftHSM and PostgreSQL are, one profile of Hypothesis without deadlines, and
-key files whose passphrases cost little.
+what is spared.
 
 Tests that lack something never go missing quietly.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from provenance.statement import key_file
 from tests.buckets import BucketServer, bucket_server
 from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
+from tests.sparing import spare
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -51,12 +51,10 @@ def find_c2pa_ts() -> str | None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def key_file_cost() -> Iterator[int]:
-    """Key files made in these processes are cheap to open: at their true cost, which this gives, 13 keys take 3 s."""
-    cost = key_file.SCRYPT_COST
+def _sparing() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(key_file, "SCRYPT_COST", 2)
-        yield cost
+        spare(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from provenance.statement import key_file
 from provenance.statement.ed25519 import check_point, check_scalar
 from provenance.statement.keys import Algorithm, LocalSigner, PublicKey, Signer
 from provenance.statement.possession import possession_message, prove_possession, verify_possession
+from tests.sparing import SCRYPT_COST
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "statement"
 KEYS = json.loads((VECTORS / "keys.json").read_text(encoding="utf-8"))
@@ -198,9 +199,9 @@ def test_a_key_file_opens_with_its_passphrase_alone(signer: LocalSigner) -> None
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
 @both
 def test_openssl_reads_a_key_file_and_finds_scrypt_at_its_cost(
-    signer: LocalSigner, tmp_path: Path, key_file_cost: int, monkeypatch: pytest.MonkeyPatch
+    signer: LocalSigner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_file, "SCRYPT_COST", key_file_cost)
+    monkeypatch.setattr(key_file, "SCRYPT_COST", SCRYPT_COST)
     path = tmp_path / "key.pem"
     path.write_bytes(signer.to_encrypted_pem(PASSPHRASE))
     (tmp_path / "passphrase").write_bytes(PASSPHRASE)
