@@ -26,11 +26,11 @@ DAILY, RIVAL = DEFAULT_PUBLISHER, "rival"
 OF_DAILY, OF_RIVAL = Reader(DAILY), Reader(RIVAL)
 
 
-def jpeg(seed: int, *, exif: Image.Exif | None = None) -> bytes:
-    """A picture with shapes; another seed is another picture."""
+def jpeg(seed: int, *, size: tuple[int, int] = (320, 240), exif: Image.Exif | None = None) -> bytes:
+    """A picture with shapes; another seed is another picture. Where many are needed, small ones will do."""
     small = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), dtype=np.uint8)
     file = io.BytesIO()
-    picture = Image.fromarray(small).resize((320, 240), Image.Resampling.BICUBIC)
+    picture = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
     picture.save(file, "JPEG", quality=90, exif=exif or Image.Exif())
     return file.getvalue()
 
@@ -53,12 +53,17 @@ def register(
 
 
 @contextmanager
-def open_desk(folder: Path) -> Iterator[Registry]:
-    """The registry of a data folder, with the publishers "newsroom" and "rival"."""
+def open_desk(folder: Path, *, compares: bool = False) -> Iterator[Registry]:
+    """The registry of a data folder, with the publishers "newsroom" and "rival".
+
+    With `compares`, it compares each registration with the older ones, which takes as long as the registration.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = load_settings(environment="development", folder=folder, workers=1, operator="The Test Daily")
     registry = open_registry(configuration(settings))
+    if not compares:
+        registry.comparing.stop()
     try:
         if registry.sequencer.size == 2:
             enrol_publisher(registry, publisher=RIVAL, name="The Rival", algorithm=Algorithm.ED25519)

@@ -191,27 +191,29 @@ class Newsroom:
             lambda session, index, _: assets.withdraw(session, record, index),
         )
 
-    def dispute(self, target: bytes, number: int = 0, *, key: str = "rival key") -> bytes:
+    def dispute(self, target: bytes, number: int = 0, *, key: str = "rival key", waits: bool = True) -> bytes:
         """The rival contradicts a registration; the record's id."""
         salt = digest(f"dispute {target.hex()} {number}")
-        return self._say(AssetDisputed(salt, START, "rival", target, f"claim {number}"), target, key)
+        return self._say(AssetDisputed(salt, START, "rival", target, f"claim {number}"), target, key, waits=waits)
 
-    def retract(self, dispute: bytes, target: bytes, *, key: str = "rival key", publisher: str = "rival") -> bytes:
+    def retract(
+        self, dispute: bytes, target: bytes, *, key: str = "rival key", publisher: str = "rival", waits: bool = True
+    ) -> bytes:
         """The rival takes a dispute of a registration back; the record's id."""
         salt = digest(f"retract {dispute.hex()} {publisher}")
-        return self._say(DisputeAnswered(salt, START, publisher, dispute, "retracted", "a mistake"), target, key)
+        said = DisputeAnswered(salt, START, publisher, dispute, "retracted", "a mistake")
+        return self._say(said, target, key, waits=waits)
 
-    def _say(self, record: AssetDisputed | DisputeAnswered, target: bytes, key: str) -> bytes:
+    def _say(self, record: AssetDisputed | DisputeAnswered, target: bytes, key: str, *, waits: bool) -> bytes:
         canonical = to_canonical(record)
-        return (
-            self.sequencer.append(
-                sign_statement(canonical, signer(key)),
-                canonical,
-                lambda session, index, _: events.add(session, target, index, record.TYPE),
-            )
-            .result()
-            .record_id
+        appended = self.sequencer.append(
+            sign_statement(canonical, signer(key)),
+            canonical,
+            lambda session, index, _: events.add(session, target, index, record.TYPE),
         )
+        if waits:  # whatever was appended before has then been published as well
+            appended.result()
+        return record_id(canonical)
 
 
 def picture(name: str, blobs: Blobs, *, salt: str = "", parents: tuple[bytes, ...] = ()) -> AssetRegistered:

@@ -20,6 +20,8 @@ from registry.registry import Registry
 from registry.verifying.verification import verify_file
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
 
+SMALL = (96, 72)
+
 FORMER_BOUND = 64
 """Derivatives that were looked at for one that supersedes."""
 
@@ -56,7 +58,7 @@ def verify(registry: Registry, data: bytes) -> Any:
 
 
 def test_one_publishers_many_registrations_of_a_file_do_not_hide_the_claim_of_the_next(registry: Registry) -> None:
-    data = jpeg(1)
+    data = jpeg(1, size=SMALL)
     crowd = [register(registry, data, publisher=RIVAL, title=f"take {take}").asset for take in range(MAX_MATCHES + 1)]
     own = register(registry, data, publisher=DAILY, title="Flood").asset
     report = verify(registry, data)
@@ -74,7 +76,7 @@ def test_other_peoples_derivatives_do_not_hide_a_correction(registry: Registry) 
     record = bytes.fromhex(asset.id)
     for number in range(FORMER_BOUND):
         made_from = (ParentClaim(record, "componentOf"),)
-        register(registry, jpeg(3), publisher=RIVAL, title=f"page {number}", parents=made_from)
+        register(registry, jpeg(3, size=SMALL), publisher=RIVAL, title=f"page {number}", parents=made_from)
     instead = (ParentClaim(record, "supersedes"),)
     successor = register(registry, jpeg(2), publisher=DAILY, title="Bridge, corrected", parents=instead).asset
     shown = catalogue.asset(registry, record).standing

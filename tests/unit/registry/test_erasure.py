@@ -82,7 +82,7 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
     data = planted(1)
     sha256 = hashlib.sha256(data).digest()
     for seed in range(100, 130):  # so that the pages of the database are full, and some of them split
-        register(registry, jpeg(seed), title=f"neighbour {seed}")
+        register(registry, jpeg(seed, size=(96, 72)), title=f"neighbour {seed}")
     path = registry.spool / "upload"
     path.write_bytes(data)
     uploads.keep(registry, path=path, sha256=sha256, size=len(data), owner="key_1")
@@ -94,7 +94,7 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
     report = verify(registry, data)
     withdraw(registry, publisher=DAILY, record=record_id, reason=f"{OWNER} asks for it")
     for seed in range(130, 150):
-        register(registry, jpeg(seed), title=f"neighbour {seed}")
+        register(registry, jpeg(seed, size=(96, 72)), title=f"neighbour {seed}")
     with registry.store.read() as session:
         row = assets.get(session, record_id)
         secrets = {

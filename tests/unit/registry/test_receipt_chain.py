@@ -32,7 +32,8 @@ def check(newsroom: Newsroom, record: bytes) -> tuple[Receipt, ReceiptReport]:
 def heap_up(newsroom: Newsroom, record: bytes, pairs: int = MAX_RECEIPT_RECORDS // 2) -> None:
     """An accomplice disputes and retracts, so that nothing else fits."""
     for number in range(pairs):
-        newsroom.retract(newsroom.dispute(record, pairs * 1_000 + number), record)
+        raised = newsroom.dispute(record, pairs * 1_000 + number, waits=False)
+        newsroom.retract(raised, record, waits=number == pairs - 1)
 
 
 def test_no_number_of_retracted_disputes_hides_one_that_is_open(newsroom: Newsroom) -> None:
@@ -145,7 +146,7 @@ def test_many_open_disputes_by_one_publisher_leave_room_for_the_origins(newsroom
     raw = newsroom.register("raw").result().record_id
     asset = newsroom.register("asset", parents=(raw,)).result().record_id
     for number in range(MAX_RECEIPT_RECORDS + 2):
-        newsroom.dispute(asset, number)
+        newsroom.dispute(asset, number, waits=number > MAX_RECEIPT_RECORDS)
     report = check(newsroom, asset)[1]
     assert (report.disputed, report.truncated, report.chain is not None and report.chain.complete) == (True, True, True)
 
@@ -154,7 +155,8 @@ def test_more_keys_than_a_receipt_may_hold_cut_the_chain_and_not_the_receipt(new
     asset = newsroom.register("asset").result().record_id
     for number in range(MAX_RECEIPT_RECORDS):
         newsroom.state_key("rotate", f"key {number}", publisher="rival", replaces=_before(number))
-        newsroom.retract(newsroom.dispute(asset, number, key=f"key {number}"), asset, key=f"key {number}")
+        raised = newsroom.dispute(asset, number, key=f"key {number}", waits=False)
+        newsroom.retract(raised, asset, key=f"key {number}")
     receipt, report = check(newsroom, asset)
     assert (report.truncated, report.disputed) == (True, False)
     assert len(receipt.keys) <= MAX_RECEIPT_RECORDS

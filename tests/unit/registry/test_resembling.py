@@ -32,7 +32,7 @@ from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 
 @pytest.fixture
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+    with open_desk(tmp_path_factory.mktemp("desk") / "data", compares=True) as registry:
         yield registry
 
 
@@ -278,11 +278,10 @@ def test_a_search_that_fails_holds_up_no_registration_and_is_made_up_for(
 def test_what_a_crash_has_left_is_taken_up_at_the_next_start(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("desk") / "data"
     with open_desk(folder) as registry:
-        registry.comparing.stop()
         register(registry, photo(MOUNTAINS), publisher=DAILY)
         second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
         assert of(registry, second).state == "pending"
-    with open_desk(folder) as registry:
+    with open_desk(folder, compares=True) as registry:
         for begun in registry.comparing.take_up():
             begun.result(HUNG_SECONDS)
         assert the_one(of(registry, second)).differs_inside
