@@ -185,8 +185,6 @@ class Publication:
         filled: list[tuple[TilePath, bytes]] = []
         rows = self._stored(edge.size, size)
         for stop in sorted({self.checkpoint.size, size - size % TILE_WIDTH, size}):
-            if stop < edge.size:
-                continue
             filled += edge.extend(islice(rows, stop - edge.size))
             if stop == self.checkpoint.size and edge.root() != self.checkpoint.root:
                 raise StoreCorrupt("the stored entries do not lead to the root that was signed last")
