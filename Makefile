@@ -49,8 +49,10 @@ timing: $(VENV)/.development ## ten times in a row: the tests that wait, time ou
 		$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults || exit 1; \
 	done
 
-mutants: $(VENV)/.development ## does a test notice when a line of the core changes? hours; ONLY="registry.log.*" for less
-	@$(BIN)/mutmut run $(ONLY) && $(BIN)/mutmut results
+# ONLY names mutants and TESTS the tests that try them: ONLY="registry.log.waiting.*" TESTS="waiting or backlog" (minutes).
+mutants: $(VENV)/.development ## does a test notice when a line of the core changes? hours; ONLY=… TESTS=… for less
+	@PYTEST_ADDOPTS="$(if $(TESTS),-k '$(TESTS)')" $(BIN)/mutmut run $(ONLY)
+	@$(BIN)/mutmut results | sed '/: not checked$$/d'
 
 test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
 	@tools/faults.sh >&2

@@ -82,6 +82,8 @@ def search(number: int) -> tuple[Search, Registered]:
         ((), True),
         ((MAX_UNEXPLAINED * 0.99,), True),
         ((MAX_UNEXPLAINED,), False),
+        ((0.019,), False),  # an inset of a fifth of its sides, where it is tall and the picture wide
+        ((0.01,), True),
         ((MAX_UNEXPLAINED * 0.6, MAX_UNEXPLAINED * 0.6), False),  # together they are too much
     ],
 )
