@@ -3,17 +3,18 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 from countermark import Client, ServiceError
+
+from demo.port import kept_port
 
 START_SECONDS = 300.0
 """Seconds a start may take: two warm workers take about 4 on a laptop, a minute on a machine that does other work."""
@@ -51,7 +52,12 @@ def running_service(folder: Path, *, operator: str = "The Demonstration Daily", 
 
     `settings` are further ones of the server's, by their names in the environment without the prefix.
     """
-    port = _free_port()
+    with kept_port() as port, _running(port, folder, operator, settings) as service:
+        yield service
+
+
+@contextmanager
+def _running(port: int, folder: Path, operator: str, settings: Mapping[str, str]) -> Iterator[Service]:
     environment = os.environ | {
         "COUNTERMARK_ENVIRONMENT": "development",
         "COUNTERMARK_FOLDER": str(folder),
@@ -95,9 +101,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log_path: Path
             else:
                 return
     raise ServiceDidNotStartError(f"the service did not start:\n{log_path.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from demo.port import kept_port
 from tests.patience import HUNG_SECONDS, eventually
 
 
@@ -40,23 +41,21 @@ class BucketServer:
 
 @contextmanager
 def bucket_server() -> Iterator[BucketServer]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with kept_port() as port:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
-    def answers() -> bool:
-        assert process.poll() is None, "moto's server ended"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+        def answers() -> bool:
+            assert process.poll() is None, "moto's server ended"
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    try:
-        eventually(answers)
-        yield BucketServer(port)
-    finally:
-        process.kill()
-        process.wait()
+        try:
+            eventually(answers)
+            yield BucketServer(port)
+        finally:
+            process.kill()
+            process.wait()

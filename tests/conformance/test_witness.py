@@ -20,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
+from demo.port import kept_port
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreLocked, UnusableKey
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.merkle import Frontier, consistency_proof, leaf_hash
@@ -291,11 +292,15 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    with kept_port() as port:
+        yield port
+
+
 @pytest.mark.timing
-def test_an_operator_runs_a_witness_which_remembers_even_when_it_is_killed(tmp_path: Path) -> None:
+def test_an_operator_runs_a_witness_which_remembers_even_when_it_is_killed(tmp_path: Path, port: int) -> None:
     (tmp_path / "logs").write_text(f"{LOG_KEY}\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     shown = subprocess.run(
         [sys.executable, "-m", "api", "witness", "key"],
         cwd=ROOT,

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from demo.port import kept_port
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
 from registry.keys.keystore import Keystore
@@ -30,7 +30,8 @@ class Server:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self._kept = ExitStack()
+        self.port = self._kept.enter_context(kept_port())
         self.log = folder.parent / f"{folder.name}.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMARK_")}
         self.environment = clean | {
@@ -164,9 +165,3 @@ class Writers:
                 time.sleep(POLL_SECONDS)
             finally:
                 connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,6 +11,7 @@ import pytest
 
 import registry.attesting.cosigning
 import registry.attesting.patience
+from demo.port import kept_port
 from provenance.transparency.checkpoint import SignedCheckpoint, open_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
@@ -382,9 +383,7 @@ def test_a_bad_witness_holds_up_neither_the_log_nor_the_good_ones(
 def test_a_witness_that_is_not_there_is_asked_ever_more_rarely(
     newsroom: Newsroom, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with attesting(newsroom, one_witness(f"http://127.0.0.1:{port}")):
+    with kept_port() as port, attesting(newsroom, one_witness(f"http://127.0.0.1:{port}")):
         eventually(lambda: caplog.text.count("did not cosign") == 4)
     times = [record.created for record in caplog.records if "did not cosign" in record.message]
     pauses = [later - sooner for sooner, later in pairwise(times)]
