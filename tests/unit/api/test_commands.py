@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -65,16 +66,22 @@ def _listed(lines: str, name: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry's, made before any test: they may run in any order."""
-    made = tmp_path_factory.mktemp("commands") / "data"
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a registry with a log that has begun, to be copied."""
+    made = tmp_path_factory.mktemp("founded") / "data"
     assert _run(made, *FOUND).returncode == 0
     return made
 
 
-def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, founded: Path) -> Path:
+    """A registry's, made before any test: they may run in any order."""
+    return Path(shutil.copytree(founded, tmp_path_factory.mktemp("commands") / "data"))
+
+
+def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(tmp_path: Path, founded: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     made = _run(folder, "key", "create", "--name", "desk", "--scope", "assets:write", "--days", "30")
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
@@ -126,9 +133,9 @@ def test_a_log_does_not_begin_anew_where_its_folder_is_gone_and_its_last_checkpo
     assert not folder.exists()
 
 
-def test_a_log_whose_keys_are_gone_gets_no_others(tmp_path: Path) -> None:
+def test_a_log_whose_keys_are_gone_gets_no_others(tmp_path: Path, founded: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     (folder / "keys").rename(tmp_path / "keys")
     refused = _run(folder, "serve", COUNTERMARK_ENVIRONMENT="development")
     assert refused.returncode == 3
@@ -160,11 +167,11 @@ def test_the_log_has_no_key_for_who_serves_another_log(folder: Path) -> None:
     assert "another log" in refused.stderr
 
 
-def test_the_log_goes_over_to_a_new_key(tmp_path: Path) -> None:
+def test_the_log_goes_over_to_a_new_key(tmp_path: Path, founded: Path) -> None:
     folder = tmp_path / "data"
     assert _run(folder, "log", "rotate-key").returncode == 2  # nothing is made where there is nothing
     assert not folder.exists()
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     rotated = _run(folder, "log", "rotate-key", "--reason", "a yearly change")
     assert rotated.returncode == 0, rotated.stderr
@@ -225,9 +232,9 @@ def test_a_contract_that_is_not_the_code_is_a_finding(tmp_path: Path) -> None:
     assert _run(tmp_path, "openapi", "--check", "--path", str(path)).returncode == 1
 
 
-def test_a_bit_that_flipped_is_a_finding(tmp_path: Path) -> None:
+def test_a_bit_that_flipped_is_a_finding(tmp_path: Path, founded: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     tile = folder / "objects/log/tile/0/000.p/2"
     tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
     checked = _run(folder, "fsck", "--json")
@@ -258,9 +265,9 @@ def test_a_backup_becomes_the_folder_again_and_an_older_one_only_where_that_is_a
     assert json.loads(_run(folder, "log", "info", "--json", COUNTERMARK_HIGH_WATER=water).stdout)["size"] == 2
 
 
-def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path) -> None:
+def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path, founded: Path) -> None:
     folder, backup = tmp_path / "data", tmp_path / "backup"
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     assert _run(folder, "backup", str(backup)).returncode == 0
     tile = backup / "objects/log/tile/0/000.p/2"
     tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
@@ -271,9 +278,9 @@ def test_a_backup_that_is_damaged_is_not_restored(tmp_path: Path) -> None:
     assert not (folder / "countermark.db").exists()
 
 
-def test_a_log_is_frozen_once_and_says_so(tmp_path: Path) -> None:
+def test_a_log_is_frozen_once_and_says_so(tmp_path: Path, founded: Path) -> None:
     folder = tmp_path / "data"
-    assert _run(folder, *FOUND).returncode == 0
+    shutil.copytree(founded, folder)
     assert _run(folder, "log", "freeze", "--reason", "the end", "--yes").returncode == 0
     again = _run(folder, "log", "freeze", "--reason", "the end", "--yes")
     assert again.returncode == 3
@@ -303,10 +310,10 @@ def test_a_usage_error_has_its_exit_code_and_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_store_is_migrated_to_postgresql_where_the_log_has_the_same_checkpoint(
-    tmp_path: Path, postgres: PostgresServer
+    tmp_path: Path, founded: Path, postgres: PostgresServer
 ) -> None:
     folder, url = tmp_path / "data", postgres.new_database()
-    _run(folder, *FOUND)
+    shutil.copytree(founded, folder)
     before = json.loads(_run(folder, "log", "info", "--json").stdout)
     moved = _run(folder, "migrate-store", "--to", url, "--json")
     assert moved.returncode == 0, moved.stderr
