@@ -1,18 +1,19 @@
 """A whole registry with its sandbox, and two publishers, for tests about what becomes of registrations."""
 
+import atexit
 import hashlib
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from PIL import Image
 
-from api.commands.opened import configuration
-from api.settings import load_settings
 from provenance.statement.keys import Algorithm
 from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
 from registry.claims import AssetClaims
@@ -21,6 +22,8 @@ from registry.records import registration
 from registry.records.enrolment import enrol_publisher
 from registry.records.registration import Registered
 from registry.registry import Registry
+from registry.sandbox import Sandbox
+from tests.unit.registry.log_folder import config
 
 DAILY, RIVAL = DEFAULT_PUBLISHER, "rival"
 OF_DAILY, OF_RIVAL = Reader(DAILY), Reader(RIVAL)
@@ -52,16 +55,31 @@ def register(
         path.unlink()
 
 
+class _Borrowed:
+    """A sandbox that is open for all desks of this process: to start a worker takes as long as many of these tests."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_sandbox(), name)
+
+    def close(self) -> None:
+        """Others go on with it."""
+
+
+@cache
+def _sandbox() -> Sandbox:
+    sandbox = Sandbox(1, modules=("registry.sandbox.examination",))
+    atexit.register(sandbox.close)
+    return sandbox
+
+
 @contextmanager
 def open_desk(folder: Path, *, compares: bool = False) -> Iterator[Registry]:
     """The registry of a data folder, with the publishers "newsroom" and "rival".
 
     With `compares`, it compares each registration with the older ones, which takes as long as the registration.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = load_settings(environment="development", folder=folder, workers=1, operator="The Test Daily")
-    registry = open_registry(configuration(settings))
+    with mock.patch("registry.bootstrap.Sandbox", return_value=_Borrowed()):
+        registry = open_registry(replace(config(folder), operator="The Test Daily"))
     if not compares:
         registry.comparing.stop()
     try:

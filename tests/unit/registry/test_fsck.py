@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import BigInteger, Integer
 from sqlmodel import SQLModel
 
-from api.commands.printed import print_findings
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
@@ -302,18 +301,6 @@ HELD = {
     "entry": 'SELECT statement FROM entry WHERE "index" = 150',
     "record": 'SELECT canonical FROM record WHERE "index" = 150',
 }
-
-
-def test_what_a_stranger_wrote_does_not_reach_the_terminal_as_it_is(
-    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "data"
-    shutil.copytree(sound, folder)
-    edit(f"UPDATE record SET type = char(27) || '[31mred' || char(8238) {HARBOUR}")(folder)
-    assert print_findings(examine(folder), as_json=False) > 0
-    shown = capsys.readouterr().out
-    assert all(character.isprintable() or character == "\n" for character in shown)
-    assert "[31mred" in shown
 
 
 def test_an_entry_whose_signer_had_no_key_in_force_is_named(tmp_path: Path) -> None:

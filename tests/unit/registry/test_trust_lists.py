@@ -1,27 +1,21 @@
 """The folder of trust lists, as the server takes it at its start."""
 
 import logging
-import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from api.commands.opened import configuration
-from api.settings import load_settings
 from provenance.credentials import issue_claim_certificate, make_development_authority
 from provenance.errors import CredentialSettingsInvalid
 from registry.bootstrap import open_registry
 from registry.registry import Registry
+from tests.unit.registry.log_folder import config
 
 
 def opened(folder: Path, lists: Path) -> Registry:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = load_settings(
-            environment="development", folder=folder, workers=1, operator="The Test Daily", trust_lists=lists
-        )
-    return open_registry(configuration(settings))
+    return open_registry(replace(config(folder), trust_lists=lists))
 
 
 def test_an_empty_list_is_a_warning_and_one_of_signers_themselves_is_taken(
