@@ -12,7 +12,7 @@ from provenance.transparency.checkpoint import cosign_checkpoint
 from registry.log import sequencer
 from registry.log.publication import Publication
 from registry.store import checkpoints, heads
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.unit.registry.newsroom import Newsroom, signer
 from tests.unit.registry.test_sequencer import hold_writer, small
 
@@ -173,7 +173,7 @@ def test_trouble_is_over_when_the_disks_take_what_is_published_once_more_and_not
     with monkeypatch.context() as patch:
         patch.setattr(newsroom.store, "write", refuse)
         assert isinstance(newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS), StoreUnavailable)
-        while not enough.wait(0.01):
+        while not enough.wait(POLL_SECONDS):
             assert newsroom.sequencer.trouble is not None
     eventually(lambda: newsroom.sequencer.trouble is None)
     assert tries > 3
