@@ -104,7 +104,7 @@ class Comparison(Answer):
     colour_changed: bool
     similarity: float
     agreement: Annotated[
-        float, Field(description="Fraction of what has texture that agrees: of a mere layout, a minority.")
+        float, Field(description="Fraction of what has texture that agrees: of a mere layout mostly a minority.")
     ]
     inverted: Annotated[bool, Field(description="The picture was compared with its colours inverted.")]
     inliers: int

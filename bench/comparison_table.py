@@ -31,7 +31,7 @@ def table(document: dict[str, Any]) -> str:
     bursts = document["bursts"]
     lines.append(f'| other frames of one camera called "no difference" | {_cells(bursts)} |')
     pairs = document["false_matches"]
-    lines.append(f"| pairs of different pictures taken for one | {pairs['accepted']} of {pairs['n']:,} | | |")
+    lines.append(f"| pairs of different photographs taken for one | {pairs['accepted']} of {pairs['n']:,} | | |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,8 @@
 """Templates: pictures of one layout and other content, as newsrooms and their readers make them by the hundred.
 
-Nine kinds, each drawn by two generators that have nothing in common: one fits a threshold, the other reports. A
-template is a function of random numbers: called again, it draws the same layout with other content. All pictures are
-H×W×3 RGB uint8. Fonts are those that Pillow and matplotlib bring along.
+A template is a function of random numbers: called again, it draws the same layout with other content. The kinds drawn
+here fit the thresholds; those that report stand in `bench.newsroom_templates` and have nothing in common with them. All
+pictures are H×W×3 RGB uint8. Fonts are those that Pillow and matplotlib bring along.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,22 +39,22 @@ def _font(size: int, name: str = "") -> ImageFont.FreeTypeFont | ImageFont.Image
     return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
 
 
-def _words(random: Random, fewest: int, most: int) -> str:
+def words(random: Random, fewest: int, most: int) -> str:
     words = random.choice(_WORDS, int(random.integers(fewest, most + 1)))
     return " ".join(words).capitalize()
 
 
-def _number(random: Random) -> str:
+def number(random: Random) -> str:
     return f"{random.integers(1, 99_999):,}"
 
 
-def _colour(random: Random, low: int = 0, high: int = 256) -> Colour:
+def any_colour(random: Random, low: int = 0, high: int = 256) -> Colour:
     red, green, blue = (int(each) for each in random.integers(low, high, 3))
     return red, green, blue
 
 
-class _Sheet:
-    """A canvas that is drawn on in one font."""
+class Sheet:
+    """A canvas that is drawn on, in one font if no other is named."""
 
     def __init__(self, width: int, height: int, ground: Colour, font: str = "") -> None:
         self.picture = Image.new("RGB", (width, height), ground)
@@ -62,7 +62,11 @@ class _Sheet:
         self.font = font
 
     def write(self, x: int, y: int, text: str, size: int, colour: Colour) -> None:
-        self.draw.text((x, y), text, colour, _font(size, self.font))
+        self.draw.text((x, y), text, colour, self.sized(size))
+
+    def sized(self, size: int, font: str = "") -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+        """The sheet's font, or another."""
+        return _font(size, font or self.font)
 
     def lines(self, box: tuple[int, int, int, int], text: str, size: int, colour: Colour) -> None:
         """Words from the top left of a box (left, top, right, bottom), broken at its right side."""
@@ -86,15 +90,12 @@ class _Sheet:
         return np.asarray(self.picture, np.uint8)
 
 
-# Those that fit ----------------------------------------------------------------------------------
-
-
 def _chart(random: Random, _: Iterator[Pixels]) -> Template:
-    ground, ink, bar = _colour(random, 235), _colour(random, 0, 90), _colour(random, 30, 200)
-    many, title, source = int(random.integers(5, 11)), _words(random, 3, 6), _words(random, 2, 3)
+    ground, ink, bar = any_colour(random, 235), any_colour(random, 0, 90), any_colour(random, 30, 200)
+    many, title, source = int(random.integers(5, 11)), words(random, 3, 6), words(random, 2, 3)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1000, 640, ground)
+        sheet = Sheet(1000, 640, ground)
         sheet.write(50, 26, title, 40, ink)
         for line in range(6):
             sheet.draw.line((90, 560 - line * 84, 960, 560 - line * 84), (190, 190, 190), 2)
@@ -111,17 +112,17 @@ def _chart(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _slide(random: Random, _: Iterator[Pixels]) -> Template:
-    band, ink, mark = _colour(random, 0, 140), _colour(random, 0, 80), _colour(random)
-    owner, side = _words(random, 2, 3), bool(random.integers(2))
+    band, ink, mark = any_colour(random, 0, 140), any_colour(random, 0, 80), any_colour(random)
+    owner, side = words(random, 2, 3), bool(random.integers(2))
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1280, 720, (252, 252, 250))
+        sheet = Sheet(1280, 720, (252, 252, 250))
         sheet.draw.rectangle((0, 0, 1280, 110) if not side else (0, 0, 1280, 90), band)
         sheet.draw.ellipse((1170, 20, 1240, 90), mark)
-        sheet.write(50, 24, _words(content, 3, 5), 48, (255, 255, 255))
+        sheet.write(50, 24, words(content, 3, 5), 48, (255, 255, 255))
         for line in range(int(content.integers(3, 7))):
             sheet.draw.ellipse((70, 172 + line * 80, 86, 188 + line * 80), band)
-            sheet.write(110, 160 + line * 80, _words(content, 4, 8), 36, ink)
+            sheet.write(110, 160 + line * 80, words(content, 4, 8), 36, ink)
         sheet.draw.line((50, 660, 1230, 660), (180, 180, 180), 2)
         sheet.write(50, 674, owner, 22, (110, 110, 110))
         sheet.write(1200, 674, str(content.integers(1, 60)), 22, (110, 110, 110))
@@ -131,17 +132,17 @@ def _slide(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _press_card(random: Random, photographs: Iterator[Pixels]) -> Template:
-    frame, ground, house = _colour(random, 20, 180), _colour(random, 225), _words(random, 2, 2)
+    frame, ground, house = any_colour(random, 20, 180), any_colour(random, 225), words(random, 2, 2)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(900, 560, ground)
+        sheet = Sheet(900, 560, ground)
         sheet.draw.rectangle((0, 0, 900, 90), frame)
         sheet.draw.rectangle((8, 8, 892, 552), None, frame, 10)
         sheet.write(40, 18, f"PRESS  {house.upper()}", 48, (255, 255, 255))
         sheet.photograph((50, 130, 330, 490), next(photographs))
         for line, name in enumerate(("Name", "Position", "Number", "Valid until")):
             sheet.write(370, 130 + line * 95, name, 20, (110, 110, 110))
-            text = _number(content) if line > 1 else _words(content, 2, 2)
+            text = number(content) if line > 1 else words(content, 2, 2)
             sheet.write(370, 156 + line * 95, text, 36, (20, 20, 20))
         return sheet.pixels
 
@@ -151,15 +152,15 @@ def _press_card(random: Random, photographs: Iterator[Pixels]) -> Template:
 def _post(random: Random, _: Iterator[Pixels]) -> Template:
     dark = bool(random.integers(2))
     ground, ink = ((21, 24, 28), (230, 232, 235)) if dark else ((255, 255, 255), (20, 22, 26))
-    face, name = _colour(random), _words(random, 2, 2)
+    face, name = any_colour(random), words(random, 2, 2)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1000, 620, ground)
+        sheet = Sheet(1000, 620, ground)
         sheet.draw.ellipse((40, 40, 130, 130), face)
         sheet.write(62, 58, name[0], 48, (255, 255, 255))
         sheet.write(155, 44, name, 34, ink)
         sheet.write(155, 88, f"@{name.split()[0].lower()}", 26, (120, 125, 130))
-        sheet.lines((40, 165, 960, 480), _words(content, 18, 34), 38, ink)
+        sheet.lines((40, 165, 960, 480), words(content, 18, 34), 38, ink)
         sheet.draw.line((40, 520, 960, 520), (128, 130, 134), 2)
         for place, what in enumerate(("replies", "shares", "likes", "views")):
             sheet.write(40 + place * 240, 545, f"{content.integers(2, 999)} {what}", 26, (120, 125, 130))
@@ -169,19 +170,19 @@ def _post(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _app_screen(random: Random, photographs: Iterator[Pixels]) -> Template:
-    accent, title = _colour(random, 0, 170), _words(random, 1, 2)
-    tabs = [_words(random, 1, 1) for _ in range(4)]
+    accent, title = any_colour(random, 0, 170), words(random, 1, 2)
+    tabs = [words(random, 1, 1) for _ in range(4)]
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(600, 1200, (248, 248, 250))
+        sheet = Sheet(600, 1200, (248, 248, 250))
         sheet.draw.rectangle((0, 0, 600, 130), accent)
         sheet.write(24, 10, "9:41", 26, (255, 255, 255))
         sheet.write(30, 62, title, 44, (255, 255, 255))
         for row in range(8):
             top = 150 + row * 115
             sheet.photograph((24, top, 112, top + 88), next(photographs))
-            sheet.write(132, top + 4, _words(content, 2, 3), 30, (20, 20, 20))
-            sheet.write(132, top + 48, _words(content, 4, 6), 22, (120, 120, 120))
+            sheet.write(132, top + 4, words(content, 2, 3), 30, (20, 20, 20))
+            sheet.write(132, top + 48, words(content, 4, 6), 22, (120, 120, 120))
             sheet.draw.line((132, top + 102, 600, top + 102), (215, 215, 218), 2)
         sheet.draw.rectangle((0, 1095, 600, 1200), (255, 255, 255))
         for place, name in enumerate(tabs):
@@ -193,10 +194,10 @@ def _app_screen(random: Random, photographs: Iterator[Pixels]) -> Template:
 
 
 def _spreadsheet(random: Random, _: Iterator[Pixels]) -> Template:
-    accent, columns = _colour(random, 60, 170), [_words(random, 1, 1) for _ in range(7)]
+    accent, columns = any_colour(random, 60, 170), [words(random, 1, 1) for _ in range(7)]
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1100, 760, (255, 255, 255))
+        sheet = Sheet(1100, 760, (255, 255, 255))
         sheet.draw.rectangle((0, 0, 1100, 44), accent)
         for column, name in enumerate(columns):
             sheet.write(70 + column * 148, 10, name, 22, (255, 255, 255))
@@ -204,7 +205,7 @@ def _spreadsheet(random: Random, _: Iterator[Pixels]) -> Template:
             sheet.draw.line((0, row * 44, 1100, row * 44), (205, 205, 205), 1)
             sheet.write(14, row * 44 + 10, str(row), 20, (120, 120, 120))
             for column in range(7):
-                text = _words(content, 1, 1) if column == 0 else _number(content)
+                text = words(content, 1, 1) if column == 0 else number(content)
                 sheet.write(70 + column * 148, row * 44 + 10, text, 22, (25, 25, 25))
         for column in range(8):
             sheet.draw.line((60 + column * 148, 0, 60 + column * 148, 760), (205, 205, 205), 1)
@@ -214,16 +215,16 @@ def _spreadsheet(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _book_cover(random: Random, photographs: Iterator[Pixels]) -> Template:
-    ground, ink, series = _colour(random, 40, 220), _colour(random, 230), _words(random, 2, 3)
+    ground, ink, series = any_colour(random, 40, 220), any_colour(random, 230), words(random, 2, 3)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(640, 960, ground)
+        sheet = Sheet(640, 960, ground)
         sheet.draw.rectangle((24, 24, 616, 936), None, ink, 4)
         sheet.draw.rectangle((36, 36, 604, 924), None, ink, 2)
         sheet.write(60, 60, series.upper(), 26, ink)
         sheet.photograph((60, 130, 580, 560), next(photographs))
-        sheet.lines((60, 600, 580, 800), _words(content, 2, 5), 60, ink)
-        sheet.write(60, 860, _words(content, 2, 2), 32, ink)
+        sheet.lines((60, 600, 580, 800), words(content, 2, 5), 60, ink)
+        sheet.write(60, 860, words(content, 2, 2), 32, ink)
         return sheet.pixels
 
     return draw
@@ -248,33 +249,31 @@ def _code(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _logo(random: Random, _: Iterator[Pixels]) -> Template:
-    shape, ink, radius = _colour(random, 0, 200), _colour(random, 0, 90), int(random.integers(90, 150))
+    shape, ink, radius = any_colour(random, 0, 200), any_colour(random, 0, 90), int(random.integers(90, 150))
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(960, 480, (255, 255, 255))
+        sheet = Sheet(960, 480, (255, 255, 255))
         sheet.draw.ellipse((190 - radius, 240 - radius, 190 + radius, 240 + radius), shape)
         sheet.draw.ellipse(
             (190 - radius // 2, 240 - radius // 2, 190 + radius // 2, 240 + radius // 2), (255, 255, 255)
         )
-        sheet.write(370, 170, _words(content, 1, 1).upper(), 110, ink)
-        sheet.write(374, 310, _words(content, 2, 3), 36, (120, 120, 120))
+        sheet.write(370, 170, words(content, 1, 1).upper(), 110, ink)
+        sheet.write(374, 310, words(content, 2, 3), 36, (120, 120, 120))
         return sheet.pixels
 
     return draw
 
 
-# Those that report -------------------------------------------------------------------------------
-
 _SERIF, _BOLD, _MONO, _ROMAN = "DejaVuSerif", "DejaVuSans-Bold", "DejaVuSansMono", "STIXGeneral"
 
 
 def _line_chart(random: Random, _: Iterator[Pixels]) -> Template:
-    ink, title, unit = _colour(random, 0, 60), _words(random, 4, 7), _words(random, 1, 1)
-    colours = [_colour(random, 0, 210) for _ in range(int(random.integers(2, 5)))]
-    names = [_words(random, 1, 1) for _ in colours]
+    ink, title, unit = any_colour(random, 0, 60), words(random, 4, 7), words(random, 1, 1)
+    colours = [any_colour(random, 0, 210) for _ in range(int(random.integers(2, 5)))]
+    names = [words(random, 1, 1) for _ in colours]
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1200, 820, (244, 240, 228), _SERIF)
+        sheet = Sheet(1200, 820, (244, 240, 228), _SERIF)
         sheet.draw.rectangle((0, 0, 1200, 14), (190, 30, 40))
         sheet.lines((60, 40, 1140, 130), title, 34, ink)
         sheet.write(60, 130, unit, 22, (100, 100, 100))
@@ -293,15 +292,15 @@ def _line_chart(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _title_slide(random: Random, _: Iterator[Pixels]) -> Template:
-    dark, light, house = _colour(random, 0, 70), _colour(random, 150), _words(random, 1, 2)
+    dark, light, house = any_colour(random, 0, 70), any_colour(random, 150), words(random, 1, 2)
     wedge = int(random.integers(200, 420))
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1024, 768, dark, _BOLD)
+        sheet = Sheet(1024, 768, dark, _BOLD)
         sheet.draw.polygon(((0, 768), (0, 768 - wedge // 2), (wedge, 768)), light)
         sheet.draw.polygon(((1024, 0), (1024 - wedge, 0), (1024, wedge // 2)), light)
-        sheet.lines((90, 130, 930, 330), _words(content, 4, 8), 54, (255, 255, 255))
-        sheet.lines((90, 390, 930, 640), _words(content, 14, 26), 28, (215, 215, 220))
+        sheet.lines((90, 130, 930, 330), words(content, 4, 8), 54, (255, 255, 255))
+        sheet.lines((90, 390, 930, 640), words(content, 14, 26), 28, (215, 215, 220))
         sheet.write(760, 715, house, 26, light)
         return sheet.pixels
 
@@ -309,16 +308,16 @@ def _title_slide(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _badge(random: Random, photographs: Iterator[Pixels]) -> Template:
-    strip, event, year = _colour(random, 0, 190), _words(random, 2, 3), str(random.integers(2020, 2030))
+    strip, event, year = any_colour(random, 0, 190), words(random, 2, 3), str(random.integers(2020, 2030))
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(620, 900, (250, 250, 252), _BOLD)
+        sheet = Sheet(620, 900, (250, 250, 252), _BOLD)
         sheet.draw.rectangle((0, 0, 620, 150), strip)
         sheet.draw.rectangle((250, 18, 370, 38), (255, 255, 255))
         sheet.lines((40, 60, 580, 140), event.upper(), 30, (255, 255, 255))
         sheet.photograph((160, 190, 460, 530), next(photographs))
-        sheet.lines((60, 570, 560, 660), _words(content, 2, 2).upper(), 40, (15, 15, 20))
-        sheet.write(60, 670, _words(content, 2, 3), 26, (90, 90, 95))
+        sheet.lines((60, 570, 560, 660), words(content, 2, 2).upper(), 40, (15, 15, 20))
+        sheet.write(60, 670, words(content, 2, 3), 26, (90, 90, 95))
         sheet.draw.rectangle((0, 760, 620, 900), strip)
         sheet.write(180, 780, f"MEDIA {year}", 44, (255, 255, 255))
         return sheet.pixels
@@ -327,27 +326,27 @@ def _badge(random: Random, photographs: Iterator[Pixels]) -> Template:
 
 
 def _quote(random: Random, photographs: Iterator[Pixels]) -> Template:
-    bar, house = _colour(random, 0, 200), _words(random, 2, 2)
+    bar, house = any_colour(random, 0, 200), words(random, 2, 2)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(1080, 1080, (255, 255, 255), _SERIF)
+        sheet = Sheet(1080, 1080, (255, 255, 255), _SERIF)
         sheet.photograph((0, 0, 1080, 520), next(photographs))
         sheet.draw.rectangle((0, 520, 1080, 540), bar)
         sheet.write(60, 560, "“", 120, bar)
-        sheet.lines((130, 600, 1020, 900), _words(content, 12, 22), 44, (20, 20, 20))
+        sheet.lines((130, 600, 1020, 900), words(content, 12, 22), 44, (20, 20, 20))
         sheet.draw.rectangle((0, 980, 1080, 1080), bar)
         sheet.write(60, 1004, house, 40, (255, 255, 255))
-        sheet.write(700, 1010, _words(content, 2, 2), 30, (255, 255, 255))
+        sheet.write(700, 1010, words(content, 2, 2), 30, (255, 255, 255))
         return sheet.pixels
 
     return draw
 
 
 def _chat(random: Random, _: Iterator[Pixels]) -> Template:
-    mine, other, name = _colour(random, 160), _colour(random, 215, 245), _words(random, 2, 2)
+    mine, other, name = any_colour(random, 160), any_colour(random, 215, 245), words(random, 2, 2)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(640, 1280, (236, 229, 221), "DejaVuSans")
+        sheet = Sheet(640, 1280, (236, 229, 221), "DejaVuSans")
         sheet.draw.rectangle((0, 0, 640, 120), (18, 94, 84))
         sheet.draw.ellipse((70, 40, 130, 100), (200, 200, 200))
         sheet.write(150, 42, name, 30, (255, 255, 255))
@@ -357,7 +356,7 @@ def _chat(random: Random, _: Iterator[Pixels]) -> Template:
             height, right = 60 + 34 * int(content.integers(0, 4)), bool(content.integers(2))
             left = 170 if right else 20
             sheet.draw.rounded_rectangle((left, top, left + 450, top + height), 18, mine if right else other)
-            sheet.lines((left + 18, top + 14, left + 430, top + height), _words(content, 3, 18), 22, (20, 20, 20))
+            sheet.lines((left + 18, top + 14, left + 430, top + height), words(content, 3, 18), 22, (20, 20, 20))
             top += height + 22
         sheet.draw.rounded_rectangle((20, 1195, 540, 1260), 32, (255, 255, 255))
         sheet.write(50, 1212, "Message", 24, (140, 140, 140))
@@ -368,11 +367,11 @@ def _chat(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _table(random: Random, _: Iterator[Pixels]) -> Template:
-    shade, heads = _colour(random, 200, 245), [_words(random, 1, 1).upper() for _ in range(5)]
-    title = _words(random, 3, 6)
+    shade, heads = any_colour(random, 200, 245), [words(random, 1, 1).upper() for _ in range(5)]
+    title = words(random, 3, 6)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(900, 1100, (255, 255, 255), _MONO)
+        sheet = Sheet(900, 1100, (255, 255, 255), _MONO)
         sheet.write(40, 30, title, 30, (10, 10, 10))
         for column, head in enumerate(heads):
             sheet.write(40 + column * 170, 92, head[:9], 22, (90, 90, 90))
@@ -382,7 +381,7 @@ def _table(random: Random, _: Iterator[Pixels]) -> Template:
             if row % 2:
                 sheet.draw.rectangle((40, top - 4, 860, top + 33), shade)
             for column in range(5):
-                text = _words(content, 1, 1)[:9] if column == 0 else _number(content)
+                text = words(content, 1, 1)[:9] if column == 0 else number(content)
                 sheet.write(40 + column * 170, top, text, 22, (10, 10, 10))
         sheet.draw.line((40, 1052, 860, 1052), (10, 10, 10), 3)
         return sheet.pixels
@@ -391,31 +390,31 @@ def _table(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _paperback(random: Random, photographs: Iterator[Pixels]) -> Template:
-    spine, ground, house = _colour(random, 0, 190), _colour(random, 205), _words(random, 1, 2)
+    spine, ground, house = any_colour(random, 0, 190), any_colour(random, 205), words(random, 1, 2)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(600, 900, ground, _ROMAN)
+        sheet = Sheet(600, 900, ground, _ROMAN)
         sheet.draw.rectangle((0, 0, 600, 230), spine)
         sheet.draw.rectangle((0, 640, 600, 900), spine)
         sheet.draw.ellipse((255, 690, 345, 830), (255, 255, 255))
         sheet.write(212, 846, house, 30, (255, 255, 255))
-        sheet.lines((50, 50, 550, 220), _words(content, 2, 5), 58, (255, 255, 255))
+        sheet.lines((50, 50, 550, 220), words(content, 2, 5), 58, (255, 255, 255))
         picture = next(photographs)
         if content.integers(2):
             sheet.photograph((0, 230, 600, 640), picture)
         else:
-            sheet.lines((60, 300, 540, 620), _words(content, 3, 6), 52, spine)
+            sheet.lines((60, 300, 540, 620), words(content, 3, 6), 52, spine)
         return sheet.pixels
 
     return draw
 
 
 def _framed_code(random: Random, _: Iterator[Pixels]) -> Template:
-    size, ink, call = 21 + 4 * int(random.integers(1, 4)), _colour(random, 0, 100), _words(random, 1, 2).upper()
+    size, ink, call = 21 + 4 * int(random.integers(1, 4)), any_colour(random, 0, 100), words(random, 1, 2).upper()
 
     def draw(content: Random) -> Pixels:
         code = _square_code(content, size, 3, ink, (255, 255, 255))
-        sheet = _Sheet(700, 840, ink, _BOLD)
+        sheet = Sheet(700, 840, ink, _BOLD)
         sheet.photograph((40, 40, 660, 660), code)
         sheet.write(120, 710, call, 56, (255, 255, 255))
         return sheet.pixels
@@ -424,14 +423,14 @@ def _framed_code(random: Random, _: Iterator[Pixels]) -> Template:
 
 
 def _signet(random: Random, _: Iterator[Pixels]) -> Template:
-    first, second = _colour(random, 0, 220), _colour(random, 0, 220)
+    first, second = any_colour(random, 0, 220), any_colour(random, 0, 220)
 
     def draw(content: Random) -> Pixels:
-        sheet = _Sheet(800, 800, (248, 248, 248), _ROMAN)
+        sheet = Sheet(800, 800, (248, 248, 248), _ROMAN)
         for step in range(6):
             sheet.draw.regular_polygon((400, 290, 230 - step * 36), 6, step * 10, first if step % 2 else second)
-        sheet.write(180, 560, _words(content, 1, 1).upper(), 100, (20, 20, 20))
-        sheet.write(184, 690, _words(content, 2, 3), 40, second)
+        sheet.write(180, 560, words(content, 1, 1).upper(), 100, (20, 20, 20))
+        sheet.write(184, 690, words(content, 2, 3), 40, second)
         return sheet.pixels
 
     return draw
@@ -447,17 +446,15 @@ FITTING: dict[str, Generator] = {
     "book cover": _book_cover,
     "square code": _code,
     "logo": _logo,
-}
-REPORTING: dict[str, Generator] = {
-    "chart": _line_chart,
-    "slide": _title_slide,
-    "press card": _badge,
-    "post": _quote,
-    "app screen": _chat,
-    "spreadsheet": _table,
-    "book cover": _paperback,
-    "square code": _framed_code,
-    "logo": _signet,
+    "line chart": _line_chart,
+    "title slide": _title_slide,
+    "badge": _badge,
+    "picture and quote": _quote,
+    "chat": _chat,
+    "table": _table,
+    "paperback": _paperback,
+    "framed code": _framed_code,
+    "signet": _signet,
 }
 
 

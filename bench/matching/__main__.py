@@ -23,7 +23,9 @@ from bench.matching.peers import PDQ_SOURCE
 from bench.matching.report import write
 from bench.matching.run import Run, machine
 from bench.matching.transforms import TRANSFORMS, Transform
+from bench.newsroom_templates import REPORTING
 from bench.photographs import FOLDER, Photograph, photographs
+from bench.template_rates import EACH, REPLACED, compared
 
 REPORT = Path(__file__).parents[1]
 PART = "part"
@@ -32,6 +34,9 @@ PART = "part"
 QUICK_PHOTOGRAPHS = 5
 QUICK_TRANSFORMS = 5
 QUICK_CODES = 10_000
+QUICK_TEMPLATES = 1
+"""Of each kind."""
+
 SMALLEST_CODES = 10_000
 
 T = TypeVar("T")
@@ -56,7 +61,8 @@ def main() -> None:
         cv2.setNumThreads(1)
         measured = _quick(photographs()) if arguments.quick else _thinned(photographs(), arguments.every)
         transforms = TRANSFORMS[::QUICK_TRANSFORMS] if arguments.quick else TRANSFORMS
-        _measured(measured, transforms, QUICK_CODES if arguments.quick else arguments.codes).keep(part)
+        codes, templates = (QUICK_CODES, QUICK_TEMPLATES) if arguments.quick else (arguments.codes, EACH)
+        _measured(measured, transforms, codes, templates).keep(part)
     try:
         run = Run.kept(part)
     except OSError:
@@ -64,13 +70,16 @@ def main() -> None:
     print(write(run, folder))
 
 
-def _measured(used: Sequence[Photograph], transforms: Sequence[Transform], codes: int) -> Run:
+def _measured(used: Sequence[Photograph], transforms: Sequence[Transform], codes: int, templates: int) -> Run:
     reporting = [photograph for photograph in used if not photograph.fits]
     started, revision = datetime.now(UTC), _revision()
     with tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch:
         asked = queries.rows(used, transforms, Path(scratch) / "queries")
         rows = _shown(asked, "altered pictures", queries.count(used, transforms))
         forged = _shown(attack.forgeries(reporting, Path(scratch) / "attack"), "forged hashes", attack.count(reporting))
+    pictures = [photograph.pixels(1024) for photograph in reporting]
+    shared = compared(pictures, templates)
+    asked_of = 2 * templates * len(REPORTING) + len(REPLACED) * len(pictures)
     sizes = [size for size in (SMALLEST_CODES * 10**power for power in range(8)) if size <= codes]
     return Run(
         command=" ".join(["python -m bench.matching", *sys.argv[1:]]),
@@ -85,6 +94,7 @@ def _measured(used: Sequence[Photograph], transforms: Sequence[Transform], codes
         originals=queries.originals(used),
         forged=tuple(forged),
         scales=tuple(_shown(scale.scales(sizes), "sizes of the index", scale.count(sizes))),
+        templates=tuple(_shown(shared, "templates", asked_of)),
     )
 
 

@@ -11,6 +11,7 @@ from bench.matching.attack import Forged
 from bench.matching.queries import Row
 from bench.matching.scale import Scale
 from bench.photographs import FOLDER
+from bench.template_rates import Compared
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Run:
         packages: photographs of each package that are reported on; reporting: how many in all.
         registered: pictures in a fold's registry.
         originals: the peers' hashes of every photograph.
+        templates: templates with other content, copies of templates, and edited photographs.
     """
 
     command: str
@@ -36,6 +38,7 @@ class Run:
     originals: dict[str, dict[str, str]]
     forged: tuple[Forged, ...]
     scales: tuple[Scale, ...]
+    templates: tuple[Compared, ...] = ()
 
     def keep(self, part: bool) -> None:
         _kept(part).write_bytes(gzip.compress(json.dumps(asdict(self)).encode(), mtime=0))
@@ -50,6 +53,7 @@ class Run:
                 "rows": tuple(_row(row) for row in document["rows"]),
                 "forged": tuple(Forged(**each) for each in document["forged"]),
                 "scales": tuple(Scale(**each) for each in document["scales"]),
+                "templates": tuple(Compared(**each) for each in document.get("templates", ())),
             }
         )
 

@@ -194,11 +194,12 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"It shares a layout with {named}: what agrees is a frame or a template, and most of what has texture "
-                f"does not, compared with {_compared_with(match)}.",
+                f"It shares a layout with {named}: what agrees is a frame or a template, and what it holds "
+                f"{_held(_reference(match))}, compared with {_compared_with(match)}.",
                 Basis.HEURISTIC,
                 "Anybody who uses the same template.",
-                f"{_NOT_AUTHORSHIP} That its content was ever registered, or that it was made from that record.",
+                f"{_NOT_AUTHORSHIP} That its content was ever registered, or that it was made from that record; nor "
+                "that it was not: a picture of which most was replaced shares no more.",
                 _method(match),
             )
         case Registration.NO_MATCH_FOUND | Registration.NOT_CHECKED:
@@ -257,13 +258,19 @@ def in_words(value: Registration, comparison: Comparison | None, shown: ev.Shown
         case Registration.POSSIBLE_MATCH:
             return "a fingerprint points to it, and no comparison confirms that: a lead, not a match"
         case Registration.SHARES_LAYOUT:
-            return "the two share a layout, and most of what has texture does not agree"
+            held = _held(comparison.reference if comparison is not None else "sketch")
+            return f"the two share a layout, a frame or a template, and what it holds {held}"
         case _ if comparison is None:
             return _SAME_PIXELS[shown]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
             said = "; ".join([differing, *_undone(comparison)])
             return f"{said}, compared with the {comparison.reference} of the older one"
+
+
+def _held(reference: ReferenceKind) -> str:
+    """What is said of the content, where a layout agrees: a sketch does not show small print."""
+    return "does not, or is too small for a sketch to show" if reference == "sketch" else "does not"
 
 
 def _alignment(match: ev.Match) -> str:

@@ -83,7 +83,7 @@ function noRegions(match) {
   if (match.basis === "pixels" && match.value === "MATCH_WITH_DIFFERENCES") return "Every decoded pixel over white is the same. What decides how they are shown, transparency or colour profile, is not.";
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
   if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
-  if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. Most of what has texture does not.";
+  if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. What it holds does not, or is too small to tell.";
   const finest = { "stored picture": "the stored sketch and the stored picture, at 512 pixels", "full detail": "the stored picture, at full detail" };
   return `No difference above the threshold was found, compared with ${finest[match.comparison?.reference] ?? "the stored sketch"}.`;
 }

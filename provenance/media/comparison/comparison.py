@@ -115,7 +115,7 @@ class Comparison:
         method: version of this procedure.
         reference: what was compared with.
         agreement: fraction of what has texture in the overlap that agrees, 0..1.
-        layout_only: a frame or a template agrees, and most of what has texture, or is drawn on a ground, does not.
+        layout_only: a frame or a template agrees, and what it holds does not, as far as the reference shows that.
     """
 
     verified: bool
@@ -211,7 +211,8 @@ def compare(
         sketch: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
         original: returns H×W×3 RGB, the canonical picture of the registered one, if it is at hand: it shows finer
             differences. Called only where the sketch is confirmed. Where it cannot be laid over the query, the
-            sketch's answer stands.
+            sketch's answer stands; of what is drawn on a plain ground, the two have a layout in common then, as
+            they do not agree in what a sketch cannot show.
         larger: returns a thumbnail of the registered picture, which helps to find the geometry of deep crops. Called
             only where the sketch leaves that open; nothing is measured against it.
         detail: returns both pictures in full detail, for a third look. Called only where the original was laid, and
@@ -229,14 +230,16 @@ def compare(
     finest, reference = laid, sketch
     picture = original() if original is not None else sketch
     # A picture that is no larger than its sketch has nothing finer to show.
-    finer = lay_again(seen.pixels, laid, sketch, picture) if max(picture.shape) > max(sketch.shape) else None
+    larger_picture = max(picture.shape) > max(sketch.shape)
+    finer = lay_again(seen.pixels, laid, sketch, picture) if larger_picture else None
     if finer is not None:
         finest, reference = finer, picture
         looks.append(look_at("stored picture", finer, model("stored picture")))
         wanted = None if whole else suspected(looks)
         if detail is not None and (wanted is None or wanted.any()):
             looks += look_closer(seen.pixels, picture, finer, detail(), wanted, model("full detail"))
-    return draw_comparison(found, finest, looks, seen.pixels, reference)
+    refused = larger_picture and finer is None
+    return draw_comparison(found, finest, looks, seen.pixels, reference, refused=refused)
 
 
 _NOTHING = Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
@@ -267,7 +270,9 @@ def look_closer(
     return (look("full detail", tiles.measures, evidence, fitted, MIN_REGION / evidence.size, whole=whole),)
 
 
-def draw_comparison(match: Match, laid: Laid, looks: Sequence[Look], query: Pixels, reference: Pixels) -> Comparison:
+def draw_comparison(
+    match: Match, laid: Laid, looks: Sequence[Look], query: Pixels, reference: Pixels, *, refused: bool = False
+) -> Comparison:
     """Return what the looks at a pair see together.
 
     Args:
@@ -276,6 +281,7 @@ def draw_comparison(match: Match, laid: Laid, looks: Sequence[Look], query: Pixe
         looks: the coarsest first.
         query: H×W×3 RGB, the canonical picture.
         reference: h×w×3 RGB, what `laid` has laid over it.
+        refused: a finer picture could not be laid over it.
     """
     to_reference = _to_reference(query, reference, laid)
     seen, heat = join(looks, (query.shape[0], query.shape[1]))
@@ -295,8 +301,7 @@ def draw_comparison(match: Match, laid: Laid, looks: Sequence[Look], query: Pixe
         for part in _outside(laid.alignment.covered)
     ]
     kind = [each.kind for each in looks if each.whole][-1]
-    pair = laid.overlap.light, laid.overlap.reference, laid.overlap.hold
-    agreement = layout.agreement(*pair)
+    shared = layout.shared(laid.overlap.light, laid.overlap.reference, laid.overlap.hold)
     return Comparison(
         verified=True,
         inliers=match.inliers,
@@ -308,8 +313,8 @@ def draw_comparison(match: Match, laid: Laid, looks: Sequence[Look], query: Pixe
         method=COMPARISON_VERSION,
         reference=kind,
         smallest=round(min(each.smallest for each in looks if each.whole), 6),
-        agreement=round(agreement, 4),
-        layout_only=agreement < layout.MIN_SHARED[kind] or layout.misplaced(*pair) > layout.MAX_MISPLACED,
+        agreement=round(shared.agreement, 4),
+        layout_only=shared.layout_alone(kind) or (refused and shared.drawn),
     )
 
 

@@ -343,6 +343,14 @@ def test_a_verdict_cannot_be_edited(exact: Verdict) -> None:
         (compared(OUTSIDE), "inside a larger picture (a frame, a caption, a page), after alignment; 1 region lies"),
         (replace(compared(DIFFERS), layout_only=True), "It shares a layout with record 2,"),
         (
+            replace(compared(DIFFERS), layout_only=True),
+            "what it holds does not, or is too small for a sketch to show, compared with its stored sketch.",
+        ),
+        (
+            replace(compared(DIFFERS), layout_only=True, reference="stored picture"),
+            "what it holds does not, compared with its stored sketch and the stored picture itself",
+        ),
+        (
             compared(DIFFERS, OUTSIDE, OUTSIDE),
             "1 region differs and 2 regions lie outside the registered picture, compared",
         ),
