@@ -132,8 +132,9 @@ def test_each_sign_of_a_change_is_looked_at_and_many_at_once_one_time(
     assert looked.wait(HUNG_SECONDS)
     for _ in range(5):  # while the first look goes on
         newsroom.sequencer._look()
-    assert newsroom.sequencer._queue.qsize() == 1
+    queued = newsroom.sequencer._queue.qsize()
     gate.set()
+    assert queued == 1
     eventually(lambda: looks == 2)
     newsroom.sequencer._look()
     eventually(lambda: looks == 3)

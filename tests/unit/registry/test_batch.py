@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from provenance.errors import Conflict, EntryTooLarge, StoreUnavailable
+from provenance.errors import Conflict, EntryTooLarge, FrozenLog, StoreCorrupt, StoreUnavailable
 from provenance.limits import MAX_RECORD_BYTES
-from provenance.statement.record import LogGenesis, LogKey, Record, to_canonical
+from provenance.statement.record import LogFrozen, LogGenesis, LogKey, Record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, VerifierKey
@@ -143,6 +143,36 @@ def test_a_change_of_keys_counts_for_the_next_one_in_the_same_batch(store: Store
     with store.read() as session:
         keys.refresh(session)
     assert [keys.keys.at(size) for size in (1, 2, 3)] == [(vkey,) for vkey in vkeys]
+
+
+def test_a_change_to_a_key_that_nobody_here_holds_is_refused_and_the_rest_of_its_batch_is_not(
+    store: Store, keys: KnownKeys
+) -> None:
+    own, far = (VerifierKey(ORIGIN, ED25519, signer(name).public_key.raw) for name in ("log", "far"))
+    operator = signer("operator").public_key
+    genesis = LogGenesis(digest("genesis"), START, ORIGIN, "The Newsroom", (str(own),), (operator,))
+    signatures = sign_change(ORIGIN, [own], [far], {own: signer("log").sign, far: signer("far").sign}.__getitem__)
+    change = LogKey(digest("change"), START, (str(far),), signatures)
+    batch = [about(to_canonical(genesis), "operator"), about(to_canonical(change), "operator"), pending(1)]
+    first, refused, last = put(store, keys, *batch).result(HUNG_SECONDS)
+    assert (first.index, type(refused), last.index) == (0, StoreCorrupt, 1)
+
+
+def test_a_log_that_is_frozen_takes_nothing_more_and_still_finds_what_it_has(store: Store, keys: KnownKeys) -> None:
+    frozen = about(to_canonical(LogFrozen(salt=bytes(32), claimed_at=START, reason="moved")), "operator")
+    first, end, refused, found = put(store, keys, pending(1), frozen, pending(2), pending(1)).result(HUNG_SECONDS)
+    assert (first.index, end.index, type(refused), found.index) == (0, 1, FrozenLog, 0)
+    (later,) = put(store, keys, pending(2)).result(HUNG_SECONDS)
+    assert isinstance(later, FrozenLog)
+    assert size(store) == 2
+
+
+def test_the_times_of_entries_do_not_go_back_with_the_clock(store: Store, keys: KnownKeys) -> None:
+    for number, now_ms in enumerate((NOW_MS, NOW_MS - 60_000, NOW_MS - 30_000, NOW_MS + 1)):
+        put(store, keys, pending(number), now_ms=now_ms).result(HUNG_SECONDS)
+    with store.read() as session:
+        times = [row.logged_at_ms for row in entries.between(session, 0, 10)]
+    assert times == [NOW_MS, NOW_MS, NOW_MS, NOW_MS + 1]
 
 
 @pytest.mark.parametrize(("length", "taken"), [(MAX_RECORD_BYTES, True), (MAX_RECORD_BYTES + 1, False)])

@@ -12,10 +12,11 @@ from provenance.statement.record import LogKey, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import sign_change
-from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
+from provenance.transparency.note import ED25519, ML_DSA_44, Note, VerifierKey
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.blobs import Blobs
 from registry.log.log_keys import held_key
+from registry.registry import utc_now
 from registry.store import entries
 from registry.upkeep.backup import back_up
 from registry.upkeep.fsck.check import silent
@@ -82,11 +83,18 @@ def test_a_rotated_log_opens_again_and_can_be_rotated_again(folder: Path) -> Non
 def test_a_log_without_ml_dsa_gains_it_and_may_drop_it_again(folder: Path) -> None:
     with Log(folder, ml_dsa=False) as log:
         assert [key.key_type for key in log.sequencer.keys.current] == [ED25519]
+    began = utc_now()
     for ml_dsa, types in ((True, [ED25519, ML_DSA_44]), (False, [ED25519])):
         with Log(folder, ml_dsa=ml_dsa) as log:
             log.rotate()
             assert [key.key_type for key in log.sequencer.keys.current] == types
-            assert len(log.sequencer.checkpoint().splitlines()) == 4 + len(types)
+            note = log.sequencer.checkpoint()
+            assert len(note.splitlines()) == 4 + len(types)
+            dated = {key.key_id: key for key in log.sequencer.keys.current if key.key_type == ML_DSA_44}
+            lines = [line for line in Note.parse(note).signatures if line.key_id in dated]
+            times = [dated[line.key_id].read_cosignature(line.signature).time for line in lines]
+            assert len(times) == len(types) - 1
+            assert all(began.timestamp() - 1 < each <= utc_now().timestamp() for each in times)
             assert log.findings() == []
 
 
