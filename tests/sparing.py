@@ -1,7 +1,8 @@
-"""What the tests of a process do once, or cheaply, where the service does it for each data folder.
+"""What the tests of a process do once, or cheaply, where the service does it for each data folder; and how they wait.
 
 The first tables that a process makes are made by the migrations; those of the stores after it are copies. SQLAlchemy
-compiles a statement once for each engine: here, once. A key file costs a guesser of its passphrase next to nothing.
+compiles a statement once for each engine: here, once. A key file costs a guesser of its passphrase next to nothing. A
+worker of the sandbox is waited for as long as a busy machine needs to start it.
 """
 
 import sqlite3
@@ -14,7 +15,9 @@ import pytest
 from sqlalchemy import Connection, Dialect, Engine, create_engine
 
 from provenance.statement import key_file
+from registry.sandbox import Sandbox, process
 from registry.store import schema, sqlite
+from tests.patience import HUNG_SECONDS
 
 SCRYPT_COST = key_file.SCRYPT_COST
 """What a key file of the service costs."""
@@ -27,6 +30,8 @@ def spare(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(key_file, "SCRYPT_COST", 2)
     patch.setattr(sqlite, "migrate", migrate)
     patch.setattr(sqlite, "create_engine", engine)
+    patch.setattr(process, "START_SECONDS", HUNG_SECONDS)
+    patch.setitem(Sandbox.__init__.__kwdefaults__, "busy_seconds", HUNG_SECONDS)
 
 
 def migrate(connection: Connection) -> None:
