@@ -76,6 +76,8 @@ class PublisherKeyRow(SQLModel, table=True):
     """A publisher's signing key, valid for the entries with enrolled_index < index < ended_index.
 
     `revoked_index` is where it was revoked: where it ended, or later, for a key that had been replaced before.
+    `invalid_since_ms` is the earliest time since when it may have been in other hands, and `invalid_since_index` the
+    revocation that states it: a later one may tell more than the first.
     """
 
     __tablename__ = "publisher_key"
@@ -88,6 +90,8 @@ class PublisherKeyRow(SQLModel, table=True):
     ended_index: int | None = Field(default=None, sa_type=Int64)
     end_reason: str | None = None
     revoked_index: int | None = Field(default=None, sa_type=Int64)
+    invalid_since_ms: int | None = Field(default=None, sa_type=Int64)
+    invalid_since_index: int | None = Field(default=None, sa_type=Int64)
 
 
 class LogKeyRow(SQLModel, table=True):

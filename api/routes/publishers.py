@@ -138,6 +138,8 @@ async def post_revocation(
 ) -> Response:
     """From here on it signs nothing. What it signed stays in the log; verdicts say before or after.
 
+    Once more, where it turns out to have been in other hands since earlier than was stated: the earliest time counts.
+
     For the publisher that the API key writes for; an admin key for any.
     """
     check_owner(holder, identifier)

@@ -297,10 +297,13 @@ class DisputeAnswer(Answer):
     publisher: str
     outcome: str
     reason: str
+    key_compromised: Annotated[
+        bool, Field(description="Its key may have been in other hands by then: a retraction then closes nothing.")
+    ]
 
 
 class Dispute(Answer):
-    """A dispute is open until whoever raised it retracts it."""
+    """A dispute is open until whoever raised it retracts it, with a key that was not in other hands by then."""
 
     id: RecordId
     record_id: str

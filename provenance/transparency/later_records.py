@@ -5,7 +5,7 @@ whose statements and inclusion proofs have been checked (`receipt_verification`)
 MalformedStatement for an entry that does not parse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from provenance.statement.record import (
@@ -22,6 +22,9 @@ from provenance.transparency.pinned_key import Outcome
 from provenance.transparency.receipt import LoggedRecord
 from provenance.transparency.timestamp import Timestamp
 
+Stamped = Callable[[LoggedRecord], Timestamp | None]
+"""What a verified time stamp states of an entry: that it was in the log by a time. None where nothing stamps it."""
+
 
 def is_withdrawn(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> bool:
     """Whether its publisher took a registration back later."""
@@ -35,22 +38,37 @@ def is_withdrawn(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> boo
     )
 
 
-def is_disputed(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> bool:
+def is_disputed(
+    registered: LoggedRecord, chain: Sequence[LoggedRecord], history: KeyHistory, stamped: Stamped
+) -> bool | None:
     """Whether another publisher contradicted a registration later, and has not retracted that.
 
-    A publisher cannot dispute its own registration: a record that says so counts for nothing.
+    A publisher cannot dispute its own registration: a record that says so counts for nothing. Nor does a retraction
+    with a key that may have been in other hands by then; None where that cannot be told of it.
+
+    Args:
+        history: the key records that are known.
+        stamped: what is stated of an entry.
     """
     record = registered.read_record()
     identity = registered.read_statement().record_id
-    answers = [answer for entry in chain if isinstance(answer := entry.read_record(), DisputeAnswered)]
-    return isinstance(record, AssetRegistered) and any(
-        isinstance(dispute := entry.read_record(), AssetDisputed)
+    if not isinstance(record, AssetRegistered):
+        return False
+    answers: dict[bool | None, list[DisputeAnswered]] = {True: [], False: [], None: []}
+    for entry in chain:
+        if isinstance(answer := entry.read_record(), DisputeAnswered):
+            answers[is_compromised(entry, answer, history, stamped)].append(answer)
+    disputes = {
+        entry.read_statement().record_id: dispute.publisher
+        for entry in chain
+        if isinstance(dispute := entry.read_record(), AssetDisputed)
         and entry.index > registered.index
         and dispute.record == identity
         and dispute.publisher != record.publisher
-        and is_open(entry.read_statement().record_id, dispute.publisher, answers)
-        for entry in chain
-    )
+    }
+    if any(is_open(*dispute, [*answers[False], *answers[None]]) for dispute in disputes.items()):
+        return True
+    return None if any(is_open(*dispute, answers[False]) for dispute in disputes.items()) else False
 
 
 def superseded_by(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> int | None:
@@ -72,7 +90,7 @@ def superseded_by(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> in
     )
 
 
-def is_compromised(entry: LoggedRecord, record: Record, history: KeyHistory, stamped: Timestamp | None) -> bool | None:
+def is_compromised(entry: LoggedRecord, record: Record, history: KeyHistory, stamped: Stamped) -> bool | None:
     """Whether a publisher's record was made when its key may have been in other hands; None where that cannot be told.
 
     Since when a later revocation of the key states. When the record was made, a time stamp bounds from outside; else
@@ -81,36 +99,50 @@ def is_compromised(entry: LoggedRecord, record: Record, history: KeyHistory, sta
     Args:
         record: of the entry.
         history: the key records that are known.
-        stamped: what is stated of the entry's statement, or of one that was logged later.
+        stamped: what is stated of an entry.
     """
     since = _invalid_since(entry, record, history)
     if since is None:
         return False
-    if stamped is not None and stamped.time + (stamped.accuracy or timedelta()) < since:
+    stamp = stamped(entry)
+    if stamp is not None and stamp.time + (stamp.accuracy or timedelta()) < since:
         return False
     return True if record.claimed_at >= since else None
 
 
 def contest(
-    origin: LoggedRecord, chain: Sequence[LoggedRecord], history: KeyHistory, stamped: Timestamp | None
+    origin: LoggedRecord, chain: Sequence[LoggedRecord], history: KeyHistory, stamped: Stamped
 ) -> tuple[Outcome, list[str]]:
     """Whether a registration that something was made from still stands, and what is to be said of it, in words."""
     record = origin.read_record()
     compromised = record is not None and is_compromised(origin, record, history, stamped)
+    disputed = is_disputed(origin, chain, history, stamped)
     since = None if record is None else _invalid_since(origin, record, history)
     hands = f"its key may have been in other hands since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     found = [
         words
         for applies, words in (
             (is_withdrawn(origin, chain), "its publisher has withdrawn it"),
-            (is_disputed(origin, chain), "another publisher disputes it"),
+            (disputed, "another publisher disputes it"),
             (compromised, f"{hands}, before it was made"),
         )
         if applies
     ]
     if found:
         return "fails", found
-    return ("holds", []) if compromised is False else ("not checked", [f"{hands}, and nothing shows when it was made"])
+    doubts = [
+        f"{words}, and nothing shows when {what} was made"
+        for applies, words, what in (
+            (compromised, hands, "it"),
+            (
+                disputed,
+                "another publisher disputed it, and retracted that with a key that may have been in other hands since",
+                "the retraction",
+            ),
+        )
+        if applies is None
+    ]
+    return "not checked" if doubts else "holds", doubts
 
 
 def _invalid_since(entry: LoggedRecord, record: Record, history: KeyHistory) -> datetime | None:

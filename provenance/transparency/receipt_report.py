@@ -59,8 +59,9 @@ class ReceiptReport:
             than the withdrawal, or that whoever passed it on left the withdrawal out.
         timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
             log at a time, or earlier.
-        disputed: another publisher contradicts the registration, and has not retracted that. False may mean the same
-            two things.
+        disputed: another publisher contradicts the registration, and has not retracted that; a retraction with a key
+            that may have been in other hands by then counts for nothing. False may mean the same two things. None: that
+            key may have been since after the retraction's `claimed_at`, as for `key_compromised`.
         superseded_by: index of the newest registration by which the publisher says that it supersedes this one.
         key_compromised: a later revocation states that the key may have been in other hands since before the record was
             made. None: since after `claimed_at`, which is the signer's word, and no time stamp that could be checked
@@ -82,7 +83,7 @@ class ReceiptReport:
     cosigners: tuple[Cosigner, ...]
     signer: PublisherKey | None
     withdrawn: bool
-    disputed: bool
+    disputed: bool | None
     chain: Chain | None
     timestamp: Timestamp | None = None
     superseded_by: int | None = None

@@ -249,6 +249,11 @@ def verify_receipt(
         _verify_statement(entry, genesis, history, None)
         entry.proof.verify_inclusion(entry.statement, checkpoint)
 
+    stamped_size = 0 if stamp is None else stamp.proof.signed_checkpoint().checkpoint.size
+
+    def stamped(entry: LoggedRecord) -> Timestamp | None:
+        return timestamp if entry.index < stamped_size else None
+
     contested: tuple[bytes, ...] = ()
 
     def check_origins() -> str:
@@ -258,7 +263,7 @@ def verify_receipt(
         if sound:
             for link in {link.parent: link for link in chain.links if link.state == "proven"}.values():
                 origin = next(entry for entry in receipt.chain if entry.index == link.index)
-                outcome, remarks = contest(origin, receipt.chain, history, timestamp)
+                outcome, remarks = contest(origin, receipt.chain, history, stamped)
                 contested += (link.parent,) if outcome == "fails" else ()
                 told += [f"record {link.parent.hex()[:16]}… ({link.relation}): {remark}" for remark in remarks]
                 undecided = undecided or outcome == "not checked"
@@ -283,11 +288,11 @@ def verify_receipt(
         cosigners=cosigners,
         signer=None if enrolment is None else enrolment.record,
         withdrawn=sound and is_withdrawn(subject, receipt.chain),
-        disputed=sound and is_disputed(subject, receipt.chain),
+        disputed=sound and is_disputed(subject, receipt.chain, history, stamped),
         chain=chain,
         timestamp=timestamp,
         superseded_by=superseded_by(subject, receipt.chain) if sound else None,
-        key_compromised=sound and enrolment is not None and is_compromised(subject, record, history, timestamp),
+        key_compromised=sound and enrolment is not None and is_compromised(subject, record, history, stamped),
         contested_origins=contested,
         truncated=receipt.truncated,
     )

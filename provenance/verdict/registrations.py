@@ -56,11 +56,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one side said to a dispute. `publisher` is its name."""
+    """What one side said to a dispute. `publisher` is its name.
+
+    `key_compromised`: the key that signed it may have been in other hands by then, so that it closes nothing.
+    """
 
     publisher: str
     outcome: DisputeOutcome
     reason: str
+    key_compromised: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class KnownRecord:
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
         revocation: that record.
+        invalid_since: the earliest time since when the key may have been in other hands, as its revocations state it.
         disputes: other publishers' counter-claims, retracted ones too, in log order.
         superseded_by: index of the newest registration by which the same publisher says that it supersedes this one.
         sources: what it was made from, through the whole chain, where that was withdrawn, is disputed, or was signed
@@ -105,6 +110,7 @@ class KnownRecord:
     withdrawn_reason: str | None
     key_revoked_at_index: int | None
     revocation: PublisherKey | None = None
+    invalid_since: datetime | None = None
     disputes: tuple[Dispute, ...] = ()
     superseded_by: int | None = None
     sources: tuple[Source, ...] = ()

@@ -64,7 +64,7 @@ def _why(known: KnownRecord) -> str:
     if known.revocation is None:
         return ""
     reason = f", for this reason: {quote(known.revocation.reason or '')}"
-    since = known.revocation.invalid_since
+    since = known.invalid_since
     if since is None:
         return reason
     side = "before" if since <= known.logged_at else "after"
@@ -90,6 +90,7 @@ def told(dispute: Dispute, what: str = "it") -> str:
     """A dispute of something, with what its two sides say."""
     answers = [
         f" {quote(answer.publisher)} answers that it is {answer.outcome}: {quote(answer.reason)}."
+        + (" That does not count: its key may have been in other hands by then." if answer.key_compromised else "")
         for answer in dispute.answers
     ]
     because = f"giving as its reason: {quote(dispute.reason)}"
@@ -102,7 +103,7 @@ def _shown(match: Match) -> bool:
         case Standing.WITHDRAWN:
             return match.receipt is not None and match.receipt.withdrawn
         case Standing.DISPUTED:
-            return match.receipt is not None and match.receipt.disputed
+            return match.receipt is not None and match.receipt.disputed is True
         case Standing.SUPERSEDED:
             return match.receipt is not None and match.receipt.superseded_by is not None
         case _:

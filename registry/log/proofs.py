@@ -286,5 +286,9 @@ def _key_indices(session: Session, signed: Iterable[LoggedRecord]) -> set[int]:
     """Where the publishers' keys that signed began and ended."""
     keys = [publishers.find_key(session, parse_statement(each.statement).kid) for each in signed]
     # an operator's key, which the genesis record names, is none of them
-    found = ({key.enrolled_index, key.ended_index, key.revoked_index} for key in keys if key is not None)
+    found = (
+        {key.enrolled_index, key.ended_index, key.revoked_index, key.invalid_since_index}
+        for key in keys
+        if key is not None
+    )
     return {index for indices in found for index in indices if index is not None}

@@ -238,13 +238,13 @@ def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> P
 
 
 def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
-    revoked_at, reason, since = None, None, None
+    revoked_at, reason = None, None
     if row.revoked_index is not None:
         entry = entries.get(session, row.revoked_index)
         record = parse_record(entries.record(session, entry.record_id).canonical)
         if not isinstance(record, PublisherKey):
             raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
-        revoked_at, reason, since = from_milliseconds(entry.logged_at_ms), record.reason, record.invalid_since
+        revoked_at, reason = from_milliseconds(entry.logged_at_ms), record.reason
     state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
     return PublisherKeyView(
         thumbprint=row.kid.hex(),
@@ -256,7 +256,7 @@ def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
         revoked_index=row.revoked_index,
         revoked_at=revoked_at,
         revocation_reason=reason,
-        invalid_since=since,
+        invalid_since=None if row.invalid_since_ms is None else from_milliseconds(row.invalid_since_ms),
     )
 
 

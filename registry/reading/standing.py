@@ -37,7 +37,8 @@ def known(
     publisher = publishers.get(session, row.publisher_id)
     kid = parse_statement(entries.get(session, row.index).statement).kid
     taken_back = assets.withdrawals_of(session, record_id)
-    revoked_at = publishers.get_key(session, kid).revoked_index
+    key = publishers.get_key(session, kid)
+    revoked_at, since_ms = key.revoked_index, key.invalid_since_ms
     troubled, left_out = _sources(session, record_id) if any(references(record)) else ((), False)
     return KnownRecord(
         record_id=record_id,
@@ -55,6 +56,7 @@ def known(
         withdrawn_reason=taken_back[0].reason if taken_back else None,
         key_revoked_at_index=revoked_at,
         revocation=None if revoked_at is None else _revocation(session, revoked_at),
+        invalid_since=None if since_ms is None else from_milliseconds(since_ms),
         disputes=_disputes(session, record_id),
         superseded_by=events.successors(session, [record_id]).get(record_id),
         sources=troubled,
@@ -80,7 +82,9 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
             name(each.dispute.record.publisher),
             each.dispute.record.reason,
             tuple(
-                Answer(name(answer.record.publisher), answer.record.outcome, answer.record.reason)
+                Answer(
+                    name(answer.record.publisher), answer.record.outcome, answer.record.reason, answer.key_compromised
+                )
                 for answer in each.answers
             ),
             each.open,

@@ -209,7 +209,10 @@ class WithdrawalView:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """What one side said to a dispute; `publisher` is its slug."""
+    """What one side said to a dispute; `publisher` is its slug.
+
+    `key_compromised`: the key that signed it may have been in other hands by then, so that it closes nothing.
+    """
 
     record_id: str
     index: int
@@ -217,6 +220,7 @@ class AnswerView:
     publisher: str
     outcome: str
     reason: str
+    key_compromised: bool
 
 
 @dataclass(frozen=True)

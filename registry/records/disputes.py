@@ -72,7 +72,7 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
     Raises:
         NotFound, Erased: no such dispute.
         NotPermitted: the outcome is not for this publisher to state.
-        Conflict: the dispute is retracted, or answered too often.
+        Conflict: the dispute is retracted, with a key that was its publisher's alone, or answered too often.
         InvalidRequest, StoreUnavailable, StoreCorrupt: as for `dispute`.
     """
     with registry.store.read() as session:
@@ -105,7 +105,7 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
         same = (
             each.record_id
             for each in _find(session, dispute).answers
-            if (each.record.publisher, each.record.outcome, each.record.reason) == said
+            if (each.record.publisher, each.record.outcome, each.record.reason) == said and not each.key_compromised
         )
         return next(same, None)
 
@@ -155,6 +155,7 @@ def _view(registry: Registry, session: Session, stored: StoredDispute) -> Disput
                 publisher=each.record.publisher,
                 outcome=each.record.outcome,
                 reason=each.record.reason,
+                key_compromised=each.key_compromised,
             )
             for each in stored.answers
         ),

@@ -132,13 +132,15 @@ def revoke_key(
 ) -> PublisherKeyView:
     """Revoke a publisher's key, one that was replaced too. What it signed before stays in the log; verdicts say so.
 
+    Once more, where it turns out that it may have been in other hands since earlier than was stated.
+
     Args:
         reason: why, for everybody to read.
         invalid_since: since when the key may have been in other hands; not in the future.
 
     Raises:
         NotFound: no such key of this publisher.
-        Conflict: it was revoked before.
+        Conflict: it was revoked before, and this tells of no earlier time.
         InvalidRequest: a reason that no record can hold, or a time to come.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
@@ -146,7 +148,7 @@ def revoke_key(
         raise InvalidRequest("A key cannot have been in other hands since a time to come.")
     with registry.store.read() as session:
         row = publishers.get(session, publisher)
-        key = _unrevoked(session, publisher, thumbprint)
+        key = _revocable(session, publisher, thumbprint, invalid_since)
     record = PublisherKey(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=registry.now(),
@@ -160,7 +162,7 @@ def revoke_key(
     )
 
     def revoke(session: Session, index: int, _logged_at: datetime) -> None:
-        _unrevoked(session, publisher, thumbprint)
+        _revocable(session, publisher, thumbprint, invalid_since)
         publishers.apply(session, record, index)
 
     _log(registry, record, revoke)
@@ -216,12 +218,12 @@ def _identity(registry: Registry, name: str, *, kept_here: bool) -> Identity:
     return Identity(established="operator-attested", detail=detail)
 
 
-def _unrevoked(session: Session, publisher: str, thumbprint: bytes) -> PublicKey:
+def _revocable(session: Session, publisher: str, thumbprint: bytes, invalid_since: datetime | None) -> PublicKey:
     row = publishers.get_key(session, thumbprint)
     if row.publisher_id != publisher:
         raise NotFound("no such publisher key")
-    if row.revoked_index is not None:
-        raise Conflict(f"the key was revoked at index {row.revoked_index}")
+    if row.revoked_index is not None and (invalid_since is None or not publishers.is_news(row, invalid_since)):
+        raise Conflict(f"the key was revoked at index {row.revoked_index}, and no earlier time is stated")
     return PublicKey(Algorithm(row.algorithm), row.public_raw)
 
 

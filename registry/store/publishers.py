@@ -1,12 +1,14 @@
 """Publishers: who vouches for media, and with which keys."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from provenance.errors import NotFound
 from provenance.statement.record import PublisherKey
 from registry.tables import Publisher, PublisherKeyRow
+from registry.times import to_milliseconds
 
 
 def insert(session: Session, row: Publisher) -> None:
@@ -62,6 +64,21 @@ def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]
     return {row.kid: row.revoked_index for row in rows if row.revoked_index is not None}
 
 
+def is_news(row: PublisherKeyRow, invalid_since: datetime) -> bool:
+    """Whether a key may have been in other hands since earlier than its revocations have stated so far."""
+    return row.invalid_since_ms is None or to_milliseconds(invalid_since) < row.invalid_since_ms
+
+
+def compromised_since(session: Session, kids: Collection[bytes]) -> dict[bytes, int]:
+    """Since when each of the keys may have been in other hands, in milliseconds; of others it is not stated."""
+    rows = session.exec(
+        select(PublisherKeyRow.kid, PublisherKeyRow.invalid_since_ms).where(
+            col(PublisherKeyRow.kid).in_(kids), col(PublisherKeyRow.invalid_since_ms).is_not(None)
+        )
+    )
+    return {kid: since for kid, since in rows if since is not None}
+
+
 def names_of(session: Session, publisher_ids: Collection[str]) -> dict[str, str]:
     """The names of publishers, by id."""
     return {row.id: row.name for row in session.exec(select(Publisher).where(col(Publisher.id).in_(publisher_ids)))}
@@ -89,8 +106,10 @@ def apply(session: Session, record: PublisherKey, index: int) -> None:
         _end(session, row, index, record.reason)
         if row.revoked_index is None:
             row.revoked_index = index
-            session.add(row)
-            session.flush()
+        if record.invalid_since is not None and is_news(row, record.invalid_since):
+            row.invalid_since_ms, row.invalid_since_index = to_milliseconds(record.invalid_since), index
+        session.add(row)
+        session.flush()
         return
     session.merge(
         Publisher(

@@ -197,11 +197,18 @@ class Newsroom:
         return self._say(AssetDisputed(salt, START, "rival", target, f"claim {number}"), target, key, waits=waits)
 
     def retract(
-        self, dispute: bytes, target: bytes, *, key: str = "rival key", publisher: str = "rival", waits: bool = True
+        self,
+        dispute: bytes,
+        target: bytes,
+        *,
+        key: str = "rival key",
+        publisher: str = "rival",
+        reason: str = "a mistake",
+        waits: bool = True,
     ) -> bytes:
         """The rival takes a dispute of a registration back; the record's id."""
         salt = digest(f"retract {dispute.hex()} {publisher}")
-        said = DisputeAnswered(salt, START, publisher, dispute, "retracted", "a mistake")
+        said = DisputeAnswered(salt, START, publisher, dispute, "retracted", reason)
         return self._say(said, target, key, waits=waits)
 
     def _say(self, record: AssetDisputed | DisputeAnswered, target: bytes, key: str, *, waits: bool) -> bytes:

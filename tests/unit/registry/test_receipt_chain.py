@@ -1,6 +1,7 @@
 """The chain of a receipt: what a reader must know comes first, whatever somebody heaps up behind it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,51 @@ def test_only_who_raised_a_dispute_closes_it_wherever_one_asks(newsroom: Newsroo
             newsroom.retract(dispute, asset)
 
 
-def test_disputes_and_their_answers_are_read_in_one_query(newsroom: Newsroom) -> None:
+def test_a_retraction_with_a_stolen_key_closes_no_dispute_wherever_one_asks(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    front = newsroom.register("front", parents=(asset,)).result().record_id
+    newsroom.retract(newsroom.dispute(asset), asset)
+    newsroom.state_key("enrol", "second rival key", publisher="rival")
+
+    def asked() -> tuple[str, list[bool], bool | None, tuple[bytes, ...]]:
+        with newsroom.store.read() as session:
+            standing, found = standing_of(session, asset).value, disputes.of_record(session, asset)
+        report = check(newsroom, asset)[1]
+        return standing, [each.open for each in found], report.disputed, check(newsroom, front)[1].contested_origins
+
+    closed = ("current", [False], False, ())
+    assert asked() == closed
+    newsroom.state_key("revoke", "rival key", publisher="rival")
+    assert asked() == closed  # lost, and in nobody's hands
+    newsroom.state_key("revoke", "rival key", publisher="rival", invalid_since=START + timedelta(days=1))
+    assert asked() == ("current", [False], None, ())  # logged before that day, as only the registry can tell
+    newsroom.state_key("revoke", "rival key", publisher="rival", invalid_since=START - timedelta(days=1))
+    assert asked() == ("disputed", [True], True, (asset,))
+    with newsroom.store.read() as session:
+        assert "answers that it is retracted: “a mistake”. That does not count" in standing_of(session, asset).detail
+    with newsroom.store.read() as session:
+        dispute = disputes.of_record(session, asset)[0].dispute.record_id
+    newsroom.retract(dispute, asset, key="second rival key", reason="a mistake indeed")
+    assert asked() == closed
+
+
+def test_the_earliest_time_that_any_revocation_states_is_in_the_receipt(newsroom: Newsroom) -> None:
+    asset = newsroom.register("asset").result().record_id
+    newsroom.state_key("revoke", "daily key")
+    assert check(newsroom, asset)[1].key_compromised is False
+    for days in (2, 1, 3):
+        newsroom.state_key("revoke", "daily key", invalid_since=START + timedelta(days=days))
+    receipt, report = check(newsroom, asset)
+    assert report.key_compromised is None
+    assert "since 2026-03-02 12:00:00" in report.steps[5].detail
+    assert len(receipt.keys) == 3  # enrolled, revoked, and since when that was too late
+    newsroom.state_key("revoke", "daily key", invalid_since=START)
+    assert check(newsroom, asset)[1].key_compromised is True
+    with newsroom.store.read() as session:
+        assert "in other hands since 2026-03-01 12:00 UTC" in standing_of(session, asset).detail
+
+
+def test_disputes_and_their_answers_are_read_with_two_queries(newsroom: Newsroom) -> None:
     def queries() -> int:
         asked: list[str] = []
 
@@ -117,7 +162,7 @@ def test_disputes_and_their_answers_are_read_in_one_query(newsroom: Newsroom) ->
     heap_up(newsroom, asset, 1)
     few = queries()
     heap_up(newsroom, asset, 5)
-    assert queries() == few == 1
+    assert queries() == few == 2
 
 
 def test_the_receipt_and_the_registry_name_the_same_successor(newsroom: Newsroom) -> None:

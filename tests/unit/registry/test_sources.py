@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from provenance.errors import Erased
+from provenance.errors import Conflict, Erased
 from provenance.statement.keys import Algorithm
 from registry.claims import ParentClaim
 from registry.reading import catalogue
 from registry.records import disputes
-from registry.records.enrolment import enrol_publisher, revoke_key
+from registry.records.enrolment import enrol_key, enrol_publisher, revoke_key
 from registry.records.erasure import erase
 from registry.records.registration import withdraw
 from registry.registry import Registry
@@ -79,6 +80,31 @@ def test_a_retracted_dispute_and_a_sound_source_say_nothing(registry: Registry) 
     report = verify(registry, 22)
     assert codes(report) == []
     assert "It was made from" not in report["headline"]["text"]
+
+
+def test_a_retraction_with_a_stolen_key_says_nothing_until_the_theft_is_dated_before_it(registry: Registry) -> None:
+    enrol_publisher(registry, publisher="robbed", name="The Robbed", algorithm=Algorithm.ED25519)
+    source = made(registry, 41, publisher="agency")
+    made(registry, 42, source)
+    raised = disputes.dispute(registry, publisher="robbed", record=source, reason="ours", counterclaim=None)
+    dispute = bytes.fromhex(raised.id)
+    disputes.answer(registry, publisher="robbed", dispute=dispute, outcome="retracted", reason="no")
+    key = bytes.fromhex(catalogue.publisher_keys(registry, "robbed")[-1].thumbprint)
+    enrol_key(registry, publisher="robbed", algorithm=Algorithm.ED25519)
+    revoke_key(registry, publisher="robbed", thumbprint=key, reason="lost")
+    assert codes(verify(registry, 42)) == []
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    revoke_key(registry, publisher="robbed", thumbprint=key, reason="stolen", invalid_since=long_ago)
+    assert codes(verify(registry, 42)) == ["ORIGIN_DISPUTED"]
+    view = disputes.get(registry, dispute)
+    assert (view.open, [each.key_compromised for each in view.answers]) == (True, [True])
+    assert catalogue.publisher_key(registry, "robbed", key).invalid_since == long_ago
+    for since in (None, long_ago):
+        with pytest.raises(Conflict, match="no earlier time"):
+            revoke_key(registry, publisher="robbed", thumbprint=key, reason="again", invalid_since=since)
+    answered = disputes.answer(registry, publisher="robbed", dispute=dispute, outcome="retracted", reason="no")
+    assert (answered.open, [each.key_compromised for each in answered.answers]) == (False, [True, False])
+    assert codes(verify(registry, 42)) == []
 
 
 def test_a_report_that_tells_of_a_source_goes_with_the_source(registry: Registry) -> None:

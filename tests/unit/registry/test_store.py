@@ -8,7 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from provenance.limits import WAL_LIMIT_BYTES
 from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
 from registry.tables import Publisher
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
+from tests.unit.registry.newsroom import START, Newsroom
 
 OPENER = """
 import sys
@@ -98,6 +100,28 @@ def test_a_written_row_is_there_after_reopening(tmp_path: Path, database: str) -
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(store: Store) -> None:
     with store.read() as session:
         assert compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata) == []
+
+
+def test_since_when_keys_were_stolen_is_read_from_the_revocations_of_an_earlier_version(
+    tmp_path: Path, database: str
+) -> None:
+    def keys(store: Store) -> list[tuple[object, ...]]:
+        asked = "SELECT kid, revoked_index, invalid_since_ms, invalid_since_index FROM publisher_key ORDER BY kid"
+        with store.read() as session:
+            return [tuple(row) for row in session.execute(text(asked))]
+
+    with Newsroom(tmp_path, database=database) as newsroom:
+        newsroom.found().state_key("enrol", "second key")
+        for days in (3, 1, 2):
+            newsroom.state_key("revoke", "daily key", invalid_since=START + timedelta(days=days))
+        newsroom.state_key("revoke", "second key")
+        expected = keys(newsroom.store)
+        for column in ("invalid_since_ms", "invalid_since_index"):
+            newsroom.tamper(f"ALTER TABLE publisher_key DROP COLUMN {column}")
+        newsroom.tamper("UPDATE alembic_version SET version_num = '0012'")
+    with closing(Store.open(tmp_path, database)) as store:
+        assert keys(store) == expected
+    assert sorted(row[1:] for row in expected if row[2]) == [(3, 1_772_452_800_000, 4)]
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path, database: str) -> None:

@@ -80,6 +80,7 @@ def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
         and report.chain is not None
         and report.steps[ORIGINS_STEP - 1].outcome == "holds"
         and report.key_compromised is False
+        and report.disputed is False
         and not report.truncated
         and (report.timestamp is not None or not stamp_asked)
         and _is_witnessed(report)

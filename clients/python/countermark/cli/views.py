@@ -195,6 +195,11 @@ def _gap(report: ReceiptReport, *, stamp_asked: bool) -> str:
             f"{_HOLDS} Its key may have been in other hands later, and that the record was made before is its "
             "own word: only a time stamp by an authority that you trust shows that (--authority)."
         )
+    if report.disputed is None:
+        return (
+            f"{_HOLDS} Another publisher has disputed the registration, and retracted that with a key that may have "
+            "been in other hands later: nothing shows which came first. Ask the registry."
+        )
     if report.witnessing is not None and not report.witnessing.enough:
         return f"{_HOLDS} It lacks the cosignatures that you ask for."
     if report.truncated:

@@ -6,7 +6,10 @@ from countermark.models.registrations import Answer, Publisher
 
 
 class DisputeAnswer(Answer):
-    """What one side said to a dispute. `outcome`: `accepted`, `rejected` or `retracted`; `publisher` is its id."""
+    """What one side said to a dispute. `outcome`: `accepted`, `rejected` or `retracted`; `publisher` is its id.
+
+    `key_compromised`: the key that signed it may have been in other hands by then, so that it closes nothing.
+    """
 
     record_id: str
     index: int
@@ -14,6 +17,7 @@ class DisputeAnswer(Answer):
     publisher: str
     outcome: str
     reason: str
+    key_compromised: bool = False
 
 
 class Dispute(Answer):
