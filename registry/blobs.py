@@ -55,11 +55,15 @@ class Blobs:
 
     def __iter__(self) -> Iterator[bytes]:
         """The digests of all blobs, in no order. Raises StoreUnavailable."""
+        return (each for each in self.stored() if isinstance(each, bytes))
+
+    def stored(self) -> Iterator[bytes | str]:
+        """The digests of all blobs; and the names of what lies among them and is none. Raises StoreUnavailable."""
         for name, _ in self.objects.names("blobs"):
+            sha256 = None
             with suppress(ValueError):
                 sha256 = bytes.fromhex(name.rpartition("/")[2])
-                if name == blob_name(sha256):
-                    yield sha256
+            yield name if sha256 is None or name != blob_name(sha256) else sha256
 
 
 def blob_name(sha256: bytes) -> str:

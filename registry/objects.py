@@ -71,11 +71,9 @@ class _Stored:
 
     def get(self, name: str) -> bytes | None:
         """The bytes under a name, or None. Raises StoreUnavailable."""
-        with _available():
-            try:
-                return bytes(obstore.get(self._store, name).bytes())
-            except FileNotFoundError:
-                return None
+        with _available(), self._missing_is_none(name):
+            return bytes(obstore.get(self._store, name).bytes())
+        return None
 
     def delete(self, name: str) -> None:
         """Drop an object; it is no error if there is none. Raises StoreUnavailable."""
@@ -90,12 +88,15 @@ class _Stored:
                     yield found["path"], found["size"]
 
     def __contains__(self, name: str) -> bool:
-        with _available():
-            try:
-                obstore.head(self._store, name)
-            except FileNotFoundError:
-                return False
-        return True
+        with _available(), self._missing_is_none(name):
+            obstore.head(self._store, name)
+            return True
+        return False
+
+    @contextmanager
+    def _missing_is_none(self, _name: str) -> Iterator[None]:
+        with suppress(FileNotFoundError):
+            yield
 
 
 class LocalObjects(_Stored):
@@ -148,6 +149,29 @@ class LocalObjects(_Stored):
         """Make the name of a stored object durable, in case that its put was cut short. Raises StoreUnavailable."""
         with _available():
             self._flush_name(name)
+
+    def names(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """As of any objects; also of files whose names no object can have, which obstore's list ends at."""
+        seen: set[str] = set()
+        with _available():
+            for place, inner, found in os.walk(self.folder / prefix, onerror=_unless_missing, followlinks=True):
+                if (resolved := os.path.realpath(place)) in seen:  # a link to a folder around it
+                    inner.clear()
+                    continue
+                seen.add(resolved)
+                for path in (Path(place, name) for name in found):
+                    with suppress(FileNotFoundError):  # deleted since
+                        yield path.relative_to(self.folder).as_posix(), path.lstat().st_size
+
+    @contextmanager
+    def _missing_is_none(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            pass
+        except BaseError:
+            if (self.folder / name).parent.is_dir():
+                raise  # else a file lies in the place of a folder
 
     @contextmanager
     def _staging(self) -> Iterator[str]:
@@ -242,6 +266,11 @@ def _endpoint_is_local() -> bool:
     """Whether the environment names a plain-http endpoint on this machine: elsewhere it has to be https."""
     address = urlsplit(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or "")
     return address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 @contextmanager

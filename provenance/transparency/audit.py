@@ -19,7 +19,7 @@ from provenance.errors import (
 )
 from provenance.limits import MAX_AUDIT_FINDINGS, MAX_COUNTED_KEYS, TILE_WIDTH
 from provenance.statement.statement import Statement, parse_statement
-from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
@@ -98,7 +98,8 @@ class Audit:
 
     # The procedure, as docs/how-to/audit.md has it:
     #
-    #   1. The checkpoint parses, and is signed with the log's key for its origin.
+    #   1. The checkpoint parses, and is signed with the log's key for its origin; with its ML-DSA-44 key, too, where
+    #      the caller knows one.
     #   2. It is not smaller than the one that was seen last; if it is of the same size, it has the same root.
     #   3. Every bundle has exactly the entries of its place; each is one canonical statement, if the log is of those,
     #      and signed with a key that was in force there, if the caller has the log's records looked up (`signers`).
@@ -124,7 +125,7 @@ class Audit:
 
         Args:
             note: the checkpoint, as the log serves it.
-            keys: the log's (Ed25519, of one name), and those of witnesses.
+            keys: the log's (Ed25519, and perhaps ML-DSA-44, of one name), and those of witnesses.
             fetch: gets the log's files; what it raises ends `steps`, and `state` is then to be kept.
             state: of the audit before.
             form: what the entries have to be; by default as the state says, or else as the first entry shows.
@@ -136,7 +137,7 @@ class Audit:
             UntrustedNote: step 1 fails: not one of this log; or there is no key of a log, or of more than one.
         """
         origin = log_origin(keys)
-        self.checkpoint, self.cosigners = open_checkpoint(note, keys, origin)
+        self.checkpoint, self.cosigners = SignedCheckpoint.parse(note).verify_both(keys, origin)
         self.findings: list[Finding] = []
         self.form: Form | None = form or state.form
         self.by_key = Counter(dict(state.by_key))

@@ -92,6 +92,17 @@ class SignedCheckpoint:
         )
         return self.checkpoint, cosigners
 
+    def verify_both(self, keys: Sequence[VerifierKey], origin: str) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
+        """As `verify`; and where there are ML-DSA-44 keys of the log among the keys, one of these has signed as well.
+
+        What the caller can check may not be left out: else the second key protects from nothing.
+        """
+        verified = self.verify(keys, origin)  # a signature by any of the keys holds
+        second = {key.key_id for key in keys if (key.name, key.key_type) == (origin, ML_DSA_44)}
+        if second and not any(line.name == origin and line.key_id in second for line in self.note.signatures):
+            raise UntrustedNote(f"it is not signed with an ML-DSA-44 key of {origin}, and you know one")
+        return verified
+
 
 def sign_checkpoint(checkpoint: Checkpoint, sign: Callable[[bytes], bytes], public: bytes) -> bytes:
     """Sign a checkpoint in the name of its origin with an Ed25519 key, as a note.

@@ -135,7 +135,7 @@ def verify_tlog_proof(
             outcomes[2] = "holds", f"a key of {checkpoint.origin} that you trust leads to the one in force: {rotated}"
     if outcomes[2][0] == "holds":
         try:
-            _, cosigners = signed.verify(keys, checkpoint.origin)
+            _, cosigners = signed.verify_both(keys, checkpoint.origin)
             known = f"known witnesses: {len(cosigners)}"
             outcomes[3] = ("holds", f"{checkpoint.origin} signed a tree of {checkpoint.size} entries; {known}")
         except CountermarkError as refusal:

@@ -8,8 +8,9 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from provenance.errors import StoreUnavailable
+from provenance.errors import MalformedTile, StoreUnavailable
 from provenance.limits import MAX_CACHED_NODES, MAX_TILE_WRITERS, TILE_WIDTH
 from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import HASH_BYTES
@@ -66,7 +67,9 @@ class Tiles:
     def prune(self, full: TilePath) -> None:
         """Drop the partial tiles that a full one has taken the place of: clients fall back. Raises StoreUnavailable."""
         for name, _ in list(self._objects.names(f"{_LOG}{full}.p")):
-            self._objects.delete(name)
+            with suppress(MalformedTile):  # nothing of ours
+                TilePath.parse(name.removeprefix(_LOG))
+                self._objects.delete(name)
 
     def names(self) -> Iterator[str]:
         """The paths of all stored tiles and bundles, in no order. Raises StoreUnavailable."""

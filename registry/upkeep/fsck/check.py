@@ -155,9 +155,12 @@ def _unread(rows: audit.Unreadable) -> Finding:
 
 
 def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
-    for done, sha256 in enumerate(blobs):
+    for done, sha256 in enumerate(blobs.stored()):
         if done % MAX_COMMIT_JOBS == 0:
             progress("blobs", done, 0)
+        if isinstance(sha256, str):
+            yield Finding("blob", sha256, "not the name of a blob")
+            continue
         try:
             with suppress(NotFound):  # deleted since
                 blobs.get(sha256)

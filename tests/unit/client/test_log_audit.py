@@ -5,12 +5,13 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from countermark import CountermarkError, InvalidRequest, ServiceUnreachable, audit_log, retries
+from countermark import CountermarkError, InvalidRequest, ServiceUnreachable, audit_log, retries, verify_proof
 from countermark.log import auditing
 from countermark.log.files import LogFiles
 from countermark.log.state import StateFile
@@ -21,7 +22,8 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency import audit as audit_module
 from provenance.transparency.audit import AuditState
 from provenance.transparency.checkpoint import cosign_checkpoint
-from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from provenance.transparency.ml_dsa import MlDsaSigner
+from provenance.transparency.note import COSIGNATURE_V1, ML_DSA_44, VerifierKey
 from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
 from tests.conformance.test_tessera_log import ENTRIES, LOG
 from tests.conformance.test_tessera_log import KEY as TESSERA_KEY
@@ -283,6 +285,29 @@ def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -
     )
     report = audit_log(server.log_url, log_keys=[str(KEY), str(key)])
     assert [cosigner.key for cosigner in report.cosigners] == [key]
+
+
+def test_the_ml_dsa_signature_that_one_can_check_cannot_be_left_out(
+    log: PublishedLog, server: Server, state: Path
+) -> None:
+    second = MlDsaSigner.from_seed(bytes(32))
+    key = VerifierKey(KEY.name, ML_DSA_44, second.public)
+    twice = cosign_checkpoint(log.checkpoint, key.name, second.sign, key.public, time=1, key_type=ML_DSA_44)
+    server.publish(log)
+    server.serve("checkpoint", twice)
+    assert audit_log(server.log_url, log_keys=[str(KEY), str(key)]).is_sound
+    assert audit_log(server.log_url, log_keys=[str(KEY)]).is_sound
+    server.publish(log)
+    assert audit_log(server.log_url, log_keys=[str(KEY)]).is_sound
+    for _ in range(2):
+        (finding,) = audit_log(server.log_url, log_keys=[str(KEY), str(key)], state=state).findings
+        assert finding.kind == "checkpoint"
+        assert "not signed with an ML-DSA-44 key" in finding.detail
+    proof = replace(log.proof(2), extra=log.entries[2])
+    assert verify_proof(proof.serialise(), log_keys=[str(KEY)]).holds
+    assert verify_proof(replace(proof, checkpoint=twice).serialise(), log_keys=[str(KEY), str(key)]).holds
+    report = verify_proof(proof.serialise(), log_keys=[str(KEY), str(key)])
+    assert [step.number for step in report.steps if step.outcome == "fails"] == [3]
 
 
 def test_a_log_that_asks_to_be_read_more_slowly_is_read_more_slowly(log: PublishedLog, server: Server) -> None:

@@ -14,10 +14,10 @@ from countermark.log.files import LogFiles, RecordFiles
 from provenance.errors import UntrustedNote
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency import cose_receipt
-from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, cosign_checkpoint, sign_checkpoint
 from provenance.transparency.followed_keys import FollowedKeys
 from provenance.transparency.log_keys import LogKeys
-from provenance.transparency.note import ED25519, VerifierKey
+from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.proof_verification import ProofReport
 from provenance.transparency.transparent_statement import TransparentStatement
 from registry.store import entries
@@ -186,6 +186,14 @@ def test_log_key_records_of_another_history_convict_the_log(rotated: Rotated, se
     sign = rotated.log.keystore.log_signer(rotated.new)
     assert sign is not None
     forged = sign_checkpoint(Checkpoint(ORIGIN, 4, bytes(32)), sign, rotated.new.public)
+    for key in rotated.log.sequencer.keys.current:
+        if key.key_type == ML_DSA_44:
+            server.serve("checkpoint", forged)
+            (finding,) = audit_log(server.log_url, log_keys=[str(rotated.old)]).findings
+            assert "not signed with an ML-DSA-44 key" in finding.detail  # to which the pinned key has led
+            sign = rotated.log.keystore.log_signer(key)
+            assert sign is not None
+            forged = cosign_checkpoint(forged, ORIGIN, sign, key.public, time=1, key_type=ML_DSA_44)
     server.serve("checkpoint", forged)
     (finding,) = audit_log(server.log_url, log_keys=[str(rotated.old)]).findings
     assert finding.kind == "checkpoint"

@@ -1,5 +1,6 @@
 """fsck: a sound store has no findings, and whatever is damaged is named."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -267,6 +268,40 @@ def test_a_value_of_another_type_in_any_column_is_a_finding_and_not_the_end(
         assert len(findings) < 12, (where, findings)
         assert not any("the row is missing" in each.detail and each.kind == "entry" for each in findings), where
     assert tried >= {"'text'": 20, "2.5": 20, "zeroblob(3)": 20, "7": 10}[value]
+
+
+@pytest.mark.parametrize("name", [b"bad\xff", b"two\nlines", b"\x1b[31mred", b"000#1", b"000~", "\u202e000".encode()])
+@pytest.mark.parametrize(("kind", "place"), [("tile", "log/tile/0"), ("blob", "blobs"), ("blob", "blobs/aa/bb")])
+def test_a_file_of_an_impossible_name_is_a_finding_and_not_the_end(
+    sound: Path, tmp_path: Path, name: bytes, kind: str, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(sound, folder)
+    strange = folder / "objects" / place / os.fsdecode(name)
+    strange.parent.mkdir(parents=True, exist_ok=True)
+    strange.write_bytes(b"?")
+    (folder / "objects/log/checkpoint").unlink()
+    findings = examine(folder)
+    assert sorted(each.kind for each in findings) == sorted(["checkpoint", kind])
+    for as_json in (False, True):
+        assert print_findings(findings, as_json) == 2
+    assert all(each.isprintable() or each == "\n" for each in capsys.readouterr().out)
+
+
+def test_what_lies_in_the_place_of_a_folder_or_leads_around_is_not_the_end(sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(sound, folder)
+    tiles = folder / "objects/log/tile"
+    (tiles / "0/around").symlink_to("..")
+    (tiles / "0/nowhere").symlink_to("nowhere")
+    assert {(each.kind, each.name) for each in examine(folder)} == {("tile", "tile/0/nowhere")}
+    shutil.rmtree(tiles / "0")
+    (tiles / "0").write_bytes(b"no folder")
+    assert {each.kind for each in examine(folder)} == {"tile"}
+    first = min((folder / "objects/blobs").iterdir())
+    shutil.rmtree(first)
+    first.write_bytes(b"no folder")
+    assert ("blob", f"blobs/{first.name}") in {(each.kind, each.name) for each in examine(folder)}
 
 
 def test_one_checkpoint_of_another_type_leaves_the_other_rows_sound(long: Path, tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ class LogAuditor:
         checkpoint, keys = signed.checkpoint, self._keys
         if self._followed is not None:
             keys = [*self._followed.keys.at(checkpoint.size), *(key for key in keys if key.name != self._origin)]
-        signed.verify(keys, self._origin)
+        signed.verify_both(keys, self._origin)
         if self._followed is not None:
             self._followed.verify_places(checkpoint, TileReader(self._files.fetch, checkpoint.size))
         return keys
