@@ -136,6 +136,9 @@ class Registrations(Protocol):
         """Publisher by record, over all registrations of those files and pixels that are made from none of the others,
         or of `also`: one record of each publisher, and those of the records `of`."""
 
+    def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+        """How many registrations there are of those files and pixels, or of copies that have them."""
+
     def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
         """The publisher's id of each of those records that are registered."""
 

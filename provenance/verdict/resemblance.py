@@ -130,7 +130,7 @@ def sentence(evidence: Evidence) -> str:
 
 
 def _lead(hidden: Resemblance) -> str:
-    """At most 25 words beside the title and the name: which one, and how much of the newer picture differs from it."""
+    """At most 25 words beside the title and the name: which one, and how much of the newer picture differs, where."""
     title = f"{quote(hidden.title)} by" if hidden.title else "by"
     named = f"An older registration differs: {title} {quote(hidden.publisher_name)}, {hidden.logged_at:%Y-%m-%d}"
     if hidden.comparison is None:
@@ -141,8 +141,27 @@ def _lead(hidden: Resemblance) -> str:
     share = "less than 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
     differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
     moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
-    return f"{named}; {len(inside)} {differ}{moved}, {share} % of the picture's area."
+    largest = "" if len(inside) == 1 else "the largest "
+    where = _where(max(inside, key=lambda region: cast(float, region["area"])))
+    return f"{named}; {len(inside)} {differ}{moved}, {share} % of the picture's area, {largest}{where}."
 
+
+def _where(region: Mapping[str, Json]) -> str:
+    """Where in the newer picture a region lies, by the thirds that its middle is in."""
+    box = cast(Mapping[str, float], region["query"])
+    if min(box["right"] - box["left"], box["bottom"] - box["top"]) > _MOST_OF_A_SIDE:
+        return "across it"
+    x, y = ((box[low] + box[high]) / 2 for low, high in (("left", "right"), ("top", "bottom")))
+    words = _third(y, "top", "bottom"), _third(x, "left", "right")
+    return f"at the {' '.join(word for word in words if word)}" if any(words) else "in the middle"
+
+
+def _third(middle: float, first: str, last: str) -> str:
+    return first if middle < 1 / 3 else last if middle > 2 / 3 else ""
+
+
+_MOST_OF_A_SIDE = 0.75
+"""Fraction of width and height beyond which a region lies in no one place."""
 
 _LEAST_SHARE = 0.001
 """Fraction of a picture below which a tenth of a per cent says nothing."""

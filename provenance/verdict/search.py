@@ -373,7 +373,8 @@ class Search:
         if len(hits) > MAX_MATCHES:
             publishers = self._registrations.publishers([hit.record_id for hit in hits])
             hits = [hits[place] for place in in_turns([publishers.get(hit.record_id, "") for hit in hits])]
-            self.skip("further matching records", f"a verdict lists {MAX_MATCHES}, of each publisher one first")
+            why = f"{self._count(hits)} match, and {MAX_MATCHES} are listed, of each publisher one first"
+            self.skip("further matching records", why)
         read = [(hit, self._read(hit)) for hit in hits[:MAX_MATCHES]]
         found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
         for _, known in found:
@@ -390,6 +391,12 @@ class Search:
             unproven=unproven,
             cut_short=self._cut_short,
         )
+
+    def _count(self, hits: Sequence[_Hit]) -> int:
+        """How many records match in all: the lookups by digest give no more than is listed, and one."""
+        exact = {basis: {hit.reference for hit in hits if hit.basis is basis and hit.reference} for basis in _EXACT}
+        same = self._registrations.count_same(exact[MatchBasis.BYTES], exact[MatchBasis.PIXELS])
+        return same + sum(hit.basis not in _EXACT for hit in hits)
 
     def _claims(self, found: Sequence[tuple[_Hit, KnownRecord]], *, cut: bool) -> Mapping[bytes, str]:
         """Who claims what the picture shows: of what the verdict lists, and where that was cut, of all there are."""
@@ -411,7 +418,7 @@ class Search:
             if not self._confirmed(candidate.record_id) and candidate.pixels_sha256 not in self._pixels
         ]
         if len(new) > most:
-            why = f"only the nearest {most} of a search are looked at, of each publisher one first"
+            why = f"only the nearest {most} of {len(new)} are looked at, of each publisher one first"
             note = Unchecked("further candidates", why)
             self._unchecked += [note] if note not in self._unchecked else []
         return [new[place] for place in sorted(in_turns([candidate.publisher for candidate in new])[:most])]

@@ -179,7 +179,8 @@ def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
         for sha256 in (row.signed_blob_sha256, row.manifest_blob_sha256)
     )
     try:
-        public = not registry.sandbox.run(holds_metadata, copy, store)
+        named = row.signed_blob_sha256 or row.manifest_blob_sha256
+        public = not registry.sandbox.run(holds_metadata, copy, store, digest=named)
     except MediaError:
         public = False
     with suppress(StoreUnavailable):  # it is found out again

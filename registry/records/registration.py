@@ -172,7 +172,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
 
 def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> MetadataView:
     """What the file of an earlier registration holds, and what anybody gets of it."""
-    found = registry.sandbox.run(find_metadata, path, sha256)
+    found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
     with registry.store.read() as session:
         row = held(session, record, Reader(all=True))
     copy: PublicCopy = "as_registered"

@@ -208,6 +208,15 @@ def _claims(files: bool, pixels: bool, also: bool) -> Select[Any]:
     return sql.select(ranked.c.record_id, ranked.c.publisher_id).where(or_(ranked.c.turn == 1, asked))
 
 
+def count_same(session: Session, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+    """Number of registrations of those files and pixels, in the original or in the signed copy."""
+    if not files and not pixels:
+        return 0
+    query = sql.select(func.count()).select_from(Asset).where(_same_content(bool(files), bool(pixels)))
+    given = {"files": list(files), "pixels": list(pixels)}
+    return session.execute(query, {name: values for name, values in given.items() if values}).scalar_one()
+
+
 def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asset]:
     """Registrations whose C2PA manifest has this id; oldest first."""
     return _first(session, col(Asset.manifest_id) == manifest_id, limit)

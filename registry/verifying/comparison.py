@@ -4,6 +4,7 @@ From what is stored, so that the view can be made anew with the same answers, an
 where the publisher lets one be kept, else the thumbnail, which holds the canonical picture (ADR 24).
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 
@@ -60,8 +61,9 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
 def _look(
     registry: Registry, media: MediaFacts, picture: bytes, within: range
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
-    prints, canonical = registry.sandbox.run(read_picture, picture)
-    registrations, viewer = StoredRegistrations(registry, within), SandboxViewer(registry, picture)
+    sha256 = hashlib.sha256(picture).digest()
+    prints, canonical = registry.sandbox.run(read_picture, picture, digest=sha256)
+    registrations, viewer = StoredRegistrations(registry, within), SandboxViewer(registry, picture, sha256)
     return resemblance.look(media, prints, canonical, registrations, viewer)
 
 

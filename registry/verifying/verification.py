@@ -112,9 +112,7 @@ _NOT_KEPT = {
 class SandboxViewer:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
-    def __init__(
-        self, registry: Registry, picture: Path | bytes, sha256: bytes | None = None, *, full_detail: bool = False
-    ) -> None:
+    def __init__(self, registry: Registry, picture: Path | bytes, sha256: bytes, *, full_detail: bool = False) -> None:
         self._registry = registry
         self._picture = picture
         self._sha256 = sha256
@@ -184,6 +182,10 @@ class StoredRegistrations:
     ) -> Mapping[bytes, str]:
         with self._registry.store.read() as session:
             return assets.claims(session, files, pixels, of, also)
+
+    def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+        with self._registry.store.read() as session:
+            return assets.count_same(session, files, pixels)
 
     def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
         with self._registry.store.read() as session:

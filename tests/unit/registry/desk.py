@@ -39,9 +39,15 @@ def jpeg(seed: int, *, size: tuple[int, int] = (320, 240), exif: Image.Exif | No
 
 
 def register(
-    registry: Registry, data: bytes, *, publisher: str = DAILY, credential: Any = "none", **claims: Any
+    registry: Registry,
+    data: bytes,
+    *,
+    publisher: str = DAILY,
+    credential: Any = "none",
+    name: str = "picture",
+    **claims: Any,
 ) -> Registered:
-    path = registry.spool / "picture"
+    path = registry.spool / name
     path.write_bytes(data)
     try:
         return registration.register(

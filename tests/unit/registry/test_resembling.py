@@ -2,16 +2,20 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms, ImageDraw
+from sqlalchemy import Engine, event
 from sqlmodel import select
 
 from provenance.errors import Erased, StoreUnavailable
 from registry.claims import ParentClaim
+from registry.reading import catalogue
 from registry.reading.readers import Reader
 from registry.reading.resembling import resembles
 from registry.reading.views import ResemblanceView, ResemblesView
@@ -19,10 +23,11 @@ from registry.records.erasure import erase
 from registry.records.registration import Registered, withdraw
 from registry.records.sealing import reveal
 from registry.registry import Registry
-from registry.store import Session
+from registry.store import Session, assets, resemblances
 from registry.tables import ComparedAsset, Resemblance
 from registry.upkeep import fsck
 from registry.upkeep.rebuild import compare_all, rebuild_index
+from registry.verifying import comparison
 from registry.verifying.verification import load_report, verify_file
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry import desk
@@ -228,6 +233,122 @@ def test_a_sealed_picture_is_unseen_until_it_is_revealed_and_then_stands_both_wa
     assert the_one(of(registry, second)).id == sealed.asset.id
     assert the_one(of(registry, sealed)).id == second.asset.id
     assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
+
+
+def asked_by(ask: Callable[[], object], registry: Registry, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements and the confined jobs that a thing takes in this thread, in their order."""
+    here, asked = threading.get_ident(), list[str]()
+
+    def statement(_connection: object, _cursor: object, text: str, *_: object) -> None:
+        if threading.get_ident() == here:
+            asked.append(text)
+
+    run = type(registry.sandbox).run
+
+    def job(sandbox: Any, function: Any, *given: Any, **how: Any) -> Any:
+        if threading.get_ident() == here:
+            asked.append(function.__name__)
+        return run(sandbox, function, *given, **how)
+
+    event.listen(Engine, "before_cursor_execute", statement)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(type(registry.sandbox), "run", job)
+            ask()
+    finally:
+        event.remove(Engine, "before_cursor_execute", statement)
+    return asked
+
+
+def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no time tells of it, either; it is held back by what is asked, not by what is left out of an answer."""
+    asked = {}
+    for sealed in (MOUNTAINS, ROCKET):  # the one resembles what is registered, the other does not
+        with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+            register(registry, photo(COFFEE), publisher=DAILY)
+            register(registry, photo(sealed), publisher=DAILY, visibility="sealed")
+            done = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+
+            def compare_again(registry: Registry = registry, index: int = done.asset.index) -> None:
+                registry.store.write(lambda session: resemblances.wait_again(session, [index])).result()
+                registry.comparing.now(index)
+
+            def read(registry: Registry = registry, done: Registered = done) -> None:
+                resembles(registry, bytes.fromhex(done.asset.id))
+
+            def exact(registry: Registry = registry) -> None:
+                verify(registry, tampered(MOUNTAINS))
+
+            def similar(registry: Registry = registry) -> None:
+                verify(registry, cropped(MOUNTAINS))
+
+            for each in (exact, similar):
+                each()  # what is read once is read
+            asked[sealed] = [asked_by(each, registry, monkeypatch) for each in (compare_again, read, exact, similar)]
+    assert asked[MOUNTAINS] == asked[ROCKET]
+    compared, read_, exact_, similar_ = asked[MOUNTAINS]
+    assert "compare_references" in similar_
+    assert "compare_references" not in exact_
+    assert "describe_picture" in compared
+    assert read_
+
+
+def test_of_two_that_come_at_the_same_moment_each_names_the_other(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = {DAILY: photo(MOUNTAINS), RIVAL: tampered(MOUNTAINS)}
+    logged_together, compared_together = threading.Barrier(2), threading.Barrier(2)
+    append, stored = type(registry.sequencer).append, comparison._stored
+
+    def appended(*given: Any, **how: Any) -> Any:
+        logged_together.wait(HUNG_SECONDS)
+        return append(*given, **how)
+
+    def looked_at(*given: Any) -> bytes:
+        compared_together.wait(HUNG_SECONDS)
+        return stored(*given)
+
+    def come(publisher: str) -> Registered:
+        done = desk.register(registry, pictures[publisher], publisher=publisher, name=publisher)
+        registry.comparing.now(done.asset.index)
+        return done
+
+    registry.comparing.stop()  # in the threads of this test instead, both at once
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as threads:
+        patched.setattr(type(registry.sequencer), "append", appended)
+        patched.setattr(comparison, "_stored", looked_at)
+        older, newer = sorted(threads.map(come, pictures), key=lambda done: done.asset.index)
+    assert newer.asset.index == older.asset.index + 1
+    assert [(each.id, each.side) for each in of(registry, older).items] == [(newer.asset.id, "newer")]
+    assert [(each.id, each.side) for each in of(registry, newer).items] == [(older.asset.id, "older")]
+    assert the_one(of(registry, newer)).detail == the_one(of(registry, older)).detail
+
+
+def test_every_job_on_a_file_names_it_so_that_one_which_ends_workers_is_refused(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = set[str]()
+    run = type(registry.sandbox).run
+
+    def job(sandbox: Any, function: Any, *given: Any, **how: Any) -> Any:
+        if how.get("digest") is None:
+            unnamed.add(function.__name__)
+        return run(sandbox, function, *given, **how)
+
+    monkeypatch.setattr(type(registry.sandbox), "run", job)
+    first = register(registry, photo(MOUNTAINS), publisher=DAILY, credential="auto")
+    register(registry, photo(MOUNTAINS), publisher=DAILY, credential="auto")  # found again: what it holds is told
+    register(registry, tampered(MOUNTAINS), publisher=RIVAL)
+    verify(registry, cropped(MOUNTAINS))
+    record = bytes.fromhex(first.asset.id)
+    with registry.store.read() as session:
+        row = assets.get(session, record)
+        session.expunge(row)
+    row.copy_public = None  # as of what an earlier version registered
+    catalogue.check_copy(registry, row)
+    assert unnamed == set()
 
 
 def test_an_erased_picture_is_gone_from_the_view_and_from_reports(registry: Registry) -> None:

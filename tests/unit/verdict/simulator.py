@@ -247,6 +247,10 @@ class Simulator:
         ]
         return standing.claims_of(same)
 
+    def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+        of = [record.media for _, record in self._registrations()]
+        return sum(media.sha256 in files or media.pixels_sha256 in pixels for media in of)
+
     def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
         return {identity: record.publisher for identity, record in self._registrations() if identity in record_ids}
 
