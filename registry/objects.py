@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
@@ -21,6 +21,8 @@ from obstore.store import LocalStore, S3Store
 
 from provenance.errors import SettingsInvalid, StoreUnavailable
 from registry import files
+
+T = TypeVar("T")
 
 _STAGING = "staging"
 _LEFTOVER_SECONDS = 3600
@@ -71,9 +73,8 @@ class _Stored:
 
     def get(self, name: str) -> bytes | None:
         """The bytes under a name, or None. Raises StoreUnavailable."""
-        with _available(), self._missing_is_none(name):
-            return bytes(obstore.get(self._store, name).bytes())
-        return None
+        with _available():
+            return self._found(name, lambda: bytes(obstore.get(self._store, name).bytes()))
 
     def delete(self, name: str) -> None:
         """Drop an object; it is no error if there is none. Raises StoreUnavailable."""
@@ -88,15 +89,15 @@ class _Stored:
                     yield found["path"], found["size"]
 
     def __contains__(self, name: str) -> bool:
-        with _available(), self._missing_is_none(name):
-            obstore.head(self._store, name)
-            return True
-        return False
+        with _available():
+            return self._found(name, lambda: obstore.head(self._store, name)) is not None
 
-    @contextmanager
-    def _missing_is_none(self, _name: str) -> Iterator[None]:
-        with suppress(FileNotFoundError):
-            yield
+    def _found(self, _name: str, ask: Callable[[], T]) -> T | None:
+        """What is asked of an object; None where there is none."""
+        try:
+            return ask()
+        except FileNotFoundError:
+            return None
 
 
 class LocalObjects(_Stored):
@@ -163,15 +164,13 @@ class LocalObjects(_Stored):
                     with suppress(FileNotFoundError):  # deleted since
                         yield path.relative_to(self.folder).as_posix(), path.lstat().st_size
 
-    @contextmanager
-    def _missing_is_none(self, name: str) -> Iterator[None]:
+    def _found(self, name: str, ask: Callable[[], T]) -> T | None:
         try:
-            yield
-        except FileNotFoundError:
-            pass
+            return super()._found(name, ask)
         except BaseError:
             if (self.folder / name).parent.is_dir():
-                raise  # else a file lies in the place of a folder
+                raise
+            return None  # a file lies in the place of a folder
 
     @contextmanager
     def _staging(self) -> Iterator[str]:

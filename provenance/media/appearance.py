@@ -7,13 +7,16 @@ show is named, and not covered: later frames, the further pictures of a JPEG (CI
 gain map (ISO 21496-1), which lightens parts of a picture on displays that can do so.
 """
 
+import colorsys
 import hashlib
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
 from provenance.media.formats import brands, decoding, open_header
@@ -44,6 +47,18 @@ _SAME_GAMMA = 500
 _MAX_TAGS = 200
 """Tags of a profile: those in use have up to 30."""
 
+_GREYS = np.repeat(np.linspace(0, 255, 17).astype(np.uint8), 3).reshape(1, 17, 3)
+_HUES = np.array([[[255, 0, 0], [255, 255, 0], [0, 255, 0], [0, 255, 255], [0, 0, 255], [255, 0, 255]]], np.uint8)
+
+_OTHER_TONE = 40.0
+"""Of 255: a gamma of 1.8, as of ProPhoto RGB, moves a grey by 20."""
+
+_OTHER_HUE = 30 / 360
+"""Of the circle: half the way from a primary colour to the next mixed one."""
+
+_FADED = 0.3
+"""Saturation (HSV) of a primary colour: a small monitor's have 0.7."""
+
 Curve = NDArray[np.float64]
 _INPUT: Curve = np.linspace(0, 1, 17)
 _SRGB: Curve = np.where(_INPUT <= 0.04045, _INPUT / 12.92, ((_INPUT + 0.055) / 1.055) ** 2.4)
@@ -56,10 +71,13 @@ class Appearance:
     Attributes:
         covered: name and SHA-256 of each part that the digest covers, in a fixed order.
         uncovered: names of what it does not.
+        recoloured_by: SHA-256 of its colour profile, where that shows other colours than the pixels say
+            (`shows_other_colours`); None of a usual one.
     """
 
     covered: tuple[tuple[str, bytes], ...] = ()
     uncovered: tuple[str, ...] = ()
+    recoloured_by: bytes | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,12 +96,14 @@ def read_appearance(media: Media) -> Appearance:
         alpha = draw_alpha(open_header(media.data, media.media_type))
         if alpha is not None and media.media_type != "image/tiff":
             alpha = turn(alpha, media.orientation)
+    profile = _profile(header)
     parts = (
         (TRANSPARENCY, None if alpha is None else f"A8 {media.width} {media.height}\n".encode() + alpha.tobytes()),
-        (PROFILE, _profile(header)),
+        (PROFILE, profile),
     )
     covered = tuple((name, hashlib.sha256(data).digest()) for name, data in parts if data is not None)
-    return Appearance(covered, tuple(_uncovered(media, header)))
+    recoloured = profile is not None and shows_other_colours(profile)
+    return Appearance(covered, tuple(_uncovered(media, header)), dict(covered)[PROFILE] if recoloured else None)
 
 
 def digest_shown(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
@@ -128,6 +148,34 @@ def is_srgb(profile: bytes, *, grey: bool = False) -> bool:
         return profile[16:20] == b"RGB " and columns and all(_is_curve(tags[n]) for n in (b"rTRC", b"gTRC", b"bTRC"))
     except (KeyError, ValueError, struct.error, IndexError):
         return False
+
+
+def shows_other_colours(profile: bytes) -> bool:
+    """Whether an ICC profile of RGB or of greys shows plainly other colours than the numbers say, were they sRGB.
+
+    The usual ones for pictures and displays (Display P3, Adobe RGB, ProPhoto RGB, that of a monitor) shift hues and
+    tones by less. It is applied to a few colours alone, far from where converters begin to differ. One that cannot be
+    applied is ignored by readers.
+    """
+    space = profile[16:20]
+    if space not in (b"RGB ", b"GRAY"):
+        return False
+    try:
+        stated = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGB" if space == b"RGB " else "L"
+        transform = ImageCms.buildTransform(stated, ImageCms.createProfile("sRGB"), mode, "RGB")
+        shown = [
+            np.asarray(ImageCms.applyTransform(Image.fromarray(given).convert(mode), transform), np.float64)[0]
+            for given in (_GREYS, _HUES)
+        ]
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    if np.abs(shown[0].mean(axis=1) - _GREYS[0].mean(axis=1)).max() > _OTHER_TONE:
+        return True
+    return mode == "RGB" and any(
+        saturation < _FADED or abs((hue - place / len(_HUES[0]) + 0.5) % 1 - 0.5) > _OTHER_HUE
+        for place, (hue, saturation, _) in enumerate(colorsys.rgb_to_hsv(*(colour / 255)) for colour in shown[1])
+    )
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

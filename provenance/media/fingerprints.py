@@ -34,6 +34,7 @@ class Fingerprints:
         pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
         shown_sha256: version 2 of the pixel digest, see `digest_shown`; None where the file has what it cannot cover.
         beside: what the file has beside its pixels, by name (`Appearance.names`).
+        recoloured_by: SHA-256 of a colour profile that shows other colours than the pixels say (`Appearance`).
         pdq_dihedral: of the eight orientations (`pdq.ORIENTATIONS`), the first equal to `pdq`; for searching.
     """
 
@@ -45,6 +46,7 @@ class Fingerprints:
     pdq_dihedral: tuple[bytes, ...]
     shown_sha256: bytes | None = None
     beside: tuple[str, ...] = ()
+    recoloured_by: bytes | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record states: everything but the digest of the bytes and the other orientations."""
@@ -71,6 +73,7 @@ def fingerprint(media: Media) -> Fingerprints:
         pixels_sha256=pixels_sha256.result(),
         shown_sha256=digest_shown(pixels_sha256.result(), appearance),
         beside=appearance.names,
+        recoloured_by=appearance.recoloured_by,
         phash=_phash(media.canonical),
         pdq=hashes[0],
         pdq_quality=quality,

@@ -47,7 +47,10 @@ class Examination:
 
 
 class Shown(StrEnum):
-    """Of a match by pixels: whether what decides how they are shown is the record's, too (`media.appearance`)."""
+    """Of a match by pixels: whether what decides how they are shown is the record's, too (`media.appearance`).
+
+    Of one by comparison: whether a profile that shows other colours is.
+    """
 
     SAME = "same"
     DIFFERS = "differs"

@@ -33,7 +33,7 @@ def value_of(match: ev.Match) -> Registration:
         case ev.MatchBasis.PIXELS:
             return value_of_pixels(match.shown)
         case ev.MatchBasis.COMPARISON:
-            return value_of_comparison(match.comparison)
+            return value_of_comparison(match.comparison, match.shown)
         case ev.MatchBasis.FINGERPRINT:
             return Registration.POSSIBLE_MATCH
         case _:
@@ -46,12 +46,12 @@ def value_of_pixels(shown: ev.Shown) -> Registration:
     return Registration.MATCH_WITH_DIFFERENCES if differs else Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
-def value_of_comparison(comparison: Comparison | None) -> Registration:
-    """The registration value that a comparison supports, one that holds."""
+def value_of_comparison(comparison: Comparison | None, shown: ev.Shown) -> Registration:
+    """The registration value that a comparison supports, one that holds; `shown`: whether in the record's colours."""
     kinds = set() if comparison is None else {region.kind for region in comparison.regions}
     if comparison is not None and comparison.layout_only:
         return Registration.SHARES_LAYOUT
-    if kinds - {"outside"}:
+    if kinds - {"outside"} or shown is ev.Shown.DIFFERS:
         return Registration.MATCH_WITH_DIFFERENCES
     return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
 
@@ -171,7 +171,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"Matches {named}, after alignment{_alignment(match)}; {_regions(match.comparison)}, "
+                f"Matches {named}, after alignment{_alignment(match)}; {_differing(match)}, "
                 f"compared with {_compared_with(match)}{_seen_with(match.comparison)}.",
                 Basis.MEASURED,
                 "Somebody who adds or removes differences; the regions show where this file departs from the record.",
@@ -264,7 +264,8 @@ def in_words(value: Registration, comparison: Comparison | None, shown: ev.Shown
             return _SAME_PIXELS[shown]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
-            said = "; ".join([differing, *_undone(comparison)])
+            recoloured = [_RECOLOURED] if shown is ev.Shown.DIFFERS else []
+            said = "; ".join([differing, *recoloured, *_undone(comparison)])
             return f"{said}, compared with the {comparison.reference} of the older one"
 
 
@@ -310,14 +311,28 @@ def _regions(comparison: Comparison | None) -> str:
     return " and ".join(parts)
 
 
+_RECOLOURED = "its colours are shown otherwise, by a colour profile that is not the record's"
+
+
+def _differing(match: ev.Match) -> str:
+    """What differs, in words: regions, or how the colours are shown."""
+    recoloured = [_RECOLOURED] if match.shown is ev.Shown.DIFFERS else []
+    return "; ".join([*filter(None, [_regions(match.comparison)]), *recoloured])
+
+
 def _unseen(match: ev.Match) -> str:
     """What a comparison without a difference may have missed."""
+    profile = (
+        " Its colour profile shows other colours than its pixels say, and whether the record's does is not known."
+        if match.shown is ev.Shown.UNKNOWN
+        else ""
+    )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0
     bound = f" Nothing is seen that covers less than {100 * smallest:.2g} % of the picture." if smallest else ""
     return (
         "That it is the same exposure: another frame of the same camera, a moment before or after, is told by what "
         "moved in it, if that is enough. Small changes, gentle warps and a faint pattern over all of it can be missed; "
-        f"what a crop left out is not seen.{bound}"
+        f"what a crop left out is not seen.{bound}{profile}"
     )
 
 

@@ -137,6 +137,8 @@ def _lead(hidden: Resemblance) -> str:
         return f"{named}; every pixel is equal, but the transparency or colour profile differs."
     regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
     inside = [region for region in regions if region["kind"] != "outside"]
+    if not inside:
+        return f"{named}; its colours are shown otherwise, by another colour profile."
     area = sum(cast(float, region["area"]) for region in inside)
     share = "less than 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
     differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard, assert_never
 
 from provenance.errors import CountermarkError, ExaminationUnavailable, Overloaded, StoreUnavailable
+from provenance.media.appearance import PROFILE, Appearance, digest_shown
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ, Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES
@@ -102,6 +103,7 @@ class Search:
         self._unchecked: list[Unchecked] = []
         self._cut_short = False
         self._looked_again = False
+        self._recoloured_by: bytes | None = None  # a profile that the fingerprints and comparisons did not apply
         self._pixels: set[bytes] = set()  # that were looked up, so that no fingerprint has to lead to them
 
     def skip(self, what: str, why: str) -> None:
@@ -136,6 +138,7 @@ class Search:
     def look_for_similar(self, prints: Fingerprints, canonical: Pixels, viewer: Viewer) -> None:
         """Steps 6 and 7: of the picture, with its colours inverted, and where that leaves something unexplained, by
         parts."""
+        self._recoloured_by = prints.recoloured_by
         # 6.
         candidates = self.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
@@ -154,14 +157,20 @@ class Search:
                     yield hit.record_id, Registration.EXACT_MATCH, None, Shown.SAME
                 case MatchBasis.PIXELS:
                     known = self._read(hit)
-                    shown = _shown(known, hit) if isinstance(known, KnownRecord) else Shown.UNKNOWN
+                    shown = _shown(known, hit, None) if isinstance(known, KnownRecord) else Shown.UNKNOWN
                     yield hit.record_id, value_of_pixels(shown), None, shown
                 case MatchBasis.COMPARISON:
-                    yield hit.record_id, value_of_comparison(hit.comparison), hit.comparison, Shown.UNKNOWN
+                    shown = self._colours(hit)
+                    yield hit.record_id, value_of_comparison(hit.comparison, shown), hit.comparison, shown
                 case MatchBasis.FINGERPRINT:
                     yield hit.record_id, Registration.POSSIBLE_MATCH, None, Shown.UNKNOWN
                 case _:
                     assert_never(hit.basis)
+
+    def _colours(self, hit: _Hit) -> Shown:
+        """Of what was compared: whether its colours are shown as the record's are."""
+        known = self._read(hit) if self._recoloured_by is not None else None
+        return _shown(known, hit, self._recoloured_by) if isinstance(known, KnownRecord) else Shown.SAME
 
     def left_out(self) -> tuple[Unchecked, ...]:
         """What was not looked at so far, and why."""
@@ -385,7 +394,7 @@ class Search:
         return Evidence(
             subject=subject,
             examination=examination,
-            matches=tuple(_match(subject, hit, known, claims) for hit, known in found),
+            matches=tuple(_match(subject, hit, known, claims, self._recoloured_by) for hit, known in found),
             searched=Searched(self._registrations.count(), tuple(self._methods)),
             not_checked=tuple(self._unchecked),
             unproven=unproven,
@@ -510,8 +519,17 @@ def _files(known: KnownRecord) -> list[tuple[bytes, bytes, bytes | None]]:
     return [(media.sha256, media.pixels_sha256, media.shown_sha256), *copies]
 
 
-def _shown(known: KnownRecord, hit: _Hit) -> Shown:
-    """Whether the pixels of a hit are shown as the record's are: known where both state it."""
+def _shown(known: KnownRecord, hit: _Hit, recoloured_by: bytes | None) -> Shown:
+    """Whether the pixels of a hit are shown as the record's are: known where both state it.
+
+    Of a comparison: whether a profile of the picture that shows other colours is the record's as well.
+    """
+    if hit.basis is MatchBasis.COMPARISON and recoloured_by is not None:
+        same = Appearance(((PROFILE, recoloured_by),))
+        files = [(digest_shown(pixels, same), shown) for _, pixels, shown in _files(known)]
+        if any(shown == expected for expected, shown in files):
+            return Shown.SAME
+        return Shown.UNKNOWN if any(shown is None for _, shown in files) else Shown.DIFFERS
     stated = {shown for _, pixels, shown in _files(known) if pixels == hit.reference}
     if hit.basis is not MatchBasis.PIXELS or (hit.shown is not None and hit.shown in stated):
         return Shown.SAME
@@ -552,7 +570,9 @@ def _is_same_content(hit: _Hit) -> bool:
             assert_never(hit.basis)
 
 
-def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[bytes, str]) -> Match:
+def _match(
+    subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[bytes, str], recoloured_by: bytes | None
+) -> Match:
     # 9.
     value, detail = standing.of(known, claims)
     return Match(
@@ -565,7 +585,7 @@ def _match(subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[byte
         signed_copy=hit.basis is MatchBasis.BYTES and subject.sha256 != known.record.media.sha256,
         comparison=hit.comparison,
         distance=hit.distance,
-        shown=_shown(known, hit),
+        shown=_shown(known, hit, recoloured_by),
         inverted=hit.inverted,
         receipt=known.receipt,
         proof=_proof(known),

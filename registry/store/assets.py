@@ -214,7 +214,7 @@ def count_same(session: Session, files: Collection[bytes], pixels: Collection[by
         return 0
     query = sql.select(func.count()).select_from(Asset).where(_same_content(bool(files), bool(pixels)))
     given = {"files": list(files), "pixels": list(pixels)}
-    return session.execute(query, {name: values for name, values in given.items() if values}).scalar_one()
+    return int(session.execute(query, {name: values for name, values in given.items() if values}).scalar_one())
 
 
 def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asset]:

@@ -1,14 +1,25 @@
 """Version 2 of the pixel digest: what decides how the same pixels are shown is covered, or named."""
 
+import hashlib
 import io
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from provenance.media.appearance import FRAMES, GAIN_MAP, PICTURES, PROFILE, TRANSPARENCY, is_srgb, read_appearance
+from provenance.media.appearance import (
+    FRAMES,
+    GAIN_MAP,
+    PICTURES,
+    PROFILE,
+    TRANSPARENCY,
+    is_srgb,
+    read_appearance,
+    shows_other_colours,
+)
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.media import Media
 
@@ -113,6 +124,55 @@ def test_what_says_srgb_is_told_from_what_does_not() -> None:
     assert not is_srgb(SRGB, grey=True)
     for damaged in (b"", SRGB[:140], SRGB[:128] + b"\xff\xff\xff\xff" + SRGB[132:], bytes(200)):
         assert not is_srgb(damaged)
+
+
+def profile(primaries: list[tuple[float, float, float]], gamma: float | None = None) -> bytes:
+    """One of sRGB's with other primaries (XYZ at D50), and a plain power."""
+    found = bytearray(SRGB)
+    for place in range(struct.unpack_from(">I", found, 128)[0]):
+        name, start, size = struct.unpack_from(">4sII", found, 132 + 12 * place)
+        if name[1:] == b"XYZ":
+            xyz = primaries[b"rgb".index(name[:1])]
+            struct.pack_into(">iii", found, start + 8, *(round(value * 65536) for value in xyz))
+        if name[1:] == b"TRC" and gamma is not None:
+            found[start : start + size] = struct.pack(">4s4xHHi", b"para", 0, 0, round(gamma * 65536)).ljust(
+                size, b"\0"
+            )
+    return bytes(found)
+
+
+R, G, B = (0.4360, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)
+
+
+@pytest.mark.parametrize(
+    ("name", "primaries", "gamma", "other"),
+    [
+        ("sRGB", [R, G, B], None, False),
+        ("Display P3", [(0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841)], None, False),
+        ("Adobe RGB", [(0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446)], 2.2, False),
+        ("ProPhoto RGB", [(0.7977, 0.2880, 0.0), (0.1352, 0.7119, 0.0), (0.0313, 0.0001, 0.8249)], 1.8, False),
+        ("Rec. 2020", [(0.6734, 0.2790, -0.0019), (0.1656, 0.6753, 0.0299), (0.1251, 0.0456, 0.7969)], None, False),
+        ("a small monitor", [(0.35, 0.2, 0.05), (0.38, 0.68, 0.12), (0.23, 0.12, 0.65)], 2.2, False),
+        ("red and blue swapped", [B, G, R], None, True),
+        ("red and green swapped", [G, R, B], None, True),
+        ("all turned", [G, B, R], None, True),
+        ("greys alone", [(0.3214, 0.3333, 0.275)] * 3, None, True),
+        ("much too bright", [R, G, B], 1.0, True),
+        ("much too dark", [R, G, B], 4.0, True),
+    ],
+)
+def test_a_profile_that_shows_other_colours_is_told_from_the_usual_ones(
+    name: str, primaries: list[tuple[float, float, float]], gamma: float | None, other: bool
+) -> None:
+    stated = profile(primaries, gamma)
+    assert shows_other_colours(stated) is other, name
+    found = prints(saved(picture(), "JPEG", icc_profile=stated))
+    assert found.recoloured_by == (hashlib.sha256(stated).digest() if other else None)
+
+
+def test_a_profile_that_cannot_be_applied_shows_no_other_colours() -> None:
+    for damaged in (b"", SWAPPED[:140], bytes(16) + b"RGB " + bytes(300), SWAPPED[:200]):
+        assert not shows_other_colours(damaged)
 
 
 def test_the_digest_is_that_of_the_vectors() -> None:

@@ -407,6 +407,43 @@ def test_a_picture_registered_very_often_is_cut_and_the_report_says_so() -> None
     assert f"further matching records: {MAX_MATCHES + 5} match, and {MAX_MATCHES} are listed" in left_out(verdict)
 
 
+def recoloured(name: str, profile: bytes, quality: int = 80) -> bytes:
+    """A copy of other bytes and pixels, which a profile shows in its colours."""
+    return pictures.saved(pictures.opened(photo(name)), quality=quality, icc_profile=profile)
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SWAPPED = SRGB.replace(b"rXYZ", b"tmpX").replace(b"bXYZ", b"rXYZ").replace(b"tmpX", b"bXYZ")
+"""Browsers show red as blue by it, and blue as red."""
+
+
+def test_a_recompressed_copy_whose_profile_swaps_red_and_blue_differs() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(recoloured(ROCKET, SWAPPED))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert "its colours are shown otherwise, by a colour profile that is not the record's" in verdict.headline_text
+    for usual in (SRGB, b"no profile at all"):
+        assert registry.verify(recoloured(ROCKET, usual)).headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_a_copy_with_the_profile_of_the_record_does_not_differ() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", recoloured(ROCKET, SWAPPED, 95))
+    assert registry.verify(recoloured(ROCKET, SWAPPED, 70)).headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_where_a_record_does_not_tell_of_its_profile_the_finding_names_that() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET), shown=False)
+    verdict = registry.verify(recoloured(ROCKET, SWAPPED))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    (finding,) = [each for each in verdict.findings if each.code == Registration.MATCH_NO_DIFFERENCE_FOUND]
+    assert "shows other colours than its pixels say" in finding.does_not_show
+    (plain,) = [each for each in registry.verify(recoloured(ROCKET, SRGB)).findings if each.code == finding.code]
+    assert "colour profile" not in plain.does_not_show
+
+
 # Digests alone -----------------------------------------------------------------------------------
 
 
