@@ -266,7 +266,7 @@ def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
     """So that no time tells of it, either; it is held back by what is asked, not by what is left out of an answer."""
     asked = {}
     for sealed in (MOUNTAINS, ROCKET):  # the one resembles what is registered, the other does not
-        with open_desk(tmp_path_factory.mktemp("desk") / "data") as registry:
+        with open_desk(tmp_path_factory.mktemp("desk") / "data", compares=True) as registry:
             register(registry, photo(COFFEE), publisher=DAILY)
             register(registry, photo(sealed), publisher=DAILY, visibility="sealed")
             done = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
