@@ -273,7 +273,7 @@ def test_a_value_of_another_type_in_any_column_is_a_finding_and_not_the_end(
 @pytest.mark.parametrize("name", [b"bad\xff", b"two\nlines", b"\x1b[31mred", b"000#1", b"000~", "\u202e000".encode()])
 @pytest.mark.parametrize(("kind", "place"), [("tile", "log/tile/0"), ("blob", "blobs"), ("blob", "blobs/aa/bb")])
 def test_a_file_of_an_impossible_name_is_a_finding_and_not_the_end(
-    sound: Path, tmp_path: Path, name: bytes, kind: str, place: str, capsys: pytest.CaptureFixture[str]
+    sound: Path, tmp_path: Path, name: bytes, kind: str, place: str
 ) -> None:
     folder = tmp_path / "data"
     shutil.copytree(sound, folder)
@@ -283,9 +283,7 @@ def test_a_file_of_an_impossible_name_is_a_finding_and_not_the_end(
     (folder / "objects/log/checkpoint").unlink()
     findings = examine(folder)
     assert sorted(each.kind for each in findings) == sorted(["checkpoint", kind])
-    for as_json in (False, True):
-        assert print_findings(findings, as_json) == 2
-    assert all(each.isprintable() or each == "\n" for each in capsys.readouterr().out)
+    assert any(os.fsdecode(name) in each.name for each in findings)
 
 
 def test_what_lies_in_the_place_of_a_folder_or_leads_around_is_not_the_end(sound: Path, tmp_path: Path) -> None:

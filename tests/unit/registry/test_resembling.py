@@ -23,6 +23,7 @@ from registry.records.erasure import erase
 from registry.records.registration import Registered, withdraw
 from registry.records.sealing import reveal
 from registry.registry import Registry
+from registry.sandbox.pool import Sandbox
 from registry.store import Session, assets, resemblances
 from registry.tables import ComparedAsset, Resemblance
 from registry.upkeep import fsck
@@ -235,7 +236,7 @@ def test_a_sealed_picture_is_unseen_until_it_is_revealed_and_then_stands_both_wa
     assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
 
 
-def asked_by(ask: Callable[[], object], registry: Registry, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def asked_by(ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements and the confined jobs that a thing takes in this thread, in their order."""
     here, asked = threading.get_ident(), list[str]()
 
@@ -243,7 +244,7 @@ def asked_by(ask: Callable[[], object], registry: Registry, monkeypatch: pytest.
         if threading.get_ident() == here:
             asked.append(text)
 
-    run = type(registry.sandbox).run
+    run = Sandbox.run
 
     def job(sandbox: Any, function: Any, *given: Any, **how: Any) -> Any:
         if threading.get_ident() == here:
@@ -253,7 +254,7 @@ def asked_by(ask: Callable[[], object], registry: Registry, monkeypatch: pytest.
     event.listen(Engine, "before_cursor_execute", statement)
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(type(registry.sandbox), "run", job)
+            patched.setattr(Sandbox, "run", job)
             ask()
     finally:
         event.remove(Engine, "before_cursor_execute", statement)
@@ -286,7 +287,7 @@ def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
 
             for each in (exact, similar):
                 each()  # what is read once is read
-            asked[sealed] = [asked_by(each, registry, monkeypatch) for each in (compare_again, read, exact, similar)]
+            asked[sealed] = [asked_by(each, monkeypatch) for each in (compare_again, read, exact, similar)]
     assert asked[MOUNTAINS] == asked[ROCKET]
     compared, read_, exact_, similar_ = asked[MOUNTAINS]
     assert "compare_references" in similar_
@@ -330,14 +331,14 @@ def test_every_job_on_a_file_names_it_so_that_one_which_ends_workers_is_refused(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unnamed = set[str]()
-    run = type(registry.sandbox).run
+    run = Sandbox.run
 
     def job(sandbox: Any, function: Any, *given: Any, **how: Any) -> Any:
         if how.get("digest") is None:
             unnamed.add(function.__name__)
         return run(sandbox, function, *given, **how)
 
-    monkeypatch.setattr(type(registry.sandbox), "run", job)
+    monkeypatch.setattr(Sandbox, "run", job)
     first = register(registry, photo(MOUNTAINS), publisher=DAILY, credential="auto")
     register(registry, photo(MOUNTAINS), publisher=DAILY, credential="auto")  # found again: what it holds is told
     register(registry, tampered(MOUNTAINS), publisher=RIVAL)
