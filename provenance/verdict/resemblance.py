@@ -140,7 +140,7 @@ def _lead(hidden: Resemblance) -> str:
     if not inside:
         return f"{named}; its colours are shown otherwise, by another colour profile."
     area = sum(cast(float, region["area"]) for region in inside)
-    share = "less than 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
+    share = "under 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
     differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
     moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
     largest = "" if len(inside) == 1 else "the largest "

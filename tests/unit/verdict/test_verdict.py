@@ -231,7 +231,7 @@ def test_the_lead_of_an_older_registration_has_at_most_25_words_and_no_numbers_o
     if found:
         areas = [area for kind, area in regions or () if kind != "outside"]
         assert f"{len(areas)} region" in lead
-        assert ("less than 0.1 %" if sum(areas) < 0.001 else f"{min(100, 100 * sum(areas)):.3g} %") in lead
+        assert ("under 0.1 %" if sum(areas) < 0.001 else f"{min(100, 100 * sum(areas)):.3g} %") in lead
         assert lead.endswith(", at the bottom right." if len(areas) == 1 else ", the largest at the bottom right.")
 
 
