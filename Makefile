@@ -65,6 +65,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 	@$(BIN)/python -m api openapi --check
+	@$(BIN)/python tools/unasync.py --check
 	@tools/spectral.sh
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor

@@ -1,4 +1,4 @@
-"""AsyncClient: the service, from a program that does other things meanwhile. The same calls as `Client`."""
+"""AsyncClient: the service, from a program that does other things meanwhile."""
 
 import asyncio
 import copy
@@ -46,7 +46,17 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A Countermark service; arguments, methods and exceptions as in `Client`. For asyncio."""
+    """A Countermark service, for asyncio. Close it after use, or use it as a context manager.
+
+    Args:
+        url: the service's address.
+        api_key: needed to register and withdraw; reading and verifying are public.
+        timeout: seconds that connecting, sending or waiting for the next bytes may take.
+        max_retries: further tries after a failed connection or an answer that invites them.
+
+    Every method raises exceptions of `countermark.CountermarkError`'s tree; those that answer a request carry its
+    `request_id`. Records are named by 64 hex digits (`Asset.id`) or by URN.
+    """
 
     def __init__(
         self,

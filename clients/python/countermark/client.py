@@ -1,3 +1,4 @@
+# Generated from async_client.py by tools/unasync.py: change that, and run this.
 """Client: the service, from a program that waits for each answer."""
 
 import copy
@@ -308,8 +309,9 @@ class Client:
 
 
 def _sent(content: Content, progress: Progress | None) -> Iterator[bytes]:
+    chunks: Iterator[bytes] = content.chunks()
     sent = 0
-    for chunk in content.chunks():
+    while chunk := next(chunks, b""):
         yield chunk
         sent += len(chunk)
         if progress is not None:
