@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock browsers tokens engines clean
+.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock postgresql browsers tokens engines clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/deptry .
 	@$(BIN)/python -m api openapi --check
 	@$(BIN)/python tools/unasync.py --check
+	@$(BIN)/python tools/licences.py
 	@tools/spectral.sh
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
@@ -75,6 +76,9 @@ bench: $(VENV)/.runtime ## print each stage's share of registration and verifica
 
 bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
 	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)
+
+postgresql: $(VENV)/.runtime ## get the driver for a database on PostgreSQL (psycopg, which is under the LGPL)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-postgresql.lock
 
 browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
 	@tools/browsers.sh

@@ -1,7 +1,7 @@
 """The first API key: an admin's, made when a registry has none, for the publisher that the first start enrolled."""
 
 from registry import api_keys
-from registry.bootstrap import DEFAULT_PUBLISHER
+from registry.api_keys import DEFAULT_PUBLISHER
 from registry.registry import Registry
 
 

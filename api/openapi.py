@@ -29,8 +29,8 @@ from api.schemas.requests import (
     RotationRequest,
     WithdrawalRequest,
 )
+from provenance import __version__
 
-VERSION = "0.1.0"
 DESCRIPTION = """\
 A registry that a newsroom runs to vouch for its media, and that anyone can check.
 Reading and verifying is public; writing needs an API key. Every error is an RFC 9457 problem with a request id.
@@ -63,7 +63,7 @@ def document(app: FastAPI) -> Document:
     """The OpenAPI 3.1 document of an application that `api.app.assemble` made."""
     spec = get_openapi(
         title=app.title,
-        version=VERSION,
+        version=__version__,
         description=DESCRIPTION,
         routes=app.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},

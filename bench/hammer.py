@@ -26,7 +26,7 @@ from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement, verify_statement
 from provenance.transparency.merkle import leaf_hash
 from registry.keys.keystore import Keystore
-from registry.registry import utc_now
+from registry.times import utc_now
 
 console = Console()
 PASSPHRASE = "the passphrase of a benchmark"

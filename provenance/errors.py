@@ -50,6 +50,7 @@ CountermarkError
 │   ├── StoreLocked                another server already writes this data folder
 │   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
+├── MissingExtra                   what was asked needs an extra that is not installed
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
     ├── ServiceFailed              the service met a fault of its own
@@ -65,6 +66,10 @@ class CountermarkError(Exception):
     """
 
     request_id: str | None = None
+
+
+class MissingExtra(CountermarkError):
+    """What was asked needs libraries that are not installed; the message names the extra that brings them."""
 
 
 class MediaError(CountermarkError):

@@ -30,6 +30,9 @@ SCOPES = (ASSETS_WRITE, ASSETS_ERASE, DISPUTES_WRITE, KEYS_WRITE, METRICS_READ, 
 Scope = Literal["assets:write", "assets:erase", "disputes:write", "keys:write", "metrics:read", "admin"]
 """One of `SCOPES`."""
 
+DEFAULT_PUBLISHER = "newsroom"
+"""Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
+
 DEFAULT_OVERLAP_SECONDS = 24 * 60 * 60
 """Seconds for which a key that is replaced goes on: its clients are changed within a day."""
 

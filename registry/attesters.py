@@ -4,7 +4,8 @@ from provenance.errors import MalformedPolicy, SettingsInvalid, UnusableKey
 from provenance.transparency.checkpoint import Cosigner
 from provenance.transparency.policy import Policy, satisfied
 from provenance.transparency.timestamp import TrustAnchor
-from registry.attesting.development_stamps import DEVELOPMENT_STAMPS, DevelopmentAuthority
+from registry.attesting import DEVELOPMENT_STAMPS
+from registry.attesting.development_stamps import DevelopmentAuthority
 from registry.attesting.timestamping import RemoteAuthority, Timestamping
 from registry.keys.keystore import Keystore
 from registry.registry import Clock, RegistryConfig

@@ -24,6 +24,7 @@ from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import SignedCheckpoint
 from registry import files
+from registry.api_keys import DEFAULT_PUBLISHER
 from registry.attesters import read_policy, read_timestamping
 from registry.attesting.attestation import Attestation
 from registry.blobs import Blobs
@@ -33,7 +34,7 @@ from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.records.enrolment import enrol_publisher
-from registry.registry import Clock, Registry, RegistryConfig, utc_now
+from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
 from registry.search.comparing import Comparing
@@ -43,12 +44,10 @@ from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
 from registry.spool import own_folder
 from registry.store import Session, Store, entries
+from registry.times import utc_now
 from registry.verifying.comparison import compare
 
 _log = logging.getLogger(__name__)
-
-DEFAULT_PUBLISHER = "newsroom"
-"""Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
 
 logger = logging.getLogger(__name__)
 

@@ -26,11 +26,6 @@ from registry.store import Store
 Clock = Callable[[], datetime]
 
 
-def utc_now() -> datetime:
-    """The system's clock, in UTC: the one place where time enters the registry."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class RegistryConfig:
     """What an operator decides. `public_url` goes into manifests and is where readers are sent."""

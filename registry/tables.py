@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel
 # A 64-bit integer everywhere; SQLite makes only a column of the very type INTEGER the key of its B-tree.
 Int64 = BigInteger().with_variant(Integer, "sqlite")
 
+# Of partial indexes; the migrations make the same on PostgreSQL, whose dialect is not loaded for a mention of it.
 _COSIGNED = text("cosigned_at_ms IS NOT NULL")
 _STAMPED = text("timestamp IS NOT NULL")
 _WAITING = text("method IS NULL")
@@ -27,6 +28,7 @@ class Bytes(LargeBinary):
         return
 
 
+SQLModel.model_config["defer_build"] = True  # rows are not validated
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -233,8 +235,8 @@ class CheckpointRow(SQLModel, table=True):
 
     __tablename__ = "checkpoint"
     __table_args__: ClassVar[tuple[Index, ...]] = (
-        Index("ix_checkpoint_cosigned", "size", sqlite_where=_COSIGNED, postgresql_where=_COSIGNED),
-        Index("ix_checkpoint_timestamp", "size", sqlite_where=_STAMPED, postgresql_where=_STAMPED),
+        Index("ix_checkpoint_cosigned", "size", sqlite_where=_COSIGNED),
+        Index("ix_checkpoint_timestamp", "size", sqlite_where=_STAMPED),
     )
 
     size: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
@@ -373,9 +375,7 @@ class ComparedAsset(SQLModel, table=True):
     """
 
     __tablename__ = "compared_asset"
-    __table_args__: ClassVar[tuple[Index, ...]] = (
-        Index("ix_compared_asset_waiting", "asset", sqlite_where=_WAITING, postgresql_where=_WAITING),
-    )
+    __table_args__: ClassVar[tuple[Index, ...]] = (Index("ix_compared_asset_waiting", "asset", sqlite_where=_WAITING),)
 
     asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     whole: int = Field(sa_type=Int64)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
 from registry.attesting.witness import Witness
-from registry.registry import utc_now
+from registry.times import utc_now
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 PASSPHRASE = b"a passphrase for tests"

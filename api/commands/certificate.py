@@ -9,7 +9,7 @@ from api.commands.opened import opened_keystore
 from api.settings import load_settings
 from provenance.credentials.certificates import check_claim_certificate, is_widely_read, parse_certificates
 from provenance.errors import CertificateUnusable
-from registry.registry import utc_now
+from registry.times import utc_now
 
 commands = typer.Typer(help="The certificate that C2PA claims are signed with.", no_args_is_help=True)
 

@@ -1,22 +1,23 @@
 """`python -m api key`: API keys, in the store, or through the service while that has the store."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx2
 import typer
 from pydantic import ValidationError
 
 from api.commands.opened import opened_store
 from api.commands.printed import Json
-from api.schemas.answers import ApiKey, ApiKeys, NewApiKey, Problem
-from api.schemas.requests import ApiKeyRequest, RotationRequest
 from api.settings import Settings, load_settings
 from provenance.errors import InvalidRequest, NotPermitted, SettingsInvalid, StoreLocked, StoreUnavailable
 from registry import api_keys
-from registry.bootstrap import DEFAULT_PUBLISHER
-from registry.registry import utc_now
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.times import utc_now
+
+if TYPE_CHECKING:  # what speaks to a running service is imported where it is needed
+    from api.schemas.answers import ApiKey
 
 ANSWER_SECONDS = 30.0
 """Seconds for the service to answer: it waits for its database at most."""
@@ -33,6 +34,9 @@ def create_key(
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")] = None,
 ) -> None:
     """Make an API key and print it: the only time it is shown."""
+    from api.schemas.answers import NewApiKey
+    from api.schemas.requests import ApiKeyRequest
+
     settings, now = load_settings(), _now()
     ends = None if days is None else (now + timedelta(days=days)).isoformat()
     try:
@@ -62,10 +66,12 @@ def list_keys(as_json: Json = False) -> None:
     settings = load_settings()
     try:
         with opened_store(settings) as store:
-            keys = ApiKeys.model_validate({"items": api_keys.listed(store)})
+            keys: Sequence[api_keys.KeyView | ApiKey] = api_keys.listed(store)
     except StoreLocked as locked:
-        keys = ApiKeys.model_validate_json(_ask(settings, locked, "GET"))
-    for key in keys.items:
+        from api.schemas.answers import ApiKeys
+
+        keys = ApiKeys.model_validate_json(_ask(settings, locked, "GET")).items
+    for key in keys:
         line = _line(key)
         typer.echo(json.dumps(line, ensure_ascii=False) if as_json else "  ".join(line.values()))
 
@@ -78,6 +84,9 @@ def rotate_key(
     ] = api_keys.DEFAULT_OVERLAP_SECONDS,
 ) -> None:
     """Replace an API key by one with the same name, scopes and publisher, and print that: the only time it is shown."""
+    from api.schemas.answers import NewApiKey
+    from api.schemas.requests import RotationRequest
+
     settings = load_settings()
     try:
         with opened_store(settings) as store:
@@ -101,6 +110,10 @@ def revoke_key(key_id: KeyId) -> None:
 
 def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", body: Any = None) -> bytes:
     """Have the running service do it, as the admin whose key COUNTERMARK_API_KEY holds."""
+    import httpx2
+
+    from api.schemas.answers import Problem
+
     key = settings.api_key.get_secret_value()
     if not key:
         raise SettingsInvalid(
@@ -121,7 +134,7 @@ def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", b
     raise NotPermitted(detail) if answer.status_code in (401, 403) else InvalidRequest(detail)
 
 
-def _line(key: ApiKey) -> dict[str, str]:
+def _line(key: "api_keys.KeyView | ApiKey") -> dict[str, str]:
     ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
     return {
         "id": key.id,

@@ -3,22 +3,26 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from api.settings import Settings
 from provenance.errors import SettingsInvalid
-from provenance.transparency.note import ED25519, VerifierKey
-from registry.bootstrap import open_keystore, open_registry
-from registry.keys.keystore import Keystore, Role
-from registry.registry import Registry, RegistryConfig
 from registry.store import Store
+
+if TYPE_CHECKING:  # a command that needs the store alone starts without the rest
+    from provenance.transparency.note import VerifierKey
+    from registry.keys.keystore import Keystore, Role
+    from registry.registry import Registry, RegistryConfig
 
 DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
 
 
-def configuration(settings: Settings) -> RegistryConfig:
+def configuration(settings: Settings) -> "RegistryConfig":
     """What the registry needs of the settings."""
+    from registry.registry import RegistryConfig
+
     passphrase = settings.key_passphrase.get_secret_value()
     if not passphrase and settings.environment == "development":
         passphrase = DEVELOPMENT_PASSPHRASE
@@ -52,8 +56,10 @@ def configuration(settings: Settings) -> RegistryConfig:
 
 
 @contextmanager
-def opened_registry(settings: Settings, *, found: bool = False) -> Iterator[Registry]:
+def opened_registry(settings: Settings, *, found: bool = False) -> "Iterator[Registry]":
     """The registry, for as long as the context is open. Raises as `open_registry`, which says what `found` does."""
+    from registry.bootstrap import open_registry
+
     if not found and settings.environment != "development":
         refuse_missing(settings.folder)
     registry = open_registry(configuration(settings), found=found)
@@ -71,14 +77,18 @@ def opened_store(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def opened_keystore(settings: Settings, folder: Path | None = None) -> Keystore:
+def opened_keystore(settings: Settings, folder: Path | None = None) -> "Keystore":
     """The keys in the data folder or in a copy of it. Raises SettingsInvalid where there are none."""
+    from registry.bootstrap import open_keystore
+
     refuse_missing(folder or settings.folder)
     return open_keystore(configuration(settings), folder=folder)
 
 
-def log_key(settings: Settings, folder: Path | None = None) -> VerifierKey:
+def log_key(settings: Settings, folder: Path | None = None) -> "VerifierKey":
     """The log's public key, from the keys in the data folder or in a copy of it."""
+    from provenance.transparency.note import ED25519, VerifierKey
+
     return VerifierKey(settings.log_origin, ED25519, opened_keystore(settings, folder).log.public_key.raw)
 
 

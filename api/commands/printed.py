@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.upkeep.fsck import Finding
+if TYPE_CHECKING:
+    from registry.upkeep.fsck import Finding
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def print_findings(findings: Iterable[Finding], as_json: bool) -> int:
+def print_findings(findings: "Iterable[Finding]", as_json: bool) -> int:
     """Print findings as they come; returns their number."""
     found = 0
     for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)

@@ -15,8 +15,8 @@ from provenance.errors import SettingsInvalid
 from registry.attesters import read_policy, read_timestamping
 from registry.blobs import Blobs
 from registry.log.log_keys import held_key
-from registry.registry import utc_now
 from registry.store import Store
+from registry.times import utc_now
 from registry.upkeep.backup import back_up
 from registry.upkeep.fsck import check
 from registry.upkeep.migration import migrate

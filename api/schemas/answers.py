@@ -15,7 +15,7 @@ from api.schemas.values import Digest, RecordId
 class Answer(BaseModel):
     """What the service says; made from the registry's views or from stored JSON."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True, defer_build=True)
 
 
 class FieldProblem(Answer):

@@ -12,7 +12,7 @@ from registry.api_keys import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SCOP
 class Request(BaseModel):
     """What a client sends: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ParentRequest(Request):

@@ -12,7 +12,7 @@ from api.witness.app import create_witness_app
 from api.witness.settings import load_witness_settings
 from provenance.errors import MalformedNote, SettingsInvalid
 from registry.attesting.witness import Witness, open_keys
-from registry.registry import utc_now
+from registry.times import utc_now
 
 MAX_CONNECTIONS = 256
 """Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte. Half of them may come

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from provenance.verdict.registrations import Reference
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.bootstrap import open_registry
 from registry.claims import AssetClaims
 from registry.records.registration import register
 from registry.registry import Registry, RegistryConfig

@@ -19,9 +19,6 @@ from provenance.errors import UnusableKey
 from provenance.transparency.timestamp import TimestampRequest, der
 from registry.outbound import Outbound
 
-DEVELOPMENT_STAMPS = "development"
-"""In place of an authority's address: the server stamps for itself."""
-
 _SEQUENCE, _SET, _OCTETS, _INTEGER, _TIME = 0x30, 0x31, 0x04, 0x02, 0x18
 _POLICY = bytes.fromhex("06032a0304")  # 1.2.3.4, an example's
 _SHA_256 = bytes.fromhex("300d06096086480165030402010500")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from provenance import limits
+from provenance import __version__, limits
 from provenance.credentials.claim import Ingredient, Relationship
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
 from provenance.errors import (
@@ -51,7 +51,7 @@ from registry.store import Asset, Session, assets, entries, events, local_featur
 from registry.store.assets import AssetBlobs
 from registry.times import to_milliseconds
 
-GENERATOR = "Countermark/0.1.0"
+GENERATOR = f"Countermark/{__version__}"
 
 MAX_INGREDIENT_BYTES = 64 * 1024 * 1024
 """Bytes of the signed copies of parents that go to a worker, whose manifests a claim keeps: it has 1 GiB in all."""

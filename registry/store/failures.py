@@ -1,10 +1,10 @@
 """Failures of the database, in the terms of `provenance.errors`: no exception of SQLAlchemy leaves the store."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -37,6 +37,11 @@ _UNAVAILABLE_STATES = (
 )
 
 
+def database_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What SQLAlchemy and the drivers raise, and others; psycopg's, which is an extra, only where it is in use."""
+    return SQLAlchemyError, sqlite3.Error, *_of_psycopg("Error"), *others
+
+
 def translate(error: Exception) -> Exception:
     """The exception to show for `error`; whatever does not come from the database is returned as it is."""
     if isinstance(error, NoResultFound):
@@ -45,7 +50,7 @@ def translate(error: Exception) -> Exception:
         return Conflict(f"at odds with what is stored: {error.orig}")
     if isinstance(error, PoolTimeout):
         return StoreUnavailable("all reading connections of the store are in use")
-    if not isinstance(error, SQLAlchemyError | sqlite3.Error | psycopg.Error):
+    if not isinstance(error, database_errors()):
         return error
     cause = _cause(error)
     reason = str(cause).partition("\n")[0]
@@ -69,9 +74,10 @@ def ends_transaction(error: Exception) -> bool:
 def may_be_repeated(error: Exception) -> bool:
     """Whether a transaction that was not committed can succeed at once: the server ended it, or untied a deadlock."""
     cause = _cause(error)
-    if not isinstance(cause, psycopg.Error):
+    if not isinstance(cause, _of_psycopg("Error")):
         return False
-    return _is_unavailable(cause) if cause.sqlstate is None else cause.sqlstate.startswith(_PASSING_STATES)
+    state = _sqlstate(cause)
+    return state.startswith(_PASSING_STATES) if state else _is_unavailable(cause)
 
 
 @contextmanager
@@ -79,7 +85,7 @@ def translated() -> Iterator[None]:
     """Raise `translate(error)` in place of what the block raises."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
+    except database_errors() as error:
         raise translate(error) from error
 
 
@@ -88,19 +94,30 @@ def _cause(error: Exception) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
+def _of_psycopg(*names: str) -> tuple[type[Exception], ...]:
+    """Exceptions of psycopg; none where nobody has imported it."""
+    driver = sys.modules.get("psycopg")
+    return () if driver is None else tuple(getattr(driver, name) for name in names)
+
+
+def _sqlstate(cause: BaseException) -> str:
+    """PostgreSQL's error code; empty where there is none."""
+    return (getattr(cause, "sqlstate", None) or "") if isinstance(cause, _of_psycopg("Error")) else ""
+
+
 def _sqlite_code(cause: BaseException) -> int:
     """The primary result code; 0 where there is none."""
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF if isinstance(cause, sqlite3.Error) else 0
 
 
 def _is_damage(cause: BaseException) -> bool:
-    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
-    return _sqlite_code(cause) in _DAMAGED or (state or "") in _DAMAGED_STATES
+    return _sqlite_code(cause) in _DAMAGED or _sqlstate(cause) in _DAMAGED_STATES
 
 
 def _is_unavailable(cause: BaseException) -> bool:
-    if isinstance(cause, psycopg.Error):
-        if cause.sqlstate is None:  # the connection could not be had, or broke
-            return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-        return cause.sqlstate.startswith(_UNAVAILABLE_STATES)
+    if isinstance(cause, _of_psycopg("Error")):
+        state = _sqlstate(cause)
+        if not state:  # the connection could not be had, or broke
+            return isinstance(cause, _of_psycopg("OperationalError", "InterfaceError"))
+        return state.startswith(_UNAVAILABLE_STATES)
     return _sqlite_code(cause) in _UNAVAILABLE

@@ -17,14 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from psycopg import Error as PsycopgError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from provenance.errors import StoreUnavailable
-from registry.store.failures import translate
+from registry.store.failures import database_errors, translate
 from registry.store.signals import CHANNEL
 from registry.tables import LogLeader
 
@@ -140,7 +139,7 @@ class ElectedLeadership:
         self._stand_at = 0.0
         try:
             self._turn()
-        except (SQLAlchemyError, PsycopgError) as error:
+        except database_errors() as error:
             self._hang_up()
             raise translate(error) from error
         self._thread = threading.Thread(target=self._run, name="countermark-leadership", daemon=True)
@@ -189,7 +188,7 @@ class ElectedLeadership:
                     self._turn()
                 if self._connection is not None:
                     changed = self._listen(self._connection)
-            except (SQLAlchemyError, PsycopgError, OSError) as error:
+            except database_errors(OSError) as error:
                 self._hang_up()
                 log.warning("the election for the log was interrupted: %s", translate(error))
                 self._turn_at = time.monotonic() + BEAT_SECONDS / 2
@@ -215,7 +214,7 @@ class ElectedLeadership:
                 self._connection.execute(_RELEASE, {"lock": _LOCK, "channel": CHANNEL})
                 self._term, self._stand_at = None, time.monotonic() + ABSTAIN_SECONDS
             elif self._connection.execute(_BEAT, {"term": self._term}).rowcount != 1:
-                raise PsycopgError("another process has taken over the log")
+                raise SQLAlchemyError("another process has taken over the log")
         elif self._resigned or time.monotonic() < self._stand_at or not self._progresses():
             self._seen = ()
         elif self._connection.execute(_TRY, {"lock": _LOCK}).scalar_one():
@@ -246,7 +245,7 @@ class ElectedLeadership:
         return bool(readable) and bool(list(driver.notifies(timeout=0)))
 
     def _hand_over(self) -> None:
-        with suppress(SQLAlchemyError, PsycopgError):
+        with suppress(*database_errors()):
             if self._connection is not None and self._term is not None:
                 self._connection.execute(_RELEASE, {"lock": _LOCK, "channel": CHANNEL})
         self._hang_up()
@@ -255,6 +254,6 @@ class ElectedLeadership:
         self._term = None
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SQLAlchemyError, PsycopgError):
+            with suppress(*database_errors()):
                 connection.invalidate()
                 connection.close()

@@ -10,9 +10,8 @@ import os
 import secrets
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -20,9 +19,12 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from provenance.errors import RegistryError, SettingsInvalid, StoreUnavailable
 from provenance.limits import FAILOVER_SECONDS
-from registry.store.failures import translated
+from registry.store.failures import database_errors, translated
 from registry.store.leadership import ElectedLeadership, Leadership
 from registry.store.schema import migrate
+
+if TYPE_CHECKING:
+    import psycopg
 
 DRIVER = "postgresql+psycopg"
 
@@ -125,7 +127,7 @@ class Postgresql:
                     driver.execute("VACUUM")
                 finally:
                     driver.autocommit = False
-        except (RegistryError, psycopg.Error) as error:
+        except database_errors(RegistryError) as error:
             log.warning("the database could not be vacuumed: %s", error)
             return False
         return True
@@ -149,7 +151,7 @@ def _keep_no_samples(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS 0')
 
 
-def _outlive_older_snapshots(driver: psycopg.Connection[Any]) -> bool:
+def _outlive_older_snapshots(driver: "psycopg.Connection[Any]") -> bool:
     """Whether nobody sees the state before this any more, at the latest after `_SNAPSHOT_SECONDS`."""
     row = driver.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
     end = time.monotonic() + _SNAPSHOT_SECONDS
@@ -172,9 +174,12 @@ def parse_url(url: str) -> URL:
 
 
 def _engine(address: URL, settings: tuple[str, ...], **options: Any) -> Engine:
-    engine = create_engine(address, connect_args=_CONNECTING, **options)
+    try:
+        engine = create_engine(address, connect_args=_CONNECTING, **options)
+    except ModuleNotFoundError as error:  # psycopg is an extra
+        raise SettingsInvalid("a database on PostgreSQL needs psycopg, which `make postgresql` installs") from error
 
-    def prepare(connection: psycopg.Connection[Any], _entry: ConnectionPoolEntry) -> None:
+    def prepare(connection: "psycopg.Connection[Any]", _entry: ConnectionPoolEntry) -> None:
         committing, connection.autocommit = connection.autocommit, True
         for setting in settings:
             connection.execute(setting)

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
 from provenance.errors import NotFound
-from provenance.statement.record import PublisherKey
 from registry.tables import Publisher, PublisherKeyRow
 from registry.times import to_milliseconds
+
+if TYPE_CHECKING:
+    from provenance.statement.record import PublisherKey
 
 
 def insert(session: Session, row: Publisher) -> None:
@@ -93,7 +96,7 @@ def keys_of(session: Session, publisher_id: str) -> Sequence[PublisherKeyRow]:
     ).all()
 
 
-def apply(session: Session, record: PublisherKey, index: int) -> None:
+def apply(session: Session, record: "PublisherKey", index: int) -> None:
     """Bring the rows in line with the `publisher.key` record at `index`: what it enrols, replaces or revokes.
 
     Conflict (at the store's boundary) where a key is enrolled a second time. Raises NotFound for a key that is revoked

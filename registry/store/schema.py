@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from provenance.errors import StoreUnavailable
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_NEWEST = max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def migrate(connection: Connection) -> None:
@@ -17,6 +15,13 @@ def migrate(connection: Connection) -> None:
 
     Raises StoreUnavailable for a store that a newer version has written.
     """
+    if _is_current(connection):
+        return
+    # Only now: Alembic takes longer to import than a current store to open.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -25,3 +30,10 @@ def migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise StoreUnavailable(f"this version cannot read the store; a newer one has written it ({error})") from error
+
+
+def _is_current(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    revisions = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+    return [revision.partition("_")[0] for revision in revisions] == [_NEWEST]

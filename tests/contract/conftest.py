@@ -11,7 +11,8 @@ from api.logs import configure_logs
 from api.settings import InsecureSettingsWarning, load_settings
 from api.upload import Spool
 from registry import api_keys
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.bootstrap import open_registry
 from tests.loopback import serving
 
 

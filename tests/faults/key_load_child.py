@@ -11,7 +11,8 @@ from pathlib import Path
 
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import AssetWithdrawn, to_canonical
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.bootstrap import open_registry
 from registry.records.enrolment import rotate_key
 from registry.records.stating import append_signed
 from registry.registry import Registry

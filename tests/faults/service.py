@@ -17,7 +17,7 @@ from demo.port import kept_port
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
 from registry.keys.keystore import Keystore
-from registry.registry import utc_now
+from registry.times import utc_now
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from api.settings import InsecureSettingsWarning, load_settings
 from provenance.statement.statement import sign_statement
 from registry import api_keys
 from registry.bootstrap import open_registry
-from registry.registry import utc_now
 from registry.store import entries
+from registry.times import utc_now
 
 JUMPS = tuple(timedelta(days=days) for days in (0, -1 / 24, 1, -365, 365, 0))
 PHOTO = Path(__file__).parents[2] / "demo/photos"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.bootstrap import DEFAULT_PUBLISHER
+from registry.api_keys import DEFAULT_PUBLISHER
 from registry.store import publishers
 from tests.patience import eventually
 from tests.unit.registry.log_folder import Log

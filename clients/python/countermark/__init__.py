@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from countermark.receipts import verify_proof, verify_receipt
+from provenance import __version__ as __version__
 from provenance.errors import (
     Conflict,
     CountermarkError,
@@ -29,6 +30,7 @@ from provenance.errors import (
     MediaTooCostly,
     MediaTooLarge,
     MetadataWithheld,
+    MissingExtra,
     NotAuthenticated,
     NotFound,
     NotPermitted,
@@ -90,8 +92,6 @@ else:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Asset",
     "AssetInFull",
@@ -117,6 +117,7 @@ __all__ = [
     "MediaTooCostly",
     "MediaTooLarge",
     "MetadataWithheld",
+    "MissingExtra",
     "NotAuthenticated",
     "NotFound",
     "NotPermitted",

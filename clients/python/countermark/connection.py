@@ -9,8 +9,8 @@ from typing import Any, Self
 import httpx2
 
 from countermark.call import Call
-from countermark.defaults import VERSION
 from countermark.reply import Reply
+from provenance import __version__
 from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer
 from provenance.limits import MAX_PROBLEM_BYTES
 
@@ -72,7 +72,7 @@ class Connection:
     def headers(self) -> dict[str, str]:
         """Of every request."""
         headers = {
-            "User-Agent": f"countermark-python/{VERSION}",
+            "User-Agent": f"countermark-python/{__version__}",
             "Accept": "application/json, application/problem+json, */*;q=0.5",
         }
         return headers | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from countermark.content import Content, Source
 from countermark.trust import Trust
-from provenance.errors import MalformedReceipt, MediaError
+from provenance.errors import MalformedReceipt, MediaError, MissingExtra
 from provenance.limits import MAX_ANCHOR_BYTES, MAX_ENTRY_BYTES, MAX_MEDIA_BYTES, MAX_RECEIPT_BYTES
+from provenance.statement.keys import Algorithm
+from provenance.statement.statement import Statement
+from provenance.transparency.chain import Chain, Link
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.followed_keys import follow_log_keys
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.proof_verification import (
@@ -18,11 +22,29 @@ from provenance.transparency.proof_verification import (
     verify_transparent_statement,
 )
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_report import ReceiptReport
+from provenance.transparency.receipt_report import ReceiptReport, Step
 from provenance.transparency.receipt_verification import verify_receipt as run_procedure
-from provenance.transparency.timestamp import TrustAnchor
+from provenance.transparency.timestamp import Timestamp, TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.transparent_statement import TransparentStatement
+from provenance.transparency.witnessing import Witnessing
+
+__all__ = [
+    "Algorithm",
+    "Chain",
+    "Checkpoint",
+    "Cosigner",
+    "Link",
+    "ProofReport",
+    "ReceiptReport",
+    "Statement",
+    "Step",
+    "Timestamp",
+    "VerifierKey",
+    "Witnessing",
+    "verify_proof",
+    "verify_receipt",
+]
 
 MEDIA_STEP, ORIGINS_STEP = 9, 11
 
@@ -54,6 +76,8 @@ def verify_receipt(
         MalformedNote: a log key that is none.
         UnusableKey: certificates that cannot be read, or without a root among them.
         InvalidRequest: a file that cannot be read.
+        MissingExtra: the picture has other bytes than the registered one, so that its pixels are to be compared, which
+            needs `countermark[media]`.
     """
     parsed = Receipt.parse(Content.of(receipt).read(MAX_RECEIPT_BYTES))
     trust = Trust.of(log_keys, policy, max_age)
@@ -145,10 +169,15 @@ def _anchor(source: Source) -> TrustAnchor:
 
 def _pixels(content: Content) -> tuple[bytes | None, bytes | None, tuple[str, ...]]:
     """Both versions of the pixel digest, and the names of what the file has beside its pixels."""
-    from provenance.media import Media
-    from provenance.media.appearance import digest_shown, read_appearance
-    from provenance.media.fingerprints import digest_pixels
-
+    try:
+        from provenance.media import Media
+        from provenance.media.appearance import digest_shown, read_appearance
+        from provenance.media.fingerprints import digest_pixels
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "the picture has other bytes than the registered one, and comparing their pixels needs more libraries: "
+            "install countermark[media]"
+        ) from error
     try:
         media = Media.from_bytes(content.read(MAX_MEDIA_BYTES))
         pixels, appearance = digest_pixels(media.pixels), read_appearance(media)

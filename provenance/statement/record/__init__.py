@@ -15,6 +15,9 @@ from provenance.limits import MAX_RECORD_BYTES, SALT_BYTES
 from provenance.statement.base64url import encode_base64url
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
 from provenance.statement.fields import Fields, format_timestamp
+from provenance.statement.handover import Handover
+from provenance.statement.identity import Identity
+from provenance.statement.keys import PublicKey
 from provenance.statement.record.asset_disputed import AssetDisputed
 from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_revealed import AssetRevealed
@@ -38,11 +41,14 @@ __all__ = [
     "AssetWithdrawn",
     "CredentialFacts",
     "DisputeAnswered",
+    "Handover",
+    "Identity",
     "LogFrozen",
     "LogGenesis",
     "LogKey",
     "MediaFacts",
     "Parent",
+    "PublicKey",
     "PublisherKey",
     "Record",
     "RecordErased",

@@ -17,11 +17,13 @@ from api.settings import InsecureSettingsWarning, Settings, load_settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from registry import api_keys
+from registry.api_keys import DEFAULT_PUBLISHER
 from registry.attesting.development_stamps import DevelopmentTimestampWarning
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.bootstrap import open_registry
 from registry.keys.keystore import Keystore
-from registry.registry import Registry, utc_now
+from registry.registry import Registry
 from registry.store import checkpoints
+from registry.times import utc_now
 from tests.loopback import RunningWitness, running_witness
 from tests.patience import eventually
 from tests.unit.api.service.conftest import _jpeg

@@ -17,6 +17,7 @@ import countermark
 import pytest
 from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Report, UnexpectedAnswer
 
+import provenance
 from api.schemas.requests import AssetMetadata, AssetRequest
 from tests.patience import EXPIRING_SECONDS, eventually
 from tests.unit.client import story
@@ -63,9 +64,13 @@ def test_all_that_is_exported_is_there_and_nothing_else_is_meant() -> None:
         _ = countermark.Clinet  # type: ignore[attr-defined]  # that is the point
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
-    project = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text())["project"]
-    assert countermark.__version__ == project["version"]
+def test_the_version_is_that_of_both_distributions_and_stands_in_one_place() -> None:
+    assert countermark.__version__ == provenance.__version__
+    for folder in (ROOT, ROOT / "clients" / "python"):
+        described = tomllib.loads((folder / "pyproject.toml").read_text())
+        assert described["project"]["dynamic"] == ["version"]
+        stated = folder / described["tool"]["hatch"]["version"]["path"]
+        assert stated.resolve() == Path(provenance.__file__)
 
 
 def test_checking_a_receipt_loads_neither_http_nor_pictures() -> None:

@@ -76,6 +76,7 @@ def test_every_registration_value_has_an_exit_status() -> None:
         (errors.RequestTimeout(""), 3),
         (errors.ExaminationUnavailable("", retry_after=1), 3),
         (errors.MediaTooCostly(""), 3),
+        (errors.MissingExtra(""), 3),
         (errors.NotFound(""), 1),
         (errors.MalformedReceipt(""), 1),
         (errors.UnsupportedMedia(""), 2),

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from provenance.statement.keys import Algorithm
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.bootstrap import open_registry
 from registry.claims import AssetClaims
 from registry.reading.readers import Reader
 from registry.records import registration

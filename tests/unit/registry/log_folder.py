@@ -13,9 +13,10 @@ from registry.blobs import Blobs
 from registry.bootstrap import open_keystore, open_log
 from registry.keys.keystore import Role
 from registry.log.proofs import Proofs
-from registry.registry import RegistryConfig, utc_now
+from registry.registry import RegistryConfig
 from registry.store import Store, entries
 from registry.tables import LogKeyRow
+from registry.times import utc_now
 from registry.upkeep import fsck
 from registry.upkeep.rotation import Rotated, rotate_log_key
 from tests.patience import HUNG_SECONDS, eventually

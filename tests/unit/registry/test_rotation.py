@@ -16,8 +16,8 @@ from provenance.transparency.note import ED25519, ML_DSA_44, Note, VerifierKey
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.blobs import Blobs
 from registry.log.log_keys import held_key
-from registry.registry import utc_now
 from registry.store import entries
+from registry.times import utc_now
 from registry.upkeep.backup import back_up
 from registry.upkeep.fsck.check import silent
 from registry.upkeep.restoring import restore

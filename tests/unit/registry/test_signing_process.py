@@ -18,7 +18,7 @@ from registry.keys import signing_process
 from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
 from registry.keys.signing_process import ProcessSigner
-from registry.registry import utc_now
+from registry.times import utc_now
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.log_folder import Log
 

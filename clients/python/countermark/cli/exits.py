@@ -14,6 +14,7 @@ from provenance.errors import (
     MalformedReceipt,
     MediaTooCostly,
     MetadataWithheld,
+    MissingExtra,
     NotFound,
     Overloaded,
     RateLimited,
@@ -113,7 +114,7 @@ def of_error(error: CountermarkError) -> Exit:
     match error:
         case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
             return Exit.INCOMPLETE
-        case ExaminationUnavailable() | MediaTooCostly():
+        case ExaminationUnavailable() | MediaTooCostly() | MissingExtra():
             return Exit.INCOMPLETE
         case NotFound() | Sealed() | MetadataWithheld() | Erased() | MalformedReceipt():
             return Exit.FINDINGS

@@ -3,6 +3,19 @@
 Any log that speaks C2SP tlog-tiles will do: its address is where `checkpoint` and `tile/` lie.
 """
 
-from countermark.log.auditing import AuditReport, audit_log
+from countermark.log.auditing import AuditReport, Signatures, audit_log
+from provenance.transparency.audit import Finding
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
+from provenance.transparency.note import VerifierKey
+from provenance.transparency.witnessing import Witnessing
 
-__all__ = ["AuditReport", "audit_log"]
+__all__ = [
+    "AuditReport",
+    "Checkpoint",
+    "Cosigner",
+    "Finding",
+    "Signatures",
+    "VerifierKey",
+    "Witnessing",
+    "audit_log",
+]

@@ -16,7 +16,8 @@ from api.app import create_app
 from api.commands.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from registry import api_keys
-from registry.bootstrap import DEFAULT_PUBLISHER, open_registry
+from registry.api_keys import DEFAULT_PUBLISHER
+from registry.bootstrap import open_registry
 from registry.registry import Registry
 
 Picture = Callable[..., bytes]
