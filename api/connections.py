@@ -8,7 +8,6 @@ import asyncio
 import ipaddress
 import json
 import resource
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, cast
@@ -64,25 +63,28 @@ class Connections:
         self.refused = refused
         self._proxies: list[Network] = [ipaddress.ip_network(each, strict=False) for each in proxies]
         self.open = 0
-        self._by_address: Counter[str] = Counter()
+        self._by_address: dict[str, int] = {}
 
     def enter(self, host: str) -> Reason | None:
         """Count a connection of this address; or why there is no place for it, and then it is not counted."""
         address = counted_address(host)
         if self.open >= self.in_all:
             return "in_all"
-        if self._by_address[address] >= self.of_an_address and not self._is_proxy(host):
+        of_it = self._by_address.get(address, 0)
+        if of_it >= self.of_an_address and not self._is_proxy(host):
             return "of_an_address"
         self.open += 1
-        self._by_address[address] += 1
+        self._by_address[address] = of_it + 1
         return None
 
     def leave(self, host: str) -> None:
         """Count it no more."""
         address = counted_address(host)
         self.open -= 1
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
+        left = self._by_address[address] - 1
+        if left:
+            self._by_address[address] = left
+        else:
             del self._by_address[address]
 
     def protocol(self) -> type[asyncio.Protocol]:
