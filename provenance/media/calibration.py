@@ -63,6 +63,8 @@ class Model:
         bias: of the evidence.
         seed: evidence that a region must reach: fixes the false alarm rate.
         grow: evidence down to which it extends: fixes its outline.
+        motion: what displacement explains against what it leaves, that a region of motion must reach; None where
+            motion is no evidence.
         moved: mean, over a region, of how much displacement explains from both sides, below which its parts are said
             to be moved.
     """
@@ -73,6 +75,7 @@ class Model:
     bias: float
     seed: float
     grow: float
+    motion: float | None
     moved: float
 
 
@@ -114,6 +117,15 @@ class FalseMatches:
     upper: float
 
 
+@dataclass(frozen=True)
+class OtherFrames:
+    """Pairs of frames of one camera between which something moved: how many, and in how many of them nothing is
+    reported."""
+
+    unseen: int
+    n: int
+
+
 @cache
 def _document(name: str = "calibration.json") -> dict[str, Any]:
     document: dict[str, Any] = json.loads(files("provenance.media").joinpath(name).read_text("utf-8"))
@@ -132,6 +144,7 @@ def model(reference: ReferenceKind) -> Model:
         bias=float(fitted["output"]["bias"]),
         seed=float(fitted["seed"]),
         grow=float(fitted["grow"]),
+        motion=None if fitted["motion"] is None else float(fitted["motion"]),
         moved=float(fitted["moved"]),
     )
 
@@ -188,6 +201,13 @@ def _pair(values: list[float]) -> tuple[float, float]:
 def false_matches() -> FalseMatches:
     """Return how often two different photographs (some drawings among them) were taken for one."""
     return _false_matches(_document()["false_matches"])
+
+
+@cache
+def other_frames(reference: ReferenceKind) -> OtherFrames:
+    """Return how often another frame of the same camera is taken for a copy (bench.bursts)."""
+    measured = _document()["bursts"]["sketch" if reference == "sketch" else "stored picture"]
+    return OtherFrames(round(measured["rate"] * measured["n"]), int(measured["n"]))
 
 
 @cache

@@ -4,7 +4,14 @@ from dataclasses import replace
 from typing import assert_never
 
 from provenance.media.appearance import SHOWN_METHOD
-from provenance.media.calibration import ErrorRate, ReferenceKind, false_matches, miss_rates, template_matches
+from provenance.media.calibration import (
+    ErrorRate,
+    ReferenceKind,
+    false_matches,
+    miss_rates,
+    other_frames,
+    template_matches,
+)
 from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
@@ -329,10 +336,12 @@ def _unseen(match: ev.Match) -> str:
     )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0
     bound = f" Nothing is seen that covers less than {100 * smallest:.2g} % of the picture." if smallest else ""
+    frames = other_frames(_reference(match))
     return (
         "That it is the same exposure: another frame of the same camera, a moment before or after, is told by what "
-        "moved in it, if that is enough. Small changes, gentle warps and a faint pattern over all of it can be missed; "
-        f"what a crop left out is not seen.{bound}{profile}"
+        f"moved in it, if that is enough ({frames.unseen} of {frames.n} pairs of frames measured were taken for "
+        "copies). Small changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out "
+        f"is not seen.{bound}{profile}"
     )
 
 

@@ -28,7 +28,7 @@ from provenance.media.comparison.geometry import Homography, Match, Query, scali
 from provenance.media.comparison.looks import Look, join, look, suspected
 from provenance.media.comparison.visible import FRAME, visible
 
-COMPARISON_VERSION = "countermark-comparison-4"
+COMPARISON_VERSION = "countermark-comparison-5"
 
 MIN_SIDE = 48
 """Pixels a side of the sketch: a smaller one has no keypoints away from its edge."""

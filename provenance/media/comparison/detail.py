@@ -1,8 +1,9 @@
 """A look at full detail: the pair at the coarser of their own resolutions, tile by tile.
 
 The whole of both pictures has been laid over each other already, at 512 pixels, and in the same colours. Each tile
-starts from there, is laid a little more exactly by itself, and is measured as the whole was; what the tiles show is put
-together again, so that a region may lie across their seams.
+starts from there, is laid a little more exactly by itself, and is measured as the whole was, but for motion: where many
+pixels lie within one of 512, colours that were smoothed or clipped on the way displace their edges by one. What the
+tiles show is put together again, so that a region may lie across their seams.
 """
 
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ class Tiles:
                 found[tile.place] = tile.measures.elsewhere()[tile.inner]
             return found
 
-        return Measures(planes, valid, elsewhere)
+        return Measures(planes, valid, None, elsewhere)
 
 
 def look_closely(
@@ -162,7 +163,7 @@ def _measured(cut: Pixels, coarse: Pixels, warp: Homography, colouring: Colourin
         finer = start
     laid, covered = laid_by(near, finer, cut)
     pair = overlap(cut.astype(np.float32), colouring.predict(laid), covered)
-    return pair.measure() if pair is not None else None
+    return pair.measure(moving=False) if pair is not None else None
 
 
 def _moved(x: int, y: int) -> Homography:

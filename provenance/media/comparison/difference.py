@@ -4,7 +4,8 @@
 the working frame: the difference of light and of colour, texture that does not correlate, texture that is lost or
 gained, light that no shift by a pixel accounts for, displacement and how much it explains; and at how noisy this pair
 is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one evidence of them, by a small network whose
-weights and thresholds were fitted on photographs and stand in `calibration.json`. `differing` draws
+weights and thresholds were fitted on photographs and stand in `calibration.json`; `motion`, which is fine enough for
+another frame of the same camera, is evidence of its own beside the network's. `differing` draws
 connected regions of it, and tells those whose parts are moved from all others: where the parts of either picture are
 found elsewhere in the other. What was erased or replaced is found nowhere.
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
 from provenance.media.comparison.displacement import displace, found_back
+from provenance.media.comparison.motion import motion
 
 STEP = 2
 """Pixels: windows are looked at around every so many of the working frame, along each axis."""
@@ -82,6 +84,7 @@ class Measures:
     Attributes:
         planes: H×W×K float32, in the order of `calibration.MEASURES`.
         valid: H×W, where they mean something: the reference's reach, less a margin.
+        motion: H×W float32, as `motion.motion` returns it; None where it was not measured.
         elsewhere: returns H×W float32, how much of the difference displacement explains, from both sides: the
             logarithm of what remains of it, 0 where the way there and back does not end at its start. Asked for where
             a region may be moved alone, as it takes the time of a second field.
@@ -89,6 +92,7 @@ class Measures:
 
     planes: Planes
     valid: Mask
+    motion: Planes | None
     elsewhere: Callable[[], Planes]
 
 
@@ -128,8 +132,8 @@ class Overlap:
     textured: float
     agreement: float
 
-    def measure(self) -> Measures:
-        """Measure the pair; see the module's docstring."""
+    def measure(self, *, moving: bool = True) -> Measures:
+        """Measure the pair, see the module's docstring; with motion where it is asked for what is `moving`."""
         hold, texture, change, light = self.hold, self.texture, self.change, self.light
         reference = light - _plane(change, 0)
         valid = hold[::STEP, ::STEP] > 0
@@ -185,7 +189,8 @@ class Overlap:
             back = _explained(before, _deviation(reference, laid, hold))
             return np.where(agree[::STEP, ::STEP], np.maximum(explained, back), np.float32(0))
 
-        return Measures(np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32), valid, elsewhere)
+        stacked = np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32)
+        return Measures(stacked, valid, motion(light, reference, hold, STEP) if moving else None, elsewhere)
 
 
 def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
@@ -285,10 +290,24 @@ def _correlated(one: Planes, other: Planes) -> float:
 
 
 def weigh(measures: Measures, model: Model) -> Planes:
-    """Return the evidence for a difference, H×W float32: log-odds by the model, smoothed."""
-    hidden = np.maximum(measures.planes.reshape(-1, len(MEASURES)) @ model.weights + model.biases, 0)
-    evidence = (hidden @ model.output + np.float32(model.bias)).reshape(measures.valid.shape)
-    evidence = np.where(measures.valid, evidence, np.float32(NO_EVIDENCE))
+    """Return the evidence for a difference, H×W float32: that of the network, or that of motion where it is more.
+
+    Motion is on the network's scale at its two thresholds: where it reaches its own it reaches `model.seed`, and half
+    as much reaches `model.grow`.
+    """
+    evidence = likely(measures.planes, measures.valid, model)
+    if measures.motion is None or model.motion is None:
+        return evidence
+    doublings = np.log2(np.maximum(measures.motion, np.float32(1e-6)) / np.float32(model.motion))
+    moving = np.float32(model.seed) + np.float32(model.seed - model.grow) * doublings
+    return np.asarray(np.maximum(evidence, moving), np.float32)
+
+
+def likely(planes: Planes, valid: Mask, model: Model) -> Planes:
+    """Return the evidence of the network alone, H×W float32: log-odds, smoothed."""
+    hidden = np.maximum(planes.reshape(-1, len(MEASURES)) @ model.weights + model.biases, 0)
+    evidence = (hidden @ model.output + np.float32(model.bias)).reshape(valid.shape)
+    evidence = np.where(valid, evidence, np.float32(NO_EVIDENCE))
     return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING / STEP), np.float32)
 
 

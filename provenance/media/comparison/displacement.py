@@ -61,7 +61,7 @@ def displace(query: Planes, reference: Planes, valid: Mask, step: int) -> Displa
     field = _field(query, reference)
     laid = _fetched(reference, field)
     few, valid = field[::step, ::step], valid[::step, ::step]
-    local = few - _trend(few, valid)
+    local = few - trend(few, valid)
     return Displacement(np.hypot(local[..., 0], local[..., 1]), laid, field)
 
 
@@ -101,8 +101,8 @@ def _returns(there: Planes, back: Planes) -> Mask:
     return np.asarray(cv2.magnitude(*cv2.split(missed)) < allowed)
 
 
-def _trend(field: Planes, valid: Mask) -> Planes:
-    """The quadratic that most of the field follows, H×W×2."""
+def trend(field: Planes, valid: Mask) -> Planes:
+    """Return the quadratic that most of the field follows, H×W×2; `valid` says where it means something."""
     height, width = valid.shape
     terms = _terms(np.linspace(-0.5, 0.5, width)[None, :], np.linspace(-0.5, 0.5, height)[:, None])
     few = valid[::THINNED, ::THINNED]

@@ -314,7 +314,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
                     "agreement": 0.97,
                     "inverted": False,
                     "inliers": 210,
-                    "method": "countermark-comparison-4",
+                    "method": "countermark-comparison-5",
                     "reference": "sketch",
                     "smallest_area": 0.0015,
                 },

@@ -269,6 +269,48 @@ def test_the_stored_picture_shows_a_change_that_the_sketch_cannot() -> None:
     assert len(second.regions) == 1
 
 
+def a_moment_later(pixels: Pixels, part: Box, by: float) -> Pixels:
+    """Another frame of a camera that stands still: a part of the picture, soft at its edge, has moved by so many
+    pixels, and all of it has noise of its own."""
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    u = (x / width - (part.left + part.right) / 2) / (part.right - part.left) * 2
+    v = (y / height - (part.top + part.bottom) / 2) / (part.bottom - part.top) * 2
+    moved = np.square(np.clip(1.2 - 0.9 * (u * u + v * v), 0, 1)) * np.float32(by)
+    frame = cv2.remap(pixels, x + moved, y + moved / 2, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.clip(frame + np.random.default_rng(4).normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+
+
+HANDS = {
+    "two-dogs.jpg": Box(0.55, 0.25, 0.75, 0.55),
+    "coffee.png": Box(0.3, 0.25, 0.65, 0.6),
+    "stream.jpg": Box(0.4, 0.4, 0.6, 0.7),
+    "mountains.jpg": Box(0.4, 0.5, 0.6, 0.8),
+}
+
+
+@pytest.mark.parametrize("by", [2.0, 3.0])
+@pytest.mark.parametrize("name", HANDS)
+def test_what_moved_by_a_pixel_between_two_frames_is_reported_where_the_picture_is_kept(name: str, by: float) -> None:
+    original = shrink(photograph(name), 512)
+    comparison = compare(sent(a_moment_later(photograph(name), HANDS[name], by), 88), sketch(name), lambda: original)
+    assert "moved" in {region.kind for region in comparison.regions}
+    assert max(overlap(region.query, HANDS[name]) for region in comparison.regions) > 0.25
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_what_moved_between_two_frames_is_reported_by_the_sketch_alone(name: str) -> None:
+    comparison = compare(sent(a_moment_later(photograph(name), HANDS[name], 4.0), 88), sketch(name))
+    assert max(overlap(region.query, HANDS[name]) for region in comparison.regions) > 0.25
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_noise_of_its_own_is_no_motion(name: str) -> None:
+    original = shrink(photograph(name), 512)
+    query = sent(a_moment_later(photograph(name), HANDS[name], 0.0), 88)
+    assert compare(query, sketch(name), lambda: original).regions == ()
+
+
 def turned_in_hue(pixels: Pixels, where: NDArray[np.bool_]) -> Pixels:
     """Light and saturation stay."""
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)

@@ -8,6 +8,7 @@ import pytest
 from PIL import ImageCms, ImageOps
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
+from provenance.media.calibration import other_frames
 from provenance.media.comparison import Comparison
 from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
@@ -119,6 +120,16 @@ def test_a_recompressed_copy_leads_back_to_its_record() -> None:
     assert verdict.findings[0].basis is Basis.MEASURED
     assert verdict.findings[0].error_rates
     assert verdict.matches[0].distance is not None
+
+
+def test_no_difference_does_not_show_that_it_is_the_same_frame_and_says_how_often_that_is_missed() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    told = registry.verify(pictures.recompressed(ROCKET)).findings[0].does_not_show
+    missed = other_frames("sketch")
+    assert "another frame of the same camera, a moment before or after" in told
+    assert f"{missed.unseen} of {missed.n} pairs of frames measured were taken for copies" in told
+    assert missed.n >= 100
 
 
 def test_a_mirrored_copy_is_found_and_said_to_be_mirrored() -> None:
