@@ -376,7 +376,7 @@ def test_an_insert_of_a_thousandth_of_the_area_is_found_at_full_detail(name: str
     assert comparison.reference == "full detail"
     assert any("full detail" in region.seen_with for region in comparison.regions)
     where = Box(left / width, top / height, (left + side) / width, (top + side) / height)
-    assert max(overlap(box, where) for box in differences(comparison)) > 0.15
+    assert max(overlap(box, where) for box in differences(comparison)) > 0.1  # three times as wide, and as high
 
 
 @pytest.mark.parametrize("name", ["mountains.jpg", "two-dogs.jpg", "stream.jpg"])
