@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from provenance.errors import CountermarkError, SignatureInvalid
-from provenance.statement.record import AssetRegistered, RecordErased, record_id
+from provenance.statement.record import AssetRegistered, RecordErased
 from provenance.transparency.receipt import LoggedRecord
 
 LinkState = Literal["proven", "withheld", "missing", "broken", "unproven"]
@@ -90,8 +90,8 @@ def walk(subject: LoggedRecord, entries: Sequence[LoggedRecord], check: Callable
     Raises:
         MalformedRecord, MalformedStatement: an entry does not parse.
     """
-    at_hand = {_identity(entry): entry for entry in entries}
-    erased = {record.record for entry in entries if isinstance(record := entry.read_record(), RecordErased)}
+    at_hand = {entry.record_id: entry for entry in entries}
+    erased = {record.record for entry in entries if isinstance(record := entry.parsed_record, RecordErased)}
     visited: set[bytes] = set()
     # What proven links lead to comes first, so that no detour over a broken one can hide it.
     found = links = _follow([subject], at_hand, erased, check, visited)
@@ -113,16 +113,14 @@ def _follow(
     waiting = deque(start)
     while waiting:
         child = waiting.popleft()
-        if _identity(child) in visited:
+        if child.record_id in visited:
             continue
-        visited.add(_identity(child))
-        record = child.read_record()
+        visited.add(child.record_id)
+        record = child.parsed_record
         for parent, relation in references(record) if isinstance(record, AssetRegistered) else ():
             entry = at_hand.get(parent)
             state, detail = _state(child, entry, parent in erased, check)
-            links.append(
-                Link(_identity(child), parent, relation, state, None if entry is None else entry.index, detail)
-            )
+            links.append(Link(child.record_id, parent, relation, state, None if entry is None else entry.index, detail))
             if entry is not None and state == "proven":
                 waiting.append(entry)
     return links
@@ -137,7 +135,7 @@ def _state(
         check(parent)
         if parent.index >= child.index:
             raise SignatureInvalid("it was logged after what is said to be made from it")
-        record = parent.read_record()
+        record = parent.parsed_record
         if record is None:
             how = "erased" if erased else "sealed or erased"
             return "withheld", f"its content is {how}; all that it was made from is unproven"
@@ -152,8 +150,3 @@ def _behind_another(link: Link) -> Link:
     if link.state != "proven":
         return link
     return replace(link, state="unproven", detail="it holds, and a broken link stands before it")
-
-
-def _identity(entry: LoggedRecord) -> bytes:
-    """The id of the record that an entry is about: by the record's own bytes where they are at hand."""
-    return entry.read_statement().record_id if entry.record is None else record_id(entry.record)

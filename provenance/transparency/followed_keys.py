@@ -13,7 +13,7 @@ from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import NodeReader, inclusion_proof, leaf_hash, verify_inclusion
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import log_key_entries, stated_log_keys, verify_receipt
+from provenance.transparency.receipt_verification import ReceiptVerification
 
 _GROUND = (2, 3, 4, 8)
 
@@ -71,12 +71,12 @@ def follow_log_keys(
         UntrustedNote: it is of another log, leads to no trusted key, or does not hold.
         MalformedReceipt: a part of it does not parse.
     """
-    report = verify_receipt(receipt, trusted_keys=trusted, retired=retired)
-    for step in report.steps:
+    verification = ReceiptVerification(receipt, trusted_keys=trusted, retired=retired)
+    for step in verification.run().steps:
         if step.number in _GROUND and step.outcome != "holds":
             raise UntrustedNote(f"the log.key records at hand lead to no key you trust: {step.detail}")
-    keys = stated_log_keys(receipt)
+    keys = verification.log_keys
     if isinstance(keys, CountermarkError):
         raise UntrustedNote(str(keys)) from keys
-    changes = log_key_entries(receipt)
-    return FollowedKeys(keys, tuple((each.index, each.statement) for each in (receipt.genesis, *changes)))
+    entries = (receipt.genesis, *verification.log_key_entries)
+    return FollowedKeys(keys, tuple((each.index, each.statement) for each in entries))

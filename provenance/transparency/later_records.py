@@ -28,10 +28,10 @@ Stamped = Callable[[LoggedRecord], Timestamp | None]
 
 def is_withdrawn(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> bool:
     """Whether its publisher took a registration back later."""
-    record = registered.read_record()
-    identity = registered.read_statement().record_id
+    record = registered.parsed_record
+    identity = registered.parsed_statement.record_id
     return isinstance(record, AssetRegistered) and any(
-        isinstance(later := entry.read_record(), AssetWithdrawn)
+        isinstance(later := entry.parsed_record, AssetWithdrawn)
         and entry.index > registered.index
         and (later.record, later.publisher) == (identity, record.publisher)
         for entry in chain
@@ -50,18 +50,18 @@ def is_disputed(
         history: the key records that are known.
         stamped: what is stated of an entry.
     """
-    record = registered.read_record()
-    identity = registered.read_statement().record_id
+    record = registered.parsed_record
+    identity = registered.parsed_statement.record_id
     if not isinstance(record, AssetRegistered):
         return False
     answers: dict[bool | None, list[DisputeAnswered]] = {True: [], False: [], None: []}
     for entry in chain:
-        if isinstance(answer := entry.read_record(), DisputeAnswered):
+        if isinstance(answer := entry.parsed_record, DisputeAnswered):
             answers[is_compromised(entry, answer, history, stamped)].append(answer)
     disputes = {
-        entry.read_statement().record_id: dispute.publisher
+        entry.parsed_statement.record_id: dispute.publisher
         for entry in chain
-        if isinstance(dispute := entry.read_record(), AssetDisputed)
+        if isinstance(dispute := entry.parsed_record, AssetDisputed)
         and entry.index > registered.index
         and dispute.record == identity
         and dispute.publisher != record.publisher
@@ -73,14 +73,14 @@ def is_disputed(
 
 def superseded_by(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> int | None:
     """Index of the newest registration by which the same publisher says that it supersedes this one, not withdrawn."""
-    record = registered.read_record()
-    identity = registered.read_statement().record_id
+    record = registered.parsed_record
+    identity = registered.parsed_statement.record_id
     return max(
         (
             entry.index
             for entry in chain
             if isinstance(record, AssetRegistered)
-            and isinstance(later := entry.read_record(), AssetRegistered)
+            and isinstance(later := entry.parsed_record, AssetRegistered)
             and entry.index > registered.index
             and later.publisher == record.publisher
             and any((parent.record, parent.relation) == (identity, SUPERSEDES) for parent in later.parents)
@@ -114,7 +114,7 @@ def contest(
     origin: LoggedRecord, chain: Sequence[LoggedRecord], history: KeyHistory, stamped: Stamped
 ) -> tuple[Outcome, list[str]]:
     """Whether a registration that something was made from still stands, and what is to be said of it, in words."""
-    record = origin.read_record()
+    record = origin.parsed_record
     compromised = record is not None and is_compromised(origin, record, history, stamped)
     disputed = is_disputed(origin, chain, history, stamped)
     since = None if record is None else _invalid_since(origin, record, history)
@@ -147,4 +147,4 @@ def contest(
 
 def _invalid_since(entry: LoggedRecord, record: Record, history: KeyHistory) -> datetime | None:
     publisher = publisher_of(record)
-    return None if publisher is None else history.invalid_since(publisher, entry.read_statement().kid, entry.index)
+    return None if publisher is None else history.invalid_since(publisher, entry.parsed_statement.kid, entry.index)

@@ -36,14 +36,18 @@ def judge_log_key(
     # What a retired key says later may be said by who has got hold of it.
     leading = [key for key in trusted if known is not None and key not in retired and known.vouched_by(key)]
     demanded = named if any(key in leading for key in own) else [key for key in own if key in named]
-    if log_key in retired and size > retired[log_key]:
-        return "fails", f"{log_key.name} has retired this key: it signs trees of up to {retired[log_key]} entries", []
-    if log_key in trusted:
-        return "holds", f"the key of {log_key.name} is one you trust", demanded
-    if leading:
-        return "holds", f"a key of {log_key.name} that you trust has handed over to this one", demanded
-    if own:
-        return "holds", f"the ML-DSA-44 key of {log_key.name} is one you trust", own
-    if not any(key.key_type == ED25519 for key in trusted):
-        return "not checked", f"no trusted log key was given: {log_key.name} is the receipt's own word", []
-    return "fails", f"the receipt's key of {log_key.name} is not among those you trust", []
+    largest, name = retired.get(log_key, size), log_key.name
+    judgements: list[tuple[bool, Outcome, str, list[VerifierKey]]] = [
+        (size > largest, "fails", f"{name} has retired this key: it signs trees of up to {largest} entries", []),
+        (log_key in trusted, "holds", f"the key of {name} is one you trust", demanded),
+        (bool(leading), "holds", f"a key of {name} that you trust has handed over to this one", demanded),
+        (bool(own), "holds", f"the ML-DSA-44 key of {name} is one you trust", own),
+        (
+            not any(key.key_type == ED25519 for key in trusted),
+            "not checked",
+            f"no trusted log key was given: {name} is the receipt's own word",
+            [],
+        ),
+        (True, "fails", f"the receipt's key of {name} is not among those you trust", []),
+    ]
+    return next((outcome, sentence, keys) for applies, outcome, sentence, keys in judgements if applies)

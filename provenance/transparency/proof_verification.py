@@ -91,7 +91,7 @@ def receipt_statement(receipt: AnyReceipt) -> Statement:
     """The statement that a receipt is for. Raises MalformedReceipt where it carries none."""
     match receipt:
         case Receipt():
-            return receipt.subject.read_statement()
+            return receipt.subject.parsed_statement
         case TlogProof():
             statement = _statement(receipt.extra)
             if statement is None:

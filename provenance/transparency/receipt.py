@@ -16,6 +16,7 @@ What the parts prove is for `receipt_verification` to say.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from provenance.errors import MalformedReceipt, StatementError, TransparencyError
@@ -28,7 +29,7 @@ from provenance.limits import (
     MAX_TIMESTAMP_BYTES,
 )
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
-from provenance.statement.record import Record, parse_record
+from provenance.statement.record import Record, parse_record, record_id
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency.encodings import encode_base64, parse_base64, parse_hash
 from provenance.transparency.merkle import HASH_BYTES
@@ -51,7 +52,9 @@ _CONSISTENCY = "consistency"
 
 @dataclass(frozen=True)
 class LoggedRecord:
-    """A log entry with its record and the proof that it is in the log.
+    """A log entry with its record and the proof that it is in the log: bytes as received, and what they say.
+
+    The bytes are what is verified. They are parsed once, when their values are first asked for: by `Receipt.parse`.
 
     Attributes:
         record: the record's canonical bytes; None where its content is sealed or erased.
@@ -68,13 +71,20 @@ class LoggedRecord:
         """The entry's index, as the proof claims it."""
         return self.proof.index
 
-    def read_record(self) -> Record | None:
+    @cached_property
+    def parsed_record(self) -> Record | None:
         """The record's fields. Raises MalformedRecord."""
         return None if self.record is None else parse_record(self.record)
 
-    def read_statement(self) -> Statement:
+    @cached_property
+    def parsed_statement(self) -> Statement:
         """The statement's parts. Raises MalformedStatement, EntryTooLarge."""
         return parse_statement(self.statement)
+
+    @cached_property
+    def record_id(self) -> bytes:
+        """The id of the record that the entry is about: by the record's own bytes where they are at hand."""
+        return self.parsed_statement.record_id if self.record is None else record_id(self.record)
 
     def to_json(self) -> dict[str, Json]:
         """The entry's object in a receipt."""
@@ -166,6 +176,11 @@ class Receipt:
         """Genesis, keys, subject and chain."""
         return (self.genesis, *self.keys, self.subject, *self.chain)
 
+    @cached_property
+    def parsed_log_key(self) -> VerifierKey:
+        """The log's key. Raises MalformedNote."""
+        return VerifierKey.parse(self.log_key)
+
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a `.countermark` file: every part is well-formed, and nothing is verified yet.
@@ -230,12 +245,10 @@ class Receipt:
             MalformedReceipt: a part does not parse, is missing, or stands in the wrong place.
         """
         try:
-            if VerifierKey.parse(self.log_key).key_type != ED25519:
+            if self.parsed_log_key.key_type != ED25519:
                 raise MalformedReceipt("the log's key is an Ed25519 verifier key")
             for entry in self.entries:
-                entry.read_record()
-                entry.read_statement()
-                entry.proof.signed_checkpoint()
+                _ = entry.parsed_record, entry.parsed_statement, entry.proof.signed_checkpoint()
                 if entry.proof.extra is not None:
                     raise MalformedReceipt("the proofs of a receipt carry no extra data")
             if self.stamp is not None:

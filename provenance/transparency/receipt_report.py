@@ -1,6 +1,6 @@
 """A receipt's report: the numbered steps of its verification, and what they prove together."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -26,6 +26,9 @@ STEP_NAMES = {
     11: "Origins",
 }
 """The steps by number, as docs/reference/receipts.md has them."""
+
+STANDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}
+"""The steps that another stands on: where one of them has failed, or was not checked for that, it is not checked."""
 
 _NEEDED = range(3, 9)
 
@@ -124,13 +127,13 @@ class Steps:
         if outcome == "fails":
             self._broken.add(number)
 
-    def check(self, number: int, check: Callable[[], str], *, after: Collection[int]) -> None:
+    def check(self, number: int, check: Callable[[], str]) -> None:
         """Run a check that returns its detail, or raises; not at all where a step it stands on is broken."""
-        for ground in after:
-            if ground in self._broken:
-                self.settle(number, "not checked", f"it stands on step {ground}")
-                self._broken.add(number)
-                return
+        ground = self.broken_ground(number)
+        if ground is not None:
+            self.settle(number, "not checked", f"it stands on step {ground}")
+            self._broken.add(number)
+            return
         try:
             detail = check()
         except Undecided as gap:
@@ -139,6 +142,10 @@ class Steps:
             self.settle(number, "fails", str(refusal))
         else:
             self.settle(number, "holds", detail)
+
+    def broken_ground(self, number: int) -> int | None:
+        """The first step that this one stands on and that is broken."""
+        return next((ground for ground in STANDS_ON[number] if ground in self._broken), None)
 
     def outcome(self, number: int) -> Outcome:
         return self.taken[number - 1].outcome

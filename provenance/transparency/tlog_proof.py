@@ -6,6 +6,7 @@ is not in it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from provenance.errors import MalformedNote, MalformedProof, ProofInvalid
@@ -81,7 +82,11 @@ class TlogProof:
         return "\n".join([*lines, "", ""]).encode("ascii") + self.checkpoint
 
     def signed_checkpoint(self) -> SignedCheckpoint:
-        """The checkpoint, of which nothing is checked. Raises MalformedProof."""
+        """The checkpoint, of which nothing is checked; parsed once. Raises MalformedProof."""
+        return self._signed_checkpoint
+
+    @cached_property
+    def _signed_checkpoint(self) -> SignedCheckpoint:
         try:
             return SignedCheckpoint.parse(self.checkpoint)
         except MalformedNote as cause:

@@ -45,16 +45,16 @@ def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[B
 
     Raises StoreCorrupt.
     """
-    own = subject.read_statement().record_id
+    own = subject.parsed_statement.record_id
     open_disputes: list[StoredDispute] = []
     waiting, seen = deque([own]), {own}
     while waiting:
         identity = waiting.popleft()
         if identity == own:
-            record = _parse(own, subject.record)  # who asks for the receipt may read it, sealed or not
+            record = _parsed(subject)  # who asks for the receipt may read it, sealed or not
         else:
             yield Belonging((identity,))
-            record = read(session, identity)
+            record = _read(session, identity)
         for about in _about(session, identity):
             yield Belonging((about,))
         if isinstance(record, AssetRegistered):
@@ -71,21 +71,30 @@ def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[B
         seen.update(named)
     for each in open_disputes:
         yield Belonging((each.dispute.record_id,))
-    yield from _said(session, own, _parse(own, subject.record), size)
+    yield from _said(session, own, _parsed(subject), size)
 
 
-def read(session: Session, record_id: bytes) -> Record | None:
-    """A record that may be shown to anybody; None where it is sealed, erased, or not here. Raises StoreCorrupt."""
+def find_public(session: Session, record_id: bytes) -> bytes | None:
+    """The bytes of a record that may be shown to anybody; None where it is sealed, erased, or not here."""
     if not entries.has_content(session, record_id) or sealed.find(session, record_id) is not None:
         return None
-    return _parse(record_id, entries.record(session, record_id).canonical)
+    return entries.record(session, record_id).canonical
 
 
-def _parse(record_id: bytes, canonical: bytes | None) -> Record | None:
+def _read(session: Session, record_id: bytes) -> Record | None:
+    """A record that may be shown to anybody. Raises StoreCorrupt."""
+    canonical = find_public(session, record_id)
     try:
         return None if canonical is None else parse_record(canonical)
     except CountermarkError as error:
         raise StoreCorrupt(f"record {record_id.hex()} has changed: {error}") from error
+
+
+def _parsed(subject: LoggedRecord) -> Record | None:
+    try:
+        return subject.parsed_record
+    except CountermarkError as error:
+        raise StoreCorrupt(f"record {subject.record_id.hex()} has changed: {error}") from error
 
 
 def _about(session: Session, record_id: bytes) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from provenance.errors import (
     CountermarkError,
@@ -21,9 +22,8 @@ from provenance.errors import (
     UntrustedNote,
 )
 from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
-from provenance.statement.statement import parse_statement
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
-from provenance.transparency.merkle import NodeReader, consistency_proof, inclusion_proof
+from provenance.transparency.merkle import consistency_proof, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
@@ -44,14 +44,6 @@ _MAX_OPEN_TREES = 8
 """Trees whose tiles stay read: the newest few, and those that were cosigned and stamped last."""
 
 log = logging.getLogger(__name__)
-
-
-def prove(tiles: Tiles, index: int, size: int) -> list[bytes]:
-    """The inclusion proof of an entry in the tree of `size` entries, as the stored tiles give it: not verified.
-
-    Raises ProofInvalid for an index beyond the tree, StoreCorrupt for missing or malformed tiles, StoreUnavailable.
-    """
-    return _prove(tiles.reader(size), index, size)
 
 
 class Proofs:
@@ -112,7 +104,7 @@ class Proofs:
         tree = self.tree()
         with self._store.read() as session:
             subject = self._logged(session, tree, record_id)
-            tree = replace(tree, note=tree.bare_note())
+            tree = tree.bare
             said, truncated = self._chain(session, tree, subject)
             keys = self._keys(session, tree, [subject, *said])
             genesis = self._logged(session, tree, entries.get(session, 0).record_id)
@@ -210,9 +202,8 @@ class Proofs:
         entry = entries.of_record(session, record_id)
         if entry.index >= tree.checkpoint.size:
             return None
-        if chain.read(session, record_id) is not None:
-            return self._logged(session, tree, record_id)
-        return LoggedRecord(None, entry.statement, tree.prove(entry.index, entry.statement))
+        canonical = chain.find_public(session, record_id)
+        return LoggedRecord(canonical, entry.statement, tree.prove(entry.index, entry.statement))
 
     def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
         indices = {*log_keys.indices(session), *_key_indices(session, signed)} - {each.index for each in signed}
@@ -232,17 +223,21 @@ class Tree:
     key: VerifierKey
     read: SharedReader
 
-    def bare_note(self) -> bytes:
-        """The note with the signature by `key` alone."""
+    @cached_property
+    def bare(self) -> "Tree":
+        """The same tree, its note with the signature by `key` alone."""
         note = SignedCheckpoint.parse(self.note).note
         own = (line for line in note.signatures if (line.name, line.key_id) == (self.key.name, self.key.key_id))
-        return Note(note.text, tuple(own)).serialise()
+        return replace(self, note=Note(note.text, tuple(own)).serialise())
 
     def prove(self, index: int, statement: bytes) -> TlogProof:
         """A verified proof that the statement is entry `index`."""
         if index >= self.checkpoint.size:
             raise StoreUnavailable(f"entry {index} is not published yet")
-        proof = TlogProof(index, tuple(_prove(self.read, index, self.checkpoint.size)), self.note)
+        try:
+            proof = TlogProof(index, tuple(inclusion_proof(index, self.checkpoint.size, self.read)), self.note)
+        except MalformedTile as error:
+            raise StoreCorrupt(f"the tiles that prove entry {index} are missing or damaged: {error}") from error
         try:
             proof.verify_inclusion(statement, self.checkpoint)
         except ProofInvalid as error:
@@ -261,10 +256,9 @@ class Tree:
 
     def prove_all(self, receipt: Receipt) -> Receipt:
         """The same receipt with its proofs in this tree; all but the subject's with its bare note."""
-        bare = replace(self, note=self.bare_note())
 
         def moved(entry: LoggedRecord) -> LoggedRecord:
-            return replace(entry, proof=bare.prove(entry.index, entry.statement))
+            return replace(entry, proof=self.bare.prove(entry.index, entry.statement))
 
         return replace(
             receipt,
@@ -275,16 +269,9 @@ class Tree:
         )
 
 
-def _prove(read: NodeReader, index: int, size: int) -> list[bytes]:
-    try:
-        return inclusion_proof(index, size, read)
-    except MalformedTile as error:
-        raise StoreCorrupt(f"the tiles that prove entry {index} are missing or damaged: {error}") from error
-
-
 def _key_indices(session: Session, signed: Iterable[LoggedRecord]) -> set[int]:
     """Where the publishers' keys that signed began and ended."""
-    keys = [publishers.find_key(session, parse_statement(each.statement).kid) for each in signed]
+    keys = [publishers.find_key(session, each.parsed_statement.kid) for each in signed]
     # an operator's key, which the genesis record names, is none of them
     found = (
         {key.enrolled_index, key.ended_index, key.revoked_index, key.invalid_since_index}

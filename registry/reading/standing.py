@@ -19,7 +19,10 @@ from provenance.verdict.evidence import Publisher, Source
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
 from registry.reading.views import StandingView
 from registry.store import Session, assets, disputes, entries, events, publishers
+from registry.tables import Asset
 from registry.times import from_milliseconds
+
+_ANOTHER = "what is stored under this id is another record"
 
 MAX_SOURCES = 1_000
 """Registrations, the nearest first, that are looked at: a page has some tens of sources, each with a short chain."""
@@ -28,14 +31,16 @@ MAX_SOURCES = 1_000
 def known(
     session: Session, record_id: bytes, receipt: ReceiptReport | None = None, *, cosigned: bool = False
 ) -> KnownRecord:
-    """What is held about a public registration. Raises NotFound, Sealed, Erased, StoreCorrupt."""
+    """What is held about a public registration.
+
+    Args:
+        receipt: of its receipt, which holds; what it has read is read no second time.
+
+    Raises NotFound, Sealed, Erased, StoreCorrupt.
+    """
     row = assets.get(session, record_id)
-    canonical = entries.record(session, record_id).canonical
-    record = parse_record(canonical)
-    if digest_record(canonical) != record_id or not isinstance(record, AssetRegistered):
-        raise StoreCorrupt("what is stored under this id is another record")
+    record, kid = _stated(session, row) if receipt is None else _proven(receipt, record_id)
     publisher = publishers.get(session, row.publisher_id)
-    kid = parse_statement(entries.get(session, row.index).statement).kid
     taken_back = assets.withdrawals_of(session, record_id)
     key = publishers.get_key(session, kid)
     revoked_at, since_ms = key.revoked_index, key.invalid_since_ms
@@ -62,6 +67,22 @@ def known(
         sources=troubled,
         sources_left_out=left_out,
     )
+
+
+def _stated(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
+    """A registration's record, and the id of the key that signed it."""
+    canonical = entries.record(session, row.record_id).canonical
+    record = parse_record(canonical)
+    if digest_record(canonical) != row.record_id or not isinstance(record, AssetRegistered):
+        raise StoreCorrupt(_ANOTHER)
+    return record, parse_statement(entries.get(session, row.index).statement).kid
+
+
+def _proven(receipt: ReceiptReport, record_id: bytes) -> tuple[AssetRegistered, bytes]:
+    """The same, as its receipt has it."""
+    if receipt.record_id != record_id or receipt.signer is None or not isinstance(receipt.record, AssetRegistered):
+        raise StoreCorrupt(_ANOTHER)
+    return receipt.record, receipt.signer.key.thumbprint
 
 
 def standing_of(session: Session, record_id: bytes) -> StandingView:

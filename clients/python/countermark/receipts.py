@@ -22,6 +22,7 @@ from provenance.transparency.proof_verification import (
     verify_transparent_statement,
 )
 from provenance.transparency.receipt import Receipt
+from provenance.transparency.receipt_media import MediaPixels
 from provenance.transparency.receipt_report import ReceiptReport, Step
 from provenance.transparency.receipt_verification import verify_receipt as run_procedure
 from provenance.transparency.timestamp import Timestamp, TrustAnchor
@@ -81,33 +82,17 @@ def verify_receipt(
     """
     parsed = Receipt.parse(Content.of(receipt).read(MAX_RECEIPT_BYTES))
     trust = Trust.of(log_keys, policy, max_age)
-    trusted, retired = _known_to(parsed.subject.proof.signed_checkpoint().checkpoint.origin, trust), trust.retired
-
-    def judged(report: ReceiptReport) -> ReceiptReport:
-        demand = trust.demand(report.checkpoint.origin)
-        return replace(report, witnessing=demand.judge(report.cosigners, now=time.time()))
-
-    anchors = [_anchor(source) for source in authorities]
-    if picture is None:
-        return judged(run_procedure(parsed, trusted_keys=trusted, retired=retired, authorities=anchors))
-    content = Content.of(picture)
-    sha256 = bytes.fromhex(content.sha256())
-    report = run_procedure(parsed, trusted_keys=trusted, retired=retired, authorities=anchors, media_sha256=sha256)
-    if report.steps[MEDIA_STEP - 1].outcome != "fails":
-        return judged(report)
-    # Only now: decoding a stranger's picture costs more than all the rest, and is the only part that could go wrong.
-    pixels, shown, beside = _pixels(content)
+    content = None if picture is None else Content.of(picture)
     report = run_procedure(
         parsed,
-        trusted_keys=trusted,
-        retired=retired,
-        authorities=anchors,
-        media_sha256=sha256,
-        pixels_sha256=pixels,
-        shown_sha256=shown,
-        beside=beside,
+        trusted_keys=_known_to(parsed.subject.proof.signed_checkpoint().checkpoint.origin, trust),
+        retired=trust.retired,
+        media_sha256=None if content is None else bytes.fromhex(content.sha256()),
+        pixels=None if content is None else lambda: _pixels(content),
+        authorities=[_anchor(source) for source in authorities],
     )
-    return judged(report)
+    demand = trust.demand(report.checkpoint.origin)
+    return replace(report, witnessing=demand.judge(report.cosigners, now=time.time()))
 
 
 def verify_proof(
@@ -167,8 +152,8 @@ def _anchor(source: Source) -> TrustAnchor:
     return TrustAnchor.from_pem(name, Content.of(source).read(MAX_ANCHOR_BYTES))
 
 
-def _pixels(content: Content) -> tuple[bytes | None, bytes | None, tuple[str, ...]]:
-    """Both versions of the pixel digest, and the names of what the file has beside its pixels."""
+def _pixels(content: Content) -> MediaPixels | None:
+    """What the picture shows; None where it cannot be decoded. Raises MissingExtra, and as `Content.read`."""
     try:
         from provenance.media import Media
         from provenance.media.appearance import digest_shown, read_appearance
@@ -182,5 +167,5 @@ def _pixels(content: Content) -> tuple[bytes | None, bytes | None, tuple[str, ..
         media = Media.from_bytes(content.read(MAX_MEDIA_BYTES))
         pixels, appearance = digest_pixels(media.pixels), read_appearance(media)
     except MediaError:
-        return None, None, ()
-    return pixels, digest_shown(pixels, appearance), appearance.names
+        return None
+    return MediaPixels(pixels, digest_shown(pixels, appearance), appearance.names)

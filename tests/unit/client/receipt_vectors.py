@@ -21,5 +21,5 @@ def receipt_of(case: dict[str, Any]) -> bytes:
 
 
 RECEIPT = receipt_of(REGISTERED)
-RECORD = Receipt.parse(RECEIPT).subject.read_statement().record_id.hex()
+RECORD = Receipt.parse(RECEIPT).subject.parsed_statement.record_id.hex()
 """The record that `RECEIPT` is for."""

@@ -1,5 +1,6 @@
 """Receipts through the SDK, and their reference page."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, receipt
 from PIL import Image
 
 from provenance.errors import MalformedNote
-from provenance.transparency.receipt_report import STEP_NAMES
+from provenance.transparency.receipt_report import STANDS_ON, STEP_NAMES
+from provenance.transparency.receipt_verification import ReceiptVerification
 from tests.unit.client.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +74,23 @@ def test_the_reference_page_has_the_steps_of_the_procedure() -> None:
     page = (ROOT / "docs" / "reference" / "receipts.md").read_text()
     steps = re.findall(r"^(\d+)\. \*\*(.+?)\*\*", page, re.MULTILINE)
     assert {int(number): name.rstrip(".") for number, name in steps} == STEP_NAMES
+
+
+def test_the_reference_page_and_the_procedures_docstring_have_the_same_steps_on_the_same_ground() -> None:
+    page = (ROOT / "docs" / "reference" / "receipts.md").read_text()
+    procedure = page.split("## The procedure")[1].split("The receipt **holds**")[0]
+    assert steps_of(procedure) == steps_of(inspect.cleandoc(ReceiptVerification.__doc__ or ""))
+    assert steps_of(procedure) == {number: (name, STANDS_ON.get(number, ())) for number, name in STEP_NAMES.items()}
+
+
+def steps_of(procedure: str) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """Name of each step, and the steps that it stands on."""
+    steps = re.findall(r"^(\d+)\. \*\*(.+?)\*\*(.+?)(?=^\S)", f"{procedure}\n\n.", re.MULTILINE | re.DOTALL)
+    grounds = {int(number): re.search(r"\*Stands\s+on\s+steps?([^*]+)\.\*", text) for number, _, text in steps}
+    return {
+        int(number): (name, tuple(map(int, re.findall(r"\d+", ground[1]))) if (ground := grounds[int(number)]) else ())
+        for number, name, _ in steps
+    }
 
 
 def test_the_media_step_is_the_one_about_media() -> None:

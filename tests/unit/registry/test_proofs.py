@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from provenance.errors import NotFound, ProofInvalid, StoreCorrupt
+from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import parse_record
-from provenance.transparency.merkle import leaf_hash, verify_inclusion
+from provenance.transparency.merkle import inclusion_proof
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
-from registry.log.proofs import prove
 from registry.store import entries
 from tests.patience import MOMENT_SECONDS
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
@@ -53,11 +52,10 @@ def test_a_proof_is_under_the_latest_checkpoint(newsroom: Newsroom) -> None:
 
 def test_an_inclusion_proof_is_read_from_the_tiles(newsroom: Newsroom) -> None:
     appended = newsroom.register("harbour").result()
-    hashes = prove(newsroom.sequencer.tiles, appended.index, newsroom.sequencer.size)
-    root = newsroom.proofs.tlog_proof(appended.record_id).signed_checkpoint().checkpoint.root
-    verify_inclusion(leaf_hash(statement_of(newsroom, appended.record_id)), appended.index, 3, hashes, root)
-    with pytest.raises(ProofInvalid):
-        prove(newsroom.sequencer.tiles, 3, 3)
+    stored = inclusion_proof(appended.index, 3, newsroom.sequencer.tiles.reader(3))
+    proof = newsroom.proofs.tlog_proof(appended.record_id)
+    assert list(proof.hashes) == stored
+    proof.verify_inclusion(statement_of(newsroom, appended.record_id), proof.signed_checkpoint().checkpoint)
 
 
 def test_a_receipt_holds_and_speaks_of_its_record(newsroom: Newsroom) -> None:

@@ -249,7 +249,7 @@ def test_a_log_whose_checkpoints_are_stamped_passes_its_audit_and_a_damaged_toke
     newsroom.store.write(lambda session: checkpoints.stamp(session, size=3, token=bytes(token))).result()
     assert [line.partition(":")[0] for line in audit()] == ["checkpoint 3"]
     proofs = Proofs(newsroom.store, newsroom.blobs.objects, newsroom.sequencer, authorities=[authority.anchor])
-    assert proofs.receipt(receipt.subject.read_statement().record_id).stamp is None
+    assert proofs.receipt(receipt.subject.parsed_statement.record_id).stamp is None
 
 
 @needs_openssl

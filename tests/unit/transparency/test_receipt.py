@@ -3,6 +3,8 @@
 import base64
 import contextlib
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.errors import MalformedReceipt
+from provenance.errors import InvalidRequest, MalformedReceipt
 from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
 from provenance.statement.record import AssetRegistered, record_id
+from provenance.transparency import receipt as receipt_module
+from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_report import STEP_NAMES, ReceiptReport, Step
+from provenance.transparency.receipt_media import MediaPixels
+from provenance.transparency.receipt_report import STANDS_ON, STEP_NAMES, ReceiptReport, Step
 from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor
 from tests.unit.transparency.logbook import Logbook
@@ -25,7 +30,6 @@ from tests.unit.transparency.logbook import digest as logged_digest
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json").read_text())
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
 FAILING = [case for case in CASES.values() if case["fails"] not in (None, 1)]
-STANDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}
 AUTHORITY = TrustAnchor.from_pem("the authority", VECTORS["authority"].encode())
 
 
@@ -40,12 +44,16 @@ def digest(text: str | None) -> bytes | None:
     return None if text is None else bytes.fromhex(text)
 
 
+def showing(pixels: MediaPixels | None) -> Callable[[], MediaPixels | None]:
+    return lambda: pixels
+
+
 def run(case: dict[str, Any]) -> ReceiptReport:
     return verify_receipt(
         Receipt.parse(receipt_bytes(case)),
         trusted_keys=[VerifierKey.parse(key) for key in case["trusted_keys"]],
         media_sha256=digest(case["media_sha256"]),
-        pixels_sha256=digest(case["pixels_sha256"]),
+        pixels=None if case["pixels_sha256"] is None else showing(MediaPixels(bytes.fromhex(case["pixels_sha256"]))),
         authorities=[AUTHORITY] if case["authority"] else [],
     )
 
@@ -137,7 +145,7 @@ def test_a_report_says_what_was_proven() -> None:
 def test_the_record_is_recovered_byte_for_byte() -> None:
     receipt = Receipt.parse(GOOD)
     assert receipt.subject.record is not None
-    assert receipt.subject.read_statement().record_id == record_id(receipt.subject.record)
+    assert receipt.subject.parsed_statement.record_id == record_id(receipt.subject.record)
 
 
 def test_an_unpinned_log_is_said_to_be_the_receipts_own_word() -> None:
@@ -172,9 +180,54 @@ def test_media_that_nobody_decoded_are_not_the_pixels_of_a_record_without_a_cred
     """Neither has pixels to compare, which is no match."""
     log = Logbook()
     receipt = Receipt.parse(log.receipt(log.register("asset")).serialise())
-    for pixels in (None, bytes(32)):
-        report = verify_receipt(receipt, media_sha256=bytes(32), pixels_sha256=pixels)
+    for pixels in (None, MediaPixels(bytes(32))):
+        report = verify_receipt(receipt, media_sha256=bytes(32), pixels=showing(pixels))
         assert (step(report, 9).outcome, report.holds) == ("fails", False)
+
+
+def test_the_pixels_are_asked_for_once_and_only_where_the_bytes_are_none_of_the_registered_ones() -> None:
+    case, asked = CASES["pinned, with the registered bytes"], []
+    other = CASES["a foreign operator"]  # step 5 fails, so that step 9 has no ground
+
+    def pixels() -> None:
+        asked.append(True)
+
+    keys = [VerifierKey.parse(key) for key in case["trusted_keys"]]
+    registered = bytes.fromhex(case["media_sha256"])
+    verify_receipt(Receipt.parse(GOOD), trusted_keys=keys, media_sha256=registered, pixels=pixels)
+    verify_receipt(Receipt.parse(receipt_bytes(other)), trusted_keys=keys, media_sha256=bytes(32), pixels=pixels)
+    assert not asked
+    report = verify_receipt(Receipt.parse(GOOD), trusted_keys=keys, media_sha256=bytes(32), pixels=pixels)
+    assert (step(report, 9).outcome, len(asked)) == ("fails", 1)
+
+
+def test_a_picture_that_cannot_be_read_is_no_failure_of_the_receipt() -> None:
+    def pixels() -> None:
+        raise InvalidRequest("the file is gone")
+
+    with pytest.raises(InvalidRequest, match="is gone"):
+        verify_receipt(Receipt.parse(GOOD), media_sha256=bytes(32), pixels=pixels)
+
+
+def test_each_part_of_a_receipt_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its picture has other bytes, so that its pixels are compared."""
+    case = CASES["the registered pixels in other bytes"]
+    parsed: Counter[str] = Counter()
+
+    def counting(name: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def counted(data: bytes) -> Any:
+            parsed[name] += 1
+            return parse(data)
+
+        return counted
+
+    for name in ("parse_record", "parse_statement"):
+        monkeypatch.setattr(f"provenance.transparency.receipt.{name}", counting(name, getattr(receipt_module, name)))
+    monkeypatch.setattr(SignedCheckpoint, "parse", counting("checkpoint", SignedCheckpoint.parse))
+    assert run(case).holds
+    count = len(Receipt.parse(receipt_bytes(case)).entries)
+    assert {name: number / 2 for name, number in parsed.items()} == dict.fromkeys(parsed, count), "once a parsing"
+    assert set(parsed) == {"parse_record", "parse_statement", "checkpoint"}
 
 
 def test_what_key_records_cannot_show_is_said() -> None:
@@ -316,9 +369,7 @@ def seen_with(shown: bytes | None, file: bytes | None, *beside: str) -> Step:
     report = verify_receipt(
         Receipt.parse(log.receipt(record).serialise()),
         media_sha256=bytes(32),
-        pixels_sha256=logged_digest("pixels flood"),
-        shown_sha256=file,
-        beside=beside,
+        pixels=showing(MediaPixels(logged_digest("pixels flood"), file, beside)),
     )
     return step(report, 9)
 

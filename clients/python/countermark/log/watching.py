@@ -110,7 +110,7 @@ class MadeRecords:
             known = (path, status.st_size, status.st_mtime_ns)
             if known not in self._receipts:
                 receipt = Receipt.parse(Content.of(path).read(MAX_RECEIPT_BYTES))
-                self._receipts[known] = receipt.subject.read_statement().record_id
+                self._receipts[known] = receipt.subject.parsed_statement.record_id
             return self._receipts[known]
         except (CountermarkError, OSError) as error:
             self._warn(f"{path} does not count: {error}")

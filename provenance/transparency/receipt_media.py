@@ -1,0 +1,71 @@
+"""The media that a receipt is checked with: step 9 of checking a receipt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from provenance.errors import ProofInvalid
+from provenance.statement.record import AssetRegistered, Record
+
+
+@dataclass(frozen=True)
+class MediaPixels:
+    """What a decoded media file shows.
+
+    Attributes:
+        sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
+        shown_sha256: version 2 of that (`media.appearance`), where the file has one.
+        beside: what the file has beside its pixels, by name.
+    """
+
+    sha256: bytes
+    shown_sha256: bytes | None = None
+    beside: Sequence[str] = ()
+
+
+class StatedFile(NamedTuple):
+    """What a record states of a file: SHA-256 of its bytes, and both digests of its pixels as in `MediaPixels`."""
+
+    sha256: bytes
+    pixels_sha256: bytes
+    shown_sha256: bytes | None
+
+
+def stated_files(record: Record) -> list[StatedFile]:
+    """The registered file, then its signed copies; none of a record that is no registration."""
+    if not isinstance(record, AssetRegistered):
+        return []
+    media = record.media
+    copies = record.credential.copies if record.credential else ()
+    return [StatedFile(media.sha256, media.pixels_sha256, media.shown_sha256), *(StatedFile(*copy) for copy in copies)]
+
+
+def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixels | None) -> str:
+    """In words, which file of the record these media are.
+
+    Args:
+        record: of the receipt's subject.
+        media_sha256: SHA-256 of the bytes at hand, 32 bytes; None where there are pixels alone.
+        pixels: where they could be decoded, and the bytes are none of the record's.
+
+    Raises:
+        ProofInvalid: none, by their bytes or by their pixels.
+    """
+    files = stated_files(record)
+    if not files:
+        raise ProofInvalid(f"a record of type {record.TYPE} states no media")
+    registered, *copies = files
+    if media_sha256 == registered.sha256:
+        return "these are the registered bytes"
+    if media_sha256 in [copy.sha256 for copy in copies]:
+        return "these are the bytes of the credentialed copy"
+    stated = {file.shown_sha256 for file in files if pixels is not None and file.pixels_sha256 == pixels.sha256}
+    if pixels is None or not stated:
+        raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")
+    same = "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
+    if pixels.shown_sha256 is not None and pixels.shown_sha256 in stated:
+        return same
+    if pixels.shown_sha256 is not None and None not in stated:
+        raise ProofInvalid("same decoded pixels over white, and another transparency or colour profile to show them")
+    uncovered = ", ".join(pixels.beside) or "transparency and colour profile of the registered file"
+    return f"{same}; not covered: {uncovered}"
