@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from api import problems
 from api.problems import Kind
+from provenance.answers import Answer
 
 JsonSchema = dict[str, Any]
 
@@ -57,7 +58,7 @@ def concisely(answers: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[
     return {status: answer | {"content": content} for status, answer in answers.items()}
 
 
-def also(status: int, model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
+def also(status: int, model: type[Answer], description: str) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for a second success."""
     return {status: {"model": model, "description": description}}
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from provenance.answers import Graph, GraphEdge, GraphNode
 from provenance.quotation import quote
-from registry.reading.views import EdgeView, GraphView, NodeView
 
 _WIDTH, _HEIGHT = 236, 78
 """Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""
@@ -35,7 +35,7 @@ class _Place:
     y: int
 
 
-def draw_graph(graph: GraphView) -> bytes:
+def draw_graph(graph: Graph) -> bytes:
     """The SVG document, in UTF-8."""
     places = _lay_out(graph)
     width = max(place.x for place in places.values()) + _WIDTH + _MARGIN
@@ -65,7 +65,7 @@ def draw_graph(graph: GraphView) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(svg, encoding="unicode").encode()
 
 
-def _lay_out(graph: GraphView) -> dict[str, _Place]:
+def _lay_out(graph: Graph) -> dict[str, _Place]:
     """A column for each generation; within one, nodes stand near what they were made from.
 
     An arrow that passes by a column has a place of its own there (see `_way`), so that it crosses no node.
@@ -93,13 +93,13 @@ def _lay_out(graph: GraphView) -> dict[str, _Place]:
     }
 
 
-def _way(edge: EdgeView, column: Mapping[str, int]) -> list[str]:
+def _way(edge: GraphEdge, column: Mapping[str, int]) -> list[str]:
     """The names of the places that an arrow leads through: parent, one for each column between, child."""
     between = range(column[edge.parent] + 1, column[edge.child])
     return [edge.parent, *(f"{edge.parent} {edge.child} {edge.relation} {number}" for number in between), edge.child]
 
 
-def _generations(graph: GraphView) -> dict[str, int]:
+def _generations(graph: Graph) -> dict[str, int]:
     """By node, the length of the longest way to it from something that names no parent. Records form no rings."""
     generation = {node.id: 0 for node in graph.nodes}
     for _ in graph.nodes:
@@ -109,7 +109,7 @@ def _generations(graph: GraphView) -> dict[str, int]:
     return {each: number - least for each, number in generation.items()}
 
 
-def _draw_edge(svg: ET.Element, edge: EdgeView, way: Sequence[_Place]) -> None:
+def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place]) -> None:
     group = ET.SubElement(svg, "g")
     _text(group, "title", f"{edge.relation}: {edge.child[:12]}… was made from {edge.parent[:12]}…")
     middles = [(place.x, place.y + _HEIGHT / 2) for place in way]
@@ -138,7 +138,7 @@ def _draw_edge(svg: ET.Element, edge: EdgeView, way: Sequence[_Place]) -> None:
     )
 
 
-def _draw_node(svg: ET.Element, node: NodeView, place: _Place, *, subject: bool) -> None:
+def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool) -> None:
     told = node.state == "public" or node.title is not None or node.publisher is not None
     link = ET.SubElement(svg, "a", {"href": f"/a/{node.id}"})
     group = ET.SubElement(link, "g", {"transform": f"translate({place.x},{place.y})"})
@@ -159,7 +159,7 @@ def _draw_node(svg: ET.Element, node: NodeView, place: _Place, *, subject: bool)
     _text(group, "text", _shortened(_third(node), _LINE_CELLS), x=12, y=64, fill=_PALE, font_size=13)
 
 
-def _third(node: NodeView) -> str:
+def _third(node: GraphNode) -> str:
     """What became of it comes before when it was: the end of a line may be cut."""
     parts = [] if node.index is None else [f"entry {node.index}"]
     if node.state != "public" and node.title is not None:
@@ -171,7 +171,7 @@ def _third(node: NodeView) -> str:
     return ", ".join(parts)
 
 
-def _name(node: NodeView) -> str:
+def _name(node: GraphNode) -> str:
     untitled = "Untitled" if node.publisher else _STATES.get(node.state, "Untitled")
     title = quote(node.title) if node.title else untitled
     by = f", registered by {quote(node.publisher_name)}" if node.publisher_name else ""
@@ -179,12 +179,12 @@ def _name(node: NodeView) -> str:
     return f"{title}{by}{f', {third}' if third else ''} (record {node.id})"
 
 
-def _heading(graph: GraphView) -> str:
+def _heading(graph: Graph) -> str:
     subject = next(node for node in graph.nodes if node.id == graph.id)
     return f"Derivation of {quote(subject.title) if subject.title else 'an untitled picture'}"
 
 
-def _description(graph: GraphView) -> str:
+def _description(graph: Graph) -> str:
     """The graph in sentences, as its publishers state it."""
     names = {node.id: quote(node.title) if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
     if not graph.edges:

@@ -4,17 +4,19 @@ FastAPI documents its own validation errors as `application/json`; every error h
 Bodies that routes read themselves refer to models FastAPI does not know: they are put in here.
 """
 
+from collections.abc import Iterable
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 
 from api import problems
 from api.documented import concisely, ends_in
-from api.schemas.answers import Problem
 from api.schemas.requests import (
     AnswerRequest,
     ApiKeyRequest,
@@ -29,7 +31,9 @@ from api.schemas.requests import (
     RotationRequest,
     WithdrawalRequest,
 )
-from provenance import __version__
+from provenance import __version__, answers
+from provenance.answers import Answer, Problem
+from provenance.answers.fields import Doc, NeverNull, Pattern, Values
 
 DESCRIPTION = """\
 A registry that a newsroom runs to vouch for its media, and that anyone can check.
@@ -56,6 +60,17 @@ _REFERENCED = (
     *(ApiKeyRequest, RotationRequest),
 )
 
+_UNDESCRIBED = frozenset(
+    (
+        *("Assets", "Axes", "Comparison", "Credential", "DisputeAnswer", "ErasedRecord", "Event", "Finding", "Graph"),
+        *("Input", "LoggedStatement", "LoggedStatements", "Mark", "Match", "MatchProof", "Media", "Parent"),
+        *("Publisher", "Region", "Standing", "Transform", "Withdrawal"),
+    )
+)
+"""Answers whose docstrings are for readers of Python alone: the contract has no description of them."""
+
+_ANY_JSON = "JsonValue"
+
 Document = dict[str, Any]
 
 
@@ -73,10 +88,17 @@ def document(app: FastAPI) -> Document:
     schemas: dict[str, Any] = spec.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    _, extra = models_json_schema(
-        [(model, "validation") for model in _REFERENCED], ref_template="#/components/schemas/{model}"
+    _, extra = TypeAdapter.json_schemas(
+        [(model, "validation", TypeAdapter(model)) for model in _REFERENCED],
+        ref_template="#/components/schemas/{model}",
     )
-    schemas |= extra["$defs"]
+    brought = extra["$defs"]
+    schemas |= brought | {_ANY_JSON: {}}
+    for name, schema in schemas.items():
+        cls = getattr(answers, name, None)
+        if isinstance(cls, type) and is_dataclass(cls):
+            described = _described_class(cls, schema)
+            schemas[name] = _sorted(described) if name in brought else described
     spec["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
@@ -97,6 +119,69 @@ def write(app: FastAPI, path: Path) -> None:
 def is_current(app: FastAPI, path: Path) -> bool:
     """Whether the committed file says, byte for byte, what the code does."""
     return path.is_file() and path.read_text(encoding="utf-8") == to_yaml(document(app))
+
+
+def _described_class(cls: type[Any], schema: Document) -> Document:
+    """The schema of a dataclass with what pydantic leaves out of it: descriptions, values and patterns."""
+    hints = get_type_hints(cls, include_extras=True)
+    schema["properties"] = {name: _described(hints[name], field) for name, field in schema["properties"].items()}
+    if issubclass(cls, Answer):  # the defaults are for readers of older ones
+        schema["required"] = list(schema["properties"])
+        for field in schema["properties"].values():
+            field.pop("default", None)
+    described = schema.pop("description", None)  # the whole docstring
+    if described is not None and cls.__name__ not in _UNDESCRIBED:
+        schema["description"] = described.partition("\n\n")[0]
+    return schema
+
+
+def _described(hint: Any, schema: Document) -> Document:
+    """The schema of one type, with what its annotations say at every level."""
+    kind, arguments = get_origin(hint), get_args(hint)
+    if kind is Annotated:
+        return _marked(_described(arguments[0], schema), hint.__metadata__)
+    if kind in (Union, UnionType):
+        options = [_described(*each) for each in zip(arguments, schema["anyOf"], strict=True)]
+        return schema | {"anyOf": options}
+    if kind is dict and arguments[1] is object:
+        return schema | {"additionalProperties": {"$ref": f"#/components/schemas/{_ANY_JSON}"}}
+    if kind is tuple and arguments[-1] is Ellipsis:
+        return schema | {"items": _described(arguments[0], schema["items"])}
+    if kind is tuple:  # of so many of one kind
+        return {"items": schema["prefixItems"][0]} | {
+            name: value for name, value in schema.items() if name != "prefixItems"
+        }
+    return schema
+
+
+def _marked(schema: Document, marks: Iterable[object]) -> Document:
+    for mark in marks:
+        match mark:
+            case NeverNull():
+                (stated,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+                schema = stated | {name: value for name, value in schema.items() if name != "anyOf"}
+            case Values(values=(only,)):
+                schema = _before_title(schema, "const", only)
+            case Values(values=values):
+                schema = _before_title(schema, "enum", list(values))
+            case Pattern(regex=regex):
+                schema = _before_title(schema, "pattern", regex)
+            case Doc(text=text):
+                schema = {**schema, "description": text}
+            case _:
+                pass
+    return schema
+
+
+def _sorted(schema: Document) -> Document:
+    """In the order of what `TypeAdapter.json_schemas` gives."""
+    fields = {name: dict(sorted(field.items())) for name, field in schema["properties"].items()}
+    return dict(sorted((schema | {"properties": fields}).items()))
+
+
+def _before_title(schema: Document, name: str, value: object) -> Document:
+    rest = {key: schema[key] for key in ("title", "description") if key in schema}
+    return {key: schema[key] for key in schema if key not in rest} | {name: value} | rest
 
 
 def _correct(operation: dict[str, Any], *, concise: bool) -> None:

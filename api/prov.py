@@ -6,7 +6,7 @@ What PROV calls derivation is here what a publisher states, not what was establi
 
 import json
 
-from registry.reading.views import EdgeView, GraphView, NodeView
+from provenance.answers import Graph, GraphEdge, GraphNode
 
 CONTEXT = {
     "prov": "http://www.w3.org/ns/prov#",
@@ -17,7 +17,7 @@ CONTEXT = {
 }
 
 
-def describe_graph(graph: GraphView) -> bytes:
+def describe_graph(graph: Graph) -> bytes:
     """The JSON-LD document, in UTF-8."""
     names = {node.publisher: node.publisher_name for node in graph.nodes if node.publisher is not None}
     document = {
@@ -33,7 +33,7 @@ def describe_graph(graph: GraphView) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _entity(node: NodeView, made_from: list[EdgeView]) -> dict[str, object]:
+def _entity(node: GraphNode, made_from: list[GraphEdge]) -> dict[str, object]:
     entity: dict[str, object] = {
         "@id": _record(node.id),
         "@type": "prov:Entity",

@@ -27,11 +27,11 @@ from rich.table import Table
 from bench.matching.observed import bench_registry
 from bench.pictures import recompressed, twelve_megapixels, web_picture
 from demo.service import running_service
+from provenance.claims import Claims
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.signing import ClaimDescription, sign_embedded
 from provenance.media import Media, Sketch, draw_sketch, draw_thumbnail, fingerprint, read_declared
 from provenance.media.comparison import compare
-from registry.claims import AssetClaims
 from registry.records.registration import register
 from registry.registry import Registry
 
@@ -111,7 +111,7 @@ def _stages(measured: Measured, data: bytes, copy: bytes, sketch: bytes, registr
     path = registry.spool / "measured"
     path.write_bytes(data + number.to_bytes(4, "big"))
     sha256 = hashlib.sha256(path.read_bytes()).digest()
-    claims = replace(AssetClaims(), title=f"round {number}")
+    claims = replace(Claims(), title=f"round {number}")
     measured.run(
         "register, without HTTP",
         lambda: register(registry, path=path, sha256=sha256, claims=claims, publisher="newsroom"),

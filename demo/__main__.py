@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countermark import Client
-from countermark.models import Asset, Comparison, Region, Report
+from countermark.models import Asset, Comparison, Region, Report, read
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -118,7 +118,7 @@ def _shown(client: Client, report: Report) -> Shown | None:
     compared, asset = first.comparison, first.asset
     if named:
         asset = client.asset(named[0].id)
-        compared = Comparison.model_validate(named[0].comparison) if named[0].comparison else None
+        compared = read(Comparison, named[0].comparison) if named[0].comparison else None
     return Shown(asset, client.thumbnail(asset.id), compared.regions if compared else (), older=bool(named))
 
 

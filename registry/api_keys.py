@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
 from registry.store import Session, Store, api_keys, publishers, rows
 from registry.times import from_milliseconds, to_milliseconds
@@ -63,21 +64,6 @@ class Holder:
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or ADMIN in self.scopes
-
-
-@dataclass(frozen=True)
-class KeyView:
-    """A key as a list shows it: everything but its secret."""
-
-    id: str
-    prefix: str
-    name: str
-    scopes: tuple[str, ...]
-    publisher: str | None
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
 
 
 def mint(
@@ -166,19 +152,19 @@ def authenticate(store: Store, token: str, now: datetime) -> Holder:
     return Holder(row.id, row.name, frozenset(row.scopes.split()), row.publisher_id)
 
 
-def listed(store: Store) -> list[KeyView]:
+def listed(store: Store) -> list[answers.ApiKey]:
     """Every key, oldest first, revoked ones included."""
     with store.read() as session:
         return [_view(row) for row in api_keys.all_of(session)]
 
 
-def get(store: Store, key_id: str) -> KeyView:
+def get(store: Store, key_id: str) -> answers.ApiKey:
     """A key by its id. Raises NotFound."""
     with store.read() as session:
         return _view(api_keys.get(session, key_id))
 
 
-def of_token(store: Store, token: str) -> KeyView:
+def of_token(store: Store, token: str) -> answers.ApiKey:
     """The key that was just made. Raises NotFound."""
     with store.read() as session:
         row = api_keys.with_prefix(session, token.split("_", 2)[1])
@@ -187,8 +173,8 @@ def of_token(store: Store, token: str) -> KeyView:
         return _view(row)
 
 
-def _view(row: rows.ApiKey) -> KeyView:
-    return KeyView(
+def _view(row: rows.ApiKey) -> answers.ApiKey:
+    return answers.ApiKey(
         id=row.id,
         prefix=row.prefix,
         name=row.name,

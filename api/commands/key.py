@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -11,13 +11,11 @@ from pydantic import ValidationError
 from api.commands.opened import opened_store
 from api.commands.printed import Json
 from api.settings import Settings, load_settings
+from provenance.answers import ApiKey, ApiKeys, NewApiKey, Problem
 from provenance.errors import InvalidRequest, NotPermitted, SettingsInvalid, StoreLocked, StoreUnavailable
 from registry import api_keys
 from registry.api_keys import DEFAULT_PUBLISHER
 from registry.times import utc_now
-
-if TYPE_CHECKING:  # what speaks to a running service is imported where it is needed
-    from api.schemas.answers import ApiKey
 
 ANSWER_SECONDS = 30.0
 """Seconds for the service to answer: it waits for its database at most."""
@@ -34,7 +32,7 @@ def create_key(
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")] = None,
 ) -> None:
     """Make an API key and print it: the only time it is shown."""
-    from api.schemas.answers import NewApiKey
+    from api.answers import read_answer
     from api.schemas.requests import ApiKeyRequest
 
     settings, now = load_settings(), _now()
@@ -56,7 +54,7 @@ def create_key(
                 expires_at=wanted.expires_at,
             )
     except StoreLocked as locked:
-        key = NewApiKey.model_validate_json(_ask(settings, locked, "POST", "", wanted.model_dump(mode="json"))).key
+        key = read_answer(NewApiKey, _ask(settings, locked, "POST", "", wanted.model_dump(mode="json"))).key
     typer.echo(key)
 
 
@@ -66,11 +64,11 @@ def list_keys(as_json: Json = False) -> None:
     settings = load_settings()
     try:
         with opened_store(settings) as store:
-            keys: Sequence[api_keys.KeyView | ApiKey] = api_keys.listed(store)
+            keys: Sequence[ApiKey] = api_keys.listed(store)
     except StoreLocked as locked:
-        from api.schemas.answers import ApiKeys
+        from api.answers import read_answer
 
-        keys = ApiKeys.model_validate_json(_ask(settings, locked, "GET")).items
+        keys = read_answer(ApiKeys, _ask(settings, locked, "GET")).items
     for key in keys:
         line = _line(key)
         typer.echo(json.dumps(line, ensure_ascii=False) if as_json else "  ".join(line.values()))
@@ -84,7 +82,7 @@ def rotate_key(
     ] = api_keys.DEFAULT_OVERLAP_SECONDS,
 ) -> None:
     """Replace an API key by one with the same name, scopes and publisher, and print that: the only time it is shown."""
-    from api.schemas.answers import NewApiKey
+    from api.answers import read_answer
     from api.schemas.requests import RotationRequest
 
     settings = load_settings()
@@ -93,7 +91,7 @@ def rotate_key(
             key = api_keys.rotate(store, key_id, now=_now(), overlap=timedelta(seconds=overlap))
     except StoreLocked as locked:
         body = RotationRequest(overlap_seconds=overlap).model_dump(mode="json")
-        key = NewApiKey.model_validate_json(_ask(settings, locked, "POST", f"/{key_id}/rotation", body)).key
+        key = read_answer(NewApiKey, _ask(settings, locked, "POST", f"/{key_id}/rotation", body)).key
     typer.echo(key)
 
 
@@ -112,7 +110,7 @@ def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", b
     """Have the running service do it, as the admin whose key COUNTERMARK_API_KEY holds."""
     import httpx2
 
-    from api.schemas.answers import Problem
+    from api.answers import read_answer
 
     key = settings.api_key.get_secret_value()
     if not key:
@@ -128,13 +126,13 @@ def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", b
     if answer.is_success:
         return answer.content
     try:
-        detail = Problem.model_validate_json(answer.content).detail
+        detail = read_answer(Problem, answer.content).detail
     except ValidationError:
         detail = f"the service at {settings.local_url} answers with {answer.status_code}"
     raise NotPermitted(detail) if answer.status_code in (401, 403) else InvalidRequest(detail)
 
 
-def _line(key: "api_keys.KeyView | ApiKey") -> dict[str, str]:
+def _line(key: ApiKey) -> dict[str, str]:
     ends = "revoked" if key.revoked_at else f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
     return {
         "id": key.id,

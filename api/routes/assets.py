@@ -4,11 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
-from api.answers import attachment, conditional, json_answer
+from api.answers import JSON, attachment, conditional, json_answer, to_json
 from api.auth import AssetsWriter, ReaderDep, publisher_of
 from api.bodies import is_json, parse_json, receive_json
 from api.documented import (
@@ -31,20 +32,19 @@ from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
 from api.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
 from api.ratelimit import limited
 from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas.answers import Asset, AssetInFull, Assets, FileMetadata, RegisteredAsset, Resembles
 from api.schemas.requests import AssetMetadata, AssetRequest
 from api.service import Service, ServiceDep
 from api.upload import Upload
+from provenance.answers import AssetInFull, Assets, RegisteredAsset
+from provenance.claims import Claims
 from provenance.errors import NotAuthenticated, NotPermitted
+from provenance.statement.record import Parent
 from registry.api_keys import Holder
-from registry.claims import AssetClaims, ParentClaim
 from registry.reading import catalogue
 from registry.reading.readers import ANYBODY, Reader
 from registry.reading.resembling import resembles
-from registry.reading.views import AssetView
 from registry.records import uploads
 from registry.records.registration import Registered, register
-from registry.registry import Registry
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
@@ -119,34 +119,23 @@ def _register(service: Service, upload: Upload, metadata: AssetMetadata, publish
 
 
 def _registered(service: Service, done: Registered, publisher: str) -> Response:
-    registry, record, reader = service.registry, bytes.fromhex(done.asset.id), Reader(publisher)
-    receipt = json.loads(catalogue.receipt(registry, record, reader))
-    asset = _in_full(registry, done.asset, reader).model_dump()
-    told = {"receipt": receipt, "metadata": FileMetadata.model_validate(done.metadata).model_dump()}
-    return json_answer(RegisteredAsset.model_validate(asset | told), 201 if done.created else 200)
-
-
-def _in_full(registry: Registry, asset: AssetView, reader: Reader) -> AssetInFull:
-    resembled = Resembles.model_validate(resembles(registry, bytes.fromhex(asset.id), reader))
-    return AssetInFull.model_validate(Asset.model_validate(asset).model_dump() | {"resembles": resembled})
-
-
-def claims_of(metadata: AssetMetadata) -> AssetClaims:
-    """The registry's value for what a request states."""
-    return AssetClaims(
-        title=metadata.title,
-        caption=metadata.caption,
-        credit=metadata.credit,
-        licence=metadata.licence,
-        digital_source_type=metadata.digital_source_type,
-        captured_at=metadata.captured_at,
-        credential=metadata.credential,
-        parents=tuple(ParentClaim(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents),
-        rendition_of=None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of),
-        visibility=metadata.visibility,
-        publish_metadata=metadata.publish_metadata,
-        created=metadata.created,
+    registry, asset, reader = service.registry, done.asset, Reader(publisher)
+    record = bytes.fromhex(asset.id)
+    answer = RegisteredAsset(
+        **vars(asset),
+        resembles=resembles(registry, record, reader),
+        receipt=json.loads(catalogue.receipt(registry, record, reader)),
+        metadata=done.metadata,
     )
+    return json_answer(answer, 201 if done.created else 200)
+
+
+def claims_of(metadata: AssetMetadata) -> Claims:
+    """The registry's value for what a request states."""
+    stated = {each.name: getattr(metadata, each.name) for each in fields(Claims)}
+    stated["parents"] = tuple(Parent(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents)
+    stated["rendition_of"] = None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of)
+    return Claims(**stated)
 
 
 @router.get(
@@ -165,7 +154,7 @@ def list_assets(
     visibility: VisibilityQuery = "public",
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Assets:
+) -> Response:
     """Follow `next_cursor` until it is null. What is sealed is listed to its publisher alone."""
     before = decode_cursor(cursor)
     if visibility == "sealed":
@@ -181,10 +170,7 @@ def list_assets(
             limit=limit + 1,
         )
     page, last = cut(views, limit)
-    return Assets(
-        items=[Asset.model_validate(view) for view in page],
-        next_cursor=None if last is None else encode_cursor(last.index),
-    )
+    return json_answer(Assets(items=tuple(page), next_cursor=None if last is None else encode_cursor(last.index)))
 
 
 def _sealed_publisher(reader: Reader, stated: str | None) -> str:
@@ -207,9 +193,10 @@ def _sealed_publisher(reader: Reader, stated: str | None) -> str:
 )
 def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The registration with its publisher, its standing, its links, and the others that it resembles."""
-    shown = catalogue.asset(service.registry, bytes.fromhex(identifier), reader)
-    asset = _in_full(service.registry, shown, reader)
-    return conditional(request, asset.model_dump_json().encode(), "application/json")
+    record = bytes.fromhex(identifier)
+    shown = catalogue.asset(service.registry, record, reader)
+    asset = AssetInFull(**vars(shown), resembles=resembles(service.registry, record, reader))
+    return conditional(request, to_json(asset), JSON)
 
 
 @router.get(

@@ -10,9 +10,9 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import DisputeId, RecordQuery
 from api.ratelimit import limited
-from api.schemas.answers import Dispute, Disputes
 from api.schemas.requests import AnswerRequest, DisputeRequest
 from api.service import ServiceDep
+from provenance.answers import Dispute, Disputes
 from registry.records import disputes
 
 router = APIRouter(tags=["disputes"])
@@ -52,7 +52,7 @@ async def post_dispute(request: Request, holder: DisputesWriter, service: Servic
             reason=body.reason,
             counterclaim=None if body.counterclaim is None else bytes.fromhex(body.counterclaim),
         )
-        return json_answer(Dispute.model_validate(view), 201)
+        return json_answer(view, 201)
 
     async def answer() -> Response:
         return await service.admission.run(state)
@@ -68,9 +68,9 @@ async def post_dispute(request: Request, holder: DisputesWriter, service: Servic
     responses=ends_in(problems.NOT_FOUND, problems.ERASED, problems.INVALID_REQUEST, *READING),
     summary="The disputes of a registration",
 )
-def list_disputes(record: RecordQuery, service: ServiceDep) -> Disputes:
+def list_disputes(record: RecordQuery, service: ServiceDep) -> Response:
     """In log order, each with its answers. Of a registration that is sealed there are none to see."""
-    return Disputes.model_validate({"items": disputes.of_record(service.registry, bytes.fromhex(record))})
+    return json_answer(Disputes(items=tuple(disputes.of_record(service.registry, bytes.fromhex(record)))))
 
 
 @router.get(
@@ -80,9 +80,9 @@ def list_disputes(record: RecordQuery, service: ServiceDep) -> Disputes:
     responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
     summary="A dispute",
 )
-def get_dispute(identifier: DisputeId, service: ServiceDep) -> Dispute:
+def get_dispute(identifier: DisputeId, service: ServiceDep) -> Response:
     """With what the two sides answered."""
-    return Dispute.model_validate(disputes.get(service.registry, bytes.fromhex(identifier)))
+    return json_answer(disputes.get(service.registry, bytes.fromhex(identifier)))
 
 
 @router.post(
@@ -107,7 +107,7 @@ async def post_answer(request: Request, identifier: DisputeId, holder: DisputesW
             outcome=body.outcome,
             reason=body.reason,
         )
-        return json_answer(Dispute.model_validate(view), 201)
+        return json_answer(view, 201)
 
     async def answer() -> Response:
         return await service.admission.run(state)

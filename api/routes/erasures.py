@@ -9,9 +9,9 @@ from api.bodies import receive_json
 from api.documented import READING, WRITING, ends_in, refers_to, takes
 from api.parameters import AssetId
 from api.ratelimit import limited
-from api.schemas.answers import Asset, Erasure
 from api.schemas.requests import ErasureRequest
 from api.service import ServiceDep
+from provenance.answers import Asset, Erasure
 from registry.records import erasure
 from registry.records.sealing import reveal
 
@@ -31,7 +31,7 @@ async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: Servic
     def unseal() -> Response:
         record = bytes.fromhex(identifier)
         check_owner(holder, erasure.owner_of(registry, record))
-        return json_answer(Asset.model_validate(reveal(registry, record=record, reader=reader_of(holder))))
+        return json_answer(reveal(registry, record=record, reader=reader_of(holder)))
 
     return await service.admission.run(unseal)
 
@@ -60,7 +60,7 @@ async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEras
     def erase() -> Response:
         record = bytes.fromhex(identifier)
         check_owner(holder, erasure.owner_of(registry, record))
-        return json_answer(Erasure.model_validate(erasure.erase(registry, record=record, reason=body.reason)))
+        return json_answer(erasure.erase(registry, record=record, reason=body.reason))
 
     return await service.admission.run(erase)
 
@@ -72,6 +72,6 @@ async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEras
     responses=ends_in(problems.NOT_FOUND, *READING),
     summary="How a registration was erased",
 )
-def get_erasure(identifier: AssetId, service: ServiceDep) -> Erasure:
+def get_erasure(identifier: AssetId, service: ServiceDep) -> Response:
     """Why, when, and by which records of the log that is stated."""
-    return Erasure.model_validate(erasure.get(service.registry, bytes.fromhex(identifier)))
+    return json_answer(erasure.get(service.registry, bytes.fromhex(identifier)))

@@ -5,15 +5,15 @@ from typing import Annotated, Literal, assert_never
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.accept import preferred
-from api.answers import JSON, conditional
+from api.answers import JSON, conditional, to_json
 from api.auth import ReaderDep
 from api.documented import KEPT, OPEN, UNCHANGED, ends_in
 from api.graph_drawing import draw_graph
 from api.parameters import AssetId
 from api.prov import describe_graph
 from api.ratelimit import limited
-from api.schemas.answers import Graph, History
 from api.service import ServiceDep
+from provenance.answers import Graph, History
 from registry.reading.history import history
 from registry.records.derivation import graph
 
@@ -35,8 +35,8 @@ _FORMS: dict[str, Form] = {JSON: "json", JSON_LD: "jsonld", SVG: "svg"}
 )
 def get_history(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The log entries about this registration, in their order; of erased records without their content."""
-    found = History.model_validate({"items": history(service.registry, bytes.fromhex(identifier), reader)})
-    return conditional(request, found.model_dump_json().encode(), JSON)
+    found = History(items=tuple(history(service.registry, bytes.fromhex(identifier), reader)))
+    return conditional(request, to_json(found), JSON)
 
 
 @router.get(
@@ -67,8 +67,7 @@ def get_graph(
     varies = {"Vary": "Accept"}
     match form or _FORMS[preferred(request.headers.get("accept", "*/*"), list(_FORMS))]:
         case "json":
-            data = Graph.model_validate(found).model_dump_json().encode()
-            return conditional(request, data, JSON, headers=varies)
+            return conditional(request, to_json(found), JSON, headers=varies)
         case "jsonld":
             return conditional(request, describe_graph(found), JSON_LD, headers=varies)
         case "svg":

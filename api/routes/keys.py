@@ -10,9 +10,9 @@ from api.auth import Admin
 from api.bodies import receive_json
 from api.documented import WRITING, ends_in, refers_to, takes
 from api.parameters import ApiKeyId
-from api.schemas.answers import ApiKey, ApiKeys, NewApiKey
 from api.schemas.requests import ApiKeyRequest, RotationRequest
 from api.service import Service, ServiceDep
+from provenance.answers import ApiKey, ApiKeys, NewApiKey
 from registry import api_keys
 
 router = APIRouter(tags=["keys"])
@@ -32,7 +32,7 @@ missing = ends_in(problems.NOT_FOUND)
 )
 def list_keys(holder: Admin, service: ServiceDep) -> Response:
     """Oldest first, revoked and expired ones too; never a secret."""
-    return _private(json_answer(ApiKeys.model_validate({"items": api_keys.listed(service.registry.store)})))
+    return _private(json_answer(ApiKeys(items=tuple(api_keys.listed(service.registry.store)))))
 
 
 @router.post(
@@ -95,14 +95,14 @@ async def post_key_revocation(identifier: ApiKeyId, holder: Admin, service: Serv
 
     def revoke() -> Response:
         api_keys.revoke(registry.store, identifier, registry.now())
-        return _private(json_answer(ApiKey.model_validate(api_keys.get(registry.store, identifier)), 201))
+        return _private(json_answer(api_keys.get(registry.store, identifier), 201))
 
     return await service.admission.run(revoke)
 
 
 def _shown_once(service: Service, key: str) -> Response:
-    made = ApiKey.model_validate(api_keys.of_token(service.registry.store, key))
-    return _private(json_answer(NewApiKey.model_validate(made.model_dump() | {"key": key}), 201))
+    made = api_keys.of_token(service.registry.store, key)
+    return _private(json_answer(NewApiKey(**vars(made), key=key), 201))
 
 
 def _private(response: Response) -> Response:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import problems
 from api.accept import takes_gzip
-from api.answers import FOREVER, conditional
+from api.answers import FOREVER, conditional, json_answer
 from api.documented import READING, ends_in, gives
 from api.ratelimit import limited
-from api.schemas.answers import LogKeys
 from api.service import ServiceDep
+from provenance.answers import LogKeys
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import TilePath
 from registry.reading import catalogue
@@ -56,9 +56,9 @@ def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
     responses=ends_in(*READING),
     summary="The log's verifier keys, old and new",
 )
-def get_log_keys(service: ServiceDep) -> LogKeys:
+def get_log_keys(service: ServiceDep) -> Response:
     """In the order in which they came, with the sizes of tree they sign. The receipt of `record` proves a change."""
-    return LogKeys.model_validate({"items": catalogue.log_keys(service.registry)})
+    return json_answer(LogKeys(items=tuple(catalogue.log_keys(service.registry))))
 
 
 @router.get(

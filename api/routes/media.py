@@ -6,8 +6,8 @@ from api.answers import json_answer
 from api.auth import AssetsWriter
 from api.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
 from api.parameters import Sha256Path
-from api.schemas.answers import UploadedMedia
 from api.service import ServiceDep
+from provenance.answers import UploadedMedia
 from provenance.errors import InvalidRequest
 from registry.records import uploads
 from registry.sandbox.examination import sniff

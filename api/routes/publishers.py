@@ -12,10 +12,10 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import KeyThumbprint, PublisherId
 from api.ratelimit import limited
-from api.schemas.answers import Publisher, PublisherKey, PublisherKeys, Publishers
 from api.schemas.requests import HandoverRequest, Jwk, KeyRequest, OwnKeyRequest, PublisherRequest, RevocationRequest
 from api.schemas.requests import Request as Body
 from api.service import Service, ServiceDep
+from provenance.answers import Publisher, PublisherKey, PublisherKeys, Publishers
 from provenance.errors import InvalidRequest, UnusableKey
 from provenance.statement.base64url import decode_base64url
 from provenance.statement.handover import Handover
@@ -44,9 +44,9 @@ changes = ends_in(
     responses=ends_in(*READING),
     summary="All publishers",
 )
-def list_publishers(service: ServiceDep) -> Publishers:
+def list_publishers(service: ServiceDep) -> Response:
     """Each with its newest key, and how its identity was established."""
-    return Publishers.model_validate({"items": catalogue.publisher_list(service.registry)})
+    return json_answer(Publishers(items=tuple(catalogue.publisher_list(service.registry))))
 
 
 @router.post(
@@ -64,7 +64,7 @@ async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -
 
     def enrol() -> Response:
         view = enrol_publisher(registry, publisher=body.id, name=body.name, algorithm=Algorithm(body.key_algorithm))
-        return json_answer(Publisher.model_validate(view), 201)
+        return json_answer(view, 201)
 
     return await _once(service, request, holder, body, enrol)
 
@@ -72,9 +72,9 @@ async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -
 @router.get(
     "/v1/publishers/{id}", response_model=Publisher, dependencies=reads, responses=missing, summary="A publisher"
 )
-def get_publisher(identifier: PublisherId, service: ServiceDep) -> Publisher:
+def get_publisher(identifier: PublisherId, service: ServiceDep) -> Response:
     """With its newest key, and how its identity was established."""
-    return Publisher.model_validate(catalogue.publisher(service.registry, identifier))
+    return json_answer(catalogue.publisher(service.registry, identifier))
 
 
 @router.get(
@@ -84,9 +84,9 @@ def get_publisher(identifier: PublisherId, service: ServiceDep) -> Publisher:
     responses=missing,
     summary="Every key a publisher ever had",
 )
-def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> PublisherKeys:
+def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> Response:
     """In the order of their enrolment, with the log indices they were valid between."""
-    return PublisherKeys.model_validate({"items": catalogue.publisher_keys(service.registry, identifier)})
+    return json_answer(PublisherKeys(items=tuple(catalogue.publisher_keys(service.registry, identifier))))
 
 
 @router.post(
@@ -116,7 +116,7 @@ async def post_publisher_key(
             view = enrol_key(registry, publisher=identifier, algorithm=algorithm, own=own, reason=body.reason)
         else:
             view = rotate_key(registry, publisher=identifier, algorithm=algorithm, own=own, reason=body.reason)
-        return json_answer(PublisherKey.model_validate(view), 201)
+        return json_answer(view, 201)
 
     return await _once(service, request, holder, body, add)
 
@@ -150,7 +150,7 @@ async def post_revocation(
         view = revoke_key(
             registry, publisher=identifier, thumbprint=kid, reason=body.reason, invalid_since=body.invalid_since
         )
-        return json_answer(PublisherKey.model_validate(view), 201)
+        return json_answer(view, 201)
 
     return await _once(service, request, holder, body, revoke)
 

@@ -11,9 +11,9 @@ from api import problems
 from api.answers import json_answer
 from api.auth import AssetsWriter, publisher_of
 from api.documented import BINARY, WRITING, ends_in, takes
-from api.schemas.answers import LoggedStatement, LoggedStatements
 from api.service import ServiceDep
 from api.upload import bounded
+from provenance.answers import LoggedStatement, LoggedStatements
 from provenance.errors import MalformedRequest, MalformedStatement
 from provenance.limits import MAX_STATEMENTS
 from provenance.statement.record import record_urn
@@ -80,7 +80,7 @@ async def post_statements(
             )
             for each, proof in zip(logged, shown, strict=True)
         ]
-        return LoggedStatements(items=items, checkpoint=registry.sequencer.checkpoint().decode())
+        return LoggedStatements(items=tuple(items), checkpoint=registry.sequencer.checkpoint().decode())
 
     brief = len(data) <= BRIEF_STATEMENTS * STATEMENT_BYTES
     with service.admission.place():  # no thread waits for the log

@@ -1,7 +1,6 @@
 """`/v1/verifications`: what is known about a picture. Public; a report's address cannot be guessed."""
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.responses import JSONResponse
 
 from api import problems
 from api.answers import JSON, conditional, json_answer
@@ -10,10 +9,9 @@ from api.bodies import is_json, receive_json
 from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
 from api.parameters import DetailQuery, MatchQuery, VerificationId
 from api.ratelimit import limited
-from api.report import Report
-from api.schemas.answers import RecordedVerdict
 from api.schemas.requests import DigestsRequest
 from api.service import ServiceDep
+from provenance.answers import RecordedVerdict, Report
 from registry.records.verdicts import record_verdict
 from registry.verifying.verification import load_difference, load_report, verify_digests, verify_file
 
@@ -49,7 +47,7 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
     if is_json(request):
         asked = await receive_json(request, DigestsRequest)
 
-        def verify_asked() -> dict[str, object]:
+        def verify_asked() -> bytes:
             return verify_digests(
                 registry,
                 sha256=bytes.fromhex(asked.sha256),
@@ -61,7 +59,7 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
     async with service.spool.receive(request, sidecar=True) as received:
         upload, beside = received.file, received.sidecar
 
-        def verify_upload() -> dict[str, object]:
+        def verify_upload() -> bytes:
             sidecar = None if beside is None else beside.path.read_bytes()
             return verify_file(
                 registry,
@@ -75,8 +73,8 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
         return _answer(await service.admission.run(verify_upload))
 
 
-def _answer(report: dict[str, object]) -> Response:
-    return JSONResponse(report)
+def _answer(report: bytes) -> Response:
+    return Response(report, media_type=JSON)
 
 
 @router.get(
@@ -119,6 +117,6 @@ async def post_record(identifier: VerificationId, holder: AssetsWriter, service:
 
     def record() -> Response:
         view = record_verdict(service.registry, publisher=publisher, verification_id=identifier)
-        return json_answer(RecordedVerdict.model_validate(view), 201)
+        return json_answer(view, 201)
 
     return await service.admission.run(record)

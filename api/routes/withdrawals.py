@@ -10,9 +10,9 @@ from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to
 from api.idempotency import answer_once, request_digest
 from api.parameters import WithdrawalId
 from api.ratelimit import limited
-from api.schemas.answers import Withdrawal
 from api.schemas.requests import WithdrawalRequest
 from api.service import ServiceDep
+from provenance.answers import Withdrawal
 from registry.api_keys import ADMIN
 from registry.reading import catalogue
 from registry.records.registration import withdraw
@@ -47,7 +47,7 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
         record = bytes.fromhex(body.record)
         owner = catalogue.asset(registry, record).publisher.id if holder.may(ADMIN) else publisher_of(holder, None)
         done = withdraw(registry, publisher=owner, record=record, reason=body.reason)
-        return json_answer(Withdrawal.model_validate(done), 201)
+        return json_answer(done, 201)
 
     async def answer() -> Response:
         return await service.admission.run(take_back)
@@ -62,6 +62,6 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
     responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
     summary="A withdrawal",
 )
-def get_withdrawal(identifier: WithdrawalId, service: ServiceDep) -> Withdrawal:
+def get_withdrawal(identifier: WithdrawalId, service: ServiceDep) -> Response:
     """Which registration was taken back, and why."""
-    return Withdrawal.model_validate(catalogue.withdrawal(service.registry, bytes.fromhex(identifier)))
+    return json_answer(catalogue.withdrawal(service.registry, bytes.fromhex(identifier)))

@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from provenance import limits
+from provenance.answers.fields import HEX_SHA256
 
 NO_CONTROLS = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
 """As records have it: no control character but newline and tab."""
 RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lowercase hex.")]
-RecordId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a record's canonical bytes, hex.")]
+Digest = Annotated[str, Field(pattern=HEX_SHA256, description="SHA-256, lowercase hex.")]
+RecordId = Annotated[str, Field(pattern=HEX_SHA256, description="SHA-256 of a record's canonical bytes, hex.")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lowercase letters, digits, hyphens.")]
 
 

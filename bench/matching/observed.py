@@ -5,6 +5,7 @@ gains is seen without a change here, because each goes through the sandbox, the 
 """
 
 import hashlib
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from provenance.claims import Claims
 from provenance.verdict.registrations import Reference
 from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
-from registry.claims import AssetClaims
 from registry.records.registration import register
 from registry.registry import Registry, RegistryConfig
 from registry.store import assets
@@ -75,7 +76,7 @@ class ObservedRegistry:
 
     def register(self, path: Path, title: str) -> str:
         """Register the file by the use case that the API calls, in the real sandbox; returns its record's id."""
-        claims = AssetClaims(title=title, credential="none")
+        claims = Claims(title=title, credential="none")
         sha256 = hashlib.sha256(path.read_bytes()).digest()
         asset = register(self.registry, path=path, sha256=sha256, claims=claims, publisher=DEFAULT_PUBLISHER).asset
         with self.registry.store.read() as session:
@@ -90,8 +91,9 @@ class ObservedRegistry:
         path.write_bytes(data)
         sha256 = hashlib.sha256(data).digest()
         started = time.process_time()
-        self._now.report = verify_file(self._observed_registry, path=path, sha256=sha256, size=len(data))
+        report = verify_file(self._observed_registry, path=path, sha256=sha256, size=len(data))
         self._now.stages["whole"] = (time.process_time() - started) * 1000
+        self._now.report = json.loads(report)
         path.unlink()
         return self._now
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from functools import partial
 
+from provenance import answers
 from provenance.errors import MediaError, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.statement.record import (
     AssetRegistered,
@@ -19,33 +20,22 @@ from provenance.transparency.note import ML_DSA_44
 from provenance.verdict.axes import Standing
 from registry.reading.readers import ANYBODY, Reader, check_readable, held
 from registry.reading.standing import standing_of
-from registry.reading.views import (
-    AssetView,
-    CredentialView,
-    IdentityView,
-    LinksView,
-    LogKeyView,
-    MediaView,
-    ParentView,
-    PublisherKeyView,
-    PublisherView,
-    StandingView,
-    WithdrawalView,
-)
 from registry.registry import Registry
 from registry.sandbox.metadata import holds_metadata
 from registry.store import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
 from registry.times import from_milliseconds
 
-_SEALED = StandingView(Standing.CURRENT, "The registration stands; it is sealed, and nobody else can read it.")
+_SEALED = answers.Standing(
+    value=Standing.CURRENT.value, detail="The registration stands; it is sealed, and nobody else can read it."
+)
 
 MAX_PAGE = 200
 """Assets in one page of a listing: about 400 KB of JSON."""
 
 
 def asset(
-    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, standing: StandingView | None = None
-) -> AssetView:
+    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, standing: answers.Standing | None = None
+) -> answers.Asset:
     """One registered asset, with its standing where that is established already. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
         return _asset(registry, session, held(session, record_id, reader), reader, standing)
@@ -53,21 +43,21 @@ def asset(
 
 def assets_page(
     registry: Registry, *, publisher: str | None, sha256: bytes | None, before: int | None, limit: int
-) -> list[AssetView]:
+) -> list[answers.Asset]:
     """Assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = assets.page(session, publisher=publisher, sha256=sha256, before=before, limit=min(limit, MAX_PAGE))
         return [_asset(registry, session, row) for row in rows]
 
 
-def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[AssetView]:
+def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[answers.Asset]:
     """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
         return [_asset(registry, session, row, Reader(publisher)) for row in rows]
 
 
-def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
+def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
     """A withdrawal by its own record id. Raises NotFound, Erased."""
     with registry.store.read() as session:
         if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
@@ -76,7 +66,7 @@ def withdrawal(registry: Registry, record_id: bytes) -> WithdrawalView:
         record = parse_record(entries.record(session, record_id).canonical)
     if not isinstance(record, AssetWithdrawn):
         raise StoreCorrupt(f"record {record_id.hex()} is no withdrawal, as its row says")
-    return WithdrawalView(
+    return answers.Withdrawal(
         id=record_id.hex(),
         record_id=record_urn(record_id),
         index=entry.index,
@@ -195,11 +185,11 @@ def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) ->
     return registry.blobs.get(row.thumbnail_sha256)
 
 
-def log_keys(registry: Registry) -> list[LogKeyView]:
+def log_keys(registry: Registry) -> list[answers.LogKey]:
     """Every key that the log's checkpoints were ever signed with, in the order in which they came."""
     with registry.store.read() as session:
         return [
-            LogKeyView(
+            answers.LogKey(
                 key=str(span.key),
                 algorithm="ML-DSA-44" if span.key.key_type == ML_DSA_44 else "Ed25519",
                 first_size=span.first_size,
@@ -210,26 +200,26 @@ def log_keys(registry: Registry) -> list[LogKeyView]:
         ]
 
 
-def publisher(registry: Registry, publisher_id: str) -> PublisherView:
+def publisher(registry: Registry, publisher_id: str) -> answers.Publisher:
     """A publisher with its newest key. Raises NotFound."""
     with registry.store.read() as session:
         return publisher_view(session, publisher_id)
 
 
-def publisher_list(registry: Registry) -> list[PublisherView]:
+def publisher_list(registry: Registry) -> list[answers.Publisher]:
     """All publishers, by id."""
     with registry.store.read() as session:
         return [publisher_view(session, row.id) for row in publishers.all_of(session)]
 
 
-def publisher_keys(registry: Registry, publisher_id: str) -> list[PublisherKeyView]:
+def publisher_keys(registry: Registry, publisher_id: str) -> list[answers.PublisherKey]:
     """All keys a publisher ever had, in the order of their enrolment. Raises NotFound."""
     with registry.store.read() as session:
         publishers.get(session, publisher_id)
         return [_key(session, row) for row in publishers.keys_of(session, publisher_id)]
 
 
-def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> PublisherKeyView:
+def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> answers.PublisherKey:
     """One key of a publisher. Raises NotFound."""
     with registry.store.read() as session:
         row = publishers.get_key(session, thumbprint)
@@ -238,7 +228,7 @@ def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> P
         return _key(session, row)
 
 
-def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
+def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
     revoked_at, reason = None, None
     if row.revoked_index is not None:
         entry = entries.get(session, row.revoked_index)
@@ -247,7 +237,7 @@ def _key(session: Session, row: PublisherKeyRow) -> PublisherKeyView:
             raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
         revoked_at, reason = from_milliseconds(entry.logged_at_ms), record.reason
     state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
-    return PublisherKeyView(
+    return answers.PublisherKey(
         thumbprint=row.kid.hex(),
         algorithm=row.algorithm,
         state=state,
@@ -273,14 +263,14 @@ def _asset(
     session: Session,
     row: Asset | SealedAsset,
     reader: Reader = ANYBODY,
-    standing: StandingView | None = None,
-) -> AssetView:
+    standing: answers.Standing | None = None,
+) -> answers.Asset:
     record_id, stated = row.record_id, _registered(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
     credential = stated.credential
     readable = row.copy_public is not False or reader.may_read(row.publisher_id)
-    return AssetView(
+    return answers.Asset(
         id=record_id.hex(),
         record_id=record_urn(record_id),
         type="asset.registered",
@@ -291,14 +281,9 @@ def _asset(
         claimed_at=stated.claimed_at,
         publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
         standing=_SEALED if kept_back else standing or standing_of(session, record_id),
-        title=stated.title,
-        caption=stated.caption,
-        credit=stated.credit,
-        licence=stated.licence,
-        digital_source_type=stated.digital_source_type,
-        captured_at=stated.captured_at,
+        **stated.described(),
         media=_media(stated.media),
-        credential=CredentialView(
+        credential=answers.Credential(
             manifest_id=credential.manifest_id,
             claim_sha256=credential.claim_sha256.hex(),
             embedded=credential.embedded,
@@ -306,9 +291,11 @@ def _asset(
         )
         if credential
         else None,
-        parents=tuple(ParentView(record=parent.record.hex(), relation=parent.relation) for parent in stated.parents),
+        parents=tuple(
+            answers.Parent(record=parent.record.hex(), relation=parent.relation) for parent in stated.parents
+        ),
         rendition_of=stated.rendition_of.hex() if stated.rendition_of else None,
-        links=LinksView(
+        links=answers.AssetLinks(
             self=path,
             page=f"/a/{record_id.hex()}",
             record=f"/v1/records/{record_id.hex()}",
@@ -322,8 +309,8 @@ def _asset(
     )
 
 
-def _media(facts: MediaFacts) -> MediaView:
-    return MediaView(
+def _media(facts: MediaFacts) -> answers.Media:
+    return answers.Media(
         sha256=facts.sha256.hex(),
         size=facts.size,
         media_type=facts.media_type,
@@ -333,17 +320,17 @@ def _media(facts: MediaFacts) -> MediaView:
     )
 
 
-def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> PublisherView:
+def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> answers.Publisher:
     """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
     row = publishers.get(session, publisher_id)
     if statement is None:
         kids = [key.kid for key in publishers.keys_of(session, publisher_id)][-1:]
     else:
         kids = [parse_statement(statement).kid]
-    return PublisherView(
+    return answers.Publisher(
         id=row.id,
         name=row.name,
-        identity=IdentityView(established=row.established, detail=row.detail),
+        identity=answers.Identity(established=row.established, detail=row.detail),
         key=kids[0].hex() if kids else "",
     )
 

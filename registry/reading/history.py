@@ -1,5 +1,6 @@
 """History: everything that the log holds about a registration, in its order."""
 
+from provenance import answers
 from provenance.quotation import quote
 from provenance.statement.record import (
     AssetDisputed,
@@ -18,7 +19,6 @@ from provenance.statement.record import (
 )
 from provenance.statement.statement import parse_statement
 from registry.reading.readers import ANYBODY, Reader, held
-from registry.reading.views import EventView
 from registry.registry import Registry
 from registry.store import Session, assets, entries, events, publishers
 from registry.times import from_milliseconds
@@ -33,7 +33,7 @@ _WHAT_IT_WAS = {
 """What may be said of an erased record, by its type."""
 
 
-def history(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> list[EventView]:
+def history(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> list[answers.Event]:
     """What happened to an asset, in log order; of an erased one without its content. Raises NotFound, Sealed."""
     with registry.store.read() as session:
         if not events.is_erased(session, record_id):
@@ -48,12 +48,12 @@ def history(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> l
         return [_event(session, index) for index in sorted(indices)]
 
 
-def _event(session: Session, index: int) -> EventView:
+def _event(session: Session, index: int) -> answers.Event:
     entry = entries.get(session, index)
     kind = entries.type_of(session, entry.record_id)
     key = publishers.find_key(session, parse_statement(entry.statement).kid)
     by = "" if key is None else publishers.get(session, key.publisher_id).name
-    return EventView(
+    return answers.Event(
         index=index,
         type=kind,
         record_id=record_urn(entry.record_id),

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from provenance import answers
 from provenance.limits import MAX_RESEMBLING
 from provenance.verdict.axes import Registration, Standing
 from provenance.verdict.evidence import Resemblance, Resembling, Unchecked
 from registry.reading.readers import ANYBODY, Reader, held
-from registry.reading.views import ResemblanceView, ResemblesView
 from registry.registry import Registry
 from registry.store import Asset, SealedAsset, Session, events, resemblances
 from registry.store.resemblances import Row
@@ -16,7 +16,7 @@ from registry.times import from_milliseconds
 WAITING = "the comparison with other registrations is not made yet"
 
 
-def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> ResemblesView:
+def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Resembles:
     """What a registration resembles, older and newer ones; a sealed one is compared when it is revealed.
 
     Raises:
@@ -25,7 +25,7 @@ def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) ->
     with registry.store.read() as session:
         row = held(session, record_id, reader)
         if isinstance(row, SealedAsset):
-            return ResemblesView("sealed", 0, 0, (), ())
+            return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
         found = _known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING))
     return view(found)
 
@@ -35,14 +35,14 @@ def older_of_others(session: Session, row: Asset) -> Resembling:
     return _known(session, row, resemblances.older_of_others(session, row.index, row.publisher_id, MAX_RESEMBLING))
 
 
-def view(found: Resembling) -> ResemblesView:
+def view(found: Resembling) -> answers.Resembles:
     """The same, as it is answered."""
-    return ResemblesView(
+    return answers.Resembles(
         state="made" if found.pending is None else "pending",
         older=found.older,
         newer=found.newer,
         items=tuple(
-            ResemblanceView(
+            answers.Resemblance(
                 id=each.record_id.hex(),
                 index=each.index,
                 logged_at=each.logged_at,
@@ -56,7 +56,7 @@ def view(found: Resembling) -> ResemblesView:
                 stated=each.stated,
                 taken_back=None if each.taken_back is None else each.taken_back.value,
                 copies=each.copies,
-                comparison=each.comparison,
+                comparison=None if each.comparison is None else dict(each.comparison),
             )
             for each in found.items
         ),

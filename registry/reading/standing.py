@@ -3,6 +3,7 @@
 import functools
 from typing import cast
 
+from provenance import answers
 from provenance.errors import StoreCorrupt
 from provenance.statement.identity import Established, Identity
 from provenance.statement.record import (
@@ -17,7 +18,6 @@ from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict import sources, standing
 from provenance.verdict.evidence import Publisher, Source
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
-from registry.reading.views import StandingView
 from registry.store import Session, assets, disputes, entries, events, publishers
 from registry.tables import Asset
 from registry.times import from_milliseconds
@@ -85,11 +85,11 @@ def _proven(receipt: ReceiptReport, record_id: bytes) -> tuple[AssetRegistered, 
     return receipt.record, receipt.signer.key.thumbprint
 
 
-def standing_of(session: Session, record_id: bytes) -> StandingView:
+def standing_of(session: Session, record_id: bytes) -> answers.Standing:
     """How a public registration stands. Rival claims are those to the very same pixels. Raises as `known` does."""
     own = known(session, record_id)
     value, detail = standing.of(own, assets.claims(session, (), [own.record.media.pixels_sha256], [record_id]))
-    return StandingView(value, detail)
+    return answers.Standing(value=value, detail=detail)
 
 
 def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:

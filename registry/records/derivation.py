@@ -3,19 +3,19 @@
 from collections import deque
 from collections.abc import Iterator
 
+from provenance import answers
 from provenance.errors import NotFound
 from provenance.limits import MAX_GRAPH_NODES
 from provenance.statement.record import AssetRegistered, parse_record
 from provenance.transparency.chain import references
 from registry.reading.readers import ANYBODY, Reader, held
 from registry.reading.standing import standing_of
-from registry.reading.views import EdgeView, GraphView, NodeView
 from registry.registry import Registry
 from registry.store import SealedAsset, Session, assets, entries, events, publishers, sealed
 from registry.times import from_milliseconds
 
 
-def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> GraphView:
+def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Graph:
     """The graph around a registration: all that derivations connect it with, in either direction.
 
     Its origins come first, then the nearest, of each publisher one before all others; at most `MAX_GRAPH_NODES`. What
@@ -45,10 +45,13 @@ def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> Gra
                         reached[other] = None
                         waiting.append(other)
                     edges[child, parent, relation] = None
-        return GraphView(
+        return answers.Graph(
             id=record_id.hex(),
             nodes=tuple(_node(session, each, reader) for each in reached),
-            edges=tuple(EdgeView(child.hex(), parent.hex(), relation) for child, parent, relation in edges),
+            edges=tuple(
+                answers.GraphEdge(child=child.hex(), parent=parent.hex(), relation=relation)
+                for child, parent, relation in edges
+            ),
             truncated=truncated,
         )
 
@@ -75,12 +78,12 @@ def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegist
     return record if isinstance(record, AssetRegistered) else None
 
 
-def _node(session: Session, record_id: bytes, reader: Reader) -> NodeView:
+def _node(session: Session, record_id: bytes, reader: Reader) -> answers.GraphNode:
     stated = _readable(session, record_id, reader)
     if stated is not None:
         row = held(session, record_id, reader)
         kept_back = isinstance(row, SealedAsset)
-        return NodeView(
+        return answers.GraphNode(
             id=record_id.hex(),
             state="sealed" if kept_back else "public",
             index=row.index,
@@ -93,6 +96,19 @@ def _node(session: Session, record_id: bytes, reader: Reader) -> NodeView:
     try:
         index = entries.of_record(session, record_id).index
     except NotFound:
-        return NodeView(record_id.hex(), "unknown", None, None, None, None, None, None)
+        return _untold(record_id, "unknown", None)
     state = "erased" if events.is_erased(session, record_id) else "sealed"
-    return NodeView(record_id.hex(), state, index, None, None, None, None, None)
+    return _untold(record_id, state, index)
+
+
+def _untold(record_id: bytes, state: str, index: int | None) -> answers.GraphNode:
+    return answers.GraphNode(
+        id=record_id.hex(),
+        state=state,
+        index=index,
+        title=None,
+        publisher=None,
+        publisher_name=None,
+        logged_at=None,
+        standing=None,
+    )

@@ -3,12 +3,11 @@
 import secrets
 from datetime import datetime
 
-from provenance import limits
+from provenance import answers, limits
 from provenance.errors import Conflict, InvalidRequest, NotFound, NotPermitted, StoreCorrupt
 from provenance.statement.record import AssetDisputed, DisputeAnswered, parse_record, record_urn
 from provenance.statement.record.dispute_answered import DisputeOutcome
 from registry.reading import catalogue
-from registry.reading.views import AnswerView, DisputeView
 from registry.records.remarks import state
 from registry.registry import Registry
 from registry.store import Session, assets, disputes, entries, events, publishers
@@ -22,7 +21,7 @@ one says many times keeps no other from saying it."""
 
 def dispute(
     registry: Registry, *, publisher: str, record: bytes, reason: str, counterclaim: bytes | None
-) -> DisputeView:
+) -> answers.Dispute:
     """Contradict a public registration of another publisher. Saying the same again finds the dispute that is there.
 
     Raises:
@@ -66,7 +65,9 @@ def dispute(
     return get(registry, state(registry, statement, add, existing).record_id)
 
 
-def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: DisputeOutcome, reason: str) -> DisputeView:
+def answer(
+    registry: Registry, *, publisher: str, dispute: bytes, outcome: DisputeOutcome, reason: str
+) -> answers.Dispute:
     """Answer a dispute, as the publisher that registered or the one that disputed.
 
     Raises:
@@ -113,13 +114,13 @@ def answer(registry: Registry, *, publisher: str, dispute: bytes, outcome: Dispu
     return get(registry, dispute)
 
 
-def get(registry: Registry, dispute: bytes) -> DisputeView:
+def get(registry: Registry, dispute: bytes) -> answers.Dispute:
     """A dispute with its answers. Raises NotFound, Erased."""
     with registry.store.read() as session:
         return _view(registry, session, _find(session, dispute))
 
 
-def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
+def of_record(registry: Registry, record: bytes) -> list[answers.Dispute]:
     """The disputes of a public registration, in log order. Raises NotFound, Erased."""
     with registry.store.read() as session:
         if assets.find(session, record) is None:
@@ -134,9 +135,9 @@ def of_record(registry: Registry, record: bytes) -> list[DisputeView]:
         return views
 
 
-def _view(registry: Registry, session: Session, stored: StoredDispute) -> DisputeView:
+def _view(registry: Registry, session: Session, stored: StoredDispute) -> answers.Dispute:
     logged, stated = stored.dispute, stored.dispute.record
-    return DisputeView(
+    return answers.Dispute(
         id=logged.record_id.hex(),
         record_id=record_urn(logged.record_id),
         index=logged.index,
@@ -148,7 +149,7 @@ def _view(registry: Registry, session: Session, stored: StoredDispute) -> Disput
         counterclaim=stated.counterclaim.hex() if stated.counterclaim else None,
         open=stored.open,
         answers=tuple(
-            AnswerView(
+            answers.DisputeAnswer(
                 record_id=record_urn(each.record_id),
                 index=each.index,
                 logged_at=from_milliseconds(each.logged_at_ms),

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from provenance import limits
+from provenance import answers, limits
 from provenance.errors import Conflict, InvalidRequest, NotFound, SignatureInvalid
 from provenance.statement.handover import Handover, hand_over
 from provenance.statement.identity import Identity
@@ -18,7 +18,6 @@ from provenance.statement.record import PublisherKey
 from provenance.statement.statement import sign_statement
 from registry.log.sequencer import IndexRows
 from registry.reading import catalogue
-from registry.reading.views import PublisherKeyView, PublisherView
 from registry.records.stating import canonical_of, publisher_signer
 from registry.registry import Registry
 from registry.store import Session, publishers
@@ -38,7 +37,7 @@ class OwnKey:
     handover: Handover | None = None
 
 
-def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm: Algorithm) -> PublisherView:
+def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm: Algorithm) -> answers.Publisher:
     """Make a key for a new publisher and log its enrolment.
 
     Raises:
@@ -70,7 +69,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
 
 def enrol_key(
     registry: Registry, *, publisher: str, algorithm: Algorithm, own: OwnKey | None = None, reason: str | None = None
-) -> PublisherKeyView:
+) -> answers.PublisherKey:
     """Add a key to those that a publisher has.
 
     Args:
@@ -95,7 +94,7 @@ def enrol_key(
 
 def rotate_key(
     registry: Registry, *, publisher: str, algorithm: Algorithm, own: OwnKey | None = None, reason: str | None = None
-) -> PublisherKeyView:
+) -> answers.PublisherKey:
     """Replace the keys that a publisher has with another one. What they signed before stands.
 
     Args:
@@ -129,7 +128,7 @@ def rotate_key(
 
 def revoke_key(
     registry: Registry, *, publisher: str, thumbprint: bytes, reason: str, invalid_since: datetime | None = None
-) -> PublisherKeyView:
+) -> answers.PublisherKey:
     """Revoke a publisher's key, one that was replaced too. What it signed before stays in the log; verdicts say so.
 
     Once more, where it turns out that it may have been in other hands since earlier than was stated.

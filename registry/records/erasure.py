@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 
-from provenance import limits
+from provenance import answers, limits
 from provenance.errors import NotFound
 from provenance.statement.record import (
     AssetDisputed,
@@ -27,7 +27,6 @@ from provenance.statement.statement import parse_statement
 from registry.blobs import blob_name
 from registry.reading import catalogue
 from registry.reading.readers import Reader, held
-from registry.reading.views import ErasedRecordView, ErasureView
 from registry.records.remarks import state
 from registry.records.uploads import upload_name
 from registry.registry import Registry
@@ -67,7 +66,7 @@ def owner_of(registry: Registry, record: bytes) -> str:
         return publishers.get_key(session, kid).publisher_id
 
 
-def erase(registry: Registry, *, record: bytes, reason: str) -> ErasureView:
+def erase(registry: Registry, *, record: bytes, reason: str) -> answers.Erasure:
     """Erase a registration, public or sealed, and what was said about it. Asking again finishes what was begun.
 
     Args:
@@ -86,13 +85,13 @@ def erase(registry: Registry, *, record: bytes, reason: str) -> ErasureView:
     return get(registry, record)
 
 
-def get(registry: Registry, record: bytes) -> ErasureView:
+def get(registry: Registry, record: bytes) -> answers.Erasure:
     """The erasure of a registration. Raises NotFound where there was none."""
     with registry.store.read() as session:
         if not (events.is_registration(session, record) and events.is_erased(session, record)):
             raise NotFound("no such erasure")
         gone = [each for each in (record, *_said_about(session, record)) if events.is_erased(session, each)]
-        return ErasureView(
+        return answers.Erasure(
             id=record.hex(),
             reason=_reason(session, record),
             records=tuple(_view(registry, session, each) for each in gone),
@@ -242,9 +241,9 @@ def _erasure(session: Session, record: bytes) -> bytes:
     return entries.get(session, events.of_type(session, record, RecordErased.TYPE)[0].index).record_id
 
 
-def _view(registry: Registry, session: Session, record: bytes) -> ErasedRecordView:
+def _view(registry: Registry, session: Session, record: bytes) -> answers.ErasedRecord:
     entry = entries.of_record(session, _erasure(session, record))
-    return ErasedRecordView(
+    return answers.ErasedRecord(
         record=record.hex(),
         type=entries.type_of(session, record),
         erased_by=record_urn(entry.record_id),

@@ -7,13 +7,14 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from provenance import __version__, limits
+from provenance import __version__, answers, limits
+from provenance.claims import Claims
 from provenance.credentials.claim import Ingredient, Relationship
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
 from provenance.errors import (
@@ -30,7 +31,6 @@ from provenance.statement.record import (
     AssetWithdrawn,
     CredentialFacts,
     MediaFacts,
-    Parent,
     RecordErased,
     SketchFacts,
     record_id,
@@ -38,10 +38,8 @@ from provenance.statement.record import (
 )
 from provenance.vocabulary import source_type_iri
 from registry.attesting.timestamping import stamp_now
-from registry.claims import AssetClaims
 from registry.reading import catalogue
 from registry.reading.readers import Reader, held
-from registry.reading.views import AssetView, HeldView, MetadataView, WithdrawalView
 from registry.records.remarks import state
 from registry.records.stating import append_signed, canonical_of, publisher_signer
 from registry.registry import Registry
@@ -70,13 +68,13 @@ class Registered:
     there is nothing to wait for.
     """
 
-    asset: AssetView
+    asset: answers.Asset
     created: bool
-    metadata: MetadataView
+    metadata: answers.FileMetadata
     compared: "Future[None] | None" = None
 
 
-def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClaims, publisher: str) -> Registered:
+def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, publisher: str) -> Registered:
     """Register the file at `path`, whose SHA-256 the caller computed while receiving it.
 
     Raises:
@@ -141,7 +139,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: AssetClai
     )
 
 
-def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> WithdrawalView:
+def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> answers.Withdrawal:
     """Take a registration back. The record stays in the log; its standing becomes "withdrawn".
 
     Raises:
@@ -170,7 +168,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
     return catalogue.withdrawal(registry, appended.record_id)
 
 
-def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> MetadataView:
+def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> answers.FileMetadata:
     """What the file of an earlier registration holds, and what anybody gets of it."""
     found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
     with registry.store.read() as session:
@@ -186,8 +184,9 @@ def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> M
     return _metadata_view(found.held, copy, reason)
 
 
-def _metadata_view(found: Sequence[Held], copy: PublicCopy, reason: str | None) -> MetadataView:
-    return MetadataView(tuple(HeldView(each.carrier, each.name) for each in found), copy, reason)
+def _metadata_view(found: Sequence[Held], copy: PublicCopy, reason: str | None) -> answers.FileMetadata:
+    held_there = tuple(answers.HeldMetadata(carrier=each.carrier, name=each.name) for each in found)
+    return answers.FileMetadata(held=held_there, public_copy=copy, reason=reason)
 
 
 def _claim_signer(registry: Registry) -> ClaimSigner:
@@ -211,13 +210,13 @@ def _registered(session: Session, claims_digest: bytes) -> bytes | None:
     return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
 
 
-def _check_references(session: Session, claims: AssetClaims) -> None:
+def _check_references(session: Session, claims: Claims) -> None:
     for reference in (*(parent.record for parent in claims.parents), claims.rendition_of):
         if reference is not None and not events.is_registration(session, reference):
             raise InvalidRequest(f"no registration {reference.hex()} that this picture could be made from")
 
 
-def _source_type(claims: AssetClaims) -> str | None:
+def _source_type(claims: Claims) -> str | None:
     if claims.digital_source_type is None:
         return None
     try:
@@ -226,9 +225,7 @@ def _source_type(claims: AssetClaims) -> str | None:
         raise InvalidRequest(str(error)) from error
 
 
-def _claim_order(
-    registry: Registry, signer: ClaimSigner, claims: AssetClaims, source_type: str | None
-) -> ClaimOrder | None:
+def _claim_order(registry: Registry, signer: ClaimSigner, claims: Claims, source_type: str | None) -> ClaimOrder | None:
     if claims.credential == "none":
         return None
     return ClaimOrder(
@@ -249,7 +246,7 @@ def _claim_order(
     )
 
 
-def _ingredients(registry: Registry, claims: AssetClaims) -> Iterator[Ingredient]:
+def _ingredients(registry: Registry, claims: Claims) -> Iterator[Ingredient]:
     """What the picture was made from, as C2PA knows it: with the manifests of the copies that anybody may have."""
     stated = [(parent.record, parent.relation) for parent in claims.parents]
     if claims.rendition_of is not None:
@@ -278,7 +275,7 @@ def _ingredients(registry: Registry, claims: AssetClaims) -> Iterator[Ingredient
 
 
 def _record(
-    now: datetime, publisher: str, sha256: bytes, claims: AssetClaims, source_type: str | None, prepared: Prepared
+    now: datetime, publisher: str, sha256: bytes, claims: Claims, source_type: str | None, prepared: Prepared
 ) -> AssetRegistered:
     prints = prepared.fingerprints
     media = MediaFacts(
@@ -290,6 +287,8 @@ def _record(
         pixels_sha256=prints.pixels_sha256,
         shown_sha256=prints.shown_sha256,
     )
+    captured_at = claims.captured_at and claims.captured_at.replace(microsecond=0)
+    stated = replace(claims, digital_source_type=source_type, captured_at=captured_at)
     return AssetRegistered(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=now,
@@ -298,13 +297,8 @@ def _record(
         fingerprints=prints.to_json(),
         sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
         credential=_credential(prepared, media),
-        title=claims.title,
-        caption=claims.caption,
-        credit=claims.credit,
-        licence=claims.licence,
-        digital_source_type=source_type,
-        captured_at=claims.captured_at and claims.captured_at.replace(microsecond=0),
-        parents=tuple(Parent(record=parent.record, relation=parent.relation) for parent in claims.parents),
+        **stated.described(),
+        parents=claims.parents,
         rendition_of=claims.rendition_of,
         visibility="sealed" if claims.visibility == "sealed" else None,
     )

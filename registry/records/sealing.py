@@ -3,12 +3,11 @@
 import secrets
 from datetime import datetime
 
-from provenance import limits
+from provenance import answers, limits
 from provenance.errors import StoreCorrupt
 from provenance.statement.record import AssetRegistered, AssetRevealed, parse_record
 from registry.reading import catalogue
 from registry.reading.readers import Reader, held
-from registry.reading.views import AssetView
 from registry.records.registration import publish
 from registry.records.remarks import state
 from registry.registry import Registry
@@ -16,7 +15,7 @@ from registry.sandbox.examination import describe_thumbnail
 from registry.store import SealedAsset, Session, entries, events, sealed
 
 
-def reveal(registry: Registry, *, record: bytes, reader: Reader) -> AssetView:
+def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asset:
     """Make a sealed registration public; one that is public already stays as it is.
 
     Args:

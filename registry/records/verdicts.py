@@ -5,11 +5,10 @@ import json
 import secrets
 from datetime import datetime
 
-from provenance import limits
+from provenance import answers, limits
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import VerdictRecorded, parse_record, record_urn
 from registry.reading import catalogue
-from registry.reading.views import VerdictView
 from registry.records.remarks import state
 from registry.registry import Registry
 from registry.store import Session, assets, entries, events
@@ -17,7 +16,7 @@ from registry.times import from_milliseconds
 from registry.verifying.verification import load_report
 
 
-def record_verdict(registry: Registry, *, publisher: str, verification_id: str) -> VerdictView:
+def record_verdict(registry: Registry, *, publisher: str, verification_id: str) -> answers.RecordedVerdict:
     """Log a report that was made before. The report of a match is recorded once for each publisher.
 
     Raises:
@@ -62,7 +61,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
     return get(registry, state(registry, statement, add, existing).record_id)
 
 
-def get(registry: Registry, verdict: bytes) -> VerdictView:
+def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:
     """A verdict on record. Raises NotFound, Erased."""
     with registry.store.read() as session:
         if entries.type_of(session, verdict) != VerdictRecorded.TYPE:
@@ -71,7 +70,7 @@ def get(registry: Registry, verdict: bytes) -> VerdictView:
         stated = parse_record(entries.record(session, verdict).canonical)
         if not isinstance(stated, VerdictRecorded):
             raise StoreCorrupt(f"record {verdict.hex()} is no verdict, as its row says")
-        return VerdictView(
+        return answers.RecordedVerdict(
             id=verdict.hex(),
             record_id=record_urn(verdict),
             index=entry.index,
@@ -81,7 +80,7 @@ def get(registry: Registry, verdict: bytes) -> VerdictView:
             report_sha256=stated.report_sha256.hex(),
             media_sha256=stated.media_sha256.hex(),
             headline=stated.headline,
-            axes=stated.axes,
+            axes=dict(stated.axes),
             methods=stated.methods,
             records=tuple(each.hex() for each in stated.records),
         )

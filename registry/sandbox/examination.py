@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from provenance.claims import CredentialMode
 from provenance.credentials.signing import (
     Action,
     ClaimDescription,
@@ -35,7 +36,6 @@ from provenance.media.thumbnail import draw_thumbnail
 from provenance.verdict.evidence import Examination
 from provenance.verdict.registrations import Reference
 from provenance.verdict.verify import compare_reference, examine
-from registry.claims import CredentialMode
 from registry.sandbox.metadata import leave_out, look_at
 
 PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]

@@ -5,7 +5,6 @@ where the publisher lets one be kept, else the thumbnail, which holds the canoni
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 
 from provenance.errors import NotFound, StoreCorrupt
@@ -83,5 +82,5 @@ def _pair(found: Found, older: int) -> Pair:
         value=found.value.value,
         differs_inside=found.differs_inside,
         detail=found.detail,
-        comparison=None if compared is None else json.dumps(comparison_json(compared), separators=(",", ":")),
+        comparison=None if compared is None else comparison_json(compared),
     )

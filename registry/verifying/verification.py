@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from provenance import answers
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.media.comparison import Box, Comparison
 from provenance.media.local_features import LocalFeatures
@@ -32,7 +33,7 @@ from registry.search.choosing import EVERYTHING
 from registry.search.scan import MAX_SCANNED
 from registry.store import Asset, Session, assets, rows, verifications
 from registry.times import to_milliseconds
-from registry.verifying.report import report_json
+from registry.verifying.report import report_json, report_of
 
 VERIFICATION_ID_BYTES = 16
 """Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
@@ -51,10 +52,14 @@ def verify_file(
     size: int,
     sidecar: bytes | None = None,
     full_detail: bool = False,
-) -> dict[str, object]:
-    """Verify the file at `path`, whose SHA-256 the caller computed while receiving it; returns the stored report.
+) -> bytes:
+    """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
 
-    `full_detail`: compare with the stored picture over the whole in full detail, where one is kept.
+    Returns:
+        the JSON of the report, as it is kept.
+
+    Args:
+        full_detail: compare with the stored picture over the whole in full detail, where one is kept.
 
     Raises:
         MediaError: no picture that can be read.
@@ -74,8 +79,8 @@ def verify_file(
 
 def verify_digests(
     registry: Registry, *, sha256: bytes, pdq: bytes | None = None, pdq_quality: int | None = None
-) -> dict[str, object]:
-    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead."""
+) -> bytes:
+    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead. Returns as `verify_file`."""
     subject = Subject(sha256=sha256, size=None)
     verdict = procedure.verify_digests(subject, pdq, pdq_quality, StoredRegistrations(registry))
     return _keep(registry, verdict, None)
@@ -103,10 +108,10 @@ def load_difference(registry: Registry, verification_id: str, record_id: bytes |
     return registry.blobs.get(blob)
 
 
-_NOT_KEPT = {
-    "what": "keeping this report",
-    "why": "nothing can be written here at the moment, so its address will not answer",
-}
+_NOT_KEPT = answers.Unchecked(
+    what="keeping this report",
+    why="nothing can be written here at the moment, so its address will not answer",
+)
 
 
 class SandboxViewer:
@@ -259,11 +264,11 @@ def _candidate(row: Asset, distance: int | None) -> Candidate:
     return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
 
 
-def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) -> dict[str, object]:
+def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) -> bytes:
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
     overlays = {} if viewer is None else viewer.overlays(verdict.matches)
-    report = report_json(registry, verdict, verification_id, created_at, set(overlays))
+    data = report_json(report_of(registry, verdict, verification_id, created_at, set(overlays)))
 
     def keep(session: Session) -> None:
         known = verdict.evidence.resembling
@@ -278,17 +283,16 @@ def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) ->
         row = rows.verification(
             verification_id=verification_id,
             created_at_ms=to_milliseconds(created_at),
-            report=json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(),
+            report=data,
         )
         blobs = {record_id: registry.blobs.put(overlay) for record_id, overlay in overlays.items()}
         registry.store.write(keep).result()
     except (Erased, NotFound) as error:
         raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
     except StoreUnavailable:  # a full disk is no reason to withhold the answer
-        report = report_json(registry, verdict, verification_id, created_at, drawn=set())
-        report["not_checked"].append(_NOT_KEPT)
-        return report
+        report = report_of(registry, verdict, verification_id, created_at, drawn=set())
+        return report_json(replace(report, not_checked=(*report.not_checked, _NOT_KEPT)))
     for record_id, blob in blobs.items():
         if blob not in registry.blobs:
             registry.blobs.put(overlays[record_id])  # an erasure has deleted the same one, before it was referred to
-    return report
+    return data

@@ -5,10 +5,9 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from countermark import models
 from countermark.call import Call
@@ -34,7 +33,6 @@ RECEIPT_TYPES: Mapping[ReceiptFormat, str] = {
     "cose": "application/cose",
 }
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
 
 Outcome = Literal["accepted", "rejected", "retracted"]
 Visibility = Literal["public", "sealed"]
@@ -68,7 +66,7 @@ def register(sha256: str, claims: Claims) -> Call[models.RegisteredAsset]:
         asset = read_asset(reply)
         if asset.media.sha256 != sha256:
             raise UnexpectedAnswer("the answer to the registration is about another picture")
-        return asset.model_copy(update={"created": reply.status == 201})
+        return replace(asset, created=reply.status == 201)
 
     return _post("/v1/assets", {"media": sha256, "metadata": claims_json(claims)}, read, once=True)
 
@@ -339,16 +337,8 @@ def _file(path: str, media_type: str, *, query: Mapping[str, str] | None = None)
     return Call("GET", path, read, query=query or {}, limit=MAX_ANSWERED_MEDIA_BYTES)
 
 
-def _model(model: type[M]) -> Callable[[Reply], M]:
-    def read(reply: Reply) -> M:
-        try:
-            return model.model_validate_json(reply.body)
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(step) for step in fault["loc"]) or "its body"
-            raise UnexpectedAnswer(f"the answer is not a {model.__name__}: {where}: {fault['msg']}") from error
-
-    return read
+def _model(kind: type[T]) -> Callable[[Reply], T]:
+    return lambda reply: models.read(kind, reply.body)
 
 
 def _picture(file: Content) -> Content:

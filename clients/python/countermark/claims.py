@@ -1,6 +1,7 @@
 """Claims: what a publisher states about a picture that it registers."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
@@ -58,7 +59,7 @@ def _plain(value: object) -> object:
             except OverflowError as error:
                 raise InvalidRequest("captured_at is a time that UTC cannot express") from error
         case Parent():
-            return value.model_dump()
+            return asdict(value)
         case list() | tuple():
             return [_plain(item) for item in value]
         case _:

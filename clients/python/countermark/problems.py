@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
-from countermark.models import Problem
+from countermark.models import Problem, read
 from countermark.reply import Reply
 from provenance import errors
 
@@ -65,8 +63,8 @@ def _problem(reply: Reply) -> Problem | None:
     if reply.media_type != MEDIA_TYPE:
         return None
     try:
-        return Problem.model_validate_json(reply.body)
-    except ValidationError:
+        return read(Problem, reply.body)
+    except errors.UnexpectedAnswer:
         return None
 
 

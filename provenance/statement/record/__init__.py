@@ -22,6 +22,7 @@ from provenance.statement.record.asset_disputed import AssetDisputed
 from provenance.statement.record.asset_registered import AssetRegistered
 from provenance.statement.record.asset_revealed import AssetRevealed
 from provenance.statement.record.asset_withdrawn import AssetWithdrawn
+from provenance.statement.record.description import Description
 from provenance.statement.record.dispute_answered import DisputeAnswered, is_open
 from provenance.statement.record.facts import SUPERSEDES, CredentialFacts, MediaFacts, Parent, SketchFacts
 from provenance.statement.record.log_frozen import LogFrozen
@@ -40,6 +41,7 @@ __all__ = [
     "AssetRevealed",
     "AssetWithdrawn",
     "CredentialFacts",
+    "Description",
     "DisputeAnswered",
     "Handover",
     "Identity",

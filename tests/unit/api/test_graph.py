@@ -13,15 +13,15 @@ from api.graph_drawing import draw_graph
 from api.prov import describe_graph
 from api.routes.graphs import JSON_LD
 from api.routes.graphs import SVG as SVG_TYPE
-from registry.reading.views import EdgeView, GraphView, NodeView
+from provenance.answers import Graph, GraphEdge, GraphNode
 
 SVG = "{http://www.w3.org/2000/svg}"
 WHEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 
 
-def node(letter: str, title: str | None = None, *, state: str = "public", index: int = 5) -> NodeView:
+def node(letter: str, title: str | None = None, *, state: str = "public", index: int = 5) -> GraphNode:
     told = state == "public"
-    return NodeView(
+    return GraphNode(
         id=letter * 64,
         state=state,
         index=index,
@@ -33,7 +33,11 @@ def node(letter: str, title: str | None = None, *, state: str = "public", index:
     )
 
 
-FAMILY = GraphView(
+def edge(child: str, parent: str, relation: str) -> GraphEdge:
+    return GraphEdge(child=child, parent=parent, relation=relation)
+
+
+FAMILY = Graph(
     id="c" * 64,
     nodes=(
         node("c", "Collage of the flood", index=9),
@@ -44,12 +48,12 @@ FAMILY = GraphView(
         node("f", "水害の朝、橋の上から見た川の流れと人々", index=10),
     ),
     edges=(
-        EdgeView("c" * 64, "a" * 64, "componentOf"),
-        EdgeView("c" * 64, "b" * 64, "componentOf"),
-        EdgeView("d" * 64, "c" * 64, "renditionOf"),
-        EdgeView("a" * 64, "e" * 64, "parentOf"),
-        EdgeView("f" * 64, "c" * 64, "<script>alert(1)</script> & “more”"),
-        EdgeView("f" * 64, "a" * 64, "inputTo"),
+        edge("c" * 64, "a" * 64, "componentOf"),
+        edge("c" * 64, "b" * 64, "componentOf"),
+        edge("d" * 64, "c" * 64, "renditionOf"),
+        edge("a" * 64, "e" * 64, "parentOf"),
+        edge("f" * 64, "c" * 64, "<script>alert(1)</script> & “more”"),
+        edge("f" * 64, "a" * 64, "inputTo"),
     ),
     truncated=True,
 )
@@ -102,7 +106,7 @@ def test_what_a_picture_was_made_from_stands_left_of_it_and_no_two_records_overl
 )
 def test_no_text_gets_out_of_its_place(hostile: str) -> None:
     first = replace(FAMILY.nodes[0], title=hostile, publisher_name=hostile)
-    edges = (EdgeView("c" * 64, "a" * 64, hostile),)
+    edges = (edge("c" * 64, "a" * 64, hostile),)
     drawn = draw_graph(replace(FAMILY, nodes=(first, FAMILY.nodes[1]), edges=edges))
     svg = ET.fromstring(drawn)
     assert {element.tag.removeprefix(SVG) for element in svg.iter()} == {
@@ -122,7 +126,7 @@ def test_prov_holds_any_text_a_record_can_hold() -> None:
 
 
 def test_a_picture_alone_is_drawn_alone() -> None:
-    svg = ET.fromstring(draw_graph(GraphView("a" * 64, (FAMILY.nodes[1],), (), truncated=False)))
+    svg = ET.fromstring(draw_graph(Graph(id="a" * 64, nodes=(FAMILY.nodes[1],), edges=(), truncated=False)))
     assert list(places(svg)) == ["a"]
     assert "names none that it was made from" in texts(svg)
 

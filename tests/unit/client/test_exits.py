@@ -4,6 +4,7 @@ import pytest
 from countermark import Report
 from countermark.cli import exits
 from countermark.cli.exits import Exit
+from countermark.models import read
 
 from provenance import errors
 from provenance.verdict.axes import Registration
@@ -13,7 +14,7 @@ from tests.unit.client import story
 def report_of(registration: str = "EXACT_MATCH", standing: str = "current", **axes: str) -> Report:
     report = story.report(registration, **axes)
     report["matches"][0]["standing"]["value"] = standing
-    return Report.model_validate(report)
+    return read(Report, report)
 
 
 @pytest.mark.parametrize("registration", ["EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND", "MATCH_INSIDE_LARGER"])
@@ -51,7 +52,7 @@ def test_a_match_that_was_made_from_what_was_withdrawn_is_a_finding() -> None:
     report = story.report("EXACT_MATCH")
     withdrawn = {"id": "ab" * 32, "index": 3, "code": "ORIGIN_WITHDRAWN", "detail": "It was made from record 3, …"}
     report["matches"][0]["sources"] = [withdrawn]
-    assert exits.of_report(Report.model_validate(report)) is Exit.FINDINGS
+    assert exits.of_report(read(Report, report)) is Exit.FINDINGS
 
 
 @pytest.mark.parametrize("report", [report_of("NOT_CHECKED"), report_of(proof="SEQUENCED")])

@@ -14,10 +14,10 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+from provenance.claims import Claims
 from provenance.statement.keys import Algorithm
 from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
-from registry.claims import AssetClaims
 from registry.reading.readers import Reader
 from registry.records import registration
 from registry.records.enrolment import enrol_publisher
@@ -55,7 +55,7 @@ def register(
             registry,
             path=path,
             sha256=hashlib.sha256(data).digest(),
-            claims=AssetClaims(credential=credential, **claims),
+            claims=Claims(credential=credential, **claims),
             publisher=publisher,
         )
     finally:

@@ -1,5 +1,6 @@
 """fsck over what connects records: every damaged seal, event and derivation is named, and sound ones are not."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,10 +11,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from provenance.statement.record import Parent
 from provenance.transparency.note import VerifierKey
 from registry.api_keys import listed
 from registry.blobs import Blobs
-from registry.claims import ParentClaim
 from registry.records import disputes
 from registry.records.erasure import erase
 from registry.records.sealing import reveal
@@ -32,10 +33,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey]:
     folder = tmp_path_factory.mktemp("connections") / "data"
     with open_desk(folder) as registry:
         parent = bytes.fromhex(register(registry, jpeg(1), title="parent").asset.id)
-        child = register(registry, jpeg(2), title="child", parents=(ParentClaim(parent, "parentOf"),)).asset
+        child = register(registry, jpeg(2), title="child", parents=(Parent(parent, "parentOf"),)).asset
         said = disputes.dispute(registry, publisher=RIVAL, record=parent, reason="ours", counterclaim=None)
         disputes.answer(registry, publisher=DAILY, dispute=bytes.fromhex(said.id), outcome="rejected", reason="no")
-        report = verify_digests(registry, sha256=bytes.fromhex(child.media.sha256))
+        report = json.loads(verify_digests(registry, sha256=bytes.fromhex(child.media.sha256)))
         record_verdict(registry, publisher=RIVAL, verification_id=str(report["id"]))
         register(registry, jpeg(3), title="sealed", visibility="sealed")
         revealed = bytes.fromhex(register(registry, jpeg(4), title="revealed", visibility="sealed").asset.id)

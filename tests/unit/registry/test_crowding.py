@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from provenance.errors import Conflict
 from provenance.statement.keys import Algorithm
+from provenance.statement.record import Parent
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
-from registry.claims import ParentClaim
 from registry.reading import catalogue
 from registry.records import disputes
 from registry.records.derivation import graph
@@ -52,7 +53,7 @@ def verify(registry: Registry, data: bytes) -> Any:
     path = registry.spool / "question"
     path.write_bytes(data)
     try:
-        return verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data))
+        return json.loads(verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data)))
     finally:
         path.unlink()
 
@@ -76,9 +77,9 @@ def test_other_peoples_derivatives_do_not_hide_a_correction(registry: Registry) 
     asset = register(registry, jpeg(2), publisher=DAILY, title="Bridge").asset
     record = bytes.fromhex(asset.id)
     for number in range(FORMER_BOUND):
-        made_from = (ParentClaim(record, "componentOf"),)
+        made_from = (Parent(record, "componentOf"),)
         register(registry, jpeg(3, size=SMALL), publisher=RIVAL, title=f"page {number}", parents=made_from)
-    instead = (ParentClaim(record, "supersedes"),)
+    instead = (Parent(record, "supersedes"),)
     successor = register(registry, jpeg(2), publisher=DAILY, title="Bridge, corrected", parents=instead).asset
     shown = catalogue.asset(registry, record).standing
     assert shown.value == "superseded"

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,12 @@ from PIL import Image, ImageCms, ImageDraw
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
+from provenance import answers
 from provenance.errors import Erased, StoreUnavailable
-from registry.claims import ParentClaim
+from provenance.statement.record import Parent
 from registry.reading import catalogue
 from registry.reading.readers import Reader
 from registry.reading.resembling import resembles
-from registry.reading.views import ResemblanceView, ResemblesView
 from registry.records.erasure import erase
 from registry.records.registration import Registered, withdraw
 from registry.records.sealing import reveal
@@ -83,11 +84,11 @@ def register(registry: Registry, data: bytes, **how: Any) -> Registered:
     return done
 
 
-def of(registry: Registry, done: Registered, reader: Reader = OF_DAILY) -> ResemblesView:
+def of(registry: Registry, done: Registered, reader: Reader = OF_DAILY) -> answers.Resembles:
     return resembles(registry, bytes.fromhex(done.asset.id), reader)
 
 
-def the_one(view: ResemblesView) -> ResemblanceView:
+def the_one(view: answers.Resembles) -> answers.Resemblance:
     (each,) = view.items
     return each
 
@@ -96,7 +97,7 @@ def verify(registry: Registry, data: bytes) -> Any:
     path = registry.spool / "question"
     path.write_bytes(data)
     try:
-        return verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data))
+        return json.loads(verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data)))
     finally:
         path.unlink()
 
@@ -137,7 +138,7 @@ def test_an_exact_match_of_a_hijacked_picture_names_the_older_record_and_what_di
 @pytest.mark.parametrize("how", ["crop", "frame", "stated"])
 def test_a_crop_a_frame_and_a_stated_source_are_named_below_the_headline(registry: Registry, how: str) -> None:
     first = register(registry, photo(MOUNTAINS), publisher=DAILY)
-    stated = (ParentClaim(bytes.fromhex(first.asset.id), "parentOf"),) if how == "stated" else ()
+    stated = (Parent(bytes.fromhex(first.asset.id), "parentOf"),) if how == "stated" else ()
     data = {"crop": cropped, "frame": framed, "stated": tampered}[how](MOUNTAINS)
     register(registry, data, publisher=RIVAL, parents=stated)
     report = verify(registry, data)
@@ -225,7 +226,7 @@ def test_a_sealed_picture_is_unseen_until_it_is_revealed_and_then_stands_both_wa
     sealed = register(registry, photo(MOUNTAINS), publisher=DAILY, visibility="sealed")
     assert of(registry, sealed).state == "sealed"
     second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
-    nothing = ResemblesView("made", 0, 0, (), ())
+    nothing = answers.Resembles(state="made", older=0, newer=0, items=(), left_out=())
     assert of(registry, second) == nothing
     assert verify(registry, tampered(MOUNTAINS))["headline"]["code"] == "EXACT_MATCH"
     reveal(registry, record=bytes.fromhex(sealed.asset.id), reader=OF_DAILY)

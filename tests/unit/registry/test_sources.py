@@ -1,6 +1,7 @@
 """What becomes of a source reaches what was made from it, through the whole chain."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from provenance.errors import Conflict, Erased
 from provenance.statement.keys import Algorithm
-from registry.claims import ParentClaim
+from provenance.statement.record import Parent
 from registry.reading import catalogue
 from registry.records import disputes
 from registry.records.enrolment import enrol_key, enrol_publisher, revoke_key
@@ -29,12 +30,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 def made(registry: Registry, seed: int, *sources: bytes, publisher: str = DAILY) -> bytes:
     """Register a picture that was made from others."""
-    parents = tuple(ParentClaim(source, "componentOf") for source in sources)
+    parents = tuple(Parent(source, "componentOf") for source in sources)
     return bytes.fromhex(register(registry, jpeg(seed), publisher=publisher, parents=parents).asset.id)
 
 
 def verify(registry: Registry, seed: int) -> Any:
-    return verify_digests(registry, sha256=hashlib.sha256(jpeg(seed)).digest())
+    return json.loads(verify_digests(registry, sha256=hashlib.sha256(jpeg(seed)).digest()))
 
 
 def codes(report: Any) -> list[str]:

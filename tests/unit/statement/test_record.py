@@ -153,16 +153,16 @@ asset_records = st.builds(
     st.dictionaries(identifiers, st.text(characters, max_size=20), max_size=3),
     sketches,
     st.none() | credentials,
-    st.none() | lines,
-    st.none() | lines,
-    st.none() | lines,
-    st.none() | st.sampled_from([term.iri for term in DIGITAL_SOURCE_TYPES.values()]),
-    st.none() | times,
-    st.none() | lines,
     parents,
     st.none() | digests,
     st.none() | st.just("sealed"),
     unknown,
+    title=st.none() | lines,
+    caption=st.none() | lines,
+    credit=st.none() | lines,
+    licence=st.none() | lines,
+    digital_source_type=st.none() | st.sampled_from([term.iri for term in DIGITAL_SOURCE_TYPES.values()]),
+    captured_at=st.none() | times,
 )
 withdrawals = st.builds(AssetWithdrawn, digests, times, publishers, digests, lines, unknown)
 freezes = st.builds(LogFrozen, digests, times, lines, unknown)

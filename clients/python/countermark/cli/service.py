@@ -14,7 +14,7 @@ from provenance.errors import CountermarkError
 
 if TYPE_CHECKING:
     from countermark.client import Client
-    from countermark.models import RegisteredAsset, Report
+    from countermark.models import Answer, RegisteredAsset, Report
 
 Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's address.")]
 ApiKey = Annotated[
@@ -35,6 +35,12 @@ def connect(url: str, api_key: str | None = None) -> "Client":
         return Client(url, api_key=api_key)
     except CountermarkError as error:
         exits.leave_with(error)
+
+
+def _plain(answer: "Answer") -> dict[str, object]:
+    from countermark.models import dump
+
+    return dump(answer)
 
 
 def register(
@@ -101,9 +107,9 @@ def register(
                 output.explain(error, file)
                 worst = max(worst, exits.of_error(error))
             if as_json_lines:
-                output.show_json_line({"file": str(file), "asset": asset.model_dump(mode="json")})
+                output.show_json_line({"file": str(file), "asset": _plain(asset)})
             elif as_json:
-                output.show_json(asset.model_dump(mode="json"))
+                output.show_json(_plain(asset))
             else:
                 output.show(registration_view(file.name, asset, saved))
     raise typer.Exit(worst)
@@ -135,9 +141,9 @@ def verify(
                 continue
             worst = max(worst, exits.of_report(report))
             if as_json_lines:
-                output.show_json_line({"file": str(file), "report": report.model_dump(mode="json")})
+                output.show_json_line({"file": str(file), "report": _plain(report)})
             elif as_json:
-                output.show_json(report.model_dump(mode="json"))
+                output.show_json(_plain(report))
             else:
                 if number:
                     output.show("")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.schemas.answers import Asset
+from provenance.answers import Assets
 from provenance.transparency.receipt import Receipt
 from provenance.transparency.receipt_verification import verify_receipt
 from registry.registry import Registry
+from tests.unit.api.service.agreed import agreed
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
@@ -256,7 +257,7 @@ def test_registrations_are_listed_page_by_page_and_filtered(
         )
         items = page.json()["items"]
         assert len(items) <= 2
-        assert all(Asset.model_validate(item).publisher.id == "newsroom" for item in items)
+        assert all(each.publisher.id == "newsroom" for each in agreed(Assets, page).items)
         seen += [item["index"] for item in items]
         cursor = page.json()["next_cursor"]
         if cursor is None:

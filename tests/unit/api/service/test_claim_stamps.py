@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
+from provenance.claims import Claims
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustList, TrustSettings
 from provenance.errors import SignerUnavailable
-from registry.claims import AssetClaims
 from registry.reading import catalogue
 from registry.records.registration import register
 from registry.registry import Registry
@@ -62,9 +62,7 @@ def _registered(registry: Registry, url: str, folder: Path, data: bytes) -> str:
     path = folder / "picture"
     path.write_bytes(data)
     stamping = replace(registry, config=replace(registry.config, claim_timestamp_url=url))
-    done = register(
-        stamping, path=path, sha256=hashlib.sha256(data).digest(), claims=AssetClaims(), publisher="newsroom"
-    )
+    done = register(stamping, path=path, sha256=hashlib.sha256(data).digest(), claims=Claims(), publisher="newsroom")
     return done.asset.id
 
 

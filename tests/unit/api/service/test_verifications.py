@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from api.report import Comparison, Report
+from provenance.answers import Comparison, Report
+from tests.unit.api.service.agreed import agreed
 from tests.unit.api.service.conftest import Running
 
 Picture = Callable[..., bytes]
@@ -30,7 +31,7 @@ def test_a_registered_file_is_matched_whatever_it_is_labelled(
 ) -> None:
     answer = client.post("/v1/verifications", content=jpeg(1), headers={"Content-Type": label} if label else {})
     assert answer.status_code == 200, answer.text
-    report = Report.model_validate(answer.json())
+    report = agreed(Report, answer)
     assert report.axes.registration.value == "EXACT_MATCH"
     assert report.matches[0].asset.id == registered["id"]
     assert report.matches[0].proof.steps
@@ -55,7 +56,7 @@ def test_a_changed_copy_leads_back_and_shows_where(
     client: TestClient, registered: dict[str, Any], jpeg: Picture
 ) -> None:
     answer = client.post("/v1/verifications", content=_altered(jpeg(1)))
-    report = Report.model_validate(answer.json())
+    report = agreed(Report, answer)
     assert report.axes.registration.value == "MATCH_WITH_DIFFERENCES"
     assert report.matches[0].asset.id == registered["id"]
     assert report.matches[0].comparison is not None
@@ -76,7 +77,7 @@ def test_each_match_has_the_drawing_of_its_own_record(running: Running, jpeg: Pi
     older, newer = registered(jpeg(71)), registered(changed)
     copy = io.BytesIO()
     Image.open(io.BytesIO(changed)).save(copy, "JPEG", quality=70)
-    report = Report.model_validate(running.client.post("/v1/verifications", content=copy.getvalue()).json())
+    report = agreed(Report, running.client.post("/v1/verifications", content=copy.getvalue()))
     drawn = {match.asset.id: match.difference_url for match in report.matches}
     assert list(drawn) == [newer, older]
     assert drawn[newer] is None
@@ -109,7 +110,7 @@ def test_the_whole_is_compared_at_full_detail_where_that_is_asked_for(running: R
     record, copy = _large(running, "mountains.jpg", "embedded")
 
     def compared(query: str) -> Comparison:
-        report = Report.model_validate(running.client.post(f"/v1/verifications{query}", content=copy).json())
+        report = agreed(Report, running.client.post(f"/v1/verifications{query}", content=copy))
         found = {match.asset.id: match.comparison for match in report.matches}[record]
         assert found is not None
         return found
@@ -121,9 +122,9 @@ def test_the_whole_is_compared_at_full_detail_where_that_is_asked_for(running: R
 
 def test_full_detail_that_cannot_be_had_is_said(running: Running) -> None:
     _, copy = _large(running, "two-dogs.jpg", "none")
-    report = Report.model_validate(running.client.post("/v1/verifications?detail=full", content=copy).json())
+    report = agreed(Report, running.client.post("/v1/verifications?detail=full", content=copy))
     assert "full detail" in [item.what for item in report.not_checked]
-    report = Report.model_validate(running.client.post("/v1/verifications", content=copy).json())
+    report = agreed(Report, running.client.post("/v1/verifications", content=copy))
     assert "full detail" not in [item.what for item in report.not_checked]
 
 
@@ -132,7 +133,7 @@ def test_detail_of_another_kind_is_refused(client: TestClient, jpeg: Picture) ->
 
 
 def test_a_stranger_is_not_found_and_what_was_not_checked_is_said(client: TestClient, jpeg: Picture) -> None:
-    report = Report.model_validate(client.post("/v1/verifications", content=jpeg(999)).json())
+    report = agreed(Report, client.post("/v1/verifications", content=jpeg(999)))
     assert report.axes.registration.value == "NO_MATCH_FOUND"
     assert report.not_checked
     assert report.searched is not None
@@ -142,7 +143,7 @@ def test_digests_are_enough_to_find_a_registration(
     client: TestClient, registered: dict[str, Any], jpeg: Picture
 ) -> None:
     sha256 = hashlib.sha256(jpeg(1)).hexdigest()
-    report = Report.model_validate(client.post("/v1/verifications", json={"sha256": sha256}).json())
+    report = agreed(Report, client.post("/v1/verifications", json={"sha256": sha256}))
     assert report.axes.registration.value == "EXACT_MATCH"
     assert report.credential is None
     assert report.matches[0].asset.id == registered["id"]

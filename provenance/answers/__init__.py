@@ -1,9 +1,32 @@
-"""What a service answers, as typed values. Unknown fields of newer services are ignored, missing ones are an error.
+"""What a service answers: one frozen dataclass for each answer, which services build and readers read.
 
-The names are those of the service's own schemas. Digests are lowercase hex; times are in UTC.
+The names are those of the contract (`openapi.yaml`), in the order of its JSON. Digests are lowercase hex; times are in
+UTC. A field carries its description, and the values that this version states, in its annotation
+(`provenance.answers.fields`).
 """
 
-from countermark.models.chains import (
+from provenance.answers.assets import (
+    Asset,
+    AssetInFull,
+    AssetLinks,
+    Assets,
+    Credential,
+    Event,
+    FileMetadata,
+    HeldMetadata,
+    History,
+    LoggedStatement,
+    LoggedStatements,
+    Media,
+    Parent,
+    RegisteredAsset,
+    Resemblance,
+    Resembles,
+    Standing,
+    UploadedMedia,
+    Withdrawal,
+)
+from provenance.answers.chains import (
     Dispute,
     DisputeAnswer,
     Disputes,
@@ -14,39 +37,21 @@ from countermark.models.chains import (
     GraphNode,
     RecordedVerdict,
 )
-from countermark.models.registrations import (
-    Answer,
+from provenance.answers.fields import Answer
+from provenance.answers.problems import FieldProblem, Health, Problem
+from provenance.answers.publishers import (
     ApiKey,
     ApiKeys,
-    Asset,
-    AssetInFull,
-    AssetLinks,
-    Assets,
-    Credential,
-    Event,
-    FileMetadata,
-    HeldMetadata,
-    History,
     Identity,
-    LoggedStatement,
-    LoggedStatements,
     LogKey,
     LogKeys,
-    Media,
     NewApiKey,
-    Parent,
     Publisher,
     PublisherKey,
     PublisherKeys,
     Publishers,
-    RegisteredAsset,
-    Resemblance,
-    Resembles,
-    Standing,
-    UploadedMedia,
-    Withdrawal,
 )
-from countermark.models.report import (
+from provenance.answers.report import (
     Axes,
     AxisValue,
     Box,
@@ -54,16 +59,13 @@ from countermark.models.report import (
     ChainLink,
     Comparison,
     ErrorRate,
-    FieldProblem,
     Finding,
     Headline,
-    Health,
     Ingredient,
     Input,
     Mark,
     Match,
     MatchProof,
-    Problem,
     ReadCredential,
     Region,
     Report,

@@ -1,42 +1,31 @@
-"""What a newsroom states about a picture when it registers it."""
+"""Claims: what a publisher states about a picture when it registers it."""
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from provenance.statement.canonical import Json, canonical_json
+from provenance.statement.record import Description, Parent
 
 CredentialMode = Literal["embedded", "sidecar", "none"]
 Visibility = Literal["public", "sealed"]
 
 
-@dataclass(frozen=True)
-class ParentClaim:
-    """What a picture was made from: the parent's record (SHA-256) and how the two relate."""
-
-    record: bytes
-    relation: str
-
-
-@dataclass(frozen=True)
-class AssetClaims:
+@dataclass(frozen=True, kw_only=True)
+class Claims(Description):
     """The publisher's claims on one picture.
 
     Attributes:
-        digital_source_type: a term or IRI of the IPTC vocabulary.
-        created: the publisher made the picture itself, in the way of its digital source type.
+        credential: the C2PA credential to make: in a signed copy, beside the file, or none.
+        parents: what the picture was made from.
+        rendition_of: record of the registration that this is another size, crop or format of, 32 bytes.
+        visibility: `sealed` where it is kept back until it is revealed.
         publish_metadata: the signed copy that anybody gets keeps what the file holds beside its picture.
+        created: the publisher made the picture itself, in the way of its digital source type.
     """
 
-    title: str | None = None
-    caption: str | None = None
-    credit: str | None = None
-    licence: str | None = None
-    digital_source_type: str | None = None
-    captured_at: datetime | None = None
     credential: CredentialMode = "embedded"
-    parents: tuple[ParentClaim, ...] = ()
+    parents: tuple[Parent, ...] = ()
     rendition_of: bytes | None = None
     visibility: Visibility = "public"
     publish_metadata: bool = False
@@ -45,11 +34,7 @@ class AssetClaims:
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
         claims: dict[str, Json] = {
-            "title": self.title,
-            "caption": self.caption,
-            "credit": self.credit,
-            "licence": self.licence,
-            "digital_source_type": self.digital_source_type,
+            **self.described(),
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "credential": self.credential,
             "parents": [[parent.record.hex(), parent.relation] for parent in self.parents],

@@ -1,0 +1,232 @@
+"""Registrations: assets, what they resemble, and what the log says of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from provenance.answers.fields import Answer, Digest, Doc, NeverNull, RecordId, Values
+from provenance.answers.publishers import Publisher
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadedMedia(Answer):
+    sha256: Digest
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing(Answer):
+    """What has become of a record: current, withdrawn, …, and in a sentence."""
+
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Media(Answer):
+    """A file: its size in bytes and pixels, digests of its bytes and of its decoded pixels."""
+
+    sha256: Digest
+    size: int
+    media_type: str
+    width: int
+    height: int
+    pixels_sha256: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential(Answer):
+    """The C2PA manifest that was made at registration; `signed` is the copy that carries it, if one was made."""
+
+    manifest_id: str
+    claim_sha256: Digest
+    embedded: bool
+    signed: Media | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent(Answer):
+    """A registered picture that another was made from. `relation`: `parentOf`, `componentOf`, `inputTo`, …"""
+
+    record: RecordId
+    relation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetLinks(Answer):
+    """Paths on this service."""
+
+    self: str
+    page: str
+    record: str
+    receipt: str
+    history: str
+    graph: str
+    thumbnail: str
+    credentialed: str | None
+    manifest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset(Answer):
+    """A registered picture.
+
+    It is as its reader may see it. `state`: `sequenced`, then `published`. `sealed`: only its publisher can read it.
+    """
+
+    id: RecordId
+    record_id: str
+    type: str
+    index: int
+    state: str
+    visibility: Annotated[str, Values("public", "sealed")]
+    logged_at: datetime
+    claimed_at: datetime
+    publisher: Publisher
+    standing: Standing
+    title: str | None
+    caption: str | None
+    credit: str | None
+    licence: str | None
+    digital_source_type: str | None
+    captured_at: datetime | None
+    media: Media
+    credential: Credential | None
+    parents: tuple[Parent, ...]
+    rendition_of: str | None
+    links: AssetLinks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assets(Answer):
+    """A page of them, the newest first; `next_cursor` leads to the next page."""
+
+    items: tuple[Asset, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldMetadata(Answer):
+    """One piece of metadata: what carries it in the file, as "EXIF" or "XMP", and its name there."""
+
+    carrier: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileMetadata(Answer):
+    """What the file holds beside its picture, by name and without values, and what anybody gets of it."""
+
+    held: tuple[HeldMetadata, ...]
+    public_copy: Annotated[
+        str,
+        Values("as_registered", "stripped", "withheld", "none"),
+        Doc(
+            "`stripped`: anybody gets a signed copy without what is held; `withheld`: the signed copy is "
+            "the publisher's alone; `none`: no copy was made."
+        ),
+    ]
+    reason: Annotated[str | None, Doc("Why it could not be left out, where the copy is withheld.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resemblance(Answer):
+    """Another registration that one resembles. What differs is told of the newer picture against the older record."""
+
+    id: RecordId
+    index: int
+    logged_at: datetime
+    title: str | None
+    publisher: Annotated[str, Doc("The publisher's id.")]
+    publisher_name: str
+    side: Annotated[str, Values("older", "newer"), Doc("Which of the two it is.")]
+    value: Annotated[str, Doc("The value of the registration axis.")]
+    differs_inside: Annotated[bool, Doc("Something within what both show differs.")]
+    detail: str
+    stated: Annotated[bool, Doc("One says that it was made from the other, perhaps through others.")]
+    taken_back: Annotated[Annotated[str, Values("withdrawn", "superseded")] | None, Doc("What became of it, if so.")]
+    copies: Annotated[int, Doc("Its publisher's renditions of one another, which count as one.")]
+    comparison: Annotated[dict[str, object] | None, Doc("As in a verification report, where they were compared.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resembles(Answer):
+    """What a registration resembles, in the order of the log: at most 64 are named, and the numbers are of all."""
+
+    state: Annotated[
+        str,
+        Values("made", "pending", "sealed"),
+        Doc("Pending until the comparison is made; a sealed one is compared when it is revealed."),
+    ]
+    older: int
+    newer: int
+    items: tuple[Resemblance, ...]
+    left_out: Annotated[tuple[str, ...], Doc("What the search did not look at, and why.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetInFull(Asset):
+    """A registered picture, with the other registrations that it resembles."""
+
+    resembles: Annotated[Resembles | None, NeverNull()] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredAsset(AssetInFull):
+    """The answer to a registration: the asset, and the receipt that proves it without this service.
+
+    `receipt` is the JSON of the `.countermark` file. Without `publish_metadata`, what `metadata` names stays with the
+    publisher.
+    """
+
+    receipt: dict[str, object]
+    metadata: FileMetadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Answer):
+    """One thing that happened to an asset, as the log has it."""
+
+    index: int
+    type: str
+    record_id: str
+    logged_at: datetime
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(Answer):
+    items: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawal(Answer):
+    """The record that takes the registration `record` back."""
+
+    id: RecordId
+    record_id: str
+    index: int
+    state: str
+    logged_at: datetime
+    record: RecordId
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedStatement(Answer):
+    """Where a statement stands in the log; `proof` is a tlog-proof, where it was asked for."""
+
+    record_id: str
+    index: int
+    logged_at: datetime
+    created: bool
+    proof: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedStatements(Answer):
+    """Statements in the order in which they were sent, under the checkpoint that covers them."""
+
+    items: tuple[LoggedStatement, ...]
+    checkpoint: str
