@@ -20,7 +20,7 @@ LISTED_PACKAGES = {module.split(".")[0] for module in LISTED}
 RECURSIVE = vars(canonical)
 """What the alias `Json` names in quotes."""
 HANDED_OUT = [
-    *(("countermark.models", name) for name in LISTED["countermark.models"]),
+    *(("countermark.models", name) for name in LISTED["countermark.models"] if name[0].isupper()),
     ("countermark.log", "AuditReport"),
     ("countermark.receipts", "ProofReport"),
     ("countermark.receipts", "ReceiptReport"),
