@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels, draw_canonical
-from provenance.media.pdq import hamming, pdq
+from provenance.media.pdq import pdq
 from registry.search.index import RADIUS
 
 SAMPLES = 64
@@ -51,7 +51,9 @@ def forged(shown: Pixels, wanted: bytes) -> Forgery:
     for _ in range(ROUNDS):
         enlarged = cv2.resize(change, (width, height), interpolation=cv2.INTER_CUBIC)
         pixels = np.clip(shown + enlarged[..., None], 0, 255).round().astype(np.uint8)
-        forgery = Forgery(pixels, hamming(pdq(draw_canonical(pixels))[0], wanted), _psnr(shown, pixels))
+        hashed, _ = pdq(draw_canonical(pixels))
+        distance = (int.from_bytes(hashed) ^ int.from_bytes(wanted)).bit_count()
+        forgery = Forgery(pixels, distance, _psnr(shown, pixels))
         best = forgery if best is None else min(best, forgery, key=_cost)
         light = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float64)
         coefficients = basis @ cv2.resize(light, (SAMPLES, SAMPLES), interpolation=cv2.INTER_AREA).ravel()

@@ -20,7 +20,7 @@ from registry.search.codes import Held
 from registry.search.index import BITS, RADIUS, SimilarityIndex
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
-from registry.store import Asset, Session, Store, assets, publishers
+from registry.store import Asset, Session, Store, assets
 from registry.tables import Publisher
 
 ORIENTATIONS = 8
@@ -113,7 +113,8 @@ def _durable(folder: Path, size: int) -> Scale:
     try:
 
         def fill(session: Session) -> None:
-            publishers.insert(session, Publisher(id="bench", name="Bench", established="x509", detail=""))
+            session.add(Publisher(id="bench", name="Bench", established="x509", detail=""))
+            session.flush()
             for number, code in enumerate(codes.caught_up(session).codes):
                 assets.insert(session, _asset(number, bytes(code)))
 

@@ -4,7 +4,7 @@
 value of it. Comparing two pictures is `provenance.media.comparison`.
 """
 
-from provenance.media.canonical import CANONICAL_VERSION, Pixels
+from provenance.media.canonical import Pixels
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark, read_declared
 from provenance.media.media import Media
@@ -12,7 +12,6 @@ from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 
 __all__ = [
-    "CANONICAL_VERSION",
     "SKETCH_VERSION",
     "DeclaredMetadata",
     "Fingerprints",

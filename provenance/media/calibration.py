@@ -184,14 +184,6 @@ _COARSER: dict[ReferenceKind, Callable[[], tuple[ErrorRate, ...]]] = {
 }
 
 
-def error_rate_for(area: float, kind: RegionKind, reference: ReferenceKind) -> ErrorRate | None:
-    """Return the rate for a region of `kind` over `area` (fraction of the picture); None for a size not measured."""
-    for rate in miss_rates(reference):
-        if rate.kind == kind and rate.area[0] <= area <= rate.area[1]:
-            return rate
-    return None
-
-
 def _pair(values: list[float]) -> tuple[float, float]:
     lower, upper = values
     return float(lower), float(upper)

@@ -15,8 +15,6 @@ from provenance import limits
 Pixels: TypeAlias = NDArray[np.uint8]
 """A picture: height × width × 3, RGB, 8 bits a channel."""
 
-CANONICAL_VERSION = "countermark-canonical-1"
-
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
     """Return `pixels` with its longest side at most `side`; a smaller picture is returned as it is, never enlarged.
@@ -31,7 +29,7 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
 
 
 def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pixels:
-    """Return the canonical picture (`CANONICAL_VERSION`) of `pixels`, read-only.
+    """Return the canonical picture of `pixels`, read-only.
 
     `of_size`: width and height of the picture, where `pixels` are a reduction of it that is still larger.
     """

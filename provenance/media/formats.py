@@ -32,7 +32,6 @@ _DECODERS: dict[str, type[ImageFile]] = {
     "image/avif": AvifImageFile,
     "image/heic": HeifImageFile,
 }
-MEDIA_TYPES = tuple(_DECODERS)
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -54,7 +53,7 @@ _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white poi
 
 
 def sniff(data: bytes) -> str:
-    """Return the media type of `data`, one of `MEDIA_TYPES`.
+    """Return the media type of `data`, one of the allow-list.
 
     Raises:
         UnsupportedMedia: no signature of the allow-list; or a TIFF whose first page only stands for another picture.

@@ -79,17 +79,6 @@ def pdq_dihedral(pixels: Pixels) -> tuple[tuple[bytes, ...], int]:
     return tuple(_bits(each) for each in waves), _quality(upright)
 
 
-def hamming(a: bytes, b: bytes) -> int:
-    """Return the number of bits in which two hashes of the same length differ.
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    if len(a) != len(b):
-        raise ValueError("hashes of different lengths have no Hamming distance")
-    return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
-
-
 def _filter(pixels: Pixels) -> _Floats:
     """Return the luma of `pixels` after two box filters in each direction."""
     height, width = pixels.shape[:2]

@@ -24,7 +24,7 @@ from provenance.limits import (
 )
 from provenance.statement.cbor import CborReader, Major, encode_cbor
 from provenance.statement.keys import SIGNATURE_BYTES, Algorithm, PublicKey, Signer
-from provenance.transparency.merkle import HASH_BYTES, leaf_hash, root_of_consistency, root_of_inclusion
+from provenance.transparency.merkle import HASH_BYTES, leaf_hash, root_of_inclusion
 
 _TAG_SIGN1 = 18
 _ALG, _KID, _CWT_CLAIMS, _VDS, _VDP = 1, 4, 15, 395, 396
@@ -74,7 +74,7 @@ class Consistency:
 
 @dataclass(frozen=True)
 class CoseReceipt:
-    """A well-formed receipt; whether it holds is for `verify_inclusion` or `verify_consistency` to say.
+    """A well-formed receipt; whether it holds is for `verify_inclusion` to say.
 
     Attributes:
         data: the bytes as received.
@@ -168,30 +168,6 @@ def verify_inclusion(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], entr
         raise MalformedReceipt("not a receipt of inclusion")
     proof = receipt.proof
     root = root_of_inclusion(leaf_hash(entry), proof.index, proof.size, proof.path)
-    _verify_signature(receipt, keys, root)
-    return root
-
-
-def verify_consistency(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], old_root: bytes) -> bytes:
-    """Check that the log's newer tree begins with an older one.
-
-    Args:
-        receipt: from `parse`.
-        keys: the log's, by key id.
-        old_root: of the older tree, which has to be known from elsewhere; 32 bytes.
-
-    Returns:
-        the root of the newer tree, 32 bytes.
-
-    Raises:
-        MalformedReceipt: not a receipt of consistency.
-        ProofInvalid: it is not consistent with the older tree.
-        SignatureInvalid: no such key, or its signature is over another root.
-    """
-    if not isinstance(receipt.proof, Consistency):
-        raise MalformedReceipt("not a receipt of consistency")
-    proof = receipt.proof
-    root = root_of_consistency(proof.old_size, old_root, proof.new_size, proof.path)
     _verify_signature(receipt, keys, root)
     return root
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from provenance.errors import EntryTooLarge, MalformedTile
 from provenance.limits import MAX_CACHED_TILES, MAX_ENTRY_BYTES, MAX_TREE_SIZE, TILE_WIDTH
-from provenance.transparency.merkle import HASH_BYTES, NodeReader, node_hash
+from provenance.transparency.merkle import HASH_BYTES, node_hash
 
 TILE_HEIGHT = 8
 """Tree levels between the hashes of a tile and those of the tile above."""
@@ -76,11 +76,6 @@ class TilePath:
         return f"tile/{kind}/{place}" + ("" if self.width == TILE_WIDTH else f".p/{self.width}")
 
 
-def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
-    """The path of a hash tile: (0, 1234067) is `tile/0/x001/x234/067`. Raises MalformedTile."""
-    return str(TilePath(level, index, width))
-
-
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
     """The path of an entry bundle. Raises MalformedTile."""
     return str(TilePath(None, index, width))
@@ -89,33 +84,6 @@ def entries_path(index: int, width: int = TILE_WIDTH) -> str:
 def parse_tile_path(path: str) -> TilePath:
     """Read the path of a tile or entry bundle. Raises MalformedTile."""
     return TilePath.parse(path)
-
-
-def tiles_between(old_size: int, new_size: int) -> list[TilePath]:
-    """The hash tiles to write when a log grows from `old_size` to `new_size` entries and publishes that size.
-
-    The entry bundles to write have the index and width of the tiles of level 0.
-
-    Raises:
-        MalformedTile: not 0 ≤ old_size ≤ new_size ≤ MAX_TREE_SIZE.
-    """
-    if not 0 <= old_size <= new_size <= MAX_TREE_SIZE:
-        raise MalformedTile(f"a log does not grow from {old_size} to {new_size} entries")
-    tiles = []
-    level, old, new = 0, old_size, new_size
-    while new > old:
-        tiles += [TilePath(level, index) for index in range(old // TILE_WIDTH, new // TILE_WIDTH)]
-        if new % TILE_WIDTH:
-            tiles.append(TilePath(level, new // TILE_WIDTH, new % TILE_WIDTH))
-        level, old, new = level + 1, old // TILE_WIDTH, new // TILE_WIDTH
-    return tiles
-
-
-def hash_tile(level: int, index: int, width: int, read: NodeReader) -> bytes:
-    """The bytes of a hash tile, its hashes taken from the tree: 32·width bytes. Raises MalformedTile."""
-    tile = TilePath(level, index, width)
-    first = tile.index * TILE_WIDTH
-    return b"".join(read(level * TILE_HEIGHT, first + offset) for offset in range(tile.width))
 
 
 def entry_bundle(entries: Sequence[bytes]) -> bytes:

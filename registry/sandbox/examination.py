@@ -61,13 +61,12 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a registration needs to know about a file. `signed` is None when no credential was asked for."""
+    """All that a registration needs to know about a file. `credential` is None when no credential was asked for."""
 
     size: int
     media_type: str
     width: int
     height: int
-    frames: int
     fingerprints: Fingerprints
     declared: DeclaredMetadata
     sketch: bytes
@@ -126,7 +125,6 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
         media_type=media.media_type,
         width=media.width,
         height=media.height,
-        frames=media.frames,
         fingerprints=prints,
         declared=read_declared(media),
         sketch=sketch.data,

@@ -8,7 +8,6 @@ A file is judged by its own processor time and memory. A worker that ends in any
 job is tried once more on a fresh one.
 """
 
-import asyncio
 import logging
 import pickle
 import queue
@@ -172,15 +171,6 @@ class Sandbox:
         except TimeoutError:
             job.expire()
             return cast(T, job.future.result())
-
-    async def run_async(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
-        """As `run`, without blocking the event loop. When cancelled, a job that has not begun is dropped."""
-        job = self._submit(function, args, cpu_seconds)
-        expiry = asyncio.get_running_loop().call_later(self._busy_seconds, job.expire)
-        try:
-            return cast(T, await asyncio.wrap_future(job.future))
-        finally:
-            expiry.cancel()
 
     def wait_until_ready(self, timeout: float = START_SECONDS) -> bool:
         """Whether every worker is warm, waiting up to `timeout` seconds for it."""

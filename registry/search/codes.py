@@ -76,13 +76,11 @@ class Codes:
             self._codes, self._indices = codes, indices
 
 
-def as_candidates(
-    session: Session, indices: Sequence[int], distances: Sequence[int], orientations: Sequence[int]
-) -> list[Candidate]:
+def as_candidates(session: Session, indices: Sequence[int], distances: Sequence[int]) -> list[Candidate]:
     """The registrations at `indices` that the store still holds, in this order."""
     known = assets.by_index(session, indices)
     return [
-        Candidate(known[index].record_id, distance, orientation)
-        for index, distance, orientation in zip(indices, distances, orientations, strict=True)
+        Candidate(known[index].record_id, distance)
+        for index, distance in zip(indices, distances, strict=True)
         if index in known
     ]

@@ -49,12 +49,10 @@ class Candidate:
     Attributes:
         record_id: the registration's record, 32 bytes.
         distance: bits that differ, 0 to the radius.
-        orientation: which of the query's hashes is the nearest, an index into what was asked with; 0 is upright.
     """
 
     record_id: bytes
     distance: int
-    orientation: int
 
 
 class SimilarityIndex:
@@ -107,15 +105,10 @@ class SimilarityIndex:
             return []
         indices = np.array(list(found), dtype=np.int64)
         records = list(found.values())
-        apart = distances(as_matrix([code for _, code in records]), queries)
-        orientations = apart.argmin(axis=1)
-        nearest = apart.min(axis=1)
+        nearest = distances(as_matrix([code for _, code in records]), queries).min(axis=1)
         order = [each for each in np.lexsort((indices, nearest)).tolist() if nearest[each] <= radius]
         chosen = choose(session, indices[order].tolist(), limit)
-        return [
-            Candidate(records[each][0], int(nearest[each]), int(orientations[each]))
-            for each in (order[place] for place in chosen)
-        ]
+        return [Candidate(records[each][0], int(nearest[each])) for each in (order[place] for place in chosen)]
 
     def count(self, session: Session) -> int:
         """How many registrations a search goes over."""

@@ -138,16 +138,13 @@ class MultiIndex:
         tail = distances(held.codes[tables.size :], queries)
         late, late_asked = np.nonzero(tail <= RADIUS)
         rows = np.concatenate([rows[near].astype(np.int64), late + tables.size])
-        asked = np.concatenate([asked[near], late_asked])
         apart = np.concatenate([apart[near], tail[late, late_asked]])
-        order = np.lexsort((asked, rows, apart))
+        order = np.lexsort((rows, apart))
         _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
         chosen = order[np.sort(first)]
         chosen = chosen[inside(held.indices[rows[chosen]], within)]
         chosen = chosen[choose(session, held.indices[rows[chosen]].tolist(), MAX_CANDIDATES)]
-        return as_candidates(
-            session, held.indices[rows[chosen]].tolist(), apart[chosen].tolist(), asked[chosen].tolist()
-        )
+        return as_candidates(session, held.indices[rows[chosen]].tolist(), apart[chosen].tolist())
 
     def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
         """Tables that cover all rows of `codes` but a short tail."""

@@ -48,14 +48,9 @@ class NearestScan:
         held = self._codes.caught_up(session)
         queries = as_matrix(hashes)
         nearest = np.full(len(held.codes), BITS, dtype=np.int64)
-        orientation = np.zeros(len(held.codes), dtype=np.int64)
         for number in range(len(queries)):  # one at a time: all at once would take 256 bytes a registration
-            apart = distances(held.codes, queries[number : number + 1])[:, 0]
-            orientation[apart < nearest] = number
-            nearest = np.minimum(nearest, apart)
+            nearest = np.minimum(nearest, distances(held.codes, queries[number : number + 1])[:, 0])
         chosen = np.flatnonzero((nearest <= REACH) & inside(held.indices, within))
         chosen = chosen[np.lexsort((chosen, nearest[chosen]))]
         chosen = chosen[choose(session, held.indices[chosen].tolist(), MAX_PROPOSED)]
-        return as_candidates(
-            session, held.indices[chosen].tolist(), nearest[chosen].tolist(), orientation[chosen].tolist()
-        )
+        return as_candidates(session, held.indices[chosen].tolist(), nearest[chosen].tolist())

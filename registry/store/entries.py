@@ -44,11 +44,6 @@ def size(session: Session) -> int:
     return session.exec(select(func.coalesce(func.max(Entry.index) + 1, 0))).one()
 
 
-def last(session: Session) -> Entry | None:
-    """The newest entry."""
-    return session.exec(select(Entry).order_by(col(Entry.index).desc()).limit(1)).first()
-
-
 def newest_type(session: Session) -> str | None:
     """The type of the newest entry's record; None where there is none."""
     newest = select(Entry.record_id).order_by(col(Entry.index).desc()).limit(1).scalar_subquery()

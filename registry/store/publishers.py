@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from provenance.statement.record import PublisherKey
 
 
-def insert(session: Session, row: Publisher) -> None:
-    """Add a publisher. Conflict (at the store's boundary) where the id is taken."""
-    session.add(row)
-    session.flush()
-
-
 def find(session: Session, publisher_id: str) -> Publisher | None:
     """A publisher, where there is one of that id."""
     return session.get(Publisher, publisher_id)

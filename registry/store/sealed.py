@@ -1,6 +1,6 @@
 """Sealed assets: registrations that are kept back until they are revealed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
@@ -68,8 +68,3 @@ def delete(session: Session, row: SealedAsset) -> None:
     """Take a registration out, to reveal or to erase it."""
     session.delete(row)
     session.flush()
-
-
-def among(session: Session, record_ids: Collection[bytes]) -> set[bytes]:
-    """Those of the records that are sealed."""
-    return set(session.exec(select(SealedAsset.record_id).where(col(SealedAsset.record_id).in_(record_ids))))

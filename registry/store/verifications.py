@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from provenance.errors import Erased, NotFound
 from registry.tables import VerificationOverlay, VerificationRow
@@ -55,11 +55,6 @@ def refers_to_blob(session: Session, sha256: bytes) -> bool:
         select(VerificationOverlay.verification_id).where(VerificationOverlay.blob == sha256),
     )
     return any(session.exec(query.limit(1)).first() is not None for query in queries)
-
-
-def count(session: Session) -> int:
-    """Number of reports."""
-    return session.exec(select(func.count()).select_from(VerificationRow)).one()
 
 
 def page(session: Session, after: str | None, limit: int) -> Sequence[VerificationRow]:

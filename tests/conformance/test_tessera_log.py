@@ -20,11 +20,10 @@ from provenance.transparency.tiles import (
     TileReader,
     entries_path,
     entry_bundle,
-    hash_tile,
     parse_entry_bundle,
     parse_tile_path,
-    tiles_between,
 )
+from tests.tile_growth import hash_tile, tiles_between
 
 LOG = Path(__file__).parents[1] / "vectors" / "tessera-log"
 KEY = VerifierKey.parse("example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx")
@@ -59,7 +58,7 @@ def test_appending_the_same_entries_writes_the_same_log(tmp_path: Path) -> None:
             hashes, bundle = tmp_path / str(tile), tmp_path / entries_path(tile.index, tile.width)
             hashes.parent.mkdir(parents=True, exist_ok=True)
             bundle.parent.mkdir(parents=True, exist_ok=True)
-            hashes.write_bytes(hash_tile(0, tile.index, tile.width, lambda level, index: nodes[level, index]))
+            hashes.write_bytes(hash_tile(tile, lambda level, index: nodes[level, index]))
             bundle.write_bytes(entry_bundle(ENTRIES[: tile.width]))
         publish(f"checkpoint.{frontier.size}")
     publish("checkpoint")

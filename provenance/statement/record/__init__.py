@@ -30,7 +30,7 @@ from provenance.statement.record.log_genesis import LogGenesis
 from provenance.statement.record.log_key import LogKey
 from provenance.statement.record.publisher_key import PublisherKey
 from provenance.statement.record.record_erased import RecordErased
-from provenance.statement.record.record_id import parse_record_urn, record_cid, record_id, record_urn
+from provenance.statement.record.record_id import record_id, record_urn
 from provenance.statement.record.verdict_recorded import VerdictRecorded
 
 __all__ = [
@@ -58,8 +58,6 @@ __all__ = [
     "VerdictRecorded",
     "is_open",
     "parse_record",
-    "parse_record_urn",
-    "record_cid",
     "record_id",
     "record_urn",
     "to_canonical",

@@ -13,7 +13,6 @@ from bench.intervals import wilson
 from provenance.media.calibration import (
     MEASURES,
     ReferenceKind,
-    error_rate_for,
     false_matches,
     miss_rates,
     model,
@@ -188,13 +187,6 @@ def test_at_full_detail_small_edits_have_rates_of_their_own_and_others_those_of_
     rates = miss_rates("full detail")
     assert [rate.reference for rate in rates] == ["full detail"] + ["stored picture"] * 9
     assert rates[1:] == miss_rates("stored picture")[1:]
-
-
-def test_a_size_that_was_not_measured_has_no_rate() -> None:
-    assert error_rate_for(0.05, "differs", "sketch") == miss_rates("sketch")[3]
-    assert error_rate_for(0.05, "moved", "stored picture") == miss_rates("stored picture")[8]
-    assert error_rate_for(0.0001, "differs", "sketch") is None
-    assert error_rate_for(0.6, "moved", "sketch") is None
 
 
 def test_no_pair_of_different_pictures_was_taken_for_one() -> None:

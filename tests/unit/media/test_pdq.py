@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from provenance.media.pdq import ORIENTATIONS, hamming, pdq, pdq_dihedral
+from provenance.media.pdq import ORIENTATIONS, pdq, pdq_dihedral
+from tests.hamming import hamming
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/media/pdq.json").read_text())["pictures"]
 TURNS = (
@@ -46,9 +47,3 @@ def test_a_picture_under_five_pixels_has_neither_hash_nor_quality(draw):
 
 def test_a_flat_picture_has_quality_zero(draw):
     assert pdq(draw("flat", 300, 200))[1] == 0
-
-
-def test_hamming_counts_differing_bits():
-    assert hamming(bytes(32), b"\xff" + bytes(30) + b"\x01") == 9
-    with pytest.raises(ValueError, match="lengths"):
-        hamming(bytes(32), bytes(8))

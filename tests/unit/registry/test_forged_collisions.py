@@ -10,8 +10,9 @@ from PIL import Image
 from bench.matching.collisions import Forgery, forged
 from bench.matching.observed import ObservedRegistry, observed_registry
 from provenance.media.canonical import Pixels, draw_canonical
-from provenance.media.pdq import hamming, pdq
+from provenance.media.pdq import pdq
 from registry.search.index import MIN_QUALITY, RADIUS
+from tests.hamming import hamming
 from tests.unit.verdict.pictures import PHOTOS, photo, recompressed
 
 REGISTERED = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg")

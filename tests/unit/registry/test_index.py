@@ -15,6 +15,7 @@ from provenance.errors import InvalidRequest
 from registry.search.index import MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.store import Store
 from registry.tables import Asset, PdqChunk, Publisher
+from tests.hamming import hamming
 
 PICTURES = 2_000
 INDEX = SimilarityIndex()
@@ -61,14 +62,10 @@ def flipped(code: bytes, places: list[int]) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def distance(a: bytes, b: bytes) -> int:
-    return (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).bit_count()
-
-
 def brute_force(codes: list[bytes], queries: list[bytes], radius: int) -> list[Candidate]:
-    nearest = [min((distance(code, query), orientation) for orientation, query in enumerate(queries)) for code in codes]
-    within = sorted((bits, index, orientation) for index, (bits, orientation) in enumerate(nearest) if bits <= radius)
-    return [Candidate(digest(index), bits, orientation) for bits, index, orientation in within]
+    nearest = [min(hamming(code, query) for query in queries) for code in codes]
+    within = sorted((bits, index) for index, bits in enumerate(nearest) if bits <= radius)
+    return [Candidate(digest(index), bits) for bits, index in within]
 
 
 def draw_codes() -> list[bytes]:

@@ -1,6 +1,5 @@
 """The sandbox: hostile jobs cost one job, and nothing gets out of a worker."""
 
-import asyncio
 import ctypes
 import os
 import pickle
@@ -93,11 +92,9 @@ def test_a_job_returns_what_the_function_returns(sandbox: Sandbox) -> None:
     assert sandbox.run(jobs.process_id) != os.getpid()
 
 
-def test_a_job_can_be_awaited(sandbox: Sandbox) -> None:
-    async def several() -> list[int]:
-        return await asyncio.gather(*(sandbox.run_async(jobs.add, each, 1) for each in range(6)))
-
-    assert asyncio.run(several()) == [1, 2, 3, 4, 5, 6]
+def test_jobs_come_from_several_threads(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(6) as callers:
+        assert list(callers.map(lambda each: sandbox.run(jobs.add, each, 1), range(6))) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_large_input_travels_as_a_path(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -467,8 +464,6 @@ def test_a_caller_who_waits_too_long_for_a_worker_is_told_that_it_is_busy() -> N
         with pytest.raises(Overloaded, match="busy") as caught:
             pool.run(jobs.add, 1, 1)
         assert caught.value.retry_after >= 1
-        with pytest.raises(Overloaded, match="busy"):
-            asyncio.run(pool.run_async(jobs.add, 1, 1))
         assert occupation.end() == b"done"
 
 

@@ -31,11 +31,12 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash, verify_consistency
 from provenance.transparency.merkle import consistency_proof as prove_consistency
-from provenance.transparency.tiles import TileReader, entry_bundle, hash_tile, tiles_between
+from provenance.transparency.tiles import TileReader, entry_bundle
 from registry.log.sequencer import Appended
 from registry.store import Session, checkpoints, entries
 from registry.upkeep import fsck
 from tests.patience import HUNG_SECONDS, eventually
+from tests.tile_growth import hash_tile, tiles_between
 from tests.unit.registry.newsroom import ORIGIN, START, Clock, Newsroom, signer
 
 ROOT = Path(__file__).parents[3]
@@ -202,9 +203,8 @@ def test_the_tiles_are_those_of_the_specification(newsroom: Newsroom, steps: tup
     nodes: dict[tuple[int, int], bytes] = {}
     Frontier().extend(map(leaf_hash, logged), lambda level, index, node: nodes.update({(level, index): node}))
     for path in tiles_between(0, size):
-        assert path.level is not None
         stored = newsroom.sequencer.tiles.fetch(str(path))
-        assert stored == hash_tile(path.level, path.index, path.width, lambda level, index: nodes[level, index]), path
+        assert stored == hash_tile(path, lambda level, index: nodes[level, index]), path
         if path.level == 0:
             bundle = str(path).replace("tile/0/", "tile/entries/")
             start = path.index * 256

@@ -52,8 +52,13 @@ def embedded(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def insert(session: Session, row: Publisher) -> None:
+    session.add(row)
+    session.flush()
+
+
 def add_publisher(store: Store, name: str) -> None:
-    store.write(lambda session: publishers.insert(session, publisher(name))).result()
+    store.write(lambda session: insert(session, publisher(name))).result()
 
 
 def publisher(name: str) -> Publisher:
@@ -161,15 +166,15 @@ def test_a_file_that_is_no_database_is_called_corrupt(tmp_path: Path) -> None:
 @pytest.mark.timing
 def test_a_failing_job_leaves_nothing_behind_and_harms_no_other_of_its_commit(store: Store) -> None:
     def fail(session: Session) -> None:
-        publishers.insert(session, publisher("half done"))
+        insert(session, publisher("half done"))
         raise ValueError("on second thoughts")
 
     with busy_writer(store):
         jobs = [
-            store.write(lambda session: publishers.insert(session, publisher("first"))),
+            store.write(lambda session: insert(session, publisher("first"))),
             store.write(fail),
-            store.write(lambda session: publishers.insert(session, publisher("first"))),
-            store.write(lambda session: publishers.insert(session, publisher("last"))),
+            store.write(lambda session: insert(session, publisher("first"))),
+            store.write(lambda session: insert(session, publisher("last"))),
         ]
     assert [type(job.exception()) for job in jobs] == [type(None), ValueError, Conflict, type(None)]
     assert names(store) == ["first", "last"]
@@ -184,7 +189,7 @@ def test_no_exception_of_the_database_library_escapes(store: Store) -> None:
 
 def test_a_reader_cannot_write(store: Store) -> None:
     with pytest.raises(StoreUnavailable, match=r"read-?only"), store.read() as session:
-        publishers.insert(session, publisher("smuggled"))
+        insert(session, publisher("smuggled"))
     assert names(store) == []
 
 
@@ -201,7 +206,7 @@ def test_a_reader_sees_one_moment_however_long_it_reads(store: Store) -> None:
 @pytest.mark.timing
 def test_a_cancelled_write_is_not_done(store: Store) -> None:
     with busy_writer(store):
-        waiting = store.write(lambda session: publishers.insert(session, publisher("never")))
+        waiting = store.write(lambda session: insert(session, publisher("never")))
         assert waiting.cancel()
     add_publisher(store, "after")
     assert names(store) == ["after"]

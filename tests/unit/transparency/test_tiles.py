@@ -23,12 +23,10 @@ from provenance.transparency.tiles import (
     TileReader,
     entries_path,
     entry_bundle,
-    hash_tile,
     parse_entry_bundle,
     parse_tile_path,
-    tile_path,
-    tiles_between,
 )
+from tests.tile_growth import hash_tile, tiles_between
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "tile_paths.json").read_text())
 
@@ -48,10 +46,7 @@ class Log:
         leaves = (leaf_hash(str(number).encode()) for number in range(old_size, new_size))
         self.frontier.extend(leaves, lambda level, index, root: self.nodes.__setitem__((level, index), root))
         for tile in tiles_between(old_size, new_size):
-            assert tile.level is not None
-            self.files[str(tile)] = hash_tile(
-                tile.level, tile.index, tile.width, lambda level, index: self.nodes[level, index]
-            )
+            self.files[str(tile)] = hash_tile(tile, lambda level, index: self.nodes[level, index])
         self.roots[new_size] = self.frontier.root()
 
     def fetch(self, path: str) -> bytes | None:
@@ -82,8 +77,8 @@ def test_every_other_spelling_of_a_tile_path_is_refused(path: str) -> None:
 
 
 def test_an_index_is_grouped_by_three_digits() -> None:
-    assert tile_path(0, 1_234_067) == "tile/0/x001/x234/067"
-    assert tile_path(1, 5, 7) == "tile/1/005.p/7"
+    assert str(TilePath(0, 1_234_067)) == "tile/0/x001/x234/067"
+    assert str(TilePath(1, 5, 7)) == "tile/1/005.p/7"
     assert entries_path(1000, 1) == "tile/entries/x001/000.p/1"
 
 
@@ -107,7 +102,7 @@ def test_a_path_that_is_accepted_is_the_one_we_write(text: str) -> None:
 )
 def test_no_path_is_made_for_a_tile_that_cannot_be(level: int, index: int, width: int) -> None:
     with pytest.raises(MalformedTile):
-        tile_path(level, index, width)
+        TilePath(level, index, width)
 
 
 def test_70_000_entries_are_published_as_the_specification_counts_them() -> None:
@@ -127,12 +122,6 @@ def test_only_what_growth_changes_is_written() -> None:
     assert tiles_between(MAX_TREE_SIZE - 1, MAX_TREE_SIZE) == [
         TilePath(0, MAX_TREE_SIZE // 256, 255),
     ]
-
-
-@pytest.mark.parametrize(("old", "new"), [(2, 1), (-1, 1), (0, MAX_TREE_SIZE + 1)])
-def test_a_log_that_shrinks_or_overflows_has_no_tiles(old: int, new: int) -> None:
-    with pytest.raises(MalformedTile):
-        tiles_between(old, new)
 
 
 def test_proofs_read_from_tiles_lead_to_the_published_roots(log: Log) -> None:

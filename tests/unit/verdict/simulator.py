@@ -20,7 +20,6 @@ from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import view_parts
-from provenance.media.pdq import hamming
 from provenance.media.sketch import SKETCH_VERSION, draw_sketch
 from provenance.media.thumbnail import draw_thumbnail
 from provenance.statement.handover import hand_over
@@ -53,6 +52,7 @@ from provenance.verdict.evidence import Publisher, Resembling, Subject
 from provenance.verdict.registrations import Candidate, KnownRecord, Reference, in_turns
 from provenance.verdict.verify import compare_reference
 from registry.search.inverted_file import MAX_APART
+from tests.hamming import hamming
 
 ORIGIN = "log.example/simulated"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
