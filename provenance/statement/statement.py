@@ -11,11 +11,10 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cbor2
-
 from provenance.errors import EntryTooLarge, MalformedStatement, SignatureInvalid
 from provenance.limits import MAX_ENTRY_BYTES
 from provenance.statement.cbor import CborReader, Major, encode_cbor
+from provenance.statement.cose import ALG, ALGORITHMS, KID, encode_sign1, read_protected, to_be_signed
 from provenance.statement.keys import SIGNATURE_BYTES, Algorithm, PublicKey, Signer
 
 CONTENT_TYPE = "application/vnd.countermark.record+json"
@@ -30,10 +29,8 @@ _PAYLOAD_AT = _PAYLOAD_END - 32
 _KID_AT = 10
 _KID_END = _KID_AT + 32
 
-_TAG_SIGN1 = 18
-_ALG, _KID, _PAYLOAD_HASH_ALG, _PREIMAGE_CONTENT_TYPE = 1, 4, 258, 259
+_PAYLOAD_HASH_ALG, _PREIMAGE_CONTENT_TYPE = 258, 259
 _SHA_256 = -16
-_ALGORITHMS = {algorithm.cose: algorithm for algorithm in Algorithm}
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def sign_statement(record_canonical: bytes, signer: Signer) -> bytes:
     """
     key = signer.public_key
     payload = hashlib.sha256(record_canonical).digest()
-    message = _to_be_signed(key.algorithm, key.thumbprint, payload)
+    message = to_be_signed(_protected(key.algorithm, key.thumbprint), payload)
     signature = signer.sign(message)
     key.verify(signature, message)
     return _encode(key.algorithm, key.thumbprint, payload, signature)
@@ -95,20 +92,18 @@ def _read_statement(data: bytes) -> Statement:
     if len(data) > MAX_ENTRY_BYTES:
         raise EntryTooLarge(f"a log entry has at most {MAX_ENTRY_BYTES} bytes, not {len(data)}")
     message = CborReader(data)
-    message.expect(Major.TAG, _TAG_SIGN1, "tag 18 (COSE_Sign1)")
-    message.expect(Major.ARRAY, 4, "array of 4")
-    protected = CborReader(message.byte_string("protected headers"))
+    protected = CborReader(read_protected(message))
     message.expect(Major.MAP, 0, "empty map of unprotected headers")
     record_id = message.byte_string("payload", hashlib.sha256().digest_size)
     signature = message.byte_string("signature", SIGNATURE_BYTES)
     message.end("statement")
 
     protected.expect(Major.MAP, 4, "map of 4 protected headers")
-    protected.expect(Major.UNSIGNED, _ALG, "header 1 (alg)")
-    algorithm = _ALGORITHMS.get(protected.integer("algorithm"))
+    protected.expect(Major.UNSIGNED, ALG, "header 1 (alg)")
+    algorithm = ALGORITHMS.get(protected.integer("algorithm"))
     if algorithm is None:
         raise MalformedStatement("algorithm: EdDSA (-8) or ES256 (-7) expected")
-    protected.expect(Major.UNSIGNED, _KID, "header 4 (kid)")
+    protected.expect(Major.UNSIGNED, KID, "header 4 (kid)")
     kid = protected.byte_string("kid", hashlib.sha256().digest_size)
     protected.expect(Major.UNSIGNED, _PAYLOAD_HASH_ALG, "header 258 (payload hash algorithm)")
     if protected.integer("payload hash algorithm") != _SHA_256:
@@ -135,7 +130,8 @@ def verify_statement(statement: Statement, key: PublicKey, record_canonical: byt
         raise SignatureInvalid(f"the statement names key {statement.kid.hex()}, not {key.thumbprint.hex()}")
     if record_canonical is not None and hashlib.sha256(record_canonical).digest() != statement.record_id:
         raise SignatureInvalid("the statement is about another record")
-    key.verify(statement.signature, _to_be_signed(statement.algorithm, statement.kid, statement.record_id))
+    protected = _protected(statement.algorithm, statement.kid)
+    key.verify(statement.signature, to_be_signed(protected, statement.record_id))
 
 
 @lru_cache(maxsize=1)
@@ -151,14 +147,9 @@ def _fixed_parts() -> dict[Algorithm, tuple[bytes, bytes, bytes]]:
 @lru_cache(maxsize=256)  # publishers sign many statements with one key
 def _protected(algorithm: Algorithm, kid: bytes) -> bytes:
     return encode_cbor(
-        {_ALG: algorithm.cose, _KID: kid, _PAYLOAD_HASH_ALG: _SHA_256, _PREIMAGE_CONTENT_TYPE: CONTENT_TYPE}
+        {ALG: algorithm.cose, KID: kid, _PAYLOAD_HASH_ALG: _SHA_256, _PREIMAGE_CONTENT_TYPE: CONTENT_TYPE}
     )
 
 
-def _to_be_signed(algorithm: Algorithm, kid: bytes, payload: bytes) -> bytes:
-    """The Sig_structure of RFC 9052 §4.4, without external data."""
-    return encode_cbor(["Signature1", _protected(algorithm, kid), b"", payload])
-
-
 def _encode(algorithm: Algorithm, kid: bytes, payload: bytes, signature: bytes) -> bytes:
-    return encode_cbor(cbor2.CBORTag(_TAG_SIGN1, [_protected(algorithm, kid), {}, payload, signature]))
+    return encode_sign1(_protected(algorithm, kid), {}, payload, signature)

@@ -12,8 +12,6 @@ hints for finding the entry; a signed checkpoint is what states them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cbor2
-
 from provenance.errors import MalformedReceipt, MalformedStatement, SignatureInvalid
 from provenance.limits import (
     MAX_COSE_RECEIPT_BYTES,
@@ -23,16 +21,15 @@ from provenance.limits import (
     MAX_TREE_SIZE,
 )
 from provenance.statement.cbor import CborReader, Major, encode_cbor
+from provenance.statement.cose import ALG, ALGORITHMS, KID, encode_sign1, read_protected, to_be_signed
 from provenance.statement.keys import SIGNATURE_BYTES, Algorithm, PublicKey, Signer
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash, root_of_inclusion
 
-_TAG_SIGN1 = 18
-_ALG, _KID, _CWT_CLAIMS, _VDS, _VDP = 1, 4, 15, 395, 396
+_CWT_CLAIMS, _VDS, _VDP = 15, 395, 396
 _ISSUER, _SUBJECT = 1, 2
 _RFC9162_SHA256 = 1
 _INCLUSION, _CONSISTENCY = -1, -2
 _NIL = 22
-_ALGORITHMS = {algorithm.cose: algorithm for algorithm in Algorithm}
 _MAX_CONSISTENCY_HASHES = MAX_PROOF_HASHES + 1
 
 
@@ -116,13 +113,13 @@ def issue(proof: Inclusion | Consistency, root: bytes, signer: Signer, *, issuer
     key = signer.public_key
     protected = encode_cbor(
         {
-            _ALG: key.algorithm.cose,
-            _KID: key.thumbprint,
+            ALG: key.algorithm.cose,
+            KID: key.thumbprint,
             _CWT_CLAIMS: {_ISSUER: _claim(issuer, "issuer"), _SUBJECT: _claim(subject, "subject")},
             _VDS: _RFC9162_SHA256,
         }
     )
-    message = _to_be_signed(protected, root)
+    message = to_be_signed(protected, root)
     signature = signer.sign(message)
     key.verify(signature, message)
     return parse(_encode(protected, proof, signature)).data
@@ -176,12 +173,7 @@ def _verify_signature(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], roo
     key = keys.get(receipt.kid)
     if key is None or key.algorithm != receipt.algorithm:
         raise SignatureInvalid(f"the receipt names key {receipt.kid.hex()}, which is not one of the log's")
-    key.verify(receipt.signature, _to_be_signed(receipt.protected, root))
-
-
-def _to_be_signed(protected: bytes, root: bytes) -> bytes:
-    """The Sig_structure of RFC 9052 §4.4, without external data. No checkpoint's text begins as it does."""
-    return encode_cbor(["Signature1", protected, b"", root])
+    key.verify(receipt.signature, to_be_signed(receipt.protected, root))
 
 
 def _encode(protected: bytes, proof: Inclusion | Consistency, signature: bytes) -> bytes:
@@ -191,14 +183,12 @@ def _encode(protected: bytes, proof: Inclusion | Consistency, signature: bytes) 
         case Consistency(first, second, path):
             label = _CONSISTENCY
     proofs = {_VDP: {label: [encode_cbor([first, second, list(path)])]}}
-    return encode_cbor(cbor2.CBORTag(_TAG_SIGN1, [protected, proofs, None, signature]))
+    return encode_sign1(protected, proofs, None, signature)
 
 
 def _read(data: bytes) -> CoseReceipt:
     message = CborReader(data)
-    message.expect(Major.TAG, _TAG_SIGN1, "tag 18 (COSE_Sign1)")
-    message.expect(Major.ARRAY, 4, "array of 4")
-    protected = message.byte_string("protected headers")
+    protected = read_protected(message)
     message.expect(Major.MAP, 1, "map of 1 unprotected header")
     message.expect(Major.UNSIGNED, _VDP, "header 396 (proofs)")
     message.expect(Major.MAP, 1, "map of 1 kind of proof")
@@ -239,7 +229,7 @@ def _read_protected(data: bytes) -> tuple[Algorithm, bytes, str, str | None]:
         labels.add(label)
         match label:
             case 1:
-                algorithm = _ALGORITHMS.get(reader.integer("algorithm"))
+                algorithm = ALGORITHMS.get(reader.integer("algorithm"))
             case 4:
                 kid = reader.byte_string("kid")
             case 15:
@@ -249,7 +239,7 @@ def _read_protected(data: bytes) -> tuple[Algorithm, bytes, str, str | None]:
             case _:
                 raise MalformedReceipt(f"header {label} is not one of a receipt")
     reader.end("protected headers")
-    if labels != {_ALG, _KID, _CWT_CLAIMS, _VDS}:
+    if labels != {ALG, KID, _CWT_CLAIMS, _VDS}:
         raise MalformedReceipt("a header comes twice")
     if algorithm is None:
         raise MalformedReceipt("algorithm: EdDSA (-8) or ES256 (-7) expected")

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from provenance.errors import CountermarkError, MalformedReceipt, ProofInvalid, SignatureInvalid, StatementError
 from provenance.limits import MAX_TREE_SIZE
+from provenance.statement import cose
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency import cose_receipt
@@ -29,7 +30,6 @@ _LEFT_OUT = "this format does not carry it: a .countermark file does"
 _GROUND = {3: 2, 8: 3}
 """Which step another stands on."""
 _FOLLOW = "; if the log has changed its keys, a .countermark receipt made since then leads to them (--keys)"
-_COSE_SIGN1 = 0xD2
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def parse_any_receipt(data: bytes) -> AnyReceipt:
     try:
         if data.startswith(b"c2sp.org/tlog-proof@"):
             return TlogProof.parse(data)
-        if data[:1] == bytes([_COSE_SIGN1]):
+        if data.startswith(cose.FIRST_BYTE):
             return TransparentStatement.parse(data)
     except MalformedReceipt:
         raise

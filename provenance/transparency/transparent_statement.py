@@ -9,15 +9,13 @@ cover; the log entry is the statement without them:
 from dataclasses import dataclass
 from typing import Self
 
-import cbor2
-
 from provenance.errors import MalformedReceipt, MalformedStatement
 from provenance.limits import MAX_COSE_RECEIPT_BYTES, MAX_STATEMENT_RECEIPTS
-from provenance.statement.cbor import CborReader, Major, encode_cbor
+from provenance.statement.cbor import CborReader, Major
+from provenance.statement.cose import encode_sign1, read_protected
 from provenance.statement.statement import STATEMENT_BYTES, parse_statement
 from provenance.transparency import cose_receipt
 
-_TAG_SIGN1 = 18
 _RECEIPTS = 394
 _MAX_BYTES = STATEMENT_BYTES + MAX_STATEMENT_RECEIPTS * (MAX_COSE_RECEIPT_BYTES + 8)
 
@@ -45,7 +43,7 @@ class TransparentStatement:
         if len(data) > _MAX_BYTES:
             raise MalformedReceipt(f"a transparent statement of more than {_MAX_BYTES} bytes")
         reader = CborReader(data)
-        protected = _read_start(reader)
+        protected = read_protected(reader)
         reader.expect(Major.MAP, 1, "map of 1 unprotected header")
         reader.expect(Major.UNSIGNED, _RECEIPTS, "header 394 (receipts)")
         count = reader.head(Major.ARRAY, "receipts")
@@ -54,7 +52,7 @@ class TransparentStatement:
         receipts = tuple(reader.byte_string("receipt") for _ in range(count))
         payload, signature = reader.byte_string("payload"), reader.byte_string("signature")
         reader.end("transparent statement")
-        found = cls(encode_cbor(cbor2.CBORTag(_TAG_SIGN1, [protected, {}, payload, signature])), receipts)
+        found = cls(encode_sign1(protected, {}, payload, signature), receipts)
         if found.serialise() != data:
             raise MalformedStatement("not in deterministic CBOR")
         return found
@@ -67,15 +65,7 @@ class TransparentStatement:
         for receipt in self.receipts:
             cose_receipt.parse(receipt)
         reader = CborReader(self.statement)
-        protected = _read_start(reader)
+        protected = read_protected(reader)
         reader.expect(Major.MAP, 0, "empty map of unprotected headers")
         payload, signature = reader.byte_string("payload"), reader.byte_string("signature")
-        parts = [protected, {_RECEIPTS: list(self.receipts)}, payload, signature]
-        return encode_cbor(cbor2.CBORTag(_TAG_SIGN1, parts))
-
-
-def _read_start(reader: CborReader) -> bytes:
-    """The protected headers, with the reader before the unprotected ones. Raises MalformedStatement."""
-    reader.expect(Major.TAG, _TAG_SIGN1, "tag 18 (COSE_Sign1)")
-    reader.expect(Major.ARRAY, 4, "array of 4")
-    return reader.byte_string("protected headers")
+        return encode_sign1(protected, {_RECEIPTS: list(self.receipts)}, payload, signature)

@@ -79,7 +79,7 @@ def test_bits_that_are_spread_as_badly_as_can_be_are_still_found(store: Store, m
     assert len(worst) == RADIUS
     index = MultiIndex(Codes())
     with store.read() as session:
-        assert index.candidates(session, [flipped(code, worst)], 100) == [Candidate(digest(0), 31, 0)]
+        assert index.candidates(session, [flipped(code, worst)], 100) == [Candidate(digest(0), 31)]
         assert index._tables.size == 201
         assert index.candidates(session, [flipped(code, [*worst, int(PERMUTATION[255])])], 100) == []
 
@@ -91,7 +91,7 @@ def test_a_registration_is_found_by_the_next_search_and_after_a_restart(store: S
     store.write(lambda session: register(session, asset(7, b"\x55" * 32))).result()
     for searching in (index, MultiIndex(Codes())):
         with store.read() as session:
-            assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0, 0)]
+            assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0)]
 
 
 def test_a_search_does_not_wait_for_another_that_is_merging(filled: Store, merging: None) -> None:
@@ -120,7 +120,7 @@ def test_an_erased_registration_is_found_no_more_and_its_hash_is_no_longer_held(
     codes = Codes()
     index, nearest = MultiIndex(codes), scan.NearestScan(codes)
     with filled.read() as session:
-        assert index.candidates(session, [CODES[40]], 100)[0] == Candidate(digest(40), 0, 0)
+        assert index.candidates(session, [CODES[40]], 100)[0] == Candidate(digest(40), 0)
 
     def erase(session: Session) -> None:
         row = session.get(Asset, digest(40))
@@ -151,7 +151,7 @@ def test_what_another_process_has_erased_is_not_answered(store: Store) -> None:
 
     store.write(erase).result()
     with store.read() as session:
-        assert index.candidates(session, [CODES[0]], 100) == [Candidate(digest(1), 0, 0)]
+        assert index.candidates(session, [CODES[0]], 100) == [Candidate(digest(1), 0)]
 
 
 def test_pictures_with_too_little_structure_are_neither_found_nor_looked_for(store: Store) -> None:
