@@ -1,10 +1,11 @@
 """Appearance: what decides, beside the decoded pixels, how a file is shown, and what else it can show.
 
 The pixels of `digest_pixels` are laid over white, and the numbers are those in the file. So two files with the same
-pixels may be shown differently: over a dark page, or by another colour profile. Version 2 of the pixel digest covers
-that, too: the transparency by its samples, a profile by its bytes (converters round differently). What else a file can
-show is named, and not covered: later frames, the further pictures of a JPEG (CIPA DC-007, "Multi-Picture Format"), a
-gain map (ISO 21496-1), which lightens parts of a picture on displays that can do so.
+pixels may be shown differently: over a dark page, by another colour profile, or by other colour values (`colours`). The
+second pixel digest covers that, too: the transparency by its samples, a profile by its bytes (converters round
+differently), colour values by what they are. What else a file can show is named, and not covered: later frames, the
+further pictures of a JPEG (CIPA DC-007, "Multi-Picture Format"), a gain map (ISO 21496-1), which lightens parts of a
+picture on displays that can do so.
 """
 
 import colorsys
@@ -12,6 +13,7 @@ import hashlib
 import io
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
+from provenance.errors import UndecodableMedia
+from provenance.media.colours import Code, Colours, is_recolouring, is_usual, read_colours
 from provenance.media.formats import brands, decoding, open_header
 from provenance.media.media import Media
 from provenance.media.raster import draw_alpha, turn
+from provenance.statement.shown import COLOURS, PROFILE, TRANSPARENCY
 
-SHOWN_METHOD = "countermark-pixels-2"
+_FIRST_LINE = "countermark-pixels-2"
 
-TRANSPARENCY, PROFILE = "transparency", "colour profile"
 FRAMES, PICTURES, GAIN_MAP = "frames or pages after the first", "a second picture", "a gain map"
 
 _SRGB_COLUMNS = {
@@ -43,6 +47,8 @@ _SAME_CURVE = 0.01
 
 _SAME_GAMMA = 500
 """Of 45,455 (PNG, chunk gAMA): programs round 1/2.2 in several ways."""
+
+_UNSPECIFIED = b"cicp" + bytes(4) + bytes((2, 2, 0, 1))
 
 _MAX_TAGS = 200
 """Tags of a profile: those in use have up to 30."""
@@ -64,6 +70,10 @@ _INPUT: Curve = np.linspace(0, 1, 17)
 _SRGB: Curve = np.where(_INPUT <= 0.04045, _INPUT / 12.92, ((_INPUT + 0.055) / 1.055) ** 2.4)
 
 
+Part = tuple[str, bytes]
+"""Name and SHA-256 of something that decides how pixels are shown."""
+
+
 @dataclass(frozen=True)
 class Appearance:
     """What a file has beside its pixels.
@@ -71,13 +81,13 @@ class Appearance:
     Attributes:
         covered: name and SHA-256 of each part that the digest covers, in a fixed order.
         uncovered: names of what it does not.
-        recoloured_by: SHA-256 of its colour profile, where that shows other colours than the pixels say
-            (`shows_other_colours`); None of a usual one.
+        recoloured_by: of its colour profile and its colour values, what of `covered` they are, where one of them shows
+            other colours than the pixels say (`shows_other_colours`); none of usual ones.
     """
 
-    covered: tuple[tuple[str, bytes], ...] = ()
+    covered: tuple[Part, ...] = ()
     uncovered: tuple[str, ...] = ()
-    recoloured_by: bytes | None = None
+    recoloured_by: tuple[Part, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,24 +107,33 @@ def read_appearance(media: Media) -> Appearance:
         if alpha is not None and media.media_type != "image/tiff":
             alpha = turn(alpha, media.orientation)
     profile = _profile(header)
+    unread: tuple[str, ...] = ()
+    try:
+        colours = read_colours(media.data, media.media_type)
+    except UndecodableMedia:
+        colours, unread = Colours(), (COLOURS,)
+    # A PNG's stand before its profile (third edition, 4.3), an AVIF's or HEIC's behind it (ISO/IEC 23000-22, 7.3.6.4).
+    counts = not colours.usual or (media.media_type == "image/png" and profile is not None)
     parts = (
         (TRANSPARENCY, None if alpha is None else f"A8 {media.width} {media.height}\n".encode() + alpha.tobytes()),
         (PROFILE, profile),
+        (COLOURS, colours.text if colours.codes and counts else None),
     )
     covered = tuple((name, hashlib.sha256(data).digest()) for name, data in parts if data is not None)
-    recoloured = profile is not None and shows_other_colours(profile)
-    return Appearance(covered, tuple(_uncovered(media, header)), dict(covered)[PROFILE] if recoloured else None)
+    recoloured = colours.recolours or (profile is not None and shows_other_colours(profile))
+    by = tuple(part for part in covered if part[0] != TRANSPARENCY) if recoloured else ()
+    return Appearance(covered, (*_uncovered(media, header), *unread), by)
 
 
 def digest_shown(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
-    """Version 2 of the pixel digest; None for a file with a part that it cannot cover.
+    """The second pixel digest; None for a file with a part that it cannot cover.
 
     The SHA-256 of these lines, each with a line feed: "countermark-pixels-2", the digest of version 1 in hexadecimal,
     and for each part its name and the SHA-256 of what it is in hexadecimal.
     """
     if appearance.uncovered:
         return None
-    lines = [SHOWN_METHOD, pixels_sha256.hex(), *(f"{name} {digest.hex()}" for name, digest in appearance.covered)]
+    lines = [_FIRST_LINE, pixels_sha256.hex(), *(f"{name} {digest.hex()}" for name, digest in appearance.covered)]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).digest()
 
 
@@ -137,7 +156,7 @@ def is_srgb(profile: bytes, *, grey: bool = False) -> bool:
     """
     try:
         tags = _tags(profile)
-        if any(name[:3] in (b"A2B", b"B2A", b"D2B", b"B2D") for name in tags):
+        if any(name[:3] in (b"A2B", b"B2A", b"D2B", b"B2D") for name in tags) or not is_usual(*_code(tags)):
             return False
         if grey or profile[16:20] == b"GRAY":
             return profile[16:20] == b"GRAY" and _is_curve(tags[b"kTRC"])
@@ -160,6 +179,9 @@ def shows_other_colours(profile: bytes) -> bool:
     space = profile[16:20]
     if space not in (b"RGB ", b"GRAY"):
         return False
+    with suppress(IndexError, struct.error, ValueError):
+        if is_recolouring(*_code(_tags(profile))):
+            return True
     try:
         stated = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = "RGB" if space == b"RGB " else "L"
@@ -184,6 +206,12 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
         raise ValueError("too many tags")
     entries = [struct.unpack_from(">4sII", profile, 132 + 12 * place) for place in range(count)]
     return {name: profile[start : start + size] for name, start, size in entries}
+
+
+def _code(tags: dict[bytes, bytes]) -> Code:
+    """The colour values that a profile states (ICC.1:2022, `cicpTag`), which browsers take before its curves."""
+    stated = tags.get(b"cicp", _UNSPECIFIED)
+    return stated[8], stated[9]
 
 
 def _xyz(tag: bytes) -> tuple[float, float, float]:

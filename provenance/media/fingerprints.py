@@ -12,10 +12,11 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from provenance.media.appearance import digest_shown, read_appearance
+from provenance.media.appearance import Part, digest_shown, read_appearance
 from provenance.media.canonical import Pixels
 from provenance.media.media import Media
 from provenance.media.pdq import pdq_dihedral
+from provenance.statement.shown import COLOURS, ShownDigest
 
 PIXELS_SHA256 = "pixels_sha256"
 PHASH = "org.countermark.phash.v1"
@@ -32,9 +33,9 @@ class Fingerprints:
         phash: 64 bits, the DCT hash of imagehash on the canonical picture, row by row.
         pdq: 256 bits, on the canonical picture.
         pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
-        shown_sha256: version 2 of the pixel digest, see `digest_shown`; None where the file has what it cannot cover.
+        shown_sha256: the second pixel digest, see `digest_shown`; None where the file has what it cannot cover.
         beside: what the file has beside its pixels, by name (`Appearance.names`).
-        recoloured_by: SHA-256 of a colour profile that shows other colours than the pixels say (`Appearance`).
+        recoloured_by: the colour profile and colour values that show other colours than the pixels say (`Appearance`).
         pdq_dihedral: of the eight orientations (`pdq.ORIENTATIONS`), the first equal to `pdq`; for searching.
     """
 
@@ -46,7 +47,12 @@ class Fingerprints:
     pdq_dihedral: tuple[bytes, ...]
     shown_sha256: bytes | None = None
     beside: tuple[str, ...] = ()
-    recoloured_by: bytes | None = None
+    recoloured_by: tuple[Part, ...] = ()
+
+    @property
+    def shown(self) -> ShownDigest:
+        """The second pixel digest with what it covers."""
+        return ShownDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record states: everything but the digest of the bytes and the other orientations."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from provenance.errors import ProofInvalid
 from provenance.statement.record import AssetRegistered, Record
+from provenance.statement.shown import COLOURS, Shown, ShownDigest, clearest, compare_shown
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class MediaPixels:
 
     Attributes:
         sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
-        shown_sha256: version 2 of that (`media.appearance`), where the file has one.
+        shown_sha256: the second of them (`media.appearance`), where the file has one.
         beside: what the file has beside its pixels, by name.
     """
 
@@ -22,13 +23,18 @@ class MediaPixels:
     shown_sha256: bytes | None = None
     beside: Sequence[str] = ()
 
+    @property
+    def shown(self) -> ShownDigest:
+        """The second digest with what it covers."""
+        return ShownDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
+
 
 class StatedFile(NamedTuple):
     """What a record states of a file: SHA-256 of its bytes, and both digests of its pixels as in `MediaPixels`."""
 
     sha256: bytes
     pixels_sha256: bytes
-    shown_sha256: bytes | None
+    shown: ShownDigest
 
 
 def stated_files(record: Record) -> list[StatedFile]:
@@ -37,7 +43,7 @@ def stated_files(record: Record) -> list[StatedFile]:
         return []
     media = record.media
     copies = record.credential.copies if record.credential else ()
-    return [StatedFile(media.sha256, media.pixels_sha256, media.shown_sha256), *(StatedFile(*copy) for copy in copies)]
+    return [StatedFile(media.sha256, media.pixels_sha256, media.shown), *(StatedFile(*copy) for copy in copies)]
 
 
 def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixels | None) -> str:
@@ -59,13 +65,25 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
         return "these are the registered bytes"
     if media_sha256 in [copy.sha256 for copy in copies]:
         return "these are the bytes of the credentialed copy"
-    stated = {file.shown_sha256 for file in files if pixels is not None and file.pixels_sha256 == pixels.sha256}
-    if pixels is None or not stated:
+    found = {
+        compare_shown(pixels.shown, file.shown)
+        for file in files
+        if pixels is not None and file.pixels_sha256 == pixels.sha256
+    }
+    if pixels is None or not found:
         raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")
     same = "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
-    if pixels.shown_sha256 is not None and pixels.shown_sha256 in stated:
-        return same
-    if pixels.shown_sha256 is not None and None not in stated:
-        raise ProofInvalid("same decoded pixels over white, and another transparency or colour profile to show them")
-    uncovered = ", ".join(pixels.beside) or "transparency and colour profile of the registered file"
-    return f"{same}; not covered: {uncovered}"
+    match clearest(found):
+        case Shown.SAME:
+            return same
+        case Shown.COLOURS_UNKNOWN:
+            return f"{same}; not covered: {COLOURS} of the registered file"
+        case Shown.UNKNOWN:
+            uncovered = ", ".join(pixels.beside) or "transparency and colour profile of the registered file"
+            return f"{same}; not covered: {uncovered}"
+        case Shown.DIFFERS:
+            raise ProofInvalid(
+                "same decoded pixels over white, and another transparency, colour profile or colour values to show them"
+            )
+        case never:
+            assert_never(never)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from provenance.limits import CANONICAL_SIDE, SKETCH_SIDE
 from provenance.media.comparison import Box, Comparison
+from provenance.statement.shown import Shown
 from provenance.verdict.axes import Proof, Standing
-from provenance.verdict.evidence import Match, MatchBasis, Shown
+from provenance.verdict.evidence import Match, MatchBasis
 
 SAME_COVERAGE = 0.1
 """Fractions of both pictures that are nearly equal: two renditions of one picture, aligned, are closer than that."""

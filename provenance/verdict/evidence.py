@@ -13,6 +13,7 @@ from provenance.media.media import Pixels
 from provenance.statement.canonical import Json
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
+from provenance.statement.shown import Shown
 from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict.axes import Proof, Registration, SourceCode, Standing
 
@@ -44,17 +45,6 @@ class Examination:
     declared: DeclaredMetadata
     fingerprints: Fingerprints | None
     canonical: Pixels | None
-
-
-class Shown(StrEnum):
-    """Of a match by pixels: whether what decides how they are shown is the record's, too (`media.appearance`).
-
-    Of one by comparison: whether a profile that shows other colours is.
-    """
-
-    SAME = "same"
-    DIFFERS = "differs"
-    UNKNOWN = "unknown"
 
 
 class MatchBasis(StrEnum):

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import assert_never
 
-from provenance.media.appearance import SHOWN_METHOD
 from provenance.media.calibration import (
     ErrorRate,
     ReferenceKind,
@@ -15,6 +14,7 @@ from provenance.media.calibration import (
 from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
+from provenance.statement.shown import COLOURS, SHOWN_METHOD, Shown
 from provenance.verdict import evidence as ev
 from provenance.verdict.axes import Axis, Basis, Proof, Registration
 from provenance.verdict.closeness import by_closeness
@@ -47,18 +47,18 @@ def value_of(match: ev.Match) -> Registration:
             assert_never(match.basis)
 
 
-def value_of_pixels(shown: ev.Shown) -> Registration:
+def value_of_pixels(shown: Shown) -> Registration:
     """The registration value that the very same pixels support."""
-    differs = shown is ev.Shown.DIFFERS
+    differs = shown is Shown.DIFFERS
     return Registration.MATCH_WITH_DIFFERENCES if differs else Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
-def value_of_comparison(comparison: Comparison | None, shown: ev.Shown) -> Registration:
+def value_of_comparison(comparison: Comparison | None, shown: Shown) -> Registration:
     """The registration value that a comparison supports, one that holds; `shown`: whether in the record's colours."""
     kinds = set() if comparison is None else {region.kind for region in comparison.regions}
     if comparison is not None and comparison.layout_only:
         return Registration.SHARES_LAYOUT
-    if kinds - {"outside"} or shown is ev.Shown.DIFFERS:
+    if kinds - {"outside"} or shown is Shown.DIFFERS:
         return Registration.MATCH_WITH_DIFFERENCES
     return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
 
@@ -66,7 +66,7 @@ def value_of_comparison(comparison: Comparison | None, shown: ev.Shown) -> Regis
 def is_whole(match: ev.Match) -> bool:
     """Every pixel is that of a record whose proof holds."""
     same = match.basis is ev.MatchBasis.BYTES or (
-        match.basis is ev.MatchBasis.PIXELS and match.shown is not ev.Shown.DIFFERS
+        match.basis is ev.MatchBasis.PIXELS and match.shown is not Shown.DIFFERS
     )
     return same and match.proof is not Proof.BROKEN
 
@@ -220,44 +220,58 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
     same = f"Every decoded pixel{first} is that of {named}"
     not_shown = _NOT_AUTHORSHIP + " What the metadata of this file says is not covered."
     match match.shown:
-        case ev.Shown.SAME:
+        case Shown.SAME:
             summary, forged, method = (
                 f"{same}; the file around them differs (as by its metadata).",
                 "Nobody without breaking SHA-256.",
                 SHOWN_METHOD,
             )
-        case ev.Shown.DIFFERS:
+        case Shown.DIFFERS:
             summary, forged, method = (
-                f"{same}, laid over white; but the file's transparency or colour profile is not that of the record, so "
-                "that it may be shown otherwise.",
+                f"{same}, laid over white; but the file's transparency, colour profile or colour values are not those "
+                "of the record, so that it may be shown otherwise.",
                 "Anybody: the pixels stay, and what is shown of them changes.",
                 SHOWN_METHOD,
             )
-        case ev.Shown.UNKNOWN:
+        case Shown.UNKNOWN:
             left = (
                 ", ".join(subject.beside)
                 or "what the registered file may have of transparency, a colour profile or more"
             )
             summary, forged, method = (
-                f"{same}, laid over white. Not covered, as the record's digest is of pixels alone: {left}.",
+                f"{same}, laid over white. Not covered by the digest that both have: {left}.",
                 "Anybody, in what is not covered: the pixels stay, and what is shown of them changes.",
                 PIXELS_METHOD,
             )
-            not_shown += " Nor how the pixels are shown on a page that is not white, or by another colour profile."
+            not_shown += (
+                " Nor how the pixels are shown on a page that is not white, or by another colour profile or other "
+            )
+            "colour values."
+        case Shown.COLOURS_UNKNOWN:
+            summary, forged, method = (
+                f"{same}, and so are transparency and colour profile. Not covered by the record's digest: {COLOURS} of "
+                "the registered file.",
+                "Anybody, in what is not covered: the pixels stay, and what is shown of them changes.",
+                _BEFORE_COLOURS,
+            )
         case _:
             assert_never(match.shown)
     return Finding(Axis.REGISTRATION, value, summary, Basis.CRYPTOGRAPHIC, forged, not_shown, method)
 
 
+_BEFORE_COLOURS = "countermark-pixels-2"
+
 _SAME_PIXELS = {
-    ev.Shown.SAME: "every decoded pixel is the same, and is shown the same",
-    ev.Shown.DIFFERS: "every decoded pixel is the same, but the transparency or colour profile differs: it may be "
-    "shown otherwise",
-    ev.Shown.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
+    Shown.SAME: "every decoded pixel is the same, and is shown the same",
+    Shown.DIFFERS: "every decoded pixel is the same, but transparency, colour profile or colour values differ: "
+    "it may be shown otherwise",
+    Shown.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
+    Shown.COLOURS_UNKNOWN: "every decoded pixel is the same, and so are transparency and colour profile; whether "
+    "colour values are is not known",
 }
 
 
-def in_words(value: Registration, comparison: Comparison | None, shown: ev.Shown) -> str:
+def in_words(value: Registration, comparison: Comparison | None, shown: Shown) -> str:
     """What comparing a newer registration with an older one gave; `shown` is asked where every pixel is the same."""
     match value:
         case Registration.EXACT_MATCH:
@@ -271,7 +285,7 @@ def in_words(value: Registration, comparison: Comparison | None, shown: ev.Shown
             return _SAME_PIXELS[shown]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
-            recoloured = [_RECOLOURED] if shown is ev.Shown.DIFFERS else []
+            recoloured = [_RECOLOURED] if shown is Shown.DIFFERS else []
             said = "; ".join([differing, *recoloured, *_undone(comparison)])
             return f"{said}, compared with the {comparison.reference} of the older one"
 
@@ -318,20 +332,21 @@ def _regions(comparison: Comparison | None) -> str:
     return " and ".join(parts)
 
 
-_RECOLOURED = "its colours are shown otherwise, by a colour profile that is not the record's"
+_RECOLOURED = "its colours are shown otherwise, by a colour profile or colour values that are not the record's"
 
 
 def _differing(match: ev.Match) -> str:
     """What differs, in words: regions, or how the colours are shown."""
-    recoloured = [_RECOLOURED] if match.shown is ev.Shown.DIFFERS else []
+    recoloured = [_RECOLOURED] if match.shown is Shown.DIFFERS else []
     return "; ".join([*filter(None, [_regions(match.comparison)]), *recoloured])
 
 
 def _unseen(match: ev.Match) -> str:
     """What a comparison without a difference may have missed."""
     profile = (
-        " Its colour profile shows other colours than its pixels say, and whether the record's does is not known."
-        if match.shown is ev.Shown.UNKNOWN
+        " Its colour profile or its colour values show other colours than its pixels say, and whether the record's do "
+        "is not known."
+        if match.shown is Shown.UNKNOWN
         else ""
     )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0

@@ -16,10 +16,11 @@ from provenance.media.media import Pixels
 from provenance.quotation import quote
 from provenance.statement.canonical import Json
 from provenance.statement.record import MediaFacts
+from provenance.statement.shown import Shown
 from provenance.verdict import registration
 from provenance.verdict.axes import Axis, Basis, Registration
 from provenance.verdict.closeness import by_closeness
-from provenance.verdict.evidence import Evidence, Match, Resemblance, Shown, Unchecked, Unproven
+from provenance.verdict.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
 from provenance.verdict.finding import Finding
 from provenance.verdict.registrations import Registrations
 from provenance.verdict.search import PASSING, Search
@@ -76,7 +77,7 @@ def look(
     search.leave_out_pixels(media.pixels_sha256)
     search.look_for_similar(prints, canonical, viewer)
     search.look_up_bytes(media.sha256)
-    search.look_up_pixels(media.pixels_sha256, media.shown_sha256)
+    search.look_up_pixels(media.pixels_sha256, media.shown)
     return tuple(Found(*each) for each in search.found()), search.left_out()
 
 
@@ -134,11 +135,11 @@ def _lead(hidden: Resemblance) -> str:
     title = f"{quote(hidden.title)} by" if hidden.title else "by"
     named = f"An older registration differs: {title} {quote(hidden.publisher_name)}, {hidden.logged_at:%Y-%m-%d}"
     if hidden.comparison is None:
-        return f"{named}; every pixel is equal, but the transparency or colour profile differs."
+        return f"{named}; every pixel is equal, but transparency, colour profile or colour values differ."
     regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
     inside = [region for region in regions if region["kind"] != "outside"]
     if not inside:
-        return f"{named}; its colours are shown otherwise, by another colour profile."
+        return f"{named}; its colours are shown otherwise, by another colour profile or other colour values."
     area = sum(cast(float, region["area"]) for region in inside)
     share = "under 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
     differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard, assert_never
 
 from provenance.errors import CountermarkError, ExaminationUnavailable, Overloaded, StoreUnavailable
-from provenance.media.appearance import PROFILE, Appearance, digest_shown
+from provenance.media.appearance import Appearance, Part, digest_shown
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ, Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES
 from provenance.media.media import Pixels
+from provenance.statement.shown import COLOURS, Shown, ShownDigest, clearest, compare_shown
 from provenance.verdict import standing
 from provenance.verdict.axes import Proof, Registration
 from provenance.verdict.closeness import SAME_COVERAGE, coverage
@@ -24,7 +25,6 @@ from provenance.verdict.evidence import (
     Match,
     MatchBasis,
     Searched,
-    Shown,
     Subject,
     Unchecked,
     Unproven,
@@ -74,6 +74,9 @@ _STATED = {
 }
 
 
+_NOT_SHOWN = ShownDigest(None)
+
+
 @dataclass(frozen=True, eq=False)
 class _Hit:
     """A record that a lookup led to. `reference` is the digest that the record has to state for it to be a match, and
@@ -86,7 +89,7 @@ class _Hit:
     distance: int | None = None
     original: bytes | None = None
     part: int | None = None
-    shown: bytes | None = None
+    shown: ShownDigest = _NOT_SHOWN
     inverted: bool = False
 
 
@@ -103,7 +106,7 @@ class Search:
         self._unchecked: list[Unchecked] = []
         self._cut_short = False
         self._looked_again = False
-        self._recoloured_by: bytes | None = None  # a profile that the fingerprints and comparisons did not apply
+        self._recoloured_by: tuple[Part, ...] = ()  # what shows other colours, and the comparisons did not apply
         self._pixels: set[bytes] = set()  # that were looked up, so that no fingerprint has to lead to them
 
     def skip(self, what: str, why: str) -> None:
@@ -124,12 +127,12 @@ class Search:
             self._add(_Hit(record_id, MatchBasis.BYTES, sha256))
         return bool(self._hits)
 
-    def look_up_pixels(self, pixels_sha256: bytes, shown_sha256: bytes | None = None) -> None:
+    def look_up_pixels(self, pixels_sha256: bytes, shown: ShownDigest) -> None:
         """Step 5, for a file that was decoded."""
         self._methods.append(PIXELS_METHOD)
         self._pixels.add(pixels_sha256)
         for record_id in self._registrations.by_pixels(pixels_sha256):
-            self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=shown_sha256))
+            self._add(_Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=shown))
 
     def leave_out_pixels(self, pixels_sha256: bytes) -> None:
         """Have no fingerprint lead to a picture with these pixels: it is found by its digest."""
@@ -157,7 +160,7 @@ class Search:
                     yield hit.record_id, Registration.EXACT_MATCH, None, Shown.SAME
                 case MatchBasis.PIXELS:
                     known = self._read(hit)
-                    shown = _shown(known, hit, None) if isinstance(known, KnownRecord) else Shown.UNKNOWN
+                    shown = _shown(known, hit, ()) if isinstance(known, KnownRecord) else Shown.UNKNOWN
                     yield hit.record_id, value_of_pixels(shown), None, shown
                 case MatchBasis.COMPARISON:
                     shown = self._colours(hit)
@@ -169,7 +172,7 @@ class Search:
 
     def _colours(self, hit: _Hit) -> Shown:
         """Of what was compared: whether its colours are shown as the record's are."""
-        known = self._read(hit) if self._recoloured_by is not None else None
+        known = self._read(hit) if self._recoloured_by else None
         return _shown(known, hit, self._recoloured_by) if isinstance(known, KnownRecord) else Shown.SAME
 
     def left_out(self) -> tuple[Unchecked, ...]:
@@ -512,28 +515,31 @@ def _stored_picture(candidate: Candidate) -> str:
     return f"the stored picture of record {candidate.record_id.hex()[:16]}…"
 
 
-def _files(known: KnownRecord) -> list[tuple[bytes, bytes, bytes | None]]:
+def _files(known: KnownRecord) -> list[tuple[bytes, bytes, ShownDigest]]:
     """Digests (bytes, pixels, what is shown) of the file as it was handed in, and of its credentialed copies."""
     media, credential = known.record.media, known.record.credential
     copies = credential.copies if credential is not None else ()
-    return [(media.sha256, media.pixels_sha256, media.shown_sha256), *copies]
+    return [(media.sha256, media.pixels_sha256, media.shown), *copies]
 
 
-def _shown(known: KnownRecord, hit: _Hit, recoloured_by: bytes | None) -> Shown:
+def _shown(known: KnownRecord, hit: _Hit, recoloured_by: tuple[Part, ...]) -> Shown:
     """Whether the pixels of a hit are shown as the record's are: known where both state it.
 
-    Of a comparison: whether a profile of the picture that shows other colours is the record's as well.
+    Of a comparison: whether what shows other colours in the picture is the record's as well.
     """
-    if hit.basis is MatchBasis.COMPARISON and recoloured_by is not None:
-        same = Appearance(((PROFILE, recoloured_by),))
-        files = [(digest_shown(pixels, same), shown) for _, pixels, shown in _files(known)]
-        if any(shown == expected for expected, shown in files):
-            return Shown.SAME
-        return Shown.UNKNOWN if any(shown is None for _, shown in files) else Shown.DIFFERS
-    stated = {shown for _, pixels, shown in _files(known) if pixels == hit.reference}
-    if hit.basis is not MatchBasis.PIXELS or (hit.shown is not None and hit.shown in stated):
-        return Shown.SAME
-    return Shown.UNKNOWN if hit.shown is None or None in stated else Shown.DIFFERS
+    if hit.basis is MatchBasis.PIXELS:
+        found = {compare_shown(hit.shown, shown) for _, pixels, shown in _files(known) if pixels == hit.reference}
+    elif hit.basis is MatchBasis.COMPARISON and recoloured_by:
+        by_colours = any(name == COLOURS for name, _ in recoloured_by)
+        found = {
+            compare_shown(
+                ShownDigest(digest_shown(pixels, Appearance(recoloured_by)), may_have_colours=by_colours), shown
+            )
+            for _, pixels, shown in _files(known)
+        }
+    else:
+        found = {Shown.SAME}
+    return clearest(found)
 
 
 def _states(known: KnownRecord, hit: _Hit) -> bool:
@@ -571,7 +577,7 @@ def _is_same_content(hit: _Hit) -> bool:
 
 
 def _match(
-    subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[bytes, str], recoloured_by: bytes | None
+    subject: Subject, hit: _Hit, known: KnownRecord, claims: Mapping[bytes, str], recoloured_by: tuple[Part, ...]
 ) -> Match:
     # 9.
     value, detail = standing.of(known, claims)

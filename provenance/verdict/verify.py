@@ -137,7 +137,7 @@ def verify_file(
         search.skip(SIMILAR, _KNOWN)
     elif prints is not None and canonical is not None:
         # 5.
-        search.look_up_pixels(prints.pixels_sha256, prints.shown_sha256)
+        search.look_up_pixels(prints.pixels_sha256, prints.shown)
         # 6. and 7.
         search.look_for_similar(prints, canonical, viewer)
         if full_detail:

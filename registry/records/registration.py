@@ -36,6 +36,7 @@ from provenance.statement.record import (
     record_id,
     record_urn,
 )
+from provenance.statement.shown import SHOWN_METHOD
 from provenance.vocabulary import source_type_iri
 from registry.attesting.timestamping import stamp_now
 from registry.reading import catalogue
@@ -286,6 +287,7 @@ def _record(
         height=prepared.height,
         pixels_sha256=prints.pixels_sha256,
         shown_sha256=prints.shown_sha256,
+        shown_method=SHOWN_METHOD if prints.shown_sha256 is not None else None,
     )
     captured_at = claims.captured_at and claims.captured_at.replace(microsecond=0)
     stated = replace(claims, digital_source_type=source_type, captured_at=captured_at)
@@ -319,6 +321,7 @@ def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None
             height=media.height,
             pixels_sha256=media.pixels_sha256,
             shown_sha256=media.shown_sha256,
+            shown_method=media.shown_method,
         )
     private = prepared.metadata.private
     return CredentialFacts(

@@ -20,7 +20,8 @@ _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _CODED = frozenset((b"hvc1", b"lhv1", b"av01", b"jpeg", b"grid", b"iden", b"iovl"))
 _META = frozenset((b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"dinf", b"grpl"))
 _PROPERTIES = frozenset(
-    b"ispe pixi colr hvcC av1C jpgC auxC irot imir clap pasp clli mdcv cclv rloc lsel a1op a1lx oinf tols free".split()
+    b"ispe pixi colr hvcC av1C jpgC auxC irot imir clap pasp clli mdcv cclv amve rloc lsel a1op a1lx oinf tols "
+    b"free".split()
 )
 _NAMES = frozenset((b"", b"Color", b"Alpha", b"Exif", b"XMP", b"Primary", b"Grid"))
 _EXIF_OFFSET = bytes(4)  # before the EXIF block: the block begins at once

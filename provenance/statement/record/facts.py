@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from provenance.limits import MAX_LINE_CHARACTERS
 from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields
+from provenance.statement.shown import ShownDigest
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class MediaFacts:
         pixels_sha256: of the decoded pixels, 32 bytes.
         shown_sha256: of these with what decides how they are shown (`media.appearance`), 32 bytes; None in records from
             before it, and where a file has what it does not cover.
+        shown_method: what that covers (`statement.shown`); None in records from before colour values were.
         extra: unknown fields, kept.
     """
 
@@ -30,6 +32,7 @@ class MediaFacts:
     height: int
     pixels_sha256: bytes
     shown_sha256: bytes | None = None
+    shown_method: str | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Json]:
@@ -45,7 +48,14 @@ class MediaFacts:
         }
         if self.shown_sha256 is not None:
             value["shown_sha256"] = self.shown_sha256.hex()
+        if self.shown_method is not None:
+            value["shown_method"] = self.shown_method
         return value
+
+    @property
+    def shown(self) -> ShownDigest:
+        """The second pixel digest with what it covers."""
+        return ShownDigest.stated(self.shown_sha256, self.shown_method, self.media_type)
 
     @classmethod
     def read(cls, fields: Fields) -> "MediaFacts":
@@ -58,6 +68,7 @@ class MediaFacts:
             height=fields.integer("height"),
             pixels_sha256=fields.digest("pixels_sha256"),
             shown_sha256=fields.optional(fields.digest, "shown_sha256"),
+            shown_method=fields.optional(fields.identifier, "shown_method"),
             extra=fields.rest(),
         )
 
@@ -122,11 +133,11 @@ class CredentialFacts:
         return value
 
     @property
-    def copies(self) -> tuple[tuple[bytes, bytes, bytes | None], ...]:
+    def copies(self) -> tuple[tuple[bytes, bytes, ShownDigest], ...]:
         """Digests (bytes, pixels, what is shown) of each signed copy."""
         if self.signed is None:
             return ()
-        pixels, shown = self.signed.pixels_sha256, self.signed.shown_sha256
+        pixels, shown = self.signed.pixels_sha256, self.signed.shown
         files = (self.signed.sha256, self.private_sha256)
         return tuple((sha256, pixels, shown) for sha256 in files if sha256 is not None)
 

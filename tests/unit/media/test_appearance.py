@@ -1,5 +1,6 @@
 """Version 2 of the pixel digest: what decides how the same pixels are shown is covered, or named."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -8,20 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from pillow_heif import from_pillow
 
+from provenance.errors import UndecodableMedia
 from provenance.media.appearance import (
     FRAMES,
     GAIN_MAP,
     PICTURES,
-    PROFILE,
-    TRANSPARENCY,
     is_srgb,
     read_appearance,
     shows_other_colours,
 )
+from provenance.media.colours import read_colours
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.media import Media
+from provenance.statement.shown import COLOURS, PROFILE, TRANSPARENCY
+from tests.shown_otherwise import DISPLAY_P3, HLG, PQ, with_chunk, with_cicp, with_nclx
+from tests.shown_otherwise import SRGB as SRGB_VALUES
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "media" / "appearance.json").read_text())
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -167,12 +174,148 @@ def test_a_profile_that_shows_other_colours_is_told_from_the_usual_ones(
     stated = profile(primaries, gamma)
     assert shows_other_colours(stated) is other, name
     found = prints(saved(picture(), "JPEG", icc_profile=stated))
-    assert found.recoloured_by == (hashlib.sha256(stated).digest() if other else None)
+    assert found.recoloured_by == (((PROFILE, hashlib.sha256(stated).digest()),) if other else ())
 
 
 def test_a_profile_that_cannot_be_applied_shows_no_other_colours() -> None:
     for damaged in (b"", SWAPPED[:140], bytes(16) + b"RGB " + bytes(300), SWAPPED[:200]):
         assert not shows_other_colours(damaged)
+
+
+# Colour values: a PNG's cICP, the nclx of an AVIF or HEIC ------------------------------------------
+
+
+def heic(**how: object) -> bytes:
+    file = io.BytesIO()
+    from_pillow(picture()).save(file, quality=90, **how)
+    return file.getvalue()
+
+
+FILES = {"PNG": saved(picture()), "AVIF": saved(picture(), "AVIF", quality=90), "HEIC": heic()}
+
+
+def stating(kind: str, values: tuple[int, int]) -> bytes:
+    return with_cicp(FILES[kind], values) if kind == "PNG" else with_nclx(FILES[kind], values)
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("values", [PQ, HLG, DISPLAY_P3, (1, 8), (10, 13), (2, 16), (22, 17)])
+def test_colour_values_that_do_not_mean_srgb_change_the_digest_and_not_the_pixels(
+    kind: str, values: tuple[int, int]
+) -> None:
+    plain, stated = prints(FILES[kind]), prints(stating(kind, values))
+    assert stated.pixels_sha256 == plain.pixels_sha256
+    assert stated.shown_sha256 is not None
+    assert stated.shown_sha256 != plain.shown_sha256
+    assert (plain.beside, stated.beside) == ((), (COLOURS,))
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("values", [(1, 13), (1, 1), (1, 6), (1, 2), (2, 2), (2, 13)])
+def test_a_file_whose_colour_values_mean_srgb_keeps_the_digest_of_one_that_states_none(
+    kind: str, values: tuple[int, int]
+) -> None:
+    stated = prints(stating(kind, values))
+    lines = f"countermark-pixels-2\n{stated.pixels_sha256.hex()}\n"
+    assert stated.shown_sha256 == hashlib.sha256(lines.encode()).digest()
+    assert stated.beside == ()
+
+
+def test_the_same_colour_values_give_the_same_digest_in_another_container() -> None:
+    lossless = saved(Image.fromarray(np.array(Media.from_bytes(FILES["HEIC"]).pixels)))
+    assert prints(with_cicp(lossless, PQ)).shown_sha256 == prints(stating("HEIC", PQ)).shown_sha256
+
+
+@pytest.mark.parametrize("values", [PQ, HLG, (1, 8), (10, 13)])
+def test_values_that_show_plainly_other_colours_are_told_from_those_of_wide_displays(values: tuple[int, int]) -> None:
+    assert [name for name, _ in prints(stating("AVIF", values)).recoloured_by] == [COLOURS]
+    for usual in (DISPLAY_P3, (9, 14), (5, 6), (1, 4)):
+        assert prints(stating("AVIF", usual)).recoloured_by == ()
+
+
+def test_a_png_with_a_narrow_range_or_with_values_in_place_of_its_profile_is_shown_otherwise() -> None:
+    plain = FILES["PNG"]
+    assert prints(with_cicp(plain, SRGB_VALUES, full=False)).shown_sha256 != prints(plain).shown_sha256
+    wide = saved(picture(), icc_profile=SWAPPED)
+    assert prints(with_cicp(wide, SRGB_VALUES)).shown_sha256 != prints(wide).shown_sha256
+    assert prints(with_cicp(wide, SRGB_VALUES)).beside == (PROFILE, COLOURS)
+
+
+def test_how_bright_the_display_of_a_mastering_was_is_covered_where_it_counts() -> None:
+    plain, light = FILES["PNG"], (1000).to_bytes(4, "big") + (400).to_bytes(4, "big")
+    assert prints(with_chunk(plain, b"cLLI", light)).shown_sha256 == prints(plain).shown_sha256
+    bright = with_cicp(plain, PQ)
+    assert prints(with_chunk(bright, b"cLLI", light)).shown_sha256 != prints(bright).shown_sha256
+
+
+def test_an_avif_with_a_profile_that_pillow_made_keeps_its_digest() -> None:
+    """Beside a profile, `nclx` says how the samples become RGB: the profile says what is shown (ISO/IEC 23000-22)."""
+    file = saved(picture(), "AVIF", quality=90, icc_profile=SWAPPED)
+    assert prints(file).beside == (PROFILE,)
+    assert prints(with_nclx(file, PQ)).beside == (PROFILE, COLOURS)
+
+
+def test_values_that_a_profile_states_count_as_those_of_the_file_do() -> None:
+    """ICC.1:2022, `cicpTag`: browsers take it before the curves of the profile."""
+    bright = bytearray(SRGB)
+    (count,) = struct.unpack_from(">I", bright, 128)
+    bright[132:132] = struct.pack(">4sII", b"cicp", len(SRGB) + 12, 12)
+    struct.pack_into(">I", bright, 128, count + 1)
+    for place in range(1, count + 1):
+        name, start, size = struct.unpack_from(">4sII", bright, 132 + 12 * place)
+        struct.pack_into(">4sII", bright, 132 + 12 * place, name, start + 12, size)
+    usual, pq = (bytes(bright) + b"cicp" + bytes(4) + bytes((*each, 0, 1)) for each in (SRGB_VALUES, PQ))
+    assert is_srgb(usual)
+    assert not is_srgb(pq)
+    assert (shows_other_colours(usual), shows_other_colours(pq)) == (False, True)
+
+
+def which_item(file: bytes, primary: int) -> bytes:
+    """The same AVIF with a second box of colour values, and the picture taken to state the `primary`-th of both."""
+    first = file.index(b"colrnclx") - 4
+    box = file[first : first + 19]
+    end = file.index(b"ipma") - 4
+    assert first + 19 == end
+    other = box[:12] + struct.pack(">HH", *PQ) + box[16:]
+    grown = bytearray(file[:end] + other + file[end:])
+    for name in (b"meta", b"iprp", b"ipco"):
+        at = grown.index(name) - 4
+        struct.pack_into(">I", grown, at, struct.unpack_from(">I", grown, at)[0] + 19)
+    place = grown.index(b"iloc") + 4 + 4 + 2 + 2 + 2 + 2 + 2  # version 0, one item with one extent, 32-bit offsets
+    struct.pack_into(">I", grown, place, struct.unpack_from(">I", grown, place)[0] + 19)
+    associations = grown.index(b"ipma") + 4 + 4 + 4 + 2
+    assert grown[associations] == 4
+    grown[associations + 4] += primary
+    return bytes(grown)
+
+
+def test_the_values_that_count_are_those_of_the_picture_itself_and_not_any_in_the_file() -> None:
+    plain, bright = prints(which_item(FILES["AVIF"], 0)), prints(which_item(FILES["AVIF"], 1))
+    assert plain.pixels_sha256 == bright.pixels_sha256 == prints(FILES["AVIF"]).pixels_sha256
+    assert plain.shown_sha256 == prints(FILES["AVIF"]).shown_sha256
+    assert bright.shown_sha256 == prints(stating("AVIF", PQ)).shown_sha256
+
+
+def test_colour_values_that_cannot_be_read_leave_no_digest_and_are_named() -> None:
+    """Without any, a reader takes those inside the coded picture, which are not read here."""
+    for kind in ("AVIF", "HEIC"):
+        coded = FILES[kind].replace(b"colrnclx", b"freenclx")
+        assert prints(coded).shown_sha256 is None
+        assert prints(coded).beside == (COLOURS,)
+    odd = with_chunk(FILES["PNG"], b"cICP", b"\x09\x10")
+    assert (prints(odd).shown_sha256, prints(odd).beside) == (None, (COLOURS,))
+
+
+@given(st.sampled_from(sorted(FILES)), st.data())
+def test_no_damage_to_a_file_makes_reading_its_colour_values_fail_otherwise_than_as_unread(
+    kind: str, data: st.DataObject
+) -> None:
+    file = bytearray(FILES[kind][:900])
+    for place in data.draw(st.lists(st.integers(8, len(file) - 1), max_size=6)):
+        file[place] = data.draw(st.integers(0, 255))
+    media_type = f"image/{kind.lower()}"
+    with contextlib.suppress(UndecodableMedia):
+        read_colours(bytes(file[: data.draw(st.integers(12, len(file)))]), media_type)
 
 
 def test_the_digest_is_that_of_the_vectors() -> None:

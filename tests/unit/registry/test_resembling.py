@@ -32,6 +32,7 @@ from registry.upkeep.rebuild import compare_all, rebuild_index
 from registry.verifying import comparison
 from registry.verifying.verification import load_report, verify_file
 from tests.patience import HUNG_SECONDS
+from tests.shown_otherwise import PQ, with_cicp
 from tests.unit.registry import desk
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk
 from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
@@ -163,6 +164,8 @@ def painted(how: str) -> bytes:
         page.save(file, "PNG")
     elif how == "colour profile":
         page.convert("RGB").save(file, "PNG", icc_profile=_swapped_profile())
+    elif how == "colour values":
+        return with_cicp(painted("plain"), PQ)
     else:
         page.convert("RGB").save(file, "PNG", dpi=(300, 300) if how == "metadata" else (72, 72))
     return file.getvalue()
@@ -175,7 +178,7 @@ def _swapped_profile() -> bytes:
     return held.replace(b"held", b"bXYZ")
 
 
-@pytest.mark.parametrize("how", ["transparency", "colour profile"])
+@pytest.mark.parametrize("how", ["transparency", "colour profile", "colour values"])
 def test_equal_pixels_that_are_shown_otherwise_hide_no_older_record(registry: Registry, how: str) -> None:
     first = register(registry, painted("plain"), publisher=DAILY)
     second = register(registry, painted(how), publisher=RIVAL)
@@ -186,7 +189,7 @@ def test_equal_pixels_that_are_shown_otherwise_hide_no_older_record(registry: Re
         True,
         None,
     )
-    assert "the transparency or colour profile differs" in each.detail
+    assert "transparency, colour profile or colour values differ" in each.detail
     report = verify(registry, painted(how))
     assert report["axes"]["registration"]["value"] == "EXACT_MATCH"
     assert report["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"

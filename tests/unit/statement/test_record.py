@@ -88,6 +88,7 @@ media = st.builds(
     counts,
     digests,
     st.none() | digests,
+    st.none() | identifiers,
     unknown,
 )
 identities = st.builds(Identity, st.sampled_from(["operator-attested", "domain-verified", "x509"]), lines, unknown)

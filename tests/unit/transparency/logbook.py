@@ -100,13 +100,15 @@ class Logbook:
         by: str | None = None,
         claimed_at: datetime = START,
         shown: bytes | None = None,
+        media_type: str = "image/jpeg",
+        method: str | None = None,
     ) -> bytes:
         replaced = () if supersedes is None else (Parent(supersedes, SUPERSEDES),)
         record = AssetRegistered(
             digest(f"salt {name}"),
             claimed_at,
             publisher,
-            MediaFacts(digest(name), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}"), shown),
+            MediaFacts(digest(name), 1000, media_type, 640, 480, digest(f"pixels {name}"), shown, method),
             {},
             SketchFacts(digest(f"sketch {name}"), "countermark-sketch-1"),
             title=name,

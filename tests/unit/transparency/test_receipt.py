@@ -362,10 +362,12 @@ def test_nothing_but_our_own_exceptions_escapes(at: int, remove: int, insert: by
 # The picture, by its pixels ----------------------------------------------------------------------
 
 
-def seen_with(shown: bytes | None, file: bytes | None, *beside: str) -> Step:
+def seen_with(
+    shown: bytes | None, file: bytes | None, *beside: str, media_type: str = "image/jpeg", method: str | None = None
+) -> Step:
     """Step 9 for a record that states `shown`, and a file of the same pixels that has `file`."""
     log = Logbook()
-    record = log.register("flood", shown=shown)
+    record = log.register("flood", shown=shown, media_type=media_type, method=method)
     report = verify_receipt(
         Receipt.parse(log.receipt(record).serialise()),
         media_sha256=bytes(32),
@@ -378,6 +380,23 @@ def test_the_registered_pixels_shown_otherwise_are_not_the_registered_picture() 
     assert seen_with(b"1" * 32, b"1" * 32).outcome == "holds"
     assert "not covered" not in seen_with(b"1" * 32, b"1" * 32).detail
     assert seen_with(b"1" * 32, b"2" * 32).outcome == "fails"
+    assert seen_with(b"1" * 32, b"2" * 32, "colour values").outcome == "fails"  # the record's file is a JPEG
+
+
+def test_of_a_png_in_a_record_from_before_step_9_names_colour_values_as_not_covered() -> None:
+    for method, said in (
+        (None, "not covered: colour values of the registered file"),
+        ("countermark-pixels-3", "bytes"),
+    ):
+        plain = seen_with(b"1" * 32, b"1" * 32, media_type="image/png", method=method)
+        assert plain.outcome == "holds"
+        assert plain.detail.endswith(said)
+    before = seen_with(b"1" * 32, b"2" * 32, "colour values", media_type="image/png")
+    assert before.outcome == "holds"
+    assert before.detail.endswith("not covered: colour values")
+    assert seen_with(b"1" * 32, b"2" * 32, media_type="image/png").outcome == "fails"
+    covered = seen_with(b"1" * 32, b"2" * 32, "colour values", media_type="image/png", method="countermark-pixels-3")
+    assert covered.outcome == "fails"
 
 
 def test_of_a_record_that_states_pixels_alone_step_9_names_what_is_not_covered() -> None:

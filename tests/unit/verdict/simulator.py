@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
+from provenance.media.appearance import Appearance, digest_shown, read_appearance
 from provenance.media.comparison import Box, Comparison, Query
 from provenance.media.comparison.geometry import View, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
@@ -40,6 +41,7 @@ from provenance.statement.record import (
     to_canonical,
 )
 from provenance.statement.record.publisher_key import KeyAction
+from provenance.statement.shown import COLOURS, SHOWN_METHOD
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
 from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
@@ -156,21 +158,20 @@ class Simulator:
         rendition_of: bytes | None = None,
         source_type: str | None = None,
         publish: bool = True,
-        shown: bool = True,
+        shown: str | None = SHOWN_METHOD,
     ) -> bytes:
         """Register a file and, where there is one, its credentialed copy. Returns the record's id.
 
-        `shown`: whether the record states version 2 of the pixel digest, as records of before it do not.
+        `shown`: the method of the second pixel digest in the record; None of one from before there was any.
         """
         media = Media.from_bytes(data)
         prints = fingerprint(media)
-        prints = prints if shown else replace(prints, shown_sha256=None)
         sketch = draw_sketch(media.canonical)
         record = AssetRegistered(
             digest(f"asset {len(self.entries)}"),
             START,
             publisher,
-            _facts(media, prints),
+            _facts(media, prints, shown),
             prints.to_json(),
             SketchFacts(sketch.sha256, SKETCH_VERSION),
             None if signed is None else _credential(signed),
@@ -448,16 +449,14 @@ def _name(publisher: str) -> str:
     return f"The {publisher.title()}"
 
 
-def _facts(media: Media, prints: Fingerprints) -> MediaFacts:
-    return MediaFacts(
-        media.sha256,
-        len(media.data),
-        media.media_type,
-        media.width,
-        media.height,
-        prints.pixels_sha256,
-        prints.shown_sha256,
-    )
+def _facts(media: Media, prints: Fingerprints, shown: str | None = SHOWN_METHOD) -> MediaFacts:
+    facts = MediaFacts(media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256)
+    if shown == SHOWN_METHOD:
+        return replace(facts, shown_sha256=prints.shown_sha256, shown_method=shown)
+    if shown is None:
+        return facts
+    covered = tuple(part for part in read_appearance(media).covered if part[0] != COLOURS)
+    return replace(facts, shown_sha256=digest_shown(prints.pixels_sha256, Appearance(covered)))
 
 
 def _credential(signed: bytes) -> CredentialFacts:

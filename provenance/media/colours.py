@@ -1,0 +1,184 @@
+"""Colour values: the numbers by which a file says what its colours mean (ITU-T H.273), beside a profile or without one.
+
+A PNG states them in the chunk `cICP`, and what its mastering display could show in `mDCV` and `cLLI` (third edition,
+11.3.2.6 to 11.3.2.8); an AVIF and a HEIC in the item properties `colr` of type `nclx`, `mdcv`, `clli`, `cclv`, `amve`
+(ISO/IEC 14496-12, 12.1.5; ISO/IEC 23008-12, 6.5). Nothing is decoded, and no length is believed beyond the file.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from provenance.errors import UndecodableMedia
+from provenance.statement.shown import STATE_COLOURS
+
+Code = tuple[int, int]
+"""Colour primaries and transfer characteristics."""
+
+_SRGB_PRIMARIES = frozenset((1, 2))
+_SRGB_TRANSFERS = frozenset((1, 2, 6, 13))
+"""2 is "unspecified"; by 1 and 6 (BT.709 and BT.601), too, browsers show pictures as by 13, sRGB."""
+
+_OTHER_TRANSFERS = frozenset((8, 9, 10, 16, 18))
+"""Linear, logarithmic, PQ and HLG: they move a grey by more than 40 of 255 (`appearance`)."""
+
+_XYZ = 10
+"""Colour primaries that are none of a display."""
+
+_LIGHT = frozenset((b"mdcv", b"clli", b"cclv", b"amve"))
+
+_MAX_BOXES = 4096
+"""Boxes of one level, and chunks before a PNG's picture: files in use have some dozens, of tiles some hundreds."""
+
+_MAX_ASSOCIATIONS = 65_536
+"""Properties of all items: a picture of 200 megapixels in tiles has some thousands."""
+
+
+Box = tuple[bytes, memoryview]
+"""Type and content (ISO/IEC 14496-12, 4.2)."""
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What a file states.
+
+    Attributes:
+        codes: each pair that it states, in its order; none of a file without.
+        narrow: of a PNG: black and white are 16 and 235, which its decoders leave as they are.
+        light: name and content of what says how bright its mastering display was.
+    """
+
+    codes: tuple[Code, ...] = ()
+    narrow: bool = False
+    light: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def usual(self) -> bool:
+        """Whether it says what is taken where nothing is stated: sRGB."""
+        return not self.narrow and all(is_usual(*code) for code in self.codes)
+
+    @property
+    def recolours(self) -> bool:
+        """Whether it shows plainly other colours than the numbers say, were they sRGB."""
+        return any(is_recolouring(*code) for code in self.codes)
+
+    @property
+    def text(self) -> bytes:
+        """What the digest is of: a line for each code, and one for each statement on light."""
+        codes = [f"CICP {primaries} {transfer}{' narrow' if self.narrow else ''}" for primaries, transfer in self.codes]
+        return "".join(f"{line}\n" for line in (*codes, *(f"{n.decode()} {v.hex()}" for n, v in self.light))).encode()
+
+
+def is_usual(primaries: int, transfer: int) -> bool:
+    """Whether two numbers mean sRGB, or leave open what is meant."""
+    return primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS
+
+
+def is_recolouring(primaries: int, transfer: int) -> bool:
+    """Whether two numbers show hues or tones as plainly others. The primaries of wide displays do not."""
+    return primaries == _XYZ or transfer in _OTHER_TRANSFERS
+
+
+def read_colours(data: bytes, media_type: str) -> Colours:
+    """The colour values of a file; of an AVIF or HEIC, of its primary item (where that states none, of all items).
+
+    Raises:
+        UndecodableMedia: they cannot be read, or stand in the coded picture alone, or a film track has its own.
+    """
+    if media_type == "image/png":
+        return _of_png(data)
+    return _of_items(data) if media_type in STATE_COLOURS else Colours()
+
+
+def _of_png(data: bytes) -> Colours:
+    codes: list[Code] = []
+    light: list[tuple[bytes, bytes]] = []
+    narrow, at = False, 8
+    for _ in range(_MAX_BOXES):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        if kind in (b"IDAT", b"IEND", b""):
+            return Colours(tuple(codes), narrow, tuple(light))
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"cICP":
+            if len(body) != 4:  # primaries, transfer, matrix, range
+                raise UndecodableMedia("the colour values of this PNG cannot be read")
+            codes.append((body[0], body[1]))
+            narrow = narrow or body[3] == 0
+        elif kind in (b"mDCV", b"cLLI"):
+            light.append((kind.lower(), body))
+        at += 12 + length
+    raise UndecodableMedia("this PNG has too many chunks before its picture")
+
+
+def _of_items(data: bytes) -> Colours:
+    top = _by_kind(_boxes(memoryview(data)))
+    if b"meta" not in top or b"moov" in top:
+        raise UndecodableMedia("the colour values of this picture lie elsewhere than in its items")
+    meta = _by_kind(_boxes(top[b"meta"][4:]))
+    if b"pitm" not in meta or b"iprp" not in meta:
+        raise UndecodableMedia("this picture does not say what its parts are")
+    pitm, associated = meta[b"pitm"], _associations(meta[b"iprp"])
+    primary = int.from_bytes(pitm[4:8] if int.from_bytes(pitm[:1]) == 1 else pitm[4:6])
+    stated = _stated(associated.get(primary, ()))
+    if stated is None:
+        stated = _stated([each for item in sorted(associated) for each in associated[item]])
+    if stated is None:
+        raise UndecodableMedia("the colour values of this picture are stated in its coded form alone")
+    return stated
+
+
+def _by_kind(boxes: Iterable[Box]) -> dict[bytes, memoryview]:
+    found: dict[bytes, memoryview] = {}
+    for kind, body in boxes:
+        if kind in found and kind in (b"meta", b"pitm", b"iprp"):
+            raise UndecodableMedia("this picture says twice what its parts are")
+        found[kind] = body
+    return found
+
+
+def _stated(properties: Sequence[Box]) -> Colours | None:
+    """None where nothing is said of colours, by a profile neither."""
+    colours = [body for kind, body in properties if kind == b"colr"]
+    if not colours:
+        return None
+    codes = [(int.from_bytes(body[4:6]), int.from_bytes(body[6:8])) for body in colours if bytes(body[:4]) == b"nclx"]
+    return Colours(tuple(codes), light=tuple((kind, bytes(body)) for kind, body in properties if kind in _LIGHT))
+
+
+def _associations(iprp: memoryview) -> dict[int, list[Box]]:
+    """The properties of each item (ISO/IEC 23008-12, 9.3)."""
+    boxes = list(_boxes(iprp))
+    properties = [each for kind, body in boxes if kind == b"ipco" for each in _boxes(body)]
+    found: dict[int, list[Box]] = {}
+    left = _MAX_ASSOCIATIONS
+    for body in (body for kind, body in boxes if kind == b"ipma"):
+        numbers, places, at = 4 if int.from_bytes(body[:1]) else 2, 1 + int.from_bytes(body[1:4]) % 2, 8
+        for _ in range(int.from_bytes(body[4:8])):
+            item, count = int.from_bytes(body[at : at + numbers]), int.from_bytes(body[at + numbers : at + numbers + 1])
+            at += numbers + 1
+            left -= 1 + count
+            if left < 0 or at + count * places > len(body):
+                raise UndecodableMedia("the properties of this picture cannot be read")
+            for start in range(at, at + count * places, places):
+                place = int.from_bytes(body[start : start + places]) & (0x7FFF if places > 1 else 0x7F)
+                if place > len(properties):
+                    raise UndecodableMedia("this picture names a property that it does not have")
+                if place:
+                    found.setdefault(item, []).append(properties[place - 1])
+            at += count * places
+    return found
+
+
+def _boxes(data: memoryview) -> Iterator[Box]:
+    """The boxes that follow one another; stops at damage, as decoders do."""
+    at = 0
+    for _ in range(_MAX_BOXES):
+        header, length, kind = 8, int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
+        if length == 1:
+            header, length = 16, int.from_bytes(data[at + 8 : at + 16])
+        elif length == 0:
+            length = len(data) - at
+        if length < header or at + length > len(data):
+            return
+        yield kind, data[at + header : at + length]
+        at += length
+    raise UndecodableMedia("this picture has too many parts")
