@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import pytest
 import typer
 from countermark.cli.app import app as client
@@ -146,10 +147,11 @@ def unknown(program: str, words: list[str]) -> list[str]:
     """The words of a command that its program does not know: subcommands and options."""
     command = typer.main.get_command(COMMANDS[program])
     rest = list(words)
-    while (below := getattr(command, "commands", None)) and rest:
-        if rest[0] not in below:
+    while isinstance(command, click.Group) and rest:
+        below = command.get_command(click.Context(command), rest[0])
+        if below is None:
             return [rest[0]]
-        command = below[rest.pop(0)]
+        command, rest = below, rest[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return [word for word in rest if word.startswith("-") and word.split("=")[0] not in known]
 
