@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-import click
 import pytest
 import typer
 from countermark.cli.app import app as client
+from typer.core import TyperGroup
 
 from api.__main__ import app as service
 from api.settings import Settings
@@ -147,8 +147,8 @@ def unknown(program: str, words: list[str]) -> list[str]:
     """The words of a command that its program does not know: subcommands and options."""
     command = typer.main.get_command(COMMANDS[program])
     rest = list(words)
-    while isinstance(command, click.Group) and rest:
-        below = command.get_command(click.Context(command), rest[0])
+    while isinstance(command, TyperGroup) and rest:
+        below = command.get_command(typer.Context(command), rest[0])
         if below is None:
             return [rest[0]]
         command, rest = below, rest[1:]
