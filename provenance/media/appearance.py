@@ -22,7 +22,7 @@ from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
 from provenance.errors import UndecodableMedia
-from provenance.media.colours import Code, Colours, is_recolouring, is_usual, read_colours
+from provenance.media.colours import Code, Colours, boxes, is_recolouring, is_usual, read_colours
 from provenance.media.formats import brands, decoding, open_header
 from provenance.media.media import Media
 from provenance.media.raster import draw_alpha, turn
@@ -31,6 +31,9 @@ from provenance.statement.shown import COLOURS, PROFILE, TRANSPARENCY
 _FIRST_LINE = "countermark-pixels-2"
 
 FRAMES, PICTURES, GAIN_MAP = "frames or pages after the first", "a second picture", "a gain map"
+
+GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/", b"http://ns.apple.com/HDRGainMap/", b"urn:iso:std:iso:ts:21496:-1")
+"""Namespaces and names by which a part says that it is a gain map, or describes one."""
 
 _SRGB_COLUMNS = {
     b"rXYZ": (0.4360, 0.2225, 0.0139),
@@ -112,7 +115,7 @@ def read_appearance(media: Media) -> Appearance:
         colours = read_colours(media.data, media.media_type)
     except UndecodableMedia:
         colours, unread = Colours(), (COLOURS,)
-    # A PNG's stand before its profile (third edition, 4.3), an AVIF's or HEIC's behind it (ISO/IEC 23000-22, 7.3.6.4).
+    # A PNG's stand before its profile (third edition, 4.3), an AVIF's or HEIC's behind it (ISO/IEC 23000-22).
     counts = not colours.usual or (media.media_type == "image/png" and profile is not None)
     parts = (
         (TRANSPARENCY, None if alpha is None else f"A8 {media.width} {media.height}\n".encode() + alpha.tobytes()),
@@ -249,12 +252,20 @@ def _uncovered(media: Media, picture: ImageFile) -> Iterator[str]:
         yield FRAMES
     if "mp" in picture.info:  # Pillow's name for the index of a JPEG's pictures
         yield PICTURES
-    xmp = picture.info.get("xmp", b"")
-    stated = (isinstance(xmp, bytes) and b"hdrgm" in xmp) or b"hdrgainmap" in _meta(media)
-    if stated or b"tmap" in brands(media.data):
+    if _has_gain_map(media, picture):
         yield GAIN_MAP
 
 
-def _meta(media: Media) -> bytes:
-    """The start of an ISO media file, which names its auxiliary pictures; nothing of others."""
-    return media.data[: 1 << 16] if media.media_type in ("image/heic", "image/avif") else b""
+def _has_gain_map(media: Media, picture: ImageFile) -> bool:
+    """Whether it says so: in XMP, anywhere in a JPEG (its further pictures are behind it), or by its boxes."""
+    xmp = picture.info.get("xmp", b"")
+    stated = media.data if media.media_type == "image/jpeg" else xmp if isinstance(xmp, bytes) else b""
+    if any(mark in stated for mark in GAIN_MAPS):
+        return True
+    with suppress(UndecodableMedia):
+        if b"tmap" in brands(media.data):
+            return True
+        if media.media_type in ("image/avif", "image/heic"):
+            meta = bytes(dict(boxes(memoryview(media.data))).get(b"meta", b""))
+            return b"tmap" in meta or b"hdrgainmap" in meta
+    return False

@@ -110,10 +110,10 @@ def _of_png(data: bytes) -> Colours:
 
 
 def _of_items(data: bytes) -> Colours:
-    top = _by_kind(_boxes(memoryview(data)))
+    top = _by_kind(boxes(memoryview(data)))
     if b"meta" not in top or b"moov" in top:
         raise UndecodableMedia("the colour values of this picture lie elsewhere than in its items")
-    meta = _by_kind(_boxes(top[b"meta"][4:]))
+    meta = _by_kind(boxes(top[b"meta"][4:]))
     if b"pitm" not in meta or b"iprp" not in meta:
         raise UndecodableMedia("this picture does not say what its parts are")
     pitm, associated = meta[b"pitm"], _associations(meta[b"iprp"])
@@ -126,9 +126,9 @@ def _of_items(data: bytes) -> Colours:
     return stated
 
 
-def _by_kind(boxes: Iterable[Box]) -> dict[bytes, memoryview]:
+def _by_kind(found_boxes: Iterable[Box]) -> dict[bytes, memoryview]:
     found: dict[bytes, memoryview] = {}
-    for kind, body in boxes:
+    for kind, body in found_boxes:
         if kind in found and kind in (b"meta", b"pitm", b"iprp"):
             raise UndecodableMedia("this picture says twice what its parts are")
         found[kind] = body
@@ -146,11 +146,11 @@ def _stated(properties: Sequence[Box]) -> Colours | None:
 
 def _associations(iprp: memoryview) -> dict[int, list[Box]]:
     """The properties of each item (ISO/IEC 23008-12, 9.3)."""
-    boxes = list(_boxes(iprp))
-    properties = [each for kind, body in boxes if kind == b"ipco" for each in _boxes(body)]
+    parts = list(boxes(iprp))
+    properties = [each for kind, body in parts if kind == b"ipco" for each in boxes(body)]
     found: dict[int, list[Box]] = {}
     left = _MAX_ASSOCIATIONS
-    for body in (body for kind, body in boxes if kind == b"ipma"):
+    for body in (body for kind, body in parts if kind == b"ipma"):
         numbers, places, at = 4 if int.from_bytes(body[:1]) else 2, 1 + int.from_bytes(body[1:4]) % 2, 8
         for _ in range(int.from_bytes(body[4:8])):
             item, count = int.from_bytes(body[at : at + numbers]), int.from_bytes(body[at + numbers : at + numbers + 1])
@@ -168,8 +168,8 @@ def _associations(iprp: memoryview) -> dict[int, list[Box]]:
     return found
 
 
-def _boxes(data: memoryview) -> Iterator[Box]:
-    """The boxes that follow one another; stops at damage, as decoders do."""
+def boxes(data: memoryview) -> Iterator[Box]:
+    """The boxes that follow one another; stops at damage, as decoders do. Raises `UndecodableMedia`: too many."""
     at = 0
     for _ in range(_MAX_BOXES):
         header, length, kind = 8, int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])

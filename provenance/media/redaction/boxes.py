@@ -123,7 +123,7 @@ class _Boxes:
                     self._canvas.keep(first, last - first)
                 continue
             content = b"".join(self._data[first:last] for first, last in extents)
-            refuse_gain_map(content)
+            refuse_gain_map(content, stated=item.kind == b"tmap")
             plain, padding = self._plain(item, content)
             if plain and len(extents) != 1:
                 raise Unstrippable("it declares how the picture was made in several pieces")

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from provenance import limits
 from provenance.errors import MediaError
+from provenance.media.appearance import GAIN_MAPS
 from provenance.media.formats import decoding
 from provenance.media.marks import xmp
 from provenance.media.marks.mark import clean
@@ -63,7 +64,6 @@ _IPTC_NAMES = {
 _IPTC_DATA_SET = re.compile(rb"\x1c(.)(.)(..)", re.DOTALL)
 _IPTC_RECORD = 2
 _XML_NAMES = ("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}", "{http://www.w3.org/XML/1998/namespace}")
-_GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/", b"http://ns.apple.com/HDRGainMap/", b"urn:iso:std:iso:ts:21496:-1")
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,12 @@ def plain_xmp(packet: bytes) -> bytes:
     ).encode()
 
 
-def refuse_gain_map(content: bytes) -> None:
-    """Raise `Unstrippable` where a part belongs to a gain map, by which other screens show another picture."""
-    if any(mark in content for mark in _GAIN_MAPS):
+def refuse_gain_map(content: bytes, *, stated: bool = False) -> None:
+    """Raise `Unstrippable` where a part belongs to a gain map, by which other screens show another picture.
+
+    `stated`: its kind says so.
+    """
+    if stated or any(mark in content for mark in GAIN_MAPS):
         raise Unstrippable("it holds a gain map, which describes how bright screens show the picture")
 
 

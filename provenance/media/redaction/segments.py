@@ -66,6 +66,7 @@ class _Pieces:
     def behind(self, carrier: str, rest: bytes) -> None:
         """Bytes behind the end, which viewers do not look at."""
         if rest.strip(b"\0"):
+            refuse_gain_map(rest)
             self.drop(Held(carrier, _BEHIND))
 
     def joined(self) -> Stripped:

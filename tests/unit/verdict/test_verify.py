@@ -19,6 +19,7 @@ from provenance.verdict.registrations import Reference
 from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY, Search
 from provenance.verdict.verdict import HeadlineCode
 from registry.search.index import MIN_QUALITY
+from tests import gain_maps
 from tests.shown_otherwise import PQ, with_chunk, with_cicp, with_nclx
 from tests.shown_otherwise import SRGB as SRGB_VALUES
 from tests.unit.verdict import pictures
@@ -452,6 +453,17 @@ def test_of_a_record_from_before_colour_values_were_covered_they_are_named_as_no
     assert "Not covered by the record's digest: colour values of the registered file." in again.headline_text
     for each in (verdict, again):
         assert "SHA-256" not in each.findings[0].could_be_forged_by
+
+
+def test_a_copy_with_a_gain_map_is_not_said_to_be_shown_the_same() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", gain_maps.primary())
+    for make, beside in ((gain_maps.ultra_hdr, "a second picture, a gain map"), (gain_maps.iso_jpeg, "a gain map")):
+        verdict = registry.verify(make())
+        assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+        assert "Not covered by the digest that both have: " in verdict.headline_text
+        assert f"{beside}." in verdict.headline_text
+        assert "SHA-256" not in verdict.findings[0].could_be_forged_by
 
 
 def test_a_record_of_a_jpeg_from_before_covers_all_there_is_and_a_copy_with_colour_values_differs() -> None:
