@@ -22,7 +22,7 @@ from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
 from provenance.errors import UndecodableMedia
-from provenance.media.colours import Code, Colours, boxes, is_recolouring, is_usual, read_colours
+from provenance.media.colours import Code, Colours, boxes, is_recolouring, read_colours
 from provenance.media.formats import brands, decoding, open_header
 from provenance.media.media import Media
 from provenance.media.raster import draw_alpha, turn
@@ -159,7 +159,7 @@ def is_srgb(profile: bytes, *, grey: bool = False) -> bool:
     """
     try:
         tags = _tags(profile)
-        if any(name[:3] in (b"A2B", b"B2A", b"D2B", b"B2D") for name in tags) or not is_usual(*_code(tags)):
+        if any(name[:3] in (b"A2B", b"B2A", b"D2B", b"B2D") for name in tags) or not Colours((_code(tags),)).usual:
             return False
         if grey or profile[16:20] == b"GRAY":
             return profile[16:20] == b"GRAY" and _is_curve(tags[b"kTRC"])

@@ -15,8 +15,11 @@ Code = tuple[int, int]
 """Colour primaries and transfer characteristics."""
 
 _SRGB_PRIMARIES = frozenset((1, 2))
-_SRGB_TRANSFERS = frozenset((1, 2, 6, 13))
-"""2 is "unspecified"; by 1 and 6 (BT.709 and BT.601), too, browsers show pictures as by 13, sRGB."""
+_SRGB_TRANSFERS = frozenset((2, 13))
+"""2 is "unspecified", 13 is sRGB."""
+
+_VIDEO_TRANSFERS = frozenset((1, 6))
+"""BT.709 and BT.601: Chromium shows an AVIF as by sRGB's, and moves the tones of a PNG by 9 of 255."""
 
 _OTHER_TRANSFERS = frozenset((8, 9, 10, 16, 18))
 """Linear, logarithmic, PQ and HLG: they move a grey by more than 40 of 255 (`appearance`)."""
@@ -44,17 +47,20 @@ class Colours:
     Attributes:
         codes: each pair that it states, in its order; none of a file without.
         narrow: of a PNG: black and white are 16 and 235, which its decoders leave as they are.
+        video: whether tones as of BT.709 are shown as sRGB's.
         light: name and content of what says how bright its mastering display was.
     """
 
     codes: tuple[Code, ...] = ()
     narrow: bool = False
+    video: bool = False
     light: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def usual(self) -> bool:
         """Whether it says what is taken where nothing is stated: sRGB."""
-        return not self.narrow and all(is_usual(*code) for code in self.codes)
+        tones = _SRGB_TRANSFERS | (_VIDEO_TRANSFERS if self.video else set())
+        return not self.narrow and all(one in _SRGB_PRIMARIES and other in tones for one, other in self.codes)
 
     @property
     def recolours(self) -> bool:
@@ -66,11 +72,6 @@ class Colours:
         """What the digest is of: a line for each code, and one for each statement on light."""
         codes = [f"CICP {primaries} {transfer}{' narrow' if self.narrow else ''}" for primaries, transfer in self.codes]
         return "".join(f"{line}\n" for line in (*codes, *(f"{n.decode()} {v.hex()}" for n, v in self.light))).encode()
-
-
-def is_usual(primaries: int, transfer: int) -> bool:
-    """Whether two numbers mean sRGB, or leave open what is meant."""
-    return primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS
 
 
 def is_recolouring(primaries: int, transfer: int) -> bool:
@@ -96,7 +97,7 @@ def _of_png(data: bytes) -> Colours:
     for _ in range(_MAX_BOXES):
         length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         if kind in (b"IDAT", b"IEND", b""):
-            return Colours(tuple(codes), narrow, tuple(light))
+            return Colours(tuple(codes), narrow, light=tuple(light))
         body = data[at + 8 : at + 8 + length]
         if kind == b"cICP":
             if len(body) != 4:  # primaries, transfer, matrix, range
@@ -141,7 +142,9 @@ def _stated(properties: Sequence[Box]) -> Colours | None:
     if not colours:
         return None
     codes = [(int.from_bytes(body[4:6]), int.from_bytes(body[6:8])) for body in colours if bytes(body[:4]) == b"nclx"]
-    return Colours(tuple(codes), light=tuple((kind, bytes(body)) for kind, body in properties if kind in _LIGHT))
+    return Colours(
+        tuple(codes), video=True, light=tuple((kind, bytes(body)) for kind, body in properties if kind in _LIGHT)
+    )
 
 
 def _associations(iprp: memoryview) -> dict[int, list[Box]]:

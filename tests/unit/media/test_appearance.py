@@ -210,8 +210,13 @@ def test_colour_values_that_do_not_mean_srgb_change_the_digest_and_not_the_pixel
     assert (plain.beside, stated.beside) == ((), (COLOURS,))
 
 
-@pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("values", [(1, 13), (1, 1), (1, 6), (1, 2), (2, 2), (2, 13)])
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        *((kind, values) for kind in FILES for values in ((1, 13), (1, 2), (2, 2), (2, 13))),
+        *((kind, (1, transfer)) for kind in ("AVIF", "HEIC") for transfer in (1, 6)),
+    ],
+)
 def test_a_file_whose_colour_values_mean_srgb_keeps_the_digest_of_one_that_states_none(
     kind: str, values: tuple[int, int]
 ) -> None:
@@ -219,6 +224,12 @@ def test_a_file_whose_colour_values_mean_srgb_keeps_the_digest_of_one_that_state
     lines = f"countermark-pixels-2\n{stated.pixels_sha256.hex()}\n"
     assert stated.shown_sha256 == hashlib.sha256(lines.encode()).digest()
     assert stated.beside == ()
+
+
+def test_tones_of_video_are_shown_otherwise_in_a_png() -> None:
+    for transfer in (1, 6):
+        assert prints(stating("PNG", (1, transfer))).beside == (COLOURS,)
+        assert prints(stating("PNG", (1, transfer))).recoloured_by == ()
 
 
 def test_the_same_colour_values_give_the_same_digest_in_another_container() -> None:
