@@ -31,7 +31,7 @@ def test_a_gain_map_is_named_and_leaves_no_digest_of_what_is_shown(kind: str) ->
     assert "a gain map" in found.beside
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"an iPhone's HEIC"})
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"an iPhone's HEIC"}))
 def test_a_gain_map_is_not_left_out_of_a_copy(kind: str) -> None:
     redaction = redact(Media.from_bytes(KINDS[kind]()))
     assert redaction.reason is not None
