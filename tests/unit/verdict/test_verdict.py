@@ -307,7 +307,7 @@ def test_a_headline_takes_the_oldest_that_is_not_named_below_anyway() -> None:
 
 def test_equal_pixels_of_a_record_without_the_second_digest_are_not_said_to_be_shown_the_same() -> None:
     registry = open_registry("weekly")
-    older = registry.register("weekly", photo(ROCKET), shown=False)
+    older = registry.register("weekly", photo(ROCKET), shown=None)
     media = Media.from_bytes(photo(ROCKET))
     prints = fingerprint(media)
     copy = MediaFacts(
