@@ -11,6 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, StoreUnavailable
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_OTHER_TABLES = ("no such column", "no such table")
+"""How SQLite begins to say that tables are not as they were made; one code stands for all that a query can have wrong."""
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -23,7 +25,7 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_READONLY,
 }
 # PostgreSQL's classes of error codes ("SQLSTATE"; PostgreSQL documentation, appendix A), and single codes.
-_DAMAGED_STATES = ("XX001", "XX002")  # data corrupted, index corrupted
+_DAMAGED_STATES = ("XX001", "XX002", "42P01", "42703")  # data or index corrupted; no such table, no such column
 _PASSING_STATES = ("08", "25P03", "40", "57P01", "57P02")
 _UNAVAILABLE_STATES = (
     "08",  # connection
@@ -111,6 +113,8 @@ def _sqlite_code(cause: BaseException) -> int:
 
 
 def _is_damage(cause: BaseException) -> bool:
+    if isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(_OTHER_TABLES):
+        return True
     return _sqlite_code(cause) in _DAMAGED or _sqlstate(cause) in _DAMAGED_STATES
 
 

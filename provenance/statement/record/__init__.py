@@ -32,6 +32,7 @@ from provenance.statement.record.publisher_key import PublisherKey
 from provenance.statement.record.record_erased import RecordErased
 from provenance.statement.record.record_id import record_id, record_urn
 from provenance.statement.record.verdict_recorded import VerdictRecorded
+from provenance.statement.shown import ShownDigest
 
 __all__ = [
     "RECORD_VERSION",
@@ -54,6 +55,7 @@ __all__ = [
     "PublisherKey",
     "Record",
     "RecordErased",
+    "ShownDigest",
     "SketchFacts",
     "VerdictRecorded",
     "is_open",
