@@ -12,7 +12,7 @@ from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, S
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OTHER_TABLES = ("no such column", "no such table")
-"""How SQLite begins to say that tables are not as they were made; one code stands for all that a query can have wrong."""
+"""How SQLite begins to say that tables are not as they were made; one code stands for all that a query has wrong."""
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
