@@ -43,3 +43,20 @@ def test_a_withdrawal_is_graver_than_a_dispute_and_both_are_told(known: KnownRec
     assert value is Standing.WITHDRAWN
     assert "wrong place" in detail
     assert "it is ours" in detail
+
+
+def test_a_record_that_stands_in_the_place_of_this_one_is_named(known: KnownRecord) -> None:
+    assert standing.of(replace(known, superseded_by=7), {}) == (
+        Standing.SUPERSEDED,
+        "“The Daily” has superseded it by record 7.",
+    )
+
+
+def test_a_retraction_with_a_compromised_key_is_told_not_to_count(known: KnownRecord) -> None:
+    stolen = replace(RETRACTED, answers=(replace(RETRACTED.answers[0], key_compromised=True),), open=True)
+    value, detail = standing.of(replace(known, disputes=(stolen,)), {})
+    assert value is Standing.DISPUTED
+    assert detail.endswith(
+        "“The Rival” answers that it is retracted: “another frame”. "
+        "That does not count: its key may have been in other hands by then."
+    )

@@ -21,6 +21,7 @@ def test_a_withdrawal_is_told_with_its_reason_and_the_match_stays() -> None:
     assert "“the caption names the wrong town”" in verdict.headline_text
     told = next(finding for finding in verdict.findings if finding.axis is Axis.STANDING)
     assert (told.code, told.basis) == (Standing.WITHDRAWN, Basis.CRYPTOGRAPHIC)
+    assert told.could_be_forged_by == "Whoever holds one of the publisher's keys."
 
 
 def test_a_withdrawal_that_is_not_published_yet_is_the_registrys_word() -> None:
@@ -33,6 +34,7 @@ def test_a_withdrawal_that_is_not_published_yet_is_the_registrys_word() -> None:
     assert standings(verdict) == [Standing.WITHDRAWN]
     told = next(finding for finding in verdict.findings if finding.axis is Axis.STANDING)
     assert told.basis is Basis.DETERMINISTIC_UNSIGNED
+    assert told.could_be_forged_by == "The registry: the receipt does not show it yet."
 
 
 def test_what_was_registered_anew_after_a_withdrawal_comes_first() -> None:
