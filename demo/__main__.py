@@ -90,7 +90,7 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
     report = client.verify(picture)
     seconds = time.monotonic() - started
     first = report.matches[0] if report.matches else None
-    found = {"headline": report.headline.code} | {axis: value.value for axis, value in report.axes}
+    found = {"headline": report.headline.code} | {axis: value.value for axis, value in report.axes.items()}
     unexpected = {axis: (value, found[axis]) for axis, value in case.expected.items() if found[axis] != value}
     leads_to = registered.get(case.leads_to) if case.leads_to else None
     if (first.asset.id if first else None) != leads_to:

@@ -18,8 +18,7 @@ from provenance.transparency.receipt_report import ReceiptReport
 from provenance.verdict import sources, standing
 from provenance.verdict.evidence import Publisher, Source
 from provenance.verdict.registrations import Answer, Dispute, KnownRecord
-from registry.store import Session, assets, disputes, entries, events, publishers
-from registry.tables import Asset
+from registry.store import Asset, Session, assets, disputes, entries, events, publishers
 from registry.times import from_milliseconds
 
 _ANOTHER = "what is stored under this id is another record"
