@@ -245,8 +245,8 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
             )
             not_shown += (
                 " Nor how the pixels are shown on a page that is not white, or by another colour profile or other "
+                "colour values."
             )
-            "colour values."
         case Shown.COLOURS_UNKNOWN:
             summary, forged, method = (
                 f"{same}, and so are transparency and colour profile. Not covered by the record's digest: {COLOURS} of "

@@ -16,6 +16,7 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark
 from provenance.media.media import Media
 from provenance.statement.record import MediaFacts
+from provenance.statement.shown import Shown
 from provenance.verdict import Verdict, judge, resemblance, verify
 from provenance.verdict.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verdict.evidence import (
@@ -337,6 +338,14 @@ def test_no_text_relies_on_a_record_whose_proof_does_not_hold(exact: Verdict) ->
             verdict = judge(evidence)
             assert "registered by" not in verdict.headline_text + verdict.axes[Axis.REGISTRATION].summary
             assert "whose proof does not hold" in verdict.headline_text
+
+
+def test_every_text_of_a_finding_is_a_whole_sentence_however_the_pixels_are_shown(exact: Verdict) -> None:
+    for found, shown in itertools.product(matches(exact.matches[0]), Shown):
+        evidence = replace(exact.evidence, matches=tuple(replace(match, shown=shown) for match in found))
+        for finding in judge(evidence).findings:
+            for text in (finding.summary, finding.could_be_forged_by, finding.does_not_show):
+                assert text[-1] in ".”", text
 
 
 def test_what_became_of_the_record_stands_in_every_headline_about_a_match(exact: Verdict) -> None:
