@@ -2,12 +2,15 @@
 
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from provenance.media.canonical import shrink
 from provenance.media.comparison import Comparison, compare
+from provenance.media.comparison.alignment import Planes
+from provenance.media.comparison.layout import shared
 from provenance.media.media import Pixels
 from provenance.media.sketch import draw_sketch
 from tests.unit.verdict import pictures
@@ -162,3 +165,27 @@ def test_a_photograph_of_which_two_fifths_were_replaced_matches(name: str, other
     comparison = compared(picture, pictures.opened(photo(name)))
     assert comparison.verified
     assert not comparison.layout_only
+
+
+def texture(seed: int) -> Planes:
+    """Light as of leaves or a crowd: texture in all directions, and no ground."""
+    noise = np.random.default_rng(seed).normal(size=(256, 256)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.float32)
+    return np.asarray(128 + smooth * (60 / smooth.std()), np.float32)
+
+
+def test_where_nothing_but_a_frame_agrees_two_pictures_without_a_ground_share_a_layout() -> None:
+    one, other = texture(1), texture(2)
+    framed = other.copy()
+    for edge in (np.s_[:20], np.s_[-20:], np.s_[:, :20], np.s_[:, -20:]):
+        framed[edge] = one[edge]
+    found = shared(framed, one, np.ones_like(one))
+    assert not found.drawn
+    assert found.layout_alone("stored picture")
+
+
+def test_where_half_agrees_wholly_two_pictures_share_more_than_a_layout() -> None:
+    one, other = texture(1), texture(2)
+    half = other.copy()
+    half[:, :128] = one[:, :128]
+    assert not shared(half, one, np.ones_like(one)).layout_alone("stored picture")
