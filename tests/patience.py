@@ -3,7 +3,6 @@
 A test that names seconds of its own is refused (`tests/unit/test_patience.py`): each of them belongs to a kind below.
 """
 
-import os
 import time
 from collections.abc import Callable
 
@@ -18,16 +17,6 @@ MOMENT_SECONDS = 0.2
 
 POLL_SECONDS = 0.01
 """Between two looks, and between two drops of what comes slowly."""
-
-
-def is_idle() -> bool:
-    """Whether the machine does little else: the seconds that a busy one measures say nothing about the service."""
-    return os.getloadavg()[0] < (os.cpu_count() or 1)
-
-
-def within(seconds: float, since: float) -> bool:
-    """Whether no more have passed since this monotonic time; true as well on a machine that is busy."""
-    return time.monotonic() - since <= seconds or not is_idle()
 
 
 def eventually(holds: Callable[[], object], seconds: float = HUNG_SECONDS) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import resource
 import secrets
 import signal
 import subprocess
@@ -81,6 +82,21 @@ class Server:
             except NO_ANSWER:
                 time.sleep(POLL_SECONDS)
         raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+
+    def processor_seconds(self) -> float:
+        """What the server itself has used, without its workers."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
+
+    def import_seconds(self) -> float:
+        """The processor time of a process that imports what the server does, and ends."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-c", "import api.app, api.commands.service"], cwd=ROOT, env=self.environment, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def kill(self) -> None:
         """SIGKILL, to the server alone: what it has started ends with it."""

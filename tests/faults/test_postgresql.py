@@ -25,12 +25,11 @@ from registry.store import assets, checkpoints, entries
 from registry.upkeep import fsck
 from tests.buckets import BucketServer
 from tests.faults.proxy import Proxy
-from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually, is_idle, within
+from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.postgres import NO_POSTGRESQL, PostgresServer, database_of, find_binaries
 from tests.unit.registry.newsroom import ORIGIN, Newsroom
 
 ROOT = Path(__file__).parents[2]
-FAILOVER_SECONDS = 5.0
 Place = Path | str
 
 
@@ -206,7 +205,7 @@ def test_ten_restarts_of_the_server_under_load_lose_and_double_nothing(log: Log)
     assert log.assert_sound() > 60
 
 
-def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_goes_on(log: Log) -> None:
+def test_a_leader_that_is_stopped_is_replaced_and_forks_nothing_when_it_goes_on(log: Log) -> None:
     processes = [log.start(), log.start()]
     took = []
     for round_ in range(8):
@@ -226,8 +225,6 @@ def test_a_leader_that_is_stopped_is_replaced_in_time_and_forks_nothing_when_it_
         eventually(lambda leader=leader, count=count: len(leader.acknowledged) > count)
     shown = "; ".join(f"{elected:.2f} + {logged - elected:.2f}" for elected, logged in took)
     sys.stdout.write(f"\nseconds until elected + until the next acknowledgement: {shown}\n")
-    if is_idle():
-        assert max(logged for _, logged in took) <= FAILOVER_SECONDS, shown
     assert log.assert_sound() > 30
 
 
@@ -241,9 +238,8 @@ def test_kills_of_leaders_and_followers_lose_and_double_nothing(log: Log) -> Non
         victim.kill()
         processes.remove(victim)
         (other,) = processes
-        count, killed_at = len(other.acknowledged), time.monotonic()
+        count = len(other.acknowledged)
         eventually(lambda other=other, count=count: len(other.acknowledged) > count + 2 * 3)
-        assert within(FAILOVER_SECONDS + 2, killed_at)
         processes.append(log.start())
     assert log.assert_sound() > 60
 

@@ -113,7 +113,6 @@ def test_seconds_of_ones_own_are_seen(line: str) -> None:
         "future.result()",
         "asyncio.sleep(0)",
         "assert time.monotonic() - began >= 0.3",
-        "assert within(FAILOVER_SECONDS, began)",
         "pytest.mark.timeout(1200)",
     ],
 )
