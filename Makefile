@@ -49,7 +49,7 @@ timing: $(VENV)/.development ## ten times in a row: the tests that wait, time ou
 		$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults || exit 1; \
 	done
 
-# ONLY names mutants and TESTS the tests that try them: ONLY="registry.log.waiting.*" TESTS="waiting or backlog" (minutes).
+# ONLY names mutants and TESTS the tests that try them: ONLY="registry.log.batch.*" TESTS="waiting or backlog" (minutes).
 mutants: $(VENV)/.development ## does a test notice when a line of the core changes? hours; ONLY=… TESTS=… for less
 	@PYTEST_ADDOPTS="$(if $(TESTS),-k '$(TESTS)')" $(BIN)/mutmut run $(ONLY)
 	@$(BIN)/mutmut results | sed '/: not checked$$/d'

@@ -12,20 +12,20 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from api.commands.printed import printable
+from api.cli.printed import printable
 from provenance.errors import CountermarkError, SettingsInvalid
 
 MODULES = {
-    "serve": "api.commands.service",
-    "openapi": "api.commands.service",
-    "fsck": "api.commands.store",
-    "backup": "api.commands.store",
-    "restore": "api.commands.store",
-    "migrate-store": "api.commands.store",
-    "key": "api.commands.key",
-    "log": "api.commands.log",
-    "index": "api.commands.index",
-    "certificate": "api.commands.certificate",
+    "serve": "api.cli.service",
+    "openapi": "api.cli.service",
+    "fsck": "api.cli.store",
+    "backup": "api.cli.store",
+    "restore": "api.cli.store",
+    "migrate-store": "api.cli.store",
+    "key": "api.cli.key",
+    "log": "api.cli.log",
+    "index": "api.cli.index",
+    "certificate": "api.cli.certificate",
     "witness": "api.witness.commands",
 }
 """Where each command is."""

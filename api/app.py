@@ -1,27 +1,35 @@
 """The application: middleware, problems, routes, and the service they work on.
 
 `assemble` gives the routes alone, which is all the OpenAPI document needs; `create_app` adds what serves them.
+
+Housekeeping: what a running server forgets in time, so that its folder does not grow without need.
 """
 
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
+import structlog
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from api.admission import Admission
-from api.housekeeping import keep_house
-from api.metrics import Metrics
-from api.middleware import middleware_for
-from api.openapi import document
-from api.problems import install_problems
-from api.ratelimit import Policy, RateLimiter
+from api.http.admission import Admission
+from api.http.idempotency import forget_answers
+from api.http.limits import Policy, RateLimiter
+from api.http.metrics import Metrics
+from api.http.middleware import middleware_for
+from api.http.openapi import document
+from api.http.problems import install_problems
+from api.http.upload import Spool
 from api.routes import ROUTERS
 from api.service import Service
 from api.settings import Settings, parse_rate
-from api.upload import Spool
+from provenance.errors import CountermarkError
 from registry.registry import Registry
+from registry.usecases import uploads
+from registry.usecases.erasure import finish_erasures
 
 
 def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
@@ -65,3 +73,32 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
 
     app.router.lifespan_context = lifespan
     return app
+
+
+INTERVAL = 600.0
+"""Seconds between two rounds: things are kept for a day, so minutes do not matter."""
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def keep_house(registry: Registry) -> AsyncIterator[None]:
+    """Tidies every `INTERVAL` seconds while the context is open."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_rounds, registry)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _rounds(registry: Registry) -> None:
+    while True:
+        for tidy in (finish_erasures, forget_answers, uploads.forget, _take_up):
+            try:
+                await run_in_threadpool(tidy, registry)
+            except CountermarkError as error:  # the next round tries again
+                _log.warning("housekeeping failed", exc_info=error)
+        await anyio.sleep(INTERVAL)
+
+
+def _take_up(registry: Registry) -> None:
+    registry.comparing.take_up()

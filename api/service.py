@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.admission import Admission
-from api.metrics import Metrics
+from api.http.admission import Admission
+from api.http.metrics import Metrics
+from api.http.upload import Spool
 from api.settings import Settings
-from api.upload import Spool
 from registry.registry import Registry
 
 

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from provenance import limits
 from provenance.errors import SettingsInvalid
-from registry.attesting import DEVELOPMENT_STAMPS
+from registry.attestation import DEVELOPMENT_STAMPS
 
 S = TypeVar("S", bound=BaseSettings)
 

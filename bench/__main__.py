@@ -32,8 +32,8 @@ from provenance.credentials.reading import read_credentials
 from provenance.credentials.signing import ClaimDescription, sign_embedded
 from provenance.media import Media, Sketch, draw_sketch, draw_thumbnail, fingerprint, read_declared
 from provenance.media.comparison import compare
-from registry.records.registration import register
 from registry.registry import Registry
+from registry.usecases.register import register
 
 console = Console()
 Times = dict[str, list[float]]

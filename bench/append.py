@@ -29,10 +29,10 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import VerifierKey
 from registry.bootstrap import open_registry
+from registry.database import entries
 from registry.log.sequencer import Appended
 from registry.registry import Registry, RegistryConfig
-from registry.store import entries
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 
 console = Console()
 STRETCH = 50_000

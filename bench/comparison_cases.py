@@ -1,5 +1,6 @@
 """Altered photographs, laid over their sketch, the stored picture, and that at full detail: what the comparison is
-calibrated on."""
+calibrated on.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Opening a registry; where a log is to begin, making its keys, its genesis entry and its first publisher."""
+"""Opening a registry; where a log is to begin, making its keys, its genesis entry and its first publisher.
+
+Attesters: the witnesses and the time-stamping authority that an operator names.
+"""
 
 import logging
 import secrets
@@ -14,6 +17,7 @@ from provenance.errors import (
     CertificateUnusable,
     Conflict,
     CredentialSettingsInvalid,
+    MalformedPolicy,
     SettingsInvalid,
     StoreCorrupt,
     StoreUnavailable,
@@ -22,18 +26,20 @@ from provenance.errors import (
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import LogGenesis, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
-from provenance.transparency.checkpoint import SignedCheckpoint
-from registry import files
-from registry.api_keys import DEFAULT_PUBLISHER
-from registry.attesters import read_policy, read_timestamping
-from registry.attesting.attestation import Attestation
-from registry.blobs import Blobs
+from provenance.transparency.checkpoint import Cosigner, SignedCheckpoint
+from provenance.transparency.policy import Policy, satisfied
+from provenance.transparency.timestamp import TrustAnchor
+from registry.attestation import DEVELOPMENT_STAMPS
+from registry.attestation.attestation import Attestation
+from registry.attestation.development_stamps import DevelopmentAuthority
+from registry.attestation.timestamping import RemoteAuthority, Timestamping
+from registry.database import Session, Store, entries
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
-from registry.records.enrolment import enrol_publisher
 from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
@@ -42,10 +48,12 @@ from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
-from registry.spool import own_folder
-from registry.store import Session, Store, entries
+from registry.storage import files
+from registry.storage.blobs import Blobs
+from registry.storage.spool import own_folder
 from registry.times import utc_now
-from registry.verifying.comparison import compare
+from registry.usecases.comparison import compare
+from registry.usecases.publishers import enrol_publisher
 
 _log = logging.getLogger(__name__)
 
@@ -251,3 +259,41 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise StoreUnavailable(f"the data folder {folder} cannot be used: {error}") from error
+
+
+def read_policy(config: RegistryConfig) -> Policy | None:
+    """The witness policy; None where there is none. Raises SettingsInvalid for one that can be neither read nor met."""
+    if config.witness_policy is None:
+        return None
+    try:
+        policy = Policy.parse(config.witness_policy.read_bytes())
+    except (OSError, MalformedPolicy) as error:
+        raise SettingsInvalid(f"the witness policy {config.witness_policy} cannot be used: {error}") from error
+    for witness in policy.witnesses:
+        if witness.url is not None and not witness.url.startswith(("http://", "https://")):
+            raise SettingsInvalid(f"the witness policy gives {witness.name} the address {witness.url}, which is no URL")
+    asked = [Cosigner(witness.key, 1) for witness in policy.witnesses if witness.url is not None]
+    if not satisfied(policy, asked):
+        raise SettingsInvalid("the quorum of the witness policy needs witnesses that it gives no address of")
+    return policy
+
+
+def read_timestamping(config: RegistryConfig, keystore: Keystore, clock: Clock) -> Timestamping | None:
+    """The time-stamping authority and by what it is believed; None where there is none.
+
+    Raises SettingsInvalid. Warns: DevelopmentTimestampWarning where the server stamps for itself.
+    """
+    if config.timestamp_url is None:
+        return None
+    if config.timestamp_url == DEVELOPMENT_STAMPS:
+        anchor = TrustAnchor.from_pem("the development authority", keystore.development_authority.encode())
+        authority = DevelopmentAuthority(keystore.development_stamper(), clock)
+        return Timestamping(authority, (anchor,), config.timestamp_interval)
+    if config.timestamp_anchors is None:
+        raise SettingsInvalid("a time-stamping authority is named, and not by which certificates it is believed")
+    path = config.timestamp_anchors
+    try:
+        anchor = TrustAnchor.from_pem(path.stem, path.read_bytes())
+    except (OSError, UnusableKey) as error:
+        raise SettingsInvalid(f"the certificates in {path} cannot be used: {error}") from error
+    return Timestamping(RemoteAuthority(config.timestamp_url), (anchor,), config.timestamp_interval)

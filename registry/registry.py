@@ -8,8 +8,8 @@ from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
 from provenance.transparency.policy import Policy
-from registry.attesting.attestation import Attestation
-from registry.blobs import Blobs
+from registry.attestation.attestation import Attestation
+from registry.database import Store
 from registry.keys.keystore import Keystore, Role
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
@@ -21,7 +21,7 @@ from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
-from registry.store import Store
+from registry.storage.blobs import Blobs
 
 Clock = Callable[[], datetime]
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
-from registry.attesting.witness import Witness
+from registry.attestation.witness import Witness
 from registry.times import utc_now
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Connection, Dialect, Engine, create_engine
 
 from provenance.statement import key_file
+from registry.database import schema, sqlite
 from registry.sandbox import Sandbox, process
-from registry.store import schema, sqlite
 from tests.patience import HUNG_SECONDS
 
 SCRYPT_COST = key_file.SCRYPT_COST
@@ -35,7 +35,7 @@ def spare(patch: pytest.MonkeyPatch) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """As `registry.store.schema.migrate`, on SQLite."""
+    """As `registry.database.schema.migrate`, on SQLite."""
     if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one():
         schema.migrate(connection)
         return

@@ -8,11 +8,13 @@ from dataclasses import fields
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import JSON, attachment, conditional, json_answer, to_json
-from api.auth import AssetsWriter, ReaderDep, publisher_of
-from api.bodies import is_json, parse_json, receive_json
-from api.documented import (
+from api.http import problems
+from api.http.accept import GIVES_A_RECEIPT, FormatQuery, receipt_answer
+from api.http.auth import AssetsWriter, ReaderDep, publisher_of
+from api.http.bodies import is_json, parse_json, receive_json
+from api.http.conditional import JSON, attachment, conditional, json_answer, to_json
+from api.http.cursors import Cursor, Limit, cut, decode_cursor, encode_cursor
+from api.http.documented import (
     BINARY,
     IDEMPOTENCY_KEY,
     KEPT,
@@ -27,24 +29,22 @@ from api.documented import (
     refers_to,
     takes,
 )
-from api.idempotency import answer_once, request_digest
-from api.pages import Cursor, Limit, cut, decode_cursor, encode_cursor
-from api.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
-from api.ratelimit import limited
-from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
-from api.schemas.requests import AssetMetadata, AssetRequest
+from api.http.idempotency import answer_once, request_digest
+from api.http.limits import limited
+from api.http.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
+from api.http.requests import AssetMetadata, AssetRequest
+from api.http.upload import Upload
 from api.service import Service, ServiceDep
-from api.upload import Upload
 from provenance.answers import AssetInFull, Assets, RegisteredAsset
 from provenance.claims import Claims
 from provenance.errors import NotAuthenticated, NotPermitted
 from provenance.statement.record import Parent
-from registry.api_keys import Holder
-from registry.reading import catalogue
-from registry.reading.readers import ANYBODY, Reader
-from registry.reading.resembling import resembles
-from registry.records import uploads
-from registry.records.registration import Registered, register
+from registry.keys.api_keys import Holder
+from registry.usecases import read as catalogue
+from registry.usecases import uploads
+from registry.usecases.access import ANYBODY, Reader
+from registry.usecases.register import Registered, register
+from registry.usecases.resemblances import resembles
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]

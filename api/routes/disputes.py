@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import json_answer
-from api.auth import DisputesWriter, publisher_of
-from api.bodies import receive_json
-from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
-from api.idempotency import answer_once, request_digest
-from api.parameters import DisputeId, RecordQuery
-from api.ratelimit import limited
-from api.schemas.requests import AnswerRequest, DisputeRequest
+from api.http import problems
+from api.http.auth import DisputesWriter, publisher_of
+from api.http.bodies import receive_json
+from api.http.conditional import json_answer
+from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
+from api.http.idempotency import answer_once, request_digest
+from api.http.limits import limited
+from api.http.parameters import DisputeId, RecordQuery
+from api.http.requests import AnswerRequest, DisputeRequest
 from api.service import ServiceDep
 from provenance.answers import Dispute, Disputes
-from registry.records import disputes
+from registry.usecases import disputes
 
 router = APIRouter(tags=["disputes"])
 reads = [Depends(limited("reads"))]

@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import json_answer
-from api.auth import AssetsEraser, AssetsWriter, check_owner, reader_of
-from api.bodies import receive_json
-from api.documented import READING, WRITING, ends_in, refers_to, takes
-from api.parameters import AssetId
-from api.ratelimit import limited
-from api.schemas.requests import ErasureRequest
+from api.http import problems
+from api.http.auth import AssetsEraser, AssetsWriter, check_owner, reader_of
+from api.http.bodies import receive_json
+from api.http.conditional import json_answer
+from api.http.documented import READING, WRITING, ends_in, refers_to, takes
+from api.http.limits import limited
+from api.http.parameters import AssetId
+from api.http.requests import ErasureRequest
 from api.service import ServiceDep
 from provenance.answers import Asset, Erasure
-from registry.records import erasure
-from registry.records.sealing import reveal
+from registry.usecases import erasure
+from registry.usecases.sealing import reveal
 
 router = APIRouter(tags=["assets"])
 

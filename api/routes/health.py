@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from api import problems
-from api.answers import json_answer
-from api.documented import ends_in
+from api.http import problems
+from api.http.conditional import json_answer
+from api.http.documented import ends_in
 from api.service import ServiceDep
 from provenance.answers import Health
-from registry.reading import catalogue
+from registry.usecases import read as catalogue
 
 router = APIRouter(tags=["operation"])
 

@@ -4,16 +4,16 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from api import problems
-from api.answers import PRIVATE, json_answer
-from api.auth import Admin
-from api.bodies import receive_json
-from api.documented import WRITING, ends_in, refers_to, takes
-from api.parameters import ApiKeyId
-from api.schemas.requests import ApiKeyRequest, RotationRequest
+from api.http import problems
+from api.http.auth import Admin
+from api.http.bodies import receive_json
+from api.http.conditional import PRIVATE, json_answer
+from api.http.documented import WRITING, ends_in, refers_to, takes
+from api.http.parameters import ApiKeyId
+from api.http.requests import ApiKeyRequest, RotationRequest
 from api.service import Service, ServiceDep
 from provenance.answers import ApiKey, ApiKeys, NewApiKey
-from registry import api_keys
+from registry.keys import api_keys
 
 router = APIRouter(tags=["keys"])
 changes = ends_in(

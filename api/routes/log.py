@@ -4,16 +4,16 @@ import gzip
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.accept import takes_gzip
-from api.answers import FOREVER, conditional, json_answer
-from api.documented import READING, ends_in, gives
-from api.ratelimit import limited
+from api.http import problems
+from api.http.accept import takes_gzip
+from api.http.conditional import FOREVER, conditional, json_answer
+from api.http.documented import READING, ends_in, gives
+from api.http.limits import limited
 from api.service import ServiceDep
 from provenance.answers import LogKeys
 from provenance.errors import MalformedTile, NotFound
 from provenance.transparency.tiles import TilePath
-from registry.reading import catalogue
+from registry.usecases import read as catalogue
 
 CHECKPOINT_CACHE = "public, max-age=1"
 

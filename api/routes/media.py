@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import json_answer
-from api.auth import AssetsWriter
-from api.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
-from api.parameters import Sha256Path
+from api.http.auth import AssetsWriter
+from api.http.conditional import json_answer
+from api.http.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
+from api.http.parameters import Sha256Path
 from api.service import ServiceDep
 from provenance.answers import UploadedMedia
 from provenance.errors import InvalidRequest
-from registry.records import uploads
 from registry.sandbox.examination import sniff
+from registry.usecases import uploads
 
 router = APIRouter(tags=["media"])
 

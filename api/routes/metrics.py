@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from api import problems
-from api.auth import MetricsReader
-from api.documented import ends_in
-from api.metrics import CONTENT_TYPE
+from api.http import problems
+from api.http.auth import MetricsReader
+from api.http.documented import ends_in
+from api.http.metrics import CONTENT_TYPE
 from api.service import ServiceDep
 
 router = APIRouter(tags=["operation"])

@@ -1,4 +1,4 @@
-"""The web pages: what a reader sees. Jinja2 templates and plain ES modules; see `api/web`."""
+"""The web pages: what a reader sees. Jinja2 templates and plain ES modules; see `api/pages`."""
 
 import hashlib
 import re
@@ -8,18 +8,17 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.answers import FOREVER, FRESH, conditional
-from api.parameters import HEX
-from api.ratelimit import limited
+from api.http.conditional import FOREVER, FRESH, conditional
+from api.http.limits import limited
+from api.http.parameters import HEX
 from api.service import ServiceDep
 from provenance.errors import Erased, NotFound, Sealed
-from registry.reading import catalogue
-from registry.reading.history import history
-from registry.reading.resembling import resembles
-from registry.records.derivation import graph
+from registry.usecases import read as catalogue
+from registry.usecases.derivation import graph, history
+from registry.usecases.resemblances import resembles
 
-WEB = Path(__file__).resolve().parent.parent / "web"
-STATIC = WEB / "static"
+PAGES = Path(__file__).resolve().parent.parent / "pages"
+STATIC = PAGES / "static"
 RECENT = 6
 """Registrations that the first page shows."""
 
@@ -129,7 +128,7 @@ def _render(request: Request, template: str, service: ServiceDep, **values: obje
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=FileSystemLoader(WEB / "templates"),
+        loader=FileSystemLoader(PAGES / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_plain,

@@ -4,25 +4,25 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import json_answer
-from api.auth import Admin, KeysWriter, check_owner
-from api.bodies import receive_json
-from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
-from api.idempotency import answer_once, request_digest
-from api.parameters import KeyThumbprint, PublisherId
-from api.ratelimit import limited
-from api.schemas.requests import HandoverRequest, Jwk, KeyRequest, OwnKeyRequest, PublisherRequest, RevocationRequest
-from api.schemas.requests import Request as Body
+from api.http import problems
+from api.http.auth import Admin, KeysWriter, check_owner
+from api.http.bodies import receive_json
+from api.http.conditional import json_answer
+from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
+from api.http.idempotency import answer_once, request_digest
+from api.http.limits import limited
+from api.http.parameters import KeyThumbprint, PublisherId
+from api.http.requests import HandoverRequest, Jwk, KeyRequest, OwnKeyRequest, PublisherRequest, RevocationRequest
+from api.http.requests import Request as Body
 from api.service import Service, ServiceDep
 from provenance.answers import Publisher, PublisherKey, PublisherKeys, Publishers
 from provenance.errors import InvalidRequest, UnusableKey
-from provenance.statement.base64url import decode_base64url
+from provenance.statement.encodings import decode_base64url
 from provenance.statement.handover import Handover
 from provenance.statement.keys import Algorithm, PublicKey
-from registry.api_keys import Holder
-from registry.reading import catalogue
-from registry.records.enrolment import OwnKey, enrol_key, enrol_publisher, revoke_key, rotate_key
+from registry.keys.api_keys import Holder
+from registry.usecases import read as catalogue
+from registry.usecases.publishers import OwnKey, enrol_key, enrol_publisher, revoke_key, rotate_key
 
 router = APIRouter(tags=["publishers"])
 reads = [Depends(limited("reads"))]

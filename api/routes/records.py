@@ -2,16 +2,16 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import conditional
-from api.auth import ReaderDep
-from api.documented import KEPT, OPEN, READING, ends_in, gives
-from api.parameters import RecordAddress, record_digest
-from api.ratelimit import limited
-from api.receipt_answers import GIVES_A_RECEIPT, FormatQuery, receipt_answer
+from api.http import problems
+from api.http.accept import GIVES_A_RECEIPT, FormatQuery, receipt_answer
+from api.http.auth import ReaderDep
+from api.http.conditional import conditional
+from api.http.documented import KEPT, OPEN, READING, ends_in, gives
+from api.http.limits import limited
+from api.http.parameters import RecordAddress, record_digest
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
-from registry.reading import catalogue
+from registry.usecases import read as catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
 missing = ends_in(problems.NOT_FOUND, *READING)

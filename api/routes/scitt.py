@@ -1,7 +1,7 @@
 """`/scitt` and `/.well-known/scitt-keys`: SCITT's reference API (draft-ietf-scitt-scrapi-09).
 
 A statement is signed by its publisher, whose key is what lets it in: no API key is asked for. Errors are concise
-problems in CBOR (RFC 9290; see `api.problems`).
+problems in CBOR (RFC 9290; see `api.http.problems`).
 """
 
 from typing import Annotated, Any
@@ -9,18 +9,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from python_multipart.multipart import parse_options_header
 
-from api import problems
-from api.answers import FRESH, conditional
-from api.documented import BINARY, READING, concisely, ends_in, gives, takes
-from api.parameters import record_digest
-from api.ratelimit import limited
+from api.http import problems
+from api.http.conditional import FRESH, conditional
+from api.http.documented import BINARY, READING, concisely, ends_in, gives, takes
+from api.http.limits import limited
+from api.http.parameters import record_digest
+from api.http.upload import gather
 from api.service import ServiceDep
-from api.upload import gather
 from provenance.errors import NotFound, UnsupportedMedia
 from provenance.limits import MAX_ENTRY_BYTES, SCITT_WAIT_SECONDS
-from provenance.statement.base64url import encode_base64url
 from provenance.statement.cbor import encode_cbor
-from registry.records import scitt
+from provenance.statement.encodings import encode_base64url
+from registry.usecases import scitt
 
 RECEIPT_TYPE = "application/scitt-receipt+cose"
 STATEMENT_TYPES = ("application/cose", "application/scitt-statement+cose")

@@ -7,19 +7,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api import problems
-from api.answers import json_answer
-from api.auth import AssetsWriter, publisher_of
-from api.documented import BINARY, WRITING, ends_in, takes
+from api.http import problems
+from api.http.auth import AssetsWriter, publisher_of
+from api.http.conditional import json_answer
+from api.http.documented import BINARY, WRITING, ends_in, takes
+from api.http.upload import bounded
 from api.service import ServiceDep
-from api.upload import bounded
 from provenance.answers import LoggedStatement, LoggedStatements
 from provenance.errors import MalformedRequest, MalformedStatement
 from provenance.limits import MAX_STATEMENTS
 from provenance.statement.record import record_urn
 from provenance.statement.statement import STATEMENT_BYTES, Statement, parse_statement
 from registry.log.batch import Appended
-from registry.records.statements import check_found, submit_statements
+from registry.usecases.statements import check_found, submit_statements
 
 router = APIRouter(tags=["statements"])
 

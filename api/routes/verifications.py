@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import JSON, conditional, json_answer
-from api.auth import AssetsWriter, publisher_of
-from api.bodies import is_json, receive_json
-from api.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
-from api.parameters import DetailQuery, MatchQuery, VerificationId
-from api.ratelimit import limited
-from api.schemas.requests import DigestsRequest
+from api.http import problems
+from api.http.auth import AssetsWriter, publisher_of
+from api.http.bodies import is_json, receive_json
+from api.http.conditional import JSON, conditional, json_answer
+from api.http.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
+from api.http.limits import limited
+from api.http.parameters import DetailQuery, MatchQuery, VerificationId
+from api.http.requests import DigestsRequest
 from api.service import ServiceDep
 from provenance.answers import RecordedVerdict, Report
-from registry.records.verdicts import record_verdict
-from registry.verifying.verification import load_difference, load_report, verify_digests, verify_file
+from registry.usecases.verdicts import record_verdict
+from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
 
 router = APIRouter(tags=["verifications"])
 missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)

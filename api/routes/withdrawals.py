@@ -2,20 +2,20 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api import problems
-from api.answers import json_answer
-from api.auth import AssetsWriter, publisher_of
-from api.bodies import receive_json
-from api.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
-from api.idempotency import answer_once, request_digest
-from api.parameters import WithdrawalId
-from api.ratelimit import limited
-from api.schemas.requests import WithdrawalRequest
+from api.http import problems
+from api.http.auth import AssetsWriter, publisher_of
+from api.http.bodies import receive_json
+from api.http.conditional import json_answer
+from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
+from api.http.idempotency import answer_once, request_digest
+from api.http.limits import limited
+from api.http.parameters import WithdrawalId
+from api.http.requests import WithdrawalRequest
 from api.service import ServiceDep
 from provenance.answers import Withdrawal
-from registry.api_keys import ADMIN
-from registry.reading import catalogue
-from registry.records.registration import withdraw
+from registry.keys.api_keys import ADMIN
+from registry.usecases import read as catalogue
+from registry.usecases.register import withdraw
 
 router = APIRouter(tags=["withdrawals"])
 

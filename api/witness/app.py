@@ -7,12 +7,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.problems import kind_of
-from api.upload import gather
+from api.http.problems import kind_of
+from api.http.upload import gather
 from provenance.errors import CountermarkError
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.witness import Cosigned
-from registry.attesting.witness import Witness
+from registry.attestation.witness import Witness
 
 _log = structlog.get_logger(__name__)
 

@@ -4,14 +4,14 @@ from contextlib import closing
 
 import typer
 
-from api import server
-from api.connections import Connections
-from api.logs import configure_logs
-from api.server import stopping_in_order
+from api.http import server
+from api.http.connections import Connections
+from api.http.logs import configure_logs
+from api.http.server import stopping_in_order
 from api.witness.app import create_witness_app
 from api.witness.settings import load_witness_settings
 from provenance.errors import MalformedNote, SettingsInvalid
-from registry.attesting.witness import Witness, open_keys
+from registry.attestation.witness import Witness, open_keys
 from registry.times import utc_now
 
 MAX_CONNECTIONS = 256

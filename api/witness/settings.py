@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.settings import MIN_PASSPHRASE_CHARACTERS, from_environment
 from provenance.errors import SettingsInvalid
-from registry.attesting.witness import LogKeys, read_logs
+from registry.attestation.witness import LogKeys, read_logs
 
 
 class WitnessSettings(BaseSettings):

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from provenance.claims import Claims
-from provenance.verdict.registrations import Reference
-from registry.api_keys import DEFAULT_PUBLISHER
+from provenance.verification.registrations import Reference
 from registry.bootstrap import open_registry
-from registry.records.registration import register
+from registry.database import assets
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.registry import Registry, RegistryConfig
-from registry.store import assets
-from registry.verifying.verification import verify_file
+from registry.usecases.register import register
+from registry.usecases.verify import verify_file
 
 PASSPHRASE = b"of keys that sign for nobody"
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.database import Asset, Session, Store, assets
+from registry.database.tables import Publisher
 from registry.search.codes import Held
 from registry.search.index import BITS, RADIUS, SimilarityIndex
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
-from registry.store import Asset, Session, Store, assets
-from registry.tables import Publisher
 
 ORIENTATIONS = 8
 DURABLE_UP_TO = 100_000

@@ -8,8 +8,7 @@ from provenance.media.canonical import Pixels
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark, read_declared
 from provenance.media.media import Media
-from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch
-from provenance.media.thumbnail import draw_thumbnail
+from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch, draw_thumbnail
 
 __all__ = [
     "SKETCH_VERSION",

@@ -2,6 +2,8 @@
 
 It is a lossy WebP of at most 5 KB whose longest side is at most 256 pixels, drawn from the canonical picture. Its
 digest stands in the record, so that the reference of every comparison is bound by the log.
+
+The thumbnail: the picture as the pages show it, a WebP of at most 512 pixels a side without any metadata.
 """
 
 import hashlib
@@ -92,3 +94,11 @@ def encode_webp(picture: Image.Image, quality: int) -> bytes:
     file = BytesIO()
     picture.save(file, "WEBP", quality=quality, method=4, exif=b"", xmp=b"", icc_profile=b"")
     return file.getvalue()
+
+
+_QUALITY = 80
+
+
+def draw_thumbnail(pixels: Pixels) -> bytes:
+    """Return the WebP bytes of a thumbnail of `pixels` (any size; the canonical picture spares the shrinking)."""
+    return encode_webp(Image.fromarray(shrink(pixels, limits.CANONICAL_SIDE)), _QUALITY)

@@ -1,9 +1,10 @@
 """What a publisher stated, in bytes that can be signed and checked again.
 
 - `canonical`: JSON with exactly one encoding (RFC 8785)
-- `record`: the four record types and their identity
-- `statement`: the log entry, a COSE_Sign1 over a record's digest
-- `keys`, `key_file`, `possession`: public keys, signers, encrypted key files, proof that a key is held
+- `record`: the types of records, and the identity of a record
+- `statement`: the log entry, a COSE_Sign1 (`cose`) over a record's digest
+- `keys`, `key_file`, `handover`: public keys, signers, encrypted key files, proof that a key is held or handed over
 - `identity`: how it was established whom a key belongs to
-- `fields`, `cbor`, `base64url`, `ed25519`: what the readers above are made of
+- `shown`: the second pixel digest, of what decides how pixels are shown
+- `fields`, `cbor`, `encodings`, `ed25519`: what the readers above are made of
 """

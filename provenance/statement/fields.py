@@ -12,8 +12,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from provenance.errors import MalformedRecord, UnusableKey
 from provenance.limits import MAX_IDENTIFIER_CHARACTERS, MAX_PUBLISHER_ID_CHARACTERS, MAX_SAFE_INTEGER
-from provenance.statement.base64url import decode_base64url
 from provenance.statement.canonical import Json
+from provenance.statement.encodings import decode_base64url
 from provenance.statement.keys import PublicKey
 from provenance.vocabulary import find_digital_source_type
 

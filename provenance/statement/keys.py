@@ -1,6 +1,8 @@
 """Public keys and signers: Ed25519 (RFC 8032) and ES256, ECDSA on P-256 with SHA-256 (RFC 9053 §2.1).
 
 A key is named by its COSE key thumbprint (RFC 9679) and written in JSON as a JWK (RFC 7517; RFC 8037 for Ed25519).
+
+A public key in a file: SubjectPublicKeyInfo in PEM (RFC 7468 §13), as `openssl pkey -pubout` writes it.
 """
 
 import hashlib
@@ -21,12 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from provenance.errors import SignatureInvalid, UnusableKey
+from provenance.limits import MAX_KEY_FILE_BYTES
 from provenance.statement import ed25519, key_file
-from provenance.statement.base64url import decode_base64url, encode_base64url
 from provenance.statement.cbor import encode_cbor
+from provenance.statement.encodings import decode_base64url, encode_base64url
 
 SIGNATURE_BYTES = 64
 """Bytes of a signature of either algorithm: R and S, or r and s, side by side."""
@@ -239,3 +242,22 @@ def _coordinate(name: str, text: str) -> bytes:
     if len(value) != _COORDINATE_BYTES:
         raise UnusableKey(f"JWK member {name}: {_COORDINATE_BYTES} bytes expected, not {len(value)}")
     return value
+
+
+def parse_public_key(pem: bytes) -> PublicKey:
+    """The key of a PEM file.
+
+    Raises:
+        UnusableKey: not PEM, longer than a key file, or not an Ed25519 or P-256 public key.
+    """
+    if len(pem) > MAX_KEY_FILE_BYTES:
+        raise UnusableKey(f"a key file has at most {MAX_KEY_FILE_BYTES} bytes, not {len(pem)}")
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UnusableKey("not a public key in PEM") from error
+    if isinstance(key, Ed25519PublicKey):
+        return PublicKey(Algorithm.ED25519, key.public_bytes_raw())
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        return PublicKey(Algorithm.ES256, key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    raise UnusableKey("an Ed25519 or P-256 public key expected")

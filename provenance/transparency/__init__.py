@@ -1,5 +1,4 @@
-"""Append-only logs that nobody has to believe: trees, signed notes, checkpoints, tiles, proofs, receipts.
+"""Append-only logs that nobody has to believe: trees, signed notes, checkpoints, tiles, proofs, witnesses, audits.
 
-Everything here is bytes in, values out. The formats are public (RFC 6962, RFC 9162, C2SP), but for the
-receipt, which bundles them with a record.
+Everything here is bytes in, values out. The formats are public (RFC 6962, RFC 9162, RFC 3161, C2SP).
 """

@@ -20,11 +20,10 @@ from provenance.errors import (
 from provenance.limits import MAX_AUDIT_FINDINGS, MAX_COUNTED_KEYS, TILE_WIDTH
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint
-from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.signer_audit import SignerAudit
-from provenance.transparency.tiles import Fetch, TilePath, TileReader, read_entries, read_tile
+from provenance.transparency.tiles import Edge, Fetch, TilePath, TileReader, read_entries, read_tile
 
 Form = Literal["statements", "bytes"]
 """What the entries of a log are: Countermark's statements, or bytes that are hashed and not read."""

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Self, assert_never
 
 from provenance.errors import SignatureInvalid
+from provenance.statement.handover import verify_possession
 from provenance.statement.keys import PublicKey
-from provenance.statement.possession import verify_possession
 from provenance.statement.record import (
     AssetDisputed,
     AssetRegistered,

@@ -6,13 +6,15 @@ and a key that it leaves out is retired: it signs none of those.
 
 A change is signed by every key that was in force and by every one that comes into force. So whoever trusts one of the
 old keys is led to the new ones, and nobody can be made to lead to a key that somebody else holds.
+
+What a reader's own trusted keys say of the key that a receipt names as its log's: step 2 of checking a receipt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
-from provenance.errors import MalformedNote, SignatureInvalid, UntrustedNote
+from provenance.errors import CountermarkError, MalformedNote, SignatureInvalid, UntrustedNote
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.record import LogGenesis, LogKey
 from provenance.transparency import ml_dsa
@@ -191,3 +193,49 @@ def _read(vkeys: Sequence[str], origin: str) -> tuple[VerifierKey, ...]:
     if len(set(keys)) != len(keys):
         raise UntrustedNote(f"a key of the log {origin} is named twice")
     return keys
+
+
+Outcome = Literal["holds", "fails", "not checked"]
+
+
+def judge_log_key(
+    log_key: VerifierKey,
+    size: int,
+    log_keys: LogKeys | CountermarkError,
+    trusted: Sequence[VerifierKey],
+    retired: Mapping[VerifierKey, int],
+) -> tuple[Outcome, str, list[VerifierKey]]:
+    """Whether the log key is pinned.
+
+    Args:
+        log_key: the receipt's own word, Ed25519.
+        size: of the tree that everything is proven in.
+        log_keys: what the receipt's genesis and `log.key` records say, or why they say nothing.
+        trusted: what the reader has from elsewhere.
+        retired: of trusted keys that their log has retired, the largest tree that each signs.
+
+    Returns:
+        the outcome, a sentence for people, and the ML-DSA-44 keys of the log of which one has to have signed too: those
+        that the reader trusts, or that a trusted key has handed over to.
+    """
+    known = None if isinstance(log_keys, CountermarkError) else log_keys
+    own = [key for key in trusted if key.key_type == ML_DSA_44 and key.name == log_key.name]
+    named = [key for key in known.current if key.key_type == ML_DSA_44] if known else []
+    # What a retired key says later may be said by who has got hold of it.
+    leading = [key for key in trusted if known is not None and key not in retired and known.vouched_by(key)]
+    demanded = named if any(key in leading for key in own) else [key for key in own if key in named]
+    largest, name = retired.get(log_key, size), log_key.name
+    judgements: list[tuple[bool, Outcome, str, list[VerifierKey]]] = [
+        (size > largest, "fails", f"{name} has retired this key: it signs trees of up to {largest} entries", []),
+        (log_key in trusted, "holds", f"the key of {name} is one you trust", demanded),
+        (bool(leading), "holds", f"a key of {name} that you trust has handed over to this one", demanded),
+        (bool(own), "holds", f"the ML-DSA-44 key of {name} is one you trust", own),
+        (
+            not any(key.key_type == ED25519 for key in trusted),
+            "not checked",
+            f"no trusted log key was given: {name} is the receipt's own word",
+            [],
+        ),
+        (True, "fails", f"the receipt's key of {name} is not among those you trust", []),
+    ]
+    return next((outcome, sentence, keys) for applies, outcome, sentence, keys in judgements if applies)

@@ -14,6 +14,7 @@ from typing import Self
 
 from provenance.errors import MalformedNote, SignatureInvalid, UntrustedNote, UnusableKey
 from provenance.limits import MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, MAX_VERIFIER_KEY_CHARACTERS
+from provenance.statement.encodings import encode_base64, parse_base64
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.transparency import ml_dsa
 from provenance.transparency.cosignature import (
@@ -23,7 +24,6 @@ from provenance.transparency.cosignature import (
     name_with_length,
     subtree_message,
 )
-from provenance.transparency.encodings import encode_base64, parse_base64
 
 ED25519 = 0x01
 """Signature type of a plain Ed25519 signature over the note's text."""

@@ -3,6 +3,10 @@
 C2SP tlog-policy, a file of lines: `log <vkey> [url]`, `witness <name> <vkey> [url]`, `group <name> all|any|<k>
 <member>...`, and exactly one `quorum <name>|none`. Names are octets, which we keep as text with the octets that are
 not UTF-8 escaped. A name is used in one group at most and only after its own line, so that the quorum is a tree.
+
+What a reader asks of the witnesses of a checkpoint, and whether it is there: who has cosigned, and how lately.
+
+A cosignature that does not verify is no matter of this: `SignedCheckpoint.verify` refuses the checkpoint.
 """
 
 import re
@@ -12,8 +16,8 @@ from typing import Self, assert_never
 
 from provenance.errors import MalformedNote, MalformedPolicy, UntrustedNote
 from provenance.limits import MAX_POLICY_BYTES, MAX_POLICY_NAMES
+from provenance.statement.encodings import parse_decimal
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
-from provenance.transparency.encodings import parse_decimal
 from provenance.transparency.note import COSIGNATURES, ED25519, ML_DSA_44, VerifierKey
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
@@ -258,3 +262,62 @@ class _Draft:
 def _check_count(defined: Sequence[object]) -> None:
     if len(defined) > MAX_POLICY_NAMES:
         raise MalformedPolicy(f"more than {MAX_POLICY_NAMES} of a kind")
+
+
+@dataclass(frozen=True)
+class Witnessing:
+    """Whether a checkpoint has the cosignatures that were asked for; `detail` is a sentence for people."""
+
+    enough: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is asked for.
+
+    Attributes:
+        policy: its quorum has to have cosigned; None for no quorum.
+        named: keys of witnesses each of which has to have cosigned.
+        max_age: seconds that the newest of these cosignatures may be old; None for any age.
+    """
+
+    policy: Policy | None = None
+    named: tuple[VerifierKey, ...] = ()
+    max_age: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is asked for."""
+        return (self.policy is None or self.policy.quorum is None) and not self.named and self.max_age is None
+
+    def judge(self, cosigners: Sequence[Cosigner], *, now: float) -> Witnessing | None:
+        """Whether verified cosignatures meet the demand at a time (POSIX seconds); None where nothing is asked for."""
+        if self.is_empty:
+            return None
+        lacking = [] if self.policy is None else [witness.name for witness in missing(self.policy, cosigners)]
+        there = {cosigner.key for cosigner in cosigners}
+        lacking += [key.name for key in self.named if key not in there]
+        if lacking:
+            names = ", ".join(ascii(name)[1:-1] for name in dict.fromkeys(lacking))
+            return Witnessing(False, f"too few of the witnesses that you name have cosigned; still without: {names}")
+        asked = {*self.named, *(() if self.policy is None else _keys_of(self.policy.quorum))}
+        times = [cosigner.time for cosigner in cosigners if cosigner.key in asked and cosigner.time > 0]
+        if self.max_age is not None:
+            if not times:
+                return Witnessing(False, "no witness that you name says when it saw this tree: its age is not known")
+            age = now - max(times)
+            if age > self.max_age:
+                detail = f"the newest cosignature is {age:,.0f} s old, and may have {self.max_age:,.0f} s"
+                return Witnessing(False, detail)
+        return Witnessing(True, f"cosigned as you ask: {', '.join(sorted({each.key.name for each in cosigners}))}")
+
+
+def _keys_of(member: Witness | Group | None) -> list[VerifierKey]:
+    match member:
+        case Witness():
+            return [member.key]
+        case Group():
+            return [key for each in member.members for key in _keys_of(each)]
+        case None:
+            return []

@@ -11,8 +11,8 @@ from typing import Self
 
 from provenance.errors import MalformedNote, MalformedProof, ProofInvalid
 from provenance.limits import MAX_PROOF_BYTES, MAX_PROOF_EXTRA_BYTES, MAX_PROOF_HASHES, MAX_TREE_SIZE
+from provenance.statement.encodings import encode_base64, parse_base64, parse_decimal, parse_hash
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint, open_checkpoint
-from provenance.transparency.encodings import encode_base64, parse_base64, parse_decimal, parse_hash
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash, verify_inclusion
 from provenance.transparency.note import VerifierKey
 

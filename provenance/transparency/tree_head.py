@@ -9,7 +9,7 @@ from typing import Self
 
 from provenance.errors import MalformedNote
 from provenance.limits import MAX_TREE_SIZE
-from provenance.transparency.encodings import encode_base64, parse_decimal, parse_hash
+from provenance.statement.encodings import encode_base64, parse_decimal, parse_hash
 from provenance.transparency.merkle import EMPTY_ROOT, HASH_BYTES
 
 

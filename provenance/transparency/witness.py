@@ -17,8 +17,8 @@ from provenance.limits import (
     MAX_WITNESS_ANSWER_BYTES,
     MAX_WITNESS_REQUEST_BYTES,
 )
+from provenance.statement.encodings import encode_base64, parse_decimal, parse_hash
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
-from provenance.transparency.encodings import encode_base64, parse_decimal, parse_hash
 from provenance.transparency.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
 from provenance.transparency.note import COSIGNATURES, Note, NoteSignature, VerifierKey, verify_note
 

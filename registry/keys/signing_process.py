@@ -18,7 +18,7 @@ from typing import Any
 
 from provenance.errors import SettingsInvalid, SignatureInvalid, SignerUnavailable, UnusableKey
 from provenance.limits import MAX_SIGNER_LINE_BYTES
-from provenance.statement.base64url import decode_base64url, encode_base64url
+from provenance.statement.encodings import decode_base64url, encode_base64url
 from provenance.statement.keys import Algorithm, PublicKey
 
 SCHEME = "exec:"

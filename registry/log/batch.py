@@ -1,19 +1,23 @@
-"""A batch of entries on its way into the log, and the transaction that puts it there."""
+"""A batch of entries on its way into the log, and the transaction that puts it there.
 
+Waiting: the callers whose entries are sequenced, until a signed checkpoint covers them.
+"""
+
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from provenance.errors import EntryTooLarge, FrozenLog, InvalidRequest
+from provenance.errors import EntryTooLarge, FrozenLog, InvalidRequest, RegistryError, StoreUnavailable
 from provenance.limits import MAX_ENTRY_BYTES, MAX_RECORD_BYTES
 from provenance.statement.canonical import parse_canonical
 from provenance.statement.record import LogFrozen, LogGenesis, LogKey, record_id
 from provenance.statement.statement import parse_statement
 from provenance.transparency.merkle import leaf_hash
+from registry.database import Session, entries, heads, log_keys
+from registry.database.failures import ends_transaction, translate
 from registry.log.log_keys import KnownKeys
-from registry.store import Session, entries, heads, log_keys
-from registry.store.failures import ends_transaction, translate
 from registry.times import from_milliseconds
 
 IndexRows = Callable[[Session, int, datetime], None]
@@ -155,3 +159,33 @@ def _earlier(session: Session, pending: Pending, known: dict[bytes, Appended]) -
         return None if identity is None else known[identity]
     entry = entries.of_record(session, identity)
     return Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)
+
+
+class Waiting:
+    """Entries with their callers' futures, and until when (monotonic seconds) each of them waits at least."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[Appended, Future[Appended], float]] = []
+
+    def add(self, appended: Appended, future: Future[Appended], deadline: float) -> None:
+        """Have somebody wait."""
+        self._all.append((appended, future, deadline))
+
+    def settle(self, size: int, failure: RegistryError | None, *, overdue: bool, hopeless: bool) -> None:
+        """Tell those whose entry is among the `size` published ones.
+
+        Args:
+            failure: what to tell the others who are told now.
+            overdue: whether those are told whose deadline has passed.
+            hopeless: whether all are.
+        """
+        still_waiting = []
+        now = time.monotonic()
+        for appended, future, deadline in self._all:
+            if appended.index < size:
+                future.set_result(appended)
+            elif hopeless or (overdue and now >= deadline):
+                future.set_exception(failure or StoreUnavailable("sequenced, but not published yet"))
+            else:
+                still_waiting.append((appended, future, deadline))
+        self._all = still_waiting

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from provenance.errors import CountermarkError, StoreCorrupt
+from provenance.receipts.origins import references
+from provenance.receipts.receipt import LoggedRecord
 from provenance.statement.record import (
     AssetDisputed,
     AssetRegistered,
@@ -21,10 +23,8 @@ from provenance.statement.record import (
     VerdictRecorded,
     parse_record,
 )
-from provenance.transparency.chain import references
-from provenance.transparency.receipt import LoggedRecord
-from registry.store import Session, assets, disputes, entries, events, sealed
-from registry.store.disputes import StoredDispute
+from registry.database import Session, assets, disputes, entries, events, sealed
+from registry.database.disputes import StoredDispute
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from provenance.errors import Conflict, SettingsInvalid, StoreUnavailable
-from registry import files
-from registry.objects import BucketObjects
+from registry.storage import files
+from registry.storage.objects import BucketObjects
 
 
 class HighWater:

@@ -13,7 +13,7 @@ from provenance.statement.statement import parse_statement
 from provenance.transparency.key_history import verify_operator_statement
 from provenance.transparency.log_keys import LogKeys, Sign
 from provenance.transparency.note import ED25519, VerifierKey
-from registry.store import Session, Store, entries, log_keys
+from registry.database import Session, Store, entries, log_keys
 
 
 @dataclass(frozen=True)

@@ -22,20 +22,20 @@ from provenance.errors import (
     UntrustedNote,
 )
 from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import LoggedRecord, Receipt, Stamp
+from provenance.receipts.report import ReceiptReport
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint
 from provenance.transparency.merkle import consistency_proof, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
-from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
-from registry.blobs import Objects
+from registry.database import Session, Store, checkpoints, entries, log_keys, publishers
 from registry.log import chain
 from registry.log.sequencer import Sequencer
 from registry.log.tiles import SharedReader, Tiles
-from registry.store import Session, Store, checkpoints, entries, log_keys, publishers
+from registry.storage.blobs import Objects
 
 _MAX_CHAIN_BYTES = MAX_RECEIPT_BYTES // 2
 """Bytes of records, and twice those of statements, in a chain: the other half is for proofs, keys and the subject."""
@@ -85,7 +85,7 @@ class Proofs:
         return [tree.prove(index, statement) for index, statement in logged]
 
     def receipt(self, record_id: bytes) -> Receipt:
-        """All that it takes to check a record offline: see `provenance.transparency.receipt`.
+        """All that it takes to check a record offline: see `provenance.receipts.receipt`.
 
         `chain` holds what belongs to the record, as `registry.log.chain` has it: how it stands, and what it was made
         from, come first. Where that is more than a receipt may hold, the receipt says so. Records that are sealed or

@@ -17,10 +17,13 @@ A process that was stopped between any two of them, replaced as the leader and c
 6; what it does at step 2 follows from the entries, whoever does it.
 
 What witnesses add to a published checkpoint comes later, from another thread (`attach`).
+
+The state of the log as its sequencer tells it: what is published, and whether it can grow.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -38,10 +41,10 @@ from provenance.transparency.checkpoint import Checkpoint, stated_size
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hash, verify_inclusion
 from provenance.transparency.tiles import TilePath, entries_path, parse_entry_bundle
+from registry.database import Session, Store, checkpoints, entries, heads
 from registry.log.high_water import HighWater
 from registry.log.log_keys import KnownKeys
 from registry.log.tiles import Edge, Tiles
-from registry.store import Session, Store, checkpoints, entries, heads
 from registry.times import to_milliseconds
 
 _RESTORE = (
@@ -332,3 +335,19 @@ class Publication:
             return self.keys.open(note)[0]
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"the checkpoint in {where} is not one of the log {self.origin}: {error}") from error
+
+
+@dataclass(frozen=True)
+class SequencerState:
+    """Whether the log can grow, and if not, why."""
+
+    signing: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published tree: its size, and the signed note (None before the first)."""
+
+    size: int
+    note: bytes | None

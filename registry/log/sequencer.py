@@ -31,15 +31,13 @@ from provenance.limits import MAX_COMMIT_JOBS, MAX_PENDING_JOBS, MAX_TREE_SIZE
 from provenance.statement.keys import Signer
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
-from registry.log.batch import Appended, Existing, IndexRows, Pending, insert, no_rows, none_existing
+from registry.database import Store, checkpoints, heads
+from registry.log.batch import Appended, Existing, IndexRows, Pending, Waiting, insert, no_rows, none_existing
 from registry.log.high_water import HighWater
 from registry.log.log_keys import KnownKeys, OtherKeys, no_other_keys
-from registry.log.publication import Publication
-from registry.log.state import Published, SequencerState
+from registry.log.publication import Publication, Published, SequencerState
 from registry.log.tiles import Tiles
-from registry.log.waiting import Waiting
-from registry.objects import Objects
-from registry.store import Store, checkpoints, heads
+from registry.storage.objects import Objects
 from registry.times import to_milliseconds
 
 __all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "no_rows", "none_existing"]

@@ -12,10 +12,9 @@ from contextlib import suppress
 
 from provenance.errors import MalformedTile, StoreUnavailable
 from provenance.limits import MAX_CACHED_NODES, MAX_TILE_WRITERS, TILE_WIDTH
-from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import HASH_BYTES
-from provenance.transparency.tiles import Fetch, TilePath, TileReader
-from registry.objects import Objects
+from provenance.transparency.tiles import Edge, Fetch, TilePath, TileReader
+from registry.storage.objects import Objects
 
 __all__ = ["Edge", "Tiles", "full_tiles"]
 

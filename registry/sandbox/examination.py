@@ -31,11 +31,10 @@ from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import view_parts
 from provenance.media.redaction import Held
-from provenance.media.sketch import draw_sketch
-from provenance.media.thumbnail import draw_thumbnail
-from provenance.verdict.evidence import Examination
-from provenance.verdict.registrations import Reference
-from provenance.verdict.verify import compare_reference, examine
+from provenance.media.sketch import draw_sketch, draw_thumbnail
+from provenance.verification.evidence import Examination
+from provenance.verification.procedure import compare_reference, examine
+from provenance.verification.registrations import Reference
 from registry.sandbox.metadata import leave_out, look_at
 
 PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]

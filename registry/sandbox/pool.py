@@ -33,7 +33,7 @@ from registry.sandbox.confinement import Confinement
 from registry.sandbox.frames import WATCH_SECONDS
 from registry.sandbox.process import START_SECONDS, Answerer, WorkerDeathError, WorkerProcess
 from registry.sandbox.quarantine import Key, Quarantine, Refusal
-from registry.spool import own_folder
+from registry.storage.spool import own_folder
 
 JOB_SECONDS = 9.0
 """Seconds of processor time that a job may use, to which the kernel adds up to one: the slowest honest picture within

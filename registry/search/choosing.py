@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.verdict.registrations import in_turns
-from registry.store import Session, assets
+from provenance.verification.registrations import in_turns
+from registry.database import Session, assets
 
 EVERYTHING = range(2**63 - 1)
 """Log indices of all registrations."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.database import Session, assets
+from registry.database import pdq as rows
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix
 from registry.search.news import NewsReader
-from registry.store import Session, assets
-from registry.store import pdq as rows
 
 _GROWTH = 4096
 

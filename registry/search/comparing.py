@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from provenance.errors import CountermarkError
-from registry.store import Store, resemblances
+from registry.database import Store, resemblances
 from registry.times import to_milliseconds
 
 CLAIM_MILLISECONDS = 120_000

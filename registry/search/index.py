@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.errors import InvalidRequest
+from registry.database import Asset, Session
+from registry.database import pdq as rows
 from registry.search.choosing import EVERYTHING, choose
-from registry.store import Asset, Session
-from registry.store import pdq as rows
 
 RADIUS = 31
 """Bits: PDQ's own recommended threshold, and the largest distance for which the search is exact."""

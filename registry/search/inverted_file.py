@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.local_features import Codes, LocalFeatures, as_codes
+from registry.database import Session
+from registry.database import local_features as rows
 from registry.search.choosing import EVERYTHING, choose
 from registry.search.news import NewsReader
-from registry.store import Session
-from registry.store import local_features as rows
 
 MAX_APART = 20
 """Bits of 64 signs: features of the same point stay below, and of two chance ones 0.2 % do."""

@@ -19,6 +19,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.database import Session
 from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import (
@@ -31,7 +32,6 @@ from registry.search.index import (
     as_matrix,
     distances,
 )
-from registry.store import Session
 
 CHUNKS = 11
 CHUNK_BITS = 21

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from provenance.statement.record import AssetRevealed, RecordErased
-from registry.store import Session, events
+from registry.database import Session, events
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from registry.database import Session
 from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix, distances
-from registry.store import Session
 
 REACH = 90
 """Bits: unrelated pictures lie 128 apart on average, with a standard deviation of 8 for independent bits; at 90 a

@@ -9,19 +9,18 @@ from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from provenance.receipts.receipt import LoggedRecord, Receipt
+from provenance.statement.handover import prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import LogGenesis, PublisherKey, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Checkpoint, sign_checkpoint
-from provenance.transparency.edge import Edge
 from provenance.transparency.merkle import inclusion_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
-from provenance.transparency.tiles import TileReader
+from provenance.transparency.tiles import Edge, TileReader
 from provenance.transparency.tlog_proof import TlogProof
-from registry.blobs import Blobs
+from registry.storage.blobs import Blobs
 from tests.patience import HUNG_SECONDS
 from tests.unit.client.story import Answer, says
 from tests.unit.registry.newsroom import ORIGIN, START, digest, picture, signer

@@ -15,13 +15,13 @@ from countermark.models import Report, read
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.commands.opened import configuration
+from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.transparency.merkle import verify_consistency
-from registry.attesting.development_stamps import DevelopmentTimestampWarning
+from registry.attestation.development_stamps import DevelopmentTimestampWarning
 from registry.bootstrap import open_registry
 from registry.registry import Registry
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.earlier.make import EARLIER, OPERATOR, ORIGIN, PASSPHRASE, jpeg, picture
 
 VERSIONS = sorted(path.parent.name for path in EARLIER.glob("*/story.json"))

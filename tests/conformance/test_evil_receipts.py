@@ -13,12 +13,12 @@ from countermark import Client, CountermarkError, retries, verify_proof, verify_
 from countermark.calls import ReceiptFormat
 from countermark.cli import main
 
+from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement
 from provenance.transparency import cose_receipt
-from provenance.transparency.receipt import Receipt
+from provenance.transparency.cose_receipt import TransparentStatement
 from provenance.transparency.tlog_proof import TlogProof
-from provenance.transparency.transparent_statement import TransparentStatement
 from tests.conformance.published_log import KEY, LOG, PublishedLog, Server, real_log, serving
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 from tests.unit.client import story

@@ -18,19 +18,19 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.commands.opened import configuration
+from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.limits import MAX_ENTRY_BYTES
+from provenance.statement.handover import prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import Algorithm, LocalSigner
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import PublisherKey, to_canonical
 from provenance.statement.statement import parse_statement, sign_statement
 from provenance.transparency import cose_receipt
 from registry.bootstrap import open_registry
+from registry.database import Session, entries, publishers
 from registry.registry import Registry
-from registry.store import Session, entries, publishers
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.patience import HUNG_SECONDS, eventually
 
 COSE = {"Content-Type": "application/cose"}

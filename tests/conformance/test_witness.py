@@ -25,7 +25,7 @@ from provenance.errors import SettingsInvalid, StoreCorrupt, StoreLocked, Unusab
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
 from provenance.transparency.merkle import Frontier, consistency_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
-from registry.attesting.witness import Witness, read_logs
+from registry.attestation.witness import Witness, read_logs
 from registry.times import utc_now
 from tests.loopback import PASSPHRASE, RunningWitness, running_witness
 from tests.patience import HUNG_SECONDS, eventually

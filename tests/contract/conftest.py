@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pytest
 
 from api.app import create_app
-from api.commands.opened import configuration
-from api.logs import configure_logs
+from api.cli.opened import configuration
+from api.http.logs import configure_logs
+from api.http.upload import Spool
 from api.settings import InsecureSettingsWarning, load_settings
-from api.upload import Spool
-from registry import api_keys
-from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
+from registry.keys import api_keys
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from tests.loopback import serving
 
 

@@ -14,10 +14,10 @@ from provenance.credentials.report import Validity
 from provenance.media.calibration import ReferenceKind, RegionKind
 from provenance.media.comparison import Region
 from provenance.media.marks.mark import Meaning
-from provenance.transparency.chain import LinkState
-from provenance.transparency.pinned_key import Outcome
-from provenance.verdict.axes import Basis
-from provenance.verdict.evidence import MatchBasis
+from provenance.receipts.origins import LinkState
+from provenance.transparency.log_keys import Outcome
+from provenance.verification.axes import Basis
+from provenance.verification.evidence import MatchBasis
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 MODELS = [

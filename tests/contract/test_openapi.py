@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from api.app import assemble
-from api.openapi import document, is_current
+from api.http.openapi import document, is_current
 
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 DOCUMENT: dict[str, Any] = document(assemble())

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import AssetWithdrawn, to_canonical
-from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
-from registry.records.enrolment import rotate_key
-from registry.records.stating import append_signed
+from registry.database import assets
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.registry import Registry
-from registry.store import assets
+from registry.usecases.append import append_signed
+from registry.usecases.publishers import rotate_key
 from tests.patience import MOMENT_SECONDS
 from tests.unit.registry.log_folder import config
 

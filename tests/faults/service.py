@@ -93,7 +93,7 @@ class Server:
         """The processor time of a process that imports what the server does, and ends."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-c", "import api.app, api.commands.service"], cwd=ROOT, env=self.environment, check=True
+            [sys.executable, "-c", "import api.app, api.cli.service"], cwd=ROOT, env=self.environment, check=True
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -14,10 +14,10 @@ import pytest
 from provenance.errors import CountermarkError
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.tiles import TilePath
-from registry.blobs import Blobs
+from registry.database import Store
 from registry.log.served_log import ServedLog
-from registry.store import Store
-from registry.upkeep import fsck
+from registry.storage.blobs import Blobs
+from registry.usecases.maintenance import fsck
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_fsck import KEY
 

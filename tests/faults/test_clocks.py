@@ -8,12 +8,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.commands.opened import configuration
+from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.statement.statement import sign_statement
-from registry import api_keys
 from registry.bootstrap import open_registry
-from registry.store import entries
+from registry.database import entries
+from registry.keys import api_keys
 from registry.times import utc_now
 
 JUMPS = tuple(timedelta(days=days) for days in (0, -1 / 24, 1, -365, 365, 0))

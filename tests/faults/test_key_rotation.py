@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.api_keys import DEFAULT_PUBLISHER
-from registry.store import publishers
+from registry.database import publishers
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from tests.patience import eventually
 from tests.unit.registry.log_folder import Log
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance.transparency.receipt_verification import verify_receipt
+from provenance.receipts.procedure import verify_receipt
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.log_folder import Log
 

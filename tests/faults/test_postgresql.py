@@ -19,10 +19,10 @@ import pytest
 
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash
+from registry.database import assets, checkpoints, entries
 from registry.log.tiles import Tiles
-from registry.objects import open_objects
-from registry.store import assets, checkpoints, entries
-from registry.upkeep import fsck
+from registry.storage.objects import open_objects
+from registry.usecases.maintenance import fsck
 from tests.buckets import BucketServer
 from tests.faults.proxy import Proxy
 from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually

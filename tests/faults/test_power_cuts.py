@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from provenance.errors import CountermarkError
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.faults.disk import CALLS, Disk, Event, Mode, events
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom

@@ -11,7 +11,7 @@ import pytest
 
 from provenance.errors import StoreUnavailable
 from registry.log.high_water import HighWater
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 

@@ -38,7 +38,7 @@ ALLOWED = (
 )
 PAGES = (
     *("README.md", "CHANGELOG.md", "changelog.d", "docs", "openapi.yaml"),
-    *("api/web", "clients", "demo", "bench"),
+    *("api/pages", "clients", "demo", "bench"),
 )
 PAGE_TYPES = {".md", ".html", ".j2", ".js", ".mjs", ".css", ".svg", ".yaml", ".yml", ".json", ".txt"}
 SOURCES = ("provenance", "registry", "api", "clients", "demo", "bench")
@@ -112,8 +112,13 @@ def test_no_surface_uses_a_word_that_claims_more_than_was_checked() -> None:
 def test_every_surface_is_read() -> None:
     read = [sentence.where for sentence in sentences()]
     for surface in (
-        *("README.md", "openapi.yaml", "docs/verification.md", "api/web/templates/", "api/web/static/"),
-        *("provenance/verdict/registration.py", "registry/verifying/report.py", "api/problems.py", "demo/"),
+        *("README.md", "openapi.yaml", "docs/verification.md", "api/pages/templates/", "api/pages/static/"),
+        *(
+            "provenance/verification/findings/registration.py",
+            "registry/usecases/report.py",
+            "api/http/problems.py",
+            "demo/",
+        ),
         *("clients/python/countermark/cli/", "clients/python/README.md"),
     ):
         assert any(where.startswith(surface) for where in read), surface
@@ -161,7 +166,7 @@ def test_the_search_reads_across_lines_and_pieces() -> None:
 
 # Colours -----------------------------------------------------------------------------------------
 
-STYLED = ("api/web", "demo", "clients")
+STYLED = ("api/pages", "demo", "clients")
 COLOUR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?:[0-9a-fA-F]{2}|[0-9a-fA-F])?\b|rgba?\(([^)]*)\)")
 NAMED = re.compile(
     r"[:\"' ](red|green|lime|crimson|limegreen|forestgreen|seagreen|tomato|darkred|darkgreen|firebrick)\s*[;\"'}]"

@@ -1,13 +1,41 @@
-"""A call: one request of a service as a value, and how its answer is read."""
+"""A call: one request of a service as a value, and how its answer is read.
 
+A reply: the whole answer to one try of a call.
+"""
+
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from countermark.content import Content, Progress
-from countermark.reply import Reply
 from provenance.errors import UnexpectedAnswer
 from provenance.limits import MAX_ANSWER_BYTES
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status, headers (looked up in any case) and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def media_type(self) -> str:
+        """Without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def request_id(self) -> str | None:
+        """What leads the service's operator to this request; None where the header holds no such thing."""
+        stated = self.headers.get("x-request-id", "")
+        return stated if _REQUEST_ID.fullmatch(stated) else None
+
 
 T = TypeVar("T")
 
@@ -45,3 +73,6 @@ class Call(Generic[T]):
         except UnexpectedAnswer as error:
             error.request_id = reply.request_id
             raise
+
+
+_REQUEST_ID = re.compile(r"[!-~]{1,200}")

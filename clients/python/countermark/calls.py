@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from countermark import models
-from countermark.call import Call
+from countermark.call import Call, Reply
 from countermark.claims import Claims, claims_json
 from countermark.content import Content, Progress
 from countermark.keys import KeyAlgorithm, OwnKey
-from countermark.reply import Reply
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import (
     MAX_ANSWERED_MEDIA_BYTES,
@@ -22,7 +21,7 @@ from provenance.limits import (
     MAX_PAGE_ITEMS,
     MAX_RECORD_BYTES,
 )
-from provenance.transparency.proof_verification import parse_any_receipt, receipt_statement
+from provenance.receipts.other_formats import parse_any_receipt, receipt_statement
 
 ReceiptFormat = Literal["countermark", "tlog-proof", "cose"]
 """Countermark's own, a C2SP tlog-proof, or a transparent statement with a COSE receipt (RFC 9942, 9943)."""

@@ -11,7 +11,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.call import Call
+from countermark.call import Call, Reply
 from countermark.calls import GraphForm, Outcome, ReceiptFormat, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
@@ -40,7 +40,6 @@ from countermark.models import (
     Report,
     Withdrawal,
 )
-from countermark.reply import Reply
 from countermark.retries import Tries
 
 T = TypeVar("T")

@@ -8,8 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
-from countermark.call import Call
-from countermark.reply import Reply
+from countermark.call import Call, Reply
 from provenance import __version__
 from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer
 from provenance.limits import MAX_PROBLEM_BYTES

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from provenance.statement.base64url import encode_base64url
 from provenance.statement.canonical import Json
-from provenance.statement.handover import Handover, hand_over
+from provenance.statement.encodings import encode_base64url
+from provenance.statement.handover import Handover, hand_over, prove_possession
 from provenance.statement.keys import PublicKey, Signer
-from provenance.statement.possession import prove_possession
 
 KeyAlgorithm = Literal["Ed25519", "ES256"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from countermark.call import Reply
 from countermark.models import Problem, read
-from countermark.reply import Reply
 from provenance import errors
 
 MEDIA_TYPE = "application/problem+json"

@@ -9,26 +9,26 @@ from countermark.content import Content, Source
 from countermark.trust import Trust
 from provenance.errors import MalformedReceipt, MediaError, MissingExtra
 from provenance.limits import MAX_ANCHOR_BYTES, MAX_ENTRY_BYTES, MAX_MEDIA_BYTES, MAX_RECEIPT_BYTES
-from provenance.statement.keys import Algorithm
-from provenance.statement.statement import Statement
-from provenance.transparency.chain import Chain, Link
-from provenance.transparency.checkpoint import Checkpoint, Cosigner
-from provenance.transparency.followed_keys import follow_log_keys
-from provenance.transparency.note import VerifierKey
-from provenance.transparency.proof_verification import (
+from provenance.receipts.followed_keys import follow_log_keys
+from provenance.receipts.media import MediaPixels
+from provenance.receipts.origins import Chain, Link
+from provenance.receipts.other_formats import (
     ProofReport,
     parse_any_receipt,
     verify_tlog_proof,
     verify_transparent_statement,
 )
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_media import MediaPixels
-from provenance.transparency.receipt_report import ReceiptReport, Step
-from provenance.transparency.receipt_verification import verify_receipt as run_procedure
+from provenance.receipts.procedure import verify_receipt as run_procedure
+from provenance.receipts.receipt import Receipt
+from provenance.receipts.report import ReceiptReport, Step
+from provenance.statement.keys import Algorithm
+from provenance.statement.statement import Statement
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
+from provenance.transparency.cose_receipt import TransparentStatement
+from provenance.transparency.note import VerifierKey
+from provenance.transparency.policy import Witnessing
 from provenance.transparency.timestamp import Timestamp, TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof
-from provenance.transparency.transparent_statement import TransparentStatement
-from provenance.transparency.witnessing import Witnessing
 
 __all__ = [
     "Algorithm",

@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from countermark.call import Reply
 from countermark.problems import exception_of
-from countermark.reply import Reply
 from provenance.errors import ServiceUnreachable
 
 FIRST_WAIT = 0.5

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from countermark.content import Content, Source
 from provenance.errors import InvalidRequest, MalformedNote, MalformedPolicy
 from provenance.limits import MAX_POLICY_BYTES
-from provenance.transparency.encodings import parse_decimal
+from provenance.statement.encodings import parse_decimal
 from provenance.transparency.note import COSIGNATURE_V1, ML_DSA_44, VerifierKey
-from provenance.transparency.policy import Policy
-from provenance.transparency.witnessing import Demand
+from provenance.transparency.policy import Demand, Policy
 
 
 @dataclass(frozen=True)

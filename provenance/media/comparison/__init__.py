@@ -9,7 +9,7 @@ from provenance.media.comparison.comparison import (
     Transform,
     compare,
 )
+from provenance.media.comparison.difference import draw_heat
 from provenance.media.comparison.geometry import Query
-from provenance.media.comparison.overlay import draw_heat
 
 __all__ = ["COMPARISON_VERSION", "Box", "Comparison", "Detail", "Query", "Region", "Transform", "compare", "draw_heat"]

@@ -20,13 +20,21 @@ from numpy.typing import NDArray
 from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
 from provenance.media.comparison import layout
-from provenance.media.comparison.alignment import ECC_AGAIN, ECC_SCALES, MIN_WORKING_SIDE, Alignment, Mask, align
+from provenance.media.comparison.alignment import (
+    ECC_AGAIN,
+    ECC_SCALES,
+    FRAME,
+    MIN_WORKING_SIDE,
+    Alignment,
+    Mask,
+    align,
+    visible,
+)
 from provenance.media.comparison.colour import Colouring, recolour
 from provenance.media.comparison.detail import Tiles, look_closely
 from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap, overlap, weigh
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
 from provenance.media.comparison.looks import Look, join, look, suspected
-from provenance.media.comparison.visible import FRAME, visible
 
 COMPARISON_VERSION = "countermark-comparison-5"
 

@@ -10,15 +10,22 @@ connected regions of it, and tells those whose parts are moved from all others: 
 found elsewhere in the other. What was erased or replaced is found nowhere.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
+
+The difference map as a picture to lay over the query.
+
+One ramp from blue to magenta, which readers with any common colour vision tell apart by lightness and opacity as well;
+never red or green, which would read as a judgement.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
@@ -364,3 +371,17 @@ def heat_of(evidence: Planes, patches: list[Patch], model: Model) -> NDArray[np.
     for patch in patches:
         reported |= patch.pixels
     return (np.where(reported, strength, 0.0) * 255).round().astype(np.uint8)
+
+
+WEAK = np.array([38, 70, 200, 110], np.float32)
+STRONG = np.array([214, 60, 220, 205], np.float32)
+"""RGBA of the weakest and the strongest difference."""
+
+
+def draw_heat(heat: NDArray[np.uint8]) -> bytes:
+    """Return a PNG with alpha, of the size of `heat` (H×W, 0..255): transparent where `heat` is 0."""
+    ramp = np.linspace(WEAK, STRONG, 256).round().astype(np.uint8)
+    ramp[0] = 0
+    buffer = BytesIO()
+    Image.fromarray(ramp[heat]).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -12,26 +12,26 @@ from typing import TypeAlias
 
 from provenance.errors import MalformedRecord
 from provenance.limits import MAX_RECORD_BYTES, SALT_BYTES
-from provenance.statement.base64url import encode_base64url
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
+from provenance.statement.encodings import encode_base64url
 from provenance.statement.fields import Fields, format_timestamp
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.keys import PublicKey
-from provenance.statement.record.asset_disputed import AssetDisputed
-from provenance.statement.record.asset_registered import AssetRegistered
-from provenance.statement.record.asset_revealed import AssetRevealed
-from provenance.statement.record.asset_withdrawn import AssetWithdrawn
-from provenance.statement.record.description import Description
-from provenance.statement.record.dispute_answered import DisputeAnswered, is_open
-from provenance.statement.record.facts import SUPERSEDES, CredentialFacts, MediaFacts, Parent, SketchFacts
-from provenance.statement.record.log_frozen import LogFrozen
-from provenance.statement.record.log_genesis import LogGenesis
-from provenance.statement.record.log_key import LogKey
-from provenance.statement.record.publisher_key import PublisherKey
-from provenance.statement.record.record_erased import RecordErased
-from provenance.statement.record.record_id import record_id, record_urn
-from provenance.statement.record.verdict_recorded import VerdictRecorded
+from provenance.statement.record.assets import AssetRegistered, AssetRevealed, AssetWithdrawn, RecordErased
+from provenance.statement.record.disputes import AssetDisputed, DisputeAnswered, VerdictRecorded, is_open
+from provenance.statement.record.facts import (
+    SUPERSEDES,
+    CredentialFacts,
+    Description,
+    MediaFacts,
+    Parent,
+    SketchFacts,
+    record_id,
+    record_urn,
+)
+from provenance.statement.record.keys import PublisherKey
+from provenance.statement.record.log import LogFrozen, LogGenesis, LogKey
 from provenance.statement.shown import ShownDigest
 
 __all__ = [

@@ -1,9 +1,17 @@
-"""What an `asset.registered` record says about files: the media, its sketch, its credential, its parents."""
+"""What an `asset.registered` record says about files: the media, its sketch, its credential, its parents.
 
+What a publisher says about a picture in words, and how and when it came about.
+
+The identity of a record: the SHA-256 of its canonical bytes, as bytes and as URN.
+"""
+
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Annotated, Any, get_type_hints
 
-from provenance.limits import MAX_LINE_CHARACTERS
+from provenance.limits import MAX_LINE_CHARACTERS, MAX_TEXT_CHARACTERS
 from provenance.statement.canonical import Json
 from provenance.statement.fields import Fields
 from provenance.statement.shown import ShownDigest
@@ -182,3 +190,50 @@ class Parent:
     def read(cls, fields: Fields) -> "Parent":
         """Reads the object of a record; raises MalformedRecord."""
         return cls(fields.digest("record"), fields.text("relation", MAX_LINE_CHARACTERS), fields.rest())
+
+
+@dataclass(frozen=True)
+class Characters:
+    """Unicode code points that a text has at most."""
+
+    at_most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """The same in a claim, in the record of a registration, and in answers.
+
+    Attributes:
+        title, caption, credit, licence: in the publisher's words.
+        digital_source_type: a term or IRI of `provenance.vocabulary`; in a record always the IRI.
+        captured_at: when the publisher says the picture was taken.
+    """
+
+    title: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
+    caption: Annotated[str | None, Characters(MAX_TEXT_CHARACTERS)] = None
+    credit: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
+    licence: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
+    digital_source_type: str | None = None
+    captured_at: datetime | None = None
+
+    def described(self) -> dict[str, Any]:
+        """These fields by name."""
+        return {each.name: getattr(self, each.name) for each in fields(Description)}
+
+
+TEXTS = {
+    name: mark.at_most
+    for name, hint in get_type_hints(Description, include_extras=True).items()
+    for mark in getattr(hint, "__metadata__", ())
+}
+"""The texts of a description by name, with the characters that each has at most."""
+
+
+def record_id(canonical: bytes) -> bytes:
+    """32 bytes: SHA-256 of a record's canonical bytes."""
+    return hashlib.sha256(canonical).digest()
+
+
+def record_urn(identity: bytes) -> str:
+    """`urn:countermark:record:` and 64 lower-case hexadecimal digits."""
+    return f"urn:countermark:record:{identity.hex()}"

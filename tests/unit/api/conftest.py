@@ -9,15 +9,15 @@ import pytest
 from fastapi import Depends, FastAPI, Request
 from starlette.testclient import TestClient
 
-from api.bodies import receive_json
-from api.logs import configure_logs
-from api.metrics import Metrics
-from api.middleware import middleware_for
-from api.problems import install_problems
-from api.ratelimit import Policy, RateLimiter, limited
-from api.schemas.requests import PublisherRequest
+from api.http.bodies import receive_json
+from api.http.limits import Policy, RateLimiter, limited
+from api.http.logs import configure_logs
+from api.http.metrics import Metrics
+from api.http.middleware import middleware_for
+from api.http.problems import install_problems
+from api.http.requests import PublisherRequest
+from api.http.upload import Spool
 from api.settings import Settings
-from api.upload import Spool
 from provenance import errors
 from tests.patience import HUNG_SECONDS
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from api.auth import check_owner, publisher_of, reader_of
+from api.http.auth import check_owner, publisher_of, reader_of
 from provenance.errors import NotPermitted
-from registry.api_keys import ADMIN, ASSETS_WRITE, Holder
+from registry.keys.api_keys import ADMIN, ASSETS_WRITE, Holder
 
 DAILY = Holder("key_1", "desk", frozenset({ASSETS_WRITE}), "daily")
 OF_NOBODY = Holder("key_2", "desk", frozenset({ASSETS_WRITE}), None)

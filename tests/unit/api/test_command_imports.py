@@ -10,10 +10,10 @@ from alembic.script import ScriptDirectory
 from typer.main import get_group
 
 from api.__main__ import MODULES, app
-from registry.store import Store, schema
+from registry.database import Store, schema
 
 WITHOUT_DRIVER = "import sys; sys.modules['psycopg'] = None;"
-OPENED = WITHOUT_DRIVER + "from pathlib import Path; from registry.store import Store; Store.open(Path(sys.argv[1])"
+OPENED = WITHOUT_DRIVER + "from pathlib import Path; from registry.database import Store; Store.open(Path(sys.argv[1])"
 
 
 def run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

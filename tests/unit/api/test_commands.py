@@ -17,7 +17,7 @@ import pytest
 from api.__main__ import main
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.note import ML_DSA_44, VerifierKey
-from registry.store import Store
+from registry.database import Store
 from tests.buckets import BucketServer
 from tests.patience import HUNG_SECONDS
 from tests.postgres import PostgresServer

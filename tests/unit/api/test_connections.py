@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from api import connections as module
-from api.connections import MAX_HEAD_BYTES, Connections, Reason
+from api.http import connections as module
+from api.http.connections import MAX_HEAD_BYTES, Connections, Reason
 from tests.loopback import serving
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, POLL_SECONDS, eventually
 

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.accept import preferred
-from api.answers import JSON
-from api.graph_drawing import draw_graph
-from api.prov import describe_graph
-from api.routes.graphs import JSON_LD
+from api.http.accept import preferred
+from api.http.conditional import JSON
+from api.pages.graph_drawing import draw_graph
+from api.routes.graphs import JSON_LD, describe_graph
 from api.routes.graphs import SVG as SVG_TYPE
 from provenance.answers import Graph, GraphEdge, GraphNode
 

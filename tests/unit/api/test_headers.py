@@ -4,7 +4,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
-from api.headers import SecurityHeaders
+from api.http.middleware import SecurityHeaders
 
 
 @pytest.mark.parametrize("path", ["/number/1", "/nowhere", "/fail/RuntimeError"])

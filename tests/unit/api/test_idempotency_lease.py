@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-import api.idempotency
-from api.idempotency import LEASE, Claim
+import api.http.idempotency
+from api.http.idempotency import LEASE, Claim
 from provenance.errors import Conflict, IdempotencyConflict, StoreUnavailable
+from registry.database import Store, idempotency
 from registry.registry import Registry
-from registry.store import Store, idempotency
 from tests.unit.registry.newsroom import START
 
 
@@ -66,7 +66,7 @@ async def told_to_come_back(claim: Claim) -> bool:
 def run(desk: Desk, monkeypatch: pytest.MonkeyPatch, story: Callable[[Naps], Any]) -> None:
     async def told() -> None:
         naps = Naps()
-        monkeypatch.setattr(api.idempotency, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": naps.sleep}))
+        monkeypatch.setattr(api.http.idempotency, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": naps.sleep}))
         await story(naps)
 
     asyncio.run(told())

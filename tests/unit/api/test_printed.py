@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.printed import print_findings
-from registry.upkeep import fsck
+from api.cli.printed import print_findings
+from registry.usecases.maintenance import fsck
 from tests.unit.registry.newsroom import Newsroom
 
 

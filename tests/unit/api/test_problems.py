@@ -3,7 +3,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from api.problems import INTERNAL_ERROR, PROBLEMS, kind_of
+from api.http.problems import INTERNAL_ERROR, PROBLEMS, kind_of
 from provenance import errors
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.ratelimit import Policy, RateLimiter, client_address
+from api.http.limits import Policy, RateLimiter, client_address
 
 
 class Clock:

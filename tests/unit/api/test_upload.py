@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from api.upload import Spool
+from api.http.upload import Spool
 from provenance import limits
 from provenance.errors import CountermarkError, MalformedRequest, PayloadTooLarge, RequestTimeout, StoreUnavailable
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS

@@ -12,17 +12,17 @@ from countermark.receipts import verify_receipt
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.commands.opened import configuration
+from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, Settings, load_settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from registry import api_keys
-from registry.api_keys import DEFAULT_PUBLISHER
-from registry.attesting.development_stamps import DevelopmentTimestampWarning
+from registry.attestation.development_stamps import DevelopmentTimestampWarning
 from registry.bootstrap import open_registry
+from registry.database import checkpoints
+from registry.keys import api_keys
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.keys.keystore import Keystore
 from registry.registry import Registry
-from registry.store import checkpoints
 from registry.times import utc_now
 from tests.loopback import RunningWitness, running_witness
 from tests.patience import eventually

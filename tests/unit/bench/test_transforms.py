@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from bench.matching.transforms import TRANSFORMS, Transform
-from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, opened, photo
+from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, opened, photo
 
 SEED = bytes(range(32))
 PICTURE, *OTHERS = (ImageOps.contain(opened(photo(name)), (480, 480)) for name in (MOUNTAINS, COFFEE, DOGS, ROCKET))

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from provenance.transparency.receipt import Receipt
+from provenance.receipts.receipt import Receipt
 
 _FILE = Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json"
 VECTORS: dict[str, Any] = json.loads(_FILE.read_text())

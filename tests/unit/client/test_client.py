@@ -19,7 +19,7 @@ import pytest
 from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Report, UnexpectedAnswer
 
 import provenance
-from api.schemas.requests import AssetMetadata, AssetRequest
+from api.http.requests import AssetMetadata, AssetRequest
 from provenance import claims as core
 from tests.patience import EXPIRING_SECONDS, eventually
 from tests.unit.client import story

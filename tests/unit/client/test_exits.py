@@ -7,7 +7,7 @@ from countermark.cli.exits import Exit
 from countermark.models import read
 
 from provenance import errors
-from provenance.verdict.axes import Registration
+from provenance.verification.axes import Registration
 from tests.unit.client import story
 
 

@@ -12,9 +12,9 @@ from countermark import AuditReport, ServiceUnreachable, audit_log, retries
 from countermark.log import auditing
 
 from provenance.limits import MAX_RECORD_BYTES
+from provenance.statement.handover import prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import LogGenesis, PublisherKey, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving

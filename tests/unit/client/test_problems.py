@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from countermark import problems
+from countermark.call import Reply
 from countermark.problems import exception_of
-from countermark.reply import Reply
 
-from api import problems as service
+from api.http import problems as service
 from provenance import errors
 from tests.unit.client import story
 

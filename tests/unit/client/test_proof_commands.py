@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from countermark import InvalidRequest, MalformedReceipt, verify_proof
 
+from provenance.receipts.report import STEP_NAMES
 from provenance.statement.statement import parse_statement
-from provenance.transparency.receipt_report import STEP_NAMES
 from tests.conformance.published_log import KEY, PublishedLog, real_log
 from tests.conformance.test_evil_receipts import cose_of, proof_of
 from tests.unit.client.test_cli import Run, environment, fits, run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from countermark.cli import main
 
-from provenance.transparency.receipt import Receipt, Stamp
+from provenance.receipts.receipt import Receipt, Stamp
 from tests.stamper import Stamper
 from tests.unit.transparency.logbook import LOG_KEY, START, Logbook
 

@@ -10,8 +10,8 @@ from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, receipt
 from PIL import Image
 
 from provenance.errors import MalformedNote
-from provenance.transparency.receipt_report import STANDS_ON, STEP_NAMES
-from provenance.transparency.receipt_verification import ReceiptVerification
+from provenance.receipts.procedure import ReceiptVerification
+from provenance.receipts.report import STANDS_ON, STEP_NAMES
 from tests.unit.client.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]

@@ -12,15 +12,15 @@ from countermark.log.auditing import LogAuditor
 from countermark.log.files import LogFiles, RecordFiles
 
 from provenance.errors import UntrustedNote
+from provenance.receipts.followed_keys import FollowedKeys
+from provenance.receipts.other_formats import ProofReport
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency import cose_receipt
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, cosign_checkpoint, sign_checkpoint
-from provenance.transparency.followed_keys import FollowedKeys
+from provenance.transparency.cose_receipt import TransparentStatement
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.transparent_statement import TransparentStatement
-from registry.store import entries
+from registry.database import entries
 from tests.conformance.published_log import Server, serving
 from tests.unit.client import story
 from tests.unit.client.test_cli import Run, environment, run

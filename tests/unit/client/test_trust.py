@@ -11,12 +11,11 @@ from countermark import InvalidRequest, audit_log, retries, verify_proof, verify
 from countermark.log import auditing
 from countermark.trust import Trust
 
+from provenance.receipts.receipt import LoggedRecord
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.checkpoint import Cosigner, cosign_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from provenance.transparency.policy import Policy
-from provenance.transparency.receipt import LoggedRecord
-from provenance.transparency.witnessing import Demand
+from provenance.transparency.policy import Demand, Policy
 from tests.conformance.published_log import KEY, PublishedLog, Server, real_log, serving
 from tests.conformance.test_evil_receipts import cose_of
 from tests.unit.client.test_cli import Run, environment, run

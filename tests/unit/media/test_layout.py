@@ -13,8 +13,8 @@ from provenance.media.comparison.alignment import Planes
 from provenance.media.comparison.layout import shared
 from provenance.media.media import Pixels
 from provenance.media.sketch import draw_sketch
-from tests.unit.verdict import pictures
-from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
+from tests.unit.verification import pictures
+from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 
 WORDS = ("harbour", "bridge", "minister", "school", "winter", "storm", "train", "market", "garden", "museum", "police")
 

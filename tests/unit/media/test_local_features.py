@@ -6,8 +6,8 @@ import pytest
 from provenance.media.canonical import shrink
 from provenance.media.comparison.geometry import look
 from provenance.media.local_features import CODE, LocalFeatures, as_codes, describe, vocabulary
-from tests.unit.verdict import pictures
-from tests.unit.verdict.pictures import DOGS, MOUNTAINS
+from tests.unit.verification import pictures
+from tests.unit.verification.pictures import DOGS, MOUNTAINS
 
 
 def described(pixels: np.ndarray, most: int = 500) -> LocalFeatures:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.media.comparison.visible import visible
+from provenance.media.comparison.alignment import visible
 
 SIZE = st.floats(-1, 1)
 NEAR = st.tuples(st.floats(-12, -2), st.lists(SIZE, min_size=8, max_size=8))

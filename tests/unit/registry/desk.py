@@ -16,14 +16,14 @@ from PIL import Image
 
 from provenance.claims import Claims
 from provenance.statement.keys import Algorithm
-from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
-from registry.reading.readers import Reader
-from registry.records import registration
-from registry.records.enrolment import enrol_publisher
-from registry.records.registration import Registered
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.registry import Registry
 from registry.sandbox import Sandbox
+from registry.usecases import register as registration
+from registry.usecases.access import Reader
+from registry.usecases.publishers import enrol_publisher
+from registry.usecases.register import Registered
 from tests.unit.registry.log_folder import config
 
 DAILY, RIVAL = DEFAULT_PUBLISHER, "rival"

@@ -5,20 +5,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import Signer
 from provenance.statement.record import LogGenesis, to_canonical
 from provenance.statement.statement import sign_statement
-from provenance.transparency.receipt import Receipt
-from registry.blobs import Blobs
 from registry.bootstrap import open_keystore, open_log
+from registry.database import Store, entries
+from registry.database.tables import LogKeyRow
 from registry.keys.keystore import Role
 from registry.log.proofs import Proofs
 from registry.registry import RegistryConfig
-from registry.store import Store, entries
-from registry.tables import LogKeyRow
+from registry.storage.blobs import Blobs
 from registry.times import utc_now
-from registry.upkeep import fsck
-from registry.upkeep.rotation import Rotated, rotate_log_key
+from registry.usecases.maintenance import fsck
+from registry.usecases.maintenance.rotation import Rotated, rotate_log_key
 from tests.patience import HUNG_SECONDS, eventually
 
 ORIGIN = "log.newsroom.example"

@@ -11,10 +11,9 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from provenance.statement.handover import hand_over
+from provenance.statement.handover import hand_over, prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
     SUPERSEDES,
     AssetDisputed,
@@ -31,10 +30,10 @@ from provenance.statement.record import (
     to_canonical,
 )
 from provenance.statement.statement import sign_statement
-from registry.blobs import Blobs
+from registry.database import Session, Store, assets, events, publishers
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Appended, Sequencer
-from registry.store import Session, Store, assets, events, publishers
+from registry.storage.blobs import Blobs
 from registry.times import to_milliseconds
 
 ORIGIN = "log.newsroom.example"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from provenance.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
-from registry import api_keys
-from registry.api_keys import ADMIN, ASSETS_WRITE, DISPUTES_WRITE, TOUCH_INTERVAL, Holder
-from registry.store import Store
+from registry.database import Store
+from registry.keys import api_keys
+from registry.keys.api_keys import ADMIN, ASSETS_WRITE, DISPUTES_WRITE, TOUCH_INTERVAL, Holder
 from tests.unit.registry.newsroom import START
 
 MOMENT = timedelta(milliseconds=1)

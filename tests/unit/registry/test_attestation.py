@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-import registry.attesting.cosigning
-import registry.attesting.patience
+import registry.attestation.backoff
+import registry.attestation.cosigning
 from demo.port import kept_port
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
 from provenance.transparency.checkpoint import SignedCheckpoint, open_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.witness import SIZE_MEDIA_TYPE, AddCheckpoint
-from registry.attesting.attestation import Attestation
+from registry.attestation.attestation import Attestation
+from registry.database import checkpoints
 from registry.log.proofs import Proofs
-from registry.store import checkpoints
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.loopback import Scripted, response, running_witness, scripted
 from tests.patience import HUNG_SECONDS, MOMENT_SECONDS, POLL_SECONDS, eventually
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
@@ -39,8 +39,8 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.attesting.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(registry.attesting.patience, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("registry.attestation.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(registry.attestation.backoff, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 def policy_of(*lines: str) -> Policy:
@@ -111,7 +111,7 @@ def test_a_witness_that_leaves_out_one_of_its_keys_is_not_asked_without_end(
 def test_the_cosignatures_of_a_log_that_does_not_grow_are_refreshed(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNATURE_REFRESH_SECONDS", 0.2)
+    monkeypatch.setattr(registry.attestation.cosigning, "COSIGNATURE_REFRESH_SECONDS", 0.2)
     with running_witness(tmp_path / "w", "w.example", newsroom.sequencer.key) as witness:
         keys = [newsroom.sequencer.key, witness.witness.key]
 
@@ -140,7 +140,7 @@ def test_a_log_that_restarts_asks_for_cosignatures_of_today(newsroom: Newsroom, 
 def test_the_others_do_not_wait_for_the_slow_witness(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 600.0)
+    monkeypatch.setattr(registry.attestation.cosigning, "COSIGNING_SECONDS", 600.0)
     with (
         scripted(say_nothing) as slow,
         running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
@@ -156,8 +156,8 @@ def test_the_others_do_not_wait_for_the_slow_witness(
 def test_a_quorum_that_cannot_come_together_does_not_keep_the_others_from_cosigning(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 600.0)
-    monkeypatch.setattr("registry.attesting.attestation.ROUND_SECONDS", 0.2)
+    monkeypatch.setattr(registry.attestation.cosigning, "COSIGNING_SECONDS", 600.0)
+    monkeypatch.setattr("registry.attestation.attestation.ROUND_SECONDS", 0.2)
     with (
         scripted(say_nothing) as slow,
         running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
@@ -366,7 +366,7 @@ def test_a_bad_witness_holds_up_neither_the_log_nor_the_good_ones(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 1.0)
+    monkeypatch.setattr(registry.attestation.cosigning, "COSIGNING_SECONDS", 1.0)
     with (
         scripted(reply) as bad,
         running_witness(tmp_path / "good", "good.example", newsroom.sequencer.key) as good,
@@ -393,7 +393,7 @@ def test_a_witness_that_is_not_there_is_asked_ever_more_rarely(
 
 
 def test_neither_the_log_nor_closing_waits_for_a_witness(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.attesting.cosigning, "COSIGNING_SECONDS", 100 * HUNG_SECONDS)
+    monkeypatch.setattr(registry.attestation.cosigning, "COSIGNING_SECONDS", 100 * HUNG_SECONDS)
     with (
         scripted(say_nothing) as server,
         attesting(newsroom, one_witness(server.url)),

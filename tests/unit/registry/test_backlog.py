@@ -9,9 +9,9 @@ import pytest
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.transparency.checkpoint import cosign_checkpoint
+from registry.database import checkpoints, heads
 from registry.log import sequencer
 from registry.log.publication import Publication
-from registry.store import checkpoints, heads
 from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.unit.registry.newsroom import Newsroom, signer
 from tests.unit.registry.test_sequencer import hold_writer, small

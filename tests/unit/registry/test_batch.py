@@ -16,9 +16,9 @@ from provenance.statement.record import LogFrozen, LogGenesis, LogKey, Record, t
 from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, VerifierKey
+from registry.database import Session, Store, entries, heads, idempotency
 from registry.log.batch import Appended, Pending, insert, no_rows, none_existing
 from registry.log.log_keys import KnownKeys, no_other_keys
-from registry.store import Session, Store, entries, heads, idempotency
 from registry.times import to_milliseconds
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import ORIGIN, START, digest, signer

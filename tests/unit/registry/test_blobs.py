@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
-from registry.blobs import Blobs, blob_name
+from registry.storage.blobs import Blobs, blob_name
 
 PICTURE = b"\xff\xd8 not much of a picture"
 

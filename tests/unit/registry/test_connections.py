@@ -13,15 +13,15 @@ from sqlalchemy import create_engine
 
 from provenance.statement.record import Parent
 from provenance.transparency.note import VerifierKey
-from registry.api_keys import listed
-from registry.blobs import Blobs
-from registry.records import disputes
-from registry.records.erasure import erase
-from registry.records.sealing import reveal
-from registry.records.verdicts import record_verdict
-from registry.store import Store, events, uploads
-from registry.upkeep import fsck
-from registry.verifying.verification import verify_digests
+from registry.database import Store, events, uploads
+from registry.keys.api_keys import listed
+from registry.storage.blobs import Blobs
+from registry.usecases import disputes
+from registry.usecases.erasure import erase
+from registry.usecases.maintenance import fsck
+from registry.usecases.sealing import reveal
+from registry.usecases.verdicts import record_verdict
+from registry.usecases.verify import verify_digests
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 
 MIGRATIONS = Path(__file__).parents[3] / "registry" / "migrations"
@@ -98,8 +98,8 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
     shutil.copytree(folder, tmp_path / "data")
     with open_desk(tmp_path / "data") as registry:
         from provenance.statement.record import AssetRegistered, parse_record
-        from registry.records.registration import publish
-        from registry.store import Session, entries, sealed
+        from registry.database import Session, entries, sealed
+        from registry.usecases.register import publish
 
         def leak(session: Session) -> None:
             row = sealed.page(session, publisher=DAILY, before=None, limit=1)[0]

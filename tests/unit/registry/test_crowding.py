@@ -12,13 +12,13 @@ from PIL import Image, ImageDraw
 from provenance.errors import Conflict
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import Parent
-from provenance.verdict.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
-from registry.reading import catalogue
-from registry.records import disputes
-from registry.records.derivation import graph
-from registry.records.enrolment import enrol_publisher
+from provenance.verification.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
 from registry.registry import Registry
-from registry.verifying.verification import verify_file
+from registry.usecases import disputes
+from registry.usecases import read as catalogue
+from registry.usecases.derivation import graph
+from registry.usecases.publishers import enrol_publisher
+from registry.usecases.verify import verify_file
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
 
 SMALL = (96, 72)

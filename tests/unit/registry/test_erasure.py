@@ -14,23 +14,23 @@ import pytest
 from PIL import ExifTags, Image
 
 from provenance.errors import Erased, NotFound, StoreUnavailable
-from provenance.statement.base64url import encode_base64url
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
+from provenance.statement.encodings import encode_base64url
 from provenance.statement.record import Parent, RecordErased, parse_record
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
-from registry.reading import catalogue
-from registry.reading.history import history
-from registry.records import disputes, uploads
-from registry.records.derivation import graph
-from registry.records.erasure import erase, finish_erasures
-from registry.records.registration import withdraw
-from registry.records.sealing import reveal
-from registry.records.verdicts import record_verdict
+from registry.database import Session, assets, entries
+from registry.database import pending_deletions as remnants
 from registry.registry import Registry
-from registry.store import Session, assets, entries, remnants
-from registry.upkeep import fsck
-from registry.verifying.report import report_of
-from registry.verifying.verification import load_difference, load_report, verify_file
+from registry.usecases import disputes, uploads
+from registry.usecases import read as catalogue
+from registry.usecases.derivation import graph, history
+from registry.usecases.erasure import erase, finish_erasures
+from registry.usecases.maintenance import fsck
+from registry.usecases.register import withdraw
+from registry.usecases.report import report_of
+from registry.usecases.sealing import reveal
+from registry.usecases.verdicts import record_verdict
+from registry.usecases.verify import load_difference, load_report, verify_file
 from tests.patience import HUNG_SECONDS
 from tests.postgres import database_of
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
@@ -241,7 +241,7 @@ def test_a_difference_that_was_drawn_is_gone(registry: Registry) -> None:
     report = verify(registry, jpeg(9))
 
     def draw(session: object) -> None:
-        from registry.tables import VerificationOverlay, VerificationRow
+        from registry.database.tables import VerificationOverlay, VerificationRow
 
         row = session.get(VerificationRow, report["id"])  # type: ignore[attr-defined]
         row.heat_blob = earlier  # as reports had it before each match had its own
@@ -265,7 +265,7 @@ def test_an_erasure_that_was_cut_short_is_finished_later(registry: Registry, mon
         raise StoreUnavailable("the power went")
 
     with monkeypatch.context() as patched:
-        patched.setattr("registry.records.erasure.finish_erasures", stop)
+        patched.setattr("registry.usecases.erasure.finish_erasures", stop)
         with pytest.raises(StoreUnavailable):
             erase(registry, record=record_id, reason="asked for")
     assert {finding.detail for finding in findings(registry)} >= {"its erasure is not finished: start the server"}
@@ -407,7 +407,7 @@ def test_a_report_about_what_is_erased_meanwhile_is_not_kept(
         erase(registry, record=record_id, reason="asked for")
         return report
 
-    monkeypatch.setattr("registry.verifying.verification.report_of", then_an_erasure)
+    monkeypatch.setattr("registry.usecases.verify.report_of", then_an_erasure)
     with pytest.raises(StoreUnavailable, match="try again"):
         verify(registry, data)
     assert files_with(registry.config.folder, b"PLANTED-MEANWHILE") == []

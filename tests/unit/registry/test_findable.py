@@ -8,8 +8,8 @@ import pytest
 
 from bench.matching.observed import ObservedRegistry, observed_registry
 from registry.search import scan
-from registry.verifying import verification
-from tests.unit.verdict.pictures import MOUNTAINS, PHOTOS, recompressed
+from registry.usecases import verify as verification
+from tests.unit.verification.pictures import MOUNTAINS, PHOTOS, recompressed
 
 ROOT = Path(__file__).resolve().parents[3]
 

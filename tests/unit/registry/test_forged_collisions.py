@@ -13,7 +13,7 @@ from provenance.media.canonical import Pixels, draw_canonical
 from provenance.media.pdq import pdq
 from registry.search.index import MIN_QUALITY, RADIUS
 from tests.hamming import hamming
-from tests.unit.verdict.pictures import PHOTOS, photo, recompressed
+from tests.unit.verification.pictures import PHOTOS, photo, recompressed
 
 REGISTERED = ("astronaut.jpg", "coffee.png", "dandelions.jpg", "mountains.jpg")
 PAIRS = (

@@ -16,9 +16,9 @@ from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
-from registry.blobs import Blobs, blob_name
-from registry.store import Store
-from registry.upkeep import fsck
+from registry.database import Store
+from registry.storage.blobs import Blobs, blob_name
+from registry.usecases.maintenance import fsck
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest, signer
 
 KEY = VerifierKey(ORIGIN, ED25519, signer("log").public_key.raw)

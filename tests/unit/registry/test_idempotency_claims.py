@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import Conflict
-from registry.store import Store, idempotency
+from registry.database import Store, idempotency
 
 pytestmark = pytest.mark.timing
 

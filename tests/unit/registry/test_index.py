@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sqlmodel import Session, select
 
 from provenance.errors import InvalidRequest
+from registry.database import Store
+from registry.database.tables import Asset, PdqChunk, Publisher
 from registry.search.index import MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
-from registry.store import Store
-from registry.tables import Asset, PdqChunk, Publisher
 from tests.hamming import hamming
 
 PICTURES = 2_000

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provenance.media.local_features import CODE, LocalFeatures
+from registry.database import Session, Store, entries, events, local_features
+from registry.database.entries import NewEntry
 from registry.search.inverted_file import MAX_APART, MAX_PROPOSED, MIN_VOTES, InvertedFile
-from registry.store import Session, Store, entries, events, local_features
-from registry.store.entries import NewEntry
 
 FEATURES = 60
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from provenance.errors import Conflict, StoreCorrupt
-from registry.store import Store, copying, rows, verifications
-from registry.upkeep import fsck
-from registry.upkeep.migration import Migrated, migrate
+from registry.database import Store, copying, rows, verifications
+from registry.usecases.maintenance import fsck
+from registry.usecases.maintenance.migration import Migrated, migrate
 from tests.postgres import PostgresServer
 from tests.unit.registry.newsroom import Newsroom
 

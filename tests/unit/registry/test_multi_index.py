@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.database import Asset, Session, Store, assets, entries, events
+from registry.database.entries import NewEntry
 from registry.search import multi_index, scan
 from registry.search.codes import Codes, Held
 from registry.search.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.search.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
-from registry.store import Asset, Session, Store, assets, entries, events
-from registry.store.entries import NewEntry
 from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
 
 queries_near_a_code = st.tuples(st.integers(0, PICTURES - 1), st.lists(st.integers(0, 255), unique=True, max_size=40))

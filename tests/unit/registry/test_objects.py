@@ -9,8 +9,8 @@ import pytest
 from provenance.errors import Conflict, SettingsInvalid, StoreCorrupt, StoreUnavailable
 from registry.log.high_water import HighWater
 from registry.log.tiles import Tiles
-from registry.objects import BucketObjects, Objects, open_objects
-from registry.upkeep import fsck
+from registry.storage.objects import BucketObjects, Objects, open_objects
+from registry.usecases.maintenance import fsck
 from tests.buckets import BucketServer
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import small

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from provenance.errors import ServiceUnreachable, UnexpectedAnswer
-from registry.outbound import Answer, Outbound
+from registry.attestation.outbound import Answer, Outbound
 from tests.loopback import Reply, response, scripted
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
 from tests.unit.registry.test_attestation import drip, flood, say_nothing

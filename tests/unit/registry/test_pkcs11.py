@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from provenance.errors import SettingsInvalid, SignerUnavailable, StoreCorrupt
+from provenance.receipts.procedure import verify_receipt
 from provenance.statement.keys import Algorithm
 from provenance.transparency.checkpoint import open_checkpoint
-from provenance.transparency.receipt_verification import verify_receipt
 from registry.keys.pkcs11 import Pkcs11Signer, Pkcs11Uri
 from registry.keys.signer_uri import open_signer
 from tests.unit.registry.log_folder import ORIGIN, Log

@@ -13,10 +13,10 @@ import pytest
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
 from provenance.transparency.checkpoint import Checkpoint, open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash
+from registry.database import Store, entries, heads
 from registry.log import sequencer
 from registry.log.high_water import HighWater
-from registry.store import Store, entries, heads
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.patience import HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer, database_of
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer

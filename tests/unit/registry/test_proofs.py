@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import NotFound, StoreCorrupt
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
 from provenance.statement.record import parse_record
 from provenance.transparency.merkle import inclusion_proof
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
-from registry.store import entries
+from registry.database import entries
 from tests.patience import MOMENT_SECONDS
 from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
 

@@ -11,9 +11,9 @@ import pytest
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.transparency.tiles import TilePath
+from registry.database import checkpoints
 from registry.log import sequencer
 from registry.log.publication import Publication
-from registry.store import checkpoints
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import edit, hold_writer, small

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from bench.matching.observed import observed_registry
-from registry.store import assets, local_features, pdq
-from registry.upkeep.rebuild import rebuild_index
-from tests.unit.verdict import pictures
-from tests.unit.verdict.pictures import DOGS, MOUNTAINS, PHOTOS, ROCKET
+from registry.database import assets, local_features, pdq
+from registry.usecases.maintenance.rebuild import rebuild_index
+from tests.unit.verification import pictures
+from tests.unit.verification.pictures import DOGS, MOUNTAINS, PHOTOS, ROCKET
 
 
 def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from provenance.limits import MAX_RECEIPT_RECORDS
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
-from registry.reading.standing import standing_of
-from registry.store import disputes
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
+from provenance.receipts.report import ReceiptReport
+from registry.database import disputes
+from registry.usecases.standing import standing_of
 from tests.unit.registry.newsroom import START, Newsroom
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from provenance.limits import MAX_RESEMBLING
-from registry.store import Session, Store, resemblances
-from registry.store.resemblances import Pair
-from registry.tables import Asset, Publisher
+from registry.database import Session, Store, resemblances
+from registry.database.resemblances import Pair
+from registry.database.tables import Asset, Publisher
 
 
 @pytest.fixture

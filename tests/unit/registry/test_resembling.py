@@ -17,25 +17,25 @@ from sqlmodel import select
 from provenance import answers
 from provenance.errors import Erased, StoreUnavailable
 from provenance.statement.record import Parent
-from registry.reading import catalogue
-from registry.reading.readers import Reader
-from registry.reading.resembling import resembles
-from registry.records.erasure import erase
-from registry.records.registration import Registered, withdraw
-from registry.records.sealing import reveal
+from registry.database import Session, assets, resemblances
+from registry.database.tables import ComparedAsset, Resemblance
 from registry.registry import Registry
 from registry.sandbox.pool import Sandbox
-from registry.store import Session, assets, resemblances
-from registry.tables import ComparedAsset, Resemblance
-from registry.upkeep import fsck
-from registry.upkeep.rebuild import compare_all, rebuild_index
-from registry.verifying import comparison
-from registry.verifying.verification import load_report, verify_file
+from registry.usecases import comparison
+from registry.usecases import read as catalogue
+from registry.usecases.access import Reader
+from registry.usecases.erasure import erase
+from registry.usecases.maintenance import fsck
+from registry.usecases.maintenance.rebuild import compare_all, rebuild_index
+from registry.usecases.register import Registered, withdraw
+from registry.usecases.resemblances import resembles
+from registry.usecases.sealing import reveal
+from registry.usecases.verify import load_report, verify_file
 from tests.patience import HUNG_SECONDS
 from tests.shown_otherwise import PQ, with_cicp
 from tests.unit.registry import desk
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk
-from tests.unit.verdict.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
+from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 
 
 @pytest.fixture

@@ -7,20 +7,19 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import Conflict, SignatureInvalid, StoreCorrupt
+from provenance.receipts.procedure import verify_receipt
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.record import LogKey, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, ML_DSA_44, Note, VerifierKey
-from provenance.transparency.receipt_verification import verify_receipt
-from registry.blobs import Blobs
+from registry.database import entries
 from registry.log.log_keys import held_key
-from registry.store import entries
+from registry.storage.blobs import Blobs
 from registry.times import utc_now
-from registry.upkeep.backup import back_up
-from registry.upkeep.fsck.check import silent
-from registry.upkeep.restoring import restore
+from registry.usecases.maintenance.backup import back_up, restore
+from registry.usecases.maintenance.fsck.check import silent
 from tests.patience import HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from provenance.statement.record import AssetRegistered, AssetRevealed, RecordErased
+from registry.database import Asset, Session, Store, assets, entries, events
+from registry.database.entries import NewEntry
 from registry.search.codes import Codes
 from registry.search.index import RADIUS, SimilarityIndex
 from registry.search.scan import MAX_PROPOSED, REACH, NearestScan
-from registry.store import Asset, Session, Store, assets, entries, events
-from registry.store.entries import NewEntry
 from tests.unit.registry.test_index import asset, digest, flipped, register
 
 

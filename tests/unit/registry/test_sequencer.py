@@ -32,9 +32,9 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import Frontier, leaf_hash, verify_consistency
 from provenance.transparency.merkle import consistency_proof as prove_consistency
 from provenance.transparency.tiles import TileReader, entry_bundle
+from registry.database import Session, checkpoints, entries
 from registry.log.sequencer import Appended
-from registry.store import Session, checkpoints, entries
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.patience import HUNG_SECONDS, eventually
 from tests.tile_growth import hash_tile, tiles_between
 from tests.unit.registry.newsroom import ORIGIN, START, Clock, Newsroom, signer

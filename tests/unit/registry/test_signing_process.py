@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from provenance.credentials.certificates import issue_claim_certificate, make_development_authority
 from provenance.errors import CertificateUnusable, SignerUnavailable, UnusableKey
+from provenance.receipts.procedure import verify_receipt
 from provenance.statement.keys import Algorithm, LocalSigner
-from provenance.transparency.receipt_verification import verify_receipt
 from registry.keys import signing_process
 from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from registry.store import Store, postgresql
-from registry.store.schema import migrate as migrate_schema
-from registry.upkeep.migration import migrate
+from registry.database import Store, postgresql
+from registry.database.schema import migrate as migrate_schema
+from registry.usecases.maintenance.migration import migrate
 from tests.patience import MOMENT_SECONDS
 from tests.postgres import PostgresServer
 from tests.unit.registry.newsroom import Newsroom

@@ -11,13 +11,13 @@ import pytest
 from provenance.errors import Conflict, Erased
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import Parent
-from registry.reading import catalogue
-from registry.records import disputes
-from registry.records.enrolment import enrol_key, enrol_publisher, revoke_key
-from registry.records.erasure import erase
-from registry.records.registration import withdraw
 from registry.registry import Registry
-from registry.verifying.verification import load_report, verify_digests
+from registry.usecases import disputes
+from registry.usecases import read as catalogue
+from registry.usecases.erasure import erase
+from registry.usecases.publishers import enrol_key, enrol_publisher, revoke_key
+from registry.usecases.register import withdraw
+from registry.usecases.verify import load_report, verify_digests
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
 
 

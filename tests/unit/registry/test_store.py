@@ -20,8 +20,8 @@ from sqlmodel import SQLModel
 
 from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, StoreLocked, StoreUnavailable
 from provenance.limits import WAL_LIMIT_BYTES
-from registry.store import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
-from registry.tables import Publisher
+from registry.database import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
+from registry.database.tables import Publisher
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 from tests.unit.registry.newsroom import START, Newsroom
 
@@ -29,7 +29,7 @@ OPENER = """
 import sys
 from pathlib import Path
 from provenance.errors import StoreLocked
-from registry.store import Store
+from registry.database import Store
 try:
     Store.open(Path(sys.argv[1]))
 except StoreLocked as error:

@@ -18,18 +18,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import registry.attesting.patience
-import registry.attesting.timestamping
+import registry.attestation.backoff
+import registry.attestation.timestamping
 from provenance.credentials.certificates import make_development_authority
 from provenance.errors import MalformedReceipt
 from provenance.limits import MAX_TIMESTAMP_BYTES
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt, Stamp
+from provenance.receipts.report import ReceiptReport
 from provenance.statement.canonical import canonical_json
 from provenance.transparency.checkpoint import cosign_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
 from provenance.transparency.policy import Policy
-from provenance.transparency.receipt import Receipt, Stamp
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import (
     REQUEST_MEDIA_TYPE,
     RESPONSE_MEDIA_TYPE,
@@ -38,14 +38,14 @@ from provenance.transparency.timestamp import (
     verify_timestamp,
 )
 from provenance.transparency.tlog_proof import TlogProof
-from registry.attesting.attestation import Attestation
-from registry.attesting.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
-from registry.attesting.timestamping import RemoteAuthority, Timestamping
+from registry.attestation.attestation import Attestation
+from registry.attestation.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
+from registry.attestation.outbound import Outbound
+from registry.attestation.timestamping import RemoteAuthority, Timestamping
+from registry.database import checkpoints
 from registry.keys.keystore import Keystore
 from registry.log.proofs import Proofs
-from registry.outbound import Outbound
-from registry.store import checkpoints
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 from tests.loopback import Scripted, response, scripted, serving
 from tests.openssl_authority import OPENSSL, Authority, needs_openssl
 from tests.patience import eventually
@@ -58,9 +58,9 @@ pytestmark = pytest.mark.timing
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.attesting.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(registry.attesting.timestamping, "TIMESTAMP_SECONDS", 1.0)
-    monkeypatch.setattr(registry.attesting.patience, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("registry.attestation.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(registry.attestation.timestamping, "TIMESTAMP_SECONDS", 1.0)
+    monkeypatch.setattr(registry.attestation.backoff, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 @pytest.fixture

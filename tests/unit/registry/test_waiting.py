@@ -3,8 +3,7 @@
 from concurrent.futures import Future
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
-from registry.log.batch import Appended
-from registry.log.waiting import Waiting
+from registry.log.batch import Appended, Waiting
 from tests.unit.registry.newsroom import START
 
 LONG_PAST, FAR_OFF = 0.0, float("inf")

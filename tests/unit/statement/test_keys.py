@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from provenance.errors import MalformedRecord, SignatureInvalid, UnusableKey
 from provenance.statement import key_file
 from provenance.statement.ed25519 import check_point, check_scalar
+from provenance.statement.handover import possession_message, prove_possession, verify_possession
 from provenance.statement.keys import Algorithm, LocalSigner, PublicKey, Signer
-from provenance.statement.possession import possession_message, prove_possession, verify_possession
 from tests.sparing import SCRYPT_COST
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "statement"

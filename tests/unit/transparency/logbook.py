@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import LoggedRecord, Receipt
+from provenance.receipts.report import ReceiptReport
+from provenance.statement.handover import prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
     SUPERSEDES,
     AssetDisputed,
@@ -26,14 +29,11 @@ from provenance.statement.record import (
     record_id,
     to_canonical,
 )
-from provenance.statement.record.dispute_answered import DisputeOutcome
+from provenance.statement.record.disputes import DisputeOutcome
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Checkpoint, sign_checkpoint
 from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.tlog_proof import TlogProof
 
 ORIGIN = "log.example/logbook"

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from provenance.errors import CountermarkError, MalformedReceipt
 from provenance.limits import MAX_PARENTS, MAX_RECEIPT_RECORDS
-from provenance.transparency.chain import Chain
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
+from provenance.receipts.origins import Chain
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
+from provenance.receipts.report import ReceiptReport
 from tests.unit.transparency.logbook import LOG_KEY, Logbook, digest
 
 ORIGINS = 11

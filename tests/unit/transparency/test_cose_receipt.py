@@ -33,6 +33,7 @@ from provenance.transparency.cose_receipt import (
     Consistency,
     CoseReceipt,
     Inclusion,
+    TransparentStatement,
     verify_inclusion,
 )
 from provenance.transparency.merkle import (
@@ -44,7 +45,6 @@ from provenance.transparency.merkle import (
     root_of_consistency,
     root_of_inclusion,
 )
-from provenance.transparency.transparent_statement import TransparentStatement
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "cose-receipts"
 INCLUSION = (VECTORS / "inclusion-receipt.cbor").read_bytes()

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance.errors import CountermarkError, SignatureInvalid, UntrustedNote
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import LoggedRecord, Receipt, Stamp
+from provenance.receipts.report import ReceiptReport
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import LogGenesis, LogKey, to_canonical
 from provenance.statement.statement import sign_statement
@@ -18,9 +21,6 @@ from provenance.transparency.log_keys import KeySpan, LogKeys, Sign, sign_change
 from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
-from provenance.transparency.receipt_report import ReceiptReport
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor
 from provenance.transparency.tlog_proof import TlogProof
 from provenance.transparency.tree_head import Checkpoint

@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from provenance.errors import MalformedReceipt
-from provenance.statement.keys import Algorithm, LocalSigner
-from provenance.transparency import cose_receipt
-from provenance.transparency.checkpoint import cosign_checkpoint
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from provenance.transparency.proof_verification import (
+from provenance.receipts.other_formats import (
     ProofReport,
     parse_any_receipt,
     receipt_statement,
     verify_tlog_proof,
     verify_transparent_statement,
 )
-from provenance.transparency.receipt import Receipt
+from provenance.receipts.receipt import Receipt
+from provenance.statement.keys import Algorithm, LocalSigner
+from provenance.transparency import cose_receipt
+from provenance.transparency.checkpoint import cosign_checkpoint
+from provenance.transparency.cose_receipt import TransparentStatement
+from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.tlog_proof import TlogProof
-from provenance.transparency.transparent_statement import TransparentStatement
 from tests.conformance.published_log import KEY, LOG, PublishedLog, real_log
 from tests.unit.registry.newsroom import signer
 

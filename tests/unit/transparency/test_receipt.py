@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from provenance.errors import InvalidRequest, MalformedReceipt
 from provenance.limits import MAX_RECEIPT_BYTES, MAX_RECEIPT_RECORDS
+from provenance.receipts import receipt as receipt_module
+from provenance.receipts.media import MediaPixels
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
+from provenance.receipts.report import STANDS_ON, STEP_NAMES, ReceiptReport, Step
 from provenance.statement.record import AssetRegistered, record_id
-from provenance.transparency import receipt as receipt_module
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import VerifierKey
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_media import MediaPixels
-from provenance.transparency.receipt_report import STANDS_ON, STEP_NAMES, ReceiptReport, Step
-from provenance.transparency.receipt_verification import verify_receipt
 from provenance.transparency.timestamp import TrustAnchor
 from tests.unit.transparency.logbook import Logbook
 from tests.unit.transparency.logbook import digest as logged_digest
@@ -222,7 +222,7 @@ def test_each_part_of_a_receipt_is_parsed_once(monkeypatch: pytest.MonkeyPatch) 
         return counted
 
     for name in ("parse_record", "parse_statement"):
-        monkeypatch.setattr(f"provenance.transparency.receipt.{name}", counting(name, getattr(receipt_module, name)))
+        monkeypatch.setattr(f"provenance.receipts.receipt.{name}", counting(name, getattr(receipt_module, name)))
     monkeypatch.setattr(SignedCheckpoint, "parse", counting("checkpoint", SignedCheckpoint.parse))
     assert run(case).holds
     count = len(Receipt.parse(receipt_bytes(case)).entries)

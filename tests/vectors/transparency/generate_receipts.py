@@ -15,11 +15,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from provenance.receipts.receipt import LoggedRecord, Receipt, Stamp
 from provenance.statement.canonical import canonical_json
-from provenance.statement.handover import hand_over
+from provenance.statement.handover import hand_over, prove_possession
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner, Signer
-from provenance.statement.possession import prove_possession
 from provenance.statement.record import (
     SUPERSEDES,
     AssetRegistered,
@@ -35,13 +35,12 @@ from provenance.statement.record import (
     record_id,
     to_canonical,
 )
-from provenance.statement.record.publisher_key import KeyAction
+from provenance.statement.record.keys import KeyAction
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, cosign_checkpoint, sign_checkpoint
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey, sign_note
-from provenance.transparency.receipt import LoggedRecord, Receipt, Stamp
 from provenance.transparency.tlog_proof import TlogProof
 from tests.stamper import Stamper
 

@@ -24,8 +24,8 @@ from provenance.errors import (
     StoreCorrupt,
     StoreUnavailable,
 )
-from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.receipt_report import ReceiptReport
+from provenance.receipts.other_formats import ProofReport
+from provenance.receipts.report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from countermark.log.watching import Alarm, Watch
     from provenance.transparency.audit import Finding
     from provenance.transparency.checkpoint import Checkpoint
-    from provenance.transparency.witnessing import Witnessing
+    from provenance.transparency.policy import Witnessing
 
 LogUrl = Annotated[
     str, typer.Argument(metavar="URL", help="The log's address, as https://registry.example/log.", show_default=False)

@@ -17,9 +17,9 @@ from countermark.defaults import DEFAULT_URL
 from countermark.receipts import verify_proof, verify_receipt
 from provenance.errors import CountermarkError
 from provenance.limits import MAX_RECEIPT_BYTES
-from provenance.transparency.proof_verification import ProofReport, parse_any_receipt
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_report import ReceiptReport
+from provenance.receipts.other_formats import ProofReport, parse_any_receipt
+from provenance.receipts.receipt import Receipt
+from provenance.receipts.report import ReceiptReport
 
 ReceiptFile = Annotated[
     Path,

@@ -11,9 +11,9 @@ from rich.text import Text
 from countermark.cli.output import plain
 from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
 from provenance.quotation import quote
-from provenance.transparency.proof_verification import ProofReport
-from provenance.transparency.receipt_report import ReceiptReport, Step
-from provenance.transparency.witnessing import Witnessing
+from provenance.receipts.other_formats import ProofReport
+from provenance.receipts.report import ReceiptReport, Step
+from provenance.transparency.policy import Witnessing
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport

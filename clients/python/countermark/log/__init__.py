@@ -7,7 +7,7 @@ from countermark.log.auditing import AuditReport, Signatures, audit_log
 from provenance.transparency.audit import Finding
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.note import VerifierKey
-from provenance.transparency.witnessing import Witnessing
+from provenance.transparency.policy import Witnessing
 
 __all__ = [
     "AuditReport",

@@ -11,15 +11,15 @@ from countermark.log.files import LogFiles, RecordFiles
 from countermark.log.state import StateFile
 from countermark.trust import Trust
 from provenance.errors import InvalidRequest, MalformedNote, MalformedReceipt, SignatureInvalid, UntrustedNote
+from provenance.receipts.followed_keys import FollowedKeys, follow_log_keys
+from provenance.receipts.receipt import Receipt
 from provenance.statement.statement import Statement
 from provenance.transparency.audit import Audit, AuditState, Finding, FindingKind, Form, Visit, log_origin
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint, stated_size
-from provenance.transparency.followed_keys import FollowedKeys, follow_log_keys
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.receipt import Receipt
+from provenance.transparency.policy import Demand, Witnessing
 from provenance.transparency.signer_audit import FetchRecord, SignerAudit
 from provenance.transparency.tiles import TileReader
-from provenance.transparency.witnessing import Demand, Witnessing
 
 SAVE_SECONDS = 5.0
 """Seconds between two savings of the state during an audit: so much work is done again after a power cut."""

@@ -6,9 +6,8 @@ from typing import Self, TypeVar
 
 from countermark import calls
 from countermark.async_client import AsyncClient
-from countermark.call import Call
+from countermark.call import Call, Reply
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
-from countermark.reply import Reply
 from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer
 from provenance.limits import MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES

@@ -11,10 +11,9 @@ from countermark.content import Content
 from countermark.defaults import DEFAULT_GRACE
 from provenance.errors import CountermarkError, InvalidRequest, SignatureInvalid, UnusableKey
 from provenance.limits import MAX_KEY_FILE_BYTES, MAX_RECEIPT_BYTES
-from provenance.statement.keys import PublicKey
-from provenance.statement.public_key_file import parse_public_key
+from provenance.receipts.receipt import Receipt
+from provenance.statement.keys import PublicKey, parse_public_key
 from provenance.statement.statement import Statement, verify_statement
-from provenance.transparency.receipt import Receipt
 
 MAX_ID_FILE_BYTES = 256 * 1024 * 1024
 """Bytes of a file of record ids: three million of them."""

@@ -8,7 +8,7 @@ import jsonschema_rs
 import yaml
 from httpx2 import Response
 
-from api.answers import read_answer
+from api.http.conditional import read_answer
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.commands.opened import configuration
+from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
-from registry import api_keys
-from registry.api_keys import DEFAULT_PUBLISHER
 from registry.bootstrap import open_registry
+from registry.keys import api_keys
+from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.registry import Registry
 
 Picture = Callable[..., bytes]

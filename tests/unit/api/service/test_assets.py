@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from provenance.answers import Assets
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
 from registry.registry import Registry
 from tests.unit.api.service.agreed import agreed
 

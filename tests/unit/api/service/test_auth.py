@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from provenance.errors import InvalidRequest, NotAuthenticated, NotFound
-from registry import api_keys
+from registry.keys import api_keys
 from registry.registry import Registry
 
 WITHDRAWAL = {"record": "0" * 64, "reason": "x"}

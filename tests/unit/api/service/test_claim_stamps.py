@@ -17,9 +17,9 @@ from provenance.claims import Claims
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustList, TrustSettings
 from provenance.errors import SignerUnavailable
-from registry.reading import catalogue
-from registry.records.registration import register
 from registry.registry import Registry
+from registry.usecases import read as catalogue
+from registry.usecases.register import register
 from tests.openssl_authority import Authority, needs_openssl
 from tests.planted import plant
 

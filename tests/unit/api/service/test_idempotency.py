@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-import api.idempotency
-from api.idempotency import KEPT_FOR, KeptAnswer, forget_answers
-from registry import api_keys
-from registry.records.erasure import erase
+import api.http.idempotency
+from api.http.idempotency import KEPT_FOR, KeptAnswer, forget_answers
+from registry.database import idempotency
+from registry.keys import api_keys
 from registry.registry import Registry
-from registry.store import idempotency
 from registry.times import to_milliseconds
+from registry.usecases.erasure import erase
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
@@ -188,13 +188,13 @@ def test_an_answer_about_what_was_erased_meanwhile_is_not_kept(
     client: TestClient, writer: Headers, jpeg: Picture, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The erasure comes between the registration and its answer's being kept."""
-    keep = api.idempotency._keep
+    keep = api.http.idempotency._keep
 
     def late(registry: Registry, key: str, key_id: str, kept: KeptAnswer) -> None:
         erase(registry, record=bytes.fromhex(json.loads(kept.body)["id"]), reason="asked for")
         keep(registry, key, key_id, kept)
 
-    monkeypatch.setattr(api.idempotency, "_keep", late)
+    monkeypatch.setattr(api.http.idempotency, "_keep", late)
     asset = _register(client, writer, "thirteen", jpeg(31), title="Planted late").json()
     with registry.store.read() as session:
         assert list(idempotency.naming(session, asset["id"].encode())) == []

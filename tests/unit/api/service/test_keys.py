@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from provenance.errors import NotAuthenticated
-from registry import api_keys
+from registry.keys import api_keys
 from registry.registry import Registry
 
 Headers = dict[str, str]

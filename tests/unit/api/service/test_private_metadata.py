@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from provenance.credentials.reading import read_credentials
 from provenance.media.media import Media
-from registry.blobs import blob_name
 from registry.registry import Registry
-from registry.upkeep import fsck
+from registry.storage.blobs import blob_name
+from registry.usecases.maintenance import fsck
 from tests.planted import AI, FORMS, MARKS, plant
 
 Picture = Callable[..., bytes]

@@ -8,14 +8,14 @@ import pytest
 from countermark.keys import OwnKey
 from starlette.testclient import TestClient
 
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import parse_statement
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
-from registry import api_keys
-from registry.records import stating
+from registry.database import entries
+from registry.keys import api_keys
 from registry.registry import Registry
-from registry.store import entries
+from registry.usecases import append as stating
 from tests.unit.api.service.conftest import Picture
 
 Headers = dict[str, str]

@@ -6,7 +6,7 @@ import pytest
 from countermark import verify_proof, verify_receipt
 from starlette.testclient import TestClient
 
-from provenance.transparency.transparent_statement import TransparentStatement
+from provenance.transparency.cose_receipt import TransparentStatement
 from registry.registry import Registry
 
 TYPES = {

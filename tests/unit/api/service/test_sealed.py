@@ -10,11 +10,11 @@ from starlette.testclient import TestClient
 
 from provenance.media.fingerprints import fingerprint
 from provenance.media.media import Media
-from provenance.transparency.receipt import Receipt
-from provenance.transparency.receipt_verification import verify_receipt
-from registry import api_keys
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import Receipt
+from registry.keys import api_keys
 from registry.registry import Registry
-from registry.upkeep import fsck
+from registry.usecases.maintenance import fsck
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]

@@ -9,8 +9,8 @@ from provenance.limits import MAX_STATEMENTS
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import STATEMENT_BYTES, parse_statement, sign_statement
 from provenance.transparency.tlog_proof import TlogProof
-from registry.records.stating import publisher_signer
 from registry.registry import Registry
+from registry.usecases.append import publisher_signer
 
 URL = "/v1/statements"
 

@@ -1,0 +1,120 @@
+"""What a command opens: the settings as the registry takes them, the registry, the store alone, the keys.
+
+The first API key: an admin's, made when a registry has none, for the publisher that the first start enrolled.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from api.settings import Settings
+from provenance.errors import SettingsInvalid
+from registry.database import Store
+from registry.keys import api_keys
+from registry.keys.api_keys import DEFAULT_PUBLISHER
+from registry.registry import Registry
+
+if TYPE_CHECKING:  # a command that needs the store alone starts without the rest
+    from provenance.transparency.note import VerifierKey
+    from registry.keys.keystore import Keystore, Role
+    from registry.registry import Registry, RegistryConfig
+
+DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
+
+
+def configuration(settings: Settings) -> "RegistryConfig":
+    """What the registry needs of the settings."""
+    from registry.registry import RegistryConfig
+
+    passphrase = settings.key_passphrase.get_secret_value()
+    if not passphrase and settings.environment == "development":
+        passphrase = DEVELOPMENT_PASSPHRASE
+    signers: dict[Role, SecretStr] = {
+        "log": settings.log_signer,
+        "operator": settings.operator_signer,
+        "claim": settings.claim_signer,
+    }
+    return RegistryConfig(
+        folder=settings.folder,
+        origin=settings.log_origin,
+        operator=settings.operator,
+        public_url=settings.public_url,
+        passphrase=passphrase.encode(),
+        workers=settings.workers,
+        environment=settings.environment,
+        trust_lists=settings.trust_lists,
+        database_url=settings.database_url.get_secret_value(),
+        objects=settings.objects_place,
+        high_water=settings.high_water_place,
+        spool=settings.spool,
+        witness_policy=settings.witness_policy,
+        timestamp_url=settings.timestamp_url or None,
+        claim_timestamp_url=settings.claim_timestamp_url or None,
+        timestamp_anchors=settings.timestamp_anchors,
+        timestamp_interval=settings.timestamp_interval,
+        ml_dsa=settings.log_ml_dsa,
+        signers={role: uri.get_secret_value() for role, uri in signers.items() if uri.get_secret_value()},
+        claim_chain=settings.claim_chain,
+    )
+
+
+@contextmanager
+def opened_registry(settings: Settings, *, found: bool = False) -> "Iterator[Registry]":
+    """The registry, for as long as the context is open. Raises as `open_registry`, which says what `found` does."""
+    from registry.bootstrap import open_registry
+
+    if not found and settings.environment != "development":
+        refuse_missing(settings.folder)
+    registry = open_registry(configuration(settings), found=found)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store alone, for what must work on a folder that the service refuses to open."""
+    refuse_missing(settings.folder)
+    with closing(Store.open(settings.folder, settings.database_url.get_secret_value())) as store:
+        yield store
+
+
+def opened_keystore(settings: Settings, folder: Path | None = None) -> "Keystore":
+    """The keys in the data folder or in a copy of it. Raises SettingsInvalid where there are none."""
+    from registry.bootstrap import open_keystore
+
+    refuse_missing(folder or settings.folder)
+    return open_keystore(configuration(settings), folder=folder)
+
+
+def log_key(settings: Settings, folder: Path | None = None) -> "VerifierKey":
+    """The log's public key, from the keys in the data folder or in a copy of it."""
+    from provenance.transparency.note import ED25519, VerifierKey
+
+    return VerifierKey(settings.log_origin, ED25519, opened_keystore(settings, folder).log.public_key.raw)
+
+
+def refuse_missing(folder: Path) -> None:
+    """Raise SettingsInvalid for a folder without a registry."""
+    if not (folder / "keys").is_dir():
+        raise SettingsInvalid(
+            f"{folder} holds no log. If the log is to begin here, run `python -m api log init`; if not, "
+            "COUNTERMARK_FOLDER has to name the log's folder"
+        )
+
+
+def make_first_key(registry: Registry) -> str | None:
+    """The key, to be shown once; None where there are keys already. Raises: StoreUnavailable."""
+    if api_keys.listed(registry.store):
+        return None
+    return api_keys.mint(
+        registry.store,
+        name="first key",
+        scopes=[api_keys.ADMIN],
+        now=registry.now(),
+        publisher=DEFAULT_PUBLISHER,
+    )

@@ -1,0 +1,114 @@
+"""`python -m api fsck | backup | restore | migrate-store`: what is done to a whole store."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.opened import configuration, log_key, opened_keystore, opened_store
+from api.cli.printed import Json, print_findings, progress_bars
+from api.settings import load_settings
+from provenance.errors import SettingsInvalid
+from registry.bootstrap import read_policy, read_timestamping
+from registry.database import Store
+from registry.log.log_keys import held_key
+from registry.storage.blobs import Blobs
+from registry.times import utc_now
+from registry.usecases.maintenance.backup import back_up, restore
+from registry.usecases.maintenance.fsck import check
+from registry.usecases.maintenance.migration import migrate
+
+commands = typer.Typer()
+
+
+@commands.command()
+def fsck(as_json: Json = False) -> None:
+    """Recompute everything from the log's entries, and name what differs."""
+    settings = load_settings()
+    with opened_store(settings) as store, progress_bars() as progress:
+        config, keystore = configuration(settings), opened_keystore(settings)
+        policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
+        findings = check(
+            store,
+            Blobs.open(settings.objects_place),
+            held_key(store, log_key(settings), keystore.log_signer),
+            witness_keys=policy.keys_for(settings.log_origin) if policy else (),
+            authorities=timestamping.anchors if timestamping else (),
+            high_water=settings.high_water_place,
+            progress=progress,
+        )
+        found = print_findings(findings, as_json)
+    typer.echo(f"{found} findings", err=True)
+    if found:
+        raise typer.Exit(1)
+
+
+@commands.command("migrate-store")
+def migrate_store(
+    to: Annotated[str, typer.Option(help="An empty database: postgresql+psycopg://USER@HOST/DATABASE.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the whole store into a PostgreSQL database. The log, its root and its name stay the same."""
+    settings = load_settings()
+    key = log_key(settings)
+    with (
+        opened_store(settings) as source,
+        closing(Store.open(settings.folder, to)) as target,
+        progress_bars() as progress,
+    ):
+        moved = migrate(source, target, key, progress)
+    line = {"entries": moved.size, "root": moved.root.hex(), "rows": moved.rows}
+    typer.echo(json.dumps(line) if as_json else "\n".join(f"{name}: {value}" for name, value in line.items()))
+    typer.echo("Every row has arrived, and leads to the same root. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
+
+
+@commands.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Where to; missing or empty.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the data folder while the service goes on, and recompute the copy.
+
+    The copy has everything that is needed to go on elsewhere, the encrypted keys included; not the passphrase.
+    """
+    settings = load_settings()
+    if settings.database_url.get_secret_value():
+        raise SettingsInvalid("COUNTERMARK_DATABASE_URL is set: back up the database with PostgreSQL's own tools")
+    key, blobs = log_key(settings), Blobs.open(settings.objects_place)
+    with progress_bars() as progress:
+        size, findings = back_up(settings.folder, blobs, target, key, progress)
+    found = print_findings(findings, as_json)
+    typer.echo(f"{target}: {size} entries, {found} findings", err=True)
+    if found:
+        raise typer.Exit(1)
+
+
+@commands.command("restore")
+def restore_backup(
+    source: Annotated[Path, typer.Argument(help="A folder that `backup` has made.")],
+    discard_newer: Annotated[
+        bool,
+        typer.Option(
+            "--discard-newer",
+            help="Restore although the log has signed more entries than the backup has. They are lost, and the log "
+            "will sign a second history of the same sizes: everybody who holds a newer receipt or checkpoint can "
+            "prove that it has forked.",
+        ),
+    ] = False,
+) -> None:
+    """Bring a backup back into the data folder, which is missing or empty."""
+    settings = load_settings()
+    high_water = settings.high_water_place
+    with progress_bars() as progress:
+        key = log_key(settings, source)
+        done = restore(source, settings.folder, high_water, key, progress, discard_newer=discard_newer)
+    typer.echo(f"{settings.folder}: {done.size} entries", err=True)
+    if done.signed is None:
+        typer.echo(
+            f"There was no high-water file {high_water}: nothing here tells whether entries were signed after this "
+            "backup was made. Before you start the service, compare it with the newest checkpoint that a witness, an "
+            "auditor or a receipt has: a log that signs again from an older state forks.",
+            err=True,
+        )

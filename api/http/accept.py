@@ -1,0 +1,90 @@
+"""Accept headers (RFC 9110 §12.5): which of the media types on offer a client likes best, and whether it unpacks.
+
+Receipts in the format that a request asks for: by `format`, or else by its Accept header (RFC 9110 §12.5.1).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request, Response
+
+from api.http.conditional import RECEIPT_TYPE, attachment, conditional
+from api.http.documented import UNCHANGED
+from registry.registry import Registry
+from registry.usecases.access import Reader
+from registry.usecases.receipt_formats import RECEIPT_FORMATS, ReceiptFormat
+
+_LEAST_QUALITY = 0.001
+"""The smallest weight that is not "not acceptable" (RFC 9110 §12.4.2)."""
+
+
+def preferred(header: str, offered: Sequence[str]) -> str:
+    """The media type that is liked best; of equals, and where none is accepted, the first. Parameters do not count."""
+    ranges = [_media_range(part) for part in header.split(",")]
+    return max(offered, key=lambda media_type: _quality(media_type.partition(";")[0], ranges))
+
+
+def takes_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding header likes gzip no less than bytes as they are."""
+    codings = dict(_media_range(part) for part in header.split(","))
+    return codings.get("gzip", codings.get("*", 0.0)) >= max(codings.get("identity", 0.0), _LEAST_QUALITY)
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    name, *parameters = (word.strip().lower() for word in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, min(1.0, max(0.0, float(value)))
+            except ValueError:
+                return name, 0.0
+    return name, 1.0
+
+
+def _quality(media_type: str, ranges: list[tuple[str, float]]) -> float:
+    """As the most specific range that covers the type says."""
+    for cover in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        for name, quality in ranges:
+            if name == cover:
+                return quality
+    return 0.0
+
+
+FormatQuery = Annotated[
+    Literal["countermark", "tlog-proof", "cose"] | None,
+    Query(
+        alias="format", description="In place of the Accept header. `tlog-proof` carries the log entry as extra data."
+    ),
+]
+
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A `.countermark` file; a C2SP tlog-proof; or a transparent statement with a COSE receipt.",
+        "content": {
+            RECEIPT_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/cose": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+GIVES_A_RECEIPT = _FORMS | UNCHANGED
+"""FastAPI's `responses` for a receipt."""
+
+
+def receipt_answer(
+    request: Request, registry: Registry, record_id: bytes, asked: str | None, reader: Reader
+) -> Response:
+    """The receipt of a record. Raises NotFound, Sealed, Erased, StoreUnavailable, StoreCorrupt."""
+    chosen = _named(asked) if asked else _accepted(request.headers.get("accept", "*/*"))
+    headers = attachment(f"{record_id.hex()[:16]}{chosen.suffix}") | {"Vary": "Accept"}
+    return conditional(request, chosen.make(registry, record_id, reader), chosen.media_type, headers=headers)
+
+
+def _named(name: str) -> ReceiptFormat:
+    return next(each for each in RECEIPT_FORMATS if each.name == name)
+
+
+def _accepted(header: str) -> ReceiptFormat:
+    by_type = {each.media_type: each for each in RECEIPT_FORMATS}
+    return by_type[preferred(header, list(by_type))]

@@ -1,0 +1,251 @@
+"""Connections: how many there may be, in all and of one address, and how long the head of a request may take to come.
+
+Without these bounds, clients that begin requests and never end them take every descriptor of the process. The protocol
+is uvicorn's own; what that leaves open is bounded here.
+"""
+
+import asyncio
+import ipaddress
+import json
+import resource
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.http import problems
+from api.http.limits import counted_address
+from api.http.problems import Kind
+from provenance.errors import CountermarkError
+
+MAX_HEAD_BYTES = 32 * 1024
+"""Bytes of a request's first line and header fields, and of what frames its body between two parts of it: browsers send
+a few KB, with cookies; other servers allow 8 to 64 KB."""
+
+HEAD_SECONDS = 10.0
+"""Seconds from the first byte of a head, or from the connection, until the head is whole: one packet, as a rule."""
+
+RETRY_AFTER = 2
+"""Seconds: a connection without a request is closed after `HEAD_SECONDS`, most others in less."""
+
+Reason = Literal["in_all", "of_an_address", "head_bytes", "head_seconds"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class HeadTooLargeError(CountermarkError):
+    """Raised through the parser, which answers nothing of what follows."""
+
+
+class Connections:
+    """Counts the open connections of one server. Not thread-safe: the event loop is its only caller.
+
+    Args:
+        in_all: connections at once.
+        of_an_address: connections at once of one client address (`counted_address`).
+        proxies: addresses and networks that many clients come through: only `in_all` bounds these.
+        refused: told of each that is refused or cut off, and why.
+        head_seconds: for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_all: int,
+        of_an_address: int,
+        proxies: Sequence[str] = (),
+        refused: Callable[[Reason], None] = lambda _: None,
+        head_seconds: float = HEAD_SECONDS,
+    ) -> None:
+        self.in_all = min(in_all, descriptors() // 2)
+        self.of_an_address = min(of_an_address, max(1, self.in_all // 2))
+        self.head_seconds = head_seconds
+        self.refused = refused
+        self._proxies: list[Network] = [ipaddress.ip_network(each, strict=False) for each in proxies]
+        self.open = 0
+        self._by_address: dict[str, int] = {}
+
+    def enter(self, host: str) -> Reason | None:
+        """Count a connection of this address; or why there is no place for it, and then it is not counted."""
+        address = counted_address(host)
+        if self.open >= self.in_all:
+            return "in_all"
+        of_it = self._by_address.get(address, 0)
+        if of_it >= self.of_an_address and not self._is_proxy(host):
+            return "of_an_address"
+        self.open += 1
+        self._by_address[address] = of_it + 1
+        return None
+
+    def leave(self, host: str) -> None:
+        """Count it no more."""
+        address = counted_address(host)
+        self.open -= 1
+        left = self._by_address[address] - 1
+        if left:
+            self._by_address[address] = left
+        else:
+            del self._by_address[address]
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """What uvicorn takes as `http`."""
+        return cast(type[asyncio.Protocol], partial(BoundedProtocol, self))
+
+    def _is_proxy(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
+
+
+def descriptors() -> int:
+    """How many files and sockets this process may have open at once: half of them are for connections."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_048_576 if soft == resource.RLIM_INFINITY else soft
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. Its parser is in the head of a request, or in the body, whose time the application bounds."""
+
+    def __init__(self, connections: Connections, **given: Any) -> None:
+        super().__init__(**given)
+        self._bounds = connections
+        self._host: str | None = None
+        """Under which it is counted."""
+        self._in_head = True
+        self._begun = False
+        """Whether some of a head has come."""
+        self._unframed = 0
+        """Bytes since the last head, or the last part of a body."""
+        self._packet = 0
+        """Bytes that came at once, last."""
+        self._too_large = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        host = self.client[0] if self.client else "unknown"
+        reason = self._bounds.enter(host)
+        if reason is not None:
+            self._refuse(reason, problems.OVERLOADED, "All connections are taken; come back in a moment.")
+            return
+        self._host = host
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        if self._host is not None:
+            self._bounds.leave(self._host)
+            self._host = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._packet = len(data)
+        self._unframed += self._packet
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._unframed > MAX_HEAD_BYTES:
+            self._refuse_large()
+        elif self._in_head and self._timer is None and (self._begun or not self._is_answering()):
+            self._arm()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._too_large:
+            self._refuse_large()
+        else:
+            super().send_400_response(msg)
+
+    def on_message_begin(self) -> None:
+        self._begun = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        # Less has come than a head may have, as a rule: then its parts need not be added up.
+        if self._unframed + self._packet > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
+            self._too_large = True
+            raise HeadTooLargeError
+        self._in_head = self._begun = False
+        self._unframed = 0
+        if self._timer is not None:
+            self._disarm()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unframed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._unframed = 0
+        if self._timer is not None:
+            self._disarm()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._in_head and not self.transport.is_closing():
+            self._arm()  # the rest of a body that nobody waits for
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(self._bounds.head_seconds, self._expire)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._is_answering():  # and the head of the next request is not whole: it may wait as long as this takes
+            self._arm()
+        elif self._begun:
+            seconds = self._bounds.head_seconds
+            detail = f"The header fields must arrive within {seconds:g} seconds."
+            self._refuse("head_seconds", problems.REQUEST_TIMEOUT, detail)
+        else:
+            self.transport.close()
+
+    def _refuse_large(self) -> None:
+        detail = f"The first line and the header fields may have {MAX_HEAD_BYTES} bytes."
+        self._refuse("head_bytes", problems.HEAD_TOO_LARGE, detail)
+
+    def _refuse(self, reason: Reason, kind: Kind, detail: str) -> None:
+        """Answer with a problem, unless an answer is on its way, and close."""
+        self._bounds.refused(reason)
+        if not self._is_answering():
+            self.transport.write(_problem(kind, detail))
+        self.transport.close()
+
+
+def _problem(kind: Kind, detail: str) -> bytes:
+    """A whole answer, for requests that have no address and no id yet."""
+    body = json.dumps(
+        {
+            "type": kind.type,
+            "title": kind.title,
+            "status": kind.status,
+            "detail": detail,
+            "instance": "about:blank",
+            "request_id": "none",
+        }
+    ).encode()
+    fields = {
+        "content-type": problems.MEDIA_TYPE,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "connection": "close",
+    }
+    if kind is problems.OVERLOADED:
+        fields["retry-after"] = str(RETRY_AFTER)
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return STATUS_LINE[kind.status] + head.encode("ascii") + b"\r\n" + body

@@ -1,0 +1,102 @@
+"""Middleware: the stack around the routes, in its order.
+
+Security headers of every answer, and the content security policy of pages (CSP level 3).
+
+Pages run only their own scripts, by file: no inline script, no inline style, no frame, no foreign host.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.limits import RateLimitHeaders
+from api.http.metrics import Metrics
+from api.http.problems import LastResort
+from api.http.request_id import HEADER, RequestIds
+from api.settings import Settings
+
+
+class Head:
+    """HEAD, asked of the rest as GET, which FastAPI's routes leave out (RFC 9110 §9.1).
+
+    The server knows what was asked, and sends no body. In the log and the metrics it counts as GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+def middleware_for(settings: Settings, metrics: Metrics) -> list[Middleware]:
+    """Outermost first: HEAD, ids, headers, then what depends on the route, then the last resort for exceptions."""
+    stack = [
+        Middleware(Head),
+        Middleware(
+            RequestIds,
+            observe=metrics.observe,
+            log_client_addresses=settings.log_client_addresses,
+        ),
+        Middleware(SecurityHeaders, https=urlsplit(settings.public_url).scheme == "https"),
+        Middleware(RateLimitHeaders),
+    ]
+    if settings.cors_origins:
+        stack.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=("GET", "POST", "PUT"),
+                allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
+                expose_headers=(HEADER, "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotent-Replayed"),
+                max_age=600,
+            )
+        )
+    return [*stack, Middleware(LastResort)]
+
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class SecurityHeaders:
+    """ASGI middleware. `https`: whether the public address is https, so that browsers may insist on it."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        self.always = _ALWAYS | ({"Strict-Transport-Security": HSTS} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.always.items():
+                    headers.setdefault(name, value)
+                page = headers.get("content-type", "").startswith("text/html")
+                headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+                if not page:
+                    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

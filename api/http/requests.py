@@ -1,0 +1,231 @@
+"""What clients send: unknown fields are refused.
+
+Values that requests and answers are made of.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from provenance import limits
+from provenance.answers.fields import HEX_SHA256
+from registry.keys.api_keys import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SCOPES, Scope
+
+NO_CONTROLS = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
+"""As records have it: no control character but newline and tab."""
+RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+
+Digest = Annotated[str, Field(pattern=HEX_SHA256, description="SHA-256, lowercase hex.")]
+RecordId = Annotated[str, Field(pattern=HEX_SHA256, description="SHA-256 of a record's canonical bytes, hex.")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lowercase letters, digits, hyphens.")]
+
+
+def _is_rfc3339(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(RFC3339, value, flags=re.ASCII):
+        return value
+    raise ValueError("must be an RFC 3339 time, as in 2026-05-04T09:30:00Z")
+
+
+def _in_whole_seconds(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise ValueError("must be a time that UTC can express") from None
+
+
+Time = Annotated[
+    datetime,
+    BeforeValidator(_is_rfc3339),
+    AfterValidator(_in_whole_seconds),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339}),
+]
+Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="32 bytes, base64url.")]
+Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$", description="64 bytes, base64url.")]
+Line = Annotated[str, Field(min_length=1, max_length=limits.MAX_LINE_CHARACTERS, pattern=NO_CONTROLS)]
+Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS, pattern=NO_CONTROLS)]
+
+
+class Request(BaseModel):
+    """What a client sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class ParentRequest(Request):
+    record: RecordId
+    relation: Line
+
+
+class AssetMetadata(Request):
+    """The publisher's claims on a picture."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    title: Line | None = None
+    caption: Paragraph | None = None
+    credit: Line | None = None
+    licence: Line | None = None
+    digital_source_type: Annotated[
+        Line | None, Field(description="Term or IRI of the IPTC digital source type vocabulary.")
+    ] = None
+    created: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="The publisher states that it made the picture, in the way of `digital_source_type`: the "
+            "manifest says `c2pa.created`. Otherwise it says that the file, or its stated parent, was opened.",
+        ),
+    ] = False
+    captured_at: Annotated[Time | None, Field(description="Fractions of a second are dropped.")] = None
+    credential: Annotated[
+        Literal["embedded", "sidecar", "none"], Field(description="What C2PA credential to make.")
+    ] = "embedded"
+    parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)] = ()
+    rendition_of: RecordId | None = None
+    visibility: Annotated[
+        Literal["public", "sealed"],
+        Field(description="Sealed: only the publisher can read or find it until it is revealed."),
+    ] = "public"
+    publish_metadata: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether the signed copy that anybody gets keeps what the file holds beside its picture: "
+            "places, names, serial numbers. By default they are left out.",
+        ),
+    ] = False
+
+
+class AssetRequest(Request):
+    """Registers media that was uploaded before."""
+
+    media: Digest
+    metadata: AssetMetadata = AssetMetadata()
+
+
+class WithdrawalRequest(Request):
+    record: RecordId
+    reason: Paragraph
+
+
+class DisputeRequest(Request):
+    """Contradicts another publisher's registration."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    record: RecordId
+    reason: Paragraph
+    counterclaim: Annotated[RecordId | None, Field(description="The publisher's own registration of it.")] = None
+
+
+class AnswerRequest(Request):
+    """Answers a dispute."""
+
+    publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
+    outcome: Annotated[
+        Literal["accepted", "rejected", "retracted"],
+        Field(description="Retracted by the publisher that disputes; the others by the one that registered."),
+    ]
+    reason: Paragraph
+
+
+class ErasureRequest(Request):
+    """Erases a registration's content. The reason stays readable: it must not repeat what is erased."""
+
+    reason: Paragraph
+
+
+class PublisherRequest(Request):
+    id: Slug
+    name: Line
+    key_algorithm: Literal["Ed25519", "ES256"] = "ES256"
+
+
+class Ed25519JwkRequest(Request):
+    """An Ed25519 key (RFC 8037)."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: Coordinate
+
+
+class P256JwkRequest(Request):
+    """A P-256 key (RFC 7518 §6.2)."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Coordinate
+    y: Coordinate
+
+
+Jwk = Ed25519JwkRequest | P256JwkRequest
+
+
+class HandoverRequest(Request):
+    """The key that is replaced, and its signature over the handover message of docs/reference/records.md."""
+
+    key: Jwk
+    signature: Signature
+
+
+class OwnKeyRequest(Request):
+    """A key that its publisher keeps, with the proofs that it holds it."""
+
+    key: Jwk
+    possession: Annotated[
+        Signature, Field(description="By the key, over the possession message of docs/reference/records.md.")
+    ]
+    handover: Annotated[
+        HandoverRequest | None, Field(description="Of a rotation, where the service does not hold the key in force.")
+    ] = None
+
+
+class KeyRequest(Request):
+    """A key for a publisher: made and kept by the service, or the publisher's own."""
+
+    action: Annotated[
+        Literal["enrol", "rotate"], Field(description="`rotate` also ends the keys before it; what they signed stands.")
+    ]
+    key_algorithm: Annotated[Literal["Ed25519", "ES256"], Field(description="Of the key that the service makes.")] = (
+        "ES256"
+    )
+    own: OwnKeyRequest | None = None
+    reason: Annotated[Paragraph | None, Field(description="Why a rotation; for everybody to read.")] = None
+
+
+class ApiKeyRequest(Request):
+    """An API key for somebody."""
+
+    name: Annotated[Line, Field(description="What the key is for, as lists show it.")]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
+    publisher: Annotated[Slug | None, Field(description="The publisher that the key writes for.")] = None
+    expires_at: Annotated[Time | None, Field(description="When it ends; null: not by itself.")] = None
+
+
+class RotationRequest(Request):
+    """Replaces an API key."""
+
+    overlap_seconds: Annotated[
+        int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True, description="How long the old key goes on.")
+    ] = DEFAULT_OVERLAP_SECONDS
+
+
+class RevocationRequest(Request):
+    """Ends a key. What it signed stays in the log, and verdicts say that its key was revoked before or after."""
+
+    reason: Paragraph
+    invalid_since: Annotated[
+        Time | None, Field(description="Since when the key may have been in other hands; fractions are dropped.")
+    ] = None
+
+
+class PdqRequest(Request):
+    value: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="PDQ hash, 256 bits, hex.")]
+    quality: Annotated[int, Field(ge=0, le=100, strict=True)]
+
+
+class DigestsRequest(Request):
+    """Verifies digests alone: nothing is uploaded."""
+
+    sha256: Digest
+    pdq: PdqRequest | None = None

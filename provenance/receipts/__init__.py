@@ -1,0 +1,1 @@
+"""Receipts: made of what a log shows, and checked offline, step by step."""

@@ -1,0 +1,151 @@
+"""A receipt's report: the numbered steps of its verification, and what they prove together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from provenance.errors import CountermarkError
+from provenance.receipts.origins import Chain
+from provenance.statement.record import PublisherKey, Record
+from provenance.transparency.checkpoint import Checkpoint, Cosigner
+from provenance.transparency.log_keys import Outcome
+from provenance.transparency.policy import Witnessing
+from provenance.transparency.timestamp import Timestamp
+
+STEP_NAMES = {
+    1: "Receipt well-formed",
+    2: "Log key",
+    3: "Checkpoint signature",
+    4: "Genesis record",
+    5: "Publisher key enrolled",
+    6: "Publisher key in force",
+    7: "Statement",
+    8: "Inclusion in the log",
+    9: "Media",
+    10: "Time stamp",
+    11: "Origins",
+}
+"""The steps by number, as docs/reference/receipts.md has them."""
+
+STANDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}
+"""The steps that another stands on: where one of them has failed, or was not checked for that, it is not checked."""
+
+_NEEDED = range(3, 9)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the procedure and what came of it; `detail` is a sentence for people."""
+
+    number: int
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """What a receipt proves.
+
+    Attributes:
+        steps: all eleven, in order.
+        record: the subject's record. Nothing in it is proven unless the report `holds`.
+        record_id: SHA-256 of its canonical bytes.
+        index: of the subject in the log.
+        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only the
+            receipt's own word.
+        checkpoint: of the tree that everything is proven in; means nothing unless step 3 holds.
+        cosigners: the caller's witnesses that cosigned it.
+        signer: the record that enrolled the key which signed the subject; None where an operator signed, or step 5
+            does not hold.
+        withdrawn: the publisher took the registration back later. False may also mean that the receipt is older
+            than the withdrawal, or that whoever passed it on left the withdrawal out.
+        timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
+            log at a time, or earlier.
+        disputed: another publisher contradicts the registration, and has not retracted that; a retraction with a key
+            that may have been in other hands by then counts for nothing. False may mean the same two things. None: that
+            key may have been since after the retraction's `claimed_at`, as for `key_compromised`.
+        superseded_by: index of the newest registration by which the publisher says that it supersedes this one.
+        key_compromised: a later revocation states that the key may have been in other hands since before the record was
+            made. None: since after `claimed_at`, which is the signer's word, and no time stamp that could be checked
+            bounds it.
+        contested_origins: record ids of registrations that the subject was made from, proven, and since withdrawn or
+            disputed, or signed with a key that was compromised. Step 11 names them.
+        truncated: the receipt says itself that it could not hold all that belongs to the subject.
+        witnessing: whether the cosignatures are there that the caller asks for; None where it asks for none.
+        chain: the registrations that the subject was made from; None where step 5 does not hold, without which no
+            link can be checked.
+    """
+
+    steps: tuple[Step, ...]
+    record: Record
+    record_id: bytes
+    index: int
+    log_key_pinned: bool
+    checkpoint: Checkpoint
+    cosigners: tuple[Cosigner, ...]
+    signer: PublisherKey | None
+    withdrawn: bool
+    disputed: bool | None
+    chain: Chain | None
+    timestamp: Timestamp | None = None
+    superseded_by: int | None = None
+    key_compromised: bool | None = False
+    contested_origins: tuple[bytes, ...] = ()
+    truncated: bool = False
+    witnessing: Witnessing | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Steps 3 to 8 hold and none fails, but for step 11 over origins that are proven and contested.
+
+        Whether the log itself deserves trust is step 2: see `log_key_pinned`.
+        """
+        outcomes = {step.number: step.outcome for step in self.steps}
+        proven = self.chain is not None and not any(link.state == "broken" for link in self.chain.links)
+        if self.contested_origins and proven:
+            del outcomes[11]
+        return "fails" not in outcomes.values() and all(outcomes[number] == "holds" for number in _NEEDED)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a report is neither true nor false: ask whether it `holds`")
+
+
+class Undecided(CountermarkError):
+    """What a check needs is not at hand, so that it neither holds nor fails."""
+
+
+class Steps:
+    """The steps taken so far, in order; each is settled once."""
+
+    def __init__(self) -> None:
+        self.taken: list[Step] = []
+        self._broken: set[int] = set()
+
+    def settle(self, number: int, outcome: Outcome, detail: str) -> None:
+        self.taken.append(Step(number, STEP_NAMES[number], outcome, detail))
+        if outcome == "fails":
+            self._broken.add(number)
+
+    def check(self, number: int, check: Callable[[], str]) -> None:
+        """Run a check that returns its detail, or raises; not at all where a step it stands on is broken."""
+        ground = self.broken_ground(number)
+        if ground is not None:
+            self.settle(number, "not checked", f"it stands on step {ground}")
+            self._broken.add(number)
+            return
+        try:
+            detail = check()
+        except Undecided as gap:
+            self.settle(number, "not checked", str(gap))
+        except CountermarkError as refusal:
+            self.settle(number, "fails", str(refusal))
+        else:
+            self.settle(number, "holds", detail)
+
+    def broken_ground(self, number: int) -> int | None:
+        """The first step that this one stands on and that is broken."""
+        return next((ground for ground in STANDS_ON[number] if ground in self._broken), None)
+
+    def outcome(self, number: int) -> Outcome:
+        return self.taken[number - 1].outcome

@@ -1,0 +1,98 @@
+"""The proof axis: how far the closest record can be checked without trusting its registry."""
+
+from typing import assert_never
+
+from provenance.verification.axes import Axis, Basis, Finding, Proof
+from provenance.verification.closeness import by_closeness
+from provenance.verification.evidence import Evidence, Match, Unproven
+
+METHOD = "countermark-receipt-1"
+
+_NO_RECORD = "There is no record to prove."
+
+
+def assess(evidence: Evidence) -> tuple[Proof, str, tuple[Finding, ...]]:
+    """Value for the closest match, its summary, and a finding for each record that the picture leads to."""
+    ordered = by_closeness(evidence.matches)
+    findings = (*map(_finding, ordered), *map(_unproven, evidence.unproven))
+    if not findings:
+        return Proof.NO_RECORD, _NO_RECORD, ()
+    return ordered[0].proof if ordered else Proof.BROKEN, findings[0].summary, findings
+
+
+def _finding(match: Match) -> Finding:
+    return Finding(
+        Axis.PROOF,
+        match.proof,
+        _summary(match),
+        Basis.DETERMINISTIC_UNSIGNED if match.proof is Proof.SEQUENCED else Basis.CRYPTOGRAPHIC,
+        _could_be_forged_by(match.proof),
+        _does_not_show(match.proof),
+        METHOD,
+    )
+
+
+def _unproven(record: Unproven) -> Finding:
+    return Finding(
+        Axis.PROOF,
+        Proof.BROKEN,
+        f"The registry cannot prove record {record.record_id.hex()[:16]}…, to which this picture leads: {record.why}.",
+        Basis.CRYPTOGRAPHIC,
+        _could_be_forged_by(Proof.BROKEN),
+        _does_not_show(Proof.BROKEN),
+        METHOD,
+    )
+
+
+def _summary(match: Match) -> str:
+    match match.proof:
+        case Proof.PUBLISHED_AND_COSIGNED:
+            return f"Record {match.index} is in the published log, and independent witnesses have countersigned it."
+        case Proof.PUBLISHED:
+            return f"Record {match.index} is in the published log; no independent witness has countersigned it yet."
+        case Proof.SEQUENCED:
+            return f"Record {match.index} is stored; no published checkpoint covers it yet."
+        case Proof.BROKEN:
+            steps = match.receipt.steps if match.receipt is not None else ()
+            failed = next((step for step in steps if step.outcome == "fails"), None)
+            where = f" at step {failed.number} ({failed.name}): {failed.detail}" if failed else ""
+            return f"The proof of record {match.index} does not hold{where}."
+        case Proof.NO_RECORD:
+            return _NO_RECORD
+        case _:
+            assert_never(match.proof)
+
+
+def _could_be_forged_by(proof: Proof) -> str:
+    match proof:
+        case Proof.PUBLISHED_AND_COSIGNED:
+            return "The registry's operator together with its witnesses and whoever holds the publisher's key."
+        case Proof.PUBLISHED:
+            return (
+                "The registry's operator together with whoever holds the publisher's key; "
+                "a copy of the log that was kept elsewhere shows it."
+            )
+        case Proof.SEQUENCED:
+            return "The registry's operator: nothing is published yet."
+        case Proof.BROKEN:
+            return "Whoever can write to the registry's store: the proof does not hold."
+        case Proof.NO_RECORD:
+            return "Nobody: nothing is claimed."
+        case _:
+            assert_never(proof)
+
+
+def _does_not_show(proof: Proof) -> str:
+    match proof:
+        case Proof.PUBLISHED_AND_COSIGNED:
+            return "That what the publisher stated is true."
+        case Proof.PUBLISHED:
+            return "That what the publisher stated is true, or that the log shows everybody the same."
+        case Proof.SEQUENCED:
+            return "That what the publisher stated is true, or that the record will be published."
+        case Proof.BROKEN:
+            return "Who is at fault: the publisher, the registry, or somebody who got at its store."
+        case Proof.NO_RECORD:
+            return "That there is none elsewhere."
+        case _:
+            assert_never(proof)

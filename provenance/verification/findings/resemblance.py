@@ -1,0 +1,229 @@
+"""Resemblance: an older registration of somebody else that the matched one resembles, so that no match hides it.
+
+Each registration is compared with those before it, by the same search as a verification; what that gave is a view of
+the registry's, which a verification reads.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from provenance.errors import CountermarkError
+from provenance.media.calibration import ReferenceKind, miss_rates
+from provenance.media.comparison import COMPARISON_VERSION, Comparison
+from provenance.media.fingerprints import Fingerprints
+from provenance.media.media import Pixels
+from provenance.quotation import quote
+from provenance.statement.canonical import Json
+from provenance.statement.record import MediaFacts
+from provenance.statement.shown import Shown
+from provenance.verification.axes import Axis, Basis, Finding, Registration
+from provenance.verification.closeness import by_closeness
+from provenance.verification.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
+from provenance.verification.findings import registration
+from provenance.verification.matcher import Viewer
+from provenance.verification.registrations import Registrations
+from provenance.verification.search import PASSING, Search
+
+METHOD = f"countermark-resembles-1+{COMPARISON_VERSION}"
+
+OLDER_REGISTRATION = "OLDER_REGISTRATION"
+"""Code of the finding on each of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A registration that a registered picture resembles: the value of the axis, and what comparing the two gave.
+
+    `shown`: where every decoded pixel is the same, whether what decides how they are shown is the same, too.
+    """
+
+    record_id: bytes
+    value: Registration
+    comparison: Comparison | None
+    shown: Shown
+
+    @property
+    def differs_inside(self) -> bool:
+        """Whether something within what both show differs: not a mere crop, frame or shared layout."""
+        return self.value is Registration.MATCH_WITH_DIFFERENCES
+
+    @property
+    def detail(self) -> str:
+        """What comparing the two gave, in words."""
+        return registration.in_words(self.value, self.comparison, self.shown)
+
+
+def look(
+    media: MediaFacts,
+    prints: Fingerprints,
+    canonical: Pixels,
+    registrations: Registrations,
+    viewer: Viewer,
+) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
+    """Search for what a registered picture resembles, as steps 4 to 7 of a verification do; and what was left out.
+
+    A copy that explains all of the picture does not end the search: another registration may stand behind it.
+
+    Args:
+        media: of the registered file, as its record states it.
+        prints, canonical: of what is stored of it.
+
+    Raises:
+        CountermarkError: a lookup failed, or the registry is busy or unavailable.
+    """
+    search = Search(registrations, thorough=True)
+    search.leave_out_pixels(media.pixels_sha256)
+    search.look_for_similar(prints, canonical, viewer)
+    search.look_up_bytes(media.sha256)
+    search.look_up_pixels(media.pixels_sha256, media.shown)
+    return tuple(Found(*each) for each in search.found()), search.left_out()
+
+
+def behind(evidence: Evidence, registrations: Registrations) -> Evidence:
+    """The evidence with the older registrations of other publishers that the closest match resembles.
+
+    Raises:
+        CountermarkError: the registry is busy or unavailable.
+    """
+    match = closest(evidence)
+    if match is None:
+        return evidence
+    listed = {each.record_id for each in evidence.matches if registration.value_of(each) in _SAME}
+    known = registrations.resembling(match.record_id)
+    items = tuple(each for each in known.items if each.record_id not in listed)
+    named = replace(known, items=items, older=known.older - (len(known.items) - len(items)))
+    for each in items:
+        if _belongs_in_a_headline(each):
+            failure = _failure(registrations, each)
+            if failure is None:
+                return replace(evidence, resembling=named, hidden=each)
+            evidence = replace(evidence, unproven=(*evidence.unproven, Unproven(each.record_id, failure)))
+    return replace(evidence, resembling=named)
+
+
+def closest(evidence: Evidence) -> Match | None:
+    """The match that leads; None where there is a lead or a shared layout at most."""
+    first = next(iter(by_closeness(evidence.matches)), None)
+    return None if first is None or registration.value_of(first) in _NO_MATCH else first
+
+
+_SAME = (Registration.EXACT_MATCH, Registration.MATCH_NO_DIFFERENCE_FOUND)
+_NO_MATCH = (Registration.POSSIBLE_MATCH, Registration.SHARES_LAYOUT)
+
+
+def _belongs_in_a_headline(each: Resemblance) -> bool:
+    """Whether something inside differs, and it is neither stated as a source nor taken back: those are named below."""
+    return each.older and each.differs_inside and not each.stated and each.taken_back is None
+
+
+def sentence(evidence: Evidence) -> str:
+    """What a headline says of the older registration that the closest match would hide."""
+    match, hidden, known = closest(evidence), evidence.hidden, evidence.resembling
+    if match is None or hidden is None or known is None:
+        raise ValueError("no older registration is hidden")
+    more = f" In all, {known.older} older registrations of others resemble it." if known.older > 1 else ""
+    return (
+        f"{_lead(hidden)} Record {hidden.index} was registered before record {match.index} by "
+        f"{quote(match.publisher.name)}: {hidden.detail}.{more}"
+    )
+
+
+def _lead(hidden: Resemblance) -> str:
+    """At most 25 words beside the title and the name: which one, and how much of the newer picture differs, where."""
+    title = f"{quote(hidden.title)} by" if hidden.title else "by"
+    named = f"An older registration differs: {title} {quote(hidden.publisher_name)}, {hidden.logged_at:%Y-%m-%d}"
+    if hidden.comparison is None:
+        return f"{named}; every pixel is equal, but transparency, colour profile or colour values differ."
+    regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
+    inside = [region for region in regions if region["kind"] != "outside"]
+    if not inside:
+        return f"{named}; its colours are shown otherwise, by another colour profile or other colour values."
+    area = sum(cast(float, region["area"]) for region in inside)
+    share = "under 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
+    differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
+    moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
+    largest = "" if len(inside) == 1 else "the largest "
+    where = _where(max(inside, key=lambda region: cast(float, region["area"])))
+    return f"{named}; {len(inside)} {differ}{moved}, {share} % of the picture's area, {largest}{where}."
+
+
+def _where(region: Mapping[str, Json]) -> str:
+    """Where in the newer picture a region lies, by the thirds that its middle is in."""
+    box = cast(Mapping[str, float], region["query"])
+    if min(box["right"] - box["left"], box["bottom"] - box["top"]) > _MOST_OF_A_SIDE:
+        return "across it"
+    x, y = ((box[low] + box[high]) / 2 for low, high in (("left", "right"), ("top", "bottom")))
+    words = _third(y, "top", "bottom"), _third(x, "left", "right")
+    return f"at the {' '.join(word for word in words if word)}" if any(words) else "in the middle"
+
+
+def _third(middle: float, first: str, last: str) -> str:
+    return first if middle < 1 / 3 else last if middle > 2 / 3 else ""
+
+
+_MOST_OF_A_SIDE = 0.75
+"""Fraction of width and height beyond which a region lies in no one place."""
+
+_LEAST_SHARE = 0.001
+"""Fraction of a picture below which a tenth of a per cent says nothing."""
+
+
+def assess(evidence: Evidence) -> tuple[Finding, ...]:
+    """A finding for each older registration of somebody else that the closest match resembles."""
+    match = closest(evidence)
+    if match is None or evidence.resembling is None:
+        return ()
+    return tuple(_finding(match, each) for each in evidence.resembling.items)
+
+
+def not_checked(evidence: Evidence) -> Iterator[Unchecked]:
+    """What is not known of older registrations."""
+    if evidence.resembling is None:
+        return
+    if evidence.resembling.pending is not None:
+        yield Unchecked("older registrations that the record resembles", evidence.resembling.pending)
+    for each in evidence.resembling.left_out:
+        yield Unchecked(f"{each.what}, for older registrations that the record resembles", each.why)
+    further = evidence.resembling.older - len(evidence.resembling.items)
+    if further > 0:
+        why = f"{evidence.resembling.older} are there, and {len(evidence.resembling.items)} are named"
+        yield Unchecked("further older registrations that the record resembles", why)
+
+
+def _finding(match: Match, each: Resemblance) -> Finding:
+    notes = [
+        "the newer record names it as what it was made from" if each.stated else "",
+        f"it is {each.taken_back}" if each.taken_back is not None else "",
+        f"{each.copies} registrations that are renditions of one another count as one" if each.copies > 1 else "",
+    ]
+    noted = "".join(f"; {note}" for note in notes if note)
+    method = METHOD if each.comparison is None else str(each.comparison["method"])
+    compared = each.comparison is not None and each.value is not Registration.SHARES_LAYOUT
+    same = each.comparison is None and each.value not in _NO_MATCH
+    return Finding(
+        Axis.REGISTRATION,
+        OLDER_REGISTRATION,
+        f"Record {match.index} resembles an older one: record {each.index}, registered by "
+        f"{quote(each.publisher_name)} on {each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
+        Basis.MEASURED if compared else Basis.CRYPTOGRAPHIC if same else Basis.HEURISTIC,
+        "Whoever registers a picture first, of whatever it is; and the registry, by leaving one out.",
+        "Which of the two was made first, who made either, or why they differ.",
+        method,
+        miss_rates(_reference(each.comparison)) if compared and each.comparison is not None else (),
+    )
+
+
+def _reference(comparison: Mapping[str, Json]) -> ReferenceKind:
+    return "sketch" if comparison["reference"] == "sketch" else "stored picture"
+
+
+def _failure(registrations: Registrations, each: Resemblance) -> str | None:
+    """Why its record cannot be proven; None where it can: no headline rests on the view's word alone."""
+    try:
+        known = registrations.known(each.record_id)
+    except PASSING:
+        raise
+    except CountermarkError as failure:
+        return str(failure)
+    return "its receipt does not hold" if known.receipt is not None and not known.receipt.holds else None

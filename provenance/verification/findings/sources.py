@@ -1,0 +1,79 @@
+"""Sources: what became of the registrations that a matched one was made from, through the whole chain."""
+
+from provenance.quotation import quote
+from provenance.verification.axes import Axis, Basis, Finding, SourceCode
+from provenance.verification.evidence import Evidence, Match, Source
+from provenance.verification.findings.standing import METHOD, told
+from provenance.verification.registrations import Dispute
+
+_FORGERS = {
+    SourceCode.ORIGIN_WITHDRAWN: "Whoever holds one of the keys of the publisher that withdrew it.",
+    SourceCode.ORIGIN_REVOKED: "The registry's operator, who states what becomes of keys.",
+    SourceCode.ORIGIN_DISPUTED: "Any publisher of this registry can dispute what another one registered.",
+}
+_UNSHOWN = {
+    SourceCode.ORIGIN_WITHDRAWN: "What is wrong with the source beyond the reason that its publisher gives, or whether "
+    "that touches what was made from it.",
+    SourceCode.ORIGIN_REVOKED: "Whether the publisher of the source or somebody else used the key.",
+    SourceCode.ORIGIN_DISPUTED: "Which of the two sides is right, or whether that touches what was made from it.",
+}
+
+
+def of(
+    record_id: bytes,
+    index: int,
+    publisher: str,
+    *,
+    withdrawn_reason: str | None,
+    key_revoked_at_index: int | None,
+    disputes: tuple[Dispute, ...],
+) -> tuple[Source, ...]:
+    """What there is to tell of one source; nothing where it simply stands.
+
+    Args:
+        record_id, index: of the source.
+        publisher: name of the publisher that registered it.
+        withdrawn_reason, key_revoked_at_index, disputes: as of a `KnownRecord`.
+    """
+    made = f"It was made from record {index},"
+    found = []
+    if withdrawn_reason is not None:
+        why = f"which {quote(publisher)} has withdrawn, giving as its reason: {quote(withdrawn_reason)}."
+        found.append((SourceCode.ORIGIN_WITHDRAWN, why))
+    if key_revoked_at_index is not None:
+        side = "before" if key_revoked_at_index < index else "after"
+        why = f"registered by {quote(publisher)}; the key that signed record {index} was revoked {side} it was logged."
+        found.append((SourceCode.ORIGIN_REVOKED, why))
+    found += [
+        (SourceCode.ORIGIN_DISPUTED, f"registered by {quote(publisher)}. {told(dispute, f'record {index}')}")
+        for dispute in disputes
+        if dispute.open
+    ]
+    return tuple(Source(record_id, index, code, f"{made} {why}") for code, why in found)
+
+
+def sentences(match: Match) -> list[str]:
+    """What a headline says of a match's sources."""
+    if not match.sources:
+        return []
+    further = len({source.record_id for source in match.sources}) - 1
+    records = "1 further record" if further == 1 else f"{further} further records"
+    below = [f"What became of {records} that it was made from is told below."] if further else []
+    return [match.sources[0].detail, *below]
+
+
+def assess(evidence: Evidence) -> tuple[Finding, ...]:
+    """A finding for each source of a match that does not simply stand."""
+    return tuple(
+        Finding(
+            Axis.STANDING,
+            source.code,
+            f"Record {match.index}: {source.detail}",
+            Basis.DETERMINISTIC_UNSIGNED,
+            _FORGERS[source.code],
+            _UNSHOWN[source.code],
+            METHOD,
+        )
+        for match in evidence.matches
+        for source in match.sources
+    )

@@ -1,0 +1,160 @@
+"""The standing of a record: what has become of it since it was logged.
+
+To register first is not to be the author, so rival claims to the same content are all kept, none preferred.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from provenance.quotation import quote
+from provenance.verification.axes import Axis, Basis, Finding, Standing
+from provenance.verification.evidence import Evidence, Match
+from provenance.verification.registrations import Dispute, KnownRecord
+
+METHOD = "countermark-standing-1"
+
+
+def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
+    """The gravest standing that applies, and all that apply in words.
+
+    Args:
+        claims: publisher by record, of those that claim what the picture shows, `known` among them or not; see
+            `claims_of`.
+    """
+    found: list[tuple[Standing, str]] = []
+    if known.withdrawn_reason is not None:
+        found.append(
+            (
+                Standing.WITHDRAWN,
+                f"{quote(known.publisher.name)} has withdrawn this registration, giving as its reason: "
+                f"{quote(known.withdrawn_reason)}.",
+            )
+        )
+    revoked = known.key_revoked_at_index
+    if revoked is not None and revoked < known.index:
+        found.append(
+            (Standing.KEY_REVOKED_BEFORE, f"The key that signed it had been revoked before it was logged{_why(known)}.")
+        )
+    elif revoked is not None:
+        found.append(
+            (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
+        )
+    found += [(Standing.DISPUTED, told(dispute)) for dispute in known.disputes if dispute.open]
+    claimants = set(claims.values())
+    if known.record_id in claims and len(claimants) > 1:
+        found.append(
+            (
+                Standing.CONFLICTING_CLAIMS,
+                f"{len(claimants)} publishers have registered this content; all are listed, each in log order, "
+                "and the order says nothing about who made it.",
+            )
+        )
+    if known.superseded_by is not None:
+        found.append(
+            (Standing.SUPERSEDED, f"{quote(known.publisher.name)} has superseded it by record {known.superseded_by}.")
+        )
+    if not found:
+        return Standing.CURRENT, "The registration stands."
+    return found[0][0], " ".join(detail for _, detail in found)
+
+
+def _why(known: KnownRecord) -> str:
+    """The reason of a revocation, and since when the key may have been in other hands, as they were stated."""
+    if known.revocation is None:
+        return ""
+    reason = f", for this reason: {quote(known.revocation.reason or '')}"
+    since = known.invalid_since
+    if since is None:
+        return reason
+    side = "before" if since <= known.logged_at else "after"
+    return f"{reason}. It may have been in other hands since {since:%Y-%m-%d %H:%M} UTC, {side} this was logged"
+
+
+def assess(evidence: Evidence) -> tuple[Finding, ...]:
+    """A finding for each match whose record no longer simply stands."""
+    return tuple(_finding(match) for match in evidence.matches if match.standing is not Standing.CURRENT)
+
+
+def claims_of(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
+    """Publisher by record, for the records of one content that are made from none of the others."""
+    records = {known.record_id for known in same_content}
+    return {
+        known.record_id: known.publisher.id
+        for known in same_content
+        if not records & {known.record.rendition_of, *(parent.record for parent in known.record.parents)}
+    }
+
+
+def told(dispute: Dispute, what: str = "it") -> str:
+    """A dispute of something, with what its two sides say."""
+    answers = [
+        f" {quote(answer.publisher)} answers that it is {answer.outcome}: {quote(answer.reason)}."
+        + (" That does not count: its key may have been in other hands by then." if answer.key_compromised else "")
+        for answer in dispute.answers
+    ]
+    because = f"giving as its reason: {quote(dispute.reason)}"
+    return f"{quote(dispute.publisher)} disputes {what}, {because}.{''.join(answers)}"
+
+
+def _shown(match: Match) -> bool:
+    """Whether the receipt itself shows what the standing says, rather than the registry's word."""
+    match match.standing:
+        case Standing.WITHDRAWN:
+            return match.receipt is not None and match.receipt.withdrawn
+        case Standing.DISPUTED:
+            return match.receipt is not None and match.receipt.disputed is True
+        case Standing.SUPERSEDED:
+            return match.receipt is not None and match.receipt.superseded_by is not None
+        case _:
+            return True
+
+
+def _finding(match: Match) -> Finding:
+    shown = _shown(match)
+    return Finding(
+        Axis.STANDING,
+        match.standing,
+        f"Record {match.index}: {match.standing_detail}",
+        Basis.CRYPTOGRAPHIC if shown else Basis.DETERMINISTIC_UNSIGNED,
+        _could_be_forged_by(match.standing) if shown else "The registry: the receipt does not show it yet.",
+        _does_not_show(match.standing),
+        METHOD,
+    )
+
+
+def _could_be_forged_by(standing: Standing) -> str:
+    match standing:
+        case Standing.CURRENT:
+            return "The registry, by holding back what came later."
+        case Standing.SUPERSEDED:
+            return "Whoever holds one of the publisher's keys."
+        case Standing.WITHDRAWN:
+            return "Whoever holds one of the publisher's keys."
+        case Standing.DISPUTED:
+            return "Any publisher of this registry can dispute what another one registered."
+        case Standing.CONFLICTING_CLAIMS:
+            return "Any publisher of this registry can register a picture that another one made."
+        case Standing.KEY_REVOKED_BEFORE | Standing.KEY_REVOKED_AFTER:
+            return "The registry's operator, who states what becomes of keys."
+        case _:
+            assert_never(standing)
+
+
+def _does_not_show(standing: Standing) -> str:
+    match standing:
+        case Standing.CURRENT:
+            return "That the publisher still stands by it."
+        case Standing.SUPERSEDED:
+            return "That what this record states is wrong."
+        case Standing.WITHDRAWN:
+            return "What is wrong with the picture beyond the reason that the publisher gives."
+        case Standing.DISPUTED:
+            return "Which of the two sides is right."
+        case Standing.CONFLICTING_CLAIMS:
+            return "Which of the publishers, if any, made the picture."
+        case Standing.KEY_REVOKED_BEFORE:
+            return "Whether the publisher or somebody else used the key."
+        case Standing.KEY_REVOKED_AFTER:
+            return "When the key got into other hands, if it did: perhaps before this record was signed."
+        case _:
+            assert_never(standing)

@@ -1,0 +1,241 @@
+"""A verdict: five axes, the standing of the record, and a headline chosen by precedence.
+
+There is no score and no truth value: `bool(verdict)` raises, because every use of it would be a mistake.
+
+What was not looked at, and why: part of every verdict, because unknown is not absent.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Never, assert_never
+
+from provenance.credentials.report import CredentialState, explain_problem
+from provenance.verification import verdict as unchecked
+from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
+from provenance.verification.closeness import by_closeness
+from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
+from provenance.verification.findings import credential, origin, proof, registration, resemblance, sources, standing
+
+
+class HeadlineCode(StrEnum):
+    """What a verdict opens with, in order of precedence."""
+
+    CREDENTIAL_INVALID = "CREDENTIAL_INVALID"
+    ORIGIN_CONFLICTING = "ORIGIN_CONFLICTING"
+    PROOF_BROKEN = "PROOF_BROKEN"
+    OLDER_REGISTRATION_DIFFERS = "OLDER_REGISTRATION_DIFFERS"
+    EXACT_MATCH = "EXACT_MATCH"
+    MATCH_WITH_DIFFERENCES = "MATCH_WITH_DIFFERENCES"
+    MATCH_INSIDE_LARGER = "MATCH_INSIDE_LARGER"
+    MATCH_NO_DIFFERENCE_FOUND = "MATCH_NO_DIFFERENCE_FOUND"
+    SIGNED_LISTED = "SIGNED_LISTED"
+    POSSIBLE_MATCH = "POSSIBLE_MATCH"
+    SHARES_LAYOUT = "SHARES_LAYOUT"
+    SIGNED_UNLISTED = "SIGNED_UNLISTED"
+    UNSIGNED_MARK = "UNSIGNED_MARK"
+    NOT_CHECKED = "NOT_CHECKED"
+    NOTHING_FOUND = "NOTHING_FOUND"
+
+
+@dataclass(frozen=True)
+class AxisValue:
+    """The value of one axis, and the sentence that says it."""
+
+    value: str
+    summary: str
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What was found about one picture. Matches are ordered as in `closeness`."""
+
+    headline: HeadlineCode
+    headline_text: str
+    axes: Mapping[Axis, AxisValue]
+    findings: tuple[Finding, ...]
+    matches: tuple[Match, ...]
+    not_checked: tuple[Unchecked, ...]
+    evidence: Evidence
+
+    def __bool__(self) -> Never:
+        raise TypeError("a verdict is neither true nor false: read its axes")
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Draw the verdict from the evidence. Pure: the same evidence gives the same verdict."""
+    matched, match_summary, match_findings = registration.assess(evidence)
+    state, state_summary, state_findings = credential.assess(evidence)
+    declared, declared_summary, declared_findings = origin.assess(evidence)
+    proven, proven_summary, proven_findings = proof.assess(evidence)
+    axes = {
+        Axis.REGISTRATION: AxisValue(matched, match_summary),
+        Axis.CREDENTIAL: AxisValue(state, state_summary),
+        Axis.DECLARED_ORIGIN: AxisValue(declared, declared_summary),
+        Axis.PROOF: AxisValue(proven, proven_summary),
+        Axis.ASSESSMENT: AxisValue(
+            Assessment.NOT_ASSESSED, "No statistical detection was run: such methods err too often on news pictures."
+        ),
+    }
+    matches = by_closeness(evidence.matches)
+    not_checked = unchecked.collect(evidence)
+    whole = bool(matches) and registration.is_whole(matches[0])
+    older = evidence.hidden is not None
+    code = headline(matched, state, declared, proven, whole=whole, hides_an_older_one=older)
+    return Verdict(
+        headline=code,
+        headline_text=_text(code, axes, matches, not_checked, evidence),
+        axes=MappingProxyType(axes),
+        findings=(
+            *match_findings,
+            *resemblance.assess(evidence),
+            *standing.assess(evidence),
+            *sources.assess(evidence),
+            *proven_findings,
+            *state_findings,
+            *declared_findings,
+        ),
+        matches=matches,
+        not_checked=not_checked,
+        evidence=evidence,
+    )
+
+
+def headline(
+    matched: Registration,
+    state: str,
+    declared: DeclaredOrigin,
+    proven: Proof,
+    *,
+    whole: bool,
+    hides_an_older_one: bool = False,
+) -> HeadlineCode:
+    """The first of the headlines that the values of the axes allow.
+
+    Args:
+        whole: every pixel is the record's. A credential that does not fit the file then says less than the match.
+        hides_an_older_one: the match resembles an older registration of somebody else, inside which something differs.
+    """
+    if state == CredentialState.INVALID and not whole:
+        return HeadlineCode.CREDENTIAL_INVALID
+    if declared is DeclaredOrigin.CONFLICTING:
+        return HeadlineCode.ORIGIN_CONFLICTING
+    if proven is Proof.BROKEN:
+        return HeadlineCode.PROOF_BROKEN
+    if hides_an_older_one:
+        return HeadlineCode.OLDER_REGISTRATION_DIFFERS
+    if matched is Registration.EXACT_MATCH:
+        return HeadlineCode.EXACT_MATCH
+    if matched is Registration.MATCH_WITH_DIFFERENCES:
+        return HeadlineCode.MATCH_WITH_DIFFERENCES
+    if matched is Registration.MATCH_INSIDE_LARGER:
+        return HeadlineCode.MATCH_INSIDE_LARGER
+    if matched is Registration.MATCH_NO_DIFFERENCE_FOUND:
+        return HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    if state == CredentialState.TRUSTED:
+        return HeadlineCode.SIGNED_LISTED
+    if matched is Registration.POSSIBLE_MATCH:
+        return HeadlineCode.POSSIBLE_MATCH
+    if matched is Registration.SHARES_LAYOUT:
+        return HeadlineCode.SHARES_LAYOUT
+    if state == CredentialState.VALID_UNTRUSTED:
+        return HeadlineCode.SIGNED_UNLISTED
+    if declared is DeclaredOrigin.UNSIGNED_AI_MARK:
+        return HeadlineCode.UNSIGNED_MARK
+    if matched is Registration.NOT_CHECKED:
+        return HeadlineCode.NOT_CHECKED
+    return HeadlineCode.NOTHING_FOUND
+
+
+def _text(
+    code: HeadlineCode,
+    axes: Mapping[Axis, AxisValue],
+    matches: tuple[Match, ...],
+    not_checked: tuple[Unchecked, ...],
+    evidence: Evidence,
+) -> str:
+    found, credential_, declared, proven = (
+        axes[axis].summary for axis in (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF)
+    )
+    since = [match.standing_detail for match in matches[:1] if match.standing is not Standing.CURRENT]
+    since += [sentence for match in matches[:1] for sentence in sources.sentences(match)]
+    broken = [credential_] if axes[Axis.CREDENTIAL].value == CredentialState.INVALID else []
+    declared_ = axes[Axis.DECLARED_ORIGIN]
+    match code:
+        case HeadlineCode.CREDENTIAL_INVALID:
+            sentences = [credential_, found, *since]
+        case HeadlineCode.ORIGIN_CONFLICTING | HeadlineCode.UNSIGNED_MARK:
+            sentences = [declared, found, *since]
+        case HeadlineCode.SIGNED_LISTED | HeadlineCode.SIGNED_UNLISTED:
+            sentences = [credential_, declared, found, *since]
+        case HeadlineCode.OLDER_REGISTRATION_DIFFERS:
+            sentences = [resemblance.sentence(evidence), found, *since, *broken, *_machine_made(declared_)]
+        case HeadlineCode.PROOF_BROKEN:
+            sentences = [proven, found, *since]
+        case (
+            HeadlineCode.EXACT_MATCH
+            | HeadlineCode.MATCH_WITH_DIFFERENCES
+            | HeadlineCode.MATCH_INSIDE_LARGER
+            | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+        ):
+            sentences = [found, *since, *broken, *_machine_made(declared_)]
+        case HeadlineCode.POSSIBLE_MATCH | HeadlineCode.SHARES_LAYOUT:
+            sentences = [found, *since, *_machine_made(declared_)]
+        case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
+            left = "; ".join(item.what for item in not_checked)
+            sentences = [found, credential_, declared, f"Not checked: {left}."]
+        case _:
+            assert_never(code)
+    return " ".join(sentences)
+
+
+def _machine_made(declared: AxisValue) -> list[str]:
+    """A match does not hide what the file says about machines."""
+    said = (DeclaredOrigin.SIGNED_AI_GENERATED, DeclaredOrigin.SIGNED_AI_EDITED, DeclaredOrigin.UNSIGNED_AI_MARK)
+    return [declared.summary] if declared.value in said else []
+
+
+ALWAYS = (
+    Unchecked("invisible watermarks (SynthID, Digimarc, TrustMark, Meta)", "no open decoder exists"),
+    Unchecked("statistical detection of machine-made pictures", "no method is turned on"),
+)
+"""What no verification here looks at."""
+
+
+def collect(evidence: Evidence) -> tuple[Unchecked, ...]:
+    """What the search left out, what could not be read in the file, and what is never looked at."""
+    of_file = _of_file(evidence.examination) if evidence.examination is not None else ()
+    return (*evidence.not_checked, *resemblance.not_checked(evidence), *_of_records(evidence), *of_file, *ALWAYS)
+
+
+def _of_records(evidence: Evidence) -> Iterator[Unchecked]:
+    for record in evidence.unproven:
+        yield Unchecked(f"record {record.record_id.hex()[:16]}…, to which this picture leads", record.why)
+    if any(match.receipt is not None and not match.receipt.log_key_pinned for match in evidence.matches):
+        yield Unchecked("whose log this is", "no log key was pinned, so its name is the receipt's own word")
+
+
+def _of_file(examination: Examination) -> Iterator[Unchecked]:
+    frames, credential = examination.subject.frames, examination.credential
+    if frames is not None and frames > 1:
+        yield Unchecked(
+            "the frames or pages after the first",
+            "only the first is decoded and compared; digests of the bytes cover them all",
+        )
+    if credential.state is CredentialState.REMOTE_ONLY:
+        yield Unchecked("a credential kept elsewhere", "addresses inside a file are never fetched")
+    if credential.state is CredentialState.UNREADABLE:
+        why = " ".join(explain_problem(code) for code in credential.problems)
+        yield Unchecked("the file's content credential", why or "it could not be read")
+    if credential.identity_unchecked:
+        yield Unchecked("the credential's identity assertion (CAWG)", "it is not supported here")
+    if credential.padding_nonzero:
+        yield Unchecked("what the credential's padding holds", "no signature covers it, and it is not empty")
+    if credential.unlisted:
+        yield Unchecked(
+            f"{credential.unlisted:,} more of the credential's actions, source types and ingredients",
+            "all were judged; the report has room for 256 of each kind",
+        )
+    for note in examination.declared.notes:
+        yield Unchecked("a part of the metadata", note)

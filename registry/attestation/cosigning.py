@@ -1,0 +1,137 @@
+"""Cosigning: what the log asks of one witness, and what it makes of the answers (C2SP tlog-witness).
+
+The rules are `provenance.transparency.witness`'s; here is the asking: again with another proof after 409, later after
+429 or a failure, and rarely after a refusal.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import assert_never
+
+from provenance.errors import CountermarkError
+from provenance.limits import (
+    COSIGNATURE_REFRESH_SECONDS,
+    COSIGNING_SECONDS,
+    MAX_WITNESS_ANSWER_BYTES,
+    MAX_WITNESS_TRIES,
+)
+from provenance.transparency.checkpoint import SignedCheckpoint
+from provenance.transparency.note import NoteSignature, VerifierKey
+from provenance.transparency.policy import Witness
+from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_answer
+from registry.attestation.backoff import Patience
+from registry.attestation.outbound import Outbound
+
+Prove = Callable[[int], Awaitable[tuple[bytes, ...]]]
+"""The consistency proof to the checkpoint from a tree of this many entries, which has to be no larger."""
+
+MEDIA_TYPE = "text/plain; charset=utf-8"
+
+log = logging.getLogger(__name__)
+
+
+def desks(witnesses: Iterable[Witness]) -> "list[WitnessDesk]":
+    """One for each address: a witness with two keys has two lines in a policy, and is asked once."""
+    named: dict[str, list[Witness]] = {}
+    for witness in witnesses:
+        if witness.url:
+            named.setdefault(witness.url.rstrip("/"), []).append(witness)
+    return [
+        WitnessDesk(", ".join(each.name for each in found), [each.key for each in found], address)
+        for address, found in named.items()
+    ]
+
+
+class WitnessDesk:
+    """One witness with an address, and the log's dealings with it. For one task at a time."""
+
+    def __init__(self, name: str, keys: Sequence[VerifierKey], address: str) -> None:
+        """`keys`: of one or several lines of the policy, which one answer of the witness may all satisfy."""
+        self.name = name
+        self.patience = Patience()
+        self._keys = tuple(keys)
+        self._address = address + "/add-checkpoint"
+        self._size = 0  # of the tree it cosigned last, as far as we know; a 409 says better
+        self._silent: set[VerifierKey] = set()  # keys that its last answer had no cosignature by
+        self._fresh_until = 0.0  # monotonic; a first cosignature is asked for at each start
+
+    def wait(self, signed: SignedCheckpoint) -> float:
+        """Seconds until it is to be asked about a checkpoint: where that lacks a cosignature, or has an old one."""
+        there = {(line.name, line.key_id) for line in signed.note.signatures}
+        if any((key.name, key.key_id) not in there and key not in self._silent for key in self._keys):
+            return self.patience.wait
+        return max(self.patience.wait, self._fresh_until - time.monotonic())
+
+    async def cosign(self, note: bytes, size: int, prove: Prove, outbound: Outbound) -> tuple[NoteSignature, ...]:
+        """Ask for cosignatures of a checkpoint of `size` entries; none where it could not or would not.
+
+        It takes `COSIGNING_SECONDS` at most. When it may be asked again is for `patience` to say.
+        """
+        try:
+            async with asyncio.timeout(COSIGNING_SECONDS):
+                return await self._cosign(note, size, prove, outbound)
+        except TimeoutError:
+            self._fail(f"not done within {COSIGNING_SECONDS:g} seconds")
+        except CountermarkError as error:
+            self._fail(str(error))
+        return ()
+
+    async def _cosign(self, note: bytes, size: int, prove: Prove, outbound: Outbound) -> tuple[NoteSignature, ...]:
+        for _ in range(MAX_WITNESS_TRIES):
+            old_size = min(self._size, size)
+            request = AddCheckpoint(old_size, await prove(old_size), note)
+            answer = await outbound.post(
+                self._address,
+                request.serialise(),
+                MEDIA_TYPE,
+                limit=MAX_WITNESS_ANSWER_BYTES,
+                seconds=COSIGNING_SECONDS,
+            )
+            outcome = read_answer(request, answer.status, answer.media_type, answer.body, self._keys)
+            match outcome:
+                case Witnessed(lines, cosigners):
+                    self._size = size
+                    self._fresh_until = time.monotonic() + COSIGNATURE_REFRESH_SECONDS
+                    self._note_silent({*self._keys} - {each.key for each in cosigners})
+                    self.patience.succeed()
+                    return lines
+                case OtherSize(cosigned) if cosigned > size:
+                    log.critical(
+                        "witness %s has cosigned %s entries of this log, and the log has %s: is this an older copy of "
+                        "the store, or does somebody else sign for it?",
+                        self.name,
+                        cosigned,
+                        size,
+                    )
+                    self.patience.give_up()
+                    return ()
+                case OtherSize(cosigned):
+                    self._size = cosigned
+                case Declined(passing=True):
+                    self._fail(f"status {outcome.status}: {outcome.detail!a}", answer.retry_after)
+                    return ()
+                case Declined():
+                    self._refused(outcome, old_size)
+                    return ()
+                case never:
+                    assert_never(never)
+        self._fail("it named another tree size each time")
+        return ()
+
+    def _note_silent(self, silent: set[VerifierKey]) -> None:
+        for key in silent - self._silent:
+            log.warning("witness %s does not cosign with its key %s", self.name, key.key_id.hex())
+        self._silent = silent
+
+    def _refused(self, outcome: Declined, old_size: int) -> None:
+        """A refusal that will not pass by itself. A proof that does not hold may mean two histories of the log."""
+        level = logging.CRITICAL if outcome.status in (409, 422) else logging.ERROR
+        message = "witness %s declines the log's checkpoint, asked from %s entries: status %s, %a"
+        log.log(level, message, self.name, old_size, outcome.status, outcome.detail)
+        self.patience.give_up()
+
+    def _fail(self, why: str, retry_after: float | None = None) -> None:
+        self.patience.fail(retry_after)
+        log.warning("witness %s did not cosign; next try in %.0f s: %s", self.name, self.patience.wait, why)

@@ -1,0 +1,99 @@
+"""Time-stamping: asking an authority for a token over a checkpoint (RFC 3161 over HTTP, section 3.4)."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from provenance.errors import CountermarkError, SignerUnavailable, UntrustedTimestamp
+from provenance.limits import MAX_TIMESTAMP_BYTES, TIMESTAMP_SECONDS
+from provenance.transparency.timestamp import (
+    MAX_NONCE,
+    REQUEST_MEDIA_TYPE,
+    RESPONSE_MEDIA_TYPE,
+    TimestampRequest,
+    TrustAnchor,
+    read_response,
+    verify_timestamp,
+)
+from registry.attestation.backoff import Patience
+from registry.attestation.outbound import Outbound
+
+log = logging.getLogger(__name__)
+
+
+class Authority(Protocol):
+    """Whoever answers time-stamp requests."""
+
+    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
+        """TimeStampResp in DER. Raises CountermarkError."""
+        ...
+
+
+@dataclass(frozen=True)
+class RemoteAuthority:
+    """An authority at an address."""
+
+    url: str
+
+    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
+        """Its answer. Raises ServiceUnreachable, UnexpectedAnswer, UntrustedTimestamp for an answer of another kind."""
+        answer = await outbound.post(
+            self.url, request.serialise(), REQUEST_MEDIA_TYPE, limit=MAX_TIMESTAMP_BYTES, seconds=TIMESTAMP_SECONDS
+        )
+        media_type = answer.media_type.partition(";")[0].strip().lower()
+        if answer.status != 200 or media_type != RESPONSE_MEDIA_TYPE:
+            raise UntrustedTimestamp(f"status {answer.status} with {media_type[:100]!a} is no time-stamp response")
+        return answer.body
+
+
+def stamp_now(url: str, message: bytes) -> bytes:
+    """A token over a message by the authority at an address, within `TIMESTAMP_SECONDS`. Blocks.
+
+    Raises SignerUnavailable: there is none now, and what was to be stamped is not to go out without.
+    """
+    request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
+
+    async def respond() -> bytes:
+        async with asyncio.timeout(TIMESTAMP_SECONDS), Outbound() as outbound:
+            return await RemoteAuthority(url).respond(request, outbound)
+
+    try:
+        return read_response(asyncio.run(respond()), request)
+    except (CountermarkError, TimeoutError) as error:
+        raise SignerUnavailable(f"no time stamp for a claim: {str(error) or 'no answer in time'}") from error
+
+
+@dataclass(frozen=True)
+class Timestamping:
+    """Which authority stamps the log's checkpoints, who is believed, and how often: one token in `interval` seconds."""
+
+    authority: Authority
+    anchors: Sequence[TrustAnchor]
+    interval: float
+
+
+class StampDesk:
+    """The log's dealings with its time-stamping authority. For one task at a time."""
+
+    def __init__(self, timestamping: Timestamping) -> None:
+        self.patience = Patience()
+        self._timestamping = timestamping
+
+    async def stamp(self, text: str, outbound: Outbound) -> bytes | None:
+        """A verified token over a checkpoint's text, within `TIMESTAMP_SECONDS`; None where there is none this time."""
+        message = text.encode()
+        request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
+        try:
+            async with asyncio.timeout(TIMESTAMP_SECONDS):
+                response = await self._timestamping.authority.respond(request, outbound)
+            token = read_response(response, request)
+            verify_timestamp(token, message, self._timestamping.anchors)
+        except (CountermarkError, TimeoutError) as error:
+            self.patience.fail()
+            log.warning("no time-stamp; next try in %.0f s: %s", self.patience.wait, str(error) or "no answer in time")
+            return None
+        self.patience.succeed(self._timestamping.interval)
+        return token

@@ -1,0 +1,95 @@
+"""Checkpoints: the tree heads that the log has signed."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select, update
+
+from provenance.errors import NotFound
+from registry.database.signals import tell
+from registry.database.tables import CheckpointRow
+
+
+def insert(session: Session, *, size: int, note: bytes, signed_at_ms: int) -> None:
+    """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced.
+
+    Who waits for it is told when the transaction commits.
+    """
+    session.merge(CheckpointRow(size=size, note=note, signed_at_ms=signed_at_ms))
+    tell(session)
+
+
+def rewrite(session: Session, size: int) -> None:
+    """Write a checkpoint's row once more, as it is."""
+    session.execute(update(CheckpointRow).where(col(CheckpointRow.size) == size).values(size=size))
+
+
+def cosign(session: Session, *, size: int, note: bytes, cosigned_at_ms: int | None) -> None:
+    """Keep a checkpoint with the cosignatures that came in; a time says that they are enough. Raises NotFound."""
+    row = _get(session, size)
+    row.note = note
+    row.cosigned_at_ms = cosigned_at_ms if row.cosigned_at_ms is None else row.cosigned_at_ms
+    session.add(row)
+    tell(session)
+
+
+def stamp(session: Session, *, size: int, token: bytes) -> None:
+    """Keep a time-stamp token with its checkpoint. Raises NotFound."""
+    row = _get(session, size)
+    row.timestamp = token
+    session.add(row)
+
+
+def latest_cosigned(session: Session) -> CheckpointRow | None:
+    """The checkpoint of the largest tree that was cosigned by a quorum."""
+    return session.exec(
+        select(CheckpointRow)
+        .where(col(CheckpointRow.cosigned_at_ms).is_not(None))
+        .order_by(col(CheckpointRow.size).desc())
+        .limit(1)
+    ).first()
+
+
+def first_stamped(session: Session, index: int) -> CheckpointRow | None:
+    """The time-stamped checkpoint of the smallest tree that has entry `index`: it bounds the entry's time best."""
+    return session.exec(
+        select(CheckpointRow)
+        .where(col(CheckpointRow.timestamp).is_not(None), col(CheckpointRow.size) > index)
+        .order_by(col(CheckpointRow.size))
+        .limit(1)
+    ).first()
+
+
+def last_stamped(session: Session) -> CheckpointRow | None:
+    """The time-stamped checkpoint of the largest tree."""
+    return session.exec(
+        select(CheckpointRow)
+        .where(col(CheckpointRow.timestamp).is_not(None))
+        .order_by(col(CheckpointRow.size).desc())
+        .limit(1)
+    ).first()
+
+
+def latest(session: Session) -> CheckpointRow | None:
+    """The checkpoint of the largest tree."""
+    return session.exec(select(CheckpointRow).order_by(col(CheckpointRow.size).desc()).limit(1)).first()
+
+
+def find(session: Session, size: int) -> CheckpointRow | None:
+    """The checkpoint of the tree of `size` entries, where one was signed."""
+    return session.get(CheckpointRow, size)
+
+
+def between(session: Session, start: int, stop: int) -> Sequence[CheckpointRow]:
+    """The checkpoints with start ≤ size < stop, in order."""
+    return session.exec(
+        select(CheckpointRow)
+        .where(col(CheckpointRow.size) >= start, col(CheckpointRow.size) < stop)
+        .order_by(col(CheckpointRow.size))
+    ).all()
+
+
+def _get(session: Session, size: int) -> CheckpointRow:
+    row = find(session, size)
+    if row is None:
+        raise NotFound(f"no checkpoint of {size} entries")
+    return row

@@ -1,0 +1,123 @@
+"""The store: opens a registry's database, and hands out sessions.
+
+The tables and every query are the same on both databases: SQLite in the data folder (`registry.database.sqlite`), and
+PostgreSQL by its URL (`registry.database.postgresql`).
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session
+
+from provenance.errors import StoreUnavailable
+from registry.database.failures import translated
+from registry.database.leadership import Leadership, SoleLeadership
+from registry.database.postgresql import Postgresql
+from registry.database.sqlite import Sqlite
+from registry.database.writer import Writer
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """What a kind of database brings; all else is the same for both."""
+
+    writing: Engine
+    reading: Engine
+    leadership: Leadership
+    patience: float
+
+    def admit(self) -> None:
+        """Called before a reader begins."""
+
+    def tidy(self, connection: Connection) -> None:
+        """Called by the writer after each commit."""
+
+    def purge(self, connection: Connection) -> bool:
+        """Called by the writer after a commit: have the files forget what was deleted; False where they cannot now."""
+
+    def close(self) -> None:
+        """Called when the writer has ended."""
+
+
+class Store:
+    """The database of one registry. In the data folder, this process alone has it; on a server, any number do."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.leadership = database.leadership
+        self.patience = database.patience
+        """Seconds for which an append waits for the database, or another leader, to come back."""
+        self.alone = isinstance(database.leadership, SoleLeadership)
+        """Whether no other process can have the database."""
+        self._database = database
+        self._closed = False
+        self._writer = Writer(database.writing, database.tidy, database.purge)
+
+    @classmethod
+    def open(cls, folder: Path, url: str = "") -> "Store":
+        """Open the folder and the database, making the folder (mode 0700) and the tables that are missing.
+
+        Args:
+            folder: holds the database, unless there is a URL.
+            url: "postgresql+psycopg://…"; by default SQLite in the folder.
+
+        Raises StoreLocked while another process has the folder's database open, StoreUnavailable when it cannot be read
+        or written or a newer version has written it, StoreCorrupt when it is damaged, SettingsInvalid for a bad URL.
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"the data folder {folder} cannot be made: {error.strerror}") from error
+        return cls(folder, Postgresql(url) if url else Sqlite(folder))
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session on one snapshot of the database. Keep it short: SQLite's WAL cannot shrink past it.
+
+        Raises StoreUnavailable and StoreCorrupt for what the database reports, also inside the block.
+        """
+        self._database.admit()
+        with translated(), Session(self._database.reading) as session:
+            yield session
+
+    def write(self, job: Callable[[Session], T]) -> "Future[T]":
+        """Have the writer run `job`; the future resolves when its result is durable.
+
+        The future raises what the job raised, which then left nothing behind: Conflict for a constraint,
+        StoreUnavailable when the disk is full, read-only or failing, or the server away. Of a commit that the server
+        did not confirm, nobody knows whether it was done. Later jobs are tried anew, so the store recovers without a
+        restart.
+        """
+        return self._writer.submit(job)
+
+    def purge(self) -> "Future[None]":
+        """Have the files forget what was deleted.
+
+        SQLite zeroes it (`secure_delete`), and the WAL is emptied. PostgreSQL rewrites the tables that hold content,
+        which are locked meanwhile; its WAL, archives and backups keep what they hold until they are recycled.
+
+        The future raises StoreUnavailable while a reader holds an older snapshot; a later try finishes the work.
+        """
+        return self._writer.submit(_nothing, purges=True)
+
+    def leads(self, term: int) -> bool:
+        """Whether this term still runs. Raises StoreUnavailable where that cannot be found out."""
+        with self.read() as session:
+            return self.leadership.current(session) == term
+
+    def close(self) -> None:
+        """Finish the queued writes, let go of the database. Closing twice is no error."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        self._database.close()
+
+
+def _nothing(_session: Session) -> None:
+    """The job of who only waits."""

@@ -1,1 +1,0 @@
-"""Reading: what the registry holds, as anybody may read it."""

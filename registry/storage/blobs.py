@@ -1,0 +1,72 @@
+"""Blobs: content-addressed bytes on object storage, each under its SHA-256."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from provenance.errors import NotFound, StoreCorrupt
+from registry.storage.objects import Objects, open_objects
+
+__all__ = ["Blobs", "Objects", "blob_name"]
+
+
+class Blobs:
+    """Bytes under their SHA-256."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+
+    @classmethod
+    def open(cls, place: Path | str) -> "Blobs":
+        """The blobs in a folder, or under "s3://BUCKET/PREFIX". Raises SettingsInvalid, StoreUnavailable."""
+        return cls(open_objects(place))
+
+    def put(self, content: bytes | Path) -> bytes:
+        """Store bytes, or the bytes of a file, and return their SHA-256. The same content twice is one blob.
+
+        Raises StoreUnavailable, and then nothing was stored.
+        """
+        if isinstance(content, Path):
+            return self.objects.put_file(content, blob_name)
+        sha256 = hashlib.sha256(content).digest()
+        name = blob_name(sha256)
+        if self.objects.get(name) == content:
+            self.objects.flush(name)
+        else:  # missing, or damaged and thereby mended
+            self.objects.put(name, content)
+        return sha256
+
+    def get(self, sha256: bytes) -> bytes:
+        """The bytes with this SHA-256. Raises NotFound, StoreCorrupt when they have changed, StoreUnavailable."""
+        data = self.objects.get(blob_name(sha256))
+        if data is None:
+            raise NotFound("no such blob")
+        if hashlib.sha256(data).digest() != sha256:
+            raise StoreCorrupt(f"the blob {sha256.hex()} has changed")
+        return data
+
+    def delete(self, sha256: bytes) -> None:
+        """Drop a blob; it is no error if there is none. Raises StoreUnavailable."""
+        self.objects.delete(blob_name(sha256))
+
+    def __contains__(self, sha256: bytes) -> bool:
+        return blob_name(sha256) in self.objects
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The digests of all blobs, in no order. Raises StoreUnavailable."""
+        return (each for each in self.stored() if isinstance(each, bytes))
+
+    def stored(self) -> Iterator[bytes | str]:
+        """The digests of all blobs; and the names of what lies among them and is none. Raises StoreUnavailable."""
+        for name, _ in self.objects.names("blobs"):
+            sha256 = None
+            with suppress(ValueError):
+                sha256 = bytes.fromhex(name.rpartition("/")[2])
+            yield name if sha256 is None or name != blob_name(sha256) else sha256
+
+
+def blob_name(sha256: bytes) -> str:
+    """Where a blob lies: blobs/ab/cd/abcd…"""
+    name = sha256.hex()
+    return f"blobs/{name[:2]}/{name[2:4]}/{name}"

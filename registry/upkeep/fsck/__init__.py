@@ -1,6 +1,0 @@
-"""fsck: recomputes everything that is stored from the log's entries, and names what differs."""
-
-from registry.upkeep.fsck.check import check
-from registry.upkeep.fsck.finding import Finding, Kind, Progress
-
-__all__ = ["Finding", "Kind", "Progress", "check"]

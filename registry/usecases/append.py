@@ -1,0 +1,107 @@
+"""Stating: from a publisher's record to its entry in the log, signed with a key in force.
+
+Keys change while records are on their way: whether the key is in force still is asked inside the transaction that gives
+the record its index, and where it is not, the record is signed anew with the key that took over.
+
+Remarks: records about other records, from their value to their entry in the log.
+"""
+
+from datetime import datetime
+from typing import TypeAlias
+
+from provenance.errors import InvalidRequest, KeyRefused, MalformedRecord, StoreUnavailable
+from provenance.quotation import quote
+from provenance.statement.keys import Signer
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRevealed,
+    AssetWithdrawn,
+    DisputeAnswered,
+    Record,
+    RecordErased,
+    VerdictRecorded,
+    to_canonical,
+)
+from provenance.statement.statement import sign_statement
+from registry.database import Session, publishers
+from registry.log.sequencer import Appended, Existing, IndexRows, none_existing
+from registry.registry import Registry
+
+MAX_TRIES = 8
+"""Keys tried for one record: a publisher that changes them faster than records are logged is not waited for."""
+
+
+def append_signed(
+    registry: Registry, publisher: str, canonical: bytes, index_rows: IndexRows, existing: Existing = none_existing
+) -> Appended:
+    """Sign a publisher's record, append it, and wait until it is published.
+
+    Raises:
+        NotFound: no such publisher.
+        KeyRefused: it has no key in force that this service holds.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
+    """
+    for _ in range(MAX_TRIES):
+        signer = publisher_signer(registry, publisher)
+        kid = signer.public_key.thumbprint
+        ended = False
+
+        def checked(session: Session, index: int, logged_at: datetime, kid: bytes = kid) -> None:
+            nonlocal ended
+            if publishers.get_key(session, kid).ended_index is not None:
+                ended = True
+                raise KeyRefused("the key was replaced or revoked meanwhile")
+            index_rows(session, index, logged_at)
+
+        try:
+            return registry.sequencer.append(sign_statement(canonical, signer), canonical, checked, existing).result()
+        except KeyRefused:
+            if not ended:
+                raise
+    raise StoreUnavailable(f"the keys of {publisher!r} change faster than a record can be logged")
+
+
+def publisher_signer(registry: Registry, publisher: str) -> Signer:
+    """The newest of a publisher's keys in force that this service holds. Raises NotFound, KeyRefused."""
+    with registry.store.read() as session:
+        publishers.get(session, publisher)
+        rows = list(publishers.keys_of(session, publisher))
+    in_force = [row for row in rows if row.ended_index is None]
+    for row in reversed(in_force):
+        if registry.keystore.holds_publisher_key(publisher, row.kid):
+            return registry.keystore.publisher_key(publisher, row.kid)
+    if in_force:
+        raise KeyRefused(f"the keys in force of the publisher {publisher!r} are held elsewhere, not by this service")
+    if rows:
+        last = max(rows, key=lambda row: row.ended_index or 0)
+        how = "revoked" if last.revoked_index == last.ended_index else "replaced"
+        reason = f": {quote(last.end_reason)}" if last.end_reason else ""
+        raise KeyRefused(f"the last key of the publisher {publisher!r} was {how} at index {last.ended_index}{reason}")
+    raise KeyRefused(f"the publisher {publisher!r} never had a key")
+
+
+def canonical_of(record: Record) -> bytes:
+    """The record's bytes; a claim that a record cannot hold is the caller's to correct. Raises InvalidRequest."""
+    try:
+        return to_canonical(record)
+    except MalformedRecord as error:
+        raise InvalidRequest(str(error)) from error
+
+
+Remark: TypeAlias = AssetWithdrawn | AssetDisputed | DisputeAnswered | AssetRevealed | VerdictRecorded | RecordErased
+
+
+def state(registry: Registry, record: Remark, index_rows: IndexRows, existing: Existing = none_existing) -> Appended:
+    """Sign a record with its publisher's key, or an erasure with the operator's, and append it; waits until published.
+
+    Raises:
+        InvalidRequest: a text that a record cannot hold.
+        NotFound: no such publisher.
+        KeyRefused: it has no key in force that this service holds.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
+    """
+    canonical = canonical_of(record)
+    if not isinstance(record, RecordErased):
+        return append_signed(registry, record.publisher, canonical, index_rows, existing)
+    statement = sign_statement(canonical, registry.keystore.operator)
+    return registry.sequencer.append(statement, canonical, index_rows, existing).result()

@@ -1,0 +1,86 @@
+"""Comparison of a registration with those before it: the search of a verification, on what is stored of its picture.
+
+From what is stored, so that the view can be made anew with the same answers, and by any process: the credentialed copy
+where the publisher lets one be kept, else the thumbnail, which holds the canonical picture (ADR 24).
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.statement.record import AssetRevealed, MediaFacts
+from provenance.verification.evidence import Unchecked
+from provenance.verification.findings import resemblance
+from provenance.verification.findings.resemblance import Found
+from registry.database import Asset, Session, assets, events, resemblances
+from registry.database.resemblances import Pair
+from registry.registry import Registry
+from registry.sandbox.examination import read_picture
+from registry.search.choosing import EVERYTHING
+from registry.usecases import standing
+from registry.usecases.report import comparison_json
+from registry.usecases.verify import SandboxViewer, StoredRegistrations
+
+
+def compare(registry: Registry, index: int) -> Sequence[int]:
+    """Compare the public registration at an index with those before it, unless that was done, and keep what it gives.
+
+    Returns:
+        the registrations that have to be compared anew: what resembles one that was revealed after them.
+
+    Raises:
+        CountermarkError: it could not be done now, and waits.
+    """
+    with registry.store.read() as session:
+        row = assets.by_index(session, [index]).get(index)
+        progress = resemblances.progress(session, index)
+        if row is None or progress is None or progress.method is not None:
+            return ()
+        media = standing.known(session, row.record_id).record.media
+        late = bool(events.of_type(session, row.record_id, AssetRevealed.TYPE))
+    picture = _stored(registry, row)
+    found, left_out = _look(registry, media, picture, range(index))
+    newer = _look(registry, media, picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
+    again: list[int] = []
+
+    def keep(session: Session) -> None:
+        known = {
+            each.record_id: each.index for each in assets.among(session, [one.record_id for one in (*found, *newer)])
+        }
+        pairs = [_pair(each, known[each.record_id]) for each in found if known.get(each.record_id, index) < index]
+        said = [(each.what, each.why) for each in left_out]
+        resemblances.keep(session, index, pairs, method=resemblance.METHOD, left_out=said)
+        again[:] = sorted(known[each.record_id] for each in newer if known.get(each.record_id, index) > index)
+        resemblances.wait_again(session, again)
+
+    registry.store.write(keep).result()
+    return again
+
+
+def _look(
+    registry: Registry, media: MediaFacts, picture: bytes, within: range
+) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
+    sha256 = hashlib.sha256(picture).digest()
+    prints, canonical = registry.sandbox.run(read_picture, picture, digest=sha256)
+    registrations, viewer = StoredRegistrations(registry, within), SandboxViewer(registry, picture, sha256)
+    return resemblance.look(media, prints, canonical, registrations, viewer)
+
+
+def _stored(registry: Registry, row: Asset) -> bytes:
+    if row.signed_blob_sha256 is not None:
+        try:
+            return registry.blobs.get(row.signed_blob_sha256)
+        except (NotFound, StoreCorrupt):
+            pass  # the thumbnail shows the same, smaller
+    return registry.blobs.get(row.thumbnail_sha256)
+
+
+def _pair(found: Found, older: int) -> Pair:
+    compared = found.comparison
+    return Pair(
+        older=older,
+        value=found.value.value,
+        differs_inside=found.differs_inside,
+        detail=found.detail,
+        comparison=None if compared is None else comparison_json(compared),
+    )

@@ -1,0 +1,199 @@
+"""Derivation: what a registration was made from, and what was made from it, as their publishers state it.
+
+History: everything that the log holds about a registration, in its order.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from provenance import answers
+from provenance.errors import NotFound
+from provenance.limits import MAX_GRAPH_NODES
+from provenance.quotation import quote
+from provenance.receipts.origins import references
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    AssetRevealed,
+    AssetWithdrawn,
+    DisputeAnswered,
+    LogFrozen,
+    LogGenesis,
+    LogKey,
+    PublisherKey,
+    RecordErased,
+    VerdictRecorded,
+    parse_record,
+    record_urn,
+)
+from provenance.statement.statement import parse_statement
+from registry.database import SealedAsset, Session, assets, entries, events, publishers, sealed
+from registry.registry import Registry
+from registry.times import from_milliseconds
+from registry.usecases.access import ANYBODY, Reader, held
+from registry.usecases.standing import standing_of
+
+
+def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Graph:
+    """The graph around a registration: all that derivations connect it with, in either direction.
+
+    Its origins come first, then the nearest, of each publisher one before all others; at most `MAX_GRAPH_NODES`. What
+    is sealed or erased is a node that says so and no more; its own parents are not told, and a sealed registration does
+    not show as made from anything.
+
+    Raises:
+        NotFound, Sealed, Erased: no such registration, or not for this reader.
+    """
+    with registry.store.read() as session:
+        held(session, record_id, reader)
+        reached: dict[bytes, None] = {record_id: None}
+        edges: dict[tuple[bytes, bytes, str], None] = {}
+        truncated = False
+        for origins_alone in (True, False):  # so that nobody's derivatives push out what it was made from
+            waiting = deque(reached)
+            while waiting:
+                at = waiting.popleft()
+                for child, parent, relation in _links(session, at, reader):
+                    other = parent if child == at else child
+                    if origins_alone and other == child:
+                        continue
+                    if other not in reached:
+                        if len(reached) == MAX_GRAPH_NODES:
+                            truncated = True
+                            continue
+                        reached[other] = None
+                        waiting.append(other)
+                    edges[child, parent, relation] = None
+        return answers.Graph(
+            id=record_id.hex(),
+            nodes=tuple(_node(session, each, reader) for each in reached),
+            edges=tuple(
+                answers.GraphEdge(child=child.hex(), parent=parent.hex(), relation=relation)
+                for child, parent, relation in edges
+            ),
+            truncated=truncated,
+        )
+
+
+def _links(session: Session, at: bytes, reader: Reader) -> Iterator[tuple[bytes, bytes, str]]:
+    """(child, parent, relation) of what a record was made from, and of what was made from it."""
+    stated = _readable(session, at, reader)
+    if stated is not None:
+        yield from ((at, parent, relation) for parent, relation in references(stated))
+    for child in events.children_of(session, at, MAX_GRAPH_NODES + 1):
+        made = _readable(session, child, reader)
+        if made is not None:
+            yield from ((child, parent, relation) for parent, relation in references(made) if parent == at)
+
+
+def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegistered | None:
+    """The registration, where it is there and the reader may read it."""
+    kept_back = sealed.find(session, record_id)
+    if kept_back is not None and not reader.may_read(kept_back.publisher_id):
+        return None
+    if kept_back is None and assets.find(session, record_id) is None:
+        return None
+    record = parse_record(entries.record(session, record_id).canonical)
+    return record if isinstance(record, AssetRegistered) else None
+
+
+def _node(session: Session, record_id: bytes, reader: Reader) -> answers.GraphNode:
+    stated = _readable(session, record_id, reader)
+    if stated is not None:
+        row = held(session, record_id, reader)
+        kept_back = isinstance(row, SealedAsset)
+        return answers.GraphNode(
+            id=record_id.hex(),
+            state="sealed" if kept_back else "public",
+            index=row.index,
+            title=stated.title,
+            publisher=row.publisher_id,
+            publisher_name=publishers.get(session, row.publisher_id).name,
+            logged_at=from_milliseconds(row.logged_at_ms),
+            standing=None if kept_back else standing_of(session, record_id).value,
+        )
+    try:
+        index = entries.of_record(session, record_id).index
+    except NotFound:
+        return _untold(record_id, "unknown", None)
+    state = "erased" if events.is_erased(session, record_id) else "sealed"
+    return _untold(record_id, state, index)
+
+
+def _untold(record_id: bytes, state: str, index: int | None) -> answers.GraphNode:
+    return answers.GraphNode(
+        id=record_id.hex(),
+        state=state,
+        index=index,
+        title=None,
+        publisher=None,
+        publisher_name=None,
+        logged_at=None,
+        standing=None,
+    )
+
+
+_WHAT_IT_WAS = {
+    AssetRegistered.TYPE: "Registered",
+    AssetWithdrawn.TYPE: "Withdrawn",
+    AssetDisputed.TYPE: "Disputed",
+    DisputeAnswered.TYPE: "A dispute answered",
+    VerdictRecorded.TYPE: "A verification put on record",
+}
+"""What may be said of an erased record, by its type."""
+
+
+def history(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> list[answers.Event]:
+    """What happened to an asset, in log order; of an erased one without its content. Raises NotFound, Sealed."""
+    with registry.store.read() as session:
+        if not events.is_erased(session, record_id):
+            held(session, record_id, reader)
+        elif not events.is_registration(session, record_id):
+            assets.get(session, record_id)  # raises Erased: another kind of record has no history
+        indices = {
+            entries.of_record(session, record_id).index,
+            *(event.index for event in events.about(session, record_id)),
+            *(row.index for row in assets.withdrawals_of(session, record_id)),
+        }
+        return [_event(session, index) for index in sorted(indices)]
+
+
+def _event(session: Session, index: int) -> answers.Event:
+    entry = entries.get(session, index)
+    kind = entries.type_of(session, entry.record_id)
+    key = publishers.find_key(session, parse_statement(entry.statement).kid)
+    by = "" if key is None else publishers.get(session, key.publisher_id).name
+    return answers.Event(
+        index=index,
+        type=kind,
+        record_id=record_urn(entry.record_id),
+        logged_at=from_milliseconds(entry.logged_at_ms),
+        summary=(
+            f"{_WHAT_IT_WAS.get(kind, kind)} by {quote(by)}; the content was erased."
+            if events.is_erased(session, entry.record_id)
+            else _summary(session, entry.record_id, by)
+        ),
+    )
+
+
+def _summary(session: Session, record_id: bytes, by: str) -> str:
+    match parse_record(entries.record(session, record_id).canonical):
+        case AssetRegistered(visibility="sealed"):
+            return f"Registered by {quote(by)}, sealed."
+        case AssetRegistered():
+            return f"Registered by {quote(by)}."
+        case AssetWithdrawn() as record:
+            return f"Withdrawn by {quote(by)}: {quote(record.reason)}."
+        case AssetDisputed() as record:
+            return f"Disputed by {quote(by)}: {quote(record.reason)}."
+        case DisputeAnswered() as record:
+            dispute = entries.of_record(session, record.dispute).index
+            return f"{quote(by)} answers the dispute of entry {dispute}, {record.outcome}: {quote(record.reason)}."
+        case AssetRevealed():
+            return f"Revealed by {quote(by)}; until then it was sealed."
+        case VerdictRecorded() as record:
+            return f"{quote(by)} put a verification on record: {quote(record.headline)}."
+        case RecordErased() as record:
+            return f"Content erased: {quote(record.reason)}."
+        case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() as record:
+            return record.TYPE

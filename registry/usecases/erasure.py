@@ -1,0 +1,253 @@
+"""Erasing: the content of a registration goes, from rows, blobs, reports and files; log entries and proofs stay.
+
+With it goes what was said about it: withdrawals, disputes, answers and recorded verdicts, whose texts and digests could
+tell what is to be forgotten. Each record is erased in the transaction that logs its `record.erased`; what lies outside
+the database is noted there as a remnant, and removed after it, so that a crash in between is made good by
+`finish_erasures`.
+"""
+
+import secrets
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from functools import partial
+
+from provenance import answers, limits
+from provenance.errors import NotFound
+from provenance.statement.record import (
+    AssetDisputed,
+    AssetRegistered,
+    AssetWithdrawn,
+    DisputeAnswered,
+    RecordErased,
+    VerdictRecorded,
+    parse_record,
+    record_urn,
+)
+from provenance.statement.statement import parse_statement
+from registry.database import (
+    Asset,
+    SealedAsset,
+    Session,
+    assets,
+    entries,
+    events,
+    idempotency,
+    local_features,
+    publishers,
+    resemblances,
+    sealed,
+    uploads,
+    verifications,
+)
+from registry.database import pending_deletions as remnants
+from registry.registry import Registry
+from registry.storage.blobs import blob_name
+from registry.times import from_milliseconds
+from registry.usecases import read as catalogue
+from registry.usecases.access import Reader, held
+from registry.usecases.append import state
+from registry.usecases.uploads import upload_name
+
+_PAGE = 100
+"""Reports looked at in one snapshot: each has some 10 KB."""
+
+_OBJECTS = ("blobs/", "uploads/")
+"""What the names of remnants begin with that are objects."""
+
+_SAID = (AssetWithdrawn.TYPE, AssetDisputed.TYPE, DisputeAnswered.TYPE, VerdictRecorded.TYPE)
+
+
+def owner_of(registry: Registry, record: bytes) -> str:
+    """The publisher whose registration it is, or was before it was erased. Raises NotFound."""
+    with registry.store.read() as session:
+        if not events.is_registration(session, record):
+            raise NotFound("no such asset")
+        kid = parse_statement(entries.of_record(session, record).statement).kid
+        return publishers.get_key(session, kid).publisher_id
+
+
+def erase(registry: Registry, *, record: bytes, reason: str) -> answers.Erasure:
+    """Erase a registration, public or sealed, and what was said about it. Asking again finishes what was begun.
+
+    Args:
+        record: id of the registration.
+        reason: it stays readable in the log's records, and must not repeat what is erased.
+
+    Raises:
+        NotFound: no such registration.
+        InvalidRequest: a text that a record cannot hold.
+        StoreUnavailable: the registry cannot write now, or somebody still reads the old state: ask again.
+        StoreCorrupt: stored bytes contradict the log.
+    """
+    owner_of(registry, record)
+    _erase_record(registry, record, reason)
+    finish_erasures(registry)
+    return get(registry, record)
+
+
+def get(registry: Registry, record: bytes) -> answers.Erasure:
+    """The erasure of a registration. Raises NotFound where there was none."""
+    with registry.store.read() as session:
+        if not (events.is_registration(session, record) and events.is_erased(session, record)):
+            raise NotFound("no such erasure")
+        gone = [each for each in (record, *_said_about(session, record)) if events.is_erased(session, each)]
+        return answers.Erasure(
+            id=record.hex(),
+            reason=_reason(session, record),
+            records=tuple(_view(registry, session, each) for each in gone),
+        )
+
+
+def finish_erasures(registry: Registry) -> None:
+    """Remove what erasures have left: what was said, reports, objects, and what the database's files remember.
+
+    Raises:
+        StoreUnavailable: something cannot be removed now; it stays noted.
+        StoreCorrupt: stored bytes contradict the log.
+    """
+    with registry.store.read() as session:
+        begun = {record for record, name in remnants.all_of(session) if name == remnants.UNFINISHED}
+    for record in begun:
+        _erase_what_was_said(registry, record)
+        _erase_answers(registry, record)
+    if begun:
+        registry.store.write(partial(_delete_objects, registry=registry)).result()
+        with registry.store.read() as session:
+            registry.codes.caught_up(session)
+            registry.inverted_file.caught_up(session)
+        registry.store.purge().result()
+        registry.store.write(partial(_settle, records=begun)).result()
+
+
+def _erase_what_was_said(registry: Registry, record: bytes) -> None:
+    with registry.store.read() as session:
+        reason = _reason(session, record)
+        said = [identity for of, identity in remnants.records(session) if of == record]
+    for identity in said:
+        _erase_record(registry, identity, reason)
+
+
+def _delete_objects(session: Session, registry: Registry) -> None:
+    """Nobody can begin to need an object meanwhile: whatever refers to one is written by the thread that runs this."""
+    for record, name in remnants.all_of(session):
+        if name.startswith(_OBJECTS):
+            if not _needed(session, name):
+                registry.blobs.objects.delete(name)
+            remnants.settle(session, record, name)
+
+
+def _settle(session: Session, records: Collection[bytes]) -> None:
+    for record, name in remnants.all_of(session):
+        if record in records and not name.startswith(_OBJECTS):
+            remnants.settle(session, record, name)
+
+
+def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
+    """Log the erasure of one record and empty it, unless that was done before."""
+    statement = RecordErased(
+        salt=secrets.token_bytes(limits.SALT_BYTES), claimed_at=registry.now(), record=identity, reason=reason
+    )
+
+    def empty(session: Session, index: int, _logged_at: datetime) -> None:
+        canonical = entries.record(session, identity).canonical
+        match parse_record(canonical):
+            case AssetRegistered() as registered:
+                _take_out(registry, session, held(session, identity, Reader(all=True)), registered)
+            case AssetWithdrawn() as withdrawal:  # an event says nothing but that there was one
+                at = entries.of_record(session, identity).index
+                assets.forget_withdrawal(session, at)
+                events.add(session, withdrawal.record, at, AssetWithdrawn.TYPE)
+            case _:
+                pass
+        entries.erase(session, identity)
+        events.add(session, identity, index, RecordErased.TYPE)
+
+    def existing(session: Session) -> bytes | None:
+        before = events.of_type(session, identity, RecordErased.TYPE)
+        return entries.get(session, before[0].index).record_id if before else None
+
+    state(registry, statement, empty, existing)
+
+
+def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, registered: AssetRegistered) -> None:
+    """Take a registration out of every view, and note what has to go from outside the database."""
+    copies = (row.signed_blob_sha256, row.private_blob_sha256, row.manifest_blob_sha256)
+    blobs = (row.sketch_sha256, row.thumbnail_sha256, *copies)
+    signed = registered.credential.signed if registered.credential else None
+    brought = [facts.sha256 for facts in (registered.media, signed) if facts is not None]
+    said = map(remnants.record_name, _said_about(session, row.record_id))
+    waiting = [(owner, sha256) for sha256 in brought for owner in uploads.owners(session, sha256)]
+    objects = [blob_name(sha256) for sha256 in blobs if sha256 is not None]
+    objects += [upload_name(owner, sha256) for owner, sha256 in waiting]
+    remnants.add(session, row.record_id, [remnants.UNFINISHED, *said, *objects])
+    for owner, sha256 in waiting:
+        uploads.delete(session, owner, sha256)
+    if isinstance(row, Asset):
+        registry.index.remove(session, row)
+        local_features.remove(session, row.index)
+        events.forget_derivation(session, row.record_id)
+        resemblances.forget(session, row.index)
+        assets.delete(session, row)
+    else:
+        sealed.delete(session, row)
+
+
+def _said_about(session: Session, record: bytes) -> Iterator[bytes]:
+    """Ids of the records that say something about a registration: what tells of its content goes with it."""
+    for event in events.about(session, record):
+        if event.type in _SAID:
+            yield entries.get(session, event.index).record_id
+    for row in assets.withdrawals_of(session, record):
+        yield entries.get(session, row.index).record_id
+
+
+def _erase_answers(registry: Registry, record: bytes) -> None:
+    """Empty the reports that show a registration, and drop the kept answers that do."""
+    shown, after = f'"id":"{record.hex()}"'.encode(), None
+    while True:
+        with registry.store.read() as session:
+            page = verifications.page(session, after, _PAGE)
+            showing = [row.id for row in page if shown in row.report]
+        for identity in showing:
+            registry.store.write(partial(_erase_report, record=record, identity=identity)).result()
+        if len(page) < _PAGE:
+            break
+        after = page[-1].id
+    with registry.store.read() as session:
+        kept = idempotency.naming(session, record.hex().encode())
+    for key, holder in kept:
+        registry.store.write(partial(idempotency.delete_answer, key=key, api_key_id=holder)).result()
+
+
+def _erase_report(session: Session, record: bytes, identity: str) -> None:
+    overlays = verifications.erase(session, identity)
+    remnants.add(session, record, [blob_name(overlay) for overlay in overlays])
+
+
+def _needed(session: Session, name: str) -> bool:
+    if not name.startswith("blobs/"):
+        return False
+    sha256 = bytes.fromhex(name.rpartition("/")[2])
+    return assets.refers_to_blob(session, sha256) or verifications.refers_to_blob(session, sha256)
+
+
+def _reason(session: Session, record: bytes) -> str:
+    stated = parse_record(entries.record(session, _erasure(session, record)).canonical)
+    return stated.reason if isinstance(stated, RecordErased) else ""
+
+
+def _erasure(session: Session, record: bytes) -> bytes:
+    """The id of the `record.erased` record about a record."""
+    return entries.get(session, events.of_type(session, record, RecordErased.TYPE)[0].index).record_id
+
+
+def _view(registry: Registry, session: Session, record: bytes) -> answers.ErasedRecord:
+    entry = entries.of_record(session, _erasure(session, record))
+    return answers.ErasedRecord(
+        record=record.hex(),
+        type=entries.type_of(session, record),
+        erased_by=record_urn(entry.record_id),
+        index=entry.index,
+        state=catalogue.state_of(registry, entry.index),
+        logged_at=from_milliseconds(entry.logged_at_ms),
+    )

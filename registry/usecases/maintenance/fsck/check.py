@@ -1,0 +1,173 @@
+"""The check: every audit over one store, in one pass over its log."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.limits import MAX_COMMIT_JOBS
+from provenance.statement.record import Record
+from provenance.transparency.checkpoint import stated_size
+from provenance.transparency.log_keys import LogKeys
+from provenance.transparency.note import VerifierKey
+from provenance.transparency.timestamp import TrustAnchor
+from registry.database import Session, Store, audit, checkpoints, entries, heads
+from registry.log.high_water import HighWater
+from registry.log.log_keys import StatedKeys
+from registry.log.tiles import Tiles
+from registry.storage.blobs import Blobs
+from registry.usecases.maintenance.fsck.finding import Finding, Progress
+from registry.usecases.maintenance.fsck.log import LogAudit
+from registry.usecases.maintenance.fsck.signatures import SignatureAudit
+from registry.usecases.maintenance.fsck.statements import StatementAudit
+from registry.usecases.maintenance.fsck.views import ViewAudit
+
+T = TypeVar("T")
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """The `Progress` of who does not want to know."""
+
+
+def check(
+    store: Store,
+    blobs: Blobs,
+    log_key: VerifierKey,
+    *,
+    witness_keys: Sequence[VerifierKey] = (),
+    authorities: Sequence[TrustAnchor] = (),
+    high_water: Path | str | None = None,
+    progress: Progress = silent,
+) -> Iterator[Finding]:
+    """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
+
+    Run it while nothing is registered: entries that come in meanwhile are not looked at, and tiles that they replace
+    may be missed.
+
+    Args:
+        store, blobs: of one data folder.
+        log_key: the log's public key that signs now, named as its origin. The keys before it are those that the
+            entries lead from.
+        witness_keys: of the log's witnesses; other cosignatures are passed over.
+        authorities: by which time-stamp tokens are believed; without one, they are passed over.
+        high_water: the high-water mark, where it is not in the store's folder.
+        progress: called now and then.
+
+    Raises:
+        StoreUnavailable: the store cannot be read now.
+    """
+    yield from _check_database(store)
+    tiles = Tiles(blobs.objects)
+    published = yield from _tried(store, "checkpoint", _published, stated_size(tiles.checkpoint() or b""))
+    size = max((yield from _tried(store, "entry", entries.size, 0)), published)
+    keys = LogKeys(log_key.name, ((0, (log_key,)),))
+    try:
+        with store.read() as session:
+            stated = StatedKeys.load(session, log_key).keys
+        if log_key in stated.current:
+            keys = stated
+    except StoreCorrupt as error:
+        yield Finding("key", "log", str(error))
+    log = LogAudit(tiles, keys, witness_keys, authorities)
+    with audit.scratch() as replayed, SignatureAudit(size) as signatures:
+        statements = StatementAudit(signatures)
+        views = ViewAudit(blobs, replayed)
+        yield from log.begin()
+        for start in range(0, size, MAX_COMMIT_JOBS):
+            progress("log", start, size)
+            with store.read() as session:
+                stretch = audit.stretch(session, start, min(size, start + MAX_COMMIT_JOBS))
+            yield from map(_unread, stretch.unreadable)
+            yield from log.follow(stretch)
+            records: dict[int, tuple[bytes, Record]] = {}
+            for found in statements.follow(stretch):
+                if isinstance(found, Finding):
+                    yield found
+                else:
+                    index, record_id, record = found
+                    records[index] = record_id, record
+            yield from views.follow(stretch, records)
+            yield from signatures.settle()
+        yield from signatures.settle(all_of_them=True)
+        yield from log.end(published)
+        yield from statements.end()
+        try:
+            with store.read() as session:
+                yield from log.check_head(heads.read(session))
+        except StoreCorrupt as error:
+            yield Finding("head", "log_head", str(error))
+        progress("log", size, size)
+        try:
+            with store.read() as session:
+                yield from views.end(session)
+        except StoreCorrupt as error:
+            yield Finding("database", "publishers and keys", str(error))
+        stored = yield from _tried(store, "record", entries.record_count, statements.records)
+        if stored != statements.records:
+            yield Finding("record", "records", "there are some that no entry states")
+    note = tiles.checkpoint()
+    latest = yield from _tried(store, "checkpoint", _published, published)
+    signed_since = latest > published  # entries that were waiting for a checkpoint
+    if note is not None:
+        yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
+    elif published:
+        yield Finding("checkpoint", "log/checkpoint", "missing")
+    held = HighWater(high_water or store.folder / "high-water").read()
+    if held is not None:
+        yield from log.check_note("high-water", "high-water", held, None)
+    elif published:
+        yield Finding("high-water", "high-water", "missing")
+    yield from _check_blobs(store, blobs, progress)
+
+
+def _check_database(store: Store) -> Iterator[Finding]:
+    nothing: Sequence[str] = ()
+    problems = yield from _tried(store, "countermark.db", audit.database_problems, nothing)
+    for problem in problems:
+        yield Finding("database", "countermark.db", problem)
+    sound: Sequence[audit.IllTyped] = ()
+    ill_typed = yield from _tried(store, "countermark.db", audit.ill_typed, sound)
+    for row in ill_typed:
+        detail = f"has a value of another type in {', '.join(row.columns)}"
+        yield Finding("database", f"{row.table} {row.key}", detail)
+
+
+def _tried(store: Store, what: str, read: Callable[[Session], T], otherwise: T) -> Generator[Finding, None, T]:
+    """What can be read, or `otherwise` and a finding."""
+    try:
+        with store.read() as session:
+            return read(session)
+    except StoreCorrupt as error:
+        yield Finding("database", what, str(error))
+        return otherwise
+
+
+def _published(session: Session) -> int:
+    newest = checkpoints.latest(session)
+    return 0 if newest is None else newest.size
+
+
+def _unread(rows: audit.Unreadable) -> Finding:
+    ends = [audit.shown(each) for each in (rows.first, rows.last)]
+    between = ends[0] if rows.count == 1 else " to ".join(ends)
+    return Finding("database", f"{rows.table} {between}", f"{rows.count} of {rows.table} cannot be read: {rows.reason}")
+
+
+def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
+    for done, sha256 in enumerate(blobs.stored()):
+        if done % MAX_COMMIT_JOBS == 0:
+            progress("blobs", done, 0)
+        if isinstance(sha256, str):
+            yield Finding("blob", sha256, "not the name of a blob")
+            continue
+        try:
+            with suppress(NotFound):  # deleted since
+                blobs.get(sha256)
+        except StoreCorrupt:
+            yield Finding("blob", sha256.hex(), "the bytes have changed")
+    none: Sequence[tuple[str, bytes]] = ()
+    overlays = yield from _tried(store, "verification", audit.overlays, none)
+    for identity, sha256 in overlays:
+        if sha256 not in blobs:
+            yield Finding("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")

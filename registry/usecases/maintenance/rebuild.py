@@ -1,0 +1,80 @@
+"""Rebuilding the similarity index: every view of it, made anew from the records and their blobs.
+
+A later version of a fingerprint is added this way; the log is not touched. The answers are the same as before.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from provenance.errors import CountermarkError, ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
+from provenance.statement.record import AssetRegistered, parse_record
+from registry.database import Asset, Session, assets, entries, local_features, resemblances
+from registry.registry import Registry
+from registry.sandbox.examination import describe_thumbnail
+
+BATCH = 200
+"""Registrations a transaction: the log can be written to between two of them."""
+
+
+def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
+    """Make the similarity index anew. Yields (registrations done, "") as it goes on, and (…, what is wrong) where one
+    has lost its thumbnail, so that it is found by its hash alone.
+
+    Raises:
+        StoreUnavailable: the store cannot be written.
+    """
+    registry.store.write(registry.index.rebuild).result()
+    registry.store.write(local_features.clear).result()
+    registry.store.write(resemblances.clear).result()
+    with registry.store.read() as session:
+        end = assets.end(session)
+    done = 0
+    for start in range(0, end, BATCH):
+        with registry.store.read() as session:
+            batch = assets.between(session, start, start + BATCH)
+        described = []
+        for asset in batch:
+            try:
+                thumbnail = registry.blobs.get(asset.thumbnail_sha256)
+                codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256)
+                described.append((asset, codes))
+            except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
+                yield done, f"{asset.record_id.hex()}: {error}"
+
+        def keep(
+            session: Session, batch: Sequence[Asset] = batch, described: list[tuple[Asset, bytes]] = described
+        ) -> None:
+            for asset, codes in described:
+                local_features.insert(session, asset.index, codes)
+            for asset in batch:
+                if resemblances.progress(session, asset.index) is None:
+                    resemblances.wait(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
+
+        registry.store.write(keep).result()
+        done += len(batch)
+        yield done, ""
+
+
+def _rendition_of(session: Session, asset: Asset) -> bytes | None:
+    try:
+        record = parse_record(entries.record(session, asset.record_id).canonical)
+    except CountermarkError:  # comparing it names what is wrong
+        return None
+    return record.rendition_of if isinstance(record, AssetRegistered) else None
+
+
+def compare_all(registry: Registry) -> Iterator[tuple[int, str]]:
+    """Compare with one another what waits for that. Yields as `rebuild_index` does."""
+    after, done = -1, 0
+    while True:
+        with registry.store.read() as session:
+            batch = resemblances.waiting_behind(session, after, BATCH)
+        if not batch:
+            return
+        for index in batch:
+            try:
+                registry.comparing.now(index)
+            except CountermarkError as error:
+                yield done, f"registration {index} is not compared with others: {error}"
+            done += 1
+            yield done, ""
+        after = batch[-1]

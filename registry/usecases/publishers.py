@@ -1,0 +1,235 @@
+"""Publishers and their keys: enrolled, replaced, revoked.
+
+The operator attests whose key it is, and the key proves that somebody holds it. A key that replaces others is named by
+one of them too. The service makes and keeps the keys, or the publisher does and brings its proofs.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from provenance import answers, limits
+from provenance.errors import Conflict, InvalidRequest, NotFound, SignatureInvalid
+from provenance.statement.handover import Handover, hand_over, prove_possession, verify_possession
+from provenance.statement.identity import Identity
+from provenance.statement.keys import Algorithm, PublicKey
+from provenance.statement.record import PublisherKey
+from provenance.statement.statement import sign_statement
+from registry.database import Session, publishers
+from registry.log.sequencer import IndexRows
+from registry.registry import Registry
+from registry.usecases import read as catalogue
+from registry.usecases.append import canonical_of, publisher_signer
+
+
+@dataclass(frozen=True)
+class OwnKey:
+    """A key that its publisher keeps: the public half, and the proofs that this service cannot make.
+
+    Attributes:
+        possession: `statement.possession`, 64 bytes.
+        handover: `statement.handover` by the key that is replaced, where that one is the publisher's to use.
+    """
+
+    key: PublicKey
+    possession: bytes
+    handover: Handover | None = None
+
+
+def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm: Algorithm) -> answers.Publisher:
+    """Make a key for a new publisher and log its enrolment.
+
+    Raises:
+        Conflict: a publisher of this id exists.
+        InvalidRequest: an id that is no slug.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    with registry.store.read() as session:
+        _refuse_known(session, publisher)
+    signer = registry.keystore.create_publisher_key(publisher, algorithm)
+    record = PublisherKey(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        name=name,
+        identity=_identity(registry, name, kept_here=True),
+        action="enrol",
+        key=signer.public_key,
+        possession=prove_possession(signer, registry.config.origin, publisher),
+    )
+
+    def enrol(session: Session, index: int, _logged_at: datetime) -> None:
+        _refuse_known(session, publisher)  # again: another enrolment may have come first
+        publishers.apply(session, record, index)
+
+    _log(registry, record, enrol)
+    return catalogue.publisher(registry, publisher)
+
+
+def enrol_key(
+    registry: Registry, *, publisher: str, algorithm: Algorithm, own: OwnKey | None = None, reason: str | None = None
+) -> answers.PublisherKey:
+    """Add a key to those that a publisher has.
+
+    Args:
+        algorithm: of the key that is made.
+        own: the key, where the publisher keeps it; then none is made.
+        reason: why, for the record.
+
+    Raises:
+        NotFound: no such publisher.
+        Conflict: the key was enrolled before.
+        InvalidRequest: nothing shows that the publisher holds the key.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    record = _addition(registry, publisher, algorithm, own, reason)
+
+    def enrol(session: Session, index: int, _logged_at: datetime) -> None:
+        publishers.apply(session, record, index)
+
+    _log(registry, record, enrol)
+    return catalogue.publisher_key(registry, publisher, record.key.thumbprint)
+
+
+def rotate_key(
+    registry: Registry, *, publisher: str, algorithm: Algorithm, own: OwnKey | None = None, reason: str | None = None
+) -> answers.PublisherKey:
+    """Replace the keys that a publisher has with another one. What they signed before stands.
+
+    Args:
+        algorithm, own, reason: as for `enrol_key`.
+
+    Raises:
+        NotFound, Conflict, InvalidRequest, StoreUnavailable, StoreCorrupt: as for `enrol_key`; Conflict also where the
+            key that hands over is in force no more, as when another rotation came first.
+        KeyRefused: the service holds no key in force that could hand over, and no handover was brought.
+    """
+    origin = registry.config.origin
+    old = None if own is not None and own.handover is not None else publisher_signer(registry, publisher)
+    record = _addition(registry, publisher, algorithm, own, reason, rotate=True)
+    handover = record.handover if old is None else hand_over(old, record.key, origin, publisher)
+    assert handover is not None  # noqa: S101  # it was brought, where the service made none
+    record = replace(record, handover=handover)
+    try:
+        handover.verify(record.key, origin, publisher)
+    except SignatureInvalid as error:
+        raise InvalidRequest(f"The key that is replaced has not signed the handover: {error}.") from error
+
+    def rotate(session: Session, index: int, _logged_at: datetime) -> None:
+        replaced = publishers.find_key(session, handover.key.thumbprint)
+        if replaced is None or replaced.publisher_id != publisher or replaced.ended_index is not None:
+            raise Conflict("the key that hands over is none of this publisher's in force")
+        publishers.apply(session, record, index)
+
+    _log(registry, record, rotate)
+    return catalogue.publisher_key(registry, publisher, record.key.thumbprint)
+
+
+def revoke_key(
+    registry: Registry, *, publisher: str, thumbprint: bytes, reason: str, invalid_since: datetime | None = None
+) -> answers.PublisherKey:
+    """Revoke a publisher's key, one that was replaced too. What it signed before stays in the log; verdicts say so.
+
+    Once more, where it turns out that it may have been in other hands since earlier than was stated.
+
+    Args:
+        reason: why, for everybody to read.
+        invalid_since: since when the key may have been in other hands; not in the future.
+
+    Raises:
+        NotFound: no such key of this publisher.
+        Conflict: it was revoked before, and this tells of no earlier time.
+        InvalidRequest: a reason that no record can hold, or a time to come.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    if invalid_since is not None and invalid_since > registry.now():
+        raise InvalidRequest("A key cannot have been in other hands since a time to come.")
+    with registry.store.read() as session:
+        row = publishers.get(session, publisher)
+        key = _revocable(session, publisher, thumbprint, invalid_since)
+    record = PublisherKey(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        name=row.name,
+        identity=_identity(registry, row.name, kept_here=registry.keystore.holds_publisher_key(publisher, thumbprint)),
+        action="revoke",
+        key=key,
+        reason=reason,
+        invalid_since=invalid_since,
+    )
+
+    def revoke(session: Session, index: int, _logged_at: datetime) -> None:
+        _revocable(session, publisher, thumbprint, invalid_since)
+        publishers.apply(session, record, index)
+
+    _log(registry, record, revoke)
+    return catalogue.publisher_key(registry, publisher, thumbprint)
+
+
+def _addition(
+    registry: Registry,
+    publisher: str,
+    algorithm: Algorithm,
+    own: OwnKey | None,
+    reason: str | None,
+    *,
+    rotate: bool = False,
+) -> PublisherKey:
+    """The record that adds a key; a rotation's has no handover yet where the service is to make it."""
+    origin = registry.config.origin
+    with registry.store.read() as session:
+        name = publishers.get(session, publisher).name
+        if own is not None and publishers.find_key(session, own.key.thumbprint) is not None:
+            raise Conflict("this key was enrolled before")
+    if own is None:
+        signer = registry.keystore.create_publisher_key(publisher, algorithm)
+        key, possession = signer.public_key, prove_possession(signer, origin, publisher)
+    else:
+        key, possession = own.key, own.possession
+        try:
+            verify_possession(key, possession, origin, publisher)
+        except SignatureInvalid as error:
+            raise InvalidRequest(f"Nothing shows that the publisher holds the key: {error}.") from error
+    return PublisherKey(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        name=name,
+        identity=_identity(registry, name, kept_here=own is None),
+        action="rotate" if rotate else "enrol",
+        key=key,
+        possession=possession,
+        reason=reason,
+        handover=own.handover if rotate and own is not None else None,
+    )
+
+
+def _identity(registry: Registry, name: str, *, kept_here: bool) -> Identity:
+    operator = registry.config.operator
+    if not kept_here:
+        detail = f"{operator} has seen that {name} holds this key, which {name} keeps itself"
+    elif name == operator:
+        detail = "the operator's own key, which this service keeps and signs with"
+    else:
+        detail = f"{operator} keeps this key for {name} and signs on its behalf"
+    return Identity(established="operator-attested", detail=detail)
+
+
+def _revocable(session: Session, publisher: str, thumbprint: bytes, invalid_since: datetime | None) -> PublicKey:
+    row = publishers.get_key(session, thumbprint)
+    if row.publisher_id != publisher:
+        raise NotFound("no such publisher key")
+    if row.revoked_index is not None and (invalid_since is None or not publishers.is_news(row, invalid_since)):
+        raise Conflict(f"the key was revoked at index {row.revoked_index}, and no earlier time is stated")
+    return PublicKey(Algorithm(row.algorithm), row.public_raw)
+
+
+def _log(registry: Registry, record: PublisherKey, index_rows: IndexRows) -> None:
+    canonical = canonical_of(record)
+    registry.sequencer.append(sign_statement(canonical, registry.keystore.operator), canonical, index_rows).result()
+
+
+def _refuse_known(session: Session, publisher: str) -> None:
+    if publishers.find(session, publisher) is not None:
+        raise Conflict(f"there is a publisher {publisher!r} already")

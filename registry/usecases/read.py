@@ -1,0 +1,340 @@
+"""The catalogue: what the registry holds, as anybody may read it."""
+
+from contextlib import suppress
+from functools import partial
+
+from provenance import answers
+from provenance.errors import MediaError, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    MediaFacts,
+    PublisherKey,
+    parse_record,
+    record_urn,
+)
+from provenance.statement.record import record_id as digest_record
+from provenance.statement.statement import parse_statement
+from provenance.transparency.merkle import leaf_hash
+from provenance.transparency.note import ML_DSA_44
+from provenance.verification.axes import Standing
+from registry.database import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
+from registry.registry import Registry
+from registry.sandbox.metadata import holds_metadata
+from registry.times import from_milliseconds
+from registry.usecases.access import ANYBODY, Reader, check_readable, held
+from registry.usecases.standing import standing_of
+
+_SEALED = answers.Standing(
+    value=Standing.CURRENT.value, detail="The registration stands; it is sealed, and nobody else can read it."
+)
+
+MAX_PAGE = 200
+"""Assets in one page of a listing: about 400 KB of JSON."""
+
+
+def asset(
+    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, standing: answers.Standing | None = None
+) -> answers.Asset:
+    """One registered asset, with its standing where that is established already. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        return _asset(registry, session, held(session, record_id, reader), reader, standing)
+
+
+def assets_page(
+    registry: Registry, *, publisher: str | None, sha256: bytes | None, before: int | None, limit: int
+) -> list[answers.Asset]:
+    """Assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
+    with registry.store.read() as session:
+        rows = assets.page(session, publisher=publisher, sha256=sha256, before=before, limit=min(limit, MAX_PAGE))
+        return [_asset(registry, session, row) for row in rows]
+
+
+def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[answers.Asset]:
+    """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
+    with registry.store.read() as session:
+        rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
+        return [_asset(registry, session, row, Reader(publisher)) for row in rows]
+
+
+def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
+    """A withdrawal by its own record id. Raises NotFound, Erased."""
+    with registry.store.read() as session:
+        if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
+            raise NotFound("no such withdrawal")
+        entry = entries.of_record(session, record_id)
+        record = parse_record(entries.record(session, record_id).canonical)
+    if not isinstance(record, AssetWithdrawn):
+        raise StoreCorrupt(f"record {record_id.hex()} is no withdrawal, as its row says")
+    return answers.Withdrawal(
+        id=record_id.hex(),
+        record_id=record_urn(record_id),
+        index=entry.index,
+        state=state_of(registry, entry.index),
+        logged_at=from_milliseconds(entry.logged_at_ms),
+        record=record.record.hex(),
+        reason=record.reason,
+    )
+
+
+def record(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The canonical bytes of a record. Raises NotFound, Sealed, Erased, StoreCorrupt for bytes that have changed."""
+    with registry.store.read() as session:
+        check_readable(session, record_id, reader)
+        canonical = entries.record(session, record_id).canonical
+    if digest_record(canonical) != record_id:
+        raise StoreCorrupt(f"the stored record {record_id.hex()} has changed")
+    return canonical
+
+
+def statement(registry: Registry, record_id: bytes) -> bytes:
+    """The log entry that states a record. Raises NotFound, StoreCorrupt for bytes that have changed."""
+    with registry.store.read() as session:
+        entry = entries.of_record(session, record_id)
+    if leaf_hash(entry.statement) != entry.leaf_hash:
+        raise StoreCorrupt(f"the stored entry {entry.index} has changed")
+    return entry.statement
+
+
+def proof(registry: Registry, record_id: bytes) -> bytes:
+    """The C2SP tlog-proof of a record under the latest checkpoint. Raises NotFound."""
+    return registry.proofs.tlog_proof(record_id).serialise()
+
+
+def receipt(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The `.countermark` file of a record. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        check_readable(session, record_id, reader)
+    return registry.proofs.receipt(record_id).serialise()
+
+
+def credentialed(
+    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, public: bool = False
+) -> tuple[bytes, str]:
+    """The C2PA-signed copy of an asset and its media type: for its publisher the one with all metadata.
+
+    Args:
+        public: the copy that anybody gets, also for its publisher.
+
+    Raises:
+        NotFound: none was made.
+        Sealed, Erased: not for this reader, or gone.
+        MetadataWithheld: it holds metadata that its publisher has not made public.
+    """
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+        stated = _registered(session, record_id)
+    if row.signed_blob_sha256 is None:
+        raise NotFound("this picture was registered without an embedded credential")
+    if public or not reader.may_read(row.publisher_id):
+        check_copy(registry, row)
+        return registry.blobs.get(row.signed_blob_sha256), stated.media.media_type
+    return registry.blobs.get(row.private_blob_sha256 or row.signed_blob_sha256), stated.media.media_type
+
+
+def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """The C2PA manifest store of an asset: the sidecar, or that of the copy that the record names.
+
+    Raises as `credentialed`.
+    """
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+    if row.manifest_blob_sha256 is None:
+        raise NotFound("this picture was registered without a credential")
+    if not reader.may_read(row.publisher_id):
+        check_copy(registry, row)
+    return registry.blobs.get(row.manifest_blob_sha256)
+
+
+def check_copy(registry: Registry, row: Asset | SealedAsset) -> None:
+    """Whether anybody may have the signed copy. Of what was registered earlier that is found out now, and noted.
+
+    Raises:
+        MetadataWithheld: it holds metadata that its publisher has not made public.
+        StoreCorrupt: the stored copy has changed.
+    """
+    if not is_copy_public(registry, row):
+        raise MetadataWithheld(
+            "The signed copy holds metadata of the file that its publisher has not made public. "
+            "The publisher’s own key gets the copy."
+        )
+
+
+def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
+    """Whether anybody gets the signed copy of a registration, and its manifest. Raises StoreCorrupt."""
+    if row.copy_public is not None:
+        return row.copy_public
+    copy, store = (
+        None if sha256 is None else registry.blobs.get(sha256)
+        for sha256 in (row.signed_blob_sha256, row.manifest_blob_sha256)
+    )
+    try:
+        named = row.signed_blob_sha256 or row.manifest_blob_sha256
+        public = not registry.sandbox.run(holds_metadata, copy, store, digest=named)
+    except MediaError:
+        public = False
+    with suppress(StoreUnavailable):  # it is found out again
+        registry.store.write(partial(assets.note_copy, record_id=row.record_id, public=public)).result()
+    return public
+
+
+def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
+    """A WebP of the asset, longest side 512 px, without metadata. Raises NotFound, Sealed, Erased."""
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+    return registry.blobs.get(row.thumbnail_sha256)
+
+
+def log_keys(registry: Registry) -> list[answers.LogKey]:
+    """Every key that the log's checkpoints were ever signed with, in the order in which they came."""
+    with registry.store.read() as session:
+        return [
+            answers.LogKey(
+                key=str(span.key),
+                algorithm="ML-DSA-44" if span.key.key_type == ML_DSA_44 else "Ed25519",
+                first_size=span.first_size,
+                last_size=span.last_size,
+                record=entries.get(session, max(0, span.first_size - 1)).record_id.hex(),
+            )
+            for span in registry.sequencer.keys.spans()
+        ]
+
+
+def publisher(registry: Registry, publisher_id: str) -> answers.Publisher:
+    """A publisher with its newest key. Raises NotFound."""
+    with registry.store.read() as session:
+        return publisher_view(session, publisher_id)
+
+
+def publisher_list(registry: Registry) -> list[answers.Publisher]:
+    """All publishers, by id."""
+    with registry.store.read() as session:
+        return [publisher_view(session, row.id) for row in publishers.all_of(session)]
+
+
+def publisher_keys(registry: Registry, publisher_id: str) -> list[answers.PublisherKey]:
+    """All keys a publisher ever had, in the order of their enrolment. Raises NotFound."""
+    with registry.store.read() as session:
+        publishers.get(session, publisher_id)
+        return [_key(session, row) for row in publishers.keys_of(session, publisher_id)]
+
+
+def publisher_key(registry: Registry, publisher_id: str, thumbprint: bytes) -> answers.PublisherKey:
+    """One key of a publisher. Raises NotFound."""
+    with registry.store.read() as session:
+        row = publishers.get_key(session, thumbprint)
+        if row.publisher_id != publisher_id:
+            raise NotFound("no such publisher key")
+        return _key(session, row)
+
+
+def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
+    revoked_at, reason = None, None
+    if row.revoked_index is not None:
+        entry = entries.get(session, row.revoked_index)
+        record = parse_record(entries.record(session, entry.record_id).canonical)
+        if not isinstance(record, PublisherKey):
+            raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
+        revoked_at, reason = from_milliseconds(entry.logged_at_ms), record.reason
+    state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
+    return answers.PublisherKey(
+        thumbprint=row.kid.hex(),
+        algorithm=row.algorithm,
+        state=state,
+        enrolled_index=row.enrolled_index,
+        ended_index=row.ended_index,
+        end_reason=row.end_reason,
+        revoked_index=row.revoked_index,
+        revoked_at=revoked_at,
+        revocation_reason=reason,
+        invalid_since=None if row.invalid_since_ms is None else from_milliseconds(row.invalid_since_ms),
+    )
+
+
+def _registered(session: Session, record_id: bytes) -> AssetRegistered:
+    stated = parse_record(entries.record(session, record_id).canonical)
+    if not isinstance(stated, AssetRegistered):
+        raise NotFound("no such asset")
+    return stated
+
+
+def _asset(
+    registry: Registry,
+    session: Session,
+    row: Asset | SealedAsset,
+    reader: Reader = ANYBODY,
+    standing: answers.Standing | None = None,
+) -> answers.Asset:
+    record_id, stated = row.record_id, _registered(session, row.record_id)
+    kept_back = isinstance(row, SealedAsset)
+    path = f"/v1/assets/{record_id.hex()}"
+    credential = stated.credential
+    readable = row.copy_public is not False or reader.may_read(row.publisher_id)
+    return answers.Asset(
+        id=record_id.hex(),
+        record_id=record_urn(record_id),
+        type="asset.registered",
+        index=row.index,
+        state=state_of(registry, row.index),
+        visibility="sealed" if kept_back else "public",
+        logged_at=from_milliseconds(row.logged_at_ms),
+        claimed_at=stated.claimed_at,
+        publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
+        standing=_SEALED if kept_back else standing or standing_of(session, record_id),
+        **stated.described(),
+        media=_media(stated.media),
+        credential=answers.Credential(
+            manifest_id=credential.manifest_id,
+            claim_sha256=credential.claim_sha256.hex(),
+            embedded=credential.embedded,
+            signed=_media(credential.signed) if credential.signed else None,
+        )
+        if credential
+        else None,
+        parents=tuple(
+            answers.Parent(record=parent.record.hex(), relation=parent.relation) for parent in stated.parents
+        ),
+        rendition_of=stated.rendition_of.hex() if stated.rendition_of else None,
+        links=answers.AssetLinks(
+            self=path,
+            page=f"/a/{record_id.hex()}",
+            record=f"/v1/records/{record_id.hex()}",
+            receipt=f"{path}/receipt",
+            history=f"{path}/history",
+            graph=f"{path}/graph",
+            thumbnail=f"{path}/thumbnail",
+            credentialed=f"{path}/credentialed" if row.signed_blob_sha256 and readable else None,
+            manifest=f"{path}/manifest" if row.manifest_blob_sha256 and readable else None,
+        ),
+    )
+
+
+def _media(facts: MediaFacts) -> answers.Media:
+    return answers.Media(
+        sha256=facts.sha256.hex(),
+        size=facts.size,
+        media_type=facts.media_type,
+        width=facts.width,
+        height=facts.height,
+        pixels_sha256=facts.pixels_sha256.hex(),
+    )
+
+
+def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> answers.Publisher:
+    """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
+    row = publishers.get(session, publisher_id)
+    if statement is None:
+        kids = [key.kid for key in publishers.keys_of(session, publisher_id)][-1:]
+    else:
+        kids = [parse_statement(statement).kid]
+    return answers.Publisher(
+        id=row.id,
+        name=row.name,
+        identity=answers.Identity(established=row.established, detail=row.detail),
+        key=kids[0].hex() if kids else "",
+    )
+
+
+def state_of(registry: Registry, index: int) -> str:
+    """How far the entry at an index has come."""
+    return "published" if index < registry.sequencer.size else "sequenced"

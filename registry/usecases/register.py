@@ -1,0 +1,345 @@
+"""Registering: from an uploaded file to a logged record, its receipt and its credentialed copy.
+
+The order matters. C2PA signing comes before the record, so that the record names the manifest (ADR 5).
+Blobs are durable before the entry is sequenced, so that an acknowledged record never lacks its sketch.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+from provenance import __version__, answers, limits
+from provenance.claims import Claims
+from provenance.credentials.claim import Ingredient, Relationship
+from provenance.credentials.signing import ClaimDescription, ClaimSigner
+from provenance.errors import (
+    CertificateUnusable,
+    CredentialSigningFailed,
+    InvalidRequest,
+    MalformedRecord,
+    NotFound,
+)
+from provenance.media.redaction import Held
+from provenance.media.sketch import SKETCH_VERSION
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    CredentialFacts,
+    MediaFacts,
+    RecordErased,
+    SketchFacts,
+    record_id,
+    record_urn,
+)
+from provenance.statement.shown import SHOWN_METHOD
+from provenance.vocabulary import source_type_iri
+from registry.attestation.timestamping import stamp_now
+from registry.database import Asset, Session, assets, entries, events, local_features, resemblances, sealed
+from registry.database.assets import AssetBlobs
+from registry.registry import Registry
+from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, answering, prepare
+from registry.sandbox.metadata import find_metadata
+from registry.times import to_milliseconds
+from registry.usecases import read as catalogue
+from registry.usecases.access import Reader, held
+from registry.usecases.append import append_signed, canonical_of, publisher_signer, state
+
+GENERATOR = f"Countermark/{__version__}"
+
+MAX_INGREDIENT_BYTES = 64 * 1024 * 1024
+"""Bytes of the signed copies of parents that go to a worker, whose manifests a claim keeps: it has 1 GiB in all."""
+
+_RELATIONSHIPS: Mapping[str, Relationship] = MappingProxyType(
+    {"parentOf": "parentOf", "componentOf": "componentOf", "inputTo": "inputTo"}
+)
+"""The relations of records that C2PA has too; of others a claim says nothing."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The outcome of a registration. `created` is False when the very same one was there already.
+
+    `compared` is done when it was compared with other registrations, or when that has failed and waits; None where
+    there is nothing to wait for.
+    """
+
+    asset: answers.Asset
+    created: bool
+    metadata: answers.FileMetadata
+    compared: "Future[None] | None" = None
+
+
+def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, publisher: str) -> Registered:
+    """Register the file at `path`, whose SHA-256 the caller computed while receiving it.
+
+    Raises:
+        MediaError: no picture that can be read.
+        InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large), or a file that
+            cannot carry a credential.
+        NotFound: no such publisher.
+        KeyRefused: the publisher has no key in force that this service holds; the message says why.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    claims_digest = claims.digest(publisher, sha256)
+    reader = Reader(publisher)
+    with registry.store.read() as session:
+        existing = _registered(session, claims_digest)
+        if existing is None:
+            _check_references(session, claims)
+        erased = events.latest(session, RecordErased.TYPE)
+    if existing is not None:
+        return Registered(
+            catalogue.asset(registry, existing, reader),
+            created=False,
+            metadata=_metadata(registry, existing, path, sha256),
+        )
+    publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
+    claim_signer = _claim_signer(registry)
+    source_type = _source_type(claims)
+    url = registry.config.claim_timestamp_url
+    answer = answering(claim_signer.sign, None if url is None else partial(stamp_now, url))
+    try:
+        order = _claim_order(registry, claim_signer, claims, source_type)
+        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
+    except CredentialSigningFailed as error:
+        raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
+    record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
+    canonical = canonical_of(record)
+    blobs = _store_blobs(registry, prepared)
+
+    def index_rows(session: Session, index: int, logged_at: datetime) -> None:
+        row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
+        if record.visibility == "sealed":
+            sealed.insert(session, row)
+        else:
+            publish(registry, session, row, record, prepared.local_features)
+
+    appended = append_signed(
+        registry,
+        publisher,
+        canonical,
+        index_rows,
+        lambda session: _registered(session, claims_digest),
+    )
+    with registry.store.read() as session:
+        if events.latest(session, RecordErased.TYPE) != erased:
+            _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
+    asset = catalogue.asset(registry, appended.record_id, reader)
+    compares = appended.created and asset.visibility == "public"
+    return Registered(
+        asset,
+        created=appended.created,
+        metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
+        compared=registry.comparing.soon(asset.index) if compares else None,
+    )
+
+
+def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> answers.Withdrawal:
+    """Take a registration back. The record stays in the log; its standing becomes "withdrawn".
+
+    Raises:
+        NotFound: no such registration by this publisher.
+        KeyRefused: the publisher has no key in force that this service holds.
+    """
+    with registry.store.read() as session:
+        if assets.get(session, record).publisher_id != publisher:
+            raise NotFound("this publisher has no such registration")
+    taken_back = AssetWithdrawn(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        record=record,
+        reason=reason,
+    )
+
+    def existing_record(session: Session) -> bytes | None:
+        assets.get(session, record)  # sealed or erased meanwhile?
+        same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
+        return next((entries.get(session, row.index).record_id for row in same), None)
+
+    appended = state(
+        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
+    )
+    return catalogue.withdrawal(registry, appended.record_id)
+
+
+def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> answers.FileMetadata:
+    """What the file of an earlier registration holds, and what anybody gets of it."""
+    found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
+    with registry.store.read() as session:
+        row = held(session, record, Reader(all=True))
+    copy: PublicCopy = "as_registered"
+    if row.signed_blob_sha256 is None:
+        copy = "none"
+    elif row.private_blob_sha256 is not None:
+        copy = "stripped"
+    elif not catalogue.is_copy_public(registry, row):
+        copy = "withheld"
+    reason = found.reason or "it was signed before metadata was left out of copies" if copy == "withheld" else None
+    return _metadata_view(found.held, copy, reason)
+
+
+def _metadata_view(found: Sequence[Held], copy: PublicCopy, reason: str | None) -> answers.FileMetadata:
+    held_there = tuple(answers.HeldMetadata(carrier=each.carrier, name=each.name) for each in found)
+    return answers.FileMetadata(held=held_there, public_copy=copy, reason=reason)
+
+
+def _claim_signer(registry: Registry) -> ClaimSigner:
+    try:
+        return registry.keystore.claim_signer()
+    except CertificateUnusable as error:  # by the clock of this machine, which may be wrong
+        raise InvalidRequest(f"No credential can be signed now: {error}.") from error
+
+
+def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered, codes: bytes) -> None:
+    """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
+    assets.insert(session, row)
+    events.derive(session, row.record_id, record)
+    resemblances.wait(session, row, record.rendition_of, registry.comparing.claimed_until_ms)
+    registry.index.add(session, row)
+    local_features.insert(session, row.index, codes)
+
+
+def _registered(session: Session, claims_digest: bytes) -> bytes | None:
+    """The record that made exactly these claims, public or sealed."""
+    return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
+
+
+def _check_references(session: Session, claims: Claims) -> None:
+    for reference in (*(parent.record for parent in claims.parents), claims.rendition_of):
+        if reference is not None and not events.is_registration(session, reference):
+            raise InvalidRequest(f"no registration {reference.hex()} that this picture could be made from")
+
+
+def _source_type(claims: Claims) -> str | None:
+    if claims.digital_source_type is None:
+        return None
+    try:
+        return source_type_iri(claims.digital_source_type)
+    except MalformedRecord as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _claim_order(registry: Registry, signer: ClaimSigner, claims: Claims, source_type: str | None) -> ClaimOrder | None:
+    if claims.credential == "none":
+        return None
+    return ClaimOrder(
+        mode=claims.credential,
+        publish_metadata=claims.publish_metadata,
+        description=ClaimDescription(
+            title=claims.title,
+            generator=GENERATOR,
+            digital_source_type=source_type,
+            registry_url=registry.config.public_url,
+            created=claims.created,
+            ingredients=tuple(_ingredients(registry, claims)),
+        ),
+        trust=registry.trust,
+        stamped=registry.config.claim_timestamp_url is not None,
+        algorithm=signer.algorithm,
+        chain_pem=signer.chain_pem,
+    )
+
+
+def _ingredients(registry: Registry, claims: Claims) -> Iterator[Ingredient]:
+    """What the picture was made from, as C2PA knows it: with the manifests of the copies that anybody may have."""
+    stated = [(parent.record, parent.relation) for parent in claims.parents]
+    if claims.rendition_of is not None:
+        stated.insert(0, (claims.rendition_of, "parentOf"))
+    has_parent, room = False, MAX_INGREDIENT_BYTES
+    for record, relation in stated:
+        relationship = _RELATIONSHIPS.get(relation)
+        if relationship is None:
+            continue
+        if relationship == "parentOf":
+            relationship, has_parent = "inputTo" if has_parent else "parentOf", True
+        with registry.store.read() as session:
+            row = assets.find(session, record)
+        data = None
+        if row is not None and row.signed_blob_sha256 is not None and catalogue.is_copy_public(registry, row):
+            copy = registry.blobs.get(row.signed_blob_sha256)
+            if len(copy) <= room:
+                data, room = copy, room - len(copy)
+        yield Ingredient(
+            relationship=relationship,
+            instance_id=record_urn(record),
+            title=None if row is None else row.title,
+            media_type="application/octet-stream" if row is None else row.media_type,
+            data=data,
+        )
+
+
+def _record(
+    now: datetime, publisher: str, sha256: bytes, claims: Claims, source_type: str | None, prepared: Prepared
+) -> AssetRegistered:
+    prints = prepared.fingerprints
+    media = MediaFacts(
+        sha256=sha256,
+        size=prepared.size,
+        media_type=prepared.media_type,
+        width=prepared.width,
+        height=prepared.height,
+        pixels_sha256=prints.pixels_sha256,
+        shown_sha256=prints.shown_sha256,
+        shown_method=SHOWN_METHOD if prints.shown_sha256 is not None else None,
+    )
+    captured_at = claims.captured_at and claims.captured_at.replace(microsecond=0)
+    stated = replace(claims, digital_source_type=source_type, captured_at=captured_at)
+    return AssetRegistered(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=now,
+        publisher=publisher,
+        media=media,
+        fingerprints=prints.to_json(),
+        sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
+        credential=_credential(prepared, media),
+        **stated.described(),
+        parents=claims.parents,
+        rendition_of=claims.rendition_of,
+        visibility="sealed" if claims.visibility == "sealed" else None,
+    )
+
+
+def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None:
+    signed = prepared.credential
+    if signed is None:
+        return None
+    copy = None
+    if signed.data is not None:
+        # Embedding a manifest adds a segment and leaves the picture's own data alone, so the pixels stay.
+        copy = MediaFacts(
+            sha256=signed.sha256,
+            size=len(signed.data),
+            media_type=media.media_type,
+            width=media.width,
+            height=media.height,
+            pixels_sha256=media.pixels_sha256,
+            shown_sha256=media.shown_sha256,
+            shown_method=media.shown_method,
+        )
+    private = prepared.metadata.private
+    return CredentialFacts(
+        manifest_id=signed.manifest_id,
+        claim_sha256=signed.claim_sha256,
+        embedded=copy is not None,
+        signed=copy,
+        private_sha256=private.sha256 if private is not None else None,
+    )
+
+
+def _store_blobs(registry: Registry, prepared: Prepared) -> AssetBlobs:
+    credential = prepared.credential
+    registry.blobs.put(prepared.sketch)
+    private = prepared.metadata.private
+    return AssetBlobs(
+        thumbnail=registry.blobs.put(prepared.thumbnail),
+        signed=registry.blobs.put(credential.data) if credential and credential.data is not None else None,
+        manifest=registry.blobs.put(credential.manifest) if credential else None,
+        private=registry.blobs.put(private.data) if private and private.data is not None else None,
+        copy_public=prepared.metadata.public_copy != "withheld",
+    )

@@ -1,0 +1,102 @@
+"""Resembling: which other registrations one resembles, as the view has it that is made after each registration."""
+
+import json
+from collections.abc import Sequence
+
+from provenance import answers
+from provenance.limits import MAX_RESEMBLING
+from provenance.verification.axes import Registration, Standing
+from provenance.verification.evidence import Resemblance, Resembling, Unchecked
+from registry.database import Asset, SealedAsset, Session, events, resemblances
+from registry.database.resemblances import Row
+from registry.registry import Registry
+from registry.times import from_milliseconds
+from registry.usecases.access import ANYBODY, Reader, held
+
+WAITING = "the comparison with other registrations is not made yet"
+
+
+def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Resembles:
+    """What a registration resembles, older and newer ones; a sealed one is compared when it is revealed.
+
+    Raises:
+        NotFound, Sealed, Erased: no such registration, or not for this reader.
+    """
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+        if isinstance(row, SealedAsset):
+            return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
+        found = _known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING))
+    return view(found)
+
+
+def older_of_others(session: Session, row: Asset) -> Resembling:
+    """The older registrations of other publishers that one resembles."""
+    return _known(session, row, resemblances.older_of_others(session, row.index, row.publisher_id, MAX_RESEMBLING))
+
+
+def view(found: Resembling) -> answers.Resembles:
+    """The same, as it is answered."""
+    return answers.Resembles(
+        state="made" if found.pending is None else "pending",
+        older=found.older,
+        newer=found.newer,
+        items=tuple(
+            answers.Resemblance(
+                id=each.record_id.hex(),
+                index=each.index,
+                logged_at=each.logged_at,
+                title=each.title,
+                publisher=each.publisher,
+                publisher_name=each.publisher_name,
+                side="older" if each.older else "newer",
+                value=each.value.value,
+                differs_inside=each.differs_inside,
+                detail=each.detail,
+                stated=each.stated,
+                taken_back=None if each.taken_back is None else each.taken_back.value,
+                copies=each.copies,
+                comparison=None if each.comparison is None else dict(each.comparison),
+            )
+            for each in found.items
+        ),
+        left_out=tuple(f"{each.what}: {each.why}" for each in found.left_out),
+    )
+
+
+def _known(session: Session, row: Asset, rows: Sequence[Row]) -> Resembling:
+    compared = resemblances.progress(session, row.index)
+    waits = compared is None or compared.method is None
+    left_out = json.loads(compared.left_out) if compared is not None else []
+    ids = [each.record_id for each in rows]
+    superseded = events.successors(session, ids) if ids else {}
+    ancestors = events.ancestors_of_each(session, [row.record_id, *ids]) if ids else {}
+    return Resembling(
+        items=tuple(
+            Resemblance(
+                record_id=each.record_id,
+                index=each.other,
+                logged_at=from_milliseconds(each.logged_at_ms),
+                title=each.title,
+                publisher=each.publisher_id,
+                publisher_name=each.publisher,
+                older=each.other < row.index,
+                value=Registration(each.value),
+                differs_inside=each.differs_inside,
+                detail=each.detail,
+                stated=each.record_id in ancestors[row.record_id] or row.record_id in ancestors[each.record_id],
+                taken_back=Standing.WITHDRAWN
+                if each.withdrawn
+                else Standing.SUPERSEDED
+                if each.record_id in superseded
+                else None,
+                copies=each.copies,
+                comparison=None if each.comparison is None else json.loads(each.comparison),
+            )
+            for each in rows
+        ),
+        older=rows[0].older if rows else 0,
+        newer=rows[0].newer if rows else 0,
+        pending=WAITING if waits else None,
+        left_out=tuple(Unchecked(what, why) for what, why in left_out),
+    )

@@ -1,0 +1,62 @@
+"""Unsealing: a registration that was kept back becomes public. When it was logged stands, and so do its proofs."""
+
+import secrets
+from datetime import datetime
+
+from provenance import answers, limits
+from provenance.errors import StoreCorrupt
+from provenance.statement.record import AssetRegistered, AssetRevealed, parse_record
+from registry.database import SealedAsset, Session, entries, events, sealed
+from registry.registry import Registry
+from registry.sandbox.examination import describe_thumbnail
+from registry.usecases import read as catalogue
+from registry.usecases.access import Reader, held
+from registry.usecases.append import state
+from registry.usecases.register import publish
+
+
+def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asset:
+    """Make a sealed registration public; one that is public already stays as it is.
+
+    Args:
+        record: id of the registration.
+        reader: who asks; it must be allowed to read what is sealed.
+
+    Raises:
+        NotFound, Sealed, Erased: no such registration, one that the caller may not read, or one whose content is gone.
+        InvalidRequest: the publisher has no key in force.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    with registry.store.read() as session:
+        row = held(session, record, reader)
+    if isinstance(row, SealedAsset):
+        statement = AssetRevealed(
+            salt=secrets.token_bytes(limits.SALT_BYTES),
+            claimed_at=registry.now(),
+            publisher=row.publisher_id,
+            record=record,
+        )
+
+        thumbnail = registry.blobs.get(row.thumbnail_sha256)
+        codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=row.thumbnail_sha256)
+
+        def unseal(session: Session, index: int, _logged_at: datetime) -> None:
+            kept_back = sealed.find(session, record)
+            if kept_back is None:
+                held(session, record)  # raises Erased: `existing` has seen to the other cases
+                return
+            registered = parse_record(entries.record(session, record).canonical)
+            if not isinstance(registered, AssetRegistered):
+                raise StoreCorrupt("a sealed record is no registration")
+            revealed = sealed.revealed(kept_back, registered)
+            sealed.delete(session, kept_back)
+            publish(registry, session, revealed, registered, codes)
+            events.add(session, record, index, AssetRevealed.TYPE)
+
+        def existing(session: Session) -> bytes | None:
+            before = events.of_type(session, record, AssetRevealed.TYPE)
+            return entries.get(session, before[0].index).record_id if before else None
+
+        state(registry, statement, unseal, existing)
+        registry.comparing.soon(row.index)
+    return catalogue.asset(registry, record)

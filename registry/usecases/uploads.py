@@ -1,0 +1,72 @@
+"""Uploads: media that a newsroom brings before it registers it, kept for a day.
+
+They belong to who brought them, and nobody else is told that they are here. They lie under names of their own
+("uploads/<owner>/<hex>"), not among the blobs: a blob may also be a stored sketch or signed
+copy, which must outlive an upload of the same bytes.
+"""
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from provenance.errors import NotFound, StoreCorrupt
+from registry.database import Session, rows, uploads
+from registry.registry import Registry
+from registry.times import to_milliseconds
+
+KEPT_FOR = timedelta(hours=24)
+"""How long media waits for its registration."""
+
+_BATCH = 100
+
+
+def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, owner: str) -> bool:
+    """Keep the file at `path` from now on for `owner`; False where it had brought the same bytes already.
+
+    Raises:
+        StoreUnavailable: no room.
+        StoreCorrupt: the file is not the one whose digest was given.
+    """
+    objects = registry.blobs.objects
+    if upload_name(owner, sha256) not in objects and objects.put_file(path, partial(upload_name, owner)) != sha256:
+        raise StoreCorrupt("a received file changed before it was stored")
+    row = rows.upload(sha256=sha256, size=size, created_at_ms=to_milliseconds(registry.now()), owner=owner)
+
+    def renew(session: Session) -> bool:
+        known = uploads.find(session, owner, sha256) is not None
+        uploads.delete(session, owner, sha256)
+        uploads.insert(session, row)
+        return not known
+
+    return registry.store.write(renew).result()
+
+
+def load(registry: Registry, owner: str, sha256: bytes) -> bytes:
+    """The bytes of an upload of this owner's. Raises NotFound where there is none, or none any more."""
+    data = registry.blobs.objects.get(upload_name(owner, sha256))
+    if data is None:
+        raise NotFound("no such media: upload it first, and register it within a day")
+    return data
+
+
+def drop(registry: Registry, owner: str, sha256: bytes) -> None:
+    """Delete an upload before its time; it is no error if there is none. Raises StoreUnavailable."""
+    registry.blobs.objects.delete(upload_name(owner, sha256))
+    registry.store.write(partial(uploads.delete, owner=owner, sha256=sha256)).result()
+
+
+def forget(registry: Registry) -> None:
+    """Delete the uploads that are older than `KEPT_FOR`."""
+    before = to_milliseconds(registry.now() - KEPT_FOR)
+    while True:
+        with registry.store.read() as session:
+            old = [(row.owner, row.sha256) for row in uploads.older(session, before, _BATCH)]
+        for owner, sha256 in old:
+            drop(registry, owner, sha256)
+        if len(old) < _BATCH:
+            return
+
+
+def upload_name(owner: str, sha256: bytes) -> str:
+    """The name of the object that holds an upload. One without an owner was brought before uploads had them."""
+    return "/".join(filter(None, ("uploads", owner, sha256.hex())))

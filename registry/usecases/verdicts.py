@@ -1,0 +1,86 @@
+"""Verdicts on record: a publisher has a verification report logged, by its digest and with what it found."""
+
+import hashlib
+import json
+import secrets
+from datetime import datetime
+
+from provenance import answers, limits
+from provenance.errors import NotFound, StoreCorrupt
+from provenance.statement.record import VerdictRecorded, parse_record, record_urn
+from registry.database import Session, assets, entries, events
+from registry.registry import Registry
+from registry.times import from_milliseconds
+from registry.usecases import read as catalogue
+from registry.usecases.append import state
+from registry.usecases.verify import load_report
+
+
+def record_verdict(registry: Registry, *, publisher: str, verification_id: str) -> answers.RecordedVerdict:
+    """Log a report that was made before. The report of a match is recorded once for each publisher.
+
+    Raises:
+        NotFound, Erased: no such report, or one that told of what is erased.
+        InvalidRequest: the publisher has no key in force.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+    """
+    data = load_report(registry, verification_id)
+    report = json.loads(data)
+    report_sha256 = hashlib.sha256(data).digest()
+    matched = tuple(dict.fromkeys(bytes.fromhex(match["asset"]["id"]) for match in report["matches"]))
+    statement = VerdictRecorded(
+        salt=secrets.token_bytes(limits.SALT_BYTES),
+        claimed_at=registry.now(),
+        publisher=publisher,
+        report_sha256=report_sha256,
+        media_sha256=bytes.fromhex(report["input"]["sha256"]),
+        headline=report["headline"]["code"],
+        axes={axis: found["value"] for axis, found in report["axes"].items()},
+        methods=tuple(
+            dict.fromkeys(method for finding in report["findings"] for method in finding["method"].split(", "))
+        ),
+        records=matched,
+    )
+
+    def add(session: Session, index: int, _logged_at: datetime) -> None:
+        for each in matched:
+            assets.get(session, each)  # erased meanwhile?
+            events.add(session, each, index, VerdictRecorded.TYPE)
+
+    def existing(session: Session) -> bytes | None:
+        for event in events.of_type(session, matched[0], VerdictRecorded.TYPE) if matched else ():
+            identity = entries.get(session, event.index).record_id
+            if events.is_erased(session, identity):
+                continue
+            earlier = parse_record(entries.record(session, identity).canonical)
+            said = isinstance(earlier, VerdictRecorded) and (earlier.publisher, earlier.report_sha256)
+            if said == (publisher, report_sha256):
+                return identity
+        return None
+
+    return get(registry, state(registry, statement, add, existing).record_id)
+
+
+def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:
+    """A verdict on record. Raises NotFound, Erased."""
+    with registry.store.read() as session:
+        if entries.type_of(session, verdict) != VerdictRecorded.TYPE:
+            raise NotFound("no such verdict on record")
+        entry = entries.of_record(session, verdict)
+        stated = parse_record(entries.record(session, verdict).canonical)
+        if not isinstance(stated, VerdictRecorded):
+            raise StoreCorrupt(f"record {verdict.hex()} is no verdict, as its row says")
+        return answers.RecordedVerdict(
+            id=verdict.hex(),
+            record_id=record_urn(verdict),
+            index=entry.index,
+            state=catalogue.state_of(registry, entry.index),
+            logged_at=from_milliseconds(entry.logged_at_ms),
+            publisher=catalogue.publisher_view(session, stated.publisher, entry.statement),
+            report_sha256=stated.report_sha256.hex(),
+            media_sha256=stated.media_sha256.hex(),
+            headline=stated.headline,
+            axes=dict(stated.axes),
+            methods=stated.methods,
+            records=tuple(each.hex() for each in stated.records),
+        )

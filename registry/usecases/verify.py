@@ -1,0 +1,298 @@
+"""Verifying: a stranger's file, or its digests, against everything that is registered here."""
+
+import json
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from provenance import answers
+from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.media.comparison import Box, Comparison
+from provenance.media.local_features import LocalFeatures
+from provenance.media.media import Pixels
+from provenance.transparency.policy import is_cosigned
+from provenance.verification import Verdict, procedure
+from provenance.verification.evidence import Match, Resembling, Subject
+from provenance.verification.registrations import Candidate, KnownRecord, Reference
+from provenance.verification.search import MAX_MATCHES
+from registry.database import Asset, Session, assets, rows, verifications
+from registry.registry import Registry
+from registry.sandbox.examination import (
+    Compared,
+    Described,
+    InDetail,
+    compare_references,
+    describe_parts,
+    describe_picture,
+    examine_file,
+)
+from registry.sandbox.pool import JOB_SECONDS
+from registry.search.choosing import EVERYTHING
+from registry.search.scan import MAX_SCANNED
+from registry.times import to_milliseconds
+from registry.usecases import resemblances as resembling
+from registry.usecases import standing
+from registry.usecases.report import report_json, report_of
+
+VERIFICATION_ID_BYTES = 16
+"""Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
+
+
+FULL_DETAIL_SECONDS = 30.0
+"""Processor time of one comparison over the whole in full detail: eight candidates, one of them in full detail, take
+about 3 seconds."""
+
+
+def verify_file(
+    registry: Registry,
+    *,
+    path: Path,
+    sha256: bytes,
+    size: int,
+    sidecar: bytes | None = None,
+    full_detail: bool = False,
+) -> bytes:
+    """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
+
+    Returns:
+        the JSON of the report, as it is kept.
+
+    Args:
+        full_detail: compare with the stored picture over the whole in full detail, where one is kept.
+
+    Raises:
+        MediaError: no picture that can be read.
+        StoreUnavailable: too much work is waiting, or the store cannot be read.
+    """
+    registrations = StoredRegistrations(registry)
+    known_bytes = bool(registrations.by_bytes(sha256))
+    # Known bytes need no decoding: their pixels are those of the record.
+    now = registry.clock()
+    examination = registry.sandbox.run(
+        examine_file, path, sha256, registry.trust, now, sidecar, not known_bytes, digest=sha256
+    )
+    viewer = SandboxViewer(registry, path, sha256, full_detail=full_detail)
+    verdict = procedure.verify_file(examination, registrations, viewer, full_detail=full_detail)
+    return _keep(registry, verdict, viewer)
+
+
+def verify_digests(
+    registry: Registry, *, sha256: bytes, pdq: bytes | None = None, pdq_quality: int | None = None
+) -> bytes:
+    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead. Returns as `verify_file`."""
+    subject = Subject(sha256=sha256, size=None)
+    verdict = procedure.verify_digests(subject, pdq, pdq_quality, StoredRegistrations(registry))
+    return _keep(registry, verdict, None)
+
+
+def load_report(registry: Registry, verification_id: str) -> bytes:
+    """The JSON of a report that was made before. Raises NotFound."""
+    with registry.store.read() as session:
+        return verifications.get(session, verification_id).report
+
+
+def load_difference(registry: Registry, verification_id: str, record_id: bytes | None = None) -> bytes:
+    """The overlay (PNG with transparency, in the shape of the picture that was handed in) of what differs from a
+    record, from that of the leading match where none is named. Raises NotFound."""
+    with registry.store.read() as session:
+        row = verifications.get(session, verification_id)
+        if record_id is None:
+            matches = json.loads(row.report)["matches"]
+            record_id = bytes.fromhex(matches[0]["asset"]["id"]) if matches else b""
+            blob = row.heat_blob or verifications.overlay(session, verification_id, record_id)
+        else:
+            blob = verifications.overlay(session, verification_id, record_id)
+    if blob is None:
+        raise NotFound("this verification has no difference to draw there")
+    return registry.blobs.get(blob)
+
+
+_NOT_KEPT = answers.Unchecked(
+    what="keeping this report",
+    why="nothing can be written here at the moment, so its address will not answer",
+)
+
+
+class SandboxViewer:
+    """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
+
+    def __init__(self, registry: Registry, picture: Path | bytes, sha256: bytes, *, full_detail: bool = False) -> None:
+        self._registry = registry
+        self._picture = picture
+        self._sha256 = sha256
+        self._detail = InDetail(picture, sha256, full_detail)
+        self._drawn: list[tuple[Comparison, bytes | None]] = []
+        self._whole: Described | None = None
+        self._parts: Sequence[Described] = ()
+
+    def describe(self, query: Pixels) -> LocalFeatures:
+        self._whole = self._registry.sandbox.run(describe_picture, query, digest=self._sha256)
+        return self._whole.codes
+
+    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+        self._parts = self._registry.sandbox.run(
+            describe_parts, self._picture, self._sha256, query, left_open, digest=self._sha256
+        )
+        return [part.codes for part in self._parts]
+
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        described = self._whole if part is None else self._parts[part]
+        outcomes = self._registry.sandbox.run(
+            compare_references,
+            query,
+            described,
+            tuple(references),
+            self._detail,
+            cpu_seconds=FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS,
+            digest=self._sha256,
+        )
+        self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
+        return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
+
+    def overlays(self, matches: Sequence[Match]) -> dict[bytes, bytes]:
+        """The overlay of each match that has one, by its record."""
+        return {
+            match.record_id: overlay
+            for match in matches
+            for comparison, overlay in self._drawn
+            if overlay is not None and comparison is match.comparison
+        }
+
+
+class StoredRegistrations:
+    """The store as the verification procedure sees it."""
+
+    def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
+        """`within`: log indices of the registrations that are searched by likeness."""
+        self._registry = registry
+        self._within = within
+        self._by_bytes: dict[bytes, Sequence[bytes]] = {}
+
+    def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
+        if sha256 not in self._by_bytes:
+            with self._registry.store.read() as session:
+                rows = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
+                self._by_bytes[sha256] = [row.record_id for row in rows]
+        return self._by_bytes[sha256]
+
+    def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
+        with self._registry.store.read() as session:
+            return [row.record_id for row in assets.by_pixels(session, pixels_sha256, MAX_MATCHES + 1)]
+
+    def claims(
+        self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
+    ) -> Mapping[bytes, str]:
+        with self._registry.store.read() as session:
+            return assets.claims(session, files, pixels, of, also)
+
+    def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+        with self._registry.store.read() as session:
+            return assets.count_same(session, files, pixels)
+
+    def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
+        with self._registry.store.read() as session:
+            return {row.record_id: row.publisher_id for row in assets.among(session, record_ids)}
+
+    def resembling(self, record_id: bytes) -> Resembling:
+        """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
+        known = self._resembling(record_id)
+        if known.pending is None:
+            return known
+        try:
+            with self._registry.store.read() as session:
+                index = assets.get(session, record_id).index
+            self._registry.comparing.now(index)
+        except CountermarkError as failure:  # of the disk, say: what the bytes are is known all the same
+            return replace(known, pending=f"{known.pending}: {failure}")
+        return self._resembling(record_id)
+
+    def _resembling(self, record_id: bytes) -> Resembling:
+        with self._registry.store.read() as session:
+            return resembling.older_of_others(session, assets.get(session, record_id))
+
+    def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
+        asked, within = (pdq_orientations, quality), self._within
+        with self._registry.store.read() as session:
+            if self._registry.codes.count(session) > MAX_SCANNED:
+                found = self._registry.multi_index.candidates(session, *asked, within)
+            else:
+                found = self._registry.index.candidates(session, *asked, within=within)
+                found += self._registry.scan.candidates(session, *asked, within)
+            nearest = {candidate.record_id: candidate.distance for candidate in found}
+            known = {row.record_id: row for row in assets.among(session, nearest)}
+        ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])
+        return [_candidate(known[record], nearest[record]) for record in ordered]
+
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        with self._registry.store.read() as session:
+            found = self._registry.inverted_file.candidates(session, features, self._within)
+            known = assets.by_index(session, [proposal.index for proposal in found])
+        return [_candidate(known[each.index], None) for each in found if each.index in known]
+
+    def reference(self, record_id: bytes) -> Reference:
+        with self._registry.store.read() as session:
+            asset = assets.get(session, record_id)
+        try:
+            thumbnail = self._registry.blobs.get(asset.thumbnail_sha256)
+        except (NotFound, StoreCorrupt):
+            thumbnail = None  # it only helps
+        return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
+
+    def original(self, record_id: bytes) -> bytes | None:
+        """The credentialed copy, where the publisher lets it be kept."""
+        with self._registry.store.read() as session:
+            digest = assets.get(session, record_id).signed_blob_sha256
+        return None if digest is None else self._registry.blobs.get(digest)
+
+    def known(self, record_id: bytes) -> KnownRecord:
+        with self._registry.store.read() as session:
+            published = assets.get(session, record_id).index < self._registry.sequencer.size
+        report = self._registry.proofs.verified_receipt(record_id)[1] if published else None
+        cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
+        with self._registry.store.read() as session:
+            return standing.known(session, record_id, report, cosigned=cosigned)
+
+    def count(self) -> int:
+        with self._registry.store.read() as session:
+            return assets.count(session)
+
+
+def _candidate(row: Asset, distance: int | None) -> Candidate:
+    return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
+
+
+def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) -> bytes:
+    verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
+    created_at = registry.clock()
+    overlays = {} if viewer is None else viewer.overlays(verdict.matches)
+    data = report_json(report_of(registry, verdict, verification_id, created_at, set(overlays)))
+
+    def keep(session: Session) -> None:
+        known = verdict.evidence.resembling
+        for each in known.items if known is not None else ():
+            assets.get(session, each.record_id)
+        for match in verdict.matches:
+            for record in (match.record_id, *(source.record_id for source in match.sources)):
+                assets.get(session, record)  # erased meanwhile? Then the report must not be kept.
+        verifications.insert(session, row, blobs)
+
+    try:
+        row = rows.verification(
+            verification_id=verification_id,
+            created_at_ms=to_milliseconds(created_at),
+            report=data,
+        )
+        blobs = {record_id: registry.blobs.put(overlay) for record_id, overlay in overlays.items()}
+        registry.store.write(keep).result()
+    except (Erased, NotFound) as error:
+        raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
+    except StoreUnavailable:  # a full disk is no reason to withhold the answer
+        report = report_of(registry, verdict, verification_id, created_at, drawn=set())
+        return report_json(replace(report, not_checked=(*report.not_checked, _NOT_KEPT)))
+    for record_id, blob in blobs.items():
+        if blob not in registry.blobs:
+            registry.blobs.put(overlays[record_id])  # an erasure has deleted the same one, before it was referred to
+    return data

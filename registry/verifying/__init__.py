@@ -1,1 +1,0 @@
-"""Verifying: a stranger's picture against everything that is registered here."""

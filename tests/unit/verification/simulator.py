@@ -1,0 +1,471 @@
+"""A registry in memory, built of the parts that real ones are built of: the stories of the tests happen here.
+
+Publishers enrol, register, withdraw, change and lose keys; a reader verifies. The log, its signatures, receipts,
+fingerprints, sketches and comparisons are real ones. What may go wrong with a store can be made to go wrong.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provenance.credentials.trust import TrustSettings
+from provenance.errors import CountermarkError, StoreCorrupt
+from provenance.media.appearance import Appearance, digest_shown, read_appearance
+from provenance.media.comparison import Box, Comparison, Query
+from provenance.media.comparison.geometry import View, look
+from provenance.media.fingerprints import Fingerprints, fingerprint
+from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
+from provenance.media.media import Media, Pixels
+from provenance.media.parts import view_parts
+from provenance.media.sketch import SKETCH_VERSION, draw_sketch, draw_thumbnail
+from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.receipt import LoggedRecord, Receipt
+from provenance.statement.handover import hand_over, prove_possession
+from provenance.statement.identity import Identity
+from provenance.statement.keys import LocalSigner
+from provenance.statement.record import (
+    AssetRegistered,
+    AssetWithdrawn,
+    CredentialFacts,
+    LogGenesis,
+    MediaFacts,
+    Parent,
+    PublisherKey,
+    Record,
+    SketchFacts,
+    record_id,
+    to_canonical,
+)
+from provenance.statement.record.keys import KeyAction
+from provenance.statement.shown import COLOURS, SHOWN_METHOD
+from provenance.statement.statement import sign_statement
+from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
+from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
+from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
+from provenance.transparency.tlog_proof import TlogProof
+from provenance.verification import Verdict, examine, verify_digests, verify_file
+from provenance.verification.evidence import Publisher, Resembling, Subject
+from provenance.verification.findings import standing
+from provenance.verification.procedure import compare_reference
+from provenance.verification.registrations import Candidate, KnownRecord, Reference, in_turns
+from registry.search.inverted_file import MAX_APART
+from tests.hamming import hamming
+
+ORIGIN = "log.example/simulated"
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOBODY = TrustSettings(())
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def signer(name: str) -> LocalSigner:
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(digest(name)))
+
+
+LOG, OPERATOR, WITNESS = signer("log"), signer("operator"), signer("witness")
+LOG_KEY = VerifierKey(ORIGIN, ED25519, LOG.public_key.raw)
+WITNESS_KEY = VerifierKey("witness.example", COSIGNATURE_V1, WITNESS.public_key.raw)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A log entry, with what the registry keeps beside it."""
+
+    record: Record
+    canonical: bytes
+    statement: bytes
+
+    @property
+    def id(self) -> bytes:
+        return record_id(self.canonical)
+
+
+@dataclass
+class PublishersKey:
+    """A key a publisher has had, and the entries that began and ended it."""
+
+    signer: LocalSigner
+    enrolled: int
+    ended: int | None = None
+    revoked: bool = False
+
+
+@dataclass
+class Simulator:
+    """A registry with one log.
+
+    `witnessed`: a witness whom the reader knows cosigns its checkpoints. `reach`: how many bits of 256 may lie between
+    the fingerprints of a picture and of a candidate.
+    """
+
+    witnessed: bool = False
+    trust: TrustSettings = NOBODY
+    entries: list[Entry] = field(default_factory=list)
+    published: int = 0
+    keys: dict[str, list[PublishersKey]] = field(default_factory=dict)
+    prints: dict[bytes, Fingerprints] = field(default_factory=dict)
+    sketches: dict[bytes, bytes] = field(default_factory=dict)
+    thumbnails: dict[bytes, bytes] = field(default_factory=dict)
+    features: dict[bytes, bytes] = field(default_factory=dict)
+    originals: dict[bytes, bytes] = field(default_factory=dict)
+    misled: dict[bytes, bytes] = field(default_factory=dict)
+    reach: int = 31
+    lost: set[bytes] = field(default_factory=set)
+    mixed_up: dict[bytes, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    resembled: dict[bytes, Resembling] = field(default_factory=dict)
+    reader_trusts: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY)
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    note: bytes = b""
+
+    def __post_init__(self) -> None:
+        genesis = LogGenesis(
+            digest("genesis"), START, ORIGIN, "The Example Registry", (str(LOG_KEY),), (OPERATOR.public_key,)
+        )
+        self._append(genesis, OPERATOR)
+
+    # What publishers do
+
+    def enrol(self, publisher: str) -> None:
+        key = signer(f"{publisher} 1")
+        index = self._state_key("enrol", publisher, key)
+        self.keys[publisher] = [PublishersKey(key, index)]
+
+    def rotate(self, publisher: str) -> None:
+        key = signer(f"{publisher} {len(self.keys[publisher]) + 1}")
+        index = self._state_key("rotate", publisher, key, self.keys[publisher][-1].signer)
+        self.keys[publisher][-1].ended = index
+        self.keys[publisher].append(PublishersKey(key, index))
+
+    def revoke(self, publisher: str) -> None:
+        key = self.keys[publisher][-1]
+        key.ended, key.revoked = self._state_key("revoke", publisher, key.signer), True
+
+    def register(
+        self,
+        publisher: str,
+        data: bytes,
+        *,
+        signed: bytes | None = None,
+        parents: Sequence[bytes] = (),
+        rendition_of: bytes | None = None,
+        source_type: str | None = None,
+        publish: bool = True,
+        shown: str | None = SHOWN_METHOD,
+    ) -> bytes:
+        """Register a file and, where there is one, its credentialed copy. Returns the record's id.
+
+        `shown`: the method of the second pixel digest in the record; None of one from before there was any.
+        """
+        media = Media.from_bytes(data)
+        prints = fingerprint(media)
+        sketch = draw_sketch(media.canonical)
+        record = AssetRegistered(
+            digest(f"asset {len(self.entries)}"),
+            START,
+            publisher,
+            _facts(media, prints, shown),
+            prints.to_json(),
+            SketchFacts(sketch.sha256, SKETCH_VERSION),
+            None if signed is None else _credential(signed),
+            digital_source_type=source_type,
+            parents=tuple(Parent(parent, "parentOf") for parent in parents),
+            rendition_of=rendition_of,
+        )
+        index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
+        identity = self.entries[index].id
+        self.prints[identity], self.sketches[identity] = prints, sketch.data
+        self.thumbnails[identity] = draw_thumbnail(media.canonical)
+        self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
+        if signed is not None:
+            self.originals[identity] = signed
+        return identity
+
+    def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
+        record = AssetWithdrawn(digest(f"withdrawal {len(self.entries)}"), START, publisher, target, reason)
+        self._append(record, self.keys[publisher][-1].signer)
+
+    # What a reader does
+
+    def verify(self, data: bytes) -> Verdict:
+        return verify_file(examine(data, self.trust, now=datetime.now(UTC)), self, Eyes(data))
+
+    def verify_known_bytes(self, data: bytes) -> Verdict:
+        """As a registry does it that looks the bytes up first, and does not decode a file that it knows."""
+        return verify_file(examine(data, self.trust, now=datetime.now(UTC), pixels=False), self, Eyes())
+
+    def verify_digests(self, data: bytes, *, with_pdq: bool = True) -> Verdict:
+        prints = fingerprint(Media.from_bytes(data))
+        subject = Subject(prints.sha256, None)
+        if not with_pdq:
+            return verify_digests(subject, None, None, self)
+        return verify_digests(subject, prints.pdq, prints.pdq_quality, self)
+
+    # What goes wrong
+
+    def spoil_statement(self, identity: bytes) -> None:
+        """Change the log entry of a record after the log was signed."""
+        index = self._index(identity)
+        statement = self.entries[index].statement
+        changed = statement[:-1] + bytes([statement[-1] ^ 1])
+        self.entries[index] = replace(self.entries[index], statement=changed)
+
+    def lose(self, identity: bytes) -> None:
+        """Damage what is stored of a record."""
+        self.lost.add(identity)
+
+    def mislead(self, lookup: bytes, identity: bytes) -> None:
+        """Let the lookups lead from a digest to a record that says nothing of it."""
+        self.misled[lookup] = identity
+
+    def mix_up_receipts(self, identity: bytes, other: bytes) -> None:
+        """Let a record be answered for with the receipt of another one."""
+        self.mixed_up[identity] = other
+
+    # What the procedure asks (the protocol `Registrations`)
+
+    def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
+        return self._lookup("bytes", sha256, lambda facts: facts.sha256)
+
+    def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
+        return self._lookup("pixels", pixels_sha256, lambda facts: facts.pixels_sha256)
+
+    def claims(
+        self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
+    ) -> Mapping[bytes, str]:
+        self.asked.append("claims")
+        same = [
+            self.known(identity)
+            for identity, record in self._registrations()
+            if record.media.sha256 in files or record.media.pixels_sha256 in pixels or identity in also
+        ]
+        return standing.claims_of(same)
+
+    def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
+        of = [record.media for _, record in self._registrations()]
+        return sum(media.sha256 in files or media.pixels_sha256 in pixels for media in of)
+
+    def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
+        return {identity: record.publisher for identity, record in self._registrations() if identity in record_ids}
+
+    def resembling(self, record_id: bytes) -> Resembling:
+        return self.resembled.get(record_id, Resembling())
+
+    def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
+        self.asked.append("fingerprint")
+        distances = {
+            identity: min(hamming(prints.pdq, each) for each in pdq_orientations)
+            for identity, prints in self.prints.items()
+            if prints.pdq_quality >= 50
+        }
+        near = [
+            self._candidate(identity, distance) for identity, distance in distances.items() if distance <= self.reach
+        ]
+        return sorted(near, key=lambda candidate: candidate.distance)
+
+    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        self.asked.append("local features")
+        shared = {
+            identity: max(_shared(codes, features.upright), _shared(codes, features.mirrored))
+            for identity, codes in self.features.items()
+        }
+        near = [identity for identity, number in shared.items() if number >= 20]
+        return [self._candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
+
+    def _candidate(self, identity: bytes, distance: int | None) -> Candidate:
+        record = self.entries[self._index(identity)].record
+        assert isinstance(record, AssetRegistered)
+        return Candidate(identity, distance, record.publisher, record.media.pixels_sha256)
+
+    def reference(self, record_id: bytes) -> Reference:
+        if record_id not in self.sketches:
+            raise StoreCorrupt("the blob has other bytes than its digest says")
+        return Reference(self.sketches[record_id], self.thumbnails.get(record_id))
+
+    def original(self, record_id: bytes) -> bytes | None:
+        return self.originals.get(record_id)
+
+    def known(self, record_id: bytes) -> KnownRecord:
+        if record_id in self.lost:
+            raise StoreCorrupt("the stored record is damaged")
+        index = self._index(record_id)
+        entry = self.entries[index]
+        assert isinstance(entry.record, AssetRegistered)
+        key = self._key_at(entry.record.publisher, index)
+        withdrawals = self._withdrawals(record_id)
+        first = self.entries[withdrawals[0]].record if withdrawals else None
+        report = (
+            verify_receipt(self.receipt(self.mixed_up.get(record_id, record_id)), trusted_keys=self.reader_trusts)
+            if index < self.published
+            else None
+        )
+        return KnownRecord(
+            record_id=record_id,
+            index=index,
+            logged_at=START + timedelta(seconds=index),
+            record=entry.record,
+            publisher=Publisher(
+                entry.record.publisher, _name(entry.record.publisher), _IDENTITY, key.signer.public_key.thumbprint
+            ),
+            receipt=report,
+            cosigned=report is not None and len(report.cosigners) > 0,
+            withdrawn_reason=first.reason if isinstance(first, AssetWithdrawn) else None,
+            key_revoked_at_index=key.ended if key.revoked else None,
+        )
+
+    def count(self) -> int:
+        return len(self._registrations())
+
+    def receipt(self, identity: bytes) -> Receipt:
+        index = self._index(identity)
+        record = self.entries[index].record
+        assert isinstance(record, AssetRegistered)
+        ends = {at for key in self.keys[record.publisher] for at in (key.enrolled, key.ended)}
+        keys = sorted(at for at in ends if at is not None and at < self.published)
+        return Receipt(
+            self._logged(index),
+            tuple(self._logged(at) for at in keys),
+            self._logged(0),
+            tuple(self._logged(at) for at in self._withdrawals(identity) if at < self.published),
+            str(LOG_KEY),
+        )
+
+    def _append(self, record: Record, by: LocalSigner, *, publish: bool = True) -> int:
+        canonical = to_canonical(record)
+        self.entries.append(Entry(record, canonical, sign_statement(canonical, by)))
+        if publish:
+            self.published = len(self.entries)
+            self._sign_tree()
+        return len(self.entries) - 1
+
+    def _sign_tree(self) -> None:
+        frontier = Frontier()
+        nodes: dict[tuple[int, int], bytes] = {}
+        frontier.extend(
+            [leaf_hash(entry.statement) for entry in self.entries],
+            lambda level, index, root: nodes.__setitem__((level, index), root),
+        )
+        note = sign_checkpoint(Checkpoint(ORIGIN, self.published, frontier.root()), LOG.sign, LOG.public_key.raw)
+        if self.witnessed:
+            note = cosign_checkpoint(note, WITNESS_KEY.name, WITNESS.sign, WITNESS_KEY.public, time=1_772_366_400)
+        self.nodes, self.note = nodes, note
+
+    def _logged(self, index: int) -> LoggedRecord:
+        proof = inclusion_proof(index, self.published, lambda level, at: self.nodes[level, at])
+        entry = self.entries[index]
+        return LoggedRecord(entry.canonical, entry.statement, TlogProof(index, tuple(proof), self.note))
+
+    def _state_key(
+        self, action: KeyAction, publisher: str, key: LocalSigner, replaced: LocalSigner | None = None
+    ) -> int:
+        revoked = action == "revoke"
+        record = PublisherKey(
+            digest(f"{action} {publisher} {len(self.entries)}"),
+            START,
+            publisher,
+            _name(publisher),
+            _IDENTITY,
+            action,
+            key.public_key,
+            None if revoked else prove_possession(key, ORIGIN, publisher),
+            "the laptop was stolen" if revoked else None,
+            None if replaced is None else hand_over(replaced, key.public_key, ORIGIN, publisher),
+        )
+        return self._append(record, OPERATOR)
+
+    def _registrations(self) -> list[tuple[bytes, AssetRegistered]]:
+        return [(entry.id, entry.record) for entry in self.entries if isinstance(entry.record, AssetRegistered)]
+
+    def _lookup(self, what: str, wanted: bytes, of: Callable[[MediaFacts], bytes]) -> list[bytes]:
+        self.asked.append(what)
+        found = [
+            identity
+            for identity, record in self._registrations()
+            for facts in (record.media, None if record.credential is None else record.credential.signed)
+            if facts is not None and of(facts) == wanted
+        ]
+        return [*self._in_turns([*dict.fromkeys(found)]), *([self.misled[wanted]] if wanted in self.misled else [])]
+
+    def _in_turns(self, identities: list[bytes]) -> list[bytes]:
+        records = [self.entries[self._index(identity)].record for identity in identities]
+        return [identities[place] for place in in_turns([getattr(record, "publisher", "") for record in records])]
+
+    def _index(self, identity: bytes) -> int:
+        return next(index for index, entry in enumerate(self.entries) if entry.id == identity)
+
+    def _withdrawals(self, identity: bytes) -> list[int]:
+        return [
+            index
+            for index, entry in enumerate(self.entries)
+            if isinstance(entry.record, AssetWithdrawn) and entry.record.record == identity
+        ]
+
+    def _key_at(self, publisher: str, index: int) -> PublishersKey:
+        return [key for key in self.keys[publisher] if key.enrolled < index][-1]
+
+
+class Eyes:
+    """Looks at a stranger's picture in this very process."""
+
+    def __init__(self, data: bytes | None = None) -> None:
+        """`data`: the picture's file; without it, parts are cut from the canonical picture."""
+        self.data = data
+        self.views: list[View] = []
+
+    def describe(self, query: Pixels) -> LocalFeatures:
+        return describe(look(query), MAX_QUERY_FEATURES)
+
+    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+        data = self.data
+        detail = query if data is None else Media.from_bytes(data).detail
+        self.views = view_parts(query, left_open, lambda: detail)
+        return [describe(look(view.pixels), MAX_QUERY_FEATURES) for view in self.views]
+
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        seen = Query(query, view=None if part is None else self.views[part])
+        return [compare_reference(seen, each) for each in references]
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many features of a picture have one of the same word and nearly the same signs in another."""
+    here, there = as_codes(one), as_codes(other)
+    near = np.bitwise_count(here["signs"][:, None] ^ there["signs"][None]) <= MAX_APART
+    return int((near & (here["word"][:, None] == there["word"][None])).any(1).sum())
+
+
+_IDENTITY = Identity("operator-attested", "letter seen by the registry desk")
+
+
+def _name(publisher: str) -> str:
+    return f"The {publisher.title()}"
+
+
+def _facts(media: Media, prints: Fingerprints, shown: str | None = SHOWN_METHOD) -> MediaFacts:
+    facts = MediaFacts(media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256)
+    if shown == SHOWN_METHOD:
+        return replace(facts, shown_sha256=prints.shown_sha256, shown_method=shown)
+    if shown is None:
+        return facts
+    covered = tuple(part for part in read_appearance(media).covered if part[0] != COLOURS)
+    return replace(facts, shown_sha256=digest_shown(prints.pixels_sha256, Appearance(covered)))
+
+
+def _credential(signed: bytes) -> CredentialFacts:
+    media = Media.from_bytes(signed)
+    return CredentialFacts("urn:c2pa:simulated", digest("claim"), True, _facts(media, fingerprint(media)))
+
+
+def open_registry(*publishers: str, witnessed: bool = False) -> Simulator:
+    """A registry with some publishers, each with its first key."""
+    registry = Simulator(witnessed=witnessed)
+    for publisher in publishers:
+        registry.enrol(publisher)
+    return registry

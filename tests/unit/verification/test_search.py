@@ -1,0 +1,154 @@
+"""How far a search goes: what is compared, what is looked at again, and when enough is explained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from provenance.errors import CountermarkError
+from provenance.media.comparison import Box, Comparison, Region, Transform
+from provenance.media.comparison.comparison import ReferenceKind
+from provenance.media.local_features import LocalFeatures
+from provenance.media.media import Pixels
+from provenance.verification.registrations import Candidate, Reference, Registrations
+from provenance.verification.search import MAX_COMPARED_OF_A_PART, MAX_LOOKED_AGAIN, MAX_UNEXPLAINED, Search
+
+CANONICAL = cast(Pixels, np.zeros((1, 1, 3), np.uint8))
+SPOT = Box(0, 0, 0.1, 0.1)
+PLACED = Transform(False, 0.0, 1.0, Box(0, 0, 1, 1), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+STORED: ReferenceKind = "stored picture"
+THE_SAME = Comparison(True, 40, PLACED, (), False, 1.0, None, "test")
+ELSEWHERE = replace(THE_SAME, verified=False, transform=None)
+LAYOUT = replace(THE_SAME, layout_only=True)
+
+
+def differing(*areas: float) -> Comparison:
+    return replace(THE_SAME, regions=tuple(Region("differs", SPOT, SPOT, area, 0.9) for area in areas))
+
+
+@dataclass
+class Registered:
+    """Pictures of which a sketch and the stored picture are kept; a sketch has its record's id for its bytes."""
+
+    number: int
+
+    def candidates(self) -> list[Candidate]:
+        return [Candidate(bytes([number]) * 32, None, f"publisher {number}") for number in range(self.number)]
+
+    def by_local_features(self, _features: object) -> list[Candidate]:
+        return self.candidates()
+
+    def reference(self, record_id: bytes) -> Reference:
+        return Reference(record_id, None)
+
+    def original(self, record_id: bytes) -> bytes:
+        return b"the stored picture of " + record_id
+
+
+@dataclass
+class Eye:
+    """Sees the same in all that it is shown, of which it keeps a list; each picture it looks at has one part."""
+
+    sees: Comparison
+    parts: int = 1
+    compared: list[tuple[Reference, int | None]] = field(default_factory=list)
+    described: int = 0
+
+    def compare(
+        self, _query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        self.compared += [(reference, part) for reference in references]
+        return [self.sees if each.original is None else replace(self.sees, reference=STORED) for each in references]
+
+    def describe(self, _query: Pixels) -> LocalFeatures:
+        self.described += 1
+        return LocalFeatures(bytes(8), bytes(8))
+
+    def describe_parts(self, _query: Pixels, _left_open: object) -> Sequence[Any]:
+        return [SimpleNamespace(count=100)] * self.parts
+
+
+def search(number: int) -> tuple[Search, Registered]:
+    registered = Registered(number)
+    return Search(cast(Registrations, registered)), registered
+
+
+@pytest.mark.parametrize(
+    ("areas", "enough"),
+    [
+        ((), True),
+        ((MAX_UNEXPLAINED * 0.99,), True),
+        ((MAX_UNEXPLAINED,), False),
+        ((0.019,), False),  # an inset of a fifth of its sides, where it is tall and the picture wide
+        ((0.01,), True),
+        ((MAX_UNEXPLAINED * 0.6, MAX_UNEXPLAINED * 0.6), False),  # together they are too much
+    ],
+)
+def test_a_picture_is_searched_for_by_parts_from_one_and_a_half_percent_on_that_no_match_explains(
+    areas: Sequence[float], enough: bool
+) -> None:
+    looking, registered = search(1)
+    eye = Eye(differing(*areas))
+    looking.compare(registered.candidates(), CANONICAL, eye)
+    looking.propose_by_parts(CANONICAL, eye)
+    assert (eye.described == 0) is enough
+
+
+def test_a_layout_in_common_explains_nothing() -> None:
+    looking, registered = search(1)
+    eye = Eye(LAYOUT)
+    looking.compare(registered.candidates(), CANONICAL, eye)
+    looking.propose_by_parts(CANONICAL, eye)
+    assert eye.described == 1
+
+
+def test_a_thorough_search_goes_on_whatever_explains_the_picture() -> None:
+    registered = Registered(1)
+    eye = Eye(THE_SAME)
+    looking = Search(cast(Registrations, registered), thorough=True)
+    looking.compare(registered.candidates(), CANONICAL, eye)
+    looking.propose_by_parts(CANONICAL, eye)
+    assert eye.described == 1
+
+
+@pytest.mark.parametrize("number", [MAX_COMPARED_OF_A_PART, MAX_COMPARED_OF_A_PART + 1])
+def test_each_part_is_compared_with_two_pictures_and_what_is_left_out_is_said(number: int) -> None:
+    looking, registered = search(number)
+    eye = Eye(ELSEWHERE, parts=2)
+    looking.look_closer(CANONICAL, eye)
+    nearest = registered.candidates()[:MAX_COMPARED_OF_A_PART]
+    expected = [(each.record_id, part) for part in (0, 1) for each in nearest]
+    assert [(reference.sketch, part) for reference, part in eye.compared] == expected
+    said = [each.why for each in looking.left_out() if each.what == "further candidates"]
+    assert len(said) == number - MAX_COMPARED_OF_A_PART
+    assert all("the nearest 2" in why for why in said)
+
+
+def looked_at_in_detail(eye: Eye) -> list[bytes]:
+    return [reference.sketch for reference, _ in eye.compared if reference.original is not None]
+
+
+@pytest.mark.parametrize("further", [MAX_LOOKED_AGAIN, MAX_LOOKED_AGAIN + 1])
+def test_of_matches_that_cover_as_much_two_more_are_compared_with_their_stored_pictures(further: int) -> None:
+    looking, registered = search(1 + further)
+    eye = Eye(THE_SAME)
+    looking.compare(registered.candidates(), CANONICAL, eye)
+    first = [each.record_id for each in registered.candidates()][:1]
+    assert looked_at_in_detail(eye) == first
+    looking.look_again(CANONICAL, eye)
+    looked = looked_at_in_detail(eye)
+    assert looked[:1] == first
+    assert len(looked) == len(set(looked)) == 1 + MAX_LOOKED_AGAIN
+
+
+def test_one_more_is_looked_at_again_for_each_that_shares_a_layout_alone() -> None:
+    looking, registered = search(1 + MAX_LOOKED_AGAIN + 3)
+    *matching, layout = registered.candidates()
+    eye = Eye(THE_SAME)
+    looking.compare(matching, CANONICAL, eye)
+    looking.compare([layout], CANONICAL, Eye(LAYOUT))
+    looking.look_again(CANONICAL, eye)
+    assert len(looked_at_in_detail(eye)) == 1 + MAX_LOOKED_AGAIN + 1

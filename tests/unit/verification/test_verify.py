@@ -1,0 +1,573 @@
+"""Stories: publishers register and withdraw, a reader verifies, and things go wrong."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import ImageCms, ImageOps
+
+from provenance.errors import CountermarkError, Overloaded, StoreUnavailable, UndecodableMedia
+from provenance.media.calibration import other_frames
+from provenance.media.comparison import Comparison
+from provenance.media.local_features import LOCAL_FEATURES
+from provenance.media.media import Pixels
+from provenance.verification import examine, verify_digests, verify_file
+from provenance.verification.axes import Axis, Basis, Proof, Registration, Standing
+from provenance.verification.evidence import MatchBasis, Subject
+from provenance.verification.registrations import Reference
+from provenance.verification.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY, Search
+from provenance.verification.verdict import HeadlineCode
+from registry.search.index import MIN_QUALITY
+from tests import gain_maps
+from tests.shown_otherwise import PQ, with_chunk, with_cicp, with_nclx
+from tests.shown_otherwise import SRGB as SRGB_VALUES
+from tests.unit.verification import pictures
+from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
+from tests.unit.verification.said import left_out, standings, values
+from tests.unit.verification.simulator import NOBODY, START, Eyes, Simulator, open_registry
+
+# Registration ------------------------------------------------------------------------------------
+
+
+def test_the_very_file_is_an_exact_match_and_names_its_publisher() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(photo(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.EXACT_MATCH
+    assert verdict.headline_text == "These bytes are those of record 2, registered by “The Daily”."
+    assert values(verdict)["proof"] == Proof.PUBLISHED
+    assert [match.basis for match in verdict.matches] == [MatchBasis.BYTES]
+    assert not verdict.matches[0].signed_copy
+    assert standings(verdict) == [Standing.CURRENT]
+    assert not any(finding.axis is Axis.STANDING for finding in verdict.findings)
+
+
+def test_registered_bytes_need_neither_decoding_nor_the_similarity_index() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_known_bytes(photo(MOUNTAINS))
+    assert values(verdict)["registration"] == Registration.EXACT_MATCH
+    assert "fingerprint" not in registry.asked
+    assert verdict.evidence.searched is not None
+    assert verdict.evidence.searched.fingerprints == ("sha-256", "countermark-pixels-1")
+    assert "similar pictures: these bytes are registered" in left_out(verdict)
+
+
+def test_a_picture_that_was_not_decoded_is_not_said_to_have_no_match() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_known_bytes(photo(ROCKET))
+    assert verdict.headline is HeadlineCode.NOT_CHECKED
+    assert values(verdict)["registration"] == Registration.NOT_CHECKED
+
+
+def test_the_credentialed_copy_matches_exactly_and_is_called_so() -> None:
+    registry = open_registry("daily")
+    copy = pictures.saved(pictures.opened(photo(COFFEE)), "PNG", compress_level=1)
+    registry.register("daily", photo(COFFEE), signed=copy)
+    verdict = registry.verify(copy)
+    assert values(verdict)["registration"] == Registration.EXACT_MATCH
+    assert verdict.matches[0].signed_copy
+    assert "the credentialed copy in record 2" in verdict.headline_text
+
+
+def test_the_same_pixels_in_another_file_match_without_difference() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(COFFEE))
+    verdict = registry.verify(pictures.saved(pictures.opened(photo(COFFEE)), "TIFF"))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+    assert "Every decoded pixel is that of record 2" in verdict.headline_text
+    assert verdict.findings[0].basis is Basis.CRYPTOGRAPHIC
+
+
+def in_another_profile(name: str) -> bytes:
+    """The same samples, by a profile that browsers show red for blue by."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    return pictures.saved(pictures.opened(photo(name)), "PNG", icc_profile=swapped, compress_level=1)
+
+
+def test_the_same_pixels_by_another_colour_profile_match_and_are_said_to_be_shown_otherwise() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(COFFEE))
+    verdict = registry.verify(in_another_profile(COFFEE))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+    assert "transparency, colour profile or colour values are not those of the record" in verdict.headline_text
+    assert "SHA-256" not in verdict.findings[0].could_be_forged_by
+
+
+def test_a_record_of_the_first_pixel_digest_is_still_found_and_what_that_did_not_cover_is_named() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(COFFEE), shown=None)
+    copy = registry.verify(pictures.saved(pictures.opened(photo(COFFEE)), "TIFF"))
+    assert copy.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "Not covered" in copy.headline_text
+    swapped = registry.verify(in_another_profile(COFFEE))
+    assert "Not covered by the digest that both have: colour profile." in swapped.headline_text
+    for verdict in (copy, swapped):
+        assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+        assert verdict.findings[0].method == "countermark-pixels-1"
+        assert "SHA-256" not in verdict.findings[0].could_be_forged_by
+
+
+def test_a_recompressed_copy_leads_back_to_its_record() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert [match.index for match in verdict.matches] == [3]
+    assert verdict.findings[0].basis is Basis.MEASURED
+    assert verdict.findings[0].error_rates
+    assert verdict.matches[0].distance is not None
+
+
+def test_no_difference_does_not_show_that_it_is_the_same_frame_and_says_how_often_that_is_missed() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    told = registry.verify(pictures.recompressed(ROCKET)).findings[0].does_not_show
+    missed = other_frames("sketch")
+    assert "another frame of the same camera, a moment before or after" in told
+    assert f"{missed.unseen} of {missed.n} pairs of frames measured were taken for copies" in told
+    assert missed.n >= 100
+
+
+def test_a_mirrored_copy_is_found_and_said_to_be_mirrored() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(pictures.mirrored(MOUNTAINS))
+    assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+    assert "it is mirrored" in verdict.headline_text
+
+
+def test_a_copy_with_inverted_colours_is_found_and_said_to_be_inverted() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    registry.register("daily", photo(MOUNTAINS))
+    negative = pictures.saved(ImageOps.invert(pictures.opened(photo(MOUNTAINS))), quality=85)
+    verdict = registry.verify(negative)
+    assert [match.index for match in verdict.matches] == [3]
+    assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+    assert "its colours are inverted" in verdict.headline_text
+
+
+def test_a_copy_of_64_pixels_is_found() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    registry.register("daily", photo(MOUNTAINS))
+    small = pictures.opened(photo(MOUNTAINS))
+    small.thumbnail((64, 64))
+    verdict = registry.verify(pictures.saved(small, quality=85))
+    assert [match.index for match in verdict.matches] == [3]
+    assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_a_painted_over_copy_matches_with_differences() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(pictures.with_a_patch(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert "differ" in verdict.headline_text
+    assert verdict.findings[0].error_rates
+    assert "nothing else was changed" in verdict.findings[0].does_not_show
+
+
+def test_a_framed_copy_is_shown_inside_a_larger_picture_and_is_not_said_to_differ() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(pictures.framed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_INSIDE_LARGER
+    assert "inside a larger picture" in verdict.headline_text
+    assert "differ from" not in verdict.headline_text
+    comparison = verdict.matches[0].comparison
+    assert comparison is not None
+    assert {region.kind for region in comparison.regions} == {"outside"}
+
+
+def test_a_framed_copy_that_is_painted_over_matches_with_differences() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    assert registry.verify(pictures.framed(MOUNTAINS, patched=True)).headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+
+
+def test_a_strangers_picture_is_not_found_and_all_that_was_and_was_not_looked_at_is_said() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify(photo(ROCKET))
+    assert verdict.headline is HeadlineCode.NOTHING_FOUND
+    assert values(verdict)["registration"] == Registration.NO_MATCH_FOUND
+    assert values(verdict)["proof"] == Proof.NO_RECORD
+    for said in ("among 1 registration (", "sha-256", "countermark-pixels-1", "org.countermark.pdq.v1", "SynthID"):
+        assert said in verdict.headline_text
+    assert "never registered here" in verdict.findings[0].does_not_show
+
+
+def test_a_picture_too_plain_for_a_fingerprint_is_not_said_to_have_no_match_at_all() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", pictures.plain(90))
+    verdict = registry.verify(pictures.plain(120))
+    assert "fingerprint" not in registry.asked
+    assert verdict.evidence.searched is not None
+    assert verdict.evidence.searched.fingerprints == ("sha-256", "countermark-pixels-1")
+    assert "similar pictures were not searched for" in verdict.axes[Axis.REGISTRATION].summary
+    assert "similar pictures: the picture is too plain" in left_out(verdict)
+
+
+def test_the_index_and_the_procedure_agree_on_what_is_too_plain() -> None:
+    assert MIN_PDQ_QUALITY == MIN_QUALITY
+
+
+def test_of_an_animation_only_the_first_frame_is_vouched_for() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", pictures.same_pixels(COFFEE))
+    verdict = registry.verify(pictures.animated(COFFEE))
+    assert verdict.evidence.subject.frames == 2
+    assert "Every decoded pixel of the first frame is that of record 2" in verdict.headline_text
+    assert "the frames or pages after the first: only the first is decoded" in left_out(verdict)
+    assert "frames" not in left_out(registry.verify(pictures.same_pixels(COFFEE)))
+
+
+def with_a_collision() -> tuple[Simulator, bytes]:
+    """A registry whose fingerprint of the mountains leads to the rocket, and the record of the mountains."""
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS))
+    rocket = registry.register("daily", photo(ROCKET))
+    registry.prints[rocket] = registry.prints.pop(mountains)
+    return registry, mountains
+
+
+def test_a_picture_whose_fingerprint_leads_astray_is_found_by_its_parts() -> None:
+    registry, mountains = with_a_collision()
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert [match.record_id for match in verdict.matches] == [mountains]
+    assert verdict.evidence.searched is not None
+    assert LOCAL_FEATURES in verdict.evidence.searched.fingerprints
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_a_picture_within_another_is_found_where_it_is_whether_the_other_is_registered_or_not(around: bool) -> None:
+    registry = open_registry("daily")
+    dogs = registry.register("daily", photo(DOGS))
+    mountains = registry.register("daily", photo(MOUNTAINS)) if around else None
+    verdict = registry.verify(pictures.inset(DOGS, MOUNTAINS))
+    assert {match.record_id for match in verdict.matches} == {dogs, *([mountains] if mountains else [])}
+    comparison = next(match.comparison for match in verdict.matches if match.record_id == dogs)
+    assert comparison is not None
+    assert comparison.transform is not None
+    assert 0.1 < comparison.transform.scale < 0.3
+
+
+def test_a_fingerprint_that_no_comparison_confirms_stays_a_lead() -> None:
+    registry, mountains = with_a_collision()
+    registry.features.pop(mountains)
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
+    assert "a lead, not a match" in verdict.headline_text
+    assert verdict.matches[0].comparison is None
+    assert verdict.findings[0].basis is Basis.HEURISTIC
+
+
+def test_a_far_candidate_is_a_match_or_nothing() -> None:
+    registry = open_registry("daily")
+    registry.reach = 256
+    registry.register("daily", photo(MOUNTAINS))
+    assert registry.verify(photo(ROCKET)).headline is HeadlineCode.NOTHING_FOUND
+    assert registry.verify_digests(photo(ROCKET)).headline is HeadlineCode.NOTHING_FOUND
+    copy = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert values(copy)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
+
+
+@pytest.mark.parametrize(("bits", "found"), [(31, HeadlineCode.POSSIBLE_MATCH), (32, HeadlineCode.NOTHING_FOUND)])
+def test_a_fingerprint_is_a_lead_up_to_31_bits_of_difference_and_none_beyond(bits: int, found: HeadlineCode) -> None:
+    registry = open_registry("daily")
+    registry.reach = 256
+    pdq = registry.prints[registry.register("daily", photo(MOUNTAINS))].pdq
+    differs = (int.from_bytes(pdq) ^ ((1 << bits) - 1)).to_bytes(len(pdq))
+    assert verify_digests(Subject(bytes(32), None), differs, 100, registry).headline is found
+
+
+@pytest.mark.parametrize(("quality", "searched"), [(50, True), (49, False)])
+def test_a_picture_is_searched_for_by_its_fingerprint_from_a_quality_of_50_on(quality: int, searched: bool) -> None:
+    registry = open_registry("daily")
+    pdq = registry.prints[registry.register("daily", photo(MOUNTAINS))].pdq
+    verdict = verify_digests(Subject(bytes(32), None), pdq, quality, registry)
+    assert (verdict.headline is HeadlineCode.POSSIBLE_MATCH) is searched
+    assert ("the picture is too plain" in left_out(verdict)) is not searched
+
+
+@pytest.mark.parametrize(("features", "searched"), [(8, True), (7, False)])
+def test_a_picture_is_searched_for_by_its_parts_from_eight_features_on(features: int, searched: bool) -> None:
+    class Describing(Eyes):
+        def describe(self, _canonical: Pixels) -> Any:
+            return SimpleNamespace(count=features)
+
+    registry = open_registry("daily")
+    examination = examine(photo(MOUNTAINS), NOBODY, now=START)
+    Search(registry).propose_by_parts(examination.canonical, Describing())
+    assert ("local features" in registry.asked) is searched
+
+
+def test_a_lead_is_left_out_where_another_record_matches() -> None:
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS))
+    rocket = registry.register("daily", photo(ROCKET))
+    registry.prints[rocket] = registry.prints[mountains]
+    for copy in (pictures.recompressed(MOUNTAINS), pictures.same_pixels(MOUNTAINS)):
+        assert [match.record_id for match in registry.verify(copy).matches] == [mountains]
+
+
+def test_a_sketch_that_is_damaged_costs_the_comparison_and_not_the_verification() -> None:
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS))
+    del registry.sketches[mountains]
+    verdict = registry.verify(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
+    assert "the blob has other bytes" in left_out(verdict)
+
+
+def test_a_sketch_other_than_the_records_own_proves_nothing() -> None:
+    registry = open_registry("daily")
+    mountains = registry.register("daily", photo(MOUNTAINS))
+    other = registry.register("daily", pictures.recompressed(MOUNTAINS))
+    del registry.prints[other]
+    registry.sketches[mountains] = registry.sketches[other]
+    verdict = registry.verify(pictures.saved(pictures.opened(photo(MOUNTAINS)), quality=50))
+    assert values(verdict)["registration"] == Registration.NOT_CHECKED
+    assert values(verdict)["proof"] == Proof.BROKEN
+    assert "another sketch" in verdict.headline_text
+
+
+class Failing(Eyes):
+    """Cannot compare anything."""
+
+    def __init__(self, failure: CountermarkError) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def compare(
+        self, query: Pixels, references: Sequence[Reference], part: int | None = None
+    ) -> Sequence[Comparison | CountermarkError]:
+        if isinstance(self.failure, StoreUnavailable | Overloaded):
+            raise self.failure
+        return [self.failure for _ in references]
+
+
+def test_a_comparison_that_fails_becomes_an_entry_of_what_was_not_checked() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY, now=START)
+    verdict = verify_file(examination, registry, Failing(UndecodableMedia("not within its limits")))
+    assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
+    assert "the comparison with record" in left_out(verdict)
+    assert "not within its limits" in left_out(verdict)
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable("busy"), Overloaded("busy", retry_after=1)])
+def test_a_registry_that_is_merely_busy_fails_the_request_for_the_next_try_may_know_more(
+    failure: CountermarkError,
+) -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    examination = examine(pictures.recompressed(MOUNTAINS), NOBODY, now=START)
+    with pytest.raises(type(failure)):
+        verify_file(examination, registry, Failing(failure))
+
+
+def test_only_the_nearest_candidates_are_compared_and_the_report_says_so() -> None:
+    registry = open_registry("daily")
+    for _ in range(MAX_COMPARED_CANDIDATES + 1):
+        registry.register("daily", photo(ROCKET))
+    compared: list[Reference] = []
+
+    class Counting(Eyes):
+        def compare(
+            self, query: Pixels, references: Sequence[Reference], part: int | None = None
+        ) -> Sequence[Comparison | CountermarkError]:
+            compared.extend(references)
+            return super().compare(query, references, part)
+
+    verdict = verify_file(examine(pictures.recompressed(ROCKET), NOBODY, now=START), registry, Counting())
+    assert len(compared) == MAX_COMPARED_CANDIDATES
+    assert (
+        f"further candidates: only the nearest {MAX_COMPARED_CANDIDATES} of {MAX_COMPARED_CANDIDATES + 1} are"
+        in left_out(verdict)
+    )
+
+
+def test_as_many_candidates_and_matches_as_are_listed_are_not_said_to_be_cut() -> None:
+    registry = open_registry("daily")
+    for _ in range(MAX_COMPARED_CANDIDATES):
+        registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(pictures.recompressed(ROCKET))
+    assert len(verdict.matches) == MAX_COMPARED_CANDIDATES
+    assert "further candidates" not in left_out(verdict)
+    for _ in range(MAX_MATCHES - MAX_COMPARED_CANDIDATES):
+        registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(photo(ROCKET))
+    assert len(verdict.matches) == MAX_MATCHES
+    assert "further matching records" not in left_out(verdict)
+
+
+def in_other_colour_values(name: str, kind: str, values: tuple[int, int]) -> bytes:
+    """The same samples, of which other colour values are stated: 1/13 is sRGB, 9/16 BT.2020 with PQ."""
+    file = pictures.saved(pictures.opened(photo(name)), kind, **({"compress_level": 1} if kind == "PNG" else {}))
+    return with_cicp(file, values) if kind == "PNG" else with_nclx(file, values)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "AVIF"])
+def test_the_same_pixels_with_other_colour_values_are_said_to_be_shown_otherwise(kind: str) -> None:
+    registry = open_registry("daily")
+    registry.register("daily", in_other_colour_values(COFFEE, kind, SRGB_VALUES))
+    verdict = registry.verify(in_other_colour_values(COFFEE, kind, PQ))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+    assert "colour values are not those of the record" in verdict.headline_text
+    assert "SHA-256" not in verdict.findings[0].could_be_forged_by
+    assert verdict.findings[0].method == "countermark-pixels-3"
+
+
+def test_a_record_with_other_colour_values_is_shown_otherwise_than_a_plain_copy_and_as_its_own_copies() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", in_other_colour_values(COFFEE, "PNG", PQ))
+    plain = registry.verify(in_other_colour_values(COFFEE, "PNG", SRGB_VALUES))
+    assert plain.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    same = with_chunk(in_other_colour_values(COFFEE, "PNG", PQ), b"tEXt", b"Comment\0saved again")
+    assert registry.verify(same).findings[0].could_be_forged_by == "Nobody without breaking SHA-256."
+
+
+def test_of_a_record_from_before_colour_values_were_covered_they_are_named_as_not_covered() -> None:
+    """Such a record of a PNG states the same digest whatever its file says of them."""
+    registry = open_registry("daily")
+    plain, bright = (in_other_colour_values(COFFEE, "PNG", each) for each in (SRGB_VALUES, PQ))
+    registry.register("daily", plain, shown="countermark-pixels-2")
+    assert registry.verify(plain).headline is HeadlineCode.EXACT_MATCH
+    verdict = registry.verify(bright)
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "Not covered by the digest that both have: colour values." in verdict.headline_text
+    again = registry.verify(with_chunk(plain, b"tEXt", b"Comment\0saved again"))
+    assert again.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    assert "Not covered by the record's digest: colour values of the registered file." in again.headline_text
+    for each in (verdict, again):
+        assert "SHA-256" not in each.findings[0].could_be_forged_by
+
+
+def test_a_copy_with_a_gain_map_is_not_said_to_be_shown_the_same() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", gain_maps.primary())
+    for make, beside in ((gain_maps.ultra_hdr, "a second picture, a gain map"), (gain_maps.iso_jpeg, "a gain map")):
+        verdict = registry.verify(make())
+        assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
+        assert "Not covered by the digest that both have: " in verdict.headline_text
+        assert f"{beside}." in verdict.headline_text
+        assert "SHA-256" not in verdict.findings[0].could_be_forged_by
+
+
+def test_a_record_of_a_jpeg_from_before_covers_all_there_is_and_a_copy_with_colour_values_differs() -> None:
+    registry = open_registry("daily")
+    jpeg = pictures.saved(pictures.opened(photo(COFFEE)))
+    registry.register("daily", jpeg, shown="countermark-pixels-2")
+    lossless = pictures.saved(pictures.opened(jpeg), "PNG", compress_level=1)
+    assert registry.verify(lossless).findings[0].could_be_forged_by == "Nobody without breaking SHA-256."
+    assert registry.verify(with_cicp(lossless, PQ)).headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+
+
+def test_a_picture_registered_very_often_is_cut_and_the_report_says_so() -> None:
+    registry = open_registry("daily")
+    for _ in range(MAX_MATCHES + 5):
+        registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(photo(ROCKET))
+    assert len(verdict.matches) == MAX_MATCHES
+    assert f"further matching records: {MAX_MATCHES + 5} match, and {MAX_MATCHES} are listed" in left_out(verdict)
+
+
+def recoloured(name: str, profile: bytes, quality: int = 80) -> bytes:
+    """A copy of other bytes and pixels, which a profile shows in its colours."""
+    return pictures.saved(pictures.opened(photo(name)), quality=quality, icc_profile=profile)
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SWAPPED = SRGB.replace(b"rXYZ", b"tmpX").replace(b"bXYZ", b"rXYZ").replace(b"tmpX", b"bXYZ")
+"""Browsers show red as blue by it, and blue as red."""
+
+
+def test_a_recompressed_copy_whose_profile_swaps_red_and_blue_differs() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(recoloured(ROCKET, SWAPPED))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert "shown otherwise, by a colour profile or colour values that are not the record's" in verdict.headline_text
+    for usual in (SRGB, b"no profile at all"):
+        assert registry.verify(recoloured(ROCKET, usual)).headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_a_copy_with_the_profile_of_the_record_does_not_differ() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", recoloured(ROCKET, SWAPPED, 95))
+    assert registry.verify(recoloured(ROCKET, SWAPPED, 70)).headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_where_a_record_does_not_tell_of_its_profile_the_finding_names_that() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET), shown=None)
+    verdict = registry.verify(recoloured(ROCKET, SWAPPED))
+    assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+    (finding,) = [each for each in verdict.findings if each.code == Registration.MATCH_NO_DIFFERENCE_FOUND]
+    assert "show other colours than its pixels say" in finding.does_not_show
+    (plain,) = [each for each in registry.verify(recoloured(ROCKET, SRGB)).findings if each.code == finding.code]
+    assert "colour profile" not in plain.does_not_show
+
+
+def test_a_recompressed_copy_whose_colour_values_show_other_colours_differs() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(ROCKET))
+    verdict = registry.verify(in_other_colour_values(ROCKET, "AVIF", PQ))
+    assert [match.basis for match in verdict.matches] == [MatchBasis.COMPARISON]
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert "by a colour profile or colour values that are not the record's" in verdict.headline_text
+    for usual in (SRGB_VALUES, (12, 13)):
+        copy = registry.verify(in_other_colour_values(ROCKET, "AVIF", usual))
+        assert copy.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+
+
+def test_a_recompressed_copy_with_the_colour_values_of_the_record_does_not_differ() -> None:
+    bright = in_other_colour_values(ROCKET, "PNG", PQ)
+    for covered, known in (("countermark-pixels-3", True), ("countermark-pixels-2", False)):
+        registry = open_registry("daily")
+        registry.register("daily", bright, shown=covered)
+        verdict = registry.verify(in_other_colour_values(ROCKET, "AVIF", PQ))
+        assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
+        (finding,) = [each for each in verdict.findings if each.code == Registration.MATCH_NO_DIFFERENCE_FOUND]
+        assert ("whether the record's do is not known" in finding.does_not_show) is not known
+
+
+# Digests alone -----------------------------------------------------------------------------------
+
+
+def test_digests_alone_find_the_file_and_say_nothing_of_its_credential() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_digests(photo(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.EXACT_MATCH
+    assert values(verdict)["credential"] == values(verdict)["declared_origin"] == "NOT_CHECKED"
+    assert "the file itself: only digests were handed in" in left_out(verdict)
+
+
+def test_a_fingerprint_alone_gives_a_lead_and_never_a_match() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_digests(pictures.recompressed(MOUNTAINS))
+    assert verdict.headline is HeadlineCode.POSSIBLE_MATCH
+    assert "mirrored and turned copies" in left_out(verdict)
+
+
+def test_a_digest_without_a_fingerprint_makes_no_claim_about_similar_pictures() -> None:
+    registry = open_registry("daily")
+    registry.register("daily", photo(MOUNTAINS))
+    verdict = registry.verify_digests(pictures.recompressed(MOUNTAINS), with_pdq=False)
+    assert values(verdict)["registration"] == Registration.NO_MATCH_FOUND
+    assert "none has exactly these bytes (sha-256); similar pictures were not searched for" in verdict.headline_text
+    assert "similar pictures: no fingerprint was handed in" in left_out(verdict)
