@@ -1,7 +1,4 @@
-"""What a command opens: the settings as the registry takes them, the registry, the store alone, the keys.
-
-The first API key: an admin's, made when a registry has none, for the publisher that the first start enrolled.
-"""
+"""What a command opens: the settings as the registry takes them, the registry, the store alone, the keys."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +12,6 @@ from provenance.errors import SettingsInvalid
 from registry.database import Store
 from registry.keys import api_keys
 from registry.keys.api_keys import DEFAULT_PUBLISHER
-from registry.registry import Registry
 
 if TYPE_CHECKING:  # a command that needs the store alone starts without the rest
     from provenance.transparency.note import VerifierKey
@@ -107,8 +103,11 @@ def refuse_missing(folder: Path) -> None:
         )
 
 
-def make_first_key(registry: Registry) -> str | None:
-    """The key, to be shown once; None where there are keys already. Raises: StoreUnavailable."""
+def make_first_key(registry: "Registry") -> str | None:
+    """An administrator's API key for a registry that has none, to be shown once; else None. Raises: StoreUnavailable.
+
+    It is for the publisher that the first start enrolled.
+    """
     if api_keys.listed(registry.store):
         return None
     return api_keys.mint(

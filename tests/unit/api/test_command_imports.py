@@ -64,7 +64,7 @@ def test_a_database_on_postgresql_without_its_driver_is_refused_with_what_to_do(
 
 def test_the_newest_migration_is_the_head_that_a_current_store_has() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parents[1] / "migrations"))
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
     assert [head.partition("_")[0] for head in scripts.get_heads()] == [schema._NEWEST]

@@ -24,7 +24,7 @@ from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import verify_digests
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 
-MIGRATIONS = Path(__file__).parents[3] / "registry" / "migrations"
+MIGRATIONS = Path(__file__).parents[3] / "registry" / "database" / "migrations"
 
 
 @pytest.fixture(scope="module")
