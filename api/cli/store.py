@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from api.cli.opened import configuration, log_key, opened_keystore, opened_store
-from api.cli.printed import Json, print_findings, progress_bars
+from api.cli.printed import Json, print_findings
+from api.cli.progress import progress_bars
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid
 from registry.bootstrap import read_policy, read_timestamping
