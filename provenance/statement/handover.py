@@ -1,13 +1,12 @@
-"""The handover of a publisher's key: the key that is replaced names the one that takes its place.
+"""What a publisher's keys sign when they change: that one is held, and that one gives way to another.
 
-With it, whoever knows a publisher by its old key is led to the new one by that key itself, and not by the operator's
+A handover leads whoever knows a publisher by its old key to the new one, by that key itself and not by the operator's
 word alone. A key that is lost cannot hand over: it is revoked, and another one is enrolled.
 
-Proof that a publisher holds the private key that is enrolled in its name.
+A proof of possession is by the key that is enrolled. Without it an operator's record could claim another publisher's
+public key, and with it that publisher's statements (RFC 4211 §4 states the need).
 
-Without it an operator's record could claim another publisher's public key, and with it that publisher's statements
-(RFC 4211 §4 states the need). The proof is a signature by the key over a message that binds it to one log and one
-publisher.
+Both are signatures over a few lines of text that bind them to one log and one publisher.
 """
 
 from collections.abc import Mapping
@@ -15,9 +14,8 @@ from dataclasses import dataclass, field
 
 from provenance.errors import MalformedRecord
 from provenance.statement.canonical import Json
-from provenance.statement.encodings import encode_base64url
-from provenance.statement.fields import Fields
-from provenance.statement.keys import SIGNATURE_BYTES, PublicKey, Signer
+from provenance.statement.codec import Key, Signature
+from provenance.statement.keys import PublicKey, Signer
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,9 @@ class Handover:
         extra: unknown fields, kept.
     """
 
-    key: PublicKey
-    signature: bytes
+    key: Key
+    signature: Signature
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a record."""
-        return {**self.extra, "key": self.key.to_jwk(), "signature": encode_base64url(self.signature)}
-
-    @classmethod
-    def read(cls, fields: Fields) -> "Handover":
-        """Reads the object of a record; raises MalformedRecord."""
-        return cls(fields.key("key"), fields.base64url("signature", SIGNATURE_BYTES), fields.rest())
 
     def verify(self, successor: PublicKey, origin: str, publisher: str) -> None:
         """Accepts the handover to `successor`. Raises SignatureInvalid."""
@@ -61,10 +50,7 @@ def handover_message(origin: str, publisher: str, old: bytes, new: bytes) -> byt
     Raises:
         MalformedRecord: a line break inside a line.
     """
-    lines = ("countermark handover v1", origin, publisher, old.hex(), new.hex())
-    if any("\n" in line for line in lines):
-        raise MalformedRecord("neither an origin nor a publisher id holds a line break")
-    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+    return _message("countermark handover v1", origin, publisher, old.hex(), new.hex())
 
 
 def hand_over(signer: Signer, successor: PublicKey, origin: str, publisher: str) -> Handover:
@@ -85,10 +71,7 @@ def possession_message(origin: str, publisher: str, thumbprint: bytes) -> bytes:
     Raises:
         MalformedRecord: a line break inside a line.
     """
-    lines = ("countermark possession v1", origin, publisher, thumbprint.hex())
-    if any("\n" in line for line in lines):
-        raise MalformedRecord("neither an origin nor a publisher id holds a line break")
-    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+    return _message("countermark possession v1", origin, publisher, thumbprint.hex())
 
 
 def prove_possession(signer: Signer, origin: str, publisher: str) -> bytes:
@@ -103,3 +86,9 @@ def verify_possession(key: PublicKey, proof: bytes, origin: str, publisher: str)
         SignatureInvalid: the key did not sign for this log and this publisher.
     """
     key.verify(proof, possession_message(origin, publisher, key.thumbprint))
+
+
+def _message(*lines: str) -> bytes:
+    if any("\n" in line for line in lines):
+        raise MalformedRecord("neither an origin nor a publisher id holds a line break")
+    return "".join(f"{line}\n" for line in lines).encode("utf-8")

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, assert_never, get_args
+from typing import Literal, assert_never
 
-from provenance.limits import MAX_TEXT_CHARACTERS
 from provenance.quotation import quote
 from provenance.statement.canonical import Json
-from provenance.statement.fields import Fields
+from provenance.statement.codec import Text
 
 Established = Literal["operator-attested", "domain-verified", "x509"]
 
@@ -23,7 +22,7 @@ class Identity:
     """
 
     established: Established
-    detail: str
+    detail: Text
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def sentence(self) -> str:
@@ -37,17 +36,3 @@ class Identity:
                 return f"Named in an X.509 certificate: {quote(self.detail)}."
             case never:
                 assert_never(never)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a `publisher.key` record."""
-        return {**self.extra, "established": self.established, "detail": self.detail}
-
-    @classmethod
-    def read(cls, fields: Fields) -> "Identity":
-        """Reads the object of a record.
-
-        Raises:
-            MalformedRecord: a field is missing or not acceptable.
-        """
-        established: Established = fields.choice("established", get_args(Established))
-        return cls(established, fields.text("detail", MAX_TEXT_CHARACTERS), fields.rest())

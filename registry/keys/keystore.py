@@ -41,7 +41,7 @@ from provenance.credentials.certificates import (
 )
 from provenance.credentials.signing import ClaimSigner
 from provenance.errors import CertificateUnusable, NotFound, UnusableKey
-from provenance.statement.fields import Fields
+from provenance.statement.codec import PUBLISHER_ID
 from provenance.statement.keys import Algorithm, LocalSigner, Signer, public_key_of
 from provenance.transparency.log_keys import Sign
 from provenance.transparency.ml_dsa import MlDsaSigner
@@ -356,7 +356,7 @@ class Keystore:
         return self._folder / f"{kind}.pem"
 
     def _publisher_path(self, publisher: str, thumbprint: bytes) -> Path:
-        checked = Fields({"publisher": publisher}).publisher_id("publisher")  # the record's rule: no path gets through
+        checked = PUBLISHER_ID.read(publisher, "publisher")  # the record's rule: no path gets through
         return self._folder / "publishers" / checked / f"{thumbprint.hex()}.pem"
 
     def _signer(self, path: Path) -> LocalSigner:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from provenance.statement.canonical import Json
+from provenance.statement.codec import write_object
 from provenance.statement.encodings import encode_base64url
 from provenance.statement.handover import Handover, hand_over, prove_possession
 from provenance.statement.keys import PublicKey, Signer
@@ -41,5 +42,5 @@ class OwnKey:
         """The object that the service takes."""
         value: dict[str, Json] = {"key": self.key.to_jwk(), "possession": encode_base64url(self.possession)}
         if self.handover is not None:
-            value["handover"] = self.handover.to_json()
+            value["handover"] = write_object(self.handover)
         return value

@@ -7,14 +7,12 @@ value is an absent field, never null or empty. Unknown fields are kept; an unkno
 
 import functools
 from collections.abc import Callable
-from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from provenance.errors import MalformedRecord
-from provenance.limits import MAX_RECORD_BYTES, SALT_BYTES
+from provenance.limits import MAX_RECORD_BYTES
 from provenance.statement.canonical import Json, canonical_json, parse_canonical
-from provenance.statement.encodings import encode_base64url
-from provenance.statement.fields import Fields, format_timestamp
+from provenance.statement.codec import choice, integer, read_object, take, write_object
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.keys import PublicKey
@@ -83,19 +81,7 @@ Record: TypeAlias = (
 RECORD_VERSION = 1
 """The version of every record type; a change that old readers would misunderstand gets a new one."""
 
-_READERS: dict[str, Callable[[Fields, bytes, datetime], Record]] = {
-    LogGenesis.TYPE: LogGenesis.read,
-    LogKey.TYPE: LogKey.read,
-    LogFrozen.TYPE: LogFrozen.read,
-    PublisherKey.TYPE: PublisherKey.read,
-    AssetRegistered.TYPE: AssetRegistered.read,
-    AssetWithdrawn.TYPE: AssetWithdrawn.read,
-    AssetDisputed.TYPE: AssetDisputed.read,
-    DisputeAnswered.TYPE: DisputeAnswered.read,
-    AssetRevealed.TYPE: AssetRevealed.read,
-    VerdictRecorded.TYPE: VerdictRecorded.read,
-    RecordErased.TYPE: RecordErased.read,
-}
+_CLASSES: dict[str, Callable[..., Record]] = {cls.TYPE: cls for cls in get_args(Record)}
 
 
 def to_json(record: Record) -> dict[str, Json]:
@@ -104,14 +90,7 @@ def to_json(record: Record) -> dict[str, Json]:
     Raises:
         MalformedRecord: a time without zone or with a fraction of a second.
     """
-    return {
-        **record.extra,
-        "type": record.TYPE,
-        "version": RECORD_VERSION,
-        "salt": encode_base64url(record.salt),
-        "claimed_at": format_timestamp("claimed_at", record.claimed_at),
-        **record.body(),
-    }
+    return {**write_object(record), "type": record.TYPE, "version": RECORD_VERSION}
 
 
 def to_canonical(record: Record) -> bytes:
@@ -139,8 +118,9 @@ def parse_record(data: bytes) -> Record:
         MalformedRecord: not canonical JSON within `limits`, an unknown type or version, or a field that is missing
             or not acceptable; the message names the field.
     """
-    fields = Fields(parse_canonical(data, limit=MAX_RECORD_BYTES))
-    read = _READERS[fields.choice("type", tuple(_READERS))]
-    fields.integer("version", RECORD_VERSION, RECORD_VERSION)
-    salt = fields.base64url("salt", SALT_BYTES)
-    return read(fields, salt, fields.timestamp("claimed_at"))
+    members = parse_canonical(data, limit=MAX_RECORD_BYTES)
+    cls = _CLASSES[take(members, "type", choice(tuple(_CLASSES)))]
+    take(members, "version", integer(RECORD_VERSION, RECORD_VERSION))
+    record = read_object(cls, members)
+    record.check()
+    return record

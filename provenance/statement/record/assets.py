@@ -9,25 +9,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
-from provenance.limits import MAX_FINGERPRINTS, MAX_PARENTS, MAX_TEXT_CHARACTERS
+from provenance.limits import MAX_FINGERPRINTS, MAX_PARENTS
 from provenance.statement.canonical import Json
-from provenance.statement.fields import Fields, format_timestamp
-from provenance.statement.record.facts import TEXTS, CredentialFacts, Description, MediaFacts, Parent, SketchFacts
+from provenance.statement.codec import PublisherId, Sha256, Text, array, mapping
+from provenance.statement.record.facts import CredentialFacts, Description, MediaFacts, Parent, SketchFacts, Stated
 
 Visibility = Literal["sealed"]
 """How a record is kept back; one that anybody may read says nothing about it."""
 
 
 @dataclass(frozen=True)
-class AssetRegistered(Description):
+class AssetRegistered(Description, Stated):
     """A registration, with what its publisher says about the picture.
 
     Attributes:
-        salt: 32 random bytes.
-        claimed_at: when the publisher says this was stated.
         publisher: the publisher's id.
         media: the file as the publisher sent it.
         fingerprints: by algorithm name (`media.fingerprints.Fingerprints.to_json`).
@@ -41,66 +38,22 @@ class AssetRegistered(Description):
 
     TYPE: ClassVar[str] = "asset.registered"
 
-    salt: bytes
-    claimed_at: datetime
-    publisher: str
+    publisher: PublisherId
     media: MediaFacts
-    fingerprints: Mapping[str, Json] = field(hash=False)
+    fingerprints: Annotated[Mapping[str, Json], mapping(MAX_FINGERPRINTS)] = field(hash=False)
     sketch: SketchFacts
     credential: CredentialFacts | None = None
-    parents: tuple[Parent, ...] = ()
-    rendition_of: bytes | None = None
+    parents: Annotated[tuple[Parent, ...], array(Parent, MAX_PARENTS)] = ()
+    rendition_of: Sha256 | None = None
     visibility: Visibility | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
-    def body(self) -> dict[str, Json]:
-        """The fields of this type as JSON; what is absent is left out."""
-        fields: dict[str, Json] = {
-            "publisher": self.publisher,
-            "media": self.media.to_json(),
-            "fingerprints": self.fingerprints,
-            "sketch": self.sketch.to_json(),
-            "credential": None if self.credential is None else self.credential.to_json(),
-            **self.described(),
-            "captured_at": None if self.captured_at is None else format_timestamp("captured_at", self.captured_at),
-            "parents": [parent.to_json() for parent in self.parents] or None,
-            "rendition_of": None if self.rendition_of is None else self.rendition_of.hex(),
-            "visibility": self.visibility,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
-
-    @classmethod
-    def read(cls, fields: Fields, salt: bytes, claimed_at: datetime) -> "AssetRegistered":
-        """Reads the fields of this type; raises MalformedRecord."""
-        credential = fields.optional(fields.members, "credential")
-        parents = fields.optional(fields.items, "parents", MAX_PARENTS)
-        visibility: Visibility | None = fields.optional(fields.choice, "visibility", get_args(Visibility))
-        texts: dict[str, Any] = {name: fields.optional(fields.text, name, at_most) for name, at_most in TEXTS.items()}
-        return cls(
-            salt,
-            claimed_at,
-            publisher=fields.publisher_id("publisher"),
-            media=MediaFacts.read(fields.members("media")),
-            fingerprints=fields.mapping("fingerprints", MAX_FINGERPRINTS),
-            sketch=SketchFacts.read(fields.members("sketch")),
-            credential=None if credential is None else CredentialFacts.read(credential),
-            **texts,
-            digital_source_type=fields.optional(fields.digital_source_type, "digital_source_type"),
-            captured_at=fields.optional(fields.timestamp, "captured_at"),
-            parents=() if parents is None else tuple(Parent.read(parent) for parent in parents),
-            rendition_of=fields.optional(fields.digest, "rendition_of"),
-            visibility=visibility,
-            extra=fields.rest(),
-        )
-
 
 @dataclass(frozen=True)
-class AssetRevealed:
+class AssetRevealed(Stated):
     """The end of a seal.
 
     Attributes:
-        salt: 32 random bytes.
-        claimed_at: when the publisher says this was stated.
         publisher: the publisher's id.
         record: id of the sealed registration, 32 bytes.
         extra: unknown fields, kept.
@@ -108,35 +61,16 @@ class AssetRevealed:
 
     TYPE: ClassVar[str] = "asset.revealed"
 
-    salt: bytes
-    claimed_at: datetime
-    publisher: str
-    record: bytes
+    publisher: PublisherId
+    record: Sha256
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def body(self) -> dict[str, Json]:
-        """The fields of this type as JSON."""
-        return {"publisher": self.publisher, "record": self.record.hex()}
-
-    @classmethod
-    def read(cls, fields: Fields, salt: bytes, claimed_at: datetime) -> "AssetRevealed":
-        """Reads the fields of this type; raises MalformedRecord."""
-        return cls(
-            salt,
-            claimed_at,
-            publisher=fields.publisher_id("publisher"),
-            record=fields.digest("record"),
-            extra=fields.rest(),
-        )
 
 
 @dataclass(frozen=True)
-class AssetWithdrawn:
+class AssetWithdrawn(Stated):
     """A withdrawal; the registration stays in the log.
 
     Attributes:
-        salt: 32 random bytes.
-        claimed_at: when the publisher says this was stated.
         publisher: the publisher's id.
         record: id of the registration that is withdrawn, 32 bytes.
         reason: why, for people.
@@ -145,37 +79,17 @@ class AssetWithdrawn:
 
     TYPE: ClassVar[str] = "asset.withdrawn"
 
-    salt: bytes
-    claimed_at: datetime
-    publisher: str
-    record: bytes
-    reason: str
+    publisher: PublisherId
+    record: Sha256
+    reason: Text
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def body(self) -> dict[str, Json]:
-        """The fields of this type as JSON."""
-        return {"publisher": self.publisher, "record": self.record.hex(), "reason": self.reason}
-
-    @classmethod
-    def read(cls, fields: Fields, salt: bytes, claimed_at: datetime) -> "AssetWithdrawn":
-        """Reads the fields of this type; raises MalformedRecord."""
-        return cls(
-            salt,
-            claimed_at,
-            publisher=fields.publisher_id("publisher"),
-            record=fields.digest("record"),
-            reason=fields.text("reason", MAX_TEXT_CHARACTERS),
-            extra=fields.rest(),
-        )
 
 
 @dataclass(frozen=True)
-class RecordErased:
+class RecordErased(Stated):
     """An erasure, stated by an operator of the log: whoever keeps the content is who can say that it is gone.
 
     Attributes:
-        salt: 32 random bytes.
-        claimed_at: when the operator says this was stated.
         record: id of the erased record, 32 bytes.
         reason: why, for people; it stays readable, so it must not repeat what was erased.
         extra: unknown fields, kept.
@@ -183,23 +97,6 @@ class RecordErased:
 
     TYPE: ClassVar[str] = "record.erased"
 
-    salt: bytes
-    claimed_at: datetime
-    record: bytes
-    reason: str
+    record: Sha256
+    reason: Text
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def body(self) -> dict[str, Json]:
-        """The fields of this type as JSON."""
-        return {"record": self.record.hex(), "reason": self.reason}
-
-    @classmethod
-    def read(cls, fields: Fields, salt: bytes, claimed_at: datetime) -> "RecordErased":
-        """Reads the fields of this type; raises MalformedRecord."""
-        return cls(
-            salt,
-            claimed_at,
-            record=fields.digest("record"),
-            reason=fields.text("reason", MAX_TEXT_CHARACTERS),
-            extra=fields.rest(),
-        )

@@ -1,20 +1,61 @@
-"""What an `asset.registered` record says about files: the media, its sketch, its credential, its parents.
+"""The parts of records: what all of them say, and what a registration says of its files and of the picture in words.
 
-What a publisher says about a picture in words, and how and when it came about.
-
-The identity of a record: the SHA-256 of its canonical bytes, as bytes and as URN.
+A record's identity is the SHA-256 of its canonical bytes.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, ClassVar
 
-from provenance.limits import MAX_LINE_CHARACTERS, MAX_TEXT_CHARACTERS
+from provenance.limits import SALT_BYTES
 from provenance.statement.canonical import Json
-from provenance.statement.fields import Fields
+from provenance.statement.codec import (
+    Boolean,
+    Codec,
+    Count,
+    Identifier,
+    Line,
+    Sha256,
+    Text,
+    Timestamp,
+    base64url,
+    matching,
+    refusal,
+)
 from provenance.statement.shown import ShownDigest
+from provenance.vocabulary import find_digital_source_type
+
+_NAME = "[a-z0-9][a-z0-9!#$&^_.+-]*"
+MediaType = Annotated[str, matching(f"{_NAME}/{_NAME}", "a media type in lower case")]
+"""`type/subtype` in lower case, without parameters (RFC 6838 §4.2)."""
+
+
+def _read_source_type(value: Json, path: str) -> str:
+    if not isinstance(value, str):
+        raise refusal(path, "a string expected")
+    term = find_digital_source_type(value)
+    if term is None or term.iri != value:
+        raise refusal(path, "the full IRI of an IPTC digital source type expected")
+    return value
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What every record says.
+
+    Attributes:
+        salt: 32 random bytes.
+        claimed_at: when the publisher, or the operator, says this was stated.
+    """
+
+    TYPE: ClassVar[str]
+
+    salt: Annotated[bytes, base64url(SALT_BYTES)]
+    claimed_at: Timestamp
+
+    def check(self) -> None:
+        """Refuses, with MalformedRecord, fields that do not go together."""
 
 
 @dataclass(frozen=True)
@@ -33,52 +74,20 @@ class MediaFacts:
         extra: unknown fields, kept.
     """
 
-    sha256: bytes
-    size: int
-    media_type: str
-    width: int
-    height: int
-    pixels_sha256: bytes
-    shown_sha256: bytes | None = None
-    shown_method: str | None = None
+    sha256: Sha256
+    size: Count
+    media_type: MediaType
+    width: Count
+    height: Count
+    pixels_sha256: Sha256
+    shown_sha256: Sha256 | None = None
+    shown_method: Identifier | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a record."""
-        value: dict[str, Json] = {
-            **self.extra,
-            "sha256": self.sha256.hex(),
-            "size": self.size,
-            "media_type": self.media_type,
-            "width": self.width,
-            "height": self.height,
-            "pixels_sha256": self.pixels_sha256.hex(),
-        }
-        if self.shown_sha256 is not None:
-            value["shown_sha256"] = self.shown_sha256.hex()
-        if self.shown_method is not None:
-            value["shown_method"] = self.shown_method
-        return value
 
     @property
     def shown(self) -> ShownDigest:
         """The second pixel digest with what it covers."""
         return ShownDigest.stated(self.shown_sha256, self.shown_method, self.media_type)
-
-    @classmethod
-    def read(cls, fields: Fields) -> "MediaFacts":
-        """Reads the object of a record; raises MalformedRecord."""
-        return cls(
-            sha256=fields.digest("sha256"),
-            size=fields.integer("size"),
-            media_type=fields.media_type("media_type"),
-            width=fields.integer("width"),
-            height=fields.integer("height"),
-            pixels_sha256=fields.digest("pixels_sha256"),
-            shown_sha256=fields.optional(fields.digest, "shown_sha256"),
-            shown_method=fields.optional(fields.identifier, "shown_method"),
-            extra=fields.rest(),
-        )
 
 
 @dataclass(frozen=True)
@@ -91,18 +100,9 @@ class SketchFacts:
         extra: unknown fields, kept.
     """
 
-    sha256: bytes
-    version: str
+    sha256: Sha256
+    version: Identifier
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a record."""
-        return {**self.extra, "sha256": self.sha256.hex(), "version": self.version}
-
-    @classmethod
-    def read(cls, fields: Fields) -> "SketchFacts":
-        """Reads the object of a record; raises MalformedRecord."""
-        return cls(fields.digest("sha256"), fields.identifier("version"), fields.rest())
 
 
 @dataclass(frozen=True)
@@ -119,26 +119,12 @@ class CredentialFacts:
         extra: unknown fields, kept.
     """
 
-    manifest_id: str
-    claim_sha256: bytes
-    embedded: bool
+    manifest_id: Identifier
+    claim_sha256: Sha256
+    embedded: Boolean
     signed: MediaFacts | None = None
-    private_sha256: bytes | None = None
+    private_sha256: Sha256 | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a record."""
-        value: dict[str, Json] = {
-            **self.extra,
-            "manifest_id": self.manifest_id,
-            "claim_sha256": self.claim_sha256.hex(),
-            "embedded": self.embedded,
-        }
-        if self.signed is not None:
-            value["signed"] = self.signed.to_json()
-        if self.private_sha256 is not None:
-            value["private_sha256"] = self.private_sha256.hex()
-        return value
 
     @property
     def copies(self) -> tuple[tuple[bytes, bytes, ShownDigest], ...]:
@@ -148,19 +134,6 @@ class CredentialFacts:
         pixels, shown = self.signed.pixels_sha256, self.signed.shown
         files = (self.signed.sha256, self.private_sha256)
         return tuple((sha256, pixels, shown) for sha256 in files if sha256 is not None)
-
-    @classmethod
-    def read(cls, fields: Fields) -> "CredentialFacts":
-        """Reads the object of a record; raises MalformedRecord."""
-        signed = fields.optional(fields.members, "signed")
-        return cls(
-            manifest_id=fields.identifier("manifest_id"),
-            claim_sha256=fields.digest("claim_sha256"),
-            embedded=fields.boolean("embedded"),
-            signed=None if signed is None else MediaFacts.read(signed),
-            private_sha256=fields.optional(fields.digest, "private_sha256"),
-            extra=fields.rest(),
-        )
 
 
 SUPERSEDES = "supersedes"
@@ -178,25 +151,9 @@ class Parent:
         extra: unknown fields, kept.
     """
 
-    record: bytes
-    relation: str
+    record: Sha256
+    relation: Line
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """The object in a record."""
-        return {**self.extra, "record": self.record.hex(), "relation": self.relation}
-
-    @classmethod
-    def read(cls, fields: Fields) -> "Parent":
-        """Reads the object of a record; raises MalformedRecord."""
-        return cls(fields.digest("record"), fields.text("relation", MAX_LINE_CHARACTERS), fields.rest())
-
-
-@dataclass(frozen=True)
-class Characters:
-    """Unicode code points that a text has at most."""
-
-    at_most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,24 +166,16 @@ class Description:
         captured_at: when the publisher says the picture was taken.
     """
 
-    title: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
-    caption: Annotated[str | None, Characters(MAX_TEXT_CHARACTERS)] = None
-    credit: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
-    licence: Annotated[str | None, Characters(MAX_LINE_CHARACTERS)] = None
-    digital_source_type: str | None = None
-    captured_at: datetime | None = None
+    title: Line | None = None
+    caption: Text | None = None
+    credit: Line | None = None
+    licence: Line | None = None
+    digital_source_type: Annotated[str | None, Codec(_read_source_type)] = None
+    captured_at: Timestamp | None = None
 
     def described(self) -> dict[str, Any]:
         """These fields by name."""
         return {each.name: getattr(self, each.name) for each in fields(Description)}
-
-
-TEXTS = {
-    name: mark.at_most
-    for name, hint in get_type_hints(Description, include_extras=True).items()
-    for mark in getattr(hint, "__metadata__", ())
-}
-"""The texts of a description by name, with the characters that each has at most."""
 
 
 def record_id(canonical: bytes) -> bytes:

@@ -2,27 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
-from provenance.limits import MAX_LINE_CHARACTERS, MAX_TEXT_CHARACTERS
 from provenance.statement.canonical import Json
-from provenance.statement.encodings import encode_base64url
-from provenance.statement.fields import Fields, format_timestamp
+from provenance.statement.codec import Key, Line, PublisherId, Signature, Text, Timestamp, refusal
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
-from provenance.statement.keys import SIGNATURE_BYTES, PublicKey
+from provenance.statement.record.facts import Stated
 
 KeyAction = Literal["enrol", "rotate", "revoke"]
 
 
 @dataclass(frozen=True)
-class PublisherKey:
+class PublisherKey(Stated):
     """A change to the keys of one publisher, stated by an operator of the log.
 
     Attributes:
-        salt: 32 random bytes.
-        claimed_at: when the operator says this was stated.
         publisher: the publisher's id.
         name: the publisher's name, for people.
         identity: how it was established that the key is this publisher's.
@@ -41,66 +36,24 @@ class PublisherKey:
 
     TYPE: ClassVar[str] = "publisher.key"
 
-    salt: bytes
-    claimed_at: datetime
-    publisher: str
-    name: str
+    publisher: PublisherId
+    name: Line
     identity: Identity
     action: KeyAction
-    key: PublicKey
-    possession: bytes | None = None
-    reason: str | None = None
+    key: Key
+    possession: Signature | None = None
+    reason: Text | None = None
     handover: Handover | None = None
-    invalid_since: datetime | None = None
+    invalid_since: Timestamp | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
-    def body(self) -> dict[str, Json]:
-        """The fields of this type as JSON."""
-        value: dict[str, Json] = {
-            "publisher": self.publisher,
-            "name": self.name,
-            "identity": self.identity.to_json(),
-            "action": self.action,
-            "key": self.key.to_jwk(),
-        }
-        if self.possession is not None:
-            value["possession"] = encode_base64url(self.possession)
-        if self.handover is not None:
-            value["handover"] = self.handover.to_json()
-        if self.reason is not None:
-            value["reason"] = self.reason
-        if self.invalid_since is not None:
-            value["invalid_since"] = format_timestamp("invalid_since", self.invalid_since)
-        return value
-
-    @classmethod
-    def read(cls, fields: Fields, salt: bytes, claimed_at: datetime) -> "PublisherKey":
-        """Reads the fields of this type; raises MalformedRecord."""
-        action: KeyAction = fields.choice("action", get_args(KeyAction))
-        record = cls(
-            salt,
-            claimed_at,
-            publisher=fields.publisher_id("publisher"),
-            name=fields.text("name", MAX_LINE_CHARACTERS),
-            identity=Identity.read(fields.members("identity")),
-            action=action,
-            key=fields.key("key"),
-            possession=fields.optional(fields.base64url, "possession", SIGNATURE_BYTES),
-            reason=fields.optional(fields.text, "reason", MAX_TEXT_CHARACTERS),
-            handover=fields.optional(_read_handover, "handover", fields),
-            invalid_since=fields.optional(fields.timestamp, "invalid_since"),
-            extra=fields.rest(),
-        )
-        if action == "revoke" and record.reason is None:
-            raise fields.refusal("reason", "missing, and a revocation needs one")
-        if action == "revoke" and record.possession is not None:
-            raise fields.refusal("possession", "a revocation has none")
-        if action != "rotate" and record.handover is not None:
-            raise fields.refusal("handover", "only a rotation has one")
-        if action != "revoke" and record.invalid_since is not None:
-            raise fields.refusal("invalid_since", "only a revocation has one")
-        return record
-
-
-def _read_handover(name: str, fields: Fields) -> Handover:
-    return Handover.read(fields.members(name))
+    def check(self) -> None:
+        """Which of the optional fields its action needs, and which it has none of; raises MalformedRecord."""
+        if self.action == "revoke" and self.reason is None:
+            raise refusal("reason", "missing, and a revocation needs one")
+        if self.action == "revoke" and self.possession is not None:
+            raise refusal("possession", "a revocation has none")
+        if self.action != "rotate" and self.handover is not None:
+            raise refusal("handover", "only a rotation has one")
+        if self.action != "revoke" and self.invalid_since is not None:
+            raise refusal("invalid_since", "only a revocation has one")
