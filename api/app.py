@@ -1,8 +1,7 @@
 """The application: middleware, problems, routes, and the service they work on.
 
-`assemble` gives the routes alone, which is all the OpenAPI document needs; `create_app` adds what serves them.
-
-Housekeeping: what a running server forgets in time, so that its folder does not grow without need.
+`assemble` gives the routes alone, which is all the OpenAPI document needs; `create_app` adds what serves them, and
+keeps house while it does: a running server forgets in time what would let its folder grow without need.
 """
 
 import time

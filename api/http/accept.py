@@ -1,6 +1,6 @@
 """Accept headers (RFC 9110 §12.5): which of the media types on offer a client likes best, and whether it unpacks.
 
-Receipts in the format that a request asks for: by `format`, or else by its Accept header (RFC 9110 §12.5.1).
+A receipt is in the format that a request names as `format`, or else in the one that its Accept header likes best.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request, Response
 
 from api.http.conditional import RECEIPT_TYPE, attachment, conditional
-from api.http.documented import UNCHANGED
+from api.http.openapi import NOT_MODIFIED
 from registry.registry import Registry
 from registry.usecases.access import Reader
 from registry.usecases.receipt_formats import RECEIPT_FORMATS, ReceiptFormat
@@ -68,7 +68,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-GIVES_A_RECEIPT = _FORMS | UNCHANGED
+RECEIPT_RESPONSES = _FORMS | NOT_MODIFIED
 """FastAPI's `responses` for a receipt."""
 
 

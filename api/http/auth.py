@@ -44,7 +44,7 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
 async def reader(request: Request, service: ServiceDep) -> Reader:
     """A FastAPI dependency: anybody, or whoever holds the key that the request brings. Raises: NotAuthenticated.
 
-    The document states this by `documented.OPEN`: FastAPI would make a key obligatory.
+    The document states this by `openapi.OPTIONAL_API_KEY`: FastAPI would make a key obligatory.
     """
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if not scheme:

@@ -1,12 +1,20 @@
 """Logs: one JSON object a line on standard error, for the server's own events and for its libraries' alike.
 
-Nothing here names a client's address, a file's name or its metadata; `request_id` joins the lines of a request.
+Every request gets an id, and every answer, problem and log line of it carries it. A client's own `X-Request-Id` is not
+taken over: two answers must never share an id. Nothing here names a client's address, unless the operator wants it, a
+file's name or its metadata.
 """
 
 import logging
+import secrets
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SHARED: tuple[structlog.types.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -41,3 +49,70 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+HEADER = "X-Request-Id"
+_SCOPE_KEY = "countermark.request_id"
+
+Observer = Callable[[str, str, int, float], None]
+"""Told of each request: method, route template, status (0: nothing was answered), seconds."""
+
+_log = structlog.get_logger("api.request")
+
+
+def request_id(conn: HTTPConnection) -> str:
+    """The id of a request that passed `RequestIds`."""
+    return str(conn.scope.get(_SCOPE_KEY, "none"))
+
+
+class RequestIds:
+    """ASGI middleware, the outermost: the id of a request, its line in the log, and who counts it.
+
+    Args:
+        observe: told of each finished request.
+        log_client_addresses: whether log lines name the client.
+    """
+
+    def __init__(self, app: ASGIApp, *, observe: Observer, log_client_addresses: bool = False) -> None:
+        self.app = app
+        self.observe = observe
+        self.log_client_addresses = log_client_addresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        identifier = f"req_{secrets.token_hex(12)}"
+        scope[_SCOPE_KEY] = identifier
+        status = 0
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = identifier
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=identifier):
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                seconds = time.perf_counter() - started
+                route = route_template(scope)
+                self.observe(scope["method"], route, status, seconds)
+                extra = {"client": scope["client"][0]} if self.log_client_addresses and scope.get("client") else {}
+                _log.info(
+                    "request",
+                    method=scope["method"],
+                    route=route,
+                    status=status,
+                    milliseconds=round(seconds * 1000, 1),
+                    **extra,
+                )
+
+
+def route_template(scope: Scope) -> str:
+    """The matched route ("/v1/assets/{id}"), so that neither logs nor metrics hold what was looked up."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "unmatched"

@@ -1,8 +1,7 @@
-"""Middleware: the stack around the routes, in its order.
+"""Middleware: the stack around the routes, in its order, and the security headers that it gives every answer.
 
-Security headers of every answer, and the content security policy of pages (CSP level 3).
-
-Pages run only their own scripts, by file: no inline script, no inline style, no frame, no foreign host.
+By their content security policy (CSP level 3) pages run only their own scripts, by file: no inline script, no inline
+style, no frame, no foreign host.
 """
 
 from urllib.parse import urlsplit
@@ -13,9 +12,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.limits import RateLimitHeaders
+from api.http.logs import HEADER, RequestIds
 from api.http.metrics import Metrics
 from api.http.problems import LastResort
-from api.http.request_id import HEADER, RequestIds
 from api.settings import Settings
 
 

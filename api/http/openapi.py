@@ -1,10 +1,12 @@
 """The OpenAPI document: FastAPI's, corrected once, and written as `openapi.yaml` in one deterministic form.
 
 FastAPI documents its own validation errors as `application/json`; every error here is `application/problem+json`.
-Bodies that routes read themselves refer to models FastAPI does not know: they are put in here.
+Bodies that routes read themselves refer to models FastAPI does not know: they are put in here. What a route states
+beyond its signature (the problems it ends in, raw answers, a body that it reads itself) is made by the functions of
+this module, too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -13,10 +15,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from api.http import problems
-from api.http.documented import concisely, ends_in
+from api.http.problems import Kind
 from api.http.requests import (
     AnswerRequest,
     ApiKeyRequest,
@@ -72,6 +74,90 @@ _UNDESCRIBED = frozenset(
 _ANY_JSON = "JsonValue"
 
 Document = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]
+"""As FastAPI takes them: by status."""
+
+NOT_MODIFIED: Responses = {304: {"description": "The client has it already (If-None-Match)."}}
+READING = (problems.RATE_LIMITED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT)
+KEPT = (problems.NOT_AUTHENTICATED, problems.SEALED, problems.NOT_FOUND, problems.ERASED, *READING)
+"""What reading a record can end in that may be sealed or erased."""
+WRITING = (
+    problems.MALFORMED_REQUEST,
+    problems.NOT_AUTHENTICATED,
+    problems.NOT_PERMITTED,
+    problems.INVALID_REQUEST,
+    problems.LOG_FROZEN,
+    problems.SIGNER_UNAVAILABLE,
+    problems.STORE_UNAVAILABLE,
+    problems.STORE_CORRUPT,
+)
+RECEIVING = (
+    problems.MALFORMED_REQUEST,
+    problems.REQUEST_TIMEOUT,
+    problems.PAYLOAD_TOO_LARGE,
+    problems.MEDIA_TOO_LARGE,
+    problems.UNSUPPORTED_MEDIA,
+    problems.INVALID_REQUEST,
+    problems.UNDECODABLE_MEDIA,
+    problems.MEDIA_TOO_COSTLY,
+    problems.OVERLOADED,
+    problems.EXAMINATION_UNAVAILABLE,
+    problems.STORE_UNAVAILABLE,
+)
+
+OPTIONAL_API_KEY: Document = {"security": [{"api_key": []}, {}]}
+"""`openapi_extra` of what anybody may read, and whoever brings a key may read more of."""
+BINARY: Document = {"type": "string", "format": "binary"}
+IDEMPOTENCY_KEY: Document = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A repeated request under the same key gets the first answer again, for 24 hours.",
+            "schema": {"type": "string", "pattern": r"^[!#-\[\]-~]{1,255}$"},
+        }
+    ]
+}
+
+
+def problem_responses(*kinds: Kind) -> Responses:
+    """FastAPI's `responses` for these problems; kinds that share a status share its description."""
+    answers: Responses = {}
+    for status in sorted({kind.status for kind in kinds}):
+        slugs = dict.fromkeys(f"`{kind.slug}`: {kind.title}." for kind in kinds if kind.status == status)
+        answers[status] = {
+            "description": " ".join(slugs),
+            "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return answers
+
+
+def concise_responses(answers: Responses) -> Responses:
+    """The same problems in the form that SCRAPI has them (RFC 9290)."""
+    content = {problems.CONCISE_MEDIA_TYPE: {"schema": BINARY}}
+    return {status: answer | {"content": content} for status, answer in answers.items()}
+
+
+def extra_response(status: int, model: type[Answer], description: str) -> Responses:
+    """FastAPI's `responses` for a second success."""
+    return {status: {"model": model, "description": description}}
+
+
+def binary_response(media_type: str, description: str, *, text: bool = False) -> Responses:
+    """FastAPI's `responses` for bytes that have an entity tag."""
+    schema = {"type": "string"} if text else {"type": "string", "format": "binary"}
+    return {200: {"description": description, "content": {media_type: {"schema": schema}}}} | NOT_MODIFIED
+
+
+def request_body(bodies: Mapping[str, Document]) -> Document:
+    """`openapi_extra` for a body that the route reads itself: a schema for each media type."""
+    return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name, schema in bodies.items()}}}
+
+
+def schema_ref(model: type[BaseModel]) -> Document:
+    """A reference to a model; `document` puts the model itself into it."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def document(app: FastAPI) -> Document:
@@ -190,9 +276,9 @@ def _correct(operation: dict[str, Any], *, concise: bool) -> None:
         if concise:
             del answers["422"]  # a parameter that is any text
         else:
-            answers["422"] = ends_in(problems.INVALID_REQUEST)[422]
-    internal = ends_in(problems.INTERNAL_ERROR)
-    for status, answer in (concisely(internal) if concise else internal).items():
+            answers["422"] = problem_responses(problems.INVALID_REQUEST)[422]
+    internal = problem_responses(problems.INTERNAL_ERROR)
+    for status, answer in (concise_responses(internal) if concise else internal).items():
         answers.setdefault(str(status), answer)
     operation["responses"] = dict(sorted(answers.items()))
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.request_id import request_id
+from api.http.logs import request_id
 from provenance import errors
 from provenance.statement.cbor import encode_cbor
 

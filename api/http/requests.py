@@ -1,7 +1,4 @@
-"""What clients send: unknown fields are refused.
-
-Values that requests and answers are made of.
-"""
+"""What clients send as JSON, and the values that it is made of: unknown fields are refused."""
 
 import re
 from datetime import UTC, datetime

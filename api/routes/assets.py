@@ -9,29 +9,39 @@ from dataclasses import fields
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
-from api.http.accept import GIVES_A_RECEIPT, FormatQuery, receipt_answer
+from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
 from api.http.auth import AssetsWriter, ReaderDep, publisher_of
 from api.http.bodies import is_json, parse_json, receive_json
 from api.http.conditional import JSON, attachment, conditional, json_answer, to_json
-from api.http.cursors import Cursor, Limit, cut, decode_cursor, encode_cursor
-from api.http.documented import (
+from api.http.idempotency import answer_once, request_digest
+from api.http.limits import limited
+from api.http.openapi import (
     BINARY,
     IDEMPOTENCY_KEY,
     KEPT,
-    OPEN,
+    NOT_MODIFIED,
+    OPTIONAL_API_KEY,
     READING,
     RECEIVING,
-    UNCHANGED,
     WRITING,
-    also,
-    ends_in,
-    gives,
-    refers_to,
-    takes,
+    binary_response,
+    extra_response,
+    problem_responses,
+    request_body,
+    schema_ref,
 )
-from api.http.idempotency import answer_once, request_digest
-from api.http.limits import limited
-from api.http.parameters import AssetId, CopyQuery, PublisherQuery, Sha256Query, VisibilityQuery
+from api.http.parameters import (
+    AssetId,
+    CopyQuery,
+    Cursor,
+    Limit,
+    PublisherQuery,
+    Sha256Query,
+    VisibilityQuery,
+    cut,
+    decode_cursor,
+    encode_cursor,
+)
 from api.http.requests import AssetMetadata, AssetRequest
 from api.http.upload import Upload
 from api.service import Service, ServiceDep
@@ -48,8 +58,8 @@ from registry.usecases.resemblances import resembles
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
-missing = ends_in(*KEPT)
-withheld = ends_in(*KEPT, problems.METADATA_WITHHELD, problems.OVERLOADED)
+missing = problem_responses(*KEPT)
+withheld = problem_responses(*KEPT, problems.METADATA_WITHHELD, problems.OVERLOADED)
 
 RESEMBLES_SECONDS = 2.0
 """Seconds for which the answer to a registration waits for what it resembles; a search takes some tenths of one."""
@@ -59,20 +69,22 @@ RESEMBLES_SECONDS = 2.0
     "/v1/assets",
     status_code=201,
     response_model=RegisteredAsset,
-    responses=also(200, RegisteredAsset, "This very registration was here already.")
-    | ends_in(*WRITING, *RECEIVING, problems.NOT_FOUND, problems.IDEMPOTENCY_CONFLICT, problems.ENTRY_TOO_LARGE),
+    responses=extra_response(200, RegisteredAsset, "This very registration was here already.")
+    | problem_responses(
+        *WRITING, *RECEIVING, problems.NOT_FOUND, problems.IDEMPOTENCY_CONFLICT, problems.ENTRY_TOO_LARGE
+    ),
     openapi_extra=IDEMPOTENCY_KEY
-    | takes(
+    | request_body(
         {
             "multipart/form-data": {
                 "type": "object",
                 "properties": {
                     "file": BINARY,
-                    "metadata": refers_to(AssetMetadata),
+                    "metadata": schema_ref(AssetMetadata),
                 },
                 "required": ["file"],
             },
-            "application/json": refers_to(AssetRequest),
+            "application/json": schema_ref(AssetRequest),
         }
     ),
     summary="Register a picture",
@@ -142,8 +154,8 @@ def claims_of(metadata: AssetMetadata) -> Claims:
     "/v1/assets",
     response_model=Assets,
     dependencies=reads,
-    responses=ends_in(problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.INVALID_REQUEST, *READING),
-    openapi_extra=OPEN,
+    responses=problem_responses(problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.INVALID_REQUEST, *READING),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="List registrations, newest first",
 )
 def list_assets(
@@ -187,8 +199,8 @@ def _sealed_publisher(reader: Reader, stated: str | None) -> str:
     "/v1/assets/{id}",
     response_model=AssetInFull,
     dependencies=reads,
-    responses=missing | UNCHANGED,
-    openapi_extra=OPEN,
+    responses=missing | NOT_MODIFIED,
+    openapi_extra=OPTIONAL_API_KEY,
     summary="A registration",
 )
 def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
@@ -203,8 +215,8 @@ def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service:
     "/v1/assets/{id}/receipt",
     response_class=Response,
     dependencies=reads,
-    responses=missing | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
-    openapi_extra=OPEN,
+    responses=missing | problem_responses(problems.INVALID_REQUEST) | RECEIPT_RESPONSES,
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The receipt of a registration",
 )
 def get_receipt(
@@ -218,8 +230,8 @@ def get_receipt(
     "/v1/assets/{id}/credentialed",
     response_class=Response,
     dependencies=reads,
-    responses=withheld | gives("image/*", "The picture with its C2PA credential embedded."),
-    openapi_extra=OPEN,
+    responses=withheld | binary_response("image/*", "The picture with its C2PA credential embedded."),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The signed copy of a picture",
 )
 def get_credentialed(
@@ -239,8 +251,8 @@ def get_credentialed(
     "/v1/assets/{id}/manifest",
     response_class=Response,
     dependencies=reads,
-    responses=withheld | gives("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
-    openapi_extra=OPEN,
+    responses=withheld | binary_response("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The C2PA manifest of a picture",
 )
 def get_manifest(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
@@ -253,8 +265,8 @@ def get_manifest(request: Request, identifier: AssetId, reader: ReaderDep, servi
     "/v1/assets/{id}/thumbnail",
     response_class=Response,
     dependencies=reads,
-    responses=missing | gives("image/webp", "At most 512 pixels a side, without metadata."),
-    openapi_extra=OPEN,
+    responses=missing | binary_response("image/webp", "At most 512 pixels a side, without metadata."),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="A small picture",
 )
 def get_thumbnail(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:

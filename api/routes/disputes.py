@@ -6,9 +6,9 @@ from api.http import problems
 from api.http.auth import DisputesWriter, publisher_of
 from api.http.bodies import receive_json
 from api.http.conditional import json_answer
-from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.http.idempotency import answer_once, request_digest
 from api.http.limits import limited
+from api.http.openapi import IDEMPOTENCY_KEY, READING, WRITING, problem_responses, request_body, schema_ref
 from api.http.parameters import DisputeId, RecordQuery
 from api.http.requests import AnswerRequest, DisputeRequest
 from api.service import ServiceDep
@@ -17,7 +17,7 @@ from registry.usecases import disputes
 
 router = APIRouter(tags=["disputes"])
 reads = [Depends(limited("reads"))]
-stating = ends_in(
+stating = problem_responses(
     *WRITING,
     problems.SEALED,
     problems.NOT_FOUND,
@@ -35,7 +35,7 @@ stating = ends_in(
     status_code=201,
     response_model=Dispute,
     responses=stating,
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(DisputeRequest)}),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(DisputeRequest)}),
     summary="Dispute a registration",
 )
 async def post_dispute(request: Request, holder: DisputesWriter, service: ServiceDep) -> Response:
@@ -65,7 +65,7 @@ async def post_dispute(request: Request, holder: DisputesWriter, service: Servic
     "/v1/disputes",
     response_model=Disputes,
     dependencies=reads,
-    responses=ends_in(problems.NOT_FOUND, problems.ERASED, problems.INVALID_REQUEST, *READING),
+    responses=problem_responses(problems.NOT_FOUND, problems.ERASED, problems.INVALID_REQUEST, *READING),
     summary="The disputes of a registration",
 )
 def list_disputes(record: RecordQuery, service: ServiceDep) -> Response:
@@ -77,7 +77,7 @@ def list_disputes(record: RecordQuery, service: ServiceDep) -> Response:
     "/v1/disputes/{id}",
     response_model=Dispute,
     dependencies=reads,
-    responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
+    responses=problem_responses(problems.NOT_FOUND, problems.ERASED, *READING),
     summary="A dispute",
 )
 def get_dispute(identifier: DisputeId, service: ServiceDep) -> Response:
@@ -90,7 +90,7 @@ def get_dispute(identifier: DisputeId, service: ServiceDep) -> Response:
     status_code=201,
     response_model=Dispute,
     responses=stating,
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(AnswerRequest)}),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(AnswerRequest)}),
     summary="Answer a dispute",
 )
 async def post_answer(request: Request, identifier: DisputeId, holder: DisputesWriter, service: ServiceDep) -> Response:

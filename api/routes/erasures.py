@@ -6,8 +6,8 @@ from api.http import problems
 from api.http.auth import AssetsEraser, AssetsWriter, check_owner, reader_of
 from api.http.bodies import receive_json
 from api.http.conditional import json_answer
-from api.http.documented import READING, WRITING, ends_in, refers_to, takes
 from api.http.limits import limited
+from api.http.openapi import READING, WRITING, problem_responses, request_body, schema_ref
 from api.http.parameters import AssetId
 from api.http.requests import ErasureRequest
 from api.service import ServiceDep
@@ -21,7 +21,7 @@ router = APIRouter(tags=["assets"])
 @router.post(
     "/v1/assets/{id}/reveal",
     response_model=Asset,
-    responses=ends_in(*WRITING, problems.SEALED, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
+    responses=problem_responses(*WRITING, problems.SEALED, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
     summary="Make a sealed registration public",
 )
 async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: ServiceDep) -> Response:
@@ -39,14 +39,14 @@ async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: Servic
 @router.post(
     "/v1/assets/{id}/erasure",
     response_model=Erasure,
-    responses=ends_in(
+    responses=problem_responses(
         *WRITING,
         problems.NOT_FOUND,
         problems.PAYLOAD_TOO_LARGE,
         problems.OVERLOADED,
         problems.REQUEST_TIMEOUT,
     ),
-    openapi_extra=takes({"application/json": refers_to(ErasureRequest)}),
+    openapi_extra=request_body({"application/json": schema_ref(ErasureRequest)}),
     summary="Erase a registration's content",
 )
 async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEraser, service: ServiceDep) -> Response:
@@ -69,7 +69,7 @@ async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEras
     "/v1/assets/{id}/erasure",
     response_model=Erasure,
     dependencies=[Depends(limited("reads"))],
-    responses=ends_in(problems.NOT_FOUND, *READING),
+    responses=problem_responses(problems.NOT_FOUND, *READING),
     summary="How a registration was erased",
 )
 def get_erasure(identifier: AssetId, service: ServiceDep) -> Response:

@@ -1,9 +1,8 @@
 """What became of a registration, and what it was made from: `history` in log order, `graph` in three forms.
 
-The derivation graph as PROV-O (W3C, 2013) in JSON-LD 1.1: records are entities, publishers are agents.
-
-What PROV calls derivation is here what a publisher states, not what was established. The time of logging is a
-`dcterms:dateSubmitted`, because nobody knows when a picture was generated.
+One is PROV-O (W3C, 2013) in JSON-LD 1.1: records are entities, publishers are agents. What PROV calls derivation is
+here what a publisher states, not what was established. The time of logging is a `dcterms:dateSubmitted`, because
+nobody knows when a picture was generated.
 """
 
 import json
@@ -14,8 +13,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.http.accept import preferred
 from api.http.auth import ReaderDep
 from api.http.conditional import JSON, conditional, to_json
-from api.http.documented import KEPT, OPEN, UNCHANGED, ends_in
 from api.http.limits import limited
+from api.http.openapi import KEPT, NOT_MODIFIED, OPTIONAL_API_KEY, problem_responses
 from api.http.parameters import AssetId
 from api.pages.graph_drawing import draw_graph
 from api.service import ServiceDep
@@ -23,7 +22,7 @@ from provenance.answers import Graph, GraphEdge, GraphNode, History
 from registry.usecases.derivation import graph, history
 
 router = APIRouter(tags=["assets"], dependencies=[Depends(limited("reads"))])
-missing = ends_in(*KEPT)
+missing = problem_responses(*KEPT)
 
 Form = Literal["json", "jsonld", "svg"]
 JSON_LD = "application/ld+json"
@@ -35,7 +34,7 @@ _FORMS: dict[str, Form] = {JSON: "json", JSON_LD: "jsonld", SVG: "svg"}
     "/v1/assets/{id}/history",
     response_model=History,
     responses=missing,
-    openapi_extra=OPEN,
+    openapi_extra=OPTIONAL_API_KEY,
     summary="What became of a registration",
 )
 def get_history(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
@@ -48,14 +47,14 @@ def get_history(request: Request, identifier: AssetId, reader: ReaderDep, servic
     "/v1/assets/{id}/graph",
     response_model=Graph,
     responses=missing
-    | UNCHANGED
+    | NOT_MODIFIED
     | {
         200: {
             "description": "As JSON; as PROV-O in JSON-LD; or drawn, as SVG without scripts.",
             "content": {JSON_LD: {"schema": {"type": "object"}}, SVG: {"schema": {"type": "string"}}},
         }
     },
-    openapi_extra=OPEN,
+    openapi_extra=OPTIONAL_API_KEY,
     summary="What a picture was made from, and what was made from it",
 )
 def get_graph(

@@ -8,7 +8,7 @@ from api.http import problems
 from api.http.auth import Admin
 from api.http.bodies import receive_json
 from api.http.conditional import PRIVATE, json_answer
-from api.http.documented import WRITING, ends_in, refers_to, takes
+from api.http.openapi import WRITING, problem_responses, request_body, schema_ref
 from api.http.parameters import ApiKeyId
 from api.http.requests import ApiKeyRequest, RotationRequest
 from api.service import Service, ServiceDep
@@ -16,16 +16,16 @@ from provenance.answers import ApiKey, ApiKeys, NewApiKey
 from registry.keys import api_keys
 
 router = APIRouter(tags=["keys"])
-changes = ends_in(
+changes = problem_responses(
     *WRITING, problems.CONFLICT, problems.PAYLOAD_TOO_LARGE, problems.OVERLOADED, problems.REQUEST_TIMEOUT
 )
-missing = ends_in(problems.NOT_FOUND)
+missing = problem_responses(problems.NOT_FOUND)
 
 
 @router.get(
     "/v1/keys",
     response_model=ApiKeys,
-    responses=ends_in(
+    responses=problem_responses(
         problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT
     ),
     summary="All API keys",
@@ -40,7 +40,7 @@ def list_keys(holder: Admin, service: ServiceDep) -> Response:
     status_code=201,
     response_model=NewApiKey,
     responses=changes | missing,
-    openapi_extra=takes({"application/json": refers_to(ApiKeyRequest)}),
+    openapi_extra=request_body({"application/json": schema_ref(ApiKeyRequest)}),
     summary="Make an API key",
 )
 async def post_key(request: Request, holder: Admin, service: ServiceDep) -> Response:
@@ -67,7 +67,7 @@ async def post_key(request: Request, holder: Admin, service: ServiceDep) -> Resp
     status_code=201,
     response_model=NewApiKey,
     responses=changes | missing,
-    openapi_extra=takes({"application/json": refers_to(RotationRequest)}),
+    openapi_extra=request_body({"application/json": schema_ref(RotationRequest)}),
     summary="Replace an API key",
 )
 async def post_rotation(request: Request, identifier: ApiKeyId, holder: Admin, service: ServiceDep) -> Response:

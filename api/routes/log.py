@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.http import problems
 from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, conditional, json_answer
-from api.http.documented import READING, ends_in, gives
 from api.http.limits import limited
+from api.http.openapi import READING, binary_response, problem_responses
 from api.service import ServiceDep
 from provenance.answers import LogKeys
 from provenance.errors import MalformedTile, NotFound
@@ -25,8 +25,8 @@ router = APIRouter(tags=["log"], prefix="/log", dependencies=[Depends(limited("r
 @router.get(
     "/checkpoint",
     response_class=Response,
-    responses=gives("text/plain", "The latest signed checkpoint (C2SP tlog-checkpoint).", text=True)
-    | ends_in(*READING),
+    responses=binary_response("text/plain", "The latest signed checkpoint (C2SP tlog-checkpoint).", text=True)
+    | problem_responses(*READING),
     summary="The latest checkpoint",
 )
 def get_checkpoint(request: Request, service: ServiceDep) -> Response:
@@ -38,8 +38,8 @@ def get_checkpoint(request: Request, service: ServiceDep) -> Response:
 @router.get(
     "/cosigned-checkpoint",
     response_class=Response,
-    responses=gives("text/plain", "The latest checkpoint that a quorum of witnesses has cosigned.", text=True)
-    | ends_in(problems.NOT_FOUND, *READING),
+    responses=binary_response("text/plain", "The latest checkpoint that a quorum of witnesses has cosigned.", text=True)
+    | problem_responses(problems.NOT_FOUND, *READING),
     summary="The latest cosigned checkpoint",
 )
 def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
@@ -53,7 +53,7 @@ def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
 @router.get(
     "/keys",
     response_model=LogKeys,
-    responses=ends_in(*READING),
+    responses=problem_responses(*READING),
     summary="The log's verifier keys, old and new",
 )
 def get_log_keys(service: ServiceDep) -> Response:
@@ -64,8 +64,8 @@ def get_log_keys(service: ServiceDep) -> Response:
 @router.get(
     "/tile/{path:path}",
     response_class=Response,
-    responses=gives("application/octet-stream", "A tile of hashes, or a bundle of entries (C2SP tlog-tiles).")
-    | ends_in(problems.NOT_FOUND, *READING),
+    responses=binary_response("application/octet-stream", "A tile of hashes, or a bundle of entries (C2SP tlog-tiles).")
+    | problem_responses(problems.NOT_FOUND, *READING),
     summary="A tile of the log",
 )
 def get_tile(request: Request, path: str, service: ServiceDep) -> Response:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.auth import AssetsWriter
 from api.http.conditional import json_answer
-from api.http.documented import BINARY, RECEIVING, WRITING, also, ends_in, takes
+from api.http.openapi import BINARY, RECEIVING, WRITING, extra_response, problem_responses, request_body
 from api.http.parameters import Sha256Path
 from api.service import ServiceDep
 from provenance.answers import UploadedMedia
@@ -19,8 +19,9 @@ router = APIRouter(tags=["media"])
     "/v1/media/{sha256}",
     status_code=201,
     response_model=UploadedMedia,
-    responses=also(200, UploadedMedia, "The bytes were here already.") | ends_in(*WRITING, *RECEIVING),
-    openapi_extra=takes({"application/octet-stream": BINARY}),
+    responses=extra_response(200, UploadedMedia, "The bytes were here already.")
+    | problem_responses(*WRITING, *RECEIVING),
+    openapi_extra=request_body({"application/octet-stream": BINARY}),
     summary="Upload media, to be registered within a day",
 )
 async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, service: ServiceDep) -> Response:

@@ -8,9 +8,9 @@ from api.http import problems
 from api.http.auth import Admin, KeysWriter, check_owner
 from api.http.bodies import receive_json
 from api.http.conditional import json_answer
-from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.http.idempotency import answer_once, request_digest
 from api.http.limits import limited
+from api.http.openapi import IDEMPOTENCY_KEY, READING, WRITING, problem_responses, request_body, schema_ref
 from api.http.parameters import KeyThumbprint, PublisherId
 from api.http.requests import HandoverRequest, Jwk, KeyRequest, OwnKeyRequest, PublisherRequest, RevocationRequest
 from api.http.requests import Request as Body
@@ -26,8 +26,8 @@ from registry.usecases.publishers import OwnKey, enrol_key, enrol_publisher, rev
 
 router = APIRouter(tags=["publishers"])
 reads = [Depends(limited("reads"))]
-missing = ends_in(problems.NOT_FOUND, *READING)
-changes = ends_in(
+missing = problem_responses(problems.NOT_FOUND, *READING)
+changes = problem_responses(
     *WRITING,
     problems.CONFLICT,
     problems.IDEMPOTENCY_CONFLICT,
@@ -41,7 +41,7 @@ changes = ends_in(
     "/v1/publishers",
     response_model=Publishers,
     dependencies=reads,
-    responses=ends_in(*READING),
+    responses=problem_responses(*READING),
     summary="All publishers",
 )
 def list_publishers(service: ServiceDep) -> Response:
@@ -54,7 +54,7 @@ def list_publishers(service: ServiceDep) -> Response:
     status_code=201,
     response_model=Publisher,
     responses=changes,
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(PublisherRequest)}),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(PublisherRequest)}),
     summary="Enrol a publisher",
 )
 async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -> Response:
@@ -93,8 +93,8 @@ def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> Response
     "/v1/publishers/{id}/keys",
     status_code=201,
     response_model=PublisherKey,
-    responses=changes | ends_in(problems.NOT_FOUND, problems.NOT_PERMITTED, problems.KEY_REFUSED),
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(KeyRequest)}),
+    responses=changes | problem_responses(problems.NOT_FOUND, problems.NOT_PERMITTED, problems.KEY_REFUSED),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(KeyRequest)}),
     summary="Enrol a key, or rotate to it",
 )
 async def post_publisher_key(
@@ -125,8 +125,8 @@ async def post_publisher_key(
     "/v1/publishers/{id}/keys/{thumbprint}/revocation",
     status_code=201,
     response_model=PublisherKey,
-    responses=changes | ends_in(problems.NOT_FOUND),
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(RevocationRequest)}),
+    responses=changes | problem_responses(problems.NOT_FOUND),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(RevocationRequest)}),
     summary="Revoke a key",
 )
 async def post_revocation(

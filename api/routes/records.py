@@ -3,26 +3,27 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
-from api.http.accept import GIVES_A_RECEIPT, FormatQuery, receipt_answer
+from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
 from api.http.auth import ReaderDep
 from api.http.conditional import conditional
-from api.http.documented import KEPT, OPEN, READING, ends_in, gives
 from api.http.limits import limited
+from api.http.openapi import KEPT, OPTIONAL_API_KEY, READING, binary_response, problem_responses
 from api.http.parameters import RecordAddress, record_digest
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
 from registry.usecases import read as catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
-missing = ends_in(problems.NOT_FOUND, *READING)
-withheld = ends_in(*KEPT)
+missing = problem_responses(problems.NOT_FOUND, *READING)
+withheld = problem_responses(*KEPT)
 
 
 @router.get(
     "/v1/records/{id}",
     response_class=Response,
-    responses=withheld | gives(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
-    openapi_extra=OPEN,
+    responses=withheld
+    | binary_response(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="A record",
 )
 def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep) -> Response:
@@ -34,7 +35,7 @@ def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, s
 @router.get(
     "/v1/records/{id}/statement",
     response_class=Response,
-    responses=missing | gives("application/cose", "The log entry: a COSE_Sign1 over the record's digest."),
+    responses=missing | binary_response("application/cose", "The log entry: a COSE_Sign1 over the record's digest."),
     summary="The statement of a record",
 )
 def get_statement(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
@@ -45,8 +46,8 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 @router.get(
     "/v1/records/{id}/receipt",
     response_class=Response,
-    responses=withheld | ends_in(problems.INVALID_REQUEST) | GIVES_A_RECEIPT,
-    openapi_extra=OPEN,
+    responses=withheld | problem_responses(problems.INVALID_REQUEST) | RECEIPT_RESPONSES,
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The receipt of a record",
 )
 def get_record_receipt(
@@ -59,7 +60,7 @@ def get_record_receipt(
 @router.get(
     "/v1/records/{id}/proof",
     response_class=Response,
-    responses=missing | gives("text/plain", "A C2SP tlog-proof under the latest checkpoint.", text=True),
+    responses=missing | binary_response("text/plain", "A C2SP tlog-proof under the latest checkpoint.", text=True),
     summary="The inclusion proof of a record",
 )
 def get_proof(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:

@@ -11,8 +11,8 @@ from python_multipart.multipart import parse_options_header
 
 from api.http import problems
 from api.http.conditional import FRESH, conditional
-from api.http.documented import BINARY, READING, concisely, ends_in, gives, takes
 from api.http.limits import limited
+from api.http.openapi import BINARY, READING, binary_response, concise_responses, problem_responses, request_body
 from api.http.parameters import record_digest
 from api.http.upload import gather
 from api.service import ServiceDep
@@ -44,8 +44,8 @@ _RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
     responses={
         201: _RECEIPT | {"description": "Published: its COSE receipt.", "headers": _LOCATION},
         303: _LATER,
-        **concisely(
-            ends_in(
+        **concise_responses(
+            problem_responses(
                 *READING,
                 problems.MALFORMED_REQUEST,
                 problems.KEY_REFUSED,
@@ -57,7 +57,7 @@ _RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
             )
         ),
     },
-    openapi_extra=takes(dict.fromkeys(STATEMENT_TYPES, BINARY)),
+    openapi_extra=request_body(dict.fromkeys(STATEMENT_TYPES, BINARY)),
     summary="Register a signed statement",
 )
 async def post_entry(request: Request, service: ServiceDep) -> Response:
@@ -83,7 +83,7 @@ async def post_entry(request: Request, service: ServiceDep) -> Response:
     responses={
         200: _RECEIPT | {"description": "The COSE receipt of the entry."},
         302: _LATER,
-        **concisely(ends_in(problems.NOT_FOUND, *READING)),
+        **concise_responses(problem_responses(problems.NOT_FOUND, *READING)),
     },
     summary="The receipt of an entry",
 )
@@ -103,7 +103,8 @@ def get_entry(
 @router.get(
     "/.well-known/scitt-keys",
     response_class=Response,
-    responses=gives(KEYS_TYPE, "A COSE key set (RFC 9052 section 7).") | concisely(ends_in(*READING)),
+    responses=binary_response(KEYS_TYPE, "A COSE key set (RFC 9052 section 7).")
+    | concise_responses(problem_responses(*READING)),
     summary="The keys that receipts are verified with",
 )
 def get_keys(request: Request, service: ServiceDep) -> Response:
@@ -115,7 +116,8 @@ def get_keys(request: Request, service: ServiceDep) -> Response:
 @router.get(
     "/.well-known/scitt-keys/{kid}",
     response_class=Response,
-    responses=gives(KEYS_TYPE, "A COSE key (RFC 9052 section 7).") | concisely(ends_in(problems.NOT_FOUND, *READING)),
+    responses=binary_response(KEYS_TYPE, "A COSE key (RFC 9052 section 7).")
+    | concise_responses(problem_responses(problems.NOT_FOUND, *READING)),
     summary="One of these keys",
 )
 def get_key(

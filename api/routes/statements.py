@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.conditional import json_answer
-from api.http.documented import BINARY, WRITING, ends_in, takes
+from api.http.openapi import BINARY, WRITING, problem_responses, request_body
 from api.http.upload import bounded
 from api.service import ServiceDep
 from provenance.answers import LoggedStatement, LoggedStatements
@@ -35,7 +35,7 @@ Proofs = Annotated[bool, Query(description="Whether to answer with the inclusion
     "/v1/statements",
     status_code=201,
     response_model=LoggedStatements,
-    responses=ends_in(
+    responses=problem_responses(
         *WRITING,
         problems.KEY_REFUSED,
         problems.CONFLICT,
@@ -43,7 +43,7 @@ Proofs = Annotated[bool, Query(description="Whether to answer with the inclusion
         problems.OVERLOADED,
         problems.REQUEST_TIMEOUT,
     ),
-    openapi_extra=takes({CBOR_SEQUENCE: BINARY}),
+    openapi_extra=request_body({CBOR_SEQUENCE: BINARY}),
     summary="Log statements",
 )
 async def post_statements(

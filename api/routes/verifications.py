@@ -6,8 +6,18 @@ from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.bodies import is_json, receive_json
 from api.http.conditional import JSON, conditional, json_answer
-from api.http.documented import BINARY, READING, RECEIVING, UNCHANGED, WRITING, ends_in, gives, refers_to, takes
 from api.http.limits import limited
+from api.http.openapi import (
+    BINARY,
+    NOT_MODIFIED,
+    READING,
+    RECEIVING,
+    WRITING,
+    binary_response,
+    problem_responses,
+    request_body,
+    schema_ref,
+)
 from api.http.parameters import DetailQuery, MatchQuery, VerificationId
 from api.http.requests import DigestsRequest
 from api.service import ServiceDep
@@ -16,15 +26,15 @@ from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
 
 router = APIRouter(tags=["verifications"])
-missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)
+missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 
 
 @router.post(
     "/v1/verifications",
     response_model=Report,
     dependencies=[Depends(limited("verifications"))],
-    responses=ends_in(*RECEIVING, *READING),
-    openapi_extra=takes(
+    responses=problem_responses(*RECEIVING, *READING),
+    openapi_extra=request_body(
         {
             "application/octet-stream": BINARY,
             "image/*": BINARY,
@@ -33,7 +43,7 @@ missing = ends_in(problems.NOT_FOUND, problems.ERASED, *READING)
                 "properties": {"file": BINARY, "sidecar": BINARY},
                 "required": ["file"],
             },
-            "application/json": refers_to(DigestsRequest),
+            "application/json": schema_ref(DigestsRequest),
         }
     ),
     summary="Verify a file, or digests alone",
@@ -81,7 +91,7 @@ def _answer(report: bytes) -> Response:
     "/v1/verifications/{id}",
     response_model=Report,
     dependencies=[Depends(limited("reads"))],
-    responses=missing | UNCHANGED,
+    responses=missing | NOT_MODIFIED,
     summary="A report that was made before",
 )
 def get_verification(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
@@ -93,7 +103,8 @@ def get_verification(request: Request, identifier: VerificationId, service: Serv
     "/v1/verifications/{id}/difference.png",
     response_class=Response,
     dependencies=[Depends(limited("reads"))],
-    responses=missing | gives("image/png", "Transparent where nothing differs; in the shape of the verified picture."),
+    responses=missing
+    | binary_response("image/png", "Transparent where nothing differs; in the shape of the verified picture."),
     summary="Where a picture differs",
 )
 def get_difference(
@@ -108,7 +119,7 @@ def get_difference(
     "/v1/verifications/{id}/record",
     status_code=201,
     response_model=RecordedVerdict,
-    responses=ends_in(*WRITING, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
+    responses=problem_responses(*WRITING, problems.NOT_FOUND, problems.ERASED, problems.OVERLOADED),
     summary="Put a report on record",
 )
 async def post_record(identifier: VerificationId, holder: AssetsWriter, service: ServiceDep) -> Response:

@@ -6,9 +6,9 @@ from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.bodies import receive_json
 from api.http.conditional import json_answer
-from api.http.documented import IDEMPOTENCY_KEY, READING, WRITING, ends_in, refers_to, takes
 from api.http.idempotency import answer_once, request_digest
 from api.http.limits import limited
+from api.http.openapi import IDEMPOTENCY_KEY, READING, WRITING, problem_responses, request_body, schema_ref
 from api.http.parameters import WithdrawalId
 from api.http.requests import WithdrawalRequest
 from api.service import ServiceDep
@@ -24,7 +24,7 @@ router = APIRouter(tags=["withdrawals"])
     "/v1/withdrawals",
     status_code=201,
     response_model=Withdrawal,
-    responses=ends_in(
+    responses=problem_responses(
         *WRITING,
         problems.SEALED,
         problems.NOT_FOUND,
@@ -34,7 +34,7 @@ router = APIRouter(tags=["withdrawals"])
         problems.OVERLOADED,
         problems.REQUEST_TIMEOUT,
     ),
-    openapi_extra=IDEMPOTENCY_KEY | takes({"application/json": refers_to(WithdrawalRequest)}),
+    openapi_extra=IDEMPOTENCY_KEY | request_body({"application/json": schema_ref(WithdrawalRequest)}),
     summary="Withdraw a registration",
 )
 async def post_withdrawal(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
@@ -59,7 +59,7 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
     "/v1/withdrawals/{id}",
     response_model=Withdrawal,
     dependencies=[Depends(limited("reads"))],
-    responses=ends_in(problems.NOT_FOUND, problems.ERASED, *READING),
+    responses=problem_responses(problems.NOT_FOUND, problems.ERASED, *READING),
     summary="A withdrawal",
 )
 def get_withdrawal(identifier: WithdrawalId, service: ServiceDep) -> Response:

@@ -1,7 +1,4 @@
-"""A call: one request of a service as a value, and how its answer is read.
-
-A reply: the whole answer to one try of a call.
-"""
+"""A call: one request of a service as a value, and how the reply to a try of it is read."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.cursors import cut, decode_cursor, encode_cursor
+from api.http.parameters import cut, decode_cursor, encode_cursor
 from provenance.errors import InvalidRequest
 
 

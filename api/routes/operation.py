@@ -1,0 +1,56 @@
+"""For whoever runs the service: `/livez` and `/readyz` (whether the process runs, and can answer), and `/metrics`.
+
+The operator's Prometheus brings an API key with the scope metrics:read.
+"""
+
+from fastapi import APIRouter, Response
+
+from api.http import problems
+from api.http.auth import MetricsReader
+from api.http.conditional import json_answer
+from api.http.metrics import CONTENT_TYPE
+from api.http.openapi import problem_responses
+from api.service import ServiceDep
+from provenance.answers import Health
+from registry.usecases import read as catalogue
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/livez", response_model=Health, summary="The process runs")
+async def get_livez() -> Response:
+    """Says nothing about the store or the log."""
+    return json_answer(Health(status="ok"))
+
+
+@router.get(
+    "/readyz",
+    response_model=Health,
+    responses=problem_responses(problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT, problems.EXAMINATION_UNAVAILABLE),
+    summary="The service can answer",
+)
+def get_readyz(service: ServiceDep) -> Response:
+    """Reads the store and the log's checkpoint; says so where nothing can be logged, or no picture examined."""
+    catalogue.publisher_list(service.registry)
+    service.registry.sequencer.checkpoint()
+    trouble = service.registry.sequencer.trouble or service.registry.sandbox.trouble
+    if trouble is not None:
+        raise trouble
+    return json_answer(Health(status="ok"))
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=problem_responses(
+        problems.NOT_AUTHENTICATED, problems.NOT_PERMITTED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT
+    )
+    | {200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    summary="Metrics",
+)
+def get_metrics(_holder: MetricsReader, service: ServiceDep) -> Response:
+    """Needs an API key with the scope metrics:read."""
+    service.metrics.log_size.set(service.registry.sequencer.size)
+    cosigned = service.registry.proofs.cosigned_tree()
+    service.metrics.cosigned_size.set(0 if cosigned is None else cosigned.checkpoint.size)
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
