@@ -19,12 +19,11 @@ from provenance.errors import (
     CredentialSettingsInvalid,
     MalformedPolicy,
     SettingsInvalid,
-    StoreCorrupt,
     StoreUnavailable,
     UnusableKey,
 )
 from provenance.statement.keys import Algorithm
-from provenance.statement.record import LogGenesis, parse_record, to_canonical
+from provenance.statement.record import LogGenesis, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Cosigner, SignedCheckpoint
 from provenance.transparency.policy import Policy, satisfied
@@ -33,7 +32,7 @@ from registry.attestation import DEVELOPMENT_STAMPS
 from registry.attestation.attestation import Attestation
 from registry.attestation.development_stamps import DevelopmentAuthority
 from registry.attestation.timestamping import RemoteAuthority, Timestamping
-from registry.database import Session, Store, entries
+from registry.database import Session, Store, entries, records
 from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.keys.keystore import Keystore
 from registry.keys.signer_uri import open_signer
@@ -193,9 +192,8 @@ def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keyst
         if sequencer.size == 0:
             _append_genesis(config, sequencer, keystore, clock)
         with store.read() as session:
-            genesis = parse_record(entries.record(session, entries.get(session, 0).record_id).canonical)
-        if not isinstance(genesis, LogGenesis):
-            raise StoreCorrupt("the first entry of the log is no genesis record")
+            first = entries.get(session, 0).record_id
+            records.read(session, first, LogGenesis, "the first entry of the log is no genesis record")
         keystore.settle_log_keys(sequencer.keys.current)  # also when a rotation was cut off behind its entry
     except BaseException:
         sequencer.close()

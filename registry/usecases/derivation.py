@@ -23,11 +23,10 @@ from provenance.statement.record import (
     PublisherKey,
     RecordErased,
     VerdictRecorded,
-    parse_record,
     record_urn,
 )
 from provenance.statement.statement import parse_statement
-from registry.database import SealedAsset, Session, assets, entries, events, publishers, sealed
+from registry.database import SealedAsset, Session, assets, entries, events, publishers, records, sealed
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, held
@@ -93,7 +92,7 @@ def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegist
         return None
     if kept_back is None and assets.find(session, record_id) is None:
         return None
-    record = parse_record(entries.record(session, record_id).canonical)
+    record = records.get(session, record_id)
     return record if isinstance(record, AssetRegistered) else None
 
 
@@ -177,7 +176,7 @@ def _event(session: Session, index: int) -> answers.Event:
 
 
 def _summary(session: Session, record_id: bytes, by: str) -> str:
-    match parse_record(entries.record(session, record_id).canonical):
+    match records.get(session, record_id):
         case AssetRegistered(visibility="sealed"):
             return f"Registered by {quote(by)}, sealed."
         case AssetRegistered():

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from provenance import answers, limits
 from provenance.errors import Conflict, InvalidRequest, NotFound, NotPermitted, StoreCorrupt
-from provenance.statement.record import AssetDisputed, DisputeAnswered, parse_record, record_urn
+from provenance.statement.record import AssetDisputed, DisputeAnswered, record_urn
 from provenance.statement.record.disputes import DisputeOutcome
-from registry.database import Session, assets, disputes, entries, events, publishers
+from registry.database import Session, assets, disputes, entries, events, publishers, records
 from registry.database.disputes import StoredDispute
 from registry.registry import Registry
 from registry.times import from_milliseconds
@@ -166,9 +166,9 @@ def _view(registry: Registry, session: Session, stored: StoredDispute) -> answer
 def _find(session: Session, identity: bytes) -> StoredDispute:
     if entries.type_of(session, identity) != AssetDisputed.TYPE:
         raise NotFound("no such dispute")
-    record = parse_record(entries.record(session, identity).canonical)
-    of_record = disputes.of_record(session, record.record) if isinstance(record, AssetDisputed) else ()
+    otherwise = f"record {identity.hex()} is no dispute, as its row says"
+    of_record = disputes.of_record(session, records.read(session, identity, AssetDisputed, otherwise).record)
     found = next((each for each in of_record if each.dispute.record_id == identity), None)
     if found is None:
-        raise StoreCorrupt(f"record {identity.hex()} is no dispute, as its row says")
+        raise StoreCorrupt(otherwise)
     return found

@@ -20,7 +20,6 @@ from provenance.statement.record import (
     DisputeAnswered,
     RecordErased,
     VerdictRecorded,
-    parse_record,
     record_urn,
 )
 from provenance.statement.statement import parse_statement
@@ -34,6 +33,7 @@ from registry.database import (
     idempotency,
     local_features,
     publishers,
+    records,
     resemblances,
     sealed,
     uploads,
@@ -116,7 +116,7 @@ def finish_erasures(registry: Registry) -> None:
             registry.codes.caught_up(session)
             registry.inverted_file.caught_up(session)
         registry.store.purge().result()
-        registry.store.write(partial(_settle, records=begun)).result()
+        registry.store.write(partial(_settle, begun=begun)).result()
 
 
 def _erase_what_was_said(registry: Registry, record: bytes) -> None:
@@ -136,9 +136,9 @@ def _delete_objects(session: Session, registry: Registry) -> None:
             remnants.settle(session, record, name)
 
 
-def _settle(session: Session, records: Collection[bytes]) -> None:
+def _settle(session: Session, begun: Collection[bytes]) -> None:
     for record, name in remnants.all_of(session):
-        if record in records and not name.startswith(_OBJECTS):
+        if record in begun and not name.startswith(_OBJECTS):
             remnants.settle(session, record, name)
 
 
@@ -149,8 +149,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
     )
 
     def empty(session: Session, index: int, _logged_at: datetime) -> None:
-        canonical = entries.record(session, identity).canonical
-        match parse_record(canonical):
+        match records.get(session, identity):
             case AssetRegistered() as registered:
                 _take_out(registry, session, held(session, identity, Reader(all=True)), registered)
             case AssetWithdrawn() as withdrawal:  # an event says nothing but that there was one
@@ -162,11 +161,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
         entries.erase(session, identity)
         events.add(session, identity, index, RecordErased.TYPE)
 
-    def existing(session: Session) -> bytes | None:
-        before = events.of_type(session, identity, RecordErased.TYPE)
-        return entries.get(session, before[0].index).record_id if before else None
-
-    state(registry, statement, empty, existing)
+    state(registry, statement, empty, lambda session: records.first_about(session, identity, RecordErased.TYPE))
 
 
 def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, registered: AssetRegistered) -> None:
@@ -232,7 +227,7 @@ def _needed(session: Session, name: str) -> bool:
 
 
 def _reason(session: Session, record: bytes) -> str:
-    stated = parse_record(entries.record(session, _erasure(session, record)).canonical)
+    stated = records.get(session, _erasure(session, record))
     return stated.reason if isinstance(stated, RecordErased) else ""
 
 

@@ -10,7 +10,6 @@ from provenance.statement.record import (
     AssetWithdrawn,
     MediaFacts,
     PublisherKey,
-    parse_record,
     record_urn,
 )
 from provenance.statement.record import record_id as digest_record
@@ -18,7 +17,7 @@ from provenance.statement.statement import parse_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ML_DSA_44
 from provenance.verification.axes import Standing
-from registry.database import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, sealed
+from registry.database import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, records, sealed
 from registry.registry import Registry
 from registry.sandbox.metadata import holds_metadata
 from registry.times import from_milliseconds
@@ -63,9 +62,8 @@ def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
         if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
             raise NotFound("no such withdrawal")
         entry = entries.of_record(session, record_id)
-        record = parse_record(entries.record(session, record_id).canonical)
-    if not isinstance(record, AssetWithdrawn):
-        raise StoreCorrupt(f"record {record_id.hex()} is no withdrawal, as its row says")
+        otherwise = f"record {record_id.hex()} is no withdrawal, as its row says"
+        record = records.read(session, record_id, AssetWithdrawn, otherwise)
     return answers.Withdrawal(
         id=record_id.hex(),
         record_id=record_urn(record_id),
@@ -232,9 +230,8 @@ def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
     revoked_at, reason = None, None
     if row.revoked_index is not None:
         entry = entries.get(session, row.revoked_index)
-        record = parse_record(entries.record(session, entry.record_id).canonical)
-        if not isinstance(record, PublisherKey):
-            raise StoreCorrupt(f"entry {row.revoked_index} is said to revoke a key, and states another record")
+        otherwise = f"entry {row.revoked_index} is said to revoke a key, and states another record"
+        record = records.read(session, entry.record_id, PublisherKey, otherwise)
         revoked_at, reason = from_milliseconds(entry.logged_at_ms), record.reason
     state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
     return answers.PublisherKey(
@@ -252,7 +249,7 @@ def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
 
 
 def _registered(session: Session, record_id: bytes) -> AssetRegistered:
-    stated = parse_record(entries.record(session, record_id).canonical)
+    stated = records.get(session, record_id)
     if not isinstance(stated, AssetRegistered):
         raise NotFound("no such asset")
     return stated

@@ -4,9 +4,8 @@ import secrets
 from datetime import datetime
 
 from provenance import answers, limits
-from provenance.errors import StoreCorrupt
-from provenance.statement.record import AssetRegistered, AssetRevealed, parse_record
-from registry.database import SealedAsset, Session, entries, events, sealed
+from provenance.statement.record import AssetRegistered, AssetRevealed
+from registry.database import SealedAsset, Session, events, records, sealed
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 from registry.usecases import read as catalogue
@@ -43,20 +42,14 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         def unseal(session: Session, index: int, _logged_at: datetime) -> None:
             kept_back = sealed.find(session, record)
             if kept_back is None:
-                held(session, record)  # raises Erased: `existing` has seen to the other cases
+                held(session, record)  # raises Erased: a reveal would have been found before
                 return
-            registered = parse_record(entries.record(session, record).canonical)
-            if not isinstance(registered, AssetRegistered):
-                raise StoreCorrupt("a sealed record is no registration")
+            registered = records.read(session, record, AssetRegistered, "a sealed record is no registration")
             revealed = sealed.revealed(kept_back, registered)
             sealed.delete(session, kept_back)
             publish(registry, session, revealed, registered, codes)
             events.add(session, record, index, AssetRevealed.TYPE)
 
-        def existing(session: Session) -> bytes | None:
-            before = events.of_type(session, record, AssetRevealed.TYPE)
-            return entries.get(session, before[0].index).record_id if before else None
-
-        state(registry, statement, unseal, existing)
+        state(registry, statement, unseal, lambda session: records.first_about(session, record, AssetRevealed.TYPE))
         registry.comparing.soon(row.index)
     return catalogue.asset(registry, record)

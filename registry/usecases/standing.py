@@ -18,7 +18,7 @@ from provenance.statement.statement import parse_statement
 from provenance.verification.evidence import Publisher, Source
 from provenance.verification.findings import sources, standing
 from provenance.verification.registrations import Answer, Dispute, KnownRecord
-from registry.database import Asset, Session, assets, disputes, entries, events, publishers
+from registry.database import Asset, Session, assets, disputes, entries, events, publishers, records
 from registry.times import from_milliseconds
 
 _ANOTHER = "what is stored under this id is another record"
@@ -114,7 +114,7 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
 
 
 def _revocation(session: Session, index: int) -> PublisherKey:
-    record = parse_record(entries.record(session, entries.get(session, index).record_id).canonical)
+    record = records.get(session, entries.get(session, index).record_id)
     if not isinstance(record, PublisherKey) or record.action != "revoke":
         raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
     return record

@@ -6,9 +6,9 @@ import secrets
 from datetime import datetime
 
 from provenance import answers, limits
-from provenance.errors import NotFound, StoreCorrupt
-from provenance.statement.record import VerdictRecorded, parse_record, record_urn
-from registry.database import Session, assets, entries, events
+from provenance.errors import NotFound
+from provenance.statement.record import VerdictRecorded, record_urn
+from registry.database import Session, assets, entries, events, records
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
@@ -52,7 +52,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
             identity = entries.get(session, event.index).record_id
             if events.is_erased(session, identity):
                 continue
-            earlier = parse_record(entries.record(session, identity).canonical)
+            earlier = records.get(session, identity)
             said = isinstance(earlier, VerdictRecorded) and (earlier.publisher, earlier.report_sha256)
             if said == (publisher, report_sha256):
                 return identity
@@ -67,9 +67,8 @@ def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:
         if entries.type_of(session, verdict) != VerdictRecorded.TYPE:
             raise NotFound("no such verdict on record")
         entry = entries.of_record(session, verdict)
-        stated = parse_record(entries.record(session, verdict).canonical)
-        if not isinstance(stated, VerdictRecorded):
-            raise StoreCorrupt(f"record {verdict.hex()} is no verdict, as its row says")
+        otherwise = f"record {verdict.hex()} is no verdict, as its row says"
+        stated = records.read(session, verdict, VerdictRecorded, otherwise)
         return answers.RecordedVerdict(
             id=verdict.hex(),
             record_id=record_urn(verdict),

@@ -6,8 +6,8 @@ A later version of a fingerprint is added this way; the log is not touched. The 
 from collections.abc import Iterator, Sequence
 
 from provenance.errors import CountermarkError, ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
-from provenance.statement.record import AssetRegistered, parse_record
-from registry.database import Asset, Session, assets, entries, local_features, resemblances
+from provenance.statement.record import AssetRegistered
+from registry.database import Asset, Session, assets, local_features, records, resemblances
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 
@@ -56,7 +56,7 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
 
 def _rendition_of(session: Session, asset: Asset) -> bytes | None:
     try:
-        record = parse_record(entries.record(session, asset.record_id).canonical)
+        record = records.get(session, asset.record_id)
     except CountermarkError:  # comparing it names what is wrong
         return None
     return record.rendition_of if isinstance(record, AssetRegistered) else None

@@ -1,0 +1,30 @@
+"""Records as values: what the entries of the log state, parsed."""
+
+from typing import TypeVar
+
+from sqlmodel import Session
+
+from provenance.errors import StoreCorrupt
+from provenance.statement.record import Record, parse_record
+from registry.database import entries, events
+
+T = TypeVar("T")
+
+
+def get(session: Session, record_id: bytes) -> Record:
+    """A record of any type. Raises NotFound and Erased as `entries.record`; MalformedRecord where its bytes changed."""
+    return parse_record(entries.record(session, record_id).canonical)
+
+
+def read(session: Session, record_id: bytes, kind: type[T], otherwise: str) -> T:
+    """A record of the type that the store says it has. Raises as `get`, and StoreCorrupt for another: `otherwise`."""
+    record = get(session, record_id)
+    if not isinstance(record, kind):
+        raise StoreCorrupt(otherwise)
+    return record
+
+
+def first_about(session: Session, target: bytes, kind: str) -> bytes | None:
+    """The id of the first record of a type about another; None where there is none."""
+    stating = events.of_type(session, target, kind)
+    return entries.get(session, stating[0].index).record_id if stating else None
