@@ -65,7 +65,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 	@$(BIN)/python -m api openapi --check
-	@$(BIN)/python tools/unasync.py --check
+	@$(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/licences.py
 	@tools/spectral.sh
 

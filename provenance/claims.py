@@ -1,11 +1,17 @@
-"""Claims: what a publisher states about a picture when it registers it."""
+"""Claims: what a publisher states about a picture when it registers it, written once.
+
+The service reads a request into them (`api.http.requests` derives the model), the registry makes a record of them, and
+the keyword arguments of the client's `register` are generated from them (`tools/generate.py`).
+"""
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from provenance.answers.fields import Doc
 from provenance.statement.canonical import Json, canonical_json
-from provenance.statement.record import Description, Parent
+from provenance.statement.codec import Line, Sha256, Timestamp
+from provenance.statement.record.facts import Description, Parents
 
 CredentialMode = Literal["embedded", "sidecar", "none"]
 Visibility = Literal["public", "sealed"]
@@ -16,20 +22,37 @@ class Claims(Description):
     """The publisher's claims on one picture.
 
     Attributes:
-        credential: the C2PA credential to make: in a signed copy, beside the file, or none.
-        parents: what the picture was made from.
-        rendition_of: record of the registration that this is another size, crop or format of, 32 bytes.
-        visibility: `sealed` where it is kept back until it is revealed.
-        publish_metadata: the signed copy that anybody gets keeps what the file holds beside its picture.
-        created: the publisher made the picture itself, in the way of its digital source type.
+        created: the publisher made the picture, in the way of its source type; the manifest says `c2pa.created`.
+        captured_at: when the picture was taken, with a time zone.
+        credential: `embedded`: a signed copy is made. `sidecar`: the file stays as it is. `none`: no C2PA.
+        parents: the registered pictures that this one was made from.
+        rendition_of: record of the registered picture that this one shows in another size, crop or format.
+        visibility: `sealed`: only the publisher can read it, until it is revealed; when it was logged then stands.
+        publish_metadata: the signed copy that anybody gets keeps places, names and serial numbers that the file holds.
     """
 
-    credential: CredentialMode = "embedded"
-    parents: tuple[Parent, ...] = ()
-    rendition_of: bytes | None = None
-    visibility: Visibility = "public"
-    publish_metadata: bool = False
-    created: bool = False
+    digital_source_type: Annotated[Line | None, Doc("Term or IRI of the IPTC digital source type vocabulary.")] = None
+    created: Annotated[
+        bool,
+        Doc(
+            "The publisher states that it made the picture, in the way of `digital_source_type`: the "
+            "manifest says `c2pa.created`. Otherwise it says that the file, or its stated parent, was opened."
+        ),
+    ] = False
+    captured_at: Annotated[Timestamp | None, Doc("Fractions of a second are dropped.")] = None
+    credential: Annotated[CredentialMode, Doc("What C2PA credential to make.")] = "embedded"
+    parents: Parents = ()
+    rendition_of: Sha256 | None = None
+    visibility: Annotated[Visibility, Doc("Sealed: only the publisher can read or find it until it is revealed.")] = (
+        "public"
+    )
+    publish_metadata: Annotated[
+        bool,
+        Doc(
+            "Whether the signed copy that anybody gets keeps what the file holds beside its picture: "
+            "places, names, serial numbers. By default they are left out."
+        ),
+    ] = False
 
     def digest(self, publisher: str, media_sha256: bytes) -> bytes:
         """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""

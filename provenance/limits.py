@@ -84,7 +84,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JSON readers keep exact (RFC 7493 §2.2)."""
 
 MAX_LINE_CHARACTERS = 500
-"""Unicode code points of a title, credit, licence or name in a record: IPTC's headline has 256."""
+"""Unicode code points of one line of text in a record, as a title or a name: IPTC's headline has 256."""
 
 MAX_TEXT_CHARACTERS = 8_000
 """Unicode code points of a caption, reason or identity detail: IPTC's caption has 2,000; at most 32 KB of a record."""

@@ -1,14 +1,22 @@
 """What clients send as JSON, and the values that it is made of: unknown fields are refused."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from provenance import limits
 from provenance.answers.fields import HEX_SHA256
+from provenance.claims import Claims
+from provenance.statement import codec
+from provenance.statement.record.facts import Parent, Parents
 from registry.keys.api_keys import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SCOPES, Scope
+
+M = TypeVar("M", bound=BaseModel)
 
 NO_CONTROLS = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
 """As records have it: no control character but newline and tab."""
@@ -55,43 +63,46 @@ class ParentRequest(Request):
     relation: Line
 
 
+_REQUESTED: Mapping[Any, Any] = {
+    codec.Line: Line,
+    codec.Text: Paragraph,
+    codec.Sha256: RecordId,
+    codec.Timestamp: Time,
+    Parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)],
+    bool: Annotated[bool, Field(strict=True)],
+}
+"""What stands in a request for a type of the core, as strict as that is in a record."""
+
+
+def _requested(hint: Any) -> Any:
+    if hint in _REQUESTED:
+        return _REQUESTED[hint]
+    kind, arguments = get_origin(hint), get_args(hint)
+    if kind is Annotated:
+        (doc,) = hint.__metadata__
+        return Annotated[_requested(arguments[0]), Field(description=doc.text)]
+    return Union[tuple(map(_requested, arguments))] if kind in (Union, UnionType) else hint  # noqa: UP007
+
+
+def _of_claims(model: type[M]) -> type[M]:
+    """The model with a field for each claim, as `provenance.claims.Claims` describes it."""
+    stated = {each.name: (_requested(each.type), each.default) for each in fields(Claims)}
+    made: type[M] = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **stated)  # type: ignore[call-overload]  # names that are not literal
+    return made
+
+
+@_of_claims
 class AssetMetadata(Request):
     """The publisher's claims on a picture."""
 
     publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
-    title: Line | None = None
-    caption: Paragraph | None = None
-    credit: Line | None = None
-    licence: Line | None = None
-    digital_source_type: Annotated[
-        Line | None, Field(description="Term or IRI of the IPTC digital source type vocabulary.")
-    ] = None
-    created: Annotated[
-        bool,
-        Field(
-            strict=True,
-            description="The publisher states that it made the picture, in the way of `digital_source_type`: the "
-            "manifest says `c2pa.created`. Otherwise it says that the file, or its stated parent, was opened.",
-        ),
-    ] = False
-    captured_at: Annotated[Time | None, Field(description="Fractions of a second are dropped.")] = None
-    credential: Annotated[
-        Literal["embedded", "sidecar", "none"], Field(description="What C2PA credential to make.")
-    ] = "embedded"
-    parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)] = ()
-    rendition_of: RecordId | None = None
-    visibility: Annotated[
-        Literal["public", "sealed"],
-        Field(description="Sealed: only the publisher can read or find it until it is revealed."),
-    ] = "public"
-    publish_metadata: Annotated[
-        bool,
-        Field(
-            strict=True,
-            description="Whether the signed copy that anybody gets keeps what the file holds beside its picture: "
-            "places, names, serial numbers. By default they are left out.",
-        ),
-    ] = False
+
+    def claims(self) -> Claims:
+        """What is stated, as the registry has it."""
+        stated = {each.name: getattr(self, each.name) for each in fields(Claims)}
+        stated["parents"] = tuple(Parent(bytes.fromhex(each.record), each.relation) for each in stated["parents"])
+        stated["rendition_of"] = stated["rendition_of"] and bytes.fromhex(stated["rendition_of"])
+        return Claims(**stated)
 
 
 class AssetRequest(Request):

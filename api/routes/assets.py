@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -46,9 +45,7 @@ from api.http.requests import AssetMetadata, AssetRequest
 from api.http.upload import Upload
 from api.service import Service, ServiceDep
 from provenance.answers import AssetInFull, Assets, RegisteredAsset
-from provenance.claims import Claims
 from provenance.errors import NotAuthenticated, NotPermitted
-from provenance.statement.record import Parent
 from registry.keys.api_keys import Holder
 from registry.usecases import read as catalogue
 from registry.usecases import uploads
@@ -123,7 +120,7 @@ async def _registration(
 
 def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder) -> Registered:
     registry = service.registry
-    claims = claims_of(metadata)
+    claims = metadata.claims()
     done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher)
     if claims.visibility == "sealed":
         uploads.drop(registry, holder.owner, upload.sha256)
@@ -140,14 +137,6 @@ def _registered(service: Service, done: Registered, publisher: str) -> Response:
         metadata=done.metadata,
     )
     return json_answer(answer, 201 if done.created else 200)
-
-
-def claims_of(metadata: AssetMetadata) -> Claims:
-    """The registry's value for what a request states."""
-    stated = {each.name: getattr(metadata, each.name) for each in fields(Claims)}
-    stated["parents"] = tuple(Parent(bytes.fromhex(parent.record), parent.relation) for parent in metadata.parents)
-    stated["rendition_of"] = None if metadata.rendition_of is None else bytes.fromhex(metadata.rendition_of)
-    return Claims(**stated)
 
 
 @router.get(

@@ -279,6 +279,7 @@ def _asset(
         publisher=publisher_view(session, row.publisher_id, entries.get(session, row.index).statement),
         standing=_SEALED if kept_back else standing or standing_of(session, record_id),
         **stated.described(),
+        captured_at=stated.captured_at,
         media=_media(stated.media),
         credential=answers.Credential(
             manifest_id=credential.manifest_id,

@@ -299,6 +299,7 @@ def _record(
         sketch=SketchFacts(sha256=prepared.sketch_sha256, version=SKETCH_VERSION),
         credential=_credential(prepared, media),
         **stated.described(),
+        captured_at=stated.captured_at,
         parents=claims.parents,
         rendition_of=claims.rendition_of,
         visibility="sealed" if claims.visibility == "sealed" else None,

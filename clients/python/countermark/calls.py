@@ -5,13 +5,13 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from countermark import models
 from countermark.call import Call, Reply
-from countermark.claims import Claims, claims_json
+from countermark.claims import Claims
 from countermark.content import Content, Progress
 from countermark.keys import KeyAlgorithm, OwnKey
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
@@ -67,7 +67,37 @@ def register(sha256: str, claims: Claims) -> Call[models.RegisteredAsset]:
             raise UnexpectedAnswer("the answer to the registration is about another picture")
         return replace(asset, created=reply.status == 201)
 
-    return _post("/v1/assets", {"media": sha256, "metadata": claims_json(claims)}, read, once=True)
+    return _post("/v1/assets", {"media": sha256, "metadata": _metadata(claims)}, read, once=True)
+
+
+def _metadata(claims: Claims) -> dict[str, object]:
+    """The claims as a registration's `metadata`.
+
+    Raises:
+        InvalidRequest: a time without a zone.
+        TypeError: a claim by a name that there is none of, as for any other unknown argument.
+    """
+    unknown = claims.keys() - Claims.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"there is no claim named {', '.join(sorted(unknown))}")
+    return {name: _plain(value) for name, value in claims.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime() if value.tzinfo is None:
+            raise InvalidRequest("captured_at needs a time zone")
+        case datetime():
+            try:
+                return value.astimezone(UTC).isoformat()
+            except OverflowError as error:
+                raise InvalidRequest("captured_at is a time that UTC cannot express") from error
+        case models.Parent():
+            return asdict(value)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
 
 
 def withdraw(asset_id: str, reason: str) -> Call[models.Withdrawal]:

@@ -1,4 +1,4 @@
-# Generated from async_client.py by tools/unasync.py: change that, and run this.
+# Generated from async_client.py by tools/generate.py: change that, and run this.
 """Client: the service, from a program that waits for each answer."""
 
 import copy

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from provenance.limits import MAX_FINGERPRINTS, MAX_PARENTS
+from provenance.limits import MAX_FINGERPRINTS
 from provenance.statement.canonical import Json
-from provenance.statement.codec import PublisherId, Sha256, Text, array, mapping
-from provenance.statement.record.facts import CredentialFacts, Description, MediaFacts, Parent, SketchFacts, Stated
+from provenance.statement.codec import PublisherId, Sha256, Text, Timestamp, mapping
+from provenance.statement.record.facts import CredentialFacts, Description, MediaFacts, Parents, SketchFacts, Stated
 
 Visibility = Literal["sealed"]
 """How a record is kept back; one that anybody may read says nothing about it."""
@@ -30,6 +30,7 @@ class AssetRegistered(Description, Stated):
         fingerprints: by algorithm name (`media.fingerprints.Fingerprints.to_json`).
         sketch: what copies are compared with.
         credential: the C2PA credential that was made for it.
+        captured_at: when the publisher says the picture was taken.
         parents: what it was made from.
         rendition_of: record id of the asset that this is another size, crop or format of, 32 bytes.
         visibility: `sealed` where the registry keeps the record back until an `asset.revealed` record follows.
@@ -43,7 +44,8 @@ class AssetRegistered(Description, Stated):
     fingerprints: Annotated[Mapping[str, Json], mapping(MAX_FINGERPRINTS)] = field(hash=False)
     sketch: SketchFacts
     credential: CredentialFacts | None = None
-    parents: Annotated[tuple[Parent, ...], array(Parent, MAX_PARENTS)] = ()
+    captured_at: Timestamp | None = field(default=None, kw_only=True)
+    parents: Parents = ()
     rendition_of: Sha256 | None = None
     visibility: Visibility | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)

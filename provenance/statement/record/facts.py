@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
-from provenance.limits import SALT_BYTES
+from provenance.limits import MAX_PARENTS, SALT_BYTES
 from provenance.statement.canonical import Json
 from provenance.statement.codec import (
     Boolean,
@@ -19,6 +19,7 @@ from provenance.statement.codec import (
     Sha256,
     Text,
     Timestamp,
+    array,
     base64url,
     matching,
     refusal,
@@ -156,14 +157,16 @@ class Parent:
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
 
+Parents = Annotated[tuple[Parent, ...], array(Parent, MAX_PARENTS)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """The same in a claim, in the record of a registration, and in answers.
+    """What a picture shows, in words: the same in a claim, in the record of a registration, and in answers.
 
     Attributes:
         title, caption, credit, licence: in the publisher's words.
-        digital_source_type: a term or IRI of `provenance.vocabulary`; in a record always the IRI.
-        captured_at: when the publisher says the picture was taken.
+        digital_source_type: term or IRI of the IPTC vocabulary, such as `digitalCapture`; in a record always the IRI.
     """
 
     title: Line | None = None
@@ -171,7 +174,6 @@ class Description:
     credit: Line | None = None
     licence: Line | None = None
     digital_source_type: Annotated[str | None, Codec(_read_source_type)] = None
-    captured_at: Timestamp | None = None
 
     def described(self) -> dict[str, Any]:
         """These fields by name."""

@@ -1,0 +1,112 @@
+"""Generate what the client has from elsewhere, in the form that `ruff` gives code.
+
+`client.py` comes from `async_client.py`, as httpcore does it: what awaits, waits. `claims.py` has the keyword arguments
+of `register`, as type checkers see them: a name and a type for each of `provenance.claims.Claims`.
+
+`--check` only compares, and exits with 1 where a committed file is not what its source says.
+"""
+
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from textwrap import indent
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from provenance.claims import Claims
+from provenance.statement.record import Description
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENT = ROOT / "clients/python/countermark"
+
+NOTICE = "# Generated from {} by tools/generate.py: change that, and run this.\n"
+REPLACEMENTS = (  # in this order
+    (r"from a program that does other things meanwhile", "from a program that waits for each answer"),
+    (r", for asyncio\.", "."),
+    (r"await asyncio\.to_thread\(([\w.]+)(?:, )?", r"\1("),
+    (r"\(await (.+)\)(?=\.)", r"\1"),  # of an attribute of what was awaited
+    (r"\basyncio\b", "time"),
+    (r"\b(async|await) ", ""),
+    (r"\bAsync(?=[A-Z])", ""),
+    (r"\b__a(?=enter__|exit__)", "__"),
+    (r"\ba(?=close|iter_bytes)", ""),
+)
+ARGUMENTS = '''"""Claims: what a publisher states about a picture that it registers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from countermark.models import Parent
+
+
+class Claims(TypedDict, total=False):
+    """The keyword arguments of `register`; None says nothing, as leaving one out does.
+
+    Attributes:
+{described}
+        publisher: only with an administrator's key; otherwise the key's own.
+    """
+
+{stated}
+    publisher: str | None
+'''
+NONE = " | None"
+TIDY = ("check --quiet --exit-zero --fix --unsafe-fixes --select I,UP028", "format --quiet")
+
+
+def client() -> str:
+    """The synchronous client."""
+    text = (CLIENT / "async_client.py").read_text()
+    for pattern, replacement in REPLACEMENTS:
+        text = re.sub(pattern, replacement, text)
+    return NOTICE.format("async_client.py") + text
+
+
+def claims() -> str:
+    """The claims as keyword arguments, each of which may be None."""
+    described = [str(inspect.getdoc(cls)).partition("Attributes:\n")[2].rstrip() for cls in (Description, Claims)]
+    stated = [f"    {each.name}: {spelled(each.type).removesuffix(NONE)}{NONE}" for each in fields(Claims)]
+    text = ARGUMENTS.format(described=indent("\n".join(described), "    "), stated="\n".join(stated))
+    return NOTICE.format("provenance/claims.py") + text
+
+
+def spelled(hint: Any) -> str:
+    """A type of the core as it stands in the client, where digests are text."""
+    kind, arguments = get_origin(hint), get_args(hint)
+    if kind is Annotated:
+        return spelled(arguments[0])
+    if kind in (Union, UnionType):
+        return " | ".join(dict.fromkeys(map(spelled, arguments)))
+    if kind is tuple:
+        return f"Sequence[{spelled(arguments[0])}]"
+    if kind is Literal:
+        return f"Literal{list(arguments)}"
+    return {bytes: "str", NoneType: "None"}.get(hint) or str(hint.__name__)
+
+
+GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
+    "client.py": ("async_client.py", client),
+    "claims.py": ("provenance/claims.py", claims),
+}
+
+
+def main() -> None:
+    """Write them, or compare them."""
+    for name, (source, generate) in GENERATED.items():
+        target, text = CLIENT / name, generate()
+        for command in TIDY:
+            ruff = [sys.executable, "-m", "ruff", *command.split(), "--stdin-filename", str(target), "-"]
+            text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout  # noqa: S603
+        if "--check" not in sys.argv[1:]:
+            target.write_text(text)
+        elif target.read_text() != text:
+            sys.exit(f"{name} is not what {source} says: run `python {Path(__file__).relative_to(ROOT)}`.")
+
+
+if __name__ == "__main__":
+    main()
