@@ -44,7 +44,8 @@ from api.http.parameters import (
 from api.http.requests import AssetMetadata, AssetRequest
 from api.http.upload import Upload
 from api.service import Service, ServiceDep
-from provenance.answers import AssetInFull, Assets, RegisteredAsset
+from provenance.answers import AssetInFull, Assets
+from provenance.answers.assets import RegisteredAsset
 from provenance.errors import NotAuthenticated, NotPermitted
 from registry.keys.api_keys import Holder
 from registry.usecases import read as catalogue

@@ -3,6 +3,8 @@
 The names are those of the contract (`openapi.yaml`), in the order of its JSON. Digests are lowercase hex; times are in
 UTC. A field carries its description, and the values that this version states, in its annotation
 (`provenance.answers.fields`).
+
+A client hands all of `__all__` out as it is; its `RegisteredAsset` says one thing more than the body of the answer.
 """
 
 from provenance.answers.assets import (
@@ -19,13 +21,13 @@ from provenance.answers.assets import (
     LoggedStatements,
     Media,
     Parent,
-    RegisteredAsset,
     Resemblance,
     Resembles,
     Standing,
     UploadedMedia,
     Withdrawal,
 )
+from provenance.answers.assets import RegisteredAsset as RegisteredAsset
 from provenance.answers.chains import (
     Dispute,
     DisputeAnswer,
@@ -131,7 +133,6 @@ __all__ = [
     "ReadCredential",
     "RecordedVerdict",
     "Region",
-    "RegisteredAsset",
     "Report",
     "ReportLinks",
     "Resemblance",

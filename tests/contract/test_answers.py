@@ -26,7 +26,7 @@ MODELS = [
     for model in (route.response_model, *(each.get("model") for each in route.responses.values()))
     if model is not None
 ]
-CLASSES = [getattr(answers, name) for name in answers.__all__ if is_dataclass(getattr(answers, name))]
+CLASSES = [kind for kind in vars(answers).values() if isinstance(kind, type) and is_dataclass(kind)]
 
 
 def values(kind: type[Answer], field: str) -> tuple[str, ...]:

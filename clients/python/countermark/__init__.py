@@ -18,12 +18,14 @@ from provenance import __version__ as __version__
 from provenance.errors import (
     Conflict,
     CountermarkError,
+    EntryTooLarge,
     Erased,
     ExaminationUnavailable,
     FrozenLog,
     IdempotencyConflict,
     InvalidRequest,
     KeyRefused,
+    MalformedNote,
     MalformedReceipt,
     MalformedRequest,
     MediaError,
@@ -42,11 +44,14 @@ from provenance.errors import (
     ServiceError,
     ServiceFailed,
     ServiceUnreachable,
+    SignerUnavailable,
     StoreCorrupt,
     StoreUnavailable,
     UndecodableMedia,
     UnexpectedAnswer,
     UnsupportedMedia,
+    UntrustedNote,
+    UnusableKey,
 )
 from provenance.receipts.other_formats import ProofReport
 from provenance.receipts.report import ReceiptReport
@@ -72,24 +77,11 @@ if TYPE_CHECKING:
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= {"AuditReport": "log", "audit_log": "log"}
-    _MODELS = (
-        "Asset",
-        "AssetInFull",
-        "Dispute",
-        "Erasure",
-        "Event",
-        "Graph",
-        "Parent",
-        "RegisteredAsset",
-        "Report",
-        "Withdrawal",
-    )
-    _MODULES |= dict.fromkeys(_MODELS, "models")
 
     def __getattr__(name: str) -> object:
-        if name not in _MODULES:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'models')}"), name)
 
 
 __all__ = [
@@ -102,6 +94,7 @@ __all__ = [
     "Conflict",
     "CountermarkError",
     "Dispute",
+    "EntryTooLarge",
     "Erased",
     "Erasure",
     "Event",
@@ -111,6 +104,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidRequest",
     "KeyRefused",
+    "MalformedNote",
     "MalformedReceipt",
     "MalformedRequest",
     "MediaError",
@@ -135,11 +129,14 @@ __all__ = [
     "ServiceError",
     "ServiceFailed",
     "ServiceUnreachable",
+    "SignerUnavailable",
     "StoreCorrupt",
     "StoreUnavailable",
     "UndecodableMedia",
     "UnexpectedAnswer",
     "UnsupportedMedia",
+    "UntrustedNote",
+    "UnusableKey",
     "Withdrawal",
     "audit_log",
     "verify_proof",
