@@ -1,6 +1,6 @@
-"""Opening a registry; where a log is to begin, making its keys, its genesis entry and its first publisher.
+"""Opening a registry, with all that its operator names: keys, trust lists, witnesses, a time-stamping authority.
 
-Attesters: the witnesses and the time-stamping authority that an operator names.
+Where a log is to begin, its keys, its genesis entry and its first publisher are made.
 """
 
 import logging
@@ -53,8 +53,6 @@ from registry.storage.spool import own_folder
 from registry.times import utc_now
 from registry.usecases.comparison import compare
 from registry.usecases.publishers import enrol_publisher
-
-_log = logging.getLogger(__name__)
 
 logger = logging.getLogger(__name__)
 
@@ -127,15 +125,20 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
         if sequencer.size == 1:  # also when the first start was cut off between the two entries
             with suppress(Conflict):  # another process that starts has done it
                 enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
-        claim_signer = keystore.claim_signer()
-        probe(registry.trust, claim_signer, now=clock())
-        if not is_widely_read(claim_signer.chain_pem):
-            logger.warning(
-                "signed copies read Invalid to others who use the C2PA library as it comes: the claim certificate is "
-                "not for e-mail protection (1.3.6.1.5.5.7.3.4); have it issued for claim signing and e-mail protection"
-            )
+        _check_claim_signer(registry)
         opened.pop_all()
         return registry
+
+
+def _check_claim_signer(registry: Registry) -> None:
+    """Sign a probe, and warn where others would not believe the certificate."""
+    claim_signer = registry.keystore.claim_signer()
+    probe(registry.trust, claim_signer, now=registry.clock())
+    if not is_widely_read(claim_signer.chain_pem):
+        logger.warning(
+            "signed copies read Invalid to others who use the C2PA library as it comes: the claim certificate is "
+            "not for e-mail protection (1.3.6.1.5.5.7.3.4); have it issued for claim signing and e-mail protection"
+        )
 
 
 def _check_begun(config: RegistryConfig, store: Store, *, found: bool) -> None:
@@ -235,7 +238,7 @@ def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
         )
     for trust_list in lists:
         if trust_list.empty:
-            _log.warning("the trust list %s holds no certificate: it matches nothing", trust_list.title)
+            logger.warning("the trust list %s holds no certificate: it matches nothing", trust_list.title)
     return TrustSettings(tuple(lists))
 
 

@@ -1,7 +1,7 @@
 """The keys of a log that has changed them, followed from one that the reader trusts.
 
 Any `.countermark` receipt of the log carries the genesis record and every `log.key` record, each signed by the keys
-before it and the keys after it, with their places in a tree (`log_keys`, `receipt_verification` steps 2 to 4 and 8).
+before it and the keys after it, with their places in a tree (`log_keys`, `receipts.procedure` steps 2 to 4 and 8).
 """
 
 from collections.abc import Mapping, Sequence

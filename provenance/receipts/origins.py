@@ -1,14 +1,12 @@
-"""The chain of an asset: what it was made from, link by link up to the origins, each link proven or named.
+"""What a receipt's chain says of its subject: what that was made from, and what has become of it and of its sources.
 
-A link leads from a registration to one that it names under `parents`, or under `rendition_of`. Records name each other
-by SHA-256, so that a ring of them would take a collision; and because a parent is logged before what is made from it,
-none could stand in a log.
+A link leads from a registration to one that it names under `parents`, or under `rendition_of`, up to the origins, each
+proven or named. Records name each other by SHA-256, so that a ring of them would take a collision; and because a parent
+is logged before what is made from it, none could stand in a log.
 
-Later records of a receipt's chain that change how a registration stands: its subject, or what that was made from.
-
-Withdrawals, disputes and their retraction, and registrations that take another's place. They count only in a receipt
-whose statements and inclusion proofs have been checked (`receipt_verification`). Each function raises MalformedRecord,
-MalformedStatement for an entry that does not parse.
+Withdrawals, disputes and their retraction, and registrations that take another's place change how a registration
+stands. They count only in a receipt whose statements and inclusion proofs have been checked (`receipts.procedure`).
+Each function raises MalformedRecord, MalformedStatement for an entry that does not parse.
 """
 
 from collections import deque

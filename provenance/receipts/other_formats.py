@@ -1,6 +1,6 @@
 """Checking the receipts that are not Countermark's own: a C2SP tlog-proof, a transparent statement (RFC 9943).
 
-They prove that a log has a statement, and no more. The steps have the numbers of `receipt_verification`; those that
+They prove that a log has a statement, and no more. The steps have the numbers of `receipts.procedure`; those that
 such a file has nothing for are not checked.
 """
 
@@ -18,7 +18,7 @@ from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, parse_statement
 from provenance.transparency import cose_receipt
 from provenance.transparency.checkpoint import Cosigner
-from provenance.transparency.cose_receipt import TransparentStatement
+from provenance.transparency.cose_receipt import CoseReceipt, Inclusion, TransparentStatement
 from provenance.transparency.log_keys import Outcome
 from provenance.transparency.note import ED25519, VerifierKey
 from provenance.transparency.policy import Witnessing
@@ -176,12 +176,12 @@ def verify_transparent_statement(
     keys = {_cose_key(key).thumbprint: _cose_key(key) for key in _log_keys(believed)}
     disbelieved = {_cose_key(key).thumbprint for key in _log_keys([*old, *(retired or {})])}
     receipts = [cose_receipt.parse(data) for data in transparent.receipts]
-    inclusions = [each for each in receipts if isinstance(each.proof, cose_receipt.Inclusion)]
+    inclusions = [each for each in receipts if isinstance(each.proof, Inclusion)]
     if not inclusions:
         raise MalformedReceipt("a transparent statement without a receipt of inclusion")
     receipt = next((each for known in (keys, disbelieved) for each in inclusions if each.kid in known), inclusions[0])
     proof = receipt.proof
-    assert isinstance(proof, cose_receipt.Inclusion)  # noqa: S101  # as was selected
+    assert isinstance(proof, Inclusion)  # noqa: S101  # as was selected
     statement = parse_statement(transparent.statement)
     outcomes: dict[int, tuple[Outcome, str]] = {1: ("holds", "statement and receipt parse in their one encoding")}
     outcomes[2] = _judge_log([kid.hex() for kid in keys], receipt.kid.hex())
@@ -194,19 +194,22 @@ def verify_transparent_statement(
         outcomes[2] = "fails", f"{outcomes[2][1]}{_FOLLOW}"
     outcomes[7] = _unchecked_signature(statement)
     if outcomes[2][0] == "holds":
-        try:
-            root = cose_receipt.verify_inclusion(receipt, keys, transparent.statement)
-            outcomes[3] = ("holds", f"{receipt.issuer} signed the root {root.hex()}")
-            outcomes[8] = (
-                "holds",
-                f"the statement is in that tree; by its own word at index {proof.index} of {proof.size}",
-            )
-        except ProofInvalid as refusal:
-            outcomes[3] = ("not checked", "the proof leads to no root that could be signed")
-            outcomes[8] = ("fails", str(refusal))
-        except SignatureInvalid as refusal:
-            outcomes[3] = ("fails", f"the root that the proof leads to is not one that the log signed: {refusal}")
+        outcomes |= _judge_root(receipt, proof, keys, transparent.statement)
     return ProofReport(_steps(outcomes), receipt.issuer, proof.index, proof.size, statement, ())
+
+
+def _judge_root(
+    receipt: CoseReceipt, proof: Inclusion, keys: Mapping[bytes, PublicKey], entry: bytes
+) -> dict[int, tuple[Outcome, str]]:
+    """Steps 3 and 8 of a COSE receipt, whose signature covers the root that its proof leads to."""
+    try:
+        root = cose_receipt.verify_inclusion(receipt, keys, entry)
+    except ProofInvalid as refusal:
+        return {3: ("not checked", "the proof leads to no root that could be signed"), 8: ("fails", str(refusal))}
+    except SignatureInvalid as refusal:
+        return {3: ("fails", f"the root that the proof leads to is not one that the log signed: {refusal}")}
+    place = f"the statement is in that tree; by its own word at index {proof.index} of {proof.size}"
+    return {3: ("holds", f"{receipt.issuer} signed the root {root.hex()}"), 8: ("holds", place)}
 
 
 def _judge_log(known: Sequence[str], named: str) -> tuple[Outcome, str]:

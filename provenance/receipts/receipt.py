@@ -11,7 +11,7 @@ also have a "timestamp", `{"consistency": [base64…], "proof": tlog-proof as te
 true`. Records are embedded as objects: because the file is canonical, so are they,
 and their bytes are recovered exactly.
 `keys` and `chain` stand in log order, an index once; only in `chain` may a record be null (sealed or erased).
-What the parts prove is for `receipt_verification` to say.
+What the parts prove is for `receipts.procedure` to say.
 """
 
 from collections.abc import Mapping

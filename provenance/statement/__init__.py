@@ -6,5 +6,5 @@
 - `keys`, `key_file`, `handover`: public keys, signers, encrypted key files, proof that a key is held or handed over
 - `identity`: how it was established whom a key belongs to
 - `shown`: the second pixel digest, of what decides how pixels are shown
-- `fields`, `cbor`, `encodings`, `ed25519`: what the readers above are made of
+- `codec`, `cbor`, `encodings`, `ed25519`: what the readers above are made of
 """

@@ -1,6 +1,7 @@
-"""The two text encodings that the C2SP formats share: base64 and decimal, each with one accepted spelling.
+"""Bytes and numbers as text, each with one accepted spelling: base64, base64url and decimal.
 
-Base64url without padding, accepted in exactly one spelling: RFC 4648 §5, RFC 7515 §2.
+Base64 with padding (RFC 4648 §4) and decimals as the C2SP formats write them; base64url without padding (RFC 4648 §5,
+RFC 7515 §2) as records do.
 """
 
 import base64

@@ -1,8 +1,7 @@
 """Public keys and signers: Ed25519 (RFC 8032) and ES256, ECDSA on P-256 with SHA-256 (RFC 9053 §2.1).
 
-A key is named by its COSE key thumbprint (RFC 9679) and written in JSON as a JWK (RFC 7517; RFC 8037 for Ed25519).
-
-A public key in a file: SubjectPublicKeyInfo in PEM (RFC 7468 §13), as `openssl pkey -pubout` writes it.
+A key is named by its COSE key thumbprint (RFC 9679), written in JSON as a JWK (RFC 7517; RFC 8037 for Ed25519), and
+read from a file as SubjectPublicKeyInfo in PEM (RFC 7468 §13), as `openssl pkey -pubout` writes it.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
-"""COSE receipts: a log's signature over a root, with the Merkle proof that leads there.
+"""COSE receipts: a log's signature over a root, with the Merkle proof that leads there; and statements that carry them.
 
-RFC 9942, for the tree of RFC 9162 with SHA-256 (`vds` 1); issuer, subject and key id as RFC 9943 asks for:
+A receipt (RFC 9942) is for the tree of RFC 9162 with SHA-256 (`vds` 1); it has issuer, subject and key id, as RFC 9943
+asks for:
 
     18([ <<{1: algorithm, 4: kid, 15: {1: issuer, 2: subject}, 395: 1}>>, {396: {-1: [<<proof>>]}}, nil, signature ])
 
@@ -8,10 +9,8 @@ The payload is the root, and is left out, so that whoever verifies computes it. 
 inclusion proof may state another size, and sometimes another index, that leads to the same root. Size and index are
 hints for finding the entry; a signed checkpoint is what states them.
 
-A transparent statement: a statement that carries the receipts of the logs that have it.
-
-RFC 9943 (SCITT). The receipts (RFC 9942) ride in unprotected header 394, which the publisher's signature does not
-cover; the log entry is the statement without them:
+A transparent statement (RFC 9943, SCITT) has the receipts of its logs in unprotected header 394, which the publisher's
+signature does not cover; the log entry is the statement without them:
 
     18([ protected, {394: [receipt, ...]}, payload, signature ])
 """
@@ -33,7 +32,6 @@ from provenance.statement.cbor import CborReader, Major, encode_cbor
 from provenance.statement.cose import ALG, ALGORITHMS, KID, encode_sign1, read_protected, to_be_signed
 from provenance.statement.keys import SIGNATURE_BYTES, Algorithm, PublicKey, Signer
 from provenance.statement.statement import STATEMENT_BYTES, parse_statement
-from provenance.transparency import cose_receipt
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash, root_of_inclusion
 
 _CWT_CLAIMS, _VDS, _VDP = 15, 395, 396
@@ -334,7 +332,7 @@ class TransparentStatement:
         if not 1 <= len(self.receipts) <= MAX_STATEMENT_RECEIPTS:
             raise MalformedReceipt(f"a transparent statement has 1 to {MAX_STATEMENT_RECEIPTS} receipts")
         for receipt in self.receipts:
-            cose_receipt.parse(receipt)
+            parse(receipt)
         reader = CborReader(self.statement)
         protected = read_protected(reader)
         reader.expect(Major.MAP, 0, "empty map of unprotected headers")

@@ -1,4 +1,4 @@
-"""A log's own keys: which of them sign the checkpoints of which sizes.
+"""A log's own keys: which of them sign the checkpoints of which sizes, and how one leads to another.
 
 The genesis record names the first ones; each `log.key` record in the log names those that take over. A checkpoint is
 signed with the keys that its own tree names last, so the record at index i counts for the trees of more than i entries,
@@ -6,8 +6,6 @@ and a key that it leaves out is retired: it signs none of those.
 
 A change is signed by every key that was in force and by every one that comes into force. So whoever trusts one of the
 old keys is led to the new ones, and nobody can be made to lead to a key that somebody else holds.
-
-What a reader's own trusted keys say of the key that a receipt names as its log's: step 2 of checking a receipt.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -205,7 +203,7 @@ def judge_log_key(
     trusted: Sequence[VerifierKey],
     retired: Mapping[VerifierKey, int],
 ) -> tuple[Outcome, str, list[VerifierKey]]:
-    """Whether the log key is pinned.
+    """What a reader's own trusted keys say of the key that a receipt names as its log's: step 2 of checking a receipt.
 
     Args:
         log_key: the receipt's own word, Ed25519.

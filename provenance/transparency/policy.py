@@ -4,9 +4,8 @@ C2SP tlog-policy, a file of lines: `log <vkey> [url]`, `witness <name> <vkey> [u
 <member>...`, and exactly one `quorum <name>|none`. Names are octets, which we keep as text with the octets that are
 not UTF-8 escaped. A name is used in one group at most and only after its own line, so that the quorum is a tree.
 
-What a reader asks of the witnesses of a checkpoint, and whether it is there: who has cosigned, and how lately.
-
-A cosignature that does not verify is no matter of this: `SignedCheckpoint.verify` refuses the checkpoint.
+Policies judge cosignatures that have been verified: one that does not verify makes `SignedCheckpoint.verify` refuse the
+whole checkpoint.
 """
 
 import re
@@ -274,7 +273,7 @@ class Witnessing:
 
 @dataclass(frozen=True)
 class Demand:
-    """What is asked for.
+    """What a reader asks of the witnesses of a checkpoint: who has to have cosigned it, and how lately.
 
     Attributes:
         policy: its quorum has to have cosigned; None for no quorum.

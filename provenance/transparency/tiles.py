@@ -4,9 +4,7 @@ C2SP tlog-tiles with tiles of height 8: a hash tile holds up to 256 hashes of 32
 8·L; an entry bundle holds the up to 256 entries below one tile of level 0, each after its length (u16be).
 A path never says more than the tree's size implies, so every other spelling of it is refused.
 
-The edge of a tree: what is needed to go on making its tiles, and its root, from the entries that come.
-
-C2SP tlog-tiles. A log writes its tiles with it; an auditor makes them again and compares.
+A log writes its tiles from the right `Edge` of its tree; an auditor makes them again with the same class and compares.
 """
 
 import re

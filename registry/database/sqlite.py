@@ -1,14 +1,9 @@
 """SQLite in a data folder: the embedded default, for one process.
 
 One writer (`registry.database.writer`); any number of readers, each with a snapshot, on connections that can neither
-write nor checkpoint: SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at once.
-
-The write-ahead log of SQLite, and how it is kept from growing: overlapping readers would starve its checkpoints.
-
-Snapshots: a copy of a database that a server may be writing, as one of its commits has left it.
-
-SQLite's online backup, over a connection that can neither write nor checkpoint, inside one read transaction: the
-server goes on, and only its WAL grows until the copy is whole.
+write nor checkpoint: SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at once. `Wal`
+keeps the write-ahead log from growing, whose checkpoints overlapping readers would starve; `copy_database` makes a copy
+beside a server that goes on writing.
 """
 
 import logging
@@ -163,7 +158,10 @@ _PAGES = 4_096
 
 
 def copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
-    """Copy one database file to another, which is made.
+    """Copy one database file to another, which is made: as one commit has left it, while a server may go on writing it.
+
+    By SQLite's online backup, over a connection that can neither write nor checkpoint, inside one read transaction:
+    only the server's write-ahead log grows until the copy is whole.
 
     Args:
         source, target: database files.

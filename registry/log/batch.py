@@ -1,7 +1,4 @@
-"""A batch of entries on its way into the log, and the transaction that puts it there.
-
-Waiting: the callers whose entries are sequenced, until a signed checkpoint covers them.
-"""
+"""A batch of entries: in the transaction that puts it into the log, and until a signed checkpoint covers it."""
 
 import time
 from collections.abc import Callable
@@ -91,74 +88,89 @@ def insert(
     Where it is tried again, what is there already is there by the first try. What changes the log's keys is checked
     against what `keys` finds stated in the store and earlier in the batch.
     """
-    head = heads.take(session)
-    logged_at_ms, frontier = max(head.logged_at_ms, now_ms), head.frontier
-    logged_at = from_milliseconds(logged_at_ms)
-    known = {
-        identity: Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=again)
-        for identity, entry in entries.with_records(session, [each.record_id for each in batch]).items()
-    }
-    frozen = entries.newest_type(session) == LogFrozen.TYPE
-    stated = keys.stated(session) if any(_changes_keys(each) for each in batch) else None
-    added: list[entries.NewEntry] = []
+    insertion = _Insertion(session, batch, now_ms, again, keys)
     outcomes: list[Appended | Exception] = []
     for pending in batch:
-        index = frontier.size
         try:
-            earlier = known.get(pending.record_id) or _earlier(session, pending, known)
-            if earlier is not None:
-                outcomes.append(earlier)
-                continue
-            if frozen:
-                raise FrozenLog("The log's last entry says that no other follows.")
-            changed = stated
-            if stated is not None and pending.record is not None and _changes_keys(pending):
-                changed = stated.after(index, pending.statement, pending.record)
-                if changed is not stated:
-                    keys.check_held(changed.keys.current)
-            if pending.index_rows is not no_rows:
-                with session.begin_nested():
-                    pending.index_rows(session, index, logged_at)
-            if pending.record_type == LogKey.TYPE:
-                log_keys.insert(session, index)
+            outcomes.append(insertion.take(pending))
         except Exception as error:
             if ends_transaction(error):
                 raise
             outcomes.append(translate(error))
-            continue
-        added.append(
+    insertion.finish()
+    return outcomes
+
+
+class _Insertion:
+    """The log while a batch goes into it: entry by entry, each seeing those before it."""
+
+    def __init__(self, session: Session, batch: list[Pending], now_ms: int, again: bool, keys: KnownKeys) -> None:
+        head = heads.take(session)
+        self._session = session
+        self._keys = keys
+        self._frontier = head.frontier
+        self._logged_at_ms = max(head.logged_at_ms, now_ms)
+        self._known = {
+            identity: Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=again)
+            for identity, entry in entries.with_records(session, [each.record_id for each in batch]).items()
+        }
+        self._frozen = entries.newest_type(session) == LogFrozen.TYPE
+        self._stated = keys.stated(session) if any(_changes_keys(each) for each in batch) else None
+        self._added: list[entries.NewEntry] = []
+
+    def take(self, pending: Pending) -> Appended:
+        """Give an entry the next index, with its rows, unless it is there already; a refusal leaves nothing."""
+        session, index = self._session, self._frontier.size
+        logged_at = from_milliseconds(self._logged_at_ms)
+        earlier = self._known.get(pending.record_id) or self._earlier(pending)
+        if earlier is not None:
+            return earlier
+        if self._frozen:
+            raise FrozenLog("The log's last entry says that no other follows.")
+        stated = self._stated
+        if stated is not None and pending.record is not None and _changes_keys(pending):
+            stated = stated.after(index, pending.statement, pending.record)
+            if stated is not self._stated:
+                self._keys.check_held(stated.keys.current)
+        if pending.index_rows is not no_rows:
+            with session.begin_nested():
+                pending.index_rows(session, index, logged_at)
+        if pending.record_type == LogKey.TYPE:
+            log_keys.insert(session, index)
+        self._added.append(
             entries.NewEntry(
                 index=index,
                 leaf_hash=pending.leaf_hash,
                 statement=pending.statement,
-                logged_at_ms=logged_at_ms,
+                logged_at_ms=self._logged_at_ms,
                 record_id=pending.record_id,
                 record_type=pending.record_type,
                 canonical=pending.record,
             )
         )
-        stated = changed
-        frontier.append(pending.leaf_hash)
-        frozen = pending.record_type == LogFrozen.TYPE
-        known[pending.record_id] = Appended(index, pending.record_id, logged_at, created=False)
-        outcomes.append(Appended(index, pending.record_id, logged_at, created=True))
-    if added:
-        entries.append(session, added)
-        heads.put(session, frontier, logged_at_ms)
-    return outcomes
+        self._stated = stated
+        self._frontier.append(pending.leaf_hash)
+        self._frozen = pending.record_type == LogFrozen.TYPE
+        self._known[pending.record_id] = Appended(index, pending.record_id, logged_at, created=False)
+        return Appended(index, pending.record_id, logged_at, created=True)
+
+    def finish(self) -> None:
+        """Write the entries that were taken, and the head that they lead to."""
+        if self._added:
+            entries.append(self._session, self._added)
+            heads.put(self._session, self._frontier, self._logged_at_ms)
+
+    def _earlier(self, pending: Pending) -> Appended | None:
+        """The entry that `existing` names, in this batch or an older one."""
+        identity = pending.existing(self._session)
+        if identity is None or identity in self._known:
+            return None if identity is None else self._known[identity]
+        entry = entries.of_record(self._session, identity)
+        return Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)
 
 
 def _changes_keys(pending: Pending) -> bool:
     return pending.record_type in _KEY_TYPES
-
-
-def _earlier(session: Session, pending: Pending, known: dict[bytes, Appended]) -> Appended | None:
-    """The entry that `existing` names, in this batch or an older one."""
-    identity = pending.existing(session)
-    if identity is None or identity in known:
-        return None if identity is None else known[identity]
-    entry = entries.of_record(session, identity)
-    return Appended(entry.index, identity, from_milliseconds(entry.logged_at_ms), created=False)
 
 
 class Waiting:

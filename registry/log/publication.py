@@ -17,8 +17,6 @@ A process that was stopped between any two of them, replaced as the leader and c
 6; what it does at step 2 follows from the entries, whoever does it.
 
 What witnesses add to a published checkpoint comes later, from another thread (`attach`).
-
-The state of the log as its sequencer tells it: what is published, and whether it can grow.
 """
 
 import threading

@@ -1,9 +1,7 @@
-"""Stating: from a publisher's record to its entry in the log, signed with a key in force.
+"""From a record to its published entry in the log, signed with its publisher's key or the operator's.
 
 Keys change while records are on their way: whether the key is in force still is asked inside the transaction that gives
 the record its index, and where it is not, the record is signed anew with the key that took over.
-
-Remarks: records about other records, from their value to their entry in the log.
 """
 
 from datetime import datetime

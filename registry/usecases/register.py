@@ -101,13 +101,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
-    url = registry.config.claim_timestamp_url
-    answer = answering(claim_signer.sign, None if url is None else partial(stamp_now, url))
-    try:
-        order = _claim_order(registry, claim_signer, claims, source_type)
-        prepared = registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
-    except CredentialSigningFailed as error:
-        raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
+    prepared = _prepare(registry, claim_signer, path, sha256, claims, source_type)
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
     canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
@@ -120,11 +114,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
             publish(registry, session, row, record, prepared.local_features)
 
     appended = append_signed(
-        registry,
-        publisher,
-        canonical,
-        index_rows,
-        lambda session: _registered(session, claims_digest),
+        registry, publisher, canonical, index_rows, lambda session: _registered(session, claims_digest)
     )
     with registry.store.read() as session:
         if events.latest(session, RecordErased.TYPE) != erased:
@@ -194,6 +184,19 @@ def _claim_signer(registry: Registry) -> ClaimSigner:
         return registry.keystore.claim_signer()
     except CertificateUnusable as error:  # by the clock of this machine, which may be wrong
         raise InvalidRequest(f"No credential can be signed now: {error}.") from error
+
+
+def _prepare(
+    registry: Registry, signer: ClaimSigner, path: Path, sha256: bytes, claims: Claims, source_type: str | None
+) -> Prepared:
+    """Have the file examined and its credential signed, in a worker. Raises MediaError, InvalidRequest."""
+    url = registry.config.claim_timestamp_url
+    answer = answering(signer.sign, None if url is None else partial(stamp_now, url))
+    try:
+        order = _claim_order(registry, signer, claims, source_type)
+        return registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
+    except CredentialSigningFailed as error:
+        raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
 
 
 def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered, codes: bytes) -> None:

@@ -1,11 +1,4 @@
-"""`asset.registered`: a publisher states that it released this file.
-
-`asset.revealed`: a sealed registration is made public. Its time is that of its own entry, not of this one.
-
-`asset.withdrawn`: the publisher takes a registration back.
-
-`record.erased`: a record's content was erased. Its log entry stays, and so does every proof.
-"""
+"""The records about an asset: what its publisher registers, reveals and withdraws, and what an operator erases."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +15,7 @@ Visibility = Literal["sealed"]
 
 @dataclass(frozen=True)
 class AssetRegistered(Description, Stated):
-    """A registration, with what its publisher says about the picture.
+    """A registration: a publisher states that it released this file, and what it says about the picture.
 
     Attributes:
         publisher: the publisher's id.
@@ -53,7 +46,7 @@ class AssetRegistered(Description, Stated):
 
 @dataclass(frozen=True)
 class AssetRevealed(Stated):
-    """The end of a seal.
+    """The end of a seal: the registration is public, and its time is that of its own entry, not of this one.
 
     Attributes:
         publisher: the publisher's id.
@@ -90,6 +83,8 @@ class AssetWithdrawn(Stated):
 @dataclass(frozen=True)
 class RecordErased(Stated):
     """An erasure, stated by an operator of the log: whoever keeps the content is who can say that it is gone.
+
+    The erased record's log entry stays, and so does every proof.
 
     Attributes:
         record: id of the erased record, 32 bytes.

@@ -1,9 +1,4 @@
-"""`asset.disputed`: another publisher contradicts a registration.
-
-`dispute.answered`: what came of a dispute, as one of its two sides states it.
-
-`verdict.recorded`: a verification report that somebody wanted on record, with the versions of its methods.
-"""
+"""The records about the records of others: disputes, what came of them, and verification reports put on record."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +22,7 @@ from provenance.statement.record.facts import Stated
 
 @dataclass(frozen=True)
 class AssetDisputed(Stated):
-    """A counter-claim; the registration stays in the log, and so does this.
+    """Another publisher contradicts a registration; the registration stays in the log, and so does this.
 
     Attributes:
         publisher: id of the publisher that disputes, never the one that registered.
@@ -54,7 +49,7 @@ DisputeOutcome = Literal["accepted", "rejected", "retracted"]
 
 @dataclass(frozen=True)
 class DisputeAnswered(Stated):
-    """An answer to a dispute.
+    """What came of a dispute, as one of its two sides states it.
 
     Attributes:
         publisher: id of the publisher that answers.
@@ -90,7 +85,7 @@ def is_open(dispute: bytes, publisher: str, answers: Iterable[DisputeAnswered]) 
 
 @dataclass(frozen=True)
 class VerdictRecorded(Stated):
-    """What was found about a file, and by which methods.
+    """A verification report that somebody wants on record: what was found about a file, and by which methods.
 
     Attributes:
         publisher: id of the publisher that has it recorded.

@@ -1,4 +1,4 @@
-"""`publisher.key`: a publisher's key is enrolled, takes over from the keys before it, or is revoked."""
+"""The record about a publisher's key: it is enrolled, takes over from the keys before it, or is revoked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

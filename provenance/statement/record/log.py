@@ -1,9 +1,4 @@
-"""`log.genesis`: the first entry of a log, which names it, its operator and its keys.
-
-`log.key`: a log's checkpoints are signed with other keys from here on.
-
-`log.frozen`: the last entry of a log, by which its operator says that no other follows.
-"""
+"""The records about the log itself, all by its operator: its beginning, each change of its keys, its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +43,7 @@ Signatures = Annotated[tuple[bytes, ...], Codec(_read_signatures, lambda value, 
 
 @dataclass(frozen=True)
 class LogGenesis(Stated):
-    """The record at index 0.
+    """The record at index 0, which names the log, its operator and its keys.
 
     Attributes:
         origin: the log's name in its checkpoints.
@@ -94,7 +89,7 @@ class LogKey(Stated):
 
 @dataclass(frozen=True)
 class LogFrozen(Stated):
-    """The end of a log; all that is in it stays provable under its last checkpoint.
+    """The end of a log: no entry follows, and all that is in it stays provable under its last checkpoint.
 
     Attributes:
         reason: why, for people, and where the registry goes on, if it does.

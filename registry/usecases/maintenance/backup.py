@@ -1,13 +1,12 @@
-"""Backup: a copy of a data folder that is whole in itself, made while the server goes on.
+"""Backup: a copy of a data folder that is whole in itself, made while the server goes on, and its way back.
 
 The database is copied first, as one commit has left it. Blobs are durable before an entry names them, so those that
 are copied afterwards are at least those that the copy names. Tiles, checkpoint and high-water file follow from the
 copied entries, and are made from them. Then everything is recomputed from the copy, as fsck does.
 
-Restoring: a backup becomes the data folder again, if that forks nothing.
-
-A log that signs from an older state than it has signed before makes a second history of the same sizes: a fork. The
-high-water file, by preference on another disk than the data, says what was signed last.
+A backup becomes the data folder again if that forks nothing: a log that signs from an older state than it has signed
+before makes a second history of the same sizes. The high-water file, by preference on another disk than the data, says
+what was signed last.
 """
 
 import os
@@ -186,10 +185,7 @@ def restore(
         note = (draft / HIGH_WATER).read_bytes()
         if high_water != folder / HIGH_WATER:
             (draft / HIGH_WATER).unlink()
-        (draft / "lock").unlink(missing_ok=True)
-        for part in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):  # without it, nothing is there
-            part.rename(folder / part.name)
-        draft.rmdir()
+        _move_in(draft, folder)
         if high_water != folder / HIGH_WATER and (signed is None or older):
             if held is not None:
                 beside = high_water if isinstance(high_water, Path) else folder / HIGH_WATER
@@ -202,6 +198,14 @@ def restore(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Restored(size, signed)
+
+
+def _move_in(draft: Path, folder: Path) -> None:
+    """Everything of the draft into the folder, the database last: without it, nothing is there."""
+    (draft / "lock").unlink(missing_ok=True)
+    for part in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):
+        part.rename(folder / part.name)
+    draft.rmdir()
 
 
 def _stated_size(held: bytes, origin: str, place: str) -> int:

@@ -1,6 +1,6 @@
-"""Rotating the log's key: the log is signed with new keys from one entry on.
+"""What an operator states in the log about the log: that new keys sign it from one entry on, or that it ends.
 
-Steps, so that a kill between any two of them loses nothing:
+A rotation's steps, so that a kill between any two of them loses nothing:
 
 1. The new keys are made, and durable beside those in use.
 2. The `log.key` record is sequenced, signed by the operator, the old keys and the new. From then on only the new keys
@@ -8,9 +8,7 @@ Steps, so that a kill between any two of them loses nothing:
 3. The checkpoint that covers the record is signed with the new keys, and published.
 4. The new keys take the place of the old, which are gone: nothing is ever signed with them again.
 
-Freezing: the operator ends the log with an entry that says so; nothing can be logged after it.
-
-The end is stated in the log itself, so that it survives every backup and move, and anybody can see it.
+The end is an entry behind which nothing can be logged, so that it survives every backup and move.
 """
 
 import secrets

@@ -61,19 +61,43 @@ def check(
     tiles = Tiles(blobs.objects)
     published = yield from _tried(store, "checkpoint", _published, stated_size(tiles.checkpoint() or b""))
     size = max((yield from _tried(store, "entry", entries.size, 0)), published)
-    keys = LogKeys(log_key.name, ((0, (log_key,)),))
+    log = LogAudit(tiles, (yield from _log_keys(store, log_key)), witness_keys, authorities)
+    yield from log.begin()
+    yield from _check_entries(store, blobs, log, size, published, progress)
+    note = tiles.checkpoint()
+    latest = yield from _tried(store, "checkpoint", _published, published)
+    signed_since = latest > published  # entries that were waiting for a checkpoint
+    if note is not None:
+        yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
+    elif published:
+        yield Finding("checkpoint", "log/checkpoint", "missing")
+    held = HighWater(high_water or store.folder / "high-water").read()
+    if held is not None:
+        yield from log.check_note("high-water", "high-water", held, None)
+    elif published:
+        yield Finding("high-water", "high-water", "missing")
+    yield from _check_blobs(store, blobs, progress)
+
+
+def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Finding, None, LogKeys]:
+    """The keys that the entries lead to; where they do not lead to `log_key`, that one alone."""
     try:
         with store.read() as session:
             stated = StatedKeys.load(session, log_key).keys
         if log_key in stated.current:
-            keys = stated
+            return stated
     except StoreCorrupt as error:
         yield Finding("key", "log", str(error))
-    log = LogAudit(tiles, keys, witness_keys, authorities)
+    return LogKeys(log_key.name, ((0, (log_key,)),))
+
+
+def _check_entries(
+    store: Store, blobs: Blobs, log: LogAudit, size: int, published: int, progress: Progress
+) -> Iterator[Finding]:
+    """One pass over the entries, with every audit of what they state and of the rows that were made from them."""
     with audit.scratch() as replayed, SignatureAudit(size) as signatures:
         statements = StatementAudit(signatures)
         views = ViewAudit(blobs, replayed)
-        yield from log.begin()
         for start in range(0, size, MAX_COMMIT_JOBS):
             progress("log", start, size)
             with store.read() as session:
@@ -106,19 +130,6 @@ def check(
         stored = yield from _tried(store, "record", entries.record_count, statements.records)
         if stored != statements.records:
             yield Finding("record", "records", "there are some that no entry states")
-    note = tiles.checkpoint()
-    latest = yield from _tried(store, "checkpoint", _published, published)
-    signed_since = latest > published  # entries that were waiting for a checkpoint
-    if note is not None:
-        yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
-    elif published:
-        yield Finding("checkpoint", "log/checkpoint", "missing")
-    held = HighWater(high_water or store.folder / "high-water").read()
-    if held is not None:
-        yield from log.check_note("high-water", "high-water", held, None)
-    elif published:
-        yield Finding("high-water", "high-water", "missing")
-    yield from _check_blobs(store, blobs, progress)
 
 
 def _check_database(store: Store) -> Iterator[Finding]:

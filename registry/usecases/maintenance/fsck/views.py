@@ -1,7 +1,4 @@
-"""The audit of the views: the rows that lookups use, against the records they were made from.
-
-The audit of what connects records: events, derivations, seals, and erasures that are not finished.
-"""
+"""The audit of the views: the rows for lookups, and those that connect records, against the records they came from."""
 
 from collections.abc import Collection, Iterator, Mapping
 
