@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from countermark.cli.app import app as client
+from countermark.cli import app as client
 from typer.core import TyperGroup
 
 from api.__main__ import app as service

@@ -4,6 +4,56 @@ Exit status: 0 satisfied · 1 findings (something differs, fails or is not regis
 input that cannot be taken · 3 incomplete (a service could not be reached, or something was not checked).
 """
 
-from countermark.cli.app import main
+import sys
+from collections.abc import Sequence
+from typing import Annotated
 
-__all__ = ["main"]
+import typer
+
+from countermark import __version__
+from countermark.cli import log, receipt, service
+
+app = typer.Typer(
+    name="countermark",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit status: 0 satisfied, 1 findings, 2 usage, 3 incomplete.",
+)
+app.command()(service.register)
+app.command()(service.verify)
+
+receipt_commands = typer.Typer(help="Receipts: files that prove a registration.", no_args_is_help=True)
+receipt_commands.command()(receipt.verify)
+receipt_commands.command()(receipt.get)
+receipt_commands.command()(receipt.show)
+app.add_typer(receipt_commands, name="receipt")
+
+log_commands = typer.Typer(
+    help="Logs: check a whole one, and watch it for what you did not make.", no_args_is_help=True
+)
+log_commands.command()(log.audit)
+log_commands.command()(log.watch)
+app.add_typer(log_commands, name="log")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"countermark {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def describe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Register pictures, verify them, and check receipts without a service."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `countermark` command; by default with the process's own arguments. Raises SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold what the terminal's encoding cannot.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
+    app(arguments, prog_name="countermark")

@@ -4,6 +4,7 @@ import base64
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,8 +12,7 @@ import typer
 
 from countermark.cli import exits, output
 from countermark.cli.exits import Exit
-from countermark.cli.service import AsJson, Quiet
-from countermark.cli.trusting import MaxAge, PolicyFile, seconds
+from countermark.cli.options import AsJson, MaxAge, PolicyFile, Quiet, seconds
 from countermark.cli.views import alarm_view, audit_view, finding_view
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_GRACE, DEFAULT_INTERVAL
 from provenance.errors import CountermarkError
@@ -40,6 +40,28 @@ StatePath = Annotated[
     Path | None,
     typer.Option("--state", metavar="FILE", help="What to remember of the log; by default in your state folder."),
 ]
+Entries = Annotated[
+    Literal["auto", "statements", "bytes"],
+    typer.Option(help="What the entries have to be; auto: what the first one is."),
+]
+RecordsUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The service that shows the records: with it, every signature is checked."),
+]
+OwnKeys = Annotated[
+    list[str],
+    typer.Option(
+        "--key", metavar="KID|FILE", help="Your key: its id, or its public key in PEM; repeatable.", show_default=False
+    ),
+]
+Made = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="PATH", help="What you made: a folder of receipts, a receipt, or a file of record ids; repeatable."
+    ),
+]
+Interval = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Between two looks at the log.")]
+Grace = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="That a receipt may come later than its entry.")]
 Seconds = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="For each file of the log.")]
 
 
@@ -47,17 +69,11 @@ def audit(
     url: LogUrl,
     vkey: VerifierKeys = None,
     state: StatePath = None,
-    entries: Annotated[
-        Literal["auto", "statements", "bytes"],
-        typer.Option(help="What the entries have to be; auto: what the first one is."),
-    ] = "auto",
+    entries: Entries = "auto",
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="Hash every entry again, not only the new ones.")
     ] = False,
-    records: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The service that shows the records: with it, every signature is checked."),
-    ] = None,
+    records: RecordsUrl = None,
     policy: PolicyFile = None,
     max_age: MaxAge = None,
     timeout: Seconds = DEFAULT_FILE_SECONDS,
@@ -100,31 +116,12 @@ def audit(
 
 def watch(
     url: LogUrl,
-    key: Annotated[
-        list[str],
-        typer.Option(
-            "--key",
-            metavar="KID|FILE",
-            help="Your key: its id, or its public key in PEM; repeatable.",
-            show_default=False,
-        ),
-    ],
+    key: OwnKeys,
     vkey: VerifierKeys = None,
-    made: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--made",
-            metavar="PATH",
-            help="What you made: a folder of receipts, a receipt, or a file of record ids; repeatable.",
-        ),
-    ] = None,
+    made: Made = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
-    interval: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="Between two looks at the log.")
-    ] = DEFAULT_INTERVAL,
-    grace: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="That a receipt may come later than its entry.")
-    ] = DEFAULT_GRACE,
+    interval: Interval = DEFAULT_INTERVAL,
+    grace: Grace = DEFAULT_GRACE,
     policy: PolicyFile = None,
     max_age: MaxAge = None,
     state: StatePath = None,
@@ -135,43 +132,28 @@ def watch(
 
     The log is audited on the way. Without --once it goes on until it is interrupted.
     """
-
     from countermark.log.auditing import LogAuditor, keys_of, service_of
     from countermark.log.files import LogFiles, RecordFiles
     from countermark.log.state import StateFile
     from countermark.log.watching import MadeRecords, Watch, WatchedKeys
     from countermark.trust import Trust
 
-    def alarm(raised: "Alarm") -> None:
-        if as_json_lines:
-            output.show_json_line(_alarm_json(raised))
-        else:
-            output.show(alarm_view(raised))
-
     worst = Exit.SATISFIED
     try:
         trust = Trust.of(_required(vkey, policy), policy, seconds(max_age))
         keys, origin = keys_of(trust, url)
         file = StateFile(state, origin) if state else StateFile.default(origin, "watch")
-        watching = Watch(WatchedKeys.of(key), MadeRecords(made or (), output.note), alarm, grace=grace)
+        made_records = MadeRecords(made or (), output.note)
+        watching = Watch(WatchedKeys.of(key), made_records, partial(_show_alarm, as_json_lines), grace=grace)
         with LogFiles(url, timeout=timeout) as files, RecordFiles(service_of(url), timeout=timeout) as shown:
-            auditor = LogAuditor(
-                files,
-                keys,
-                file,
-                entries="statements",
-                key_receipt=shown.key_receipt,
-                demand=trust.demand(origin),
-            )
+            demand, receipt = trust.demand(origin), shown.key_receipt
+            auditor = LogAuditor(files, keys, file, entries="statements", key_receipt=receipt, demand=demand)
             for findings, witnessing in _rounds(auditor, watching, None if once else interval):
                 if witnessing is not None and not witnessing.enough:
                     output.note(witnessing.detail)
                     worst = max(worst, Exit.INCOMPLETE) if worst is not Exit.FINDINGS else worst
                 for finding in findings:
-                    if as_json_lines:
-                        output.show_json_line(_finding_json(finding))
-                    else:
-                        output.show(finding_view(finding))
+                    _show_finding(as_json_lines, finding)
                 if findings or watching.alarms:
                     worst = Exit.FINDINGS
     except CountermarkError as error:
@@ -179,6 +161,20 @@ def watch(
     except KeyboardInterrupt:
         pass  # how watching ends
     raise typer.Exit(worst)
+
+
+def _show_alarm(as_json_line: bool, alarm: "Alarm") -> None:
+    if as_json_line:
+        output.show_json_line(_alarm_json(alarm))
+    else:
+        output.show(alarm_view(alarm))
+
+
+def _show_finding(as_json_line: bool, finding: "Finding") -> None:
+    if as_json_line:
+        output.show_json_line(_finding_json(finding))
+    else:
+        output.show(finding_view(finding))
 
 
 def _required(vkey: list[str] | None, policy: Path | None) -> list[str]:

@@ -9,8 +9,8 @@ import typer
 from rich.console import RenderableType
 
 from countermark.cli import exits, output
-from countermark.cli.service import AsJson, Url, connect
-from countermark.cli.trusting import MaxAge, PolicyFile, seconds
+from countermark.cli.options import AsJson, MaxAge, PolicyFile, Url, seconds
+from countermark.cli.service import connect
 from countermark.cli.views import proof_view, receipt_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
@@ -27,33 +27,43 @@ ReceiptFile = Annotated[
 ]
 
 
+Picture = Annotated[Path | None, typer.Argument(metavar="PICTURE", help="The picture that it should be about.")]
+VerifierKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vkey",
+        envvar="COUNTERMARK_VKEY",
+        metavar="KEY[@SIZE]",
+        help="Verifier key of a log or witness you trust; repeatable. SIZE: retired since.",
+    ),
+]
+Authorities = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--authority",
+        metavar="FILE",
+        help="Certificates (PEM) of a time-stamping authority you trust; repeatable.",
+    ),
+]
+Entry = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
+]
+NewerReceipt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RECEIPT",
+        help="A newer .countermark file of the same log: leads a tlog-proof or COSE receipt to keys changed since.",
+    ),
+]
+
+
 def verify(
     receipt: ReceiptFile,
-    picture: Annotated[
-        Path | None, typer.Argument(metavar="PICTURE", help="The picture that it should be about.")
-    ] = None,
-    vkey: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="COUNTERMARK_VKEY",
-            metavar="KEY[@SIZE]",
-            help="Verifier key of a log or witness you trust; repeatable. SIZE: retired since.",
-        ),
-    ] = None,
-    authority: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Certificates (PEM) of a time-stamping authority you trust; repeatable."),
-    ] = None,
-    entry: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
-    ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RECEIPT",
-            help="A newer .countermark file of the same log: leads a tlog-proof or COSE receipt to keys changed since.",
-        ),
-    ] = None,
+    picture: Picture = None,
+    vkey: VerifierKeys = None,
+    authority: Authorities = None,
+    entry: Entry = None,
+    keys: NewerReceipt = None,
     policy: PolicyFile = None,
     max_age: MaxAge = None,
     as_json: AsJson = False,

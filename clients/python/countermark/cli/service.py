@@ -7,24 +7,26 @@ import typer
 
 from countermark.cli import exits, output
 from countermark.cli.exits import Exit
+from countermark.cli.options import ApiKey, AsJson, AsJsonLines, Files, Quiet, Url
 from countermark.cli.views import registration_view, report_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
 from provenance.errors import CountermarkError
 
 if TYPE_CHECKING:
+    from countermark.claims import Claims
     from countermark.client import Client
     from countermark.models import Answer, RegisteredAsset, Report
 
-Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's address.")]
-ApiKey = Annotated[
-    str | None,
-    typer.Option("--api-key", envvar="COUNTERMARK_API_KEY", metavar="KEY", help="Needed to register."),
+
+SourceType = Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")]
+CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")]
+PublishMetadata = Annotated[
+    bool, typer.Option("--publish-metadata", help="Let the public copy keep places, names and serial numbers.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
-AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON a picture.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
+]
 
 
 def connect(url: str, api_key: str | None = None) -> "Client":
@@ -37,12 +39,6 @@ def connect(url: str, api_key: str | None = None) -> "Client":
         exits.leave_with(error)
 
 
-def _plain(answer: "Answer") -> dict[str, object]:
-    from countermark.models import dump
-
-    return dump(answer)
-
-
 def register(
     files: Files,
     url: Url = DEFAULT_URL,
@@ -51,68 +47,61 @@ def register(
     caption: Annotated[str | None, typer.Option(help="Caption; for one picture at a time.")] = None,
     credit: Annotated[str | None, typer.Option(help="Credit line.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence.")] = None,
-    source_type: Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")] = None,
+    source_type: SourceType = None,
     created: Annotated[bool, typer.Option("--created", help="You made it, in the way of --source-type.")] = False,
-    credential: Annotated[
-        Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")
-    ] = "embedded",
+    credential: CredentialMode = "embedded",
     publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
     sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record back until it is revealed.")] = False,
-    publish_metadata: Annotated[
-        bool, typer.Option("--publish-metadata", help="Let the public copy keep places, names and serial numbers.")
-    ] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
-    ] = None,
+    publish_metadata: PublishMetadata = False,
+    folder: OutFolder = None,
     as_json: AsJson = False,
     as_json_lines: AsJsonLines = False,
     quiet: Quiet = False,
 ) -> None:
     """Register pictures; with --out, save each receipt and signed copy."""
     _check_forms(files, as_json, as_json_lines)
-    if len(files) > 1 and (title is not None or caption is not None):
-        exits.refuse("--title and --caption are for one picture at a time")
-    if folder is not None and len({file.name for file in files}) < len(files):
-        exits.refuse("--out cannot keep the receipts of two files of the same name")
+    _check_several(files, folder, titled=title is not None or caption is not None)
+    claims: Claims = {
+        "title": title,
+        "caption": caption,
+        "credit": credit,
+        "licence": licence,
+        "digital_source_type": source_type,
+        "created": created or None,
+        "credential": credential,
+        "visibility": "sealed" if sealed else None,
+        "publish_metadata": publish_metadata or None,
+        "publisher": publisher,
+    }
     worst = Exit.SATISFIED
     with connect(url, api_key) as client:
         for file in files:
-            saved: list[Path] = []
             try:
                 with output.upload_bar(file.name, quiet) as progress:
-                    asset = client.register(
-                        file,
-                        progress=progress,
-                        title=title,
-                        caption=caption,
-                        credit=credit,
-                        licence=licence,
-                        digital_source_type=source_type,
-                        credential=credential,
-                        publisher=publisher,
-                        visibility="sealed" if sealed else None,
-                        publish_metadata=publish_metadata or None,
-                        created=created or None,
-                    )
+                    asset = client.register(file, progress=progress, **claims)
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))
                 continue
-            try:
-                if folder is not None:
-                    for path, data in _keepsakes(client, asset, file, folder):
-                        output.save(path, data)
-                        saved.append(path)
-            except CountermarkError as error:
-                # It is registered all the same: the answer is shown, and the receipt can be fetched later.
-                output.explain(error, file)
-                worst = max(worst, exits.of_error(error))
-            if as_json_lines:
-                output.show_json_line({"file": str(file), "asset": _plain(asset)})
-            elif as_json:
-                output.show_json(_plain(asset))
+            saved, status = ([], Exit.SATISFIED) if folder is None else _save(client, asset, file, folder)
+            worst = max(worst, status)
+            if as_json or as_json_lines:
+                _show_json(file, "asset", asset, as_json_lines)
             else:
                 output.show(registration_view(file.name, asset, saved))
     raise typer.Exit(worst)
+
+
+def _save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> tuple[list[Path], Exit]:
+    """What was saved of a registration. Where something cannot be, it is registered all the same, and is shown."""
+    saved: list[Path] = []
+    try:
+        for path, data in _keepsakes(client, asset, file, folder):
+            output.save(path, data)
+            saved.append(path)
+    except CountermarkError as error:
+        output.explain(error, file)
+        return saved, exits.of_error(error)
+    return saved, Exit.SATISFIED
 
 
 def verify(
@@ -140,10 +129,8 @@ def verify(
                 worst = max(worst, _report_error(error, file, as_json_lines))
                 continue
             worst = max(worst, exits.of_report(report))
-            if as_json_lines:
-                output.show_json_line({"file": str(file), "report": _plain(report)})
-            elif as_json:
-                output.show_json(_plain(report))
+            if as_json or as_json_lines:
+                _show_json(file, "report", report, as_json_lines)
             else:
                 if number:
                     output.show("")
@@ -154,6 +141,22 @@ def verify(
 def _check_forms(files: list[Path], as_json: bool, as_json_lines: bool) -> None:
     if as_json and (as_json_lines or len(files) > 1):
         exits.refuse("--json prints one answer; for several pictures there is --jsonl")
+
+
+def _check_several(files: list[Path], folder: Path | None, *, titled: bool) -> None:
+    if len(files) > 1 and titled:
+        exits.refuse("--title and --caption are for one picture at a time")
+    if folder is not None and len({file.name for file in files}) < len(files):
+        exits.refuse("--out cannot keep the receipts of two files of the same name")
+
+
+def _show_json(file: Path, name: str, answer: "Answer", as_json_line: bool) -> None:
+    from countermark.models import dump
+
+    if as_json_line:
+        output.show_json_line({"file": str(file), name: dump(answer)})
+    else:
+        output.show_json(dump(answer))
 
 
 def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> Exit:

@@ -1,4 +1,4 @@
-"""Options by which a command is told whom to trust: keys, a policy, and how old a checkpoint may be."""
+"""Options that several commands have: which service, how to answer, and whom to trust."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,15 @@ from countermark.cli import exits
 _AGE = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's address.")]
+ApiKey = Annotated[
+    str | None,
+    typer.Option("--api-key", envvar="COUNTERMARK_API_KEY", metavar="KEY", help="Needed to register."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
+AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON a picture.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
