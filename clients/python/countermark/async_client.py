@@ -10,8 +10,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.call import Call, Reply
-from countermark.calls import GraphForm, Outcome, ReceiptFormat, Visibility
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Reply, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -72,9 +71,9 @@ class AsyncClient:
             raise unusable_environment(error) from error
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """This client with other patience. The connections are shared: closing one closes both."""
+        """A copy of this client with other timeout and retries. The connections are shared: closing one closes both."""
         other = copy.copy(self)
-        other._connection = self._connection.with_patience(timeout, max_retries)
+        other._connection = self._connection.with_options(timeout, max_retries)
         return other
 
     async def register(

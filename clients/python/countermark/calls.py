@@ -1,21 +1,24 @@
-"""Calls: each thing one can ask of a service, as a value that the blocking and the asynchronous client both send."""
+"""Calls: each thing one can ask of a service, as a value that the blocking and the asynchronous client both send.
+
+Nothing here sends or receives: a `Call` says what is asked and how the answer is read, a `Reply` is what came back.
+"""
 
 import hashlib
 import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from countermark import models
-from countermark.call import Call, Reply
 from countermark.claims import Claims
 from countermark.content import Content, Progress
 from countermark.keys import KeyAlgorithm, OwnKey
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import (
+    MAX_ANSWER_BYTES,
     MAX_ANSWERED_MEDIA_BYTES,
     MAX_MEDIA_BYTES,
     MAX_PAGE_ITEMS,
@@ -38,10 +41,70 @@ Visibility = Literal["public", "sealed"]
 GraphForm = Literal["jsonld", "svg"]
 GRAPH_FORMS: Mapping[GraphForm, str] = {"jsonld": "application/ld+json", "svg": "image/svg+xml"}
 
+_REQUEST_ID = re.compile(r"[!-~]{1,200}")
 _RECORD = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERIFICATION = re.compile(r"[0-9a-f]{32}")
 _PUBLISHER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status, headers (looked up in any case) and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def media_type(self) -> str:
+        """Without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def request_id(self) -> str | None:
+        """What leads the service's operator to this request; None where the header holds no such thing."""
+        stated = self.headers.get("x-request-id", "")
+        return stated if _REQUEST_ID.fullmatch(stated) else None
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request, however often it is tried.
+
+    Attributes:
+        read: makes the answer from the reply; raises UnexpectedAnswer.
+        content: the body, read anew for each try.
+        progress: told while the body is sent.
+        limit: bytes that the answer may have.
+        missing: statuses that `read` understands although they are no success: there is no such thing.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Reply], T]
+    content: Content | None = None
+    progress: Progress | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    limit: int = MAX_ANSWER_BYTES
+    missing: frozenset[int] = frozenset()
+
+    def is_answered(self, reply: Reply) -> bool:
+        """Whether the reply is one for `read`, and not a refusal."""
+        return reply.is_success or reply.status in self.missing
+
+    def answer(self, reply: Reply) -> T:
+        """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
+        try:
+            return self.read(reply)
+        except UnexpectedAnswer as error:
+            error.request_id = reply.request_id
+            raise
 
 
 # Registering ------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from countermark import calls
-from countermark.call import Call, Reply
-from countermark.calls import GraphForm, Outcome, ReceiptFormat, Visibility
+from countermark.calls import Call, GraphForm, Outcome, ReceiptFormat, Reply, Visibility
 from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
@@ -73,9 +72,9 @@ class Client:
             raise unusable_environment(error) from error
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """This client with other patience. The connections are shared: closing one closes both."""
+        """A copy of this client with other timeout and retries. The connections are shared: closing one closes both."""
         other = copy.copy(self)
-        other._connection = self._connection.with_patience(timeout, max_retries)
+        other._connection = self._connection.with_options(timeout, max_retries)
         return other
 
     def register(self, file: Source, *, progress: Progress | None = None, **claims: Unpack[Claims]) -> RegisteredAsset:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
-from countermark.call import Call, Reply
+from countermark.calls import Call, Reply
 from provenance import __version__
 from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer
 from provenance.limits import MAX_PROBLEM_BYTES
@@ -59,7 +59,7 @@ class Connection:
         if self.max_retries < 0:
             raise InvalidRequest("the number of retries is 0 or more")
 
-    def with_patience(self, timeout: float | None, max_retries: int | None) -> Self:
+    def with_options(self, timeout: float | None, max_retries: int | None) -> Self:
         """The same service; None leaves a value as it is."""
         return replace(
             self,
@@ -104,13 +104,13 @@ class Arrival:
     def __init__(self, response: httpx2.Response, call: Call[Any], timeout: float) -> None:
         self._response = response
         self._body = bytearray()
-        self._patience = time.monotonic() + timeout
+        self._deadline = time.monotonic() + timeout
         self._limit = call.limit if response.is_success else MAX_PROBLEM_BYTES
 
     def take(self, chunk: bytes) -> None:
         """Raises UnexpectedAnswer once there is too much, ServiceUnreachable where it comes too slowly."""
         self._body += chunk
-        if time.monotonic() > self._patience + len(self._body) / SLOWEST_BYTES_PER_SECOND:
+        if time.monotonic() > self._deadline + len(self._body) / SLOWEST_BYTES_PER_SECOND:
             raise ServiceUnreachable(f"the answer came too slowly: {len(self._body):,} bytes of it so far")
         if len(self._body) > self._limit:
             reply = self.reply()

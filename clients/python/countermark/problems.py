@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from countermark.call import Reply
+from countermark.calls import Reply
 from countermark.models import Problem, read
 from provenance import errors
 

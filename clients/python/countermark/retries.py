@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from countermark.call import Reply
+from countermark.calls import Reply
 from countermark.problems import exception_of
 from provenance.errors import ServiceUnreachable
 

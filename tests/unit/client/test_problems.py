@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from countermark import problems
-from countermark.call import Reply
+from countermark.calls import Reply
 from countermark.problems import exception_of
 
 from api.http import problems as service

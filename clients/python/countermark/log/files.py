@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 
 from countermark import calls
 from countermark.async_client import AsyncClient
-from countermark.call import Call, Reply
+from countermark.calls import Call, Reply
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
 from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer
 from provenance.limits import MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, TILE_WIDTH
