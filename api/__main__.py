@@ -35,7 +35,7 @@ class Commands(TyperGroup):
     """Imports a command when it is called: one that lists API keys needs neither web framework nor codecs."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a name; None, and all are there to be suggested, where there is none."""
+        """The command of a name; for an unknown name None, and all commands are loaded to be suggested."""
         for name in [cmd_name] if cmd_name in MODULES else MODULES:
             if name not in self.commands:
                 group = get_group(import_module(MODULES[name]).commands)

@@ -40,7 +40,7 @@ class Admission:
             return await self.within(work, *arguments)
 
     async def within(self, work: Callable[[*Arguments], T], *arguments: *Arguments, brief: bool = False) -> T:
-        """As `run`, for who has a `place` already. Brief work waits for nobody, and shares `BRIEF_THREADS`."""
+        """As `run`, for a caller that holds a `place`. Brief work waits for nobody, and shares `BRIEF_THREADS`."""
         limiter = self._brief_threads if brief else self._threads
         return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 

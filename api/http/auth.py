@@ -42,7 +42,7 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
 
 
 async def reader(request: Request, service: ServiceDep) -> Reader:
-    """A FastAPI dependency: anybody, or whoever holds the key that the request brings. Raises: NotAuthenticated.
+    """A FastAPI dependency: anybody, or the holder of the key that the request brings. Raises: NotAuthenticated.
 
     The document states this by `openapi.OPTIONAL_API_KEY`: FastAPI would make a key obligatory.
     """
@@ -72,7 +72,7 @@ MetricsReader = Annotated[Holder, Depends(requires(METRICS_READ))]
 def publisher_of(holder: Holder, stated: str | None) -> str:
     """The publisher a holder writes for: the key's own, or the stated one with an admin key.
 
-    Raises: NotPermitted where the stated one is another's, or where there is none to write for.
+    Raises: NotPermitted where the stated publisher is another's, or no publisher is stated for a key that has none.
     """
     if stated is None or stated == holder.publisher:
         if holder.publisher is None:

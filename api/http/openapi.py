@@ -106,7 +106,7 @@ RECEIVING = (
 )
 
 OPTIONAL_API_KEY: Document = {"security": [{"api_key": []}, {}]}
-"""`openapi_extra` of what anybody may read, and whoever brings a key may read more of."""
+"""`openapi_extra` of what anybody may read, and the holder of a key may read more of."""
 BINARY: Document = {"type": "string", "format": "binary"}
 IDEMPOTENCY_KEY: Document = {
     "parameters": [

@@ -1,7 +1,7 @@
 """Path and query parameters that several routes share, and the cursors by which lists are paged.
 
-A cursor is the base64url of the last item's log index. It is no secret and needs no seal: whoever makes one up reads
-the same public list from another place.
+A cursor is the base64url of the last item's log index. It is no secret and needs no seal: a made-up cursor reads the
+same public list from another place.
 """
 
 import base64

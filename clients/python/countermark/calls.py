@@ -138,7 +138,7 @@ def _metadata(claims: Claims) -> dict[str, object]:
 
     Raises:
         InvalidRequest: a time without a zone.
-        TypeError: a claim by a name that there is none of, as for any other unknown argument.
+        TypeError: an unknown claim, as for any other unknown argument.
     """
     unknown = claims.keys() - Claims.__annotations__.keys()
     if unknown:

@@ -64,17 +64,17 @@ def verify_receipt(
     Args:
         receipt: the file, or its bytes.
         picture: the picture in question, if it is to be compared: by its bytes, or else by its decoded pixels.
-        log_keys: verifier keys (`name+hash+key`) of the logs and witnesses you trust. Without a log's, that the log
-            is what it says is the receipt's own word: see `ReceiptReport.log_key_pinned`. Of a key that its log has
-            retired say `KEY@SIZE`: it is then believed for trees of up to SIZE entries, and leads to no other key.
-            Each witness that is named has to have cosigned, see `ReceiptReport.witnessing`.
+        log_keys: verifier keys (`name+hash+key`) of the logs and witnesses you trust. Without a log's, only the receipt
+            says which log it is of: see `ReceiptReport.log_key_pinned`. Of a key that its log has retired say
+            `KEY@SIZE`: it is then believed for trees of up to SIZE entries, and leads to no other key. Each witness
+            that is named has to have cosigned, see `ReceiptReport.witnessing`.
         authorities: certificates in PEM, a file for each time-stamping authority that you trust.
         policy: a C2SP tlog-policy file: logs and witnesses that you trust, and how many of which have to have cosigned.
         max_age: seconds that the newest cosignature may be old.
 
     Raises:
         MalformedReceipt: not a receipt, or not in its one encoding.
-        MalformedNote: a log key that is none.
+        MalformedNote: a malformed log key.
         UnusableKey: certificates that cannot be read, or without a root among them.
         InvalidRequest: a file that cannot be read.
         MissingExtra: the picture has other bytes than the registered one, so that its pixels are to be compared, which
@@ -119,7 +119,7 @@ def verify_proof(
     Raises:
         UntrustedNote: `keys` leads to none of the keys you trust.
         MalformedReceipt: neither of the two, or not in its one encoding.
-        MalformedNote: a log key that is none.
+        MalformedNote: a malformed log key.
         InvalidRequest: a file that cannot be read.
     """
     trust = Trust.of(log_keys, policy, max_age)
@@ -140,7 +140,7 @@ def verify_proof(
 
 
 def _known_to(origin: str, trust: Trust) -> list[VerifierKey]:
-    """The keys to check the checkpoint of a log with: a policy's witness of the log's own name is none of its keys."""
+    """The keys to check the checkpoint of a log with: without a policy's witness that has the log's own name."""
     if trust.policy is None:
         return list(trust.keys)
     foreign = {witness.key for witness in trust.policy.witnesses if witness.key.name == origin}

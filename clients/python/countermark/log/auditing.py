@@ -56,7 +56,7 @@ class AuditReport:
         before: the tree of the audit before, which this one extends if there is no finding; None at the first.
         cosigners: the caller's witnesses that cosigned the checkpoint.
         findings: what is not as the log has promised.
-        form: what the entries are; None where there is none.
+        form: what the entries are; None in an empty log.
         by_key: statements by key id; `uncounted` are those by further keys.
         hashed: entries that were fetched and hashed this time.
         signatures: how many statements were found signed this time with a key in force, and how many could not be
@@ -115,7 +115,7 @@ def audit_log(
         max_age: seconds that the newest cosignature may be old.
 
     Raises:
-        MalformedNote: a verifier key that is none.
+        MalformedNote: a malformed verifier key.
         InvalidRequest: keys of no log or of several, an unusable address or state file.
         ServiceError and its like: the log's files could not be had. What was audited so far is remembered.
     """

@@ -103,7 +103,7 @@ class MadeRecords:
                 self._ids.update(_listed(source))
 
     def _subject(self, path: Path) -> bytes | None:
-        """The record of a receipt; None, with a warning, where it is none or not whole yet."""
+        """The record of a receipt; None, with a warning, where the file is no receipt or not whole yet."""
         try:
             status = path.stat()
             known = (path, status.st_size, status.st_mtime_ns)
