@@ -295,7 +295,7 @@ class Demand:
         if self.is_empty:
             return None
         lacking = [] if self.policy is None else [witness.name for witness in missing(self.policy, cosigners)]
-        there = {cosigner.key for cosigner in cosigners}
+        there = _keys(cosigners)
         lacking += [key.name for key in self.named if key not in there]
         if lacking:
             names = ", ".join(ascii(name)[1:-1] for name in dict.fromkeys(lacking))

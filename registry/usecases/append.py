@@ -5,24 +5,15 @@ the record its index, and where it is not, the record is signed anew with the ke
 """
 
 from datetime import datetime
-from typing import TypeAlias
 
 from provenance.errors import InvalidRequest, KeyRefused, MalformedRecord, StoreUnavailable
 from provenance.quotation import quote
 from provenance.statement.keys import Signer
-from provenance.statement.record import (
-    AssetDisputed,
-    AssetRevealed,
-    AssetWithdrawn,
-    DisputeAnswered,
-    Record,
-    RecordErased,
-    VerdictRecorded,
-    to_canonical,
-)
+from provenance.statement.record import Record, to_canonical
 from provenance.statement.statement import sign_statement
+from provenance.transparency.key_history import publisher_of
 from registry.database import Session, publishers
-from registry.log.sequencer import Appended, Existing, IndexRows, none_existing
+from registry.log.sequencer import Appended, Existing, IndexRows, no_rows, none_existing
 from registry.registry import Registry
 
 MAX_TRIES = 8
@@ -86,20 +77,20 @@ def canonical_of(record: Record) -> bytes:
         raise InvalidRequest(str(error)) from error
 
 
-Remark: TypeAlias = AssetWithdrawn | AssetDisputed | DisputeAnswered | AssetRevealed | VerdictRecorded | RecordErased
-
-
-def state(registry: Registry, record: Remark, index_rows: IndexRows, existing: Existing = none_existing) -> Appended:
-    """Sign a record with its publisher's key, or an erasure with the operator's, and append it; waits until published.
+def append_record(
+    registry: Registry, record: Record, index_rows: IndexRows = no_rows, existing: Existing = none_existing
+) -> Appended:
+    """Sign a record with the key of its publisher, or of the operator, and append it; returns when it is published.
 
     Raises:
         InvalidRequest: a text that a record cannot hold.
         NotFound: no such publisher.
         KeyRefused: it has no key in force that this service holds.
+        FrozenLog: the log has ended.
         StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
     """
-    canonical = canonical_of(record)
-    if not isinstance(record, RecordErased):
-        return append_signed(registry, record.publisher, canonical, index_rows, existing)
+    canonical, publisher = canonical_of(record), publisher_of(record)
+    if publisher is not None:
+        return append_signed(registry, publisher, canonical, index_rows, existing)
     statement = sign_statement(canonical, registry.keystore.operator)
     return registry.sequencer.append(statement, canonical, index_rows, existing).result()

@@ -12,7 +12,7 @@ from registry.database.disputes import StoredDispute
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.append import state
+from registry.usecases.append import append_record
 
 MAX_DISPUTES = 100
 """Disputes of one registration by one publisher, and its answers to them: each has said it after two or three, and what
@@ -62,7 +62,7 @@ def dispute(
                 return each.dispute.record_id
         return None
 
-    return get(registry, state(registry, statement, add, existing).record_id)
+    return get(registry, append_record(registry, statement, add, existing).record_id)
 
 
 def answer(
@@ -110,7 +110,7 @@ def answer(
         )
         return next(same, None)
 
-    state(registry, statement, add, existing)
+    append_record(registry, statement, add, existing)
     return get(registry, dispute)
 
 

@@ -45,7 +45,7 @@ from registry.storage.blobs import blob_name
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, held
-from registry.usecases.append import state
+from registry.usecases.append import append_record
 from registry.usecases.uploads import upload_name
 
 _PAGE = 100
@@ -161,7 +161,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
         entries.erase(session, identity)
         events.add(session, identity, index, RecordErased.TYPE)
 
-    state(registry, statement, empty, lambda session: records.first_about(session, identity, RecordErased.TYPE))
+    append_record(registry, statement, empty, lambda session: records.first_about(session, identity, RecordErased.TYPE))
 
 
 def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, registered: AssetRegistered) -> None:

@@ -14,12 +14,10 @@ from provenance.statement.handover import Handover, hand_over, prove_possession,
 from provenance.statement.identity import Identity
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.record import PublisherKey
-from provenance.statement.statement import sign_statement
 from registry.database import Session, publishers
-from registry.log.sequencer import IndexRows
 from registry.registry import Registry
 from registry.usecases import read as catalogue
-from registry.usecases.append import canonical_of, publisher_signer
+from registry.usecases.append import append_record, publisher_signer
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
         _refuse_known(session, publisher)  # again: another enrolment may have come first
         publishers.apply(session, record, index)
 
-    _log(registry, record, enrol)
+    append_record(registry, record, enrol)
     return catalogue.publisher(registry, publisher)
 
 
@@ -83,11 +81,7 @@ def enrol_key(
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     record = _addition(registry, publisher, algorithm, own, reason)
-
-    def enrol(session: Session, index: int, _logged_at: datetime) -> None:
-        publishers.apply(session, record, index)
-
-    _log(registry, record, enrol)
+    append_record(registry, record, lambda session, index, _: publishers.apply(session, record, index))
     return catalogue.publisher_key(registry, publisher, record.key.thumbprint)
 
 
@@ -121,7 +115,7 @@ def rotate_key(
             raise Conflict("the key that hands over is none of this publisher's in force")
         publishers.apply(session, record, index)
 
-    _log(registry, record, rotate)
+    append_record(registry, record, rotate)
     return catalogue.publisher_key(registry, publisher, record.key.thumbprint)
 
 
@@ -163,7 +157,7 @@ def revoke_key(
         _revocable(session, publisher, thumbprint, invalid_since)
         publishers.apply(session, record, index)
 
-    _log(registry, record, revoke)
+    append_record(registry, record, revoke)
     return catalogue.publisher_key(registry, publisher, thumbprint)
 
 
@@ -223,11 +217,6 @@ def _revocable(session: Session, publisher: str, thumbprint: bytes, invalid_sinc
     if row.revoked_index is not None and (invalid_since is None or not publishers.is_news(row, invalid_since)):
         raise Conflict(f"the key was revoked at index {row.revoked_index}, and no earlier time is stated")
     return PublicKey(Algorithm(row.algorithm), row.public_raw)
-
-
-def _log(registry: Registry, record: PublisherKey, index_rows: IndexRows) -> None:
-    canonical = canonical_of(record)
-    registry.sequencer.append(sign_statement(canonical, registry.keystore.operator), canonical, index_rows).result()
 
 
 def _refuse_known(session: Session, publisher: str) -> None:

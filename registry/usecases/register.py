@@ -47,7 +47,7 @@ from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, held
-from registry.usecases.append import append_signed, canonical_of, publisher_signer, state
+from registry.usecases.append import append_record, append_signed, canonical_of, publisher_signer
 
 GENERATOR = f"Countermark/{__version__}"
 
@@ -152,7 +152,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
         return next((entries.get(session, row.index).record_id for row in same), None)
 
-    appended = state(
+    appended = append_record(
         registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
     )
     return catalogue.withdrawal(registry, appended.record_id)

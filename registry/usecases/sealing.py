@@ -10,7 +10,7 @@ from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, held
-from registry.usecases.append import state
+from registry.usecases.append import append_record
 from registry.usecases.register import publish
 
 
@@ -50,6 +50,8 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
             publish(registry, session, revealed, registered, codes)
             events.add(session, record, index, AssetRevealed.TYPE)
 
-        state(registry, statement, unseal, lambda session: records.first_about(session, record, AssetRevealed.TYPE))
+        append_record(
+            registry, statement, unseal, lambda session: records.first_about(session, record, AssetRevealed.TYPE)
+        )
         registry.comparing.soon(row.index)
     return catalogue.asset(registry, record)

@@ -12,7 +12,7 @@ from registry.database import Session, assets, entries, events, records
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.append import state
+from registry.usecases.append import append_record
 from registry.usecases.verify import load_report
 
 
@@ -58,7 +58,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
                 return identity
         return None
 
-    return get(registry, state(registry, statement, add, existing).record_id)
+    return get(registry, append_record(registry, statement, add, existing).record_id)
 
 
 def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:

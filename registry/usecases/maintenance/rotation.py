@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provenance import limits
-from provenance.errors import InvalidRequest, MalformedRecord, StoreCorrupt
+from provenance.errors import StoreCorrupt
 from provenance.statement.keys import Signer
 from provenance.statement.record import LogFrozen, LogKey, to_canonical
 from provenance.statement.statement import sign_statement
@@ -25,6 +25,7 @@ from provenance.transparency.note import VerifierKey
 from registry.keys.keystore import Keystore
 from registry.log.sequencer import Appended, Sequencer
 from registry.registry import Registry
+from registry.usecases.append import append_record
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,4 @@ def freeze(registry: Registry, reason: str) -> Appended:
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     record = LogFrozen(salt=secrets.token_bytes(limits.SALT_BYTES), claimed_at=registry.now(), reason=reason)
-    try:
-        canonical = to_canonical(record)
-    except MalformedRecord as error:
-        raise InvalidRequest(str(error)) from error
-    return registry.sequencer.append(sign_statement(canonical, registry.keystore.operator), canonical).result()
+    return append_record(registry, record)

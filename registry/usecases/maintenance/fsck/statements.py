@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from provenance.errors import MalformedRecord, SignatureInvalid, StatementError, UntrustedNote
 from provenance.statement.record import (
-    LogFrozen,
     LogGenesis,
     LogKey,
     PublisherKey,
@@ -14,7 +13,13 @@ from provenance.statement.record import (
     record_id,
 )
 from provenance.statement.statement import Statement, parse_statement
-from provenance.transparency.key_history import KeyEvent, KeyHistory, verify_key_record, verify_operator_statement
+from provenance.transparency.key_history import (
+    KeyEvent,
+    KeyHistory,
+    publisher_of,
+    verify_key_record,
+    verify_operator_statement,
+)
 from provenance.transparency.log_keys import LogKeys
 from registry.database.audit import Stretch
 from registry.usecases.maintenance.fsck.finding import Finding
@@ -106,8 +111,9 @@ class StatementAudit:
 
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
         """Check a signature under the key that was in force. Raises SignatureInvalid, UntrustedNote."""
-        if not isinstance(record, LogGenesis | LogKey | LogFrozen | PublisherKey | RecordErased):
-            key = self._history.key_in_force(record.publisher, statement.kid, index)
+        publisher = publisher_of(record)
+        if publisher is not None:
+            key = self._history.key_in_force(publisher, statement.kid, index)
             self._signatures.add(index, statement, key)
             return
         if self._genesis is None:
