@@ -1,5 +1,7 @@
 """The one exception tree. Nothing else escapes a public function of Countermark.
 
+A class states here what problem a service makes of it and with which status a command ends over it.
+
 CountermarkError
 ├── MediaError                     a stranger's bytes cannot be taken as a picture
 │   ├── UnsupportedMedia           not one of the formats on the allow-list
@@ -57,19 +59,39 @@ CountermarkError
     └── UnexpectedAnswer           an answer that is not of the documented form
 """
 
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """What a command found, as its exit status; of several files, the highest counts."""
+
+    SATISFIED = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+
 
 class CountermarkError(Exception):
     """Root of every exception that Countermark raises on purpose.
 
     Attributes:
+        slug: last part of the type of the problem (RFC 9457) that a service answers with. What has none of its own has
+            that of the class above it, and at the root is a fault of the service's own.
+        exit_status: of a command that ends over it: incomplete where something could not be looked at, findings where
+            the answer is no, else usage.
         request_id: of the request that failed, where a service answered with one.
     """
 
+    slug: ClassVar[str] = "internal-error"
+    exit_status: ClassVar[Exit] = Exit.USAGE
     request_id: str | None = None
 
 
 class MissingExtra(CountermarkError):
     """What was asked needs libraries that are not installed; the message names the extra that brings them."""
+
+    exit_status = Exit.INCOMPLETE
 
 
 class MediaError(CountermarkError):
@@ -79,17 +101,26 @@ class MediaError(CountermarkError):
 class UnsupportedMedia(MediaError):
     """Not one of the formats on the allow-list."""
 
+    slug = "unsupported-media"
+
 
 class MediaTooLarge(MediaError):
     """More bytes or pixels than `provenance.limits` allows; raised before decoding."""
+
+    slug = "media-too-large"
 
 
 class MediaTooCostly(MediaError):
     """Examining it used up the processor time or the memory that a file is given; that says nothing of the picture."""
 
+    slug = "media-too-costly"
+    exit_status = Exit.INCOMPLETE
+
 
 class UndecodableMedia(MediaError):
     """The right format by its first bytes, but damaged or truncated."""
+
+    slug = "undecodable-media"
 
 
 class StatementError(CountermarkError):
@@ -106,6 +137,8 @@ class MalformedStatement(StatementError):
 
 class EntryTooLarge(StatementError):
     """Longer than a log entry may be (`limits.MAX_ENTRY_BYTES`)."""
+
+    slug = "entry-too-large"
 
 
 class UnusableKey(StatementError):
@@ -134,6 +167,8 @@ class MalformedProof(TransparencyError):
 
 class MalformedReceipt(TransparencyError):
     """A `.countermark` file, or a COSE receipt, that does not parse."""
+
+    exit_status = Exit.FINDINGS
 
 
 class MalformedPolicy(TransparencyError):
@@ -183,21 +218,35 @@ class RegistryError(CountermarkError):
 class NotFound(RegistryError):
     """No such asset, record, publisher, upload or verification."""
 
+    slug = "not-found"
+    exit_status = Exit.FINDINGS
+
 
 class Sealed(RegistryError):
     """A record that its publisher keeps back: it is in the log, and may be revealed later."""
+
+    slug = "sealed"
+    exit_status = Exit.FINDINGS
 
 
 class MetadataWithheld(RegistryError):
     """A copy of a registered file with metadata that its publisher has not made public; its publisher's key gets it."""
 
+    slug = "metadata-withheld"
+    exit_status = Exit.FINDINGS
+
 
 class Erased(RegistryError):
     """Content that was erased; its log entry and every other proof stay."""
 
+    slug = "erased"
+    exit_status = Exit.FINDINGS
+
 
 class Conflict(RegistryError):
     """At odds with what is already stored."""
+
+    slug = "conflict"
 
 
 class IdempotencyConflict(Conflict):
@@ -207,6 +256,8 @@ class IdempotencyConflict(Conflict):
         retry_after: seconds after which the same request can be answered; None where a retry cannot help.
     """
 
+    slug = "idempotency-conflict"
+
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -215,29 +266,43 @@ class IdempotencyConflict(Conflict):
 class FrozenLog(Conflict):
     """The log's last entry says that no other follows; all that is in it stays provable."""
 
+    slug = "log-frozen"
+
 
 class MalformedRequest(RegistryError):
     """The request itself cannot be read: bad JSON, bad multipart, a length that is not true."""
+
+    slug = "malformed-request"
 
 
 class InvalidRequest(RegistryError):
     """Well-formed, but it asks for what cannot be."""
 
+    slug = "invalid-request"
+
 
 class PayloadTooLarge(RegistryError):
     """A request body over the configured limit."""
+
+    slug = "payload-too-large"
 
 
 class NotAuthenticated(RegistryError):
     """No API key, or one that is unknown, expired or revoked."""
 
+    slug = "not-authenticated"
+
 
 class NotPermitted(RegistryError):
     """A valid API key without the scope for this."""
 
+    slug = "not-permitted"
+
 
 class KeyRefused(RegistryError):
     """A statement by a key that is not a publisher's in force: unknown, replaced or revoked."""
+
+    slug = "key-refused"
 
 
 class RateLimited(RegistryError):
@@ -246,6 +311,9 @@ class RateLimited(RegistryError):
     Attributes:
         retry_after: seconds after which a new try can succeed.
     """
+
+    slug = "rate-limited"
+    exit_status = Exit.INCOMPLETE
 
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
@@ -259,6 +327,9 @@ class Overloaded(RegistryError):
         retry_after: seconds after which a new try can succeed.
     """
 
+    slug = "overloaded"
+    exit_status = Exit.INCOMPLETE
+
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -271,6 +342,9 @@ class ExaminationUnavailable(RegistryError):
         retry_after: seconds after which a new try can succeed.
     """
 
+    slug = "examination-unavailable"
+    exit_status = Exit.INCOMPLETE
+
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -278,6 +352,9 @@ class ExaminationUnavailable(RegistryError):
 
 class RequestTimeout(RegistryError):
     """The body of a request did not arrive in time."""
+
+    slug = "request-timeout"
+    exit_status = Exit.INCOMPLETE
 
 
 class SettingsInvalid(RegistryError):
@@ -287,21 +364,33 @@ class SettingsInvalid(RegistryError):
 class SignerUnavailable(RegistryError):
     """A key that a token or a key service holds cannot be used now."""
 
+    slug = "signer-unavailable"
+
 
 class StoreLocked(RegistryError):
     """Another server already writes this data folder."""
+
+    slug = "store-unavailable"
 
 
 class StoreUnavailable(RegistryError):
     """The disk is full or read-only, or the writer has stopped. Reads may go on."""
 
+    slug = "store-unavailable"
+    exit_status = Exit.INCOMPLETE
+
 
 class StoreCorrupt(RegistryError):
     """Stored bytes contradict the log. Signing has stopped and the evidence is kept."""
 
+    slug = "store-corrupt"
+    exit_status = Exit.INCOMPLETE
+
 
 class ServiceError(CountermarkError):
     """The SDK could not get an answer from a service."""
+
+    exit_status = Exit.INCOMPLETE
 
 
 class ServiceUnreachable(ServiceError):
@@ -310,6 +399,8 @@ class ServiceUnreachable(ServiceError):
 
 class ServiceFailed(ServiceError):
     """The service met a fault of its own; the request id leads its operator to the cause."""
+
+    slug = CountermarkError.slug
 
 
 class UnexpectedAnswer(ServiceError):

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.http import problems
 from api.http.limits import counted_address
 from api.http.problems import Kind
+from provenance.answers.problems import MEDIA_TYPE
 from provenance.errors import CountermarkError
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -239,7 +240,7 @@ def _problem(kind: Kind, detail: str) -> bytes:
         }
     ).encode()
     fields = {
-        "content-type": problems.MEDIA_TYPE,
+        "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",

@@ -1,7 +1,8 @@
-"""Problems: the one table from exceptions to `application/problem+json` (RFC 9457), and to its CBOR form for SCITT.
+"""Problems: what an exception becomes as `application/problem+json` (RFC 9457), and in its CBOR form for SCITT.
 
-`PROBLEMS` names every exception that a request can end in. What is not in the table is a fault of ours:
-it is logged with its trace, and the client reads only that it happened.
+The slug stands at the exception's class (`provenance.errors`), the title in the catalogue (`provenance.sentences`), the
+HTTP status here. What has no slug is a fault of ours: it is logged with its trace, and the client reads only that it
+happened.
 """
 
 import json
@@ -21,13 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.logs import request_id
 from provenance import errors
+from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
+from provenance.sentences import SENTENCES
 from provenance.statement.cbor import encode_cbor
 
-MEDIA_TYPE = "application/problem+json"
 CONCISE_MEDIA_TYPE = "application/concise-problem-details+cbor"
 CONCISE_PATHS = ("/scitt/", "/.well-known/scitt-keys")
 """Below these, problems are concise ones in CBOR (RFC 9290), as SCRAPI has them."""
-TYPE_PREFIX = "urn:countermark:problem:"
 
 
 @dataclass(frozen=True)
@@ -37,85 +38,56 @@ class Kind:
     Attributes:
         slug: last part of the type URN.
         status: HTTP status code.
-        title: the same sentence for every occurrence.
-        detail: said instead of the exception's text, where that text is for the operator alone.
     """
 
     slug: str
     status: int
-    title: str
-    detail: str | None = None
 
     @property
     def type(self) -> str:
         return TYPE_PREFIX + self.slug
 
+    @property
+    def title(self) -> str:
+        """The same sentence for every occurrence."""
+        return SENTENCES.problems[self.slug]["title"]
 
-MALFORMED_REQUEST: Final = Kind("malformed-request", 400, "The request cannot be read")
-NOT_AUTHENTICATED: Final = Kind("not-authenticated", 401, "A valid API key is needed")
-NOT_PERMITTED: Final = Kind("not-permitted", 403, "This API key may not do that")
-SEALED: Final = Kind("sealed", 403, "Its publisher keeps this record back")
-METADATA_WITHHELD: Final = Kind("metadata-withheld", 403, "The copy holds metadata that is not public")
-KEY_REFUSED: Final = Kind("key-refused", 403, "The signing key is not one in force")
-NOT_FOUND: Final = Kind("not-found", 404, "There is no such resource")
-METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This resource does not take that method")
-REQUEST_TIMEOUT: Final = Kind("request-timeout", 408, "The request did not arrive in time")
-CONFLICT: Final = Kind("conflict", 409, "At odds with what is already stored")
-IDEMPOTENCY_CONFLICT: Final = Kind("idempotency-conflict", 409, "This Idempotency-Key belongs to another request")
-LOG_FROZEN: Final = Kind("log-frozen", 409, "The log is frozen: it takes no more entries")
-ERASED: Final = Kind("erased", 410, "The content was erased")
-PAYLOAD_TOO_LARGE: Final = Kind("payload-too-large", 413, "The body is too large")
-MEDIA_TOO_LARGE: Final = Kind("media-too-large", 413, "The picture is too large to examine")
-ENTRY_TOO_LARGE: Final = Kind("entry-too-large", 413, "The statement is too large for a log entry")
-UNSUPPORTED_MEDIA: Final = Kind("unsupported-media", 415, "Not a picture format that is taken here")
-INVALID_REQUEST: Final = Kind("invalid-request", 422, "The request asks for what cannot be")
-UNDECODABLE_MEDIA: Final = Kind("undecodable-media", 422, "The picture is damaged or cut short")
-MEDIA_TOO_COSTLY: Final = Kind("media-too-costly", 422, "The picture is too costly to examine")
-HEAD_TOO_LARGE: Final = Kind("head-too-large", 431, "The header fields are too large")
-RATE_LIMITED: Final = Kind("rate-limited", 429, "Too many requests")
-INTERNAL_ERROR: Final = Kind(
-    "internal-error", 500, "Something failed here", "The request id leads the operator to the cause."
-)
-OVERLOADED: Final = Kind("overloaded", 503, "There is more work than can be taken at once")
-EXAMINATION_UNAVAILABLE: Final = Kind("examination-unavailable", 503, "The picture could not be examined this time")
-SIGNER_UNAVAILABLE: Final = Kind(
-    "signer-unavailable", 503, "A signing key cannot be used at the moment", "Reading and verifying still work."
-)
-STORE_UNAVAILABLE: Final = Kind(
-    "store-unavailable", 503, "Nothing can be written at the moment", "Reading and verifying may still work."
-)
-STORE_CORRUPT: Final = Kind(
-    "store-corrupt", 503, "Stored data contradicts the log", "Signing has stopped until the operator has looked at it."
-)
+    @property
+    def detail(self) -> str | None:
+        """Said instead of the exception's text, where that text is for the operator alone."""
+        return SENTENCES.problems[self.slug].get("detail")
 
-PROBLEMS: Final[Mapping[type[errors.CountermarkError], Kind]] = {
-    errors.UnsupportedMedia: UNSUPPORTED_MEDIA,
-    errors.MediaTooLarge: MEDIA_TOO_LARGE,
-    errors.MediaTooCostly: MEDIA_TOO_COSTLY,
-    errors.UndecodableMedia: UNDECODABLE_MEDIA,
-    errors.EntryTooLarge: ENTRY_TOO_LARGE,
-    errors.NotFound: NOT_FOUND,
-    errors.Sealed: SEALED,
-    errors.MetadataWithheld: METADATA_WITHHELD,
-    errors.Erased: ERASED,
-    errors.Conflict: CONFLICT,
-    errors.IdempotencyConflict: IDEMPOTENCY_CONFLICT,
-    errors.FrozenLog: LOG_FROZEN,
-    errors.MalformedRequest: MALFORMED_REQUEST,
-    errors.InvalidRequest: INVALID_REQUEST,
-    errors.PayloadTooLarge: PAYLOAD_TOO_LARGE,
-    errors.NotAuthenticated: NOT_AUTHENTICATED,
-    errors.NotPermitted: NOT_PERMITTED,
-    errors.KeyRefused: KEY_REFUSED,
-    errors.RateLimited: RATE_LIMITED,
-    errors.Overloaded: OVERLOADED,
-    errors.ExaminationUnavailable: EXAMINATION_UNAVAILABLE,
-    errors.RequestTimeout: REQUEST_TIMEOUT,
-    errors.SignerUnavailable: SIGNER_UNAVAILABLE,
-    errors.StoreLocked: STORE_UNAVAILABLE,
-    errors.StoreUnavailable: STORE_UNAVAILABLE,
-    errors.StoreCorrupt: STORE_CORRUPT,
-}
+
+MALFORMED_REQUEST: Final = Kind(errors.MalformedRequest.slug, 400)
+NOT_AUTHENTICATED: Final = Kind(errors.NotAuthenticated.slug, 401)
+NOT_PERMITTED: Final = Kind(errors.NotPermitted.slug, 403)
+SEALED: Final = Kind(errors.Sealed.slug, 403)
+METADATA_WITHHELD: Final = Kind(errors.MetadataWithheld.slug, 403)
+KEY_REFUSED: Final = Kind(errors.KeyRefused.slug, 403)
+NOT_FOUND: Final = Kind(errors.NotFound.slug, 404)
+METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405)
+REQUEST_TIMEOUT: Final = Kind(errors.RequestTimeout.slug, 408)
+CONFLICT: Final = Kind(errors.Conflict.slug, 409)
+IDEMPOTENCY_CONFLICT: Final = Kind(errors.IdempotencyConflict.slug, 409)
+LOG_FROZEN: Final = Kind(errors.FrozenLog.slug, 409)
+ERASED: Final = Kind(errors.Erased.slug, 410)
+PAYLOAD_TOO_LARGE: Final = Kind(errors.PayloadTooLarge.slug, 413)
+MEDIA_TOO_LARGE: Final = Kind(errors.MediaTooLarge.slug, 413)
+ENTRY_TOO_LARGE: Final = Kind(errors.EntryTooLarge.slug, 413)
+UNSUPPORTED_MEDIA: Final = Kind(errors.UnsupportedMedia.slug, 415)
+INVALID_REQUEST: Final = Kind(errors.InvalidRequest.slug, 422)
+UNDECODABLE_MEDIA: Final = Kind(errors.UndecodableMedia.slug, 422)
+MEDIA_TOO_COSTLY: Final = Kind(errors.MediaTooCostly.slug, 422)
+HEAD_TOO_LARGE: Final = Kind("head-too-large", 431)
+RATE_LIMITED: Final = Kind(errors.RateLimited.slug, 429)
+INTERNAL_ERROR: Final = Kind(errors.CountermarkError.slug, 500)
+OVERLOADED: Final = Kind(errors.Overloaded.slug, 503)
+EXAMINATION_UNAVAILABLE: Final = Kind(errors.ExaminationUnavailable.slug, 503)
+SIGNER_UNAVAILABLE: Final = Kind(errors.SignerUnavailable.slug, 503)
+STORE_UNAVAILABLE: Final = Kind(errors.StoreUnavailable.slug, 503)
+STORE_CORRUPT: Final = Kind(errors.StoreCorrupt.slug, 503)
+
+KINDS: Final[Mapping[str, Kind]] = {kind.slug: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
 
 _BY_STATUS: Final = {
     400: MALFORMED_REQUEST,
@@ -134,11 +106,8 @@ _log = structlog.get_logger(__name__)
 
 
 def kind_of(error: Exception) -> Kind:
-    """The problem type of an exception: its own line of the table, else that of its nearest ancestor."""
-    for cls in type(error).__mro__:
-        if cls in PROBLEMS:
-            return PROBLEMS[cls]
-    return INTERNAL_ERROR
+    """The problem type of an exception: what is none of ours is a fault of ours."""
+    return KINDS[error.slug] if isinstance(error, errors.CountermarkError) else INTERNAL_ERROR
 
 
 def problem(

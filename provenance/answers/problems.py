@@ -5,6 +5,10 @@ from typing import Annotated
 
 from provenance.answers.fields import Answer, Doc, Pattern, Values
 
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:countermark:problem:"
+"""What a slug follows to make the type of a problem."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FieldProblem(Answer):
@@ -16,7 +20,7 @@ class FieldProblem(Answer):
 class Problem:
     """RFC 9457 problem details."""
 
-    type: Annotated[str, Pattern(r"^urn:countermark:problem:[a-z-]+$")]
+    type: Annotated[str, Pattern(rf"^{TYPE_PREFIX}[a-z-]+$")]
     title: str
     status: int
     detail: str

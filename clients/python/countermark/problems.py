@@ -1,44 +1,19 @@
-"""Problem documents (RFC 9457) back to exceptions: the reverse of the service's own table."""
+"""Problem documents (RFC 9457) back to exceptions: by the slug at each class, as the service wrote them."""
 
 from collections.abc import Mapping
 
 from countermark.calls import Reply
 from countermark.models import Problem, read
 from provenance import errors
-
-MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:countermark:problem:"
+from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
 
 EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
-    "malformed-request": errors.MalformedRequest,
-    "not-authenticated": errors.NotAuthenticated,
-    "not-permitted": errors.NotPermitted,
-    "key-refused": errors.KeyRefused,
-    "not-found": errors.NotFound,
-    "sealed": errors.Sealed,
-    "metadata-withheld": errors.MetadataWithheld,
-    "erased": errors.Erased,
-    "conflict": errors.Conflict,
-    "idempotency-conflict": errors.IdempotencyConflict,
-    "log-frozen": errors.FrozenLog,
-    "payload-too-large": errors.PayloadTooLarge,
-    "media-too-large": errors.MediaTooLarge,
-    "entry-too-large": errors.EntryTooLarge,
-    "unsupported-media": errors.UnsupportedMedia,
-    "invalid-request": errors.InvalidRequest,
-    "undecodable-media": errors.UndecodableMedia,
-    "media-too-costly": errors.MediaTooCostly,
-    "head-too-large": errors.MalformedRequest,
-    "rate-limited": errors.RateLimited,
-    "overloaded": errors.Overloaded,
-    "examination-unavailable": errors.ExaminationUnavailable,
-    "request-timeout": errors.RequestTimeout,
-    "signer-unavailable": errors.SignerUnavailable,
-    "store-unavailable": errors.StoreUnavailable,
-    "store-corrupt": errors.StoreCorrupt,
-    "internal-error": errors.ServiceFailed,
-}
-"""By the last part of the type. What a newer service adds becomes UnexpectedAnswer, with the service's own words."""
+    cls.slug: cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, errors.CountermarkError) and "slug" in vars(cls)
+} | {"head-too-large": errors.MalformedRequest}
+"""By slug; where two classes have one, the later of them. What a newer service adds becomes UnexpectedAnswer, with the
+service's own words."""
 
 
 def exception_of(reply: Reply, asked: float | None = None) -> errors.CountermarkError:

@@ -3,26 +3,33 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from api.http.problems import INTERNAL_ERROR, PROBLEMS, kind_of
+from api.http import problems
+from api.http.problems import INTERNAL_ERROR, KINDS, Kind, kind_of
 from provenance import errors
+from provenance.sentences import SENTENCES
 
 
 def _leaves(cls: type[errors.CountermarkError]) -> set[type[errors.CountermarkError]]:
     return {cls}.union(*(_leaves(sub) for sub in cls.__subclasses__()))
 
 
-def test_every_error_of_media_and_registry_has_its_own_line_in_the_table() -> None:
+def test_every_error_of_media_and_registry_states_a_slug() -> None:
     at_start_only = {errors.SettingsInvalid}
     raised = (_leaves(errors.MediaError) | _leaves(errors.RegistryError)) - {errors.MediaError, errors.RegistryError}
-    assert raised - at_start_only <= set(PROBLEMS)
+    assert [cls for cls in raised - at_start_only if "slug" not in vars(cls)] == []
+
+
+def test_every_slug_has_a_status_and_a_title() -> None:
+    assert {cls.slug for cls in _leaves(errors.CountermarkError)} <= KINDS.keys()
+    assert SENTENCES.problems.keys() == KINDS.keys()
 
 
 def test_no_two_problem_types_share_a_slug() -> None:
-    kinds = {kind.slug: kind for kind in PROBLEMS.values()}
-    assert all(kinds[kind.slug] is kind for kind in PROBLEMS.values())
+    kinds = [kind for kind in vars(problems).values() if isinstance(kind, Kind)]
+    assert all(KINDS[kind.slug] is kind for kind in kinds)
 
 
-def test_an_error_outside_the_table_is_internal() -> None:
+def test_an_error_without_a_slug_is_internal() -> None:
     assert kind_of(errors.ProofInvalid("x")) is INTERNAL_ERROR
     assert kind_of(KeyError("x")) is INTERNAL_ERROR
 

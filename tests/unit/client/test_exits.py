@@ -3,10 +3,10 @@
 import pytest
 from countermark import Report
 from countermark.cli import exits
-from countermark.cli.exits import Exit
 from countermark.models import read
 
 from provenance import errors
+from provenance.errors import Exit
 from provenance.verification.axes import Registration
 from tests.unit.client import story
 
@@ -88,4 +88,4 @@ def test_every_registration_value_has_an_exit_status() -> None:
     ],
 )
 def test_an_error_is_incomplete_a_finding_or_usage(error: errors.CountermarkError, status: int) -> None:
-    assert exits.of_error(error) == status
+    assert error.exit_status == status

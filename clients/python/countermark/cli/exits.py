@@ -1,44 +1,18 @@
 """Exit statuses: what a command found, as a number that scripts can rely on."""
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from countermark.cli.output import explain
 from countermark.receipts import ORIGINS_STEP
-from provenance.errors import (
-    CountermarkError,
-    Erased,
-    ExaminationUnavailable,
-    MalformedReceipt,
-    MediaTooCostly,
-    MetadataWithheld,
-    MissingExtra,
-    NotFound,
-    Overloaded,
-    RateLimited,
-    RequestTimeout,
-    Sealed,
-    ServiceError,
-    StoreCorrupt,
-    StoreUnavailable,
-)
+from provenance.errors import CountermarkError, Exit
 from provenance.receipts.other_formats import ProofReport
 from provenance.receipts.report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.models import Report
-
-
-class Exit(IntEnum):
-    """The documented statuses; of several files, the highest counts."""
-
-    SATISFIED = 0
-    FINDINGS = 1
-    USAGE = 2
-    INCOMPLETE = 3
 
 
 _MATCHES = {"EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND", "MATCH_INSIDE_LARGER"}
@@ -109,23 +83,10 @@ def _is_witnessed(report: "ReceiptReport | ProofReport | AuditReport") -> bool:
     return report.witnessing is None or report.witnessing.enough
 
 
-def of_error(error: CountermarkError) -> Exit:
-    """Incomplete where the file could not be looked at, a finding where the answer is no, else usage."""
-    match error:
-        case ServiceError() | StoreUnavailable() | StoreCorrupt() | RateLimited() | Overloaded() | RequestTimeout():
-            return Exit.INCOMPLETE
-        case ExaminationUnavailable() | MediaTooCostly() | MissingExtra():
-            return Exit.INCOMPLETE
-        case NotFound() | Sealed() | MetadataWithheld() | Erased() | MalformedReceipt():
-            return Exit.FINDINGS
-        case _:
-            return Exit.USAGE
-
-
 def leave_with(error: CountermarkError, name: object = None) -> NoReturn:
     """End the command over an error, of the file of that name."""
     explain(error, name)
-    raise typer.Exit(of_error(error)) from error
+    raise typer.Exit(error.exit_status) from error
 
 
 def refuse(usage: str) -> NoReturn:

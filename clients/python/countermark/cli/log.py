@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from countermark.cli import exits, output
-from countermark.cli.exits import Exit
 from countermark.cli.options import AsJson, MaxAge, PolicyFile, Quiet, seconds
 from countermark.cli.views import alarm_view, audit_view, finding_view
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_GRACE, DEFAULT_INTERVAL
-from provenance.errors import CountermarkError
+from provenance.errors import CountermarkError, Exit
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport, LogAuditor
@@ -200,7 +199,7 @@ def _rounds(
         try:
             report = auditor.run(visit=watching.visit)
         except CountermarkError as error:
-            if interval is None or exits.of_error(error) is not Exit.INCOMPLETE:
+            if interval is None or error.exit_status is not Exit.INCOMPLETE:
                 raise
             output.explain(error)
         else:

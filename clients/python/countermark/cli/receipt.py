@@ -15,7 +15,7 @@ from countermark.cli.views import proof_view, receipt_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
 from countermark.receipts import verify_proof, verify_receipt
-from provenance.errors import CountermarkError
+from provenance.errors import CountermarkError, Exit
 from provenance.limits import MAX_RECEIPT_BYTES
 from provenance.receipts.other_formats import ProofReport, parse_any_receipt
 from provenance.receipts.receipt import Receipt
@@ -91,7 +91,7 @@ def verify(
     _end(as_json, _json(report), view, exits.of_receipt(report, stamp_asked=asked))
 
 
-def _end(as_json: bool, answer: dict[str, object], view: RenderableType, status: exits.Exit) -> NoReturn:
+def _end(as_json: bool, answer: dict[str, object], view: RenderableType, status: Exit) -> NoReturn:
     if as_json:
         output.show_json(answer)
     else:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from countermark.cli import exits, output
-from countermark.cli.exits import Exit
 from countermark.cli.options import ApiKey, AsJson, AsJsonLines, Files, Quiet, Url
 from countermark.cli.views import registration_view, report_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
-from provenance.errors import CountermarkError
+from provenance.errors import CountermarkError, Exit
 
 if TYPE_CHECKING:
     from countermark.claims import Claims
@@ -100,7 +99,7 @@ def _save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) 
             saved.append(path)
     except CountermarkError as error:
         output.explain(error, file)
-        return saved, exits.of_error(error)
+        return saved, error.exit_status
     return saved, Exit.SATISFIED
 
 
@@ -168,7 +167,7 @@ def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> E
                 "error": {"kind": type(error).__name__, "detail": str(error), "request_id": error.request_id},
             }
         )
-    return exits.of_error(error)
+    return error.exit_status
 
 
 def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, quiet: bool) -> "Report":

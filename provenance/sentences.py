@@ -1,0 +1,51 @@
+"""The sentences and labels that pages, reports and commands show, each written once: in `sentences.json`.
+
+JSON, so that Python, the pages (`/static/…/sentences.js`) and a browser extension read the same file. What is made of
+numbers or of strangers' words stands with what computes it (`provenance.verification.findings`), as do the terms of
+others (`provenance.vocabulary`, `provenance.credentials.report`).
+
+Vocabularies are open: a code that a newer service states and this file lacks is shown as it comes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+JSON = files("provenance").joinpath("sentences.json").read_bytes()
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """By code, the words for it.
+
+    Attributes:
+        axes, values, headlines, bases: of a verdict; a value is named once for all axes.
+        regions: kinds of regions: how each is drawn, and what it means.
+        references: what a picture was compared with: in the sentence of a finding ("compared with …"), of what saw a
+            region ("seen with …"), and as the finest of the looks that found no difference.
+        validity: of a signer's certificate.
+        states: of a record that is not public.
+        steps: names of the steps of checking a receipt, from the first, as docs/reference/receipts.md has them.
+        fields: of an answer, by name, as a term before its value.
+        phrases: more that is shown in several places.
+        problems: by slug: the title, and the detail where the exception's own text is for the operator alone.
+        unverified: by slug: what a reader is told who asked for a report, where that is not the problem's own.
+    """
+
+    axes: Mapping[str, str]
+    values: Mapping[str, str]
+    headlines: Mapping[str, str]
+    bases: Mapping[str, str]
+    regions: Mapping[str, Mapping[str, str]]
+    references: Mapping[str, Mapping[str, str]]
+    validity: Mapping[str, str]
+    states: Mapping[str, str]
+    steps: Sequence[str]
+    fields: Mapping[str, str]
+    phrases: Mapping[str, str]
+    problems: Mapping[str, Mapping[str, str]]
+    unverified: Mapping[str, Mapping[str, str]]
+
+
+SENTENCES = Sentences(**json.loads(JSON))
