@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from provenance.sentences import SENTENCES
+
 if TYPE_CHECKING:
     from demo.__main__ import Outcome
 
@@ -31,7 +33,7 @@ def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
         }
         for outcome in outcomes
     ]
-    html = environment.get_template("report.html.j2").render(cases=cases, registered=registered)
+    html = environment.get_template("report.html.j2").render(cases=cases, registered=registered, sentences=SENTENCES)
     path.write_text(html, encoding="utf-8")
 
 

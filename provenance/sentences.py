@@ -10,9 +10,9 @@ Vocabularies are open: a code that a newer service states and this file lacks is
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
-JSON = files("provenance").joinpath("sentences.json").read_bytes()
+JSON = Path(__file__).with_name("sentences.json").read_bytes()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from api.http.requests import (
 from provenance import __version__, answers
 from provenance.answers import Answer, Problem
 from provenance.answers.fields import Doc, NeverNull, Pattern, Values
+from provenance.answers.problems import MEDIA_TYPE
 
 DESCRIPTION = """\
 A registry that a newsroom runs to vouch for its media, and that anyone can check.
@@ -128,7 +129,7 @@ def problem_responses(*kinds: Kind) -> Responses:
         slugs = dict.fromkeys(f"`{kind.slug}`: {kind.title}." for kind in kinds if kind.status == status)
         answers[status] = {
             "description": " ".join(slugs),
-            "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return answers
 

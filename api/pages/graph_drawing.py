@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from provenance.answers import Graph, GraphEdge, GraphNode
 from provenance.quotation import quote
+from provenance.sentences import SENTENCES
 
 _WIDTH, _HEIGHT = 236, 78
 """Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""
@@ -23,7 +24,7 @@ _ARROW = 7
 _TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 23, 30, 18
 _INK, _PALE, _LINE, _PAPER, _SUBJECT = "#1c1c1c", "#5c5c5c", "#8a8a8a", "#ffffff", "#eef1f6"
 
-_STATES = {"sealed": "Sealed", "erased": "Erased", "unknown": "Not in this log"}
+_STATES, _UNTITLED = SENTENCES.states, SENTENCES.phrases["untitled"]
 _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
 
 
@@ -152,7 +153,7 @@ def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool
         "stroke-width": "2.5" if subject else "1.25",
     }
     ET.SubElement(group, "rect", box if told else box | {"stroke-dasharray": "5 4"})
-    title = node.title or ("Untitled" if told else _STATES[node.state])
+    title = node.title or (_UNTITLED if told else _STATES[node.state])
     _text(group, "text", _shortened(title, _TITLE_CELLS), x=12, y=25, fill=_INK, font_size=15, font_weight="600")
     second = node.publisher_name or f"record {node.id[:16]}…"
     _text(group, "text", _shortened(second, _LINE_CELLS), x=12, y=45, fill=_PALE, font_size=13)
@@ -172,7 +173,7 @@ def _third(node: GraphNode) -> str:
 
 
 def _name(node: GraphNode) -> str:
-    untitled = "Untitled" if node.publisher else _STATES.get(node.state, "Untitled")
+    untitled = _UNTITLED if node.publisher else _STATES.get(node.state, _UNTITLED)
     title = quote(node.title) if node.title else untitled
     by = f", registered by {quote(node.publisher_name)}" if node.publisher_name else ""
     third = _third(node)

@@ -12,6 +12,8 @@ from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.parameters import HEX
 from api.service import ServiceDep
+from provenance import sentences
+from provenance.answers import GraphNode
 from provenance.errors import Erased, NotFound, Sealed
 from registry.usecases import read as catalogue
 from registry.usecases.derivation import graph, history
@@ -28,7 +30,6 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_STATES = {"sealed": "sealed ", "erased": "erased "}
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it."""
 
@@ -64,8 +65,12 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
     except Erased:
         past = history(service.registry, record_id)
         return Response(_render(request, "erased.html", service, history=past), 410, media_type=HTML)
-    names = {node.id: node.title or f"{_STATES.get(node.state, '')}record {node.id[:12]}…" for node in made.nodes}
+    names = {node.id: node.title or _unnamed(node) for node in made.nodes}
     return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names, resembles=similar)
+
+
+def _unnamed(node: GraphNode) -> str:
+    return f"{f'{node.state} ' if node.state in ('sealed', 'erased') else ''}record {node.id[:12]}…"
 
 
 @router.get("/log")
@@ -127,7 +132,7 @@ def _render(request: Request, template: str, service: ServiceDep, **values: obje
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(PAGES / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -135,6 +140,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["sentences"] = sentences.SENTENCES
+    return environment
 
 
 def _plain(value: object) -> object:
@@ -143,4 +150,5 @@ def _plain(value: object) -> object:
 
 @cache
 def _static_files() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _MEDIA_TYPES}
+    files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _MEDIA_TYPES}
+    return files | {"sentences.js": b"export default " + sentences.JSON}  # JSON modules are too new for some browsers

@@ -6,25 +6,14 @@ from typing import NoReturn
 
 from provenance.errors import CountermarkError
 from provenance.receipts.origins import Chain
+from provenance.sentences import SENTENCES
 from provenance.statement.record import PublisherKey, Record
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.log_keys import Outcome
 from provenance.transparency.policy import Witnessing
 from provenance.transparency.timestamp import Timestamp
 
-STEP_NAMES = {
-    1: "Receipt well-formed",
-    2: "Log key",
-    3: "Checkpoint signature",
-    4: "Genesis record",
-    5: "Publisher key enrolled",
-    6: "Publisher key in force",
-    7: "Statement",
-    8: "Inclusion in the log",
-    9: "Media",
-    10: "Time stamp",
-    11: "Origins",
-}
+STEP_NAMES = dict(enumerate(SENTENCES.steps, 1))
 """The steps by number, as docs/reference/receipts.md has them."""
 
 STANDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}

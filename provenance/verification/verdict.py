@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Never, assert_never
 
 from provenance.credentials.report import CredentialState, explain_problem
+from provenance.sentences import SENTENCES
 from provenance.verification import verdict as unchecked
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
 from provenance.verification.closeness import by_closeness
@@ -184,7 +185,7 @@ def _text(
             sentences = [found, *since, *_machine_made(declared_)]
         case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
             left = "; ".join(item.what for item in not_checked)
-            sentences = [found, credential_, declared, f"Not checked: {left}."]
+            sentences = [found, credential_, declared, f"{SENTENCES.values['NOT_CHECKED']}: {left}."]
         case _:
             assert_never(code)
     return " ".join(sentences)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from provenance import answers
 from provenance.limits import MAX_RESEMBLING
+from provenance.sentences import SENTENCES
 from provenance.verification.axes import Registration, Standing
 from provenance.verification.evidence import Resemblance, Resembling, Unchecked
 from registry.database import Asset, SealedAsset, Session, events, resemblances
@@ -13,7 +14,7 @@ from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, held
 
-WAITING = "the comparison with other registrations is not made yet"
+WAITING = SENTENCES.phrases["not_compared_yet"]
 
 
 def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Resembles:

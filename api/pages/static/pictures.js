@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
 import { slider } from "./slider.js";
+import { references } from "./words.js";
 
 const SHADING = 0.5; // as in the style sheet
 
@@ -84,8 +85,8 @@ function noRegions(match) {
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
   if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
   if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. What it holds does not, or is too small to tell.";
-  const finest = { "stored picture": "the stored sketch and the stored picture, at 512 pixels", "full detail": "the stored picture, at full detail" };
-  return `No difference above the threshold was found, compared with ${finest[match.comparison?.reference] ?? "the stored sketch"}.`;
+  const { finest } = references[match.comparison?.reference] ?? references.sketch;
+  return `No difference above the threshold was found, compared with ${finest}.`;
 }
 
 function changes(comparison) {

@@ -1,7 +1,7 @@
 // The regions of a comparison: numbered boxes over the pictures, their legend, and the table that says the same in words.
 
 import { h, table } from "./dom.js";
-import { KINDS } from "./words.js";
+import { regions as kinds } from "./words.js";
 
 /** Boxes over a picture, for a frame. `side`: "query" or "reference". The table says what they say to who cannot see. */
 export function boxes(regions, side) {
@@ -25,13 +25,13 @@ export function boxes(regions, side) {
 
 /** What the lines mean, for the kinds that occur. */
 export function legend(regions) {
-  const kinds = [...new Set(regions.map((region) => region.kind))];
+  const occurring = [...new Set(regions.map((region) => region.kind))];
   return h(
     "ul",
     { class: "legend" },
-    kinds.map((kind) => {
-      const { name, line, means } = KINDS[kind] ?? { name: kind, line: "line", means: "" };
-      return h("li", {}, h("span", { class: `sample ${kind}`, "aria-hidden": "true" }), h("span", {}, h("strong", {}, name), ` (${line}): ${means}`));
+    occurring.map((kind) => {
+      const { line, means } = kinds[kind] ?? { line: "line", means: "" };
+      return h("li", {}, h("span", { class: `sample ${kind}`, "aria-hidden": "true" }), h("span", {}, h("strong", {}, kind), ` (${line}): ${means}`));
     }),
   );
 }
@@ -56,7 +56,7 @@ export function regionTable(regions, stage, rates) {
     ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1", "As measured"],
     regions.map((region, at) => [
       buttons[at],
-      KINDS[region.kind]?.name ?? region.kind,
+      region.kind,
       where(region.query),
       `${(region.area * 100).toFixed(1)} %`,
       region.kind === "outside" ? "–" : region.strength.toFixed(2),

@@ -2,7 +2,7 @@
 
 import { fact, h, quoted, table } from "./dom.js";
 import { comparePictures } from "./pictures.js";
-import { KINDS, SUMMARY_AXES, axisName, basisName, fileSize, headlineName, time, valueName } from "./words.js";
+import { SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, headlineName, phrases, time, validityName, valueName } from "./words.js";
 
 /** The nodes of a report. `file` is {name, address} of what was handed in, or null when it is not at hand. */
 export function showReport(report, file) {
@@ -63,7 +63,7 @@ function process(report) {
     h("ul", { class: "findings" }, report.findings.map(finding)),
     searched
       ? h("p", {}, `${searched.registrations.toLocaleString("en")} registration${searched.registrations === 1 ? " was" : "s were"} searched, by ${searched.fingerprints.join(", ")}.`)
-      : h("p", {}, "The registry could not be searched."),
+      : h("p", {}, phrases.search_failed),
     h("h4", {}, "What was not checked"),
     h("ul", {}, report.not_checked.map(({ what, why }) => h("li", {}, `${what}: ${why}`))),
   );
@@ -77,9 +77,9 @@ function finding(each) {
     h(
       "dl",
       { class: "facts small" },
-      fact("Rests on", basisName(each.basis)),
-      fact("Could be forged by", each.could_be_forged_by),
-      fact("Does not show", each.does_not_show),
+      fact(fields.basis, basisName(each.basis)),
+      fact(fields.could_be_forged_by, each.could_be_forged_by),
+      fact(fields.does_not_show, each.does_not_show),
     ),
     each.error_rates.length ? errorRates(each.error_rates) : null,
   );
@@ -94,7 +94,7 @@ function errorRates(rates) {
     table(
       `Measured on: ${rates[0].test_set}`,
       ["Kind", "Size of the difference", "Found", "95 % interval", "False alarms", "Cases"],
-      rates.map((rate) => [KINDS[rate.kind]?.name ?? rate.kind ?? "", sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
+      rates.map((rate) => [rate.kind ?? "", sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
     ),
   );
 }
@@ -109,19 +109,19 @@ function issuedBy(matches) {
     "section",
     { class: "panel", "aria-labelledby": "issued-title" },
     h("h3", { id: "issued-title" }, many ? `Issued by: ${matches.length} registrations` : "Issued by"),
-    many ? h("p", {}, "Closest first, then in the order of the log. The first to register need not be who made the picture.") : null,
+    many ? h("p", {}, `Closest first, then in the order of the log. ${phrases.first_to_register}`) : null,
     matches.map(({ asset, standing, value, sources = [] }) =>
       h(
         "dl",
         { class: "facts" },
         many && value ? fact("Fit", valueName(value)) : null,
-        fact("Title", h("a", { href: asset.links.page }, quoted(asset.title ?? "Untitled"))),
-        fact("Registered by", quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
-        fact("Logged", `${time(asset.logged_at)}, as entry ${asset.index} of the log`),
-        asset.credit ? fact("Credit, as stated", quoted(asset.credit)) : null,
-        asset.caption ? fact("Caption, as stated", quoted(asset.caption)) : null,
-        asset.licence ? fact("Licence, as stated", quoted(asset.licence)) : null,
-        fact("Standing", standing.value, h("small", {}, quoted(standing.detail))),
+        fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
+        fact(fields.publisher, quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
+        fact(fields.logged_at, `${time(asset.logged_at)}, as entry ${asset.index} of the log`),
+        asset.credit ? fact(fields.credit, quoted(asset.credit)) : null,
+        asset.caption ? fact(fields.caption, quoted(asset.caption)) : null,
+        asset.licence ? fact(fields.licence, quoted(asset.licence)) : null,
+        fact(axisName("standing"), standing.value, h("small", {}, quoted(standing.detail))),
         sources.map(({ detail }) => fact("What it was made from", quoted(detail))),
         fact("Take with you", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
       ),
@@ -134,17 +134,17 @@ function resembling({ older, items }) {
     "section",
     { class: "panel", "aria-labelledby": "older-title" },
     h("h3", { id: "older-title" }, `Older registrations of others that it resembles: ${older}`),
-    h("p", {}, items.length < older ? `${items.length} are named. ` : null, "The first to register need not be who made the picture."),
+    h("p", {}, items.length < older ? `${items.length} are named. ` : null, phrases.first_to_register),
     items.map((each) =>
       h(
         "dl",
         { class: "facts" },
-        fact("Title", h("a", { href: `/a/${each.id}` }, quoted(each.title ?? "Untitled"))),
-        fact("Registered by", quoted(each.publisher_name)),
-        fact("Logged", `${time(each.logged_at)}, as entry ${each.index} of the log`),
+        fact(fields.title, h("a", { href: `/a/${each.id}` }, quoted(each.title ?? phrases.untitled))),
+        fact(fields.publisher, quoted(each.publisher_name)),
+        fact(fields.logged_at, `${time(each.logged_at)}, as entry ${each.index} of the log`),
         fact("Compared", valueName(each.value), h("small", {}, quoted(each.detail))),
         each.stated ? fact("Stated", "as what the newer one was made from") : null,
-        each.taken_back ? fact("Standing", each.taken_back) : null,
+        each.taken_back ? fact(axisName("standing"), each.taken_back) : null,
       ),
     ),
   );
@@ -170,8 +170,6 @@ function advanced(report, match) {
   );
 }
 
-const VALIDITY = { IN_FORCE: "In force", IN_FORCE_WHEN_STAMPED: "In force when it was time-stamped", NOT_IN_FORCE: "Not in force" };
-
 function credential(read) {
   return [
     h("h4", {}, "The content credential (C2PA)"),
@@ -182,13 +180,13 @@ function credential(read) {
       read.signer ? fact("Signed by", quoted(read.signer)) : null,
       read.signed_at ? fact("Time-stamped", time(read.signed_at)) : null,
       fact("On a trust list", read.trust_list ? quoted(read.trust_list) : "on none that is used here"),
-      read.certificate ? fact("Certificate", `${VALIDITY[read.validity] ?? "valid"}, from ${time(read.certificate.valid_from)} to ${time(read.certificate.valid_until)}`) : null,
-      (read.time_stamps ?? []).map((stamp) => fact("Time stamp", stamp.time ? time(stamp.time) : "unreadable", ", by ", quoted(stamp.authority ?? "nobody named"), stamp.trust_list ? [", on the list ", quoted(stamp.trust_list)] : ", on no list used here: not believed")),
+      read.certificate ? fact("Certificate", `${read.validity ? capitalised(validityName(read.validity)) : "valid"}, from ${time(read.certificate.valid_from)} to ${time(read.certificate.valid_until)}`) : null,
+      (read.time_stamps ?? []).map((stamp) => fact(fields.time_stamps, stamp.time ? time(stamp.time) : "unreadable", ", by ", quoted(stamp.authority ?? phrases.nobody_named), stamp.trust_list ? [", on the list ", quoted(stamp.trust_list)] : `, ${phrases.time_stamp_on_no_list}`)),
       (read.redactions ?? []).map((address) => fact("Taken out", quoted(address))),
       read.remote_url ? fact("Kept at, not fetched", quoted(read.remote_url)) : null,
       read.manifest_id ? fact("Manifest", h("code", { class: "digest" }, read.manifest_id)) : null,
       read.problems.length ? fact("Status codes", quoted(read.problems.join(", "))) : null,
-      read.ingredients.map((item) => fact("Made from", quoted(item.title ?? "untitled"), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null, item.remote_url ? [", at ", quoted(item.remote_url)] : null)),
+      read.ingredients.map((item) => fact(fields.parents, quoted(item.title ?? phrases.untitled.toLowerCase()), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null, item.remote_url ? [", at ", quoted(item.remote_url)] : null)),
       read.unlisted ? fact("Judged, not listed", `${read.unlisted} more actions, source types and ingredients`) : null,
     ),
   ];
@@ -200,7 +198,7 @@ function proof({ index, steps, chain = [], checkpoint }) {
     table("Steps of the proof", ["Step", "What", "Outcome", "Detail"], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), quoted(step.detail)]), { caption: false }),
     chain.length
       ? [
-          h("h4", {}, "Made from"),
+          h("h4", {}, fields.parents),
           table(
             "What it was made from",
             ["Record", "Relation, as stated", "Link", "Detail"],

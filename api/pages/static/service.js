@@ -1,23 +1,6 @@
 // Asking the service: a picture, its digest alone, or an earlier report. What goes wrong becomes a Failure in plain words.
 
-const PLAIN = {
-  "unsupported-media": [
-    "This is no picture that can be examined",
-    "It is none of JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC, whatever its name says.",
-  ],
-  "undecodable-media": ["The picture is damaged or cut short", "Get the file again and try that copy."],
-  "media-too-costly": [
-    "The picture is too costly to examine",
-    "Looking at it used up the time or the memory that one file is given. That says nothing about the picture.",
-  ],
-  "examination-unavailable": [
-    "The picture could not be examined this time",
-    "The service could not finish looking at it. That says nothing about the picture.",
-  ],
-  "rate-limited": ["Too many requests in a short time", "The service counts them for each address."],
-  overloaded: ["The service is busy", "More is waiting than it can take at once."],
-  "not-found": ["There is no such report", "Its address may be cut short, or it was made by another service."],
-};
+import { unverified, valueName } from "./words.js";
 
 /** Why there is no report. `again`: seconds after which the same question may be asked again; null where it is no use. */
 export class Failure extends Error {
@@ -86,7 +69,7 @@ function read(status, text, retryAfter) {
   }
   if (status === 200) return answer;
   const slug = String(answer.type ?? "").split(":").pop();
-  const [title, detail] = PLAIN[slug] ?? [answer.title ?? "Not checked", answer.detail ?? ""];
+  const { title = answer.title ?? valueName("NOT_CHECKED"), detail = answer.detail ?? "" } = unverified[slug] ?? {};
   const again = status === 429 || status >= 500 ? Math.max(1, Number(retryAfter) || 5) : null;
   throw new Failure(title, detail, { again, request: answer.request_id });
 }

@@ -3,7 +3,7 @@
 import { h, quoted } from "./dom.js";
 import { showReport } from "./report.js";
 import { Failure, loadReport, verifyDigest, verifyFile } from "./service.js";
-import { fileSize } from "./words.js";
+import { fileSize, unverified } from "./words.js";
 
 const form = document.querySelector("#ask");
 const input = document.querySelector("#file");
@@ -129,5 +129,5 @@ function say(text) {
 }
 
 async function notAnAddress() {
-  throw new Failure("There is no such report", "The address of a report ends in 32 letters and digits.");
+  throw new Failure(unverified["not-found"].title, "The address of a report ends in 32 letters and digits.");
 }

@@ -70,7 +70,7 @@ def _read_besides(report: CredentialReport) -> Iterator[Finding]:
         said = (
             f"Signers took statements out of the credentials that this one builds on: {', '.join(labels[:_EXPLAINED])}"
         )
-        yield _besides(report, REDACTION, f"{said}{more}.", _could_be_forged_by(report.state))
+        yield _besides(report, REDACTION, f"{said}{more}.", could_be_forged_by(report.state))
 
 
 def _besides(report: CredentialReport, code: str, summary: str, could_be_forged_by: str) -> Finding:
@@ -87,7 +87,7 @@ def _besides(report: CredentialReport, code: str, summary: str, could_be_forged_
 
 def _finding(state: CredentialState, summary: str) -> Finding:
     return Finding(
-        Axis.CREDENTIAL, state, summary, _basis(state), _could_be_forged_by(state), _does_not_show(state), METHOD
+        Axis.CREDENTIAL, state, summary, _basis(state), could_be_forged_by(state), _does_not_show(state), METHOD
     )
 
 
@@ -187,7 +187,8 @@ def _basis(state: CredentialState) -> Basis:
             assert_never(state)
 
 
-def _could_be_forged_by(state: CredentialState) -> str:
+def could_be_forged_by(state: CredentialState) -> str:
+    """Who could make a credential that is in this state."""
     match state:
         case CredentialState.TRUSTED:
             return "Whoever holds the signer's key."

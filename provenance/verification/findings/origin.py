@@ -11,6 +11,7 @@ from provenance.credentials.report import CredentialState, IngredientReport
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, DeclaredOrigin, Finding, Proof
 from provenance.verification.evidence import Evidence, Examination, MatchBasis
+from provenance.verification.findings.credential import could_be_forged_by
 from provenance.vocabulary import MACHINE, Meaning, find_stated_source_type
 
 C2PA_METHOD = "c2pa"
@@ -155,7 +156,7 @@ def _finding(meaning: Meaning | None, state: CredentialState, summary: str) -> F
         Basis.CRYPTOGRAPHIC,
         "Whoever holds the signing key; it is the signer's statement."
         if state is CredentialState.TRUSTED
-        else "Anybody: a certificate can be made with any name on it.",
+        else could_be_forged_by(state),
         _DOES_NOT_SHOW,
         C2PA_METHOD,
     )

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from provenance.media.calibration import (
-    ErrorRate,
     ReferenceKind,
     false_matches,
     miss_rates,
@@ -14,6 +13,7 @@ from provenance.media.calibration import (
 from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
+from provenance.sentences import SENTENCES
 from provenance.statement.shown import COLOURS, SHOWN_METHOD, Shown
 from provenance.verification import evidence as ev
 from provenance.verification.axes import Axis, Basis, Finding, Proof, Registration
@@ -28,6 +28,8 @@ TURNED_DEGREES = 2.0
 CROPPED_SHARE = 0.985
 """Share of the registered picture below which a copy is called cropped: alignment is that exact at 512 pixels."""
 
+_NOBODY = "Nobody without breaking SHA-256."
+_ANYBODY_IN_THE_REST = "Anybody, in what is not covered: the pixels stay, and what is shown of them changes."
 _NOT_AUTHORSHIP = "Who made the picture, whether what it shows happened, or who published it first."
 
 
@@ -83,7 +85,7 @@ def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...
             (),
         )
     if evidence.searched is None:
-        return Registration.NOT_CHECKED, "The registry could not be searched.", ()
+        return Registration.NOT_CHECKED, SENTENCES.phrases["search_failed"], ()
     if evidence.examination is not None and evidence.examination.fingerprints is None:
         return Registration.NOT_CHECKED, "The picture was not decoded, so only its bytes were looked up.", ()
     if evidence.cut_short:
@@ -141,51 +143,18 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 value,
                 f"These bytes are those of {copy}{named}.",
                 Basis.CRYPTOGRAPHIC,
-                "Nobody without breaking SHA-256.",
+                _NOBODY,
                 _NOT_AUTHORSHIP,
                 BYTES_METHOD,
             )
         case _ if match.basis is ev.MatchBasis.PIXELS:
             return _finding_of_pixels(match, value, named, subject)
-        case Registration.MATCH_NO_DIFFERENCE_FOUND:
-            return Finding(
-                Axis.REGISTRATION,
-                value,
-                f"Matches {named}, after alignment{_alignment(match)}; "
-                f"no difference above the threshold, compared with {_compared_with(match)}.",
-                Basis.MEASURED,
-                "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
-                f"{_NOT_AUTHORSHIP} {_unseen(match)} {_mistaken(match)}",
-                _method(match),
-                _rates(match),
-            )
-        case Registration.MATCH_INSIDE_LARGER:
-            return Finding(
-                Axis.REGISTRATION,
-                value,
-                f"It shows {named}, inside a larger picture (a frame, a caption, a page), after "
-                f"alignment{_alignment(match)}; {_regions(match.comparison)}, and no difference above the threshold "
-                f"was found within it, compared with {_compared_with(match)}.",
-                Basis.MEASURED,
-                "Somebody who keeps a change smaller than the comparison can show (see the miss rates).",
-                f"{_NOT_AUTHORSHIP} What surrounds it was compared with nothing, and may say anything about it. "
-                f"{_unseen(match)} {_mistaken(match)}",
-                _method(match),
-                _rates(match),
-            )
-        case Registration.MATCH_WITH_DIFFERENCES:
-            return Finding(
-                Axis.REGISTRATION,
-                value,
-                f"Matches {named}, after alignment{_alignment(match)}; {_differing(match)}, "
-                f"compared with {_compared_with(match)}{_seen_with(match.comparison)}.",
-                Basis.MEASURED,
-                "Somebody who adds or removes differences; the regions show where this file departs from the record.",
-                f"{_NOT_AUTHORSHIP} Why it differs (a caption or a fair crop differs too), or that nothing else was "
-                f"changed. {_mistaken(match)}",
-                _method(match),
-                _rates(match),
-            )
+        case (
+            Registration.MATCH_NO_DIFFERENCE_FOUND
+            | Registration.MATCH_INSIDE_LARGER
+            | Registration.MATCH_WITH_DIFFERENCES
+        ):
+            return _finding_of_comparison(match, value, named)
         case Registration.POSSIBLE_MATCH:
             return Finding(
                 Axis.REGISTRATION,
@@ -214,6 +183,27 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             assert_never(value)
 
 
+def _finding_of_comparison(match: ev.Match, value: Registration, named: str) -> Finding:
+    aligned, compared = f"after alignment{_alignment(match)}", f"compared with {_compared_with(match)}"
+    unseen = _unseen(match)
+    forged = "Somebody who keeps a change smaller than the comparison can show (see the miss rates)."
+    if value is Registration.MATCH_NO_DIFFERENCE_FOUND:
+        summary = f"Matches {named}, {aligned}; no difference above the threshold, {compared}."
+    elif value is Registration.MATCH_INSIDE_LARGER:
+        summary = (
+            f"It shows {named}, inside a larger picture (a frame, a caption, a page), {aligned}; "
+            f"{_regions(match.comparison)}, and no difference above the threshold was found within it, {compared}."
+        )
+        unseen = f"What surrounds it was compared with nothing, and may say anything about it. {unseen}"
+    else:
+        summary = f"Matches {named}, {aligned}; {_differing(match)}, {compared}{_seen_with(match.comparison)}."
+        unseen = "Why it differs (a caption or a fair crop differs too), or that nothing else was changed."
+        forged = "Somebody who adds or removes differences; the regions show where this file departs from the record."
+    not_shown = f"{_NOT_AUTHORSHIP} {unseen} {_mistaken(match)}"
+    rates = miss_rates(_reference(match))
+    return Finding(Axis.REGISTRATION, value, summary, Basis.MEASURED, forged, not_shown, _method(match), rates)
+
+
 def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject: ev.Subject) -> Finding:
     first = " of the first frame" if (subject.frames or 1) > 1 else ""
     same = f"Every decoded pixel{first} is that of {named}"
@@ -222,7 +212,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
         case Shown.SAME:
             summary, forged, method = (
                 f"{same}; the file around them differs (as by its metadata).",
-                "Nobody without breaking SHA-256.",
+                _NOBODY,
                 SHOWN_METHOD,
             )
         case Shown.DIFFERS:
@@ -239,7 +229,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
             )
             summary, forged, method = (
                 f"{same}, laid over white. Not covered by the digest that both have: {left}.",
-                "Anybody, in what is not covered: the pixels stay, and what is shown of them changes.",
+                _ANYBODY_IN_THE_REST,
                 PIXELS_METHOD,
             )
             not_shown += (
@@ -250,7 +240,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
             summary, forged, method = (
                 f"{same}, and so are transparency and colour profile. Not covered by the record's digest: {COLOURS} of "
                 "the registered file.",
-                "Anybody, in what is not covered: the pixels stay, and what is shown of them changes.",
+                _ANYBODY_IN_THE_REST,
                 _BEFORE_COLOURS,
             )
         case _:
@@ -362,9 +352,8 @@ def _unseen(match: ev.Match) -> str:
 def _seen_with(comparison: Comparison | None) -> str:
     """Which looks saw how many of the regions that differ, where there was more than one look."""
     regions: tuple[Region, ...] = comparison.regions if comparison else ()
-    looks = {"sketch": "the sketch", "stored picture": "the stored picture", "full detail": "full detail"}
-    counts = {kind: sum(kind in region.seen_with for region in regions) for kind in looks}
-    told = [f"{count} with {looks[kind]}" for kind, count in counts.items() if count]
+    counts = {kind: sum(kind in region.seen_with for region in regions) for kind in SENTENCES.references}
+    told = [f"{count} with {SENTENCES.references[kind]['seen_with']}" for kind, count in counts.items() if count]
     return f" (seen {', '.join(told)})" if len(told) > 1 or counts["full detail"] else ""
 
 
@@ -373,17 +362,7 @@ def _reference(match: ev.Match) -> ReferenceKind:
 
 
 def _compared_with(match: ev.Match) -> str:
-    match _reference(match):
-        case "sketch":
-            return "its stored sketch"
-        case "stored picture":
-            return "its stored sketch and the stored picture itself, at 512 pixels"
-        case "full detail":
-            return "its stored sketch and the stored picture itself, at full detail"
-
-
-def _rates(match: ev.Match) -> tuple[ErrorRate, ...]:
-    return miss_rates(_reference(match))
+    return SENTENCES.references[_reference(match)]["compared_with"]
 
 
 def _mistaken(match: ev.Match) -> str:

@@ -1,15 +1,15 @@
 """Sources: what became of the registrations that a matched one was made from, through the whole chain."""
 
 from provenance.quotation import quote
-from provenance.verification.axes import Axis, Basis, Finding, SourceCode
+from provenance.verification.axes import Axis, Basis, Finding, SourceCode, Standing
 from provenance.verification.evidence import Evidence, Match, Source
-from provenance.verification.findings.standing import METHOD, told
+from provenance.verification.findings.standing import METHOD, could_be_forged_by, told
 from provenance.verification.registrations import Dispute
 
 _FORGERS = {
     SourceCode.ORIGIN_WITHDRAWN: "Whoever holds one of the keys of the publisher that withdrew it.",
-    SourceCode.ORIGIN_REVOKED: "The registry's operator, who states what becomes of keys.",
-    SourceCode.ORIGIN_DISPUTED: "Any publisher of this registry can dispute what another one registered.",
+    SourceCode.ORIGIN_REVOKED: could_be_forged_by(Standing.KEY_REVOKED_AFTER),
+    SourceCode.ORIGIN_DISPUTED: could_be_forged_by(Standing.DISPUTED),
 }
 _UNSHOWN = {
     SourceCode.ORIGIN_WITHDRAWN: "What is wrong with the source beyond the reason that its publisher gives, or whether "

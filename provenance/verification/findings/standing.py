@@ -116,19 +116,18 @@ def _finding(match: Match) -> Finding:
         match.standing,
         f"Record {match.index}: {match.standing_detail}",
         Basis.CRYPTOGRAPHIC if shown else Basis.DETERMINISTIC_UNSIGNED,
-        _could_be_forged_by(match.standing) if shown else "The registry: the receipt does not show it yet.",
+        could_be_forged_by(match.standing) if shown else "The registry: the receipt does not show it yet.",
         _does_not_show(match.standing),
         METHOD,
     )
 
 
-def _could_be_forged_by(standing: Standing) -> str:
+def could_be_forged_by(standing: Standing) -> str:
+    """Who could make it be said of a record, where the receipt shows it."""
     match standing:
         case Standing.CURRENT:
             return "The registry, by holding back what came later."
-        case Standing.SUPERSEDED:
-            return "Whoever holds one of the publisher's keys."
-        case Standing.WITHDRAWN:
+        case Standing.SUPERSEDED | Standing.WITHDRAWN:
             return "Whoever holds one of the publisher's keys."
         case Standing.DISPUTED:
             return "Any publisher of this registry can dispute what another one registered."

@@ -13,6 +13,7 @@ from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
 from provenance.quotation import quote
 from provenance.receipts.other_formats import ProofReport
 from provenance.receipts.report import ReceiptReport, Step
+from provenance.sentences import SENTENCES
 from provenance.transparency.policy import Witnessing
 
 if TYPE_CHECKING:
@@ -211,13 +212,6 @@ def _gap(report: ReceiptReport, *, stamp_asked: bool) -> str:
     return ""
 
 
-_VALIDITY = {
-    "IN_FORCE": "in force",
-    "IN_FORCE_WHEN_STAMPED": "in force when it was time-stamped",
-    "NOT_IN_FORCE": "not in force",
-}
-
-
 def _credential(report: "Report") -> Iterator[RenderableType]:
     """List, validity, time and name of the signer, each a fact of its own; what was taken out, what is elsewhere."""
     read = report.credential
@@ -225,14 +219,14 @@ def _credential(report: "Report") -> Iterator[RenderableType]:
         return
     stamps = (
         f"{'unreadable' if stamp.time is None else f'{stamp.time:%Y-%m-%d %H:%M:%S} UTC'}, "
-        f"{f'on the list {stamp.trust_list}' if stamp.trust_list else 'on no list used here: not believed'}, "
-        f"by {stamp.authority or 'nobody named'}"
+        f"{f'on the list {stamp.trust_list}' if stamp.trust_list else SENTENCES.phrases['time_stamp_on_no_list']}, "
+        f"by {stamp.authority or SENTENCES.phrases['nobody_named']}"
         for stamp in read.time_stamps
     )
     facts = [("trust list", read.trust_list or "none used here")]
     if read.certificate is not None:
         begins, ends = read.certificate.valid_from, read.certificate.valid_until
-        judged = f", {_VALIDITY.get(read.validity, read.validity)}" if read.validity else ""
+        judged = f", {SENTENCES.validity.get(read.validity, read.validity)}" if read.validity else ""
         facts.append(("certificate", f"{begins:%Y-%m-%d} to {ends:%Y-%m-%d}{judged}"))
     facts += [("time stamp", stamp) for stamp in stamps]
     facts += [("signer's name", read.signer)] if read.signer else []
@@ -248,7 +242,7 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
     asset = match.asset
     publisher = asset.publisher
     yield Text()
-    yield _heading(f"match {number}", plain(asset.title or "untitled"))
+    yield _heading(f"match {number}", plain(asset.title or SENTENCES.phrases["untitled"].lower()))
     yield _facts(
         [
             ("record", asset.id),
@@ -268,13 +262,13 @@ def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
         return
     for each in found.items:
         said = [f"record {each.index} of {quote(each.publisher_name)}, logged {each.logged_at:%Y-%m-%d}", each.detail]
-        said += ["stated as a source"] if each.stated else []
+        said += [SENTENCES.phrases["stated_as_source"]] if each.stated else []
         said += [each.taken_back] if each.taken_back else []
         yield f"{each.side}, similar", "; ".join(said)
     if found.older + found.newer > len(found.items):
         yield "similar", f"{found.older} older and {found.newer} newer in all"
     if found.state == "pending":
-        yield "similar", "pending: the comparison with other registrations is not made yet"
+        yield "similar", f"pending: {SENTENCES.phrases['not_compared_yet']}"
 
 
 SMALL = 0.001
@@ -293,9 +287,9 @@ def _place(region: "Region") -> str:
 
 def _limits(report: "Report") -> Iterator[str]:
     for finding in report.findings[:1]:
-        yield f"Does not show: {plain(finding.does_not_show)}"
+        yield f"{SENTENCES.fields['does_not_show']}: {plain(finding.does_not_show)}"
     for item in report.not_checked:
-        yield f"Not checked: {plain(item.what)} ({plain(item.why)})"
+        yield f"{SENTENCES.values['NOT_CHECKED']}: {plain(item.what)} ({plain(item.why)})"
 
 
 def _heading(name: str, rest: str = "") -> Text:
