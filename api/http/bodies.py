@@ -5,7 +5,6 @@ read a body of any size before any dependency runs.
 """
 
 import json
-from contextlib import aclosing
 from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from api.http.upload import bounded
+from api.http.upload import gather
 from provenance import limits
 from provenance.errors import MalformedRequest
 
@@ -28,11 +27,7 @@ def is_json(request: Request) -> bool:
 
 async def receive_json(request: Request, model: type[M]) -> M:
     """The body as `model`. Raises: MalformedRequest, PayloadTooLarge, RequestValidationError."""
-    data = bytearray()
-    async with aclosing(bounded(request, limits.MAX_JSON_BODY_BYTES)) as body:
-        async for chunk in body:
-            data += chunk
-    return parse_json(bytes(data), model)
+    return parse_json(await gather(request, limits.MAX_JSON_BODY_BYTES), model)
 
 
 def parse_json(data: bytes | str, model: type[M], *, place: tuple[str, ...] = ("body",)) -> M:

@@ -165,8 +165,8 @@ async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         raise MalformedRequest("The body has another length than its Content-Length says.")
 
 
-async def gather(request: Request, limit: int, seconds: float) -> bytes:
-    """A small body, whole. Raises: PayloadTooLarge, MalformedRequest, RequestTimeout."""
+async def gather(request: Request, limit: int, seconds: float | None = None) -> bytes:
+    """A small body, whole. Raises: PayloadTooLarge, MalformedRequest, and RequestTimeout after so many seconds."""
     data = bytearray()
     try:
         with anyio.fail_after(seconds):

@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import Future
-from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +10,7 @@ from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.conditional import json_answer
 from api.http.openapi import BINARY, WRITING, problem_responses, request_body
-from api.http.upload import bounded
+from api.http.upload import gather
 from api.service import ServiceDep
 from provenance.answers import LoggedStatement, LoggedStatements
 from provenance.errors import MalformedRequest, MalformedStatement
@@ -54,14 +53,11 @@ async def post_statements(
     All are checked before any is logged. Their records stay with the publisher. The answer comes when a signed
     checkpoint covers all of them; sent again, they are found where they are.
     """
-    data = bytearray()
-    async with aclosing(bounded(request, MAX_STATEMENTS * STATEMENT_BYTES)) as body:
-        async for chunk in body:
-            data += chunk
+    data = await gather(request, MAX_STATEMENTS * STATEMENT_BYTES)
     publisher, registry = publisher_of(holder, None), service.registry
 
     def submit() -> "tuple[list[Statement], Future[list[Appended]]]":
-        statements = _statements(bytes(data))
+        statements = _statements(data)
         return statements, submit_statements(registry, publisher, statements)
 
     def show(statements: list[Statement], logged: list[Appended]) -> LoggedStatements:
