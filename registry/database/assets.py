@@ -14,6 +14,7 @@ from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
 from provenance.statement.canonical import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
 from registry.database import events
+from registry.database.snapshot import once
 from registry.database.tables import Asset, Derivation, SealedAsset, Withdrawal
 
 _PHASH = "org.countermark.phash.v1"
@@ -145,6 +146,8 @@ def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
 
 def by_index(session: Session, indices: Collection[int]) -> dict[int, Asset]:
     """Registrations by the index of their entries, which is also their number in the similarity index."""
+    if not indices:
+        return {}
     rows = session.exec(select(Asset).where(col(Asset.index).in_(indices)))
     return {row.index: row for row in rows}
 
@@ -156,6 +159,8 @@ def publishers_at(session: Session, indices: Collection[int]) -> dict[int, str]:
 
 def among(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset]:
     """Those of the records that are public registrations."""
+    if not record_ids:
+        return ()
     return session.exec(select(Asset).where(col(Asset.record_id).in_(record_ids))).all()
 
 
@@ -281,6 +286,7 @@ def forget_withdrawal(session: Session, index: int) -> None:
         session.flush()
 
 
+@once
 def withdrawals_of(session: Session, record_id: bytes) -> Sequence[Withdrawal]:
     """The withdrawals of a registration, in the order of the log."""
     return session.exec(select(Withdrawal).where(Withdrawal.target == record_id).order_by(col(Withdrawal.index))).all()

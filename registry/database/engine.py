@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
 from provenance.errors import StoreUnavailable
-from registry.database.failures import translated
 from registry.database.leadership import Leadership, SoleLeadership
 from registry.database.postgresql import Postgresql
+from registry.database.snapshot import Snapshot
 from registry.database.sqlite import Sqlite
 from registry.database.writer import Writer
 
@@ -81,9 +81,12 @@ class Store:
 
         Raises StoreUnavailable and StoreCorrupt for what the database reports, also inside the block.
         """
-        self._database.admit()
-        with translated(), Session(self._database.reading) as session:
+        with self.snapshot() as snapshot, snapshot.read() as session:
             yield session
+
+    def snapshot(self) -> Snapshot:
+        """A snapshot that is taken when it is first read: for work that lets go of it where it has to wait."""
+        return Snapshot(self._database.reading, self._database.admit)
 
     def write(self, job: Callable[[Session], T]) -> "Future[T]":
         """Have the writer run `job`; the future resolves when its result is durable.

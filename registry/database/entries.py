@@ -7,12 +7,15 @@ from sqlalchemy import sql
 from sqlmodel import Session, SQLModel, col, func, insert, select
 
 from provenance.errors import Erased, NotFound
+from registry.database.snapshot import once
 from registry.database.tables import Entry, RecordRow, WithheldRecord
 
 _ENTRY = SQLModel.metadata.tables["entry"]
 _RECORD = SQLModel.metadata.tables["record"]
 _WITHHELD = SQLModel.metadata.tables["withheld_record"]
 _PLACES = (RecordRow, WithheldRecord)  # which have the index of a record's entry
+_WITH_RECORD = select(Entry, RecordRow).outerjoin(RecordRow, col(RecordRow.record_id) == col(Entry.record_id))
+"""Entries, with their records beside them: `record` finds those in the snapshot then, without another query."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,23 @@ def leaves(session: Session, start: int, stop: int) -> Sequence[tuple[int, bytes
     ).all()
 
 
+@once
 def of_record(session: Session, record_id: bytes) -> Entry:
     """The entry that states a record. Raises NotFound."""
     places = [select(table.index).where(table.record_id == record_id).scalar_subquery() for table in _PLACES]
-    entry = session.exec(select(Entry).where(Entry.index == func.coalesce(*places))).first()
-    if entry is None:
+    stated = session.exec(_WITH_RECORD.where(Entry.index == func.coalesce(*places))).first()
+    if stated is None:
         raise NotFound("no such record")
-    return entry
+    return stated[0]
+
+
+def at(session: Session, indices: Collection[int]) -> list[Entry]:
+    """The entries at these indices, in order. Raises NotFound where there is one too few."""
+    rows = session.exec(_WITH_RECORD.where(col(Entry.index).in_(indices)).order_by(col(Entry.index)))
+    found = [entry for entry, _ in rows]
+    if len(found) < len(set(indices)):
+        raise NotFound(f"the log has no entry {min(set(indices) - {entry.index for entry in found})}")
+    return found
 
 
 def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, Entry]:

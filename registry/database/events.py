@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, exists, func, select
 
 from provenance.receipts.origins import references
 from provenance.statement.record import SUPERSEDES, AssetDisputed, AssetRegistered, RecordErased
+from registry.database.snapshot import once
 from registry.database.tables import Asset, Derivation, Event, RecordRow, Withdrawal
 
 
@@ -19,6 +20,7 @@ def add(session: Session, target: bytes, index: int, type_: str) -> None:
     session.flush()
 
 
+@once
 def about(session: Session, target: bytes) -> Sequence[Event]:
     """The events about a record, in the order of the log."""
     return session.exec(select(Event).where(Event.target == target).order_by(col(Event.index))).all()
@@ -114,6 +116,12 @@ def successors(session: Session, record_ids: Collection[bytes]) -> dict[bytes, i
     """
     found = session.execute(_successors(), {"records": list(record_ids)})
     return {row.parent: row.newest for row in found}
+
+
+@once
+def successor(session: Session, record_id: bytes) -> int | None:
+    """The same, of one registration."""
+    return successors(session, [record_id]).get(record_id)
 
 
 @cache

@@ -32,6 +32,8 @@ def count(session: Session) -> int:
 
 def of(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
     """(index, codes) of the registrations at these indices, in log order."""
+    if not indices:
+        return []
     query = select(LocalFeaturesRow.asset, LocalFeaturesRow.codes).where(col(LocalFeaturesRow.asset).in_(indices))
     return list(session.exec(query.order_by(col(LocalFeaturesRow.asset))))
 
@@ -39,10 +41,8 @@ def of(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
 def behind(session: Session, after: int) -> Iterator[list[tuple[int, bytes]]]:
     """(index, codes) of every registration behind index `after`, in log order, in batches."""
     while True:
-        query = (
-            select(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) > after).order_by(col(LocalFeaturesRow.asset))
-        )
-        batch = [(row.asset, row.codes) for row in session.exec(query.limit(_BATCH))]
+        query = select(LocalFeaturesRow.asset, LocalFeaturesRow.codes).where(col(LocalFeaturesRow.asset) > after)
+        batch = list(session.exec(query.order_by(col(LocalFeaturesRow.asset)).limit(_BATCH)))
         if not batch:
             return
         yield batch

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from registry.database.snapshot import once
 from registry.database.tables import Entry, LogKeyRow, RecordRow
 
 
@@ -13,6 +14,7 @@ def insert(session: Session, index: int) -> None:
     session.flush()
 
 
+@once
 def indices(session: Session) -> Sequence[int]:
     """The entries that change the log's keys, in order."""
     return session.exec(select(LogKeyRow.index).order_by(col(LogKeyRow.index))).all()

@@ -7,10 +7,12 @@ from sqlmodel import Session
 from provenance.errors import StoreCorrupt
 from provenance.statement.record import Record, parse_record
 from registry.database import entries, events
+from registry.database.snapshot import once
 
 T = TypeVar("T")
 
 
+@once
 def get(session: Session, record_id: bytes) -> Record:
     """A record of any type. Raises NotFound and Erased as `entries.record`; MalformedRecord where its bytes changed."""
     return parse_record(entries.record(session, record_id).canonical)

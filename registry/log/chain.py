@@ -63,8 +63,9 @@ def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[B
                 yield Belonging((each.dispute.record_id,))
             open_disputes += still_open[1:]
         if identity == own:
-            for index in events.successors(session, [own]).values():
-                yield Belonging((entries.get(session, index).record_id,))
+            successor = events.successor(session, own)
+            if successor is not None:
+                yield Belonging((entries.get(session, successor).record_id,))
         named = [each for each in dict.fromkeys(_named(record)) if each not in seen]
         logged = entries.with_records(session, named)
         waiting += [each for each in named if each in logged]

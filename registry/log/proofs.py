@@ -31,7 +31,7 @@ from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
-from registry.database import Session, Store, checkpoints, entries, log_keys, publishers
+from registry.database import Entry, Session, Store, checkpoints, entries, log_keys, publishers
 from registry.log import chain
 from registry.log.sequencer import Sequencer
 from registry.log.tiles import SharedReader, Tiles
@@ -97,22 +97,25 @@ class Proofs:
 
         Raises NotFound, Erased, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """
-        return self.verified_receipt(record_id)[0]
-
-    def verified_receipt(self, record_id: bytes) -> tuple[Receipt, ReceiptReport]:
-        """The receipt of a record and what its verification with `trusted_keys` gave. Raises as `receipt` does."""
         tree = self.tree()
         with self._store.read() as session:
-            subject = self._logged(session, tree, record_id)
-            tree = tree.bare
-            said, truncated = self._chain(session, tree, subject)
-            keys = self._keys(session, tree, [subject, *said])
-            genesis = self._logged(session, tree, entries.get(session, 0).record_id)
+            return self.verified_receipt(session, tree, record_id)[0]
+
+    def verified_receipt(self, session: Session, tree: "Tree", record_id: bytes) -> tuple[Receipt, ReceiptReport]:
+        """The receipt of a record and what its verification with `trusted_keys` gave. Raises as `receipt` does.
+
+        Args:
+            session: on a snapshot that was taken after `tree` was asked for, so that it has all that is in it.
+        """
+        bare = tree.bare
+        subject = self._logged(session, tree, entries.of_record(session, record_id))
+        said, truncated = self._chain(session, bare, subject)
+        genesis, keys = self._keys(session, bare, [subject, *said])
         receipt = Receipt(subject, keys, genesis, said, str(tree.key), truncated=truncated)
-        cosigned = self.cosigned_tree(max(entry.index for entry in receipt.entries))
+        cosigned = self._cosigned(session, max(entry.index for entry in receipt.entries))
         if cosigned is not None and cosigned.note != tree.note:
             tree, receipt = cosigned, replace(cosigned.prove_all(receipt), log_key=str(cosigned.key))
-        receipt = replace(receipt, stamp=self._stamp(tree, subject))
+        receipt = replace(receipt, stamp=self._stamp(session, tree, subject))
         try:
             report = verify_receipt(receipt, trusted_keys=self.trusted_keys, authorities=self._authorities)
         except CountermarkError as error:
@@ -133,10 +136,13 @@ class Proofs:
 
     def cosigned_tree(self, index: int = 0) -> "Tree | None":
         """The newest tree that a quorum has cosigned, if it has entry `index`. Raises StoreCorrupt."""
+        with self._store.read() as session:
+            return self._cosigned(session, index)
+
+    def _cosigned(self, session: Session, index: int) -> "Tree | None":
         if self._policy is None:
             return None
-        with self._store.read() as session:
-            row = checkpoints.latest_cosigned(session)
+        row = checkpoints.latest_cosigned(session)
         if row is None or row.size <= index:
             return None
         tree, cosigners = self._open(row.note)
@@ -160,12 +166,11 @@ class Proofs:
         key = self._sequencer.keys.signing_key(checkpoint.size)
         return Tree(note, checkpoint, key, self._tiles.shared_reader(checkpoint.size)), cosigners
 
-    def _stamp(self, tree: "Tree", subject: LoggedRecord) -> Stamp | None:
+    def _stamp(self, session: Session, tree: "Tree", subject: LoggedRecord) -> Stamp | None:
         """The stamp of the earliest tree that has the subject, if `tree` has grown from one that was stamped."""
         if not self._authorities:
             return None
-        with self._store.read() as session:
-            row = checkpoints.first_stamped(session, subject.index)
+        row = checkpoints.first_stamped(session, subject.index)
         if row is None or row.timestamp is None or row.size > tree.checkpoint.size:
             return None
         try:
@@ -176,9 +181,8 @@ class Proofs:
         proof = self._open(row.note)[0].prove(subject.index, subject.statement)
         return Stamp(proof, row.timestamp, tree.prove_growth(row.size))
 
-    def _logged(self, session: Session, tree: "Tree", record_id: bytes) -> LoggedRecord:
-        entry = entries.of_record(session, record_id)
-        record = entries.record(session, record_id)
+    def _logged(self, session: Session, tree: "Tree", entry: Entry) -> LoggedRecord:
+        record = entries.record(session, entry.record_id)
         return LoggedRecord(record.canonical, entry.statement, tree.prove(entry.index, entry.statement))
 
     def _chain(self, session: Session, tree: "Tree", subject: LoggedRecord) -> tuple[tuple[LoggedRecord, ...], bool]:
@@ -205,13 +209,14 @@ class Proofs:
         canonical = chain.find_public(session, record_id)
         return LoggedRecord(canonical, entry.statement, tree.prove(entry.index, entry.statement))
 
-    def _keys(self, session: Session, tree: "Tree", signed: list[LoggedRecord]) -> tuple[LoggedRecord, ...]:
+    def _keys(
+        self, session: Session, tree: "Tree", signed: list[LoggedRecord]
+    ) -> tuple[LoggedRecord, tuple[LoggedRecord, ...]]:
+        """The genesis record, and those of the keys."""
         indices = {*log_keys.indices(session), *_key_indices(session, signed)} - {each.index for each in signed}
-        return tuple(
-            self._logged(session, tree, entries.get(session, index).record_id)
-            for index in sorted(indices)
-            if index < tree.checkpoint.size
-        )
+        wanted = {index for index in indices if index < tree.checkpoint.size}
+        logged = {entry.index: self._logged(session, tree, entry) for entry in entries.at(session, {0, *wanted})}
+        return logged[0], tuple(logged[index] for index in sorted(wanted))
 
 
 @dataclass(frozen=True, eq=False)

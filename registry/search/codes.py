@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from registry.database import Session, assets
 from registry.database import pdq as rows
+from registry.database.snapshot import once
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix
 from registry.search.news import NewsReader
 
@@ -43,6 +44,7 @@ class Codes:
         self._after = -1  # index of the newest registration taken in, in its order
         self._news = NewsReader()
 
+    @once
     def caught_up(self, session: Session) -> Held:
         """All that the store holds, as `session` sees it; rows keep their places from call to call."""
         with self._lock:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from provenance.media.local_features import Codes, LocalFeatures, as_codes
 from registry.database import Session
 from registry.database import local_features as rows
+from registry.database.snapshot import once
 from registry.search.choosing import EVERYTHING, choose
 from registry.search.news import NewsReader
 
@@ -98,6 +99,7 @@ class InvertedFile:
         """How many registrations a search goes over."""
         return rows.count(session)
 
+    @once
     def caught_up(self, session: Session) -> tuple[_Segment, ...]:
         """All that the store holds, as `session` sees it, in segments of falling size."""
         with self._lock:

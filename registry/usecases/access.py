@@ -23,6 +23,9 @@ ANYBODY = Reader()
 
 def held(session: Session, record_id: bytes, reader: Reader = ANYBODY) -> Asset | SealedAsset:
     """Where a registration is held, if the reader may read it. Raises NotFound, Sealed, Erased."""
+    public = assets.find(session, record_id)
+    if public is not None:
+        return public
     kept_back = sealed.find(session, record_id)
     if kept_back is not None and reader.may_read(kept_back.publisher_id):
         return kept_back

@@ -19,7 +19,7 @@ from registry.sandbox.examination import read_picture
 from registry.search.choosing import EVERYTHING
 from registry.usecases import standing
 from registry.usecases.report import comparison_json
-from registry.usecases.verify import SandboxViewer, StoredRegistrations
+from registry.usecases.verify import SandboxMatcher, StoredRegistrations
 
 
 def compare(registry: Registry, index: int) -> Sequence[int]:
@@ -62,8 +62,9 @@ def _look(
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
     sha256 = hashlib.sha256(picture).digest()
     prints, canonical = registry.sandbox.run(read_picture, picture, digest=sha256)
-    registrations, viewer = StoredRegistrations(registry, within), SandboxViewer(registry, picture, sha256)
-    return resemblance.look(media, prints, canonical, registrations, viewer)
+    with StoredRegistrations(registry, within) as registrations:
+        matcher = SandboxMatcher(registrations, picture, sha256)
+        return resemblance.look(media, prints, canonical, registrations, matcher)
 
 
 def _stored(registry: Registry, row: Asset) -> bytes:

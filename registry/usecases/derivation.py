@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from provenance import answers
-from provenance.errors import NotFound
+from provenance.errors import Erased, NotFound, Sealed
 from provenance.limits import MAX_GRAPH_NODES
 from provenance.quotation import quote
 from provenance.receipts.origins import references
@@ -26,7 +26,8 @@ from provenance.statement.record import (
     record_urn,
 )
 from provenance.statement.statement import parse_statement
-from registry.database import SealedAsset, Session, assets, entries, events, publishers, records, sealed
+from registry.database import SealedAsset, Session, assets, entries, events, publishers, records
+from registry.database.snapshot import once
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, held
@@ -85,12 +86,12 @@ def _links(session: Session, at: bytes, reader: Reader) -> Iterator[tuple[bytes,
             yield from ((child, parent, relation) for parent, relation in references(made) if parent == at)
 
 
+@once
 def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegistered | None:
     """The registration, where it is there and the reader may read it."""
-    kept_back = sealed.find(session, record_id)
-    if kept_back is not None and not reader.may_read(kept_back.publisher_id):
-        return None
-    if kept_back is None and assets.find(session, record_id) is None:
+    try:
+        held(session, record_id, reader)
+    except (NotFound, Sealed, Erased):
         return None
     record = records.get(session, record_id)
     return record if isinstance(record, AssetRegistered) else None

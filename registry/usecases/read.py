@@ -32,12 +32,10 @@ MAX_PAGE = 200
 """Assets in one page of a listing: about 400 KB of JSON."""
 
 
-def asset(
-    registry: Registry, record_id: bytes, reader: Reader = ANYBODY, *, standing: answers.Standing | None = None
-) -> answers.Asset:
-    """One registered asset, with its standing where that is established already. Raises NotFound, Sealed, Erased."""
+def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Asset:
+    """One registered asset. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        return _asset(registry, session, held(session, record_id, reader), reader, standing)
+        return asset_view(registry, session, held(session, record_id, reader), reader)
 
 
 def assets_page(
@@ -46,14 +44,14 @@ def assets_page(
     """Assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = assets.page(session, publisher=publisher, sha256=sha256, before=before, limit=min(limit, MAX_PAGE))
-        return [_asset(registry, session, row) for row in rows]
+        return [asset_view(registry, session, row) for row in rows]
 
 
 def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[answers.Asset]:
     """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
-        return [_asset(registry, session, row, Reader(publisher)) for row in rows]
+        return [asset_view(registry, session, row, Reader(publisher)) for row in rows]
 
 
 def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
@@ -101,9 +99,10 @@ def proof(registry: Registry, record_id: bytes) -> bytes:
 
 def receipt(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
     """The `.countermark` file of a record. Raises NotFound, Sealed, Erased."""
+    tree = registry.proofs.tree()
     with registry.store.read() as session:
         check_readable(session, record_id, reader)
-    return registry.proofs.receipt(record_id).serialise()
+        return registry.proofs.verified_receipt(session, tree, record_id)[0].serialise()
 
 
 def credentialed(
@@ -255,13 +254,14 @@ def _registered(session: Session, record_id: bytes) -> AssetRegistered:
     return stated
 
 
-def _asset(
+def asset_view(
     registry: Registry,
     session: Session,
     row: Asset | SealedAsset,
     reader: Reader = ANYBODY,
     standing: answers.Standing | None = None,
 ) -> answers.Asset:
+    """A registration that a reader may read, with its standing where that is established already."""
     record_id, stated = row.record_id, _registered(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"

@@ -14,6 +14,7 @@ from provenance.verification.axes import Axis, Finding
 from provenance.verification.evidence import Match
 from provenance.verification.findings import registration
 from provenance.verification.verdict import AxisValue, Verdict
+from registry.database import Session, assets
 from registry.registry import Registry
 from registry.usecases import read as catalogue
 from registry.usecases import resemblances as resembling
@@ -22,9 +23,18 @@ REPORTED_AXES = (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.
 
 
 def report_of(
-    registry: Registry, verdict: Verdict, verification_id: str, created_at: datetime, drawn: Set[bytes]
+    registry: Registry,
+    session: Session,
+    verdict: Verdict,
+    verification_id: str,
+    created_at: datetime,
+    drawn: Set[bytes],
 ) -> answers.Report:
-    """The report of a verdict. `drawn`: the records with whose matches an overlay of the differences is kept."""
+    """The report of a verdict. `drawn`: the records with whose matches an overlay of the differences is kept.
+
+    Raises:
+        NotFound, Sealed, Erased: a match is none any more.
+    """
     evidence = verdict.evidence
     subject, examination, searched = evidence.subject, evidence.examination, evidence.searched
     path = f"/v1/verifications/{verification_id}"
@@ -44,6 +54,7 @@ def report_of(
         matches=tuple(
             _match(
                 registry,
+                session,
                 match,
                 f"{path}/difference.png?record={match.record_id.hex()}" if match.record_id in drawn else None,
             )
@@ -108,11 +119,11 @@ def _axis(found: AxisValue) -> answers.AxisValue:
     return answers.AxisValue(value=str(found.value), summary=found.summary)
 
 
-def _match(registry: Registry, match: Match, difference: str | None) -> answers.Match:
+def _match(registry: Registry, session: Session, match: Match, difference: str | None) -> answers.Match:
     # One record has one standing in one report: that of all which this picture leads to, told here once.
     standing = answers.Standing(value=match.standing.value, detail=match.standing_detail)
     return answers.Match(
-        asset=catalogue.asset(registry, match.record_id, standing=standing),
+        asset=catalogue.asset_view(registry, session, assets.get(session, match.record_id), standing=standing),
         value=registration.value_of(match).value,
         basis=match.basis.value,
         signed_copy=match.signed_copy,

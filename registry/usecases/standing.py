@@ -11,7 +11,6 @@ from provenance.statement.identity import Established, Identity
 from provenance.statement.record import (
     AssetRegistered,
     PublisherKey,
-    parse_record,
 )
 from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
@@ -62,7 +61,7 @@ def known(
         revocation=None if revoked_at is None else _revocation(session, revoked_at),
         invalid_since=None if since_ms is None else from_milliseconds(since_ms),
         disputes=_disputes(session, record_id),
-        superseded_by=events.successors(session, [record_id]).get(record_id),
+        superseded_by=events.successor(session, record_id),
         sources=troubled,
         sources_left_out=left_out,
     )
@@ -70,9 +69,8 @@ def known(
 
 def _stated(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
     """A registration's record, and the id of the key that signed it."""
-    canonical = entries.record(session, row.record_id).canonical
-    record = parse_record(canonical)
-    if digest_record(canonical) != row.record_id or not isinstance(record, AssetRegistered):
+    record = records.get(session, row.record_id)
+    if not isinstance(record, AssetRegistered) or digest_record(entries.record(session, row.record_id).canonical) != row.record_id:
         raise StoreCorrupt(_ANOTHER)
     return record, parse_statement(entries.get(session, row.index).statement).kid
 

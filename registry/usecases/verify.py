@@ -2,9 +2,11 @@
 
 import json
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Self, TypeVar
 
 from provenance import answers
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
@@ -17,6 +19,7 @@ from provenance.verification.evidence import Match, Resembling, Subject
 from provenance.verification.registrations import Candidate, KnownRecord, Reference
 from provenance.verification.search import MAX_MATCHES
 from registry.database import Asset, Session, assets, rows, verifications
+from registry.log.proofs import Tree
 from registry.registry import Registry
 from registry.sandbox.examination import (
     Compared,
@@ -34,6 +37,8 @@ from registry.times import to_milliseconds
 from registry.usecases import resemblances as resembling
 from registry.usecases import standing
 from registry.usecases.report import report_json, report_of
+
+T = TypeVar("T")
 
 VERIFICATION_ID_BYTES = 16
 """Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
@@ -65,16 +70,15 @@ def verify_file(
         MediaError: no picture that can be read.
         StoreUnavailable: too much work is waiting, or the store cannot be read.
     """
-    registrations = StoredRegistrations(registry)
-    known_bytes = bool(registrations.by_bytes(sha256))
-    # Known bytes need no decoding: their pixels are those of the record.
-    now = registry.clock()
-    examination = registry.sandbox.run(
-        examine_file, path, sha256, registry.trust, now, sidecar, not known_bytes, digest=sha256
-    )
-    viewer = SandboxViewer(registry, path, sha256, full_detail=full_detail)
-    verdict = procedure.verify_file(examination, registrations, viewer, full_detail=full_detail)
-    return _keep(registry, verdict, viewer)
+    with StoredRegistrations(registry) as registrations:
+        # Known bytes need no decoding: their pixels are those of the record.
+        known_bytes = bool(registrations.by_bytes(sha256))
+        matcher = SandboxMatcher(registrations, path, sha256, full_detail=full_detail)
+        examination = matcher.run(
+            examine_file, path, sha256, registry.trust, registry.clock(), sidecar, not known_bytes
+        )
+        verdict = procedure.verify_file(examination, registrations, matcher, full_detail=full_detail)
+        return _keep(registrations, verdict, matcher.overlays(verdict.matches))
 
 
 def verify_digests(
@@ -82,8 +86,8 @@ def verify_digests(
 ) -> bytes:
     """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead. Returns as `verify_file`."""
     subject = Subject(sha256=sha256, size=None)
-    verdict = procedure.verify_digests(subject, pdq, pdq_quality, StoredRegistrations(registry))
-    return _keep(registry, verdict, None)
+    with StoredRegistrations(registry) as registrations:
+        return _keep(registrations, procedure.verify_digests(subject, pdq, pdq_quality, registrations), {})
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
@@ -114,11 +118,13 @@ _NOT_KEPT = answers.Unchecked(
 )
 
 
-class SandboxViewer:
+class SandboxMatcher:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
-    def __init__(self, registry: Registry, picture: Path | bytes, sha256: bytes, *, full_detail: bool = False) -> None:
-        self._registry = registry
+    def __init__(
+        self, registrations: "StoredRegistrations", picture: Path | bytes, sha256: bytes, *, full_detail: bool = False
+    ) -> None:
+        self._registrations = registrations
         self._picture = picture
         self._sha256 = sha256
         self._detail = InDetail(picture, sha256, full_detail)
@@ -126,29 +132,25 @@ class SandboxViewer:
         self._whole: Described | None = None
         self._parts: Sequence[Described] = ()
 
+    def run(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
+        """What the function returns, computed in a worker while no snapshot of the store is held (ADR 34)."""
+        self._registrations.release()
+        return self._registrations.registry.sandbox.run(function, *args, cpu_seconds=cpu_seconds, digest=self._sha256)
+
     def describe(self, query: Pixels) -> LocalFeatures:
-        self._whole = self._registry.sandbox.run(describe_picture, query, digest=self._sha256)
+        self._whole = self.run(describe_picture, query)
         return self._whole.codes
 
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
-        self._parts = self._registry.sandbox.run(
-            describe_parts, self._picture, self._sha256, query, left_open, digest=self._sha256
-        )
+        self._parts = self.run(describe_parts, self._picture, self._sha256, query, left_open)
         return [part.codes for part in self._parts]
 
     def compare(
         self, query: Pixels, references: Sequence[Reference], part: int | None = None
     ) -> Sequence[Comparison | CountermarkError]:
         described = self._whole if part is None else self._parts[part]
-        outcomes = self._registry.sandbox.run(
-            compare_references,
-            query,
-            described,
-            tuple(references),
-            self._detail,
-            cpu_seconds=FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS,
-            digest=self._sha256,
-        )
+        seconds = FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS
+        outcomes = self.run(compare_references, query, described, tuple(references), self._detail, cpu_seconds=seconds)
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
         return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
 
@@ -163,100 +165,117 @@ class SandboxViewer:
 
 
 class StoredRegistrations:
-    """The store as the verification procedure sees it."""
+    """The store as the verification procedure sees it: one snapshot between any two runs of a worker (ADR 34)."""
 
     def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
         """`within`: log indices of the registrations that are searched by likeness."""
-        self._registry = registry
+        self.registry = registry
         self._within = within
+        self._snapshot = registry.store.snapshot()
+        self._tree: Tree | None = None
         self._by_bytes: dict[bytes, Sequence[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def read(self) -> AbstractContextManager[Session]:
+        """The snapshot. Raises StoreUnavailable, StoreCorrupt."""
+        return self._snapshot.read()
+
+    def release(self) -> None:
+        """Let go of the snapshot: the next look takes a new one."""
+        self._snapshot.release()
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
         if sha256 not in self._by_bytes:
-            with self._registry.store.read() as session:
+            with self.read() as session:
                 rows = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
                 self._by_bytes[sha256] = [row.record_id for row in rows]
         return self._by_bytes[sha256]
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return [row.record_id for row in assets.by_pixels(session, pixels_sha256, MAX_MATCHES + 1)]
 
     def claims(
         self, files: Collection[bytes], pixels: Collection[bytes], of: Collection[bytes], also: Collection[bytes]
     ) -> Mapping[bytes, str]:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return assets.claims(session, files, pixels, of, also)
 
     def count_same(self, files: Collection[bytes], pixels: Collection[bytes]) -> int:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return assets.count_same(session, files, pixels)
 
     def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return {row.record_id: row.publisher_id for row in assets.among(session, record_ids)}
 
     def resembling(self, record_id: bytes) -> Resembling:
         """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
-        known = self._resembling(record_id)
+        with self.read() as session:
+            row = assets.get(session, record_id)
+            known = resembling.older_of_others(session, row)
         if known.pending is None:
             return known
+        self.release()
         try:
-            with self._registry.store.read() as session:
-                index = assets.get(session, record_id).index
-            self._registry.comparing.now(index)
+            self.registry.comparing.now(row.index)
         except CountermarkError as failure:  # of the disk, say: what the bytes are is known all the same
             return replace(known, pending=f"{known.pending}: {failure}")
-        return self._resembling(record_id)
-
-    def _resembling(self, record_id: bytes) -> Resembling:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return resembling.older_of_others(session, assets.get(session, record_id))
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         asked, within = (pdq_orientations, quality), self._within
-        with self._registry.store.read() as session:
-            if self._registry.codes.count(session) > MAX_SCANNED:
-                found = self._registry.multi_index.candidates(session, *asked, within)
+        with self.read() as session:
+            if self.registry.codes.count(session) > MAX_SCANNED:
+                found = self.registry.multi_index.candidates(session, *asked, within)
             else:
-                found = self._registry.index.candidates(session, *asked, within=within)
-                found += self._registry.scan.candidates(session, *asked, within)
+                found = self.registry.index.candidates(session, *asked, within=within)
+                found += self.registry.scan.candidates(session, *asked, within)
             nearest = {candidate.record_id: candidate.distance for candidate in found}
             known = {row.record_id: row for row in assets.among(session, nearest)}
         ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])
         return [_candidate(known[record], nearest[record]) for record in ordered]
 
     def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
-        with self._registry.store.read() as session:
-            found = self._registry.inverted_file.candidates(session, features, self._within)
+        with self.read() as session:
+            found = self.registry.inverted_file.candidates(session, features, self._within)
             known = assets.by_index(session, [proposal.index for proposal in found])
         return [_candidate(known[each.index], None) for each in found if each.index in known]
 
     def reference(self, record_id: bytes) -> Reference:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             asset = assets.get(session, record_id)
         try:
-            thumbnail = self._registry.blobs.get(asset.thumbnail_sha256)
+            thumbnail = self.registry.blobs.get(asset.thumbnail_sha256)
         except (NotFound, StoreCorrupt):
             thumbnail = None  # it only helps
-        return Reference(self._registry.blobs.get(asset.sketch_sha256), thumbnail)
+        return Reference(self.registry.blobs.get(asset.sketch_sha256), thumbnail)
 
     def original(self, record_id: bytes) -> bytes | None:
         """The credentialed copy, where the publisher lets it be kept."""
-        with self._registry.store.read() as session:
+        with self.read() as session:
             digest = assets.get(session, record_id).signed_blob_sha256
-        return None if digest is None else self._registry.blobs.get(digest)
+        return None if digest is None else self.registry.blobs.get(digest)
 
     def known(self, record_id: bytes) -> KnownRecord:
-        with self._registry.store.read() as session:
-            published = assets.get(session, record_id).index < self._registry.sequencer.size
-        report = self._registry.proofs.verified_receipt(record_id)[1] if published else None
-        cosigned = report is not None and is_cosigned(self._registry.policy, report.cosigners)
-        with self._registry.store.read() as session:
+        if self._tree is None and self.registry.sequencer.size:
+            self.release()  # a snapshot that is taken after the tree was asked for has all that the tree has
+            self._tree = self.registry.proofs.tree()
+        with self.read() as session:
+            row, report = assets.get(session, record_id), None
+            if self._tree is not None and row.index < self._tree.checkpoint.size:
+                report = self.registry.proofs.verified_receipt(session, self._tree, record_id)[1]
+            cosigned = report is not None and is_cosigned(self.registry.policy, report.cosigners)
             return standing.known(session, record_id, report, cosigned=cosigned)
 
     def count(self) -> int:
-        with self._registry.store.read() as session:
+        with self.read() as session:
             return assets.count(session)
 
 
@@ -264,11 +283,10 @@ def _candidate(row: Asset, distance: int | None) -> Candidate:
     return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
 
 
-def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) -> bytes:
+def _keep(registrations: StoredRegistrations, verdict: Verdict, overlays: Mapping[bytes, bytes]) -> bytes:
+    registry = registrations.registry
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
-    overlays = {} if viewer is None else viewer.overlays(verdict.matches)
-    data = report_json(report_of(registry, verdict, verification_id, created_at, set(overlays)))
 
     def keep(session: Session) -> None:
         known = verdict.evidence.resembling
@@ -279,19 +297,19 @@ def _keep(registry: Registry, verdict: Verdict, viewer: SandboxViewer | None) ->
                 assets.get(session, record)  # erased meanwhile? Then the report must not be kept.
         verifications.insert(session, row, blobs)
 
+    with registrations.read() as session:
+        report = report_of(registry, session, verdict, verification_id, created_at, overlays.keys())
+    registrations.release()
+    data = report_json(report)
+    row = rows.verification(verification_id=verification_id, created_at_ms=to_milliseconds(created_at), report=data)
     try:
-        row = rows.verification(
-            verification_id=verification_id,
-            created_at_ms=to_milliseconds(created_at),
-            report=data,
-        )
         blobs = {record_id: registry.blobs.put(overlay) for record_id, overlay in overlays.items()}
         registry.store.write(keep).result()
     except (Erased, NotFound) as error:
         raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
     except StoreUnavailable:  # a full disk is no reason to withhold the answer
-        report = report_of(registry, verdict, verification_id, created_at, drawn=set())
-        return report_json(replace(report, not_checked=(*report.not_checked, _NOT_KEPT)))
+        undrawn = tuple(replace(match, difference_url=None) for match in report.matches)
+        return report_json(replace(report, matches=undrawn, not_checked=(*report.not_checked, _NOT_KEPT)))
     for record_id, blob in blobs.items():
         if blob not in registry.blobs:
             registry.blobs.put(overlays[record_id])  # an erasure has deleted the same one, before it was referred to
