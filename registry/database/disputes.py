@@ -9,13 +9,11 @@ from sqlmodel import Session, col, select
 from provenance.errors import CountermarkError, StoreCorrupt
 from provenance.statement.record import AssetDisputed, DisputeAnswered, is_open, parse_record
 from provenance.statement.statement import parse_statement
-from registry.database import events, publishers
+from registry.database import publishers
 from registry.database.snapshot import once
 from registry.database.tables import Entry, Event, RecordRow
 
 T = TypeVar("T", AssetDisputed, DisputeAnswered)
-
-_SAID = (AssetDisputed.TYPE, DisputeAnswered.TYPE)
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,11 @@ def of_record(session: Session, target: bytes) -> Sequence[StoredDispute]:
 
     Answers by the time of the log: whoever holds a key can date back what it signs.
     """
-    if not any(event.type in _SAID for event in events.about(session, target)):
-        return ()
     rows = session.exec(
         select(Event.type, Entry, RecordRow.canonical)
         .join(Entry, col(Entry.index) == col(Event.index))
         .join(RecordRow, col(RecordRow.record_id) == col(Entry.record_id))
-        .where(Event.target == target, col(Event.type).in_(_SAID))
+        .where(Event.target == target, col(Event.type).in_((AssetDisputed.TYPE, DisputeAnswered.TYPE)))
         .order_by(col(Event.index))
     )
     disputes: dict[bytes, Stated[AssetDisputed]] = {}
