@@ -1,7 +1,6 @@
 """`/v1/assets`: registering pictures, and reading what was registered."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -52,7 +51,6 @@ from registry.usecases import read as catalogue
 from registry.usecases import uploads
 from registry.usecases.access import ANYBODY, Reader
 from registry.usecases.register import Registered, register
-from registry.usecases.resemblances import resembles
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
@@ -129,14 +127,7 @@ def _register(service: Service, upload: Upload, metadata: AssetMetadata, publish
 
 
 def _registered(service: Service, done: Registered, publisher: str) -> Response:
-    registry, asset, reader = service.registry, done.asset, Reader(publisher)
-    record = bytes.fromhex(asset.id)
-    answer = RegisteredAsset(
-        **vars(asset),
-        resembles=resembles(registry, record, reader),
-        receipt=json.loads(catalogue.receipt(registry, record, reader)),
-        metadata=done.metadata,
-    )
+    answer = catalogue.registered_asset(service.registry, done.asset, done.metadata, Reader(publisher))
     return json_answer(answer, 201 if done.created else 200)
 
 
@@ -195,9 +186,7 @@ def _sealed_publisher(reader: Reader, stated: str | None) -> str:
 )
 def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
     """The registration with its publisher, its standing, its links, and the others that it resembles."""
-    record = bytes.fromhex(identifier)
-    shown = catalogue.asset(service.registry, record, reader)
-    asset = AssetInFull(**vars(shown), resembles=resembles(service.registry, record, reader))
+    asset = catalogue.asset_in_full(service.registry, bytes.fromhex(identifier), reader)
     return conditional(request, to_json(asset), JSON)
 
 

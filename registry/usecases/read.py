@@ -1,5 +1,6 @@
 """The catalogue: what the registry holds, as anybody may read it."""
 
+import json
 from contextlib import suppress
 from functools import partial
 
@@ -22,6 +23,7 @@ from registry.registry import Registry
 from registry.sandbox.metadata import holds_metadata
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, check_readable, held
+from registry.usecases.resemblances import resembles_view
 from registry.usecases.standing import standing_of
 
 _SEALED = answers.Standing(
@@ -36,6 +38,26 @@ def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> ans
     """One registered asset. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
         return asset_view(registry, session, held(session, record_id, reader), reader)
+
+
+def asset_in_full(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.AssetInFull:
+    """The same, with what it resembles."""
+    with registry.store.read() as session:
+        row = held(session, record_id, reader)
+        shown = asset_view(registry, session, row, reader)
+        return answers.AssetInFull(**vars(shown), resembles=resembles_view(session, row))
+
+
+def registered_asset(
+    registry: Registry, asset: answers.Asset, metadata: answers.FileMetadata, reader: Reader
+) -> answers.RegisteredAsset:
+    """The answer to a registration, with its receipt and with what it resembles. Raises as `receipt` does."""
+    record_id = bytes.fromhex(asset.id)
+    tree = registry.proofs.tree()
+    with registry.store.read() as session:
+        resembles = resembles_view(session, held(session, record_id, reader))
+        receipt = registry.proofs.verified_receipt(session, tree, record_id)[0].serialise()
+    return answers.RegisteredAsset(**vars(asset), resembles=resembles, receipt=json.loads(receipt), metadata=metadata)
 
 
 def assets_page(

@@ -117,9 +117,11 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
         registry, publisher, canonical, index_rows, lambda session: _registered(session, claims_digest)
     )
     with registry.store.read() as session:
-        if events.latest(session, RecordErased.TYPE) != erased:
-            _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
-    asset = catalogue.asset(registry, appended.record_id, reader)
+        erased_since = events.latest(session, RecordErased.TYPE) != erased
+        row = held(session, appended.record_id, reader)
+        asset = catalogue.asset_view(registry, session, row, reader)
+    if erased_since:
+        _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
     compares = appended.created and asset.visibility == "public"
     return Registered(
         asset,

@@ -72,12 +72,12 @@ def report_of(
 
 def report_json(report: answers.Report) -> bytes:
     """A report as it is kept and given: its members in the order of the fields, its times in milliseconds."""
-    return json.dumps(_plain(report), ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(report, default=_member, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def comparison_json(comparison: Comparison) -> str:
     """A comparison as the view of resemblances keeps it."""
-    return json.dumps(_compared(comparison_of(comparison, inverted=False)), separators=(",", ":"))
+    return json.dumps(_compared(comparison_of(comparison, inverted=False)), default=_member, separators=(",", ":"))
 
 
 def comparison_of(comparison: Comparison, *, inverted: bool) -> answers.Comparison:
@@ -213,20 +213,19 @@ def _finding(finding: Finding) -> answers.Finding:
     )
 
 
-def _plain(value: object) -> object:
+def _member(value: object) -> object:
+    """What JSON has no value for: a time in milliseconds, an answer in the order of its fields."""
     match value:
         case datetime():
             return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case answers.Comparison():
             return _compared(value) | {"inverted": value.inverted}
         case answers.Answer():
-            return {name: _plain(member) for name, member in vars(value).items()}
-        case tuple():
-            return [_plain(item) for item in value]
+            return vars(value)
         case _:
-            return value
+            raise TypeError(f"{type(value).__qualname__} is no member of an answer")
 
 
 def _compared(comparison: answers.Comparison) -> dict[str, object]:
     """Without `inverted`, which came later and stands at the end."""
-    return {name: _plain(member) for name, member in vars(comparison).items() if name != "inverted"}
+    return {name: member for name, member in vars(comparison).items() if name != "inverted"}

@@ -24,11 +24,14 @@ def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) ->
         NotFound, Sealed, Erased: no such registration, or not for this reader.
     """
     with registry.store.read() as session:
-        row = held(session, record_id, reader)
-        if isinstance(row, SealedAsset):
-            return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
-        found = _known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING))
-    return view(found)
+        return resembles_view(session, held(session, record_id, reader))
+
+
+def resembles_view(session: Session, row: Asset | SealedAsset) -> answers.Resembles:
+    """The same, of a row that the reader may read."""
+    if isinstance(row, SealedAsset):
+        return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
+    return view(_known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING)))
 
 
 def older_of_others(session: Session, row: Asset) -> Resembling:

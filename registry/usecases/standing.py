@@ -70,7 +70,8 @@ def known(
 def _stated(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
     """A registration's record, and the id of the key that signed it."""
     record = records.get(session, row.record_id)
-    if not isinstance(record, AssetRegistered) or digest_record(entries.record(session, row.record_id).canonical) != row.record_id:
+    canonical = entries.record(session, row.record_id).canonical
+    if not isinstance(record, AssetRegistered) or digest_record(canonical) != row.record_id:
         raise StoreCorrupt(_ANOTHER)
     return record, parse_statement(entries.get(session, row.index).statement).kid
 
