@@ -7,9 +7,10 @@ file itself over it, whatever its Content-Length said.
 
 import hashlib
 import os
+import secrets
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -26,7 +27,6 @@ from provenance.errors import (
     MalformedRequest,
     PayloadTooLarge,
     RequestTimeout,
-    StoreCorrupt,
     StoreUnavailable,
     UnsupportedMedia,
 )
@@ -132,15 +132,14 @@ class Spool:
                 raise RequestTimeout(f"The body must arrive within {self.timeout:g} seconds.") from error
             yield received
 
-    @asynccontextmanager
-    async def copy(self, data: bytes, sha256: bytes) -> AsyncIterator[Upload]:
-        """Stored bytes as a file, for as long as the context is open. Raises: StoreUnavailable."""
-        with self._sink(len(data)) as sink:
-            await sink.take(data)
-            upload = await sink.finish()
-            if upload.sha256 != sha256:
-                raise StoreCorrupt("uploaded media has changed in the store")
-            yield upload
+    @contextmanager
+    def place(self) -> Iterator[Path]:
+        """A path for a new file, which is removed when the context closes."""
+        path = self.folder / f"{PREFIX}{secrets.token_hex(16)}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def _sink(self, limit: int) -> "_Sink":
         return _Sink(self.folder, limit)

@@ -108,9 +108,9 @@ async def _registration(
     if is_json(request):
         body = await receive_json(request, AssetRequest)
         sha256 = bytes.fromhex(body.media)
-        data = await service.admission.run(uploads.load, service.registry, holder.owner, sha256)
-        async with service.spool.copy(data, sha256) as upload:
-            yield upload, body.metadata
+        with service.spool.place() as path:
+            size = await service.admission.run(uploads.take, service.registry, holder.owner, sha256, path)
+            yield Upload(path, sha256, size), body.metadata
         return
     async with service.spool.receive(request, text=("metadata",)) as received:
         stated = received.fields.get("metadata", "{}")

@@ -70,13 +70,12 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
         upload, beside = received.file, received.sidecar
 
         def verify_upload() -> bytes:
-            sidecar = None if beside is None else beside.path.read_bytes()
             return verify_file(
                 registry,
                 path=upload.path,
                 sha256=upload.sha256,
                 size=upload.size,
-                sidecar=sidecar,
+                sidecar=None if beside is None else beside.path,
                 full_detail=detail == "full",
             )
 

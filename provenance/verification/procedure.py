@@ -90,13 +90,19 @@ def examine(
 
 
 def compare_reference(
-    query: Query, reference: Reference, closest: Callable[[], Pixels] | None = None, *, whole: bool = False
+    query: Query,
+    reference: Reference,
+    original: bytes | None = None,
+    closest: Callable[[], Pixels] | None = None,
+    *,
+    whole: bool = False,
 ) -> Comparison:
     """Step 7, for one candidate.
 
     Args:
         query: the picture that was handed in.
         reference: what is stored of the candidate.
+        original: the bytes of the stored picture, where it is looked at.
         closest: returns the picture that was handed in as `Media.closest` has it, for a look at full detail.
         whole: that look is taken over the whole; where False, where something is suspected.
 
@@ -104,7 +110,7 @@ def compare_reference(
         MediaError: what is stored of it is no picture that can be read.
     """
     sketch = Sketch.from_bytes(reference.sketch).pixels
-    thumbnail, original = reference.thumbnail, reference.original
+    thumbnail = reference.thumbnail
     if original is None:
         return compare(query, sketch, larger=None if thumbnail is None else lambda: Media.from_bytes(thumbnail).pixels)
     stored = Media.from_bytes(original)

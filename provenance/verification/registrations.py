@@ -46,7 +46,8 @@ class Reference:
     Attributes:
         sketch: its bytes; a match has to state their digest.
         thumbnail: a larger picture of the same, that helps to lay the sketch; None where there is none.
-        original: the stored picture itself, for finer differences; a match has to state its digest, too.
+        original: SHA-256 of the stored picture itself, which the matcher reads for finer differences; a match has to
+            state it, too. None where it is not looked at.
     """
 
     sketch: bytes
@@ -155,7 +156,7 @@ class Registrations(Protocol):
         """The stored sketch, and what else helps to compare."""
 
     def original(self, record_id: bytes) -> bytes | None:
-        """The stored picture itself: the credentialed copy of the file that was registered. None where none is kept."""
+        """SHA-256 of the stored picture: the credentialed copy of what was registered. None where none is kept."""
 
     def known(self, record_id: bytes) -> KnownRecord:
         """The record, its publisher and its checked receipt."""

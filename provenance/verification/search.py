@@ -507,8 +507,8 @@ def _outcomes(
 
 def _compared_hit(candidate: Candidate, reference: Reference, outcome: Comparison, part: int | None) -> _Hit:
     sketch, original = hashlib.sha256(reference.sketch).digest(), None
-    if reference.original is not None and outcome.reference != "sketch":
-        original = hashlib.sha256(reference.original).digest()
+    if outcome.reference != "sketch":
+        original = reference.original
     return _Hit(candidate.record_id, MatchBasis.COMPARISON, sketch, outcome, candidate.distance, original, part)
 
 

@@ -81,11 +81,15 @@ _LEFT_OUT = Action("c2pa.edited.metadata", description="Metadata that its publis
 
 @dataclass(frozen=True)
 class ClaimOrder:
-    """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key."""
+    """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key.
+
+    `copies`: where the signed copies of the ingredients lie that have one, in the order of `description.ingredients`.
+    """
 
     mode: CredentialMode
     publish_metadata: bool
     description: ClaimDescription
+    copies: tuple[Path | None, ...]
     algorithm: Literal["es256", "ed25519"]
     chain_pem: str
     trust: TrustSettings
@@ -148,7 +152,12 @@ def _sign(
         chain_pem=order.chain_pem,
         stamp=(lambda message: ask(_STAMP + message)) if order.stamped else None,
     )
-    description = replace(order.description, soft_binding=("org.countermark.pdq.v1", prints.pdq))
+    ingredients = tuple(
+        replace(each, data=None if copy is None else copy.read_bytes())
+        for each, copy in zip(order.description.ingredients, order.copies, strict=True)
+    )
+    soft_binding = ("org.countermark.pdq.v1", prints.pdq)
+    description = replace(order.description, ingredients=ingredients, soft_binding=soft_binding)
     if order.mode == "sidecar":
         beside = sign_sidecar(
             media.data, media.media_type, description, signer, trust=order.trust, opened=found.data or media.data
@@ -171,10 +180,11 @@ def sniff(path: Path) -> str:
 
 
 def examine_file(
-    path: Path, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: bytes | None, pixels: bool
+    path: Path, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: Path | None, pixels: bool
 ) -> Examination:
     """Steps 1 to 3 and 5 of the verification procedure, for the file at `path`. Raises `MediaError`."""
-    return examine(path.read_bytes(), trust, now=now, sha256=sha256, sidecar=sidecar, pixels=pixels)
+    beside = None if sidecar is None else sidecar.read_bytes()
+    return examine(path.read_bytes(), trust, now=now, sha256=sha256, sidecar=beside, pixels=pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,19 +218,19 @@ def describe_picture(canonical: Pixels) -> Described:
     return Described(describe(sight, MAX_QUERY_FEATURES), sight)
 
 
-def read_picture(data: bytes) -> tuple[Fingerprints, Pixels]:
+def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
     """The fingerprints of a stored picture, and the canonical one of it. Raises `MediaError`."""
-    media = Media.from_bytes(data)
+    media = Media.from_bytes(path.read_bytes(), sha256=sha256)
     return fingerprint(media), media.canonical
 
 
 def describe_parts(
-    picture: Path | bytes, sha256: bytes | None, canonical: Pixels, left_open: Sequence[Sequence[Box]]
+    path: Path, sha256: bytes, canonical: Pixels, left_open: Sequence[Sequence[Box]]
 ) -> tuple[Described, ...]:
-    """Step 6, for parts of a file, by its path or its bytes, that every match leaves open. Raises `MediaError`."""
+    """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
 
     def detail() -> Pixels:
-        return Media.from_bytes(_bytes_of(picture), sha256=sha256).detail
+        return Media.from_bytes(path.read_bytes(), sha256=sha256).detail
 
     views = view_parts(canonical, left_open, detail)
     sights = [(view, look(view.pixels)) for view in views]
@@ -229,37 +239,41 @@ def describe_parts(
 
 @dataclass(frozen=True)
 class InDetail:
-    """A file, by its path or its bytes, for a look at full detail: over the `whole` of it, or where something is
-    suspected."""
+    """A file for a look at full detail: over the `whole` of it, or where something is suspected."""
 
-    picture: Path | bytes
-    sha256: bytes | None
+    path: Path
+    sha256: bytes
     whole: bool
 
     @cached_property
     def closest(self) -> Pixels:
         """As `Media.closest`. Raises `MediaError`."""
-        return Media.from_bytes(_bytes_of(self.picture), sha256=self.sha256).closest
-
-
-def _bytes_of(picture: Path | bytes) -> bytes:
-    return picture if isinstance(picture, bytes) else picture.read_bytes()
+        return Media.from_bytes(self.path.read_bytes(), sha256=self.sha256).closest
 
 
 def compare_references(
-    canonical: Pixels, described: Described | None, references: Sequence[Reference], detail: InDetail | None = None
+    canonical: Pixels,
+    described: Described | None,
+    references: Sequence[Reference],
+    originals: Sequence[Path | None],
+    detail: InDetail,
 ) -> tuple[Compared | CountermarkError, ...]:
-    """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none."""
+    """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none.
+
+    `originals`: where the stored pictures of the references lie that are looked at.
+    """
     query = Query(canonical) if described is None else Query(canonical, described.sight, described.view)
-    return tuple(_compared(query, reference, detail) for reference in references)
+    return tuple(
+        _compared(query, reference, original, detail) for reference, original in zip(references, originals, strict=True)
+    )
 
 
-def _compared(query: Query, reference: Reference, detail: InDetail | None) -> Compared | CountermarkError:
+def _compared(
+    query: Query, reference: Reference, original: Path | None, detail: InDetail
+) -> Compared | CountermarkError:
+    stored = None if original is None else original.read_bytes()
     try:
-        if detail is None:
-            comparison = compare_reference(query, reference)
-        else:
-            comparison = compare_reference(query, reference, lambda: detail.closest, whole=detail.whole)
+        comparison = compare_reference(query, reference, stored, lambda: detail.closest, whole=detail.whole)
     except MediaError as error:
         return error
     heat = comparison.heat

@@ -12,6 +12,7 @@ dataclass) and ``["error", class, message]`` (of our exception tree); a class is
 
 import dataclasses
 import importlib
+import io
 import os
 import select
 import struct
@@ -57,13 +58,14 @@ def write_frame(
     Raises TimeoutError at the deadline, BrokenPipeError when nobody reads, and what `watch` raises, which is called
     while nothing is read.
     """
-    rest = memoryview(_HEADER.pack(len(payload)) + payload)
-    while rest:
-        _wait(descriptor, select.POLLOUT, deadline, watch)
-        try:
-            rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
-        except BlockingIOError:
-            continue
+    for part in (_HEADER.pack(len(payload)), payload):
+        rest = memoryview(part)
+        while rest:
+            _wait(descriptor, select.POLLOUT, deadline, watch)
+            try:
+                rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
+            except BlockingIOError:
+                continue
 
 
 def read_frame(
@@ -85,17 +87,17 @@ def read_frame(
 
 
 def _read_exactly(descriptor: int, length: int, deadline: float | None, watch: Callable[[], None] | None) -> bytes:
-    data = bytearray()
-    while len(data) < length:
+    data = io.BytesIO()  # gives its bytes away without a copy
+    while (missing := length - data.tell()) > 0:
         _wait(descriptor, select.POLLIN, deadline, watch)
         try:
-            part = os.read(descriptor, min(_CHUNK, length - len(data)))
+            part = os.read(descriptor, min(_CHUNK, missing))
         except BlockingIOError:
             continue
         if not part:
             raise EOFError("the other side has closed")
-        data += part
-    return bytes(data)
+        data.write(part)
+    return data.getvalue()
 
 
 def _wait(descriptor: int, event: int, deadline: float | None, watch: Callable[[], None] | None) -> None:

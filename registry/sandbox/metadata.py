@@ -37,11 +37,11 @@ def find_metadata(path: Path, sha256: bytes) -> Redaction:
     return replace(look_at(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
 
 
-def holds_metadata(copy: bytes | None, manifests: bytes | None) -> bool:
+def holds_metadata(copy: Path | None, manifests: Path | None) -> bool:
     """Whether a stored copy, or the manifest store that goes with it, holds metadata."""
-    if manifests is not None and _metadata_in(manifests):
+    if manifests is not None and _metadata_in(manifests.read_bytes()):
         return True
-    return copy is not None and bool(redact(Media.from_bytes(copy)).held)
+    return copy is not None and bool(redact(Media.from_bytes(copy.read_bytes())).held)
 
 
 def _with_manifests(redaction: Redaction, manifests: bytes) -> Redaction:

@@ -7,6 +7,7 @@ except where it is swapped.
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,9 @@ class Objects(Protocol):
 
     def put_file(self, path: Path, name: Callable[[bytes], str]) -> bytes:
         """Store a copy of a file under the name made of its SHA-256, which is returned."""
+
+    def copy_to(self, name: str, path: Path) -> bool:
+        """Have the bytes under a name in a new file, which is only to be read; False where there are none."""
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
         """Store bytes in place of one of `expected` (None: nothing); False where something else is there."""
@@ -136,6 +140,21 @@ class LocalObjects(_Stored):
                     writer.write(chunk)
             self._publish(staged, name(digest.digest()))
         return digest.digest()
+
+    def copy_to(self, name: str, path: Path) -> bool:
+        """Have the bytes under a name in a new file, by a second name where the file system gives one. What lies under
+        the first is never written in place. Raises StoreUnavailable."""
+        source = self.folder / name
+        with _available():
+            if not source.is_file():
+                return False
+            try:
+                os.link(source, path)
+            except FileNotFoundError:  # deleted since, or the folder of `path` is
+                return False
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(source, path)
+        return True
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
         """Store bytes in place of one of `expected` (None: nothing); False where something else is there."""
@@ -234,6 +253,18 @@ class BucketObjects(_Stored):
             source.seek(0)
             obstore.put(self._store, name(digest), source, attributes=_LASTING)
         return digest
+
+    def copy_to(self, name: str, path: Path) -> bool:
+        """Have the bytes under a name in a new file; False where there are none. Raises StoreUnavailable."""
+        with _available():
+            try:
+                found = obstore.get(self._store, name)
+            except FileNotFoundError:
+                return False
+            with path.open("xb") as file:
+                for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                    file.write(chunk)
+        return True
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
         """Store bytes in place of one of `expected` (None: nothing); False where something else is there.

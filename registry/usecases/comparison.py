@@ -4,8 +4,9 @@ From what is stored, so that the view can be made anew with the same answers, an
 where the publisher lets one be kept, else the thumbnail, which holds the canonical picture (ADR 24).
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import AssetRevealed, MediaFacts
@@ -38,9 +39,9 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
             return ()
         media = standing.known(session, row.record_id).record.media
         late = bool(events.of_type(session, row.record_id, AssetRevealed.TYPE))
-    picture = _stored(registry, row)
-    found, left_out = _look(registry, media, picture, range(index))
-    newer = _look(registry, media, picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
+    with _stored(registry, row) as picture:
+        found, left_out = _look(registry, media, *picture, range(index))
+        newer = _look(registry, media, *picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
     again: list[int] = []
 
     def keep(session: Session) -> None:
@@ -58,22 +59,26 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
 
 
 def _look(
-    registry: Registry, media: MediaFacts, picture: bytes, within: range
+    registry: Registry, media: MediaFacts, path: Path, sha256: bytes, within: range
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
-    sha256 = hashlib.sha256(picture).digest()
-    prints, canonical = registry.sandbox.run(read_picture, picture, digest=sha256)
     with StoredRegistrations(registry, within) as registrations:
-        matcher = SandboxMatcher(registrations, picture, sha256)
+        matcher = SandboxMatcher(registrations, path, sha256)
+        prints, canonical = matcher.run(read_picture, path, sha256)
         return resemblance.look(media, prints, canonical, registrations, matcher)
 
 
-def _stored(registry: Registry, row: Asset) -> bytes:
-    if row.signed_blob_sha256 is not None:
-        try:
-            return registry.blobs.get(row.signed_blob_sha256)
-        except (NotFound, StoreCorrupt):
-            pass  # the thumbnail shows the same, smaller
-    return registry.blobs.get(row.thumbnail_sha256)
+@contextmanager
+def _stored(registry: Registry, row: Asset) -> Iterator[tuple[Path, bytes]]:
+    """What is stored of a picture: its path, and the SHA-256 of its bytes."""
+    with ExitStack() as files:
+        sha256, path = row.signed_blob_sha256, None
+        if sha256 is not None:
+            with suppress(NotFound, StoreCorrupt):  # the thumbnail shows the same, smaller
+                path = files.enter_context(registry.blobs.lend(sha256, registry.spool))
+        if sha256 is None or path is None:
+            sha256 = row.thumbnail_sha256
+            path = files.enter_context(registry.blobs.lend(sha256, registry.spool))
+        yield path, sha256
 
 
 def _pair(found: Found, older: int) -> Pair:

@@ -1,7 +1,7 @@
 """The catalogue: what the registry holds, as anybody may read it."""
 
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from provenance import answers
@@ -183,15 +183,16 @@ def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
     """Whether anybody gets the signed copy of a registration, and its manifest. Raises StoreCorrupt."""
     if row.copy_public is not None:
         return row.copy_public
-    copy, store = (
-        None if sha256 is None else registry.blobs.get(sha256)
-        for sha256 in (row.signed_blob_sha256, row.manifest_blob_sha256)
-    )
-    try:
-        named = row.signed_blob_sha256 or row.manifest_blob_sha256
-        public = not registry.sandbox.run(holds_metadata, copy, store, digest=named)
-    except MediaError:
-        public = False
+    stored = (row.signed_blob_sha256, row.manifest_blob_sha256)
+    with ExitStack() as files:
+        lent = [
+            None if sha256 is None else files.enter_context(registry.blobs.lend(sha256, registry.spool))
+            for sha256 in stored
+        ]
+        try:
+            public = not registry.sandbox.run(holds_metadata, *lent, digest=stored[0] or stored[1])
+        except MediaError:
+            public = False
     with suppress(StoreUnavailable):  # it is found out again
         registry.store.write(partial(assets.note_copy, record_id=row.record_id, public=public)).result()
     return public

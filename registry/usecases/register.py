@@ -7,6 +7,7 @@ Blobs are durable before the entry is sequenced, so that an acknowledged record 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -195,8 +196,9 @@ def _prepare(
     url = registry.config.claim_timestamp_url
     answer = answering(signer.sign, None if url is None else partial(stamp_now, url))
     try:
-        order = _claim_order(registry, signer, claims, source_type)
-        return registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
+        with ExitStack() as files:
+            order = _claim_order(registry, files, signer, claims, source_type)
+            return registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
 
@@ -230,9 +232,12 @@ def _source_type(claims: Claims) -> str | None:
         raise InvalidRequest(str(error)) from error
 
 
-def _claim_order(registry: Registry, signer: ClaimSigner, claims: Claims, source_type: str | None) -> ClaimOrder | None:
+def _claim_order(
+    registry: Registry, files: ExitStack, signer: ClaimSigner, claims: Claims, source_type: str | None
+) -> ClaimOrder | None:
     if claims.credential == "none":
         return None
+    ingredients = list(_ingredients(registry, files, claims))
     return ClaimOrder(
         mode=claims.credential,
         publish_metadata=claims.publish_metadata,
@@ -242,8 +247,9 @@ def _claim_order(registry: Registry, signer: ClaimSigner, claims: Claims, source
             digital_source_type=source_type,
             registry_url=registry.config.public_url,
             created=claims.created,
-            ingredients=tuple(_ingredients(registry, claims)),
+            ingredients=tuple(each for each, _ in ingredients),
         ),
+        copies=tuple(copy for _, copy in ingredients),
         trust=registry.trust,
         stamped=registry.config.claim_timestamp_url is not None,
         algorithm=signer.algorithm,
@@ -251,8 +257,9 @@ def _claim_order(registry: Registry, signer: ClaimSigner, claims: Claims, source
     )
 
 
-def _ingredients(registry: Registry, claims: Claims) -> Iterator[Ingredient]:
-    """What the picture was made from, as C2PA knows it: with the manifests of the copies that anybody may have."""
+def _ingredients(registry: Registry, files: ExitStack, claims: Claims) -> Iterator[tuple[Ingredient, Path | None]]:
+    """What the picture was made from, as C2PA knows it, each with the copy whose manifest goes with it: one that
+    anybody may have."""
     stated = [(parent.record, parent.relation) for parent in claims.parents]
     if claims.rendition_of is not None:
         stated.insert(0, (claims.rendition_of, "parentOf"))
@@ -265,18 +272,19 @@ def _ingredients(registry: Registry, claims: Claims) -> Iterator[Ingredient]:
             relationship, has_parent = "inputTo" if has_parent else "parentOf", True
         with registry.store.read() as session:
             row = assets.find(session, record)
-        data = None
+        copy = None
         if row is not None and row.signed_blob_sha256 is not None and catalogue.is_copy_public(registry, row):
-            copy = registry.blobs.get(row.signed_blob_sha256)
-            if len(copy) <= room:
-                data, room = copy, room - len(copy)
-        yield Ingredient(
+            lent = files.enter_context(registry.blobs.lend(row.signed_blob_sha256, registry.spool))
+            size = lent.stat().st_size
+            if size <= room:
+                copy, room = lent, room - size
+        ingredient = Ingredient(
             relationship=relationship,
             instance_id=record_urn(record),
             title=None if row is None else row.title,
             media_type="application/octet-stream" if row is None else row.media_type,
-            data=data,
         )
+        yield ingredient, copy
 
 
 def _record(

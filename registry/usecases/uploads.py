@@ -12,6 +12,7 @@ from pathlib import Path
 from provenance.errors import NotFound, StoreCorrupt
 from registry.database import Session, rows, uploads
 from registry.registry import Registry
+from registry.storage.blobs import digest_file
 from registry.times import to_milliseconds
 
 KEPT_FOR = timedelta(hours=24)
@@ -41,12 +42,18 @@ def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, owner: str
     return registry.store.write(renew).result()
 
 
-def load(registry: Registry, owner: str, sha256: bytes) -> bytes:
-    """The bytes of an upload of this owner's. Raises NotFound where there is none, or none any more."""
-    data = registry.blobs.objects.get(upload_name(owner, sha256))
-    if data is None:
+def take(registry: Registry, owner: str, sha256: bytes, path: Path) -> int:
+    """Have an upload of this owner's in a new file at `path`; returns its size in bytes.
+
+    Raises:
+        NotFound: there is none, or none any more.
+        StoreCorrupt, StoreUnavailable: it has changed in the store, or cannot be read now.
+    """
+    if not registry.blobs.objects.copy_to(upload_name(owner, sha256), path):
         raise NotFound("no such media: upload it first, and register it within a day")
-    return data
+    if digest_file(path) != sha256:
+        raise StoreCorrupt("uploaded media has changed in the store")
+    return path.stat().st_size
 
 
 def drop(registry: Registry, owner: str, sha256: bytes) -> None:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
@@ -55,7 +55,7 @@ def verify_file(
     path: Path,
     sha256: bytes,
     size: int,
-    sidecar: bytes | None = None,
+    sidecar: Path | None = None,
     full_detail: bool = False,
 ) -> bytes:
     """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
@@ -64,6 +64,7 @@ def verify_file(
         the JSON of the report, as it is kept.
 
     Args:
+        sidecar: where a C2PA manifest that came beside it lies.
         full_detail: compare with the stored picture over the whole in full detail, where one is kept.
 
     Raises:
@@ -122,18 +123,18 @@ class SandboxMatcher:
     """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
 
     def __init__(
-        self, registrations: "StoredRegistrations", picture: Path | bytes, sha256: bytes, *, full_detail: bool = False
+        self, registrations: "StoredRegistrations", path: Path, sha256: bytes, *, full_detail: bool = False
     ) -> None:
         self._registrations = registrations
-        self._picture = picture
+        self._path = path
         self._sha256 = sha256
-        self._detail = InDetail(picture, sha256, full_detail)
+        self._detail = InDetail(path, sha256, full_detail)
         self._drawn: list[tuple[Comparison, bytes | None]] = []
         self._whole: Described | None = None
         self._parts: Sequence[Described] = ()
 
     def run(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
-        """What the function returns, computed in a worker while no snapshot of the store is held (ADR 34)."""
+        """What the function returns, computed in a worker while no snapshot of the store is held (ADR 35)."""
         self._registrations.release()
         return self._registrations.registry.sandbox.run(function, *args, cpu_seconds=cpu_seconds, digest=self._sha256)
 
@@ -142,7 +143,7 @@ class SandboxMatcher:
         return self._whole.codes
 
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
-        self._parts = self.run(describe_parts, self._picture, self._sha256, query, left_open)
+        self._parts = self.run(describe_parts, self._path, self._sha256, query, left_open)
         return [part.codes for part in self._parts]
 
     def compare(
@@ -150,9 +151,29 @@ class SandboxMatcher:
     ) -> Sequence[Comparison | CountermarkError]:
         described = self._whole if part is None else self._parts[part]
         seconds = FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS
-        outcomes = self.run(compare_references, query, described, tuple(references), self._detail, cpu_seconds=seconds)
+        with ExitStack() as files:
+            originals = [self._lend(files, each) for each in references]
+            there = [
+                (each, original)
+                for each, original in zip(references, originals, strict=True)
+                if not isinstance(original, CountermarkError)
+            ]
+            stored, paths = tuple(each for each, _ in there), tuple(path for _, path in there)
+            job = (compare_references, query, described, stored, paths, self._detail)
+            outcomes = self.run(*job, cpu_seconds=seconds) if there else ()
         self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
-        return [each.comparison if isinstance(each, Compared) else each for each in outcomes]
+        compared = iter(each.comparison if isinstance(each, Compared) else each for each in outcomes)
+        return [each if isinstance(each, CountermarkError) else next(compared) for each in originals]
+
+    def _lend(self, files: ExitStack, reference: Reference) -> Path | CountermarkError | None:
+        """Where the stored picture lies for a worker, or why it does not; None where it is not looked at."""
+        registry = self._registrations.registry
+        try:
+            if reference.original is not None:
+                return files.enter_context(registry.blobs.lend(reference.original, registry.spool))
+        except (NotFound, StoreCorrupt) as failure:
+            return failure
+        return None
 
     def overlays(self, matches: Sequence[Match]) -> dict[bytes, bytes]:
         """The overlay of each match that has one, by its record."""
@@ -165,7 +186,7 @@ class SandboxMatcher:
 
 
 class StoredRegistrations:
-    """The store as the verification procedure sees it: one snapshot between any two runs of a worker (ADR 34)."""
+    """The store as the verification procedure sees it: one snapshot between any two runs of a worker (ADR 35)."""
 
     def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
         """`within`: log indices of the registrations that are searched by likeness."""
@@ -258,10 +279,9 @@ class StoredRegistrations:
         return Reference(self.registry.blobs.get(asset.sketch_sha256), thumbnail)
 
     def original(self, record_id: bytes) -> bytes | None:
-        """The credentialed copy, where the publisher lets it be kept."""
+        """Of the credentialed copy, where the publisher lets it be kept."""
         with self.read() as session:
-            digest = assets.get(session, record_id).signed_blob_sha256
-        return None if digest is None else self.registry.blobs.get(digest)
+            return assets.get(session, record_id).signed_blob_sha256
 
     def known(self, record_id: bytes) -> KnownRecord:
         if self._tree is None and self.registry.sequencer.size:

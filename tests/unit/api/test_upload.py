@@ -202,14 +202,14 @@ def test_leftovers_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
-def test_a_stored_file_is_copied_for_as_long_as_it_is_used(spool: Spool) -> None:
-    async def copy() -> None:
-        async with spool.copy(DATA, hashlib.sha256(DATA).digest()) as upload:
-            assert upload.path.read_bytes() == DATA
-            assert upload.size == len(DATA)
-
-    anyio.run(copy)
+def test_a_stored_file_has_a_place_for_as_long_as_it_is_used(spool: Spool) -> None:
+    with spool.place() as path:
+        assert not path.exists()
+        path.write_bytes(DATA)
+        assert path.parent == spool.folder
     assert _nothing_left(spool)
+    with spool.place():
+        pass  # nothing came
 
 
 def test_an_early_refusal_asks_the_client_to_stop(client: TestClient, application: FastAPI) -> None:

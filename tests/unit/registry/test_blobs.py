@@ -52,6 +52,24 @@ def test_a_changed_blob_is_never_served(blobs: Blobs) -> None:
         blobs.get(sha256)
 
 
+def test_a_blob_is_lent_as_a_file_for_a_while_also_where_it_is_deleted_meanwhile(blobs: Blobs, tmp_path: Path) -> None:
+    sha256 = blobs.put(PICTURE)
+    with blobs.lend(sha256, tmp_path) as path:
+        blobs.delete(sha256)
+        assert path.read_bytes() == PICTURE
+    assert not path.exists()
+    with pytest.raises(NotFound), blobs.lend(sha256, tmp_path):
+        pass
+
+
+def test_a_changed_blob_is_never_lent(blobs: Blobs, tmp_path: Path) -> None:
+    sha256 = blobs.put(PICTURE)
+    file_of(blobs, sha256).write_bytes(PICTURE[:-1] + b"?")
+    with pytest.raises(StoreCorrupt), blobs.lend(sha256, tmp_path):
+        pass
+    assert not list(tmp_path.glob("lent-*"))
+
+
 def test_putting_a_damaged_blob_again_mends_it(blobs: Blobs) -> None:
     sha256 = blobs.put(PICTURE)
     file_of(blobs, sha256).write_bytes(b"")

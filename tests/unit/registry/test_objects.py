@@ -1,5 +1,7 @@
 """Objects: the same behaviour in a local folder and in a bucket, and a log that lies in either."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -48,6 +50,27 @@ def test_a_file_of_many_parts_is_stored_whole_under_its_digest(objects: Objects,
     source.write_bytes(bytes(range(256)) * 65_536)  # 16 MiB: more than one part of an upload
     sha256 = objects.put_file(source, lambda digest: f"uploads/{digest.hex()}")
     assert objects.get(f"uploads/{sha256.hex()}") == source.read_bytes()
+
+
+def test_an_object_is_had_as_a_file_that_outlives_it(objects: Objects, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 65_536
+    objects.put("blobs/ab/cd/abcd", data)
+    assert objects.copy_to("blobs/ab/cd/abcd", tmp_path / "lent")
+    objects.delete("blobs/ab/cd/abcd")
+    assert (tmp_path / "lent").read_bytes() == data
+    assert not objects.copy_to("blobs/ab/cd/abcd", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_where_no_second_name_can_be_given_a_file_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", elsewhere)
+    objects = open_objects(tmp_path / "objects")
+    objects.put("blobs/ab/cd/abcd", b"a picture")
+    assert objects.copy_to("blobs/ab/cd/abcd", tmp_path / "lent")
+    assert (tmp_path / "lent").read_bytes() == b"a picture"
 
 
 @pytest.mark.timing

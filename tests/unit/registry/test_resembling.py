@@ -311,7 +311,7 @@ def test_of_two_that_come_at_the_same_moment_each_names_the_other(
         logged_together.wait(HUNG_SECONDS)
         return append(*given, **how)
 
-    def looked_at(*given: Any) -> bytes:
+    def looked_at(*given: Any) -> Any:
         compared_together.wait(HUNG_SECONDS)
         return stored(*given)
 

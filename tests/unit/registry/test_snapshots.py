@@ -4,11 +4,14 @@ import hashlib
 import io
 import json
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import Connection, Engine, event
@@ -109,6 +112,43 @@ def test_no_snapshot_is_held_while_a_worker_computes(
     _, seen = verified(registry, data if known else altered(data), monkeypatch)
     assert seen["runs"]
     assert not seen["runs while a snapshot is held"]
+
+
+def large() -> bytes:
+    """A picture of some megabytes, as a camera has it."""
+    picture = Image.open(io.BytesIO(photo(MOUNTAINS))).convert("RGB")
+    pixels = np.asarray(picture.resize((picture.width * 2, picture.height * 2)), np.int16)
+    noise = np.random.default_rng(1).integers(-3, 4, pixels.shape)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def test_the_server_reads_no_picture_that_is_verified_or_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers read them, by their paths: what was handed in, and the stored copy that it is compared with."""
+    data = large()
+    with open_desk(tmp_path / "data") as registry:
+        register(registry, data, credential="embedded")
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        ImageDraw.Draw(picture).rectangle((600, 400, 1000, 800), fill=(200, 30, 30))
+        file = io.BytesIO()
+        picture.save(file, "PNG", compress_level=1)
+        tracemalloc.start()
+        try:
+            for each, headline in ((data, "EXACT_MATCH"), (file.getvalue(), "MATCH_WITH_DIFFERENCES")):
+                path, sha256 = registry.spool / "question", hashlib.sha256(each).digest()
+                path.write_bytes(each)
+                tracemalloc.reset_peak()
+                before, _ = tracemalloc.get_traced_memory()
+                report = json.loads(verify_file(registry, path=path, sha256=sha256, size=len(each)))
+                _, peak = tracemalloc.get_traced_memory()
+                assert report["headline"]["code"] == headline
+                assert peak - before < len(data) / 2
+        finally:
+            tracemalloc.stop()
+    assert report["matches"][0]["comparison"]["reference"] != "sketch"
 
 
 def test_what_a_snapshot_has_told_is_asked_no_second_time(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

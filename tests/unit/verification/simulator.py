@@ -96,6 +96,10 @@ class PublishersKey:
     revoked: bool = False
 
 
+STORED: dict[bytes, bytes] = {}
+"""Stored pictures of all simulated registries, by their SHA-256."""
+
+
 @dataclass
 class Simulator:
     """A registry with one log.
@@ -184,7 +188,8 @@ class Simulator:
         self.thumbnails[identity] = draw_thumbnail(media.canonical)
         self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
         if signed is not None:
-            self.originals[identity] = signed
+            self.originals[identity] = hashlib.sha256(signed).digest()
+            STORED[self.originals[identity]] = signed
         return identity
 
     def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
@@ -431,7 +436,8 @@ class Eyes:
         self, query: Pixels, references: Sequence[Reference], part: int | None = None
     ) -> Sequence[Comparison | CountermarkError]:
         seen = Query(query, view=None if part is None else self.views[part])
-        return [compare_reference(seen, each) for each in references]
+        stored = [None if each.original is None else STORED[each.original] for each in references]
+        return [compare_reference(seen, *each) for each in zip(references, stored, strict=True)]
 
 
 def _shared(one: bytes, other: bytes) -> int:
