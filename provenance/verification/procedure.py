@@ -41,9 +41,9 @@ from provenance.media.media import Media, Pixels
 from provenance.media.sketch import Sketch
 from provenance.verification.evidence import Examination, Subject
 from provenance.verification.findings import resemblance
-from provenance.verification.matcher import Viewer
+from provenance.verification.lookups import SIMILAR, Lookups
+from provenance.verification.matcher import Matcher, SimilaritySearch
 from provenance.verification.registrations import Reference, Registrations
-from provenance.verification.search import SIMILAR, Search
 from provenance.verification.verdict import Verdict, judge
 
 _KNOWN = "these bytes are registered, so the similarity index was not asked; what the record resembles is on file"
@@ -125,31 +125,32 @@ def compare_reference(
 
 
 def verify_file(
-    examination: Examination, registrations: Registrations, viewer: Viewer, *, full_detail: bool = False
+    examination: Examination, registrations: Registrations, matcher: Matcher, *, full_detail: bool = False
 ) -> Verdict:
     """Steps 4 to 10 for a file whose bytes are at hand.
 
-    `full_detail`: what the viewer was told to do in step 7; the verdict says where it could not be done.
+    `full_detail`: what the matcher was told to do in step 7; the verdict says where it could not be done.
 
     Raises:
         CountermarkError: a lookup failed, or the registry is busy or unavailable.
     """
     subject, prints, canonical = examination.subject, examination.fingerprints, examination.canonical
-    search = Search(registrations)
+    lookups = Lookups(registrations)
     # 4.
-    if search.look_up_bytes(subject.sha256):
+    if lookups.look_up_bytes(subject.sha256):
         # 5.
-        search.look_up_stated_pixels()
-        search.skip(SIMILAR, _KNOWN)
+        lookups.look_up_stated_pixels()
+        lookups.skip(SIMILAR, _KNOWN)
     elif prints is not None and canonical is not None:
         # 5.
-        search.look_up_pixels(prints.pixels_sha256, prints.shown)
+        lookups.look_up_pixels(prints.pixels_sha256, prints.shown)
         # 6. and 7.
-        search.look_for_similar(prints, canonical, viewer)
+        similar = SimilaritySearch(lookups, matcher, canonical)
+        similar.run(prints)
         if full_detail:
-            search.note_detail()
+            similar.note_detail()
     # 8. and 9.
-    evidence = resemblance.behind(search.evidence(subject, examination), registrations)
+    evidence = resemblance.behind(lookups.evidence(subject, examination), registrations)
     # 10.
     return judge(evidence)
 
@@ -166,20 +167,20 @@ def verify_digests(
     Raises:
         CountermarkError: as for `verify_file`.
     """
-    search = Search(registrations)
-    search.skip("the file itself", "only digests were handed in")
+    lookups = Lookups(registrations)
+    lookups.skip("the file itself", "only digests were handed in")
     # 4.
-    if search.look_up_bytes(subject.sha256):
+    if lookups.look_up_bytes(subject.sha256):
         # 5.
-        search.look_up_stated_pixels()
-        search.skip(SIMILAR, _KNOWN)
+        lookups.look_up_stated_pixels()
+        lookups.skip(SIMILAR, _KNOWN)
     elif pdq is None:
-        search.skip(SIMILAR, "no fingerprint was handed in")
+        lookups.skip(SIMILAR, "no fingerprint was handed in")
     else:
         # 6.
-        search.skip("mirrored and turned copies", "only the upright fingerprint was handed in")
-        search.keep_leads(search.propose((pdq,), 100 if pdq_quality is None else pdq_quality))
+        lookups.skip("mirrored and turned copies", "only the upright fingerprint was handed in")
+        lookups.keep_leads(lookups.propose((pdq,), 100 if pdq_quality is None else pdq_quality))
     # 8. and 9.
-    evidence = resemblance.behind(search.evidence(subject, None), registrations)
+    evidence = resemblance.behind(lookups.evidence(subject, None), registrations)
     # 10.
     return judge(evidence)

@@ -16,8 +16,8 @@ from provenance.media.media import Pixels
 from provenance.transparency.policy import is_cosigned
 from provenance.verification import Verdict, procedure
 from provenance.verification.evidence import Match, Resembling, Subject
+from provenance.verification.lookups import MAX_MATCHES
 from provenance.verification.registrations import Candidate, KnownRecord, Reference
-from provenance.verification.search import MAX_MATCHES
 from registry.database import Asset, Session, assets, rows, verifications
 from registry.log.proofs import Tree
 from registry.registry import Registry

@@ -21,9 +21,9 @@ from provenance.verification.axes import Axis, Basis, Finding, Registration
 from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
 from provenance.verification.findings import registration
-from provenance.verification.matcher import Viewer
+from provenance.verification.lookups import PASSING, Lookups
+from provenance.verification.matcher import Matcher, SimilaritySearch
 from provenance.verification.registrations import Registrations
-from provenance.verification.search import PASSING, Search
 
 METHOD = f"countermark-resembles-1+{COMPARISON_VERSION}"
 
@@ -59,7 +59,7 @@ def look(
     prints: Fingerprints,
     canonical: Pixels,
     registrations: Registrations,
-    viewer: Viewer,
+    matcher: Matcher,
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
     """Search for what a registered picture resembles, as steps 4 to 7 of a verification do; and what was left out.
 
@@ -72,12 +72,12 @@ def look(
     Raises:
         CountermarkError: a lookup failed, or the registry is busy or unavailable.
     """
-    search = Search(registrations, thorough=True)
-    search.leave_out_pixels(media.pixels_sha256)
-    search.look_for_similar(prints, canonical, viewer)
-    search.look_up_bytes(media.sha256)
-    search.look_up_pixels(media.pixels_sha256, media.shown)
-    return tuple(Found(*each) for each in search.found()), search.left_out()
+    lookups = Lookups(registrations)
+    lookups.leave_out_pixels(media.pixels_sha256)
+    SimilaritySearch(lookups, matcher, canonical, thorough=True).run(prints)
+    lookups.look_up_bytes(media.sha256)
+    lookups.look_up_pixels(media.pixels_sha256, media.shown)
+    return tuple(Found(*each) for each in lookups.found()), lookups.left_out()
 
 
 def behind(evidence: Evidence, registrations: Registrations) -> Evidence:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from provenance.errors import Conflict
 from provenance.statement.keys import Algorithm
 from provenance.statement.record import Parent
-from provenance.verification.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES
+from provenance.verification.lookups import MAX_COMPARED_CANDIDATES, MAX_MATCHES
 from registry.registry import Registry
 from registry.usecases import disputes
 from registry.usecases import read as catalogue

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
+from provenance import answers
 from provenance.errors import Erased, NotFound, StoreUnavailable
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
@@ -27,7 +28,7 @@ from registry.usecases.derivation import graph, history
 from registry.usecases.erasure import erase, finish_erasures
 from registry.usecases.maintenance import fsck
 from registry.usecases.register import withdraw
-from registry.usecases.report import report_of
+from registry.usecases.report import report_json
 from registry.usecases.sealing import reveal
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_file
@@ -399,15 +400,14 @@ def test_a_report_about_what_is_erased_meanwhile_is_not_kept(
 ) -> None:
     data = jpeg(16)
     record_id = bytes.fromhex(register(registry, data, title="PLANTED-MEANWHILE").asset.id)
-    made = report_of
+    written = report_json
 
-    def then_an_erasure(*arguments: Any) -> Any:
-        report = made(*arguments)
+    def then_an_erasure(report: answers.Report) -> bytes:
         monkeypatch.undo()
         erase(registry, record=record_id, reason="asked for")
-        return report
+        return written(report)
 
-    monkeypatch.setattr("registry.usecases.verify.report_of", then_an_erasure)
+    monkeypatch.setattr("registry.usecases.verify.report_json", then_an_erasure)
     with pytest.raises(StoreUnavailable, match="try again"):
         verify(registry, data)
     assert files_with(registry.config.folder, b"PLANTED-MEANWHILE") == []

@@ -13,8 +13,9 @@ from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.comparison.comparison import ReferenceKind
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
+from provenance.verification.lookups import Lookups
+from provenance.verification.matcher import MAX_COMPARED_OF_A_PART, MAX_LOOKED_AGAIN, MAX_UNEXPLAINED, SimilaritySearch
 from provenance.verification.registrations import Candidate, Reference, Registrations
-from provenance.verification.search import MAX_COMPARED_OF_A_PART, MAX_LOOKED_AGAIN, MAX_UNEXPLAINED, Search
 
 CANONICAL = cast(Pixels, np.zeros((1, 1, 3), np.uint8))
 SPOT = Box(0, 0, 0.1, 0.1)
@@ -71,9 +72,10 @@ class Eye:
         return [SimpleNamespace(count=100)] * self.parts
 
 
-def search(number: int) -> tuple[Search, Registered]:
+def search(eye: Eye, number: int = 1, **how: Any) -> tuple[SimilaritySearch, Registered, Lookups]:
     registered = Registered(number)
-    return Search(cast(Registrations, registered)), registered
+    lookups = Lookups(cast(Registrations, registered))
+    return SimilaritySearch(lookups, eye, CANONICAL, **how), registered, lookups
 
 
 @pytest.mark.parametrize(
@@ -90,39 +92,38 @@ def search(number: int) -> tuple[Search, Registered]:
 def test_a_picture_is_searched_for_by_parts_from_one_and_a_half_percent_on_that_no_match_explains(
     areas: Sequence[float], enough: bool
 ) -> None:
-    looking, registered = search(1)
     eye = Eye(differing(*areas))
-    looking.compare(registered.candidates(), CANONICAL, eye)
-    looking.propose_by_parts(CANONICAL, eye)
+    looking, registered, _ = search(eye)
+    looking.compare(registered.candidates())
+    looking.propose_by_parts()
     assert (eye.described == 0) is enough
 
 
 def test_a_layout_in_common_explains_nothing() -> None:
-    looking, registered = search(1)
     eye = Eye(LAYOUT)
-    looking.compare(registered.candidates(), CANONICAL, eye)
-    looking.propose_by_parts(CANONICAL, eye)
+    looking, registered, _ = search(eye)
+    looking.compare(registered.candidates())
+    looking.propose_by_parts()
     assert eye.described == 1
 
 
 def test_a_thorough_search_goes_on_whatever_explains_the_picture() -> None:
-    registered = Registered(1)
     eye = Eye(THE_SAME)
-    looking = Search(cast(Registrations, registered), thorough=True)
-    looking.compare(registered.candidates(), CANONICAL, eye)
-    looking.propose_by_parts(CANONICAL, eye)
+    looking, registered, _ = search(eye, thorough=True)
+    looking.compare(registered.candidates())
+    looking.propose_by_parts()
     assert eye.described == 1
 
 
 @pytest.mark.parametrize("number", [MAX_COMPARED_OF_A_PART, MAX_COMPARED_OF_A_PART + 1])
 def test_each_part_is_compared_with_two_pictures_and_what_is_left_out_is_said(number: int) -> None:
-    looking, registered = search(number)
     eye = Eye(ELSEWHERE, parts=2)
-    looking.look_closer(CANONICAL, eye)
+    looking, registered, lookups = search(eye, number)
+    looking.look_closer()
     nearest = registered.candidates()[:MAX_COMPARED_OF_A_PART]
     expected = [(each.record_id, part) for part in (0, 1) for each in nearest]
     assert [(reference.sketch, part) for reference, part in eye.compared] == expected
-    said = [each.why for each in looking.left_out() if each.what == "further candidates"]
+    said = [each.why for each in lookups.left_out() if each.what == "further candidates"]
     assert len(said) == number - MAX_COMPARED_OF_A_PART
     assert all("the nearest 2" in why for why in said)
 
@@ -133,22 +134,24 @@ def looked_at_in_detail(eye: Eye) -> list[bytes]:
 
 @pytest.mark.parametrize("further", [MAX_LOOKED_AGAIN, MAX_LOOKED_AGAIN + 1])
 def test_of_matches_that_cover_as_much_two_more_are_compared_with_their_stored_pictures(further: int) -> None:
-    looking, registered = search(1 + further)
     eye = Eye(THE_SAME)
-    looking.compare(registered.candidates(), CANONICAL, eye)
+    looking, registered, _ = search(eye, 1 + further)
+    looking.compare(registered.candidates())
     first = [each.record_id for each in registered.candidates()][:1]
     assert looked_at_in_detail(eye) == first
-    looking.look_again(CANONICAL, eye)
+    looking.look_again()
     looked = looked_at_in_detail(eye)
     assert looked[:1] == first
     assert len(looked) == len(set(looked)) == 1 + MAX_LOOKED_AGAIN
 
 
 def test_one_more_is_looked_at_again_for_each_that_shares_a_layout_alone() -> None:
-    looking, registered = search(1 + MAX_LOOKED_AGAIN + 3)
-    *matching, layout = registered.candidates()
     eye = Eye(THE_SAME)
-    looking.compare(matching, CANONICAL, eye)
-    looking.compare([layout], CANONICAL, Eye(LAYOUT))
-    looking.look_again(CANONICAL, eye)
+    looking, registered, _ = search(eye, 1 + MAX_LOOKED_AGAIN + 3)
+    *matching, layout = registered.candidates()
+    looking.compare(matching)
+    eye.sees = LAYOUT
+    looking.compare([layout])
+    eye.sees = THE_SAME
+    looking.look_again()
     assert len(looked_at_in_detail(eye)) == 1 + MAX_LOOKED_AGAIN + 1

@@ -15,8 +15,9 @@ from provenance.media.media import Pixels
 from provenance.verification import examine, verify_digests, verify_file
 from provenance.verification.axes import Axis, Basis, Proof, Registration, Standing
 from provenance.verification.evidence import MatchBasis, Subject
+from provenance.verification.lookups import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY, Lookups
+from provenance.verification.matcher import SimilaritySearch
 from provenance.verification.registrations import Reference
-from provenance.verification.search import MAX_COMPARED_CANDIDATES, MAX_MATCHES, MIN_PDQ_QUALITY, Search
 from provenance.verification.verdict import HeadlineCode
 from registry.search.index import MIN_QUALITY
 from tests import gain_maps
@@ -307,7 +308,7 @@ def test_a_picture_is_searched_for_by_its_parts_from_eight_features_on(features:
 
     registry = open_registry("daily")
     examination = examine(photo(MOUNTAINS), NOBODY, now=START)
-    Search(registry).propose_by_parts(examination.canonical, Describing())
+    SimilaritySearch(Lookups(registry), Describing(), examination.canonical).propose_by_parts()
     assert ("local features" in registry.asked) is searched
 
 
