@@ -93,9 +93,10 @@ class SecurityHeaders:
                 for name, value in self.always.items():
                     headers.setdefault(name, value)
                 page = headers.get("content-type", "").startswith("text/html")
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
-                if not page:
-                    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+                if message["status"] != 304:  # what a 304 states replaces what is stored (RFC 9111, section 3.2)
+                    headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+                    if not page:
+                        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -38,6 +38,13 @@ def test_a_script_or_style_is_kept_for_ever_under_an_address_that_changes_with_i
     assert "immutable" in answer.headers["cache-control"]
 
 
+def test_a_page_that_the_browser_has_already_keeps_its_policy(client: TestClient) -> None:
+    first = client.get("/verify")
+    again = client.get("/verify", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert "content-security-policy" not in again.headers  # else it replaced the stored one: no script, no style
+
+
 def test_every_module_that_a_script_imports_is_served(client: TestClient) -> None:
     for script in STATIC.glob("*.js"):
         for imported in re.findall(r'from "\./([^"]+)"', script.read_text()):
