@@ -4,19 +4,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.witness.app import create_witness_app
 from provenance.transparency.note import VerifierKey
 from registry.attestation.witness import Witness
 from registry.times import utc_now
-from tests.patience import HUNG_SECONDS, POLL_SECONDS
+from tests.patience import POLL_SECONDS
+from tests.replies import listening, says
 
 PASSPHRASE = b"a passphrase for tests"
 
@@ -54,15 +55,24 @@ class RunningWitness:
 
 
 @contextmanager
+def plainly(witness: Witness) -> Iterator[str]:
+    """The witness's decisions over HTTP, and nothing of its application."""
+
+    def take(handler: BaseHTTPRequestHandler) -> None:
+        decision = witness.add_checkpoint(handler.rfile.read(int(handler.headers["Content-Length"])))
+        says(decision.body(), decision.status, decision.media_type)(handler)
+
+    with listening(take) as url:
+        yield url
+
+
+@contextmanager
 def running_witness(
-    folder: Path, name: str, *logs: VerifierKey, body_timeout: float = HUNG_SECONDS
+    folder: Path, name: str, *logs: VerifierKey, serve: Callable[[Witness], AbstractContextManager[str]] = plainly
 ) -> Iterator[RunningWitness]:
     """Our witness for these logs, over HTTP."""
     known = {key.name: (key,) for key in logs}
-    with (
-        closing(Witness.open(folder, name, PASSPHRASE, known, utc_now)) as witness,
-        serving(create_witness_app(witness, body_timeout=body_timeout)) as url,
-    ):
+    with closing(Witness.open(folder, name, PASSPHRASE, known, utc_now)) as witness, serve(witness) as url:
         yield RunningWitness(witness, url)
 
 

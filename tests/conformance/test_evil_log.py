@@ -11,15 +11,17 @@ from countermark.cli import main
 from countermark.log import audit_log, auditing
 
 from tests.conformance.lies import BEFORE, LIES, Lie
-from tests.conformance.published_log import KEY, PublishedLog, Server, real_log, serving
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY
+from tests.logs.server import Server, serving
 
 FEW_BYTES = 60 * 1024 * 1024
 """Bytes of memory that an audit may take: three of the largest bundle, as it is received, cut up and encoded again."""
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(600, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(600)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def truthful() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def remembered(log: PublishedLog, truthful: Server, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def remembered(log: Log, truthful: Server, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The state of an auditor who has seen the first 300 entries."""
     path = tmp_path_factory.mktemp("state") / "state.json"
     truthful.publish(log.at(BEFORE))
@@ -52,7 +54,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server(log: PublishedLog) -> Iterator[Server]:
+def server(log: Log) -> Iterator[Server]:
     with serving() as server:
         server.publish(log)
         yield server
@@ -70,7 +72,7 @@ def test_there_are_lies_of_every_kind() -> None:
 
 @pytest.mark.timing
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Path) -> None:
+def test_the_sdk_is_told(lie: Lie, log: Log, server: Server, state: Path) -> None:
     lie.arrange(server, log)
     tracemalloc.start()
     try:
@@ -96,7 +98,7 @@ def test_the_sdk_is_told(lie: Lie, log: PublishedLog, server: Server, state: Pat
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_the_command_says_so(
-    lie: Lie, log: PublishedLog, server: Server, state: Path, capsys: pytest.CaptureFixture[str]
+    lie: Lie, log: Log, server: Server, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lie.arrange(server, log)
     with pytest.raises(SystemExit) as left:

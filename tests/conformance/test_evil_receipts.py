@@ -4,9 +4,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from time import sleep
 
 import pytest
 from countermark import Client, CountermarkError, retries, verify_proof, verify_receipt
@@ -16,12 +14,11 @@ from countermark.cli import main
 from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement
-from provenance.transparency import cose_receipt
-from provenance.transparency.cose_receipt import TransparentStatement
-from provenance.transparency.tlog_proof import TlogProof
-from tests.conformance.published_log import KEY, LOG, PublishedLog, Server, real_log, serving
-from tests.patience import HUNG_SECONDS, POLL_SECONDS
-from tests.unit.client import story
+from tests import replies
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY
+from tests.logs.server import Server, serving
+from tests.patience import HUNG_SECONDS
 
 SUBJECT, OTHER = 3, 4
 STRANGER = LocalSigner.generate(Algorithm.ED25519)
@@ -32,26 +29,14 @@ TYPES: dict[ReceiptFormat, str] = {
 }
 
 
-def proof_of(log: PublishedLog, index: int = SUBJECT) -> TlogProof:
-    return replace(log.proof(index), extra=log.entries[index])
-
-
-def cose_of(log: PublishedLog, index: int = SUBJECT, *, at: int | None = None, by: LocalSigner = LOG) -> bytes:
-    proof = log.proof(index if at is None else at)
-    checkpoint = proof.signed_checkpoint().checkpoint
-    inclusion = cose_receipt.Inclusion(checkpoint.size, proof.index, proof.hashes)
-    receipt = cose_receipt.issue(inclusion, checkpoint.root, by, issuer="https://log.example", subject="a record")
-    return TransparentStatement(log.entries[index], (receipt,)).serialise()
-
-
-def true_receipt(log: PublishedLog, form: ReceiptFormat) -> bytes:
+def true_receipt(log: Log, form: ReceiptFormat) -> bytes:
     match form:
         case "countermark":
             return log.receipt(SUBJECT).serialise()
         case "tlog-proof":
-            return proof_of(log).serialise()
+            return log.whole_proof(SUBJECT).serialise()
         case "cose":
-            return cose_of(log)
+            return log.transparent(SUBJECT).serialise()
 
 
 def edited(receipt: Receipt, **proof: object) -> bytes:
@@ -60,11 +45,11 @@ def edited(receipt: Receipt, **proof: object) -> bytes:
     return replace(receipt, subject=replace(receipt.subject, proof=changed)).serialise()
 
 
-def of_a_stranger(log: PublishedLog) -> PublishedLog:
+def of_a_stranger(log: Log) -> Log:
     return replace(log, signer=STRANGER)
 
 
-def unenrolled(log: PublishedLog) -> PublishedLog:
+def unenrolled(log: Log) -> Log:
     """A log that took in a statement by a key that nobody enrolled."""
     return log.with_entry(SUBJECT, sign_statement(log.records[SUBJECT], STRANGER))
 
@@ -74,7 +59,7 @@ class Wrong:
     """A receipt that is well-formed and for the right record, and that fails at this step."""
 
     form: ReceiptFormat
-    make: Callable[[PublishedLog], bytes]
+    make: Callable[[Log], bytes]
     step: int
 
 
@@ -100,47 +85,48 @@ WRONG = {
         lambda log: log.with_entry(SUBJECT, log.entries[SUBJECT][:-64] + bytes(64)).receipt(SUBJECT).serialise(),
         7,
     ),
-    "a tlog-proof with another index": Wrong("tlog-proof", lambda log: replace(proof_of(log), index=2).serialise(), 8),
-    "a tlog-proof of another log": Wrong("tlog-proof", lambda log: proof_of(of_a_stranger(log)).serialise(), 3),
-    "a tlog-proof of another name": Wrong(
-        "tlog-proof", lambda log: proof_of(replace(log, origin="log.other.example")).serialise(), 2
+    "a tlog-proof with another index": Wrong(
+        "tlog-proof", lambda log: replace(log.whole_proof(SUBJECT), index=2).serialise(), 8
     ),
-    "a COSE receipt for another entry": Wrong("cose", lambda log: cose_of(log, at=OTHER), 3),
-    "a COSE receipt by another key": Wrong("cose", lambda log: cose_of(log, by=STRANGER), 2),
+    "a tlog-proof of another log": Wrong(
+        "tlog-proof", lambda log: of_a_stranger(log).whole_proof(SUBJECT).serialise(), 3
+    ),
+    "a tlog-proof of another name": Wrong(
+        "tlog-proof", lambda log: replace(log, origin="log.other.example").whole_proof(SUBJECT).serialise(), 2
+    ),
+    "a COSE receipt for another entry": Wrong("cose", lambda log: log.transparent(OTHER, of=SUBJECT).serialise(), 3),
+    "a COSE receipt by another key": Wrong("cose", lambda log: log.transparent(SUBJECT, by=STRANGER).serialise(), 2),
 }
 
 
-def answers(data: bytes, form: ReceiptFormat = "countermark", **headers: str) -> story.Answer:
-    return story.says(data, media_type=TYPES[form], **headers)
+def answers(data: bytes, form: ReceiptFormat = "countermark", **headers: str) -> replies.Answer:
+    return replies.says(data, media_type=TYPES[form], **headers)
 
 
-def drips(handler: BaseHTTPRequestHandler) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
-    handler.close_connection = True
-    while True:
-        handler.wfile.write(b" ")
-        sleep(POLL_SECONDS)
+DRIPPING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
 
-
-REFUSED: dict[str, tuple[Callable[[PublishedLog], story.Answer], str]] = {
+REFUSED: dict[str, tuple[Callable[[Log], replies.Answer], str]] = {
     "the receipt of another record": (lambda log: answers(log.receipt(OTHER).serialise()), "of another record"),
     "a receipt with a byte after it": (lambda log: answers(log.receipt(SUBJECT).serialise() + b"\n"), "no receipt"),
     "half a receipt": (lambda log: answers(log.receipt(SUBJECT).serialise()[:999]), "no receipt"),
     "garbage": (lambda _: answers(b'{"format":"countermark-receipt"}'), "no receipt"),
     "deeply nested garbage": (lambda _: answers(b"[" * 1_000_000), "no receipt"),
-    "another format": (lambda log: answers(cose_of(log), "cose"), "not of type"),
-    "another format under the right name": (lambda log: answers(cose_of(log, OTHER)), "of another record"),
-    "a web page": (lambda _: story.says(b"<html>", media_type="text/html"), "not of type"),
-    "no end": (lambda _: story.never_ends(), "more than"),
+    "another format": (lambda log: answers(log.transparent(SUBJECT).serialise(), "cose"), "not of type"),
+    "another format under the right name": (
+        lambda log: answers(log.transparent(OTHER).serialise()),
+        "of another record",
+    ),
+    "a web page": (lambda _: replies.says(b"<html>", media_type="text/html"), "not of type"),
+    "no end": (lambda _: replies.never_ends(), "more than"),
     "a bomb": (lambda _: answers(gzip.compress(bytes(300_000_000), 1), Content_Encoding="gzip"), "more than"),
-    "a drip": (lambda _: drips, "too slowly"),
-    "a redirect": (lambda _: story.says(b"", 302, "text/plain", Location="http://127.0.0.1:9/"), "status 302"),
+    "a drip": (lambda _: replies.drips(DRIPPING, b" "), "too slowly"),
+    "a redirect": (lambda _: replies.says(b"", 302, "text/plain", Location="http://127.0.0.1:9/"), "status 302"),
 }
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(9, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(9)
 
 
 @pytest.fixture
@@ -150,7 +136,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def record(log: PublishedLog) -> str:
+def record(log: Log) -> str:
     return parse_statement(log.entries[SUBJECT]).record_id.hex()
 
 
@@ -170,9 +156,7 @@ def check(form: ReceiptFormat, data: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("form", TYPES)
-def test_the_true_receipt_is_fetched_and_holds(
-    log: PublishedLog, server: Server, record: str, form: ReceiptFormat
-) -> None:
+def test_the_true_receipt_is_fetched_and_holds(log: Log, server: Server, record: str, form: ReceiptFormat) -> None:
     server.answers[f"/v1/records/{record}/receipt"] = answers(true_receipt(log, form), form)
     with Client(server.url) as client:
         data = client.receipt(record, form)
@@ -182,7 +166,7 @@ def test_the_true_receipt_is_fetched_and_holds(
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_receipt_fails_at_its_step(
-    log: PublishedLog, server: Server, record: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    log: Log, server: Server, record: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = WRONG[name]
     server.answers[f"/v1/records/{record}/receipt"] = answers(wrong.make(log), wrong.form)
@@ -205,7 +189,7 @@ def test_a_wrong_receipt_fails_at_its_step(
 @pytest.mark.timing
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_the_receipt_that_was_asked_for_is_refused(
-    log: PublishedLog, server: Server, record: str, name: str, capsys: pytest.CaptureFixture[str]
+    log: Log, server: Server, record: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make, told = REFUSED[name]
     server.answers[f"/v1/records/{record}/receipt"] = make(log)

@@ -19,7 +19,9 @@ from PIL import Image
 from demo.service import Service, running_service
 from tests.conformance import independent_reader as reader
 from tests.conformance import test_tessera_log as tessera
-from tests.conformance.published_log import KEY, real_log, serving
+from tests.logs.log import newsroom_log
+from tests.logs.records import KEY
+from tests.logs.server import serving
 
 PASSPHRASE = "a passphrase for the tests of readers"
 
@@ -150,12 +152,12 @@ def test_our_own_auditor_says_the_same_of_the_running_service(newsroom: Newsroom
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 700])
-def test_the_reader_agrees_with_full_and_partial_tiles(tmp_path: Path, size: int) -> None:
-    log = real_log(max(size, 5), tmp_path).at(size)
+def test_the_reader_agrees_with_full_and_partial_tiles(size: int) -> None:
+    log = newsroom_log(max(size, 5)).at(size)
     with serving() as server:
         server.publish(log)
         head, entries = reader.read_log(server.log_url, str(KEY))
-        assert (head.size, tuple(entries)) == (size, log.entries)
+        assert (head.size, entries) == (size, log.entries)
         assert set(server.asked) == {f"/log/{path}" for path in log.files}
 
 
@@ -168,8 +170,8 @@ def test_the_reader_reads_a_log_of_another_program() -> None:
 
 
 @pytest.mark.parametrize("path", ["checkpoint", "tile/0/000", "tile/1/000.p/2", "tile/entries/001"])
-def test_the_reader_notices_one_bit(tmp_path: Path, path: str) -> None:
-    log = real_log(700, tmp_path)
+def test_the_reader_notices_one_bit(path: str) -> None:
+    log = newsroom_log(700)
     with serving() as server:
         server.publish(log)
         data = bytearray(log.files[path])

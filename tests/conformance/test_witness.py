@@ -23,12 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from demo.port import kept_port
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreLocked, UnusableKey
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
-from provenance.transparency.merkle import Frontier, consistency_proof, leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.attestation.witness import Witness, read_logs
 from registry.times import utc_now
+from tests.logs.log import Tree
 from tests.loopback import PASSPHRASE, RunningWitness, running_witness
 from tests.patience import HUNG_SECONDS, eventually
+from tests.witness_service import as_a_service
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = "log.example/one"
@@ -42,15 +43,12 @@ class Log:
     def __init__(self, fork: int | None = None) -> None:
         self.fork = fork
 
-    def _nodes(self, size: int) -> tuple[bytes, dict[tuple[int, int], bytes]]:
-        frontier, nodes = Frontier(), dict[tuple[int, int], bytes]()
+    def _tree(self, size: int) -> Tree:
         forked = size if self.fork is None else self.fork
-        leaves = [leaf_hash(f"{number}{'!' * (number >= forked)}".encode()) for number in range(size)]
-        frontier.extend(leaves, lambda level, index, node: nodes.__setitem__((level, index), node))
-        return frontier.root(), nodes
+        return Tree(f"{number}{'!' * (number >= forked)}".encode() for number in range(size))
 
     def text(self, size: int) -> bytes:
-        return f"{ORIGIN}\n{size}\n{base64.b64encode(self._nodes(size)[0]).decode()}\n".encode()
+        return f"{ORIGIN}\n{size}\n{base64.b64encode(self._tree(size).root(size)).decode()}\n".encode()
 
     def note(self, size: int, *, signed: bytes | None = None) -> bytes:
         text = self.text(size)
@@ -58,9 +56,7 @@ class Log:
         return text + f"\n— {ORIGIN} {line}\n".encode()
 
     def request(self, old: int, size: int, *, proven: int | None = None) -> bytes:
-        nodes = self._nodes(size)[1]
-        start = old if proven is None else proven
-        proof = consistency_proof(start, size, lambda level, index: nodes[level, index])
+        proof = self._tree(size).consistency(old if proven is None else proven, size)
         lines = [f"old {old}", *(base64.b64encode(each).decode() for each in proof), "", ""]
         return "\n".join(lines).encode() + self.note(size)
 
@@ -70,7 +66,7 @@ LOG, FORK = Log(), Log(fork=2)
 
 @pytest.fixture
 def witness(tmp_path: Path) -> Iterator[RunningWitness]:
-    with running_witness(tmp_path / "w", "w.example/1", LOG_KEY) as running:
+    with running_witness(tmp_path / "w", "w.example/1", LOG_KEY, serve=as_a_service) as running:
         yield running
 
 

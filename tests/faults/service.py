@@ -17,12 +17,15 @@ from pathlib import Path
 from demo.port import kept_port
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import sign_statement
+from provenance.transparency.note import ED25519, VerifierKey
 from registry.keys.keystore import Keystore
 from registry.times import utc_now
+from tests.conformance.independent_reader import Head, open_note, read_log
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase for fault tests"
+ORIGIN = "faults.example/log"
 NO_ANSWER = (OSError, http.client.HTTPException)
 
 
@@ -40,7 +43,7 @@ class Server:
             "COUNTERMARK_ENVIRONMENT": "development",
             "COUNTERMARK_KEY_PASSPHRASE": PASSPHRASE,
             "COUNTERMARK_PORT": str(self.port),
-            "COUNTERMARK_ORIGIN": "faults.example/log",
+            "COUNTERMARK_ORIGIN": ORIGIN,
             "COUNTERMARK_WORKERS": "1",
             "COUNTERMARK_READ_RATE": "100000000/minute",
             "COUNTERMARK_LOG_LEVEL": "error",
@@ -54,7 +57,7 @@ class Server:
         keystore = Keystore.open(folder, PASSPHRASE.encode(), utc_now)
         (path,) = (folder / "keys" / "publishers" / "newsroom").glob("*.pem")
         self.signer: LocalSigner = keystore.publisher_key("newsroom", bytes.fromhex(path.stem))
-        self.log_key = keystore.log.public_key.raw
+        self.vkey = str(VerifierKey(ORIGIN, ED25519, keystore.log.public_key.raw))
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `python -m api …` to its end."""
@@ -136,6 +139,14 @@ class Server:
     def post_statement(self, statement: bytes) -> tuple[int, bytes]:
         """As `ask`."""
         return self.ask("POST", "/v1/statements", statement)
+
+    def head(self) -> Head:
+        """The tree head that it shows."""
+        return open_note(self.get("/log/checkpoint")[1], self.vkey)
+
+    def read_log(self) -> tuple[Head, list[bytes]]:
+        """The tree head that it shows, and the entries, which lead to it."""
+        return read_log(f"http://127.0.0.1:{self.port}/log", self.vkey)
 
     def statement(self) -> bytes:
         """A new one by the publisher."""

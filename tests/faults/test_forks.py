@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.reader import Head, read_entries, read_head, root_of
+from tests.conformance.independent_reader import open_note, tree_hash
 from tests.faults.service import Server, Writers
 from tests.patience import HUNG_SECONDS, eventually
-
-ORIGIN = "faults.example/log"
 
 
 @pytest.fixture
@@ -20,14 +18,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path / "data", high_water=str(tmp_path / "another-disk" / "high-water"))
     yield server
     server.stop()
-
-
-def head_of(server: Server) -> tuple[Head, list[bytes]]:
-    """The tree head that the server shows, recomputed from its entries."""
-    head = read_head(server.get("/log/checkpoint")[1], ORIGIN, server.log_key)
-    entries = read_entries(lambda path: server.get(f"/log/{path}")[1], head.size)
-    assert root_of(entries) == head.root
-    return head, entries
 
 
 def test_a_second_server_on_the_same_folder_is_refused_and_told_why(server: Server) -> None:
@@ -58,7 +48,7 @@ def test_a_backup_made_under_load_is_sound_and_has_all_that_was_acknowledged_bef
     assert restored.returncode == 0, restored.stderr
     assert "nothing here tells whether entries were signed after" in restored.stderr
     server.start()
-    _, entries = head_of(server)
+    _, entries = server.read_log()
     assert all(entries[index] == statement for statement, index in before.items())
 
 
@@ -70,7 +60,7 @@ def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_
     assert server.command("backup", str(tmp_path / "backup")).returncode == 0
     for _ in range(3):
         assert server.post_statement(server.statement())[0] == 201
-    seen, entries = head_of(server)
+    seen, entries = server.read_log()
     server.stop()
     server.folder.rename(tmp_path / "lost")
 
@@ -89,12 +79,12 @@ def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_
     taken = server.command("restore", str(tmp_path / "backup"), "--discard-newer")
     assert taken.returncode == 0, taken.stderr
     kept = tmp_path / "another-disk" / f"high-water.{seen.size}"
-    assert read_head(kept.read_bytes(), ORIGIN, server.log_key) == seen, "the evidence is kept"
+    assert open_note(kept.read_bytes(), server.vkey) == seen, "the evidence is kept"
     server.start()
-    while head_of(server)[0].size <= seen.size:
+    while server.head().size <= seen.size:
         assert server.post_statement(server.statement())[0] == 201
-    _, others = head_of(server)
-    assert root_of(others[: seen.size]) != seen.root, "who remembers the old head sees the fork"
+    _, others = server.read_log()
+    assert tree_hash(others[: seen.size]) != seen.root, "who remembers the old head sees the fork"
     assert others[: seen.size - 3] == entries[: seen.size - 3]
 
 
@@ -104,11 +94,11 @@ def test_a_frozen_log_takes_nothing_more_also_after_a_restart_and_goes_on_being_
     server.stop()
     frozen = server.command("log", "freeze", "--reason", "the registry has moved", "--yes")
     assert frozen.returncode == 0, frozen.stderr
-    last = read_head(frozen.stdout.encode(), ORIGIN, server.log_key)
+    last = open_note(frozen.stdout.encode(), server.vkey)
     server.start()
     status, body = server.post_statement(server.statement())
     assert (status, b"log-frozen" in body) == (409, True)
-    assert head_of(server)[0] == last
+    assert server.head() == last
     assert server.get("/readyz")[0] == 200
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HUNG_SECONDS)
     connection.request("GET", "/log")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.reader import Head, read_entries, read_head, root_of
+from tests.conformance.independent_reader import Head, tree_hash
 from tests.faults.service import Server, Writers
 from tests.patience import eventually
 
@@ -36,21 +36,17 @@ def test_no_acknowledged_statement_is_lost_or_moved_by_kills(
         server.kill()
         ready.append(server.start())
         spent.append(server.processor_seconds())
-        status, note = server.get("/log/checkpoint")
-        assert status == 200
-        heads.append(read_head(note, "faults.example/log", server.log_key))
+        heads.append(server.head())
     before = len(writers.acknowledged)
     eventually(lambda: len(writers.acknowledged) > before)
     writers.stop()
     try:
         assert writers.faults == []
         assert len(writers.acknowledged) >= KILLS
-        head = read_head(server.get("/log/checkpoint")[1], "faults.example/log", server.log_key)
-        entries = read_entries(lambda path: server.get(f"/log/{path}")[1], head.size)
-        assert root_of(entries) == head.root
+        _, entries = server.read_log()
         assert [head.size for head in heads] == sorted(head.size for head in heads)
         for earlier in heads:
-            assert root_of(entries[: earlier.size]) == earlier.root
+            assert tree_hash(entries[: earlier.size]) == earlier.root
         assert len(set(entries)) == len(entries), "an entry that was sent again was logged twice"
         assert all(entries[index] == statement for statement, index in writers.acknowledged.items())
     finally:

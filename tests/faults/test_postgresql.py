@@ -25,9 +25,10 @@ from registry.storage.objects import open_objects
 from registry.usecases.maintenance import fsck
 from tests.buckets import BucketServer
 from tests.faults.proxy import Proxy
+from tests.logs.records import ORIGIN
 from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.postgres import NO_POSTGRESQL, PostgresServer, database_of, find_binaries
-from tests.unit.registry.newsroom import ORIGIN, Newsroom
+from tests.unit.registry.newsroom import Newsroom
 
 ROOT = Path(__file__).parents[2]
 Place = Path | str

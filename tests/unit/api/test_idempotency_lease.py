@@ -14,7 +14,7 @@ from api.http.idempotency import LEASE, Claim
 from provenance.errors import Conflict, IdempotencyConflict, StoreUnavailable
 from registry.database import Store, idempotency
 from registry.registry import Registry
-from tests.unit.registry.newsroom import START
+from tests.logs.records import START
 
 
 class Desk:

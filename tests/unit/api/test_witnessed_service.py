@@ -24,10 +24,11 @@ from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.keys.keystore import Keystore
 from registry.registry import Registry
 from registry.times import utc_now
+from tests.logs.records import signer
 from tests.loopback import RunningWitness, running_witness
 from tests.patience import eventually
 from tests.unit.api.service.conftest import _jpeg
-from tests.unit.registry.newsroom import signer
+from tests.witness_service import as_a_service
 
 ORIGIN = "127.0.0.1:8000/log"
 PASSPHRASE = "a passphrase that is long"
@@ -60,7 +61,7 @@ def witnessed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witnessed]:
     log = Keystore.open(folder / "data", PASSPHRASE.encode(), utc_now).log
     with ExitStack() as opened:
         key = VerifierKey(ORIGIN, ED25519, log.public_key.raw)
-        witness = opened.enter_context(running_witness(folder / "w", "w.example", key))
+        witness = opened.enter_context(running_witness(folder / "w", "w.example", key, serve=as_a_service))
         (folder / "policy").write_text(f"{witness.line('w')}\nquorum w\n")
         with pytest.warns(InsecureSettingsWarning):
             chosen = settings(folder, witness_policy=folder / "policy")

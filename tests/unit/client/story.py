@@ -1,23 +1,20 @@
 """A service on loopback that answers as a test tells it to, and remembers what it was asked."""
 
 import hashlib
-import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.patience import HUNG_SECONDS
-from tests.unit.client.receipt_vectors import RECEIPT, RECORD
+from tests.receipt_vectors import RECEIPT, RECORD
+from tests.replies import Answer, listening, says
 
 VERIFICATION = "7f" * 16
 PICTURE = b"\xff\xd8 not much of a picture"
 PICTURE_SHA256 = hashlib.sha256(PICTURE).hexdigest()
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass(frozen=True)
@@ -50,128 +47,14 @@ class Service:
 
 @contextmanager
 def running() -> Iterator[Service]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = HUNG_SECONDS
+    def take(handler: BaseHTTPRequestHandler) -> None:
+        unread = getattr(service.answers[0], "unread", False)
+        body = b"" if unread else handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        service.next(Asked(handler.command, handler.path, dict(handler.headers), body))(handler)
 
-        def handle_one_request(self) -> None:
-            try:
-                super().handle_one_request()
-            except ConnectionError:  # a client that has left: what some tests are about
-                self.close_connection = True
-
-        def _take(self) -> None:
-            early = service.answers[0]
-            unread = getattr(early, "unread", False)
-            body = b"" if unread else self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            service.next(Asked(self.command, self.path, dict(self.headers), body))(self)
-
-        do_GET = do_POST = do_PUT = _take  # noqa: N815  # as http.server calls them
-
-        def log_message(self, *_: object) -> None:
-            """Silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        service = Service(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield service
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def says(value: object = None, status: int = 200, media_type: str = "application/json", **headers: str) -> Answer:
-    """Bytes as they are, anything else as JSON. Header names are written with underscores."""
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", media_type)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.send_header("X-Request-Id", "req_1")
-        for name, text in headers.items():
-            handler.send_header(name.replace("_", "-"), text)
-        handler.end_headers()
-        handler.wfile.write(data)
-
-    return answer
-
-
-def refuses(slug: str, status: int, detail: str = "as it is", **headers: str) -> Answer:
-    """A problem document."""
-    return says(problem(slug, status, detail), status, "application/problem+json", **headers)
-
-
-def problem(slug: str, status: int, detail: str) -> dict[str, Any]:
-    return {
-        "type": f"urn:countermark:problem:{slug}",
-        "title": "A problem",
-        "status": status,
-        "detail": detail,
-        "instance": "/v1",
-        "request_id": "req_1",
-    }
-
-
-def breaks(handler: BaseHTTPRequestHandler) -> None:
-    """The connection ends with nothing said."""
-    handler.close_connection = True
-
-
-def stops_half_way(handler: BaseHTTPRequestHandler) -> None:
-    """Ten bytes of a hundred."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100")
-    handler.end_headers()
-    handler.wfile.write(b"0123456789")
-    handler.close_connection = True
-
-
-def babbles(handler: BaseHTTPRequestHandler) -> None:
-    """What is no HTTP."""
-    handler.wfile.write(b"220 smtp.example ESMTP\r\n")
-    handler.close_connection = True
-
-
-def waits_for(event: threading.Event) -> Answer:
-    """An answer that comes when the test says so."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        event.wait(HUNG_SECONDS)
-        says({"status": "ok"})(handler)
-
-    return answer
-
-
-def never_ends(status: int = 200, chunk: bytes = b" " * 65_536) -> Answer:
-    """An answer that goes on until the client leaves."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("X-Request-Id", "req_1")
-        handler.end_headers()
-        handler.close_connection = True
-        while True:
-            handler.wfile.write(chunk)
-
-    return answer
-
-
-class WithoutReading:
-    """An answer that is given, and the connection closed, before the body has been read."""
-
-    unread = True
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-
-    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
-        handler.rfile.read(1000)
-        self._answer(handler)
-        handler.close_connection = True
+    with listening(take) as url:
+        service = Service(url)
+        yield service
 
 
 def asset(**values: object) -> dict[str, Any]:

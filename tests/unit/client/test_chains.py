@@ -5,9 +5,11 @@ import json
 import pytest
 from countermark import Erased, InvalidRequest, Sealed, UnexpectedAnswer
 
+from tests import replies
+from tests.replies import says
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
-from tests.unit.client.story import RECORD, VERIFICATION, says
+from tests.unit.client.story import RECORD, VERIFICATION
 
 OTHER = "6f" * 32
 
@@ -15,7 +17,7 @@ OTHER = "6f" * 32
 def test_a_dispute_is_raised_once_whatever_the_connection_does(
     ask: Ask, service: story.Service, impatient: None
 ) -> None:
-    service.will(story.breaks, says(story.dispute(), 201))
+    service.will(replies.breaks, says(story.dispute(), 201))
     dispute = ask("dispute", OTHER, "It is ours.", counterclaim=RECORD, options={"api_key": "cmk_a_b"})
     assert (dispute.open, dispute.publisher.id) == (True, "daily")
     first, second = service.asked
@@ -70,7 +72,7 @@ def test_an_erasure_says_what_went(ask: Ask, service: story.Service) -> None:
 def test_what_is_sealed_or_erased_says_so(
     ask: Ask, service: story.Service, slug: str, status: int, kind: type[Exception]
 ) -> None:
-    service.will(story.refuses(slug, status, "it is so"))
+    service.will(replies.refuses(slug, status, "it is so"))
     with pytest.raises(kind, match="it is so"):
         ask("asset", RECORD)
 

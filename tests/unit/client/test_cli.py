@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from countermark.cli import main
 
+from tests import replies
 from tests.patience import HUNG_SECONDS, eventually
+from tests.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
+from tests.replies import refuses, says
 from tests.unit.client import story
-from tests.unit.client.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
-from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, refuses, says
+from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
 
@@ -398,7 +400,7 @@ def test_an_interrupted_command_says_nothing_and_exits_with_130(
     service: story.Service, environment: dict[str, str], picture: Path
 ) -> None:
     interrupted = threading.Event()
-    service.will(story.waits_for(interrupted))
+    service.will(replies.waits_for(interrupted))
     command = [*COMMAND, "verify", str(picture)]
     with (
         story.hearing_ctrl_c(),

@@ -21,10 +21,12 @@ from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Rep
 import provenance
 from api.http.requests import AssetMetadata, AssetRequest
 from provenance import claims as core
+from tests import replies
 from tests.patience import EXPIRING_SECONDS, eventually
+from tests.replies import says
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
-from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD, says
+from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
 ROOT = Path(__file__).parents[3]
 
@@ -213,7 +215,7 @@ def test_a_list_that_does_not_end_is_unexpected(service: story.Service) -> None:
 @pytest.mark.timing
 def test_other_patience_shares_the_connections_and_leaves_the_client_as_it_was(service: story.Service) -> None:
     released = threading.Event()
-    service.will(story.waits_for(released))
+    service.will(replies.waits_for(released))
     with Client(service.url, max_retries=0) as client:
         with pytest.raises(countermark.ServiceUnreachable):
             client.with_options(timeout=EXPIRING_SECONDS).ready()

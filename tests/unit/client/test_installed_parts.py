@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.client.receipt_vectors import REGISTERED, receipt_of
+from tests.receipt_vectors import REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -24,16 +24,17 @@ from provenance.transparency.audit import AuditState
 from provenance.transparency.checkpoint import cosign_checkpoint
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ML_DSA_44, VerifierKey
-from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
+from tests import replies
 from tests.conformance.test_tessera_log import ENTRIES, LOG
 from tests.conformance.test_tessera_log import KEY as TESSERA_KEY
-from tests.unit.client import story
-from tests.unit.registry.newsroom import signer
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY, OPERATOR, PUBLISHER, signer
+from tests.logs.server import Server, serving
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(600, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(600)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 600])
-def test_a_log_of_any_size_is_sound(log: PublishedLog, server: Server, size: int) -> None:
+def test_a_log_of_any_size_is_sound(log: Log, server: Server, size: int) -> None:
     server.publish(log.at(size))
     report = audit_log(server.log_url, log_keys=[str(KEY)])
     assert report.is_sound, report.findings
@@ -64,18 +65,18 @@ def test_a_log_of_any_size_is_sound(log: PublishedLog, server: Server, size: int
     assert set(server.asked) == {f"/log/{path}" for path in log.at(size).files}
 
 
-def test_an_empty_log_is_sound(log: PublishedLog, server: Server) -> None:
+def test_an_empty_log_is_sound(log: Log, server: Server) -> None:
     server.publish(log.at(0))
     assert audit_log(server.log_url, log_keys=[str(KEY)]).is_sound
 
 
-def test_statements_are_counted_by_key(log: PublishedLog, server: Server) -> None:
+def test_statements_are_counted_by_key(log: Log, server: Server) -> None:
     server.publish(log)
     report = audit_log(server.log_url, log_keys=[str(KEY)])
     assert report.by_key == {OPERATOR.public_key.thumbprint: 2, PUBLISHER.public_key.thumbprint: 598}
 
 
-def test_only_what_is_new_is_fetched_the_next_time(log: PublishedLog, server: Server, state: Path) -> None:
+def test_only_what_is_new_is_fetched_the_next_time(log: Log, server: Server, state: Path) -> None:
     counted = []
     for size in (300, 512, 512, 600):
         server.publish(log.at(size))
@@ -86,9 +87,7 @@ def test_only_what_is_new_is_fetched_the_next_time(log: PublishedLog, server: Se
     assert counted == [(None, 300, 2), (300, 256, 1), (512, 0, 0), (512, 88, 1)]
 
 
-def test_from_the_start_everything_is_hashed_again_and_nothing_forgotten(
-    log: PublishedLog, server: Server, state: Path
-) -> None:
+def test_from_the_start_everything_is_hashed_again_and_nothing_forgotten(log: Log, server: Server, state: Path) -> None:
     server.publish(log)
     audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     server.publish(log.with_entry(10, log.entries[400]))
@@ -99,9 +98,9 @@ def test_from_the_start_everything_is_hashed_again_and_nothing_forgotten(
     assert (report.is_sound, report.hashed) == (True, 600)
 
 
-def test_an_interrupted_audit_goes_on_where_it_stopped(log: PublishedLog, server: Server, state: Path) -> None:
+def test_an_interrupted_audit_goes_on_where_it_stopped(log: Log, server: Server, state: Path) -> None:
     server.publish(log)
-    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    server.answers["/log/tile/entries/002.p/88"] = replies.breaks
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     kept = json.loads(state.read_text())
@@ -115,7 +114,7 @@ def test_an_interrupted_audit_goes_on_where_it_stopped(log: PublishedLog, server
     assert json.loads(state.read_text())["target"] is None
 
 
-def test_an_interruption_by_hand_keeps_what_was_done(log: PublishedLog, server: Server, state: Path) -> None:
+def test_an_interruption_by_hand_keeps_what_was_done(log: Log, server: Server, state: Path) -> None:
     server.publish(log)
 
     def interrupt(hashed: int, _: int) -> None:
@@ -127,16 +126,14 @@ def test_an_interruption_by_hand_keeps_what_was_done(log: PublishedLog, server: 
     assert json.loads(state.read_text())["size"] == 512
 
 
-def test_a_tree_that_was_seen_before_an_interruption_is_not_forgotten(
-    log: PublishedLog, server: Server, state: Path
-) -> None:
+def test_a_tree_that_was_seen_before_an_interruption_is_not_forgotten(log: Log, server: Server, state: Path) -> None:
     """The log shows a tree of 600 entries, and after the interruption one of 601 that does not begin with it."""
     server.publish(log)
-    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    server.answers["/log/tile/entries/002.p/88"] = replies.breaks
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     other = log.with_entry(550, log.entries[10])
-    server.publish(PublishedLog((*other.entries, log.entries[0]), log.records))
+    server.publish(Log((*other.entries, log.entries[0]), log.records))
     server.serve("tile/0/002.p/88", other.files["tile/0/002.p/88"])
     server.serve("tile/entries/002.p/88", other.files["tile/entries/002.p/88"])
     report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
@@ -144,12 +141,10 @@ def test_a_tree_that_was_seen_before_an_interruption_is_not_forgotten(
     assert report.note == log.checkpoint
 
 
-def test_a_log_that_grew_during_an_interruption_is_audited_to_its_end(
-    log: PublishedLog, server: Server, state: Path
-) -> None:
+def test_a_log_that_grew_during_an_interruption_is_audited_to_its_end(log: Log, server: Server, state: Path) -> None:
     """The partial tiles of the older size are gone by then: the full ones take their place."""
     server.publish(log.at(400))
-    server.answers["/log/tile/entries/001.p/144"] = story.breaks
+    server.answers["/log/tile/entries/001.p/144"] = replies.breaks
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     server.publish(log)
@@ -162,9 +157,7 @@ def test_a_log_that_grew_during_an_interruption_is_audited_to_its_end(
     assert server.asked.count("/log/tile/entries/001") == 2
 
 
-def test_work_is_saved_on_the_way(
-    log: PublishedLog, server: Server, state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_is_saved_on_the_way(log: Log, server: Server, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "SAVE_SECONDS", 0.0)
     server.publish(log)
     saved = []
@@ -176,7 +169,7 @@ def test_work_is_saved_on_the_way(
     assert saved == [(0, None), (256, None), (512, 256), (600, 512)]
 
 
-def test_after_wrong_entries_everything_is_hashed_again(log: PublishedLog, server: Server, state: Path) -> None:
+def test_after_wrong_entries_everything_is_hashed_again(log: Log, server: Server, state: Path) -> None:
     """What was served wrong once must not keep a log that is mended from ever being found sound."""
     server.publish(log.with_entry(100, log.entries[5]))
     server.serve("checkpoint", log.checkpoint)
@@ -187,9 +180,7 @@ def test_after_wrong_entries_everything_is_hashed_again(log: PublishedLog, serve
 
 
 @pytest.mark.parametrize("path", ["tile/0/002.p/88", "tile/entries/002.p/88", "tile/entries/001", "tile/1/000.p/2"])
-def test_a_file_that_is_missing_for_a_moment_convicts_nobody(
-    log: PublishedLog, server: Server, state: Path, path: str
-) -> None:
+def test_a_file_that_is_missing_for_a_moment_convicts_nobody(log: Log, server: Server, state: Path, path: str) -> None:
     server.publish(log.at(300))
     assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
     server.publish(log)
@@ -197,7 +188,7 @@ def test_a_file_that_is_missing_for_a_moment_convicts_nobody(
 
     def missing_once(handler: BaseHTTPRequestHandler) -> None:
         server.answers[f"/log/{path}"] = whole
-        story.says(b"no such file", 404, "text/plain")(handler)
+        replies.says(b"no such file", 404, "text/plain")(handler)
 
     server.answers[f"/log/{path}"] = missing_once
     report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
@@ -208,9 +199,7 @@ def test_a_file_that_is_missing_for_a_moment_convicts_nobody(
 
 
 @pytest.mark.parametrize("size", [200, 0])
-def test_an_older_checkpoint_out_of_a_cache_convicts_nobody(
-    log: PublishedLog, server: Server, state: Path, size: int
-) -> None:
+def test_an_older_checkpoint_out_of_a_cache_convicts_nobody(log: Log, server: Server, state: Path, size: int) -> None:
     server.publish(log.at(300))
     assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
     server.publish(log)
@@ -218,7 +207,7 @@ def test_an_older_checkpoint_out_of_a_cache_convicts_nobody(
 
     def old_once(handler: BaseHTTPRequestHandler) -> None:
         server.answers["/log/checkpoint"] = newest
-        story.says(log.at(size).checkpoint, media_type="text/plain")(handler)
+        replies.says(log.at(size).checkpoint, media_type="text/plain")(handler)
 
     server.answers["/log/checkpoint"] = old_once
     report = audit_log(server.log_url, log_keys=[str(KEY)], state=state)
@@ -226,7 +215,7 @@ def test_an_older_checkpoint_out_of_a_cache_convicts_nobody(
 
 
 def test_a_root_that_was_signed_once_is_not_forgotten_over_a_fresh_checkpoint(
-    log: PublishedLog, server: Server, state: Path
+    log: Log, server: Server, state: Path
 ) -> None:
     server.publish(log.at(300))
     assert audit_log(server.log_url, log_keys=[str(KEY)], state=state).is_sound
@@ -235,16 +224,14 @@ def test_a_root_that_was_signed_once_is_not_forgotten_over_a_fresh_checkpoint(
 
     def forked_once(handler: BaseHTTPRequestHandler) -> None:
         server.answers["/log/checkpoint"] = newest
-        story.says(fork, media_type="text/plain")(handler)
+        replies.says(fork, media_type="text/plain")(handler)
 
     server.answers["/log/checkpoint"] = forked_once
     (finding,) = audit_log(server.log_url, log_keys=[str(KEY)], state=state).findings
     assert (finding.kind, fork in finding.evidence) == ("fork", True)
 
 
-def test_the_tree_in_doubt_is_looked_at_again_before_a_newer_one(
-    log: PublishedLog, server: Server, state: Path
-) -> None:
+def test_the_tree_in_doubt_is_looked_at_again_before_a_newer_one(log: Log, server: Server, state: Path) -> None:
     server.publish(log)
     server.serve("tile/1/000.p/1", log.at(300).files["tile/1/000.p/1"])  # it goes when the tile is full
     wrong = log.at(300).signed(bytes(32))
@@ -252,22 +239,22 @@ def test_the_tree_in_doubt_is_looked_at_again_before_a_newer_one(
 
     def wrong_once(handler: BaseHTTPRequestHandler) -> None:
         server.answers["/log/checkpoint"] = newest
-        story.says(wrong, media_type="text/plain")(handler)
+        replies.says(wrong, media_type="text/plain")(handler)
 
     def missing_once(handler: BaseHTTPRequestHandler) -> None:
         server.answers["/log/tile/entries/001"] = whole
-        story.says(b"no such file", 404, "text/plain")(handler)
+        replies.says(b"no such file", 404, "text/plain")(handler)
 
     server.answers["/log/checkpoint"], server.answers["/log/tile/entries/001"] = wrong_once, missing_once
     findings = audit_log(server.log_url, log_keys=[str(KEY)], state=state).findings
     assert ("root", (wrong,)) in [(finding.kind, finding.evidence) for finding in findings]
 
 
-def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: PublishedLog, server: Server, state: Path) -> None:
+def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: Log, server: Server, state: Path) -> None:
     wrong = log.with_entry(100, log.entries[5])
     server.publish(wrong)
     server.serve("checkpoint", log.checkpoint)
-    server.answers["/log/tile/entries/002.p/88"] = story.breaks
+    server.answers["/log/tile/entries/002.p/88"] = replies.breaks
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     server.publish(log)
@@ -276,7 +263,7 @@ def test_wrong_entries_of_an_interrupted_audit_do_not_stay(log: PublishedLog, se
     assert report.hashed == 600  # everything was looked at again
 
 
-def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -> None:
+def test_cosigners_that_one_knows_are_named(log: Log, server: Server) -> None:
     witness = signer("witness")
     key = VerifierKey("witness.example", COSIGNATURE_V1, witness.public_key.raw)
     server.publish(log)
@@ -287,9 +274,7 @@ def test_cosigners_that_one_knows_are_named(log: PublishedLog, server: Server) -
     assert [cosigner.key for cosigner in report.cosigners] == [key]
 
 
-def test_the_ml_dsa_signature_that_one_can_check_cannot_be_left_out(
-    log: PublishedLog, server: Server, state: Path
-) -> None:
+def test_the_ml_dsa_signature_that_one_can_check_cannot_be_left_out(log: Log, server: Server, state: Path) -> None:
     second = MlDsaSigner.from_seed(bytes(32))
     key = VerifierKey(KEY.name, ML_DSA_44, second.public)
     twice = cosign_checkpoint(log.checkpoint, key.name, second.sign, key.public, time=1, key_type=ML_DSA_44)
@@ -310,9 +295,9 @@ def test_the_ml_dsa_signature_that_one_can_check_cannot_be_left_out(
     assert [step.number for step in report.steps if step.outcome == "fails"] == [3]
 
 
-def test_a_log_that_asks_to_be_read_more_slowly_is_read_more_slowly(log: PublishedLog, server: Server) -> None:
+def test_a_log_that_asks_to_be_read_more_slowly_is_read_more_slowly(log: Log, server: Server) -> None:
     server.publish(log)
-    patience = {path: [story.says(b"later", 429, "text/plain", Retry_After="0.01")] for path in list(server.answers)}
+    patience = {path: [replies.says(b"later", 429, "text/plain", Retry_After="0.01")] for path in list(server.answers)}
     truth = dict(server.answers)
     for path in truth:
         server.answers[path] = lambda handler: (patience[handler.path] or [truth[handler.path]]).pop()(handler)
@@ -344,7 +329,7 @@ def test_a_log_that_has_to_be_of_statements_and_is_not_is_a_finding(server: Serv
     assert len(report.findings) == len(ENTRIES)
 
 
-def test_entries_that_need_not_be_statements_are_only_hashed(log: PublishedLog, server: Server) -> None:
+def test_entries_that_need_not_be_statements_are_only_hashed(log: Log, server: Server) -> None:
     server.publish(log.with_entry(400, b"hello"))
     report = audit_log(server.log_url, log_keys=[str(KEY)], entries="bytes")
     assert report.is_sound
@@ -352,13 +337,13 @@ def test_entries_that_need_not_be_statements_are_only_hashed(log: PublishedLog, 
 
 
 def test_a_log_with_no_end_of_keys_takes_no_end_of_memory(
-    log: PublishedLog, server: Server, monkeypatch: pytest.MonkeyPatch
+    log: Log, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MAX_COUNTED_KEYS >= 1000
     monkeypatch.setattr(audit_module, "MAX_COUNTED_KEYS", 5)
     forgers = [signer(f"forger {number}") for number in range(20)]
     entries = (*log.entries[:3], *(sign_statement(b"{}", forger) for forger in forgers), log.entries[4])
-    server.publish(PublishedLog(entries, log.records))
+    server.publish(Log(entries, log.records))
     report = audit_log(server.log_url, log_keys=[str(KEY)])
     assert report.is_sound
     assert (len(report.by_key), report.uncounted) == (5, 17)
@@ -404,9 +389,7 @@ def test_inside_a_running_loop_it_says_what_to_do() -> None:
         '{"format": "countermark-audit"}',
     ],
 )
-def test_a_damaged_state_file_is_not_taken_for_none(
-    log: PublishedLog, server: Server, state: Path, content: str
-) -> None:
+def test_a_damaged_state_file_is_not_taken_for_none(log: Log, server: Server, state: Path, content: str) -> None:
     server.publish(log)
     state.parent.mkdir()
     state.write_text(content)
@@ -430,7 +413,7 @@ def test_a_damaged_state_file_is_not_taken_for_none(
     ],
 )
 def test_a_state_file_with_a_field_that_cannot_be_is_damaged(
-    log: PublishedLog, server: Server, state: Path, change: dict[str, object]
+    log: Log, server: Server, state: Path, change: dict[str, object]
 ) -> None:
     server.publish(log)
     audit_log(server.log_url, log_keys=[str(KEY)], state=state)
@@ -439,14 +422,14 @@ def test_a_state_file_with_a_field_that_cannot_be_is_damaged(
         audit_log(server.log_url, log_keys=[str(KEY)], state=state)
 
 
-def test_the_state_of_another_log_is_refused(log: PublishedLog, server: Server, state: Path) -> None:
+def test_the_state_of_another_log_is_refused(log: Log, server: Server, state: Path) -> None:
     server.publish(log)
     audit_log(server.log_url, log_keys=[str(KEY)], state=state)
     with pytest.raises(InvalidRequest, match="another log"):
         audit_log(server.log_url, log_keys=[str(TESSERA_KEY)], state=state)
 
 
-def test_a_state_that_cannot_be_written_ends_the_audit(log: PublishedLog, server: Server, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_written_ends_the_audit(log: Log, server: Server, tmp_path: Path) -> None:
     server.publish(log)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CountermarkError, match=r"state\.json"):

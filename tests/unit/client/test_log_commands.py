@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement
-from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
+from tests import replies
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY, OPERATOR, PUBLISHER, signer
+from tests.logs.server import Server, serving
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.client import story
 from tests.unit.client.test_cli import COMMAND, Run, environment, fits, on_a_terminal, run
-from tests.unit.registry.newsroom import signer
 
 __all__ = ["environment", "run"]
 
@@ -29,13 +31,13 @@ MADE = 3
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
+def log() -> Log:
     """A genesis record, a key, and three pictures."""
-    return real_log(5, tmp_path_factory.mktemp("objects"))
+    return newsroom_log(5)
 
 
 @pytest.fixture
-def server(log: PublishedLog) -> Iterator[Server]:
+def server(log: Log) -> Iterator[Server]:
     with serving() as server:
         server.publish(log)
         yield server
@@ -47,14 +49,14 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
-def record(log: PublishedLog, index: int) -> str:
+def record(log: Log, index: int) -> str:
     return parse_statement(log.entries[index]).record_id.hex()
 
 
 # audit ------------------------------------------------------------------------------------------
 
 
-def test_a_sound_log_is_shown_with_its_keys(run: Run, server: Server, log: PublishedLog) -> None:
+def test_a_sound_log_is_shown_with_its_keys(run: Run, server: Server, log: Log) -> None:
     done = run("log", "audit", server.log_url, "--vkey", KEY)
     assert (done.returncode, done.stderr) == (0, "")
     assert fits(done.stdout)
@@ -65,7 +67,7 @@ def test_a_sound_log_is_shown_with_its_keys(run: Run, server: Server, log: Publi
     assert again.stdout.endswith("The log is what its entries make it, and it only grew.\n")
 
 
-def test_json_says_everything(run: Run, server: Server, log: PublishedLog) -> None:
+def test_json_says_everything(run: Run, server: Server, log: Log) -> None:
     done = run("log", "audit", server.log_url, "--vkey", KEY, "--json")
     answer = json.loads(done.stdout)
     assert answer["sound"] is True
@@ -75,7 +77,7 @@ def test_json_says_everything(run: Run, server: Server, log: PublishedLog) -> No
     assert answer["findings"] == []
 
 
-def test_two_notes_that_contradict_each_other_are_kept_as_evidence(run: Run, server: Server, log: PublishedLog) -> None:
+def test_two_notes_that_contradict_each_other_are_kept_as_evidence(run: Run, server: Server, log: Log) -> None:
     run("log", "audit", server.log_url, "--vkey", KEY)
     other = log.with_entry(4, log.entries[2])
     server.publish(other)
@@ -90,7 +92,7 @@ def test_two_notes_that_contradict_each_other_are_kept_as_evidence(run: Run, ser
 
 
 def test_a_log_that_cannot_be_had_is_incomplete(run: Run, server: Server) -> None:
-    server.answers["/log/tile/entries/000.p/5"] = story.breaks
+    server.answers["/log/tile/entries/000.p/5"] = replies.breaks
     done = run("log", "audit", server.log_url, "--vkey", KEY)
     assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 1
@@ -121,7 +123,7 @@ def test_the_help_pages_fit(run: Run) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_on_a_terminal_there_is_a_bar(server: Server, environment: dict[str, str], log: PublishedLog) -> None:
+def test_on_a_terminal_there_is_a_bar(server: Server, environment: dict[str, str], log: Log) -> None:
     status, sent = on_a_terminal(["log", "audit", server.log_url, "--vkey", str(KEY)], environment)
     assert status == 0
     assert "5/5" in sent
@@ -134,7 +136,7 @@ def test_on_a_terminal_there_is_a_bar(server: Server, environment: dict[str, str
 
 
 @pytest.fixture
-def kept(tmp_path: Path, log: PublishedLog) -> Path:
+def kept(tmp_path: Path, log: Log) -> Path:
     """The newsroom's receipts: of one picture of three."""
     folder = tmp_path / "kept" / "2026"
     folder.mkdir(parents=True)
@@ -146,7 +148,7 @@ def alarms(stdout: str) -> list[int]:
     return [json.loads(line)["index"] for line in stdout.splitlines()]
 
 
-def test_entries_that_one_did_not_make_give_an_alarm(run: Run, server: Server, kept: Path, log: PublishedLog) -> None:
+def test_entries_that_one_did_not_make_give_an_alarm(run: Run, server: Server, kept: Path, log: Log) -> None:
     watch = ("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--made", kept, "--grace", "0", "--once")
     done = run(*watch)
     assert done.returncode == 1
@@ -158,7 +160,7 @@ def test_entries_that_one_did_not_make_give_an_alarm(run: Run, server: Server, k
     assert run(*watch).returncode == 0, "an alarm is given once"
 
 
-def test_alarms_come_as_lines_of_json(run: Run, server: Server, kept: Path, log: PublishedLog) -> None:
+def test_alarms_come_as_lines_of_json(run: Run, server: Server, kept: Path, log: Log) -> None:
     done = run(
         *("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--made", kept),
         *("--grace", "0", "--once", "--jsonl"),
@@ -169,19 +171,17 @@ def test_alarms_come_as_lines_of_json(run: Run, server: Server, kept: Path, log:
     assert (first["key"], first["record"], first["signature"]) == (KID, record(log, 2), "not checked")
 
 
-def test_what_one_made_can_be_a_list(run: Run, server: Server, tmp_path: Path, log: PublishedLog) -> None:
+def test_what_one_made_can_be_a_list(run: Run, server: Server, tmp_path: Path, log: Log) -> None:
     ids = tmp_path / "ids.txt"
     ids.write_text(f"# ours\n{record(log, 2)}\nurn:countermark:record:{record(log, 3)}\n\n{record(log, 4)}\n")
     arguments = ("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--grace", "0", "--once")
     assert run(*arguments, "--made", ids).returncode == 0
 
 
-def test_a_public_key_tells_whether_it_made_the_entry(
-    run: Run, server: Server, tmp_path: Path, log: PublishedLog
-) -> None:
+def test_a_public_key_tells_whether_it_made_the_entry(run: Run, server: Server, tmp_path: Path, log: Log) -> None:
     """A log that takes in what names a key and is not signed with it says more about the log than about the key."""
     forged = log.entries[4][:-64] + bytes(64)
-    server.publish(PublishedLog((*log.entries[:4], forged), log.records))
+    server.publish(Log((*log.entries[:4], forged), log.records))
     pem = tmp_path / "daily.pem"
     public = PUBLISHER._private_key.public_key()  # type: ignore[attr-defined]  # as `openssl pkey -pubout` would
     pem.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -195,7 +195,7 @@ def test_a_public_key_tells_whether_it_made_the_entry(
 
 @pytest.mark.timing
 def test_a_receipt_that_comes_a_little_later_than_its_entry_is_no_alarm(
-    run: Run, server: Server, kept: Path, log: PublishedLog, monkeypatch: pytest.MonkeyPatch
+    run: Run, server: Server, kept: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
 
@@ -231,7 +231,7 @@ def test_a_key_that_is_none_is_refused(run: Run, server: Server, tmp_path: Path,
     assert run("log", "watch", server.log_url, "--vkey", KEY, "--key", name, "--once").returncode == 2
 
 
-def test_a_log_that_rewrites_its_history_gives_an_alarm_as_well(run: Run, server: Server, log: PublishedLog) -> None:
+def test_a_log_that_rewrites_its_history_gives_an_alarm_as_well(run: Run, server: Server, log: Log) -> None:
     watch = ("log", "watch", server.log_url, "--vkey", KEY, "--key", "5e" * 32, "--once", "--jsonl")
     assert run(*watch).returncode == 0
     server.publish(log.with_entry(4, log.entries[2]))
@@ -240,13 +240,13 @@ def test_a_log_that_rewrites_its_history_gives_an_alarm_as_well(run: Run, server
     assert json.loads(done.stdout)["finding"] == "fork"
 
 
-def test_an_alarm_that_was_not_told_is_given_again(run: Run, server: Server, log: PublishedLog) -> None:
+def test_an_alarm_that_was_not_told_is_given_again(run: Run, server: Server, log: Log) -> None:
     """The connection breaks after the first entries: what they showed is told, and again when the log is there."""
     thief: LocalSigner = signer("daily key")
     stolen = tuple(sign_statement(f'{{"stolen":{number}}}'.encode(), thief) for number in range(300))
-    longer = PublishedLog((*log.entries, *stolen), log.records)
+    longer = Log((*log.entries, *stolen), log.records)
     server.publish(longer)
-    server.answers["/log/tile/entries/001.p/49"] = story.breaks
+    server.answers["/log/tile/entries/001.p/49"] = replies.breaks
     watch = ("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--grace", "0", "--once", "--jsonl")
     broken = run(*watch)
     assert broken.returncode == 3
@@ -257,7 +257,7 @@ def test_an_alarm_that_was_not_told_is_given_again(run: Run, server: Server, log
 
 @pytest.mark.timing
 def test_it_goes_on_until_it_is_interrupted_and_says_what_it_found(
-    environment: dict[str, str], server: Server, log: PublishedLog, tmp_path: Path
+    environment: dict[str, str], server: Server, log: Log, tmp_path: Path
 ) -> None:
     server.publish(log.at(2))
     arguments = ["log", "watch", server.log_url, "--vkey", str(KEY), "--key", KID, "--grace", "0", "--interval", "1"]
@@ -276,7 +276,7 @@ def test_it_goes_on_until_it_is_interrupted_and_says_what_it_found(
             server.publish(log.at(3))
             assert process.stdout is not None
             assert process.stdout.readline() == "entry 2 names your key, and is not among what you made\n"
-            server.answers["/log/checkpoint"] = story.breaks  # a service that is away does not end the watch
+            server.answers["/log/checkpoint"] = replies.breaks  # a service that is away does not end the watch
             asked = len(server.asked)
             eventually(lambda: len(server.asked) > asked + 3)
             process.send_signal(signal.SIGINT)

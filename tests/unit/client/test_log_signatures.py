@@ -5,22 +5,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from countermark import AuditReport, ServiceUnreachable, audit_log, retries
 from countermark.log import auditing
 
 from provenance.limits import MAX_RECORD_BYTES
-from provenance.statement.handover import prove_possession
-from provenance.statement.identity import Identity
-from provenance.statement.keys import LocalSigner
 from provenance.statement.record import LogGenesis, PublisherKey, parse_record, to_canonical
 from provenance.statement.statement import sign_statement
-from tests.conformance.published_log import KEY, OPERATOR, PUBLISHER, PublishedLog, Server, real_log, serving
-from tests.unit.client import story
+from tests import replies
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY, OPERATOR, PUBLISHER, publisher_key, signer
+from tests.logs.server import Server, serving
 from tests.unit.client.test_cli import Run, environment, run
-from tests.unit.registry.newsroom import ORIGIN, START, digest, signer
 
 __all__ = ["environment", "run"]
 
@@ -28,8 +25,8 @@ THIEF = signer("thief")
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(300, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(300)
 
 
 @pytest.fixture
@@ -45,7 +42,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 
-def audit(server: Server, log: PublishedLog, state: Path | None = None) -> AuditReport:
+def audit(server: Server, log: Log, state: Path | None = None) -> AuditReport:
     server.publish(log)
     server.show(log.records)
     return audit_log(server.log_url, log_keys=[str(KEY)], records=server.url, state=state)
@@ -55,28 +52,14 @@ def told(report: AuditReport) -> list[str]:
     return [f"{finding.kind}: {finding.detail}" for finding in report.findings]
 
 
-def key_record(action: Literal["enrol", "rotate", "revoke"], key: LocalSigner, **changes: object) -> bytes:
-    record = PublisherKey(
-        salt=digest(f"{action} {key.public_key.raw.hex()}"),
-        claimed_at=START,
-        publisher="daily",
-        name="The Daily",
-        identity=Identity("operator-attested", "seen by the registry desk"),
-        action=action,
-        key=key.public_key,
-        possession=None if action == "revoke" else prove_possession(key, ORIGIN, "daily"),
-        reason="stolen" if action == "revoke" else None,
-    )
-    return to_canonical(replace(record, **changes))  # type: ignore[arg-type]  # the tests name fields of a record
-
-
-def with_operators(log: PublishedLog, index: int, record: bytes) -> PublishedLog:
+def with_operators(log: Log, index: int, record: PublisherKey | bytes) -> Log:
     """A log in which the operator stated this at `index`."""
-    changed = log.with_entry(index, sign_statement(record, OPERATOR))
-    return replace(changed, records=(*changed.records, record))
+    said = record if isinstance(record, bytes) else to_canonical(record)
+    changed = log.with_entry(index, sign_statement(said, OPERATOR))
+    return replace(changed, records=[*changed.records, said])
 
 
-def test_every_signature_is_checked_and_only_records_that_name_keys_are_read(log: PublishedLog, server: Server) -> None:
+def test_every_signature_is_checked_and_only_records_that_name_keys_are_read(log: Log, server: Server) -> None:
     report = audit(server, log)
     assert report.is_sound, report.findings
     assert report.signatures is not None
@@ -85,69 +68,67 @@ def test_every_signature_is_checked_and_only_records_that_name_keys_are_read(log
     assert read == [hashlib.sha256(record).hexdigest() for record in log.records[:2]]
 
 
-def test_a_statement_by_a_key_that_nobody_enrolled_is_a_finding(log: PublishedLog, server: Server) -> None:
+def test_a_statement_by_a_key_that_nobody_enrolled_is_a_finding(log: Log, server: Server) -> None:
     report = audit(server, log.with_entry(100, sign_statement(b"{}", THIEF)))
     assert told(report) == [f"signature: entry 100: no record before it enrols key {THIEF.public_key.thumbprint.hex()}"]
 
 
-def test_a_signature_that_is_none_is_a_finding(log: PublishedLog, server: Server) -> None:
+def test_a_signature_that_is_none_is_a_finding(log: Log, server: Server) -> None:
     for index in (1, 100):
         report = audit(server, log.with_entry(index, log.entries[index][:-64] + bytes(64)))
         assert f"signature: entry {index}: " in told(report)[0]
 
 
-def test_a_key_signs_up_to_its_revocation(log: PublishedLog, server: Server) -> None:
-    report = audit(server, with_operators(log, 290, key_record("revoke", PUBLISHER)))
+def test_a_key_signs_up_to_its_revocation(log: Log, server: Server) -> None:
+    report = audit(server, with_operators(log, 290, publisher_key("revoke", PUBLISHER)))
     assert [line.partition(": the")[0] for line in told(report)] == [f"signature: entry {n}" for n in range(291, 300)]
     assert "the key was revoked at index 290" in told(report)[0]
 
 
-def test_a_key_signs_from_its_enrolment_on(log: PublishedLog, server: Server) -> None:
+def test_a_key_signs_from_its_enrolment_on(log: Log, server: Server) -> None:
     entry = sign_statement(b"{}", THIEF)
     early = log.with_entry(100, entry).with_entry(299, entry)
-    report = audit(server, with_operators(early, 200, key_record("enrol", THIEF)))
+    report = audit(server, with_operators(early, 200, publisher_key("enrol", THIEF)))
     assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 100"]
 
 
-def test_a_key_record_by_who_is_no_operator_counts_for_nothing(log: PublishedLog, server: Server) -> None:
-    record = key_record("enrol", THIEF)
+def test_a_key_record_by_who_is_no_operator_counts_for_nothing(log: Log, server: Server) -> None:
+    record = to_canonical(publisher_key("enrol", THIEF))
     forged = log.with_entry(100, sign_statement(record, PUBLISHER)).with_entry(101, sign_statement(b"{}", THIEF))
-    report = audit(server, replace(forged, records=(*forged.records, record)))
+    report = audit(server, replace(forged, records=[*forged.records, record]))
     assert [line.partition(": no")[0] for line in told(report)] == ["signature: entry 101"]
 
 
-def test_a_key_record_without_proof_of_possession_is_a_finding(log: PublishedLog, server: Server) -> None:
-    report = audit(server, with_operators(log, 100, key_record("enrol", THIEF, possession=None)))
+def test_a_key_record_without_proof_of_possession_is_a_finding(log: Log, server: Server) -> None:
+    report = audit(server, with_operators(log, 100, publisher_key("enrol", THIEF, possession=None)))
     assert told(report) == ["signature: entry 100: nothing shows that the publisher holds the key"]
 
 
-def test_without_the_record_of_entry_0_nobody_may_sign(log: PublishedLog, server: Server) -> None:
+def test_without_the_record_of_entry_0_nobody_may_sign(log: Log, server: Server) -> None:
     report = audit(server, replace(log, records=log.records[1:]))
     assert "signature: entry 0: the record of entry 0 is withheld" in told(report)[0]
 
 
-def test_the_genesis_record_of_another_log_is_none(log: PublishedLog, server: Server) -> None:
+def test_the_genesis_record_of_another_log_is_none(log: Log, server: Server) -> None:
     genesis = parse_record(log.records[0])
     assert isinstance(genesis, LogGenesis)
     other = to_canonical(replace(genesis, origin="log.other.example"))
     changed = log.with_entry(0, sign_statement(other, OPERATOR))
-    report = audit(server, replace(changed, records=(other, *log.records[1:])))
+    report = audit(server, replace(changed, records=[other, *log.records[1:]]))
     assert "not the genesis record of this log" in told(report)[0]
 
 
 @pytest.mark.parametrize("served", [b"", b"{}", bytes(MAX_RECORD_BYTES)])
-def test_another_record_in_the_place_of_one_is_a_finding(log: PublishedLog, server: Server, served: bytes) -> None:
+def test_another_record_in_the_place_of_one_is_a_finding(log: Log, server: Server, served: bytes) -> None:
     server.publish(log)
     server.show(log.records)
     key = hashlib.sha256(log.records[1]).hexdigest()
-    server.answers[f"/v1/records/{key}"] = story.says(served)
+    server.answers[f"/v1/records/{key}"] = replies.says(served)
     report = audit_log(server.log_url, log_keys=[str(KEY)], records=server.url)
     assert told(report)[0] == f"signature: entry 1: another record is served in the place of {key}"
 
 
-def test_a_record_that_only_a_later_version_can_read_leaves_signatures_unchecked(
-    log: PublishedLog, server: Server
-) -> None:
+def test_a_record_that_only_a_later_version_can_read_leaves_signatures_unchecked(log: Log, server: Server) -> None:
     newer = with_operators(log, 100, b'{"type":"publisher.keyring","version":9}')
     report = audit(server, newer.with_entry(200, sign_statement(b"{}", THIEF)))
     assert report.is_sound
@@ -155,7 +136,7 @@ def test_a_record_that_only_a_later_version_can_read_leaves_signatures_unchecked
     assert (report.signatures.verified, report.signatures.unchecked) == (299, 1)
 
 
-def test_what_a_withheld_record_may_name_is_unchecked(log: PublishedLog, server: Server, run: Run) -> None:
+def test_what_a_withheld_record_may_name_is_unchecked(log: Log, server: Server, run: Run) -> None:
     report = audit(server, replace(log, records=log.records[:1]))
     assert report.is_sound
     assert report.signatures is not None
@@ -165,14 +146,14 @@ def test_what_a_withheld_record_may_name_is_unchecked(log: PublishedLog, server:
     assert "298: what may name their keys is withheld" in done.stdout
 
 
-def test_a_withheld_record_excuses_no_wrong_signature_of_a_known_key(log: PublishedLog, server: Server) -> None:
-    withheld = with_operators(log, 100, key_record("enrol", THIEF))
+def test_a_withheld_record_excuses_no_wrong_signature_of_a_known_key(log: Log, server: Server) -> None:
+    withheld = with_operators(log, 100, publisher_key("enrol", THIEF))
     forged = withheld.with_entry(200, log.entries[200][:-64] + bytes(64))
     report = audit(server, replace(forged, records=log.records))
     assert [line.partition(": ")[2].partition(":")[0] for line in told(report)] == ["entry 200"]
 
 
-def test_a_checked_log_satisfies(log: PublishedLog, server: Server, run: Run) -> None:
+def test_a_checked_log_satisfies(log: Log, server: Server, run: Run) -> None:
     server.publish(log)
     server.show(log.records)
     done = run("log", "audit", server.log_url, "--vkey", KEY, "--records", server.url)
@@ -182,9 +163,7 @@ def test_a_checked_log_satisfies(log: PublishedLog, server: Server, run: Run) ->
     assert json.loads(again.stdout)["signatures"] == {"verified": 44, "unchecked": 0}
 
 
-def test_another_audit_goes_on_with_the_keys_of_the_one_before(
-    log: PublishedLog, server: Server, tmp_path: Path
-) -> None:
+def test_another_audit_goes_on_with_the_keys_of_the_one_before(log: Log, server: Server, tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     assert audit(server, log.at(290), state).is_sound
     report = audit(server, log.with_entry(295, sign_statement(b"{}", THIEF)), state)
@@ -195,7 +174,7 @@ def test_another_audit_goes_on_with_the_keys_of_the_one_before(
 
 
 def test_a_log_whose_signatures_were_not_checked_is_audited_from_its_start(
-    log: PublishedLog, server: Server, tmp_path: Path
+    log: Log, server: Server, tmp_path: Path
 ) -> None:
     state = tmp_path / "state.json"
     server.publish(log.with_entry(100, sign_statement(b"{}", THIEF)))
@@ -206,7 +185,7 @@ def test_a_log_whose_signatures_were_not_checked_is_audited_from_its_start(
 
 
 def test_a_key_record_that_is_withheld_later_leaves_signatures_unchecked(
-    log: PublishedLog, server: Server, tmp_path: Path
+    log: Log, server: Server, tmp_path: Path
 ) -> None:
     state = tmp_path / "state.json"
     assert audit(server, log, state).is_sound
@@ -219,17 +198,15 @@ def test_a_key_record_that_is_withheld_later_leaves_signatures_unchecked(
     assert (report.signatures.verified, report.signatures.unchecked) == (44, 0)
 
 
-def test_a_genesis_record_that_is_withheld_later_is_a_finding(
-    log: PublishedLog, server: Server, tmp_path: Path
-) -> None:
+def test_a_genesis_record_that_is_withheld_later_is_a_finding(log: Log, server: Server, tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     assert audit(server, log, state).is_sound
     report = audit(server, replace(log, records=log.records[1:]), state)
     assert "without the genesis record, nothing says who may sign" in told(report)[0]
 
 
-def test_a_service_that_is_away_is_no_finding(log: PublishedLog, server: Server) -> None:
+def test_a_service_that_is_away_is_no_finding(log: Log, server: Server) -> None:
     server.publish(log)
-    server.answers[f"/v1/records/{hashlib.sha256(log.records[0]).hexdigest()}"] = story.breaks
+    server.answers[f"/v1/records/{hashlib.sha256(log.records[0]).hexdigest()}"] = replies.breaks
     with pytest.raises(ServiceUnreachable):
         audit_log(server.log_url, log_keys=[str(KEY)], records=server.url)

@@ -13,6 +13,7 @@ from countermark.models import dump, read
 
 from provenance import answers
 from provenance.errors import UnexpectedAnswer
+from tests import replies
 from tests.unit.client import story
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "openapi.yaml").read_text())
@@ -49,7 +50,7 @@ def test_an_answer_is_the_class_that_the_service_builds(name: str) -> None:
         ("Asset", story.asset()),
         ("Dispute", story.dispute()),
         ("Report", story.report()),
-        ("Problem", story.problem("not-found", 404, "no")),
+        ("Problem", replies.problem("not-found", 404, "no")),
     ],
 )
 def test_the_story_that_these_tests_tell_is_one_that_the_service_could_tell(name: str, value: dict[str, Any]) -> None:

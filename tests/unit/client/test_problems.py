@@ -11,7 +11,7 @@ from countermark.problems import exception_of
 from api.http import problems as service
 from provenance import errors
 from provenance.answers.problems import MEDIA_TYPE
-from tests.unit.client import story
+from tests import replies
 
 
 def reply(body: object, *, media_type: str = MEDIA_TYPE, request_id: str = "req_1") -> Reply:
@@ -33,7 +33,7 @@ def test_no_type_is_known_that_the_service_has_not() -> None:
 
 @pytest.mark.parametrize("slug", sorted(problems.EXCEPTIONS))
 def test_a_problem_keeps_its_words_and_its_request_id(slug: str) -> None:
-    error = exception_of(reply(story.problem(slug, service.KINDS[slug].status, "as it is")))
+    error = exception_of(reply(replies.problem(slug, service.KINDS[slug].status, "as it is")))
     assert type(error) is problems.EXCEPTIONS[slug]
     assert str(error) == "as it is"
     assert error.request_id == "req_1"
@@ -41,19 +41,19 @@ def test_a_problem_keeps_its_words_and_its_request_id(slug: str) -> None:
 
 def test_each_faulty_part_of_a_request_is_named_once() -> None:
     faults = [{"pointer": "#/title", "detail": "too long"}, {"pointer": "#/credit", "detail": "no controls"}]
-    body = story.problem("invalid-request", 422, "#/title: too long; #/credit: no controls") | {"errors": faults}
+    body = replies.problem("invalid-request", 422, "#/title: too long; #/credit: no controls") | {"errors": faults}
     assert str(exception_of(reply(body))) == "A problem: #/title: too long; #/credit: no controls"
 
 
 def test_a_type_that_a_newer_service_has_is_unexpected_and_keeps_its_words() -> None:
-    error = exception_of(reply(story.problem("out-of-tea", 418, "no tea")))
+    error = exception_of(reply(replies.problem("out-of-tea", 418, "no tea")))
     assert type(error) is errors.UnexpectedAnswer
     assert str(error) == "no tea"
 
 
 @pytest.mark.parametrize("cls", [errors.RateLimited, errors.Overloaded, errors.IdempotencyConflict])
 def test_what_can_be_asked_again_says_when(cls: type[Any]) -> None:
-    assert exception_of(reply(story.problem(cls.slug, 429, "busy")), 3.0).retry_after == 3.0  # type: ignore[attr-defined]
+    assert exception_of(reply(replies.problem(cls.slug, 429, "busy")), 3.0).retry_after == 3.0  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_what_can_be_asked_again_says_when(cls: type[Any]) -> None:
         b"\xff",
         {"type": 7},
         {"title": "only"},
-        story.problem("not-found", 404, "no") | {"detail": ["no"]},
-        story.problem("not-found", 404, "no") | {"errors": "none"},
-        story.problem("not-found", 404, "no") | {"status": "four hundred"},
+        replies.problem("not-found", 404, "no") | {"detail": ["no"]},
+        replies.problem("not-found", 404, "no") | {"errors": "none"},
+        replies.problem("not-found", 404, "no") | {"status": "four hundred"},
     ],
 )
 def test_a_document_of_another_form_is_unexpected_and_says_the_status(body: object) -> None:
@@ -82,7 +82,7 @@ def test_a_document_of_another_form_is_unexpected_and_says_the_status(body: obje
 
 
 def test_an_error_page_of_something_in_front_is_not_taken_for_the_services_word() -> None:
-    error = exception_of(reply(story.problem("not-found", 404, "no"), media_type="text/html"))
+    error = exception_of(reply(replies.problem("not-found", 404, "no"), media_type="text/html"))
     assert type(error) is errors.UnexpectedAnswer
 
 

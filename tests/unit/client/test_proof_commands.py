@@ -9,8 +9,8 @@ from countermark import InvalidRequest, MalformedReceipt, verify_proof
 
 from provenance.receipts.report import STEP_NAMES
 from provenance.statement.statement import parse_statement
-from tests.conformance.published_log import KEY, PublishedLog, real_log
-from tests.conformance.test_evil_receipts import cose_of, proof_of
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY
 from tests.unit.client.test_cli import Run, environment, fits, run
 
 __all__ = ["environment", "run"]
@@ -19,18 +19,20 @@ INDEX = 3
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(9, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(9)
 
 
 @pytest.fixture(params=["tlog-proof", "cose"])
-def proof(request: pytest.FixtureRequest, log: PublishedLog, tmp_path: Path) -> Path:
+def proof(request: pytest.FixtureRequest, log: Log, tmp_path: Path) -> Path:
     file = tmp_path / f"picture.{request.param}"
-    file.write_bytes(proof_of(log).serialise() if request.param == "tlog-proof" else cose_of(log))
+    file.write_bytes(
+        log.whole_proof(INDEX).serialise() if request.param == "tlog-proof" else log.transparent(INDEX).serialise()
+    )
     return file
 
 
-def test_a_proof_that_holds_satisfies_and_says_what_it_does_not_show(run: Run, proof: Path, log: PublishedLog) -> None:
+def test_a_proof_that_holds_satisfies_and_says_what_it_does_not_show(run: Run, proof: Path, log: Log) -> None:
     done = run("receipt", "verify", proof, "--vkey", KEY)
     assert (done.returncode, done.stderr) == (0, "")
     assert fits(done.stdout)
@@ -61,9 +63,9 @@ def test_a_picture_cannot_be_compared_with_it(run: Run, proof: Path, tmp_path: P
     assert ".countermark" in done.stderr
 
 
-def test_an_entry_that_the_file_does_not_carry_can_be_given(run: Run, log: PublishedLog, tmp_path: Path) -> None:
+def test_an_entry_that_the_file_does_not_carry_can_be_given(run: Run, log: Log, tmp_path: Path) -> None:
     file, entry = tmp_path / "bare.tlog-proof", tmp_path / "entry.cose"
-    file.write_bytes(replace(proof_of(log), extra=None).serialise())
+    file.write_bytes(replace(log.whole_proof(INDEX), extra=None).serialise())
     entry.write_bytes(log.entries[INDEX])
     assert run("receipt", "verify", file, "--vkey", KEY).returncode == 3
     assert run("receipt", "verify", file, "--vkey", KEY, "--entry", entry).returncode == 0
@@ -79,11 +81,11 @@ def test_a_damaged_file_is_a_finding(run: Run, proof: Path) -> None:
     assert str(proof) in done.stderr
 
 
-def test_programs_have_a_function_for_each_kind(log: PublishedLog, tmp_path: Path) -> None:
+def test_programs_have_a_function_for_each_kind(log: Log, tmp_path: Path) -> None:
     with pytest.raises(MalformedReceipt, match="verify_receipt"):
         verify_proof(log.receipt(INDEX).serialise(), log_keys=[str(KEY)])
     with pytest.raises(InvalidRequest):
         verify_proof(tmp_path / "none", log_keys=[str(KEY)])
-    report = verify_proof(cose_of(log), log_keys=[str(KEY)])
+    report = verify_proof(log.transparent(INDEX).serialise(), log_keys=[str(KEY)])
     with pytest.raises(TypeError, match="holds"):
         bool(report)

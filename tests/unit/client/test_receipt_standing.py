@@ -10,8 +10,9 @@ import pytest
 from countermark.cli import main
 
 from provenance.receipts.receipt import Receipt, Stamp
+from tests.logs.logbook import Logbook
+from tests.logs.records import KEY, START
 from tests.stamper import Stamper
-from tests.unit.transparency.logbook import LOG_KEY, START, Logbook
 
 BEFORE, AFTER = START - timedelta(hours=1), START + timedelta(hours=1)
 
@@ -26,7 +27,7 @@ class Desk:
         """Exit status, last line, and the answer in JSON."""
         file = self._folder / "kept.countermark"
         file.write_bytes(receipt.serialise())
-        shown = [self._run(str(file), "--vkey", str(LOG_KEY), *options, *more) for more in ((), ("--json",))]
+        shown = [self._run(str(file), "--vkey", str(KEY), *options, *more) for more in ((), ("--json",))]
         assert shown[0][0] == shown[1][0]
         last = " ".join(shown[0][1].strip().splitlines()[-4:])
         return shown[0][0], " ".join(last.split()), json.loads(shown[1][1])

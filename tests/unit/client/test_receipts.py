@@ -12,7 +12,7 @@ from PIL import Image
 from provenance.errors import MalformedNote
 from provenance.receipts.procedure import ReceiptVerification
 from provenance.receipts.report import STANDS_ON, STEP_NAMES
-from tests.unit.client.receipt_vectors import CASES, REGISTERED, receipt_of
+from tests.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]
 

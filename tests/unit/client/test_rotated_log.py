@@ -21,8 +21,8 @@ from provenance.transparency.cose_receipt import TransparentStatement
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from registry.database import entries
-from tests.conformance.published_log import Server, serving
-from tests.unit.client import story
+from tests import replies
+from tests.logs.server import Server, serving
 from tests.unit.client.test_cli import Run, environment, run
 from tests.unit.registry.log_folder import ORIGIN, Log
 
@@ -61,8 +61,8 @@ class Rotated:
             }
             for span in self.log.sequencer.keys.spans()
         ]
-        server.answers["/log/keys"] = story.says({"items": keys})
-        server.answers[f"/v1/records/{self.record(self.index)}/receipt"] = story.says(
+        server.answers["/log/keys"] = replies.says({"items": keys})
+        server.answers[f"/v1/records/{self.record(self.index)}/receipt"] = replies.says(
             self.receipt, media_type="application/vnd.countermark.receipt+json"
         )
 
@@ -200,9 +200,9 @@ def test_log_key_records_of_another_history_convict_the_log(rotated: Rotated, se
     assert "is not entry 0" in finding.detail
 
 
-@pytest.mark.parametrize("answer", [story.refuses("not-found", 404), story.says({"items": []}), story.says(b"x")])
+@pytest.mark.parametrize("answer", [replies.refuses("not-found", 404), replies.says({"items": []}), replies.says(b"x")])
 def test_a_log_that_shows_no_records_of_its_keys_is_convicted_as_before(
-    rotated: Rotated, server: Server, answer: story.Answer
+    rotated: Rotated, server: Server, answer: replies.Answer
 ) -> None:
     server.answers["/log/keys"] = answer
     (finding,) = audit_log(server.log_url, log_keys=[str(rotated.old)]).findings

@@ -25,10 +25,12 @@ from countermark import (
 from countermark.content import CHUNK_BYTES
 
 from provenance.limits import MAX_ANSWER_BYTES, MAX_MEDIA_BYTES, MAX_PROBLEM_BYTES
+from tests import replies
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
+from tests.replies import refuses, says
 from tests.unit.client import story
 from tests.unit.client.conftest import Ask
-from tests.unit.client.story import PICTURE, RECORD, refuses, says
+from tests.unit.client.story import PICTURE, RECORD
 
 # Retries ----------------------------------------------------------------------------------------
 
@@ -86,7 +88,7 @@ def test_a_wait_of_more_than_two_minutes_is_the_callers_decision(ask: Ask, servi
 
 @pytest.mark.usefixtures("impatient")
 def test_every_try_of_a_registration_carries_the_same_idempotency_key(ask: Ask, service: story.Service) -> None:
-    service.will(story.uploaded(), story.breaks, refuses("overloaded", 503), story.registered())
+    service.will(story.uploaded(), replies.breaks, refuses("overloaded", 503), story.registered())
     ask("register", PICTURE, title="Path")
     keys = [asked.headers["Idempotency-Key"] for asked in service.asked if asked.method == "POST"]
     assert len(keys) == 3
@@ -127,9 +129,9 @@ def test_a_retried_upload_sends_the_file_again_from_its_start(ask: Ask, service:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("answer", [story.breaks, story.stops_half_way, story.babbles], ids=lambda a: a.__name__)
+@pytest.mark.parametrize("answer", [replies.breaks, replies.stops_half_way, replies.babbles], ids=lambda a: a.__name__)
 def test_a_broken_connection_is_retried_and_then_unreachable(
-    ask: Ask, service: story.Service, answer: story.Answer
+    ask: Ask, service: story.Service, answer: replies.Answer
 ) -> None:
     service.will(answer)
     with pytest.raises(ServiceUnreachable, match=service.url):
@@ -149,14 +151,14 @@ def test_nothing_listening_is_unreachable(ask: Ask) -> None:
 @pytest.mark.timing
 def test_an_answer_that_takes_too_long_is_unreachable(ask: Ask, service: story.Service) -> None:
     released = threading.Event()
-    service.will(story.waits_for(released))
+    service.will(replies.waits_for(released))
     with pytest.raises(ServiceUnreachable):
         ask("ready", options={"timeout": EXPIRING_SECONDS, "max_retries": 0})
     released.set()
 
 
 def test_https_to_a_service_without_it_is_unreachable(ask: Ask, service: story.Service) -> None:
-    service.will(story.breaks)
+    service.will(replies.breaks)
     url = service.url.replace("http:", "https:")
     with pytest.raises(ServiceUnreachable) as raised:
         ask("ready", options={"url": url, "max_retries": 0})
@@ -283,7 +285,7 @@ def test_fields_that_a_newer_service_adds_are_ignored(ask: Ask, service: story.S
 
 
 def test_an_answer_that_never_ends_is_given_up(ask: Ask, service: story.Service) -> None:
-    service.will(story.never_ends())
+    service.will(replies.never_ends())
     tracemalloc.start()
     try:
         with pytest.raises(UnexpectedAnswer, match="more than") as raised:
@@ -313,7 +315,7 @@ def test_an_answer_that_says_it_is_packed_and_is_not_is_one_of_our_errors(ask: A
 
 
 def test_an_error_answer_that_never_ends_is_given_up(ask: Ask, service: story.Service) -> None:
-    service.will(story.never_ends(500))
+    service.will(replies.never_ends(500))
     with pytest.raises(UnexpectedAnswer, match=f"{MAX_PROBLEM_BYTES:,}"):
         ask("asset", RECORD)
 
@@ -352,7 +354,7 @@ def test_progress_is_told_in_steps_up_to_the_whole(ask: Ask, service: story.Serv
 
 
 def test_a_refusal_that_comes_before_the_upload_is_through_is_understood(ask: Ask, service: story.Service) -> None:
-    service.will(story.WithoutReading(refuses("not-found", 404)))
+    service.will(replies.WithoutReading(refuses("not-found", 404)))
     with pytest.raises((NotFound, ServiceUnreachable)):
         ask("verify", bytes(8_000_000), options={"max_retries": 0})
 

@@ -16,10 +16,10 @@ from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.checkpoint import Cosigner, cosign_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.policy import Demand, Policy
-from tests.conformance.published_log import KEY, PublishedLog, Server, real_log, serving
-from tests.conformance.test_evil_receipts import cose_of
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY, ORIGIN, signer
+from tests.logs.server import Server, serving
 from tests.unit.client.test_cli import Run, environment, run
-from tests.unit.registry.newsroom import ORIGIN, signer
 
 __all__ = ["environment", "run"]
 
@@ -40,8 +40,8 @@ POLICY = "".join(
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(5, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(5)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 
-def cosigned(log: PublishedLog, *names: str, age: float = 5, wrong: str | None = None) -> bytes:
+def cosigned(log: Log, *names: str, age: float = 5, wrong: str | None = None) -> bytes:
     """The checkpoint with cosignatures of so many seconds ago; that of `wrong` is over something else."""
     note = log.checkpoint
     for name in names:
@@ -81,7 +81,7 @@ Ask = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(params=["receipt", "tlog-proof", "audit", "watch"])
-def ask(request: pytest.FixtureRequest, run: Run, log: PublishedLog, server: Server, tmp_path: Path) -> Ask:
+def ask(request: pytest.FixtureRequest, run: Run, log: Log, server: Server, tmp_path: Path) -> Ask:
     """Runs the command on something under a checkpoint: its exit status, and what it says."""
 
     def ask(note: bytes, *options: object) -> tuple[int, str]:
@@ -96,7 +96,7 @@ def ask(request: pytest.FixtureRequest, run: Run, log: PublishedLog, server: Ser
                 file.write_bytes(replace(whole, subject=subject).serialise())
                 done = run("receipt", "verify", file, *options)
             case "tlog-proof":
-                proof = replace(log.proof(SUBJECT), checkpoint=note, extra=log.entries[SUBJECT])
+                proof = replace(log.whole_proof(SUBJECT), checkpoint=note)
                 file.write_bytes(proof.serialise())
                 done = run("receipt", "verify", file, *options)
             case "audit":
@@ -108,27 +108,25 @@ def ask(request: pytest.FixtureRequest, run: Run, log: PublishedLog, server: Ser
     return ask
 
 
-def test_a_quorum_that_is_there_satisfies(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_a_quorum_that_is_there_satisfies(ask: Ask, log: Log, policy: Path) -> None:
     assert ask(cosigned(log, "alpha", "gamma"), "--policy", policy)[0] == 0
 
 
 @pytest.mark.parametrize("names", [(), ("alpha",)])
-def test_a_quorum_that_is_missing_is_incomplete(
-    ask: Ask, log: PublishedLog, policy: Path, names: tuple[str, ...]
-) -> None:
+def test_a_quorum_that_is_missing_is_incomplete(ask: Ask, log: Log, policy: Path, names: tuple[str, ...]) -> None:
     status, said = ask(cosigned(log, *names), "--policy", policy)
     assert status == 3
     assert "still without" in said
     assert "beta" in said
 
 
-def test_a_false_cosignature_of_a_known_witness_is_a_finding(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_a_false_cosignature_of_a_known_witness_is_a_finding(ask: Ask, log: Log, policy: Path) -> None:
     note = cosigned(log, *NAMES, wrong="beta")  # the two others would be enough
     assert ask(note, "--policy", policy)[0] == 1
     assert ask(note, "--vkey", KEY, "--vkey", KEYS["beta"])[0] == 1
 
 
-def test_each_witness_that_is_named_has_to_have_cosigned(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_each_witness_that_is_named_has_to_have_cosigned(ask: Ask, log: Log, policy: Path) -> None:
     note = cosigned(log, "alpha")
     assert ask(note, "--vkey", KEY, "--vkey", KEYS["alpha"])[0] == 0
     status, said = ask(note, "--vkey", KEY, "--vkey", KEYS["alpha"], "--vkey", KEYS["beta"])
@@ -136,7 +134,7 @@ def test_each_witness_that_is_named_has_to_have_cosigned(ask: Ask, log: Publishe
     assert "still without: beta.example" in said
 
 
-def test_a_checkpoint_that_is_too_old_is_incomplete(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_a_checkpoint_that_is_too_old_is_incomplete(ask: Ask, log: Log, policy: Path) -> None:
     note = cosigned(log, "alpha", "beta", age=7_200)
     assert ask(note, "--policy", policy, "--max-age", "3h")[0] == 0
     status, said = ask(note, "--policy", policy, "--max-age", "1h")
@@ -147,18 +145,18 @@ def test_a_checkpoint_that_is_too_old_is_incomplete(ask: Ask, log: PublishedLog,
     assert "its age is not known" in said
 
 
-def test_a_policy_of_another_log_makes_this_one_unknown(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_a_policy_of_another_log_makes_this_one_unknown(ask: Ask, log: Log, policy: Path) -> None:
     stranger = VerifierKey(ORIGIN, ED25519, LocalSigner.generate(Algorithm.ED25519).public_key.raw)
     policy.write_text(POLICY.replace(str(KEY), str(stranger)))
     assert ask(cosigned(log, *NAMES), "--policy", policy)[0] == 1
 
 
 @pytest.mark.parametrize("options", [("--max-age", "soon"), ("--max-age", "-1"), ("--max-age", "1.5h")])
-def test_an_age_that_is_none_is_refused(ask: Ask, log: PublishedLog, options: tuple[str, str]) -> None:
+def test_an_age_that_is_none_is_refused(ask: Ask, log: Log, options: tuple[str, str]) -> None:
     assert ask(log.checkpoint, "--vkey", KEY, *options)[0] == 2
 
 
-def test_a_policy_that_cannot_be_read_is_refused(ask: Ask, log: PublishedLog, policy: Path) -> None:
+def test_a_policy_that_cannot_be_read_is_refused(ask: Ask, log: Log, policy: Path) -> None:
     policy.write_text("quorum nobody\n")
     status, said = ask(log.checkpoint, "--vkey", KEY, "--policy", policy)
     assert status == 2
@@ -168,14 +166,14 @@ def test_a_policy_that_cannot_be_read_is_refused(ask: Ask, log: PublishedLog, po
 # The SDK
 
 
-def test_the_sdk_says_the_same(log: PublishedLog, server: Server, policy: Path) -> None:
+def test_the_sdk_says_the_same(log: Log, server: Server, policy: Path) -> None:
     server.publish(log)
     server.serve("checkpoint", cosigned(log, "alpha"))
     audited = audit_log(server.log_url, policy=policy)
     assert audited.is_sound
     assert audited.witnessing is not None
     assert not audited.witnessing.enough
-    proof = replace(log.proof(SUBJECT), checkpoint=cosigned(log, "alpha", "beta"), extra=log.entries[SUBJECT])
+    proof = replace(log.whole_proof(SUBJECT), checkpoint=cosigned(log, "alpha", "beta"))
     checked = verify_proof(proof.serialise(), policy=policy, max_age=60)
     assert checked.holds
     assert checked.witnessing is not None
@@ -189,16 +187,16 @@ def test_the_sdk_says_the_same(log: PublishedLog, server: Server, policy: Path) 
         verify_receipt(log.receipt(SUBJECT).serialise(), max_age=float("nan"))
 
 
-def test_a_cose_receipt_carries_no_cosignatures(log: PublishedLog, policy: Path, run: Run, tmp_path: Path) -> None:
+def test_a_cose_receipt_carries_no_cosignatures(log: Log, policy: Path, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "picture.cose"
-    file.write_bytes(cose_of(log))
+    file.write_bytes(log.transparent(SUBJECT).serialise())
     done = run("receipt", "verify", file, "--policy", policy, "--json")
     assert done.returncode == 3
     answer = json.loads(done.stdout)
     assert (answer["holds"], answer["witnessing"]["enough"]) == (True, False)
 
 
-def test_of_several_logs_the_one_with_the_address_is_meant(log: PublishedLog, server: Server, tmp_path: Path) -> None:
+def test_of_several_logs_the_one_with_the_address_is_meant(log: Log, server: Server, tmp_path: Path) -> None:
     other = VerifierKey("other.example", ED25519, LocalSigner.generate(Algorithm.ED25519).public_key.raw)
     server.publish(log)
     path = tmp_path / "policy"
@@ -210,9 +208,7 @@ def test_of_several_logs_the_one_with_the_address_is_meant(log: PublishedLog, se
     assert audit_log(server.log_url, policy=path, log_keys=[str(KEY)]).origin == ORIGIN
 
 
-def test_where_the_log_grows_a_later_checkpoint_has_the_cosignatures(
-    log: PublishedLog, server: Server, policy: Path
-) -> None:
+def test_where_the_log_grows_a_later_checkpoint_has_the_cosignatures(log: Log, server: Server, policy: Path) -> None:
     server.publish(log)
     for name, data in log.at(4).files.items():
         server.serve(name, data)
@@ -225,7 +221,7 @@ def test_where_the_log_grows_a_later_checkpoint_has_the_cosignatures(
     assert report.witnessing.enough
 
 
-def test_an_older_cosigned_checkpoint_hides_no_newer_entry(log: PublishedLog, server: Server, policy: Path) -> None:
+def test_an_older_cosigned_checkpoint_hides_no_newer_entry(log: Log, server: Server, policy: Path) -> None:
     server.publish(log)
     server.serve("cosigned-checkpoint", cosigned(log.at(4), "alpha", "beta"))
     report = audit_log(server.log_url, policy=policy)

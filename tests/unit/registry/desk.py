@@ -3,6 +3,7 @@
 import atexit
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from registry.usecases import register as registration
 from registry.usecases.access import Reader
 from registry.usecases.publishers import enrol_publisher
 from registry.usecases.register import Registered
+from registry.usecases.verify import verify_file
 from tests.unit.registry.log_folder import config
 
 DAILY, RIVAL = DEFAULT_PUBLISHER, "rival"
@@ -58,6 +60,18 @@ def register(
             claims=Claims(credential=credential, **claims),
             publisher=publisher,
         )
+    finally:
+        path.unlink()
+
+
+def verify(registry: Registry, data: bytes) -> dict[str, Any]:
+    """The report on a file."""
+    path = registry.spool / "query"
+    path.write_bytes(data)
+    try:
+        sha256 = hashlib.sha256(data).digest()
+        report: dict[str, Any] = json.loads(verify_file(registry, path=path, sha256=sha256, size=len(data)))
+        return report
     finally:
         path.unlink()
 

@@ -4,14 +4,14 @@ import sys
 import threading
 from pathlib import Path
 
-from bench.matching.observed import observed_registry
 from provenance.statement import key_file
+from tests.unit.registry.desk import open_desk, register
 
 
 def main(folder: Path, picture: Path) -> None:
     key_file.SCRYPT_COST = 2
-    with observed_registry(folder) as registry:
-        sys.stdout.write(registry.register(picture, picture.stem) + "\n")
+    with open_desk(folder, compares=True) as registry:
+        sys.stdout.write(register(registry, picture.read_bytes()).asset.id + "\n")
         sys.stdout.flush()
         threading.Event().wait()
 

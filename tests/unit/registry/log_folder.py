@@ -7,7 +7,7 @@ from pathlib import Path
 
 from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import Signer
-from provenance.statement.record import LogGenesis, to_canonical
+from provenance.statement.record import to_canonical
 from provenance.statement.statement import sign_statement
 from registry.bootstrap import open_keystore, open_log
 from registry.database import Store, entries
@@ -19,12 +19,11 @@ from registry.storage.blobs import Blobs
 from registry.times import utc_now
 from registry.usecases.maintenance import fsck
 from registry.usecases.maintenance.rotation import Rotated, rotate_log_key
+from tests.logs.records import ORIGIN, genesis
 from tests.patience import HUNG_SECONDS, eventually
 
-ORIGIN = "log.newsroom.example"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NONE_ELSEWHERE: Mapping[Role, str] = {}
-VKEY = "other.example+0123abcd+AAAA"
 
 
 def config(folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = NONE_ELSEWHERE) -> RegistryConfig:
@@ -85,10 +84,7 @@ class Log:
 
     def grow(self) -> None:
         """One entry more: any record will do."""
-        record = LogGenesis(
-            os.urandom(32), NOW, "other.example", "Somebody", (VKEY,), (self.keystore.operator.public_key,)
-        )
-        canonical = to_canonical(record)
+        canonical = to_canonical(genesis(salt=os.urandom(32)))
         self.sequencer.append(sign_statement(canonical, self.keystore.operator), canonical).result(HUNG_SECONDS)
 
     def settle(self) -> None:

@@ -1,52 +1,32 @@
 """A small newsroom with a real registry beneath it: what the tests of store, log and fsck tell their stories with."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from provenance.statement.handover import hand_over, prove_possession
-from provenance.statement.identity import Identity
-from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
-    SUPERSEDES,
     AssetDisputed,
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
     DisputeAnswered,
-    LogGenesis,
     MediaFacts,
-    Parent,
-    PublisherKey,
-    SketchFacts,
     record_id,
     to_canonical,
 )
+from provenance.statement.record.keys import KeyAction
 from provenance.statement.statement import sign_statement
 from registry.database import Session, Store, assets, events, publishers
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Appended, Sequencer
 from registry.storage.blobs import Blobs
 from registry.times import to_milliseconds
-
-ORIGIN = "log.newsroom.example"
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def signer(name: str) -> LocalSigner:
-    """The same key for the same name, in every process."""
-    return LocalSigner(Ed25519PrivateKey.from_private_bytes(digest(name)))
-
-
-def digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+from tests.logs.records import LOG, OPERATOR, ORIGIN, START, asset, digest, genesis, publisher_key, signer
 
 
 class Clock:
@@ -77,9 +57,7 @@ class Newsroom:
         self.store = Store.open(folder, database)
         try:
             self.blobs = Blobs.open(objects or folder / "objects")
-            self.sequencer = Sequencer(
-                self.store, self.blobs.objects, signer("log"), ORIGIN, self.clock, high_water=high_water
-            )
+            self.sequencer = Sequencer(self.store, self.blobs.objects, LOG, ORIGIN, self.clock, high_water=high_water)
         except BaseException:
             self.store.close()
             raise
@@ -97,47 +75,32 @@ class Newsroom:
 
     def found(self) -> "Newsroom":
         """Log the genesis entry and the publisher's first key."""
-        genesis = LogGenesis(
-            salt=digest("genesis salt"),
-            claimed_at=START,
-            origin=ORIGIN,
-            operator="The Newsroom",
-            log_keys=(str(self.sequencer.key),),
-            operator_keys=(signer("operator").public_key,),
-        )
-        canonical = to_canonical(genesis)
-        self.sequencer.append(sign_statement(canonical, signer("operator")), canonical).result()
+        canonical = to_canonical(genesis(self.sequencer.key))
+        self.sequencer.append(sign_statement(canonical, OPERATOR), canonical).result()
         self.state_key("enrol", "daily key")
         return self
 
     def state_key(
         self,
-        action: Literal["enrol", "rotate", "revoke"],
+        action: KeyAction,
         key: str,
         *,
         replaces: str = "daily key",
         publisher: str = "daily",
         invalid_since: datetime | None = None,
     ) -> Appended:
-        record = PublisherKey(
-            salt=digest(f"{action} {key} salt"),
-            claimed_at=START,
-            publisher=publisher,
-            name=f"The {publisher.title()}",
-            identity=Identity("operator-attested", "seen by the registry desk"),
-            action=action,
-            key=signer(key).public_key,
-            possession=None if action == "revoke" else prove_possession(signer(key), ORIGIN, publisher),
-            reason="lost" if action == "revoke" else None,
+        record = publisher_key(
+            action,
+            signer(key),
+            publisher,
+            replaces=signer(replaces) if action == "rotate" else None,
             invalid_since=invalid_since,
-            handover=hand_over(signer(replaces), signer(key).public_key, ORIGIN, publisher)
-            if action == "rotate"
-            else None,
         )
         canonical = to_canonical(record)
-        statement = sign_statement(canonical, signer("operator"))
         return self.sequencer.append(
-            statement, canonical, lambda session, index, _: publishers.apply(session, record, index)
+            sign_statement(canonical, OPERATOR),
+            canonical,
+            lambda session, index, _: publishers.apply(session, record, index),
         ).result()
 
     def register(
@@ -151,10 +114,9 @@ class Newsroom:
         wait: Literal["sequenced", "published"] = "published",
     ) -> "Future[Appended]":
         """Register a picture: the same name makes the same claims, whatever the salt."""
-        record = picture(name, self.blobs, salt=salt, parents=parents)
-        if supersedes is not None:
-            record = replace(record, parents=(*record.parents, Parent(supersedes, SUPERSEDES)))
+        record = picture(name, parents, salt=salt, supersedes=supersedes)
         canonical = to_canonical(record)
+        self.blobs.put(f"sketch of {name}".encode())
         blobs = assets.AssetBlobs(
             self.blobs.put(f"thumbnail of {name}".encode()),
             self.blobs.put(f"signed copy of {name}".encode()),
@@ -222,28 +184,13 @@ class Newsroom:
         return record_id(canonical)
 
 
-def picture(name: str, blobs: Blobs, *, salt: str = "", parents: tuple[bytes, ...] = ()) -> AssetRegistered:
-    """The record of a picture; its sketch is put into the blobs."""
+def picture(
+    name: str, parents: Iterable[bytes] = (), *, salt: str = "", supersedes: bytes | None = None
+) -> AssetRegistered:
+    """The record of a picture with a credentialed copy."""
     signed = f"signed copy of {name}".encode()
-    return AssetRegistered(
-        salt=digest(f"salt {name} {salt}"),
-        claimed_at=START,
-        publisher="daily",
-        media=MediaFacts(digest(f"media {name}"), 1000, "image/jpeg", 640, 480, digest(f"pixels {name}")),
-        fingerprints={
-            "org.countermark.phash.v1": digest(f"phash {name}")[:8].hex(),
-            "org.countermark.pdq.v1": {"value": digest(f"pdq {name}").hex(), "quality": 90},
-        },
-        sketch=SketchFacts(blobs.put(f"sketch of {name}".encode()), "countermark-sketch-1"),
-        credential=CredentialFacts(
-            manifest_id=f"urn:c2pa:{digest(name).hex()[:32]}",
-            claim_sha256=digest(f"claim {name}"),
-            embedded=True,
-            signed=MediaFacts(
-                hashlib.sha256(signed).digest(), len(signed), "image/jpeg", 640, 480, digest(f"signed pixels {name}")
-            ),
-        ),
-        title=name,
-        credit="A. Photographer",
-        parents=tuple(Parent(parent, "parentOf") for parent in parents),
+    copy = MediaFacts(
+        hashlib.sha256(signed).digest(), len(signed), "image/jpeg", 640, 480, digest(f"signed pixels {name}")
     )
+    credential = CredentialFacts(f"urn:c2pa:{digest(name).hex()[:32]}", digest(f"claim {name}"), True, copy)
+    return asset(name, parents, salt=salt, supersedes=supersedes, credential=credential, credit="A. Photographer")

@@ -10,7 +10,7 @@ from provenance.errors import Conflict, InvalidRequest, NotAuthenticated, NotFou
 from registry.database import Store
 from registry.keys import api_keys
 from registry.keys.api_keys import ADMIN, ASSETS_WRITE, DISPUTES_WRITE, TOUCH_INTERVAL, Holder
-from tests.unit.registry.newsroom import START
+from tests.logs.records import START
 
 MOMENT = timedelta(milliseconds=1)
 

@@ -22,9 +22,10 @@ from registry.attestation.attestation import Attestation
 from registry.database import checkpoints
 from registry.log.proofs import Proofs
 from registry.usecases.maintenance import fsck
+from tests.logs.records import ORIGIN, signer
 from tests.loopback import Scripted, response, running_witness, scripted
 from tests.patience import HUNG_SECONDS, MOMENT_SECONDS, POLL_SECONDS, eventually
-from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
+from tests.unit.registry.newsroom import Newsroom
 
 pytestmark = pytest.mark.timing
 

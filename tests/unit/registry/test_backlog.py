@@ -12,8 +12,9 @@ from provenance.transparency.checkpoint import cosign_checkpoint
 from registry.database import checkpoints, heads
 from registry.log import sequencer
 from registry.log.publication import Publication
+from tests.logs.records import signer
 from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
-from tests.unit.registry.newsroom import Newsroom, signer
+from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import hold_writer, small
 
 pytestmark = pytest.mark.timing

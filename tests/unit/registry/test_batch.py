@@ -12,7 +12,7 @@ import pytest
 
 from provenance.errors import Conflict, EntryTooLarge, FrozenLog, StoreCorrupt, StoreUnavailable
 from provenance.limits import MAX_RECORD_BYTES
-from provenance.statement.record import LogFrozen, LogGenesis, LogKey, Record, to_canonical
+from provenance.statement.record import LogFrozen, LogKey, Record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, VerifierKey
@@ -20,8 +20,8 @@ from registry.database import Session, Store, entries, heads, idempotency
 from registry.log.batch import Appended, Pending, insert, no_rows, none_existing
 from registry.log.log_keys import KnownKeys, no_other_keys
 from registry.times import to_milliseconds
+from tests.logs.records import ORIGIN, START, digest, genesis, signer
 from tests.patience import HUNG_SECONDS
-from tests.unit.registry.newsroom import ORIGIN, START, digest, signer
 
 NOW_MS = to_milliseconds(START)
 
@@ -131,10 +131,7 @@ def test_a_change_of_keys_counts_for_the_next_one_in_the_same_batch(store: Store
     vkeys = [VerifierKey(ORIGIN, ED25519, each.public_key.raw) for each in log]
     sign = {vkey: each.sign for vkey, each in zip(vkeys, log, strict=True)}
     keys = KnownKeys(ORIGIN, log[0], sign.get)
-    operator = signer("operator").public_key
-    records: list[Record] = [
-        LogGenesis(digest("genesis"), START, ORIGIN, "The Newsroom", (str(vkeys[0]),), (operator,))
-    ]
+    records: list[Record] = [genesis(vkeys[0])]
     for number, (old, new) in enumerate([(vkeys[0], vkeys[1]), (vkeys[1], vkeys[2])]):
         signatures = sign_change(ORIGIN, [old], [new], sign.__getitem__)
         records.append(LogKey(digest(f"change {number}"), START, (str(new),), signatures))
@@ -149,11 +146,9 @@ def test_a_change_to_a_key_that_nobody_here_holds_is_refused_and_the_rest_of_its
     store: Store, keys: KnownKeys
 ) -> None:
     own, far = (VerifierKey(ORIGIN, ED25519, signer(name).public_key.raw) for name in ("log", "far"))
-    operator = signer("operator").public_key
-    genesis = LogGenesis(digest("genesis"), START, ORIGIN, "The Newsroom", (str(own),), (operator,))
     signatures = sign_change(ORIGIN, [own], [far], {own: signer("log").sign, far: signer("far").sign}.__getitem__)
     change = LogKey(digest("change"), START, (str(far),), signatures)
-    batch = [about(to_canonical(genesis), "operator"), about(to_canonical(change), "operator"), pending(1)]
+    batch = [about(to_canonical(genesis(own)), "operator"), about(to_canonical(change), "operator"), pending(1)]
     first, refused, last = put(store, keys, *batch).result(HUNG_SECONDS)
     assert (first.index, type(refused), last.index) == (0, StoreCorrupt, 1)
 

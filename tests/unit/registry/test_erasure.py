@@ -32,10 +32,11 @@ from registry.usecases.report import report_json
 from registry.usecases.sealing import reveal
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_file
+from tests.logs.records import digest
 from tests.patience import HUNG_SECONDS
 from tests.postgres import database_of
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
-from tests.unit.registry.newsroom import Newsroom, digest
+from tests.unit.registry.newsroom import Newsroom
 
 OWNER, SERIAL, TITLE = "Ophelia Nachtigall-Owner", "SERIAL-0815-4711-PLANTED", "Planted title Zugvogel"
 

@@ -2,20 +2,37 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.matching.observed import ObservedRegistry, observed_registry
+from registry.registry import Registry
 from registry.search import scan
 from registry.usecases import verify as verification
-from tests.unit.verification.pictures import MOUNTAINS, PHOTOS, recompressed
+from tests.unit.registry.desk import open_desk, register, verify
+from tests.unit.verification.pictures import MOUNTAINS, PHOTOS, photo, recompressed
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def found(registry: ObservedRegistry) -> list[str]:
-    return [match["asset"]["id"] for match in registry.verify(recompressed(MOUNTAINS)).report["matches"]]
+def found(registry: Registry) -> list[str]:
+    return [match["asset"]["id"] for match in verify(registry, recompressed(MOUNTAINS))["matches"]]
+
+
+def searched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The parts of the registry that a verification asks for candidates."""
+    asked: set[str] = set()
+
+    def spy(name: str, search: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **named: (asked.add(name), search(*args, **named))[1]
+
+    for name, part in vars(registry).items():
+        if hasattr(part, "candidates"):
+            monkeypatch.setattr(part, "candidates", spy(name, part.candidates))
+    found(registry)
+    return asked
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
@@ -24,12 +41,12 @@ def test_a_registration_is_found_by_the_next_verification(
 ) -> None:
     if size == "large":  # from this many registrations on, the multi-index searches alone
         monkeypatch.setattr(verification, "MAX_SCANNED", 0)
-    with observed_registry(tmp_path) as registry:
+    with open_desk(tmp_path) as registry:
         assert found(registry) == []
-        record = registry.register(PHOTOS / MOUNTAINS, "Mountains")
+        record = register(registry, photo(MOUNTAINS)).asset.id
         assert found(registry) == [record]
-        stages = {stage for stage in registry.verify(recompressed(MOUNTAINS)).stages if stage.startswith("search")}
-    assert stages == ({"search: index", "search: scan"} if size == "small" else {"search: multi_index"})
+        asked = searched(registry, monkeypatch)
+    assert asked == ({"index", "scan"} if size == "small" else {"multi_index"})
 
 
 @pytest.mark.timing
@@ -43,5 +60,5 @@ def test_an_acknowledged_registration_is_found_after_the_process_was_killed(
         assert process.stdout is not None
         acknowledged = process.stdout.readline().strip()
         process.kill()
-    with observed_registry(tmp_path) as registry:
+    with open_desk(tmp_path) as registry:
         assert found(registry) == [acknowledged]

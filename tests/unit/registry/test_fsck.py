@@ -19,7 +19,8 @@ from provenance.transparency.note import ED25519, VerifierKey
 from registry.database import Store
 from registry.storage.blobs import Blobs, blob_name
 from registry.usecases.maintenance import fsck
-from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest, signer
+from tests.logs.records import ORIGIN, digest, signer
+from tests.unit.registry.newsroom import Newsroom
 
 KEY = VerifierKey(ORIGIN, ED25519, signer("log").public_key.raw)
 HARBOUR = 'WHERE "index" = 2'

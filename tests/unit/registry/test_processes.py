@@ -12,14 +12,15 @@ import pytest
 
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
 from provenance.transparency.checkpoint import Checkpoint, open_checkpoint
-from provenance.transparency.merkle import Frontier, leaf_hash
 from registry.database import Store, entries, heads
 from registry.log import sequencer
 from registry.log.high_water import HighWater
 from registry.usecases.maintenance import fsck
+from tests.logs.log import Tree
+from tests.logs.records import ORIGIN, signer
 from tests.patience import HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer, database_of
-from tests.unit.registry.newsroom import ORIGIN, Newsroom, signer
+from tests.unit.registry.newsroom import Newsroom
 
 
 class Newsrooms:
@@ -52,9 +53,7 @@ def assert_whole(newsroom: Newsroom, size: int) -> None:
     checkpoint, _ = open_checkpoint(newsroom.sequencer.checkpoint(), [newsroom.sequencer.key], ORIGIN)
     with newsroom.store.read() as session:
         statements = [row.statement for row in entries.between(session, 0, size + 1)]
-    frontier = Frontier()
-    frontier.extend(map(leaf_hash, statements))
-    assert (checkpoint.size, checkpoint.root) == (len(statements), frontier.root())
+    assert (checkpoint.size, checkpoint.root) == (len(statements), Tree(statements).root(len(statements)))
     assert not list(fsck.check(newsroom.store, newsroom.blobs, newsroom.sequencer.key))
 
 

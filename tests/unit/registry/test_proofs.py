@@ -16,8 +16,9 @@ from provenance.statement.record import parse_record
 from provenance.transparency.merkle import inclusion_proof
 from provenance.transparency.tlog_proof import TlogProof
 from registry.database import entries
+from tests.logs.records import ORIGIN, digest
 from tests.patience import MOMENT_SECONDS
-from tests.unit.registry.newsroom import ORIGIN, Newsroom, digest
+from tests.unit.registry.newsroom import Newsroom
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-from bench.matching.observed import observed_registry
 from registry.database import assets, local_features, pdq
 from registry.usecases.maintenance.rebuild import rebuild_index
-from tests.unit.verification import pictures
-from tests.unit.verification.pictures import DOGS, MOUNTAINS, PHOTOS, ROCKET
+from tests.unit.registry.desk import open_desk, register, verify
+from tests.unit.verification.pictures import DOGS, MOUNTAINS, ROCKET, photo, recompressed
 
 
 def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: Path) -> None:
-    with observed_registry(tmp_path) as observed:
-        registry = observed.registry
+    with open_desk(tmp_path) as registry:
         for name in (MOUNTAINS, DOGS, ROCKET):
-            observed.register(PHOTOS / name, name)
+            register(registry, photo(name))
         with registry.store.read() as session:
             before = [each for batch in local_features.behind(session, -1) for each in batch]
             hashes = pdq.count_indexed(session)
@@ -23,14 +21,13 @@ def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: 
         with registry.store.read() as session:
             assert [each for batch in local_features.behind(session, -1) for each in batch] == before
             assert pdq.count_indexed(session) == hashes
-        assert observed.verify(pictures.recompressed(MOUNTAINS)).report["matches"]
+        assert verify(registry, recompressed(MOUNTAINS))["matches"]
 
 
 def test_a_registration_without_its_thumbnail_is_named_and_the_others_are_indexed(tmp_path: Path) -> None:
-    with observed_registry(tmp_path) as observed:
-        registry = observed.registry
-        record = observed.register(PHOTOS / MOUNTAINS, MOUNTAINS)
-        observed.register(PHOTOS / DOGS, DOGS)
+    with open_desk(tmp_path) as registry:
+        record = register(registry, photo(MOUNTAINS)).asset.id
+        register(registry, photo(DOGS))
         with registry.store.read() as session:
             lost = assets.get(session, bytes.fromhex(record)).thumbnail_sha256
         registry.blobs.delete(lost)

@@ -13,7 +13,8 @@ from provenance.receipts.receipt import Receipt
 from provenance.receipts.report import ReceiptReport
 from registry.database import disputes
 from registry.usecases.standing import standing_of
-from tests.unit.registry.newsroom import START, Newsroom
+from tests.logs.records import START
+from tests.unit.registry.newsroom import Newsroom
 
 
 @pytest.fixture

@@ -29,15 +29,17 @@ from provenance.limits import MAX_ENTRY_BYTES
 from provenance.statement.record import LogFrozen, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import open_checkpoint
-from provenance.transparency.merkle import Frontier, leaf_hash, verify_consistency
 from provenance.transparency.merkle import consistency_proof as prove_consistency
+from provenance.transparency.merkle import leaf_hash, verify_consistency
 from provenance.transparency.tiles import TileReader, entry_bundle
 from registry.database import Session, checkpoints, entries
 from registry.log.sequencer import Appended
 from registry.usecases.maintenance import fsck
+from tests.logs.log import Tree
+from tests.logs.records import ORIGIN, START, signer
 from tests.patience import HUNG_SECONDS, eventually
 from tests.tile_growth import hash_tile, tiles_between
-from tests.unit.registry.newsroom import ORIGIN, START, Clock, Newsroom, signer
+from tests.unit.registry.newsroom import Clock, Newsroom
 
 ROOT = Path(__file__).parents[3]
 REPLACE_ENTRY = 'UPDATE entry SET statement = :statement, leaf_hash = :leaf WHERE "index" = :index'
@@ -103,9 +105,7 @@ def test_an_acknowledged_entry_is_under_a_signed_checkpoint(newsroom: Newsroom) 
     assert appended.index == 2  # behind genesis and the publisher's key
     checkpoint, _ = open_checkpoint(newsroom.sequencer.checkpoint(), [newsroom.sequencer.key], ORIGIN)
     assert checkpoint.size == newsroom.sequencer.size == 3
-    frontier = Frontier()
-    frontier.extend(leaf_hash(statement) for statement in statements(newsroom))
-    assert checkpoint.root == frontier.root()
+    assert checkpoint.root == Tree(statements(newsroom)).root(3)
     newsroom.proofs.tlog_proof(appended.record_id)  # verifies what it returns
 
 
@@ -200,11 +200,10 @@ def test_the_tiles_are_those_of_the_specification(newsroom: Newsroom, steps: tup
         fill(newsroom, newsroom.sequencer.size, stop)
     size = newsroom.sequencer.size
     logged = statements(newsroom)
-    nodes: dict[tuple[int, int], bytes] = {}
-    Frontier().extend(map(leaf_hash, logged), lambda level, index, node: nodes.update({(level, index): node}))
+    tree = Tree(logged)
     for path in tiles_between(0, size):
         stored = newsroom.sequencer.tiles.fetch(str(path))
-        assert stored == hash_tile(path, lambda level, index: nodes[level, index]), path
+        assert stored == hash_tile(path, tree.node), path
         if path.level == 0:
             bundle = str(path).replace("tile/0/", "tile/entries/")
             start = path.index * 256

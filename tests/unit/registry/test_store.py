@@ -22,8 +22,9 @@ from provenance.errors import Conflict, NotFound, RegistryError, StoreCorrupt, S
 from provenance.limits import WAL_LIMIT_BYTES
 from registry.database import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
 from registry.database.tables import Publisher
+from tests.logs.records import START
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
-from tests.unit.registry.newsroom import START, Newsroom
+from tests.unit.registry.newsroom import Newsroom
 
 OPENER = """
 import sys

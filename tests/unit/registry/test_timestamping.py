@@ -46,11 +46,12 @@ from registry.database import checkpoints
 from registry.keys.keystore import Keystore
 from registry.log.proofs import Proofs
 from registry.usecases.maintenance import fsck
+from tests.logs.records import signer
 from tests.loopback import Scripted, response, scripted, serving
 from tests.openssl_authority import OPENSSL, Authority, needs_openssl
 from tests.patience import eventually
 from tests.stamper import Stamper
-from tests.unit.registry.newsroom import Newsroom, signer
+from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_attestation import drip, flood, say_nothing
 
 pytestmark = pytest.mark.timing

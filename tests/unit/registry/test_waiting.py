@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from registry.log.batch import Appended, Waiting
-from tests.unit.registry.newsroom import START
+from tests.logs.records import START
 
 LONG_PAST, FAR_OFF = 0.0, float("inf")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,31 +20,24 @@ from provenance.transparency.checkpoint import (
 )
 from provenance.transparency.cosignature import Cosignature, cosign, cosigned_message
 from provenance.transparency.merkle import EMPTY_ROOT
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, Note, NoteSignature, VerifierKey, sign_note
+from provenance.transparency.note import COSIGNATURE_V1, Note, NoteSignature, VerifierKey, sign_note
+from tests.logs.records import signer, verifier_key
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "transparency" / "checkpoints.json"
 ORIGIN = "log.example/one"
 ROOT = hashlib.sha256(b"root").digest()
 
 
-def private(name: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
-
-
-def key(name: str, key_type: int = ED25519) -> VerifierKey:
-    return VerifierKey(name, key_type, private(name).public_key().public_bytes_raw())
-
-
 def signed(checkpoint: Checkpoint) -> bytes:
-    return sign_checkpoint(checkpoint, private(checkpoint.origin).sign, key(checkpoint.origin).public)
+    return sign_checkpoint(checkpoint, signer(checkpoint.origin).sign, verifier_key(checkpoint.origin).public)
 
 
 def cosigned(data: bytes, name: str, time: int) -> bytes:
-    return cosign_checkpoint(data, name, private(name).sign, key(name).public, time=time)
+    return cosign_checkpoint(data, name, signer(name).sign, verifier_key(name).public, time=time)
 
 
 CHECKPOINT = Checkpoint(ORIGIN, 7, ROOT)
-LOG_KEY, WITNESS_KEY = key(ORIGIN), key("witness.example/w1", COSIGNATURE_V1)
+LOG_KEY, WITNESS_KEY = verifier_key(ORIGIN), verifier_key("witness.example/w1", COSIGNATURE_V1)
 
 
 @pytest.mark.parametrize("case", json.loads(VECTORS.read_text())["cases"], ids=lambda case: case["name"])
@@ -88,7 +80,7 @@ def test_a_tree_head_that_cannot_be_is_refused(origin: str, size: int, root: byt
 
 def test_extension_lines_are_read_and_never_written() -> None:
     other = Checkpoint(ORIGIN, 7, ROOT, ("of another log",))
-    note = sign_note(other.text(), ORIGIN, private(ORIGIN).sign, LOG_KEY.public).serialise()
+    note = sign_note(other.text(), ORIGIN, signer(ORIGIN).sign, LOG_KEY.public).serialise()
     assert open_checkpoint(note, [LOG_KEY], ORIGIN)[0] == other
     with pytest.raises(MalformedNote):
         signed(other)
@@ -96,7 +88,7 @@ def test_extension_lines_are_read_and_never_written() -> None:
 
 def test_an_origin_that_cannot_name_a_key_is_not_signed() -> None:
     with pytest.raises(MalformedNote):
-        sign_checkpoint(Checkpoint("two words", 0, EMPTY_ROOT), private(ORIGIN).sign, LOG_KEY.public)
+        sign_checkpoint(Checkpoint("two words", 0, EMPTY_ROOT), signer(ORIGIN).sign, LOG_KEY.public)
 
 
 def test_witnesses_are_reported_with_their_times() -> None:
@@ -113,8 +105,8 @@ def test_a_witness_does_not_stand_in_for_the_log() -> None:
 
 
 def test_another_log_does_not_stand_in_for_the_log() -> None:
-    other = key("log.example/two")
-    note = sign_note(CHECKPOINT.text(), other.name, private(other.name).sign, other.public).serialise()
+    other = verifier_key("log.example/two")
+    note = sign_note(CHECKPOINT.text(), other.name, signer(other.name).sign, other.public).serialise()
     with pytest.raises(UntrustedNote):
         open_checkpoint(note, [LOG_KEY, other], ORIGIN)
 
@@ -122,13 +114,13 @@ def test_another_log_does_not_stand_in_for_the_log() -> None:
 def test_the_checkpoint_of_another_log_is_refused() -> None:
     other = Checkpoint("log.example/two", 7, ROOT)
     with pytest.raises(UntrustedNote):
-        open_checkpoint(signed(other), [LOG_KEY, key(other.origin)], ORIGIN)
+        open_checkpoint(signed(other), [LOG_KEY, verifier_key(other.origin)], ORIGIN)
 
 
 def test_a_log_key_does_not_cosign_in_the_clear() -> None:
     """The log's plain signature and a cosignature are over different bytes, even with the same key and name."""
     same = VerifierKey(ORIGIN, COSIGNATURE_V1, LOG_KEY.public)
-    data = cosign_checkpoint(signed(CHECKPOINT), ORIGIN, private(ORIGIN).sign, same.public, time=9)
+    data = cosign_checkpoint(signed(CHECKPOINT), ORIGIN, signer(ORIGIN).sign, same.public, time=9)
     _, cosigners = open_checkpoint(data, [LOG_KEY, same], ORIGIN)
     assert [each.time for each in cosigners] == [9]
     assert LOG_KEY.key_id != same.key_id
@@ -137,13 +129,13 @@ def test_a_log_key_does_not_cosign_in_the_clear() -> None:
 def test_a_cosignature_is_over_its_time_and_the_whole_text() -> None:
     message = cosigned_message(CHECKPOINT.text(), 1_679_315_147)
     assert message == b"cosignature/v1\ntime 1679315147\n" + CHECKPOINT.text().encode()
-    signature = cosign(CHECKPOINT.text(), private("w").sign, time=1_679_315_147)
-    private("w").public_key().verify(signature.signature, message)
+    signature = cosign(CHECKPOINT.text(), signer("w").sign, time=1_679_315_147)
+    signer("w").public_key.verify(signature.signature, message)
     assert Cosignature.parse(signature.serialise()) == signature
 
 
 def test_a_cosignature_with_another_time_is_refused() -> None:
-    good = cosign(CHECKPOINT.text(), private(WITNESS_KEY.name).sign, time=5)
+    good = cosign(CHECKPOINT.text(), signer(WITNESS_KEY.name).sign, time=5)
     note = SignedCheckpoint.parse(cosigned(signed(CHECKPOINT), WITNESS_KEY.name, 5)).note
     WITNESS_KEY.verify(note.text, good.serialise())
     late = Cosignature(6, good.signature).serialise()

@@ -7,7 +7,6 @@ from pathlib import Path
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,54 +36,39 @@ from provenance.transparency.cose_receipt import (
     verify_inclusion,
 )
 from provenance.transparency.merkle import (
-    Frontier,
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
     node_hash,
     root_of_consistency,
     root_of_inclusion,
 )
+from tests.logs.log import Tree
+from tests.logs.records import LOG
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "cose-receipts"
 INCLUSION = (VECTORS / "inclusion-receipt.cbor").read_bytes()
 CONSISTENCY = (VECTORS / "consistency-receipt.cbor").read_bytes()
 
 SIGNERS = {
-    "EdDSA": LocalSigner(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"log").digest())),
+    "EdDSA": LOG,
     "ES256": LocalSigner(derive_private_key(int.from_bytes(hashlib.sha256(b"log").digest()), SECP256R1())),
 }
 KEYS = {signer.public_key.thumbprint: signer.public_key for signer in SIGNERS.values()}
 ED25519 = SIGNERS["EdDSA"]
 
 ENTRIES = [f"entry {number}".encode() for number in range(13)]
-NODES: dict[tuple[int, int], bytes] = {}
-ROOTS = []
-_frontier = Frontier()
-for _entry in ENTRIES:
-    _frontier.extend([leaf_hash(_entry)], lambda level, index, root: NODES.__setitem__((level, index), root))
-    ROOTS.append(_frontier.root())
-
-
-def node(level: int, index: int) -> bytes:
-    return NODES[level, index]
-
-
-def root(size: int) -> bytes:
-    return ROOTS[size - 1]
+TREE = Tree(ENTRIES)
 
 
 def inclusion(index: int, size: int) -> Inclusion:
-    return Inclusion(size, index, tuple(inclusion_proof(index, size, node)))
+    return Inclusion(size, index, TREE.inclusion(index, size))
 
 
 def consistency(old: int, new: int) -> Consistency:
-    return Consistency(old, new, tuple(consistency_proof(old, new, node)))
+    return Consistency(old, new, TREE.consistency(old, new))
 
 
 def issued(proof: Inclusion | Consistency, signer: LocalSigner = ED25519, subject: str = "record") -> bytes:
     size = proof.size if isinstance(proof, Inclusion) else proof.new_size
-    return cose_receipt.issue(proof, root(size), signer, issuer="https://log.example", subject=subject)
+    return cose_receipt.issue(proof, TREE.root(size), signer, issuer="https://log.example", subject=subject)
 
 
 def test_the_receipt_of_inclusion_of_the_rfc_reads() -> None:
@@ -119,7 +103,7 @@ def test_a_receipt_by_an_unknown_key_is_not_believed() -> None:
 def test_every_entry_has_a_receipt_that_verifies(signer: LocalSigner, size: int) -> None:
     for index in range(size):
         receipt = cose_receipt.parse(issued(inclusion(index, size), signer))
-        assert verify_inclusion(receipt, KEYS, ENTRIES[index]) == root(size)
+        assert verify_inclusion(receipt, KEYS, ENTRIES[index]) == TREE.root(size)
         with pytest.raises(SignatureInvalid):
             verify_inclusion(receipt, KEYS, b"another entry")
 
@@ -154,7 +138,7 @@ def test_the_size_of_a_receipt_is_a_hint_that_nobody_signed() -> None:
     other = cose_receipt.parse(good.data.replace(b"\x83\x05\x03", b"\x83\x07\x03"))
     assert isinstance(other.proof, Inclusion)
     assert other.proof.size == 7
-    assert verify_inclusion(other, KEYS, ENTRIES[3]) == root(5)
+    assert verify_inclusion(other, KEYS, ENTRIES[3]) == TREE.root(5)
 
 
 def test_a_changed_bit_makes_a_receipt_fail() -> None:

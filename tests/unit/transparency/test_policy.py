@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,24 +12,17 @@ from provenance.transparency.checkpoint import Checkpoint, Cosigner, cosign_chec
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.policy import Group, Policy, Witness, missing, satisfied
+from tests.logs.records import digest, signer
 
 ORIGIN = "log.example/one"
 ROOT = hashlib.sha256(b"root").digest()
 NAMES = ("X1", "X2", "X3", "Y1", "Y2", "Y3")
 
 
-def seed(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
-
-
-def private(name: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(seed(name))
-
-
 def key(name: str, key_type: int = COSIGNATURE_V1) -> VerifierKey:
     if key_type == ML_DSA_44:
-        return VerifierKey(name, ML_DSA_44, MlDsaSigner.from_seed(seed(name)).public)
-    return VerifierKey(name, key_type, private(name).public_key().public_bytes_raw())
+        return VerifierKey(name, ML_DSA_44, MlDsaSigner.from_seed(digest(name)).public)
+    return VerifierKey(name, key_type, signer(name).public_key.raw)
 
 
 LOG = f"log {key(ORIGIN, ED25519)}\n"
@@ -57,9 +49,9 @@ def cosigners(*names: str) -> list[Cosigner]:
 
 
 def signed(*names: str, origin: str = ORIGIN) -> bytes:
-    data = sign_checkpoint(Checkpoint(origin, 7, ROOT), private(origin).sign, key(origin, ED25519).public)
+    data = sign_checkpoint(Checkpoint(origin, 7, ROOT), signer(origin).sign, key(origin, ED25519).public)
     for name in (f"{name}.example" for name in names):
-        data = cosign_checkpoint(data, name, private(name).sign, key(name).public, time=9)
+        data = cosign_checkpoint(data, name, signer(name).sign, key(name).public, time=9)
     return data
 
 
@@ -120,8 +112,8 @@ def test_a_quorum_may_be_one_witness() -> None:
 
 def test_a_witness_does_not_pass_for_a_log_of_its_own_name() -> None:
     """An ML-DSA-44 cosignature has the same form by a log and by a witness."""
-    witness = MlDsaSigner.from_seed(seed("w.example"))
-    stranger = sign_checkpoint(Checkpoint("w.example", 7, ROOT), private("s").sign, key("s", ED25519).public)
+    witness = MlDsaSigner.from_seed(digest("w.example"))
+    stranger = sign_checkpoint(Checkpoint("w.example", 7, ROOT), signer("s").sign, key("s", ED25519).public)
     data = cosign_checkpoint(stranger, "w.example", witness.sign, witness.public, time=9, key_type=ML_DSA_44)
     line = f"witness w {key('w.example', ML_DSA_44)}\n"
     with pytest.raises(UntrustedNote):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from provenance.errors import EntryTooLarge, MalformedTile
 from provenance.limits import MAX_CACHED_TILES, MAX_ENTRY_BYTES, MAX_TREE_SIZE
 from provenance.transparency.merkle import (
-    Frontier,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -26,6 +25,7 @@ from provenance.transparency.tiles import (
     parse_entry_bundle,
     parse_tile_path,
 )
+from tests.logs.log import Tree
 from tests.tile_growth import hash_tile, tiles_between
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "tile_paths.json").read_text())
@@ -35,19 +35,17 @@ class Log:
     """A log in memory that publishes tiles, as a server would."""
 
     def __init__(self) -> None:
-        self.nodes: dict[tuple[int, int], bytes] = {}
+        self.tree = Tree()
         self.files: dict[str, bytes] = {}
-        self.roots: dict[int, bytes] = {0: Frontier().root()}
-        self.frontier = Frontier()
+        self.roots: dict[int, bytes] = {0: self.tree.root(0)}
         self.fetched: list[str] = []
 
     def grow(self, new_size: int) -> None:
-        old_size = self.frontier.size
-        leaves = (leaf_hash(str(number).encode()) for number in range(old_size, new_size))
-        self.frontier.extend(leaves, lambda level, index, root: self.nodes.__setitem__((level, index), root))
+        old_size = max(self.roots)
+        self.tree.extend(str(number).encode() for number in range(old_size, new_size))
         for tile in tiles_between(old_size, new_size):
-            self.files[str(tile)] = hash_tile(tile, lambda level, index: self.nodes[level, index])
-        self.roots[new_size] = self.frontier.root()
+            self.files[str(tile)] = hash_tile(tile, self.tree.node)
+        self.roots[new_size] = self.tree.root(new_size)
 
     def fetch(self, path: str) -> bytes | None:
         self.fetched.append(path)
@@ -145,7 +143,7 @@ def test_every_entry_of_a_tiled_log_has_a_proof(log: Log, index: int) -> None:
 def test_any_node_is_hashed_up_from_its_tile(log: Log) -> None:
     reader = TileReader(log.fetch, 70_000)
     for level, index in [(0, 0), (0, 69_999), (3, 17), (7, 400), (8, 272), (9, 3), (15, 1), (16, 0)]:
-        assert reader(level, index) == log.nodes[level, index]
+        assert reader(level, index) == log.tree.node(level, index)
 
 
 @pytest.mark.parametrize(("level", "index"), [(0, 700), (8, 2), (10, 0), (-1, 0), (0, -1), (70, 0)])

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,9 +16,9 @@ from provenance.limits import (
     MAX_WITNESS_REQUEST_BYTES,
 )
 from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint, sign_checkpoint
-from provenance.transparency.merkle import EMPTY_ROOT, Frontier, consistency_proof, leaf_hash
+from provenance.transparency.merkle import EMPTY_ROOT
 from provenance.transparency.ml_dsa import MlDsaSigner
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, Note, VerifierKey, sign_note
+from provenance.transparency.note import COSIGNATURE_V1, ML_DSA_44, Note, VerifierKey, sign_note
 from provenance.transparency.witness import (
     SIZE_MEDIA_TYPE,
     TEXT_MEDIA_TYPE,
@@ -36,22 +35,16 @@ from provenance.transparency.witness import (
     monitoring_path,
     read_answer,
 )
+from tests.logs.log import Tree
+from tests.logs.records import signer, verifier_key
 
 ORIGIN = "log.example/one"
 NOW = 1_700_000_000
 
 
-def private(name: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
-
-
-def key(name: str, key_type: int = ED25519) -> VerifierKey:
-    return VerifierKey(name, key_type, private(name).public_key().public_bytes_raw())
-
-
 ML_DSA = MlDsaSigner.from_seed(hashlib.sha256(b"w1").digest())
 WITNESS_KEYS = (
-    CosigningKey(key("w1.example", COSIGNATURE_V1), private("w1.example").sign),
+    CosigningKey(verifier_key("w1.example", COSIGNATURE_V1), signer("w1.example").sign),
     CosigningKey(VerifierKey("w1.example", ML_DSA_44, ML_DSA.public), ML_DSA.sign),
 )
 KNOWN = [each.key for each in WITNESS_KEYS]
@@ -63,27 +56,25 @@ class Log:
     def __init__(self, origin: str = ORIGIN, fork: int | None = None) -> None:
         self.origin, self.fork = origin, fork
 
-    def nodes(self, size: int) -> tuple[Frontier, dict[tuple[int, int], bytes]]:
-        frontier, nodes = Frontier(), dict[tuple[int, int], bytes]()
-        leaves = [leaf_hash(b"%d%s" % (number, b"!" if number == self.fork else b"")) for number in range(size)]
-        frontier.extend(leaves, lambda level, index, root: nodes.__setitem__((level, index), root))
-        return frontier, nodes
+    def tree(self, size: int) -> Tree:
+        return Tree(b"%d%s" % (number, b"!" if number == self.fork else b"") for number in range(size))
+
+    def head(self, size: int) -> Checkpoint:
+        return Checkpoint(self.origin, size, self.tree(size).root(size))
 
     def checkpoint(self, size: int) -> bytes:
-        head = Checkpoint(self.origin, size, self.nodes(size)[0].root())
-        return sign_checkpoint(head, private(self.origin).sign, key(self.origin).public)
+        return sign_checkpoint(self.head(size), signer(self.origin).sign, verifier_key(self.origin).public)
 
     def request(self, old_size: int, size: int, *, claimed: int | None = None) -> AddCheckpoint:
-        nodes = self.nodes(size)[1]
-        proof = consistency_proof(old_size, size, lambda level, index: nodes[level, index])
-        return AddCheckpoint(old_size if claimed is None else claimed, tuple(proof), self.checkpoint(size))
+        proof = self.tree(size).consistency(old_size, size)
+        return AddCheckpoint(old_size if claimed is None else claimed, proof, self.checkpoint(size))
 
 
 class Witness:
     """What a witness's server does around `answer`: look up, decide, store."""
 
     def __init__(self, *origins: str) -> None:
-        self.logs = {origin: WitnessedLog((key(origin),)) for origin in origins}
+        self.logs = {origin: WitnessedLog((verifier_key(origin),)) for origin in origins}
 
     def post(self, body: bytes, *, time: int = NOW) -> Cosigned | Refusal:
         decision = answer(body, self.logs.get, WITNESS_KEYS, time=time)
@@ -117,7 +108,7 @@ def test_a_growing_log_is_cosigned_at_every_size() -> None:
             (ML_DSA_44, NOW),
         ]
         note = add_cosignatures(request.checkpoint, witnessed.lines)
-        checkpoint, cosigners = open_checkpoint(note, [key(ORIGIN), *KNOWN], ORIGIN)
+        checkpoint, cosigners = open_checkpoint(note, [verifier_key(ORIGIN), *KNOWN], ORIGIN)
         assert (checkpoint.size, cosigners) == (size, witnessed.cosigners)
         old = size
 
@@ -162,29 +153,29 @@ def test_an_unknown_log_is_not_found() -> None:
 
 def test_what_the_log_did_not_sign_is_forbidden() -> None:
     witness = Witness(ORIGIN)
-    head = Checkpoint(ORIGIN, 5, LOG.nodes(5)[0].root())
-    stranger = sign_note(head.text(), ORIGIN, private("stranger").sign, key("stranger").public)
+    head = LOG.head(5)
+    stranger = sign_note(head.text(), ORIGIN, signer("stranger").sign, verifier_key("stranger").public)
     assert refused(witness.post(b"old 0\n\n" + stranger.serialise())).status == 403
     good = Note.parse(LOG.checkpoint(5)).signatures[0]
-    other = Checkpoint(ORIGIN, 6, LOG.nodes(6)[0].root())
+    other = LOG.head(6)
     assert refused(witness.post(b"old 0\n\n" + Note(other.text(), (good,)).serialise())).status == 403
     both = Note(head.text(), (good, Note.parse(LOG.checkpoint(6)).signatures[0]))
     assert refused(witness.post(b"old 0\n\n" + both.serialise())).status == 403, "a known key's signature fails"
 
 
 def test_signatures_by_others_do_no_harm_and_are_not_served_on() -> None:
-    data = cosign_checkpoint(LOG.checkpoint(5), "w2", private("w2").sign, key("w2").public, time=7)
+    data = cosign_checkpoint(LOG.checkpoint(5), "w2", signer("w2").sign, verifier_key("w2").public, time=7)
     decision = Witness(ORIGIN).post(b"old 0\n\n" + data)
     assert isinstance(decision, Cosigned)
     assert [line.name for line in decision.note.signatures] == [ORIGIN, "w1.example", "w1.example"]
-    assert open_checkpoint(decision.note.serialise(), [key(ORIGIN), *KNOWN], ORIGIN)[0] == decision.checkpoint
+    assert open_checkpoint(decision.note.serialise(), [verifier_key(ORIGIN), *KNOWN], ORIGIN)[0] == decision.checkpoint
 
 
 def test_a_log_may_sign_with_several_keys_of_other_names() -> None:
     """As the Go checksum database does: which keys speak for an origin is the witness's configuration."""
-    keys = (key("one.example"), key("two.example"))
-    head = Checkpoint(ORIGIN, 5, LOG.nodes(5)[0].root())
-    note = sign_note(head.text(), "two.example", private("two.example").sign, keys[1].public)
+    keys = (verifier_key("one.example"), verifier_key("two.example"))
+    head = LOG.head(5)
+    note = sign_note(head.text(), "two.example", signer("two.example").sign, keys[1].public)
     decision = answer(b"old 0\n\n" + note.serialise(), {ORIGIN: WitnessedLog(keys)}.get, WITNESS_KEYS, time=NOW)
     assert isinstance(decision, Cosigned)
 
@@ -211,11 +202,11 @@ def test_a_proof_where_none_is_needed_is_unprocessable() -> None:
 
 def test_an_empty_tree_with_another_root_is_unprocessable() -> None:
     text = Checkpoint(ORIGIN, 1, bytes(32)).text().replace("\n1\n", "\n0\n")
-    note = sign_note(text, ORIGIN, private(ORIGIN).sign, key(ORIGIN).public)
+    note = sign_note(text, ORIGIN, signer(ORIGIN).sign, verifier_key(ORIGIN).public)
     assert refused(Witness(ORIGIN).post(b"old 0\n\n" + note.serialise())).status == 422
     with pytest.raises(ProofInvalid):
         AddCheckpoint(0, (), note.serialise()).serialise()
-    short = sign_note(f"{ORIGIN}\n0\n", ORIGIN, private(ORIGIN).sign, key(ORIGIN).public)
+    short = sign_note(f"{ORIGIN}\n0\n", ORIGIN, signer(ORIGIN).sign, verifier_key(ORIGIN).public)
     assert refused(Witness(ORIGIN).post(b"old 0\n\n" + short.serialise())).status == 400
 
 
@@ -259,7 +250,7 @@ def test_a_body_of_another_form_is_a_bad_request(body: bytes) -> None:
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=MAX_PROOF_HASHES), st.integers(0, MAX_TREE_SIZE))
 def test_a_request_comes_back_as_it_went(proof: list[bytes], old_size: int) -> None:
     head = Checkpoint(ORIGIN, MAX_TREE_SIZE, bytes(32))
-    checkpoint = sign_checkpoint(head, private(ORIGIN).sign, key(ORIGIN).public)
+    checkpoint = sign_checkpoint(head, signer(ORIGIN).sign, verifier_key(ORIGIN).public)
     request = AddCheckpoint(old_size, tuple(proof), checkpoint)
     assert AddCheckpoint.parse(request.serialise()) == request
 
@@ -281,7 +272,7 @@ def test_a_damaged_request_is_answered_or_refused(at: int, remove: int, noise: b
     body = GOOD[:at] + noise + GOOD[at + remove :]
     decision = witness.post(body)
     if isinstance(decision, Cosigned):
-        assert decision.checkpoint == Checkpoint(ORIGIN, 7, LOG.nodes(7)[0].root())
+        assert decision.checkpoint == LOG.head(7)
     else:
         assert decision.body().endswith(b"\n")
 
@@ -292,7 +283,7 @@ def test_a_witness_without_a_clock_does_not_sign() -> None:
 
 
 def test_a_witness_whose_signer_holds_another_key_does_not_answer() -> None:
-    wrong = (CosigningKey(KNOWN[0], private("another").sign),)
+    wrong = (CosigningKey(KNOWN[0], signer("another").sign),)
     with pytest.raises(SignatureInvalid):
         answer(LOG.request(0, 5).serialise(), Witness(ORIGIN).logs.get, wrong, time=NOW)
 
@@ -305,9 +296,9 @@ REQUEST = LOG.request(0, 7)
 
 
 def lines(name: str, checkpoint: bytes, time: int = NOW, key_type: int = COSIGNATURE_V1) -> bytes:
-    signer = ML_DSA if key_type == ML_DSA_44 else private(name)
-    public = ML_DSA.public if key_type == ML_DSA_44 else key(name).public
-    note = cosign_checkpoint(checkpoint, name, signer.sign, public, time=time, key_type=key_type)
+    by = ML_DSA if key_type == ML_DSA_44 else signer(name)
+    public = ML_DSA.public if key_type == ML_DSA_44 else verifier_key(name).public
+    note = cosign_checkpoint(checkpoint, name, by.sign, public, time=time, key_type=key_type)
     return Note.parse(note).signatures[-1].line().encode() + b"\n"
 
 
@@ -344,7 +335,7 @@ def test_a_plain_signature_is_no_cosignature() -> None:
     """The log's own line does not count, even where its key is among those of the witness."""
     body = Note.parse(REQUEST.checkpoint).signatures[0].line().encode() + b"\n"
     with pytest.raises(UntrustedNote):
-        read_answer(REQUEST, 200, TEXT_MEDIA_TYPE, body, [*KNOWN, key(ORIGIN)])
+        read_answer(REQUEST, 200, TEXT_MEDIA_TYPE, body, [*KNOWN, verifier_key(ORIGIN)])
 
 
 @pytest.mark.parametrize(
@@ -404,6 +395,6 @@ def test_a_later_cosignature_takes_the_place_of_an_earlier_one() -> None:
     assert isinstance(first, Witnessed)
     assert isinstance(second, Witnessed)
     note = add_cosignatures(add_cosignatures(REQUEST.checkpoint, first.lines), second.lines)
-    _, cosigners = open_checkpoint(note, [key(ORIGIN), *KNOWN], ORIGIN)
+    _, cosigners = open_checkpoint(note, [verifier_key(ORIGIN), *KNOWN], ORIGIN)
     assert [each.time for each in cosigners] == [NOW + 60]
     assert len(Note.parse(note).signatures) == 2

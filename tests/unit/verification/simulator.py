@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
@@ -23,30 +22,21 @@ from provenance.media.media import Media, Pixels
 from provenance.media.parts import view_parts
 from provenance.media.sketch import SKETCH_VERSION, draw_sketch, draw_thumbnail
 from provenance.receipts.procedure import verify_receipt
-from provenance.receipts.receipt import LoggedRecord, Receipt
-from provenance.statement.handover import hand_over, prove_possession
-from provenance.statement.identity import Identity
+from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
-    LogGenesis,
     MediaFacts,
     Parent,
-    PublisherKey,
     Record,
     SketchFacts,
     record_id,
-    to_canonical,
 )
 from provenance.statement.record.keys import KeyAction
 from provenance.statement.shown import COLOURS, SHOWN_METHOD
-from provenance.statement.statement import sign_statement
-from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
-from provenance.transparency.merkle import Frontier, inclusion_proof, leaf_hash
-from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from provenance.transparency.tlog_proof import TlogProof
+from provenance.transparency.note import VerifierKey
 from provenance.verification import Verdict, examine, verify_digests, verify_file
 from provenance.verification.evidence import Publisher, Resembling, Subject
 from provenance.verification.findings import standing
@@ -54,36 +44,21 @@ from provenance.verification.procedure import compare_reference
 from provenance.verification.registrations import Candidate, KnownRecord, Reference, in_turns
 from registry.search.inverted_file import MAX_APART
 from tests.hamming import hamming
+from tests.logs.log import Log
+from tests.logs.records import (
+    ATTESTED,
+    KEY,
+    OPERATOR,
+    START,
+    WITNESS,
+    WITNESS_KEY,
+    digest,
+    genesis,
+    publisher_key,
+    signer,
+)
 
-ORIGIN = "log.example/simulated"
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOBODY = TrustSettings(())
-
-
-def digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
-def signer(name: str) -> LocalSigner:
-    return LocalSigner(Ed25519PrivateKey.from_private_bytes(digest(name)))
-
-
-LOG, OPERATOR, WITNESS = signer("log"), signer("operator"), signer("witness")
-LOG_KEY = VerifierKey(ORIGIN, ED25519, LOG.public_key.raw)
-WITNESS_KEY = VerifierKey("witness.example", COSIGNATURE_V1, WITNESS.public_key.raw)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A log entry, with what the registry keeps beside it."""
-
-    record: Record
-    canonical: bytes
-    statement: bytes
-
-    @property
-    def id(self) -> bytes:
-        return record_id(self.canonical)
 
 
 @dataclass
@@ -110,8 +85,9 @@ class Simulator:
 
     witnessed: bool = False
     trust: TrustSettings = NOBODY
-    entries: list[Entry] = field(default_factory=list)
-    published: int = 0
+    log: Log = field(default_factory=Log)
+    published: Log = field(default_factory=Log)
+    stated: list[Record] = field(default_factory=list)
     keys: dict[str, list[PublishersKey]] = field(default_factory=dict)
     prints: dict[bytes, Fingerprints] = field(default_factory=dict)
     sketches: dict[bytes, bytes] = field(default_factory=dict)
@@ -124,15 +100,12 @@ class Simulator:
     mixed_up: dict[bytes, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     resembled: dict[bytes, Resembling] = field(default_factory=dict)
-    reader_trusts: tuple[VerifierKey, ...] = (LOG_KEY, WITNESS_KEY)
-    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    note: bytes = b""
+    reader_trusts: tuple[VerifierKey, ...] = (KEY, WITNESS_KEY)
 
     def __post_init__(self) -> None:
-        genesis = LogGenesis(
-            digest("genesis"), START, ORIGIN, "The Example Registry", (str(LOG_KEY),), (OPERATOR.public_key,)
-        )
-        self._append(genesis, OPERATOR)
+        if self.witnessed:
+            self.log = Log(witnesses=((WITNESS_KEY, WITNESS),))
+        self._append(genesis(), OPERATOR)
 
     # What publishers do
 
@@ -171,7 +144,7 @@ class Simulator:
         prints = fingerprint(media)
         sketch = draw_sketch(media.canonical)
         record = AssetRegistered(
-            digest(f"asset {len(self.entries)}"),
+            digest(f"asset {self.log.size}"),
             START,
             publisher,
             _facts(media, prints, shown),
@@ -183,7 +156,7 @@ class Simulator:
             rendition_of=rendition_of,
         )
         index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
-        identity = self.entries[index].id
+        identity = record_id(self.log.records[index])
         self.prints[identity], self.sketches[identity] = prints, sketch.data
         self.thumbnails[identity] = draw_thumbnail(media.canonical)
         self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
@@ -193,7 +166,7 @@ class Simulator:
         return identity
 
     def withdraw(self, publisher: str, target: bytes, reason: str) -> None:
-        record = AssetWithdrawn(digest(f"withdrawal {len(self.entries)}"), START, publisher, target, reason)
+        record = AssetWithdrawn(digest(f"withdrawal {self.log.size}"), START, publisher, target, reason)
         self._append(record, self.keys[publisher][-1].signer)
 
     # What a reader does
@@ -217,9 +190,9 @@ class Simulator:
     def spoil_statement(self, identity: bytes) -> None:
         """Change the log entry of a record after the log was signed."""
         index = self._index(identity)
-        statement = self.entries[index].statement
-        changed = statement[:-1] + bytes([statement[-1] ^ 1])
-        self.entries[index] = replace(self.entries[index], statement=changed)
+        for log in (self.log, self.published):
+            statement = log.entries[index]
+            log.entries[index] = statement[:-1] + bytes([statement[-1] ^ 1])
 
     def lose(self, identity: bytes) -> None:
         """Damage what is stored of a record."""
@@ -284,7 +257,7 @@ class Simulator:
         return [self._candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
 
     def _candidate(self, identity: bytes, distance: int | None) -> Candidate:
-        record = self.entries[self._index(identity)].record
+        record = self.stated[self._index(identity)]
         assert isinstance(record, AssetRegistered)
         return Candidate(identity, distance, record.publisher, record.media.pixels_sha256)
 
@@ -300,24 +273,22 @@ class Simulator:
         if record_id in self.lost:
             raise StoreCorrupt("the stored record is damaged")
         index = self._index(record_id)
-        entry = self.entries[index]
-        assert isinstance(entry.record, AssetRegistered)
-        key = self._key_at(entry.record.publisher, index)
+        record = self.stated[index]
+        assert isinstance(record, AssetRegistered)
+        key = self._key_at(record.publisher, index)
         withdrawals = self._withdrawals(record_id)
-        first = self.entries[withdrawals[0]].record if withdrawals else None
+        first = self.stated[withdrawals[0]] if withdrawals else None
         report = (
             verify_receipt(self.receipt(self.mixed_up.get(record_id, record_id)), trusted_keys=self.reader_trusts)
-            if index < self.published
+            if index < self.published.size
             else None
         )
         return KnownRecord(
             record_id=record_id,
             index=index,
             logged_at=START + timedelta(seconds=index),
-            record=entry.record,
-            publisher=Publisher(
-                entry.record.publisher, _name(entry.record.publisher), _IDENTITY, key.signer.public_key.thumbprint
-            ),
+            record=record,
+            publisher=Publisher(record.publisher, _name(record.publisher), ATTESTED, key.signer.public_key.thumbprint),
             receipt=report,
             cosigned=report is not None and len(report.cosigners) > 0,
             withdrawn_reason=first.reason if isinstance(first, AssetWithdrawn) else None,
@@ -329,63 +300,33 @@ class Simulator:
 
     def receipt(self, identity: bytes) -> Receipt:
         index = self._index(identity)
-        record = self.entries[index].record
+        record = self.stated[index]
         assert isinstance(record, AssetRegistered)
         ends = {at for key in self.keys[record.publisher] for at in (key.enrolled, key.ended)}
-        keys = sorted(at for at in ends if at is not None and at < self.published)
-        return Receipt(
-            self._logged(index),
-            tuple(self._logged(at) for at in keys),
-            self._logged(0),
-            tuple(self._logged(at) for at in self._withdrawals(identity) if at < self.published),
-            str(LOG_KEY),
-        )
+        keys = sorted(at for at in ends if at is not None and at < self.published.size)
+        withdrawn = [at for at in self._withdrawals(identity) if at < self.published.size]
+        return self.published.receipt(index, withdrawn, keys=keys)
 
     def _append(self, record: Record, by: LocalSigner, *, publish: bool = True) -> int:
-        canonical = to_canonical(record)
-        self.entries.append(Entry(record, canonical, sign_statement(canonical, by)))
+        self.stated.append(record)
+        index = self.log.add(record, by)
         if publish:
-            self.published = len(self.entries)
-            self._sign_tree()
-        return len(self.entries) - 1
-
-    def _sign_tree(self) -> None:
-        frontier = Frontier()
-        nodes: dict[tuple[int, int], bytes] = {}
-        frontier.extend(
-            [leaf_hash(entry.statement) for entry in self.entries],
-            lambda level, index, root: nodes.__setitem__((level, index), root),
-        )
-        note = sign_checkpoint(Checkpoint(ORIGIN, self.published, frontier.root()), LOG.sign, LOG.public_key.raw)
-        if self.witnessed:
-            note = cosign_checkpoint(note, WITNESS_KEY.name, WITNESS.sign, WITNESS_KEY.public, time=1_772_366_400)
-        self.nodes, self.note = nodes, note
-
-    def _logged(self, index: int) -> LoggedRecord:
-        proof = inclusion_proof(index, self.published, lambda level, at: self.nodes[level, at])
-        entry = self.entries[index]
-        return LoggedRecord(entry.canonical, entry.statement, TlogProof(index, tuple(proof), self.note))
+            self.published = self.log.at(self.log.size)
+        return index
 
     def _state_key(
         self, action: KeyAction, publisher: str, key: LocalSigner, replaced: LocalSigner | None = None
     ) -> int:
-        revoked = action == "revoke"
-        record = PublisherKey(
-            digest(f"{action} {publisher} {len(self.entries)}"),
-            START,
-            publisher,
-            _name(publisher),
-            _IDENTITY,
-            action,
-            key.public_key,
-            None if revoked else prove_possession(key, ORIGIN, publisher),
-            "the laptop was stolen" if revoked else None,
-            None if replaced is None else hand_over(replaced, key.public_key, ORIGIN, publisher),
-        )
+        salt = digest(f"{action} {publisher} {self.log.size}")
+        record = publisher_key(action, key, publisher, replaces=replaced, salt=salt)
         return self._append(record, OPERATOR)
 
     def _registrations(self) -> list[tuple[bytes, AssetRegistered]]:
-        return [(entry.id, entry.record) for entry in self.entries if isinstance(entry.record, AssetRegistered)]
+        return [
+            (record_id(canonical), record)
+            for canonical, record in zip(self.log.records, self.stated, strict=True)
+            if isinstance(record, AssetRegistered)
+        ]
 
     def _lookup(self, what: str, wanted: bytes, of: Callable[[MediaFacts], bytes]) -> list[bytes]:
         self.asked.append(what)
@@ -398,17 +339,17 @@ class Simulator:
         return [*self._in_turns([*dict.fromkeys(found)]), *([self.misled[wanted]] if wanted in self.misled else [])]
 
     def _in_turns(self, identities: list[bytes]) -> list[bytes]:
-        records = [self.entries[self._index(identity)].record for identity in identities]
+        records = [self.stated[self._index(identity)] for identity in identities]
         return [identities[place] for place in in_turns([getattr(record, "publisher", "") for record in records])]
 
     def _index(self, identity: bytes) -> int:
-        return next(index for index, entry in enumerate(self.entries) if entry.id == identity)
+        return self.log.index(identity)
 
     def _withdrawals(self, identity: bytes) -> list[int]:
         return [
             index
-            for index, entry in enumerate(self.entries)
-            if isinstance(entry.record, AssetWithdrawn) and entry.record.record == identity
+            for index, record in enumerate(self.stated)
+            if isinstance(record, AssetWithdrawn) and record.record == identity
         ]
 
     def _key_at(self, publisher: str, index: int) -> PublishersKey:
@@ -445,9 +386,6 @@ def _shared(one: bytes, other: bytes) -> int:
     here, there = as_codes(one), as_codes(other)
     near = np.bitwise_count(here["signs"][:, None] ^ there["signs"][None]) <= MAX_APART
     return int((near & (here["word"][:, None] == there["word"][None])).any(1).sum())
-
-
-_IDENTITY = Identity("operator-attested", "letter seen by the registry desk")
 
 
 def _name(publisher: str) -> str:

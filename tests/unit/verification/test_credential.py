@@ -32,8 +32,9 @@ from provenance.verification.axes import Axis
 from provenance.verification.evidence import Evidence, Examination, Searched, Subject
 from provenance.verification.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.logs.records import digest
 from tests.unit.verification.pictures import COFFEE, photo
-from tests.unit.verification.simulator import digest, open_registry
+from tests.unit.verification.simulator import open_registry
 
 AUTHORITY = make_development_authority(datetime.now(UTC))
 LISTED = TrustSettings((TrustList("Development list", "7", AUTHORITY.chain_pem),))

@@ -9,8 +9,9 @@ from provenance.verification.axes import Axis, Basis, DeclaredOrigin
 from provenance.verification.evidence import Evidence, Examination, Searched, Subject
 from provenance.verification.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning
+from tests.logs.records import digest
 from tests.unit.verification.pictures import MOUNTAINS, photo, recompressed
-from tests.unit.verification.simulator import digest, open_registry
+from tests.unit.verification.simulator import open_registry
 
 CAPTURE, GENERATED, EDITED = "digitalCapture", "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
 GENERATOR = Mark("a1111.parameters", "Steps: 20, Sampler: Euler", "PNG tEXt", "ai_generated")

@@ -34,8 +34,9 @@ from provenance.verification.findings import resemblance
 from provenance.verification.registrations import KnownRecord
 from provenance.verification.verdict import HeadlineCode
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
+from tests.logs.records import digest
 from tests.unit.verification.pictures import DOGS, MOUNTAINS, ROCKET, photo
-from tests.unit.verification.simulator import Eyes, Simulator, digest, open_registry
+from tests.unit.verification.simulator import Eyes, Simulator, open_registry
 
 DOCS = Path(__file__).parents[3] / "docs"
 WHOLE, PART = Box(0, 0, 1, 1), Box(0.1, 0.1, 0.4, 0.5)

@@ -21,12 +21,13 @@ from provenance.verification.registrations import Reference
 from provenance.verification.verdict import HeadlineCode
 from registry.search.index import MIN_QUALITY
 from tests import gain_maps
+from tests.logs.records import START
 from tests.shown_otherwise import PQ, with_chunk, with_cicp, with_nclx
 from tests.shown_otherwise import SRGB as SRGB_VALUES
 from tests.unit.verification import pictures
 from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 from tests.unit.verification.said import left_out, standings, values
-from tests.unit.verification.simulator import NOBODY, START, Eyes, Simulator, open_registry
+from tests.unit.verification.simulator import NOBODY, Eyes, Simulator, open_registry
 
 # Registration ------------------------------------------------------------------------------------
 

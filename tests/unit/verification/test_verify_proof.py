@@ -5,10 +5,11 @@ import pytest
 from provenance.verification import examine
 from provenance.verification.axes import Axis, Proof, Registration
 from provenance.verification.verdict import HeadlineCode
+from tests.logs.records import START
 from tests.unit.verification import pictures
 from tests.unit.verification.pictures import MOUNTAINS, ROCKET, photo
 from tests.unit.verification.said import assert_vouches_for_nothing, left_out, values
-from tests.unit.verification.simulator import NOBODY, START, open_registry
+from tests.unit.verification.simulator import NOBODY, open_registry
 
 
 def test_a_witness_whom_the_reader_knows_is_counted() -> None:

@@ -27,9 +27,9 @@ def test_a_withdrawal_is_told_with_its_reason_and_the_match_stays() -> None:
 def test_a_withdrawal_that_is_not_published_yet_is_the_registrys_word() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
-    published, tree, note = registry.published, registry.nodes, registry.note
+    published = registry.published
     registry.withdraw("daily", mountains, "wrong town")
-    registry.published, registry.nodes, registry.note = published, tree, note
+    registry.published = published
     verdict = registry.verify(photo(MOUNTAINS))
     assert standings(verdict) == [Standing.WITHDRAWN]
     told = next(finding for finding in verdict.findings if finding.axis is Axis.STANDING)

@@ -1,4 +1,4 @@
-"""Writes the vectors of this folder: `python tests/vectors/transparency/generate.py`."""
+"""Writes the vectors of this folder: `python -m tests.vectors.transparency.generate`."""
 
 import base64
 import hashlib
@@ -10,9 +10,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.transparency.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
-from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from provenance.transparency.merkle import Frontier, leaf_hash
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey, sign_note
 from provenance.transparency.tlog_proof import TlogProof
+from tests.logs.log import Tree
 
 HERE = Path(__file__).parent
 ORIGIN = "example.com/log/testdata"
@@ -26,19 +27,8 @@ LOG_KEY = VerifierKey(ORIGIN, ED25519, LOG.public_key().public_bytes_raw())
 WITNESS_KEY = VerifierKey(WITNESS_NAME, COSIGNATURE_V1, WITNESS.public_key().public_bytes_raw())
 
 ENTRIES = [f"entry {number}".encode() for number in range(300)]
-NODES: dict[tuple[int, int], bytes] = {}
-ROOTS = [Frontier().root()]
-
-
-def read(level: int, index: int) -> bytes:
-    return NODES[level, index]
-
-
-def grow() -> None:
-    frontier = Frontier()
-    for entry in ENTRIES:
-        frontier.extend([leaf_hash(entry)], lambda level, index, root: NODES.__setitem__((level, index), root))
-        ROOTS.append(frontier.root())
+TREE = Tree(ENTRIES)
+ROOTS = [TREE.root(size) for size in range(len(ENTRIES) + 1)]
 
 
 def flip(data: bytes) -> bytes:
@@ -63,7 +53,7 @@ def inclusion_cases() -> list[dict[str, Any]]:
 
     for size in (1, 2, 3, 4, 5, 7, 8, 13, 64, 65, 300):
         for index in sorted({0, size // 2, size - 1}):
-            leaf, proof, root = leaf_hash(ENTRIES[index]), inclusion_proof(index, size, read), ROOTS[size]
+            leaf, proof, root = leaf_hash(ENTRIES[index]), [*TREE.inclusion(index, size)], ROOTS[size]
             where = f"entry {index} of {size}"
             add(where, leaf, index, size, proof, root, True)
             add(f"{where}: a hash too many", leaf, index, size, [*proof, root], root, False)
@@ -116,7 +106,7 @@ def consistency_cases() -> list[dict[str, Any]]:
         (64, 300),
         (299, 300),
     ]:
-        proof = consistency_proof(old, new, read)
+        proof = [*TREE.consistency(old, new)]
         where = f"{old} to {new}"
         add(where, old, ROOTS[old], new, ROOTS[new], proof, True)
         add(f"{where}: another old root", old, flip(ROOTS[old]), new, ROOTS[new], proof, False)
@@ -244,7 +234,7 @@ def proof_cases() -> list[dict[str, Any]]:
     size, index = 300, 150
     checkpoint = sign_checkpoint(Checkpoint(ORIGIN, size, ROOTS[size]), LOG.sign, LOG_KEY.public)
     checkpoint = cosign_checkpoint(checkpoint, WITNESS_NAME, WITNESS.sign, WITNESS_KEY.public, time=TIME)
-    hashes = tuple(inclusion_proof(index, size, read))
+    hashes = TREE.inclusion(index, size)
     proof = TlogProof(index, hashes, checkpoint).serialise()
     extra = TlogProof(index, hashes, checkpoint, b"more to know").serialise()
     single = sign_checkpoint(Checkpoint(ORIGIN, 1, ROOTS[1]), LOG.sign, LOG_KEY.public)
@@ -357,7 +347,6 @@ def write(name: str, content: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    grow()
     keys = [str(LOG_KEY), str(WITNESS_KEY)]
     write("inclusion", {"cases": inclusion_cases()})
     write("consistency", {"cases": consistency_cases()})

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -37,11 +37,10 @@ from provenance.statement.record import (
 )
 from provenance.statement.record.keys import KeyAction
 from provenance.statement.statement import sign_statement
-from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, cosign_checkpoint, sign_checkpoint
+from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.log_keys import sign_change
-from provenance.transparency.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey, sign_note
-from provenance.transparency.tlog_proof import TlogProof
+from tests.logs.log import Log
 from tests.stamper import Stamper
 
 ORIGIN = "log.example/countermark"
@@ -138,61 +137,9 @@ def spoilt(statement: bytes) -> bytes:
     return statement[:-1] + bytes([statement[-1] ^ 1])
 
 
-@dataclass
-class Log:
-    """A log in memory: statements, their records, and the tree."""
-
-    origin: str = ORIGIN
-    signer: LocalSigner = LOG
-    entries: list[tuple[bytes, bytes]] = field(default_factory=list)
-    frontier: Frontier = field(default_factory=Frontier)
-    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-
-    def add(self, record: Record, signer: Signer, change: Callable[[bytes], bytes] = bytes) -> int:
-        """Log a record signed by `signer`, its statement changed on the way; returns the index."""
-        data = to_canonical(record)
-        statement = change(sign_statement(data, signer))
-        self.entries.append((data, statement))
-        self.frontier.extend(
-            [leaf_hash(statement)], lambda level, index, root: self.nodes.__setitem__((level, index), root)
-        )
-        return len(self.entries) - 1
-
-    def checkpoint(self, size: int | None = None) -> bytes:
-        size = len(self.entries) if size is None else size
-        root = Frontier.from_reader(size, lambda level, index: self.nodes[level, index]).root()
-        note = sign_checkpoint(Checkpoint(self.origin, size, root), self.signer.sign, self.signer.public_key.raw)
-        key = WITNESS_KEY
-        return cosign_checkpoint(note, key.name, WITNESS.sign, key.public, time=1_772_366_400)
-
-    def logged(self, index: int, size: int | None = None) -> LoggedRecord:
-        size = len(self.entries) if size is None else size
-        proof = inclusion_proof(index, size, lambda level, at: self.nodes[level, at])
-        data, statement = self.entries[index]
-        return LoggedRecord(data, statement, TlogProof(index, tuple(proof), self.checkpoint(size)))
-
-    def receipt(self, subject: int, keys: tuple[int, ...] = (), chain: tuple[int, ...] = ()) -> Receipt:
-        return Receipt(
-            self.logged(subject),
-            tuple(self.logged(index) for index in keys),
-            self.logged(0),
-            tuple(self.logged(index) for index in chain),
-            str(VerifierKey(self.origin, ED25519, self.signer.public_key.raw)),
-        )
-
-    def stamp(self, index: int, size: int, *, of: int | None = None, by: Stamper = AUTHORITY) -> Stamp:
-        """The stamp of an entry in the tree of `size` entries, for a receipt in that of `of`."""
-        proof = self.logged(index, size).proof
-        token = by.stamp(proof.signed_checkpoint().note.text.encode(), NOW)
-        return Stamp(proof, token, self.consistency(size, len(self.entries) if of is None else of))
-
-    def consistency(self, size: int, of: int) -> tuple[bytes, ...]:
-        return tuple(consistency_proof(size, of, lambda level, index: self.nodes[level, index]))
-
-
 def opened(*, origin: str = ORIGIN, first: LogGenesis | None = None, operator: Signer = OPERATOR) -> Log:
     """A log with its genesis record."""
-    log = Log(origin)
+    log = Log(origin=origin, signer=LOG, witnesses=((WITNESS_KEY, WITNESS),))
     log.add(first or genesis(origin), operator)
     return log
 
@@ -259,7 +206,7 @@ def standard() -> tuple[Log, Receipt]:
     log.add(asset(), DAILY)
     log.add(asset("of the weekly", "weekly"), WEEKLY)
     log.add(withdrawal(asset()), DAILY)
-    return log, log.receipt(4, (1,))
+    return log, log.receipt(4, keys=(1,))
 
 
 def add_good() -> None:
@@ -271,21 +218,23 @@ def add_good() -> None:
     add("the bytes of the credentialed copy", receipt, media=SIGNED.sha256)
     add("the registered pixels in other bytes", receipt, media=digest("other"), pixels=MEDIA.pixels_sha256)
     add("the registered pixels alone", receipt, pixels=MEDIA.pixels_sha256)
-    add("withdrawn by its publisher", log.receipt(4, (1,), (6,)), withdrawn=True)
-    add("a withdrawal of another record", log.receipt(3, (1,), (6,)), withdrawn=False)
+    add("withdrawn by its publisher", log.receipt(4, (6,), keys=(1,)), withdrawn=True)
+    add("a withdrawal of another record", log.receipt(3, (6,), keys=(1,)), withdrawn=False)
     sealed = log.logged(3)
     add("a chain with a sealed record", replace(receipt, chain=(replace(sealed, record=None),)))
-    add("the keys of two publishers", log.receipt(4, (1, 2), (5,)))
-    add("the genesis record itself", log.receipt(0))
-    add("a key record", log.receipt(1))
-    add("a withdrawal", log.receipt(6, (1,)))
+    add("the keys of two publishers", log.receipt(4, (5,), keys=(1, 2)))
+    add("the genesis record itself", log.receipt(0, keys=()))
+    add("a key record", log.receipt(1, keys=()))
+    add("a withdrawal", log.receipt(6, keys=(1,)))
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(asset(), DAILY)
     log.add(key_record("revoke", DAILY), OPERATOR)
-    add("the key was revoked after the record", log.receipt(2, (1, 3)))
-    add("a receipt that could not hold everything", replace(log.receipt(2, (1, 3)), truncated=True), truncated=True)
+    add("the key was revoked after the record", log.receipt(2, keys=(1, 3)))
+    add(
+        "a receipt that could not hold everything", replace(log.receipt(2, keys=(1, 3)), truncated=True), truncated=True
+    )
 
     for name, since, compromised in (
         ("before the record was made", NOW - timedelta(days=1), True),
@@ -295,7 +244,7 @@ def add_good() -> None:
         log.add(key_record("enrol", DAILY), OPERATOR)
         log.add(asset(), DAILY)
         log.add(replace(key_record("revoke", DAILY), invalid_since=since), OPERATOR)
-        add(f"the key was in other hands {name}", log.receipt(2, (1, 3)), key_compromised=compromised)
+        add(f"the key was in other hands {name}", log.receipt(2, keys=(1, 3)), key_compromised=compromised)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
@@ -306,22 +255,22 @@ def add_good() -> None:
     log.add(replace(asset("of the weekly", "weekly"), parents=replaced), WEEKLY)
     log.add(replace(asset("instead, again"), parents=replaced), DAILY)
     log.add(withdrawal(replace(asset("instead, again"), parents=replaced)), DAILY)
-    add("superseded by its publisher", log.receipt(2, (1,), (3,)), superseded_by=3)
-    add("superseded, and another publisher says so too", log.receipt(2, (1, 4), (3, 5)), superseded_by=3)
-    add("superseded by a registration that was withdrawn", log.receipt(2, (1,), (6, 7)), superseded_by=None)
+    add("superseded by its publisher", log.receipt(2, (3,), keys=(1,)), superseded_by=3)
+    add("superseded, and another publisher says so too", log.receipt(2, (3, 5), keys=(1, 4)), superseded_by=3)
+    add("superseded by a registration that was withdrawn", log.receipt(2, (6, 7), keys=(1,)), superseded_by=None)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("rotate", DAILY_NEW), OPERATOR)
     log.add(asset(), DAILY_NEW)
-    add("a key that was rotated to", log.receipt(3, (1, 2)))
+    add("a key that was rotated to", log.receipt(3, keys=(1, 2)))
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("revoke", DAILY), OPERATOR)
     log.add(replace(key_record("enrol", DAILY), salt=digest("again")), OPERATOR)
     log.add(asset(), DAILY)
-    add("a key that was enrolled anew", log.receipt(4, (1, 2, 3)))
+    add("a key that was enrolled anew", log.receipt(4, keys=(1, 2, 3)))
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
@@ -329,13 +278,13 @@ def add_good() -> None:
     log.add(key_record("revoke", DAILY, "weekly"), OPERATOR)
     log.add(key_record("enrol", WEEKLY, "weekly"), OPERATOR)
     log.add(asset(), DAILY)
-    add("another publisher's keys come and go", log.receipt(5, (1, 2, 3, 4)))
+    add("another publisher's keys come and go", log.receipt(5, keys=(1, 2, 3, 4)))
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(withdrawal(asset()), DAILY)
     log.add(asset(), DAILY)
-    add("a withdrawal before the registration", log.receipt(3, (1,), (2,)), withdrawn=False)
+    add("a withdrawal before the registration", log.receipt(3, (2,), keys=(1,)), withdrawn=False)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
@@ -343,8 +292,8 @@ def add_good() -> None:
     log.add(key_record("rotate", DAILY_NEW), OPERATOR)
     log.add(withdrawal(asset()), DAILY_NEW)
     log.add(withdrawal(asset(), name="by the old key"), DAILY)
-    add("withdrawn with the publisher's next key", log.receipt(2, (1, 3), (4,)), withdrawn=True)
-    add("a withdrawal by a key that was replaced", log.receipt(2, (1, 3), (5,)), 7, withdrawn=False)
+    add("withdrawn with the publisher's next key", log.receipt(2, (4,), keys=(1, 3)), withdrawn=True)
+    add("a withdrawal by a key that was replaced", log.receipt(2, (5,), keys=(1, 3)), 7, withdrawn=False)
 
 
 def add_bad_log_and_genesis() -> None:
@@ -381,8 +330,8 @@ def add_bad_log_and_genesis() -> None:
     renamed = VerifierKey("lob.example/countermark", ED25519, LOG.public_key.raw)
     add("the log key under another name", replace(receipt, log_key=str(renamed)), 3, trusted=())
     add("the log key of a stranger", replace(receipt, log_key=str(MALLORY_KEY)), 3, trusted=())
-    add("the genesis is proven in an older tree", replace(receipt, genesis=log.logged(0, 5)), 3)
-    add("the subject is proven in an older tree", replace(receipt, subject=log.logged(4, 5)), 3)
+    add("the genesis is proven in an older tree", replace(receipt, genesis=log.at(5).logged(0)), 3)
+    add("the subject is proven in an older tree", replace(receipt, subject=log.at(5).logged(4)), 3)
     fork = opened()
     for each in range(6):
         fork.add(asset(f"fork {each}"), DAILY)
@@ -399,7 +348,7 @@ def add_bad_log_and_genesis() -> None:
         other = opened(first=first, operator=operator)
         other.add(key_record("enrol", DAILY), OPERATOR)
         other.add(asset(), DAILY)
-        return other.receipt(2, (1,))
+        return other.receipt(2, keys=(1,))
 
     add("the genesis names another log", on(genesis("other.example/log")), 4)
     add("the genesis names another log key", on(genesis(ORIGIN, MALLORY_KEY)), 4)
@@ -408,9 +357,9 @@ def add_bad_log_and_genesis() -> None:
     late.add(genesis(), OPERATOR)
     late.add(key_record("enrol", DAILY), OPERATOR)
     late.add(asset(), DAILY)
-    add("a genesis at index 1", replace(late.receipt(3, (2,)), genesis=late.logged(1)), 4)
+    add("a genesis at index 1", replace(late.receipt(3, keys=(2,)), genesis=late.logged(1)), 4)
     zero = late.logged(1)
-    lied = replace(late.receipt(3, (2,)), genesis=replace(zero, proof=replace(zero.proof, index=0)))
+    lied = replace(late.receipt(3, keys=(2,)), genesis=replace(zero, proof=replace(zero.proof, index=0)))
     add("a genesis at index 1 that claims index 0", lied, 8)
     own = genesis(operator=MALLORY)
     swapped = LoggedRecord(to_canonical(own), sign_statement(to_canonical(own), MALLORY), receipt.genesis.proof)
@@ -424,11 +373,11 @@ def add_bad_log_and_genesis() -> None:
 def add_bad_keys() -> None:
     log, receipt = standard()
     add("no key records", replace(receipt, keys=()), 5)
-    add("the key record of another publisher", log.receipt(4, (2,)), 5)
-    add("an asset record among the keys", log.receipt(4, (1, 3)), 5)
+    add("the key record of another publisher", log.receipt(4, keys=(2,)), 5)
+    add("an asset record among the keys", log.receipt(4, keys=(1, 3)), 5)
     add(
         "the key record of another statement",
-        replace(receipt, keys=(replace(receipt.keys[0], record=log.entries[2][0]),)),
+        replace(receipt, keys=(replace(receipt.keys[0], record=log.records[2]),)),
         5,
     )
 
@@ -438,7 +387,7 @@ def add_bad_keys() -> None:
         other = opened()
         other.add(record, operator, change)
         other.add(asset(), DAILY)
-        return other.receipt(2, (1,))
+        return other.receipt(2, keys=(1,))
 
     add("a foreign operator", with_key(key_record("enrol", DAILY), MALLORY), 5)
     add("a publisher that enrols itself", with_key(key_record("enrol", DAILY), DAILY), 5)
@@ -454,19 +403,19 @@ def add_bad_keys() -> None:
     log = opened()
     log.add(asset(), DAILY)
     log.add(key_record("enrol", DAILY), OPERATOR)
-    add("a key enrolled after the record", log.receipt(1, (2,)), 5)
+    add("a key enrolled after the record", log.receipt(1, keys=(2,)), 5)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("revoke", DAILY), OPERATOR)
     log.add(asset(), DAILY)
-    add("a key revoked before the record", log.receipt(3, (1, 2)), 6)
+    add("a key revoked before the record", log.receipt(3, keys=(1, 2)), 6)
 
     log = opened()
     log.add(key_record("enrol", DAILY), OPERATOR)
     log.add(key_record("rotate", DAILY_NEW), OPERATOR)
     log.add(asset(), DAILY)
-    add("a key replaced before the record", log.receipt(3, (1, 2)), 6)
+    add("a key replaced before the record", log.receipt(3, keys=(1, 2)), 6)
 
     def with_rotation(record: PublisherKey) -> Receipt:
         other = opened()
@@ -474,7 +423,7 @@ def add_bad_keys() -> None:
         other.add(key_record("enrol", WEEKLY, "weekly"), OPERATOR)
         other.add(record, OPERATOR)
         other.add(asset(), DAILY_NEW)
-        return other.receipt(4, (1, 2, 3))
+        return other.receipt(4, keys=(1, 2, 3))
 
     rotation = key_record("rotate", DAILY_NEW)
     add("a rotation that the old key has not signed", with_rotation(replace(rotation, handover=None)), 5)
@@ -490,7 +439,7 @@ def add_bad_keys() -> None:
     log.add(key_record("revoke", DAILY), OPERATOR)
     log.add(rotation, OPERATOR)
     log.add(asset(), DAILY_NEW)
-    add("a rotation signed by a key that was revoked before", log.receipt(4, (1, 2, 3)), 5)
+    add("a rotation signed by a key that was revoked before", log.receipt(4, keys=(1, 2, 3)), 5)
 
 
 def rotated(*changes: tuple[LogKey, Signer], first: LogGenesis | None = None) -> Log:
@@ -507,27 +456,27 @@ def rotated(*changes: tuple[LogKey, Signer], first: LogGenesis | None = None) ->
 def add_log_keys() -> None:
     once = log_change(LOG_KEY, NEXT_KEY)
     log = rotated((once, OPERATOR))
-    add("a checkpoint by the retired log key", log.receipt(4, (1, 3)), 4, trusted=(LOG_KEY,))
-    log.signer = LOG_NEXT
-    receipt = log.receipt(4, (1, 3))
+    add("a checkpoint by the retired log key", log.receipt(4, keys=(1, 3)), 4, trusted=(LOG_KEY,))
+    log = replace(log, signer=LOG_NEXT)
+    receipt = log.receipt(4, keys=(1, 3))
     add("the log key was rotated, and the new one is trusted", receipt, trusted=(NEXT_KEY, WITNESS_KEY))
     add("the log key was rotated, and the old one is trusted", receipt, trusted=(LOG_KEY, WITNESS_KEY))
     add("the log key was rotated, and nothing is pinned", receipt, trusted=(), log_key_pinned=False)
-    add("the rotation itself", log.receipt(3), trusted=(LOG_KEY,))
-    add("an entry before the rotation, proven after it", log.receipt(2, (1, 3)), trusted=(LOG_KEY,))
+    add("the rotation itself", log.receipt(3, keys=()), trusted=(LOG_KEY,))
+    add("an entry before the rotation, proven after it", log.receipt(2, keys=(1, 3)), trusted=(LOG_KEY,))
     add("a rotated log key that is not trusted", receipt, 2, trusted=(MALLORY_KEY,))
-    add("the rotation is left out, and the old log key trusted", log.receipt(4, (1,)), 2, trusted=(LOG_KEY,))
-    add("the rotation is left out, and the new log key trusted", log.receipt(4, (1,)), 4, trusted=(NEXT_KEY,))
+    add("the rotation is left out, and the old log key trusted", log.receipt(4, keys=(1,)), 2, trusted=(LOG_KEY,))
+    add("the rotation is left out, and the new log key trusted", log.receipt(4, keys=(1,)), 4, trusted=(NEXT_KEY,))
 
     twice = rotated((once, OPERATOR), (log_change(NEXT_KEY, LAST_KEY), OPERATOR))
-    twice.signer = LOG_LAST
-    add("the log key was rotated twice", twice.receipt(5, (1, 3, 4)), trusted=(LOG_KEY,))
-    add("one of two rotations is left out", twice.receipt(5, (1, 4)), 4, trusted=(LAST_KEY,))
+    twice = replace(twice, signer=LOG_LAST)
+    add("the log key was rotated twice", twice.receipt(5, keys=(1, 3, 4)), trusted=(LOG_KEY,))
+    add("one of two rotations is left out", twice.receipt(5, keys=(1, 4)), 4, trusted=(LAST_KEY,))
 
     def changed(record: LogKey, operator: Signer = OPERATOR, **options: Any) -> Receipt:
         other = rotated((record, operator), **options)
-        other.signer = MALLORY
-        return other.receipt(4, (1, 3))
+        other = replace(other, signer=MALLORY)
+        return other.receipt(4, keys=(1, 3))
 
     stolen = log_change(LOG_KEY, MALLORY_KEY, sign_old=MALLORY)
     add("a rotation that the old log key has not signed", changed(stolen), 2, trusted=(LOG_KEY,))
@@ -539,16 +488,16 @@ def add_log_keys() -> None:
     unheld = log_change(LOG_KEY, MALLORY_KEY, own=False)
     add("a rotation to a key that has not signed", changed(unheld), 2, trusted=(LOG_KEY,))
     beside = opened(first=genesis(ORIGIN, LOG_KEY, MALLORY_KEY))
-    beside.signer = MALLORY
+    beside = replace(beside, signer=MALLORY)
     beside.add(key_record("enrol", DAILY), OPERATOR)
     beside.add(asset(), DAILY)
-    add("a genesis that names the trusted key beside a stranger's", beside.receipt(2, (1,)), 2, trusted=(LOG_KEY,))
+    add("a genesis that names the trusted key beside a stranger's", beside.receipt(2, keys=(1,)), 2, trusted=(LOG_KEY,))
 
 
 def add_bad_statements_and_proofs() -> None:
     log, receipt = standard()
     subject = receipt.subject
-    add("another record than was signed", replace(receipt, subject=replace(subject, record=log.entries[3][0])), 7)
+    add("another record than was signed", replace(receipt, subject=replace(subject, record=log.records[3])), 7)
     other = log.logged(3)
     add("the statement of another record", replace(receipt, subject=replace(other, record=subject.record)), 7)
     swapped = replace(receipt, subject=replace(subject, statement=other.statement))
@@ -556,7 +505,7 @@ def add_bad_statements_and_proofs() -> None:
     bad = opened()
     bad.add(key_record("enrol", DAILY), OPERATOR)
     bad.add(asset(), DAILY, spoilt)
-    add("a logged statement whose signature fails", bad.receipt(2, (1,)), 7)
+    add("a logged statement whose signature fails", bad.receipt(2, keys=(1,)), 7)
     add("a spoilt statement", replace(receipt, subject=replace(subject, statement=spoilt(subject.statement))), 7)
 
     bad = opened()
@@ -565,9 +514,9 @@ def add_bad_statements_and_proofs() -> None:
     bad.add(asset(), DAILY)
     bad.add(withdrawal(asset()), WEEKLY)
     bad.add(withdrawal(asset(), "weekly"), WEEKLY)
-    add("a withdrawal by another publisher's key", bad.receipt(3, (1, 2), (4,)), 7, withdrawn=False)
-    add("a withdrawal by another publisher", bad.receipt(3, (1, 2), (5,)), withdrawn=False)
-    add("a withdrawal by a key that is not shown", bad.receipt(3, (1,), (5,)), 7, withdrawn=False)
+    add("a withdrawal by another publisher's key", bad.receipt(3, (4,), keys=(1, 2)), 7, withdrawn=False)
+    add("a withdrawal by another publisher", bad.receipt(3, (5,), keys=(1, 2)), withdrawn=False)
+    add("a withdrawal by a key that is not shown", bad.receipt(3, (5,), keys=(1,)), 7, withdrawn=False)
     forged = log.logged(6)
     forged = replace(forged, record=to_canonical(withdrawal(asset(), name="forged")))
     add("a withdrawal that was not signed", replace(receipt, chain=(forged,)), 7, withdrawn=False)
@@ -591,13 +540,13 @@ def add_bad_statements_and_proofs() -> None:
     add("a key record at another index", replace(receipt, keys=(earlier,)), 8)
     add("other media", receipt, 9, media=digest("other"))
     add("other media and pixels", receipt, 9, media=digest("other"), pixels=digest("other pixels"))
-    add("media for a record without any", log.receipt(6, (1,)), 9, media=MEDIA.sha256)
+    add("media for a record without any", log.receipt(6, keys=(1,)), 9, media=MEDIA.sha256)
 
 
 def add_stamps() -> None:
     """The asset is entry 4 of 7; the tree of 5 was stamped."""
     log, receipt = standard()
-    stamp = log.stamp(4, 5)
+    stamp = log.stamp(4, 5, AUTHORITY)
 
     def case(name: str, of: Stamp, fails: int | None = 10, **options: Any) -> None:
         held = options.pop("held", "holds" if fails is None else "fails")
@@ -609,12 +558,12 @@ def add_stamps() -> None:
         return replace(stamp, proof=replace(stamp.proof, checkpoint=note), token=AUTHORITY.stamp(text, NOW), **changes)
 
     case("of an earlier tree", stamp, None)
-    case("of the receipt's own tree", log.stamp(4, 7), None)
+    case("of the receipt's own tree", log.stamp(4, 7, AUTHORITY), None)
     case("nothing is pinned", stamp, None, trusted=(), log_key_pinned=False)
     add("time stamp: no authority is trusted", replace(receipt, stamp=stamp), time_stamp="not checked")
     case("without a consistency proof", replace(stamp, consistency=()), None, held="not checked")
 
-    note = log.checkpoint(5)
+    note = log.at(5).checkpoint
     log_line = next(line for line in note.split(b"\n") if f" {ORIGIN} ".encode() in line) + b"\n"
     text = note[: note.index(b"\n\n")]
     case("the log has not signed the tree, a witness has", noted(note.replace(log_line, b"")))
@@ -622,68 +571,68 @@ def add_stamps() -> None:
     false = f"— {name} ".encode() + base64.b64encode(key_id + MALLORY.sign(text + b"\n")) + b"\n"
     case("the log's signature is a stranger's", noted(note.replace(log_line, false)))
     by_mallory = replace(log, signer=MALLORY)
-    case("signed with a key that the log never had", noted(by_mallory.checkpoint(5)))
-    named = noted(by_mallory.checkpoint(5))
+    case("signed with a key that the log never had", noted(by_mallory.at(5).checkpoint))
+    named = noted(by_mallory.at(5).checkpoint)
     case("signed with a key that the log never had and the reader trusts", named, trusted=(LOG_KEY, MALLORY_KEY))
     false_witness = WITNESS_KEY.key_id + bytes(7) + b"\x01" + MALLORY.sign(b"anything")
     false_line = f"— {WITNESS_KEY.name} ".encode() + base64.b64encode(false_witness) + b"\n"
     case("a known witness's cosignature fails", noted(text + b"\n\n" + log_line + false_line))
 
     elsewhere = replace(log, origin="other.example/log")
-    case("the same tree in another log's name", noted(elsewhere.checkpoint(5)))
-    other_text = SignedCheckpoint.parse(elsewhere.checkpoint(5)).note.text
+    case("the same tree in another log's name", noted(elsewhere.at(5).checkpoint))
+    other_text = SignedCheckpoint.parse(elsewhere.at(5).checkpoint).note.text
     with_our_key = sign_note(other_text, ORIGIN, LOG.sign, LOG_KEY.public).serialise()
     case("the checkpoint of another log, signed with this log's key", noted(with_our_key))
-    case("of another entry", log.stamp(3, 5))
+    case("of another entry", log.stamp(3, 5, AUTHORITY))
     moved = replace(stamp, proof=replace(stamp.proof, index=3))
     case("at another index", moved)
     case(
         "the inclusion proof of another entry",
-        replace(stamp, proof=replace(stamp.proof, hashes=log.stamp(3, 5).proof.hashes)),
+        replace(stamp, proof=replace(stamp.proof, hashes=log.stamp(3, 5, AUTHORITY).proof.hashes)),
     )
     larger, _ = standard()
     larger.add(asset("later still"), DAILY)
-    case("of a larger tree than the receipt's", larger.stamp(4, 8, of=8))
+    case("of a larger tree than the receipt's", larger.stamp(4, 8, AUTHORITY, of=8))
     case(
         "of a larger tree than the receipt's, with the proof turned round",
-        replace(larger.stamp(4, 8), consistency=larger.consistency(7, 8)),
+        replace(larger.stamp(4, 8, AUTHORITY), consistency=larger.tree.consistency(7, 8)),
     )
 
     fork = opened()
     for record, key in ((key_record("enrol", DAILY), OPERATOR), (asset("forged"), DAILY), (asset("earlier"), DAILY)):
         fork.add(record, key)
     fork.add(asset(), DAILY)
-    forked = fork.stamp(4, 5, of=5)
+    forked = fork.stamp(4, 5, AUTHORITY, of=5)
     case("another tree that the log has signed", replace(forked, consistency=stamp.consistency))
     case("another tree that the log has signed, without a consistency proof", forked, None, held="not checked")
     fork.add(asset("of the weekly", "weekly"), WEEKLY)
     fork.add(withdrawal(asset()), DAILY)
-    case("another tree of the same size that the log has signed", fork.stamp(4, 7))
+    case("another tree of the same size that the log has signed", fork.stamp(4, 7, AUTHORITY))
     own = replace(fork, signer=MALLORY)
-    case("a tree of the publisher's own", replace(own.stamp(4, 5), consistency=stamp.consistency))
+    case("a tree of the publisher's own", replace(own.stamp(4, 5, AUTHORITY), consistency=stamp.consistency))
     hashes = stamp.consistency
     case("a hash too few in the consistency proof", replace(stamp, consistency=hashes[:-1]))
     case("a hash too many in the consistency proof", replace(stamp, consistency=(*hashes, hashes[0])))
     case("a changed consistency proof", replace(stamp, consistency=(digest("other"), *hashes[1:])))
-    case("a consistency proof that is not needed", replace(log.stamp(4, 7), consistency=hashes))
-    case("the token is over another tree", replace(stamp, token=log.stamp(4, 6).token))
-    case("the token is by another authority", log.stamp(4, 5, by=OTHER_AUTHORITY))
+    case("a consistency proof that is not needed", replace(log.stamp(4, 7, AUTHORITY), consistency=hashes))
+    case("the token is over another tree", replace(stamp, token=log.stamp(4, 6, AUTHORITY).token))
+    case("the token is by another authority", log.stamp(4, 5, OTHER_AUTHORITY))
 
     rotated_log = rotated((log_change(LOG_KEY, NEXT_KEY), OPERATOR))
-    before = rotated_log.stamp(2, 3)
-    late_by_old = rotated_log.stamp(2, 4)
-    rotated_log.signer = LOG_NEXT
-    receipt = rotated_log.receipt(2, (1, 3))
+    before = rotated_log.stamp(2, 3, AUTHORITY)
+    late_by_old = rotated_log.stamp(2, 4, AUTHORITY)
+    rotated_log = replace(rotated_log, signer=LOG_NEXT)
+    receipt = rotated_log.receipt(2, keys=(1, 3))
     options: dict[str, Any] = {"trusted": (LOG_KEY,)}
     case("signed with the log key of its time, rotated since", before, None, **options)
     case("signed with the log key that was retired before", late_by_old, **options)
-    case("signed with the log key that came later", rotated_log.stamp(2, 3), **options)
-    case("signed with the new log key", rotated_log.stamp(2, 4), None, **options)
+    case("signed with the log key that came later", rotated_log.stamp(2, 3, AUTHORITY), **options)
+    case("signed with the new log key", rotated_log.stamp(2, 4, AUTHORITY), None, **options)
 
 
 def add_malformed() -> None:
     log, receipt = standard()
-    receipt = log.receipt(4, (1, 2), (5, 6))
+    receipt = log.receipt(4, (5, 6), keys=(1, 2))
     good = receipt.serialise()
 
     def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -703,7 +652,7 @@ def add_malformed() -> None:
         assert old in good
         return good.replace(old, new, 1)
 
-    stamped = replace(receipt, stamp=log.stamp(4, 5)).serialise()
+    stamped = replace(receipt, stamp=log.stamp(4, 5, AUTHORITY)).serialise()
 
     def stamping(**changes: Any) -> bytes:
         value = json.loads(stamped)

@@ -1,6 +1,7 @@
 """Chains: every way from a picture to its origins is proven, or the link where it ends is named."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,8 @@ from provenance.receipts.origins import Chain
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.receipts.report import ReceiptReport
-from tests.unit.transparency.logbook import LOG_KEY, Logbook, digest
+from tests.logs.logbook import Logbook
+from tests.logs.records import KEY, digest
 
 ORIGINS = 11
 
@@ -88,7 +90,7 @@ def test_a_broken_link_is_named_and_all_behind_it_is_unproven(log: Logbook, how:
         case "another type":
             middle = log.dispute(raw)
         case _:
-            middle = Logbook(log.records[:], log.statements[:], log.keys[:]).register("middle", [raw])
+            middle = replace(log).register("middle", [raw])
     top = log.register("top", [middle])
     if how == "logged later":
         log.register("middle", [raw])
@@ -213,7 +215,7 @@ def test_a_receipt_with_a_chain_comes_back_from_its_bytes_and_no_other_bytes_hol
     changed = written[:at] + bytes([written[at] ^ data.draw(st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128]))])
     changed += written[at + 1 :]
     try:
-        report = verify_receipt(Receipt.parse(changed), trusted_keys=[LOG_KEY])
+        report = verify_receipt(Receipt.parse(changed), trusted_keys=[KEY])
     except CountermarkError:
         return
     assert not (report.holds and report.log_key_pinned), f"byte {at} may be another"

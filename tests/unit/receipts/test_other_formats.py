@@ -19,8 +19,8 @@ from provenance.transparency.checkpoint import cosign_checkpoint
 from provenance.transparency.cose_receipt import TransparentStatement
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.tlog_proof import TlogProof
-from tests.conformance.published_log import KEY, LOG, PublishedLog, real_log
-from tests.unit.registry.newsroom import signer
+from tests.logs.log import Log, newsroom_log
+from tests.logs.records import KEY, LOG, signer
 
 INDEX = 3
 STRANGER = LocalSigner.generate(Algorithm.ED25519)
@@ -28,22 +28,13 @@ STRANGERS_KEY = VerifierKey("log.stranger.example", ED25519, STRANGER.public_key
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PublishedLog:
-    return real_log(9, tmp_path_factory.mktemp("objects"))
+def log() -> Log:
+    return newsroom_log(9)
 
 
 @pytest.fixture
-def proof(log: PublishedLog) -> TlogProof:
-    return replace(log.proof(INDEX), extra=log.entries[INDEX])
-
-
-def transparent(log: PublishedLog, index: int = INDEX, by: LocalSigner = LOG, of: int = INDEX) -> TransparentStatement:
-    """The statement `of` with a receipt for the entry `index`."""
-    proof = log.proof(index)
-    checkpoint = proof.signed_checkpoint().checkpoint
-    inclusion = cose_receipt.Inclusion(checkpoint.size, index, proof.hashes)
-    receipt = cose_receipt.issue(inclusion, checkpoint.root, by, issuer="https://log.example", subject="a record")
-    return TransparentStatement(log.entries[of], (receipt,))
+def proof(log: Log) -> TlogProof:
+    return log.whole_proof(INDEX)
 
 
 def outcomes(report: ProofReport) -> dict[str, list[int]]:
@@ -55,7 +46,7 @@ def outcomes(report: ProofReport) -> dict[str, list[int]]:
     return found
 
 
-def test_a_tlog_proof_shows_that_the_log_has_its_statement(log: PublishedLog, proof: TlogProof) -> None:
+def test_a_tlog_proof_shows_that_the_log_has_its_statement(log: Log, proof: TlogProof) -> None:
     report = verify_tlog_proof(proof, [KEY])
     assert report.holds
     assert outcomes(report) == {"holds": [1, 2, 3, 8]}
@@ -65,42 +56,42 @@ def test_a_tlog_proof_shows_that_the_log_has_its_statement(log: PublishedLog, pr
     assert (report.log, report.index, report.tree_size) == (log.origin, INDEX, 9)
 
 
-def test_a_transparent_statement_shows_the_same(log: PublishedLog) -> None:
-    report = verify_transparent_statement(transparent(log), [KEY])
+def test_a_transparent_statement_shows_the_same(log: Log) -> None:
+    report = verify_transparent_statement(log.transparent(INDEX), [KEY])
     assert report.holds
     assert outcomes(report) == {"holds": [1, 2, 3, 8]}
     assert (report.log, report.index, report.tree_size) == ("https://log.example", INDEX, 9)
 
 
 @pytest.mark.parametrize("keys", [[], [VerifierKey("witness.example", COSIGNATURE_V1, signer("w").public_key.raw)]])
-def test_without_a_log_key_nothing_is_checked(log: PublishedLog, proof: TlogProof, keys: list[VerifierKey]) -> None:
-    for report in (verify_tlog_proof(proof, keys), verify_transparent_statement(transparent(log), keys)):
+def test_without_a_log_key_nothing_is_checked(log: Log, proof: TlogProof, keys: list[VerifierKey]) -> None:
+    for report in (verify_tlog_proof(proof, keys), verify_transparent_statement(log.transparent(INDEX), keys)):
         assert outcomes(report) == {"holds": [1], "not checked": [2, 3, 8]}
         assert not report.holds
         assert not report.fails
 
 
-def test_another_log_than_one_trusts_fails_step_2(log: PublishedLog, proof: TlogProof) -> None:
+def test_another_log_than_one_trusts_fails_step_2(log: Log, proof: TlogProof) -> None:
     for report in (
         verify_tlog_proof(proof, [STRANGERS_KEY]),
-        verify_transparent_statement(transparent(log), [STRANGERS_KEY]),
+        verify_transparent_statement(log.transparent(INDEX), [STRANGERS_KEY]),
     ):
         assert outcomes(report) == {"holds": [1], "fails": [2], "not checked": [3, 8]}
         assert report.fails
 
 
-def test_a_checkpoint_that_another_key_signed_fails_step_3(log: PublishedLog) -> None:
-    forged = replace(replace(log, signer=STRANGER).proof(INDEX), extra=log.entries[INDEX])
+def test_a_checkpoint_that_another_key_signed_fails_step_3(log: Log) -> None:
+    forged = replace(log, signer=STRANGER).whole_proof(INDEX)
     assert outcomes(verify_tlog_proof(forged, [KEY])) == {"holds": [1, 2], "fails": [3], "not checked": [8]}
 
 
-def test_a_root_that_the_log_has_not_signed_fails_step_3(log: PublishedLog) -> None:
-    for forged in (transparent(log, of=4), transparent(log.with_entry(7, log.entries[8]), by=LOG, of=2)):
+def test_a_root_that_the_log_has_not_signed_fails_step_3(log: Log) -> None:
+    for forged in (log.transparent(INDEX, of=4), log.with_entry(7, log.entries[8]).transparent(INDEX, of=2)):
         report = verify_transparent_statement(forged, [KEY])
         assert outcomes(report) == {"holds": [1, 2], "fails": [3], "not checked": [8]}
 
 
-def test_an_entry_that_is_not_at_its_index_fails_step_8(log: PublishedLog, proof: TlogProof) -> None:
+def test_an_entry_that_is_not_at_its_index_fails_step_8(log: Log, proof: TlogProof) -> None:
     for forged in (
         replace(proof, index=2),
         replace(proof, extra=log.entries[2]),
@@ -110,8 +101,8 @@ def test_an_entry_that_is_not_at_its_index_fails_step_8(log: PublishedLog, proof
         assert outcomes(verify_tlog_proof(forged, [KEY])) == {"holds": [1, 2, 3], "fails": [8]}
 
 
-def test_a_receipt_with_too_few_hashes_fails_step_8(log: PublishedLog) -> None:
-    whole = cose_receipt.parse(transparent(log).receipts[0])
+def test_a_receipt_with_too_few_hashes_fails_step_8(log: Log) -> None:
+    whole = cose_receipt.parse(log.transparent(INDEX).receipts[0])
     assert isinstance(whole.proof, cose_receipt.Inclusion)
     short = cose_receipt.Inclusion(9, INDEX, whole.proof.path[:-1])
     receipt = cose_receipt.issue(short, bytes(32), LOG, issuer="https://log.example", subject="a record")
@@ -119,14 +110,14 @@ def test_a_receipt_with_too_few_hashes_fails_step_8(log: PublishedLog) -> None:
     assert outcomes(report) == {"holds": [1, 2], "not checked": [3], "fails": [8]}
 
 
-def test_an_entry_that_is_not_in_the_file_can_be_given(log: PublishedLog) -> None:
+def test_an_entry_that_is_not_in_the_file_can_be_given(log: Log) -> None:
     bare = log.proof(INDEX)
     assert outcomes(verify_tlog_proof(bare, [KEY])) == {"holds": [1, 2, 3], "not checked": [8]}
     assert verify_tlog_proof(bare, [KEY], log.entries[INDEX]).holds
     assert verify_tlog_proof(bare, [KEY], log.entries[2]).fails
 
 
-def test_the_extra_data_of_others_is_not_taken_for_an_entry(log: PublishedLog) -> None:
+def test_the_extra_data_of_others_is_not_taken_for_an_entry(log: Log) -> None:
     report = verify_tlog_proof(replace(log.proof(INDEX), extra=b"age-v1.2.1.tar.gz"), [KEY])
     assert outcomes(report) == {"holds": [1, 2, 3], "not checked": [8]}
     assert report.statement is None
@@ -140,14 +131,14 @@ def test_known_witnesses_are_named(proof: TlogProof) -> None:
     assert [cosigner.key for cosigner in report.cosigners] == [key]
 
 
-def test_the_receipt_of_a_log_that_one_knows_is_found_among_others(log: PublishedLog) -> None:
-    strangers, own = transparent(log, by=STRANGER), transparent(log)
+def test_the_receipt_of_a_log_that_one_knows_is_found_among_others(log: Log) -> None:
+    strangers, own = log.transparent(INDEX, by=STRANGER), log.transparent(INDEX)
     both = TransparentStatement(own.statement, (*strangers.receipts, *own.receipts))
     assert verify_transparent_statement(both, [KEY]).holds
 
 
-def test_the_first_bytes_tell_the_formats_apart(log: PublishedLog, proof: TlogProof) -> None:
-    for receipt in (log.receipt(INDEX), proof, transparent(log)):
+def test_the_first_bytes_tell_the_formats_apart(log: Log, proof: TlogProof) -> None:
+    for receipt in (log.receipt(INDEX), proof, log.transparent(INDEX)):
         parsed = parse_any_receipt(receipt.serialise())
         assert parsed == receipt
         assert receipt_statement(parsed).data == log.entries[INDEX]
@@ -159,7 +150,7 @@ def test_what_is_none_of_the_three_is_malformed(data: bytes) -> None:
         parse_any_receipt(data)
 
 
-def test_a_tlog_proof_without_its_statement_is_no_receipt_for_a_record(log: PublishedLog) -> None:
+def test_a_tlog_proof_without_its_statement_is_no_receipt_for_a_record(log: Log) -> None:
     with pytest.raises(MalformedReceipt):
         receipt_statement(log.proof(INDEX))
     assert isinstance(parse_any_receipt(log.receipt(INDEX).serialise()), Receipt)

@@ -7,7 +7,7 @@ from typing import Any
 
 from provenance.receipts.receipt import Receipt
 
-_FILE = Path(__file__).parents[2] / "vectors" / "transparency" / "receipts.json"
+_FILE = Path(__file__).parent / "vectors" / "transparency" / "receipts.json"
 VECTORS: dict[str, Any] = json.loads(_FILE.read_text())
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["cases"]}
 REGISTERED = CASES["pinned, with the registered bytes"]

@@ -1,0 +1,13 @@
+"""Our witness as the application that serves it."""
+
+from contextlib import AbstractContextManager
+
+from api.witness.app import create_witness_app
+from registry.attestation.witness import Witness
+from tests.loopback import serving
+from tests.patience import HUNG_SECONDS
+
+
+def as_a_service(witness: Witness) -> AbstractContextManager[str]:
+    """For `tests.loopback.running_witness`."""
+    return serving(create_witness_app(witness, body_timeout=HUNG_SECONDS))
