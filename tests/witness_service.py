@@ -8,6 +8,6 @@ from tests.loopback import serving
 from tests.patience import HUNG_SECONDS
 
 
-def as_a_service(witness: Witness) -> AbstractContextManager[str]:
-    """For `tests.loopback.running_witness`."""
-    return serving(create_witness_app(witness, body_timeout=HUNG_SECONDS))
+def as_a_service(witness: Witness, body_timeout: float = HUNG_SECONDS) -> AbstractContextManager[str]:
+    """For `tests.loopback.running_witness`; a body has `body_timeout` seconds to arrive."""
+    return serving(create_witness_app(witness, body_timeout=body_timeout))

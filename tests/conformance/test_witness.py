@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -28,7 +29,7 @@ from registry.attestation.witness import Witness, read_logs
 from registry.times import utc_now
 from tests.logs.log import Tree
 from tests.loopback import PASSPHRASE, RunningWitness, running_witness
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, eventually
 from tests.witness_service import as_a_service
 
 ROOT = Path(__file__).parents[2]
@@ -167,10 +168,14 @@ def test_of_two_histories_at_once_one_is_cosigned(witness: RunningWitness) -> No
 
 
 @pytest.mark.timing
-def test_a_body_that_drips_is_given_up(witness: RunningWitness) -> None:
-    with socket.create_connection(
-        ("127.0.0.1", int(witness.url.rpartition(":")[2])), timeout=HUNG_SECONDS
-    ) as connection:
+def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
+    impatient = partial(as_a_service, body_timeout=EXPIRING_SECONDS)
+    with (
+        running_witness(tmp_path / "w", "w.example/1", LOG_KEY, serve=impatient) as witness,
+        socket.create_connection(
+            ("127.0.0.1", int(witness.url.rpartition(":")[2])), timeout=HUNG_SECONDS
+        ) as connection,
+    ):
         connection.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 100\r\n\r\nold")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Self
 
 from provenance.receipts.receipt import LoggedRecord, Receipt, Stamp
@@ -70,14 +70,20 @@ class Log:
 
     def __post_init__(self) -> None:
         self.entries, self.records, self.keys = [*self.entries], [*self.records], [*self.keys]
-        self.tree = Tree(self.entries)
         self._checkpoints: dict[int, bytes] = {}
+        self._indices = {record_id(record): index for index, record in enumerate(self.records)}
+
+    @cached_property
+    def tree(self) -> Tree:
+        return Tree(self.entries)
 
     def add(self, record: Record, by: Signer, change: Callable[[bytes], bytes] = bytes) -> int:
         """Log a record that `by` has signed, its statement changed on the way. Returns its index."""
         self.records.append(to_canonical(record))
-        self.entries.append(change(sign_statement(self.records[-1], by)))
-        self.tree.extend(self.entries[-1:])
+        entry = change(sign_statement(self.records[-1], by))
+        self.tree.extend([entry])
+        self.entries.append(entry)
+        self._indices[record_id(self.records[-1])] = self.size - 1
         if isinstance(record, PublisherKey | LogKey):
             self.keys.append(self.size - 1)
         return self.size - 1
@@ -88,7 +94,9 @@ class Log:
 
     def at(self, size: int) -> Self:
         """The log as it was when it had so many entries."""
-        return replace(self, entries=self.entries[:size], keys=[index for index in self.keys if index < size])
+        log = replace(self, entries=self.entries[:size], keys=[index for index in self.keys if index < size])
+        log.tree = self.tree  # whose proofs are those of every smaller tree
+        return log
 
     def with_entry(self, index: int, entry: bytes) -> Self:
         """Another history."""
@@ -120,7 +128,7 @@ class Log:
     # What it shows of an entry, which is named by its index or by its record's id
 
     def index(self, entry: int | bytes) -> int:
-        return entry if isinstance(entry, int) else [record_id(record) for record in self.records].index(entry)
+        return entry if isinstance(entry, int) else self._indices[entry]
 
     def proof(self, entry: int | bytes) -> TlogProof:
         index = self.index(entry)

@@ -1,8 +1,6 @@
 """Lists with a bound: what one publisher puts there cannot push out what another one has said."""
 
-import hashlib
 import io
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +16,7 @@ from registry.usecases import disputes
 from registry.usecases import read as catalogue
 from registry.usecases.derivation import graph
 from registry.usecases.publishers import enrol_publisher
-from registry.usecases.verify import verify_file
-from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
+from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register, verify
 
 SMALL = (96, 72)
 
@@ -47,15 +44,6 @@ def brighter(data: bytes, quality: int) -> bytes:
     drawn.rectangle((0, 200, 320, 240), fill="white")
     picture.save(file, "JPEG", quality=quality)
     return file.getvalue()
-
-
-def verify(registry: Registry, data: bytes) -> Any:
-    path = registry.spool / "question"
-    path.write_bytes(data)
-    try:
-        return json.loads(verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data)))
-    finally:
-        path.unlink()
 
 
 def test_one_publishers_many_registrations_of_a_file_do_not_hide_the_claim_of_the_next(registry: Registry) -> None:

@@ -31,11 +31,11 @@ from registry.usecases.register import withdraw
 from registry.usecases.report import report_json
 from registry.usecases.sealing import reveal
 from registry.usecases.verdicts import record_verdict
-from registry.usecases.verify import load_difference, load_report, verify_file
+from registry.usecases.verify import load_difference, load_report
 from tests.logs.records import digest
 from tests.patience import HUNG_SECONDS
 from tests.postgres import database_of
-from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
+from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register, verify
 from tests.unit.registry.newsroom import Newsroom
 
 OWNER, SERIAL, TITLE = "Ophelia Nachtigall-Owner", "SERIAL-0815-4711-PLANTED", "Planted title Zugvogel"
@@ -68,15 +68,6 @@ def files_with(folder: Path, needle: bytes) -> list[str]:
 
 def findings(registry: Registry) -> list[fsck.Finding]:
     return list(fsck.check(registry.store, registry.blobs, registry.sequencer.key))
-
-
-def verify(registry: Registry, data: bytes) -> Any:
-    path = registry.spool / "question"
-    path.write_bytes(data)
-    try:
-        return json.loads(verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data)))
-    finally:
-        path.unlink()
 
 
 def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) -> None:

@@ -1,8 +1,6 @@
 """What a registration resembles: found beside its registration, and told where an exact match would hide it."""
 
-import hashlib
 import io
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,11 +28,11 @@ from registry.usecases.maintenance.rebuild import compare_all, rebuild_index
 from registry.usecases.register import Registered, withdraw
 from registry.usecases.resemblances import resembles
 from registry.usecases.sealing import reveal
-from registry.usecases.verify import load_report, verify_file
+from registry.usecases.verify import load_report
 from tests.patience import HUNG_SECONDS
 from tests.shown_otherwise import PQ, with_cicp
 from tests.unit.registry import desk
-from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk
+from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, open_desk, verify
 from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
 
 
@@ -92,15 +90,6 @@ def of(registry: Registry, done: Registered, reader: Reader = OF_DAILY) -> answe
 def the_one(view: answers.Resembles) -> answers.Resemblance:
     (each,) = view.items
     return each
-
-
-def verify(registry: Registry, data: bytes) -> Any:
-    path = registry.spool / "question"
-    path.write_bytes(data)
-    try:
-        return json.loads(verify_file(registry, path=path, sha256=hashlib.sha256(data).digest(), size=len(data)))
-    finally:
-        path.unlink()
 
 
 def test_an_exact_match_of_a_hijacked_picture_names_the_older_record_and_what_differs(registry: Registry) -> None:

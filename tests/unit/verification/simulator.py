@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import view_parts
-from provenance.media.sketch import SKETCH_VERSION, draw_sketch, draw_thumbnail
+from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch, draw_thumbnail
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.statement.keys import LocalSigner
@@ -140,16 +141,14 @@ class Simulator:
 
         `shown`: the method of the second pixel digest in the record; None of one from before there was any.
         """
-        media = Media.from_bytes(data)
-        prints = fingerprint(media)
-        sketch = draw_sketch(media.canonical)
+        drawn = draw(data)
         record = AssetRegistered(
             digest(f"asset {self.log.size}"),
             START,
             publisher,
-            _facts(media, prints, shown),
-            prints.to_json(),
-            SketchFacts(sketch.sha256, SKETCH_VERSION),
+            drawn.facts(shown),
+            drawn.prints.to_json(),
+            SketchFacts(drawn.sketch.sha256, SKETCH_VERSION),
             None if signed is None else _credential(signed),
             digital_source_type=source_type,
             parents=tuple(Parent(parent, "parentOf") for parent in parents),
@@ -157,9 +156,8 @@ class Simulator:
         )
         index = self._append(record, self.keys[publisher][-1].signer, publish=publish)
         identity = record_id(self.log.records[index])
-        self.prints[identity], self.sketches[identity] = prints, sketch.data
-        self.thumbnails[identity] = draw_thumbnail(media.canonical)
-        self.features[identity] = describe(look(media.canonical), MAX_FEATURES).upright
+        self.prints[identity], self.sketches[identity] = drawn.prints, drawn.sketch.data
+        self.thumbnails[identity], self.features[identity] = drawn.thumbnail, drawn.features
         if signed is not None:
             self.originals[identity] = hashlib.sha256(signed).digest()
             STORED[self.originals[identity]] = signed
@@ -179,7 +177,7 @@ class Simulator:
         return verify_file(examine(data, self.trust, now=datetime.now(UTC), pixels=False), self, Eyes())
 
     def verify_digests(self, data: bytes, *, with_pdq: bool = True) -> Verdict:
-        prints = fingerprint(Media.from_bytes(data))
+        prints = draw(data).prints
         subject = Subject(prints.sha256, None)
         if not with_pdq:
             return verify_digests(subject, None, None, self)
@@ -392,19 +390,42 @@ def _name(publisher: str) -> str:
     return f"The {publisher.title()}"
 
 
-def _facts(media: Media, prints: Fingerprints, shown: str | None = SHOWN_METHOD) -> MediaFacts:
-    facts = MediaFacts(media.sha256, len(media.data), media.media_type, media.width, media.height, prints.pixels_sha256)
-    if shown == SHOWN_METHOD:
-        return replace(facts, shown_sha256=prints.shown_sha256, shown_method=shown)
-    if shown is None:
-        return facts
-    covered = tuple(part for part in read_appearance(media).covered if part[0] != COLOURS)
-    return replace(facts, shown_sha256=digest_shown(prints.pixels_sha256, Appearance(covered)))
+@dataclass(frozen=True)
+class Drawn:
+    """What a registration states of a file, and what a registry keeps of it."""
+
+    stated: MediaFacts
+    covered: Appearance
+    prints: Fingerprints
+    sketch: Sketch
+    thumbnail: bytes
+    features: bytes
+
+    def facts(self, shown: str | None = SHOWN_METHOD) -> MediaFacts:
+        if shown == SHOWN_METHOD:
+            return replace(self.stated, shown_sha256=self.prints.shown_sha256, shown_method=shown)
+        if shown is None:
+            return self.stated
+        return replace(self.stated, shown_sha256=digest_shown(self.prints.pixels_sha256, self.covered))
+
+
+@cache
+def draw(data: bytes) -> Drawn:
+    """The stories register the same few pictures again and again: each is drawn once."""
+    media = Media.from_bytes(data)
+    prints = fingerprint(media)
+    return Drawn(
+        MediaFacts(media.sha256, len(data), media.media_type, media.width, media.height, prints.pixels_sha256),
+        Appearance(tuple(part for part in read_appearance(media).covered if part[0] != COLOURS)),
+        prints,
+        draw_sketch(media.canonical),
+        draw_thumbnail(media.canonical),
+        describe(look(media.canonical), MAX_FEATURES).upright,
+    )
 
 
 def _credential(signed: bytes) -> CredentialFacts:
-    media = Media.from_bytes(signed)
-    return CredentialFacts("urn:c2pa:simulated", digest("claim"), True, _facts(media, fingerprint(media)))
+    return CredentialFacts("urn:c2pa:simulated", digest("claim"), True, draw(signed).facts())
 
 
 def open_registry(*publishers: str, witnessed: bool = False) -> Simulator:
