@@ -219,7 +219,7 @@ def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keys
     def first(session: Session) -> bytes | None:  # another process that starts may have come first
         return entries.get(session, 0).record_id if entries.size(session) else None
 
-    sequencer.append(sign_statement(canonical, keystore.operator), canonical, existing=first).result()
+    sequencer.append(sign_statement(canonical, keystore.operator), canonical, find_duplicate=first).result()
 
 
 def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:

@@ -182,7 +182,7 @@ class Attestation:
         """Seconds until a token is to be asked for."""
         if self._stamps is None or self._stamped_size == self._sequencer.size:
             return math.inf
-        return self._stamps.patience.wait
+        return self._stamps.backoff.wait
 
     async def _stamp(self, desk: StampDesk, signed: SignedCheckpoint, outbound: Outbound) -> bool:
         size = signed.checkpoint.size

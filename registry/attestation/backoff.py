@@ -1,11 +1,11 @@
-"""Patience with one that is asked again and again: when it may be asked next."""
+"""Backoff with one that is asked again and again: when it may be asked next."""
 
 import time
 
 from provenance.limits import MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS
 
 
-class Patience:
+class Backoff:
     """Waits longer with each failure, from `MIN_BACKOFF_SECONDS` to `MAX_BACKOFF_SECONDS`."""
 
     def __init__(self) -> None:

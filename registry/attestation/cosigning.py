@@ -21,7 +21,7 @@ from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import NoteSignature, VerifierKey
 from provenance.transparency.policy import Witness
 from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_answer
-from registry.attestation.backoff import Patience
+from registry.attestation.backoff import Backoff
 from registry.attestation.outbound import Outbound
 
 Prove = Callable[[int], Awaitable[tuple[bytes, ...]]]
@@ -50,7 +50,7 @@ class WitnessDesk:
     def __init__(self, name: str, keys: Sequence[VerifierKey], address: str) -> None:
         """`keys`: of one or several lines of the policy, which one answer of the witness may all satisfy."""
         self.name = name
-        self.patience = Patience()
+        self.backoff = Backoff()
         self._keys = tuple(keys)
         self._address = address + "/add-checkpoint"
         self._size = 0  # of the tree it cosigned last, as far as we know; a 409 says better
@@ -61,13 +61,13 @@ class WitnessDesk:
         """Seconds until it is to be asked about a checkpoint: where that lacks a cosignature, or has an old one."""
         there = {(line.name, line.key_id) for line in signed.note.signatures}
         if any((key.name, key.key_id) not in there and key not in self._silent for key in self._keys):
-            return self.patience.wait
-        return max(self.patience.wait, self._fresh_until - time.monotonic())
+            return self.backoff.wait
+        return max(self.backoff.wait, self._fresh_until - time.monotonic())
 
     async def cosign(self, note: bytes, size: int, prove: Prove, outbound: Outbound) -> tuple[NoteSignature, ...]:
         """Ask for cosignatures of a checkpoint of `size` entries; none where it could not or would not.
 
-        It takes `COSIGNING_SECONDS` at most. When it may be asked again is for `patience` to say.
+        It takes `COSIGNING_SECONDS` at most. When it may be asked again is for `backoff` to say.
         """
         try:
             async with asyncio.timeout(COSIGNING_SECONDS):
@@ -95,7 +95,7 @@ class WitnessDesk:
                     self._size = size
                     self._fresh_until = time.monotonic() + COSIGNATURE_REFRESH_SECONDS
                     self._note_silent({*self._keys} - {each.key for each in cosigners})
-                    self.patience.succeed()
+                    self.backoff.succeed()
                     return lines
                 case OtherSize(cosigned) if cosigned > size:
                     log.critical(
@@ -105,7 +105,7 @@ class WitnessDesk:
                         cosigned,
                         size,
                     )
-                    self.patience.give_up()
+                    self.backoff.give_up()
                     return ()
                 case OtherSize(cosigned):
                     self._size = cosigned
@@ -130,8 +130,8 @@ class WitnessDesk:
         level = logging.CRITICAL if outcome.status in (409, 422) else logging.ERROR
         message = "witness %s declines the log's checkpoint, asked from %s entries: status %s, %a"
         log.log(level, message, self.name, old_size, outcome.status, outcome.detail)
-        self.patience.give_up()
+        self.backoff.give_up()
 
     def _fail(self, why: str, retry_after: float | None = None) -> None:
-        self.patience.fail(retry_after)
-        log.warning("witness %s did not cosign; next try in %.0f s: %s", self.name, self.patience.wait, why)
+        self.backoff.fail(retry_after)
+        log.warning("witness %s did not cosign; next try in %.0f s: %s", self.name, self.backoff.wait, why)

@@ -18,7 +18,7 @@ from provenance.transparency.timestamp import (
     read_response,
     verify_timestamp,
 )
-from registry.attestation.backoff import Patience
+from registry.attestation.backoff import Backoff
 from registry.attestation.outbound import Outbound
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class StampDesk:
     """The log's dealings with its time-stamping authority. For one task at a time."""
 
     def __init__(self, timestamping: Timestamping) -> None:
-        self.patience = Patience()
+        self.backoff = Backoff()
         self._timestamping = timestamping
 
     async def stamp(self, text: str, outbound: Outbound) -> bytes | None:
@@ -92,8 +92,8 @@ class StampDesk:
             token = read_response(response, request)
             verify_timestamp(token, message, self._timestamping.anchors)
         except (CountermarkError, TimeoutError) as error:
-            self.patience.fail()
-            log.warning("no time-stamp; next try in %.0f s: %s", self.patience.wait, str(error) or "no answer in time")
+            self.backoff.fail()
+            log.warning("no time-stamp; next try in %.0f s: %s", self.backoff.wait, str(error) or "no answer in time")
             return None
-        self.patience.succeed(self._timestamping.interval)
+        self.backoff.succeed(self._timestamping.interval)
         return token

@@ -29,7 +29,7 @@ class Database(Protocol):
     writing: Engine
     reading: Engine
     leadership: Leadership
-    patience: float
+    failover_timeout: float
 
     def admit(self) -> None:
         """Called before a reader begins."""
@@ -50,7 +50,7 @@ class Store:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self.leadership = database.leadership
-        self.patience = database.patience
+        self.failover_timeout = database.failover_timeout
         """Seconds for which an append waits for the database, or another leader, to come back."""
         self.alone = isinstance(database.leadership, SoleLeadership)
         """Whether no other process can have the database."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
-from registry.database.tables import Remnant
+from registry.database.tables import PendingDeletion
 
 UNFINISHED = ""
 """In place of an object's name: the erasure is not finished, and this is the last to be settled."""
@@ -20,14 +20,16 @@ def record_name(record_id: bytes) -> str:
 def add(session: Session, record_id: bytes, objects: Iterable[str]) -> None:
     """Note objects by name that have to go with a record; those noted before stay noted."""
     for name in objects:
-        session.merge(Remnant(record_id=record_id, object=name))
+        session.merge(PendingDeletion(record_id=record_id, object=name))
     session.flush()
 
 
 def all_of(session: Session) -> Sequence[tuple[bytes, str]]:
     """(record id, object's name) of everything that has still to go."""
     return session.exec(
-        select(Remnant.record_id, Remnant.object).order_by(col(Remnant.record_id), col(Remnant.object))
+        select(PendingDeletion.record_id, PendingDeletion.object).order_by(
+            col(PendingDeletion.record_id), col(PendingDeletion.object)
+        )
     ).all()
 
 
@@ -42,7 +44,7 @@ def records(session: Session) -> Sequence[tuple[bytes, bytes]]:
 
 def settle(session: Session, record_id: bytes, name: str) -> None:
     """Note that an object is gone."""
-    row = session.get(Remnant, (record_id, name))
+    row = session.get(PendingDeletion, (record_id, name))
     if row is not None:
         session.delete(row)
         session.flush()

@@ -78,7 +78,7 @@ log = logging.getLogger(__name__)
 class Postgresql:
     """A database on a PostgreSQL server."""
 
-    patience = FAILOVER_SECONDS
+    failover_timeout = FAILOVER_SECONDS
 
     def __init__(self, url: str) -> None:
         """Raises SettingsInvalid for an address that is none, StoreUnavailable, StoreCorrupt."""

@@ -61,7 +61,7 @@ def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]
     return {row.kid: row.revoked_index for row in rows if row.revoked_index is not None}
 
 
-def is_news(row: PublisherKeyRow, invalid_since: datetime) -> bool:
+def predates_known_compromise(row: PublisherKeyRow, invalid_since: datetime) -> bool:
     """Whether a key may have been in other hands since earlier than its revocations have stated so far."""
     return row.invalid_since_ms is None or to_milliseconds(invalid_since) < row.invalid_since_ms
 
@@ -103,7 +103,7 @@ def apply(session: Session, record: "PublisherKey", index: int) -> None:
         _end(session, row, index, record.reason)
         if row.revoked_index is None:
             row.revoked_index = index
-        if record.invalid_since is not None and is_news(row, record.invalid_since):
+        if record.invalid_since is not None and predates_known_compromise(row, record.invalid_since):
             row.invalid_since_ms, row.invalid_since_index = to_milliseconds(record.invalid_since), index
         session.add(row)
         session.flush()

@@ -44,7 +44,7 @@ _READERS = 64
 class Sqlite:
     """The database of one data folder, locked for this process."""
 
-    patience = 0.0  # a disk that failed is not better a second later
+    failover_timeout = 0.0  # a disk that failed is not better a second later
 
     def __init__(self, folder: Path) -> None:
         """Raises StoreLocked while another process has the folder, StoreUnavailable, StoreCorrupt."""

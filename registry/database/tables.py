@@ -209,7 +209,7 @@ class Event(SQLModel, table=True):
     __table_args__: ClassVar[tuple[Index, ...]] = (Index(None, "type", "index"),)
 
 
-class Remnant(SQLModel, table=True):
+class PendingDeletion(SQLModel, table=True):
     """Something that an erasure has still to remove: see `store.remnants`."""
 
     __tablename__ = "remnant"

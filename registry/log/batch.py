@@ -17,11 +17,11 @@ from registry.database.failures import ends_transaction, translate
 from registry.log.log_keys import KnownKeys
 from registry.times import from_milliseconds
 
-IndexRows = Callable[[Session, int, datetime], None]
-"""Adds the rows of a new entry: (session, index, logged_at). What it raises refuses the entry, which leaves nothing."""
+WriteViews = Callable[[Session, int, datetime], None]
+"""Writes the rows that views have of a new entry: (session, index, logged_at). An exception refuses the entry."""
 
-Existing = Callable[[Session], bytes | None]
-"""The record id of the entry that makes this one superfluous, if there is one."""
+FindDuplicate = Callable[[Session], bytes | None]
+"""The record id of an entry that says the same already, which is then not logged again; None if there is none."""
 
 
 _KEY_TYPES = (LogGenesis.TYPE, LogKey.TYPE)
@@ -29,7 +29,7 @@ _KEY_TYPES = (LogGenesis.TYPE, LogKey.TYPE)
 
 @dataclass(frozen=True)
 class Appended:
-    """Where an entry stands in the log. `created` is False when it was there before."""
+    """Where an entry stands in the log. `created` is False for an entry that was logged before."""
 
     index: int
     record_id: bytes
@@ -46,20 +46,26 @@ class Pending:
     record_id: bytes
     record_type: str
     leaf_hash: bytes
-    index_rows: IndexRows
-    existing: Existing
+    write_views: WriteViews | None
+    find_duplicate: FindDuplicate | None
     published: bool
     future: Future[Appended] = field(default_factory=Future)
 
     @classmethod
     def of(
-        cls, statement: bytes, record: bytes | None, index_rows: IndexRows, existing: Existing, *, published: bool
+        cls,
+        statement: bytes,
+        record: bytes | None,
+        write_views: WriteViews | None,
+        find_duplicate: FindDuplicate | None,
+        *,
+        published: bool,
     ) -> "Pending":
-        """Take a statement, and the record that it is about where its publisher brings it.
+        """A statement to append, with the record that it is about, or None where its publisher keeps the record.
 
         Raises:
             EntryTooLarge: the statement or record is longer than the log takes.
-            MalformedStatement, MalformedRecord: one of them is none.
+            MalformedStatement, MalformedRecord: as the names say.
             InvalidRequest: the statement is about another record.
         """
         if len(statement) > MAX_ENTRY_BYTES or len(record or b"") > MAX_RECORD_BYTES:
@@ -68,25 +74,16 @@ class Pending:
         if record is not None and record_id(record) != identity:
             raise InvalidRequest("the statement is about another record")
         kind = "" if record is None else str(parse_canonical(record, limit=MAX_RECORD_BYTES).get("type"))
-        return cls(statement, record, identity, kind, leaf_hash(statement), index_rows, existing, published)
-
-
-def no_rows(_session: Session, _index: int, _logged_at: datetime) -> None:
-    """The `IndexRows` of an entry that no table but the log's own tells of."""
-
-
-def none_existing(_session: Session) -> bytes | None:
-    """The `Existing` of an entry that only an identical record makes superfluous."""
-    return None
+        return cls(statement, record, identity, kind, leaf_hash(statement), write_views, find_duplicate, published)
 
 
 def insert(
     session: Session, *, batch: list[Pending], now_ms: int, again: bool, keys: KnownKeys
 ) -> list[Appended | Exception]:
-    """Inside the writer's transaction: what becomes of each entry of the batch.
+    """Insert a batch inside the writer's transaction; the outcome of each entry.
 
-    Where it is tried again, what is there already is there by the first try. What changes the log's keys is checked
-    against what `keys` finds stated in the store and earlier in the batch.
+    With `again`, entries that are found were inserted by an earlier attempt. An entry that changes the log's keys is
+    checked against the keys stated in the store and earlier in the batch.
     """
     insertion = _Insertion(session, batch, now_ms, again, keys)
     outcomes: list[Appended | Exception] = []
@@ -119,7 +116,7 @@ class _Insertion:
         self._added: list[entries.NewEntry] = []
 
     def take(self, pending: Pending) -> Appended:
-        """Give an entry the next index, with its rows, unless it is there already; a refusal leaves nothing."""
+        """Give an entry the next index and write its rows, unless it is logged already; a refused entry leaves no row."""
         session, index = self._session, self._frontier.size
         logged_at = from_milliseconds(self._logged_at_ms)
         earlier = self._known.get(pending.record_id) or self._earlier(pending)
@@ -132,9 +129,9 @@ class _Insertion:
             stated = stated.after(index, pending.statement, pending.record)
             if stated is not self._stated:
                 self._keys.check_held(stated.keys.current)
-        if pending.index_rows is not no_rows:
+        if pending.write_views is not None:
             with session.begin_nested():
-                pending.index_rows(session, index, logged_at)
+                pending.write_views(session, index, logged_at)
         if pending.record_type == LogKey.TYPE:
             log_keys.insert(session, index)
         self._added.append(
@@ -161,8 +158,8 @@ class _Insertion:
             heads.put(self._session, self._frontier, self._logged_at_ms)
 
     def _earlier(self, pending: Pending) -> Appended | None:
-        """The entry that `existing` names, in this batch or an older one."""
-        identity = pending.existing(self._session)
+        """The entry that `find_duplicate` names, in this batch or an older one."""
+        identity = None if pending.find_duplicate is None else pending.find_duplicate(self._session)
         if identity is None or identity in self._known:
             return None if identity is None else self._known[identity]
         entry = entries.of_record(self._session, identity)
@@ -173,23 +170,23 @@ def _changes_keys(pending: Pending) -> bool:
     return pending.record_type in _KEY_TYPES
 
 
-class Waiting:
-    """Entries with their callers' futures, and until when (monotonic seconds) each of them waits at least."""
+class Waiters:
+    """Callers who wait for their entry to be published: the entry, its future, and a deadline in monotonic seconds."""
 
     def __init__(self) -> None:
         self._all: list[tuple[Appended, Future[Appended], float]] = []
 
     def add(self, appended: Appended, future: Future[Appended], deadline: float) -> None:
-        """Have somebody wait."""
+        """Add a caller."""
         self._all.append((appended, future, deadline))
 
     def settle(self, size: int, failure: RegistryError | None, *, overdue: bool, hopeless: bool) -> None:
-        """Tell those whose entry is among the `size` published ones.
+        """Resolve the futures of the entries with an index below `size`, which are published.
 
         Args:
-            failure: what to tell the others who are told now.
-            overdue: whether those are told whose deadline has passed.
-            hopeless: whether all are.
+            failure: set on the other futures that are resolved now.
+            overdue: whether to fail those whose deadline has passed.
+            hopeless: whether to fail all others.
         """
         still_waiting = []
         now = time.monotonic()

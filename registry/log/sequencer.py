@@ -32,7 +32,7 @@ from provenance.statement.keys import Signer
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
 from registry.database import Store, checkpoints, heads
-from registry.log.batch import Appended, Existing, IndexRows, Pending, Waiting, insert, no_rows, none_existing
+from registry.log.batch import Appended, FindDuplicate, Pending, Waiters, WriteViews, insert
 from registry.log.high_water import HighWater
 from registry.log.log_keys import KnownKeys, OtherKeys, no_other_keys
 from registry.log.publication import Publication, Published, SequencerState
@@ -40,7 +40,7 @@ from registry.log.tiles import Tiles
 from registry.storage.objects import Objects
 from registry.times import to_milliseconds
 
-__all__ = ["Appended", "Existing", "IndexRows", "Sequencer", "SequencerState", "no_rows", "none_existing"]
+__all__ = ["Appended", "FindDuplicate", "Sequencer", "SequencerState", "WriteViews"]
 
 RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
@@ -105,7 +105,7 @@ class Sequencer:
         self._publication: Publication | None = None  # while this process leads
         self._sequenced = 0
         self._trouble: StoreUnavailable | None = None
-        self._waiting = Waiting()
+        self._waiting = Waiters()
         # Monotonic times, which the leadership's thread reads:
         self._step_at: float | None = None  # when the running step of a publication began
         self._failing_since: float | None = None
@@ -171,28 +171,29 @@ class Sequencer:
         self,
         statement: bytes,
         record: bytes | None,
-        index_rows: IndexRows = no_rows,
-        existing: Existing = none_existing,
+        write_views: WriteViews | None = None,
+        find_duplicate: FindDuplicate | None = None,
         *,
         wait: Literal["sequenced", "published"] = "published",
     ) -> "Future[Appended]":
-        """Append a statement about a record, unless that is logged already or `existing` names another in its place.
+        """Append a statement about a record, unless the record is logged already or `find_duplicate` finds an equal one.
 
         Args:
             statement: the log entry; its signature is the caller's to check.
             record: the canonical JSON that the statement is about; None where its publisher keeps it.
-            index_rows: called inside the transaction, before the rows of this batch's entries are visible.
-            existing: called there as well, so that of two equal registrations at once one finds the other.
+            write_views: called inside the transaction, before the rows of this batch's entries are visible.
+            find_duplicate: called inside the transaction too, so that of two equal registrations at once one finds the
+                other.
             wait: what the future waits for.
 
         Returns:
-            a future of where the entry stands. It raises what `index_rows` raised; StoreUnavailable, after which a new
+            a future of where the entry stands. It raises what `write_views` raised; StoreUnavailable, after which a new
             try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
 
         Raises:
             EntryTooLarge, MalformedStatement, MalformedRecord, InvalidRequest: as `Pending.of` does.
         """
-        pending = Pending.of(statement, record, index_rows, existing, published=wait == "published")
+        pending = Pending.of(statement, record, write_views, find_duplicate, published=wait == "published")
         with self._gate:
             refusal = self._refusal()
             if refusal is None:
@@ -282,7 +283,7 @@ class Sequencer:
             for pending in batch:  # one entry must not hold up the others
                 self._sequence([pending])
             return
-        deadline = time.monotonic() + self._store.patience
+        deadline = time.monotonic() + self._store.failover_timeout
         for pending, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 pending.future.set_exception(outcome)
@@ -294,8 +295,8 @@ class Sequencer:
                 pending.future.set_result(outcome)
 
     def _write(self, batch: list[Pending]) -> list[Appended | Exception]:
-        """What became of each entry. A lost confirmation is asked for again, as long as the store has patience."""
-        deadline, pause, again = time.monotonic() + self._store.patience, _RETRY_PAUSE, False
+        """What became of each entry. A lost confirmation is asked for again until the failover timeout."""
+        deadline, pause, again = time.monotonic() + self._store.failover_timeout, _RETRY_PAUSE, False
         while True:
             try:
                 write = partial(insert, batch=batch, now_ms=to_milliseconds(self._clock()), again=again)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from registry.database import Session, assets
 from registry.database import pdq as rows
 from registry.database.snapshot import once
+from registry.search.change_feed import ChangeFeed
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix
-from registry.search.news import NewsReader
 
 _GROWTH = 4096
 
@@ -42,19 +42,19 @@ class Codes:
         self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._size = 0
         self._after = -1  # index of the newest registration taken in, in its order
-        self._news = NewsReader()
+        self._changes = ChangeFeed()
 
     @once
     def caught_up(self, session: Session) -> Held:
         """All that the store holds, as `session` sees it; rows keep their places from call to call."""
         with self._lock:
-            news = self._news.since(session)
-            late = assets.by_index(session, [index for index in news.revealed if index <= self._after]).values()
+            changes = self._changes.since(session)
+            late = assets.by_index(session, [index for index in changes.revealed if index <= self._after]).values()
             self._take([(row.index, row.pdq) for row in late if row.pdq_quality >= MIN_QUALITY])
             for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after):
                 self._take(batch)
                 self._after = batch[-1][0]
-            self._codes[: self._size][np.isin(self._indices[: self._size], list(news.erased))] = 0
+            self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
             return Held(self._codes[: self._size], self._indices[: self._size])
 
     def count(self, session: Session) -> int:

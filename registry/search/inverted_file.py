@@ -21,8 +21,8 @@ from provenance.media.local_features import Codes, LocalFeatures, as_codes
 from registry.database import Session
 from registry.database import local_features as rows
 from registry.database.snapshot import once
+from registry.search.change_feed import ChangeFeed
 from registry.search.choosing import EVERYTHING, choose
-from registry.search.news import NewsReader
 
 MAX_APART = 20
 """Bits of 64 signs: features of the same point stay below, and of two chance ones 0.2 % do."""
@@ -79,7 +79,7 @@ class InvertedFile:
         self._lock = threading.Lock()
         self._segments: tuple[_Segment, ...] = ()
         self._newest = -1
-        self._news = NewsReader()
+        self._changes = ChangeFeed()
 
     def candidates(self, session: Session, features: LocalFeatures, within: range = EVERYTHING) -> list[Proposal]:
         """At most `MAX_PROPOSED` registrations of those with these log indices, the likeliest first (`choose`)."""
@@ -103,13 +103,13 @@ class InvertedFile:
     def caught_up(self, session: Session) -> tuple[_Segment, ...]:
         """All that the store holds, as `session` sees it, in segments of falling size."""
         with self._lock:
-            news = self._news.since(session)
-            self._take(rows.of(session, [index for index in news.revealed if index <= self._newest]))
+            changes = self._changes.since(session)
+            self._take(rows.of(session, [index for index in changes.revealed if index <= self._newest]))
             for batch in rows.behind(session, self._newest):
                 self._take(batch)
                 self._newest = batch[-1][0]
-            if news.erased:
-                self._segments = tuple(_without(each, news.erased) for each in self._segments)
+            if changes.erased:
+                self._segments = tuple(_without(each, changes.erased) for each in self._segments)
             return self._segments
 
     def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:

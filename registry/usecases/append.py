@@ -1,7 +1,7 @@
-"""From a record to its published entry in the log, signed with its publisher's key or the operator's.
+"""Appending records: signed with the publisher's key or the operator's, logged, and published.
 
-Keys change while records are on their way: whether the key is in force still is asked inside the transaction that gives
-the record its index, and where it is not, the record is signed anew with the key that took over.
+A key may end while a record is on its way. Whether the key is still in force is checked inside the transaction that
+gives the record its index; if it is not, the record is signed again with the key that replaced it.
 """
 
 from datetime import datetime
@@ -13,22 +13,28 @@ from provenance.statement.record import Record, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.key_history import publisher_of
 from registry.database import Session, publishers
-from registry.log.sequencer import Appended, Existing, IndexRows, no_rows, none_existing
+from registry.log.sequencer import Appended, FindDuplicate, WriteViews
 from registry.registry import Registry
 
 MAX_TRIES = 8
-"""Keys tried for one record: a publisher that changes them faster than records are logged is not waited for."""
+"""Keys tried for one record before a publisher that changes them faster than records are logged is refused."""
 
 
 def append_signed(
-    registry: Registry, publisher: str, canonical: bytes, index_rows: IndexRows, existing: Existing = none_existing
+    registry: Registry,
+    publisher: str,
+    canonical: bytes,
+    write_views: WriteViews | None = None,
+    find_duplicate: FindDuplicate | None = None,
 ) -> Appended:
     """Sign a publisher's record, append it, and wait until it is published.
 
     Raises:
         NotFound: no such publisher.
-        KeyRefused: it has no key in force that this service holds.
-        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
+        KeyRefused: the publisher has no key in force that this service holds.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+
+    Exceptions of `write_views` and `find_duplicate` pass through.
     """
     for _ in range(MAX_TRIES):
         signer = publisher_signer(registry, publisher)
@@ -40,10 +46,12 @@ def append_signed(
             if publishers.get_key(session, kid).ended_index is not None:
                 ended = True
                 raise KeyRefused("the key was replaced or revoked meanwhile")
-            index_rows(session, index, logged_at)
+            if write_views is not None:
+                write_views(session, index, logged_at)
 
         try:
-            return registry.sequencer.append(sign_statement(canonical, signer), canonical, checked, existing).result()
+            statement = sign_statement(canonical, signer)
+            return registry.sequencer.append(statement, canonical, checked, find_duplicate).result()
         except KeyRefused:
             if not ended:
                 raise
@@ -70,7 +78,7 @@ def publisher_signer(registry: Registry, publisher: str) -> Signer:
 
 
 def canonical_of(record: Record) -> bytes:
-    """The record's bytes; a claim that a record cannot hold is the caller's to correct. Raises InvalidRequest."""
+    """The record's canonical bytes. Raises InvalidRequest for a claim that a record cannot hold."""
     try:
         return to_canonical(record)
     except MalformedRecord as error:
@@ -78,19 +86,24 @@ def canonical_of(record: Record) -> bytes:
 
 
 def append_record(
-    registry: Registry, record: Record, index_rows: IndexRows = no_rows, existing: Existing = none_existing
+    registry: Registry,
+    record: Record,
+    write_views: WriteViews | None = None,
+    find_duplicate: FindDuplicate | None = None,
 ) -> Appended:
     """Sign a record with the key of its publisher, or of the operator, and append it; returns when it is published.
 
     Raises:
         InvalidRequest: a text that a record cannot hold.
         NotFound: no such publisher.
-        KeyRefused: it has no key in force that this service holds.
+        KeyRefused: the publisher has no key in force that this service holds.
         FrozenLog: the log has ended.
-        StoreUnavailable, StoreCorrupt: the registry cannot write now. And whatever the two functions raise.
+        StoreUnavailable, StoreCorrupt: the registry cannot write now.
+
+    Exceptions of `write_views` and `find_duplicate` pass through.
     """
     canonical, publisher = canonical_of(record), publisher_of(record)
     if publisher is not None:
-        return append_signed(registry, publisher, canonical, index_rows, existing)
+        return append_signed(registry, publisher, canonical, write_views, find_duplicate)
     statement = sign_statement(canonical, registry.keystore.operator)
-    return registry.sequencer.append(statement, canonical, index_rows, existing).result()
+    return registry.sequencer.append(statement, canonical, write_views, find_duplicate).result()

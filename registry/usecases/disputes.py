@@ -54,7 +54,7 @@ def dispute(
             raise Conflict(f"this publisher has disputed this registration {MAX_DISPUTES} times")
         events.add(session, record, index, AssetDisputed.TYPE)
 
-    def existing(session: Session) -> bytes | None:
+    def find_duplicate(session: Session) -> bytes | None:
         for each in disputes.of_record(session, record):
             earlier = each.dispute.record
             said = (earlier.publisher, earlier.reason, earlier.counterclaim)
@@ -62,7 +62,7 @@ def dispute(
                 return each.dispute.record_id
         return None
 
-    return get(registry, append_record(registry, statement, add, existing).record_id)
+    return get(registry, append_record(registry, statement, add, find_duplicate).record_id)
 
 
 def answer(
@@ -101,7 +101,7 @@ def answer(
             raise Conflict(f"this publisher has answered disputes of this registration {MAX_DISPUTES} times")
         events.add(session, disputed.record, index, DisputeAnswered.TYPE)
 
-    def existing(session: Session) -> bytes | None:
+    def find_duplicate(session: Session) -> bytes | None:
         said = (publisher, outcome, reason)
         same = (
             each.record_id
@@ -110,7 +110,7 @@ def answer(
         )
         return next(same, None)
 
-    append_record(registry, statement, add, existing)
+    append_record(registry, statement, add, find_duplicate)
     return get(registry, dispute)
 
 

@@ -32,6 +32,7 @@ from registry.database import (
     events,
     idempotency,
     local_features,
+    pending_deletions,
     publishers,
     records,
     resemblances,
@@ -39,7 +40,6 @@ from registry.database import (
     uploads,
     verifications,
 )
-from registry.database import pending_deletions as remnants
 from registry.registry import Registry
 from registry.storage.blobs import blob_name
 from registry.times import from_milliseconds
@@ -106,7 +106,7 @@ def finish_erasures(registry: Registry) -> None:
         StoreCorrupt: stored bytes contradict the log.
     """
     with registry.store.read() as session:
-        begun = {record for record, name in remnants.all_of(session) if name == remnants.UNFINISHED}
+        begun = {record for record, name in pending_deletions.all_of(session) if name == pending_deletions.UNFINISHED}
     for record in begun:
         _erase_what_was_said(registry, record)
         _erase_answers(registry, record)
@@ -122,24 +122,24 @@ def finish_erasures(registry: Registry) -> None:
 def _erase_what_was_said(registry: Registry, record: bytes) -> None:
     with registry.store.read() as session:
         reason = _reason(session, record)
-        said = [identity for of, identity in remnants.records(session) if of == record]
+        said = [identity for of, identity in pending_deletions.records(session) if of == record]
     for identity in said:
         _erase_record(registry, identity, reason)
 
 
 def _delete_objects(session: Session, registry: Registry) -> None:
     """Nobody can begin to need an object meanwhile: whatever refers to one is written by the thread that runs this."""
-    for record, name in remnants.all_of(session):
+    for record, name in pending_deletions.all_of(session):
         if name.startswith(_OBJECTS):
             if not _needed(session, name):
                 registry.blobs.objects.delete(name)
-            remnants.settle(session, record, name)
+            pending_deletions.settle(session, record, name)
 
 
 def _settle(session: Session, begun: Collection[bytes]) -> None:
-    for record, name in remnants.all_of(session):
+    for record, name in pending_deletions.all_of(session):
         if record in begun and not name.startswith(_OBJECTS):
-            remnants.settle(session, record, name)
+            pending_deletions.settle(session, record, name)
 
 
 def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
@@ -170,11 +170,11 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
     blobs = (row.sketch_sha256, row.thumbnail_sha256, *copies)
     signed = registered.credential.signed if registered.credential else None
     brought = [facts.sha256 for facts in (registered.media, signed) if facts is not None]
-    said = map(remnants.record_name, _said_about(session, row.record_id))
+    said = map(pending_deletions.record_name, _said_about(session, row.record_id))
     waiting = [(owner, sha256) for sha256 in brought for owner in uploads.owners(session, sha256)]
     objects = [blob_name(sha256) for sha256 in blobs if sha256 is not None]
     objects += [upload_name(owner, sha256) for owner, sha256 in waiting]
-    remnants.add(session, row.record_id, [remnants.UNFINISHED, *said, *objects])
+    pending_deletions.add(session, row.record_id, [pending_deletions.UNFINISHED, *said, *objects])
     for owner, sha256 in waiting:
         uploads.delete(session, owner, sha256)
     if isinstance(row, Asset):
@@ -216,7 +216,7 @@ def _erase_answers(registry: Registry, record: bytes) -> None:
 
 def _erase_report(session: Session, record: bytes, identity: str) -> None:
     overlays = verifications.erase(session, identity)
-    remnants.add(session, record, [blob_name(overlay) for overlay in overlays])
+    pending_deletions.add(session, record, [blob_name(overlay) for overlay in overlays])
 
 
 def _needed(session: Session, name: str) -> bool:

@@ -214,7 +214,9 @@ def _revocable(session: Session, publisher: str, thumbprint: bytes, invalid_sinc
     row = publishers.get_key(session, thumbprint)
     if row.publisher_id != publisher:
         raise NotFound("no such publisher key")
-    if row.revoked_index is not None and (invalid_since is None or not publishers.is_news(row, invalid_since)):
+    if row.revoked_index is not None and (
+        invalid_since is None or not publishers.predates_known_compromise(row, invalid_since)
+    ):
         raise Conflict(f"the key was revoked at index {row.revoked_index}, and no earlier time is stated")
     return PublicKey(Algorithm(row.algorithm), row.public_raw)
 

@@ -89,15 +89,15 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
     claims_digest = claims.digest(publisher, sha256)
     reader = Reader(publisher)
     with registry.store.read() as session:
-        existing = _registered(session, claims_digest)
-        if existing is None:
+        registered = _registered(session, claims_digest)
+        if registered is None:
             _check_references(session, claims)
         erased = events.latest(session, RecordErased.TYPE)
-    if existing is not None:
+    if registered is not None:
         return Registered(
-            catalogue.asset(registry, existing, reader),
+            catalogue.asset(registry, registered, reader),
             created=False,
-            metadata=_metadata(registry, existing, path, sha256),
+            metadata=_metadata(registry, registered, path, sha256),
         )
     publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
     claim_signer = _claim_signer(registry)
@@ -107,7 +107,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
     canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
 
-    def index_rows(session: Session, index: int, logged_at: datetime) -> None:
+    def write_views(session: Session, index: int, logged_at: datetime) -> None:
         row = assets.asset_row(record_id(canonical), record, index, to_milliseconds(logged_at), claims_digest, blobs)
         if record.visibility == "sealed":
             sealed.insert(session, row)
@@ -115,7 +115,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
             publish(registry, session, row, record, prepared.local_features)
 
     appended = append_signed(
-        registry, publisher, canonical, index_rows, lambda session: _registered(session, claims_digest)
+        registry, publisher, canonical, write_views, lambda session: _registered(session, claims_digest)
     )
     with registry.store.read() as session:
         erased_since = events.latest(session, RecordErased.TYPE) != erased
@@ -150,13 +150,13 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         reason=reason,
     )
 
-    def existing_record(session: Session) -> bytes | None:
+    def find_duplicate(session: Session) -> bytes | None:
         assets.get(session, record)  # sealed or erased meanwhile?
         same = (row for row in assets.withdrawals_of(session, record) if row.reason == reason)
         return next((entries.get(session, row.index).record_id for row in same), None)
 
     appended = append_record(
-        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), existing_record
+        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), find_duplicate
     )
     return catalogue.withdrawal(registry, appended.record_id)
 

@@ -55,7 +55,7 @@ def submit(registry: Registry, data: bytes, *, wait: float) -> Submission:
         verify_statement(statement, key)
     except SignatureInvalid as error:
         raise MalformedRequest(f"The statement is not accepted: {error}.") from error
-    appending = registry.sequencer.append(data, None, existing=while_in_force(statement.kid))
+    appending = registry.sequencer.append(data, None, find_duplicate=while_in_force(statement.kid))
     try:
         appending.result(wait)
     except NotInTime:

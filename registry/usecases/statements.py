@@ -1,6 +1,6 @@
-"""Statements that publishers sign themselves: the log takes them in, many at a time, and their records stay with them.
+"""Statements that publishers sign themselves, submitted many at a time; the publishers keep the records.
 
-What is logged is who signed, and the digest of what; a record can be shown later, and its time then stands.
+The log holds who signed, and the digest of the record. A publisher that shows the record later proves its time with it.
 """
 
 import itertools
@@ -12,16 +12,16 @@ from provenance.quotation import quote
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, verify_statement
 from registry.database import PublisherKeyRow, Session, entries, publishers
-from registry.log.sequencer import Appended, Existing
+from registry.log.sequencer import Appended, FindDuplicate
 from registry.registry import Registry
 
 
 def submit_statements(registry: Registry, publisher: str, statements: Sequence[Statement]) -> "Future[list[Appended]]":
-    """Have statements of one publisher logged, in their order; what was logged before is found. All are checked first.
+    """Log statements of one publisher, in their order; all are checked first. Those logged before are found again.
 
     Returns:
-        a future of where they stand, for `check_found`. It raises FrozenLog, StoreUnavailable, StoreCorrupt where
-        something cannot be logged now, and KeyRefused; sending all again takes up where it ended.
+        a future of the entries, for `check_found`. It raises FrozenLog, StoreUnavailable, StoreCorrupt where an entry
+        cannot be logged now, and KeyRefused; submitting all of them again resumes after the last that was logged.
 
     Raises:
         KeyRefused: a key that is not in force for the publisher; the message says why.
@@ -40,13 +40,12 @@ def submit_statements(registry: Registry, publisher: str, statements: Sequence[S
             except SignatureInvalid as error:
                 raise InvalidRequest(f"Statement {position}: {error}") from error
     in_force = {kid: while_in_force(kid) for kid in keys}
-    return _all_of(
-        [registry.sequencer.append(statement.data, None, existing=in_force[statement.kid]) for statement in statements]
-    )
+    append = registry.sequencer.append
+    return _all_of([append(each.data, None, find_duplicate=in_force[each.kid]) for each in statements])
 
 
 def check_found(registry: Registry, statements: Sequence[Statement], logged: Sequence[Appended]) -> None:
-    """Check that what was found in the log is the same statement. Raises Conflict, StoreUnavailable."""
+    """Check that statements found in the log are the submitted ones. Raises Conflict, StoreUnavailable."""
     found = {each.record_id for each in logged if not each.created}
     if found:
         with registry.store.read() as session:
@@ -76,7 +75,7 @@ def _all_of(waiting: Sequence["Future[Appended]"]) -> "Future[list[Appended]]":
 
 
 def key_in_force(session: Session, kid: bytes, publisher: str | None = None) -> PublicKey:
-    """The key with this thumbprint, which has not ended, of the publisher where one is given.
+    """The key with this thumbprint, in force for `publisher`; for any publisher, if that is None.
 
     Raises KeyRefused, StoreCorrupt.
     """
@@ -97,14 +96,11 @@ def _row_in_force(session: Session, kid: bytes, publisher: str | None = None) ->
     return row
 
 
-def while_in_force(kid: bytes) -> Existing:
-    """For the transaction that logs the entry: the key may have ended since its signature was checked.
-
-    It raises KeyRefused.
-    """
+def while_in_force(kid: bytes) -> FindDuplicate:
+    """A check for the transaction that logs an entry: raises KeyRefused if the key ended after the signature check."""
     held: list[PublisherKeyRow] = []  # a session need not read a row again as long as somebody holds it
 
-    def existing(session: Session) -> None:
+    def find_duplicate(session: Session) -> None:
         held[:] = [_row_in_force(session, kid)]
 
-    return existing
+    return find_duplicate

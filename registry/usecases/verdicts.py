@@ -47,7 +47,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
             assets.get(session, each)  # erased meanwhile?
             events.add(session, each, index, VerdictRecorded.TYPE)
 
-    def existing(session: Session) -> bytes | None:
+    def find_duplicate(session: Session) -> bytes | None:
         for event in events.of_type(session, matched[0], VerdictRecorded.TYPE) if matched else ():
             identity = entries.get(session, event.index).record_id
             if events.is_erased(session, identity):
@@ -58,7 +58,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
                 return identity
         return None
 
-    return get(registry, append_record(registry, statement, add, existing).record_id)
+    return get(registry, append_record(registry, statement, add, find_duplicate).record_id)
 
 
 def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:

@@ -263,7 +263,7 @@ def test_what_cannot_be_reached_is_said_without_the_address(tmp_path: Path, serv
     url = re.sub("registry@", "registry:secret@", server.new_database())
     with Newsroom(tmp_path / "data", database=url) as newsroom:
         newsroom.found()
-        newsroom.store.patience = 0.5
+        newsroom.store.failover_timeout = 0.5
         server.stop("immediate")
         failure = newsroom.register("harbour").exception()
         server.start()

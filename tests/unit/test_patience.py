@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-LIMITS = ("timeout", "patience", "body_timeout", "connect_timeout", "busy_seconds")
+LIMITS = ("timeout", "failover_timeout", "patience", "body_timeout", "connect_timeout", "busy_seconds")
 """Names of arguments that are seconds, of which a busy machine may need more."""
 WAITS = (
     *("sleep", "wait", "wait_for", "result", "exception", "join", "settimeout", "eventually", "wait_until_ready"),

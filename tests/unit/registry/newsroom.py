@@ -123,7 +123,7 @@ class Newsroom:
             self.blobs.put(f"manifest of {name}".encode()),
         )
 
-        def index_rows(session: Session, index: int, logged_at: datetime) -> None:
+        def write_views(session: Session, index: int, logged_at: datetime) -> None:
             row = assets.asset_row(
                 record_id(canonical), record, index, to_milliseconds(logged_at), digest(f"claims {name}"), blobs
             )
@@ -133,7 +133,7 @@ class Newsroom:
         return self.sequencer.append(
             sign_statement(canonical, signer(key)),
             canonical,
-            index_rows,
+            write_views,
             lambda session: assets.by_claims_digest(session, digest(f"claims {name}")),
             wait=wait,
         )

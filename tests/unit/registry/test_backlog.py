@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timing
 def newsroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newsroom]:
     monkeypatch.setattr(sequencer, "RETRY_SECONDS", 0.05)
     with Newsroom(tmp_path / "data") as opened:
-        opened.store.patience = HUNG_SECONDS
+        opened.store.failover_timeout = HUNG_SECONDS
         yield opened.found()
 
 
@@ -171,7 +171,7 @@ def test_trouble_is_over_when_the_disks_take_what_is_published_once_more_and_not
         renew(current)
 
     monkeypatch.setattr(Publication, "renew", refused)
-    newsroom.store.patience = 0.0
+    newsroom.store.failover_timeout = 0.0
     with monkeypatch.context() as patch:
         patch.setattr(newsroom.store, "write", refuse)
         assert isinstance(newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS), StoreUnavailable)

@@ -17,7 +17,7 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.database import Session, Store, entries, heads, idempotency
-from registry.log.batch import Appended, Pending, insert, no_rows, none_existing
+from registry.log.batch import Appended, Pending, insert
 from registry.log.log_keys import KnownKeys, no_other_keys
 from registry.times import to_milliseconds
 from tests.logs.records import ORIGIN, START, digest, genesis, signer
@@ -44,7 +44,7 @@ def pending(number: int, **how: Any) -> Pending:
 
 
 def about(record: bytes, by: str = "daily key", **how: Any) -> Pending:
-    given = {"index_rows": no_rows, "existing": none_existing, "published": True} | how
+    given = {"write_views": None, "find_duplicate": None, "published": True} | how
     return Pending.of(sign_statement(record, signer(by)), record, **given)
 
 
@@ -93,7 +93,7 @@ def test_an_entry_that_another_makes_superfluous_is_not_logged_and_that_one_is_n
     store: Store, keys: KnownKeys
 ) -> None:
     first = pending(1)
-    in_its_place = partial(pending, existing=lambda _: first.record_id)
+    in_its_place = partial(pending, find_duplicate=lambda _: first.record_id)
     assert results(put(store, keys, first, in_its_place(2))) == [(0, True), (0, False)]
     later = put(store, keys, in_its_place(3), now_ms=NOW_MS + 60_000).result(HUNG_SECONDS)
     assert later == [Appended(0, first.record_id, START, created=False)]
@@ -108,7 +108,7 @@ def test_rows_that_an_entry_brought_before_it_was_refused_go_with_it(store: Stor
         claim(session, index, logged_at)
         raise Conflict("the title is taken")
 
-    batch = [pending(1), pending(2, index_rows=claim_and_refuse), pending(3, index_rows=claim)]
+    batch = [pending(1), pending(2, write_views=claim_and_refuse), pending(3, write_views=claim)]
     first, refused, third = put(store, keys, *batch).result(HUNG_SECONDS)
     assert (first.index, type(refused), third.index) == (0, Conflict, 1)
     assert size(store) == 2
@@ -121,7 +121,7 @@ def test_a_full_disk_in_the_middle_of_a_batch_fails_all_of_it(store: Store, keys
         raise error
 
     with pytest.raises(StoreUnavailable, match="full"):
-        put(store, keys, pending(1), pending(2, index_rows=full), pending(3)).result(HUNG_SECONDS)
+        put(store, keys, pending(1), pending(2, write_views=full), pending(3)).result(HUNG_SECONDS)
     assert size(store) == 0
     assert results(put(store, keys, pending(1))) == [(0, True)]
 

@@ -19,8 +19,7 @@ from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.statement.encodings import encode_base64url
 from provenance.statement.record import Parent, RecordErased, parse_record
-from registry.database import Session, assets, entries
-from registry.database import pending_deletions as remnants
+from registry.database import Session, assets, entries, pending_deletions
 from registry.registry import Registry
 from registry.usecases import disputes, uploads
 from registry.usecases import read as catalogue
@@ -266,7 +265,7 @@ def test_an_erasure_that_was_cut_short_is_finished_later(registry: Registry, mon
     for needle in (b"PLANTED-CUT-SHORT", b"PLANTED-REASON"):
         assert files_with(registry.config.folder, needle) == []
     with registry.store.read() as session:
-        assert remnants.all_of(session) == []
+        assert pending_deletions.all_of(session) == []
     assert findings(registry) == []
 
 

@@ -293,7 +293,7 @@ def test_a_log_that_has_no_leader_tells_who_appends_in_bounded_time(newsrooms: N
     lock = newsrooms.folder / "high-water.lock"
     lock.unlink()
     lock.mkdir()  # the leader can publish nothing
-    follower.store.patience = 1.0
+    follower.store.failover_timeout = 1.0
     with pytest.raises(StoreUnavailable, match="not published yet"):
         follower.register("harbour").result(HUNG_SECONDS)
     lock.rmdir()

@@ -100,7 +100,7 @@ def test_an_entry_whose_confirmation_was_lost_is_found_and_is_its_callers_own(
         unheard.set_exception(StoreUnavailable("the connection broke"))
         return unheard
 
-    monkeypatch.setattr(newsroom.store, "patience", HUNG_SECONDS)
+    monkeypatch.setattr(newsroom.store, "failover_timeout", HUNG_SECONDS)
     monkeypatch.setattr(newsroom.store, "write", losing)
     appended = newsroom.sequencer.append(*small(1)).result(HUNG_SECONDS)
     assert (appended.index, appended.created) == (2, True)
@@ -116,7 +116,7 @@ def test_a_store_that_answers_again_and_again_with_no_is_given_up_when_its_patie
         tries.append(job)
         raise StoreUnavailable("the server is away")
 
-    monkeypatch.setattr(newsroom.store, "patience", 1.0)
+    monkeypatch.setattr(newsroom.store, "failover_timeout", 1.0)
     with monkeypatch.context() as patch:
         patch.setattr(newsroom.store, "write", refusing)
         assert isinstance(newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS), StoreUnavailable)
@@ -161,7 +161,7 @@ def test_a_signature_that_does_not_verify_is_shown_to_nobody(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = shown(newsroom)
-    newsroom.store.patience = 0.0
+    newsroom.store.failover_timeout = 0.0
     monkeypatch.setattr(newsroom.sequencer._known_keys, "sign_with", lambda _key: lambda _data: bytes(64))
     newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS)
     assert shown(newsroom) == before
@@ -173,7 +173,7 @@ def test_who_leads_no_more_keeps_and_shows_no_checkpoint(newsroom: Newsroom, mon
     def deposed(*_: object) -> None:
         raise StoreUnavailable("another process has taken over the log")
 
-    newsroom.store.patience = 0.0
+    newsroom.store.failover_timeout = 0.0
     monkeypatch.setattr(newsroom.store.leadership, "confirm", deposed)
     assert isinstance(newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS), StoreUnavailable)
     assert shown(newsroom)[:3] == (2, kept, tile)
@@ -269,7 +269,7 @@ def test_a_failure_that_has_passed_is_not_held_against_the_leader(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_once(monkeypatch, newsroom.sequencer.tiles, "write", StoreUnavailable("the bucket is away"))
-    newsroom.store.patience = HUNG_SECONDS
+    newsroom.store.failover_timeout = HUNG_SECONDS
     assert newsroom.sequencer.append(*small(1)).result(HUNG_SECONDS).index == 2
     newsroom.sequencer.close()
     assert newsroom.sequencer._failing_since is None

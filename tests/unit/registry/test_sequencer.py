@@ -48,7 +48,7 @@ REPLACE_ENTRY = 'UPDATE entry SET statement = :statement, leaf_hash = :leaf WHER
 @pytest.fixture
 def newsroom(tmp_path: Path, database: str) -> Iterator[Newsroom]:
     with Newsroom(tmp_path / "data", database=database) as opened:
-        opened.store.patience = min(opened.store.patience, 1.0)
+        opened.store.failover_timeout = min(opened.store.failover_timeout, 1.0)
         yield opened.found()
 
 

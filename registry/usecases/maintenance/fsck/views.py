@@ -19,8 +19,17 @@ from provenance.statement.record import (
     RecordErased,
     VerdictRecorded,
 )
-from registry.database import Session, assets, audit, events, log_keys, publishers, resemblances, sealed
-from registry.database import pending_deletions as remnants
+from registry.database import (
+    Session,
+    assets,
+    audit,
+    events,
+    log_keys,
+    pending_deletions,
+    publishers,
+    resemblances,
+    sealed,
+)
 from registry.database.audit import Stretch, shown
 from registry.database.failures import translated
 from registry.storage.blobs import Blobs
@@ -195,7 +204,7 @@ class ConnectionAudit:
             yield Finding("asset", name, "its record is sealed, no record reveals it, and it is public")
         if not self._unread and events.derivation_count(session) != self._derivations:
             yield Finding("derivation", "derivations", "there are some that no public record states")
-        for record in sorted({shown(record) for record, _ in remnants.all_of(session)}):
+        for record in sorted({shown(record) for record, _ in pending_deletions.all_of(session)}):
             yield Finding("record", f"record {record}", "its erasure is not finished: start the server")
 
     def _seal(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
