@@ -100,4 +100,4 @@ async def _rounds(registry: Registry) -> None:
 
 
 def _take_up(registry: Registry) -> None:
-    registry.comparing.take_up()
+    registry.comparisons.resume()

@@ -1,6 +1,6 @@
-"""Opening a registry, with all that its operator names: keys, trust lists, witnesses, a time-stamping authority.
+"""Opening a registry: keys, trust lists, witnesses and a time-stamping authority, as its configuration names them.
 
-Where a log is to begin, its keys, its genesis entry and its first publisher are made.
+A new log gets its keys, its genesis entry and its first publisher.
 """
 
 import logging
@@ -31,7 +31,7 @@ from provenance.transparency.timestamp import TrustAnchor
 from registry.attestation import DEVELOPMENT_STAMPS
 from registry.attestation.attestation import Attestation
 from registry.attestation.development_stamps import DevelopmentAuthority
-from registry.attestation.timestamping import RemoteAuthority, Timestamping
+from registry.attestation.timestamping import RemoteAuthority, TimestampSettings
 from registry.database import Session, Store, entries, records
 from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.keys.keystore import Keystore
@@ -42,7 +42,7 @@ from registry.log.served_log import ServedLog
 from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
-from registry.search.comparing import Comparing
+from registry.search.comparison_queue import ComparisonQueue
 from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
@@ -57,24 +57,24 @@ from registry.usecases.publishers import enrol_publisher
 logger = logging.getLogger(__name__)
 
 _START_SECONDS = 30.0
-"""Seconds that one starting process waits for another to have made its keys, which takes about two."""
+"""Seconds that a starting process waits for another to make its keys, which takes about two."""
 
 
 def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool = False) -> Registry:
-    """Open the data folder. Whatever was opened is closed again on failure.
+    """Open the data folder; closes everything again on failure.
 
     Args:
-        config: what the operator decides. In development a new folder gets keys and a log by itself.
+        config: the operator's settings. In development a new folder gets keys and a log by itself.
         clock: the time, with a zone.
-        found: whether to make the keys and the genesis entry of a new log, where there is none.
+        found: whether to make the keys and the genesis entry of a new log, if there is none.
 
     Raises:
-        SettingsInvalid: there is no log, and none is to be founded.
-        StoreLocked: another server has the folder.
+        SettingsInvalid: there is no log, and `found` is False.
+        StoreLocked: another server has the folder open.
         StoreCorrupt: the stored bytes contradict the log, or belong to another origin.
         StoreUnavailable: the folder cannot be read or written.
         UnusableKey: wrong passphrase, or damaged key files.
-        CredentialSettingsInvalid: an unusable trust list, or signing a probe did not come out as it has to.
+        CredentialSettingsInvalid: an unusable trust list, or a signed probe that does not read as it should.
         CertificateUnusable: the claim certificate has expired or is outside the profile.
         SettingsInvalid: a witness policy, or the certificates of a time-stamping authority, that cannot be used.
     """
@@ -93,13 +93,15 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
         sequencer = open_log(config, store, blobs, keystore, clock)
         opened.callback(sequencer.close)
         policy = read_policy(config)
-        timestamping = read_timestamping(config, keystore, clock)
+        timestamping = read_timestamp_settings(config, keystore, clock)
         authorities = timestamping.anchors if timestamping else ()
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
         codes = Codes()
-        comparing = Comparing(store, clock, lambda index: compare(registry, index), threads=max(1, config.workers // 2))
-        opened.callback(comparing.close)
+        comparisons = ComparisonQueue(
+            store, clock, lambda index: compare(registry, index), threads=max(1, config.workers // 2)
+        )
+        opened.callback(comparisons.close)
         registry = Registry(
             config=config,
             clock=clock,
@@ -115,15 +117,15 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
             inverted_file=InvertedFile(),
-            comparing=comparing,
+            comparisons=comparisons,
             trust=_trust(config, keystore),
             spool=spool,
             sweep_spool=spooling.close,
             policy=policy,
             attestation=attestation,
         )
-        if sequencer.size == 1:  # also when the first start was cut off between the two entries
-            with suppress(Conflict):  # another process that starts has done it
+        if sequencer.size == 1:  # also when the first start was interrupted between the two entries
+            with suppress(Conflict):  # another starting process has enrolled it
                 enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         _check_claim_signer(registry)
         opened.pop_all()
@@ -131,36 +133,36 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
 
 
 def _check_claim_signer(registry: Registry) -> None:
-    """Sign a probe, and warn where others would not believe the certificate."""
+    """Sign a probe, and warn if other readers would reject the certificate."""
     claim_signer = registry.keystore.claim_signer()
     probe(registry.trust, claim_signer, now=registry.clock())
     if not is_widely_read(claim_signer.chain_pem):
         logger.warning(
-            "signed copies read Invalid to others who use the C2PA library as it comes: the claim certificate is "
+            "readers with the default settings of the C2PA library report signed copies as Invalid: the certificate is "
             "not for e-mail protection (1.3.6.1.5.5.7.3.4); have it issued for claim signing and e-mail protection"
         )
 
 
 def _check_begun(config: RegistryConfig, store: Store, *, found: bool) -> None:
-    """Keep a wrong folder or database from becoming a second log of the same name."""
+    """Refuse a wrong folder or database, which would become a second log of the same name."""
     with store.read() as session:
         begun = entries.size(session) > 0
     keys = config.folder / "keys"
     if begun and not keys.is_dir():
-        raise UnusableKey(f"the database holds a log, and {keys} is missing: restore the keys from a backup")
+        raise UnusableKey(f"the database holds a log, but {keys} is missing: restore the keys from a backup")
     if not begun and not found:
         raise SettingsInvalid(
-            "the database holds no log. If the log is to begin here, run `python -m api log init`; if not, "
-            "COUNTERMARK_FOLDER and COUNTERMARK_DATABASE_URL have to name where the log is"
+            "the database holds no log. To begin a log here, run `python -m api log init`. If it exists already, set "
+            "COUNTERMARK_FOLDER and COUNTERMARK_DATABASE_URL to its place"
         )
 
 
 def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path | None = None) -> Keystore:
-    """The keys of the data folder, or of a copy of it, and those that are held elsewhere.
+    """The keys of the data folder, or of a copy of it, and those of external signers.
 
     Raises:
         UnusableKey, StoreUnavailable: as `Keystore.open`.
-        SettingsInvalid, SignerUnavailable: a signer's URI, or what it names, cannot be used.
+        SettingsInvalid, SignerUnavailable: a signer's URI, or the signer that it names, cannot be used.
         CertificateUnusable: the file of certificates cannot be read.
     """
     chain = None
@@ -175,13 +177,13 @@ def open_keystore(config: RegistryConfig, clock: Clock = utc_now, folder: Path |
         clock,
         name=config.operator[:64],
         ml_dsa=config.ml_dsa,
-        elsewhere={role: open_signer(uri) for role, uri in config.signers.items()},
+        external_signers={role: open_signer(uri) for role, uri in config.signers.items()},
         claim_chain=chain,
     )
 
 
 def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keystore, clock: Clock) -> Sequencer:
-    """The log of a data folder; in a new one, with its genesis entry. Raises StoreCorrupt, StoreUnavailable."""
+    """The log of a data folder; a new log gets its genesis entry. Raises StoreCorrupt, StoreUnavailable."""
     sequencer = Sequencer(
         store,
         blobs.objects,
@@ -196,8 +198,8 @@ def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keyst
             _append_genesis(config, sequencer, keystore, clock)
         with store.read() as session:
             first = entries.get(session, 0).record_id
-            records.read(session, first, LogGenesis, "the first entry of the log is no genesis record")
-        keystore.settle_log_keys(sequencer.keys.current)  # also when a rotation was cut off behind its entry
+            records.read(session, first, LogGenesis, "the first entry of the log is not a genesis record")
+        keystore.promote_log_keys(sequencer.keys.current)  # also when a rotation was interrupted after its entry
     except BaseException:
         sequencer.close()
         raise
@@ -205,7 +207,7 @@ def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keyst
 
 
 def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keystore, clock: Clock) -> None:
-    """Index 0 names the log and its keys."""
+    """Append the genesis entry, which names the log and its keys, at index 0."""
     genesis = LogGenesis(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=clock().replace(microsecond=0),
@@ -216,7 +218,7 @@ def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keys
     )
     canonical = to_canonical(genesis)
 
-    def first(session: Session) -> bytes | None:  # another process that starts may have come first
+    def first(session: Session) -> bytes | None:  # another starting process may have been first
         return entries.get(session, 0).record_id if entries.size(session) else None
 
     sequencer.append(sign_statement(canonical, keystore.operator), canonical, find_duplicate=first).result()
@@ -243,7 +245,7 @@ def _trust(config: RegistryConfig, keystore: Keystore) -> TrustSettings:
 
 
 def _trust_list(path: Path, kind: ListKind) -> TrustList:
-    """`c2pa-trust-list@2026-11-01.pem` is version 2026-11-01 of the list c2pa-trust-list."""
+    """Read a trust list: `c2pa-trust-list@2026-11-01.pem` is version 2026-11-01 of c2pa-trust-list."""
     try:
         pem = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -254,7 +256,7 @@ def _trust_list(path: Path, kind: ListKind) -> TrustList:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keep other processes on this folder from making keys, and from sweeping the spool, at the same time."""
+    """Hold a lock, so that processes on this folder make keys and sweep the spool one at a time."""
     try:
         with files.locked(folder / "starting", _START_SECONDS):
             yield
@@ -263,7 +265,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def read_policy(config: RegistryConfig) -> Policy | None:
-    """The witness policy; None where there is none. Raises SettingsInvalid for one that can be neither read nor met."""
+    """The witness policy; None if none is configured. Raises SettingsInvalid for one that cannot be read or met."""
     if config.witness_policy is None:
         return None
     try:
@@ -272,29 +274,33 @@ def read_policy(config: RegistryConfig) -> Policy | None:
         raise SettingsInvalid(f"the witness policy {config.witness_policy} cannot be used: {error}") from error
     for witness in policy.witnesses:
         if witness.url is not None and not witness.url.startswith(("http://", "https://")):
-            raise SettingsInvalid(f"the witness policy gives {witness.name} the address {witness.url}, which is no URL")
+            raise SettingsInvalid(
+                f"the witness policy gives {witness.name} the address {witness.url}, which is not a URL"
+            )
     asked = [Cosigner(witness.key, 1) for witness in policy.witnesses if witness.url is not None]
     if not satisfied(policy, asked):
-        raise SettingsInvalid("the quorum of the witness policy needs witnesses that it gives no address of")
+        raise SettingsInvalid("the quorum of the witness policy needs witnesses that it gives no URL for")
     return policy
 
 
-def read_timestamping(config: RegistryConfig, keystore: Keystore, clock: Clock) -> Timestamping | None:
-    """The time-stamping authority and by what it is believed; None where there is none.
+def read_timestamp_settings(config: RegistryConfig, keystore: Keystore, clock: Clock) -> TimestampSettings | None:
+    """The time-stamping authority and its trust anchors; None if none is configured.
 
-    Raises SettingsInvalid. Warns: DevelopmentTimestampWarning where the server stamps for itself.
+    Raises SettingsInvalid. Warns: DevelopmentTimestampWarning if the server stamps its own checkpoints.
     """
     if config.timestamp_url is None:
         return None
     if config.timestamp_url == DEVELOPMENT_STAMPS:
         anchor = TrustAnchor.from_pem("the development authority", keystore.development_authority.encode())
         authority = DevelopmentAuthority(keystore.development_stamper(), clock)
-        return Timestamping(authority, (anchor,), config.timestamp_interval)
+        return TimestampSettings(authority, (anchor,), config.timestamp_interval)
     if config.timestamp_anchors is None:
-        raise SettingsInvalid("a time-stamping authority is named, and not by which certificates it is believed")
+        raise SettingsInvalid(
+            "a time-stamping authority is configured without its certificates: set COUNTERMARK_TIMESTAMP_ANCHORS"
+        )
     path = config.timestamp_anchors
     try:
         anchor = TrustAnchor.from_pem(path.stem, path.read_bytes())
     except (OSError, UnusableKey) as error:
         raise SettingsInvalid(f"the certificates in {path} cannot be used: {error}") from error
-    return Timestamping(RemoteAuthority(config.timestamp_url), (anchor,), config.timestamp_interval)
+    return TimestampSettings(RemoteAuthority(config.timestamp_url), (anchor,), config.timestamp_interval)

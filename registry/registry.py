@@ -16,7 +16,7 @@ from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
-from registry.search.comparing import Comparing
+from registry.search.comparison_queue import ComparisonQueue
 from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class RegistryConfig:
-    """What an operator decides. `public_url` goes into manifests and is where readers are sent."""
+    """The operator's settings. `public_url`: the address in manifests, to which readers are sent."""
 
     folder: Path
     origin: str
@@ -41,35 +41,35 @@ class RegistryConfig:
     """A folder of PEM files, `NAME@VERSION.pem`, each a list of claim signers; those of time-stamp authorities lie in
     `tsa/`. In development the development authority is added."""
     database_url: str = field(default="", repr=False)
-    """A PostgreSQL database, which any number of processes may serve; by default SQLite in the folder, for one."""
+    """URL of a PostgreSQL database, for any number of processes; by default SQLite in the folder, for one process."""
     objects: Path | str | None = None
-    """Where tiles and blobs lie, a folder or "s3://BUCKET/PREFIX"; by default in the folder."""
+    """Where tiles and blobs are stored, a folder or "s3://BUCKET/PREFIX"; by default in the data folder."""
     high_water: Path | str | None = None
-    """What keeps the last signed checkpoint, a file or "s3://BUCKET/NAME", best apart from the store: a restored backup
-    is then noticed."""
+    """Where the last signed checkpoint is kept, a file or "s3://BUCKET/NAME"; best apart from the store, so that a
+    restored backup is noticed."""
     spool: Path | None = None
     """The folder that uploads are received in, by default one in the data folder."""
     witness_policy: Path | None = None
-    """A C2SP tlog-policy file: which witnesses are asked for cosignatures, and how many of which are enough."""
+    """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the quorum."""
     timestamp_url: str | None = None
-    """Of an RFC 3161 authority that stamps checkpoints; `DEVELOPMENT_STAMPS` for the server's own, in development."""
+    """URL of an RFC 3161 authority that stamps checkpoints; `DEVELOPMENT_STAMPS` for the server's own (development)."""
     timestamp_anchors: Path | None = None
     """PEM: the certificates of that authority, its root among them."""
     timestamp_interval: float = 60.0
-    """Seconds between two tokens at least."""
+    """The least seconds between two tokens."""
     claim_timestamp_url: str | None = None
-    """Of an RFC 3161 authority that stamps C2PA claims when they are signed."""
+    """URL of an RFC 3161 authority that stamps C2PA claims when they are signed."""
     signers: Mapping[Role, str] = field(default_factory=dict, repr=False)
-    """URIs of the keys that are held elsewhere (`registry.keys.signer_uri`)."""
+    """URIs of external signers (`registry.keys.signer_uri`)."""
     claim_chain: Path | None = None
-    """A PEM file with the certificates of the claim key, where that is held elsewhere."""
+    """A PEM file with the certificates of the claim key, where an external signer holds that key."""
     ml_dsa: bool = True
-    """Whether a new log, and one whose key is rotated, has an ML-DSA-44 key beside its Ed25519 key."""
+    """Whether a new log, or one whose key is rotated, gets an ML-DSA-44 key beside its Ed25519 key."""
 
 
 @dataclass(frozen=True, eq=False)
 class Registry:
-    """Everything open, once in a process; made by `bootstrap.open_registry`."""
+    """The open parts of a registry, once per process; made by `bootstrap.open_registry`."""
 
     config: RegistryConfig
     clock: Clock
@@ -85,24 +85,24 @@ class Registry:
     scan: NearestScan
     multi_index: MultiIndex
     inverted_file: InvertedFile
-    comparing: Comparing
+    comparisons: ComparisonQueue
     trust: TrustSettings
     spool: Path
     sweep_spool: Callable[[], None]
-    """Removes the folder at `spool`, which is this process's alone."""
+    """Removes the folder at `spool`, which no other process uses."""
     policy: Policy | None
-    """Which witnesses are asked, and how many of them are enough; None where none are."""
+    """The witnesses and the quorum; None if none are configured."""
     attestation: Attestation
 
     def now(self) -> datetime:
-        """The clock's time, to the second: records state no finer one."""
+        """The clock's time, to the second, as records state it."""
         return self.clock().astimezone(UTC).replace(microsecond=0)
 
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
-        self.comparing.stop()
+        self.comparisons.stop()
         self.sandbox.close()
-        self.comparing.close()
+        self.comparisons.close()
         self.attestation.close()
         self.sequencer.close()
         self.keystore.close()

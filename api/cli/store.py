@@ -12,7 +12,7 @@ from api.cli.printed import Json, print_findings
 from api.cli.progress import progress_bars
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid
-from registry.bootstrap import read_policy, read_timestamping
+from registry.bootstrap import read_policy, read_timestamp_settings
 from registry.database import Store
 from registry.log.log_keys import held_key
 from registry.storage.blobs import Blobs
@@ -30,7 +30,7 @@ def fsck(as_json: Json = False) -> None:
     settings = load_settings()
     with opened_store(settings) as store, progress_bars() as progress:
         config, keystore = configuration(settings), opened_keystore(settings)
-        policy, timestamping = read_policy(config), read_timestamping(config, keystore, utc_now)
+        policy, timestamping = read_policy(config), read_timestamp_settings(config, keystore, utc_now)
         findings = check(
             store,
             Blobs.open(settings.objects_place),

@@ -93,7 +93,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
 
         async def answer() -> Response:
             done = await service.admission.run(_register, service, upload, metadata, publisher, holder)
-            if done.compared is not None and not service.registry.comparing.behind:
+            if done.compared is not None and not service.registry.comparisons.is_backlogged:
                 await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
             return await service.admission.run(_registered, service, done, publisher)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from registry.database import Asset, Session, Store, assets
 from registry.database.tables import Publisher
-from registry.search.codes import Held
+from registry.search.codes import CodeMatrix
 from registry.search.index import BITS, RADIUS, SimilarityIndex
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
@@ -68,8 +68,8 @@ class _Random:
         self._indices = np.arange(len(self._all))
         self.count = count
 
-    def caught_up(self, _session: Session) -> Held:
-        return Held(self._all[: self.count], self._indices[: self.count])
+    def catch_up(self, _session: Session) -> CodeMatrix:
+        return CodeMatrix(self._all[: self.count], self._indices[: self.count])
 
 
 def count(sizes: Sequence[int]) -> int:
@@ -99,7 +99,7 @@ def _in_memory(store: Store, size: int, name: str, index_of: Callable[[Any], Any
     index = index_of(codes)
     with store.read() as session:
         built = _timed(lambda: index.candidates(session, [bytes(32)], 100))
-        times = _searches(lambda hashes: index.candidates(session, hashes, 100), codes.caught_up(session).codes)
+        times = _searches(lambda hashes: index.candidates(session, hashes, 100), codes.catch_up(session).codes)
         grown = _resident() - before
         merge = None
         if index_of is MultiIndex:
@@ -115,7 +115,7 @@ def _durable(folder: Path, size: int) -> Scale:
         def fill(session: Session) -> None:
             session.add(Publisher(id="bench", name="Bench", established="x509", detail=""))
             session.flush()
-            for number, code in enumerate(codes.caught_up(session).codes):
+            for number, code in enumerate(codes.catch_up(session).codes):
                 assets.insert(session, _asset(number, bytes(code)))
 
         store.write(fill).result()
@@ -123,7 +123,7 @@ def _durable(folder: Path, size: int) -> Scale:
         store.write(index.rebuild).result()
         built = time.perf_counter() - started
         with store.read() as session:
-            held = codes.caught_up(session).codes
+            held = codes.catch_up(session).codes
             times = _searches(lambda hashes: index.candidates(session, hashes, 100), held)
     finally:
         store.close()

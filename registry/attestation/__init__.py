@@ -1,4 +1,4 @@
-"""Attesting: what witnesses and time-stamping authorities say of the log's checkpoints, and a witness of our own."""
+"""Attestation: cosignatures and time-stamp tokens for the log's checkpoints, and a witness for other logs."""
 
 DEVELOPMENT_STAMPS = "development"
-"""In place of an authority's address: the server stamps for itself."""
+"""In place of an authority's URL: the server stamps its own checkpoints."""

@@ -1,10 +1,10 @@
-"""Attestation: what others say of the log's published checkpoints, asked for in a thread of its own.
+"""Attestation: cosignatures and time-stamp tokens for published checkpoints, requested in a thread of its own.
 
-Publishing comes first and waits for nobody. After it, rounds: the latest checkpoint goes to every witness that is due,
-and to the time-stamping authority; what comes back is stored with the checkpoint that was asked about, then shown with
-it. A round ends when a quorum has cosigned, when all have answered, or at its bound; who is slower takes part again
-after its answer, and holds up nobody. A round takes the latest checkpoint, so that the witnesses of one round
-cosign the same. Where the log does not grow, its checkpoint is cosigned anew now and then.
+A checkpoint is published without waiting for either. Rounds follow: the latest checkpoint goes to every witness that is
+due, and to the time-stamping authority; their answers are stored with the checkpoint and then published with it. A
+round ends when a quorum has cosigned, when all have answered, or at its time limit. A slower witness takes part again
+once it has answered, and delays no other. Each round takes the latest checkpoint, so that its witnesses cosign the same
+one. While the log does not grow, its checkpoint is cosigned again from time to time.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from provenance.transparency.merkle import consistency_proof
 from provenance.transparency.note import NoteSignature
 from provenance.transparency.policy import Policy, is_cosigned
 from provenance.transparency.witness import add_cosignatures
-from registry.attestation.cosigning import Prove, WitnessDesk, desks
-from registry.attestation.outbound import Outbound
-from registry.attestation.timestamping import StampDesk, Timestamping
+from registry.attestation.cosigning import Prove, WitnessClient, witness_clients
+from registry.attestation.outbound import OutboundClient
+from registry.attestation.timestamping import TimestampClient, TimestampSettings
 from registry.database import Store, checkpoints
 from registry.log.sequencer import Sequencer
 from registry.times import to_milliseconds
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Attestation:
-    """Asks for cosignatures and time-stamp tokens until it is closed. `close` may be called from any thread."""
+    """Requests cosignatures and time-stamp tokens until it is closed. `close` may be called from any thread."""
 
     def __init__(
         self,
@@ -42,20 +42,20 @@ class Attestation:
         clock: Callable[[], datetime],
         *,
         policy: Policy | None = None,
-        timestamping: Timestamping | None = None,
+        timestamping: TimestampSettings | None = None,
     ) -> None:
-        """Begin with the latest checkpoint, if it lacks something.
+        """Begin with the latest checkpoint, if it lacks cosignatures or a token.
 
         Args:
-            policy: names the witnesses that are asked (those with an address), and how many of which are enough.
+            policy: names the witnesses (those with a URL are asked) and the quorum.
             timestamping: None for no tokens.
         """
         self._store = store
         self._sequencer = sequencer
         self._clock = clock
         self._policy = policy
-        self._desks = desks(policy.witnesses) if policy else []
-        self._stamps = StampDesk(timestamping) if timestamping else None
+        self._witnesses = witness_clients(policy.witnesses) if policy else []
+        self._timestamp_client = TimestampClient(timestamping) if timestamping else None
         with store.read() as session:
             stamped = checkpoints.last_stamped(session)
         self._stamped_size = 0 if stamped is None else stamped.size
@@ -64,9 +64,9 @@ class Attestation:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         # The loop's own:
-        self._due = asyncio.Event()  # there may be something to ask
+        self._due = asyncio.Event()  # somebody may be due
         self._due.set()
-        self._asking: dict[WitnessDesk | StampDesk, asyncio.Task[bool]] = {}
+        self._asking: dict[WitnessClient | TimestampClient, asyncio.Task[bool]] = {}
         self._keeping = asyncio.Lock()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="countermark-attestation")
@@ -74,7 +74,7 @@ class Attestation:
         sequencer.notify(self._notice)
 
     def close(self) -> None:
-        """End the round in hand, and the thread."""
+        """Cancel the running round, and end the thread."""
         with self._gate:
             self._closed = True
             if self._loop is not None:
@@ -82,7 +82,7 @@ class Attestation:
         self._thread.join()
 
     def _notice(self) -> None:
-        """There is a new checkpoint. Called by the sequencer."""
+        """Wake the loop for a new checkpoint. Called by the sequencer."""
         with self._gate:
             if self._loop is not None and not self._closed:
                 self._loop.call_soon_threadsafe(self._due.set)
@@ -100,7 +100,7 @@ class Attestation:
         await asyncio.gather(rounds, stop, return_exceptions=True)
 
     async def _rounds(self) -> None:
-        async with Outbound() as outbound:
+        async with OutboundClient() as outbound:
             again_in: float | None = None
             try:
                 while True:
@@ -110,7 +110,7 @@ class Attestation:
                     self._due.clear()
                     try:
                         again_in = await self._round(outbound)
-                    except Exception:  # the thread outlives what any single round brings
+                    except Exception:  # a failed round must not end the thread
                         log.exception("a round of cosigning failed")
                         again_in = COSIGNING_SECONDS
                     await asyncio.sleep(COSIGNING_INTERVAL_SECONDS)
@@ -119,8 +119,8 @@ class Attestation:
                     task.cancel()
                 await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    async def _round(self, outbound: Outbound) -> float | None:
-        """Ask who is due about the latest checkpoint; the seconds until somebody else is, if anybody is to be asked."""
+    async def _round(self, outbound: OutboundClient) -> float | None:
+        """Send the latest checkpoint to all that are due; the seconds until the next is due, None if there is none."""
         if self._sequencer.size == 0:
             return None
         note = self._sequencer.checkpoint()
@@ -134,35 +134,39 @@ class Attestation:
         async def prove(old_size: int) -> tuple[bytes, ...]:
             return await asyncio.to_thread(proof, old_size)
 
-        if self._stamps is not None and self._stamps not in self._asking and self._stamp_wait() == 0:
-            self._ask(self._stamps, self._stamp(self._stamps, signed, outbound))
-        due = [desk for desk in self._desks if desk not in self._asking and desk.wait(signed) == 0]
-        asked = {self._ask(desk, self._cosign(desk, note, size, prove, outbound)) for desk in due}
-        await self._enough(asked)
+        if (
+            self._timestamp_client is not None
+            and self._timestamp_client not in self._asking
+            and self._timestamp_wait() == 0
+        ):
+            self._ask(self._timestamp_client, self._stamp(self._timestamp_client, signed, outbound))
+        due = [client for client in self._witnesses if client not in self._asking and client.wait(signed) == 0]
+        asked = {self._ask(client, self._cosign(client, note, size, prove, outbound)) for client in due}
+        await self._wait_for_quorum(asked)
         shown = SignedCheckpoint.parse(self._sequencer.checkpoint())
-        waits = [desk.wait(shown) for desk in self._desks if desk not in self._asking]
-        if self._stamps is not None and self._stamps not in self._asking:
-            waits.append(self._stamp_wait())
+        waits = [client.wait(shown) for client in self._witnesses if client not in self._asking]
+        if self._timestamp_client is not None and self._timestamp_client not in self._asking:
+            waits.append(self._timestamp_wait())
         return min(waits, default=None)
 
-    def _ask(self, desk: WitnessDesk | StampDesk, asking: Coroutine[None, None, bool]) -> asyncio.Task[bool]:
-        """Begin to ask somebody, who is then asked nothing else until that is done; a new round looks what is next."""
+    def _ask(self, client: WitnessClient | TimestampClient, asking: Coroutine[None, None, bool]) -> asyncio.Task[bool]:
+        """Start a request to a client, which gets no other until this one ends; its end starts a new round."""
 
         async def ask() -> bool:
             try:
                 return await asking
-            except Exception:  # nor does what one desk meets with hold up the others
-                log.exception("what a witness or time-stamping authority said could not be kept")
+            except Exception:  # a failure of one client must not delay the others
+                log.exception("a cosignature or time-stamp token could not be stored")
                 return False
             finally:
-                del self._asking[desk]
+                del self._asking[client]
                 self._due.set()
 
-        self._asking[desk] = task = asyncio.create_task(ask())
+        self._asking[client] = task = asyncio.create_task(ask())
         return task
 
-    async def _enough(self, asked: set[asyncio.Task[bool]]) -> None:
-        """Wait until a quorum has cosigned, or everybody has answered; not for long, and never for the slow ones."""
+    async def _wait_for_quorum(self, asked: set[asyncio.Task[bool]]) -> None:
+        """Wait until a quorum has cosigned or all have answered, for `ROUND_SECONDS` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ROUND_SECONDS):
                 while asked:
@@ -170,37 +174,39 @@ class Attestation:
                     if any(task.result() for task in done):
                         return
 
-    async def _cosign(self, desk: WitnessDesk, note: bytes, size: int, prove: Prove, outbound: Outbound) -> bool:
-        """Ask a witness, and keep what it says: whether the checkpoint now counts as cosigned."""
-        lines = await desk.cosign(note, size, prove, outbound)
+    async def _cosign(
+        self, client: WitnessClient, note: bytes, size: int, prove: Prove, outbound: OutboundClient
+    ) -> bool:
+        """Ask a witness and store its cosignatures; whether the checkpoint now has a quorum."""
+        lines = await client.cosign(note, size, prove, outbound)
         if not lines:
             return False
         async with self._keeping:
-            return await asyncio.to_thread(self._store_and_show, size, lines)
+            return await asyncio.to_thread(self._store_and_publish, size, lines)
 
-    def _stamp_wait(self) -> float:
-        """Seconds until a token is to be asked for."""
-        if self._stamps is None or self._stamped_size == self._sequencer.size:
+    def _timestamp_wait(self) -> float:
+        """Seconds until the next token is due; infinite if the latest checkpoint has one."""
+        if self._timestamp_client is None or self._stamped_size == self._sequencer.size:
             return math.inf
-        return self._stamps.backoff.wait
+        return self._timestamp_client.backoff.wait
 
-    async def _stamp(self, desk: StampDesk, signed: SignedCheckpoint, outbound: Outbound) -> bool:
+    async def _stamp(self, client: TimestampClient, signed: SignedCheckpoint, outbound: OutboundClient) -> bool:
         size = signed.checkpoint.size
-        token = await desk.stamp(signed.note.text, outbound)
+        token = await client.stamp(signed.note.text, outbound)
         if token is not None:
             written = self._store.write(lambda session: checkpoints.stamp(session, size=size, token=token))
             await asyncio.wrap_future(written)
             self._stamped_size = size
         return token is not None
 
-    def _store_and_show(self, size: int, lines: Sequence[NoteSignature]) -> bool:
-        """Store a checkpoint with more cosignatures, then show it; whether they are enough."""
+    def _store_and_publish(self, size: int, lines: Sequence[NoteSignature]) -> bool:
+        """Store a checkpoint with more cosignatures, then publish it; whether they are a quorum."""
         with self._store.read() as session:
             row = checkpoints.find(session, size)
         if row is None:
             return False
         note = add_cosignatures(row.note, lines)
-        enough = self._is_enough(SignedCheckpoint.parse(note))
+        enough = self._has_quorum(SignedCheckpoint.parse(note))
         now = to_milliseconds(self._clock()) if enough else None
         self._store.write(
             lambda session: checkpoints.cosign(session, size=size, note=note, cosigned_at_ms=now)
@@ -208,8 +214,8 @@ class Attestation:
         self._sequencer.attach(note)
         return enough
 
-    def _is_enough(self, signed: SignedCheckpoint) -> bool:
-        """Whether a quorum cosigned a checkpoint of ours."""
+    def _has_quorum(self, signed: SignedCheckpoint) -> bool:
+        """Whether a quorum has cosigned a checkpoint of this log."""
         key = self._sequencer.key
         keys = [key, *(self._policy.keys_for(key.name) if self._policy else ())]
         return is_cosigned(self._policy, signed.verify(keys, key.name)[1])

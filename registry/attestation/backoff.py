@@ -1,4 +1,4 @@
-"""Backoff with one that is asked again and again: when it may be asked next."""
+"""Backoff: when a service that is asked repeatedly may be asked again."""
 
 import time
 
@@ -14,20 +14,20 @@ class Backoff:
 
     @property
     def wait(self) -> float:
-        """Seconds until the next try; 0 where it is due."""
+        """Seconds until the next request; 0 when it is due."""
         return max(0.0, self._not_before - time.monotonic())
 
     def succeed(self, pause: float = 0.0) -> None:
-        """It answered well; ask again no sooner than in `pause` seconds."""
+        """Note a success; the next request is due in `pause` seconds."""
         self._failures = 0
         self._not_before = time.monotonic() + pause
 
     def fail(self, retry_after: float | None = None) -> None:
-        """It failed; `retry_after` is how many seconds it asked for, where it did."""
+        """Note a failure; `retry_after`: the seconds that the service asked for, if it did."""
         doubled = MIN_BACKOFF_SECONDS * 2 ** min(self._failures, 32)
         self._failures += 1
         self._not_before = time.monotonic() + max(min(doubled, MAX_BACKOFF_SECONDS), retry_after or 0.0)
 
     def give_up(self) -> None:
-        """It declined what will not change by itself: ask again as rarely as can be."""
+        """Note a refusal that will not pass by itself; the next request is due in `MAX_BACKOFF_SECONDS`."""
         self._not_before = time.monotonic() + MAX_BACKOFF_SECONDS

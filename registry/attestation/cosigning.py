@@ -1,7 +1,7 @@
-"""Cosigning: what the log asks of one witness, and what it makes of the answers (C2SP tlog-witness).
+"""Cosigning: the client of one witness (C2SP tlog-witness).
 
-The rules are `provenance.transparency.witness`'s; here is the asking: again with another proof after 409, later after
-429 or a failure, and rarely after a refusal.
+The rules are in `provenance.transparency.witness`; this module sends the requests: again with another proof after 409,
+later after 429 or a failure, and rarely after a refusal.
 """
 
 import asyncio
@@ -22,52 +22,52 @@ from provenance.transparency.note import NoteSignature, VerifierKey
 from provenance.transparency.policy import Witness
 from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_answer
 from registry.attestation.backoff import Backoff
-from registry.attestation.outbound import Outbound
+from registry.attestation.outbound import OutboundClient
 
 Prove = Callable[[int], Awaitable[tuple[bytes, ...]]]
-"""The consistency proof to the checkpoint from a tree of this many entries, which has to be no larger."""
+"""The consistency proof to the checkpoint from a tree of this size, which must not be larger."""
 
 MEDIA_TYPE = "text/plain; charset=utf-8"
 
 log = logging.getLogger(__name__)
 
 
-def desks(witnesses: Iterable[Witness]) -> "list[WitnessDesk]":
-    """One for each address: a witness with two keys has two lines in a policy, and is asked once."""
+def witness_clients(witnesses: Iterable[Witness]) -> "list[WitnessClient]":
+    """One client for each URL: a witness with two keys has two lines in a policy, and is asked once."""
     named: dict[str, list[Witness]] = {}
     for witness in witnesses:
         if witness.url:
             named.setdefault(witness.url.rstrip("/"), []).append(witness)
     return [
-        WitnessDesk(", ".join(each.name for each in found), [each.key for each in found], address)
+        WitnessClient(", ".join(each.name for each in found), [each.key for each in found], address)
         for address, found in named.items()
     ]
 
 
-class WitnessDesk:
-    """One witness with an address, and the log's dealings with it. For one task at a time."""
+class WitnessClient:
+    """The client of one witness that has a URL. For one task at a time."""
 
     def __init__(self, name: str, keys: Sequence[VerifierKey], address: str) -> None:
-        """`keys`: of one or several lines of the policy, which one answer of the witness may all satisfy."""
+        """`keys`: of the witness's lines in the policy; one response may hold cosignatures by all of them."""
         self.name = name
         self.backoff = Backoff()
         self._keys = tuple(keys)
         self._address = address + "/add-checkpoint"
-        self._size = 0  # of the tree it cosigned last, as far as we know; a 409 says better
-        self._silent: set[VerifierKey] = set()  # keys that its last answer had no cosignature by
-        self._fresh_until = 0.0  # monotonic; a first cosignature is asked for at each start
+        self._size = 0  # of the tree that it cosigned last, as far as is known; a 409 corrects it
+        self._silent: set[VerifierKey] = set()  # keys without a cosignature in its last response
+        self._fresh_until = 0.0  # monotonic; every start requests a first cosignature
 
     def wait(self, signed: SignedCheckpoint) -> float:
-        """Seconds until it is to be asked about a checkpoint: where that lacks a cosignature, or has an old one."""
+        """Seconds until the next request about a checkpoint, which may lack a cosignature or have an old one."""
         there = {(line.name, line.key_id) for line in signed.note.signatures}
         if any((key.name, key.key_id) not in there and key not in self._silent for key in self._keys):
             return self.backoff.wait
         return max(self.backoff.wait, self._fresh_until - time.monotonic())
 
-    async def cosign(self, note: bytes, size: int, prove: Prove, outbound: Outbound) -> tuple[NoteSignature, ...]:
-        """Ask for cosignatures of a checkpoint of `size` entries; none where it could not or would not.
+    async def cosign(self, note: bytes, size: int, prove: Prove, outbound: OutboundClient) -> tuple[NoteSignature, ...]:
+        """Request cosignatures of a checkpoint of `size` entries; empty if the witness is unavailable or refuses.
 
-        It takes `COSIGNING_SECONDS` at most. When it may be asked again is for `backoff` to say.
+        Takes `COSIGNING_SECONDS` at most; `backoff` then says when the next request is due.
         """
         try:
             async with asyncio.timeout(COSIGNING_SECONDS):
@@ -78,7 +78,9 @@ class WitnessDesk:
             self._fail(str(error))
         return ()
 
-    async def _cosign(self, note: bytes, size: int, prove: Prove, outbound: Outbound) -> tuple[NoteSignature, ...]:
+    async def _cosign(
+        self, note: bytes, size: int, prove: Prove, outbound: OutboundClient
+    ) -> tuple[NoteSignature, ...]:
         for _ in range(MAX_WITNESS_TRIES):
             old_size = min(self._size, size)
             request = AddCheckpoint(old_size, await prove(old_size), note)
@@ -126,7 +128,7 @@ class WitnessDesk:
         self._silent = silent
 
     def _refused(self, outcome: Declined, old_size: int) -> None:
-        """A refusal that will not pass by itself. A proof that does not hold may mean two histories of the log."""
+        """Log a refusal that will not pass by itself. A proof that does not verify may mean a fork of the log."""
         level = logging.CRITICAL if outcome.status in (409, 422) else logging.ERROR
         message = "witness %s declines the log's checkpoint, asked from %s entries: status %s, %a"
         log.log(level, message, self.name, old_size, outcome.status, outcome.detail)

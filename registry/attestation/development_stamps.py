@@ -1,7 +1,7 @@
-"""A time-stamping authority for development: this server stamps its own checkpoints, which shows nothing to anybody.
+"""A time-stamping authority for development: this server stamps its own checkpoints, which proves nothing to others.
 
-RFC 3161 section 2.4.2 in CMS (RFC 5652), with the certificate identifier of RFC 5816; for trying out what receipts look
-like. Its certificates are the development authority's.
+RFC 3161 section 2.4.2 in CMS (RFC 5652), with the certificate identifier of RFC 5816; for trying out receipts.
+The development authority issues its certificates.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from provenance.credentials.certificates import IssuedCertificate, parse_certificates
 from provenance.errors import UnusableKey
 from provenance.transparency.timestamp import TimestampRequest, der
-from registry.attestation.outbound import Outbound
+from registry.attestation.outbound import OutboundClient
 
 _SEQUENCE, _SET, _OCTETS, _INTEGER, _TIME = 0x30, 0x31, 0x04, 0x02, 0x18
-_POLICY = bytes.fromhex("06032a0304")  # 1.2.3.4, an example's
+_POLICY = bytes.fromhex("06032a0304")  # 1.2.3.4, a placeholder
 _SHA_256 = bytes.fromhex("300d06096086480165030402010500")
 _ECDSA_SHA_256 = bytes.fromhex("300a06082a8648ce3d040302")
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
@@ -36,7 +36,7 @@ class DevelopmentTimestampWarning(UserWarning):
 
 
 class DevelopmentAuthority:
-    """Stamps whatever it is asked to, with the clock's time."""
+    """Stamps every request, with the clock's time."""
 
     def __init__(self, stamper: IssuedCertificate, clock: Callable[[], datetime]) -> None:
         """Warns: DevelopmentTimestampWarning. Raises UnusableKey for a key that is not on P-256."""
@@ -48,7 +48,7 @@ class DevelopmentAuthority:
         message = "time stamps are made by this server itself, for development: they bound no time for anybody else"
         warnings.warn(message, DevelopmentTimestampWarning, stacklevel=2)
 
-    async def respond(self, request: TimestampRequest, _outbound: Outbound) -> bytes:
+    async def respond(self, request: TimestampRequest, _outbound: OutboundClient) -> bytes:
         """TimeStampResp in DER, always granted."""
         return der(_SEQUENCE, _GRANTED, self._token(request))
 

@@ -1,4 +1,4 @@
-"""Outbound HTTP: the one place from which the registry calls others, bounded in bytes and in time.
+"""Outbound HTTP: the one place where the registry sends requests to other services, bounded in bytes and in time.
 
 Addresses come from the operator's settings. Redirects are not followed, proxies and credentials of the environment are
 not used, and no answer is decompressed.
@@ -20,14 +20,14 @@ _HEADERS = {"User-Agent": "countermark-log", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back.
+class Response:
+    """The response of another service.
 
     Attributes:
         status: HTTP status.
-        media_type: the Content-Type, empty if there is none.
+        media_type: the Content-Type; empty if there is none.
         body: as sent.
-        retry_after: seconds, where a Retry-After states them; dates are not read.
+        retry_after: the seconds of a Retry-After header; None for a date or no header.
     """
 
     status: int
@@ -36,7 +36,7 @@ class Answer:
     retry_after: float | None
 
 
-class Outbound:
+class OutboundClient:
     """Posts to other services. An asynchronous context manager, for one event loop."""
 
     def __init__(self) -> None:
@@ -51,16 +51,16 @@ class Outbound:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    async def post(self, url: str, body: bytes, media_type: str, *, limit: int, seconds: float) -> Answer:
-        """Post a body, and take an answer of any status.
+    async def post(self, url: str, body: bytes, media_type: str, *, limit: int, seconds: float) -> Response:
+        """Post a body, and return a response of any status.
 
         Args:
-            limit: bytes of the answer that are taken.
-            seconds: until the whole answer has to be here.
+            limit: the most bytes of the response's body.
+            seconds: the deadline for the whole response.
 
         Raises:
-            ServiceUnreachable: no connection, or it broke or took too long before the answer was whole.
-            UnexpectedAnswer: an answer of more than `limit` bytes.
+            ServiceUnreachable: no connection, or no complete response within `seconds`.
+            UnexpectedAnswer: a response of more than `limit` bytes.
         """
         received = bytearray()
         try:
@@ -72,10 +72,10 @@ class Outbound:
                         if len(received) > limit:
                             raise UnexpectedAnswer(f"an answer of more than {limit} bytes")
         except TimeoutError as error:
-            raise ServiceUnreachable(f"no whole answer within {seconds:g} seconds") from error
+            raise ServiceUnreachable(f"no complete answer within {seconds:g} seconds") from error
         except _FAILURES as error:
             raise ServiceUnreachable(f"{type(error).__name__}: {error}") from error
-        return Answer(
+        return Response(
             response.status_code,
             response.headers.get("content-type", ""),
             bytes(received),

@@ -1,4 +1,4 @@
-"""Time-stamping: asking an authority for a token over a checkpoint (RFC 3161 over HTTP, section 3.4)."""
+"""Time-stamping: requesting tokens over checkpoints from an authority (RFC 3161 over HTTP, section 3.4)."""
 
 import asyncio
 import logging
@@ -19,27 +19,27 @@ from provenance.transparency.timestamp import (
     verify_timestamp,
 )
 from registry.attestation.backoff import Backoff
-from registry.attestation.outbound import Outbound
+from registry.attestation.outbound import OutboundClient
 
 log = logging.getLogger(__name__)
 
 
 class Authority(Protocol):
-    """Whoever answers time-stamp requests."""
+    """A time-stamping authority."""
 
-    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
+    async def respond(self, request: TimestampRequest, outbound: OutboundClient) -> bytes:
         """TimeStampResp in DER. Raises CountermarkError."""
         ...
 
 
 @dataclass(frozen=True)
 class RemoteAuthority:
-    """An authority at an address."""
+    """An authority at a URL."""
 
     url: str
 
-    async def respond(self, request: TimestampRequest, outbound: Outbound) -> bytes:
-        """Its answer. Raises ServiceUnreachable, UnexpectedAnswer, UntrustedTimestamp for an answer of another kind."""
+    async def respond(self, request: TimestampRequest, outbound: OutboundClient) -> bytes:
+        """TimeStampResp in DER. Raises ServiceUnreachable, UnexpectedAnswer, UntrustedTimestamp for another answer."""
         answer = await outbound.post(
             self.url, request.serialise(), REQUEST_MEDIA_TYPE, limit=MAX_TIMESTAMP_BYTES, seconds=TIMESTAMP_SECONDS
         )
@@ -50,14 +50,14 @@ class RemoteAuthority:
 
 
 def stamp_now(url: str, message: bytes) -> bytes:
-    """A token over a message by the authority at an address, within `TIMESTAMP_SECONDS`. Blocks.
+    """A token over a message by the authority at a URL, within `TIMESTAMP_SECONDS`. Blocks.
 
-    Raises SignerUnavailable: there is none now, and what was to be stamped is not to go out without.
+    Raises SignerUnavailable if the authority gives no token: a claim without its time stamp must not be published.
     """
     request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
 
     async def respond() -> bytes:
-        async with asyncio.timeout(TIMESTAMP_SECONDS), Outbound() as outbound:
+        async with asyncio.timeout(TIMESTAMP_SECONDS), OutboundClient() as outbound:
             return await RemoteAuthority(url).respond(request, outbound)
 
     try:
@@ -67,23 +67,23 @@ def stamp_now(url: str, message: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Timestamping:
-    """Which authority stamps the log's checkpoints, who is believed, and how often: one token in `interval` seconds."""
+class TimestampSettings:
+    """The authority that stamps checkpoints, its trust anchors, and the least seconds between two tokens."""
 
     authority: Authority
     anchors: Sequence[TrustAnchor]
     interval: float
 
 
-class StampDesk:
-    """The log's dealings with its time-stamping authority. For one task at a time."""
+class TimestampClient:
+    """The log's client of its time-stamping authority. For one task at a time."""
 
-    def __init__(self, timestamping: Timestamping) -> None:
+    def __init__(self, timestamping: TimestampSettings) -> None:
         self.backoff = Backoff()
         self._timestamping = timestamping
 
-    async def stamp(self, text: str, outbound: Outbound) -> bytes | None:
-        """A verified token over a checkpoint's text, within `TIMESTAMP_SECONDS`; None where there is none this time."""
+    async def stamp(self, text: str, outbound: OutboundClient) -> bytes | None:
+        """A verified token over a checkpoint's text, within `TIMESTAMP_SECONDS`; None if the authority gave none."""
         message = text.encode()
         request = TimestampRequest.of(message, secrets.randbelow(MAX_NONCE + 1))
         try:
@@ -93,7 +93,7 @@ class StampDesk:
             verify_timestamp(token, message, self._timestamping.anchors)
         except (CountermarkError, TimeoutError) as error:
             self.backoff.fail()
-            log.warning("no time-stamp; next try in %.0f s: %s", self.backoff.wait, str(error) or "no answer in time")
+            log.warning("no time stamp; next try in %.0f s: %s", self.backoff.wait, str(error) or "no answer in time")
             return None
         self.backoff.succeed(self._timestamping.interval)
         return token

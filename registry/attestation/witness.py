@@ -1,11 +1,11 @@
-"""A witness for other logs: what it has cosigned of each, kept so that it never cosigns two histories of one.
+"""A witness for other logs: it stores the checkpoint that it cosigned last of each, so that it never cosigns a fork.
 
-The rules are `provenance.transparency.witness`'s. What was cosigned last is one file for each log, which monitors are
-served as well (C2SP tlog-witness):
+The rules are in `provenance.transparency.witness`. The last cosigned checkpoint of each log is one file, which is also
+served to monitors (C2SP tlog-witness):
 
     logs/<SHA-256 of the origin>/checkpoint
 
-It is durable before an answer leaves, and must never be rolled back: a witness that forgets can be shown a fork.
+The file is durable before a response is sent, and must never be rolled back: a witness that forgets can cosign a fork.
 """
 
 import threading
@@ -26,14 +26,14 @@ from registry.storage.objects import LocalObjects, Objects
 from registry.times import to_milliseconds
 
 LogKeys = Mapping[str, tuple[VerifierKey, ...]]
-"""The logs that a witness knows: their keys, by origin."""
+"""The keys of the logs that a witness accepts, by origin."""
 
 
 def read_logs(data: bytes) -> LogKeys:
-    """The logs of a file with a verifier key a line, named as its log; empty lines and those with # are passed over.
+    """Parse a file with one verifier key of a log per line; empty lines and comments (#) are ignored.
 
     Raises:
-        SettingsInvalid: a line that is no key of a log, or too many.
+        SettingsInvalid: a line that is not a log's key, or too many logs.
     """
     if len(data) > MAX_WITNESS_KEYS_BYTES:
         raise SettingsInvalid(f"the file of logs has more than {MAX_WITNESS_KEYS_BYTES} bytes")
@@ -57,20 +57,20 @@ def read_logs(data: bytes) -> LogKeys:
 
 
 class Witness:
-    """One witness and its folder. All methods may be called from any thread."""
+    """One witness and its data folder. All methods may be called from any thread."""
 
     def __init__(
         self, folder: Path, keys: Sequence[CosigningKey], logs: LogKeys, clock: Callable[[], datetime]
     ) -> None:
-        """Take the folder, of which this is the only witness.
+        """Lock the folder, of which this is the only witness.
 
         Args:
-            keys: its own, as `open_keys` gives them: each cosigns, and by the first it knows what it has cosigned.
+            keys: of the witness, from `open_keys`: each cosigns, and the first verifies the stored checkpoints.
             clock: now, with a zone.
 
         Raises:
-            StoreLocked: another process has the folder.
-            StoreUnavailable: it cannot be written.
+            StoreLocked: another process has the folder open.
+            StoreUnavailable: the folder cannot be written.
         """
         self.keys = tuple(each.key for each in keys)
         self._cosigning = tuple(keys)
@@ -91,54 +91,54 @@ class Witness:
 
     @property
     def key(self) -> VerifierKey:
-        """Its Ed25519 key, which was there first."""
+        """The Ed25519 key."""
         return self.keys[0]
 
     def add_checkpoint(self, body: bytes) -> Cosigned | Refusal:
-        """Answer a request; what is cosigned is durable when this returns.
+        """Answer an add-checkpoint request; a cosigned checkpoint is durable when this returns.
 
-        Of two requests about one log the second is decided on what came of the first.
+        Requests about one log are answered one after the other.
 
         Raises:
-            StoreUnavailable: nothing was cosigned, because it could not be kept.
-            StoreCorrupt: what is kept of the log is not what this witness has cosigned.
+            StoreUnavailable: nothing was cosigned, because the checkpoint could not be stored.
+            StoreCorrupt: the stored checkpoint of the log is not one that this witness has cosigned.
         """
-        with ExitStack() as held:
+        with ExitStack() as locks:
 
             def find(origin: str) -> WitnessedLog | None:
                 log = self._logs.get(origin)
                 if log is None:
                     return None
-                held.enter_context(log.lock)
+                locks.enter_context(log.lock)
                 return log.read(self.key)
 
             outcome = answer(body, find, self._cosigning, time=to_milliseconds(self._clock()) // 1000)
             if isinstance(outcome, Cosigned):
-                self._logs[outcome.checkpoint.origin].keep(outcome.note.serialise())
+                self._logs[outcome.checkpoint.origin].store(outcome.note.serialise())
             return outcome
 
     def monitored(self, path: str) -> bytes | None:
-        """The note that was cosigned last, by its `monitoring_path`, or None. Raises StoreUnavailable."""
+        """The last cosigned note at a `monitoring_path`; None if there is none. Raises StoreUnavailable."""
         log = self._by_path.get(path)
-        return None if log is None else log.held()
+        return None if log is None else log.stored()
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         self._lock.release()
 
 
 def open_keys(
     folder: Path, name: str, passphrase: bytes, clock: Callable[[], datetime]
 ) -> tuple[CosigningKey, CosigningKey]:
-    """The keys of a witness, Ed25519 and ML-DSA-44; on the first start they are made, and the folder.
+    """The keys of a witness, Ed25519 and ML-DSA-44; the first start makes them and the folder.
 
-    A witness of before there was a second one gets it.
+    An older witness, which has no ML-DSA-44 key, gets one.
 
     Args:
-        name: of both, as its cosignatures have it.
+        name: of both keys, in cosignatures.
 
     Raises:
-        UnusableKey: wrong passphrase; a file is damaged, open to other users, or missing where it has cosigned.
+        UnusableKey: wrong passphrase; a file is damaged, open to other users, or missing although its key has cosigned.
         StoreUnavailable: the folder cannot be read or written.
         MalformedNote: the name cannot name a key.
     """
@@ -156,15 +156,15 @@ def open_keys(
 
 
 def _is_cosigned_twice(note: bytes, name: str) -> bool:
-    """Whether a witness of this name has two lines in a note: the second is ML-DSA-44's."""
+    """Whether a note has two cosignatures by this name, of which the second is by the ML-DSA-44 key."""
     try:
         return [line.name for line in Note.parse(note).signatures].count(name) > 1
-    except MalformedNote:  # what that means is for whoever reads it
+    except MalformedNote:  # reported by whoever verifies the note
         return False
 
 
 class _Witnessed:
-    """What is kept of one log. `lock` is held from reading it to keeping what comes of it."""
+    """The stored checkpoint of one log. `lock` is held from reading a checkpoint to storing the next."""
 
     def __init__(self, objects: Objects, origin: str, keys: tuple[VerifierKey, ...]) -> None:
         self.lock = threading.Lock()
@@ -173,15 +173,15 @@ class _Witnessed:
         self._origin = origin
         self._keys = keys
 
-    def held(self) -> bytes | None:
+    def stored(self) -> bytes | None:
         return self._objects.get(self.name)
 
     def read(self, key: VerifierKey) -> WitnessedLog:
-        held = self.held()
-        if held is None:
+        stored = self.stored()
+        if stored is None:
             return WitnessedLog(self._keys)
         try:
-            signed = SignedCheckpoint.parse(held)
+            signed = SignedCheckpoint.parse(stored)
             verify_note(signed.note, [key])
         except (MalformedNote, UntrustedNote) as error:
             raise StoreCorrupt(f"logs/{self.name} is not what this witness has cosigned: {error}") from error
@@ -189,5 +189,5 @@ class _Witnessed:
             raise StoreCorrupt(f"logs/{self.name} is of another log")
         return WitnessedLog(self._keys, signed.checkpoint.size, signed.checkpoint.root)
 
-    def keep(self, note: bytes) -> None:
+    def store(self, note: bytes) -> None:
         self._objects.put(self.name, note)

@@ -35,13 +35,13 @@ DEFAULT_PUBLISHER = "newsroom"
 """Id of the publisher that a first start enrols under the operator's name, so that one can register at once."""
 
 DEFAULT_OVERLAP_SECONDS = 24 * 60 * 60
-"""Seconds for which a key that is replaced goes on: its clients are changed within a day."""
+"""Seconds for which a replaced key stays valid, so that its clients can be changed within a day."""
 
 MAX_OVERLAP_SECONDS = 90 * 24 * 60 * 60
-"""Seconds at most: who cannot change a client within a quarter revokes later, by hand."""
+"""The longest overlap in seconds; who needs more than a quarter of a year revokes the old key by hand."""
 
 TOUCH_INTERVAL = timedelta(minutes=1)
-"""How exactly the last use is kept: one write a minute and key, not one a request."""
+"""Precision of the time of last use: one write per minute and key, not one per request."""
 
 _KEY = re.compile(r"cmk_([a-z2-7]{8})_([A-Za-z0-9_-]{43})")
 _PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -50,7 +50,7 @@ _NO_DIGEST = bytes(32)
 
 @dataclass(frozen=True)
 class Holder:
-    """Who a request comes from. `publisher` is the slug that the key writes for; None where it is bound to none."""
+    """The holder of a request's API key. `publisher`: the slug that the key is bound to; None if it is unbound."""
 
     key_id: str
     name: str
@@ -59,7 +59,7 @@ class Holder:
 
     @property
     def owner(self) -> str:
-        """Who owns what the key brings: its publisher, or the key itself where it has none (no slug is a key's id)."""
+        """The owner of what the key uploads: its publisher, or the key's id if unbound (no slug has that form)."""
         return self.publisher or self.key_id
 
     def may(self, scope: str) -> bool:
@@ -75,12 +75,12 @@ def mint(
     publisher: str | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a key and return it: the only time it is seen whole.
+    """Make a key and return it: the only time the whole key is shown.
 
     Raises:
-        InvalidRequest: an unknown scope, no scope, or an end that has passed.
+        InvalidRequest: an unknown scope, no scope, or an expiry in the past.
         NotFound: no such publisher.
-        StoreUnavailable: it could not be kept.
+        StoreUnavailable: the key could not be stored.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
@@ -96,12 +96,12 @@ def mint(
 
 
 def rotate(store: Store, key_id: str, *, now: datetime, overlap: timedelta) -> str:
-    """Make a key with the name, scopes, publisher and lifetime of another, which ends after `overlap`; returns it.
+    """Make and return a key with the name, scopes, publisher and lifetime of an old key, which ends after `overlap`.
 
     Raises:
         NotFound: no such key.
         Conflict: the key has ended.
-        StoreUnavailable: it could not be kept.
+        StoreUnavailable: the key could not be stored.
     """
 
     def replace(session: Session) -> str:
@@ -136,7 +136,7 @@ def _made(
 
 
 def authenticate(store: Store, token: str, now: datetime) -> Holder:
-    """The holder of a key; its last use is noted. Raises NotAuthenticated, with one text for every reason."""
+    """The holder of a key; the time of use is stored. Raises NotAuthenticated, with the same text for every reason."""
     match = _KEY.fullmatch(token)
     if match is None:
         raise NotAuthenticated("The API key is not valid.")
@@ -148,7 +148,7 @@ def authenticate(store: Store, token: str, now: datetime) -> Holder:
         raise NotAuthenticated("The API key is not valid.")
     if row.last_used_at_ms is None or moment - row.last_used_at_ms >= TOUCH_INTERVAL / timedelta(milliseconds=1):
         key_id = row.id
-        store.write(lambda session: api_keys.touch(session, key_id, moment))  # nobody waits for it
+        store.write(lambda session: api_keys.touch(session, key_id, moment))  # not waited for
     return Holder(row.id, row.name, frozenset(row.scopes.split()), row.publisher_id)
 
 

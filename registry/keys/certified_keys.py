@@ -1,4 +1,4 @@
-"""Certified keys: a private key and its certificate chain in one file, replaced at once or not at all."""
+"""Certified keys: a private key and its certificate chain in one file, replaced atomically."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 
 def read_certified(path: Path, passphrase: bytes) -> IssuedCertificate:
-    """The key and the chain behind it. Raises UnusableKey, also where the first certificate is not the key's."""
+    """The key and its chain. Raises UnusableKey, also if the first certificate is for another key."""
     key_pem, mark, chain = read_key_file(path).partition(_CERTIFICATE)
     try:
         key = key_file.decrypt(key_pem, passphrase)
@@ -23,10 +23,10 @@ def read_certified(path: Path, passphrase: bytes) -> IssuedCertificate:
     except (UnusableKey, CertificateUnusable, UnicodeDecodeError) as error:
         raise UnusableKey(f"{path}: {error}") from error
     if not isinstance(key, EllipticCurvePrivateKey | Ed25519PrivateKey) or key.public_key() != leaf.public_key():
-        raise UnusableKey(f"{path}: the key is not the one of the certificate")
+        raise UnusableKey(f"{path}: the certificate is for another key")
     return IssuedCertificate(chain_pem, key)
 
 
 def write_certified(folder: Path, path: Path, passphrase: bytes, certified: IssuedCertificate) -> None:
-    """Write both, below the folder of keys."""
+    """Write a key and its chain to a file below the folder of keys."""
     write_key_file(folder, path, key_file.encrypt(certified.key, passphrase) + certified.chain_pem.encode("ascii"))

@@ -1,4 +1,4 @@
-"""Key files: read where nobody else can, written whole and durable or not at all."""
+"""Key files: read only where other users have no access, written atomically and durably."""
 
 import os
 import secrets
@@ -13,19 +13,19 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_key_file(path: Path) -> bytes:
-    """The bytes of a file. Raises UnusableKey where it is missing, or it or its folder open to other users."""
+    """The bytes of a file. Raises UnusableKey if the file is missing, or if it or its folder is open to other users."""
     try:
-        refuse_others(path.parent, path.parent.lstat().st_mode)
+        require_private(path.parent, path.parent.lstat().st_mode)
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise UnusableKey(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
-        refuse_others(path, os.fstat(descriptor).st_mode)
+        require_private(path, os.fstat(descriptor).st_mode)
         return file.read(MAX_KEY_FILE_BYTES + 1)
 
 
 def write_key_file(root: Path, path: Path, content: bytes) -> None:
-    """Durable and whole, or not at all; folders from `root` down to it are made. Raises StoreUnavailable."""
+    """Write a file atomically and durably, making the folders from `root` down. Raises StoreUnavailable."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         for folder in (root, root / "publishers", path.parent):
@@ -56,8 +56,8 @@ def replace_key_file(new: Path, old: Path) -> None:
         raise StoreUnavailable(f"{old} cannot be replaced: {error.strerror}") from error
 
 
-def refuse_others(path: Path, mode: int) -> None:
-    """Accepts the mode of a file or folder that other users cannot get at. Raises UnusableKey."""
+def require_private(path: Path, mode: int) -> None:
+    """Raises UnusableKey for the mode of a file or folder that is open to other users."""
     if mode & _OTHERS:
         narrow = "700" if stat.S_ISDIR(mode) else "600"
         raise UnusableKey(f"{path} is open to other users (mode {stat.S_IMODE(mode):04o}): run chmod {narrow} on it")
@@ -67,7 +67,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        refuse_others(folder, folder.lstat().st_mode)
+        require_private(folder, folder.lstat().st_mode)
     else:
         _sync_folder(folder.parent)
 

@@ -1,4 +1,4 @@
-"""Keystore: the private keys of a service, as encrypted files in its data folder, or held elsewhere.
+"""Keystore: the private keys of a service, as encrypted files in its data folder, or held by external signers.
 
     keys/                                    0700
       log.pem                                Ed25519: checkpoints
@@ -13,8 +13,8 @@ Each file is PKCS#8 in PEM (`provenance.statement.key_file`), encrypted under on
 have their certificates behind the key, so that a key and its certificate are replaced at once or not at all. The
 authority's key is kept, because claim certificates last a year at most and are renewed from it.
 
-The log's, the operator's and the claim key may be held elsewhere instead, by a token or a key service
-(`registry.keys.signer_uri`): there is no file then, and nothing here ever sees the key.
+The log's, the operator's and the claim key may instead be held by a token or a key service
+(`registry.keys.signer_uri`). Such a key has no file, and this process never sees it.
 """
 
 import logging
@@ -48,7 +48,7 @@ from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from registry.keys.certified_keys import read_certified, write_certified
 from registry.keys.key_files import read_key_file, replace_key_file, write_key_file
-from registry.keys.signer_uri import HeldElsewhere
+from registry.keys.signer_uri import ExternalSigner
 
 RENEWAL = timedelta(days=30)
 """How long before its end a claim certificate of the development authority is replaced: a month to notice failures."""
@@ -56,7 +56,7 @@ RENEWAL = timedelta(days=30)
 S = TypeVar("S", LocalSigner, MlDsaSigner)
 
 Role = Literal["log", "operator", "claim"]
-"""The keys that may be held elsewhere."""
+"""The keys that an external signer may hold."""
 
 _FILES_ALONE: Mapping[Role, Signer] = MappingProxyType({})
 
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 
 
 class Keystore:
-    """The keys of one data folder. Thread-safe; a key is decrypted when it is first asked for, and then kept."""
+    """The keys of one data folder. Thread-safe; a key is decrypted at its first use and cached."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Keystore:
         passphrase: bytes,
         clock: Callable[[], datetime],
         name: str,
-        elsewhere: Mapping[Role, Signer],
+        external_signers: Mapping[Role, Signer],
         claim_chain: str | None,
     ) -> None:
         self._folder = folder
         self._claim_chain = claim_chain
-        self._elsewhere = elsewhere
+        self._external = external_signers
         self._passphrase = passphrase
         self._clock = clock
         self._name = name
@@ -85,9 +85,11 @@ class Keystore:
         # Under _lock:
         self._signers: dict[Path, LocalSigner] = {}
         self._ml_dsa: dict[Path, MlDsaSigner] = {}
-        self._versions: dict[Path, tuple[int, int]] = {}  # of the files that were read: other processes replace them
+        self._versions: dict[
+            Path, tuple[int, int]
+        ] = {}  # of the files that were read: other processes may replace them
         self._claim: IssuedCertificate | None = None
-        self._successor: Signer | None = None  # of the log's key, where it is held elsewhere
+        self._successor: Signer | None = None  # of the log's key, where an external signer holds it
 
     @classmethod
     def open(
@@ -98,7 +100,7 @@ class Keystore:
         *,
         name: str = "Countermark",
         ml_dsa: bool = False,
-        elsewhere: Mapping[Role, Signer] = _FILES_ALONE,
+        external_signers: Mapping[Role, Signer] = _FILES_ALONE,
         claim_chain: str | None = None,
     ) -> "Keystore":
         """The keys in `folder`/keys; on the first start, those of the service are made.
@@ -109,21 +111,21 @@ class Keystore:
             clock: now, with a time zone: decides when certificates begin and are renewed.
             name: who signs claims, in new certificates; at most 64 characters.
             ml_dsa: whether a new log gets an ML-DSA-44 key beside its Ed25519 key.
-            elsewhere: the signers of keys that are not files here.
-            claim_chain: PEM of the certificates of the claim key, where that is one of them.
+            external_signers: the signers of keys that are not files in the folder.
+            claim_chain: PEM of the certificates of the claim key, where an external signer holds it.
 
         Raises:
             UnusableKey: wrong passphrase; a file is damaged, missing, or open to other users.
             StoreUnavailable: the folder cannot be read or written.
         """
-        keystore = cls(folder / "keys", passphrase, clock, name, elsewhere, claim_chain)
+        keystore = cls(folder / "keys", passphrase, clock, name, external_signers, claim_chain)
         kinds = keystore._kinds()
         if not keystore._path(kinds[-1]).exists():
             keystore._start(ml_dsa)
         for kind in kinds:
             if not keystore._path(kind).exists():
                 raise UnusableKey(f"{keystore._path(kind)} is missing: restore it from a backup")
-        _ = keystore.log  # a wrong passphrase is found out now
+        _ = keystore.log  # raises for a wrong passphrase
         return keystore
 
     @classmethod
@@ -133,7 +135,7 @@ class Keystore:
         """The keys of a witness, in `folder`/keys/witness.pem (Ed25519) and witness-ml-dsa.pem (ML-DSA-44).
 
         Args:
-            is_new, is_second_new: whether the first, and the second, has never cosigned: it is then made.
+            is_new, is_second_new: whether the first and the second key have never cosigned; a missing one is then made.
 
         Raises as `open`.
         """
@@ -148,17 +150,17 @@ class Keystore:
     @property
     def log(self) -> Signer:
         """The log's key, Ed25519. Raises UnusableKey."""
-        return self._elsewhere.get("log") or self._signer(self._path("log"))
+        return self._external.get("log") or self._signer(self._path("log"))
 
     @property
     def operator(self) -> Signer:
         """The operator's key. Raises UnusableKey."""
-        return self._elsewhere.get("operator") or self._signer(self._path("operator"))
+        return self._external.get("operator") or self._signer(self._path("operator"))
 
     def close(self) -> None:
-        """Let go of tokens and programs. The keys in files stay usable."""
-        for signer in (*self._elsewhere.values(), self._successor):
-            if isinstance(signer, HeldElsewhere):
+        """Close the external signers. The keys in files stay usable."""
+        for signer in (*self._external.values(), self._successor):
+            if isinstance(signer, ExternalSigner):
                 signer.close()
 
     # The log's keys -----------------------------------------------------------------------------
@@ -169,27 +171,27 @@ class Keystore:
         return _verifier_keys(origin, self.log, self._ml_dsa_signer(ml_dsa) if ml_dsa.exists() else None)
 
     def log_signer(self, key: VerifierKey) -> Sign | None:
-        """Who signs with a key of the log, one in use or a prepared one; None for a key that is not held.
+        """The signer of one of the log's keys, in use or prepared; None for a key that this keystore does not hold.
 
         Raises UnusableKey.
         """
         if key.key_type == ML_DSA_44:
             found = (self._ml_dsa_signer(path) for path in self._log_files("log-ml-dsa"))
             return next((signer.sign for signer in found if signer.public == key.public), None)
-        held = (self._elsewhere.get("log"), self._successor, *map(self._signer, self._log_files("log")))
+        held = (self._external.get("log"), self._successor, *map(self._signer, self._log_files("log")))
         return next((each.sign for each in held if each is not None and each.public_key.raw == key.public), None)
 
     def prepare_log_keys(
         self, origin: str, *, ml_dsa: bool, successor: Signer | None = None
     ) -> tuple[VerifierKey, ...]:
-        """Keys to change to. They are durable, and lie beside those in use until `settle_log_keys`.
+        """The next keys of the log, stored durably beside those in use until `promote_log_keys`.
 
-        Those of a change that was interrupted are taken up again.
+        Keys prepared by an interrupted rotation are used again.
 
         Args:
             origin: the log's name.
-            ml_dsa: whether there is an ML-DSA-44 key among them.
-            successor: the Ed25519 key, where it is held elsewhere.
+            ml_dsa: whether to add an ML-DSA-44 key.
+            successor: the Ed25519 key, where an external signer holds it.
 
         Raises UnusableKey, StoreUnavailable.
         """
@@ -204,8 +206,8 @@ class Keystore:
         second = self._ml_dsa_signer(ml_dsa_path) if ml_dsa else None
         return _verifier_keys(origin, successor or self._signer(path), second)
 
-    def settle_log_keys(self, current: Sequence[VerifierKey]) -> None:
-        """Put the prepared keys that the log now signs with in the place of those before, which are gone then.
+    def promote_log_keys(self, current: Sequence[VerifierKey]) -> None:
+        """Replace the files of the old keys with the prepared keys that the log now signs with.
 
         Raises UnusableKey, StoreUnavailable.
         """
@@ -229,7 +231,7 @@ class Keystore:
     # Publishers and claims ----------------------------------------------------------------------
 
     def create_publisher_key(self, publisher: str, algorithm: Algorithm = Algorithm.ED25519) -> LocalSigner:
-        """A new key for a publisher, besides those it has. It is durable, and counts from its enrolment in the log on.
+        """A new key for a publisher, beside those it has. It is durable, and valid once its enrolment is logged.
 
         Raises:
             MalformedRecord: `publisher` is not a publisher's id.
@@ -265,15 +267,15 @@ class Keystore:
     def claim_signer(self, tsa_url: str | None = None) -> ClaimSigner:
         """The signer of C2PA claims. A certificate of the development authority is renewed when it nears its end.
 
-        So is one that others' readers do not take: it was made before certificates were for e-mail protection, too.
+        So is a certificate from before the e-mail protection usage was added: other readers reject it.
 
         Raises:
-            CertificateUnusable: the certificate is expired or outside the profile, and not ours to renew.
+            CertificateUnusable: the certificate is expired or outside the profile, and of another authority.
             UnusableKey, StoreUnavailable: as `open`.
         """
-        held_elsewhere = self._elsewhere.get("claim")
-        if held_elsewhere is not None:
-            return self._claims_elsewhere(held_elsewhere, tsa_url)
+        external = self._external.get("claim")
+        if external is not None:
+            return self._external_claim_signer(external, tsa_url)
         with self._lock:
             if self._claim is None:
                 self._claim = self._read_certified(self._path("claim"))
@@ -284,16 +286,16 @@ class Keystore:
         algorithm: ClaimAlgorithm = "ed25519" if isinstance(claim.key, Ed25519PrivateKey) else "es256"
         return ClaimSigner(LocalSigner(claim.key).sign, algorithm, claim.chain_pem, tsa_url)
 
-    def _claims_elsewhere(self, signer: Signer, tsa_url: str | None) -> ClaimSigner:
+    def _external_claim_signer(self, signer: Signer, tsa_url: str | None) -> ClaimSigner:
         chain = self._claim_chain
         if chain is None:
-            raise CertificateUnusable("a claim key that is held elsewhere needs its certificates")
+            raise CertificateUnusable("a claim key held by an external signer needs its certificates")
         check_claim_certificate(chain, self._clock())
         certified = parse_certificates(chain)[0].public_key()
         if not isinstance(certified, EllipticCurvePublicKey | Ed25519PublicKey) or (
             public_key_of(certified) != signer.public_key
         ):
-            raise CertificateUnusable("the first certificate is not the one of the claim key")
+            raise CertificateUnusable("the first certificate is not the certificate of the claim key")
         ed25519 = signer.public_key.algorithm is Algorithm.ED25519
         return ClaimSigner(signer.sign, "ed25519" if ed25519 else "es256", chain, tsa_url)
 
@@ -303,21 +305,21 @@ class Keystore:
         return self._read_certified(self._path("authority")).chain_pem
 
     def development_stamper(self) -> IssuedCertificate:
-        """A new key that the development authority certifies for time-stamping; kept nowhere. Raises UnusableKey."""
+        """A new key that the development authority certifies for time-stamping; not stored. Raises UnusableKey."""
         return issue_timestamp_certificate(self._read_certified(self._path("authority")), self._clock())
 
     def _kinds(self) -> tuple[str, ...]:
         """The files of the service's own keys, in the order in which they are made."""
         files: tuple[Role, ...] = ("claim", "operator", "log")
-        return ("authority", *(role for role in files if role not in self._elsewhere))
+        return ("authority", *(role for role in files if role not in self._external))
 
     def _start(self, ml_dsa: bool) -> None:
-        """Make the keys of the service. Where the last of `_kinds` is, all others have been."""
+        """Make the keys of the service, the last of `_kinds` last: where its file exists, all others have been made."""
         publishers = self._folder / "publishers"
         *_, last = self._kinds()
         if publishers.exists():
             raise UnusableKey(
-                f"{self._path(last)} is missing, and keys made after it are there: restore it from a backup"
+                f"{self._path(last)} is missing, although keys made after it exist: restore it from a backup"
             )
         if not self._passphrase:
             raise UnusableKey("the passphrase is empty")
@@ -327,7 +329,7 @@ class Keystore:
             write_key_file(
                 self._folder, self._path("log-ml-dsa"), MlDsaSigner.generate().to_encrypted_pem(self._passphrase)
             )
-        if "claim" not in self._elsewhere and not self._path("claim").exists():
+        if "claim" not in self._external and not self._path("claim").exists():
             self._issue_claim(self._read_certified(self._path("authority")))
         for kind in self._kinds():
             if not self._path(kind).exists():
@@ -342,7 +344,7 @@ class Keystore:
         try:
             leaf.verify_directly_issued_by(parse_certificates(self.development_authority)[0])
         except (ValueError, TypeError, InvalidSignature):
-            return False  # a certificate from elsewhere is the operator's to renew
+            return False  # the operator renews a certificate of another authority
         return True
 
     def _issue_claim(self, authority: IssuedCertificate) -> IssuedCertificate:
@@ -387,7 +389,7 @@ class Keystore:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """What tells a file from one that has taken its place; None where it cannot be looked at now."""
+    """Inode and modification time, which differ once a file is replaced; None if the file cannot be read now."""
     try:
         status = path.stat()
     except OSError:

@@ -1,9 +1,9 @@
-"""Keys on a PKCS#11 token (OASIS PKCS #11 3.1), named by a URI (RFC 7512). They are used there and never leave.
+"""Keys on a PKCS#11 token (OASIS PKCS #11 3.1), named by a URI (RFC 7512). Private keys never leave it.
 
     pkcs11:token=countermark;object=log?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/countermark/pin
 
 `token` or `serial` names the token, `object` or `id` the key pair on it; `module-path` is the token's library, and the
-PIN stands in the file of `pin-source`, or in `pin-value`. Ed25519 (CKM_EDDSA) and P-256 (CKM_ECDSA) keys are taken.
+PIN is in the file of `pin-source`, or in `pin-value`. Ed25519 (CKM_EDDSA) and P-256 (CKM_ECDSA) keys are accepted.
 
 The Python bindings are the optional extra `pkcs11`.
 """
@@ -30,7 +30,7 @@ _QUERY = frozenset({"module-path", "pin-value", "pin-source"})
 
 @dataclass(frozen=True)
 class Pkcs11Uri:
-    """Where a key pair is, as a URI says it. Without a PIN in its `repr`.
+    """The place of a key pair, parsed from a URI. Its `repr` leaves the PIN out.
 
     Attributes:
         module: path of the token's library.
@@ -49,7 +49,7 @@ class Pkcs11Uri:
 
     @classmethod
     def parse(cls, uri: str) -> "Pkcs11Uri":
-        """Read a URI. Raises SettingsInvalid, which names what is missing, unknown or twice; never a PIN."""
+        """Parse a URI. Raises SettingsInvalid, which names a missing, unknown or repeated attribute, never the PIN."""
         path, _, query = uri.removeprefix(SCHEME).partition("?")
         where, how = _attributes(path, ";", _PATH), _attributes(query, "&", _QUERY)
         if not uri.startswith(SCHEME) or where.get("type", b"private") != b"private":
@@ -71,7 +71,7 @@ class Pkcs11Uri:
         )
 
     def read_pin(self) -> str:
-        """The PIN. Raises SignerUnavailable where its file cannot be read."""
+        """The PIN. Raises SignerUnavailable if its file cannot be read."""
         if self.pin is not None:
             return self.pin.text
         try:
@@ -82,9 +82,9 @@ class Pkcs11Uri:
 
 
 class Pkcs11Signer:
-    """A signer whose private key is on a token. Thread-safe; a session that broke is opened anew, once a signature.
+    """A signer whose private key is on a token. Thread-safe; a broken session is reopened, once a signature.
 
-    Several signers may use one token: the first one's login is for all, and when it leaves, the others log in anew.
+    Several signers may use one token: they share the login of the first, and log in again after it has logged out.
     """
 
     def __init__(self, uri: Pkcs11Uri) -> None:
@@ -93,7 +93,7 @@ class Pkcs11Signer:
         Raises:
             SettingsInvalid: the extra `pkcs11` is not installed.
             SignerUnavailable: no such library, token or key, or a wrong PIN.
-            UnusableKey: a key of another kind.
+            UnusableKey: a key that is neither Ed25519 nor P-256.
         """
         try:
             import pkcs11
@@ -112,7 +112,7 @@ class Pkcs11Signer:
 
     @property
     def public_key(self) -> PublicKey:
-        """The key that its signatures verify under."""
+        """The key under which signatures verify."""
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
@@ -127,7 +127,7 @@ class Pkcs11Signer:
                         raise SignerUnavailable("the token has another key under this name now")
                     return bytes(self._key.sign(data, mechanism=mechanism))
                 except self._pkcs11.PKCS11Error as error:
-                    self._hang_up()
+                    self._disconnect()
                     if last:
                         raise SignerUnavailable(f"the token does not sign: {_why(error)}") from error
         raise AssertionError("the second try returns or raises")
@@ -135,7 +135,7 @@ class Pkcs11Signer:
     def close(self) -> None:
         """End the session."""
         with self._lock:
-            self._hang_up()
+            self._disconnect()
 
     def _open(self) -> PublicKey:
         attribute = self._pkcs11.Attribute
@@ -160,13 +160,13 @@ class Pkcs11Signer:
             self._key = private
             return _public_key(public[attribute.EC_POINT], private.key_type.name)
         except (self._pkcs11.PKCS11Error, RuntimeError) as error:  # RuntimeError: no such library
-            self._hang_up()
+            self._disconnect()
             raise SignerUnavailable(f"the token's key cannot be opened: {_why(error)}") from error
         except (SignerUnavailable, UnusableKey):
-            self._hang_up()
+            self._disconnect()
             raise
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         session, self._session, self._key = self._session, None, None
         if session is not None:
             with suppress(self._pkcs11.PKCS11Error):  # it may be broken, which is why it is closed
@@ -200,7 +200,7 @@ def _text(attributes: Mapping[str, bytes], name: str) -> str | None:
 def _only(objects: list[Any], kind: str) -> Any:
     if len(objects) != 1:
         what = kind.lower().replace("_", " ")
-        raise SignerUnavailable(f"the token has {len(objects)} {what}s of this name, and not one")
+        raise SignerUnavailable(f"the token has {len(objects)} {what}s of this name instead of one")
     return objects[0]
 
 

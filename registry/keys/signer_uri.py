@@ -1,4 +1,4 @@
-"""Signers that are held elsewhere, by the URI that a setting names them with."""
+"""External signers, opened by the URI that a setting names them with."""
 
 from typing import TypeAlias
 
@@ -7,15 +7,15 @@ from registry.keys import pkcs11, signing_process
 from registry.keys.pkcs11 import Pkcs11Signer, Pkcs11Uri
 from registry.keys.signing_process import ProcessSigner
 
-HeldElsewhere: TypeAlias = Pkcs11Signer | ProcessSigner
+ExternalSigner: TypeAlias = Pkcs11Signer | ProcessSigner
 
 
-def open_signer(uri: str) -> HeldElsewhere:
-    """The signer of a `pkcs11:` URI (a token), or of `exec:` (a program of the operator's).
+def open_signer(uri: str) -> ExternalSigner:
+    """The signer of a `pkcs11:` URI (a token), or of an `exec:` URI (a program of the operator).
 
     Raises:
-        SettingsInvalid: another scheme, or a URI that lacks something.
-        SignerUnavailable: what it names cannot be used now.
+        SettingsInvalid: another scheme, or an incomplete URI.
+        SignerUnavailable: the token or program cannot be used now.
         UnusableKey: a key that is neither Ed25519 nor P-256.
     """
     if uri.startswith(pkcs11.SCHEME):

@@ -1,4 +1,4 @@
-"""A signer behind a program of the operator's: how a key service (a cloud's KMS, a smart card) is connected.
+"""A signer behind a program of the operator: how a key service (a cloud's KMS, a smart card) is connected.
 
 The program is started once and kept. It reads requests from standard input and writes answers to standard output, each
 one line of JSON; docs/reference/signer-protocol.md is the whole protocol, with an adapter of 30 lines. The key stays
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 15.0
 
 
 class ProcessSigner:
-    """A signer that asks a program. Thread-safe; a program that ended is started again, once a signature."""
+    """A signer that sends requests to a program. Thread-safe; a program that ended is restarted, once a signature."""
 
     def __init__(self, uri: str) -> None:
         """Start the program and ask for its public key.
@@ -39,7 +39,7 @@ class ProcessSigner:
         Raises:
             SettingsInvalid: no command line.
             SignerUnavailable: the program does not start or answer.
-            UnusableKey: its key is none that we take.
+            UnusableKey: the key is neither Ed25519 nor P-256.
         """
         try:
             self._command = shlex.split(uri.removeprefix(SCHEME))
@@ -55,24 +55,24 @@ class ProcessSigner:
             try:
                 self._public_key = self._ask_public_key()
             except BaseException:
-                self._hang_up()
+                self._disconnect()
                 raise
 
     @property
     def public_key(self) -> PublicKey:
-        """The key that its signatures verify under."""
+        """The key under which signatures verify."""
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes that `public_key.verify` accepts: checked here. Raises SignerUnavailable."""
+        """64 bytes, verified under `public_key` before they are returned. Raises SignerUnavailable."""
         with self._lock:
             try:
                 answer = self._ask("sign", message=encode_base64url(message))
             except SignerUnavailable:
-                if self._process is not None:  # it has answered, and refuses
+                if self._process is not None:  # the program refuses to sign
                     raise
                 if self._ask_public_key() != self._public_key:
-                    raise SignerUnavailable("the signer's program has another key since it was started again") from None
+                    raise SignerUnavailable("the signer's program has another key since it was restarted") from None
                 answer = self._ask("sign", message=encode_base64url(message))
         signature = _bytes(answer, "signature")
         try:
@@ -84,14 +84,14 @@ class ProcessSigner:
     def close(self) -> None:
         """End the program."""
         with self._lock:
-            self._hang_up()
+            self._disconnect()
 
     def _ask_public_key(self) -> PublicKey:
         answer = self._ask("public_key")
         names = {algorithm.value: algorithm for algorithm in Algorithm}
         algorithm = names.get(str(answer.get("algorithm")))
         if algorithm is None:
-            raise UnusableKey(f"the signer's program has a key that is none of {', '.join(names)}")
+            raise UnusableKey(f"the key of the signer's program is not {' or '.join(names)}")
         return PublicKey(algorithm, _bytes(answer, "public_key"))
 
     def _ask(self, operation: str, **parameters: str) -> Mapping[str, Any]:
@@ -103,11 +103,11 @@ class ProcessSigner:
             process.stdin.write(request)
             answer = json.loads(_line(process))
         except (OSError, ValueError, RecursionError) as error:
-            self._hang_up()
+            self._disconnect()
             raise SignerUnavailable(f"the signer's program does not answer: {error}") from error
         if not isinstance(answer, dict) or answer.get("id") != self._asked:
-            self._hang_up()
-            raise SignerUnavailable("the signer's program has answered another request")
+            self._disconnect()
+            raise SignerUnavailable("the signer's program answered another request")
         if "error" in answer:
             raise SignerUnavailable(f"the signer's program refuses: {str(answer['error'])[:200]}")
         return answer
@@ -128,7 +128,7 @@ class ProcessSigner:
                 raise SignerUnavailable(f"the signer's program does not start: {error}") from error
         return self._process
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -140,7 +140,7 @@ class ProcessSigner:
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:
-    """The program's next line. Raises OSError when it has ended, or is late or long."""
+    """The program's next line. Raises OSError if the program has ended, or if the line is late or too long."""
     assert process.stdout is not None  # noqa: S101  # a pipe
     deadline, line = time.monotonic() + ANSWER_SECONDS, b""
     with selectors.DefaultSelector() as selector:

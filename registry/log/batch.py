@@ -116,7 +116,7 @@ class _Insertion:
         self._added: list[entries.NewEntry] = []
 
     def take(self, pending: Pending) -> Appended:
-        """Give an entry the next index and write its rows, unless it is logged already; a refused entry leaves no row."""
+        """Give an entry the next index and write its rows, unless it is logged already; a refusal leaves no row."""
         session, index = self._session, self._frontier.size
         logged_at = from_milliseconds(self._logged_at_ms)
         earlier = self._known.get(pending.record_id) or self._earlier(pending)

@@ -176,7 +176,7 @@ class Sequencer:
         *,
         wait: Literal["sequenced", "published"] = "published",
     ) -> "Future[Appended]":
-        """Append a statement about a record, unless the record is logged already or `find_duplicate` finds an equal one.
+        """Append a statement about a record, unless that is logged already or `find_duplicate` finds an equal one.
 
         Args:
             statement: the log entry; its signature is the caller's to check.

@@ -1,1 +1,1 @@
-"""Search: which registrations may be copies of a picture. Every view of it can be made anew from the records."""
+"""Search: which registrations may be copies of a picture. Every index can be rebuilt from the records."""

@@ -1,6 +1,6 @@
-"""Changes: what a view in memory has not taken in of the store: late registrations, and erasures.
+"""ChangeFeed: reveals and erasures, which an index in memory does not see by reading new registrations.
 
-A registration that is revealed stands at the index where it was sealed, behind those that a view has taken in long ago.
+A revealed registration keeps the index where it was sealed, which is before those that the index has already loaded.
 """
 
 from collections.abc import Collection
@@ -12,20 +12,20 @@ from registry.database import Session, events
 
 @dataclass(frozen=True)
 class Changes:
-    """Log indices of registrations: `revealed` ones, wherever they stand, and `erased` ones."""
+    """Log indices of the registrations that were revealed, and of those that were erased."""
 
     revealed: Collection[int]
     erased: Collection[int]
 
 
 class ChangeFeed:
-    """Reads on where it was left. Not thread-safe: its view has a lock."""
+    """Reads the changes since its last call. Not thread-safe: the index that owns it has a lock."""
 
     def __init__(self) -> None:
         self._revealed = self._erased = -1
 
-    def since(self, session: Session) -> Changes:
-        """What was revealed or erased since the last call."""
+    def read(self, session: Session) -> Changes:
+        """The registrations revealed or erased since the last call."""
         revealed = events.newer(session, AssetRevealed.TYPE, self._revealed)
         erased = events.newer(session, RecordErased.TYPE, self._erased)
         self._revealed = revealed[-1][0] if revealed else self._revealed

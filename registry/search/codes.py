@@ -1,7 +1,7 @@
 """Codes: the PDQ hashes of all public registrations of one store, in memory; 40 bytes each.
 
-One copy for whatever searches them: the scan of all, and the multi-index of large stores. It catches up with the store
-before each search, so that what is registered is found by the next one, and after a restart everything is.
+The scan of all hashes and the multi-index of large stores share them. `Codes` catches up with the store before each
+search, so that a search finds all registrations, also the first after a restart.
 """
 
 import threading
@@ -21,12 +21,12 @@ _GROWTH = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """What is held at one moment.
+class CodeMatrix:
+    """The hashes of one state of the store.
 
     Attributes:
-        codes: n×32 bytes; a removed one is zero, which no picture's hash is near to (half of its bits are set).
-        indices: n log indices, ascending but for those revealed late.
+        codes: n×32 bytes; an erased one is zero, to which no picture's hash is near (half of its bits are set).
+        indices: n log indices, ascending but for registrations that were revealed later.
     """
 
     codes: NDArray[np.uint8]
@@ -41,25 +41,25 @@ class Codes:
         self._codes: NDArray[np.uint8] = np.empty((0, BITS // 8), dtype=np.uint8)
         self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._size = 0
-        self._after = -1  # index of the newest registration taken in, in its order
-        self._changes = ChangeFeed()
+        self._after = -1  # index of the newest registration that was loaded in log order
+        self._feed = ChangeFeed()
 
     @once
-    def caught_up(self, session: Session) -> Held:
-        """All that the store holds, as `session` sees it; rows keep their places from call to call."""
+    def catch_up(self, session: Session) -> CodeMatrix:
+        """All hashes of the store as `session` sees it; a row keeps its place from call to call."""
         with self._lock:
-            changes = self._changes.since(session)
+            changes = self._feed.read(session)
             late = assets.by_index(session, [index for index in changes.revealed if index <= self._after]).values()
             self._take([(row.index, row.pdq) for row in late if row.pdq_quality >= MIN_QUALITY])
             for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after):
                 self._take(batch)
                 self._after = batch[-1][0]
             self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
-            return Held(self._codes[: self._size], self._indices[: self._size])
+            return CodeMatrix(self._codes[: self._size], self._indices[: self._size])
 
     def count(self, session: Session) -> int:
-        """How many hashes a search goes over."""
-        return len(self.caught_up(session).codes)
+        """Number of hashes that a search compares."""
+        return len(self.catch_up(session).codes)
 
     def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:
         if batch:
@@ -70,7 +70,7 @@ class Codes:
             self._size = until
 
     def _reserve(self, size: int) -> None:
-        """Make room in new arrays, so that a search that runs on the old ones is not disturbed."""
+        """Make room in new arrays, so that a running search keeps the old ones."""
         if size > len(self._codes):
             room = max(size, 2 * len(self._codes), _GROWTH)
             codes, indices = np.empty((room, BITS // 8), dtype=np.uint8), np.empty(room, dtype=np.int64)
@@ -79,7 +79,7 @@ class Codes:
 
 
 def as_candidates(session: Session, indices: Sequence[int], distances: Sequence[int]) -> list[Candidate]:
-    """The registrations at `indices` that the store still holds, in this order."""
+    """The registrations at `indices` that the store still has, in this order."""
     known = assets.by_index(session, indices)
     return [
         Candidate(known[index].record_id, distance)

@@ -1,4 +1,4 @@
-"""SimilarityIndex: which registrations may be copies of a picture, by the PDQ hash of it.
+"""SimilarityIndex: which registrations may be copies of a picture, by its PDQ hash.
 
 PDQ is the 256-bit perceptual hash of "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing
 Algorithm" (Facebook, 2019). The search is multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in
@@ -6,7 +6,7 @@ Hamming Space with Multi-Index Hashing", CVPR 2012): a hash is cut into 16 chunk
 two hashes at most 31 bits apart at least one pair of chunks is at most 1 bit apart (16 × 2 = 32 > 31).
 So looking up every chunk, and its 16 neighbours of one flipped bit, misses none within that radius.
 
-The index proposes. Collisions can be forged in 100 ms, so that only a comparison says "match".
+The index only proposes candidates: a collision can be forged in 100 ms, so only a comparison decides on a match.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from provenance.errors import InvalidRequest
 from registry.database import Asset, Session
 from registry.database import pdq as rows
-from registry.search.choosing import EVERYTHING, choose
+from registry.search.selection import EVERYTHING, choose
 
 RADIUS = 31
 """Bits: PDQ's own recommended threshold, and the largest distance for which the search is exact."""
@@ -27,7 +27,7 @@ MIN_QUALITY = 50
 """PDQ quality (0-100): below it a picture has too little structure, and unrelated flat ones collide."""
 
 MAX_CANDIDATES = 50
-"""Candidates handed on to the comparison, at 5 ms each; a collage of pictures registered often stays below it."""
+"""Candidates for the comparison, at 5 ms each; a collage of pictures with many registrations stays below it."""
 
 BITS = 256
 CHUNKS = 16
@@ -56,18 +56,18 @@ class Candidate:
 
 
 class SimilarityIndex:
-    """Near-duplicate search over the registrations of one store: a view that `rebuild` makes anew from them.
+    """Near-duplicate search over the registrations of one store: a view that `rebuild` makes again from them.
 
-    Without state of its own: the rows are in the store, written with the registration they belong to.
+    It has no state of its own: its rows are in the store, written with the registration they belong to.
     """
 
     def add(self, session: Session, asset: Asset) -> None:
-        """Let `asset` be found, in the transaction that registers it. Below `MIN_QUALITY` it is left out."""
+        """Add a registration, in the transaction that makes it public; one below `MIN_QUALITY` is left out."""
         if asset.pdq_quality >= MIN_QUALITY:
             rows.add_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), as_matrix([asset.pdq])))
 
     def remove(self, session: Session, asset: Asset) -> None:
-        """Let `asset` be found no more, in the transaction that erases it."""
+        """Remove a registration, in the transaction that erases it."""
         rows.remove_chunks(session, _as_pairs(np.array([asset.index], dtype=np.int64), as_matrix([asset.pdq])))
 
     def candidates(
@@ -111,18 +111,18 @@ class SimilarityIndex:
         return [Candidate(records[each][0], int(nearest[each])) for each in (order[place] for place in chosen)]
 
     def count(self, session: Session) -> int:
-        """How many registrations a search goes over."""
+        """Number of registrations that a search covers."""
         return rows.count_indexed(session)
 
     def rebuild(self, session: Session) -> int:
-        """Empty the index and fill it from the registrations; how many it then holds. Same answers as before."""
+        """Clear the index and fill it from the registrations, whose number it returns. Searches find the same."""
         rows.clear_chunks(session)
-        held = 0
+        count = 0
         for batch in rows.hashes_of_assets(session, MIN_QUALITY):
             indices = np.array([index for index, _ in batch], dtype=np.int64)
             rows.add_chunks(session, _as_pairs(indices, as_matrix([code for _, code in batch])))
-            held += len(batch)
-        return held
+            count += len(batch)
+        return count
 
 
 def as_matrix(hashes: Sequence[bytes]) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from registry.database import Session
 from registry.database import local_features as rows
 from registry.database.snapshot import once
 from registry.search.change_feed import ChangeFeed
-from registry.search.choosing import EVERYTHING, choose
+from registry.search.selection import EVERYTHING, choose
 
 MAX_APART = 20
 """Bits of 64 signs: features of the same point stay below, and of two chance ones 0.2 % do."""
@@ -73,17 +73,17 @@ class _Segment:
 
 
 class InvertedFile:
-    """The local features of all registrations of one store. It catches up before each search; thread-safe."""
+    """The local features of all registrations of one store; catches up with it before each search. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._segments: tuple[_Segment, ...] = ()
         self._newest = -1
-        self._changes = ChangeFeed()
+        self._feed = ChangeFeed()
 
     def candidates(self, session: Session, features: LocalFeatures, within: range = EVERYTHING) -> list[Proposal]:
         """At most `MAX_PROPOSED` registrations of those with these log indices, the likeliest first (`choose`)."""
-        segments = self.caught_up(session)
+        segments = self.catch_up(session)
         best: dict[int, Proposal] = {}
         for codes in (features.upright, features.mirrored):
             for found in _scored(segments, as_codes(codes)):
@@ -96,14 +96,14 @@ class InvertedFile:
         return [worth[place] for place in choose(session, [each.index for each in worth], MAX_PROPOSED)]
 
     def count(self, session: Session) -> int:
-        """How many registrations a search goes over."""
+        """Number of registrations that a search covers."""
         return rows.count(session)
 
     @once
-    def caught_up(self, session: Session) -> tuple[_Segment, ...]:
-        """All that the store holds, as `session` sees it, in segments of falling size."""
+    def catch_up(self, session: Session) -> tuple[_Segment, ...]:
+        """All features of the store as `session` sees it, in segments of decreasing size."""
         with self._lock:
-            changes = self._changes.since(session)
+            changes = self._feed.read(session)
             self._take(rows.of(session, [index for index in changes.revealed if index <= self._newest]))
             for batch in rows.behind(session, self._newest):
                 self._take(batch)
@@ -118,7 +118,7 @@ class InvertedFile:
 
 
 def _without(segment: _Segment, owners: Collection[int]) -> _Segment:
-    """New arrays: what was erased is gone from memory when the last search on the old ones ends."""
+    """New arrays without the erased features, which leave memory when the last search on the old arrays ends."""
     kept = ~np.isin(segment.owners, list(owners))
     return _Segment(segment.words[kept], segment.signs[kept], segment.geometry[kept], segment.owners[kept])
 
@@ -142,7 +142,7 @@ def _sorted(
 
 
 def _merged(segments: tuple[_Segment, ...]) -> tuple[_Segment, ...]:
-    """The last two become one until each is twice as large as the next: a search goes over few."""
+    """Merge the last two until each is at least twice as large as the next, so that a search covers few."""
     while len(segments) > 1 and len(segments[-2]) < 2 * len(segments[-1]):
         pair = segments[-2:]
         merged = _sorted(
@@ -158,7 +158,7 @@ def _merged(segments: tuple[_Segment, ...]) -> tuple[_Segment, ...]:
 _VOTE = np.dtype(
     [("query", "i4"), ("place", "i8"), ("owner", "i8"), ("weight", "f8"), ("turn", "u1"), ("growth", "i2")]
 )
-"""One pair of near features: the query's by its number, the registered one by its place, what it says of the copy."""
+"""A pair of near features: number of the query's, place of the registered one, implied rotation and scale."""
 
 
 def _scored(segments: Sequence[_Segment], codes: Codes) -> Iterator[Proposal]:
@@ -209,5 +209,5 @@ def _votes(segments: Sequence[_Segment], codes: Codes) -> NDArray[np.void]:
 
 
 def _firsts(values: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Where each value stands first, in the order in which they do."""
+    """Position of the first occurrence of each value, ascending."""
     return np.sort(np.unique(values, return_index=True)[1])

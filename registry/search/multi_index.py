@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.database import Session
-from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import (
     BITS,
@@ -32,6 +31,7 @@ from registry.search.index import (
     as_matrix,
     distances,
 )
+from registry.search.selection import EVERYTHING, choose, inside
 
 CHUNKS = 11
 CHUNK_BITS = 21
@@ -79,7 +79,7 @@ class _Tables:
     starts: NDArray[np.uint32]
 
     def merged(self, codes: NDArray[np.uint8]) -> "_Tables":
-        """These and the rows of `codes`, which follow them."""
+        """Tables that also cover the rows of `codes`, which follow the first `size`."""
         values = _chunks(codes)
         rows, starts = [], self.starts.copy()
         for chunk, (known, of_chunk) in enumerate(zip(self.rows, values.T, strict=True)):
@@ -91,7 +91,7 @@ class _Tables:
         return _Tables(self.size + len(codes), tuple(rows), starts)
 
     def near(self, queries: NDArray[np.uint8]) -> tuple[_Rows, _Numbers]:
-        """Rows that share a chunk with a query but for two bits, and the query's number; with repetitions."""
+        """Rows that share a chunk with a query except for two bits, and the query's number; with repetitions."""
         found, asked = [], []
         for chunk, values in enumerate(_chunks(queries).T):
             probes = values[:, None] ^ _FLIPS
@@ -105,7 +105,7 @@ class _Tables:
 
 
 class MultiIndex:
-    """Near-duplicate search over the hashes of one store, held by `codes`. Thread-safe."""
+    """Near-duplicate search over the hashes in `codes`. Thread-safe."""
 
     def __init__(self, codes: Codes) -> None:
         self._lock = threading.Lock()
@@ -126,25 +126,25 @@ class MultiIndex:
         """
         if quality < MIN_QUALITY or not hashes:
             return []
-        held = self._codes.caught_up(session)
-        tables = self._merged(held.codes)
+        stored = self._codes.catch_up(session)
+        tables = self._merged(stored.codes)
         queries = as_matrix(hashes)
         rows, asked = tables.near(queries)
-        if tables.size > len(held.codes):  # another search has merged rows that came after this one began
-            here = rows < len(held.codes)
+        if tables.size > len(stored.codes):  # another search has merged rows that came after this one began
+            here = rows < len(stored.codes)
             rows, asked = rows[here], asked[here]
-        apart = _pairwise(held.codes, rows, queries, asked)
+        apart = _pairwise(stored.codes, rows, queries, asked)
         near = np.flatnonzero(apart <= RADIUS)
-        tail = distances(held.codes[tables.size :], queries)
+        tail = distances(stored.codes[tables.size :], queries)
         late, late_asked = np.nonzero(tail <= RADIUS)
         rows = np.concatenate([rows[near].astype(np.int64), late + tables.size])
         apart = np.concatenate([apart[near], tail[late, late_asked]])
         order = np.lexsort((rows, apart))
         _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
         chosen = order[np.sort(first)]
-        chosen = chosen[inside(held.indices[rows[chosen]], within)]
-        chosen = chosen[choose(session, held.indices[rows[chosen]].tolist(), MAX_CANDIDATES)]
-        return as_candidates(session, held.indices[rows[chosen]].tolist(), apart[chosen].tolist())
+        chosen = chosen[inside(stored.indices[rows[chosen]], within)]
+        chosen = chosen[choose(session, stored.indices[rows[chosen]].tolist(), MAX_CANDIDATES)]
+        return as_candidates(session, stored.indices[rows[chosen]].tolist(), apart[chosen].tolist())
 
     def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
         """Tables that cover all rows of `codes` but a short tail."""
@@ -162,7 +162,7 @@ class MultiIndex:
 
 
 def _trim() -> None:
-    """Give back to the system what merging has freed: of ten million hashes glibc would keep a quarter more."""
+    """Return the memory that merging has freed to the system: with ten million hashes, glibc keeps a quarter more."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -2,7 +2,7 @@
 
 A caption or a light crop moves PDQ by 40 to 90 of its 256 bits (our measurement: 78 for 15 % cropped and
 captioned), where multi-index hashing no longer reaches. All hashes lie in memory, and each search compares all of them.
-What it proposes is a candidate like any other.
+Its candidates are compared like any others.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from registry.database import Session
-from registry.search.choosing import EVERYTHING, choose, inside
 from registry.search.codes import Codes, as_candidates
 from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix, distances
+from registry.search.selection import EVERYTHING, choose, inside
 
 REACH = 90
 """Bits: unrelated pictures lie 128 apart on average, with a standard deviation of 8 for independent bits; at 90 a
@@ -27,7 +27,7 @@ are mostly unrelated pictures: `MultiIndex` then searches alone, within the exac
 
 
 class NearestScan:
-    """The nearest of all hashes of one store, held by `codes`."""
+    """The nearest of all hashes in `codes`."""
 
     def __init__(self, codes: Codes) -> None:
         self._codes = codes
@@ -45,12 +45,12 @@ class NearestScan:
         """
         if quality < MIN_QUALITY or not hashes:
             return []
-        held = self._codes.caught_up(session)
+        stored = self._codes.catch_up(session)
         queries = as_matrix(hashes)
-        nearest = np.full(len(held.codes), BITS, dtype=np.int64)
+        nearest = np.full(len(stored.codes), BITS, dtype=np.int64)
         for number in range(len(queries)):  # one at a time: all at once would take 256 bytes a registration
-            nearest = np.minimum(nearest, distances(held.codes, queries[number : number + 1])[:, 0])
-        chosen = np.flatnonzero((nearest <= REACH) & inside(held.indices, within))
+            nearest = np.minimum(nearest, distances(stored.codes, queries[number : number + 1])[:, 0])
+        chosen = np.flatnonzero((nearest <= REACH) & inside(stored.indices, within))
         chosen = chosen[np.lexsort((chosen, nearest[chosen]))]
-        chosen = chosen[choose(session, held.indices[chosen].tolist(), MAX_PROPOSED)]
-        return as_candidates(session, held.indices[chosen].tolist(), nearest[chosen].tolist())
+        chosen = chosen[choose(session, stored.indices[chosen].tolist(), MAX_PROPOSED)]
+        return as_candidates(session, stored.indices[chosen].tolist(), nearest[chosen].tolist())

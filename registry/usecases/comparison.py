@@ -17,7 +17,7 @@ from registry.database import Asset, Session, assets, events, resemblances
 from registry.database.resemblances import Pair
 from registry.registry import Registry
 from registry.sandbox.examination import read_picture
-from registry.search.choosing import EVERYTHING
+from registry.search.selection import EVERYTHING
 from registry.usecases import standing
 from registry.usecases.report import comparison_json
 from registry.usecases.verify import SandboxMatcher, StoredRegistrations

@@ -113,8 +113,8 @@ def finish_erasures(registry: Registry) -> None:
     if begun:
         registry.store.write(partial(_delete_objects, registry=registry)).result()
         with registry.store.read() as session:
-            registry.codes.caught_up(session)
-            registry.inverted_file.caught_up(session)
+            registry.codes.catch_up(session)
+            registry.inverted_file.catch_up(session)
         registry.store.purge().result()
         registry.store.write(partial(_settle, begun=begun)).result()
 

@@ -128,7 +128,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
         asset,
         created=appended.created,
         metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
-        compared=registry.comparing.soon(asset.index) if compares else None,
+        compared=registry.comparisons.submit(asset.index) if compares else None,
     )
 
 
@@ -207,7 +207,7 @@ def publish(registry: Registry, session: Session, row: Asset, record: AssetRegis
     """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
     assets.insert(session, row)
     events.derive(session, row.record_id, record)
-    resemblances.wait(session, row, record.rendition_of, registry.comparing.claimed_until_ms)
+    resemblances.wait(session, row, record.rendition_of, registry.comparisons.claimed_until_ms)
     registry.index.add(session, row)
     local_features.insert(session, row.index, codes)
 

@@ -53,5 +53,5 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         append_record(
             registry, statement, unseal, lambda session: records.first_about(session, record, AssetRevealed.TYPE)
         )
-        registry.comparing.soon(row.index)
+        registry.comparisons.submit(row.index)
     return catalogue.asset(registry, record)

@@ -31,8 +31,8 @@ from registry.sandbox.examination import (
     examine_file,
 )
 from registry.sandbox.pool import JOB_SECONDS
-from registry.search.choosing import EVERYTHING
 from registry.search.scan import MAX_SCANNED
+from registry.search.selection import EVERYTHING
 from registry.times import to_milliseconds
 from registry.usecases import resemblances as resembling
 from registry.usecases import standing
@@ -244,7 +244,7 @@ class StoredRegistrations:
             return known
         self.release()
         try:
-            self.registry.comparing.now(row.index)
+            self.registry.comparisons.run(row.index)
         except CountermarkError as failure:  # of the disk, say: what the bytes are is known all the same
             return replace(known, pending=f"{known.pending}: {failure}")
         with self.read() as session:

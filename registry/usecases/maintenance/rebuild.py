@@ -72,7 +72,7 @@ def compare_all(registry: Registry) -> Iterator[tuple[int, str]]:
             return
         for index in batch:
             try:
-                registry.comparing.now(index)
+                registry.comparisons.run(index)
             except CountermarkError as error:
                 yield done, f"registration {index} is not compared with others: {error}"
             done += 1

@@ -80,7 +80,7 @@ def rotate_log_key(
     )
     canonical = to_canonical(record)
     appended = sequencer.append(sign_statement(canonical, keystore.operator), canonical).result()
-    keystore.settle_log_keys(new)
+    keystore.promote_log_keys(new)
     return Rotated(appended.index, appended.record_id, tuple(key for key in old if key not in new), new)
 
 

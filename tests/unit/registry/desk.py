@@ -114,7 +114,7 @@ def open_desk(folder: Path, *, compares: bool = False) -> Iterator[Registry]:
     with mock.patch("registry.bootstrap.Sandbox", return_value=_Borrowed()):
         registry = open_registry(replace(config(folder), operator="The Test Daily"))
     if not compares:
-        registry.comparing.stop()
+        registry.comparisons.stop()
     try:
         if registry.sequencer.size == 2:
             enrol_publisher(registry, publisher=RIVAL, name="The Rival", algorithm=Algorithm.ED25519)

@@ -110,14 +110,14 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
     folder = registry.config.folder
     assert {name for name, secret in secrets.items() if not files_with(folder, secret)} == set()
     with registry.store.read() as session:
-        assert row.pdq in registry.codes.caught_up(session).codes.tobytes()
+        assert row.pdq in registry.codes.catch_up(session).codes.tobytes()
 
     erasure = erase(registry, record=record_id, reason="request of the person shown")
 
     assert [each.type for each in erasure.records] == ["asset.registered", "asset.withdrawn"]
     assert {name: found for name, secret in secrets.items() if (found := files_with(folder, secret))} == {}
     with registry.store.read() as session:
-        assert row.pdq not in registry.codes.caught_up(session).codes.tobytes()
+        assert row.pdq not in registry.codes.catch_up(session).codes.tobytes()
     with pytest.raises(Erased):
         load_report(registry, str(report["id"]))
     assert findings(registry) == []

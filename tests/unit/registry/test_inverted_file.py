@@ -113,7 +113,7 @@ def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(sto
     store.write(erase).result()
     assert found(store, file, query(codes(77))) == []
     with store.read() as session:
-        assert all(77 not in segment.owners for segment in file.caught_up(session))
+        assert all(77 not in segment.owners for segment in file.catch_up(session))
 
 
 def test_one_that_is_revealed_late_is_found_where_it_stands_in_the_log(store: Store) -> None:

@@ -263,7 +263,7 @@ def test_a_certificate_of_another_key_is_unusable(tmp_path: Path, keystore: Keys
     foreign = issue_claim_certificate(make_development_authority(clock.now), "The Daily Courier", clock.now)
     other = issue_claim_certificate(make_development_authority(clock.now), "The Daily Courier", clock.now)
     (tmp_path / "keys/claim.pem").write_bytes(key_file.encrypt(foreign.key, PASSPHRASE) + other.chain_pem.encode())
-    with pytest.raises(UnusableKey, match="not the one of the certificate"):
+    with pytest.raises(UnusableKey, match="the certificate is for another key"):
         keystore.claim_signer()
 
 

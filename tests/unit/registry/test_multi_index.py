@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from registry.database import Asset, Session, Store, assets, entries, events
 from registry.database.entries import NewEntry
 from registry.search import multi_index, scan
-from registry.search.codes import Codes, Held
+from registry.search.codes import CodeMatrix, Codes
 from registry.search.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
 from registry.search.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
 from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
@@ -43,7 +43,7 @@ def index(filled: Store, merging: None) -> MultiIndex:
     """1,900 rows in its tables, 100 behind them."""
     made = MultiIndex(Codes())
     with filled.read() as session:
-        held = made._codes.caught_up(session)
+        held = made._codes.catch_up(session)
         made._merged(held.codes[:1_900])
     assert made._tables.size == 1_900
     return made
@@ -107,11 +107,11 @@ def test_rows_that_another_search_has_merged_in_the_meantime_do_not_disturb(fill
     codes = Codes()
     index = MultiIndex(codes)
     with filled.read() as session:
-        held = codes.caught_up(session)
+        held = codes.catch_up(session)
         index._merged(held.codes)
-        fewer = Held(held.codes[:500], held.indices[:500])
+        fewer = CodeMatrix(held.codes[:500], held.indices[:500])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(codes, "caught_up", lambda _: fewer)
+            patch.setattr(codes, "catch_up", lambda _: fewer)
             found = index.candidates(session, [CODES[499], CODES[501]], 100)
     assert found == brute_force(CODES[:500], [CODES[499], CODES[501]], RADIUS)
 
@@ -133,7 +133,7 @@ def test_an_erased_registration_is_found_no_more_and_its_hash_is_no_longer_held(
     with filled.read() as session:
         assert digest(40) not in {each.record_id for each in index.candidates(session, [CODES[40]], 100)}
         assert digest(40) not in {each.record_id for each in nearest.candidates(session, [CODES[40]], 100)}
-        held = codes.caught_up(session)
+        held = codes.catch_up(session)
     assert not held.codes[40].any()
     assert bytes(held.codes[41]) == CODES[41]
 

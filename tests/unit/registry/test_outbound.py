@@ -5,15 +5,15 @@ import asyncio
 import pytest
 
 from provenance.errors import ServiceUnreachable, UnexpectedAnswer
-from registry.attestation.outbound import Answer, Outbound
+from registry.attestation.outbound import OutboundClient, Response
 from tests.loopback import Reply, response, scripted
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
 from tests.unit.registry.test_attestation import drip, flood, say_nothing
 
 
-def post(reply: Reply, *, limit: int = 100, seconds: float = HUNG_SECONDS) -> Answer:
-    async def ask(url: str) -> Answer:
-        async with Outbound() as outbound:
+def post(reply: Reply, *, limit: int = 100, seconds: float = HUNG_SECONDS) -> Response:
+    async def ask(url: str) -> Response:
+        async with OutboundClient() as outbound:
             return await outbound.post(url, b"question", "text/plain", limit=limit, seconds=seconds)
 
     with scripted(reply) as server:
@@ -23,7 +23,9 @@ def post(reply: Reply, *, limit: int = 100, seconds: float = HUNG_SECONDS) -> An
 
 
 def test_an_answer_of_any_status_comes_back_as_it_was_sent() -> None:
-    assert post(response(418, b"tea", "Content-Type: text/x", "Retry-After: 2.5")) == Answer(418, "text/x", b"tea", 2.5)
+    assert post(response(418, b"tea", "Content-Type: text/x", "Retry-After: 2.5")) == Response(
+        418, "text/x", b"tea", 2.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_a_compressed_answer_stays_compressed() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://[", "gopher://x/", "http://x y/"])
 def test_an_address_where_nobody_answers_is_unreachable(url: str) -> None:
     async def ask() -> None:
-        async with Outbound() as outbound:
+        async with OutboundClient() as outbound:
             await outbound.post(url, b"", "text/plain", limit=1, seconds=HUNG_SECONDS)
 
     with pytest.raises(ServiceUnreachable):

@@ -267,7 +267,7 @@ def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
 
             def compare_again(registry: Registry = registry, index: int = done.asset.index) -> None:
                 registry.store.write(lambda session: resemblances.wait_again(session, [index])).result()
-                registry.comparing.now(index)
+                registry.comparisons.run(index)
 
             def read(registry: Registry = registry, done: Registered = done) -> None:
                 resembles(registry, bytes.fromhex(done.asset.id))
@@ -306,10 +306,10 @@ def test_of_two_that_come_at_the_same_moment_each_names_the_other(
 
     def come(publisher: str) -> Registered:
         done = desk.register(registry, pictures[publisher], publisher=publisher, name=publisher)
-        registry.comparing.now(done.asset.index)
+        registry.comparisons.run(done.asset.index)
         return done
 
-    registry.comparing.stop()  # in the threads of this test instead, both at once
+    registry.comparisons.stop()  # in the threads of this test instead, both at once
     with monkeypatch.context() as patched, ThreadPoolExecutor(2) as threads:
         patched.setattr(type(registry.sequencer), "append", appended)
         patched.setattr(comparison, "_stored", looked_at)
@@ -397,6 +397,6 @@ def test_what_a_crash_has_left_is_taken_up_at_the_next_start(tmp_path_factory: p
         second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
         assert of(registry, second).state == "pending"
     with open_desk(folder, compares=True) as registry:
-        for begun in registry.comparing.take_up():
+        for begun in registry.comparisons.resume():
             begun.result(HUNG_SECONDS)
         assert the_one(of(registry, second)).differs_inside

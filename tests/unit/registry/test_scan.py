@@ -78,7 +78,7 @@ def test_what_is_revealed_later_is_found_at_its_own_place_in_the_log(store: Stor
     held, code = Codes(), bytes(range(32))
     scan = NearestScan(held)
     with store.read() as session:
-        held.caught_up(session)
+        held.catch_up(session)
 
     def reveal(session: Session) -> None:
         # Index 150 of the log is free: what stood there was sealed when the scan looked last.
@@ -101,7 +101,7 @@ def test_what_is_erased_leaves_the_memory(store: Store, codes: list[bytes]) -> N
     held = Codes()
     scan = NearestScan(held)
     with store.read() as session:
-        assert codes[9] in held.caught_up(session).codes.tobytes()
+        assert codes[9] in held.catch_up(session).codes.tobytes()
 
     def erase(session: Session) -> None:
         row = session.get(Asset, digest(9))
@@ -112,7 +112,7 @@ def test_what_is_erased_leaves_the_memory(store: Store, codes: list[bytes]) -> N
 
     store.write(erase).result()
     with store.read() as session:
-        assert codes[9] not in held.caught_up(session).codes.tobytes()
+        assert codes[9] not in held.catch_up(session).codes.tobytes()
         assert scan.candidates(session, [codes[9]], 100) == []
         assert scan.candidates(session, [codes[10]], 100)[0].record_id == digest(10)
     store.close()

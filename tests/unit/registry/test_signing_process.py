@@ -186,13 +186,15 @@ def test_a_claim_key_may_be_held_elsewhere_with_its_certificates(tmp_path: Path)
     now = utc_now()
     issued = issue_claim_certificate(make_development_authority(now, "Tests"), "Tests", now)
     signer, chain = LocalSigner(issued.key), issued.chain_pem
-    keystore = Keystore.open(tmp_path, b"secret", utc_now, elsewhere={"claim": signer}, claim_chain=chain)
+    keystore = Keystore.open(tmp_path, b"secret", utc_now, external_signers={"claim": signer}, claim_chain=chain)
     claims = keystore.claim_signer()
     assert claims.chain_pem == chain
     signer.public_key.verify(claims.sign(b"claim"), b"claim")
     assert not (tmp_path / "keys/claim.pem").exists()
     other = LocalSigner.generate(Algorithm.ES256)
     for elsewhere, certificates in ((other, chain), (signer, None)):
-        again = Keystore.open(tmp_path, b"secret", utc_now, elsewhere={"claim": elsewhere}, claim_chain=certificates)
+        again = Keystore.open(
+            tmp_path, b"secret", utc_now, external_signers={"claim": elsewhere}, claim_chain=certificates
+        )
         with pytest.raises(CertificateUnusable):
             again.claim_signer()

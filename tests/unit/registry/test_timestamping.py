@@ -40,8 +40,8 @@ from provenance.transparency.timestamp import (
 from provenance.transparency.tlog_proof import TlogProof
 from registry.attestation.attestation import Attestation
 from registry.attestation.development_stamps import DevelopmentAuthority, DevelopmentTimestampWarning
-from registry.attestation.outbound import Outbound
-from registry.attestation.timestamping import RemoteAuthority, Timestamping
+from registry.attestation.outbound import OutboundClient
+from registry.attestation.timestamping import RemoteAuthority, TimestampSettings
 from registry.database import checkpoints
 from registry.keys.keystore import Keystore
 from registry.log.proofs import Proofs
@@ -71,7 +71,7 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 
 
 @contextmanager
-def stamping(newsroom: Newsroom, timestamping: Timestamping) -> Iterator[Proofs]:
+def stamping(newsroom: Newsroom, timestamping: TimestampSettings) -> Iterator[Proofs]:
     attestation = Attestation(newsroom.store, newsroom.sequencer, newsroom.clock, timestamping=timestamping)
     with closing(attestation):
         yield Proofs(newsroom.store, newsroom.blobs.objects, newsroom.sequencer, authorities=timestamping.anchors)
@@ -109,7 +109,7 @@ def stamped(newsroom: Newsroom, tmp_path: Path) -> tuple[Newsroom, Receipt, Auth
     """A receipt of "harbour", entry 2; openssl stamped the log at two, three and five entries."""
     authority = Authority(tmp_path / "tsa")
     with serving(over_http(authority)) as url:
-        timestamping = Timestamping(RemoteAuthority(f"{url}/tsa"), [authority.anchor], interval=60)
+        timestamping = TimestampSettings(RemoteAuthority(f"{url}/tsa"), [authority.anchor], interval=60)
         with stamping(newsroom, timestamping):
             eventually(lambda: stamped_size(newsroom) == 2)
         harbour = newsroom.register("harbour").result()
@@ -258,7 +258,7 @@ def test_one_token_is_asked_for_in_an_interval(newsroom: Newsroom, tmp_path: Pat
     authority = Authority(tmp_path / "tsa")
     asked: list[float] = []
     with serving(over_http(authority, asked)) as url:
-        timestamping = Timestamping(RemoteAuthority(f"{url}/tsa"), [authority.anchor], interval=1.0)
+        timestamping = TimestampSettings(RemoteAuthority(f"{url}/tsa"), [authority.anchor], interval=1.0)
         with stamping(newsroom, timestamping):
             eventually(lambda: stamped_size(newsroom) == 2)
             newsroom.register("harbour").result()
@@ -284,7 +284,10 @@ def test_a_bad_authority_holds_up_nothing(
     newsroom: Newsroom, reply: bytes, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     anchor = TrustAnchor.from_pem("nobody", make_development_authority(datetime.now(UTC)).chain_pem.encode())
-    with scripted(reply) as bad, stamping(newsroom, Timestamping(RemoteAuthority(bad.url), [anchor], 60)) as proofs:
+    with (
+        scripted(reply) as bad,
+        stamping(newsroom, TimestampSettings(RemoteAuthority(bad.url), [anchor], 60)) as proofs,
+    ):
         eventually(lambda: bad.requests)
         appended = newsroom.register("harbour").result()
         eventually(lambda: "no time-stamp" in caplog.text)
@@ -305,7 +308,7 @@ def test_the_development_authority_warns_and_makes_tokens_that_hold(newsroom: Ne
     anchor = TrustAnchor.from_pem("development", keystore.development_authority.encode())
     with pytest.warns(DevelopmentTimestampWarning, match="bound no time for anybody"):
         authority = DevelopmentAuthority(keystore.development_stamper(), lambda: datetime.now(UTC))
-    with stamping(newsroom, Timestamping(authority, [anchor], 60)) as proofs:
+    with stamping(newsroom, TimestampSettings(authority, [anchor], 60)) as proofs:
         eventually(lambda: stamped_size(newsroom) == 2)
         with newsroom.store.read() as session:
             genesis = checkpoints.find(session, 2)
@@ -327,7 +330,7 @@ def test_tokens_of_the_development_authority_are_read_by_another_program(tmp_pat
         authority = DevelopmentAuthority(keystore.development_stamper(), lambda: datetime.now(UTC))
     for nonce in (0, 1, 128, 2**64 - 1):
         message = f"message {nonce}".encode()
-        answer = asyncio.run(authority.respond(TimestampRequest.of(message, nonce), Outbound()))
+        answer = asyncio.run(authority.respond(TimestampRequest.of(message, nonce), OutboundClient()))
         for name, data in {
             "message": message,
             "answer": answer,

@@ -1,4 +1,4 @@
-"""Choosing: which of many candidates are handed on, so that nobody's many push out what another has registered."""
+"""Selection of candidates, in turns by publisher, so that the many of one do not crowd out those of another."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ EVERYTHING = range(2**63 - 1)
 """Log indices of all registrations."""
 
 MAX_RANKED = 1_000
-"""Candidates, the nearest, whose publishers are asked for where a search finds more than it hands on: 2 ms."""
+"""The nearest candidates whose publishers are looked up where a search finds more than it returns: 2 ms."""
 
 
 def inside(indices: NDArray[np.int64], within: range) -> NDArray[np.bool_]:
@@ -21,7 +21,7 @@ def inside(indices: NDArray[np.int64], within: range) -> NDArray[np.bool_]:
 
 
 def choose(session: Session, indices: Sequence[int], most: int) -> list[int]:
-    """Places of the candidates to hand on, in their order, at most `most`: of each publisher the nearest first.
+    """Positions of the candidates to return, ascending, at most `most`: the nearest of each publisher first.
 
     Args:
         indices: log indices of registrations, the nearest first.

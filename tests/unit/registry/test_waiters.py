@@ -3,13 +3,13 @@
 from concurrent.futures import Future
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
-from registry.log.batch import Appended, Waiting
+from registry.log.batch import Appended, Waiters
 from tests.logs.records import START
 
 LONG_PAST, FAR_OFF = 0.0, float("inf")
 
 
-def callers(waiting: Waiting, *deadlines: float) -> "list[Future[Appended]]":
+def callers(waiting: Waiters, *deadlines: float) -> "list[Future[Appended]]":
     """Of entries 0, 1, 2 …, each with its deadline."""
     futures: list[Future[Appended]] = [Future() for _ in deadlines]
     for index, (future, deadline) in enumerate(zip(futures, deadlines, strict=True)):
@@ -18,7 +18,7 @@ def callers(waiting: Waiting, *deadlines: float) -> "list[Future[Appended]]":
 
 
 def test_an_entry_is_acknowledged_by_the_first_tree_that_has_it() -> None:
-    waiting = Waiting()
+    waiting = Waiters()
     first, second, third = callers(waiting, FAR_OFF, FAR_OFF, FAR_OFF)
     waiting.settle(2, None, overdue=True, hopeless=False)
     assert [first.result(0).index, second.result(0).index] == [0, 1]
@@ -28,7 +28,7 @@ def test_an_entry_is_acknowledged_by_the_first_tree_that_has_it() -> None:
 
 
 def test_after_a_failure_only_those_are_told_whose_time_is_up() -> None:
-    waiting = Waiting()
+    waiting = Waiters()
     patient, overdue = callers(waiting, FAR_OFF, LONG_PAST)
     failure = StoreUnavailable("the bucket is away")
     waiting.settle(0, failure, overdue=True, hopeless=False)
@@ -37,7 +37,7 @@ def test_after_a_failure_only_those_are_told_whose_time_is_up() -> None:
 
 
 def test_where_publishing_goes_on_nobody_is_sent_away_for_its_taking_long() -> None:
-    waiting = Waiting()
+    waiting = Waiters()
     (late,) = callers(waiting, LONG_PAST)
     waiting.settle(0, None, overdue=False, hopeless=False)
     assert not late.done()
@@ -46,7 +46,7 @@ def test_where_publishing_goes_on_nobody_is_sent_away_for_its_taking_long() -> N
 
 
 def test_where_nothing_can_come_any_more_all_are_told_at_once_but_those_who_have_it() -> None:
-    waiting = Waiting()
+    waiting = Waiters()
     has_it, patient, overdue = callers(waiting, FAR_OFF, FAR_OFF, LONG_PAST)
     waiting.settle(1, StoreCorrupt("the log has stopped"), overdue=False, hopeless=True)
     assert has_it.result(0).index == 0
@@ -54,7 +54,7 @@ def test_where_nothing_can_come_any_more_all_are_told_at_once_but_those_who_have
 
 
 def test_who_waits_in_vain_for_another_process_hears_that_the_entry_is_sequenced() -> None:
-    waiting = Waiting()
+    waiting = Waiters()
     (late,) = callers(waiting, LONG_PAST)
     waiting.settle(0, None, overdue=True, hopeless=False)
     assert isinstance(late.exception(0), StoreUnavailable)
