@@ -224,20 +224,6 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
         if new_size == 0 and new_root != EMPTY_ROOT:
             raise ProofInvalid("the empty tree has another root")
         return
-    if root_of_consistency(old_size, old_root, new_size, proof) != new_root:
-        raise ProofInvalid("the consistency proof leads to another new root")
-
-
-def root_of_consistency(old_size: int, old_root: bytes, new_size: int, proof: Sequence[bytes]) -> bytes:
-    """The new root that a consistency proof leads to from the old one, for where the new root is not at hand.
-
-    Raises:
-        ProofInvalid: not 0 < old_size < new_size, another old root, or not exactly the hashes that are needed.
-    """
-    _check_size(new_size)
-    _check_hashes((old_root, *proof))
-    if not 0 < old_size < new_size:
-        raise ProofInvalid(f"a tree of {new_size} entries has no such proof from one of {old_size}")
     path = [old_root, *proof] if old_size.bit_count() == 1 else list(proof)
     if not path:
         raise ProofInvalid("the consistency proof has too few hashes")
@@ -260,7 +246,8 @@ def root_of_consistency(old_size: int, old_root: bytes, new_size: int, proof: Se
         raise ProofInvalid("the consistency proof has too few hashes")
     if old_computed != old_root:
         raise ProofInvalid("the consistency proof leads to another old root")
-    return new_computed
+    if new_computed != new_root:
+        raise ProofInvalid("the consistency proof leads to another new root")
 
 
 def _split(count: int) -> int:

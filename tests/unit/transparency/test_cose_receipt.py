@@ -37,8 +37,8 @@ from provenance.transparency.cose_receipt import (
 )
 from provenance.transparency.merkle import (
     node_hash,
-    root_of_consistency,
     root_of_inclusion,
+    verify_consistency,
 )
 from tests.logs.log import Tree
 from tests.logs.records import LOG
@@ -88,7 +88,7 @@ def test_the_receipt_of_consistency_of_the_rfc_reads_and_leads_to_the_same_root(
     assert (new.old_size, new.new_size) == (3, 5)
     leaf_2, leaf_3, nodes_0_1, _ = new.path
     old_root = node_hash(nodes_0_1, leaf_2)
-    assert root_of_consistency(3, old_root, 5, new.path) == root_of_inclusion(leaf_3, old.index, old.size, old.path)
+    verify_consistency(3, old_root, 5, root_of_inclusion(leaf_3, old.index, old.size, old.path), new.path)
 
 
 def test_a_receipt_by_an_unknown_key_is_not_believed() -> None:
