@@ -19,13 +19,13 @@ class DisputeAnswer(Answer):
     outcome: str
     reason: str
     key_compromised: Annotated[
-        bool, Doc("Its key may have been in other hands by then: a retraction then closes nothing.")
+        bool, Doc("Its key may have been compromised by then: a retraction then closes nothing.")
     ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dispute(Answer):
-    """A dispute is open until whoever raised it retracts it, with a key that was not in other hands by then.
+    """A dispute is open until whoever raised it retracts it, with a key that was not compromised by then.
 
     It is another publisher's counter-claim to the registration `record`.
     """

@@ -48,7 +48,7 @@ class PublisherKey(Answer):
     revoked_index: int | None
     revoked_at: datetime | None
     revocation_reason: str | None
-    invalid_since: Annotated[datetime | None, Doc("Since when it may have been in other hands, as was stated.")]
+    invalid_since: Annotated[datetime | None, Doc("Since when it may have been compromised, as was stated.")]
 
 
 @dataclass(frozen=True, kw_only=True)

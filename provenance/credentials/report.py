@@ -21,7 +21,7 @@ class CredentialState(StrEnum):
     WELL_FORMED_ONLY: signature and content hold, and the certificate had expired or was not yet valid, with
         no trusted time stamp to show that the claim was signed in time.
     INVALID: something does not verify: disregard what the credentials say.
-    ABSENT: none.
+    ABSENT: the file has no credentials.
     REMOTE_ONLY: the file names an address for its credentials. Nothing was fetched.
     UNREADABLE: the file or its credentials could not be read: unknown, not absent.
     """
@@ -118,8 +118,7 @@ class CredentialReport:
         signer: common name and organisation on the certificate; believe it only when `state.validated`.
         certificate: what stands on the signer's certificate; None where it cannot be read.
         trust_list: name and version of the list the signer is on, in force or not.
-        validity: whether the certificate was in force; None where it cannot be read, or the state is none of those that
-            have a signature which fits.
+        validity: whether the certificate was in force; None where it cannot be read, or no signature fits.
         time_stamps: all that stand beside the signature, believed or not.
         signed_at: the earliest of them that a list for time stamps vouches for.
         title, generator: what the claim says about itself.

@@ -1,6 +1,6 @@
 """The one set of c2pa settings that Countermark uses.
 
-c2pa takes unknown keys without a word, so that a misspelt key switches a protection off. The settings are
+c2pa ignores unknown keys silently, so that a misspelt key switches a protection off. The settings are
 therefore frozen dataclasses without free keys, every protection is written out even where it is c2pa's
 default, and `probe` checks at start-up that they took effect.
 """

@@ -197,11 +197,11 @@ def _sign(
 
 
 def _check_stamp(copy: bytes, media_type: str, sidecar: bytes | None) -> None:
-    """Read a stamped copy as others do: an authority whose certificate c2pa does not take makes it Invalid to all."""
+    """Read a stamped copy as others do: where c2pa refuses the authority's certificate, it reads Invalid."""
     with c2pa.Reader(media_type, io.BytesIO(copy), sidecar, context=c2pa.Context.from_dict({})) as reader:
         codes = {entry["code"] for entry in reader.get_validation_results()["activeManifest"]["success"]}
         if reader.get_validation_state() not in ("Valid", "Trusted") or "timeStamp.validated" not in codes:
-            raise CredentialSigningFailed("the time stamp of the claim is none that C2PA readers take")
+            raise CredentialSigningFailed("C2PA readers do not accept the time stamp of the claim")
 
 
 def stored_manifests(data: bytes, media_type: str) -> bytes | None:
@@ -210,7 +210,7 @@ def stored_manifests(data: bytes, media_type: str) -> bytes | None:
 
 
 def _stored(data: bytes, media_type: str, settings: c2pa.Context) -> bytes | None:
-    # A manifest that is elsewhere, or cannot be read, counts: it must not be lost without a word.
+    # A manifest that is elsewhere, or cannot be read, counts: it must not be lost silently.
     store = io.BytesIO()
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=settings)

@@ -1,7 +1,7 @@
 """A manifest store as c2pa describes it in JSON, judged: the active manifest, then every ingredient.
 
 Everything in it but the status codes of this reading was written by strangers, the validation results that
-an ingredient carries included: those are the word of the signer that added it. C2PA 2.2, section 15.11.
+an ingredient carries included: those are claims of the signer that added it. C2PA 2.2, section 15.11.
 """
 
 import base64

@@ -25,7 +25,7 @@ _OTHER_TRANSFERS = frozenset((8, 9, 10, 16, 18))
 """Linear, logarithmic, PQ and HLG: they move a grey by more than 40 of 255 (`appearance`)."""
 
 _XYZ = 10
-"""Colour primaries that are none of a display."""
+"""Colour primaries that no display has."""
 
 _LIGHT = frozenset((b"mdcv", b"clli", b"cclv", b"amve"))
 
@@ -45,7 +45,7 @@ class Colours:
     """What a file states.
 
     Attributes:
-        codes: each pair that it states, in its order; none of a file without.
+        codes: each pair that it states, in its order; empty if it states none.
         narrow: of a PNG: black and white are 16 and 235, which its decoders leave as they are.
         video: whether tones as of BT.709 are shown as sRGB's.
         light: name and content of what says how bright its mastering display was.

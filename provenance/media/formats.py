@@ -74,7 +74,7 @@ def sniff(data: bytes) -> str:
 
 
 def open_header(data: bytes, media_type: str) -> ImageFile:
-    """Return Pillow's view of the picture: its header is read and its size allowed, nothing is decoded.
+    """Return Pillow's image of the picture: its header is read and its size allowed, nothing is decoded.
 
     Raises:
         MediaTooLarge: a side over `limits.MAX_SIDE_PIXELS`, or more pixels than the format's share of

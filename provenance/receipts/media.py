@@ -38,7 +38,7 @@ class StatedFile(NamedTuple):
 
 
 def stated_files(record: Record) -> list[StatedFile]:
-    """The registered file, then its signed copies; none of a record that is no registration."""
+    """The registered file, then its signed copies; empty for a record of another type than a registration."""
     if not isinstance(record, AssetRegistered):
         return []
     media = record.media
@@ -52,10 +52,10 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
     Args:
         record: of the receipt's subject.
         media_sha256: SHA-256 of the bytes at hand, 32 bytes; None where there are pixels alone.
-        pixels: where they could be decoded, and the bytes are none of the record's.
+        pixels: where they could be decoded; not needed where the bytes are those of a file of the record.
 
     Raises:
-        ProofInvalid: none, by their bytes or by their pixels.
+        ProofInvalid: neither their bytes nor their pixels are those of a file of the record.
     """
     files = stated_files(record)
     if not files:

@@ -2,7 +2,7 @@
 
 A link leads from a registration to one that it names under `parents`, or under `rendition_of`, up to the origins, each
 proven or named. Records name each other by SHA-256, so that a ring of them would take a collision; and because a parent
-is logged before what is made from it, none could stand in a log.
+is logged before what is made from it, no ring could stand in a log.
 
 Withdrawals, disputes and their retraction, and registrations that take another's place change how a registration
 stands. They count only in a receipt whose statements and inclusion proofs have been checked (`receipts.procedure`).
@@ -191,7 +191,7 @@ def is_disputed(
     """Whether another publisher contradicted a registration later, and has not retracted that.
 
     A publisher cannot dispute its own registration: a record that says so counts for nothing. Nor does a retraction
-    with a key that may have been in other hands by then; None where that cannot be told of it.
+    with a key that may have been compromised by then; None where that is not known.
 
     Args:
         history: the key records that are known.
@@ -238,7 +238,7 @@ def superseded_by(registered: LoggedRecord, chain: Sequence[LoggedRecord]) -> in
 
 
 def is_compromised(entry: LoggedRecord, record: Record, history: KeyHistory, stamped: Stamped) -> bool | None:
-    """Whether a publisher's record was made when its key may have been in other hands; None where that cannot be told.
+    """Whether a publisher's record was made when its key may have been compromised; None where that is not known.
 
     Since when a later revocation of the key states. When the record was made, a time stamp bounds from outside; else
     there is only `claimed_at`, which whoever holds the key can date back.

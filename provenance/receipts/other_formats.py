@@ -28,7 +28,7 @@ AnyReceipt = Receipt | TlogProof | TransparentStatement
 
 _LEFT_OUT = "this format does not carry it: a .countermark file does"
 _GROUND = {3: 2, 8: 3}
-"""Which step another stands on."""
+"""Which step another depends on."""
 _FOLLOW = "; if the log has changed its keys, a .countermark receipt made since then leads to them (--keys)"
 
 
@@ -39,8 +39,8 @@ class ProofReport:
     Attributes:
         steps: all of a receipt, in order.
         log: the log's name: its origin, or as the issuer of a COSE receipt calls itself.
-        index: of the entry; a COSE receipt's own word.
-        tree_size: entries of the tree; a COSE receipt's own word.
+        index: of the entry; as a COSE receipt claims it, not verified.
+        tree_size: entries of the tree; as a COSE receipt claims it, not verified.
         statement: the entry, where it is at hand and one of Countermark's. Its signature is not checked.
         cosigners: the caller's witnesses that cosigned the checkpoint.
         witnessing: whether the cosignatures are there that the caller asks for; None where it asks for none.
@@ -73,7 +73,7 @@ def parse_any_receipt(data: bytes) -> AnyReceipt:
     """Read a receipt of any of the three formats; the first byte tells them apart.
 
     Raises:
-        MalformedReceipt: it is none, or does not parse.
+        MalformedReceipt: not a receipt of any of these formats, or it does not parse.
     """
     try:
         if data.startswith(b"c2sp.org/tlog-proof@"):
@@ -88,7 +88,7 @@ def parse_any_receipt(data: bytes) -> AnyReceipt:
 
 
 def receipt_statement(receipt: AnyReceipt) -> Statement:
-    """The statement that a receipt is for. Raises MalformedReceipt where it carries none."""
+    """The statement that a receipt is for. Raises MalformedReceipt where it carries no statement."""
     match receipt:
         case Receipt():
             return receipt.subject.parsed_statement
@@ -208,7 +208,7 @@ def _judge_root(
         return {3: ("not checked", "the proof leads to no root that could be signed"), 8: ("fails", str(refusal))}
     except SignatureInvalid as refusal:
         return {3: ("fails", f"the root that the proof leads to is not one that the log signed: {refusal}")}
-    place = f"the statement is in that tree; by its own word at index {proof.index} of {proof.size}"
+    place = f"the statement is in that tree; the proof claims index {proof.index} of {proof.size}, not verified"
     return {3: ("holds", f"{receipt.issuer} signed the root {root.hex()}"), 8: ("holds", place)}
 
 
@@ -225,13 +225,13 @@ def _steps(outcomes: dict[int, tuple[Outcome, str]]) -> tuple[Step, ...]:
     settled = []
     for number, name in STEP_NAMES.items():
         ground = _GROUND.get(number)
-        missing: tuple[Outcome, str] = ("not checked", f"it stands on step {ground}" if ground else _LEFT_OUT)
+        missing: tuple[Outcome, str] = ("not checked", f"it depends on step {ground}" if ground else _LEFT_OUT)
         settled.append(Step(number, name, *outcomes.get(number, missing)))
     return tuple(settled)
 
 
 def _unchecked_signature(statement: Statement) -> tuple[Outcome, str]:
-    return "not checked", f"by its own word, signed with key {statement.kid.hex()}"
+    return "not checked", f"claims to be signed with key {statement.kid.hex()}; not verified"
 
 
 def _statement(data: bytes | None) -> Statement | None:

@@ -50,9 +50,9 @@ def verify_receipt(
             caller has from elsewhere. A log's ML-DSA-44 key is named as its origin.
         retired: which of the trusted keys their log has retired, with the size of the largest tree that each signs.
         media_sha256: SHA-256 of the media file's bytes (32 bytes), if there is one to check.
-        pixels: decodes it, or gives None where it cannot be decoded. Asked once at most, and only where step 9 has its
-            ground and these bytes are not the registered ones: decoding a stranger's picture costs more than all the
-            rest. What it raises is raised here.
+        pixels: decodes it, or gives None where it cannot be decoded. Asked once at most, and only where the steps that
+            step 9 depends on hold, and these bytes are not the registered ones: decoding a stranger's picture costs
+            more than all the rest. What it raises is raised here.
         authorities: time-stamping authorities that the caller trusts.
 
     Raises:
@@ -78,33 +78,33 @@ class ReceiptVerification:
        may have made the log.
     3. **Checkpoint signature**. One tree: all proofs carry the same checkpoint, signed with the log key, and with the
        log's ML-DSA-44 key where the caller trusts one; a witness that the caller knows and that cosigned it did so
-       validly. (Two trees could be two branches of a log that forks.) *Stands on step 2.*
+       validly. (Two trees could be two branches of a log that forks.) *Depends on step 2.*
     4. **Genesis record**. It is entry 0, names this log, and is signed by an operator key it names. From the keys it
        names, the `log.key` records lead to those in force for a tree of this size, and the log key is one of these.
-       Each is signed by an operator key, the keys before it and the keys after it. *Stands on step 3.*
+       Each is signed by an operator key, the keys before it and the keys after it. *Depends on step 3.*
     5. **Publisher key enrolled**. Each publisher's key record is signed by an operator key and, but for revocations,
        carries a proof of possession; a rotation is signed by the key that it replaces. And one of them, before the
-       subject, enrols the subject's key for the subject's publisher. *Stands on step 4.*
-    6. **Publisher key in force**. No key record between that one and the subject revokes or replaces the key. *Stands
+       subject, enrols the subject's key for the subject's publisher. *Depends on step 4.*
+    6. **Publisher key in force**. No key record between that one and the subject revokes or replaces the key. *Depends
        on step 5.*
     7. **Statement**. The subject's statement is about the subject's record, and signed with that key. So is every
-       statement of the chain, with a key in force at its index. *Stands on step 5.*
-    8. **Inclusion in the log**. Every entry's statement is in the tree of the checkpoint, at its index. *Stands on
+       statement of the chain, with a key in force at its index. *Depends on step 5.*
+    8. **Inclusion in the log**. Every entry's statement is in the tree of the checkpoint, at its index. *Depends on
        step 3.*
-    9. **Media**. They are the registered bytes, the credentialed copy's bytes, or have the registered pixels. *Stands
+    9. **Media**. They are the registered bytes, the credentialed copy's bytes, or have the registered pixels. *Depends
        on step 7.*
     10. **Time stamp**. The subject's statement is in a tree that one of the caller's time-stamping authorities stamped.
         The log had signed that tree, with a key in force for its size, and the receipt's tree is the same or has grown
         from it. (Whoever knows the log's tree can make a next one of its own and have that stamped.) Not checked where
         the receipt carries no token, or no proof that its tree begins with the stamped one, or the caller trusts no
-        authority. *Stands on steps 7 and 8.*
+        authority. *Depends on steps 7 and 8.*
     11. **Origins**. Every registration that the subject was made from, up to the origins, is in the chain, with its
         record, its signature, a key in force, and its place in the log before what was made from it. A link that does
         not hold is named, and all behind it is unproven. Nor was one withdrawn, disputed, or signed with a key that may
-        have been in other hands: what was made from it is proven all the same. Where a record is withheld or missing,
-        or the receipt says that it could not hold everything, this is not checked. *Stands on step 5.*
+        have been compromised: what was made from it is proven all the same. Where a record is withheld or missing,
+        or the receipt says that it could not hold everything, this is not checked. *Depends on step 5.*
 
-    A step whose ground has failed is not checked.
+    A step that depends on a failed one is not checked.
 
     The caller still owes: where the trusted keys come from; how many cosigners are enough, and how recent; the
     digests of the media; whether to believe how the publisher's identity was established; and, against a log or a
@@ -140,7 +140,7 @@ class ReceiptVerification:
         self._checkpoint = receipt.subject.proof.signed_checkpoint().checkpoint
         self.log_keys = self._stated_log_keys()
 
-        # What a step finds, for those that stand on it and for the report.
+        # What a step finds, for those that depend on it and for the report.
         self._steps = Steps()
         self._demanded: Sequence[VerifierKey] = ()
         self._cosigners: tuple[Cosigner, ...] = ()
@@ -299,7 +299,7 @@ class ReceiptVerification:
             self._steps.settle(9, "not checked", "no media were given")
             return
         stated = [file.sha256 for file in stated_files(self._record)]
-        needed = stated and self._media_sha256 not in stated and self._steps.broken_ground(9) is None
+        needed = stated and self._media_sha256 not in stated and self._steps.failed_dependency(9) is None
         # Asked outside of the check: a file that cannot be read is no failure of the receipt.
         pixels = self._pixels() if needed and self._pixels is not None else None
         self._steps.check(9, lambda: compare_media(self._record, self._media_sha256, pixels))

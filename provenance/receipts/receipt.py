@@ -111,12 +111,12 @@ class LoggedRecord:
 
 @dataclass(frozen=True)
 class Stamp:
-    """That the subject was in the log at a time, by a time-stamping authority.
+    """A time-stamping authority's token that the subject was in the log at a time.
 
     Attributes:
         proof: of the subject's inclusion in the tree that was stamped, which may be an earlier one than the receipt's.
         token: RFC 3161, over the text of the proof's checkpoint.
-        consistency: that the receipt's tree begins with the stamped one, hashes of 32 bytes; none where they are one
+        consistency: that the receipt's tree begins with the stamped one, hashes of 32 bytes; empty where they are one
             tree, and in receipts that were made before such proofs were carried.
     """
 
@@ -158,9 +158,10 @@ class Receipt:
         keys: the `publisher.key` records that say which keys signed, in log order.
         genesis: the log's first entry.
         chain: what else belongs to the subject (withdrawals, parents), in log order.
-        log_key: verifier key of the log. The receipt's own word, unless the reader has it from elsewhere.
-        stamp: when the subject was in the log, by somebody else's word; None where nobody has stamped it.
-        truncated: more belongs to the subject than could be held, says who made the receipt.
+        log_key: verifier key of the log, as the receipt claims it: not verified, unless the reader has it from
+            elsewhere.
+        stamp: a time-stamping authority's token on when the subject was in the log; None if there is none.
+        truncated: whoever made the receipt states that more belongs to the subject than the receipt could hold.
     """
 
     subject: LoggedRecord

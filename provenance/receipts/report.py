@@ -16,8 +16,8 @@ from provenance.transparency.timestamp import Timestamp
 STEP_NAMES = dict(enumerate(SENTENCES.steps, 1))
 """The steps by number, as docs/reference/receipts.md has them."""
 
-STANDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}
-"""The steps that another stands on: where one of them has failed, or was not checked for that, it is not checked."""
+DEPENDS_ON = {3: (2,), 4: (3,), 5: (4,), 6: (5,), 7: (5,), 8: (3,), 9: (7,), 10: (7, 8), 11: (5,)}
+"""What each step depends on: after a failed step, neither these nor what depends on them are checked."""
 
 _NEEDED = range(3, 9)
 
@@ -41,8 +41,8 @@ class ReceiptReport:
         record: the subject's record. Nothing in it is proven unless the report `holds`.
         record_id: SHA-256 of its canonical bytes.
         index: of the subject in the log.
-        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only the
-            receipt's own word.
+        log_key_pinned: the log's key is one that the caller trusts, or one that such a key leads to: not only
+            what the receipt claims.
         checkpoint: of the tree that everything is proven in; means nothing unless step 3 holds.
         cosigners: the caller's witnesses that cosigned it.
         signer: the record that enrolled the key which signed the subject; None where an operator signed, or step 5
@@ -52,10 +52,10 @@ class ReceiptReport:
         timestamp: what one of the caller's authorities stated of the subject, where step 10 holds: that it was in the
             log at a time, or earlier.
         disputed: another publisher contradicts the registration, and has not retracted that; a retraction with a key
-            that may have been in other hands by then counts for nothing. False may mean the same two things. None: that
+            that may have been compromised by then counts for nothing. False may mean the same two things. None: that
             key may have been since after the retraction's `claimed_at`, as for `key_compromised`.
         superseded_by: index of the newest registration by which the publisher says that it supersedes this one.
-        key_compromised: a later revocation states that the key may have been in other hands since before the record was
+        key_compromised: a later revocation states that the key may have been compromised since before the record was
             made. None: since after `claimed_at`, which is the signer's word, and no time stamp that could be checked
             bounds it.
         contested_origins: record ids of registrations that the subject was made from, proven, and since withdrawn or
@@ -109,19 +109,19 @@ class Steps:
 
     def __init__(self) -> None:
         self.taken: list[Step] = []
-        self._broken: set[int] = set()
+        self._failed: set[int] = set()
 
     def settle(self, number: int, outcome: Outcome, detail: str) -> None:
         self.taken.append(Step(number, STEP_NAMES[number], outcome, detail))
         if outcome == "fails":
-            self._broken.add(number)
+            self._failed.add(number)
 
     def check(self, number: int, check: Callable[[], str]) -> None:
-        """Run a check that returns its detail, or raises; not at all where a step it stands on is broken."""
-        ground = self.broken_ground(number)
-        if ground is not None:
-            self.settle(number, "not checked", f"it stands on step {ground}")
-            self._broken.add(number)
+        """Run a check that returns its detail, or raises; not at all where a step that it depends on has failed."""
+        failed = self.failed_dependency(number)
+        if failed is not None:
+            self.settle(number, "not checked", f"it depends on step {failed}")
+            self._failed.add(number)
             return
         try:
             detail = check()
@@ -132,9 +132,9 @@ class Steps:
         else:
             self.settle(number, "holds", detail)
 
-    def broken_ground(self, number: int) -> int | None:
-        """The first step that this one stands on and that is broken."""
-        return next((ground for ground in STANDS_ON[number] if ground in self._broken), None)
+    def failed_dependency(self, number: int) -> int | None:
+        """The first step that this one depends on and that has failed."""
+        return next((each for each in DEPENDS_ON[number] if each in self._failed), None)
 
     def outcome(self, number: int) -> Outcome:
         return self.taken[number - 1].outcome

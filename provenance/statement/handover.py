@@ -1,7 +1,7 @@
 """What a publisher's keys sign when they change: that one is held, and that one gives way to another.
 
 A handover leads whoever knows a publisher by its old key to the new one, by that key itself and not by the operator's
-word alone. A key that is lost cannot hand over: it is revoked, and another one is enrolled.
+statement alone. A key that is lost cannot hand over: it is revoked, and another one is enrolled.
 
 A proof of possession is by the key that is enrolled. Without it an operator's record could claim another publisher's
 public key, and with it that publisher's statements (RFC 4211 §4 states the need).

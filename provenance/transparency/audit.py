@@ -68,13 +68,13 @@ class AuditState:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as the log has promised.
+    """A way in which the log breaks its promises.
 
     Attributes:
-        kind: `checkpoint`: none of this log · `rolled back`: smaller than it was · `fork`: two signed roots of one
-            size · `history`: the tree does not begin with the one that was signed before · `root`: the entries do not
-            lead to the signed root · `tile`, `entries`: a file is missing, or not what it has to be · `statement`: an
-            entry is none · `signature`: an entry is not signed with a key that was in force there.
+        kind: `checkpoint`: malformed, or not of this log · `rolled back`: smaller than it was · `fork`: two signed
+            roots of one size · `history`: the tree does not begin with the one that was signed before · `root`: the
+            entries do not lead to the signed root · `tile`, `entries`: a file is missing, or not what it has to be ·
+            `statement`: an entry is malformed · `signature`: an entry is not signed with a key that was in force there.
         detail: a sentence for people.
         evidence: the signed notes that contradict each other, or the entry.
     """

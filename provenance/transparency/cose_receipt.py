@@ -47,7 +47,7 @@ class Inclusion:
     """A proof that an entry is in a tree: its size, the entry's index, and 1 to 63 hashes of 32 bytes.
 
     Raises:
-        MalformedReceipt: no tree has such a proof. One of a single entry has none with a hash in it.
+        MalformedReceipt: no tree has such a proof. In the tree of a single entry an inclusion proof has no hashes.
     """
 
     size: int
@@ -86,9 +86,9 @@ class CoseReceipt:
         data: the bytes as received.
         algorithm: what it is signed with.
         kid: by which its issuer names the key: 1 to 255 bytes.
-        issuer: who says so: the log's service.
-        subject: what about, where it says so; ours always do.
-        proof: what it is a receipt of.
+        issuer: the log's service.
+        subject: what the receipt is about, if stated; ours always state it.
+        proof: of inclusion, or of consistency.
         signature: 64 bytes.
     """
 
@@ -167,7 +167,7 @@ def verify_inclusion(receipt: CoseReceipt, keys: Mapping[bytes, PublicKey], entr
 
     Raises:
         MalformedReceipt: not a receipt of inclusion.
-        ProofInvalid: the proof has not the hashes it needs.
+        ProofInvalid: the proof has too few or too many hashes.
         SignatureInvalid: no such key, or its signature is over another root: the entry is not in the tree.
     """
     if not isinstance(receipt.proof, Inclusion):
@@ -306,7 +306,7 @@ class TransparentStatement:
         """Read the one encoding that `serialise` writes.
 
         Raises:
-            MalformedStatement: the statement in it is none.
+            MalformedStatement: the statement in it is malformed.
             MalformedReceipt: it holds no receipt, too many, or something else in their place.
         """
         if len(data) > _MAX_BYTES:

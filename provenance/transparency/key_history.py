@@ -57,7 +57,7 @@ class KeyHistory:
             before: the index of what the key signed.
 
         Raises:
-            SignatureInvalid: there is none.
+            SignatureInvalid: no such record.
         """
         of_key = [
             event
@@ -83,7 +83,7 @@ class KeyHistory:
         return None
 
     def invalid_since(self, publisher: str, kid: bytes, after: int) -> datetime | None:
-        """Since when a key may have been in other hands, as revocations of it behind index `after` state."""
+        """Since when a key may have been compromised, as revocations of it behind index `after` state."""
         stated = [
             event.record.invalid_since
             for event in self.events

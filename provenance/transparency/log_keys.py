@@ -2,10 +2,10 @@
 
 The genesis record names the first ones; each `log.key` record in the log names those that take over. A checkpoint is
 signed with the keys that its own tree names last, so the record at index i counts for the trees of more than i entries,
-and a key that it leaves out is retired: it signs none of those.
+and a key that it leaves out is retired: it signs no tree of that size or larger.
 
 A change is signed by every key that was in force and by every one that comes into force. So whoever trusts one of the
-old keys is led to the new ones, and nobody can be made to lead to a key that somebody else holds.
+old keys can follow the change to the new ones, and no change can name a key that somebody else holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -206,7 +206,7 @@ def judge_log_key(
     """What a reader's own trusted keys say of the key that a receipt names as its log's: step 2 of checking a receipt.
 
     Args:
-        log_key: the receipt's own word, Ed25519.
+        log_key: as the receipt names it, not verified; Ed25519.
         size: of the tree that everything is proven in.
         log_keys: what the receipt's genesis and `log.key` records say, or why they say nothing.
         trusted: what the reader has from elsewhere.
@@ -219,7 +219,7 @@ def judge_log_key(
     known = None if isinstance(log_keys, CountermarkError) else log_keys
     own = [key for key in trusted if key.key_type == ML_DSA_44 and key.name == log_key.name]
     named = [key for key in known.current if key.key_type == ML_DSA_44] if known else []
-    # What a retired key says later may be said by who has got hold of it.
+    # Whoever has since got hold of a retired key can sign with it.
     leading = [key for key in trusted if known is not None and key not in retired and known.vouched_by(key)]
     demanded = named if any(key in leading for key in own) else [key for key in own if key in named]
     largest, name = retired.get(log_key, size), log_key.name
@@ -231,7 +231,7 @@ def judge_log_key(
         (
             not any(key.key_type == ED25519 for key in trusted),
             "not checked",
-            f"no trusted log key was given: {name} is the receipt's own word",
+            f"no trusted log key was given: the receipt claims to be of {name}; not verified",
             [],
         ),
         (True, "fails", f"the receipt's key of {name} is not among those you trust", []),

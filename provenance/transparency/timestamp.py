@@ -1,8 +1,8 @@
-"""Time-stamp tokens: a time-stamping authority's word that some bytes existed at a time.
+"""Time-stamp tokens: a time-stamping authority's signed statement that some bytes existed at a time.
 
 RFC 3161, with SHA-256. Over a checkpoint's text, which is what the log signs, a token bounds the time of everything in
-the log up to there, from outside. Asking the authority is for others: here are the bytes to send, and what may come
-back.
+the log up to there, from outside. The caller makes the HTTP request: this module
+has the bytes to send, and reads the response.
 """
 
 import hashlib
@@ -138,7 +138,7 @@ class Timestamp:
 
 
 def stated_time(token: bytes) -> tuple[datetime, str | None]:
-    """The time that a token states, and the name on the certificate of whoever made it: checked by nobody.
+    """The time that a token states, and the name on its signer's certificate: not verified.
 
     Raises:
         MalformedTimestamp: it does not parse.
@@ -220,7 +220,7 @@ def verify_timestamp(token: bytes, message: bytes, anchors: Sequence[TrustAnchor
 
     Raises:
         MalformedTimestamp: the token does not parse.
-        UntrustedTimestamp: it is over other bytes, made with a weak digest, or signed by none of the anchors.
+        UntrustedTimestamp: it is over other bytes, made with a weak digest, or signed not under any of the anchors.
     """
     response = _decode(der(0x30, _GRANTED, token))
     digest = hashlib.sha256(message).digest()

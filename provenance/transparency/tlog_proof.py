@@ -27,7 +27,7 @@ class TlogProof:
         index: of the entry.
         hashes: the inclusion proof, at most 63 hashes of 32 bytes.
         checkpoint: the signed note, verbatim with all its signatures.
-        extra: bytes of the application's, which nothing authenticates; not empty.
+        extra: the application's own bytes, which nothing authenticates; not empty.
     """
 
     index: int
@@ -37,7 +37,7 @@ class TlogProof:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read a `.tlog-proof` file; its checkpoint has to be one, but no signature or proof is checked.
+        """Read a `.tlog-proof` file; its checkpoint has to be well-formed; no signature or proof is checked.
 
         Raises:
             MalformedProof: it does not parse.
@@ -90,21 +90,21 @@ class TlogProof:
         try:
             return SignedCheckpoint.parse(self.checkpoint)
         except MalformedNote as cause:
-            raise MalformedProof(f"a proof's checkpoint is none: {cause}") from cause
+            raise MalformedProof(f"malformed checkpoint: {cause}") from cause
 
     def verify(self, entry: bytes, keys: Sequence[VerifierKey], origin: str) -> tuple[Checkpoint, tuple[Cosigner, ...]]:
         """Check that the log `origin` has this entry at this index.
 
         Args:
             entry: the log entry's bytes.
-            keys: the log's, and those of the witnesses one knows.
+            keys: the log's, and those of known witnesses.
             origin: the log that is expected.
 
         Returns:
             the checkpoint, and the witnesses that cosigned it.
 
         Raises:
-            MalformedNote: the checkpoint is none.
+            MalformedNote: malformed checkpoint.
             UntrustedNote: the checkpoint is not signed by the log, or a known signature fails.
             ProofInvalid: the entry is not at this index of the checkpoint's tree.
         """

@@ -86,13 +86,13 @@ class AddCheckpoint:
         try:
             note = Note.parse(self.checkpoint)
         except MalformedNote as cause:
-            raise MalformedExchange(f"the checkpoint is none: {cause}") from cause
+            raise MalformedExchange(f"malformed checkpoint: {cause}") from cause
         try:
             return note, Checkpoint.parse_text(note.text)
         except MalformedNote as cause:
             if _has_wrong_empty_root(note.text):
                 raise ProofInvalid("the empty tree has another root") from cause
-            raise MalformedExchange(f"the checkpoint is none: {cause}") from cause
+            raise MalformedExchange(f"malformed checkpoint: {cause}") from cause
 
 
 def _has_wrong_empty_root(text: str) -> bool:
@@ -110,7 +110,7 @@ def _has_wrong_empty_root(text: str) -> bool:
 
 @dataclass(frozen=True)
 class WitnessedLog:
-    """What a witness knows of a log: the log's keys, and the tree that it cosigned last (none: the empty one)."""
+    """What a witness knows of a log: the log's keys, and the tree that it cosigned last, at first the empty one."""
 
     keys: tuple[VerifierKey, ...]
     size: int = 0
@@ -253,8 +253,8 @@ class Declined:
 
     Attributes:
         status: HTTP status; 409 when the size is right and, for this witness, the tree is another.
-        detail: its words, shortened to printable ASCII; for logs only.
-        passing: whether the same request may succeed later (429, and the witness's own faults).
+        detail: the witness's message, shortened to printable ASCII; for log lines only.
+        passing: whether the same request may succeed later (429, and server errors).
     """
 
     status: int

@@ -1,7 +1,7 @@
 """Lookups: which registrations a picture leads to, what each one's record says, and what was not looked at.
 
-The registry is never taken at its word. A hit becomes a match when the record itself states these bytes, these pixels,
-or the sketch that was compared; otherwise it is `Unproven`.
+Nothing that the registry claims is believed unverified. A hit becomes a match when the record itself states these
+bytes, these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

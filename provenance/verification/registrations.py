@@ -59,7 +59,7 @@ class Reference:
 class Answer:
     """What one side said to a dispute. `publisher` is its name.
 
-    `key_compromised`: the key that signed it may have been in other hands by then, so that it closes nothing.
+    `key_compromised`: the key that signed it may have been compromised by then, so that it closes nothing.
     """
 
     publisher: str
@@ -93,7 +93,7 @@ class KnownRecord:
         key_revoked_at_index: of the record that revoked the key which signed; None for a key that is in force, or
             that another one has replaced in good order.
         revocation: that record.
-        invalid_since: the earliest time since when the key may have been in other hands, as its revocations state it.
+        invalid_since: the earliest time since when the key may have been compromised, as its revocations state it.
         disputes: other publishers' counter-claims, retracted ones too, in log order.
         superseded_by: index of the newest registration by which the same publisher says that it supersedes this one.
         sources: what it was made from, through the whole chain, where that was withdrawn, is disputed, or was signed

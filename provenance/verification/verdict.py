@@ -214,7 +214,7 @@ def _of_records(evidence: Evidence) -> Iterator[Unchecked]:
     for record in evidence.unproven:
         yield Unchecked(f"record {record.record_id.hex()[:16]}…, to which this picture leads", record.why)
     if any(match.receipt is not None and not match.receipt.log_key_pinned for match in evidence.matches):
-        yield Unchecked("whose log this is", "no log key was pinned, so its name is the receipt's own word")
+        yield Unchecked("whose log this is", "no log key was pinned: its name is what the receipt claims, not verified")
 
 
 def _of_file(examination: Examination) -> Iterator[Unchecked]:

@@ -5,8 +5,8 @@ Fields: XMP (ISO 16684-1; IPTC Photo Metadata 2023), IPTC-IIM 4.2 and EXIF 2.32,
 
 Marks that picture generators leave: the settings they write into PNG text and EXIF, recognised by their form.
 
-Each is a file's own word. A generator's name alone, in whatever field, is no mark: it has flagged a camera of 2003
-whose maker field reads "Gemini11".
+Each is an unsigned claim of the file. A generator's name alone, in whatever field, is no mark: it has flagged a camera
+of 2003 whose maker field reads "Gemini11".
 """
 
 import json

@@ -18,7 +18,7 @@ class Mark:
         kind: which mark, as "iptc.digital_source_type" or "comfyui.workflow".
         value: what the file says, cleaned and bounded.
         location: the carrier, as "XMP", "PNG tEXt" or "EXIF".
-        meaning: what it states, taken at its word.
+        meaning: what it states, which nothing verifies.
     """
 
     kind: str

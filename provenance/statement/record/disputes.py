@@ -75,8 +75,8 @@ def is_open(dispute: bytes, publisher: str, answers: Iterable[DisputeAnswered]) 
     Args:
         dispute: id of the `asset.disputed` record, 32 bytes.
         publisher: id of the publisher that raised it.
-        answers: those that are known and believed, to this dispute and to others. None that was made with a key which
-            may have been in other hands by then is.
+        answers: the known answers, to this dispute and to others, but those signed with a key that may have been
+            compromised by then.
     """
     return not any(
         (answer.dispute, answer.publisher, answer.outcome) == (dispute, publisher, RETRACTED) for answer in answers

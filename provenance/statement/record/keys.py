@@ -29,7 +29,7 @@ class PublisherKey(Stated):
         reason: why; required on `revoke`.
         handover: by the key that is replaced, see `handover`; on `rotate` alone. Whether it is there and holds is
             a part of step 5 as well.
-        invalid_since: since when the key may have been in other hands, as the publisher says (RFC 5280 §5.3.2,
+        invalid_since: since when the key may have been compromised, as the publisher says (RFC 5280 §5.3.2,
             invalidity date); on `revoke` alone.
         extra: unknown fields, kept.
     """
@@ -48,7 +48,7 @@ class PublisherKey(Stated):
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     def check(self) -> None:
-        """Which of the optional fields its action needs, and which it has none of; raises MalformedRecord."""
+        """Check which optional fields the action needs, and which it must not have. Raises MalformedRecord."""
         if self.action == "revoke" and self.reason is None:
             raise refusal("reason", "missing, and a revocation needs one")
         if self.action == "revoke" and self.possession is not None:

@@ -1,7 +1,7 @@
 """Resemblance: an older registration of somebody else that the matched one resembles, so that no match hides it.
 
-Each registration is compared with those before it, by the same search as a verification; what that gave is a view of
-the registry's, which a verification reads.
+Each registration is compared with those before it, by the same search as a verification; the registry keeps what
+that gave, and a verification reads it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -219,7 +219,7 @@ def _reference(comparison: Mapping[str, Json]) -> ReferenceKind:
 
 
 def _failure(registrations: Registrations, each: Resemblance) -> str | None:
-    """Why its record cannot be proven; None where it can: no headline rests on the view's word alone."""
+    """Why its record cannot be proven; None where it can: no headline rests on what the registry has kept alone."""
     try:
         known = registrations.known(each.record_id)
     except PASSING:

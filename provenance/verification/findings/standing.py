@@ -59,7 +59,7 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
 
 
 def _why(known: KnownRecord) -> str:
-    """The reason of a revocation, and since when the key may have been in other hands, as they were stated."""
+    """The reason of a revocation, and since when the key may have been compromised, as the operator stated them."""
     if known.revocation is None:
         return ""
     reason = f", for this reason: {quote(known.revocation.reason or '')}"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from provenance.errors import MalformedNote
 from provenance.receipts.procedure import ReceiptVerification
-from provenance.receipts.report import STANDS_ON, STEP_NAMES
+from provenance.receipts.report import DEPENDS_ON, STEP_NAMES
 from tests.receipt_vectors import CASES, REGISTERED, receipt_of
 
 ROOT = Path(__file__).parents[3]
@@ -76,17 +76,17 @@ def test_the_reference_page_has_the_steps_of_the_procedure() -> None:
     assert {int(number): name.rstrip(".") for number, name in steps} == STEP_NAMES
 
 
-def test_the_reference_page_and_the_procedures_docstring_have_the_same_steps_on_the_same_ground() -> None:
+def test_the_reference_page_and_the_procedures_docstring_have_the_same_steps_and_dependencies() -> None:
     page = (ROOT / "docs" / "reference" / "receipts.md").read_text()
     procedure = page.split("## The procedure")[1].split("The receipt **holds**")[0]
     assert steps_of(procedure) == steps_of(inspect.cleandoc(ReceiptVerification.__doc__ or ""))
-    assert steps_of(procedure) == {number: (name, STANDS_ON.get(number, ())) for number, name in STEP_NAMES.items()}
+    assert steps_of(procedure) == {number: (name, DEPENDS_ON.get(number, ())) for number, name in STEP_NAMES.items()}
 
 
 def steps_of(procedure: str) -> dict[int, tuple[str, tuple[int, ...]]]:
-    """Name of each step, and the steps that it stands on."""
+    """Name of each step, and the steps that it depends on."""
     steps = re.findall(r"^(\d+)\. \*\*(.+?)\*\*(.+?)(?=^\S)", f"{procedure}\n\n.", re.MULTILINE | re.DOTALL)
-    grounds = {int(number): re.search(r"\*Stands\s+on\s+steps?([^*]+)\.\*", text) for number, _, text in steps}
+    grounds = {int(number): re.search(r"\*Depends\s+on\s+steps?([^*]+)\.\*", text) for number, _, text in steps}
     return {
         int(number): (name, tuple(map(int, re.findall(r"\d+", ground[1]))) if (ground := grounds[int(number)]) else ())
         for number, name, _ in steps

@@ -15,7 +15,7 @@ from provenance.receipts import receipt as receipt_module
 from provenance.receipts.media import MediaPixels
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
-from provenance.receipts.report import STANDS_ON, STEP_NAMES, ReceiptReport, Step
+from provenance.receipts.report import DEPENDS_ON, STEP_NAMES, ReceiptReport, Step
 from provenance.statement.record import AssetRegistered, record_id
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import VerifierKey
@@ -96,7 +96,7 @@ def test_a_step_whose_ground_has_failed_is_not_checked(case: dict[str, Any]) -> 
     report = run(case)
     assert [(step.number, step.name) for step in report.steps] == list(STEP_NAMES.items())
     broken = {step.number for step in report.steps if step.outcome == "fails"}
-    for number, grounds in STANDS_ON.items():
+    for number, grounds in DEPENDS_ON.items():
         if broken.intersection(grounds):
             broken.add(number)
             assert step(report, number).outcome == "not checked"
@@ -115,10 +115,10 @@ def test_a_report_says_what_was_proven() -> None:
     assert [each.time for each in report.cosigners] == [1_772_366_400]
 
 
-def test_an_unpinned_log_is_said_to_be_the_receipts_own_word() -> None:
+def test_an_unpinned_log_is_said_to_be_what_the_receipt_claims() -> None:
     report = named("nothing is pinned")
     assert step(report, 2).outcome == "not checked"
-    assert "own word" in step(report, 2).detail
+    assert "the receipt claims to be of" in step(report, 2).detail
     assert report.holds
     assert not report.log_key_pinned
 
