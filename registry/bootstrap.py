@@ -27,7 +27,7 @@ from provenance.statement.record import LogGenesis, to_canonical
 from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Cosigner, SignedCheckpoint
 from provenance.transparency.policy import Policy, satisfied
-from provenance.transparency.timestamp import TrustAnchor
+from provenance.transparency.timestamp import TimestampAuthority
 from registry.attestation import DEVELOPMENT_STAMPS
 from registry.attestation.attestation import Attestation
 from registry.attestation.development_stamps import DevelopmentAuthority
@@ -291,7 +291,7 @@ def read_timestamp_settings(config: RegistryConfig, keystore: Keystore, clock: C
     if config.timestamp_url is None:
         return None
     if config.timestamp_url == DEVELOPMENT_STAMPS:
-        anchor = TrustAnchor.from_pem("the development authority", keystore.development_authority.encode())
+        anchor = TimestampAuthority.from_pem("the development authority", keystore.development_authority.encode())
         authority = DevelopmentAuthority(keystore.development_stamper(), clock)
         return TimestampSettings(authority, (anchor,), config.timestamp_interval)
     if config.timestamp_anchors is None:
@@ -300,7 +300,7 @@ def read_timestamp_settings(config: RegistryConfig, keystore: Keystore, clock: C
         )
     path = config.timestamp_anchors
     try:
-        anchor = TrustAnchor.from_pem(path.stem, path.read_bytes())
+        anchor = TimestampAuthority.from_pem(path.stem, path.read_bytes())
     except (OSError, UnusableKey) as error:
         raise SettingsInvalid(f"the certificates in {path} cannot be used: {error}") from error
     return TimestampSettings(RemoteAuthority(config.timestamp_url), (anchor,), config.timestamp_interval)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from provenance.transparency.timestamp import TimestampRequest, TrustAnchor, read_response
+from provenance.transparency.timestamp import TimestampAuthority, TimestampRequest, read_response
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="openssl, which plays the authority, is not installed")
@@ -72,8 +72,8 @@ class Authority:
             (folder / name).write_bytes(data)
 
     @property
-    def anchor(self) -> TrustAnchor:
-        return TrustAnchor.from_pem(self.folder.name, self.root)
+    def anchor(self) -> TimestampAuthority:
+        return TimestampAuthority.from_pem(self.folder.name, self.root)
 
     def respond(self, request: bytes) -> bytes:
         assert OPENSSL is not None

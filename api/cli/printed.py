@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from registry.usecases.maintenance.fsck import Finding
+    from registry.usecases.maintenance.fsck import Defect
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def print_findings(findings: "Iterable[Finding]", as_json: bool) -> int:
+def print_findings(findings: "Iterable[Defect]", as_json: bool) -> int:
     """Print findings as they come; returns their number."""
     found = 0
     for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)

@@ -28,7 +28,7 @@ class TimeStamp:
     trust_list: str | None
 
 
-def check(stamp: Stamp, anchors: Sequence[timestamp.TrustAnchor]) -> TimeStamp:
+def check(stamp: Stamp, anchors: Sequence[timestamp.TimestampAuthority]) -> TimeStamp:
     """What `stamp` states, believed where it is over its message and leads to one of `anchors`."""
     try:
         token = timestamp.token_of(stamp.token)

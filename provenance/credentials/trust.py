@@ -141,10 +141,10 @@ class TrustSettings:
             return None
 
     @cached_property
-    def time_anchors(self) -> tuple[timestamp.TrustAnchor, ...]:
+    def time_anchors(self) -> tuple[timestamp.TimestampAuthority, ...]:
         """The lists for time stamps, as RFC 3161 tokens are checked with them."""
         lists = (trust_list for trust_list in self.lists if trust_list.kind == "tsa" and not trust_list.empty)
-        return tuple(timestamp.TrustAnchor(each.title, _authorities(each.pem)) for each in lists)
+        return tuple(timestamp.TimestampAuthority(each.title, _authorities(each.pem)) for each in lists)
 
     def list_with(self, uri: str | None, kind: ListKind) -> TrustList | None:
         """The first list of `kind` that holds the anchor with address `uri`."""

@@ -87,7 +87,7 @@ class _Lines:
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / np.maximum(last - first, 1))
 
 
-def view_parts(canonical: Pixels, left_open: Sequence[Sequence[Box]], detail: Callable[[], Pixels]) -> list[View]:
+def crop_parts(canonical: Pixels, left_open: Sequence[Sequence[Box]], detail: Callable[[], Pixels]) -> list[View]:
     """The parts of a picture that no match accounts for, each as a picture of its own.
 
     Where there is no match, the whole is among them, at half its size: a deep crop of a picture shows features that the

@@ -30,7 +30,7 @@ from provenance.transparency.key_history import (
 from provenance.transparency.log_keys import LogKeys, judge_log_key
 from provenance.transparency.merkle import verify_consistency
 from provenance.transparency.note import COSIGNATURES, ML_DSA_44, VerifierKey
-from provenance.transparency.timestamp import Timestamp, TrustAnchor, verify_timestamp
+from provenance.transparency.timestamp import Timestamp, TimestampAuthority, verify_timestamp
 
 
 def verify_receipt(
@@ -40,7 +40,7 @@ def verify_receipt(
     retired: Mapping[VerifierKey, int] | None = None,
     media_sha256: bytes | None = None,
     pixels: Callable[[], MediaPixels | None] | None = None,
-    authorities: Sequence[TrustAnchor] = (),
+    authorities: Sequence[TimestampAuthority] = (),
 ) -> ReceiptReport:
     """Run the whole procedure on a receipt, see `ReceiptVerification`; failures are collected, not raised.
 
@@ -123,7 +123,7 @@ class ReceiptVerification:
         retired: Mapping[VerifierKey, int] | None = None,
         media_sha256: bytes | None = None,
         pixels: Callable[[], MediaPixels | None] | None = None,
-        authorities: Sequence[TrustAnchor] = (),
+        authorities: Sequence[TimestampAuthority] = (),
     ) -> None:
         """Arguments and errors are those of `verify_receipt`."""
         receipt.check_form()  # step 1
@@ -180,7 +180,7 @@ class ReceiptVerification:
         if not isinstance(self._genesis, LogGenesis):
             return UntrustedNote("a log.genesis record at index 0 is missing")
         try:
-            log_keys = LogKeys.founded(self._genesis)
+            log_keys = LogKeys.from_genesis(self._genesis)
             for entry in self.log_key_entries:
                 if isinstance(entry.parsed_record, LogKey):
                     log_keys = log_keys.follow(entry.index, entry.parsed_record)

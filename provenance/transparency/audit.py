@@ -31,7 +31,7 @@ Form = Literal["statements", "bytes"]
 Visit = Callable[[int, bytes, Statement | None], None]
 """Takes (index, entry, its statement where entries are those) of each entry beyond the tree that was seen last."""
 
-FindingKind = Literal[
+AuditFindingKind = Literal[
     "checkpoint", "rolled back", "fork", "history", "root", "tile", "entries", "statement", "signature"
 ]
 
@@ -67,7 +67,7 @@ class AuditState:
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """A way in which the log breaks its promises.
 
     Attributes:
@@ -79,7 +79,7 @@ class Finding:
         evidence: the signed notes that contradict each other, or the entry.
     """
 
-    kind: FindingKind
+    kind: AuditFindingKind
     detail: str
     evidence: tuple[bytes, ...] = ()
 
@@ -137,7 +137,7 @@ class Audit:
         """
         origin = log_origin(keys)
         self.checkpoint, self.cosigners = SignedCheckpoint.parse(note).verify_both(keys, origin)
-        self.findings: list[Finding] = []
+        self.findings: list[AuditFinding] = []
         self.form: Form | None = form or state.form
         self.by_key = Counter(dict(state.by_key))
         self.uncounted = state.uncounted
@@ -167,7 +167,7 @@ class Audit:
         if self.findings:
             return
         try:
-            self._take_up()
+            self._resume()
             self._compare_roots()
             yield self.size
             while self.size < self.checkpoint.size and len(self.findings) < MAX_AUDIT_FINDINGS:
@@ -185,7 +185,7 @@ class Audit:
         elif self.checkpoint.size == seen.size and self.checkpoint.root != seen.root:
             self._find("fork", f"the log has signed two roots for {seen.size} entries", *self._notes())
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         """Go on where the audit before ended, from hash tiles that lead to what was computed then."""
         if self._begun.size == 0:
             return
@@ -281,9 +281,9 @@ class Audit:
         """What was signed before, and what is signed now."""
         return (self._note,) if self._begun.seen is None else (self._begun.seen, self._note)
 
-    def _find(self, kind: FindingKind, detail: str, *evidence: bytes) -> None:
+    def _find(self, kind: AuditFindingKind, detail: str, *evidence: bytes) -> None:
         if len(self.findings) < MAX_AUDIT_FINDINGS:
-            self.findings.append(Finding(kind, detail, evidence))
+            self.findings.append(AuditFinding(kind, detail, evidence))
 
 
 def log_origin(keys: Sequence[VerifierKey]) -> str:

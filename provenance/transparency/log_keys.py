@@ -52,7 +52,7 @@ class LogKeys:
     changes: tuple[tuple[int, tuple[VerifierKey, ...]], ...]
 
     @classmethod
-    def founded(cls, genesis: LogGenesis) -> Self:
+    def from_genesis(cls, genesis: LogGenesis) -> Self:
         """The keys that a genesis record names. Raises UntrustedNote where they cannot sign for its log."""
         return cls(genesis.origin, ((0, _read(genesis.log_keys, genesis.origin)),))
 

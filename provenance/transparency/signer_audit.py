@@ -61,7 +61,7 @@ class SignerAudit:
             SignatureInvalid: no key signed it that was in force there; or an operator's record is not one.
         """
         if index == 0:
-            self._found_log(statement)
+            self._read_genesis(statement)
         operator = self._operator_key(statement.kid)
         if operator is not None:
             verify_statement(statement, operator)
@@ -72,7 +72,7 @@ class SignerAudit:
             return
         self.verified += 1
 
-    def _found_log(self, statement: Statement) -> None:
+    def _read_genesis(self, statement: Statement) -> None:
         record = self._record(statement.record_id)
         if not isinstance(record, LogGenesis) or record.origin != self._origin:
             raise SignatureInvalid("the record of entry 0 is withheld, or not the genesis record of this log")

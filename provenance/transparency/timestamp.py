@@ -88,7 +88,7 @@ class TimestampRequest:
 
 
 @dataclass(frozen=True)
-class TrustAnchor:
+class TimestampAuthority:
     """A time-stamping authority that is trusted: the roots of its certificates, and intermediates it may leave out.
 
     Any certificate for time-stamping below the roots counts as the authority's.
@@ -207,7 +207,7 @@ def read_response(data: bytes, request: TimestampRequest) -> bytes:
     return token
 
 
-def verify_timestamp(token: bytes, message: bytes, anchors: Sequence[TrustAnchor]) -> Timestamp:
+def verify_timestamp(token: bytes, message: bytes, anchors: Sequence[TimestampAuthority]) -> Timestamp:
     """Check that a trusted authority stamped a message.
 
     Its certificates have to have been valid at the time that the token states, not now; whether one has been revoked
@@ -240,7 +240,7 @@ def verify_timestamp(token: bytes, message: bytes, anchors: Sequence[TrustAnchor
     return Timestamp(info.gen_time, authority, accuracy, policy, serial)
 
 
-def _signed_under(response: TimeStampResponse, digest: bytes, anchor: TrustAnchor) -> bool:
+def _signed_under(response: TimeStampResponse, digest: bytes, anchor: TimestampAuthority) -> bool:
     verifier = VerifierBuilder(roots=list(anchor.roots), intermediates=list(anchor.intermediates)).build()
     try:
         return verifier.verify(response, digest)

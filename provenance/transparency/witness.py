@@ -171,7 +171,7 @@ class Refusal:
         return f"{self.detail if self.size is None else self.size}\n".encode()
 
 
-def answer(
+def respond(
     body: bytes,
     logs: Callable[[str], WitnessedLog | None],
     cosigning_keys: Sequence[CosigningKey],
@@ -262,7 +262,7 @@ class Declined:
     passing: bool
 
 
-def read_answer(
+def read_response(
     request: AddCheckpoint, status: int, media_type: str, body: bytes, keys: Sequence[VerifierKey]
 ) -> Witnessed | OtherSize | Declined:
     """Read what a witness answered.

@@ -67,12 +67,12 @@ class SimilaritySearch:
         candidates = self._lookups.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
         self.compare(candidates)
-        self.look_inverted(prints.pdq_dihedral, prints.pdq_quality)
-        self.compare(self.propose_by_parts())
-        self.look_closer()
-        self.look_again()
+        self.search_inverted(prints.pdq_dihedral, prints.pdq_quality)
+        self.compare(self.propose_by_local_features())
+        self.search_parts()
+        self.compare_stored_pictures()
 
-    def look_inverted(self, pdq_orientations: Sequence[bytes], quality: int) -> None:
+    def search_inverted(self, pdq_orientations: Sequence[bytes], quality: int) -> None:
         """Steps 6 and 7 with the colours inverted, where something is not explained yet.
 
         Each bit of a fingerprint says on which side of their median a frequency lies: inverted, it lies on the other.
@@ -84,7 +84,7 @@ class SimilaritySearch:
         near = [each for each in candidates if each.distance is not None and each.distance <= MAX_LEAD_DISTANCE]
         self.compare(self._lookups.nearest(near), inverted=True)
 
-    def propose_by_parts(self) -> Sequence[Candidate]:
+    def propose_by_local_features(self) -> Sequence[Candidate]:
         """Step 6, once more. What shares local features with a picture of which something is not explained yet."""
         if self._explained() and not self._thorough:
             return ()
@@ -101,7 +101,7 @@ class SimilaritySearch:
         self._lookups.methods.append(LOCAL_FEATURES)
         return self._lookups.nearest(self._lookups.registrations.by_local_features(features))
 
-    def look_closer(self) -> None:
+    def search_parts(self) -> None:
         """Steps 6 and 7 for parts of a picture of which something is not explained yet, in more detail."""
         if self._explained():
             return
@@ -134,14 +134,14 @@ class SimilaritySearch:
         outcomes = self._outcomes(query, [reference for _, reference in found], part)
         for (candidate, reference), first in zip(found, outcomes, strict=True):
             if reference.original is not None and isinstance(first, CountermarkError):
-                compared = self._look_without(candidate, reference, first, query, part)
+                compared = self._compare_sketch_alone(candidate, reference, first, query, part)
             elif reference.original is None and _is_verified(first) and not self._looked_again:
-                compared = self._look_again(candidate, reference, first, query, part)
+                compared = self._compare_stored_picture(candidate, reference, first, query, part)
             else:
                 compared = reference, first
             self._take(candidate, *compared, part, inverted=inverted)
 
-    def look_again(self) -> None:
+    def compare_stored_pictures(self) -> None:
         """Step 7, for the matches that cover as much as the leading one: against the stored pictures of these too."""
         matches = [hit for hit in self._hits() if hit.comparison is not None and is_match(hit) and not hit.inverted]
         if not matches or any(hit.basis is MatchBasis.PIXELS for hit in self._hits()):
@@ -157,10 +157,10 @@ class SimilaritySearch:
             candidate = Candidate(hit.record_id, hit.distance)
             reference = self._reference(candidate)
             if reference is not None and hit.comparison is not None:
-                again = self._look_again(candidate, reference, hit.comparison, self._canonical, hit.part)
+                again = self._compare_stored_picture(candidate, reference, hit.comparison, self._canonical, hit.part)
                 self._lookups.hits[hit.record_id] = _compared_hit(candidate, *again, hit.part)
 
-    def note_detail(self) -> None:
+    def note_missing_detail(self) -> None:
         """Say so where a look at full detail over the whole was asked for and none was taken."""
         compared = [hit.comparison for hit in self._hits() if hit.comparison is not None]
         if compared and all(each.reference != "full detail" for each in compared):
@@ -200,7 +200,7 @@ class SimilaritySearch:
         else:
             self._lookups.keep_leads((candidate,))
 
-    def _look_again(
+    def _compare_stored_picture(
         self, candidate: Candidate, reference: Reference, first: Comparison, query: Pixels, part: int | None
     ) -> tuple[Reference, Comparison]:
         """A second look, at the stored picture; the first one where there is none that can be looked at."""
@@ -213,7 +213,7 @@ class SimilaritySearch:
             return reference, first
         return whole, second
 
-    def _look_without(
+    def _compare_sketch_alone(
         self,
         candidate: Candidate,
         reference: Reference,

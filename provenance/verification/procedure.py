@@ -148,9 +148,9 @@ def verify_file(
         similar = SimilaritySearch(lookups, matcher, canonical)
         similar.run(prints)
         if full_detail:
-            similar.note_detail()
+            similar.note_missing_detail()
     # 8. and 9.
-    evidence = resemblance.behind(lookups.evidence(subject, examination), registrations)
+    evidence = resemblance.with_older(lookups.evidence(subject, examination), registrations)
     # 10.
     return judge(evidence)
 
@@ -181,6 +181,6 @@ def verify_digests(
         lookups.skip("mirrored and turned copies", "only the upright fingerprint was handed in")
         lookups.keep_leads(lookups.propose((pdq,), 100 if pdq_quality is None else pdq_quality))
     # 8. and 9.
-    evidence = resemblance.behind(lookups.evidence(subject, None), registrations)
+    evidence = resemblance.with_older(lookups.evidence(subject, None), registrations)
     # 10.
     return judge(evidence)

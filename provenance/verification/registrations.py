@@ -56,7 +56,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DisputeAnswer:
     """What one side said to a dispute. `publisher` is its name.
 
     `key_compromised`: the key that signed it may have been compromised by then, so that it closes nothing.
@@ -78,7 +78,7 @@ class Dispute:
     index: int
     publisher: str
     reason: str
-    answers: tuple[Answer, ...]
+    answers: tuple[DisputeAnswer, ...]
     open: bool
 
 

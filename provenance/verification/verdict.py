@@ -13,7 +13,6 @@ from typing import Never, assert_never
 
 from provenance.credentials.report import CredentialState, explain_problem
 from provenance.sentences import SENTENCES
-from provenance.verification import verdict as unchecked
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
 from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
@@ -80,7 +79,7 @@ def judge(evidence: Evidence) -> Verdict:
         ),
     }
     matches = by_closeness(evidence.matches)
-    not_checked = unchecked.collect(evidence)
+    not_checked = list_unchecked(evidence)
     whole = bool(matches) and registration.is_whole(matches[0])
     older = evidence.hidden is not None
     code = headline(matched, state, declared, proven, whole=whole, hides_an_older_one=older)
@@ -204,7 +203,7 @@ ALWAYS = (
 """What no verification here looks at."""
 
 
-def collect(evidence: Evidence) -> tuple[Unchecked, ...]:
+def list_unchecked(evidence: Evidence) -> tuple[Unchecked, ...]:
     """What the search left out, what could not be read in the file, and what is never looked at."""
     of_file = _of_file(evidence.examination) if evidence.examination is not None else ()
     return (*evidence.not_checked, *resemblance.not_checked(evidence), *_of_records(evidence), *of_file, *ALWAYS)

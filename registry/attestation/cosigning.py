@@ -20,7 +20,7 @@ from provenance.limits import (
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import NoteSignature, VerifierKey
 from provenance.transparency.policy import Witness
-from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_answer
+from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_response
 from registry.attestation.backoff import Backoff
 from registry.attestation.outbound import OutboundClient
 
@@ -91,7 +91,7 @@ class WitnessClient:
                 limit=MAX_WITNESS_ANSWER_BYTES,
                 seconds=COSIGNING_SECONDS,
             )
-            outcome = read_answer(request, answer.status, answer.media_type, answer.body, self._keys)
+            outcome = read_response(request, answer.status, answer.media_type, answer.body, self._keys)
             match outcome:
                 case Witnessed(lines, cosigners):
                     self._size = size

@@ -13,8 +13,8 @@ from provenance.transparency.timestamp import (
     MAX_NONCE,
     REQUEST_MEDIA_TYPE,
     RESPONSE_MEDIA_TYPE,
+    TimestampAuthority,
     TimestampRequest,
-    TrustAnchor,
     read_response,
     verify_timestamp,
 )
@@ -71,7 +71,7 @@ class TimestampSettings:
     """The authority that stamps checkpoints, its trust anchors, and the least seconds between two tokens."""
 
     authority: Authority
-    anchors: Sequence[TrustAnchor]
+    anchors: Sequence[TimestampAuthority]
     interval: float
 
 

@@ -19,7 +19,7 @@ from provenance.errors import MalformedNote, SettingsInvalid, StoreCorrupt, Stor
 from provenance.limits import MAX_COSIGNED_NAME_BYTES, MAX_WITNESS_KEYS_BYTES, MAX_WITNESSED_LOGS
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, Note, VerifierKey, verify_note
-from provenance.transparency.witness import Cosigned, CosigningKey, Refusal, WitnessedLog, answer, monitoring_path
+from provenance.transparency.witness import Cosigned, CosigningKey, Refusal, WitnessedLog, monitoring_path, respond
 from registry.database.lock import FolderLock
 from registry.keys.keystore import Keystore
 from registry.storage.objects import LocalObjects, Objects
@@ -112,7 +112,7 @@ class Witness:
                 locks.enter_context(log.lock)
                 return log.read(self.key)
 
-            outcome = answer(body, find, self._cosigning, time=to_milliseconds(self._clock()) // 1000)
+            outcome = respond(body, find, self._cosigning, time=to_milliseconds(self._clock()) // 1000)
             if isinstance(outcome, Cosigned):
                 self._logs[outcome.checkpoint.origin].store(outcome.note.serialise())
             return outcome

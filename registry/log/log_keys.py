@@ -68,7 +68,7 @@ class StatedKeys:
                     "set COUNTERMARK_ORIGIN to the former, or use another folder"
                 )
             verify_operator_statement(parse_statement(statement), canonical, record)
-            return type(self)(LogKeys.founded(record), record)
+            return type(self)(LogKeys.from_genesis(record), record)
         if isinstance(record, LogKey):
             if self.genesis is None:
                 raise SignatureInvalid("no genesis record names the operator's keys")

@@ -29,7 +29,7 @@ from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheck
 from provenance.transparency.merkle import consistency_proof, inclusion_proof
 from provenance.transparency.note import Note, VerifierKey
 from provenance.transparency.policy import Policy, is_cosigned
-from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
+from provenance.transparency.timestamp import TimestampAuthority, verify_timestamp
 from provenance.transparency.tlog_proof import TlogProof
 from registry.database import Entry, Session, Store, checkpoints, entries, log_keys, publishers
 from registry.log import chain
@@ -56,7 +56,7 @@ class Proofs:
         sequencer: Sequencer,
         *,
         policy: Policy | None = None,
-        authorities: Sequence[TrustAnchor] = (),
+        authorities: Sequence[TimestampAuthority] = (),
     ) -> None:
         """`policy` says which witnesses count, and `authorities` whose time stamps are handed out."""
         self._store = store

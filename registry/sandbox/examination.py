@@ -29,7 +29,7 @@ from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
-from provenance.media.parts import view_parts
+from provenance.media.parts import crop_parts
 from provenance.media.redaction import Held
 from provenance.media.sketch import draw_sketch, draw_thumbnail
 from provenance.verification.evidence import Examination
@@ -232,7 +232,7 @@ def describe_parts(
     def detail() -> Pixels:
         return Media.from_bytes(path.read_bytes(), sha256=sha256).detail
 
-    views = view_parts(canonical, left_open, detail)
+    views = crop_parts(canonical, left_open, detail)
     sights = [(view, look(view.pixels)) for view in views]
     return tuple(Described(describe(sight, MAX_QUERY_FEATURES), sight, view) for view, sight in sights)
 

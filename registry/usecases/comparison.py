@@ -64,7 +64,7 @@ def _look(
     with StoredRegistrations(registry, within) as registrations:
         matcher = SandboxMatcher(registrations, path, sha256)
         prints, canonical = matcher.run(read_picture, path, sha256)
-        return resemblance.look(media, prints, canonical, registrations, matcher)
+        return resemblance.search(media, prints, canonical, registrations, matcher)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
 from provenance.verification.evidence import Publisher, Source
 from provenance.verification.findings import sources, standing
-from provenance.verification.registrations import Answer, Dispute, KnownRecord
+from provenance.verification.registrations import Dispute, DisputeAnswer, KnownRecord
 from registry.database import Asset, Session, assets, disputes, entries, events, publishers, records
 from registry.times import from_milliseconds
 
@@ -101,7 +101,7 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
             name(each.dispute.record.publisher),
             each.dispute.record.reason,
             tuple(
-                Answer(
+                DisputeAnswer(
                     name(answer.record.publisher), answer.record.outcome, answer.record.reason, answer.key_compromised
                 )
                 for answer in each.answers

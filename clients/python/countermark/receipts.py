@@ -27,7 +27,7 @@ from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.cose_receipt import TransparentStatement
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.policy import Witnessing
-from provenance.transparency.timestamp import Timestamp, TrustAnchor
+from provenance.transparency.timestamp import Timestamp, TimestampAuthority
 from provenance.transparency.tlog_proof import TlogProof
 
 __all__ = [
@@ -147,9 +147,9 @@ def _known_to(origin: str, trust: Trust) -> list[VerifierKey]:
     return [key for key in trust.keys if key not in foreign]
 
 
-def _anchor(source: Source) -> TrustAnchor:
+def _anchor(source: Source) -> TimestampAuthority:
     name = Path(source).stem if isinstance(source, str | Path) else "an authority"
-    return TrustAnchor.from_pem(name, Content.of(source).read(MAX_ANCHOR_BYTES))
+    return TimestampAuthority.from_pem(name, Content.of(source).read(MAX_ANCHOR_BYTES))
 
 
 def _pixels(content: Content) -> MediaPixels | None:

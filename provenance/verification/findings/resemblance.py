@@ -54,7 +54,7 @@ class Found:
         return registration.in_words(self.value, self.comparison, self.shown)
 
 
-def look(
+def search(
     media: MediaFacts,
     prints: Fingerprints,
     canonical: Pixels,
@@ -80,7 +80,7 @@ def look(
     return tuple(Found(*each) for each in lookups.found()), lookups.left_out()
 
 
-def behind(evidence: Evidence, registrations: Registrations) -> Evidence:
+def with_older(evidence: Evidence, registrations: Registrations) -> Evidence:
     """The evidence with the older registrations of other publishers that the closest match resembles.
 
     Raises:

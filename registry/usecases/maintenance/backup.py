@@ -27,7 +27,7 @@ from registry.log.high_water import HighWater
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Edge
 from registry.storage.blobs import Blobs, blob_name
-from registry.usecases.maintenance.fsck import Finding, Progress, check
+from registry.usecases.maintenance.fsck import Defect, Progress, check
 
 DATABASE = "countermark.db"
 HIGH_WATER = "high-water"
@@ -35,7 +35,7 @@ HIGH_WATER = "high-water"
 
 def back_up(
     folder: Path, blobs: Blobs, target: Path, log_key: VerifierKey, progress: Progress
-) -> tuple[int, list[Finding]]:
+) -> tuple[int, list[Defect]]:
     """Copy a data folder to `target`; nothing of it is there before all of it is.
 
     Args:
@@ -106,7 +106,7 @@ def _write_log(store: Store, draft: Path, log_key: VerifierKey, progress: Progre
     return checkpoint.size
 
 
-def _copy_blobs(blobs: Blobs, draft: Path, progress: Progress) -> Iterator[Finding]:
+def _copy_blobs(blobs: Blobs, draft: Path, progress: Progress) -> Iterator[Defect]:
     for done, sha256 in enumerate(blobs):
         if done % MAX_COMMIT_JOBS == 0:
             progress("copying blobs", done, 0)
@@ -115,7 +115,7 @@ def _copy_blobs(blobs: Blobs, draft: Path, progress: Progress) -> Iterator[Findi
         except NotFound:  # deleted since
             continue
         except StoreCorrupt as error:
-            yield Finding("blob", sha256.hex(), f"not copied: {error}")
+            yield Defect("blob", sha256.hex(), f"not copied: {error}")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -468,5 +468,5 @@ def test_the_page_has_the_steps_and_the_findings_of_the_code() -> None:
     assert re.findall(r"^([0-9])\. \*\*", page, re.MULTILINE) == steps == list("123456")
     listed = page.partition("| finding | means |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z ]+)`", re.sub(r"\|[^|]*\|$", "", listed, flags=re.MULTILINE))) == set(
-        get_args(audit_module.FindingKind)
+        get_args(audit_module.AuditFindingKind)
     )

@@ -9,7 +9,7 @@ import pytest
 from provenance.media.canonical import Pixels, shrink
 from provenance.media.comparison import Box
 from provenance.media.media import Media
-from provenance.media.parts import MAX_PARTS, Rectangle, find_parts, view_parts
+from provenance.media.parts import MAX_PARTS, Rectangle, crop_parts, find_parts
 
 PHOTOS = Path(__file__).parents[3] / "demo" / "photos"
 
@@ -55,7 +55,7 @@ def test_a_board_of_a_hundred_rectangles_gives_a_bounded_number() -> None:
 def test_a_part_is_seen_in_the_detail_of_the_larger_picture() -> None:
     large, where = inset(1024, 0.2)
     canonical = shrink(large, 512)
-    views = view_parts(canonical, [], lambda: large)
+    views = crop_parts(canonical, [], lambda: large)
     assert max(views[-1].pixels.shape) == 256
     corners = np.array([[where.left, where.top, 2], [where.right, where.bottom, 2]]).T / 2
     placed = [(view.placed @ corners, view.pixels.shape) for view in views[:-1]]
@@ -70,7 +70,7 @@ def test_what_a_match_accounts_for_is_not_looked_at_again() -> None:
     box = Box(where.left / width, where.top / height, where.right / width, where.bottom / height)
 
     def seen(left_open: list[list[Box]]) -> int:
-        views = view_parts(whole, left_open, lambda: whole)
+        views = crop_parts(whole, left_open, lambda: whole)
         return sum(abs(view.pixels.shape[1] - (where.right - where.left)) <= 2 for view in views)
 
     assert seen([[box]]) == 1

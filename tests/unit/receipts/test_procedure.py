@@ -19,13 +19,13 @@ from provenance.receipts.report import DEPENDS_ON, STEP_NAMES, ReceiptReport, St
 from provenance.statement.record import AssetRegistered, record_id
 from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import VerifierKey
-from provenance.transparency.timestamp import TrustAnchor
+from provenance.transparency.timestamp import TimestampAuthority
 from tests.logs.logbook import Logbook
 from tests.logs.records import digest as logged_digest
 from tests.receipt_vectors import CASES, RECEIPT, REGISTERED, VECTORS, receipt_of
 
 FAILING = [case for case in CASES.values() if case["fails"] not in (None, 1)]
-AUTHORITY = TrustAnchor.from_pem("the authority", VECTORS["authority"].encode())
+AUTHORITY = TimestampAuthority.from_pem("the authority", VECTORS["authority"].encode())
 
 
 def digest(text: str | None) -> bytes | None:

@@ -98,7 +98,7 @@ class Log:
             identity = entries.get(session, index).record_id
         return Receipt.parse(self.proofs.receipt(identity).serialise())
 
-    def findings(self) -> list[fsck.Finding]:
+    def findings(self) -> list[fsck.Defect]:
         return list(fsck.check(self.store, self.blobs, self.sequencer.key))
 
     def forget_change(self, index: int) -> None:

@@ -47,7 +47,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey]:
     return folder, key
 
 
-def examine(folder: Path, key: VerifierKey) -> list[fsck.Finding]:
+def examine(folder: Path, key: VerifierKey) -> list[fsck.Defect]:
     store = Store.open(folder)
     try:
         return list(fsck.check(store, Blobs.open(folder / "objects"), key))

@@ -65,7 +65,7 @@ def files_with(folder: Path, needle: bytes) -> list[str]:
     ]
 
 
-def findings(registry: Registry) -> list[fsck.Finding]:
+def findings(registry: Registry) -> list[fsck.Defect]:
     return list(fsck.check(registry.store, registry.blobs, registry.sequencer.key))
 
 

@@ -55,7 +55,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def examine(folder: Path) -> list[fsck.Finding]:
+def examine(folder: Path) -> list[fsck.Defect]:
     store = Store.open(folder)
     try:
         return list(fsck.check(store, Blobs.open(folder / "objects"), KEY))

@@ -33,8 +33,8 @@ from provenance.transparency.policy import Policy
 from provenance.transparency.timestamp import (
     REQUEST_MEDIA_TYPE,
     RESPONSE_MEDIA_TYPE,
+    TimestampAuthority,
     TimestampRequest,
-    TrustAnchor,
     verify_timestamp,
 )
 from provenance.transparency.tlog_proof import TlogProof
@@ -95,7 +95,7 @@ def stamped_size(newsroom: Newsroom) -> int:
     return 0 if row is None else row.size
 
 
-def run(receipt: Receipt, *anchors: TrustAnchor) -> ReceiptReport:
+def run(receipt: Receipt, *anchors: TimestampAuthority) -> ReceiptReport:
     return verify_receipt(Receipt.parse(receipt.serialise()), authorities=anchors)
 
 
@@ -164,7 +164,7 @@ def test_a_token_over_another_tree_or_for_another_entry_fails(stamped: tuple[New
     assert run(replace(receipt, stamp=replace(stamp, proof=unproven)), authority.anchor).steps[9].outcome == "fails"
 
 
-def stamp_newest(newsroom: Newsroom) -> TrustAnchor:
+def stamp_newest(newsroom: Newsroom) -> TimestampAuthority:
     """A token over the newest checkpoint."""
     authority = Stamper("tsa")
     with newsroom.store.read() as session:
@@ -172,7 +172,7 @@ def stamp_newest(newsroom: Newsroom) -> TrustAnchor:
     assert row is not None
     token = authority.stamp(row.note[: row.note.index(b"\n\n") + 1], datetime(2026, 3, 1, tzinfo=UTC))
     newsroom.store.write(lambda session: checkpoints.stamp(session, size=row.size, token=token)).result()
-    return TrustAnchor.from_pem("tsa", authority.pem.encode())
+    return TimestampAuthority.from_pem("tsa", authority.pem.encode())
 
 
 def test_a_receipt_proves_that_its_tree_has_grown_from_the_stamped_one(newsroom: Newsroom) -> None:
@@ -283,7 +283,7 @@ BAD = {
 def test_a_bad_authority_holds_up_nothing(
     newsroom: Newsroom, reply: bytes, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    anchor = TrustAnchor.from_pem("nobody", make_development_authority(datetime.now(UTC)).chain_pem.encode())
+    anchor = TimestampAuthority.from_pem("nobody", make_development_authority(datetime.now(UTC)).chain_pem.encode())
     with (
         scripted(reply) as bad,
         stamping(newsroom, TimestampSettings(RemoteAuthority(bad.url), [anchor], 60)) as proofs,
@@ -305,7 +305,7 @@ def assert_rarer(server: Scripted) -> None:
 def test_the_development_authority_warns_and_makes_tokens_that_hold(newsroom: Newsroom, tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
     keystore = Keystore.open(tmp_path / "service", b"a passphrase for tests", lambda: datetime.now(UTC))
-    anchor = TrustAnchor.from_pem("development", keystore.development_authority.encode())
+    anchor = TimestampAuthority.from_pem("development", keystore.development_authority.encode())
     with pytest.warns(DevelopmentTimestampWarning, match="bound no time for anybody"):
         authority = DevelopmentAuthority(keystore.development_stamper(), lambda: datetime.now(UTC))
     with stamping(newsroom, TimestampSettings(authority, [anchor], 60)) as proofs:

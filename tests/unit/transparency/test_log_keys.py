@@ -15,7 +15,7 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import KeySpan, LogKeys, Sign, sign_change
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.timestamp import TrustAnchor
+from provenance.transparency.timestamp import TimestampAuthority
 from provenance.transparency.tree_head import Checkpoint
 from tests.logs.log import COSIGNED_AT, Log
 from tests.logs.records import OPERATOR, ORIGIN, START, digest, genesis, signer
@@ -60,7 +60,7 @@ class RotatedLog(Log):
 
     @classmethod
     def of(cls, *names: str) -> "RotatedLog":
-        log = cls(log_keys=LogKeys.founded(founding(*names)))
+        log = cls(log_keys=LogKeys.from_genesis(founding(*names)))
         log.add(founding(*names), OPERATOR)
         return log
 
@@ -96,7 +96,7 @@ def failed(report: ReceiptReport) -> list[int]:
 
 
 def test_a_change_counts_for_the_trees_that_hold_it() -> None:
-    log = LogKeys.founded(founding("first")).follow(7, change(keys("first"), keys("second")))
+    log = LogKeys.from_genesis(founding("first")).follow(7, change(keys("first"), keys("second")))
     assert (log.at(0), log.at(7), log.at(8), log.at(10_000)) == (
         keys("first"),
         keys("first"),
@@ -107,12 +107,12 @@ def test_a_change_counts_for_the_trees_that_hold_it() -> None:
 
 
 def test_a_key_that_stays_is_not_retired_when_another_joins_it() -> None:
-    log = LogKeys.founded(founding("first")).follow(3, change(keys("first"), keys("first", "first pq")))
+    log = LogKeys.from_genesis(founding("first")).follow(3, change(keys("first"), keys("first", "first pq")))
     assert log.spans() == (KeySpan(key_of("first"), 0, None), KeySpan(key_of("first pq"), 4, None))
 
 
 def test_a_checkpoint_by_a_retired_key_beyond_its_size_is_refused() -> None:
-    before = LogKeys.founded(founding("first"))
+    before = LogKeys.from_genesis(founding("first"))
     after = before.follow(7, change(keys("first"), keys("second")))
     for size in (1, 7):
         note = before.sign(Checkpoint(ORIGIN, size, digest("root")), holder, time=0)
@@ -127,7 +127,7 @@ def test_a_checkpoint_by_a_retired_key_beyond_its_size_is_refused() -> None:
 @given(st.lists(st.sampled_from(["first", "second", "third", "first pq", "second pq"]), max_size=3, unique=True))
 @settings(max_examples=20)
 def test_every_set_of_keys_with_an_ed25519_one_can_take_over(names: list[str]) -> None:
-    log = LogKeys.founded(founding("first", "first pq"))
+    log = LogKeys.from_genesis(founding("first", "first pq"))
     if all(name.endswith("pq") for name in names):
         with pytest.raises((UntrustedNote, SignatureInvalid)):
             log.follow(2, change(log.current, keys(*names)))
@@ -141,7 +141,7 @@ def test_every_set_of_keys_with_an_ed25519_one_can_take_over(names: list[str]) -
 @given(st.data())
 @settings(max_examples=40)
 def test_a_change_with_any_bit_of_a_signature_changed_is_not_followed(data: st.DataObject) -> None:
-    log = LogKeys.founded(founding("first", "first pq"))
+    log = LogKeys.from_genesis(founding("first", "first pq"))
     record = change(log.current, keys("second", "second pq"))
     which = data.draw(st.integers(0, 3))
     bit = data.draw(st.integers(0, 8 * len(record.signatures[which]) - 1))
@@ -154,7 +154,7 @@ def test_a_change_with_any_bit_of_a_signature_changed_is_not_followed(data: st.D
 
 @pytest.mark.parametrize("left_out", range(4))
 def test_a_change_that_one_of_the_keys_has_not_signed_is_not_followed(left_out: int) -> None:
-    log = LogKeys.founded(founding("first", "first pq"))
+    log = LogKeys.from_genesis(founding("first", "first pq"))
     record = change(log.current, keys("second", "second pq"))
     rest = tuple(signature for at, signature in enumerate(record.signatures) if at != left_out)
     with pytest.raises(SignatureInvalid):
@@ -163,13 +163,13 @@ def test_a_change_that_one_of_the_keys_has_not_signed_is_not_followed(left_out: 
 
 def test_a_change_is_not_followed_twice_nor_by_another_log() -> None:
     first = change(keys("first"), keys("second"))
-    log = LogKeys.founded(founding("first")).follow(2, first)
+    log = LogKeys.from_genesis(founding("first")).follow(2, first)
     with pytest.raises(SignatureInvalid):
         log.follow(5, first)
     with pytest.raises(SignatureInvalid):
         log.follow(1, change(keys("second"), keys("third")))
     with pytest.raises(SignatureInvalid):
-        LogKeys.founded(founding("first")).follow(2, change(keys("first"), keys("second"), origin="other.example"))
+        LogKeys.from_genesis(founding("first")).follow(2, change(keys("first"), keys("second"), origin="other.example"))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_change_is_not_followed_twice_nor_by_another_log() -> None:
 )
 def test_keys_that_cannot_sign_for_the_log_are_refused(vkeys: tuple[str, ...]) -> None:
     with pytest.raises(UntrustedNote):
-        LogKeys.founded(LogGenesis(digest("salt"), START, ORIGIN, "O", vkeys, (OPERATOR.public_key,)))
+        LogKeys.from_genesis(LogGenesis(digest("salt"), START, ORIGIN, "O", vkeys, (OPERATOR.public_key,)))
 
 
 # Receipts ---------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_an_ml_dsa_key_pins_a_log_and_its_signature_cannot_be_left_out() -> None
     assert check(receipt, "first pq").holds
     assert check(receipt, "first", "first pq").holds
     assert not check(receipt, "first pq").cosigners
-    stripped = log.signed_as(LogKeys.founded(founding("first"))).receipt(0)
+    stripped = log.signed_as(LogKeys.from_genesis(founding("first"))).receipt(0)
     assert check(stripped, "first").holds
     assert failed(check(stripped, "first pq")) == [3]
     assert failed(check(stripped, "first", "first pq")) == [3]
@@ -281,7 +281,7 @@ def stamped(log: RotatedLog, size: int, signed_as: LogKeys | None = None) -> Rec
 
 
 def stamp_outcome(receipt: Receipt, *trusted: str, retired: dict[str, int] | None = None) -> str:
-    anchor = TrustAnchor.from_pem("tsa", Stamper("tsa").pem.encode())
+    anchor = TimestampAuthority.from_pem("tsa", Stamper("tsa").pem.encode())
     bounds = {key_of(name): size for name, size in (retired or {}).items()}
     parsed = Receipt.parse(receipt.serialise())
     report = verify_receipt(parsed, trusted_keys=keys(*trusted), retired=bounds, authorities=[anchor])
@@ -293,7 +293,7 @@ def test_a_stamped_tree_is_signed_with_the_ml_dsa_key_that_the_reader_trusts() -
     log = RotatedLog.of("first", "first pq")
     log.rotate("second", "second pq")
     log.rotate("third", "second pq")
-    plain = LogKeys.founded(founding("first"))
+    plain = LogKeys.from_genesis(founding("first"))
     for trusted in ("first pq", "second pq"):
         assert stamp_outcome(stamped(log, 1), "first", trusted) == "holds"
     assert stamp_outcome(stamped(log, 1, plain), "first", "first pq") == "fails"
@@ -304,6 +304,6 @@ def test_a_stamped_tree_beyond_the_size_of_a_retired_key_is_not_believed() -> No
     log = RotatedLog.of("first", "second")
     log.rotate("third")
     log.rotate("third", "first pq")
-    by_second = LogKeys.founded(founding("second"))
+    by_second = LogKeys.from_genesis(founding("second"))
     assert stamp_outcome(stamped(log, 1, by_second), "third", "second", retired={"second": 1}) == "holds"
     assert stamp_outcome(stamped(log, 1, by_second), "third", "second", retired={"second": 0}) == "fails"

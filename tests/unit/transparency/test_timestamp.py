@@ -21,8 +21,8 @@ from provenance.errors import MalformedTimestamp, UntrustedTimestamp, UnusableKe
 from provenance.limits import MAX_ANCHOR_BYTES, MAX_TIMESTAMP_BYTES
 from provenance.transparency.timestamp import (
     MAX_NONCE,
+    TimestampAuthority,
     TimestampRequest,
-    TrustAnchor,
     read_response,
     verify_timestamp,
 )
@@ -32,7 +32,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 TESSERA = (VECTORS / "tessera-log" / "checkpoint.15").read_bytes()
 MESSAGE = TESSERA[: TESSERA.index(b"\n\n") + 1]
 TOKEN = (VECTORS / "timestamp" / "token.der").read_bytes()
-ANCHOR = TrustAnchor.from_pem("Countermark test authority", (VECTORS / "timestamp" / "anchor.pem").read_bytes())
+ANCHOR = TimestampAuthority.from_pem("Countermark test authority", (VECTORS / "timestamp" / "anchor.pem").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_token_holds_after_its_certificates_have_expired() -> None:
     assert (stamp.accuracy, stamp.policy, stamp.serial) == (timedelta(seconds=1.5), "1.2.3.4.1", 0x2B)
 
 
-CHAIN = TrustAnchor.from_pem("with its chain", (VECTORS / "timestamp" / "unsorted-anchor.pem").read_bytes())
+CHAIN = TimestampAuthority.from_pem("with its chain", (VECTORS / "timestamp" / "unsorted-anchor.pem").read_bytes())
 UNSORTED = (VECTORS / "timestamp" / "unsorted-token.der").read_bytes()
 with warnings.catch_warnings(action="ignore"):  # cryptography tells that they are not sorted
     CERTIFICATES = [each.public_bytes(Encoding.DER) for each in load_der_pkcs7_certificates(UNSORTED)]
@@ -333,11 +333,11 @@ def test_a_request_that_no_authority_takes_is_not_made(digest: bytes, nonce: int
 )
 def test_an_anchor_without_a_root_is_refused(pem: bytes) -> None:
     with pytest.raises(UnusableKey):
-        TrustAnchor.from_pem("authority", pem)
+        TimestampAuthority.from_pem("authority", pem)
 
 
 def test_an_anchor_of_a_leaf_alone_is_refused(authority: Authority) -> None:
     with pytest.raises(UnusableKey, match="no root"):
-        TrustAnchor.from_pem("authority", (authority.folder / "leaf.pem").read_bytes())
+        TimestampAuthority.from_pem("authority", (authority.folder / "leaf.pem").read_bytes())
     both = (authority.folder / "leaf.pem").read_bytes() + authority.root
-    assert len(TrustAnchor.from_pem("authority", both).intermediates) == 1
+    assert len(TimestampAuthority.from_pem("authority", both).intermediates) == 1

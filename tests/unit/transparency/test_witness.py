@@ -31,9 +31,9 @@ from provenance.transparency.witness import (
     Witnessed,
     WitnessedLog,
     add_cosignatures,
-    answer,
     monitoring_path,
-    read_answer,
+    read_response,
+    respond,
 )
 from tests.logs.log import Tree
 from tests.logs.records import signer, verifier_key
@@ -77,7 +77,7 @@ class Witness:
         self.logs = {origin: WitnessedLog((verifier_key(origin),)) for origin in origins}
 
     def post(self, body: bytes, *, time: int = NOW) -> Cosigned | Refusal:
-        decision = answer(body, self.logs.get, WITNESS_KEYS, time=time)
+        decision = respond(body, self.logs.get, WITNESS_KEYS, time=time)
         if isinstance(decision, Cosigned):
             new = decision.checkpoint
             self.logs[new.origin] = WitnessedLog(self.logs[new.origin].keys, new.size, new.root)
@@ -94,7 +94,7 @@ def refused(decision: Cosigned | Refusal) -> Refusal:
 
 def ask(witness: Witness, request: AddCheckpoint, keys: Sequence[VerifierKey]) -> Witnessed | OtherSize | Declined:
     decision = witness.post(request.serialise())
-    return read_answer(request, decision.status, decision.media_type, decision.body(), keys)
+    return read_response(request, decision.status, decision.media_type, decision.body(), keys)
 
 
 def test_a_growing_log_is_cosigned_at_every_size() -> None:
@@ -176,7 +176,7 @@ def test_a_log_may_sign_with_several_keys_of_other_names() -> None:
     keys = (verifier_key("one.example"), verifier_key("two.example"))
     head = LOG.head(5)
     note = sign_note(head.text(), "two.example", signer("two.example").sign, keys[1].public)
-    decision = answer(b"old 0\n\n" + note.serialise(), {ORIGIN: WitnessedLog(keys)}.get, WITNESS_KEYS, time=NOW)
+    decision = respond(b"old 0\n\n" + note.serialise(), {ORIGIN: WitnessedLog(keys)}.get, WITNESS_KEYS, time=NOW)
     assert isinstance(decision, Cosigned)
 
 
@@ -285,7 +285,7 @@ def test_a_witness_without_a_clock_does_not_sign() -> None:
 def test_a_witness_whose_signer_holds_another_key_does_not_answer() -> None:
     wrong = (CosigningKey(KNOWN[0], signer("another").sign),)
     with pytest.raises(SignatureInvalid):
-        answer(LOG.request(0, 5).serialise(), Witness(ORIGIN).logs.get, wrong, time=NOW)
+        respond(LOG.request(0, 5).serialise(), Witness(ORIGIN).logs.get, wrong, time=NOW)
 
 
 def test_a_monitor_finds_the_checkpoint_by_the_hash_of_the_origin() -> None:
@@ -306,7 +306,7 @@ GOOD_LINE = lines("w1.example", REQUEST.checkpoint)
 
 
 def read(body: bytes, status: int = 200, media_type: str = TEXT_MEDIA_TYPE) -> Witnessed | OtherSize | Declined:
-    return read_answer(REQUEST, status, media_type, body, KNOWN)
+    return read_response(REQUEST, status, media_type, body, KNOWN)
 
 
 def test_lines_by_other_witnesses_are_left_out() -> None:
@@ -335,7 +335,7 @@ def test_a_plain_signature_is_no_cosignature() -> None:
     """The log's own line does not count, even where its key is among those of the witness."""
     body = Note.parse(REQUEST.checkpoint).signatures[0].line().encode() + b"\n"
     with pytest.raises(UntrustedNote):
-        read_answer(REQUEST, 200, TEXT_MEDIA_TYPE, body, [*KNOWN, verifier_key(ORIGIN)])
+        read_response(REQUEST, 200, TEXT_MEDIA_TYPE, body, [*KNOWN, verifier_key(ORIGIN)])
 
 
 @pytest.mark.parametrize(

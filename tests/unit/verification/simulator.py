@@ -20,7 +20,7 @@ from provenance.media.comparison.geometry import View, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
-from provenance.media.parts import view_parts
+from provenance.media.parts import crop_parts
 from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch, draw_thumbnail
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
@@ -368,7 +368,7 @@ class Eyes:
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
         data = self.data
         detail = query if data is None else Media.from_bytes(data).detail
-        self.views = view_parts(query, left_open, lambda: detail)
+        self.views = crop_parts(query, left_open, lambda: detail)
         return [describe(look(view.pixels), MAX_QUERY_FEATURES) for view in self.views]
 
     def compare(

@@ -95,7 +95,7 @@ def test_a_picture_is_searched_for_by_parts_from_one_and_a_half_percent_on_that_
     eye = Eye(differing(*areas))
     looking, registered, _ = search(eye)
     looking.compare(registered.candidates())
-    looking.propose_by_parts()
+    looking.propose_by_local_features()
     assert (eye.described == 0) is enough
 
 
@@ -103,7 +103,7 @@ def test_a_layout_in_common_explains_nothing() -> None:
     eye = Eye(LAYOUT)
     looking, registered, _ = search(eye)
     looking.compare(registered.candidates())
-    looking.propose_by_parts()
+    looking.propose_by_local_features()
     assert eye.described == 1
 
 
@@ -111,7 +111,7 @@ def test_a_thorough_search_goes_on_whatever_explains_the_picture() -> None:
     eye = Eye(THE_SAME)
     looking, registered, _ = search(eye, thorough=True)
     looking.compare(registered.candidates())
-    looking.propose_by_parts()
+    looking.propose_by_local_features()
     assert eye.described == 1
 
 
@@ -119,7 +119,7 @@ def test_a_thorough_search_goes_on_whatever_explains_the_picture() -> None:
 def test_each_part_is_compared_with_two_pictures_and_what_is_left_out_is_said(number: int) -> None:
     eye = Eye(ELSEWHERE, parts=2)
     looking, registered, lookups = search(eye, number)
-    looking.look_closer()
+    looking.search_parts()
     nearest = registered.candidates()[:MAX_COMPARED_OF_A_PART]
     expected = [(each.record_id, part) for part in (0, 1) for each in nearest]
     assert [(reference.sketch, part) for reference, part in eye.compared] == expected
@@ -139,7 +139,7 @@ def test_of_matches_that_cover_as_much_two_more_are_compared_with_their_stored_p
     looking.compare(registered.candidates())
     first = [each.record_id for each in registered.candidates()][:1]
     assert looked_at_in_detail(eye) == first
-    looking.look_again()
+    looking.compare_stored_pictures()
     looked = looked_at_in_detail(eye)
     assert looked[:1] == first
     assert len(looked) == len(set(looked)) == 1 + MAX_LOOKED_AGAIN
@@ -153,5 +153,5 @@ def test_one_more_is_looked_at_again_for_each_that_shares_a_layout_alone() -> No
     eye.sees = LAYOUT
     looking.compare([layout])
     eye.sees = THE_SAME
-    looking.look_again()
+    looking.compare_stored_pictures()
     assert len(looked_at_in_detail(eye)) == 1 + MAX_LOOKED_AGAIN + 1

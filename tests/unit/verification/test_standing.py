@@ -6,13 +6,13 @@ import pytest
 
 from provenance.verification.axes import Standing
 from provenance.verification.findings import standing
-from provenance.verification.registrations import Answer, Dispute, KnownRecord
+from provenance.verification.registrations import Dispute, DisputeAnswer, KnownRecord
 from tests.unit.verification.pictures import MOUNTAINS, photo
 from tests.unit.verification.simulator import open_registry
 
 OURS = Dispute(9, "The Rival", "it is ours", (), open=True)
-RETRACTED = replace(OURS, answers=(Answer("The Rival", "retracted", "another frame"),), open=False)
-REJECTED = replace(OURS, answers=(Answer("The Daily", "rejected", "see the contact sheet"),))
+RETRACTED = replace(OURS, answers=(DisputeAnswer("The Rival", "retracted", "another frame"),), open=False)
+REJECTED = replace(OURS, answers=(DisputeAnswer("The Daily", "rejected", "see the contact sheet"),))
 
 
 @pytest.fixture(scope="module")

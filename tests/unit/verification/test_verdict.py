@@ -299,14 +299,14 @@ def test_a_headline_takes_the_oldest_that_is_not_named_below_anyway() -> None:
         replace(item, differs_inside=False),
     ):
         asked: Any = _Registered(registry, named_below)
-        found = resemblance.behind(evidence, asked)
+        found = resemblance.with_older(evidence, asked)
         assert found.hidden is None
         assert judge(found).headline is HeadlineCode.EXACT_MATCH
         asked = _Registered(registry, named_below, item)
-        assert resemblance.behind(evidence, asked).hidden is item
+        assert resemblance.with_older(evidence, asked).hidden is item
     registry.lose(older)
     asked = _Registered(registry, item)
-    assert resemblance.behind(evidence, asked).hidden is None  # no headline rests on the view's word alone
+    assert resemblance.with_older(evidence, asked).hidden is None  # no headline rests on an unproven record
 
 
 def test_equal_pixels_of_a_record_without_the_second_digest_are_not_said_to_be_shown_the_same() -> None:
@@ -317,7 +317,7 @@ def test_equal_pixels_of_a_record_without_the_second_digest_are_not_said_to_be_s
     copy = MediaFacts(
         digest("a copy"), 1, media.media_type, media.width, media.height, prints.pixels_sha256, b"\1" * 32
     )
-    (found,), _ = resemblance.look(copy, prints, media.canonical, registry, Eyes(photo(ROCKET)))
+    (found,), _ = resemblance.search(copy, prints, media.canonical, registry, Eyes(photo(ROCKET)))
     assert (found.record_id, found.value, found.differs_inside) == (
         older,
         Registration.MATCH_NO_DIFFERENCE_FOUND,

@@ -19,7 +19,7 @@ from provenance.errors import CountermarkError, Exit
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport, LogAuditor
     from countermark.log.watching import Alarm, Watch
-    from provenance.transparency.audit import Finding
+    from provenance.transparency.audit import AuditFinding
     from provenance.transparency.checkpoint import Checkpoint
     from provenance.transparency.policy import Witnessing
 
@@ -169,7 +169,7 @@ def _show_alarm(as_json_line: bool, alarm: "Alarm") -> None:
         output.show(alarm_view(alarm))
 
 
-def _show_finding(as_json_line: bool, finding: "Finding") -> None:
+def _show_finding(as_json_line: bool, finding: "AuditFinding") -> None:
     if as_json_line:
         output.show_json_line(_finding_json(finding))
     else:
@@ -187,12 +187,12 @@ def _required(vkey: list[str] | None, policy: Path | None) -> list[str]:
 
 def _rounds(
     auditor: "LogAuditor", watching: "Watch", interval: float | None
-) -> Iterator[tuple[tuple["Finding", ...], "Witnessing | None"]]:
+) -> Iterator[tuple[tuple["AuditFinding", ...], "Witnessing | None"]]:
     """Look at the log, once or for ever; yields what each round finds, and lacks, that the one before did not.
 
     Raises CountermarkError: what another look cannot mend, or with one look, everything.
     """
-    told: tuple[Finding, ...] = ()
+    told: tuple[AuditFinding, ...] = ()
     lacked = False
     while True:
         watching.begin_round()
@@ -234,7 +234,7 @@ def _tree_json(checkpoint: "Checkpoint") -> dict[str, object]:
     return {"size": checkpoint.size, "root": base64.b64encode(checkpoint.root).decode()}
 
 
-def _finding_json(finding: "Finding") -> dict[str, object]:
+def _finding_json(finding: "AuditFinding") -> dict[str, object]:
     evidence = [base64.b64encode(each).decode() for each in finding.evidence]
     return {"finding": finding.kind, "detail": finding.detail, "evidence": evidence}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.log.watching import Alarm
     from countermark.models import Match, Region, RegisteredAsset, Report, Resembles
-    from provenance.transparency.audit import Finding
+    from provenance.transparency.audit import AuditFinding
 
 
 def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]) -> RenderableType:
@@ -141,7 +141,7 @@ def _audit_conclusion(report: "AuditReport") -> Iterator[RenderableType]:
         yield Text("What was signed is in the output of --json: keep it.", style="dim")
 
 
-def finding_view(finding: "Finding") -> RenderableType:
+def finding_view(finding: "AuditFinding") -> RenderableType:
     """Something that is not as a log has promised."""
     return _heading(f"{finding.kind}:", plain(finding.detail))
 

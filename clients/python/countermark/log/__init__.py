@@ -4,16 +4,16 @@ Any log that speaks C2SP tlog-tiles will do: its address is where `checkpoint` a
 """
 
 from countermark.log.auditing import AuditReport, Signatures, audit_log
-from provenance.transparency.audit import Finding
+from provenance.transparency.audit import AuditFinding
 from provenance.transparency.checkpoint import Checkpoint, Cosigner
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.policy import Witnessing
 
 __all__ = [
+    "AuditFinding",
     "AuditReport",
     "Checkpoint",
     "Cosigner",
-    "Finding",
     "Signatures",
     "VerifierKey",
     "Witnessing",

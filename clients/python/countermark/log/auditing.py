@@ -14,7 +14,7 @@ from provenance.errors import InvalidRequest, MalformedNote, MalformedReceipt, S
 from provenance.receipts.followed_keys import FollowedKeys, follow_log_keys
 from provenance.receipts.receipt import Receipt
 from provenance.statement.statement import Statement
-from provenance.transparency.audit import Audit, AuditState, Finding, FindingKind, Form, Visit, log_origin
+from provenance.transparency.audit import Audit, AuditFinding, AuditFindingKind, AuditState, Form, Visit, log_origin
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint, stated_size
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from provenance.transparency.policy import Demand, Witnessing
@@ -29,8 +29,8 @@ SECOND_LOOK_SECONDS = 1.0
 
 _LOG_TYPES = (ED25519, ML_DSA_44)
 _NOTHING = Demand()
-_OF_THE_CHECKPOINT: frozenset[FindingKind] = frozenset({"checkpoint", "rolled back"})
-_MAY_PASS: frozenset[FindingKind] = _OF_THE_CHECKPOINT | {"tile", "entries"}
+_OF_THE_CHECKPOINT: frozenset[AuditFindingKind] = frozenset({"checkpoint", "rolled back"})
+_MAY_PASS: frozenset[AuditFindingKind] = _OF_THE_CHECKPOINT | {"tile", "entries"}
 """What a log that is honest can show for a moment. What is signed, or is in an entry, stands as it is."""
 
 Hashed = Callable[[int, int], None]
@@ -70,7 +70,7 @@ class AuditReport:
     note: bytes
     before: Checkpoint | None
     cosigners: tuple[Cosigner, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     form: Form | None
     by_key: Mapping[bytes, int]
     uncounted: int
@@ -338,8 +338,8 @@ class LogAuditor:
             return None
         return SignerAudit(self._origin, self._records, self._state.key_records or ())
 
-    def _refused(self, kind: FindingKind, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
-        finding = Finding(kind, why, (note,))
+    def _refused(self, kind: AuditFindingKind, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
+        finding = AuditFinding(kind, why, (note,))
         return AuditReport(self._origin, None, note, before, (), (finding,), self._state.form, {}, 0, 0)
 
 

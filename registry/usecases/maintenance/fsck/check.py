@@ -11,13 +11,13 @@ from provenance.statement.record import Record
 from provenance.transparency.checkpoint import stated_size
 from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.note import VerifierKey
-from provenance.transparency.timestamp import TrustAnchor
+from provenance.transparency.timestamp import TimestampAuthority
 from registry.database import Session, Store, audit, checkpoints, entries, heads
 from registry.log.high_water import HighWater
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Tiles
 from registry.storage.blobs import Blobs
-from registry.usecases.maintenance.fsck.finding import Finding, Progress
+from registry.usecases.maintenance.fsck.defect import Defect, Progress
 from registry.usecases.maintenance.fsck.log import LogAudit
 from registry.usecases.maintenance.fsck.signatures import SignatureAudit
 from registry.usecases.maintenance.fsck.statements import StatementAudit
@@ -36,10 +36,10 @@ def check(
     log_key: VerifierKey,
     *,
     witness_keys: Sequence[VerifierKey] = (),
-    authorities: Sequence[TrustAnchor] = (),
+    authorities: Sequence[TimestampAuthority] = (),
     high_water: Path | str | None = None,
     progress: Progress = silent,
-) -> Iterator[Finding]:
+) -> Iterator[Defect]:
     """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
 
     Run it while nothing is registered: entries that come in meanwhile are not looked at, and tiles that they replace
@@ -70,16 +70,16 @@ def check(
     if note is not None:
         yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
     elif published:
-        yield Finding("checkpoint", "log/checkpoint", "missing")
+        yield Defect("checkpoint", "log/checkpoint", "missing")
     held = HighWater(high_water or store.folder / "high-water").read()
     if held is not None:
         yield from log.check_note("high-water", "high-water", held, None)
     elif published:
-        yield Finding("high-water", "high-water", "missing")
+        yield Defect("high-water", "high-water", "missing")
     yield from _check_blobs(store, blobs, progress)
 
 
-def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Finding, None, LogKeys]:
+def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Defect, None, LogKeys]:
     """The keys that the entries lead to; where they do not lead to `log_key`, that one alone."""
     try:
         with store.read() as session:
@@ -87,13 +87,13 @@ def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Finding, None, Lo
         if log_key in stated.current:
             return stated
     except StoreCorrupt as error:
-        yield Finding("key", "log", str(error))
+        yield Defect("key", "log", str(error))
     return LogKeys(log_key.name, ((0, (log_key,)),))
 
 
 def _check_entries(
     store: Store, blobs: Blobs, log: LogAudit, size: int, published: int, progress: Progress
-) -> Iterator[Finding]:
+) -> Iterator[Defect]:
     """One pass over the entries, with every audit of what they state and of the rows that were made from them."""
     with audit.scratch() as replayed, SignatureAudit(size) as signatures:
         statements = StatementAudit(signatures)
@@ -106,7 +106,7 @@ def _check_entries(
             yield from log.follow(stretch)
             records: dict[int, tuple[bytes, Record]] = {}
             for found in statements.follow(stretch):
-                if isinstance(found, Finding):
+                if isinstance(found, Defect):
                     yield found
                 else:
                     index, record_id, record = found
@@ -120,37 +120,37 @@ def _check_entries(
             with store.read() as session:
                 yield from log.check_head(heads.read(session))
         except StoreCorrupt as error:
-            yield Finding("head", "log_head", str(error))
+            yield Defect("head", "log_head", str(error))
         progress("log", size, size)
         try:
             with store.read() as session:
                 yield from views.end(session)
         except StoreCorrupt as error:
-            yield Finding("database", "publishers and keys", str(error))
+            yield Defect("database", "publishers and keys", str(error))
         stored = yield from _tried(store, "record", entries.record_count, statements.records)
         if stored != statements.records:
-            yield Finding("record", "records", "there are some that no entry states")
+            yield Defect("record", "records", "there are some that no entry states")
 
 
-def _check_database(store: Store) -> Iterator[Finding]:
+def _check_database(store: Store) -> Iterator[Defect]:
     nothing: Sequence[str] = ()
     problems = yield from _tried(store, "countermark.db", audit.database_problems, nothing)
     for problem in problems:
-        yield Finding("database", "countermark.db", problem)
+        yield Defect("database", "countermark.db", problem)
     sound: Sequence[audit.IllTyped] = ()
     ill_typed = yield from _tried(store, "countermark.db", audit.ill_typed, sound)
     for row in ill_typed:
         detail = f"has a value of another type in {', '.join(row.columns)}"
-        yield Finding("database", f"{row.table} {row.key}", detail)
+        yield Defect("database", f"{row.table} {row.key}", detail)
 
 
-def _tried(store: Store, what: str, read: Callable[[Session], T], otherwise: T) -> Generator[Finding, None, T]:
+def _tried(store: Store, what: str, read: Callable[[Session], T], otherwise: T) -> Generator[Defect, None, T]:
     """What can be read, or `otherwise` and a finding."""
     try:
         with store.read() as session:
             return read(session)
     except StoreCorrupt as error:
-        yield Finding("database", what, str(error))
+        yield Defect("database", what, str(error))
         return otherwise
 
 
@@ -159,26 +159,26 @@ def _published(session: Session) -> int:
     return 0 if newest is None else newest.size
 
 
-def _unread(rows: audit.Unreadable) -> Finding:
+def _unread(rows: audit.Unreadable) -> Defect:
     ends = [audit.shown(each) for each in (rows.first, rows.last)]
     between = ends[0] if rows.count == 1 else " to ".join(ends)
-    return Finding("database", f"{rows.table} {between}", f"{rows.count} of {rows.table} cannot be read: {rows.reason}")
+    return Defect("database", f"{rows.table} {between}", f"{rows.count} of {rows.table} cannot be read: {rows.reason}")
 
 
-def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Finding]:
+def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Defect]:
     for done, sha256 in enumerate(blobs.stored()):
         if done % MAX_COMMIT_JOBS == 0:
             progress("blobs", done, 0)
         if isinstance(sha256, str):
-            yield Finding("blob", sha256, "not the name of a blob")
+            yield Defect("blob", sha256, "not the name of a blob")
             continue
         try:
             with suppress(NotFound):  # deleted since
                 blobs.get(sha256)
         except StoreCorrupt:
-            yield Finding("blob", sha256.hex(), "the bytes have changed")
+            yield Defect("blob", sha256.hex(), "the bytes have changed")
     none: Sequence[tuple[str, bytes]] = ()
     overlays = yield from _tried(store, "verification", audit.overlays, none)
     for identity, sha256 in overlays:
         if sha256 not in blobs:
-            yield Finding("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")
+            yield Defect("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")

@@ -14,11 +14,11 @@ from provenance.transparency.log_keys import LogKeys
 from provenance.transparency.merkle import HASH_BYTES, leaf_hash
 from provenance.transparency.note import VerifierKey
 from provenance.transparency.tiles import TilePath, parse_entry_bundle
-from provenance.transparency.timestamp import TrustAnchor, verify_timestamp
+from provenance.transparency.timestamp import TimestampAuthority, verify_timestamp
 from registry.database.audit import Stretch
 from registry.database.heads import Head
 from registry.log.tiles import Edge, Tiles
-from registry.usecases.maintenance.fsck.finding import Finding, Kind
+from registry.usecases.maintenance.fsck.defect import Defect, Kind
 
 _Place = tuple[int | None, int]
 
@@ -27,7 +27,11 @@ class LogAudit:
     """Follows the log from its first entry; give it every stretch in order, then `end` it."""
 
     def __init__(
-        self, tiles: Tiles, keys: LogKeys, witness_keys: Sequence[VerifierKey], authorities: Sequence[TrustAnchor]
+        self,
+        tiles: Tiles,
+        keys: LogKeys,
+        witness_keys: Sequence[VerifierKey],
+        authorities: Sequence[TimestampAuthority],
     ) -> None:
         self._tiles = tiles
         self._keys = keys
@@ -41,13 +45,13 @@ class LogAudit:
         self._leaves: bytes = b""
         self._fetched: dict[str, bytes | None] = {}  # the files of both
 
-    def begin(self) -> Iterator[Finding]:
+    def begin(self) -> Iterator[Defect]:
         """Take stock of the stored tiles."""
         for name in self._tiles.names():
             try:
                 path = TilePath.parse(name)
             except MalformedTile as error:
-                yield Finding("tile", name, str(error))
+                yield Defect("tile", name, str(error))
                 continue
             place = path.level, path.index
             if path.width == TILE_WIDTH:
@@ -55,7 +59,7 @@ class LogAudit:
             else:
                 self._partial[place].add(path.width)
 
-    def follow(self, stretch: Stretch) -> Iterator[Finding]:
+    def follow(self, stretch: Stretch) -> Iterator[Defect]:
         """Check the entries of a stretch, and the tiles and checkpoints they complete."""
         for index in range(stretch.start, stretch.stop):
             if index % TILE_WIDTH == 0:
@@ -74,44 +78,44 @@ class LogAudit:
                 if row.timestamp is not None and self._authorities:
                     yield from self._check_stamp(row.size, row.note, row.timestamp)
 
-    def end(self, published: int) -> Iterator[Finding]:
+    def end(self, published: int) -> Iterator[Defect]:
         """Check the unfinished tiles; `published` entries were signed for. What is stored beyond the log is named."""
         for path, data in self._edge.partial():
             needed = self._edge.size == published and (path.level, path.index) not in self._full
             yield from self._compare(path, data, needed=needed)
             yield from self._compare_partial(path, data)
         for level, index in self._full:
-            yield Finding("tile", str(TilePath(level, index)), "no tile of this log")
+            yield Defect("tile", str(TilePath(level, index)), "no tile of this log")
         for (level, index), widths in self._partial.items():
             for width in sorted(widths):
-                yield Finding("tile", str(TilePath(level, index, width)), "no tile of this log")
+                yield Defect("tile", str(TilePath(level, index, width)), "no tile of this log")
 
-    def check_head(self, head: Head) -> Iterator[Finding]:
+    def check_head(self, head: Head) -> Iterator[Defect]:
         """Check what the store says of the tree of all entries, at the end."""
         if head.size != self._edge.size or head.frontier.root() != self._edge.root():
-            yield Finding("head", "log_head", f"states {head.size} entries, and the log has others")
+            yield Defect("head", "log_head", f"states {head.size} entries, and the log has others")
 
-    def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Finding]:
+    def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Defect]:
         """Check a stored signed note: its signature, size and root; the audit must have come to its size."""
         try:
             checkpoint, _ = self._keys.open(note, self._witness_keys)
         except (MalformedNote, UntrustedNote) as error:
-            yield Finding(kind, name, str(error))
+            yield Defect(kind, name, str(error))
             return
         if size is not None and checkpoint.size != size:
-            yield Finding(kind, name, f"is for {checkpoint.size} entries, not {size}")
+            yield Defect(kind, name, f"is for {checkpoint.size} entries, not {size}")
             return
         root = self._edge.root() if checkpoint.size == self._edge.size else self._roots.get(checkpoint.size)
         if root is None:
-            yield Finding(kind, name, f"states {checkpoint.size} entries, of which no checkpoint is stored")
+            yield Defect(kind, name, f"states {checkpoint.size} entries, of which no checkpoint is stored")
         elif root != checkpoint.root:
-            yield Finding(kind, name, "the entries do not lead to the root that it states")
+            yield Defect(kind, name, "the entries do not lead to the root that it states")
 
-    def _check_stamp(self, size: int, note: bytes, token: bytes) -> Iterator[Finding]:
+    def _check_stamp(self, size: int, note: bytes, token: bytes) -> Iterator[Defect]:
         try:
             verify_timestamp(token, SignedCheckpoint.parse(note).note.text.encode(), self._authorities)
         except TransparencyError as error:
-            yield Finding("checkpoint", f"checkpoint {size}", f"its time stamp does not hold: {error}")
+            yield Defect("checkpoint", f"checkpoint {size}", f"its time stamp does not hold: {error}")
 
     def _load_neighbours(self, start: int) -> None:
         index = start // TILE_WIDTH
@@ -130,7 +134,7 @@ class LogAudit:
         self._fetched[path] = self._tiles.fetch(path)
         return self._fetched[path] or b""
 
-    def _settle(self, stretch: Stretch, index: int) -> tuple[bytes, bytes, list[Finding]]:
+    def _settle(self, stretch: Stretch, index: int) -> tuple[bytes, bytes, list[Defect]]:
         """(entry, leaf hash) as most of its copies have it, and what is to be said of the row."""
         offset = index % TILE_WIDTH
         in_tile = self._leaves[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]
@@ -140,29 +144,29 @@ class LogAudit:
         if row is None:
             leaf = in_tile if len(in_tile) == HASH_BYTES else leaf_hash(in_bundle)
             told = stretch.lacks("entry", index)
-            return in_bundle, leaf, [] if told else [Finding("entry", name, "the row is missing")]
+            return in_bundle, leaf, [] if told else [Defect("entry", name, "the row is missing")]
         computed = leaf_hash(row.statement)
         leaf = row.leaf_hash if row.leaf_hash == in_tile else computed
         findings = []
         entry = row.statement
         if computed != leaf:
-            findings.append(Finding("entry", name, "the statement has changed"))
+            findings.append(Defect("entry", name, "the statement has changed"))
             entry = in_bundle if leaf_hash(in_bundle) == leaf else entry
         if row.leaf_hash != leaf:
-            findings.append(Finding("entry", name, "the leaf hash has changed"))
+            findings.append(Defect("entry", name, "the leaf hash has changed"))
         return entry, leaf, findings
 
-    def _compare(self, path: TilePath, data: bytes, *, needed: bool) -> Iterator[Finding]:
+    def _compare(self, path: TilePath, data: bytes, *, needed: bool) -> Iterator[Defect]:
         self._partial[path.level, path.index].discard(path.width)
         name = str(path)
         stored = self._fetched[name] if name in self._fetched else self._tiles.fetch(name)
         if stored is None:
             if needed:
-                yield Finding("tile", name, "missing")
+                yield Defect("tile", name, "missing")
         elif stored != data:
-            yield Finding("tile", name, "differs from the entries")
+            yield Defect("tile", name, "differs from the entries")
 
-    def _compare_partial(self, path: TilePath, data: bytes) -> Iterator[Finding]:
+    def _compare_partial(self, path: TilePath, data: bytes) -> Iterator[Defect]:
         """Older, narrower versions of a tile, which are its beginning."""
         widths = self._partial[path.level, path.index]
         for width in sorted(each for each in widths if each < path.width):

@@ -13,7 +13,7 @@ from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.statement import Statement, parse_statement, verify_statement
 from registry.sandbox import Sandbox
-from registry.usecases.maintenance.fsck.finding import Finding
+from registry.usecases.maintenance.fsck.defect import Defect
 
 FEW = 4 * MAX_COMMIT_JOBS
 """Entries up to which other processes are not worth their start: they take a second, as long as verifying these."""
@@ -63,14 +63,14 @@ class SignatureAudit:
         """Have the signature of entry `index` verified."""
         self._gathered.append((index, statement.data, key.algorithm.value, key.raw))
 
-    def settle(self, *, all_of_them: bool = False) -> Iterator[Finding]:
+    def settle(self, *, all_of_them: bool = False) -> Iterator[Defect]:
         """Begin with what was gathered; yields what is known by now, or at last."""
         if self._gathered:
             self._running.append(self._threads.submit(self._verify, self._gathered))
             self._gathered = []
         while self._running and (all_of_them or len(self._running) > self._most or self._running[0].done()):
             for index, reason in self._running.popleft().result():
-                yield Finding("statement", f"entry {index}", reason)
+                yield Defect("statement", f"entry {index}", reason)
 
     def _verify(self, checks: list[Check]) -> list[tuple[int, str]]:
         if self._sandbox is not None:

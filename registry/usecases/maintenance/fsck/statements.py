@@ -22,7 +22,7 @@ from provenance.transparency.key_history import (
 )
 from provenance.transparency.log_keys import LogKeys
 from registry.database.audit import Stretch
-from registry.usecases.maintenance.fsck.finding import Finding
+from registry.usecases.maintenance.fsck.defect import Defect
 from registry.usecases.maintenance.fsck.signatures import SignatureAudit
 
 
@@ -38,14 +38,14 @@ class StatementAudit:
         self._emptied: dict[bytes, int] = {}  # records without content, of which no erasure was seen yet
         self.records = 0  # number of stored records that entries state
 
-    def follow(self, stretch: Stretch) -> Iterator[Finding | tuple[int, bytes, Record]]:
+    def follow(self, stretch: Stretch) -> Iterator[Defect | tuple[int, bytes, Record]]:
         """What is wrong with a stretch, and (index, record id, record) of each record that can be read."""
         for index in range(stretch.start, stretch.stop):
             row = stretch.entries.get(index)
             if row is None:
                 continue
             if row.logged_at_ms < self._logged_at_ms:
-                yield Finding("time", f"entry {index}", "logged before the entry in front of it")
+                yield Defect("time", f"entry {index}", "logged before the entry in front of it")
             self._logged_at_ms = max(self._logged_at_ms, row.logged_at_ms)
             name = f"record {row.record_id.hex()}"
             if index in stretch.withheld:
@@ -56,58 +56,58 @@ class StatementAudit:
                 self.records += 1
                 continue
             if stored is None:
-                yield Finding("record", name, f"the record of entry {index} is missing")
+                yield Defect("record", name, f"the record of entry {index} is missing")
                 continue
             self.records += 1
             if stored.index != index:
-                yield Finding("record", name, f"is said to be of entry {stored.index}, and entry {index} states it")
+                yield Defect("record", name, f"is said to be of entry {stored.index}, and entry {index} states it")
             if not stored.canonical:
                 self._emptied[row.record_id] = index
                 continue
             if record_id(stored.canonical) != row.record_id:
-                yield Finding("record", name, "the canonical bytes have changed")
+                yield Defect("record", name, "the canonical bytes have changed")
                 continue
             try:
                 record = parse_record(stored.canonical)
             except MalformedRecord as error:
-                yield Finding("record", name, str(error))
+                yield Defect("record", name, str(error))
                 continue
             if stored.type != record.TYPE:
-                yield Finding("record", name, f"is said to be of type {stored.type}, and is {record.TYPE}")
+                yield Defect("record", name, f"is said to be of type {stored.type}, and is {record.TYPE}")
             if index == 0 and isinstance(record, LogGenesis):
                 self._genesis = record
             yield index, row.record_id, record
             if isinstance(record, RecordErased) and self._emptied.pop(record.record, index) >= index:
                 erased = f"record {record.record.hex()}"
-                yield Finding("record", erased, f"entry {index} says that it was erased, and its content is there")
+                yield Defect("record", erased, f"entry {index} says that it was erased, and its content is there")
             try:
                 statement = parse_statement(row.statement)
                 if statement.record_id != row.record_id:
-                    yield Finding("statement", f"entry {index}", "is about another record than its row says")
+                    yield Defect("statement", f"entry {index}", "is about another record than its row says")
                 else:
                     self._verify(index, statement, stored.canonical, record)
             except (StatementError, UntrustedNote) as error:
-                yield Finding("statement", f"entry {index}", str(error))
+                yield Defect("statement", f"entry {index}", str(error))
 
-    def end(self) -> Iterator[Finding]:
+    def end(self) -> Iterator[Defect]:
         """Name the records that are empty without having been erased."""
         for identity, index in self._emptied.items():
-            yield Finding("record", f"record {identity.hex()}", f"the content of entry {index} is gone unaccounted for")
+            yield Defect("record", f"record {identity.hex()}", f"the content of entry {index} is gone unaccounted for")
 
-    def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Finding]:
+    def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Defect]:
         """An entry whose record stayed with its publisher: the statement is all there is."""
         if withheld != record_id:
-            yield Finding("record", f"entry {index}", "the record that its publisher keeps is said to be another")
+            yield Defect("record", f"entry {index}", "the record that its publisher keeps is said to be another")
         try:
             statement = parse_statement(data)
             if statement.record_id != record_id:
-                yield Finding("statement", f"entry {index}", "is about another record than its row says")
+                yield Defect("statement", f"entry {index}", "is about another record than its row says")
                 return
             events = (each.record for each in self._history.events if each.record.key.thumbprint == statement.kid)
             publisher = next((record.publisher for record in events), "")
             self._signatures.add(index, statement, self._history.key_in_force(publisher, statement.kid, index))
         except StatementError as error:
-            yield Finding("statement", f"entry {index}", str(error))
+            yield Defect("statement", f"entry {index}", str(error))
 
     def _verify(self, index: int, statement: Statement, canonical: bytes, record: Record) -> None:
         """Check a signature under the key that was in force. Raises SignatureInvalid, UntrustedNote."""
@@ -120,7 +120,7 @@ class StatementAudit:
             raise SignatureInvalid("no genesis record names the operator's keys")
         verify_operator_statement(statement, canonical, self._genesis)
         if isinstance(record, LogGenesis) and index == 0:
-            self._log_keys = LogKeys.founded(record)
+            self._log_keys = LogKeys.from_genesis(record)
         if isinstance(record, LogKey) and self._log_keys is not None:
             self._log_keys = self._log_keys.follow(index, record)
         if isinstance(record, PublisherKey):

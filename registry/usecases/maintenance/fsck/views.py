@@ -33,7 +33,7 @@ from registry.database import (
 from registry.database.audit import Stretch, shown
 from registry.database.failures import translated
 from registry.storage.blobs import Blobs
-from registry.usecases.maintenance.fsck.finding import Finding, Kind
+from registry.usecases.maintenance.fsck.defect import Defect, Kind
 
 _BLOBS = ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_blob_sha256", "private_blob_sha256")
 
@@ -48,7 +48,7 @@ class ViewAudit:
         self._log_keys: set[int] = set()  # the entries that change them
         self._connections = ConnectionAudit()
 
-    def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Finding]:
+    def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Defect]:
         """Compare the rows of a stretch with its records, which are given by index."""
         for index, (record_id, record) in records.items():
             match record:
@@ -63,19 +63,19 @@ class ViewAudit:
         registered = {index for index, (_, record) in records.items() if isinstance(record, AssetRegistered)}
         unread = {index for index in range(stretch.start, stretch.stop) if stretch.is_unread(index)}
         for index in sorted(stretch.assets.keys() - registered - unread):
-            yield Finding("asset", f"asset {index}", "no record registers it")
+            yield Defect("asset", f"asset {index}", "no record registers it")
         for index in sorted(stretch.sealed.keys() - registered - unread):
-            yield Finding("asset", f"asset {index}", "it is kept back, and no record registers it")
+            yield Defect("asset", f"asset {index}", "it is kept back, and no record registers it")
         withdrawn = {index for index, (_, record) in records.items() if isinstance(record, AssetWithdrawn)}
         for index in sorted(stretch.withdrawals.keys() - withdrawn - unread):
-            yield Finding("withdrawal", f"withdrawal {index}", "no record states it")
+            yield Defect("withdrawal", f"withdrawal {index}", "no record states it")
         yield from self._connections.follow(stretch, records)
 
-    def end(self, session: Session) -> Iterator[Finding]:
+    def end(self, session: Session) -> Iterator[Defect]:
         """Compare publishers and keys with what the key records make of them."""
         for index in sorted(self._log_keys ^ set(log_keys.indices(session))):
             lacking = "the row is missing" if index in self._log_keys else "no record states it"
-            yield Finding("key", f"log.key {index}", lacking)
+            yield Defect("key", f"log.key {index}", lacking)
         expected = {row.id: row for row in publishers.all_of(self._replayed)}
         stored = {row.id: row for row in publishers.all_of(session)}
         sound = {row.id: row for row in audit.sound(stored.values())}
@@ -90,32 +90,32 @@ class ViewAudit:
                 {audit.shown(kid) for kid in keys} - {*sound_keys},
             )
         if orphans := resemblances.orphans(session):
-            yield Finding("resemblance", "resemblances", f"{orphans} rows are about no public registration")
+            yield Defect("resemblance", "resemblances", f"{orphans} rows are about no public registration")
         yield from self._connections.end(session)
 
-    def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
+    def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Defect]:
         name = f"asset {record_id.hex()}"
         row, kept_back = stretch.assets.get(index), stretch.sealed.get(index)
         if kept_back is not None and row is not None:
-            yield Finding("asset", name, "it is public and kept back at once")
+            yield Defect("asset", name, "it is public and kept back at once")
         if row is None and kept_back is not None:
             try:
                 row = sealed.revealed(kept_back, record)
             except MalformedRecord as error:
-                yield Finding("asset", name, str(error))
+                yield Defect("asset", name, str(error))
                 return
             if (row.publisher_id, row.sketch_sha256) != (kept_back.publisher_id, kept_back.sketch_sha256):
-                yield Finding("asset", name, "publisher or sketch: not as in the record")
+                yield Defect("asset", name, "publisher or sketch: not as in the record")
         if row is None:
             if not (stretch.lacks("asset", index) or stretch.lacks("sealed_asset", index)):
-                yield Finding("asset", name, "the row is missing")
+                yield Defect("asset", name, "the row is missing")
             return
         entry = stretch.entries[index]
         blobs = assets.AssetBlobs.of(row)
         try:
             expected = assets.asset_row(record_id, record, index, entry.logged_at_ms, row.claims_digest, blobs)
         except MalformedRecord as error:
-            yield Finding("asset", name, str(error))
+            yield Defect("asset", name, str(error))
             return
         columns = _differing(expected, row)
         if row.signed_blob_sha256 not in (None, expected.signed_sha256):
@@ -124,42 +124,42 @@ class ViewAudit:
         if row.private_blob_sha256 not in (None, private):
             columns.append("private_blob_sha256")
         if columns:
-            yield Finding("asset", name, f"{', '.join(columns)}: not as in the record")
+            yield Defect("asset", name, f"{', '.join(columns)}: not as in the record")
         for column in _BLOBS:
             sha256 = getattr(row, column)
             if sha256 is not None and sha256 not in self._blobs:
-                yield Finding("blob", sha256.hex(), f"missing, and {column} of {name}")
+                yield Defect("blob", sha256.hex(), f"missing, and {column} of {name}")
 
-    def _replay(self, record: PublisherKey, index: int) -> Iterator[Finding]:
+    def _replay(self, record: PublisherKey, index: int) -> Iterator[Defect]:
         try:
             with translated(), self._replayed.begin_nested():
                 publishers.apply(self._replayed, record, index)
         except (Conflict, NotFound) as error:
-            yield Finding("key", record.key.thumbprint.hex(), f"entry {index} cannot be applied: {error}")
+            yield Defect("key", record.key.thumbprint.hex(), f"entry {index} cannot be applied: {error}")
 
 
-def _withdrawal(stretch: Stretch, index: int, record: AssetWithdrawn) -> Iterator[Finding]:
+def _withdrawal(stretch: Stretch, index: int, record: AssetWithdrawn) -> Iterator[Defect]:
     name = f"withdrawal {index}"
     row = stretch.withdrawals.get(index)
     if row is None and stretch.lacks("withdrawal", index):
         return
     if row is None:
-        yield Finding("withdrawal", name, "the row is missing")
+        yield Defect("withdrawal", name, "the row is missing")
     elif (row.target, row.reason) != (record.record, record.reason):
-        yield Finding("withdrawal", name, "target or reason: not as in the record")
+        yield Defect("withdrawal", name, "target or reason: not as in the record")
 
 
 def _differences(
     kind: Kind, expected: Mapping[str, BaseModel], stored: Mapping[str, BaseModel], told: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[Defect]:
     """What differs; `told` are the names of rows of which something was said already."""
     for name in sorted({*expected, *stored} - {*told}):
         if name not in stored:
-            yield Finding(kind, name, "the row is missing")
+            yield Defect(kind, name, "the row is missing")
         elif name not in expected:
-            yield Finding(kind, name, "no record enrols it")
+            yield Defect(kind, name, "no record enrols it")
         elif columns := _differing(expected[name], stored[name]):
-            yield Finding(kind, name, f"{', '.join(columns)}: not as in the records")
+            yield Defect(kind, name, f"{', '.join(columns)}: not as in the records")
 
 
 def _differing(expected: BaseModel, stored: BaseModel) -> list[str]:
@@ -177,7 +177,7 @@ class ConnectionAudit:
         self._derivations = 0
         self._unread = False  # whether something was left out, so that nothing follows from numbers
 
-    def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Finding]:
+    def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Defect]:
         """Compare the rows of a stretch with its records, which are given by index."""
         for index, (record_id, record) in records.items():
             if isinstance(record, AssetRegistered):
@@ -188,39 +188,39 @@ class ConnectionAudit:
             elif isinstance(record, AssetRevealed):
                 self._unsealed.pop(record.record, None)
                 if record.record in self._kept_back:
-                    yield Finding("asset", f"asset {record.record.hex()}", f"kept back, and entry {index} reveals it")
+                    yield Defect("asset", f"asset {record.record.hex()}", f"kept back, and entry {index} reveals it")
             stored = {row.target for row in stretch.events.get(index, ()) if row.type == record.TYPE}
             if stretch.lacks("event", index):
                 continue
             if stored != self._targets(record) or len(stored) != len(stretch.events.get(index, ())):
-                yield Finding("event", f"events of entry {index}", "not as in the record")
+                yield Defect("event", f"events of entry {index}", "not as in the record")
         self._unread = self._unread or bool(stretch.unreadable) or any(stretch.left_out.values())
         for index in sorted(stretch.events.keys() - records.keys()):
             yield from _of_no_record(stretch, index)
 
-    def end(self, session: Session) -> Iterator[Finding]:
+    def end(self, session: Session) -> Iterator[Defect]:
         """What can be said only after the last entry."""
         for name in self._unsealed.values():
-            yield Finding("asset", name, "its record is sealed, no record reveals it, and it is public")
+            yield Defect("asset", name, "its record is sealed, no record reveals it, and it is public")
         if not self._unread and events.derivation_count(session) != self._derivations:
-            yield Finding("derivation", "derivations", "there are some that no public record states")
+            yield Defect("derivation", "derivations", "there are some that no public record states")
         for record in sorted({shown(record) for record, _ in pending_deletions.all_of(session)}):
-            yield Finding("record", f"record {record}", "its erasure is not finished: start the server")
+            yield Defect("record", f"record {record}", "its erasure is not finished: start the server")
 
-    def _seal(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
+    def _seal(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Defect]:
         name = f"asset {record_id.hex()}"
         if index in stretch.sealed:
             self._kept_back.add(record_id)
             if record.visibility != "sealed":
-                yield Finding("asset", name, "it is kept back, and its record is public")
+                yield Defect("asset", name, "it is kept back, and its record is public")
         elif record.visibility == "sealed" and not stretch.lacks("sealed_asset", index):
             self._unsealed[record_id] = name
 
-    def _derivation(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Finding]:
+    def _derivation(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Defect]:
         stated = events.derivations(record) if index in stretch.assets else {}
         self._derivations += len(stated)
         if stretch.derivations.get(record_id, {}) != stated and not stretch.lacks("derivation", record_id):
-            yield Finding("derivation", f"derivations of {record_id.hex()}", "not as in the record")
+            yield Defect("derivation", f"derivations of {record_id.hex()}", "not as in the record")
 
     def _targets(self, record: Record) -> set[bytes]:
         """The records that a record is an event about."""
@@ -235,11 +235,11 @@ class ConnectionAudit:
                 return set()
 
 
-def _of_no_record(stretch: Stretch, index: int) -> Iterator[Finding]:
+def _of_no_record(stretch: Stretch, index: int) -> Iterator[Defect]:
     """An event of an erased record says no more than its type; any other needs a record."""
     entry = stretch.entries.get(index)
     stored = None if entry is None else stretch.records.get(entry.record_id)
     if stretch.is_unread(index):
         return
     if stored is None or stored.canonical or any(row.type != stored.type for row in stretch.events[index]):
-        yield Finding("event", f"events of entry {index}", "no record states them")
+        yield Defect("event", f"events of entry {index}", "no record states them")

@@ -1,4 +1,4 @@
-"""A finding: one stored thing that is not what it has to be."""
+"""A defect: one stored thing that is not what it has to be."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Defect:
     """What differs: its kind, its name within the kind ("entry 17", a tile's path, a digest), and how it differs."""
 
     kind: Kind
