@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from provenance.answers.fields import Doc
-from provenance.statement.canonical import Json, canonical_json
+from provenance.statement.canonical_json import Json, canonical_json
 from provenance.statement.codec import Line, Sha256, Timestamp
 from provenance.statement.record.facts import Description, Parents
 

@@ -11,11 +11,11 @@ from datetime import datetime
 
 import c2pa
 
+from provenance.credentials.c2pa_settings import Settings, context
 from provenance.credentials.certificates import is_widely_read
 from provenance.credentials.claim import ClaimDescription
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.report import CredentialState
-from provenance.credentials.settings import Settings, context
 from provenance.credentials.signing import ALGORITHMS, ClaimSigner, sign_embedded
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CredentialSettingsInvalid, CredentialSigningFailed

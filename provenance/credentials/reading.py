@@ -11,7 +11,9 @@ from datetime import datetime
 
 import c2pa
 
-from provenance.credentials.manifest import read_facts
+from provenance.credentials.c2pa_settings import Settings, context
+from provenance.credentials.jumbf import read_facts
+from provenance.credentials.manifest_store import ManifestStore
 from provenance.credentials.report import (
     EMPTY_SIDECAR,
     TOO_LARGE,
@@ -21,8 +23,6 @@ from provenance.credentials.report import (
     CredentialState,
     IngredientReport,
 )
-from provenance.credentials.settings import Settings, context
-from provenance.credentials.store import ManifestStore
 from provenance.credentials.trust import TrustSettings
 from provenance.limits import MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from provenance.credentials.claim import SoftBinding
-from provenance.credentials.time_stamp import TimeStamp
+from provenance.credentials.claim_time_stamp import TimeStamp
 
 
 class CredentialState(StrEnum):

@@ -22,9 +22,9 @@ from typing import Literal
 import c2pa
 import cbor2
 
+from provenance.credentials.c2pa_settings import Settings, context
 from provenance.credentials.claim import Action, ClaimDescription, SoftBinding
-from provenance.credentials.manifest import read_facts, read_signature
-from provenance.credentials.settings import Settings, context
+from provenance.credentials.jumbf import read_facts, read_signature
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CredentialSigningFailed
 from provenance.media.redaction.segments import reframe_gif, reframe_jpeg, reframe_png

@@ -28,7 +28,7 @@ from provenance.limits import (
     MAX_RECORD_DEPTH,
     MAX_TIMESTAMP_BYTES,
 )
-from provenance.statement.canonical import Json, canonical_json, parse_canonical
+from provenance.statement.canonical_json import Json, canonical_json, parse_canonical
 from provenance.statement.encodings import encode_base64, parse_base64, parse_hash
 from provenance.statement.record import Record, parse_record, record_id
 from provenance.statement.statement import Statement, parse_statement

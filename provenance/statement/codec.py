@@ -25,7 +25,7 @@ from provenance.limits import (
     MAX_SAFE_INTEGER,
     MAX_TEXT_CHARACTERS,
 )
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.encodings import decode_base64url, encode_base64url
 from provenance.statement.keys import SIGNATURE_BYTES, PublicKey
 

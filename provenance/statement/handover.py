@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provenance.errors import MalformedRecord
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import Key, Signature
 from provenance.statement.keys import PublicKey, Signer
 

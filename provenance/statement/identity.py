@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from provenance.quotation import quote
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import Text
 
 Established = Literal["operator-attested", "domain-verified", "x509"]

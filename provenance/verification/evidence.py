@@ -11,7 +11,7 @@ from provenance.media.fingerprints import Fingerprints
 from provenance.media.marks import DeclaredMetadata
 from provenance.media.media import Pixels
 from provenance.receipts.report import ReceiptReport
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
 from provenance.statement.shown import Shown

@@ -10,9 +10,9 @@ from provenance.media.comparison import Box, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES, LocalFeatures
 from provenance.media.media import Pixels
-from provenance.verification.closeness import SAME_COVERAGE, coverage
 from provenance.verification.evidence import MatchBasis
 from provenance.verification.lookups import MAX_LEAD_DISTANCE, MIN_PDQ_QUALITY, PASSING, Hit, Lookups, is_match
+from provenance.verification.ranking import SAME_COVERAGE, coverage
 from provenance.verification.registrations import Candidate, Reference
 
 MAX_COMPARED_OF_A_PART = 2

@@ -14,9 +14,9 @@ from typing import Never, assert_never
 from provenance.credentials.report import CredentialState, explain_problem
 from provenance.sentences import SENTENCES
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
-from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
 from provenance.verification.findings import credential, origin, proof, registration, resemblance, sources, standing
+from provenance.verification.ranking import rank
 
 
 class HeadlineCode(StrEnum):
@@ -49,7 +49,7 @@ class AxisValue:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found about one picture. Matches are ordered as in `closeness`."""
+    """What was found about one picture. Matches are ordered as `ranking.rank` orders them."""
 
     headline: HeadlineCode
     headline_text: str
@@ -78,7 +78,7 @@ def judge(evidence: Evidence) -> Verdict:
             Assessment.NOT_ASSESSED, "No statistical detection was run: such methods err too often on news pictures."
         ),
     }
-    matches = by_closeness(evidence.matches)
+    matches = rank(evidence.matches)
     not_checked = list_unchecked(evidence)
     whole = bool(matches) and registration.is_whole(matches[0])
     older = evidence.hidden is not None

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, func, or_, select
 
 from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
 from registry.database import events
 from registry.database.snapshot import once

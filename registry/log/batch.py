@@ -8,7 +8,7 @@ from datetime import datetime
 
 from provenance.errors import EntryTooLarge, FrozenLog, InvalidRequest, RegistryError, StoreUnavailable
 from provenance.limits import MAX_ENTRY_BYTES, MAX_RECORD_BYTES
-from provenance.statement.canonical import parse_canonical
+from provenance.statement.canonical_json import parse_canonical
 from provenance.statement.record import LogFrozen, LogGenesis, LogKey, record_id
 from provenance.statement.statement import parse_statement
 from provenance.transparency.merkle import leaf_hash

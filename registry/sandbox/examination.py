@@ -30,7 +30,7 @@ from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, Lo
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import crop_parts
-from provenance.media.redaction import Held
+from provenance.media.redaction import MetadataItem
 from provenance.media.sketch import draw_sketch, draw_thumbnail
 from provenance.verification.evidence import Examination
 from provenance.verification.procedure import compare_reference, examine
@@ -52,7 +52,7 @@ class FileMetadata:
         private: the publisher's own signed copy, with all of it, where that is another than the public one.
     """
 
-    held: tuple[Held, ...]
+    held: tuple[MetadataItem, ...]
     public_copy: PublicCopy
     reason: str | None = None
     private: SignedCredential | None = None

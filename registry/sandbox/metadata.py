@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from provenance.credentials.manifest import read_contents
+from provenance.credentials.jumbf import read_contents
 from provenance.credentials.signing import stored_manifests
 from provenance.errors import MediaError
 from provenance.media.fingerprints import digest_pixels
 from provenance.media.media import Media
-from provenance.media.redaction import MAX_HELD, Held, Redaction, redact
+from provenance.media.redaction import MAX_LISTED_METADATA, MetadataItem, Redaction, redact
 
 _SIGNED = "an earlier C2PA manifest holds it, whose signature covers it"
 _DIFFERS = "its pixels would change"
@@ -48,16 +48,16 @@ def _with_manifests(redaction: Redaction, manifests: bytes) -> Redaction:
     held = _metadata_in(manifests)
     if not held:
         return redaction
-    return Redaction((*held, *redaction.held)[:MAX_HELD], None, redaction.reason or _SIGNED)
+    return Redaction((*held, *redaction.held)[:MAX_LISTED_METADATA], None, redaction.reason or _SIGNED)
 
 
-def _metadata_in(manifests: bytes) -> tuple[Held, ...]:
+def _metadata_in(manifests: bytes) -> tuple[MetadataItem, ...]:
     contents = read_contents(manifests)
-    found = [Held("C2PA", label[:80]) for label in contents.metadata]
+    found = [MetadataItem("C2PA", label[:80]) for label in contents.metadata]
     for picture in contents.pictures:
         try:
             held = redact(Media.from_bytes(picture)).held
         except MediaError:
-            held = (Held("C2PA", ""),)
-        found += [Held("C2PA", "metadata of a thumbnail")] if held else []
+            held = (MetadataItem("C2PA", ""),)
+        found += [MetadataItem("C2PA", "metadata of a thumbnail")] if held else []
     return tuple(dict.fromkeys(found))

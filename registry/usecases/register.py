@@ -25,7 +25,7 @@ from provenance.errors import (
     MalformedRecord,
     NotFound,
 )
-from provenance.media.redaction import Held
+from provenance.media.redaction import MetadataItem
 from provenance.media.sketch import SKETCH_VERSION
 from provenance.statement.record import (
     AssetRegistered,
@@ -177,7 +177,7 @@ def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> a
     return _metadata_view(found.held, copy, reason)
 
 
-def _metadata_view(found: Sequence[Held], copy: PublicCopy, reason: str | None) -> answers.FileMetadata:
+def _metadata_view(found: Sequence[MetadataItem], copy: PublicCopy, reason: str | None) -> answers.FileMetadata:
     held_there = tuple(answers.HeldMetadata(carrier=each.carrier, name=each.name) for each in found)
     return answers.FileMetadata(held=held_there, public_copy=copy, reason=reason)
 

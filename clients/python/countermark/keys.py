@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import write_object
 from provenance.statement.encodings import encode_base64url
 from provenance.statement.handover import Handover, hand_over, prove_possession

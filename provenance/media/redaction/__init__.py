@@ -3,7 +3,7 @@
 Everything counts as metadata that is not known to be needed to show the picture: an unknown part of a file may hold a
 name or a place as well as EXIF does. Kept: the coded picture, its colour profile, its orientation, a statement of the
 IPTC vocabulary on how it came about, and C2PA manifests, which are signed and looked at elsewhere
-(`provenance.credentials.manifest`).
+(`provenance.credentials.jumbf`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,16 @@ from provenance.media.formats import decoding, open_header
 from provenance.media.marks.declared import read_declared
 from provenance.media.media import Media
 from provenance.media.redaction import boxes, segments, tiff
-from provenance.media.redaction.held import MAX_HELD, Held, Unstrippable, name_exif, name_xmp, own_name
+from provenance.media.redaction.metadata_names import (
+    MAX_LISTED_METADATA,
+    MetadataItem,
+    Unstrippable,
+    name_exif,
+    name_xmp,
+    own_name,
+)
 
-__all__ = ["MAX_HELD", "Held", "Redaction", "redact"]
+__all__ = ["MAX_LISTED_METADATA", "MetadataItem", "Redaction", "redact"]
 
 _CONTAINERS = {
     "image/jpeg": segments.strip_jpeg,
@@ -35,12 +42,12 @@ class Redaction:
     """A file and what it holds beside its picture.
 
     Attributes:
-        held: the metadata, by name; none where there is nothing to leave out. At most `MAX_HELD`.
+        held: the metadata, by name; none where there is nothing to leave out. At most `MAX_LISTED_METADATA`.
         data: the file without it; the very bytes where nothing is held, None where it cannot be left out.
         reason: why it cannot, as the end of a sentence; None where it can.
     """
 
-    held: tuple[Held, ...]
+    held: tuple[MetadataItem, ...]
     data: bytes | None
     reason: str | None = None
 
@@ -67,16 +74,16 @@ def redact(media: Media) -> Redaction:
     return Redaction(found, stripped)
 
 
-def _listed(held: Iterable[Held]) -> tuple[Held, ...]:
-    return tuple(dict.fromkeys(held))[:MAX_HELD]
+def _listed(held: Iterable[MetadataItem]) -> tuple[MetadataItem, ...]:
+    return tuple(dict.fromkeys(held))[:MAX_LISTED_METADATA]
 
 
-def _readable(media: Media) -> Iterator[Held]:
+def _readable(media: Media) -> Iterator[MetadataItem]:
     """What can be named in a file whose parts are not all known."""
     carriers = read_carriers(open_header(media.data, media.media_type), media.data, media.media_type)
     yield from name_exif(carriers.exif)
     for packet in carriers.xmp:
         yield from name_xmp(packet)
-    yield from (Held("IPTC", f"{record}:{number}") for record, number in carriers.iptc)
-    yield from (Held(f"PNG {text.chunk}", own_name(text.keyword.encode("latin-1"))) for text in carriers.texts)
-    yield Held("file", "parts that are not known here")
+    yield from (MetadataItem("IPTC", f"{record}:{number}") for record, number in carriers.iptc)
+    yield from (MetadataItem(f"PNG {text.chunk}", own_name(text.keyword.encode("latin-1"))) for text in carriers.texts)
+    yield MetadataItem("file", "parts that are not known here")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provenance.media.redaction.held import (
-    Held,
+from provenance.media.redaction.metadata_names import (
+    MetadataItem,
     Unstrippable,
     load_exif,
     name_exif,
@@ -45,7 +45,7 @@ class _Item:
     content_type: bytes
 
 
-def strip_boxes(data: bytes) -> tuple[list[Held], bytes]:
+def strip_boxes(data: bytes) -> tuple[list[MetadataItem], bytes]:
     """What an AVIF or HEIC holds, and the same without it."""
     return _Boxes(data).strip()
 
@@ -54,11 +54,11 @@ class _Boxes:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._canvas = Canvas(data)
-        self._held: list[Held] = []
+        self._held: list[MetadataItem] = []
         self._left = _MAX_BOXES
         self._media: list[Range] = []  # contents of `mdat` and `idat`
 
-    def strip(self) -> tuple[list[Held], bytes]:
+    def strip(self) -> tuple[list[MetadataItem], bytes]:
         meta: dict[bytes, _Box] = {}
         for box in self._walk(0, len(self._data)):
             match box.kind:
@@ -79,7 +79,7 @@ class _Boxes:
         self._properties(meta)
         self._items(self._read_items(meta[b"iinf"]), self._read_places(meta))
         if self._canvas.clear(self._media) and not self._held:
-            self._held.append(Held("file", "bytes that belong to no part"))
+            self._held.append(MetadataItem("file", "bytes that belong to no part"))
         return self._held, bytes(self._canvas.data)
 
     def _meta(self, box: _Box) -> dict[bytes, _Box]:
@@ -98,7 +98,7 @@ class _Boxes:
     def _blank(self, box: _Box) -> None:
         """Make a box one that is passed over, without content."""
         if any(self._data[box.body : box.end]):
-            self._held.append(Held("file", f"{own_name(box.kind)} box"))
+            self._held.append(MetadataItem("file", f"{own_name(box.kind)} box"))
         self._canvas.write(box.body, box.end - box.body, b"")
         self._canvas.data[box.start + 4 : box.start + 8] = b"free"
 
@@ -115,7 +115,7 @@ class _Boxes:
         for number, item in items.items():
             start, end = item.name
             if self._data[start:end] not in _NAMES:
-                self._held.append(Held("file", "the name of a part"))
+                self._held.append(MetadataItem("file", "the name of a part"))
                 self._canvas.write(start, end - start, b"", b" ")
             extents = places.get(number, [])
             if item.kind in _CODED:
@@ -142,7 +142,7 @@ class _Boxes:
             self._held += name_xmp(content)
             return plain_xmp(content), b" "
         if any(content):
-            self._held.append(Held("file", f"a part of type {own_name(item.kind)}"))
+            self._held.append(MetadataItem("file", f"a part of type {own_name(item.kind)}"))
         return b"", b"\0"
 
     def _read_items(self, box: _Box) -> dict[int, _Item]:

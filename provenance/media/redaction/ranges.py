@@ -5,7 +5,7 @@ What is left out is overwritten in place; what nothing refers to is overwritten 
 
 from collections.abc import Iterable
 
-from provenance.media.redaction.held import Unstrippable
+from provenance.media.redaction.metadata_names import Unstrippable
 
 Range = tuple[int, int]
 

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from provenance import limits
-from provenance.media.redaction.held import (
-    Held,
+from provenance.media.redaction.metadata_names import (
+    MetadataItem,
     Unstrippable,
     load_exif,
     name_exif,
@@ -23,7 +23,7 @@ from provenance.media.redaction.held import (
     refuse_gain_map,
 )
 
-Stripped = tuple[list[Held], bytes]
+Stripped = tuple[list[MetadataItem], bytes]
 
 _BEHIND = "bytes behind the picture"
 
@@ -38,14 +38,14 @@ class _Pieces:
     def __init__(self, exif: Callable[[bytes], bytes], xmp: Callable[[bytes], bytes]) -> None:
         self._exif_piece = exif
         self._xmp_piece = xmp
-        self.held: list[Held] = []
+        self.held: list[MetadataItem] = []
         self.kept: list[bytes] = []
 
     def keep(self, piece: bytes) -> None:
         """A part of the picture itself."""
         self.kept.append(piece)
 
-    def drop(self, *held: Held) -> None:
+    def drop(self, *held: MetadataItem) -> None:
         """Metadata of other kinds."""
         self.held += held
 
@@ -67,7 +67,7 @@ class _Pieces:
         """Bytes behind the end, which viewers do not look at."""
         if rest.strip(b"\0"):
             refuse_gain_map(rest)
-            self.drop(Held(carrier, _BEHIND))
+            self.drop(MetadataItem(carrier, _BEHIND))
 
     def joined(self) -> Stripped:
         """What is held, and the kept pieces."""
@@ -139,14 +139,14 @@ def _jpeg_application(pieces: _Pieces, marker: int, body: bytes, stores: set[byt
         case 0xE0 if body.startswith(b"JFIF\0") and len(body) >= 14:
             pieces.keep(_jpeg_segment(_APP0, body[:12] + b"\0\0"))
             if len(body) > 14:
-                pieces.drop(Held("JFIF", "thumbnail"))
+                pieces.drop(MetadataItem("JFIF", "thumbnail"))
         case 0xE1 if body.startswith(b"Exif\0"):
             pieces.exif(body[6:])
         case 0xE1 if body.startswith(_XMP_SEGMENT):
             pieces.xmp(body[len(_XMP_SEGMENT) :])
         case 0xE1 if body.startswith(_EXTENSION_SEGMENT):
             refuse_gain_map(body)
-            pieces.drop(Held("XMP", "an extended packet"))
+            pieces.drop(MetadataItem("XMP", "an extended packet"))
         case 0xE2 if body.startswith(b"ICC_PROFILE\0"):
             pieces.keep(_jpeg_segment(_APP2, body))
         case 0xEB if body.startswith(b"JP") and (body[24:40] == _C2PA_STORE or body[2:4] in stores):
@@ -157,12 +157,12 @@ def _jpeg_application(pieces: _Pieces, marker: int, body: bytes, stores: set[byt
         case 0xEE if body.startswith(b"Adobe") and len(body) >= _ADOBE_BYTES:
             pieces.keep(_jpeg_segment(_APP14, body[:_ADOBE_BYTES]))
             if len(body) > _ADOBE_BYTES:
-                pieces.drop(Held("JPEG", "bytes in APP14"))
+                pieces.drop(MetadataItem("JPEG", "bytes in APP14"))
         case 0xFE:
-            pieces.drop(Held("JPEG", "comment"))
+            pieces.drop(MetadataItem("JPEG", "comment"))
         case _:
             refuse_gain_map(body)
-            pieces.drop(Held("JPEG", f"APP{marker - 0xE0} {own_name(body[:16].partition(bytes(1))[0])}"))
+            pieces.drop(MetadataItem("JPEG", f"APP{marker - 0xE0} {own_name(body[:16].partition(bytes(1))[0])}"))
 
 
 def reframe_jpeg(data: bytes, before: bytes, after: bytes) -> bytes | None:
@@ -213,11 +213,11 @@ def strip_png(data: bytes) -> Stripped:
         elif kind == b"iTXt" and body.startswith(_PNG_XMP):
             pieces.xmp(_png_xmp(body))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            pieces.drop(Held(f"PNG {kind.decode()}", own_name(body.partition(b"\0")[0])))
+            pieces.drop(MetadataItem(f"PNG {kind.decode()}", own_name(body.partition(b"\0")[0])))
         elif kind[:1].isupper():
             raise Unstrippable("it has a chunk of an unknown kind that viewers must know")
         else:
-            pieces.drop(Held("PNG", f"{own_name(kind)} chunk"))
+            pieces.drop(MetadataItem("PNG", f"{own_name(kind)} chunk"))
         at = end
     pieces.behind("PNG", data[at:])
     return pieces.joined()
@@ -266,7 +266,7 @@ def strip_webp(data: bytes) -> Stripped:
         elif kind == b"XMP ":
             pieces.xmp(body)
         else:
-            pieces.drop(Held("WebP", f"{own_name(kind)} chunk"))
+            pieces.drop(MetadataItem("WebP", f"{own_name(kind)} chunk"))
     pieces.behind("WebP", data[end:])
     return pieces.held, _riff(pieces.kept)
 
@@ -332,15 +332,15 @@ def _gif_extension(pieces: _Pieces, block: bytes) -> None:
         case 0xF9:
             pieces.keep(block)
         case 0xFE:
-            pieces.drop(Held("GIF", "comment"))
+            pieces.drop(MetadataItem("GIF", "comment"))
         case 0xFF if name == _GIF_XMP:
             pieces.xmp(block[14:].removesuffix(_GIF_XMP_END))
         case 0xFF if name in _GIF_APPLICATIONS and (name[:3] in (b"ICC", b"C2P") or len(block) <= 14 + _LOOP_BYTES):
             pieces.keep(block)
         case 0xFF:
-            pieces.drop(Held("GIF", f"{own_name(name)} block"))
+            pieces.drop(MetadataItem("GIF", f"{own_name(name)} block"))
         case _:
-            pieces.drop(Held("GIF", "text block"))
+            pieces.drop(MetadataItem("GIF", "text block"))
 
 
 def reframe_gif(data: bytes, before: bytes, after: bytes) -> bytes | None:

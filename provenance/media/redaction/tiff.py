@@ -7,8 +7,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from provenance import limits
 from provenance.media.formats import open_header
-from provenance.media.redaction.held import (
-    Held,
+from provenance.media.redaction.metadata_names import (
+    MetadataItem,
     Unstrippable,
     name_directories,
     name_iptc,
@@ -44,7 +44,7 @@ class _Entry:
     size: int
 
 
-def strip_tiff(data: bytes) -> tuple[list[Held], bytes]:
+def strip_tiff(data: bytes) -> tuple[list[MetadataItem], bytes]:
     """What a TIFF holds, and the TIFF without it."""
     return _Tiff(data).strip()
 
@@ -54,9 +54,9 @@ class _Tiff:
         self._data = data
         self._order = "<" if data[:2] == b"II" else ">"
         self._canvas = Canvas(data)
-        self._held: list[Held] = []
+        self._held: list[MetadataItem] = []
 
-    def strip(self) -> tuple[list[Held], bytes]:
+    def strip(self) -> tuple[list[MetadataItem], bytes]:
         self._canvas.keep(0, 8)
         directory, seen = self._number(4), set[int]()
         while directory:
@@ -66,7 +66,7 @@ class _Tiff:
             directory = self._directory(directory)
         cleared = self._canvas.clear([(0, len(self._data))])
         if not all(self._was_directory(*gap) for gap in cleared) and not self._held:
-            self._held.append(Held("TIFF", "bytes that belong to no tag"))
+            self._held.append(MetadataItem("TIFF", "bytes that belong to no tag"))
         return self._held, bytes(self._canvas.data)
 
     def _was_directory(self, start: int, end: int) -> bool:
@@ -120,7 +120,7 @@ class _Tiff:
             case 34665 | 34853:
                 self._held += name_directories(self._picture().getexif())
             case _:
-                self._held.append(Held("TIFF", tag_name(entry.tag)))
+                self._held.append(MetadataItem("TIFF", tag_name(entry.tag)))
         return False
 
     def _keep_picture(self, entries: dict[int, _Entry]) -> None:

@@ -11,7 +11,7 @@ from typing import TypeAlias, get_args
 
 from provenance.errors import MalformedRecord
 from provenance.limits import MAX_RECORD_BYTES
-from provenance.statement.canonical import Json, canonical_json, parse_canonical
+from provenance.statement.canonical_json import Json, canonical_json, parse_canonical
 from provenance.statement.codec import choice, integer, read_object, take, write_object
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from provenance.limits import MAX_FINGERPRINTS
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import PublisherId, Sha256, Text, Timestamp, mapping
 from provenance.statement.record.facts import CredentialFacts, Description, MediaFacts, Parents, SketchFacts, Stated
 

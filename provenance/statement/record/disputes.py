@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal
 
 from provenance.limits import MAX_VERDICT_AXES, MAX_VERDICT_METHODS, MAX_VERDICT_RECORDS
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import (
     IDENTIFIER,
     IDENTIFIER_ITEM,

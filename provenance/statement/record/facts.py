@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
 from provenance.limits import MAX_PARENTS, SALT_BYTES
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import (
     Boolean,
     Codec,

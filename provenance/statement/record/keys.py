@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import Key, Line, PublisherId, Signature, Text, Timestamp, refusal
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity

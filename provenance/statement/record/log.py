@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from provenance.limits import MAX_GENESIS_KEYS, MAX_VERIFIER_KEY_CHARACTERS
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.codec import IDENTIFIER, Codec, Key, Line, Text, array, item, refusal
 from provenance.statement.encodings import decode_base64url, encode_base64url
 from provenance.statement.keys import PublicKey

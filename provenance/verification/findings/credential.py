@@ -15,9 +15,9 @@ from provenance.credentials.report import (
 )
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, Finding
-from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Match, MatchBasis
 from provenance.verification.findings import registration
+from provenance.verification.ranking import rank
 
 NOT_CHECKED = "NOT_CHECKED"
 """Value of the axis when no file was handed in: an absent file is not an absent credential."""
@@ -36,7 +36,7 @@ def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
     if evidence.examination is None:
         return NOT_CHECKED, "No file was handed in, so its credential could not be read.", ()
     report = evidence.examination.credential
-    closest = by_closeness(evidence.matches)[:1]
+    closest = rank(evidence.matches)[:1]
     whole = next((match for match in closest if registration.is_whole(match)), None)
     summary = _describe(report, whole)
     own = _finding(report.state, summary)

@@ -3,8 +3,8 @@
 from typing import assert_never
 
 from provenance.verification.axes import Axis, Basis, Finding, Proof
-from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Match, Unproven
+from provenance.verification.ranking import rank
 
 METHOD = "countermark-receipt-1"
 
@@ -13,7 +13,7 @@ _NO_RECORD = "There is no record to prove."
 
 def assess(evidence: Evidence) -> tuple[Proof, str, tuple[Finding, ...]]:
     """Value for the closest match, its summary, and a finding for each record that the picture leads to."""
-    ordered = by_closeness(evidence.matches)
+    ordered = rank(evidence.matches)
     findings = (*map(_finding, ordered), *map(_unproven, evidence.unproven))
     if not findings:
         return Proof.NO_RECORD, _NO_RECORD, ()

@@ -17,7 +17,7 @@ from provenance.sentences import SENTENCES
 from provenance.statement.shown import COLOURS, SHOWN_METHOD, Shown
 from provenance.verification import evidence as ev
 from provenance.verification.axes import Axis, Basis, Finding, Proof, Registration
-from provenance.verification.closeness import by_closeness
+from provenance.verification.ranking import rank
 
 BYTES_METHOD = "sha-256"
 PIXELS_METHOD = "countermark-pixels-1"
@@ -75,7 +75,7 @@ def is_whole(match: ev.Match) -> bool:
 def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...]]:
     """Value of the axis, its one-sentence summary, and a finding for each match."""
     if evidence.matches:
-        ordered = by_closeness(evidence.matches)
+        ordered = rank(evidence.matches)
         findings = tuple(_finding(match, evidence.subject) for match in ordered)
         return value_of(ordered[0]), findings[0].summary, findings
     if evidence.unproven:

@@ -14,15 +14,15 @@ from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
 from provenance.quotation import quote
-from provenance.statement.canonical import Json
+from provenance.statement.canonical_json import Json
 from provenance.statement.record import MediaFacts
 from provenance.statement.shown import Shown
 from provenance.verification.axes import Axis, Basis, Finding, Registration
-from provenance.verification.closeness import by_closeness
 from provenance.verification.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
 from provenance.verification.findings import registration
 from provenance.verification.lookups import PASSING, Lookups
 from provenance.verification.matcher import Matcher, SimilaritySearch
+from provenance.verification.ranking import rank
 from provenance.verification.registrations import Registrations
 
 METHOD = f"countermark-resembles-1+{COMPARISON_VERSION}"
@@ -104,7 +104,7 @@ def with_older(evidence: Evidence, registrations: Registrations) -> Evidence:
 
 def closest(evidence: Evidence) -> Match | None:
     """The match that leads; None where there is a lead or a shared layout at most."""
-    first = next(iter(by_closeness(evidence.matches)), None)
+    first = next(iter(rank(evidence.matches)), None)
     return None if first is None or registration.value_of(first) in _NO_MATCH else first
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from provenance import answers, errors
 from provenance.errors import CountermarkError
-from provenance.statement import canonical
+from provenance.statement import canonical_json
 
 DOCUMENTED = re.findall(
     r"^::: ([\w.]+)$",
@@ -28,7 +28,7 @@ DOCUMENTED = re.findall(
 )
 CORE = [name for name in DOCUMENTED if name.startswith("provenance.")]
 CLIENT = ["countermark", "countermark.models", "countermark.log", "countermark.receipts"]
-RECURSIVE = vars(canonical)
+RECURSIVE = vars(canonical_json)
 """What the alias `Json` names in quotes."""
 HANDED_OUT = [
     *(getattr(models, name) for name in answers.__all__),

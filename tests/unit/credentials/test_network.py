@@ -29,10 +29,10 @@ from provenance.credentials import (
     sign_embedded,
     sign_sidecar,
 )
-from provenance.credentials.manifest import Stamp
+from provenance.credentials.c2pa_settings import Settings, context
+from provenance.credentials.claim_time_stamp import check
+from provenance.credentials.jumbf import Stamp
 from provenance.credentials.report import Validity
-from provenance.credentials.settings import Settings, context
-from provenance.credentials.time_stamp import check
 from provenance.errors import CredentialSigningFailed
 from provenance.transparency.timestamp import TimestampRequest, token_of
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from provenance.credentials import ClaimSigner, CredentialState, TrustSettings, probe
-from provenance.credentials import settings as settings_module
+from provenance.credentials import c2pa_settings as settings_module
 from provenance.errors import CredentialSettingsInvalid
 
 NOW = datetime.now(UTC)

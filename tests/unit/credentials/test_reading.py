@@ -24,10 +24,10 @@ from provenance.credentials import (
     sign_embedded,
     sign_sidecar,
 )
+from provenance.credentials.c2pa_settings import Settings, context
 from provenance.credentials.certificates import ACCEPTED_USAGES
+from provenance.credentials.manifest_store import ManifestStore
 from provenance.credentials.report import PROBLEMS, Validity
-from provenance.credentials.settings import Settings, context
-from provenance.credentials.store import ManifestStore
 from provenance.errors import CredentialSigningFailed
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from provenance.errors import UnsupportedMedia
 from provenance.media import Media, read_declared
-from provenance.media.redaction import MAX_HELD, Held, redact
+from provenance.media.redaction import MAX_LISTED_METADATA, MetadataItem, redact
 from tests.planted import AI, FORMS, MARKS, plant, xmp_packet
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -86,7 +86,7 @@ def test_a_declaration_that_cannot_be_kept_alone_is_not_lost_without_a_word(pict
     redaction = redact(Media.from_bytes(encode(picture, "PNG", pnginfo=info)))
     assert redaction.data is None
     assert "how the picture was made" in redaction.reason
-    assert Held("PNG tEXt", "parameters") in redaction.held
+    assert MetadataItem("PNG tEXt", "parameters") in redaction.held
 
 
 def test_a_gain_map_is_not_thrown_away(picture, encode):
@@ -110,7 +110,7 @@ def test_a_preview_in_the_metadata_goes(picture, encode):
     entries = struct.pack("<HHHIIHHII", 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(small))
     block = b"Exif\0\0" + struct.pack("<4sIHI", b"II*\0", 8, 0, 14) + entries + bytes(4) + small
     redaction = redact(Media.from_bytes(encode(picture, "JPEG", exif=block)))
-    assert Held("EXIF", "thumbnail") in redaction.held
+    assert MetadataItem("EXIF", "thumbnail") in redaction.held
     assert small[20:] not in redaction.data
 
 
@@ -119,7 +119,7 @@ def test_the_thumbnail_of_jfif_goes_and_its_density_stays(picture, encode):
     jfif = data[2:20]
     thumbnail = jfif[:2] + struct.pack(">H", 16 + 3) + jfif[4:16] + b"\1\1" + b"\xaa\xbb\xcc"
     redaction = redact(Media.from_bytes(data[:2] + thumbnail + data[20:]))
-    assert redaction.held == (Held("JFIF", "thumbnail"),)
+    assert redaction.held == (MetadataItem("JFIF", "thumbnail"),)
     assert redaction.data == data
 
 
@@ -130,7 +130,7 @@ def test_a_value_whose_tag_was_deleted_goes_too(picture):
     at = data.index(hidden)
     slack = clean[:at] + hidden + clean[at + len(hidden) :]
     redaction = redact(Media.from_bytes(slack))
-    assert redaction.held == (Held("TIFF", "bytes that belong to no tag"),)
+    assert redaction.held == (MetadataItem("TIFF", "bytes that belong to no tag"),)
     assert redaction.data == clean
 
 
@@ -165,9 +165,9 @@ def test_an_animation_keeps_its_frames_and_times(picture):
 
 def test_the_list_of_names_is_bounded(picture, encode):
     info = PngInfo()
-    for number in range(2 * MAX_HELD):
+    for number in range(2 * MAX_LISTED_METADATA):
         info.add_text(f"key {number}", "value")
-    assert len(redact(Media.from_bytes(encode(picture, "PNG", pnginfo=info))).held) == MAX_HELD
+    assert len(redact(Media.from_bytes(encode(picture, "PNG", pnginfo=info))).held) == MAX_LISTED_METADATA
 
 
 def test_a_name_from_the_file_is_cleaned(picture, encode):

@@ -26,7 +26,7 @@ from provenance.limits import MAX_TIMESTAMP_BYTES
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt, Stamp
 from provenance.receipts.report import ReceiptReport
-from provenance.statement.canonical import canonical_json
+from provenance.statement.canonical_json import canonical_json
 from provenance.transparency.checkpoint import cosign_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
 from provenance.transparency.policy import Policy

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from provenance.errors import MalformedRecord
 from provenance.limits import MAX_SAFE_INTEGER
-from provenance.statement.canonical import canonical_json, parse_canonical
+from provenance.statement.canonical_json import canonical_json, parse_canonical
 
 LIMIT = 100_000
 

@@ -22,7 +22,7 @@ from provenance.limits import (
     MAX_SAFE_INTEGER,
     MAX_TEXT_CHARACTERS,
 )
-from provenance.statement.canonical import canonical_json
+from provenance.statement.canonical_json import canonical_json
 from provenance.statement.handover import Handover
 from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner

@@ -25,7 +25,7 @@ from provenance.credentials import (
     make_development_authority,
     sign_embedded,
 )
-from provenance.credentials.time_stamp import TimeStamp
+from provenance.credentials.claim_time_stamp import TimeStamp
 from provenance.media.marks import DeclaredMetadata
 from provenance.verification import Verdict, judge
 from provenance.verification.axes import Axis

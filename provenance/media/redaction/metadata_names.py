@@ -21,7 +21,7 @@ from provenance.media.marks import xmp
 from provenance.media.marks.mark import clean
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, find_digital_source_type
 
-MAX_HELD = 256
+MAX_LISTED_METADATA = 256
 """Names of metadata that are listed: a camera's file has about 80."""
 
 _MAX_NAME = 60  # characters of a name that the file itself gives
@@ -67,7 +67,7 @@ _XML_NAMES = ("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}", "{http://www.w3.o
 
 
 @dataclass(frozen=True)
-class Held:
+class MetadataItem:
     """One piece of metadata: its carrier ("EXIF", "XMP", "IPTC", "PNG tEXt", "JPEG" …) and its name there."""
 
     carrier: str
@@ -93,7 +93,7 @@ def load_exif(block: bytes) -> Image.Exif:
     return exif
 
 
-def name_exif(exif: Image.Exif, block: bytes = b"") -> Iterator[Held]:
+def name_exif(exif: Image.Exif, block: bytes = b"") -> Iterator[MetadataItem]:
     """What is held in EXIF, read from `block`, beside what says how the picture is shown."""
     try:
         with decoding("image/jpeg"):
@@ -103,7 +103,7 @@ def name_exif(exif: Image.Exif, block: bytes = b"") -> Iterator[Held]:
     said = block.strip(b"\0")
     if not found and said not in _NO_EXIF and (len(said) > _MAX_PLAIN_EXIF or not len(exif)):
         found = ["bytes that are no tags"]
-    yield from (Held("EXIF", name) for name in found)
+    yield from (MetadataItem("EXIF", name) for name in found)
 
 
 def plain_exif(exif: Image.Exif) -> bytes:
@@ -114,10 +114,10 @@ def plain_exif(exif: Image.Exif) -> bytes:
     return struct.pack("<4sI H HHIHH I", b"II*\0", 8, 1, _ORIENTATION, 3, 1, stated, 0, 0)
 
 
-def name_xmp(packet: bytes) -> Iterator[Held]:
+def name_xmp(packet: bytes) -> Iterator[MetadataItem]:
     """What is held in an XMP packet beside a known digital source type."""
     if (said := packet.strip(b" \t\r\n\0")) and said != plain_xmp(packet):
-        yield from (Held("XMP", name) for name in _xmp_names(packet))
+        yield from (MetadataItem("XMP", name) for name in _xmp_names(packet))
 
 
 def plain_xmp(packet: bytes) -> bytes:
@@ -145,14 +145,14 @@ def refuse_gain_map(content: bytes, *, stated: bool = False) -> None:
         raise Unstrippable("it holds a gain map, which describes how bright screens show the picture")
 
 
-def name_iptc(content: bytes) -> Iterator[Held]:
+def name_iptc(content: bytes) -> Iterator[MetadataItem]:
     """What is held in IPTC-IIM data sets, or in the Photoshop resources around them."""
     names = [
         _IPTC_NAMES.get(match[2][0], f"2:{match[2][0]}")
         for match in _IPTC_DATA_SET.finditer(content)
         if match[1][0] == _IPTC_RECORD and match[2][0]
     ]
-    yield from (Held("IPTC", name) for name in names or ["Photoshop resources"])
+    yield from (MetadataItem("IPTC", name) for name in names or ["Photoshop resources"])
 
 
 def own_name(text: bytes) -> str:
@@ -165,9 +165,9 @@ def tag_name(tag: int) -> str:
     return ExifTags.TAGS.get(tag, f"tag {tag}")
 
 
-def name_directories(exif: Image.Exif) -> Iterator[Held]:
+def name_directories(exif: Image.Exif) -> Iterator[MetadataItem]:
     """What is held in the directories below the first one: of the camera, and of the place."""
-    yield from (Held("EXIF", name) for name in _directory_names(exif))
+    yield from (MetadataItem("EXIF", name) for name in _directory_names(exif))
 
 
 def _exif_names(exif: Image.Exif) -> Iterator[str]:

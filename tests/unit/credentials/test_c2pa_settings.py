@@ -16,7 +16,7 @@ from provenance.credentials import (
     TrustSettings,
     sign_embedded,
 )
-from provenance.credentials.settings import Settings, context
+from provenance.credentials.c2pa_settings import Settings, context
 from tests.patience import HUNG_SECONDS
 from tests.unit.credentials.reader import read_credentials
 

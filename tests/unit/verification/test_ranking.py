@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.verification.axes import Proof, Registration, Standing
-from provenance.verification.closeness import by_closeness, coverage, detail
 from provenance.verification.evidence import Match, MatchBasis
 from provenance.verification.findings.registration import value_of
+from provenance.verification.ranking import coverage, detail, rank
 from tests.unit.verification import pictures
 from tests.unit.verification.pictures import COFFEE, MOUNTAINS, ROCKET, photo
 from tests.unit.verification.simulator import open_registry
@@ -45,7 +45,7 @@ def leading(some: Match, *comparisons: Comparison | MatchBasis) -> Sequence[int]
             else replace(some, index=index, basis=MatchBasis.COMPARISON, comparison=each)
             for index, number in enumerate(turned)
         ]
-        orders.add(tuple(turned[match.index] for match in by_closeness(matches)))
+        orders.add(tuple(turned[match.index] for match in rank(matches)))
     assert len(orders) == 1, "the order hangs on the log"
     return orders.pop()
 
@@ -101,7 +101,7 @@ def test_of_matches_that_are_nearly_equal_those_that_hold_come_first_in_the_orde
         replace(some, index=index, basis=MatchBasis.COMPARISON, comparison=each, standing=standing, proof=proof)
         for index, (each, standing, proof) in enumerate(zip(near, standings, proofs, strict=True))
     ]
-    assert [match.index for match in by_closeness(matches)] == [2, 0, 3, 1]
+    assert [match.index for match in rank(matches)] == [2, 0, 3, 1]
 
 
 def test_coverage_is_of_both_pictures_and_detail_of_the_pixels_that_were_compared() -> None:

@@ -24,7 +24,8 @@ from provenance.credentials.claim import (
     SOFT_BINDING_ASSERTION,
     SoftBinding,
 )
-from provenance.credentials.manifest import ManifestFacts, Signature
+from provenance.credentials.claim_time_stamp import TimeStamp, check
+from provenance.credentials.jumbf import ManifestFacts, Signature
 from provenance.credentials.report import (
     CONTENT_PROBLEMS,
     EXCLUSION_ELSEWHERE,
@@ -36,7 +37,6 @@ from provenance.credentials.report import (
     IngredientReport,
     Validity,
 )
-from provenance.credentials.time_stamp import TimeStamp, check
 from provenance.credentials.trust import UNREADABLE, TrustList, TrustSettings
 from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
 from provenance.vocabulary import MACHINE, meaning_of_source_type

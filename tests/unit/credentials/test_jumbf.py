@@ -17,8 +17,8 @@ from provenance.credentials import (
     sign_embedded,
     sign_sidecar,
 )
-from provenance.credentials.manifest import read_facts
-from provenance.credentials.settings import Settings, context
+from provenance.credentials.c2pa_settings import Settings, context
+from provenance.credentials.jumbf import read_facts
 from provenance.limits import MAX_JUMBF_BOXES
 from tests.unit.credentials.reader import read_credentials
 

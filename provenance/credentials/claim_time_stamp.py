@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenance.credentials.manifest import Stamp
+from provenance.credentials.jumbf import Stamp
 from provenance.errors import CountermarkError
 from provenance.transparency import timestamp
 

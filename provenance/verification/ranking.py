@@ -1,4 +1,4 @@
-"""Closeness: which of several matches leads, and in what order the others follow.
+"""Ranking: which of several matches leads, and in what order the others follow.
 
 What is proven comes first. Of matches by comparison that one leads whose record and picture have most in common; of
 equals, what was compared in more detail; of equals, what differs least. Measures that are nearly equal are equal: then
@@ -21,13 +21,13 @@ SAME_DETAIL = 0.25
 """Fraction by which two references may differ in pixels a side, and show nearly the same."""
 
 SAME_AREA = 0.1
-"""Fraction by which two areas that differ are nearly equal. No area is equal to none alone."""
+"""Fraction by which two areas that differ are nearly equal. An area of zero is equal to zero alone."""
 
 VISIBLE_PIXELS = 400.0
 """Of a reference: an edit over fewer may stay unseen in it. They are 1 % of a sketch, where 93 % are found."""
 
 
-def by_closeness(matches: Sequence[Match]) -> tuple[Match, ...]:
+def rank(matches: Sequence[Match]) -> tuple[Match, ...]:
     """The matches in their order."""
     return tuple(_ranked(list(matches), (_rank, _overruled_among(matches), *_MEASURES)))
 
