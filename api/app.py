@@ -67,7 +67,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with keep_house(registry):
+        async with housekeeping(registry):
             yield
 
     app.router.lifespan_context = lifespan
@@ -81,17 +81,17 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def keep_house(registry: Registry) -> AsyncIterator[None]:
+async def housekeeping(registry: Registry) -> AsyncIterator[None]:
     """Tidies every `INTERVAL` seconds while the context is open."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_rounds, registry)
+        tasks.start_soon(_housekeeping_rounds, registry)
         yield
         tasks.cancel_scope.cancel()
 
 
-async def _rounds(registry: Registry) -> None:
+async def _housekeeping_rounds(registry: Registry) -> None:
     while True:
-        for tidy in (finish_erasures, forget_answers, uploads.forget, _take_up):
+        for tidy in (finish_erasures, forget_answers, uploads.forget, _resume_comparisons):
             try:
                 await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again
@@ -99,5 +99,5 @@ async def _rounds(registry: Registry) -> None:
         await anyio.sleep(INTERVAL)
 
 
-def _take_up(registry: Registry) -> None:
+def _resume_comparisons(registry: Registry) -> None:
     registry.comparisons.resume()

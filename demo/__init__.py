@@ -1,1 +1,1 @@
-"""The main path on real pictures: `python -m demo` (or `make demo`)."""
+"""The demonstration on photographs: `python -m demo` (or `make demo`)."""

@@ -1,6 +1,6 @@
-"""`make demo`: register photographs as a newsroom, verify what readers hold, and write a report.
+"""`make demo`: registers photographs as a newsroom, verifies copies as readers, and writes a report.
 
-Exit status 0 only when each verdict is the expected one.
+Exit status 0 only if each verdict is the expected one.
 """
 
 import sys
@@ -25,7 +25,7 @@ REPORT = Path(__file__).parent / "report.html"
 
 @dataclass(frozen=True)
 class Shown:
-    """The registered picture beside that of a case, and where they differ. `older`: one that the match would hide."""
+    """The registered picture shown beside a case, and where they differ. `older`: it is older than the match's."""
 
     asset: Asset
     thumbnail: bytes
@@ -35,7 +35,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case. `unexpected` maps an axis to (expected, found), and is empty when all is as it should be."""
+    """The result of a case. `unexpected` maps an axis to (expected, found), and is empty if all are as expected."""
 
     case: Case
     picture: bytes
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the demonstration; returns the exit status."""
+    """Runs the demonstration; returns the exit status."""
     output, progress_output = Console(), Console(stderr=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="countermark-demo-") as scratch:
@@ -80,7 +80,7 @@ def main() -> int:
         f"{len(REGISTERED)} photographs and a changed copy registered, {len(outcomes)} pictures verified in "
         f"{time.monotonic() - started:.0f} s; {len(outcomes) - len(failed)} of {len(outcomes)} verdicts as expected."
     )
-    output.print(f"Report with the pictures and what differs: {REPORT}", soft_wrap=True)
+    output.print(f"Report with the pictures and their differences: {REPORT}", soft_wrap=True)
     return 1 if failed else 0
 
 
@@ -111,7 +111,7 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
 
 
 def _shown(client: Client, report: Report) -> Shown | None:
-    """What the case is shown beside: an older record that the match would hide, else the match."""
+    """The registered picture to show beside a case: an older one that the match would hide, else the match's."""
     if not report.matches:
         return None
     first, named = report.matches[0], report.resembles.items if report.resembles else ()
@@ -123,7 +123,7 @@ def _shown(client: Client, report: Report) -> Shown | None:
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(title="What readers hold, and what was found", show_lines=True)
+    table = Table(title="Readers' pictures, and what was found", show_lines=True)
     for name, width in (("", 1), ("picture", 16), ("verdict", 42), ("as expected", 8)):
         table.add_column(name, width=width)
     for outcome in outcomes:

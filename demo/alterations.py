@@ -1,4 +1,4 @@
-"""What happens to pictures on their way: copies of the bundled photographs, as readers meet them."""
+"""Altered copies of the bundled photographs, as readers meet them."""
 
 import io
 import struct
@@ -111,7 +111,7 @@ def with_one_pixel_changed(png: bytes) -> bytes:
     """The same PNG, its C2PA manifest kept, with its last pixel one level off in blue.
 
     Only the pixel data (IDAT) is rewritten; every other chunk stays as it was. The last byte is chosen
-    because PNG predicts each pixel from those before it: a change further up would spread.
+    because PNG predicts each pixel from those before it: a change further up would propagate.
     """
     header, chunks = png[:8], _png_chunks(png)
     pixels = bytearray(zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT")))

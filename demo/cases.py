@@ -1,4 +1,4 @@
-"""The cases of the demonstration: what a reader holds, and what the verdict has to be."""
+"""The cases of the demonstration: readers' pictures, and the expected verdicts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ REGISTERED = (
 )
 
 TAKEN_OVER = "rocket.jpg"
-"""The photograph of which somebody else registers a changed copy."""
+"""The photograph of which another publisher registers a changed copy."""
 
 CHANGED = "a changed copy of it"
-"""Stands for that copy where a photograph is named by its file."""
+"""The name of that copy, in place of a file name."""
 
 Expected = dict[str, str]
 """Axis (or "headline") to the value it must have."""
@@ -45,9 +45,9 @@ Expected = dict[str, str]
 class Case:
     """One picture that a reader verifies.
 
-    `file` takes the credentialed copies by name of photograph and returns the bytes to verify;
-    `expected` names the axes that decide, and `leads_to` the photograph whose record must be named first;
-    `older` the one whose older record must be named because the first would hide it.
+    `file` takes the credentialed copies by file name and returns the bytes to verify; `expected` has the required
+    values; `leads_to` is the photograph that must be the first match; `older` the one whose older registration must be
+    listed because the first match would hide it.
     """
 
     letter: str
@@ -61,7 +61,7 @@ class Case:
 CASES = (
     Case(
         "a",
-        "the very file",
+        "the registered file itself",
         lambda _: (PHOTOS / "mountains.jpg").read_bytes(),
         {"headline": "EXACT_MATCH", "registration": "EXACT_MATCH", "proof": "PUBLISHED"},
         "mountains.jpg",
@@ -115,7 +115,7 @@ CASES = (
     ),
     Case(
         "h",
-        "a changed copy, registered by somebody else",
+        "a changed copy, registered by another publisher",
         lambda _: alterations.copy_without_the_rocket(),
         {"headline": "OLDER_REGISTRATION_DIFFERS", "registration": "EXACT_MATCH", "proof": "PUBLISHED"},
         CHANGED,

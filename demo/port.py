@@ -1,4 +1,4 @@
-"""A port of the loopback interface for a server that is a process of its own."""
+"""A free loopback port for a server in a child process."""
 
 import socket
 import sys
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept_port() -> Iterator[int]:
-    """A free port that nobody else is given before, between and after the servers that listen on it.
+    """A free port, reserved while the context is open.
 
-    It stays bound here, without listening. Linux lets a server bind it as well, which sets SO_REUSEADDR as all do
-    (socket(7)), and gives it to nobody who asks for any free port. Elsewhere it is let go of at once.
+    It stays bound here, without listening. On Linux a server with SO_REUSEADDR, which all set, can bind it too
+    (socket(7)), and no other process gets it as a free port. On other systems it is released at once.
     """
     with socket.socket() as keeper:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

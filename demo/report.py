@@ -1,4 +1,4 @@
-"""The demonstration's report: one HTML file with the pictures, what differs, and what each verdict says."""
+"""The demonstration's report: one HTML file with the pictures, their differences and the verdicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_SIDE = 640
 
 
 def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
-    """Write the report to `path`; it needs no server and no network to be read."""
+    """Writes the report to `path`, as a self-contained file."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

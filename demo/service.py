@@ -1,4 +1,4 @@
-"""A service of one's own: the real server on a free loopback port, over a scratch folder, as a child process."""
+"""A temporary service: the production server as a child process, on a free loopback port, with a scratch folder."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from countermark import Client, ServiceError
 from demo.port import kept_port
 
 START_SECONDS = 300.0
-"""Seconds a start may take: two warm workers take about 4 on a laptop, a minute on a machine that does other work."""
+"""Seconds that a start may take: about 4 on a laptop, a minute on a busy machine."""
 
 STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """Where a running service is, and a key that may register with it."""
+    """URL and folder of a running service, and an API key that may register."""
 
     url: str
     api_key: str
@@ -32,7 +32,7 @@ class Service:
     process_id: int
 
     def enrol(self, publisher: str, name: str) -> str:
-        """Enrol another publisher; returns a key that registers for it."""
+        """Enrols another publisher; returns an API key for it."""
         with httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.api_key}"}) as http:
             enrolled = http.post("/v1/publishers", json={"id": publisher, "name": name}, timeout=START_SECONDS)
             enrolled.raise_for_status()
@@ -43,14 +43,14 @@ class Service:
 
 
 class ServiceDidNotStartError(RuntimeError):
-    """The child process ended, or was not ready in time; the text holds the end of its log."""
+    """The child process ended, or was not ready in time; the message has the end of its log."""
 
 
 @contextmanager
 def running_service(folder: Path, *, operator: str = "The Demonstration Daily", **settings: str) -> Iterator[Service]:
-    """Start the service, wait until it is ready, and stop it again on leaving.
+    """Starts the service, waits until it is ready, and stops it when the context closes.
 
-    `settings` are further ones of the server's, by their names in the environment without the prefix.
+    `settings` are further settings of the server, by their environment names without the prefix.
     """
     with kept_port() as port, _running(port, folder, operator, settings) as service:
         yield service

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Get Chromium for the browser tests: Debian's package where there is one, else Playwright's own build.
+# Install Chromium for the browser tests: Debian's package if there is one, else Playwright's build.
 set -eu
 cd "$(dirname "$0")/.."
 for name in chromium chromium-browser google-chrome; do
     if command -v "$name" >/dev/null 2>&1; then
-        echo "$name is here: $(command -v "$name")"
+        echo "$name is installed: $(command -v "$name")"
         exit 0
     fi
 done

@@ -1,7 +1,7 @@
-"""What the documentation takes from outside `docs/` (a hook of MkDocs, see `mkdocs.yml`).
+"""A MkDocs hook (see `mkdocs.yml`) that adds pages from outside `docs/` to the documentation.
 
-The pages link each other as files of the repository, so that they can be read there. Here pages from outside `docs/`
-join the built documentation, and links follow them; `mkdocs build --strict` refuses what leads nowhere.
+Pages link to each other as files of the repository. This hook rewrites the links to the added pages; `mkdocs build
+--strict` refuses broken links.
 """
 
 import posixpath
@@ -24,20 +24,20 @@ JOINED = {
     "demo/photos/ATTRIBUTION.md": "demo/photos/ATTRIBUTION.md",
     "openapi.yaml": "openapi.yaml",
 }
-"""Path in the repository: address in the documentation. Everything in `docs/` keeps its path there."""
+"""Path in the repository to path in the documentation. Everything in `docs/` keeps its path."""
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the joined files."""
+    """Adds the files of `JOINED`."""
     for path, address in JOINED.items():
         files.append(File.generated(config, address, abs_src_path=str(ROOT / path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Have the page's links lead to the addresses of the documentation."""
+    """Rewrites the page's links to paths of the documentation."""
     address = page.file.src_uri
     here = posixpath.dirname({there: path for path, there in JOINED.items()}.get(address, f"docs/{address}"))
 

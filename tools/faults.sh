@@ -1,5 +1,5 @@
 #!/bin/sh
-# Get what the fault tests need: strace (Debian's package), leave to trace a process, and root to mount a small disk.
+# Install and check what the fault tests need: strace (Debian's package), permission to trace, and root to mount a disk.
 set -eu
 if ! command -v strace >/dev/null 2>&1; then
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then

@@ -1,9 +1,9 @@
-"""Generate what the client has from elsewhere, in the form that `ruff` gives code.
+"""Generates the client's generated modules, formatted by `ruff`.
 
-`client.py` comes from `async_client.py`, as httpcore does it: what awaits, waits. `claims.py` has the keyword arguments
-of `register`, as type checkers see them: a name and a type for each of `provenance.claims.Claims`.
+`client.py` is the synchronous form of `async_client.py` (httpcore does the same). `claims.py` has the keyword arguments
+of `register` for type checkers: name and type of each field of `provenance.claims.Claims`.
 
-`--check` only compares, and exits with 1 where a committed file is not what its source says.
+`--check` only compares, and exits with 1 if a committed file is out of date.
 """
 
 import inspect
@@ -23,12 +23,11 @@ from provenance.statement.record import Description
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "clients/python/countermark"
 
-NOTICE = "# Generated from {} by tools/generate.py: change that, and run this.\n"
+NOTICE = "# Generated from {} by tools/generate.py: change that file, and run this script.\n"
 REPLACEMENTS = (  # in this order
-    (r"from a program that does other things meanwhile", "from a program that waits for each answer"),
-    (r", for asyncio\.", "."),
+    (r",? for asyncio\.", "."),
     (r"await asyncio\.to_thread\(([\w.]+)(?:, )?", r"\1("),
-    (r"\(await (.+)\)(?=\.)", r"\1"),  # of an attribute of what was awaited
+    (r"\(await (.+)\)(?=\.)", r"\1"),  # an attribute of an awaited value
     (r"\basyncio\b", "time"),
     (r"\b(async|await) ", ""),
     (r"\bAsync(?=[A-Z])", ""),
@@ -45,7 +44,7 @@ from countermark.models import Parent
 
 
 class Claims(TypedDict, total=False):
-    """The keyword arguments of `register`; None says nothing, as leaving one out does.
+    """The keyword arguments of `register`; None is the same as omitting one.
 
     Attributes:
 {described}
@@ -68,7 +67,7 @@ def client() -> str:
 
 
 def claims() -> str:
-    """The claims as keyword arguments, each of which may be None."""
+    """The claims as keyword arguments, each optional."""
     described = [str(inspect.getdoc(cls)).partition("Attributes:\n")[2].rstrip() for cls in (Description, Claims)]
     stated = [f"    {each.name}: {spelled(each.type).removesuffix(NONE)}{NONE}" for each in fields(Claims)]
     text = ARGUMENTS.format(described=indent("\n".join(described), "    "), stated="\n".join(stated))
@@ -76,7 +75,7 @@ def claims() -> str:
 
 
 def spelled(hint: Any) -> str:
-    """A type of the core as it stands in the client, where digests are text."""
+    """The client's spelling of a type of the core; digests are text."""
     kind, arguments = get_origin(hint), get_args(hint)
     if kind is Annotated:
         return spelled(arguments[0])
@@ -96,7 +95,7 @@ GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def main() -> None:
-    """Write them, or compare them."""
+    """Writes the modules, or compares them."""
     for name, (source, generate) in GENERATED.items():
         target, text = CLIENT / name, generate()
         for command in TIDY:
@@ -105,7 +104,7 @@ def main() -> None:
         if "--check" not in sys.argv[1:]:
             target.write_text(text)
         elif target.read_text() != text:
-            sys.exit(f"{name} is not what {source} says: run `python {Path(__file__).relative_to(ROOT)}`.")
+            sys.exit(f"{name} is out of date with {source}: run `python {Path(__file__).relative_to(ROOT)}`.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Check the licence of every distribution that is installed beside this: only those that CONTRIBUTING.md names."""
+"""Checks that every installed distribution has a licence that CONTRIBUTING.md names."""
 
 import re
 import sys
@@ -9,15 +9,15 @@ TAKEN = {
     *("Apache-2.0", "MIT", "MIT-0", "MIT-CMU", "0BSD", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib"),
     *("MPL-2.0", "PSF-2.0", "CNRI-Python", "CC0-1.0", "Unlicense"),
 }
-"""SPDX identifiers."""
+"""SPDX identifiers of accepted licences."""
 
 EXCEPTIONS = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
-"""Of optional extras, by name."""
+"""Accepted exceptions, in optional extras, by name of distribution."""
 
 UNSTATED = {"axe-playwright-python": "MIT"}
-"""Where the metadata names none: what the file beside it says."""
+"""Licences of distributions whose metadata names none, from their licence file."""
 
-OTHER_WORDS = (  # what metadata older than SPDX identifiers (PEP 639) says, in this order
+OTHER_WORDS = (  # metadata from before SPDX identifiers (PEP 639), in this order
     (r"\b[AL]?GPL|GNU|Affero|Lesser", "GPL"),
     (r"Apache", "Apache-2.0"),
     (r"Mozilla|\bMPL", "MPL-2.0"),
@@ -30,7 +30,7 @@ OTHER_WORDS = (  # what metadata older than SPDX identifiers (PEP 639) says, in 
 
 
 def licence_of(distribution: Distribution) -> str:
-    """An SPDX expression, or what else the metadata says; its expression counts before classifiers and free text."""
+    """The licence as an SPDX expression if possible: from `License-Expression`, else classifiers, else free text."""
     metadata = distribution.metadata
     if expression := metadata.get("License-Expression"):
         return expression
@@ -41,7 +41,7 @@ def licence_of(distribution: Distribution) -> str:
 
 
 def is_taken(expression: str) -> bool:
-    """Whether one side of each OR, and both of each AND, are taken. A parenthesis is unknown, and refused."""
+    """Whether one side of each OR, and both sides of each AND, are in `TAKEN`. Parentheses are refused."""
     return any(
         all(part.partition(" WITH ")[0].strip() in TAKEN for part in side.split(" AND "))
         for side in expression.split(" OR ")
@@ -49,7 +49,7 @@ def is_taken(expression: str) -> bool:
 
 
 def refused(installed: Iterable[Distribution]) -> list[str]:
-    """A line for each distribution whose licence is neither taken nor its exception."""
+    """A line for each distribution whose licence is neither in `TAKEN` nor an exception."""
     found = ((each.metadata["Name"], licence_of(each)) for each in installed)
     return [
         f"{name}: {licence}"

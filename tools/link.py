@@ -1,4 +1,4 @@
-"""Make this checkout importable in its virtual environment, without a build step or a network.
+"""Makes this checkout importable in its virtual environment, without a build step or network.
 
 Writes a `.pth` file (the standard mechanism of `site`) that names the checkout and `clients/python`,
 and the `countermark` command. `pip install -e` would do the same but downloads a build backend,

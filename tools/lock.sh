@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pin all dependencies with hashes and without registry hosts (uv.lock and pylock.toml would record them).
+# Pin all dependencies with hashes and without registry hosts (uv.lock and pylock.toml would contain them).
 set -eu
 cd "$(dirname "$0")/.."
 compile="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

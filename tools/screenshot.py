@@ -1,4 +1,4 @@
-"""Take the picture of the README: the verify page with an altered copy, as a reader sees it (`make picture`)."""
+"""Takes the screenshot for the README: the verify page with an altered copy (`make picture`)."""
 
 import shutil
 import sys

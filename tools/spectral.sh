@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint openapi.yaml with spectral (npm, pinned). Without npm this check cannot run, and says so.
+# Lint openapi.yaml with spectral (npm, pinned). Without npm this check is skipped with a message.
 set -eu
 cd "$(dirname "$0")/.."
 if ! command -v npm >/dev/null 2>&1; then

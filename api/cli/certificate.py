@@ -1,4 +1,4 @@
-"""`python -m api certificate`: the certificate that C2PA claims are signed with."""
+"""`python -m api certificate`: the certificate chain that C2PA claims are signed with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from provenance.credentials.certificates import check_claim_certificate, is_wide
 from provenance.errors import CertificateUnusable
 from registry.times import utc_now
 
-commands = typer.Typer(help="The certificate that C2PA claims are signed with.", no_args_is_help=True)
+commands = typer.Typer(help="The certificate chain that C2PA claims are signed with.", no_args_is_help=True)
 
 
 @commands.command("show")
@@ -32,7 +32,7 @@ def show_certificate(
 def check_certificate(
     file: Annotated[Path | None, typer.Argument(help="A PEM chain; by default the one in use.")] = None,
 ) -> None:
-    """Check the chain against the C2PA certificate profile; exit with 1 where it does not fit."""
+    """Check the chain against the C2PA certificate profile; exit with 1 if it does not fit."""
     chain = _chain(file)
     try:
         check_claim_certificate(chain, utc_now())
@@ -41,8 +41,8 @@ def check_certificate(
         raise typer.Exit(1) from None
     if not is_widely_read(chain):
         typer.echo(
-            "the certificate is not for e-mail protection (1.3.6.1.5.5.7.3.4): what it signs reads Invalid to others "
-            "who use the C2PA library as it comes"
+            "the certificate lacks the usage e-mail protection (1.3.6.1.5.5.7.3.4): the C2PA library with its default "
+            "settings calls what it signs Invalid"
         )
         raise typer.Exit(1)
     typer.echo("The chain fits the C2PA certificate profile.", err=True)

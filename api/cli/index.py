@@ -14,7 +14,7 @@ commands = typer.Typer(help="The similarity index.", no_args_is_help=True)
 
 @commands.command("rebuild")
 def index_rebuild() -> None:
-    """Make the similarity index anew from records and their blobs; exit with 1 where a registration lacks its own."""
+    """Rebuild the similarity index from records and blobs; exit with 1 if a registration is not indexed completely."""
     found = done = 0
     with (
         opened_registry(load_settings()) as registry,
@@ -33,6 +33,6 @@ def index_rebuild() -> None:
             if finding:
                 found += 1
                 typer.echo(finding)
-    typer.echo(f"{done} registrations indexed and compared with one another, {found} of them not wholly", err=True)
+    typer.echo(f"{done} registrations indexed and compared with one another; {found} incomplete", err=True)
     if found:
         raise typer.Exit(1)

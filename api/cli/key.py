@@ -1,4 +1,4 @@
-"""`python -m api key`: API keys, in the store, or through the service while that has the store."""
+"""`python -m api key`: API keys, in the store, or by the service if that has the store open."""
 
 import json
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from registry.keys.api_keys import DEFAULT_PUBLISHER
 from registry.times import utc_now
 
 ANSWER_SECONDS = 30.0
-"""Seconds for the service to answer: it waits for its database at most."""
+"""Seconds for the service to answer."""
 
 commands = typer.Typer(help="API keys.", no_args_is_help=True)
-KeyId = Annotated[str, typer.Argument(help="Its id, as `key list` shows it.")]
+KeyId = Annotated[str, typer.Argument(help="The key's id, as shown by `key list`.")]
 
 
 @commands.command("create")
 def create_key(
-    name: Annotated[str, typer.Option(help="What the key is for, as lists show it.")],
+    name: Annotated[str, typer.Option(help="What the key is for; shown in lists.")],
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(api_keys.SCOPES)}; may be repeated.")],
     publisher: Annotated[str, typer.Option(help="The publisher that the key writes for.")] = DEFAULT_PUBLISHER,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")] = None,
 ) -> None:
-    """Make an API key and print it: the only time it is shown."""
+    """Create an API key and print it: it is shown only now."""
     from api.http.conditional import read_answer
     from api.http.requests import ApiKeyRequest
 
@@ -42,7 +42,7 @@ def create_key(
             {"name": name, "scopes": scope, "publisher": publisher, "expires_at": ends}
         )
     except ValidationError as error:
-        raise InvalidRequest(f"a key needs a name, and scopes out of: {', '.join(api_keys.SCOPES)}") from error
+        raise InvalidRequest(f"a key needs a name, and one or more scopes of: {', '.join(api_keys.SCOPES)}") from error
     try:
         with opened_store(settings) as store:
             key = api_keys.mint(
@@ -60,7 +60,7 @@ def create_key(
 
 @commands.command("list")
 def list_keys(as_json: Json = False) -> None:
-    """List the API keys, revoked ones included."""
+    """List the API keys, revoked keys included."""
     settings = load_settings()
     try:
         with opened_store(settings) as store:
@@ -78,10 +78,10 @@ def list_keys(as_json: Json = False) -> None:
 def rotate_key(
     key_id: KeyId,
     overlap: Annotated[
-        int, typer.Option(min=0, max=api_keys.MAX_OVERLAP_SECONDS, help="Seconds for which the old key goes on.")
+        int, typer.Option(min=0, max=api_keys.MAX_OVERLAP_SECONDS, help="Seconds for which the old key stays valid.")
     ] = api_keys.DEFAULT_OVERLAP_SECONDS,
 ) -> None:
-    """Replace an API key by one with the same name, scopes and publisher, and print that: the only time it is shown."""
+    """Replace an API key with one of the same name, scopes and publisher, and print it: it is shown only now."""
     from api.http.conditional import read_answer
     from api.http.requests import RotationRequest
 
@@ -97,7 +97,7 @@ def rotate_key(
 
 @commands.command("revoke")
 def revoke_key(key_id: KeyId) -> None:
-    """Revoke an API key from now on."""
+    """Revoke an API key."""
     settings = load_settings()
     try:
         with opened_store(settings) as store:
@@ -107,7 +107,7 @@ def revoke_key(key_id: KeyId) -> None:
 
 
 def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", body: Any = None) -> bytes:
-    """Have the running service do it, as the admin whose key COUNTERMARK_API_KEY holds."""
+    """The running service's answer to a request with the admin key in COUNTERMARK_API_KEY."""
     import httpx2
 
     from api.http.conditional import read_answer
@@ -115,7 +115,7 @@ def _ask(settings: Settings, locked: StoreLocked, method: str, path: str = "", b
     key = settings.api_key.get_secret_value()
     if not key:
         raise SettingsInvalid(
-            f"{locked}; or set COUNTERMARK_API_KEY to an admin key, to have the running service do it"
+            f"{locked}; or set COUNTERMARK_API_KEY to an admin key, so that the running service does it"
         )
     address = f"{settings.local_url}/v1/keys{path}"
     try:

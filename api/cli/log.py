@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.opened import make_first_key, opened_keystore, opened_registry, refuse_missing
+from api.cli.opened import make_first_key, opened_keystore, opened_registry, require_log
 from api.cli.printed import Json
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid, StoreUnavailable
@@ -20,15 +20,15 @@ commands = typer.Typer(help="The transparency log.", no_args_is_help=True)
 
 @commands.command("info")
 def log_info(as_json: Json = False) -> None:
-    """Show what auditors need: the log's name and verifier keys, and the tree that it signed last.
+    """Show what auditors need: the log's name, its verifier keys, and the last signed checkpoint.
 
-    Works while the service runs: keys and high-water file are read, and nothing is opened for writing.
+    Works while the service runs: it only reads the keys and the high-water file.
     """
     settings = load_settings()
     key, *others = opened_keystore(settings).log_keys(settings.log_origin)
     note = HighWater(settings.high_water_place).read()
     if note is None:
-        raise StoreUnavailable("the log has signed nothing yet")
+        raise StoreUnavailable("the log has not signed a checkpoint yet")
     checkpoint, _ = open_checkpoint(note, [key], key.name)
     info = {
         "origin": key.name,
@@ -49,15 +49,13 @@ def log_info(as_json: Json = False) -> None:
 
 @commands.command("init")
 def init_log(as_json: Json = False) -> None:
-    """Found a new log: make its keys, its genesis entry, the first publisher, and an API key that is shown only now.
+    """Create a new log: its keys, genesis entry, first publisher, and an API key that is shown only now.
 
-    The log's name (COUNTERMARK_ORIGIN) can never change. A folder that has a log is left as it is.
+    The log's name (COUNTERMARK_ORIGIN) can never change. A folder with a log is left unchanged.
     """
     settings = load_settings()
     if HighWater(settings.high_water_place).read() is not None:
-        raise SettingsInvalid(
-            f"there is a log already: {settings.high_water_place} holds the last checkpoint it signed"
-        )
+        raise SettingsInvalid(f"there is a log already: {settings.high_water_place} holds its last signed checkpoint")
     with opened_registry(settings, found=True) as registry:
         first_key = make_first_key(registry)
         key, *others = map(str, registry.sequencer.keys.current)
@@ -66,20 +64,20 @@ def init_log(as_json: Json = False) -> None:
             typer.echo(json.dumps(made))
             return
         typer.echo("\n".join((key, *others)))
-        typer.echo(f"The log {registry.config.origin} has begun; its verifier keys are above.", err=True)
+        typer.echo(f"The log {registry.config.origin} was created; its verifier keys are above.", err=True)
         if first_key is not None:
             typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
 
 
 @commands.command("freeze")
 def freeze_log(
-    reason: Annotated[str, typer.Option(help="Why, and where the registry goes on: the log's last entry says it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, and where the registry continues; stated in the last entry.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """End the log: one more entry says so, and nothing follows it. This cannot be undone; reading goes on."""
+    """End the log with a last entry. This cannot be undone; reading and verifying still work."""
     with opened_registry(load_settings()) as registry:
         if not yes:
-            typer.confirm(f"End the log {registry.config.origin} for ever?", abort=True, err=True)
+            typer.confirm(f"End the log {registry.config.origin} permanently?", abort=True, err=True)
         last = freeze(registry, reason)
         typer.echo(registry.sequencer.checkpoint().decode(), nl=False)
         typer.echo(f"Frozen with entry {last.index}; the last checkpoint is above.", err=True)
@@ -87,18 +85,18 @@ def freeze_log(
 
 @commands.command("rotate-key")
 def rotate_key(
-    reason: Annotated[str | None, typer.Option(help="Why, as the record says it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stated in the record.")] = None,
     successor: Annotated[
-        str | None, typer.Option(metavar="URI", help="The new key, where a token or program holds it.")
+        str | None, typer.Option(metavar="URI", help="The new key, if a token or program holds it.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Sign the log with a new key from here on. The server has to be stopped.
+    """Rotate the log's keys. Stop the server first.
 
-    The new verifier keys are printed, Ed25519 first; readers who trust the old one are led to it by the receipts.
+    Prints the new verifier keys, Ed25519 first; new receipts prove the change to readers who trust the old key.
     """
     settings = load_settings()
-    refuse_missing(settings.folder)
+    require_log(settings.folder)
     with opened_registry(settings) as registry:
         done = rotate_log_key(
             registry.sequencer,
@@ -122,6 +120,6 @@ def rotate_key(
         return
     typer.echo("\n".join(map(str, done.keys)))
     typer.echo(
-        f"The log's keys from entry {done.index} on. Those before sign checkpoints of up to that size:", err=True
+        f"The log's keys from entry {done.index} on. The earlier keys sign checkpoints up to that size:", err=True
     )
     typer.echo("".join(f"\n    {key}\n" for key in retired), err=True)

@@ -1,4 +1,4 @@
-"""What a command opens: the settings as the registry takes them, the registry, the store alone, the keys."""
+"""What commands open: the registry, the store alone, or the keys, from the settings."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,16 +13,16 @@ from registry.database import Store
 from registry.keys import api_keys
 from registry.keys.api_keys import DEFAULT_PUBLISHER
 
-if TYPE_CHECKING:  # a command that needs the store alone starts without the rest
+if TYPE_CHECKING:  # a command that needs only the store does not import the rest
     from provenance.transparency.note import VerifierKey
     from registry.keys.keystore import Keystore, Role
     from registry.registry import Registry, RegistryConfig
 
-DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # said to protect nothing
+DEVELOPMENT_PASSPHRASE = "development only: protects nothing"  # noqa: S105  # it says so itself
 
 
 def configuration(settings: Settings) -> "RegistryConfig":
-    """What the registry needs of the settings."""
+    """The registry's configuration from the settings."""
     from registry.registry import RegistryConfig
 
     passphrase = settings.key_passphrase.get_secret_value()
@@ -59,11 +59,11 @@ def configuration(settings: Settings) -> "RegistryConfig":
 
 @contextmanager
 def opened_registry(settings: Settings, *, found: bool = False) -> "Iterator[Registry]":
-    """The registry, for as long as the context is open. Raises as `open_registry`, which says what `found` does."""
+    """The registry, open while the context is. Raises and takes `found` as `open_registry`."""
     from registry.bootstrap import open_registry
 
     if not found and settings.environment != "development":
-        refuse_missing(settings.folder)
+        require_log(settings.folder)
     registry = open_registry(configuration(settings), found=found)
     try:
         yield registry
@@ -73,17 +73,17 @@ def opened_registry(settings: Settings, *, found: bool = False) -> "Iterator[Reg
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """The store alone, for what must work on a folder that the service refuses to open."""
-    refuse_missing(settings.folder)
+    """The store alone, for commands that must work on a folder that the service refuses to open."""
+    require_log(settings.folder)
     with closing(Store.open(settings.folder, settings.database_url.get_secret_value())) as store:
         yield store
 
 
 def opened_keystore(settings: Settings, folder: Path | None = None) -> "Keystore":
-    """The keys in the data folder or in a copy of it. Raises SettingsInvalid where there are none."""
+    """The keys in the data folder or in a copy of it. Raises SettingsInvalid if there are none."""
     from registry.bootstrap import open_keystore
 
-    refuse_missing(folder or settings.folder)
+    require_log(folder or settings.folder)
     return open_keystore(configuration(settings), folder=folder)
 
 
@@ -94,19 +94,19 @@ def log_key(settings: Settings, folder: Path | None = None) -> "VerifierKey":
     return VerifierKey(settings.log_origin, ED25519, opened_keystore(settings, folder).log.public_key.raw)
 
 
-def refuse_missing(folder: Path) -> None:
-    """Raise SettingsInvalid for a folder without a registry."""
+def require_log(folder: Path) -> None:
+    """Raises SettingsInvalid if the folder has no registry."""
     if not (folder / "keys").is_dir():
         raise SettingsInvalid(
-            f"{folder} holds no log. If the log is to begin here, run `python -m api log init`; if not, "
-            "COUNTERMARK_FOLDER has to name the log's folder"
+            f"{folder} contains no log. To create one there, run `python -m api log init`; else set "
+            "COUNTERMARK_FOLDER to the log's folder"
         )
 
 
 def make_first_key(registry: "Registry") -> str | None:
-    """An administrator's API key for a registry that has none, to be shown once; else None. Raises: StoreUnavailable.
+    """An admin's API key if the registry has no keys yet, to be shown once; else None. Raises: StoreUnavailable.
 
-    It is for the publisher that the first start enrolled.
+    The key is for the publisher that was enrolled when the log was created.
     """
     if api_keys.listed(registry.store):
         return None

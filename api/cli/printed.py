@@ -1,4 +1,4 @@
-"""What commands print: data on standard output."""
+"""Printing: data on standard output."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def print_findings(findings: "Iterable[Defect]", as_json: bool) -> int:
-    """Print findings as they come; returns their number."""
+    """Prints findings as they are made; returns their number."""
     found = 0
     for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)
         line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
@@ -22,5 +22,5 @@ def print_findings(findings: "Iterable[Defect]", as_json: bool) -> int:
 
 
 def printable(text: str) -> str:
-    """Text of which a stranger may have written a part, without what a terminal obeys: it is escaped."""
+    """Untrusted text with control characters escaped, so that it cannot control a terminal."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

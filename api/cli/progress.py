@@ -1,4 +1,4 @@
-"""Progress of long commands: a bar on standard error, where that is a terminal."""
+"""Progress of long commands: a bar on standard error, if that is a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from registry.usecases.maintenance.fsck import Progress
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """A `Progress` that draws one bar for each stage, and nothing where nobody watches."""
+    """A `Progress` that draws one bar for each stage; none if standard error is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:

@@ -1,4 +1,4 @@
-"""`python -m api serve | openapi`: runs the service, and writes down what it speaks."""
+"""`python -m api serve | openapi`: runs the service, and writes its OpenAPI document."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,18 +22,18 @@ commands = typer.Typer()
 
 @commands.command()
 def serve() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until SIGTERM."""
     settings = load_settings()
     configure_logs(settings.log_level)
     with stopping_in_order(), opened_registry(settings) as registry:
         first_key = make_first_key(registry)
         if first_key is not None:
-            typer.echo(f"The first API key, which is shown only now:\n\n    {first_key}\n", err=True)
+            typer.echo(f"The first API key, shown only now:\n\n    {first_key}\n", err=True)
         typer.echo(f"Countermark listens on http://{settings.host}:{settings.port}", err=True)
         metrics = Metrics()
         connections = Connections(
-            in_all=settings.max_connections,
-            of_an_address=settings.max_connections_per_address,
+            max_total=settings.max_connections,
+            max_per_address=settings.max_connections_per_address,
             proxies=settings.trusted_proxies,
             refused=lambda reason: metrics.refused.labels(reason).inc(),
         )
@@ -53,12 +53,12 @@ def serve() -> None:
 
 @commands.command()
 def openapi(
-    check_only: Annotated[bool, typer.Option("--check", help="Only compare; exit with 1 where it differs.")] = False,
+    check_only: Annotated[bool, typer.Option("--check", help="Only compare; exit with 1 if it differs.")] = False,
     path: Annotated[Path, typer.Option(help="The committed document.")] = OPENAPI_FILE,
 ) -> None:
     """Write openapi.yaml, or compare it with the code."""
     if not check_only:
         write(assemble(), path)
     elif not is_current(assemble(), path):
-        typer.echo(f"{path.name} is not what the code says: run `python -m api openapi`.", err=True)
+        typer.echo(f"{path.name} is out of date: run `python -m api openapi`.", err=True)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`python -m api fsck | backup | restore | migrate-store`: what is done to a whole store."""
+"""`python -m api fsck | backup | restore | migrate-store`: commands on a whole store."""
 
 import json
 from contextlib import closing
@@ -26,7 +26,7 @@ commands = typer.Typer()
 
 @commands.command()
 def fsck(as_json: Json = False) -> None:
-    """Recompute everything from the log's entries, and name what differs."""
+    """Recompute everything from the log's entries, and list what differs."""
     settings = load_settings()
     with opened_store(settings) as store, progress_bars() as progress:
         config, keystore = configuration(settings), opened_keystore(settings)
@@ -51,7 +51,7 @@ def migrate_store(
     to: Annotated[str, typer.Option(help="An empty database: postgresql+psycopg://USER@HOST/DATABASE.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the whole store into a PostgreSQL database. The log, its root and its name stay the same."""
+    """Copy the whole store into a PostgreSQL database. The log's name, entries and root stay the same."""
     settings = load_settings()
     key = log_key(settings)
     with (
@@ -62,21 +62,21 @@ def migrate_store(
         moved = migrate(source, target, key, progress)
     line = {"entries": moved.size, "root": moved.root.hex(), "rows": moved.rows}
     typer.echo(json.dumps(line) if as_json else "\n".join(f"{name}: {value}" for name, value in line.items()))
-    typer.echo("Every row has arrived, and leads to the same root. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
+    typer.echo("All rows were copied, and the root is the same. Set COUNTERMARK_DATABASE_URL to use it.", err=True)
 
 
 @commands.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="Where to; missing or empty.")],
+    target: Annotated[Path, typer.Argument(help="The target folder; missing or empty.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the data folder while the service goes on, and recompute the copy.
+    """Copy the data folder while the service runs, and check the copy.
 
-    The copy has everything that is needed to go on elsewhere, the encrypted keys included; not the passphrase.
+    The copy is complete, encrypted keys included; only the passphrase is not in it.
     """
     settings = load_settings()
     if settings.database_url.get_secret_value():
-        raise SettingsInvalid("COUNTERMARK_DATABASE_URL is set: back up the database with PostgreSQL's own tools")
+        raise SettingsInvalid("COUNTERMARK_DATABASE_URL is set: back up the database with PostgreSQL's tools")
     key, blobs = log_key(settings), Blobs.open(settings.objects_place)
     with progress_bars() as progress:
         size, findings = back_up(settings.folder, blobs, target, key, progress)
@@ -88,18 +88,17 @@ def backup(
 
 @commands.command("restore")
 def restore_backup(
-    source: Annotated[Path, typer.Argument(help="A folder that `backup` has made.")],
+    source: Annotated[Path, typer.Argument(help="A folder made by `backup`.")],
     discard_newer: Annotated[
         bool,
         typer.Option(
             "--discard-newer",
-            help="Restore although the log has signed more entries than the backup has. They are lost, and the log "
-            "will sign a second history of the same sizes: everybody who holds a newer receipt or checkpoint can "
-            "prove that it has forked.",
+            help="Restore even if the log has signed more entries than the backup has. They are lost, and the log "
+            "forks: anyone with a newer receipt or checkpoint can prove it.",
         ),
     ] = False,
 ) -> None:
-    """Bring a backup back into the data folder, which is missing or empty."""
+    """Restore a backup into the data folder, which must be missing or empty."""
     settings = load_settings()
     high_water = settings.high_water_place
     with progress_bars() as progress:
@@ -108,8 +107,8 @@ def restore_backup(
     typer.echo(f"{settings.folder}: {done.size} entries", err=True)
     if done.signed is None:
         typer.echo(
-            f"There was no high-water file {high_water}: nothing here tells whether entries were signed after this "
-            "backup was made. Before you start the service, compare it with the newest checkpoint that a witness, an "
-            "auditor or a receipt has: a log that signs again from an older state forks.",
+            f"There was no high-water file {high_water}, so it is unknown whether the log signed entries after this "
+            "backup. Before you start the service, compare the backup with the newest checkpoint of a witness, an "
+            "auditor or a receipt: a log that signs again from an older state forks.",
             err=True,
         )

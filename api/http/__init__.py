@@ -1,1 +1,1 @@
-"""HTTP around the routes: what a request may be, and the form of its answer."""
+"""HTTP mechanics around the routes: limits on requests, and the form of responses."""

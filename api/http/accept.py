@@ -1,6 +1,6 @@
-"""Accept headers (RFC 9110 §12.5): which of the media types on offer a client likes best, and whether it unpacks.
+"""Accept headers (RFC 9110 §12.5): which of the offered media types a client prefers, and whether it accepts gzip.
 
-A receipt is in the format that a request names as `format`, or else in the one that its Accept header likes best.
+A receipt is sent in the format that the query parameter `format` names, or else in the one preferred by Accept.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _LEAST_QUALITY = 0.001
 
 
 def preferred(header: str, offered: Sequence[str]) -> str:
-    """The media type that is liked best; of equals, and where none is accepted, the first. Parameters do not count."""
+    """The preferred media type; the first of equals, and the first if none is accepted. Parameters are ignored."""
     ranges = [_media_range(part) for part in header.split(",")]
     return max(offered, key=lambda media_type: _quality(media_type.partition(";")[0], ranges))
 
 
 def takes_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header likes gzip no less than bytes as they are."""
+    """Whether an Accept-Encoding header weighs gzip no less than identity."""
     codings = dict(_media_range(part) for part in header.split(","))
     return codings.get("gzip", codings.get("*", 0.0)) >= max(codings.get("identity", 0.0), _LEAST_QUALITY)
 
@@ -43,7 +43,7 @@ def _media_range(part: str) -> tuple[str, float]:
 
 
 def _quality(media_type: str, ranges: list[tuple[str, float]]) -> float:
-    """As the most specific range that covers the type says."""
+    """The weight of the most specific range that covers the type."""
     for cover in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
         for name, quality in ranges:
             if name == cover:
@@ -53,9 +53,7 @@ def _quality(media_type: str, ranges: list[tuple[str, float]]) -> float:
 
 FormatQuery = Annotated[
     Literal["countermark", "tlog-proof", "cose"] | None,
-    Query(
-        alias="format", description="In place of the Accept header. `tlog-proof` carries the log entry as extra data."
-    ),
+    Query(alias="format", description="Overrides the Accept header. `tlog-proof` carries the log entry as extra data."),
 ]
 
 _FORMS: dict[int | str, dict[str, Any]] = {

@@ -1,6 +1,6 @@
-"""Admission: how many registrations and verifications are in hand, so that overload is refused early and politely.
+"""Admission control: a bound on concurrent registrations and verifications.
 
-Work beyond the bound would only wait until its client has gone; it is answered 503 with Retry-After instead.
+Work beyond the bound would wait until its client has timed out; it is answered 503 with Retry-After instead.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,20 +17,20 @@ T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
 RETRY_AFTER = 2.0
-"""Seconds: about what the work in hand needs when the bound is reached."""
+"""Seconds: about what the work in progress takes when the bound is reached."""
 
 
 BRIEF_THREADS = 8
-"""Threads for work of less than a millisecond: beyond as many as keep the processors busy they wait for each other."""
+"""Threads for work of less than a millisecond: more than keep the processors busy would wait for each other."""
 
 
 class Admission:
-    """Runs blocking work in its own threads, `bound` pieces at most."""
+    """Runs blocking work in threads of its own, at most `bound` pieces at once."""
 
     def __init__(self, bound: int, metrics: Metrics) -> None:
         self._bound = bound
         self._metrics = metrics
-        self._in_hand = 0
+        self._in_progress = 0
         self._threads = anyio.CapacityLimiter(bound)
         self._brief_threads = anyio.CapacityLimiter(BRIEF_THREADS)
 
@@ -40,19 +40,21 @@ class Admission:
             return await self.within(work, *arguments)
 
     async def within(self, work: Callable[[*Arguments], T], *arguments: *Arguments, brief: bool = False) -> T:
-        """As `run`, for a caller that holds a `place`. Brief work waits for nobody, and shares `BRIEF_THREADS`."""
+        """As `run`, for a caller that holds a `place`. Brief work runs in `BRIEF_THREADS` and does not block on I/O."""
         limiter = self._brief_threads if brief else self._threads
         return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place among what is in hand, for as long as the context is open. Raises: Overloaded."""
-        if self._in_hand >= self._bound:
-            raise Overloaded("All places are taken; come back in a moment.", retry_after=RETRY_AFTER)
-        self._in_hand += 1
-        self._metrics.working.set(self._in_hand)
+        """One of the `bound` places, held while the context is open. Raises: Overloaded."""
+        if self._in_progress >= self._bound:
+            raise Overloaded(
+                "Too many registrations and verifications are in progress; retry in a moment.", retry_after=RETRY_AFTER
+            )
+        self._in_progress += 1
+        self._metrics.working.set(self._in_progress)
         try:
             yield
         finally:
-            self._in_hand -= 1
-            self._metrics.working.set(self._in_hand)
+            self._in_progress -= 1
+            self._metrics.working.set(self._in_progress)

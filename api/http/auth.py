@@ -1,4 +1,4 @@
-"""Authentication: `Authorization: Bearer cmk_…` (RFC 6750), and what the key's scopes allow."""
+"""Authentication by `Authorization: Bearer cmk_…` (RFC 6750), and authorization by the key's scopes."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
 
     async def holder(service: ServiceDep, credentials: _Credentials) -> Holder:
         if credentials is None or credentials.scheme.lower() != "bearer":
-            raise NotAuthenticated("This needs an API key, as Authorization: Bearer cmk_…")
+            raise NotAuthenticated("An API key is required, as Authorization: Bearer cmk_…")
         registry = service.registry
         found = await run_in_threadpool(api_keys.authenticate, registry.store, credentials.credentials, registry.now())
         if not found.may(scope):
@@ -42,21 +42,21 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
 
 
 async def reader(request: Request, service: ServiceDep) -> Reader:
-    """A FastAPI dependency: anybody, or the holder of the key that the request brings. Raises: NotAuthenticated.
+    """A FastAPI dependency: the reader whose API key the request carries, or `ANYBODY`. Raises: NotAuthenticated.
 
-    The document states this by `openapi.OPTIONAL_API_KEY`: FastAPI would make a key obligatory.
+    The OpenAPI document states the optional key by `openapi.OPTIONAL_API_KEY`: FastAPI would state it as required.
     """
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if not scheme:
         return ANYBODY
     if scheme.lower() != "bearer":
-        raise NotAuthenticated("A key is brought as Authorization: Bearer cmk_…")
+        raise NotAuthenticated("An API key is sent as Authorization: Bearer cmk_…")
     registry = service.registry
     return reader_of(await run_in_threadpool(api_keys.authenticate, registry.store, token, registry.now()))
 
 
 def reader_of(holder: Holder) -> Reader:
-    """What a holder may read."""
+    """The reader that the holder of a key is."""
     return Reader(publisher=holder.publisher, all=holder.may(ADMIN))
 
 
@@ -70,9 +70,9 @@ MetricsReader = Annotated[Holder, Depends(requires(METRICS_READ))]
 
 
 def publisher_of(holder: Holder, stated: str | None) -> str:
-    """The publisher a holder writes for: the key's own, or the stated one with an admin key.
+    """The publisher that a holder writes for: the key's own, or with an admin key the stated one.
 
-    Raises: NotPermitted where the stated publisher is another's, or no publisher is stated for a key that has none.
+    Raises: NotPermitted if the stated publisher is not the key's, or neither key nor request names a publisher.
     """
     if stated is None or stated == holder.publisher:
         if holder.publisher is None:
@@ -86,4 +86,4 @@ def publisher_of(holder: Holder, stated: str | None) -> str:
 def check_owner(holder: Holder, owner: str) -> None:
     """Raises: NotPermitted unless the holder writes for this publisher, or is an admin."""
     if holder.publisher != owner and not holder.may(ADMIN):
-        raise NotPermitted(f"This is the publisher {owner}'s, and the API key does not write for that one.")
+        raise NotPermitted(f"This belongs to the publisher {owner}, for which the API key may not write.")

@@ -1,7 +1,7 @@
 """JSON bodies: bounded, parsed strictly, validated by a model of `api.http.requests`.
 
-Routes read their bodies through here, after authentication, rather than through FastAPI's body parameters, which
-read a body of any size before any dependency runs.
+Routes read their bodies with these functions, after authentication, and not as FastAPI's body parameters: FastAPI
+reads a body of any size before any dependency runs.
 """
 
 import json
@@ -35,7 +35,7 @@ def parse_json(data: bytes | str, model: type[M], *, place: tuple[str, ...] = ("
     try:
         value = json.loads(data, object_pairs_hook=_distinct, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise MalformedRequest("The body is not JSON, or a name in it comes twice.") from error
+        raise MalformedRequest("The body is not JSON, or has a duplicate name.") from error
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -46,9 +46,9 @@ def parse_json(data: bytes | str, model: type[M], *, place: tuple[str, ...] = ("
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("duplicate name")
     return value
 
 
 def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")

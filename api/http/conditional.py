@@ -1,4 +1,4 @@
-"""Answers as JSON, and conditional requests (RFC 9110 section 13)."""
+"""JSON responses, and conditional requests (RFC 9110 section 13)."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ T = TypeVar("T")
 JSON = "application/json"
 RECEIPT_TYPE = "application/vnd.countermark.receipt+json"
 FRESH = "public, max-age=60"
-"""For what can change or be erased: a minute, then the entity tag decides."""
+"""For what can change or be erased: revalidated after a minute."""
 PRIVATE = "private, no-store"
-"""For what was read with a key: it may be sealed to others."""
+"""For responses to requests with an API key: others may not be allowed to read them."""
 FOREVER = "public, max-age=31536000, immutable"
-"""For what never changes under its address: full tiles of the log."""
+"""For what never changes at its URL: full tiles of the log."""
 
 
 def to_json(answer: Answer) -> bytes:
@@ -41,7 +41,7 @@ def json_answer(answer: Answer, status: int = 200) -> Response:
 def conditional(
     request: Request, data: bytes, media_type: str, *, cache: str = FRESH, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Bytes with an entity tag over them; 304 where the client has them already."""
+    """A response with an entity tag of its bytes; 304 if the client has them already."""
     if "authorization" in request.headers:
         cache = PRIVATE
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
@@ -53,7 +53,7 @@ def conditional(
 
 
 def attachment(name: str) -> dict[str, str]:
-    """Makes a browser save the answer under `name`, which is ours: hex and a suffix."""
+    """The header that makes a browser save the response as `name`: hex and a suffix, which need no escaping."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 

@@ -1,7 +1,7 @@
-"""Connections: how many there may be, in all and of one address, and how long the head of a request may take to come.
+"""Bounds on connections: their number, in total and per client address, and the size and time of a request's head.
 
-Without these bounds, clients that begin requests and never end them take every descriptor of the process. The protocol
-is uvicorn's own; what that leaves open is bounded here.
+Without these bounds, clients that send incomplete requests could exhaust the process's file descriptors. The protocol
+is uvicorn's; this module adds the bounds that uvicorn lacks.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from provenance.answers.problems import MEDIA_TYPE
 from provenance.errors import CountermarkError
 
 MAX_HEAD_BYTES = 32 * 1024
-"""Bytes of a request's first line and header fields, and of what frames its body between two parts of it: browsers send
-a few KB, with cookies; other servers allow 8 to 64 KB."""
+"""Bytes of a request line and header fields, and of the framing between two parts of a body: browsers send a few KB,
+with cookies; other servers allow 8 to 64 KB."""
 
 HEAD_SECONDS = 10.0
-"""Seconds from the first byte of a head, or from the connection, until the head is whole: one packet, as a rule."""
+"""Seconds from the connection, or from the first byte of a later head, to the end of the head: usually one packet."""
 
 RETRY_AFTER = 2
 """Seconds: a connection without a request is closed after `HEAD_SECONDS`, most others in less."""
@@ -35,31 +35,31 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class HeadTooLargeError(CountermarkError):
-    """Raised through the parser, which answers nothing of what follows."""
+    """Raised through the parser, so that it stops parsing."""
 
 
 class Connections:
     """Counts the open connections of one server. Not thread-safe: the event loop is its only caller.
 
     Args:
-        in_all: connections at once.
-        of_an_address: connections at once of one client address (`counted_address`).
-        proxies: addresses and networks that many clients come through: only `in_all` bounds these.
-        refused: told of each that is refused or cut off, and why.
-        head_seconds: for tests.
+        max_total: concurrent connections.
+        max_per_address: concurrent connections of one client address (`counted_address`).
+        proxies: addresses and networks shared by many clients: bounded by `max_total` alone.
+        refused: called with the reason for each connection that is refused or closed early.
+        head_seconds: see `HEAD_SECONDS`; shorter in tests.
     """
 
     def __init__(
         self,
         *,
-        in_all: int,
-        of_an_address: int,
+        max_total: int,
+        max_per_address: int,
         proxies: Sequence[str] = (),
         refused: Callable[[Reason], None] = lambda _: None,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
-        self.in_all = min(in_all, descriptors() // 2)
-        self.of_an_address = min(of_an_address, max(1, self.in_all // 2))
+        self.max_total = min(max_total, descriptors() // 2)
+        self.max_per_address = min(max_per_address, max(1, self.max_total // 2))
         self.head_seconds = head_seconds
         self.refused = refused
         self._proxies: list[Network] = [ipaddress.ip_network(each, strict=False) for each in proxies]
@@ -67,19 +67,19 @@ class Connections:
         self._by_address: dict[str, int] = {}
 
     def enter(self, host: str) -> Reason | None:
-        """Count a connection of this address; or why there is no place for it, and then it is not counted."""
+        """Counts a connection from this address; returns a reason, and does not count it, if a bound is reached."""
         address = counted_address(host)
-        if self.open >= self.in_all:
+        if self.open >= self.max_total:
             return "in_all"
-        of_it = self._by_address.get(address, 0)
-        if of_it >= self.of_an_address and not self._is_proxy(host):
+        count = self._by_address.get(address, 0)
+        if count >= self.max_per_address and not self._is_proxy(host):
             return "of_an_address"
         self.open += 1
-        self._by_address[address] = of_it + 1
+        self._by_address[address] = count + 1
         return None
 
     def leave(self, host: str) -> None:
-        """Count it no more."""
+        """Counts a connection from this address as closed."""
         address = counted_address(host)
         self.open -= 1
         left = self._by_address[address] - 1
@@ -89,7 +89,7 @@ class Connections:
             del self._by_address[address]
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """What uvicorn takes as `http`."""
+        """The protocol class for `uvicorn.Config(http=…)`."""
         return cast(type[asyncio.Protocol], partial(BoundedProtocol, self))
 
     def _is_proxy(self, host: str) -> bool:
@@ -101,26 +101,26 @@ class Connections:
 
 
 def descriptors() -> int:
-    """How many files and sockets this process may have open at once: half of them are for connections."""
+    """The file descriptors that this process may have open at once: at most half of them are for connections."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1_048_576 if soft == resource.RLIM_INFINITY else soft
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Its parser is in the head of a request, or in the body, whose time the application bounds."""
+    """One connection. It bounds the size and time of a request's head; the application bounds those of the body."""
 
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._bounds = connections
         self._host: str | None = None
-        """Under which it is counted."""
+        """The address under which the connection is counted; None if it is not."""
         self._in_head = True
         self._begun = False
-        """Whether some of a head has come."""
+        """Whether a part of the head has arrived."""
         self._unframed = 0
-        """Bytes since the last head, or the last part of a body."""
+        """Bytes received since the last complete head or part of a body."""
         self._packet = 0
-        """Bytes that came at once, last."""
+        """Bytes of the last `data_received`."""
         self._too_large = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -129,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
         host = self.client[0] if self.client else "unknown"
         reason = self._bounds.enter(host)
         if reason is not None:
-            self._refuse(reason, problems.OVERLOADED, "All connections are taken; come back in a moment.")
+            self._refuse(reason, problems.OVERLOADED, "Too many connections are open; retry in a moment.")
             return
         self._host = host
         self._arm()
@@ -163,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        # Less has come than a head may have, as a rule: then its parts need not be added up.
+        # Usually fewer bytes have arrived than a head may have: then its parts need not be added up.
         if self._unframed + self._packet > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
             self._too_large = True
             raise HeadTooLargeError
@@ -187,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
-            self._arm()  # the rest of a body that nobody waits for
+            self._arm()  # for the rest of an unread body
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -206,7 +206,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._timer = None
-        if self._is_answering():  # and the head of the next request is not whole: it may wait as long as this takes
+        if self._is_answering():  # a pipelined request's head may wait for the response in progress
             self._arm()
         elif self._begun:
             seconds = self._bounds.head_seconds
@@ -216,11 +216,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse_large(self) -> None:
-        detail = f"The first line and the header fields may have {MAX_HEAD_BYTES} bytes."
+        detail = f"The request line and the header fields may have at most {MAX_HEAD_BYTES} bytes."
         self._refuse("head_bytes", problems.HEAD_TOO_LARGE, detail)
 
     def _refuse(self, reason: Reason, kind: Kind, detail: str) -> None:
-        """Answer with a problem, unless an answer is on its way, and close."""
+        """Sends a problem, unless a response is in progress, and closes the connection."""
         self._bounds.refused(reason)
         if not self._is_answering():
             self.transport.write(_problem(kind, detail))
@@ -228,7 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _problem(kind: Kind, detail: str) -> bytes:
-    """A whole answer, for requests that have no address and no id yet."""
+    """A complete HTTP response, for a request without a parsed path and request id."""
     body = json.dumps(
         {
             "type": kind.type,

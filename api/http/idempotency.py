@@ -1,8 +1,8 @@
-"""Idempotency keys (draft-ietf-httpapi-idempotency-key-header-07): a repeated POST gets the answer of the first.
+"""Idempotency keys (draft-ietf-httpapi-idempotency-key-header-07): a retried POST gets the first response again.
 
-An answer is kept by (Idempotency-Key, API key) with a digest of the request it answers. Only successes are kept: a
-request that failed changed nothing and may be sent again under its key. While the first request still runs, in
-whichever process, its repetition is told to come back.
+A response is stored by (Idempotency-Key, API key) with a digest of its request. Only successes are stored: a request
+that failed changed nothing and may be retried under the same key. While the first request is still running, in any
+process, a retry is answered 409 with Retry-After.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from registry.times import to_milliseconds
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER = 2.0
-"""Seconds: what a registration takes on a busy day."""
+"""Seconds: what a registration takes under load."""
 
 KEPT_FOR = timedelta(hours=24)
-"""How long an answer can be had again."""
+"""How long a response is stored."""
 
 LEASE = timedelta(seconds=60)
-"""How long a claim outlives the process that made it; it is renewed three times as often."""
+"""How long a claim outlives its process; it is renewed every third of this."""
 
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _KEY = re.compile(r'"?([!#-\[\]-~ ]{1,255}?)"?')
@@ -41,7 +41,7 @@ _KEY = re.compile(r'"?([!#-\[\]-~ ]{1,255}?)"?')
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """An answer as it was given, with the digest of the request it answers."""
+    """A stored response, with the digest of its request."""
 
     request_digest: bytes
     status: int
@@ -49,10 +49,10 @@ class KeptAnswer:
 
 
 class Claim:
-    """A claim to the first request under a pair of Idempotency-Key and API key, among all processes of the registry.
+    """Exclusive use of a pair of Idempotency-Key and API key, among all processes of the registry.
 
-    It is a row with a lease, renewed while the request runs, so that one whose process has died stands in nobody's way
-    for longer than `LEASE`.
+    It is a row with a lease, renewed while the request runs: the claim of a process that died blocks retries no longer
+    than `LEASE`.
     """
 
     def __init__(self, registry: Registry, key: str, key_id: str) -> None:
@@ -66,7 +66,7 @@ class Claim:
         try:
             await self._write(self._take)
         except Conflict as conflict:
-            message = "The first request with this key still runs."
+            message = "The first request with this key is still running."
             raise IdempotencyConflict(message, retry_after=RETRY_AFTER) from conflict
         except asyncio.CancelledError:
             self._registry.store.write(self._release)
@@ -76,7 +76,7 @@ class Claim:
             yield
         finally:
             renewing.cancel()
-            self._registry.store.write(self._release)  # in its turn, before any other claim of this process
+            self._registry.store.write(self._release)  # writes run in order: before any later claim of this process
 
     def _release(self, session: Session) -> None:
         idempotency.release(session, *self._pair, holder=self._holder)
@@ -101,7 +101,7 @@ class Claim:
 
 
 def request_digest(request: Request, *parts: bytes) -> bytes:
-    """SHA-256 over method, path with query, and the parts that make up a body, each with its length."""
+    """SHA-256 over method, path with query, and the parts of the body, each prefixed with its length."""
     digest = hashlib.sha256()
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     for part in (request.method.encode(), target.encode(), *parts):
@@ -116,9 +116,9 @@ async def answer_once(
     digest: bytes,
     answer: Callable[[], Awaitable[Response]],
 ) -> Response:
-    """`answer()`, or what it gave when this request was first made.
+    """The response of `answer()`, or the stored one if this request was answered before.
 
-    Raises: MalformedRequest (an unusable key), IdempotencyConflict (a key of another request, or one in use).
+    Raises: MalformedRequest (malformed key), IdempotencyConflict (the key of another request, or of one still running).
     """
     header = request.headers.get(HEADER)
     if header is None:
@@ -132,7 +132,7 @@ async def answer_once(
         return _replay(kept, digest)
     claim = Claim(registry, key, holder.key_id)
     async with claim.held():
-        kept = await run_in_threadpool(_find, registry, key, holder.key_id)  # by who held it until just now
+        kept = await run_in_threadpool(_find, registry, key, holder.key_id)  # by the previous holder
         if kept is not None:
             return _replay(kept, digest)
         response = await answer()
@@ -172,9 +172,9 @@ def _keep(registry: Registry, key: str, key_id: str, kept: KeptAnswer) -> None:
     named = {bytes.fromhex(match) for match in _DIGEST.findall(kept.body.decode())}
 
     def keep(session: Session) -> None:
-        if not events.erased_among(session, named):  # by an erasure that came in between, and looked for it before
+        if not events.erased_among(session, named):  # an erasure may have deleted stored responses in between
             idempotency.insert(session, row)
 
-    # The work is done and acknowledged all the same; registering again finds it (exact deduplication).
+    # The request has succeeded in any case; a retry is then deduplicated by the registry.
     with suppress(Conflict, StoreUnavailable):
         registry.store.write(keep).result()

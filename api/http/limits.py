@@ -1,9 +1,9 @@
 """Rate limits by client address: an exact moving window in memory.
 
 Headers follow draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy: "reads";q=1200;w=60` and
-`RateLimit: "reads";r=1199;t=60`. The window is our own because the `limits` package's memory storage never frees
-the key of an address that went away and walks all keys in a thread of its own on each hit: with 100,000 addresses
-it fell to a sixth of its speed (our measurement).
+`RateLimit: "reads";r=1199;t=60`. The `limits` package is not used because its memory storage never frees
+the keys of inactive addresses and scans all keys in a thread on each hit: with 100,000 addresses it fell to a sixth of
+its speed (our measurement).
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from provenance.errors import RateLimited
 
 MAX_CLIENTS = 50_000
-"""Clients remembered at once; the one seen longest ago is forgotten first. Bounds memory under a flood of addresses."""
+"""Clients tracked at once; the least recently seen is dropped first. Bounds memory under a flood of addresses."""
 
 _SCOPE_KEY = "countermark.rate_limit"
 
@@ -36,7 +36,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a client has left under a policy. `reset`: seconds until the oldest counted request is forgotten."""
+    """The remaining quota of a client under a policy. `reset`: seconds until the oldest counted request expires."""
 
     policy: Policy
     allowed: bool
@@ -86,13 +86,13 @@ class RateLimiter:
 
 
 def client_address(scope: Scope) -> str:
-    """The address that the client of a request is counted by."""
+    """The address under which the client of a request is counted."""
     return counted_address(str(scope["client"][0]) if scope.get("client") else "unknown")
 
 
 @lru_cache(MAX_CLIENTS // 10)
 def counted_address(host: str) -> str:
-    """The address a client is counted by: IPv6 by its /64, which is what one subscriber gets."""
+    """The address under which a client is counted: for IPv6 its /64, which one subscriber usually has."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -121,7 +121,7 @@ def limited(name: str) -> Callable[[Request], Awaitable[None]]:
 
 
 class RateLimitHeaders:
-    """ASGI middleware: tells the client its allowance on every answer of a limited route, errors included."""
+    """ASGI middleware: adds the rate limit headers to every response of a limited route, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,8 +1,7 @@
-"""Logs: one JSON object a line on standard error, for the server's own events and for its libraries' alike.
+"""Logs: one JSON object per line on standard error, for events of the server and of its libraries.
 
-Every request gets an id, and every answer, problem and log line of it carries it. A client's own `X-Request-Id` is not
-taken over: two answers must never share an id. Nothing here names a client's address, unless the operator wants it, a
-file's name or its metadata.
+Every request gets an id, which its response, problem and log lines carry. A client's own `X-Request-Id` is ignored: ids
+must be unique. No log line holds a file's name or metadata, nor, unless the operator enables it, a client's address.
 """
 
 import logging
@@ -55,22 +54,22 @@ HEADER = "X-Request-Id"
 _SCOPE_KEY = "countermark.request_id"
 
 Observer = Callable[[str, str, int, float], None]
-"""Told of each request: method, route template, status (0: nothing was answered), seconds."""
+"""Called after each request with its method, route template, status (0: no response was sent) and seconds."""
 
 _log = structlog.get_logger("api.request")
 
 
 def request_id(conn: HTTPConnection) -> str:
-    """The id of a request that passed `RequestIds`."""
+    """The id that `RequestIds` gave the request."""
     return str(conn.scope.get(_SCOPE_KEY, "none"))
 
 
 class RequestIds:
-    """ASGI middleware, the outermost: the id of a request, its line in the log, and who counts it.
+    """ASGI middleware: gives each request its id, logs it, and reports it to the metrics.
 
     Args:
-        observe: told of each finished request.
-        log_client_addresses: whether log lines name the client.
+        observe: called after each request.
+        log_client_addresses: whether log lines hold the client's address.
     """
 
     def __init__(self, app: ASGIApp, *, observe: Observer, log_client_addresses: bool = False) -> None:
@@ -113,6 +112,6 @@ class RequestIds:
 
 
 def route_template(scope: Scope) -> str:
-    """The matched route ("/v1/assets/{id}"), so that neither logs nor metrics hold what was looked up."""
+    """The matched route ("/v1/assets/{id}"), so that neither logs nor metrics hold what a client looked up."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "unmatched"

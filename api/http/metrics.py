@@ -1,4 +1,4 @@
-"""Metrics: what the server counts about itself, in Prometheus' text format.
+"""Metrics of the server, in Prometheus' text format.
 
 Labels are route templates, methods and statuses: never an address, a digest or a name.
 """
@@ -9,7 +9,7 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
 
 class Metrics:
-    """One server's counters; each application has its own registry, so that nothing is global."""
+    """The metrics of one application, in a registry of its own: nothing is global."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -23,11 +23,13 @@ class Metrics:
             buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self._registry,
         )
-        self.working = Gauge("countermark_working", "Registrations and verifications in hand.", registry=self._registry)
+        self.working = Gauge(
+            "countermark_working", "Registrations and verifications in progress.", registry=self._registry
+        )
         self.connections = Gauge("countermark_connections", "Open connections.", registry=self._registry)
         self.refused = Counter(
             "countermark_connections_refused",
-            "Connections refused or cut off: too many in all, or of an address; a head too large, or too slow.",
+            "Connections refused or closed: too many in total or per address; a request head too large or too slow.",
             ("reason",),
             registry=self._registry,
         )
@@ -39,7 +41,7 @@ class Metrics:
         )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts one finished request. A status of 0 is a client that left before its answer."""
+        """Counts one finished request. A status of 0 means that the client disconnected before the response."""
         known = method if method in {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} else "other"
         self.requests.labels(known, route, str(status or 499)).inc()
         self.seconds.labels(route).observe(seconds)

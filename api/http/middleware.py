@@ -1,7 +1,7 @@
-"""Middleware: the stack around the routes, in its order, and the security headers that it gives every answer.
+"""Middleware: the stack around the routes, in order, and the security headers of every response.
 
-By their content security policy (CSP level 3) pages run only their own scripts, by file: no inline script, no inline
-style, no frame, no foreign host.
+The content security policy (CSP level 3) of pages allows only scripts and styles from this server's files: no inline
+script, no inline style, no frame, no other host.
 """
 
 from urllib.parse import urlsplit
@@ -19,9 +19,9 @@ from api.settings import Settings
 
 
 class Head:
-    """HEAD, asked of the rest as GET, which FastAPI's routes leave out (RFC 9110 §9.1).
+    """Handles HEAD as GET (RFC 9110 §9.1): FastAPI's routes for GET do not accept HEAD.
 
-    The server knows what was asked, and sends no body. In the log and the metrics it counts as GET.
+    uvicorn knows the method of the request, and sends no body. Log and metrics show GET.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,7 +34,7 @@ class Head:
 
 
 def middleware_for(settings: Settings, metrics: Metrics) -> list[Middleware]:
-    """Outermost first: HEAD, ids, headers, then what depends on the route, then the last resort for exceptions."""
+    """The middleware, outermost first."""
     stack = [
         Middleware(Head),
         Middleware(
@@ -76,7 +76,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 
 class SecurityHeaders:
-    """ASGI middleware. `https`: whether the public address is https, so that browsers may insist on it."""
+    """ASGI middleware: sets the security headers. `https`: whether the public URL is https, so that HSTS is sent."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app

@@ -1,9 +1,8 @@
-"""The OpenAPI document: FastAPI's, corrected once, and written as `openapi.yaml` in one deterministic form.
+"""The OpenAPI document: FastAPI's, post-processed, and written as `openapi.yaml` in one deterministic form.
 
-FastAPI documents its own validation errors as `application/json`; every error here is `application/problem+json`.
-Bodies that routes read themselves refer to models FastAPI does not know: they are put in here. What a route states
-beyond its signature (the problems it ends in, raw answers, a body that it reads itself) is made by the functions of
-this module, too.
+FastAPI documents its validation errors as `application/json`; errors of this service are `application/problem+json`.
+The models of bodies that routes read themselves are unknown to FastAPI and are added. The functions of this module also
+make what a route declares beyond its signature: problems, binary responses, bodies that it reads itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,18 +42,18 @@ A registry that a newsroom runs to vouch for its media, and that anyone can chec
 Reading and verifying is public; writing needs an API key. Every error is an RFC 9457 problem with a request id.
 """
 TAGS = {
-    "media": "Bytes brought ahead of their registration.",
+    "media": "Uploads that precede a registration.",
     "assets": "Registered pictures.",
-    "withdrawals": "Registrations taken back.",
-    "disputes": "Registrations that another publisher contradicts.",
-    "verifications": "What is known about a picture.",
-    "records": "What the log is about, byte for byte.",
-    "statements": "What publishers have signed themselves, logged many at a time; the records stay with them.",
-    "publishers": "Who vouches for media.",
+    "withdrawals": "Withdrawals of registrations by their publishers.",
+    "disputes": "Disputes of registrations by other publishers.",
+    "verifications": "Reports on what is known about a picture.",
+    "records": "The records behind the log entries, byte for byte.",
+    "statements": "Statements signed by publishers, logged in batches; the records stay with the publishers.",
+    "publishers": "The publishers that vouch for media.",
     "keys": "API keys, for an admin.",
     "log": "The transparency log (C2SP tlog-tiles).",
-    "scitt": "SCITT's reference API (SCRAPI): statements that publishers bring, and COSE receipts.",
-    "operation": "For whoever runs the service.",
+    "scitt": "SCITT's reference API (SCRAPI): statements signed by publishers, and COSE receipts.",
+    "operation": "Health and metrics, for the operator.",
 }
 _REFERENCED = (
     *(Problem, AssetMetadata, AssetRequest, DigestsRequest),
@@ -70,18 +69,18 @@ _UNDESCRIBED = frozenset(
         *("Publisher", "Region", "Standing", "Transform", "Withdrawal"),
     )
 )
-"""Answers whose docstrings are for readers of Python alone: the contract has no description of them."""
+"""Classes whose docstrings are for Python alone: the document has no description of them."""
 
 _ANY_JSON = "JsonValue"
 
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
-"""As FastAPI takes them: by status."""
+"""FastAPI's `responses`: by status."""
 
-NOT_MODIFIED: Responses = {304: {"description": "The client has it already (If-None-Match)."}}
+NOT_MODIFIED: Responses = {304: {"description": "Not modified (If-None-Match)."}}
 READING = (problems.RATE_LIMITED, problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT)
-KEPT = (problems.NOT_AUTHENTICATED, problems.SEALED, problems.NOT_FOUND, problems.ERASED, *READING)
-"""What reading a record can end in that may be sealed or erased."""
+READING_RECORDS = (problems.NOT_AUTHENTICATED, problems.SEALED, problems.NOT_FOUND, problems.ERASED, *READING)
+"""The problems of reading a record that may be sealed or erased."""
 WRITING = (
     problems.MALFORMED_REQUEST,
     problems.NOT_AUTHENTICATED,
@@ -107,7 +106,7 @@ RECEIVING = (
 )
 
 OPTIONAL_API_KEY: Document = {"security": [{"api_key": []}, {}]}
-"""`openapi_extra` of what anybody may read, and the holder of a key may read more of."""
+"""`openapi_extra` of routes where an API key is optional and shows more."""
 BINARY: Document = {"type": "string", "format": "binary"}
 IDEMPOTENCY_KEY: Document = {
     "parameters": [
@@ -115,7 +114,7 @@ IDEMPOTENCY_KEY: Document = {
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "A repeated request under the same key gets the first answer again, for 24 hours.",
+            "description": "A retried request with the same key gets the first response again, for 24 hours.",
             "schema": {"type": "string", "pattern": r"^[!#-\[\]-~]{1,255}$"},
         }
     ]
@@ -135,18 +134,18 @@ def problem_responses(*kinds: Kind) -> Responses:
 
 
 def concise_responses(answers: Responses) -> Responses:
-    """The same problems in the form that SCRAPI has them (RFC 9290)."""
+    """The same problems as concise problem details (RFC 9290), which SCRAPI uses."""
     content = {problems.CONCISE_MEDIA_TYPE: {"schema": BINARY}}
     return {status: answer | {"content": content} for status, answer in answers.items()}
 
 
 def extra_response(status: int, model: type[Answer], description: str) -> Responses:
-    """FastAPI's `responses` for a second success."""
+    """FastAPI's `responses` for a second successful status."""
     return {status: {"model": model, "description": description}}
 
 
 def binary_response(media_type: str, description: str, *, text: bool = False) -> Responses:
-    """FastAPI's `responses` for bytes that have an entity tag."""
+    """FastAPI's `responses` for bytes with an entity tag."""
     schema = {"type": "string"} if text else {"type": "string", "format": "binary"}
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}} | NOT_MODIFIED
 
@@ -157,12 +156,12 @@ def request_body(bodies: Mapping[str, Document]) -> Document:
 
 
 def schema_ref(model: type[BaseModel]) -> Document:
-    """A reference to a model; `document` puts the model itself into it."""
+    """A reference to a model; `document` adds the model itself."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def document(app: FastAPI) -> Document:
-    """The OpenAPI 3.1 document of an application that `api.app.assemble` made."""
+    """The OpenAPI 3.1 document of an application made by `api.app.assemble`."""
     spec = get_openapi(
         title=app.title,
         version=__version__,
@@ -194,7 +193,7 @@ def document(app: FastAPI) -> Document:
 
 
 def to_yaml(spec: Document) -> str:
-    """The document as YAML: keys in the document's own order, no anchors, lines of at most 120 characters."""
+    """The document as YAML: keys in the document's order, no anchors, lines of at most 120 characters."""
     return str(yaml.dump(spec, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))
 
 
@@ -204,15 +203,15 @@ def write(app: FastAPI, path: Path) -> None:
 
 
 def is_current(app: FastAPI, path: Path) -> bool:
-    """Whether the committed file says, byte for byte, what the code does."""
+    """Whether the committed file is, byte for byte, the document of the code."""
     return path.is_file() and path.read_text(encoding="utf-8") == to_yaml(document(app))
 
 
 def _described_class(cls: type[Any], schema: Document) -> Document:
-    """The schema of a dataclass with what pydantic leaves out of it: descriptions, values and patterns."""
+    """The schema of a dataclass with the descriptions, values and patterns that pydantic omits."""
     hints = get_type_hints(cls, include_extras=True)
     schema["properties"] = {name: _described(hints[name], field) for name, field in schema["properties"].items()}
-    if issubclass(cls, Answer):  # the defaults are for readers of older ones
+    if issubclass(cls, Answer):  # defaults are for clients that read older answers
         schema["required"] = list(schema["properties"])
         for field in schema["properties"].values():
             field.pop("default", None)
@@ -223,7 +222,7 @@ def _described_class(cls: type[Any], schema: Document) -> Document:
 
 
 def _described(hint: Any, schema: Document) -> Document:
-    """The schema of one type, with what its annotations say at every level."""
+    """The schema of one type, with what its annotations state at every level."""
     kind, arguments = get_origin(hint), get_args(hint)
     if kind is Annotated:
         return _marked(_described(arguments[0], schema), hint.__metadata__)
@@ -234,7 +233,7 @@ def _described(hint: Any, schema: Document) -> Document:
         return schema | {"additionalProperties": {"$ref": f"#/components/schemas/{_ANY_JSON}"}}
     if kind is tuple and arguments[-1] is Ellipsis:
         return schema | {"items": _described(arguments[0], schema["items"])}
-    if kind is tuple:  # of so many of one kind
+    if kind is tuple:  # of a fixed length, all of one type
         return {"items": schema["prefixItems"][0]} | {
             name: value for name, value in schema.items() if name != "prefixItems"
         }
@@ -261,7 +260,7 @@ def _marked(schema: Document, marks: Iterable[object]) -> Document:
 
 
 def _sorted(schema: Document) -> Document:
-    """In the order of what `TypeAdapter.json_schemas` gives."""
+    """Sorted as `TypeAdapter.json_schemas` sorts."""
     fields = {name: dict(sorted(field.items())) for name, field in schema["properties"].items()}
     return dict(sorted((schema | {"properties": fields}).items()))
 
@@ -275,7 +274,7 @@ def _correct(operation: dict[str, Any], *, concise: bool) -> None:
     answers: dict[str, Any] = operation["responses"]
     if "422" in answers and "application/json" in answers["422"].get("content", {}):
         if concise:
-            del answers["422"]  # a parameter that is any text
+            del answers["422"]  # its parameters accept any text
         else:
             answers["422"] = problem_responses(problems.INVALID_REQUEST)[422]
     internal = problem_responses(problems.INTERNAL_ERROR)

@@ -1,7 +1,7 @@
 """Path and query parameters that several routes share, and the cursors by which lists are paged.
 
-A cursor is the base64url of the last item's log index. It is no secret and needs no seal: a made-up cursor reads the
-same public list from another place.
+A cursor is the base64url of the last item's log index. It is not secret and needs no signature: a made-up cursor
+reads the same public list from another position.
 """
 
 import base64
@@ -47,33 +47,38 @@ KeyThumbprint = Annotated[
 ApiKeyId = Annotated[str, Path(alias="id", pattern=r"^key_[0-9a-f]{16}$", description="Id of the API key.")]
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
-RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Those of this registration.")]
+RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Id of the registration.")]
 MatchQuery = Annotated[
-    str | None, Query(alias="record", pattern=HEX, description="From this match's record; else from the leading one's.")
+    str | None,
+    Query(
+        alias="record",
+        pattern=HEX,
+        description="Record of the match; by default the leading one.",
+    ),
 ]
 VisibilityQuery = Annotated[
-    Literal["public", "sealed"], Query(description="Sealed ones need their publisher's key, or an admin's.")
+    Literal["public", "sealed"], Query(description="`sealed` needs the publisher's API key, or an admin's.")
 ]
 CopyQuery = Annotated[
-    Literal["public"] | None, Query(description="The copy that anybody gets, also for the publisher's own key.")
+    Literal["public"] | None, Query(description="The public copy, even if the request carries the publisher's key.")
 ]
 DetailQuery = Annotated[
     Literal["full"] | None,
     Query(
-        description="`full`: the picture is compared over the whole at up to its own resolution, where the registered "
-        "one is kept. It takes some seconds; without it, that is done only where something is suspected."
+        description="`full`: the whole picture is compared at up to its own resolution, if the registered one is kept. "
+        "This takes some seconds; without it, only suspected parts are compared so."
     ),
 ]
 PublisherQuery = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
 ]
 
-Limit = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_ITEMS, description="Items of this page, at most.")]
-Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_ITEMS, description="Maximum number of items on this page.")]
+Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the previous page.")]
 
 
 def record_digest(address: str) -> bytes:
-    """The 32 bytes that a record's address stands for. Raises NotFound."""
+    """The 32-byte digest of a record from its hex form or URN. Raises NotFound."""
     match = _URN.fullmatch(address)
     if match is None:
         raise NotFound("There is no such record.")
@@ -81,12 +86,12 @@ def record_digest(address: str) -> bytes:
 
 
 def encode_cursor(index: int) -> str:
-    """The cursor that leads on from the item at `index`."""
+    """The cursor of the page that follows the item at `index`."""
     return base64.urlsafe_b64encode(f"before:{index}".encode()).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str | None) -> int | None:
-    """The index a cursor stands for; None for the first page. Raises: InvalidRequest."""
+    """The index in a cursor; None for the first page. Raises: InvalidRequest."""
     if cursor is None:
         return None
     try:
@@ -95,7 +100,7 @@ def decode_cursor(cursor: str | None) -> int | None:
         text = ""
     match = re.fullmatch(r"before:(0|[1-9]\d{0,18})", text, flags=re.ASCII)
     if match is None or int(match[1]) > limits.MAX_TREE_SIZE or encode_cursor(int(match[1])) != cursor:
-        raise InvalidRequest("This cursor was not given out by a list of this service.")
+        raise InvalidRequest("Invalid cursor: use `next_cursor` of a previous page.")
     return int(match[1])
 
 

@@ -1,8 +1,7 @@
-"""Problems: what an exception becomes as `application/problem+json` (RFC 9457), and in its CBOR form for SCITT.
+"""Problems: exceptions as `application/problem+json` (RFC 9457), and as CBOR (RFC 9290) for SCITT.
 
-The slug stands at the exception's class (`provenance.errors`), the title in the catalogue (`provenance.sentences`), the
-HTTP status here. What has no slug is a fault of ours: it is logged with its trace, and the client reads only that it
-happened.
+The slug is that of the exception's class (`provenance.errors`), the title is in `provenance.sentences`, the HTTP status
+in this module. Any other exception is an internal error: its traceback is logged, and the client gets no detail.
 """
 
 import json
@@ -28,7 +27,7 @@ from provenance.statement.cbor import encode_cbor
 
 CONCISE_MEDIA_TYPE = "application/concise-problem-details+cbor"
 CONCISE_PATHS = ("/scitt/", "/.well-known/scitt-keys")
-"""Below these, problems are concise ones in CBOR (RFC 9290), as SCRAPI has them."""
+"""Paths below which problems are concise problem details in CBOR (RFC 9290), as SCRAPI requires."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Kind:
 
     @property
     def detail(self) -> str | None:
-        """Said instead of the exception's text, where that text is for the operator alone."""
+        """Replaces the exception's text, if that is for the operator alone."""
         return SENTENCES.problems[self.slug].get("detail")
 
 
@@ -106,7 +105,7 @@ _log = structlog.get_logger(__name__)
 
 
 def kind_of(error: Exception) -> Kind:
-    """The problem type of an exception: what is none of ours is a fault of ours."""
+    """The problem type of an exception; an internal error for any that is not a CountermarkError."""
     return KINDS[error.slug] if isinstance(error, errors.CountermarkError) else INTERNAL_ERROR
 
 
@@ -118,7 +117,7 @@ def problem(
     fields: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer to a request that ended in a problem. `fields`: {pointer, detail} of each faulty part."""
+    """The response for a problem. `fields`: {pointer, detail} of each invalid field."""
     if conn.url.path.startswith(CONCISE_PATHS):
         data, media_type = encode_cbor({-1: kind.title, -2: kind.detail or detail, -4: kind.status}), CONCISE_MEDIA_TYPE
     else:
@@ -145,7 +144,7 @@ def _json(conn: HTTPConnection, kind: Kind, detail: str, fields: Sequence[Mappin
 
 
 def answer_countermark_error(request: Request, error: Exception) -> Response:
-    """Any exception of our tree."""
+    """The response for any CountermarkError."""
     kind = kind_of(error)
     headers: dict[str, str] = {}
     if kind.status >= 500:
@@ -158,12 +157,12 @@ def answer_countermark_error(request: Request, error: Exception) -> Response:
     if isinstance(retry_after, (int, float)):
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     if kind.status in (408, 413):
-        headers["Connection"] = "close"  # the rest of the body is not wanted
+        headers["Connection"] = "close"  # the rest of the body is not read
     return problem(request, kind, str(error) or kind.title, headers=headers)
 
 
 def answer_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own: no such route, no such method, a body that cannot be read."""
+    """The response for Starlette's exceptions: no such route, no such method, an unreadable body."""
     if not isinstance(error, HTTPException):
         raise error
     cause = error.__cause__
@@ -179,7 +178,7 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
 
 
 def answer_validation_error(request: Request, error: Exception) -> Response:
-    """What pydantic found wrong. The values sent are not repeated."""
+    """The response for pydantic's validation errors, without the values that the client sent."""
     if not isinstance(error, RequestValidationError):
         raise error
     found = error.errors()
@@ -191,18 +190,18 @@ def answer_validation_error(request: Request, error: Exception) -> Response:
 
 
 def answer_disconnect(request: Request, _error: Exception) -> Response:
-    """Nobody reads this answer; it closes the request's books."""
-    return problem(request, MALFORMED_REQUEST, "The connection was closed before the body was whole.")
+    """The response to a client that has disconnected: nobody reads it, but the request is logged and counted."""
+    return problem(request, MALFORMED_REQUEST, "The connection was closed before the body was complete.")
 
 
 def answer_internal_error(conn: HTTPConnection, error: Exception) -> Response:
-    """A fault of ours: the trace goes to the log, nothing of it to the client."""
+    """The response for an unhandled exception: the traceback is logged, and the client gets no detail."""
     _log.error("unhandled exception", exc_info=error)
     return problem(conn, INTERNAL_ERROR, INTERNAL_ERROR.title)
 
 
 class LastResort:
-    """ASGI middleware, innermost: turns what nothing else caught into a problem, so that every header is still set."""
+    """ASGI middleware, innermost: makes an unhandled exception a problem, to which outer middleware adds headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -224,7 +223,7 @@ class LastResort:
 
 
 def install_problems(app: FastAPI) -> None:
-    """Makes every error of this application a problem (`LastResort` catches the rest)."""
+    """Registers the exception handlers, which answer with problems (`LastResort` catches the rest)."""
     app.add_exception_handler(errors.CountermarkError, answer_countermark_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
@@ -232,7 +231,7 @@ def install_problems(app: FastAPI) -> None:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods that some route takes at this path; Starlette's own answer names those of the first route alone."""
+    """The methods allowed at this path by any route; Starlette's own response names those of the first route alone."""
     return [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -1,4 +1,4 @@
-"""What clients send as JSON, and the values that it is made of: unknown fields are refused."""
+"""Request bodies in JSON, and the types of their fields: unknown fields are refused."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from registry.keys.api_keys import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS,
 M = TypeVar("M", bound=BaseModel)
 
 NO_CONTROLS = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$"
-"""As records have it: no control character but newline and tab."""
+"""As in records: no control characters but newline and tab."""
 RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
 Digest = Annotated[str, Field(pattern=HEX_SHA256, description="SHA-256, lowercase hex.")]
@@ -53,7 +53,7 @@ Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARAC
 
 
 class Request(BaseModel):
-    """What a client sends: unknown fields are refused."""
+    """A request body: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -71,7 +71,7 @@ _REQUESTED: Mapping[Any, Any] = {
     Parents: Annotated[tuple[ParentRequest, ...], Field(max_length=limits.MAX_PARENTS)],
     bool: Annotated[bool, Field(strict=True)],
 }
-"""What stands in a request for a type of the core, as strict as that is in a record."""
+"""By type of the core, the type of a request's field, as strict as records are."""
 
 
 def _requested(hint: Any) -> Any:
@@ -87,7 +87,7 @@ def _requested(hint: Any) -> Any:
 def _of_claims(model: type[M]) -> type[M]:
     """The model with a field for each claim, as `provenance.claims.Claims` describes it."""
     stated = {each.name: (_requested(each.type), each.default) for each in fields(Claims)}
-    made: type[M] = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **stated)  # type: ignore[call-overload]  # names that are not literal
+    made: type[M] = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **stated)  # type: ignore[call-overload]  # computed names
     return made
 
 
@@ -98,7 +98,7 @@ class AssetMetadata(Request):
     publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
 
     def claims(self) -> Claims:
-        """What is stated, as the registry has it."""
+        """The claims as the registry's class."""
         stated = {each.name: getattr(self, each.name) for each in fields(Claims)}
         stated["parents"] = tuple(Parent(bytes.fromhex(each.record), each.relation) for each in stated["parents"])
         stated["rendition_of"] = stated["rendition_of"] and bytes.fromhex(stated["rendition_of"])
@@ -106,7 +106,7 @@ class AssetMetadata(Request):
 
 
 class AssetRequest(Request):
-    """Registers media that was uploaded before."""
+    """Registers media from an earlier upload."""
 
     media: Digest
     metadata: AssetMetadata = AssetMetadata()
@@ -132,13 +132,13 @@ class AnswerRequest(Request):
     publisher: Annotated[Slug | None, Field(description="Only with an admin key; else the key's publisher.")] = None
     outcome: Annotated[
         Literal["accepted", "rejected", "retracted"],
-        Field(description="Retracted by the publisher that disputes; the others by the one that registered."),
+        Field(description="`retracted` by the publisher that disputed; the others by the one that registered."),
     ]
     reason: Paragraph
 
 
 class ErasureRequest(Request):
-    """Erases a registration's content. The reason stays readable: it must not repeat what is erased."""
+    """Erases a registration's content. The reason stays public: it must not repeat what is erased."""
 
     reason: Paragraph
 
@@ -170,60 +170,62 @@ Jwk = Ed25519JwkRequest | P256JwkRequest
 
 
 class HandoverRequest(Request):
-    """The key that is replaced, and its signature over the handover message of docs/reference/records.md."""
+    """The replaced key, and its signature over the handover message of docs/reference/records.md."""
 
     key: Jwk
     signature: Signature
 
 
 class OwnKeyRequest(Request):
-    """A key that its publisher keeps, with the proofs that it holds it."""
+    """A key held by its publisher, with proof of possession."""
 
     key: Jwk
     possession: Annotated[
-        Signature, Field(description="By the key, over the possession message of docs/reference/records.md.")
+        Signature, Field(description="Signature by the key over the possession message of docs/reference/records.md.")
     ]
     handover: Annotated[
-        HandoverRequest | None, Field(description="Of a rotation, where the service does not hold the key in force.")
+        HandoverRequest | None, Field(description="For a rotation, if the service does not hold the key in force.")
     ] = None
 
 
 class KeyRequest(Request):
-    """A key for a publisher: made and kept by the service, or the publisher's own."""
+    """A key for a publisher: generated and held by the service, or the publisher's own."""
 
     action: Annotated[
-        Literal["enrol", "rotate"], Field(description="`rotate` also ends the keys before it; what they signed stands.")
+        Literal["enrol", "rotate"],
+        Field(description="`rotate` also ends the earlier keys; what they signed stays valid."),
     ]
-    key_algorithm: Annotated[Literal["Ed25519", "ES256"], Field(description="Of the key that the service makes.")] = (
+    key_algorithm: Annotated[Literal["Ed25519", "ES256"], Field(description="Of a key generated by the service.")] = (
         "ES256"
     )
     own: OwnKeyRequest | None = None
-    reason: Annotated[Paragraph | None, Field(description="Why a rotation; for everybody to read.")] = None
+    reason: Annotated[Paragraph | None, Field(description="Reason for a rotation; public.")] = None
 
 
 class ApiKeyRequest(Request):
-    """An API key for somebody."""
+    """Creates an API key."""
 
-    name: Annotated[Line, Field(description="What the key is for, as lists show it.")]
+    name: Annotated[Line, Field(description="What the key is for; shown in lists.")]
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
     publisher: Annotated[Slug | None, Field(description="The publisher that the key writes for.")] = None
-    expires_at: Annotated[Time | None, Field(description="When it ends; null: not by itself.")] = None
+    expires_at: Annotated[Time | None, Field(description="When the key expires; null: never.")] = None
 
 
 class RotationRequest(Request):
     """Replaces an API key."""
 
     overlap_seconds: Annotated[
-        int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True, description="How long the old key goes on.")
+        int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True, description="How long the old key stays valid.")
     ] = DEFAULT_OVERLAP_SECONDS
 
 
 class RevocationRequest(Request):
-    """Ends a key. What it signed stays in the log, and verdicts say that its key was revoked before or after."""
+    """Revokes a key. What it signed stays in the log; verdicts say whether before or after the revocation."""
 
     reason: Paragraph
     invalid_since: Annotated[
-        Time | None, Field(description="Since when the key may have been in other hands; fractions are dropped.")
+        Time | None,
+        Field(description="Since when the key may have been compromised, in whole seconds."),
     ] = None
 
 

@@ -1,4 +1,4 @@
-"""The server: uvicorn with bounded connections, which SIGTERM ends in order."""
+"""The server: uvicorn with bounded connections, shut down gracefully by SIGTERM."""
 
 import asyncio
 import signal
@@ -15,14 +15,14 @@ from api.http.connections import Connections
 
 
 def _nothing() -> None:
-    """What is to be stopped beside the server by default."""
+    """The default of `serve`'s `stop`."""
 
 
 def serve(app: ASGIApp, connections: Connections, *, stop: Callable[[], None] = _nothing, **options: Any) -> None:
-    """Serve until SIGTERM or SIGINT; then no new connection is taken, and those that work get their answers.
+    """Serve until SIGTERM or SIGINT; then no new connection is accepted, and requests in progress are answered.
 
     Args:
-        stop: called in a thread when that begins: ends what the answers that are still to come would wait for.
+        stop: called in a thread when the shutdown begins: ends what requests in progress might wait for.
         options: of `uvicorn.Config`.
     """
     config = uvicorn.Config(
@@ -35,13 +35,13 @@ def serve(app: ASGIApp, connections: Connections, *, stop: Callable[[], None] = 
         timeout_keep_alive=15,
         **options,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn has closed everything, and says again what it was told
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its shutdown
         _Server(config, stop).run()
 
 
 @contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Within this, SIGTERM leaves every context that is open, and exits with 0; a second one changes nothing."""
+    """While the context is open, SIGTERM exits all contexts and the process with status 0; a second one is ignored."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

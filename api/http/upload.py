@@ -1,8 +1,8 @@
-"""Uploads: a request's file, received once into the spool folder, hashed on the way, bounded, and always removed.
+"""Uploads: a request's file, streamed into the spool folder, hashed meanwhile, bounded, and always removed afterwards.
 
-The file's own name is never looked at. A body may be the file itself or `multipart/form-data` (RFC 7578) with the
-file in one part. Reading stops, with 413, once the body is `limits.MAX_BODY_OVERHEAD_BYTES` over the limit, or the
-file itself over it, whatever its Content-Length said.
+The file's name is ignored. A body may be the file itself or `multipart/form-data` (RFC 7578) with the file in one part.
+Reading stops with 413 once the file is over the limit, or the body `limits.MAX_BODY_OVERHEAD_BYTES` over it, whatever
+the Content-Length says.
 """
 
 import hashlib
@@ -32,15 +32,15 @@ from provenance.errors import (
 )
 
 PREFIX = "upload-"
-"""Begins the name of every file in the spool folder that an upload made, so that leftovers of a kill are known."""
+"""Prefix of every upload's file in the spool folder, by which leftovers of a killed process are recognised."""
 
 _DRAIN_BYTES = 1024 * 1024
-"""Bytes gathered before a thread hashes and writes them: a hop to a thread for each 64 KB packet costs more."""
+"""Bytes buffered before a thread hashes and writes them: a thread hop for each 64 KB packet costs more."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A received file. It exists until the `receive` context it came from closes.
+    """A received file. It exists until the context of `Spool.receive` closes.
 
     Attributes:
         path: in the spool folder.
@@ -55,25 +55,25 @@ class Upload:
 
 @dataclass(frozen=True)
 class Received:
-    """What a request brought: files and text fields by part name; a raw body is the file named "file"."""
+    """The received files and text fields by part name; a raw body is the file named "file"."""
 
     files: Mapping[str, Upload]
     fields: Mapping[str, str]
 
     @property
     def file(self) -> Upload:
-        """The one file every upload must bring. Raises: InvalidRequest."""
+        """The file that every upload must have. Raises: InvalidRequest."""
         upload = self.files.get("file")
         if upload is None or upload.size == 0:
-            raise InvalidRequest("The request brings no file, or an empty one.")
+            raise InvalidRequest("The request has no file, or an empty one.")
         return upload
 
     @property
     def sidecar(self) -> Upload | None:
-        """The C2PA manifest that came beside the file, if any did. Raises: InvalidRequest."""
+        """The C2PA manifest uploaded beside the file; None if there is none. Raises: InvalidRequest."""
         upload = self.files.get("sidecar")
         if upload is not None and upload.size == 0:
-            raise InvalidRequest("The sidecar is empty: leave the part out where there is none.")
+            raise InvalidRequest("The sidecar is empty: omit the part if there is no sidecar.")
         return upload
 
 
@@ -101,16 +101,16 @@ class Spool:
         """Receives a body, raw or multipart.
 
         Args:
-            multipart: whether a body that is labelled multipart is taken apart.
+            multipart: whether a body of type multipart/form-data is parsed as such.
             text: names of the text fields a multipart body may have.
-            sidecar: whether it may bring a second file, "sidecar".
+            sidecar: whether a multipart body may have a second file, "sidecar".
 
-        Raises: PayloadTooLarge, MalformedRequest, InvalidRequest (parts that do not belong), UnsupportedMedia
+        Raises: PayloadTooLarge, MalformedRequest, InvalidRequest (unexpected parts), UnsupportedMedia
         (a compressed body), RequestTimeout, StoreUnavailable (no room); ClientDisconnect is Starlette's.
         """
         encoding = request.headers.get("content-encoding", "identity").lower()
         if encoding != "identity":
-            raise UnsupportedMedia("Send the bytes as they are: Content-Encoding is not taken.")
+            raise UnsupportedMedia("Content-Encoding is not supported: send the bytes uncompressed.")
         with ExitStack() as stack:
             names = {"file": self.max_file_bytes} | ({"sidecar": limits.MAX_SIDECAR_BYTES} if sidecar else {})
             body = bounded(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
@@ -151,21 +151,21 @@ async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     if stated is not None and not (stated.isascii() and stated.isdigit() and len(stated) < 20):
         raise MalformedRequest("The Content-Length is not a number.")
     if stated is not None and int(stated) > limit:
-        raise PayloadTooLarge(f"At most {limit} bytes are taken here.")
+        raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
     total = 0
     async with aclosing(request.stream()) as stream:
         async for chunk in stream:
             total += len(chunk)
             if total > limit:
-                raise PayloadTooLarge(f"At most {limit} bytes are taken here.")
+                raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
             if chunk:
                 yield chunk
     if stated is not None and int(stated) != total:
-        raise MalformedRequest("The body has another length than its Content-Length says.")
+        raise MalformedRequest("The length of the body does not match its Content-Length.")
 
 
 async def gather(request: Request, limit: int, seconds: float | None = None) -> bytes:
-    """A small body, whole. Raises: PayloadTooLarge, MalformedRequest, and RequestTimeout after so many seconds."""
+    """A small body as bytes. Raises: PayloadTooLarge, MalformedRequest, RequestTimeout (after `seconds`)."""
     data = bytearray()
     try:
         with anyio.fail_after(seconds):
@@ -188,7 +188,7 @@ class _Sink:
         try:
             descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
         except OSError as error:
-            raise StoreUnavailable("No upload can be stored.") from error
+            raise StoreUnavailable("The upload cannot be stored.") from error
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self.path = Path(name)
 
@@ -197,14 +197,14 @@ class _Sink:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        with suppress(OSError):  # of a disk that has failed meanwhile; the next start sweeps it away
+        with suppress(OSError):  # the disk may have failed; the next start removes leftovers
             self.path.unlink(missing_ok=True)
 
     def gather(self, chunk: bytes) -> None:
-        """Takes bytes without writing them yet. Raises: PayloadTooLarge."""
+        """Buffers bytes. Raises: PayloadTooLarge."""
         self.size += len(chunk)
         if self.size > self.limit:
-            raise PayloadTooLarge(f"A file of at most {self.limit} bytes is taken here.")
+            raise PayloadTooLarge(f"The file may have at most {self.limit} bytes.")
         self._pending += chunk
 
     async def take(self, chunk: bytes) -> None:
@@ -228,7 +228,7 @@ class _Sink:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            raise StoreUnavailable("No upload can be stored.") from error
+            raise StoreUnavailable("The upload cannot be stored.") from error
 
 
 @dataclass
@@ -276,11 +276,11 @@ class _Form:
             try:
                 self._parser.write(chunk)
             except FormParserError as error:
-                raise MalformedRequest("The multipart body cannot be read.") from error
+                raise MalformedRequest("The multipart body is malformed.") from error
             for sink in self._sinks.values():
                 await sink.drain(_DRAIN_BYTES)
         if not self._ended:
-            raise MalformedRequest("The multipart body stops before its closing boundary.")
+            raise MalformedRequest("The multipart body ends before its closing boundary.")
         files = {name: await sink.finish() for name, sink in self._sinks.items()}
         try:
             return Received(files, {name: value.decode("utf-8") for name, value in self._values.items()})
@@ -301,9 +301,9 @@ class _Form:
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if name not in self._limits and name not in self._text:
             expected = ", ".join([*self._limits, *self._text])
-            raise InvalidRequest(f"The body has a part that does not belong here; the parts are: {expected}.")
+            raise InvalidRequest(f"The body has an unexpected part; the expected parts are: {expected}.")
         if name in self._sinks or name in self._values:
-            raise InvalidRequest(f"The part {name} comes twice.")
+            raise InvalidRequest(f"The part {name} is duplicated.")
         self._part.name = name
         if name in self._limits:
             self._sinks[name] = self._open_sink(self._limits[name])
@@ -317,7 +317,7 @@ class _Form:
             return
         self._values[name] += data[start:end]
         if len(self._values[name]) > limits.MAX_METADATA_BYTES:
-            raise PayloadTooLarge(f"The field {name} may have {limits.MAX_METADATA_BYTES} bytes.")
+            raise PayloadTooLarge(f"The field {name} may have at most {limits.MAX_METADATA_BYTES} bytes.")
 
     def _end(self) -> None:
         self._ended = True

@@ -1,1 +1,1 @@
-"""The pages: Jinja2 templates, plain ES modules, and the derivation graph drawn."""
+"""The pages: Jinja2 templates, plain ES modules, and the drawing of the derivation graph."""

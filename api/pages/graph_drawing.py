@@ -1,7 +1,7 @@
-"""The derivation graph drawn: SVG 1.1 without script, style sheet or foreign content, readable by a screen reader.
+"""Draws the derivation graph: SVG 1.1 without scripts, style sheets or foreign content, readable by a screen reader.
 
-Time runs from left to right: what a picture was made from stands left of it. Every text in it is escaped by the XML
-writer, and shortened; the whole one is the tooltip and the accessible name.
+Parents are to the left of their children. Every text is escaped by the XML writer, and shortened; the full text is the
+tooltip and the accessible name.
 """
 
 import unicodedata
@@ -16,9 +16,9 @@ from provenance.quotation import quote
 from provenance.sentences import SENTENCES
 
 _WIDTH, _HEIGHT = 236, 78
-"""Pixels of a node: three lines of text; with `_LINE_CELLS` in the widest of the usual fonts they fit."""
+"""Pixels of a node: three lines of text of `_LINE_CELLS` fit, in the widest of the usual fonts."""
 _ACROSS, _DOWN, _MARGIN = 132, 26, 24
-"""Pixels between columns (room for a relation's name), between rows, and around it all."""
+"""Pixels between columns (room for a relation's name), between rows, and around the drawing."""
 _ARROW = 7
 """Pixels: length of an arrow's head."""
 _TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 23, 30, 18
@@ -62,14 +62,22 @@ def draw_graph(graph: Graph) -> bytes:
     for node in graph.nodes:
         _draw_node(svg, node, places[node.id], subject=node.id == graph.id)
     if graph.truncated:
-        _text(svg, "text", "There is more than is shown.", x=_MARGIN, y=height - 16, fill=_PALE, font_size=13)
+        _text(
+            svg,
+            "text",
+            "The graph has more records than are shown.",
+            x=_MARGIN,
+            y=height - 16,
+            fill=_PALE,
+            font_size=13,
+        )
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(svg, encoding="unicode").encode()
 
 
 def _lay_out(graph: Graph) -> dict[str, _Place]:
-    """A column for each generation; within one, nodes stand near what they were made from.
+    """A column for each generation; within a column, nodes are near their parents.
 
-    An arrow that passes by a column has a place of its own there (see `_way`), so that it crosses no node.
+    An arrow that passes a column has a place of its own there (see `_way`), so that it crosses no node.
     """
     column = _generations(graph)
     before: dict[str, list[str]] = defaultdict(list)
@@ -95,13 +103,13 @@ def _lay_out(graph: Graph) -> dict[str, _Place]:
 
 
 def _way(edge: GraphEdge, column: Mapping[str, int]) -> list[str]:
-    """The names of the places that an arrow leads through: parent, one for each column between, child."""
+    """The names of the places on an arrow's way: parent, one for each column between, child."""
     between = range(column[edge.parent] + 1, column[edge.child])
     return [edge.parent, *(f"{edge.parent} {edge.child} {edge.relation} {number}" for number in between), edge.child]
 
 
 def _generations(graph: Graph) -> dict[str, int]:
-    """By node, the length of the longest way to it from something that names no parent. Records form no rings."""
+    """By node, the length of the longest path to it from a node without parents. The graph is acyclic."""
     generation = {node.id: 0 for node in graph.nodes}
     for _ in graph.nodes:
         for edge in graph.edges:
@@ -161,7 +169,7 @@ def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool
 
 
 def _third(node: GraphNode) -> str:
-    """What became of it comes before when it was: the end of a line may be cut."""
+    """State and standing come before the date: the end of a line may be cut."""
     parts = [] if node.index is None else [f"entry {node.index}"]
     if node.state != "public" and node.title is not None:
         parts.append(_STATES[node.state].lower())
@@ -186,12 +194,12 @@ def _heading(graph: Graph) -> str:
 
 
 def _description(graph: Graph) -> str:
-    """The graph in sentences, as its publishers state it."""
+    """The graph in sentences, as stated by its publishers."""
     names = {node.id: quote(node.title) if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
     if not graph.edges:
-        return "No registration here is stated to be made from it, and it names none that it was made from."
+        return "The record states no parents, and no record states it as a parent."
     said = [f"{names[edge.child]} was made from {names[edge.parent]} ({edge.relation})" for edge in graph.edges]
-    return f"As the publishers state it: {'; '.join(said)}."
+    return f"As stated by the publishers: {'; '.join(said)}."
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str | float) -> None:
@@ -203,7 +211,7 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str | float) ->
 
 
 def _plain(text: str) -> str:
-    """Without what XML cannot hold and what turns text round: control characters, and direction marks (UAX #9)."""
+    """The text without characters that XML does not allow, and without those that change its direction (UAX #9)."""
     return "".join(
         character
         for character in " ".join(text.split())
@@ -215,7 +223,7 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def _shortened(text: str, cells: int) -> str:
-    """At most so many cells of Latin width, where an East Asian character takes two (UAX #11)."""
+    """The text cut to `cells` of Latin width; an East Asian character takes two (UAX #11)."""
     kept, used = "", 0
     for character in _plain(text):
         used += 0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "FW" else 1

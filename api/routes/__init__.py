@@ -1,4 +1,4 @@
-"""The routes: one module a resource, each with a `router`."""
+"""The routes: one module per resource, each with a `router`."""
 
 from api.routes import (
     assets,

@@ -1,4 +1,4 @@
-"""`/v1/assets`: registering pictures, and reading what was registered."""
+"""`/v1/assets`: registering pictures, and reading registrations."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,10 +16,10 @@ from api.http.limits import limited
 from api.http.openapi import (
     BINARY,
     IDEMPOTENCY_KEY,
-    KEPT,
     NOT_MODIFIED,
     OPTIONAL_API_KEY,
     READING,
+    READING_RECORDS,
     RECEIVING,
     WRITING,
     binary_response,
@@ -54,18 +54,18 @@ from registry.usecases.register import Registered, register
 
 router = APIRouter(tags=["assets"])
 reads = [Depends(limited("reads"))]
-missing = problem_responses(*KEPT)
-withheld = problem_responses(*KEPT, problems.METADATA_WITHHELD, problems.OVERLOADED)
+missing = problem_responses(*READING_RECORDS)
+withheld = problem_responses(*READING_RECORDS, problems.METADATA_WITHHELD, problems.OVERLOADED)
 
 RESEMBLES_SECONDS = 2.0
-"""Seconds for which the answer to a registration waits for what it resembles; a search takes some tenths of one."""
+"""Seconds that the response to a registration waits for the comparison with others; that usually takes under one."""
 
 
 @router.post(
     "/v1/assets",
     status_code=201,
     response_model=RegisteredAsset,
-    responses=extra_response(200, RegisteredAsset, "This very registration was here already.")
+    responses=extra_response(200, RegisteredAsset, "The same registration exists already.")
     | problem_responses(
         *WRITING, *RECEIVING, problems.NOT_FOUND, problems.IDEMPOTENCY_CONFLICT, problems.ENTRY_TOO_LARGE
     ),
@@ -86,7 +86,7 @@ RESEMBLES_SECONDS = 2.0
     summary="Register a picture",
 )
 async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
-    """Registers a file, or media that was uploaded before; answers when the log has published it."""
+    """Registers a file, or media uploaded before; responds when the log has published the record."""
     async with _registration(request, service, holder) as (upload, metadata):
         publisher = publisher_of(holder, metadata.publisher)
         digest = request_digest(request, upload.sha256, metadata.model_dump_json().encode())
@@ -104,7 +104,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
 async def _registration(
     request: Request, service: Service, holder: Holder
 ) -> AsyncIterator[tuple[Upload, AssetMetadata]]:
-    """The file and the claims of a registration, whichever way the body brings them."""
+    """The file and the claims of a registration, from a multipart or a JSON body."""
     if is_json(request):
         body = await receive_json(request, AssetRequest)
         sha256 = bytes.fromhex(body.media)
@@ -148,7 +148,7 @@ def list_assets(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """Follow `next_cursor` until it is null. What is sealed is listed to its publisher alone."""
+    """Follow `next_cursor` until it is null. Sealed registrations are listed only for their publisher."""
     before = decode_cursor(cursor)
     if visibility == "sealed":
         views = catalogue.sealed_page(
@@ -167,12 +167,12 @@ def list_assets(
 
 
 def _sealed_publisher(reader: Reader, stated: str | None) -> str:
-    """Whose sealed registrations are listed. Raises: NotAuthenticated, NotPermitted."""
+    """The publisher whose sealed registrations are listed. Raises: NotAuthenticated, NotPermitted."""
     if reader == ANYBODY:
-        raise NotAuthenticated("What is sealed is listed to its publisher: bring an API key.")
+        raise NotAuthenticated("Sealed registrations are listed only for their publisher: send an API key.")
     publisher = stated or reader.publisher
     if publisher is None or not reader.may_read(publisher):
-        raise NotPermitted("This key is not the publisher's; an admin key names the publisher.")
+        raise NotPermitted("This API key is not the publisher's; with an admin key, name the publisher.")
     return publisher
 
 
@@ -185,7 +185,7 @@ def _sealed_publisher(reader: Reader, stated: str | None) -> str:
     summary="A registration",
 )
 def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """The registration with its publisher, its standing, its links, and the others that it resembles."""
+    """The registration with its publisher, standing, links, and the registrations that it resembles."""
     asset = catalogue.asset_in_full(service.registry, bytes.fromhex(identifier), reader)
     return conditional(request, to_json(asset), JSON)
 
@@ -201,7 +201,7 @@ def get_asset(request: Request, identifier: AssetId, reader: ReaderDep, service:
 def get_receipt(
     request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
 ) -> Response:
-    """Proves the registration to anyone, without this service."""
+    """The receipt proves the registration offline, without this service."""
     return receipt_answer(request, service.registry, bytes.fromhex(identifier), form, reader)
 
 
@@ -216,10 +216,10 @@ def get_receipt(
 def get_credentialed(
     request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep, copy: CopyQuery = None
 ) -> Response:
-    """The picture with its C2PA credential embedded; both it and the file as brought are known here.
+    """The picture with its C2PA credential embedded. Both this copy and the uploaded file verify as exact matches.
 
-    What the file held beside its picture is left out, unless its publisher made it public; the publisher's own key gets
-    the copy with all of it, and the one that anybody gets by `copy=public`.
+    The public copy has no metadata of the uploaded file, unless its publisher made that public. With the publisher's
+    API key the response is the copy with all metadata, and with `copy=public` the public one.
     """
     public = copy == "public"
     data, media_type = catalogue.credentialed(service.registry, bytes.fromhex(identifier), reader, public=public)
@@ -230,12 +230,12 @@ def get_credentialed(
     "/v1/assets/{id}/manifest",
     response_class=Response,
     dependencies=reads,
-    responses=withheld | binary_response("application/c2pa", "The C2PA manifest store, to be kept beside the picture."),
+    responses=withheld | binary_response("application/c2pa", "The C2PA manifest store: the sidecar of the picture."),
     openapi_extra=OPTIONAL_API_KEY,
     summary="The C2PA manifest of a picture",
 )
 def get_manifest(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """The C2PA manifest store, to be kept beside the picture."""
+    """The C2PA manifest store: the sidecar of the picture."""
     data = catalogue.manifest(service.registry, bytes.fromhex(identifier), reader)
     return conditional(request, data, "application/c2pa", headers=attachment(f"{identifier[:16]}.c2pa"))
 
@@ -244,10 +244,10 @@ def get_manifest(request: Request, identifier: AssetId, reader: ReaderDep, servi
     "/v1/assets/{id}/thumbnail",
     response_class=Response,
     dependencies=reads,
-    responses=missing | binary_response("image/webp", "At most 512 pixels a side, without metadata."),
+    responses=missing | binary_response("image/webp", "At most 512 pixels on the longest side, without metadata."),
     openapi_extra=OPTIONAL_API_KEY,
     summary="A small picture",
 )
 def get_thumbnail(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """Made here from the picture; it carries no metadata."""
+    """Generated from the picture; it has no metadata."""
     return conditional(request, catalogue.thumbnail(service.registry, bytes.fromhex(identifier), reader), "image/webp")

@@ -1,4 +1,4 @@
-"""`/v1/disputes`: a publisher contradicts another's registration, and the two sides answer. Nothing is decided here."""
+"""`/v1/disputes`: a publisher disputes another's registration, and both answer. The service decides nothing."""
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -39,7 +39,7 @@ stating = problem_responses(
     summary="Dispute a registration",
 )
 async def post_dispute(request: Request, holder: DisputesWriter, service: ServiceDep) -> Response:
-    """Any publisher may dispute what another one registered. The registration stays; its standing says so."""
+    """Any publisher may dispute another's registration. The registration stays; its standing becomes `disputed`."""
     body = await receive_json(request, DisputeRequest)
     publisher = publisher_of(holder, body.publisher)
     registry = service.registry
@@ -69,7 +69,7 @@ async def post_dispute(request: Request, holder: DisputesWriter, service: Servic
     summary="The disputes of a registration",
 )
 def list_disputes(record: RecordQuery, service: ServiceDep) -> Response:
-    """In log order, each with its answers. Of a registration that is sealed there are none to see."""
+    """In log order, each with its answers. None are shown for a sealed registration."""
     return json_answer(Disputes(items=tuple(disputes.of_record(service.registry, bytes.fromhex(record)))))
 
 
@@ -81,7 +81,7 @@ def list_disputes(record: RecordQuery, service: ServiceDep) -> Response:
     summary="A dispute",
 )
 def get_dispute(identifier: DisputeId, service: ServiceDep) -> Response:
-    """With what the two sides answered."""
+    """The dispute with its answers."""
     return json_answer(disputes.get(service.registry, bytes.fromhex(identifier)))
 
 
@@ -94,7 +94,7 @@ def get_dispute(identifier: DisputeId, service: ServiceDep) -> Response:
     summary="Answer a dispute",
 )
 async def post_answer(request: Request, identifier: DisputeId, holder: DisputesWriter, service: ServiceDep) -> Response:
-    """The publisher that registered accepts or rejects it; the one that disputes retracts it, which ends it."""
+    """The publisher that registered accepts or rejects the dispute; the one that disputed may retract and so end it."""
     body = await receive_json(request, AnswerRequest)
     publisher = publisher_of(holder, body.publisher)
     registry = service.registry

@@ -1,4 +1,4 @@
-"""What ends the keeping of a registration: `reveal` makes a sealed one public, `erasure` forgets its content."""
+"""`reveal` makes a sealed registration public; `erasure` deletes a registration's content."""
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["assets"])
     summary="Make a sealed registration public",
 )
 async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: ServiceDep) -> Response:
-    """When it was registered stands. Of a registration that is public already nothing changes."""
+    """The time of registration stands. Nothing changes if the registration is public already."""
     registry = service.registry
 
     def unseal() -> Response:
@@ -50,9 +50,9 @@ async def post_reveal(identifier: AssetId, holder: AssetsWriter, service: Servic
     summary="Erase a registration's content",
 )
 async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEraser, service: ServiceDep) -> Response:
-    """The record, its files, and what was said about it are gone; log entries and all other proofs stay.
+    """Deletes the record, its files, and statements about it; log entries and all other proofs stay.
 
-    A request that failed half-way is to be sent again: it finishes what was begun.
+    If the request fails, send it again: it completes the erasure.
     """
     body = await receive_json(request, ErasureRequest)
     registry = service.registry
@@ -73,5 +73,5 @@ async def post_erasure(request: Request, identifier: AssetId, holder: AssetsEras
     summary="How a registration was erased",
 )
 def get_erasure(identifier: AssetId, service: ServiceDep) -> Response:
-    """Why, when, and by which records of the log that is stated."""
+    """Reason and time of the erasure, and the log records that state it."""
     return json_answer(erasure.get(service.registry, bytes.fromhex(identifier)))

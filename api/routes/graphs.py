@@ -1,8 +1,8 @@
-"""What became of a registration, and what it was made from: `history` in log order, `graph` in three forms.
+"""The history of a registration in log order, and its derivation graph in three formats.
 
-One is PROV-O (W3C, 2013) in JSON-LD 1.1: records are entities, publishers are agents. What PROV calls derivation is
-here what a publisher states, not what was established. The time of logging is a `dcterms:dateSubmitted`, because
-nobody knows when a picture was generated.
+One is PROV-O (W3C, 2013) in JSON-LD 1.1: records are entities, publishers are agents. A PROV derivation is a statement
+by a publisher, not an established fact. The time of logging is a `dcterms:dateSubmitted`, because the time at which a
+picture was generated is unknown.
 """
 
 import json
@@ -14,7 +14,7 @@ from api.http.accept import preferred
 from api.http.auth import ReaderDep
 from api.http.conditional import JSON, conditional, to_json
 from api.http.limits import limited
-from api.http.openapi import KEPT, NOT_MODIFIED, OPTIONAL_API_KEY, problem_responses
+from api.http.openapi import NOT_MODIFIED, OPTIONAL_API_KEY, READING_RECORDS, problem_responses
 from api.http.parameters import AssetId
 from api.pages.graph_drawing import draw_graph
 from api.service import ServiceDep
@@ -22,7 +22,7 @@ from provenance.answers import Graph, GraphEdge, GraphNode, History
 from registry.usecases.derivation import graph, history
 
 router = APIRouter(tags=["assets"], dependencies=[Depends(limited("reads"))])
-missing = problem_responses(*KEPT)
+missing = problem_responses(*READING_RECORDS)
 
 Form = Literal["json", "jsonld", "svg"]
 JSON_LD = "application/ld+json"
@@ -35,10 +35,10 @@ _FORMS: dict[str, Form] = {JSON: "json", JSON_LD: "jsonld", SVG: "svg"}
     response_model=History,
     responses=missing,
     openapi_extra=OPTIONAL_API_KEY,
-    summary="What became of a registration",
+    summary="The history of a registration",
 )
 def get_history(request: Request, identifier: AssetId, reader: ReaderDep, service: ServiceDep) -> Response:
-    """The log entries about this registration, in their order; of erased records without their content."""
+    """The log entries about this registration, in log order; entries of erased records without content."""
     found = History(items=tuple(history(service.registry, bytes.fromhex(identifier), reader)))
     return conditional(request, to_json(found), JSON)
 
@@ -50,7 +50,7 @@ def get_history(request: Request, identifier: AssetId, reader: ReaderDep, servic
     | NOT_MODIFIED
     | {
         200: {
-            "description": "As JSON; as PROV-O in JSON-LD; or drawn, as SVG without scripts.",
+            "description": "The graph as JSON, as PROV-O in JSON-LD, or drawn as SVG without scripts.",
             "content": {JSON_LD: {"schema": {"type": "object"}}, SVG: {"schema": {"type": "string"}}},
         }
     },
@@ -62,11 +62,9 @@ def get_graph(
     identifier: AssetId,
     reader: ReaderDep,
     service: ServiceDep,
-    form: Annotated[
-        Form | None, Query(alias="format", description="In place of what the Accept header asks for.")
-    ] = None,
+    form: Annotated[Form | None, Query(alias="format", description="Overrides the Accept header.")] = None,
 ) -> Response:
-    """As its publishers state it: a record that is sealed or erased is a node that says so, and no more."""
+    """Derivations as stated by the publishers. A sealed or erased record is a node without details."""
     found = graph(service.registry, bytes.fromhex(identifier), reader)
     varies = {"Vary": "Accept"}
     match form or _FORMS[preferred(request.headers.get("accept", "*/*"), list(_FORMS))]:

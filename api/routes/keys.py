@@ -1,4 +1,4 @@
-"""`/v1/keys`: API keys, made, listed, replaced and revoked by an admin while the service runs."""
+"""`/v1/keys`: API keys, managed by an admin while the service runs."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ missing = problem_responses(problems.NOT_FOUND)
     summary="All API keys",
 )
 def list_keys(holder: Admin, service: ServiceDep) -> Response:
-    """Oldest first, revoked and expired ones too; never a secret."""
+    """Oldest first, revoked and expired keys included; no secrets."""
     return _private(json_answer(ApiKeys(items=tuple(api_keys.listed(service.registry.store)))))
 
 
@@ -41,10 +41,10 @@ def list_keys(holder: Admin, service: ServiceDep) -> Response:
     response_model=NewApiKey,
     responses=changes | missing,
     openapi_extra=request_body({"application/json": schema_ref(ApiKeyRequest)}),
-    summary="Make an API key",
+    summary="Create an API key",
 )
 async def post_key(request: Request, holder: Admin, service: ServiceDep) -> Response:
-    """The only time that the key is shown: the service keeps its digest, and no Idempotency-Key keeps the answer."""
+    """The key is shown only in this response: the service stores its digest, and ignores an Idempotency-Key."""
     body = await receive_json(request, ApiKeyRequest)
     registry = service.registry
 
@@ -71,7 +71,7 @@ async def post_key(request: Request, holder: Admin, service: ServiceDep) -> Resp
     summary="Replace an API key",
 )
 async def post_rotation(request: Request, identifier: ApiKeyId, holder: Admin, service: ServiceDep) -> Response:
-    """A new key with the same name, scopes and publisher; the old one ends after the overlap."""
+    """Creates a key with the same name, scopes and publisher; the old key expires after the overlap."""
     body = await receive_json(request, RotationRequest)
     registry = service.registry
 
@@ -90,7 +90,7 @@ async def post_rotation(request: Request, identifier: ApiKeyId, holder: Admin, s
     summary="Revoke an API key",
 )
 async def post_key_revocation(identifier: ApiKeyId, holder: Admin, service: ServiceDep) -> Response:
-    """From now on it opens nothing. Revoking it again changes nothing."""
+    """The key is refused from now on. Revoking a revoked key changes nothing."""
     registry = service.registry
 
     def revoke() -> Response:

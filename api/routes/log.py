@@ -1,4 +1,4 @@
-"""`/log`: the transparency log as C2SP tlog-tiles has it. Nothing here needs a key, a cookie or our word."""
+"""`/log`: the transparency log in the formats of C2SP tlog-tiles. No API key is needed."""
 
 import gzip
 
@@ -17,7 +17,7 @@ from registry.usecases import read as catalogue
 
 CHECKPOINT_CACHE = "public, max-age=1"
 
-_PACKING = 6  # zlib's own default: a bundle of 256 statements takes some 2 ms
+_PACKING = 6  # zlib's default: a bundle of 256 statements takes some 2 ms
 
 router = APIRouter(tags=["log"], prefix="/log", dependencies=[Depends(limited("reads"))])
 
@@ -43,10 +43,10 @@ def get_checkpoint(request: Request, service: ServiceDep) -> Response:
     summary="The latest cosigned checkpoint",
 )
 def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
-    """For clients whose policy asks for witnesses: it may be a few entries behind `/log/checkpoint`."""
+    """For clients whose policy requires witnesses: it may be a few entries behind `/log/checkpoint`."""
     tree = service.registry.proofs.cosigned_tree()
     if tree is None:
-        raise NotFound("No checkpoint of this log was cosigned by a quorum of its witnesses yet.")
+        raise NotFound("No checkpoint of this log has been cosigned by a quorum of witnesses yet.")
     return conditional(request, tree.note, "text/plain; charset=utf-8", cache=CHECKPOINT_CACHE)
 
 
@@ -57,7 +57,7 @@ def get_cosigned_checkpoint(request: Request, service: ServiceDep) -> Response:
     summary="The log's verifier keys, old and new",
 )
 def get_log_keys(service: ServiceDep) -> Response:
-    """In the order in which they came, with the sizes of tree they sign. The receipt of `record` proves a change."""
+    """In the order of their introduction, with the tree sizes they sign. The receipt of `record` proves a change."""
     return json_answer(LogKeys(items=tuple(catalogue.log_keys(service.registry))))
 
 
@@ -69,7 +69,7 @@ def get_log_keys(service: ServiceDep) -> Response:
     summary="A tile of the log",
 )
 def get_tile(request: Request, path: str, service: ServiceDep) -> Response:
-    """`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; what is served once never changes. Bundles are packed with gzip for
+    """`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; immutable once served. Entry bundles are compressed with gzip for
     clients that accept it."""
     name = f"tile/{path}"
     try:
@@ -78,8 +78,8 @@ def get_tile(request: Request, path: str, service: ServiceDep) -> Response:
         raise NotFound("There is no such tile.") from error
     data = service.registry.served_log.tile(tile)
     if data is None:
-        raise NotFound("There is no such tile, or not yet.")
-    if tile.level is not None:  # hashes do not pack
+        raise NotFound("There is no such tile yet.")
+    if tile.level is not None:  # hashes do not compress
         return conditional(request, data, "application/octet-stream", cache=FOREVER)
     headers = {"Vary": "Accept-Encoding"}
     if takes_gzip(request.headers.get("accept-encoding", "")):

@@ -1,4 +1,4 @@
-"""`/v1/media`: bytes brought ahead of their registration. Raw bodies cost less than multipart ones."""
+"""`/v1/media`: uploads that precede a registration. Raw bodies cost less than multipart ones."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,17 +19,17 @@ router = APIRouter(tags=["media"])
     "/v1/media/{sha256}",
     status_code=201,
     response_model=UploadedMedia,
-    responses=extra_response(200, UploadedMedia, "The bytes were here already.")
+    responses=extra_response(200, UploadedMedia, "The same bytes were uploaded already.")
     | problem_responses(*WRITING, *RECEIVING),
     openapi_extra=request_body({"application/octet-stream": BINARY}),
     summary="Upload media, to be registered within a day",
 )
 async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, service: ServiceDep) -> Response:
-    """The body is the file itself; its digest must be the one in the address. Its Content-Type is not looked at."""
+    """The body is the file itself; its SHA-256 must be that of the path. Its Content-Type is ignored."""
     async with service.spool.receive(request, multipart=False) as received:
         upload = received.file
         if upload.sha256.hex() != sha256:
-            raise InvalidRequest("The body has another SHA-256 than the address says.")
+            raise InvalidRequest("The SHA-256 of the body does not match the path.")
         registry = service.registry
 
         def keep() -> tuple[str, bool]:

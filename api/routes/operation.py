@@ -1,6 +1,6 @@
-"""For whoever runs the service: `/livez` and `/readyz` (whether the process runs, and can answer), and `/metrics`.
+"""Health checks and metrics: `/livez` (the process runs), `/readyz` (it can register and verify), `/metrics`.
 
-The operator's Prometheus brings an API key with the scope metrics:read.
+Prometheus needs an API key with the scope metrics:read.
 """
 
 from fastapi import APIRouter, Response
@@ -19,7 +19,7 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/livez", response_model=Health, summary="The process runs")
 async def get_livez() -> Response:
-    """Says nothing about the store or the log."""
+    """Does not check the store or the log."""
     return json_answer(Health(status="ok"))
 
 
@@ -30,7 +30,7 @@ async def get_livez() -> Response:
     summary="The service can answer",
 )
 def get_readyz(service: ServiceDep) -> Response:
-    """Reads the store and the log's checkpoint; says so where nothing can be logged, or no picture examined."""
+    """Reads the store and the log's checkpoint; fails if nothing can be logged or no picture can be examined."""
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
     trouble = service.registry.sequencer.trouble or service.registry.sandbox.trouble

@@ -1,4 +1,4 @@
-"""The web pages: what a reader sees. Jinja2 templates and plain ES modules; see `api/pages`."""
+"""The web pages: Jinja2 templates and plain ES modules from `api/pages`."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ from registry.usecases.resemblances import resembles
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 STATIC = PAGES / "static"
 RECENT = 6
-"""Registrations that the first page shows."""
+"""Registrations shown on the home page."""
 
 HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {
@@ -31,7 +31,7 @@ _MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it."""
+"""Embeddings, overrides and isolates (UAX #9): with them a name could reorder the text beside it."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(limited("reads"))])
 
@@ -49,7 +49,7 @@ def verify(request: Request, service: ServiceDep) -> Response:
 
 @router.get("/a/{identifier}")
 def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
-    """A registration; an address that leads to none is answered with a page too, because people type addresses."""
+    """A registration; an unknown address is answered with a page, not a problem, because people type addresses."""
     try:
         if not re.fullmatch(HEX, identifier):
             raise NotFound("There is no such asset.")
@@ -90,7 +90,7 @@ def log(request: Request, service: ServiceDep) -> Response:
 
 @router.get("/static/{version}/{name}")
 def static(request: Request, version: str, name: str) -> Response:
-    """A script or style; the version in its address is that of all of them, so that it can be kept for ever."""
+    """A script or style sheet; the version in its path is that of all static files, so it can be cached for ever."""
     if version != static_version() or name not in _static_files():
         raise NotFound("There is no such file.")
     return conditional(request, _static_files()[name], _MEDIA_TYPES[Path(name).suffix], cache=FOREVER)
@@ -103,7 +103,7 @@ def favicon(request: Request) -> Response:
 
 @cache
 def static_version() -> str:
-    """Sixteen hex digits that change with any script or style."""
+    """Sixteen hex digits that change with any static file."""
     digest = hashlib.sha256()
     for name, data in _static_files().items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(data).digest())

@@ -1,4 +1,4 @@
-"""`/v1/publishers`: who vouches for media here, and with which keys."""
+"""`/v1/publishers`: the publishers that vouch for media, and their keys."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ changes = problem_responses(
     summary="All publishers",
 )
 def list_publishers(service: ServiceDep) -> Response:
-    """Each with its newest key, and how its identity was established."""
+    """Each publisher with its newest key, and how its identity was established."""
     return json_answer(Publishers(items=tuple(catalogue.publisher_list(service.registry))))
 
 
@@ -58,7 +58,7 @@ def list_publishers(service: ServiceDep) -> Response:
     summary="Enrol a publisher",
 )
 async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -> Response:
-    """Makes a signing key for the publisher, which the operator's key attests in the log."""
+    """Generates a signing key for the publisher, which the operator's key attests in the log."""
     body = await receive_json(request, PublisherRequest)
     registry = service.registry
 
@@ -73,7 +73,7 @@ async def post_publisher(request: Request, holder: Admin, service: ServiceDep) -
     "/v1/publishers/{id}", response_model=Publisher, dependencies=reads, responses=missing, summary="A publisher"
 )
 def get_publisher(identifier: PublisherId, service: ServiceDep) -> Response:
-    """With its newest key, and how its identity was established."""
+    """The publisher with its newest key, and how its identity was established."""
     return json_answer(catalogue.publisher(service.registry, identifier))
 
 
@@ -82,10 +82,10 @@ def get_publisher(identifier: PublisherId, service: ServiceDep) -> Response:
     response_model=PublisherKeys,
     dependencies=reads,
     responses=missing,
-    summary="Every key a publisher ever had",
+    summary="All keys of a publisher",
 )
 def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> Response:
-    """In the order of their enrolment, with the log indices they were valid between."""
+    """In the order of enrolment, with the log indices between which each is valid."""
     return json_answer(PublisherKeys(items=tuple(catalogue.publisher_keys(service.registry, identifier))))
 
 
@@ -100,9 +100,9 @@ def get_publisher_keys(identifier: PublisherId, service: ServiceDep) -> Response
 async def post_publisher_key(
     request: Request, identifier: PublisherId, holder: KeysWriter, service: ServiceDep
 ) -> Response:
-    """Without `own` the service makes the key and keeps it. A rotation is signed by the old key and the new.
+    """Without `own` the service generates the key and holds it. A rotation is signed by the old key and the new.
 
-    For the publisher that the API key writes for; an admin key for any.
+    Needs an API key of the publisher, or an admin's.
     """
     check_owner(holder, identifier)
     body = await receive_json(request, KeyRequest)
@@ -136,11 +136,11 @@ async def post_revocation(
     holder: KeysWriter,
     service: ServiceDep,
 ) -> Response:
-    """From here on it signs nothing. What it signed stays in the log; verdicts say before or after.
+    """The key signs nothing from now on. What it signed stays in the log; verdicts say whether before or after this.
 
-    Once more, where it turns out to have been in other hands since earlier than was stated: the earliest time counts.
+    A key may be revoked again to state an earlier `invalid_since`: the earliest counts.
 
-    For the publisher that the API key writes for; an admin key for any.
+    Needs an API key of the publisher, or an admin's.
     """
     check_owner(holder, identifier)
     body = await receive_json(request, RevocationRequest)
@@ -158,7 +158,7 @@ async def post_revocation(
 async def _once(
     service: Service, request: Request, holder: Holder, body: Body, change: Callable[[], Response]
 ) -> Response:
-    """Make a change, in its turn; a request under the same Idempotency-Key gets the first answer again."""
+    """Makes a change, once per Idempotency-Key: a retry gets the first response again."""
 
     async def answer() -> Response:
         return await service.admission.run(change)
@@ -180,7 +180,7 @@ def _public_key(jwk: Jwk) -> PublicKey:
     try:
         return PublicKey.from_jwk(jwk.model_dump())
     except UnusableKey as error:
-        raise InvalidRequest(f"This key cannot be used: {error}.") from error
+        raise InvalidRequest(f"Unusable key: {error}.") from error
 
 
 def _signature(name: str, text: str) -> bytes:

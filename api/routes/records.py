@@ -7,7 +7,7 @@ from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
 from api.http.auth import ReaderDep
 from api.http.conditional import conditional
 from api.http.limits import limited
-from api.http.openapi import KEPT, OPTIONAL_API_KEY, READING, binary_response, problem_responses
+from api.http.openapi import OPTIONAL_API_KEY, READING, READING_RECORDS, binary_response, problem_responses
 from api.http.parameters import RecordAddress, record_digest
 from api.service import ServiceDep
 from provenance.statement.statement import CONTENT_TYPE
@@ -15,7 +15,7 @@ from registry.usecases import read as catalogue
 
 router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
 missing = problem_responses(problems.NOT_FOUND, *READING)
-withheld = problem_responses(*KEPT)
+withheld = problem_responses(*READING_RECORDS)
 
 
 @router.get(
@@ -39,7 +39,7 @@ def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, s
     summary="The statement of a record",
 )
 def get_statement(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
-    """Who signed the record's digest, and the signature."""
+    """The key id of the signer, and the signature over the record's digest."""
     return conditional(request, catalogue.statement(service.registry, record_digest(identifier)), "application/cose")
 
 
@@ -53,7 +53,7 @@ def get_statement(request: Request, identifier: RecordAddress, service: ServiceD
 def get_record_receipt(
     request: Request, identifier: RecordAddress, reader: ReaderDep, service: ServiceDep, form: FormatQuery = None
 ) -> Response:
-    """Record, statement, proof and the keys they hang on, in one file; or less, in a format that others read."""
+    """Record, statement, proof and the key records they depend on, in one file; or a tlog-proof or COSE receipt."""
     return receipt_answer(request, service.registry, record_digest(identifier), form, reader)
 
 
@@ -64,7 +64,7 @@ def get_record_receipt(
     summary="The inclusion proof of a record",
 )
 def get_proof(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
-    """Inclusion under the latest checkpoint, which it ends with."""
+    """The inclusion proof, followed by the latest checkpoint."""
     return conditional(
         request, catalogue.proof(service.registry, record_digest(identifier)), "text/plain; charset=utf-8"
     )

@@ -1,6 +1,6 @@
 """`/scitt` and `/.well-known/scitt-keys`: SCITT's reference API (draft-ietf-scitt-scrapi-09).
 
-A statement is signed by its publisher, whose key is what lets it in: no API key is asked for. Errors are concise
+A statement is admitted by its publisher's signature: no API key is needed. Errors are concise
 problems in CBOR (RFC 9290; see `api.http.problems`).
 """
 
@@ -26,12 +26,12 @@ RECEIPT_TYPE = "application/scitt-receipt+cose"
 STATEMENT_TYPES = ("application/cose", "application/scitt-statement+cose")
 KEYS_TYPE = "application/cbor"
 RETRY_AFTER = "1"
-"""Seconds after which an entry that is not published yet may be asked for again."""
+"""Seconds after which a client may ask again for an entry that is not published yet."""
 
 router = APIRouter(tags=["scitt"], dependencies=[Depends(limited("reads"))])
 _LOCATION: dict[str, Any] = {"Location": {"schema": {"type": "string"}}}
 _LATER: dict[str, Any] = {
-    "description": "Taken, and not published yet: ask there again.",
+    "description": "Accepted, and not published yet: retry at `Location`.",
     "headers": _LOCATION | {"Retry-After": {"schema": {"type": "integer"}}},
 }
 _RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
@@ -42,7 +42,7 @@ _RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
     status_code=201,
     response_class=Response,
     responses={
-        201: _RECEIPT | {"description": "Published: its COSE receipt.", "headers": _LOCATION},
+        201: _RECEIPT | {"description": "Published: the COSE receipt.", "headers": _LOCATION},
         303: _LATER,
         **concise_responses(
             problem_responses(
@@ -61,10 +61,10 @@ _RECEIPT: dict[str, Any] = {"content": {RECEIPT_TYPE: {"schema": BINARY}}}
     summary="Register a signed statement",
 )
 async def post_entry(request: Request, service: ServiceDep) -> Response:
-    """A COSE_Sign1 over a record's digest, by an enrolled key. The record itself stays with its publisher."""
+    """The statement is a COSE_Sign1 over a record's digest, by an enrolled key. The record stays with its publisher."""
     content_type, _ = parse_options_header(request.headers.get("content-type"))
     if content_type.decode("latin-1") not in STATEMENT_TYPES:
-        raise UnsupportedMedia("A signed statement is application/cose.")
+        raise UnsupportedMedia("The media type of a signed statement is application/cose.")
     data = await gather(request, MAX_ENTRY_BYTES, service.settings.upload_timeout)
 
     def submit() -> Response:
@@ -91,7 +91,7 @@ def get_entry(
     entry: Annotated[str, Path(alias="id", description="Id of the record that the entry states: 64 hex digits.")],
     service: ServiceDep,
 ) -> Response:
-    """Made anew under the latest tree; an older one remains as good."""
+    """Generated for the latest tree; older receipts stay valid."""
     record_id = record_digest(entry)
     receipt = scitt.receipt(service.registry, record_id)
     if receipt is None:
@@ -108,7 +108,7 @@ def get_entry(
     summary="The keys that receipts are verified with",
 )
 def get_keys(request: Request, service: ServiceDep) -> Response:
-    """The log's keys. Where trust in them comes from is the reader's to say."""
+    """The log's keys. Establishing trust in them is up to the client."""
     keys = [key.to_cose_key() for key in scitt.receipt_keys(service.registry)]
     return conditional(request, encode_cbor(keys), KEYS_TYPE, cache=FRESH)
 
@@ -118,14 +118,14 @@ def get_keys(request: Request, service: ServiceDep) -> Response:
     response_class=Response,
     responses=binary_response(KEYS_TYPE, "A COSE key (RFC 9052 section 7).")
     | concise_responses(problem_responses(problems.NOT_FOUND, *READING)),
-    summary="One of these keys",
+    summary="A key that receipts are verified with",
 )
 def get_key(
     request: Request,
     kid: Annotated[str, Path(description="The key id of a receipt, base64url without padding.")],
     service: ServiceDep,
 ) -> Response:
-    """By the key id in a receipt: the key's thumbprint (RFC 9679)."""
+    """The key id in a receipt is the key's thumbprint (RFC 9679)."""
     for key in scitt.receipt_keys(service.registry):
         if encode_base64url(key.thumbprint) == kid:
             return conditional(request, encode_cbor(key.to_cose_key()), KEYS_TYPE, cache=FRESH)

@@ -1,4 +1,4 @@
-"""`/v1/statements`: statements that publishers have signed themselves, logged many at a time."""
+"""`/v1/statements`: statements signed by publishers, logged in batches."""
 
 import asyncio
 from concurrent.futures import Future
@@ -25,9 +25,9 @@ router = APIRouter(tags=["statements"])
 CBOR_SEQUENCE = "application/cbor-seq"
 
 BRIEF_STATEMENTS = 4
-"""Statements up to which a request is brief work: each takes 0.1 ms to verify, and as much to prove."""
+"""Most statements of a request that counts as brief work: each takes 0.1 ms to verify, and as much to prove."""
 
-Proofs = Annotated[bool, Query(description="Whether to answer with the inclusion proof of each.")]
+Proofs = Annotated[bool, Query(description="Whether the response has the inclusion proof of each.")]
 
 
 @router.post(
@@ -50,8 +50,8 @@ async def post_statements(
 ) -> Response:
     """A CBOR sequence (RFC 8742) of 1 to 1,000 `COSE_Sign1` statements by a key that is enrolled for the publisher.
 
-    All are checked before any is logged. Their records stay with the publisher. The answer comes when a signed
-    checkpoint covers all of them; sent again, they are found where they are.
+    All are checked before any is logged. Their records stay with the publisher. The service responds when a signed
+    checkpoint covers all of them; statements that are in the log already keep their index.
     """
     data = await gather(request, MAX_STATEMENTS * STATEMENT_BYTES)
     publisher, registry = publisher_of(holder, None), service.registry
@@ -88,7 +88,7 @@ async def post_statements(
 def _statements(data: bytes) -> list[Statement]:
     """Every statement has the same length, so the sequence needs no parser. Raises MalformedRequest."""
     if not data or len(data) % STATEMENT_BYTES:
-        raise MalformedRequest(f"The body is no sequence of statements, which have {STATEMENT_BYTES} bytes each.")
+        raise MalformedRequest(f"The body is not a sequence of statements of {STATEMENT_BYTES} bytes each.")
     found = []
     for start in range(0, len(data), STATEMENT_BYTES):
         try:

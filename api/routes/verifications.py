@@ -1,4 +1,4 @@
-"""`/v1/verifications`: what is known about a picture. Public; a report's address cannot be guessed."""
+"""`/v1/verifications`: reports on pictures. Public; a report's URL cannot be guessed."""
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -51,7 +51,7 @@ missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 async def post_verification(request: Request, service: ServiceDep, detail: DetailQuery = None) -> Response:
     """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
 
-    What a body is labelled does not decide what it is: the first bytes do.
+    The file's first bytes decide its type, not the Content-Type.
     """
     registry = service.registry
     if is_json(request):
@@ -91,10 +91,10 @@ def _answer(report: bytes) -> Response:
     response_model=Report,
     dependencies=[Depends(limited("reads"))],
     responses=missing | NOT_MODIFIED,
-    summary="A report that was made before",
+    summary="An earlier report",
 )
 def get_verification(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
-    """The report as it was made: it does not change when the registry does."""
+    """The report as it was made: later changes in the registry do not change it."""
     return conditional(request, load_report(service.registry, identifier), JSON)
 
 
@@ -103,13 +103,13 @@ def get_verification(request: Request, identifier: VerificationId, service: Serv
     response_class=Response,
     dependencies=[Depends(limited("reads"))],
     responses=missing
-    | binary_response("image/png", "Transparent where nothing differs; in the shape of the verified picture."),
+    | binary_response("image/png", "Transparent where nothing differs; in the aspect ratio of the verified picture."),
     summary="Where a picture differs",
 )
 def get_difference(
     request: Request, identifier: VerificationId, service: ServiceDep, record: MatchQuery = None
 ) -> Response:
-    """An overlay for the verified picture, strongest where it differs most. Each match has its own, by its record."""
+    """An overlay for the verified picture, most opaque where it differs most. Each match has its own."""
     compared = None if record is None else bytes.fromhex(record)
     return conditional(request, load_difference(service.registry, identifier, compared), "image/png")
 
@@ -122,7 +122,7 @@ def get_difference(
     summary="Put a report on record",
 )
 async def post_record(identifier: VerificationId, holder: AssetsWriter, service: ServiceDep) -> Response:
-    """Logs the digest of the report, what it found, and by which methods; for the publisher whose key this is."""
+    """Logs the report's digest, findings and methods, for the publisher of the API key."""
     publisher = publisher_of(holder, None)
 
     def record() -> Response:

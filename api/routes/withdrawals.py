@@ -1,4 +1,4 @@
-"""`/v1/withdrawals`: a publisher takes a registration back. The record stays in the log; its standing changes."""
+"""`/v1/withdrawals`: a publisher withdraws a registration. The record stays in the log; its standing changes."""
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -38,7 +38,7 @@ router = APIRouter(tags=["withdrawals"])
     summary="Withdraw a registration",
 )
 async def post_withdrawal(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
-    """Only the publisher that registered may withdraw; an admin key acts for whoever it was."""
+    """Only the publisher that registered may withdraw; an admin key acts for that publisher."""
     body = await receive_json(request, WithdrawalRequest)
     digest = request_digest(request, body.model_dump_json().encode())
     registry = service.registry
@@ -63,5 +63,5 @@ async def post_withdrawal(request: Request, holder: AssetsWriter, service: Servi
     summary="A withdrawal",
 )
 def get_withdrawal(identifier: WithdrawalId, service: ServiceDep) -> Response:
-    """Which registration was taken back, and why."""
+    """The withdrawn registration, and the reason."""
     return json_answer(catalogue.withdrawal(service.registry, bytes.fromhex(identifier)))

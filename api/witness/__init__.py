@@ -1,1 +1,1 @@
-"""A C2SP witness for other logs: a small application of its own, with its own folder, key and settings."""
+"""A C2SP witness for other logs: a separate application, with its own folder, key and settings."""

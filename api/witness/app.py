@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 def create_witness_app(witness: Witness, *, body_timeout: float) -> Starlette:
-    """The application of a witness, which stays the caller's to close. A body has `body_timeout` seconds to arrive."""
+    """The application of a witness, which the caller closes. A body must arrive within `body_timeout` seconds."""
 
     async def add_checkpoint(request: Request) -> Response:
         body = await gather(request, MAX_WITNESS_REQUEST_BYTES, body_timeout)
@@ -26,13 +26,13 @@ def create_witness_app(witness: Witness, *, body_timeout: float) -> Starlette:
         if isinstance(outcome, Cosigned):
             _log.info("cosigned", log=outcome.checkpoint.origin, size=outcome.checkpoint.size)
         else:
-            _log.info("declined", status=outcome.status, why=outcome.detail)
+            _log.info("declined", status=outcome.status, reason=outcome.detail)
         return Response(outcome.body(), outcome.status, headers={"Content-Type": outcome.media_type})
 
     def get_checkpoint(request: Request) -> Response:
         note = witness.monitored(f"{request.path_params['origin']}/checkpoint")
         if note is None:
-            return PlainTextResponse("nothing was cosigned of such a log\n", 404)
+            return PlainTextResponse("this witness has cosigned nothing of such a log\n", 404)
         return Response(note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
     async def answer_error(request: Request, error: Exception) -> Response:

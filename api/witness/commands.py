@@ -15,17 +15,17 @@ from registry.attestation.witness import Witness, open_keys
 from registry.times import utc_now
 
 MAX_CONNECTIONS = 256
-"""Connections at once, beyond which a witness answers 503: each may hold a body of one megabyte. Half of them may come
-from one address."""
+"""Concurrent connections; more are answered 503, because each may buffer a body of one megabyte. At most half of them
+may be from one address."""
 
 commands = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
 
 @commands.callback()
 def serve(context: typer.Context) -> None:
-    """Run a C2SP witness for other logs until it is told to stop.
+    """Run a C2SP witness for other logs until SIGTERM.
 
-    Settings: COUNTERMARK_WITNESS_NAME, _LOGS (a file with a verifier key a line),
+    Settings: COUNTERMARK_WITNESS_NAME, _LOGS (a file with one verifier key per line),
     _KEY_PASSPHRASE, _FOLDER, _HOST and _PORT. See docs/how-to/witness.md.
     """
     if context.invoked_subcommand is not None:
@@ -41,11 +41,11 @@ def serve(context: typer.Context) -> None:
         for key in witness.keys:
             typer.echo(f"{key}", err=True)
         typer.echo(
-            f"The witness knows {len(logs)} logs, and listens on http://{settings.host}:{settings.port}", err=True
+            f"The witness cosigns {len(logs)} logs, and listens on http://{settings.host}:{settings.port}", err=True
         )
         server.serve(
             create_witness_app(witness, body_timeout=settings.body_timeout),
-            Connections(in_all=MAX_CONNECTIONS, of_an_address=MAX_CONNECTIONS // 2),
+            Connections(max_total=MAX_CONNECTIONS, max_per_address=MAX_CONNECTIONS // 2),
             host=settings.host,
             port=settings.port,
             timeout_graceful_shutdown=10,
@@ -54,7 +54,7 @@ def serve(context: typer.Context) -> None:
 
 @commands.command("key")
 def show_key() -> None:
-    """Print the witness's verifier keys, Ed25519 and ML-DSA-44, which are made on the first call."""
+    """Print the witness's verifier keys, Ed25519 and ML-DSA-44; the first call generates them."""
     settings = load_witness_settings()
     try:
         keys = open_keys(settings.folder, settings.name, settings.passphrase, utc_now)

@@ -19,13 +19,13 @@ class WitnessSettings(BaseSettings):
     )
 
     name: str
-    """Of its key, a schema-less URL by custom (witness.example/w1). It can never change."""
+    """The name of the witness's key, by convention a schema-less URL (witness.example/w1). It can never change."""
     folder: Path = Path("witness")
-    """Where it keeps its key and what it has cosigned."""
+    """The folder for its key and the checkpoints that it has cosigned."""
     logs: Path | None = None
-    """A file with a verifier key a line: the logs that it knows."""
+    """A file with one verifier key per line: the logs whose checkpoints it cosigns."""
     key_passphrase: SecretStr = SecretStr("")
-    """Encrypts its private key; at least 20 characters."""
+    """Encrypts the private key; at least 20 characters."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8001
     body_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
@@ -40,13 +40,13 @@ class WitnessSettings(BaseSettings):
 
     @property
     def passphrase(self) -> bytes:
-        """Of the key file."""
+        """The passphrase of the key file."""
         return self.key_passphrase.get_secret_value().encode()
 
     def read_logs(self) -> LogKeys:
-        """The logs that it knows. Raises SettingsInvalid for a file that is missing or cannot be used."""
+        """The logs whose checkpoints it cosigns. Raises SettingsInvalid if the file is missing or invalid."""
         if self.logs is None:
-            raise SettingsInvalid("COUNTERMARK_WITNESS_LOGS names no file, and a witness cosigns for the logs it knows")
+            raise SettingsInvalid("COUNTERMARK_WITNESS_LOGS is not set: name the file with the logs' verifier keys")
         try:
             data = self.logs.read_bytes()
         except OSError as error:

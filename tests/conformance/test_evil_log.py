@@ -49,7 +49,7 @@ def state(remembered: bytes, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
     monkeypatch.delenv("COUNTERMARK_VKEY", raising=False)
 
 

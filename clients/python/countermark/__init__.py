@@ -1,4 +1,4 @@
-"""Countermark: register pictures, verify them, check receipts with no service.
+"""Countermark: register pictures, verify them, check receipts offline.
 
     with Client("https://registry.example", api_key=KEY) as client:
         asset = client.register("picture.jpg", title="Path below the Picos de Europa")
@@ -7,7 +7,7 @@
 
     verify_receipt("picture.countermark", "picture.jpg", log_keys=[LOG_KEY]).holds    # no network
 
-What talks to a service is imported when it is first used: checking a receipt needs no HTTP.
+The HTTP client is imported on first use: checking a receipt does not need it.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""Calls: each thing one can ask of a service, as a value that the blocking and the asynchronous client both send.
+"""Calls: each request to a service as a value, for the synchronous and the asynchronous client.
 
-Nothing here sends or receives: a `Call` says what is asked and how the answer is read, a `Reply` is what came back.
+This module does no I/O: a `Call` is the request and the function that reads the reply; a `Reply` is a response.
 """
 
 import hashlib
@@ -67,21 +67,21 @@ class Reply:
 
     @property
     def request_id(self) -> str | None:
-        """What leads the service's operator to this request; None where the header holds no such thing."""
+        """The request id, by which the operator finds the request in the log; None without a valid one."""
         stated = self.headers.get("x-request-id", "")
         return stated if _REQUEST_ID.fullmatch(stated) else None
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request, however often it is tried.
+    """One request, with all its retries.
 
     Attributes:
         read: makes the answer from the reply; raises UnexpectedAnswer.
-        content: the body, read anew for each try.
-        progress: told while the body is sent.
-        limit: bytes that the answer may have.
-        missing: statuses that `read` understands although they are no success: there is no such thing.
+        content: the body, read again for each attempt.
+        progress: called while the body is sent.
+        limit: maximum bytes of the response.
+        missing: unsuccessful statuses that `read` accepts: there is no such resource.
     """
 
     method: str
@@ -95,11 +95,11 @@ class Call(Generic[T]):
     missing: frozenset[int] = frozenset()
 
     def is_answered(self, reply: Reply) -> bool:
-        """Whether the reply is one for `read`, and not a refusal."""
+        """Whether the reply is for `read`, and not an error."""
         return reply.is_success or reply.status in self.missing
 
     def answer(self, reply: Reply) -> T:
-        """What a successful reply says. Raises UnexpectedAnswer, with the `request_id`."""
+        """The answer in a reply. Raises UnexpectedAnswer, with the `request_id`."""
         try:
             return self.read(reply)
         except UnexpectedAnswer as error:
@@ -138,7 +138,7 @@ def _metadata(claims: Claims) -> dict[str, object]:
 
     Raises:
         InvalidRequest: a time without a zone.
-        TypeError: an unknown claim, as for any other unknown argument.
+        TypeError: an unknown claim, as for any unknown argument.
     """
     unknown = claims.keys() - Claims.__annotations__.keys()
     if unknown:
@@ -154,7 +154,7 @@ def _plain(value: object) -> object:
             try:
                 return value.astimezone(UTC).isoformat()
             except OverflowError as error:
-                raise InvalidRequest("captured_at is a time that UTC cannot express") from error
+                raise InvalidRequest("captured_at cannot be expressed in UTC") from error
         case models.Parent():
             return asdict(value)
         case list() | tuple():
@@ -231,7 +231,7 @@ def verify(file: Content, progress: Progress | None, full_detail: bool = False) 
 
 
 def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[models.Report]:
-    body: dict[str, object] = {"sha256": _matched(_DIGEST, sha256, "a SHA-256 has 64 lowercase hex digits")}
+    body: dict[str, object] = {"sha256": _matched(_DIGEST, sha256, "a SHA-256 must have 64 lowercase hex digits")}
     if pdq is not None:
         body["pdq"] = {"value": pdq[0], "quality": pdq[1]}
     return _post("/v1/verifications", body, _model(models.Report))
@@ -256,13 +256,13 @@ def asset(asset_id: str) -> Call[models.AssetInFull]:
 def assets(
     publisher: str | None, sha256: str | None, cursor: str | None, visibility: Visibility = "public"
 ) -> Call[models.Assets]:
-    """A page of registrations, the newest first; `cursor` is the page before's `next_cursor`."""
+    """A page of registrations, newest first; `cursor` is `next_cursor` of the previous page."""
     read_page = _model(models.Assets)
 
     def read(reply: Reply) -> models.Assets:
         page = read_page(reply)
         if page.next_cursor is not None and (not page.items or page.next_cursor == cursor):
-            raise UnexpectedAnswer("the list of registrations does not end")
+            raise UnexpectedAnswer("the list of registrations repeats a page")
         return page
 
     asked = {"publisher": publisher, "sha256": sha256, "cursor": cursor, "limit": str(MAX_PAGE_ITEMS)}
@@ -285,7 +285,7 @@ def graph_as(asset_id: str, form: GraphForm) -> Call[bytes]:
 
 
 def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
-    """The receipt is not verified here; but it is one, of the format that was asked for, and for this record."""
+    """The receipt is not verified, but it parses in the requested format, and is for this record."""
     identity = _record(asset_id)
     read_file = _file("", RECEIPT_TYPES[form]).read
 
@@ -294,7 +294,7 @@ def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
         try:
             found = receipt_statement(parse_any_receipt(data)).record_id.hex()
         except MalformedReceipt as error:
-            raise UnexpectedAnswer(f"the answer is no receipt: {error}") from error
+            raise UnexpectedAnswer(f"the answer is not a receipt: {error}") from error
         if found != identity:
             raise UnexpectedAnswer(f"the answer is the receipt of another record, {found}")
         return data
@@ -320,7 +320,7 @@ def record(record_id: str) -> Call[bytes]:
 
     def read(reply: Reply) -> bytes:
         if hashlib.sha256(reply.body).hexdigest() != identity:
-            raise UnexpectedAnswer("the answer is not the record: its SHA-256 is another")
+            raise UnexpectedAnswer("the answer is not the record: its SHA-256 differs")
         return reply.body
 
     return _get(f"/v1/records/{identity}", read)
@@ -351,11 +351,11 @@ def add_key(
 def revoke_key(
     publisher_id: str, thumbprint: str, reason: str, invalid_since: datetime | None
 ) -> Call[models.PublisherKey]:
-    kid = _matched(_DIGEST, thumbprint, "a thumbprint has 64 lowercase hex digits")
+    kid = _matched(_DIGEST, thumbprint, "a thumbprint must have 64 lowercase hex digits")
     body: dict[str, object] = {"reason": reason}
     if invalid_since is not None:
         if invalid_since.tzinfo is None:
-            raise InvalidRequest("the time since when a key may have been in other hands needs a time zone")
+            raise InvalidRequest("invalid_since needs a time zone")
         body["invalid_since"] = invalid_since.isoformat()
     path = f"{_publisher(publisher_id)}/keys/{kid}/revocation"
     return _post(path, body, _model(models.PublisherKey), once=True)
@@ -373,7 +373,7 @@ def checkpoint() -> Call[bytes]:
 
 
 def public_record(record_id: bytes) -> Call[bytes | None]:
-    """The bytes that are served as a record, unchecked; None where it is withheld or unknown."""
+    """The bytes of a record, unchecked; None if it is withheld or unknown."""
 
     def read(reply: Reply) -> bytes | None:
         return reply.body if reply.is_success else None
@@ -383,11 +383,11 @@ def public_record(record_id: bytes) -> Call[bytes | None]:
 
 
 def log_file(path: str, limit: int) -> Call[bytes | None]:
-    """A file of a C2SP log by its path below the log's own address; None where there is none."""
+    """A file of a C2SP log by its path below the log's URL; None if there is none."""
 
     def read(reply: Reply) -> bytes | None:
         if reply.is_success and reply.media_type == "text/html":
-            raise UnexpectedAnswer(f"a web page in the place of {path}")
+            raise UnexpectedAnswer(f"a web page instead of {path}")
         return reply.body if reply.is_success else None
 
     encodings = {"Accept-Encoding": "gzip, identity", "Accept": "*/*"}
@@ -398,11 +398,11 @@ def ready() -> Call[models.Health]:
     return _get("/readyz", _model(models.Health))
 
 
-# What they are made of --------------------------------------------------------------------------
+# Building calls ---------------------------------------------------------------------------------
 
 
 def _publisher(publisher_id: str) -> str:
-    name = _matched(_PUBLISHER, publisher_id, "a publisher's id has lowercase letters, digits and hyphens")
+    name = _matched(_PUBLISHER, publisher_id, "a publisher's id must have lowercase letters, digits and hyphens only")
     return f"/v1/publishers/{name}"
 
 
@@ -411,7 +411,7 @@ def _get(path: str, read: Callable[[Reply], T], *, query: Mapping[str, str] | No
 
 
 def _post(path: str, body: Mapping[str, object], read: Callable[[Reply], T], *, once: bool = False) -> Call[T]:
-    """`once`: the call carries a key of its own, so that all its tries are one request to the service."""
+    """`once`: the call has an Idempotency-Key, so that the service carries it out once, whatever the retries."""
     headers = {"Content-Type": "application/json"}
     if once:
         headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -419,7 +419,7 @@ def _post(path: str, body: Mapping[str, object], read: Callable[[Reply], T], *, 
 
 
 def _file(path: str, media_type: str, *, query: Mapping[str, str] | None = None) -> Call[bytes]:
-    """Bytes of this media type, or of any that begins so."""
+    """Bytes of this media type, or of any with this prefix."""
 
     def read(reply: Reply) -> bytes:
         if not reply.media_type.startswith(media_type):
@@ -435,25 +435,25 @@ def _model(kind: type[T]) -> Callable[[Reply], T]:
 
 def _picture(file: Content) -> Content:
     if file.size > MAX_MEDIA_BYTES:
-        raise MediaTooLarge(f"{file.size:,} bytes; at most {MAX_MEDIA_BYTES:,} are taken")
+        raise MediaTooLarge(f"the file has {file.size:,} bytes; at most {MAX_MEDIA_BYTES:,} are accepted")
     return file
 
 
 def record_digest(identity: str) -> bytes:
-    """The 32 bytes that a record is named by: in hex, or as its URN. Raises InvalidRequest."""
+    """The 32-byte digest of a record from its hex form or URN. Raises InvalidRequest."""
     return bytes.fromhex(_record(identity))
 
 
 def _record(identity: str) -> str:
-    return _matched(_RECORD, identity, "a record is named by 64 lowercase hex digits, or by its URN")
+    return _matched(_RECORD, identity, "a record id must be 64 lowercase hex digits or a URN")
 
 
 def _verification(identity: str) -> str:
-    return f"/v1/verifications/{_matched(_VERIFICATION, identity, 'a report is named by 32 lowercase hex digits')}"
+    return f"/v1/verifications/{_matched(_VERIFICATION, identity, 'a report id must be 32 lowercase hex digits')}"
 
 
 def _matched(pattern: re.Pattern[str], value: str, rule: str) -> str:
-    """The value, or its one group: what an address is made of is never taken as it comes."""
+    """The value, or its one group, if it matches: no unchecked text becomes part of a path. Raises InvalidRequest."""
     match = pattern.fullmatch(value)
     if match is None:
         raise InvalidRequest(rule)

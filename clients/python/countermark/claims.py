@@ -1,4 +1,4 @@
-# Generated from provenance/claims.py by tools/generate.py: change that, and run this.
+# Generated from provenance/claims.py by tools/generate.py: change that file, and run this script.
 """Claims: what a publisher states about a picture that it registers."""
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from countermark.models import Parent
 
 
 class Claims(TypedDict, total=False):
-    """The keyword arguments of `register`; None says nothing, as leaving one out does.
+    """The keyword arguments of `register`; None is the same as omitting one.
 
     Attributes:
         title, caption, credit, licence: in the publisher's words.

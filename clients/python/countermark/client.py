@@ -1,5 +1,5 @@
-# Generated from async_client.py by tools/generate.py: change that, and run this.
-"""Client: the service, from a program that waits for each answer."""
+# Generated from async_client.py by tools/generate.py: change that file, and run this script.
+"""Client: a client of the service."""
 
 import copy
 import time
@@ -16,7 +16,7 @@ from countermark.claims import Claims
 from countermark.connection import (
     FAILURES,
     UNUSABLE_ENVIRONMENT,
-    Arrival,
+    BoundedResponse,
     Connection,
     unusable_environment,
 )
@@ -39,22 +39,22 @@ from countermark.models import (
     Report,
     Withdrawal,
 )
-from countermark.retries import Tries
+from countermark.retries import Retries
 
 T = TypeVar("T")
 
 
 class Client:
-    """A Countermark service. Close it after use, or use it as a context manager.
+    """A client of a Countermark service. Close it after use, or use it as a context manager.
 
     Args:
-        url: the service's address.
+        url: the service's URL.
         api_key: needed to register and withdraw; reading and verifying are public.
-        timeout: seconds that connecting, sending or waiting for the next bytes may take.
-        max_retries: further tries after a failed connection or an answer that invites them.
+        timeout: seconds for connecting, and for each read and write.
+        max_retries: retries after a failed connection or a retryable status.
 
-    Every method raises exceptions of `countermark.CountermarkError`'s tree; those that answer a request carry its
-    `request_id`. Records are named by 64 hex digits (`Asset.id`) or by URN.
+    Every method raises subclasses of `countermark.CountermarkError`; those that stand for a response carry its
+    `request_id`. Record ids are 64 hex digits (`Asset.id`) or a URN.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Client:
             raise unusable_environment(error) from error
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """A copy of this client with other timeout and retries. The connections are shared: closing one closes both."""
+        """A copy of this client with other timeout and retries. They share connections: closing one closes both."""
         other = copy.copy(self)
         other._connection = self._connection.with_options(timeout, max_retries)
         return other
@@ -81,9 +81,9 @@ class Client:
         """Register a picture; returns when its record is published in the log.
 
         Args:
-            file: sent first, then registered.
-            progress: told while it is sent.
-            claims: what the publisher states, see `countermark.Claims`.
+            file: uploaded first, then registered.
+            progress: called during the upload.
+            claims: what the publisher states; see `countermark.Claims`.
         """
         content = Content.of(file)
         sha256 = content.sha256()
@@ -92,36 +92,36 @@ class Client:
         return self._send(registration)
 
     def withdraw(self, asset_id: str, reason: str) -> Withdrawal:
-        """Take a registration back; its record stays in the log."""
+        """Withdraw a registration; its record stays in the log."""
         return self._send(calls.withdraw(asset_id, reason))
 
     def log_statements(self, statements: Sequence[bytes], *, proofs: bool = False) -> LoggedStatements:
-        """Log 1 to 1,000 statements (`COSE_Sign1`) that a key of yours has signed; their records stay with you."""
+        """Log 1 to 1,000 statements (`COSE_Sign1`) that you have signed; their records stay with you."""
         return self._send(calls.log_statements(statements, proofs))
 
     def reveal(self, asset_id: str) -> Asset:
-        """Make a sealed registration public; when it was logged stands."""
+        """Make a sealed registration public; the time at which it was logged stands."""
         return self._send(calls.reveal(asset_id))
 
     def erase(self, asset_id: str, reason: str) -> Erasure:
-        """Erase the content of a registration, and what was said about it. Log entries and other proofs stay.
+        """Erase the content of a registration, and statements about it. Log entries and other proofs stay.
 
-        The reason stays readable, and must not repeat what is erased. A call that failed is to be made again.
+        The reason stays public, and must not repeat what is erased. Repeat a call that failed.
         """
         return self._send(calls.erase(asset_id, reason))
 
     def erasure(self, asset_id: str) -> Erasure:
-        """How a registration was erased."""
+        """When and why a registration was erased."""
         return self._send(calls.erasure(asset_id))
 
     def dispute(
         self, asset_id: str, reason: str, *, counterclaim: str | None = None, publisher: str | None = None
     ) -> Dispute:
-        """Contradict another publisher's registration.
+        """Dispute another publisher's registration.
 
         Args:
             asset_id: the registration.
-            reason: why, for people.
+            reason: why; public.
             counterclaim: record of the publisher's own registration of the picture.
             publisher: only with an administrator's key; otherwise the key's own.
         """
@@ -130,7 +130,7 @@ class Client:
     def answer_dispute(
         self, dispute_id: str, outcome: Outcome, reason: str, *, publisher: str | None = None
     ) -> Dispute:
-        """Accept or reject a dispute of one's own registration, or retract one's own dispute, which ends it."""
+        """Accept or reject a dispute of your registration, or retract your own dispute, which ends it."""
         return self._send(calls.answer_dispute(dispute_id, outcome, reason, publisher))
 
     def disputes(self, asset_id: str) -> tuple[Dispute, ...]:
@@ -138,41 +138,44 @@ class Client:
         return self._send(calls.disputes(asset_id)).items
 
     def record_verdict(self, verification_id: str) -> RecordedVerdict:
-        """Put a verification report on record, for the publisher whose key this is."""
+        """Put a verification report on record, for the publisher of the API key."""
         return self._send(calls.record_verdict(verification_id))
 
     def verify(self, file: Source, *, progress: Progress | None = None, full_detail: bool = False) -> Report:
-        """What is known about a picture. The report is kept under its id.
+        """Verify a picture. The service keeps the report under its id.
 
-        `full_detail`: it is compared over the whole at up to its own resolution, where the registered one is kept.
+        Args:
+            file: the picture.
+            progress: called during the upload.
+            full_detail: compare the whole picture at up to its own resolution, if the registered one is kept.
         """
         return self._send(calls.verify(Content.of(file), progress, full_detail))
 
     def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
-        """What is known about digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
+        """Verify digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
         return self._send(calls.verify_digests(sha256, pdq))
 
     def report(self, verification_id: str) -> Report:
-        """A report that was made before."""
+        """An earlier report."""
         return self._send(calls.report(verification_id))
 
     def difference(self, verification_id: str, record: str | None = None) -> bytes:
-        """The overlay of a report: a PNG with transparency, in the shape of the verified picture.
+        """The overlay of a report: a transparent PNG in the aspect ratio of the verified picture.
 
-        It shows where that differs from `record`, one of the matches; from the leading one where none is named.
+        It shows where the picture differs from the match `record`; None: from the leading match.
         """
         return self._send(calls.difference(verification_id, record))
 
     def asset(self, asset_id: str) -> AssetInFull:
-        """One registered picture."""
+        """A registered picture."""
         return self._send(calls.asset(asset_id))
 
     def assets(
         self, *, publisher: str | None = None, sha256: str | None = None, visibility: Visibility = "public"
     ) -> Iterator[Asset]:
-        """Registered pictures, newest first, page by page as they are asked for.
+        """Registered pictures, newest first; further pages are fetched during the iteration.
 
-        Sealed ones are listed to their publisher alone; with an administrator's key, `publisher` says whose.
+        Sealed ones are listed only for their publisher; with an administrator's key, name it as `publisher`.
         """
         cursor = None
         while True:
@@ -183,29 +186,29 @@ class Client:
                 return
 
     def history(self, asset_id: str) -> tuple[Event, ...]:
-        """What happened to a registered picture, in log order."""
+        """The log entries about a registered picture, in log order."""
         return self._send(calls.history(asset_id)).items
 
     def graph(self, asset_id: str) -> Graph:
-        """What a registered picture was made from, and what was made from it."""
+        """The derivation graph: what a registered picture was made from, and what was made from it."""
         return self._send(calls.graph(asset_id))
 
     def graph_as(self, asset_id: str, form: GraphForm) -> bytes:
-        """The same as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
+        """The derivation graph as PROV-O in JSON-LD (`jsonld`), or drawn (`svg`)."""
         return self._send(calls.graph_as(asset_id, form))
 
     def receipt(self, asset_id: str, form: ReceiptFormat = "countermark") -> bytes:
-        """The receipt of a record: verifiable with no service, which `verify_receipt` and `verify_proof` do."""
+        """The receipt of a record, for `verify_receipt` or `verify_proof`, which need no service."""
         return self._send(calls.receipt(asset_id, form))
 
     def credentialed(self, asset_id: str, *, public: bool = False) -> bytes:
-        """The C2PA-signed copy of a registered picture: with its publisher's key the one with all metadata.
+        """The C2PA-signed copy of a registered picture; with its publisher's API key the copy with all metadata.
 
         Args:
-            public: the copy that anybody gets, which is the one to publish.
+            public: get the public copy in any case: that is the one to publish.
 
         Raises:
-            MetadataWithheld: it holds metadata that its publisher has not made public.
+            MetadataWithheld: the copy has metadata that its publisher has not made public.
         """
         return self._send(calls.credentialed(asset_id, public))
 
@@ -218,21 +221,21 @@ class Client:
         return self._send(calls.thumbnail(asset_id))
 
     def record(self, record_id: str) -> bytes:
-        """The canonical bytes of a record; their SHA-256 is its id, which is checked."""
+        """The canonical bytes of a record. Their SHA-256 is checked against the id."""
         return self._send(calls.record(record_id))
 
     def publishers(self) -> tuple[Publisher, ...]:
-        """Who vouches for media at this service."""
+        """The publishers that vouch for media at this service."""
         return self._send(calls.publishers()).items
 
     def publisher_keys(self, publisher_id: str) -> tuple[PublisherKey, ...]:
-        """Every key that a publisher ever had, in the order of their enrolment."""
+        """All keys of a publisher, in the order of enrolment."""
         return self._send(calls.publisher_keys(publisher_id)).items
 
     def enrol_key(
         self, publisher_id: str, *, key_algorithm: KeyAlgorithm = "ES256", own: OwnKey | None = None
     ) -> PublisherKey:
-        """Add a key to those that a publisher has. Without `own` the service makes and keeps it."""
+        """Add a key for a publisher. Without `own` the service generates and holds it."""
         return self._send(calls.add_key(publisher_id, "enrol", key_algorithm, own, None))
 
     def rotate_key(
@@ -243,7 +246,7 @@ class Client:
         own: OwnKey | None = None,
         reason: str | None = None,
     ) -> PublisherKey:
-        """Replace a publisher's keys with another one, signed by an old key and the new. What they signed stands."""
+        """Replace a publisher's keys with a new one, signed by an old key and the new. What they signed stays valid."""
         return self._send(calls.add_key(publisher_id, "rotate", key_algorithm, own, reason))
 
     def revoke_key(
@@ -252,22 +255,22 @@ class Client:
         """Revoke a key; verdicts say whether what it signed was logged before or after.
 
         Args:
-            thumbprint: of the key, 64 hex digits, as `publisher_keys` lists it.
-            reason: why, for everybody to read.
-            invalid_since: since when it may have been in other hands, with a time zone.
+            thumbprint: of the key, 64 hex digits, as listed by `publisher_keys`.
+            reason: why; public.
+            invalid_since: since when the key may have been compromised, with a time zone.
         """
         return self._send(calls.revoke_key(publisher_id, thumbprint, reason, invalid_since))
 
     def log_keys(self) -> tuple[LogKey, ...]:
-        """Every key that the log signs or signed with: the service's word, until a receipt of its record is checked."""
+        """The log's keys, old and new, as claimed by the service: a receipt of each key's record proves it."""
         return self._send(calls.log_keys()).items
 
     def checkpoint(self) -> bytes:
-        """The log's latest checkpoint: a signed note, not verified here."""
+        """The log's latest checkpoint: a signed note, not verified."""
         return self._send(calls.checkpoint())
 
     def ready(self) -> None:
-        """Return when the service can register and verify; raise otherwise."""
+        """Return if the service can register and verify; raise otherwise."""
         self._send(calls.ready())
 
     def close(self) -> None:
@@ -281,16 +284,16 @@ class Client:
         self.close()
 
     def _send(self, call: Call[T]) -> T:
-        tries = Tries(self._connection.url, self._connection.max_retries)
+        retries = Retries(self._connection.url, self._connection.max_retries)
         while True:
             try:
                 reply = self._try(call)
             except FAILURES as error:
-                wait = tries.after_failure(error)
+                wait = retries.after_failure(error)
             else:
                 if call.is_answered(reply):
                     return call.answer(reply)
-                wait = tries.after_refusal(reply)
+                wait = retries.after_refusal(reply)
             time.sleep(wait)
 
     def _try(self, call: Call[T]) -> Reply:
@@ -298,12 +301,12 @@ class Client:
         request = self._connection.request(self._http, call, content)
         response = self._http.send(request, stream=True)
         try:
-            arrival = Arrival(response, call, self._connection.timeout)
+            bounded = BoundedResponse(response, call, self._connection.timeout)
             for chunk in response.iter_bytes():
-                arrival.take(chunk)
+                bounded.take(chunk)
         finally:
             response.close()
-        return arrival.reply()
+        return bounded.reply()
 
 
 def _sent(content: Content, progress: Progress | None) -> Iterator[bytes]:

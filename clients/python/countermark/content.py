@@ -1,4 +1,4 @@
-"""Content: bytes on their way out, from a file or from memory: bounded, hashed and streamed in chunks."""
+"""Content: the bytes of a request body, from a file or from memory, hashed and streamed in chunks."""
 
 import hashlib
 import stat
@@ -9,10 +9,10 @@ from pathlib import Path
 from provenance.errors import InvalidRequest
 
 CHUNK_BYTES = 256 * 1024
-"""Bytes read and sent at once: small enough for a smooth progress bar, large enough to cost nothing."""
+"""Bytes read and sent at once: small enough for a smooth progress bar, large enough for a negligible overhead."""
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes sent, bytes in all) after each chunk. A retry starts again from the first chunk."""
+"""Called with (bytes sent, bytes in all) after each chunk. A retry starts from the first chunk again."""
 
 Source = Path | str | bytes
 """A file by its path, or bytes."""
@@ -20,14 +20,14 @@ Source = Path | str | bytes
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes that can be read as often as a request is tried. `size` is in bytes."""
+    """Bytes that can be read again for each attempt of a request. `size` is in bytes."""
 
     source: Path | bytes
     size: int
 
     @classmethod
     def of(cls, source: Source) -> "Content":
-        """Raises InvalidRequest when there is no such file."""
+        """The content of a source. Raises InvalidRequest if there is no such file."""
         if isinstance(source, bytes):
             return cls(source, len(source))
         path = Path(source)
@@ -43,7 +43,7 @@ class Content:
         """The bytes from the start, never empty ones.
 
         Raises:
-            InvalidRequest: the file cannot be read, or has another size by now.
+            InvalidRequest: the file cannot be read, or its size has changed.
         """
         if isinstance(self.source, bytes):
             for start in range(0, self.size, CHUNK_BYTES):
@@ -70,7 +70,7 @@ class Content:
         return digest.hexdigest()
 
     def read(self, limit: int) -> bytes:
-        """All bytes, of which there may be `limit`. Raises InvalidRequest where there are more, or as `chunks` does."""
+        """All bytes, at most `limit`. Raises InvalidRequest if there are more, or as `chunks` does."""
         if self.size > limit:
             name = "the content" if isinstance(self.source, bytes) else self.source
             raise InvalidRequest(f"{name} has {self.size:,} bytes; at most {limit:,} are read")

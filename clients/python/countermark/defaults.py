@@ -1,17 +1,17 @@
-"""Defaults: what a client does when it is not told otherwise."""
+"""Default values of options."""
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 DEFAULT_TIMEOUT = 60.0
-"""Seconds: a 50 MB picture takes a registry a few; a slow line is covered because the limit is per read and write."""
+"""Seconds for each connect, read and write: registering a 50 MB picture takes a few; slow connections are covered."""
 
 DEFAULT_RETRIES = 2
 
 DEFAULT_FILE_SECONDS = 60.0
-"""Seconds for a whole file of a log: the largest, a bundle of 16 MB, needs a line of 2 Mbit/s; ours have 50 KB."""
+"""Seconds for one file of a log: the largest bundle, 16 MB, needs 2 Mbit/s; Countermark's have 50 KB."""
 
 DEFAULT_INTERVAL = 60.0
-"""Seconds between two looks at a log: an entry that somebody else made is noticed within about a minute."""
+"""Seconds between two checks of a log: a foreign entry is noticed within about a minute."""
 
 DEFAULT_GRACE = 5.0
-"""Seconds that the receipt of an entry may come later than the entry: a client saves it when the log has published."""
+"""Seconds between an entry and its receipt: a client saves the receipt after the log has published the entry."""

@@ -1,4 +1,4 @@
-"""A publisher's own key: made and kept by the publisher, and enrolled with the proofs that it holds it."""
+"""A publisher's own key: generated and held by the publisher, and enrolled with proof of possession."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -14,11 +14,11 @@ KeyAlgorithm = Literal["Ed25519", "ES256"]
 
 @dataclass(frozen=True)
 class OwnKey:
-    """The public half of a key, and what its holder has signed to have it enrolled.
+    """The public key, and the signatures that its enrolment needs.
 
     Attributes:
-        possession: 64 bytes; see docs/reference/records.md.
-        handover: by the key that it replaces, of a rotation where the service does not hold that one.
+        possession: signature over the possession message, 64 bytes; see docs/reference/records.md.
+        handover: by the replaced key, for a rotation if the service does not hold that key.
     """
 
     key: PublicKey
@@ -27,19 +27,19 @@ class OwnKey:
 
     @classmethod
     def of(cls, signer: Signer, origin: str, publisher: str, *, replaces: Signer | None = None) -> Self:
-        """The proofs, made by whoever holds the key: `provenance.statement.keys.LocalSigner`, a token, a key service.
+        """The key with its proofs, signed by a `LocalSigner` of `provenance.statement.keys`, a token or a key service.
 
         Args:
             signer: the key.
-            origin: the log's name, as its checkpoints have it in their first line.
+            origin: the log's name: the first line of its checkpoints.
             publisher: the publisher's id.
-            replaces: the key that it replaces, where that one is not held by the service.
+            replaces: the replaced key, if the service does not hold it.
         """
         handover = None if replaces is None else hand_over(replaces, signer.public_key, origin, publisher)
         return cls(signer.public_key, prove_possession(signer, origin, publisher), handover)
 
     def to_json(self) -> dict[str, Json]:
-        """The object that the service takes."""
+        """The JSON object of a request."""
         value: dict[str, Json] = {"key": self.key.to_jwk(), "possession": encode_base64url(self.possession)}
         if self.handover is not None:
             value["handover"] = write_object(self.handover)

@@ -1,10 +1,10 @@
-"""What a service answers: the frozen dataclasses of `provenance.answers`, and how to read and write them as JSON.
+"""The answers of a service: the frozen dataclasses of `provenance.answers`, read from and written to JSON.
 
     report = read(Report, Path("report.json").read_bytes())
     json.dumps(dump(report))
 
-The names are those of the service's own schemas. Digests are lowercase hex; times are in UTC. Where a text is one of
-some values, a newer service may state others.
+The names are those of the service's own schemas. Digests are lowercase hex; times are in UTC. A text with a
+fixed set of values may have further values with a newer service.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,24 +26,23 @@ class RegisteredAsset(assets.RegisteredAsset):
     """The answer to a registration.
 
     Attributes:
-        metadata: what the file holds beside its picture. Without `publish_metadata` it stays with the publisher.
+        metadata: the metadata of the file. Without `publish_metadata` it is only in the publisher's own copy.
         receipt: the JSON of the `.countermark` file; `Client.receipt` gives its bytes.
-        created: False when the very same registration was there already. The status of the answer says so, not its
-            body.
+        created: False if the same registration existed already. It is read from the status, not the body.
     """
 
     created: bool = True
 
 
 def read(kind: type[T], data: bytes | str | Mapping[str, object]) -> T:
-    """An answer from its JSON, as text or parsed. What it has beside its fields is left out.
+    """An answer from its JSON, as text or parsed. Unknown fields are ignored.
 
     Args:
-        kind: class of the answer, as `Report`.
-        data: as a service gave it, or as `dump` does. A field that an older service did not have gets its default.
+        kind: class of the answer, such as `Report`.
+        data: from a service or from `dump`. A field that an older service did not have gets its default.
 
     Raises:
-        UnexpectedAnswer: it is no such answer; the text says where.
+        UnexpectedAnswer: the data are not such an answer; the message says where.
     """
     adapter = _adapter(kind)
     try:
@@ -58,7 +57,7 @@ def read(kind: type[T], data: bytes | str | Mapping[str, object]) -> T:
 
 
 def dump(answer: Answer) -> dict[str, Any]:
-    """An answer as what `json.dumps` takes; times are RFC 3339."""
+    """An answer as JSON values for `json.dumps`; times are RFC 3339."""
     plain: dict[str, Any] = _adapter(type(answer)).dump_python(answer, mode="json")
     return plain
 

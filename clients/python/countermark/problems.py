@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457) back to exceptions: by the slug at each class, as the service wrote them."""
+"""Problem documents (RFC 9457) as exceptions, by the slug of each class."""
 
 from collections.abc import Mapping
 
@@ -12,21 +12,21 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     for cls in vars(errors).values()
     if isinstance(cls, type) and issubclass(cls, errors.CountermarkError) and "slug" in vars(cls)
 } | {"head-too-large": errors.MalformedRequest}
-"""By slug; where two classes have one, the later of them. What a newer service adds becomes UnexpectedAnswer, with the
-service's own words."""
+"""Exception classes by slug; of two classes with one slug the later. A slug unknown to this version becomes
+UnexpectedAnswer, with the service's detail."""
 
 
 def exception_of(reply: Reply, asked: float | None = None) -> errors.CountermarkError:
-    """The exception that an answer without success stands for, with its `request_id`.
+    """The exception for an unsuccessful reply, with its `request_id`.
 
     Args:
-        asked: seconds after which the service asks to try again, where it does.
+        asked: seconds of Retry-After; None if the service states none.
     """
     problem = _problem(reply)
     if problem is None:
         error: errors.CountermarkError = errors.UnexpectedAnswer(
-            f"status {reply.status} without a problem document: no Countermark service answered, "
-            "or something in front of it did"
+            f"status {reply.status} without a problem document: the answer is not from a Countermark service, "
+            "but perhaps from a proxy in front of it"
         )
     else:
         error = _build(EXCEPTIONS.get(problem.type.removeprefix(TYPE_PREFIX), errors.UnexpectedAnswer), problem, asked)

@@ -1,4 +1,4 @@
-"""Receipts, checked with no service: what `countermark receipt verify` does, for programs."""
+"""Checking receipts offline: `countermark receipt verify` for programs."""
 
 import time
 from collections.abc import Sequence
@@ -59,26 +59,26 @@ def verify_receipt(
     policy: Source | None = None,
     max_age: float | None = None,
 ) -> ReceiptReport:
-    """Check a `.countermark` file, and whether it is about this picture.
+    """Check a `.countermark` file, and optionally that it is for a picture.
 
     Args:
         receipt: the file, or its bytes.
-        picture: the picture in question, if it is to be compared: by its bytes, or else by its decoded pixels.
-        log_keys: verifier keys (`name+hash+key`) of the logs and witnesses you trust. Without a log's, only the receipt
-            says which log it is of: see `ReceiptReport.log_key_pinned`. Of a key that its log has retired say
-            `KEY@SIZE`: it is then believed for trees of up to SIZE entries, and leads to no other key. Each witness
-            that is named has to have cosigned, see `ReceiptReport.witnessing`.
-        authorities: certificates in PEM, a file for each time-stamping authority that you trust.
-        policy: a C2SP tlog-policy file: logs and witnesses that you trust, and how many of which have to have cosigned.
-        max_age: seconds that the newest cosignature may be old.
+        picture: the picture to compare, by its bytes, or else by its decoded pixels.
+        log_keys: verifier keys (`name+hash+key`) of the logs and witnesses you trust. Without a log's key the receipt
+            only claims to be of its log: see `ReceiptReport.log_key_pinned`. Give a retired key as `KEY@SIZE`: it is
+            then trusted for trees of up to SIZE entries, and for no key that follows it. A cosignature by each witness
+            whose key is given is required: see `ReceiptReport.witnessing`.
+        authorities: certificates in PEM, one file for each time-stamping authority that you trust.
+        policy: a C2SP tlog-policy file: the logs and witnesses that you trust, and the required quorum.
+        max_age: maximum age of the newest cosignature, in seconds.
 
     Raises:
-        MalformedReceipt: not a receipt, or not in its one encoding.
+        MalformedReceipt: not a receipt, or not in canonical form.
         MalformedNote: a malformed log key.
-        UnusableKey: certificates that cannot be read, or without a root among them.
+        UnusableKey: malformed certificates, or no root among them.
         InvalidRequest: a file that cannot be read.
-        MissingExtra: the picture has other bytes than the registered one, so that its pixels are to be compared, which
-            needs `countermark[media]`.
+        MissingExtra: the picture's bytes are not the registered ones, and comparing its pixels needs
+            `countermark[media]`.
     """
     parsed = Receipt.parse(Content.of(receipt).read(MAX_RECEIPT_BYTES))
     trust = Trust.of(log_keys, policy, max_age)
@@ -104,21 +104,21 @@ def verify_proof(
     policy: Source | None = None,
     max_age: float | None = None,
 ) -> ProofReport:
-    """Check a `.tlog-proof` file, or a transparent statement with its COSE receipt: that a log has a statement.
+    """Check that a log has a statement, by a `.tlog-proof` file or a transparent statement with its COSE receipt.
 
     Args:
         proof: the file, or its bytes.
-        log_keys: verifier keys of the logs and witnesses you trust, or `KEY@SIZE`; without a log's, nothing can be
+        log_keys: verifier keys of the logs and witnesses you trust, or `KEY@SIZE`; without a log's key nothing can be
             checked.
-        entry: the log entry, where a tlog-proof does not carry it.
-        keys: where the log has changed its keys, a `.countermark` file of it that was made since then: its `log.key`
-            records lead from a key you trust to those in force.
-        policy: as of `verify_receipt`. A COSE receipt carries no cosignatures.
-        max_age: as of `verify_receipt`.
+        entry: the log entry, if the tlog-proof does not carry it.
+        keys: if the log has rotated its keys, a newer `.countermark` file of that log: its `log.key` records lead
+            from a key you trust to the current keys.
+        policy: as in `verify_receipt`. A COSE receipt carries no cosignatures.
+        max_age: as in `verify_receipt`.
 
     Raises:
-        UntrustedNote: `keys` leads to none of the keys you trust.
-        MalformedReceipt: neither of the two, or not in its one encoding.
+        UntrustedNote: `keys` does not start from a key you trust.
+        MalformedReceipt: neither of the two formats, or not in canonical form.
         MalformedNote: a malformed log key.
         InvalidRequest: a file that cannot be read.
     """
@@ -135,12 +135,12 @@ def verify_proof(
         case TransparentStatement() as parsed:
             report = verify_transparent_statement(parsed, trust.keys, retired=trust.retired, followed=followed)
         case Receipt():
-            raise MalformedReceipt("a .countermark file proves more than this: use verify_receipt")
+            raise MalformedReceipt("this is a .countermark file: use verify_receipt")
     return replace(report, witnessing=trust.demand(report.log).judge(report.cosigners, now=time.time()))
 
 
 def _known_to(origin: str, trust: Trust) -> list[VerifierKey]:
-    """The keys to check the checkpoint of a log with: without a policy's witness that has the log's own name."""
+    """The keys for checking a log's checkpoint: all but those of a policy's witnesses with the log's name."""
     if trust.policy is None:
         return list(trust.keys)
     foreign = {witness.key for witness in trust.policy.witnesses if witness.key.name == origin}
@@ -153,14 +153,14 @@ def _anchor(source: Source) -> TimestampAuthority:
 
 
 def _pixels(content: Content) -> MediaPixels | None:
-    """What the picture shows; None where it cannot be decoded. Raises MissingExtra, and as `Content.read`."""
+    """The picture's pixels; None if it cannot be decoded. Raises MissingExtra, and as `Content.read`."""
     try:
         from provenance.media import Media
         from provenance.media.appearance import digest_shown, read_appearance
         from provenance.media.fingerprints import digest_pixels
     except ModuleNotFoundError as error:
         raise MissingExtra(
-            "the picture has other bytes than the registered one, and comparing their pixels needs more libraries: "
+            "the picture's bytes are not the registered ones, and comparing pixels needs more libraries: "
             "install countermark[media]"
         ) from error
     try:

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before: two retries, 0.5 s doubling to 8 s, jitter, Retry-After."""
+"""Retries: which failures are retried, and the wait before: 0.5 s doubling to 8 s, jitter, Retry-After."""
 
 import math
 import random
@@ -15,20 +15,20 @@ from provenance.errors import ServiceUnreachable
 FIRST_WAIT = 0.5
 """Seconds before the first retry."""
 LONGEST_WAIT = 8.0
-"""Seconds at most between two tries, unless the service asks for more."""
+"""Maximum seconds between two attempts, unless Retry-After says more."""
 JITTER = 0.25
-"""Share of a wait that chance may take off, so that clients which failed together do not return together."""
+"""Largest random reduction of a wait, as a share of it, so that clients which failed together do not retry together."""
 LONGEST_RETRY_AFTER = 120.0
-"""Seconds of Retry-After that are honoured; a longer wait is the caller's decision."""
+"""Seconds of Retry-After that are honoured; with a longer one the call fails at once."""
 RETRIED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 CONFLICT = 409
-"""Retried where the service says when: the first try of this very request still runs."""
+"""Retried if the reply has Retry-After: the first attempt of this request is still running."""
 RETRIED_FAILURES = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, OSError)
-"""No connection, a broken one, or none in time. Another try cannot mend an address or a proxy that is wrong."""
+"""No connection, a broken connection, or a timeout. A wrong URL or proxy is not retried."""
 
 
-class Tries:
-    """The tries of one call: after each that failed, how long to wait for the next, or the exception to end with."""
+class Retries:
+    """The retries of one call: after each failed attempt the wait before the next, or the final exception."""
 
     def __init__(self, url: str, max_retries: int) -> None:
         self._url = url
@@ -36,13 +36,13 @@ class Tries:
         self._made = 0
 
     def after_failure(self, error: Exception) -> float:
-        """Seconds to wait after a try without an answer. Raises ServiceUnreachable where that was the last."""
+        """Seconds to wait after an attempt without a reply. Raises ServiceUnreachable if it is not retried."""
         if self._left and isinstance(error, RETRIED_FAILURES):
             return self._wait(None)
-        raise ServiceUnreachable(f"no answer from {self._url}: {str(error) or type(error).__name__}") from error
+        raise ServiceUnreachable(f"no response from {self._url}: {str(error) or type(error).__name__}") from error
 
     def after_refusal(self, reply: Reply) -> float:
-        """Seconds to wait after an answer that is no success. Raises what it stands for where that was the last."""
+        """Seconds to wait after an unsuccessful reply. Raises the reply's exception if it is not retried."""
         asked = retry_after(reply.headers, time.time())
         may_help = reply.status in RETRIED_STATUS or (reply.status == CONFLICT and asked is not None)
         if self._left and may_help and (asked is None or asked <= LONGEST_RETRY_AFTER):
@@ -52,7 +52,7 @@ class Tries:
     def _wait(self, asked: float | None) -> float:
         self._left -= 1
         self._made += 1
-        return backoff(self._made, random.random()) if asked is None else asked  # noqa: S311  # no secret
+        return backoff(self._made, random.random()) if asked is None else asked  # noqa: S311  # jitter is not secret
 
 
 def backoff(retry: int, chance: float) -> float:
@@ -61,9 +61,9 @@ def backoff(retry: int, chance: float) -> float:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a service asks to wait (RFC 9110 section 10.2.3: a number, or a date), where it does.
+    """Seconds of Retry-After (RFC 9110 section 10.2.3: a number, or a date); None without a valid one.
 
-    `now` is in seconds since 1970, as the date is compared with it.
+    `now` is in seconds since 1970, for comparison with a date.
     """
     value = headers.get("retry-after", "")
     try:

@@ -1,4 +1,4 @@
-"""Whom a caller trusts: keys of logs and witnesses, one by one or as a C2SP tlog-policy file, and what is asked."""
+"""What a caller trusts (keys of logs and witnesses, or a C2SP tlog-policy file), and the cosignatures it requires."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from provenance.transparency.policy import Demand, Policy
 
 @dataclass(frozen=True)
 class Trust:
-    """The keys that a caller trusts, and what it asks of witnesses.
+    """The keys that a caller trusts, and the cosignatures that it requires.
 
     Attributes:
         named: keys of logs and witnesses, one by one.
-        retired: of keys that their log has retired, the largest tree that each signs.
-        policy: where one was given.
-        max_age: seconds.
+        retired: for keys that their log has retired, the size of the largest tree that each signs.
+        policy: None if none was given.
+        max_age: of the newest cosignature, in seconds.
     """
 
     named: tuple[VerifierKey, ...]
@@ -29,42 +29,42 @@ class Trust:
 
     @classmethod
     def of(cls, log_keys: Sequence[str], policy: Source | None = None, max_age: float | None = None) -> "Trust":
-        """From what a caller says: see `verify_receipt`. Raises MalformedNote, InvalidRequest."""
+        """From the arguments of `verify_receipt`. Raises MalformedNote, InvalidRequest."""
         if max_age is not None and not max_age >= 0:
-            raise InvalidRequest("the largest age of a checkpoint is a number of seconds, 0 or more")
+            raise InvalidRequest("max_age must be a number of seconds, 0 or more")
         named, retired = parse_log_keys(log_keys)
         try:
             parsed = None if policy is None else Policy.parse(Content.of(policy).read(MAX_POLICY_BYTES))
         except MalformedPolicy as error:
-            raise InvalidRequest(f"the policy cannot be used: {error}") from error
+            raise InvalidRequest(f"the policy is malformed: {error}") from error
         return cls(tuple(named), retired, parsed, max_age)
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
-        """All, each once."""
+        """All keys, without duplicates."""
         policy = self.policy
         listed = () if policy is None else (*(log.key for log in policy.logs), *(each.key for each in policy.witnesses))
         return tuple(dict.fromkeys((*self.named, *listed)))
 
     def demand(self, origin: str) -> Demand:
-        """What is asked of the witnesses of a log's checkpoint: the policy's quorum, and each witness that is named."""
+        """The cosignatures required on a log's checkpoint: the policy's quorum, and each witness whose key is named."""
         named = tuple(key for key in self.named if _is_witness(key, origin, self.keys))
         return Demand(self.policy, named, self.max_age)
 
 
 def _is_witness(key: VerifierKey, origin: str, keys: Sequence[VerifierKey]) -> bool:
-    """An ML-DSA-44 key may be a log's second: it then has the name of a log."""
+    """Whether the key is a witness's. An ML-DSA-44 key with the name of a log is that log's second key."""
     logs = {origin, *(each.name for each in keys if each.key_type not in (COSIGNATURE_V1, ML_DSA_44))}
     return key.key_type == COSIGNATURE_V1 or (key.key_type == ML_DSA_44 and key.name not in logs)
 
 
 def parse_log_keys(log_keys: Sequence[str]) -> tuple[list[VerifierKey], dict[VerifierKey, int]]:
-    """The keys, and of those given as `KEY@SIZE` the size. Raises MalformedNote."""
+    """The keys, and the size of each that is given as `KEY@SIZE`. Raises MalformedNote."""
     trusted: list[VerifierKey] = []
     retired: dict[VerifierKey, int] = {}
     for text in log_keys:
         vkey, at, size = text.rpartition("@")
-        bounded = at and "+" not in size  # a name may hold the sign, what stands behind it may not
+        bounded = at and "+" not in size  # a name may contain "@"; "+" is in no size
         key = VerifierKey.parse(vkey if bounded else text)
         trusted.append(key)
         if bounded:

@@ -78,12 +78,12 @@ class Running:
 
 @contextmanager
 def running(
-    in_all: int = 100, of_an_address: int = 100, proxies: tuple[str, ...] = (), head_seconds: float = LONG
+    max_total: int = 100, max_per_address: int = 100, proxies: tuple[str, ...] = (), head_seconds: float = LONG
 ) -> Iterator[Running]:
     refused: list[Reason] = []
     bounds = Connections(
-        in_all=in_all,
-        of_an_address=of_an_address,
+        max_total=max_total,
+        max_per_address=max_per_address,
         proxies=proxies,
         refused=refused.append,
         head_seconds=head_seconds,
@@ -138,7 +138,7 @@ def problem_of(answer: bytes) -> tuple[int, str]:
 
 
 def test_one_address_cannot_take_every_place_with_requests_that_it_never_ends() -> None:
-    with running(in_all=20, of_an_address=5) as server:
+    with running(max_total=20, max_per_address=5) as server:
         for _ in range(5):
             server.connect("127.0.0.1", GET)
         for _ in range(3):
@@ -150,7 +150,7 @@ def test_one_address_cannot_take_every_place_with_requests_that_it_never_ends() 
 
 
 def test_more_connections_than_there_are_places_are_answered_503_and_places_come_back() -> None:
-    with running(in_all=6, of_an_address=3) as server:
+    with running(max_total=6, max_per_address=3) as server:
         held = [server.connect(f"127.0.0.{number}", GET) for number in (1, 1, 1, 2, 2, 2)]
         eventually(lambda: server.bounds.open == 6)
         assert problem_of(read_all(server.connect("127.0.0.3"))) == (503, "overloaded")
@@ -163,7 +163,7 @@ def test_more_connections_than_there_are_places_are_answered_503_and_places_come
 
 
 def test_a_trusted_proxy_brings_as_many_as_there_are_places() -> None:
-    with running(in_all=8, of_an_address=2, proxies=("127.0.0.8/30",)) as server:
+    with running(max_total=8, max_per_address=2, proxies=("127.0.0.8/30",)) as server:
         for _ in range(7):
             server.connect("127.0.0.9", GET)
         assert server.ask("127.0.0.9") == 200
@@ -174,14 +174,14 @@ def test_half_of_the_descriptors_are_for_connections_and_half_of_these_for_one_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "descriptors", lambda: 1024)
-    bounds = Connections(in_all=2048, of_an_address=2048)
-    assert (bounds.in_all, bounds.of_an_address) == (512, 256)
-    bounds = Connections(in_all=100, of_an_address=20)
-    assert (bounds.in_all, bounds.of_an_address) == (100, 20)
+    bounds = Connections(max_total=2048, max_per_address=2048)
+    assert (bounds.max_total, bounds.max_per_address) == (512, 256)
+    bounds = Connections(max_total=100, max_per_address=20)
+    assert (bounds.max_total, bounds.max_per_address) == (100, 20)
 
 
 def test_an_ipv6_subscriber_is_one_address() -> None:
-    bounds = Connections(in_all=100, of_an_address=2)
+    bounds = Connections(max_total=100, max_per_address=2)
     assert [bounds.enter(f"2001:db8::{number}") for number in range(3)] == [None, None, "of_an_address"]
     bounds.leave("2001:db8::7")
     assert bounds.enter("2001:db8::3") is None

@@ -51,7 +51,7 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 600])

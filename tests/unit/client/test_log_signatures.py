@@ -38,7 +38,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 

@@ -1,7 +1,7 @@
 """The `countermark` command. Data on standard output, progress and errors on standard error.
 
 Exit status: 0 satisfied · 1 findings (something differs, fails or is not registered) · 2 usage, or an
-input that cannot be taken · 3 incomplete (a service could not be reached, or something was not checked).
+unacceptable input · 3 incomplete (a service could not be reached, or something was not checked).
 """
 
 import sys
@@ -29,7 +29,7 @@ receipt_commands.command()(receipt.show)
 app.add_typer(receipt_commands, name="receipt")
 
 log_commands = typer.Typer(
-    help="Logs: check a whole one, and watch it for what you did not make.", no_args_is_help=True
+    help="Logs: audit a whole log, and watch it for entries that you did not make.", no_args_is_help=True
 )
 log_commands.command()(log.audit)
 log_commands.command()(log.watch)
@@ -48,12 +48,12 @@ def describe(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Register pictures, verify them, and check receipts without a service."""
+    """Register pictures, verify them, and check receipts offline."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the `countermark` command; by default with the process's own arguments. Raises SystemExit."""
+    """Entry point of the `countermark` command; by default with the process's arguments. Raises SystemExit."""
     for stream in (sys.stdout, sys.stderr):
-        # A file's name may hold what the terminal's encoding cannot.
+        # A file's name may have characters that the terminal's encoding lacks.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
     app(arguments, prog_name="countermark")

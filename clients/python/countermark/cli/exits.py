@@ -1,4 +1,4 @@
-"""Exit statuses: what a command found, as a number that scripts can rely on."""
+"""Exit statuses of reports."""
 
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,11 +20,11 @@ _PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
 
 
 def of_report(report: "Report") -> Exit:
-    """Satisfied: it matches a current, published registration without difference, be it inside a larger picture, made
-    from nothing that was withdrawn, is disputed or was signed with a revoked key; no older registration of somebody
-    else differs from it within what both show; and nothing in the file contradicts.
+    """Satisfied if the picture matches a current, published registration without difference (also inside a larger
+    picture) whose sources are not withdrawn, disputed or signed with a revoked key; no older registration by another
+    publisher differs from it; and credential and declared origin do not contradict it.
 
-    A value that this version does not know is a finding: somebody has to look at it.
+    An unknown value counts as a finding.
     """
     axes = report.axes
     if axes.registration.value == "NOT_CHECKED":
@@ -43,10 +43,10 @@ def of_report(report: "Report") -> Exit:
 
 
 def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
-    """Satisfied: it holds up to its origins, all of them stand, and it is of a log whose key the caller knows.
+    """Satisfied if the receipt holds up to its origins, all of them stand, and the log's key is pinned.
 
-    Anybody can make a log of their own. A superseded registration still is what it was. `stamp_asked`: the caller names
-    an authority, so that a time stamp which could not be checked leaves the answer incomplete.
+    Anyone can run a log. A superseded registration is still satisfied. `stamp_asked`: the caller trusts a time-stamping
+    authority, so that a time stamp which could not be checked makes the result incomplete.
     """
     if not report.holds or report.withdrawn or report.disputed or report.key_compromised or report.contested_origins:
         return Exit.FINDINGS
@@ -64,14 +64,14 @@ def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
 
 
 def of_proof(report: ProofReport) -> Exit:
-    """As of a receipt; a file that neither holds nor fails could not be checked."""
+    """Satisfied if the proof holds; incomplete if it neither holds nor fails."""
     if report.fails:
         return Exit.FINDINGS
     return Exit.SATISFIED if report.holds and _is_witnessed(report) else Exit.INCOMPLETE
 
 
 def of_audit(report: "AuditReport") -> Exit:
-    """Satisfied: all steps hold, and no signature that was to be checked could not be."""
+    """Satisfied if all steps hold, and all requested signatures could be checked."""
     if not report.is_sound:
         return Exit.FINDINGS
     unchecked = report.signatures is not None and report.signatures.unchecked
@@ -79,16 +79,16 @@ def of_audit(report: "AuditReport") -> Exit:
 
 
 def _is_witnessed(report: "ReceiptReport | ProofReport | AuditReport") -> bool:
-    """The cosignatures that the caller asks for are there."""
+    """Whether the required cosignatures are present."""
     return report.witnessing is None or report.witnessing.enough
 
 
-def leave_with(error: CountermarkError, name: object = None) -> NoReturn:
-    """End the command over an error, of the file of that name."""
+def exit_with(error: CountermarkError, name: object = None) -> NoReturn:
+    """Ends the command with an error; `name` is the file that it is about."""
     explain(error, name)
     raise typer.Exit(error.exit_status) from error
 
 
 def refuse(usage: str) -> NoReturn:
-    """End the command over the way it was called."""
+    """Ends the command with a usage error."""
     raise typer.BadParameter(usage)

@@ -1,4 +1,4 @@
-"""Commands about a log as others see it: audit, watch."""
+"""Commands about a log: audit, watch."""
 
 import base64
 import time
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provenance.transparency.policy import Witnessing
 
 LogUrl = Annotated[
-    str, typer.Argument(metavar="URL", help="The log's address, as https://registry.example/log.", show_default=False)
+    str, typer.Argument(metavar="URL", help="The log's URL, such as https://registry.example/log.", show_default=False)
 ]
 VerifierKeys = Annotated[
     list[str] | None,
@@ -32,36 +32,40 @@ VerifierKeys = Annotated[
         "--vkey",
         envvar="COUNTERMARK_VKEY",
         metavar="KEY",
-        help="Verifier key of the log, and those of witnesses; repeatable.",
+        help="Verifier key of the log, or of a witness; repeatable.",
     ),
 ]
 StatePath = Annotated[
     Path | None,
-    typer.Option("--state", metavar="FILE", help="What to remember of the log; by default in your state folder."),
+    typer.Option("--state", metavar="FILE", help="The audit's state file; by default in your state folder."),
 ]
 Entries = Annotated[
     Literal["auto", "statements", "bytes"],
-    typer.Option(help="What the entries have to be; auto: what the first one is."),
+    typer.Option(help="The required kind of entries; auto: that of the first entry."),
 ]
 RecordsUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="The service that shows the records: with it, every signature is checked."),
+    typer.Option(metavar="URL", help="The service with the records: with it, every signature is verified."),
 ]
 OwnKeys = Annotated[
     list[str],
     typer.Option(
-        "--key", metavar="KID|FILE", help="Your key: its id, or its public key in PEM; repeatable.", show_default=False
+        "--key",
+        metavar="KID|FILE",
+        help="Your key: its id, or its public key in PEM; repeatable.",
+        show_default=False,
     ),
 ]
 Made = Annotated[
     list[Path] | None,
     typer.Option(
-        metavar="PATH", help="What you made: a folder of receipts, a receipt, or a file of record ids; repeatable."
+        metavar="PATH",
+        help="Records you made: a folder of receipts, a receipt, or a file of record ids; repeatable.",
     ),
 ]
-Interval = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Between two looks at the log.")]
-Grace = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="That a receipt may come later than its entry.")]
-Seconds = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="For each file of the log.")]
+Interval = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Time between two checks of the log.")]
+Grace = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Time by which a receipt may be late.")]
+Seconds = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Time for each file of the log.")]
 
 
 def audit(
@@ -79,9 +83,9 @@ def audit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a whole log: each entry, each tile, each root, and that it only grows.
+    """Check a whole log: each entry, tile and root, and that it is append-only.
 
-    Works on every log that speaks C2SP tlog-tiles. What was checked is remembered, also when it is interrupted.
+    Works with every C2SP tlog-tiles log. The state file keeps what was checked, even if the audit is interrupted.
     """
     from countermark.log.auditing import audit_log, keys_of
     from countermark.log.state import StateFile
@@ -105,7 +109,7 @@ def audit(
                 max_age=age,
             )
     except CountermarkError as error:
-        exits.leave_with(error)
+        exits.exit_with(error)
     if as_json:
         output.show_json(_report_json(report))
     else:
@@ -118,18 +122,18 @@ def watch(
     key: OwnKeys,
     vkey: VerifierKeys = None,
     made: Made = None,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Check once, and exit.")] = False,
     interval: Interval = DEFAULT_INTERVAL,
     grace: Grace = DEFAULT_GRACE,
     policy: PolicyFile = None,
     max_age: MaxAge = None,
     state: StatePath = None,
     timeout: Seconds = DEFAULT_FILE_SECONDS,
-    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON an alarm.")] = False,
+    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per alarm.")] = False,
 ) -> None:
-    """Follow a log, and give an alarm over entries that your keys have signed and you have not made.
+    """Watch a log, and print an alarm for each entry that names your keys and that you did not make.
 
-    The log is audited on the way. Without --once it goes on until it is interrupted.
+    Also audits the log. Without --once it runs until it is interrupted.
     """
     from countermark.log.auditing import LogAuditor, keys_of, service_of
     from countermark.log.files import LogFiles, RecordFiles
@@ -156,9 +160,9 @@ def watch(
                 if findings or watching.alarms:
                     worst = Exit.FINDINGS
     except CountermarkError as error:
-        exits.leave_with(error)
+        exits.exit_with(error)
     except KeyboardInterrupt:
-        pass  # how watching ends
+        pass  # Ctrl-C ends watching
     raise typer.Exit(worst)
 
 
@@ -179,7 +183,7 @@ def _show_finding(as_json_line: bool, finding: "AuditFinding") -> None:
 def _required(vkey: list[str] | None, policy: Path | None) -> list[str]:
     if not vkey and policy is None:
         exits.refuse(
-            "the log's verifier key is needed: --vkey (its operator prints it with `python -m api log info`), "
+            "the log's verifier key is required: --vkey (the operator prints it with `python -m api log info`), "
             "or a policy that names it: --policy"
         )
     return vkey or []
@@ -188,9 +192,9 @@ def _required(vkey: list[str] | None, policy: Path | None) -> list[str]:
 def _rounds(
     auditor: "LogAuditor", watching: "Watch", interval: float | None
 ) -> Iterator[tuple[tuple["AuditFinding", ...], "Witnessing | None"]]:
-    """Look at the log, once or for ever; yields what each round finds, and lacks, that the one before did not.
+    """Audits the log, once or repeatedly; yields each round's new findings and newly missing cosignatures.
 
-    Raises CountermarkError: what another look cannot mend, or with one look, everything.
+    Raises CountermarkError; without `interval` every one, else only one that a further round cannot resolve.
     """
     told: tuple[AuditFinding, ...] = ()
     lacked = False

@@ -1,4 +1,4 @@
-"""Options that several commands have: which service, how to answer, and whom to trust."""
+"""Options of several commands."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ from countermark.cli import exits
 _AGE = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's address.")]
+Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's URL.")]
 ApiKey = Annotated[
     str | None,
     typer.Option("--api-key", envvar="COUNTERMARK_API_KEY", metavar="KEY", help="Needed to register."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
-AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON a picture.")]
+AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per picture.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
 PolicyFile = Annotated[
@@ -26,7 +26,7 @@ PolicyFile = Annotated[
         "--policy",
         envvar="COUNTERMARK_POLICY",
         metavar="FILE",
-        help="A C2SP tlog-policy: logs and witnesses you trust, and how many of which have to have cosigned.",
+        help="A C2SP tlog-policy: the logs and witnesses you trust, and the required quorum of cosignatures.",
     ),
 ]
 MaxAge = Annotated[
@@ -34,16 +34,16 @@ MaxAge = Annotated[
     typer.Option(
         "--max-age",
         metavar="AGE",
-        help="How old the newest cosignature may be that you ask for: seconds, or 15m, 24h, 7d.",
+        help="Maximum age of the newest required cosignature: seconds, or 15m, 24h, 7d.",
     ),
 ]
 
 
 def seconds(age: str | None) -> float | None:
-    """What --max-age says; ends the command where it says nothing that can be meant."""
+    """The seconds of --max-age; ends the command if it is malformed."""
     if age is None:
         return None
     match = _AGE.fullmatch(age)
     if match is None:
-        exits.refuse("--max-age is a whole number of seconds, or of minutes, hours or days, as 15m, 24h, 7d")
+        exits.refuse("--max-age must be a whole number of seconds, or of minutes, hours or days, such as 15m, 24h, 7d")
     return float(int(match[1]) * _SECONDS[match[2]])

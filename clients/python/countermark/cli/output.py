@@ -1,4 +1,4 @@
-"""Output: data to standard output, everything else to standard error; no stranger's text reaches a terminal raw."""
+"""Output: data to standard output, everything else to standard error; untrusted text is made safe for a terminal."""
 
 import json
 import os
@@ -14,39 +14,39 @@ from rich.console import Console, RenderableType
 from countermark.content import Progress
 from provenance.errors import CountermarkError, InvalidRequest
 
-READER_LEFT = 141
-"""Exit status of a command whose reader closed the pipe: what the shell gives one that SIGPIPE ended."""
+BROKEN_PIPE_STATUS = 141
+"""Exit status if the reader of the output closes the pipe: that of a process killed by SIGPIPE."""
 
 _terminal = Console(highlight=False, markup=False, emoji=False)
 
 
 def show(view: RenderableType) -> None:
-    """For people, in the terminal's width; 80 columns where there is no terminal."""
+    """Prints for people, in the terminal's width; 80 columns without a terminal."""
     with _terminal.capture() as drawn:
         _terminal.print(view)
     _write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
 
 
 def show_json(value: object) -> None:
-    """An answer, as JSON in ASCII: it can hold anybody's text."""
+    """Prints an answer as JSON in ASCII, which makes untrusted text safe."""
     _write(json.dumps(value, indent=2) + "\n")
 
 
 def show_json_line(value: object) -> None:
-    """One answer of several, on a line of its own as soon as it is there."""
+    """Prints one of several answers as one line of JSON."""
     _write(json.dumps(value, separators=(",", ":")) + "\n")
 
 
 def show_bytes(data: bytes) -> None:
-    """A file, exactly. Raises InvalidRequest where a terminal would have to show it."""
+    """Writes bytes to standard output. Raises InvalidRequest if that is a terminal."""
     if sys.stdout.isatty():
-        raise InvalidRequest("a file is not for the terminal: name one with --out, or redirect the output")
+        raise InvalidRequest("the file is not printed to a terminal: use --out, or redirect the output")
     sys.stdout.flush()
     _writing(sys.stdout, lambda: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
 
 
 def save(path: Path, data: bytes) -> None:
-    """Raises InvalidRequest."""
+    """Writes a file. Raises InvalidRequest."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -55,32 +55,32 @@ def save(path: Path, data: bytes) -> None:
 
 
 def note(text: str) -> None:
-    """A line on standard error."""
+    """Prints a line to standard error."""
     _writing(sys.stderr, lambda: (sys.stderr.write(plain(text) + "\n"), sys.stderr.flush()))
 
 
 def explain(error: CountermarkError, name: object = None) -> None:
-    """What went wrong, with the file that it is about and the request id that the service's operator can look up."""
+    """Prints an error, with the file's name and the request id, which the operator can find in the log."""
     where = "" if name is None else f"{name}: "
     trace = f" (request {error.request_id})" if error.request_id else ""
     note(f"{where}{error}{trace}")
 
 
 def plain(text: str) -> str:
-    """A stranger's text on one line, without what a terminal obeys: control characters, changes of direction."""
+    """Untrusted text as one line, without control characters and characters that change its direction."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 @contextmanager
 def upload_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
-    """A bar for one upload on standard error; none without a terminal there."""
+    """A progress bar for an upload on standard error, if that is a terminal."""
     with _bar(name, quiet, of_bytes=True) as progress:
         yield progress
 
 
 @contextmanager
 def entries_bar(name: str, quiet: bool) -> Iterator[Progress | None]:
-    """The same for the entries of a log."""
+    """A progress bar for the entries of a log, as `upload_bar`."""
     with _bar(name, quiet, of_bytes=False) as progress:
         yield progress
 
@@ -111,10 +111,10 @@ def _write(text: str) -> None:
 
 
 def _writing(stream: TextIO, write: Callable[[], object]) -> None:
-    """Write, and leave quietly when nobody reads any more."""
+    """Writes; exits quietly if the reader has closed the pipe."""
     try:
         write()
     except BrokenPipeError as error:
-        # What is still buffered would be written, and fail, when the interpreter ends.
+        # The interpreter flushes at exit: that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise typer.Exit(READER_LEFT) from error
+        raise typer.Exit(BROKEN_PIPE_STATUS) from error

@@ -27,14 +27,14 @@ ReceiptFile = Annotated[
 ]
 
 
-Picture = Annotated[Path | None, typer.Argument(metavar="PICTURE", help="The picture that it should be about.")]
+Picture = Annotated[Path | None, typer.Argument(metavar="PICTURE", help="The picture that the receipt should be for.")]
 VerifierKeys = Annotated[
     list[str] | None,
     typer.Option(
         "--vkey",
         envvar="COUNTERMARK_VKEY",
         metavar="KEY[@SIZE]",
-        help="Verifier key of a log or witness you trust; repeatable. SIZE: retired since.",
+        help="Verifier key of a log or witness you trust; repeatable. @SIZE: a retired key, for trees up to SIZE.",
     ),
 ]
 Authorities = Annotated[
@@ -45,14 +45,12 @@ Authorities = Annotated[
         help="Certificates (PEM) of a time-stamping authority you trust; repeatable.",
     ),
 ]
-Entry = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The log entry, where a tlog-proof does not carry it.")
-]
+Entry = Annotated[Path | None, typer.Option(metavar="FILE", help="The log entry, if the tlog-proof does not carry it.")]
 NewerReceipt = Annotated[
     Path | None,
     typer.Option(
         metavar="RECEIPT",
-        help="A newer .countermark file of the same log: leads a tlog-proof or COSE receipt to keys changed since.",
+        help="A newer .countermark file of the same log, to verify a tlog-proof or COSE receipt after a key rotation.",
     ),
 ]
 
@@ -68,24 +66,24 @@ def verify(
     max_age: MaxAge = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a receipt step by step, with no service and no network.
+    """Check a receipt step by step, offline.
 
-    Exit status 0 needs --vkey or --policy: without it, which log this is remains the receipt's own word (3). With
-    --authority it needs a time stamp that holds.
+    Exit status 0 needs --vkey or --policy: without one, the receipt only claims to be of its log (3). With --authority
+    it also needs a valid time stamp.
     """
     age = seconds(max_age)
     try:
         found = parse_any_receipt(Content.of(receipt).read(MAX_RECEIPT_BYTES))
         if not isinstance(found, Receipt):
             if picture is not None:
-                exits.refuse("what a picture was registered as is in a .countermark file, and not in this one")
+                exits.refuse("a picture can be compared with a .countermark file only, and this is not one")
             proof = verify_proof(receipt, log_keys=vkey or (), entry=entry, keys=keys, policy=policy, max_age=age)
             _end(as_json, _proof_json(proof), proof_view(proof), exits.of_proof(proof))
         report = verify_receipt(
             receipt, picture, log_keys=vkey or (), authorities=authority or (), policy=policy, max_age=age
         )
     except CountermarkError as error:
-        exits.leave_with(error, receipt)
+        exits.exit_with(error, receipt)
     asked = bool(authority)
     view = receipt_view(report, stamp_asked=asked)
     _end(as_json, _json(report), view, exits.of_receipt(report, stamp_asked=asked))
@@ -100,14 +98,16 @@ def _end(as_json: bool, answer: dict[str, object], view: RenderableType, status:
 
 
 def get(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="Its 64 hex digits or URN.", show_default=False)],
+    record: Annotated[
+        str, typer.Argument(metavar="RECORD", help="Record id (64 hex digits) or URN.", show_default=False)
+    ],
     url: Url = DEFAULT_URL,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to save it; standard output otherwise.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to save it; by default standard output.")
     ] = None,
     form: Annotated[
         Literal["countermark", "tlog-proof", "cose"],
-        typer.Option("--format", help="Ours proves most; the two others, programs of others read."),
+        typer.Option("--format", help="countermark proves most; other software reads the two others."),
     ] = "countermark",
 ) -> None:
     """Fetch the receipt of a registration."""
@@ -120,16 +120,16 @@ def get(
             output.save(file, data)
             output.note(f"saved {file}")
     except CountermarkError as error:
-        exits.leave_with(error)
+        exits.exit_with(error)
 
 
 def show(receipt: ReceiptFile) -> None:
-    """Print a .countermark file as indented JSON. It is parsed, and nothing in it is checked."""
+    """Print a .countermark file as indented JSON, without checking it."""
     try:
         data = Content.of(receipt).read(MAX_RECEIPT_BYTES)
         Receipt.parse(data)
     except CountermarkError as error:
-        exits.leave_with(error, receipt)
+        exits.exit_with(error, receipt)
     output.show_json(json.loads(data))
 
 

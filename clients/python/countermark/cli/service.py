@@ -1,4 +1,4 @@
-"""Commands that ask a service: register, verify."""
+"""Commands that call a service: register, verify."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 SourceType = Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")]
-CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="What C2PA credential to make.")]
+CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="The C2PA credential to make.")]
 PublishMetadata = Annotated[
-    bool, typer.Option("--publish-metadata", help="Let the public copy keep places, names and serial numbers.")
+    bool,
+    typer.Option("--publish-metadata", help="Keep places, names and serial numbers in the public copy."),
 ]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here.")
@@ -29,13 +30,13 @@ OutFolder = Annotated[
 
 
 def connect(url: str, api_key: str | None = None) -> "Client":
-    """The service. What talks to it is imported only here: checking a receipt starts without."""
+    """A client of the service, imported only here: checking a receipt does not need it."""
     from countermark.client import Client
 
     try:
         return Client(url, api_key=api_key)
     except CountermarkError as error:
-        exits.leave_with(error)
+        exits.exit_with(error)
 
 
 def register(
@@ -47,10 +48,10 @@ def register(
     credit: Annotated[str | None, typer.Option(help="Credit line.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence.")] = None,
     source_type: SourceType = None,
-    created: Annotated[bool, typer.Option("--created", help="You made it, in the way of --source-type.")] = False,
+    created: Annotated[bool, typer.Option("--created", help="You created it, in the way of --source-type.")] = False,
     credential: CredentialMode = "embedded",
     publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
-    sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record back until it is revealed.")] = False,
+    sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record secret until it is revealed.")] = False,
     publish_metadata: PublishMetadata = False,
     folder: OutFolder = None,
     as_json: AsJson = False,
@@ -91,10 +92,10 @@ def register(
 
 
 def _save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> tuple[list[Path], Exit]:
-    """What was saved of a registration. Where something cannot be, it is registered all the same, and is shown."""
+    """The files that were saved of a registration; if one cannot be saved, the registration still stands."""
     saved: list[Path] = []
     try:
-        for path, data in _keepsakes(client, asset, file, folder):
+        for path, data in _files_to_save(client, asset, file, folder):
             output.save(path, data)
             saved.append(path)
     except CountermarkError as error:
@@ -108,15 +109,15 @@ def verify(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
     as_json_lines: AsJsonLines = False,
-    hashes_only: Annotated[bool, typer.Option("--hashes-only", help="Send the SHA-256, not the picture.")] = False,
+    hashes_only: Annotated[bool, typer.Option("--hashes-only", help="Send only the SHA-256, not the picture.")] = False,
     full_detail: Annotated[
-        bool, typer.Option("--full-detail", help="Compare at full resolution, where the registered picture is kept.")
+        bool, typer.Option("--full-detail", help="Compare at full resolution, if the registered picture is kept.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask a service what is known about pictures.
+    """Verify pictures with a service.
 
-    Exit status 0 when each matches a current registration without difference.
+    Exit status 0 if each matches a current registration without difference.
     """
     _check_forms(files, as_json, as_json_lines)
     worst = Exit.SATISFIED
@@ -139,14 +140,14 @@ def verify(
 
 def _check_forms(files: list[Path], as_json: bool, as_json_lines: bool) -> None:
     if as_json and (as_json_lines or len(files) > 1):
-        exits.refuse("--json prints one answer; for several pictures there is --jsonl")
+        exits.refuse("--json prints one answer; use --jsonl for several pictures")
 
 
 def _check_several(files: list[Path], folder: Path | None, *, titled: bool) -> None:
     if len(files) > 1 and titled:
-        exits.refuse("--title and --caption are for one picture at a time")
+        exits.refuse("--title and --caption can be given for one picture only")
     if folder is not None and len({file.name for file in files}) < len(files):
-        exits.refuse("--out cannot keep the receipts of two files of the same name")
+        exits.refuse("--out cannot save the receipts of two files with the same name")
 
 
 def _show_json(file: Path, name: str, answer: "Answer", as_json_line: bool) -> None:
@@ -177,11 +178,11 @@ def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, 
         return client.verify(file, progress=progress, full_detail=full_detail)
 
 
-def _keepsakes(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:
-    """What a registration leaves to keep: the receipt, and the signed copy or the manifest."""
+def _files_to_save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:
+    """The files to save of a registration: the receipt, and the signed copy or the manifest."""
     kept = [(folder / f"{file.name}.countermark", client.receipt(asset.id))]
     if asset.credential is not None and asset.credential.embedded:
-        stripped = asset.metadata.public_copy == "stripped"  # then that is the one to publish
+        stripped = asset.metadata.public_copy == "stripped"  # then the public copy is the one to publish
         kept.append((folder / f"{file.stem}.signed{file.suffix}", client.credentialed(asset.id, public=stripped)))
     elif asset.credential is not None:
         kept.append((folder / f"{file.name}.c2pa", client.manifest(asset.id)))

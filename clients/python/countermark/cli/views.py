@@ -1,4 +1,4 @@
-"""Views: registrations, reports and receipts for people. Every text of a stranger's goes through `plain`."""
+"""Views: registrations, reports and receipts for people. All untrusted text goes through `plain`."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]) -> RenderableType:
-    """What was registered, and the files that were saved."""
+    """A registration, and the files that were saved."""
     facts = [
         ("record", asset.id),
         ("index", f"{asset.index}, logged {asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, {asset.state}"),
@@ -32,7 +32,7 @@ def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]
         *_resembling(asset.resembles),
         *(("saved", str(path)) for path in saved),
     ]
-    return Group(_heading(name, "registered" if asset.created else "was registered already"), _facts(facts))
+    return Group(_heading(name, "registered" if asset.created else "was already registered"), _facts(facts))
 
 
 def report_view(name: str, report: "Report") -> RenderableType:
@@ -52,7 +52,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
 
 
 def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> RenderableType:
-    """The steps of checking a receipt, and what came of them."""
+    """The steps of checking a receipt, and the conclusion."""
     links = report.chain.links if report.chain is not None else ()
     return Group(
         _steps(report.steps),
@@ -67,8 +67,8 @@ def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> Rendera
 
 
 def proof_view(report: ProofReport) -> RenderableType:
-    """The same for a tlog-proof or a transparent statement."""
-    record = "not at hand" if report.statement is None else report.statement.record_id.hex()
+    """The steps of checking a tlog-proof or a transparent statement, and the conclusion."""
+    record = "unknown" if report.statement is None else report.statement.record_id.hex()
     return Group(
         _steps(report.steps),
         Text(),
@@ -92,10 +92,10 @@ def _proof_conclusion(report: ProofReport) -> str:
     if report.fails:
         return "The proof does not hold."
     if report.holds and report.witnessing is not None and not report.witnessing.enough:
-        return "The proof holds, and lacks the cosignatures that you ask for."
+        return "The proof holds, but lacks cosignatures that you require."
     if report.holds:
-        return "The log has this statement. Whose it is takes a .countermark file to check."
-    return "The proof could not be checked. Give the key that you know the log by (--vkey), and the entry (--entry)."
+        return "The log contains this statement. Checking who signed it needs a .countermark file."
+    return "The proof could not be checked. Give the log's key (--vkey), and the entry (--entry)."
 
 
 def _steps(steps: Iterable[Step]) -> Table:
@@ -106,7 +106,7 @@ def _steps(steps: Iterable[Step]) -> Table:
 
 
 def audit_view(report: "AuditReport") -> RenderableType:
-    """What came of auditing a log."""
+    """The result of auditing a log."""
     facts = []
     if report.checkpoint is not None:
         facts += [("tree", f"{report.checkpoint.size:,} entries"), ("root", report.checkpoint.root.hex())]
@@ -116,12 +116,12 @@ def audit_view(report: "AuditReport") -> RenderableType:
     if report.signatures is not None:
         facts.append(("signatures", f"{report.signatures.verified:,} checked now"))
         if report.signatures.unchecked:
-            facts.append(("unchecked", f"{report.signatures.unchecked:,}: what may name their keys is withheld"))
+            facts.append(("unchecked", f"{report.signatures.unchecked:,}: records of their keys may be withheld"))
     facts += [("key", f"rotated at index {index}") for index in report.rotations]
     facts += [("cosigned by", cosigner.key.name) for cosigner in report.cosigners]
     facts += _witnessing(report.witnessing)
     if report.form == "bytes":
-        facts.append(("entries", "other than Countermark's statements: hashed, and not read"))
+        facts.append(("entries", "not Countermark statements: hashed, but not parsed"))
     if report.is_sound:
         facts += [(f"{count:,} by key", kid.hex()) for kid, count in sorted(report.by_key.items())]
         if report.uncounted:
@@ -131,25 +131,25 @@ def audit_view(report: "AuditReport") -> RenderableType:
 
 def _audit_conclusion(report: "AuditReport") -> Iterator[RenderableType]:
     if report.is_sound:
-        grown = "" if report.before is None else ", and it only grew"
-        yield Text(f"The log is what its entries make it{grown}.", style="bold")
+        grown = "" if report.before is None else ", and has only been appended to"
+        yield Text(f"The log is consistent with its entries{grown}.", style="bold")
         if report.witnessing is not None and not report.witnessing.enough:
-            yield Text("Its checkpoint lacks the cosignatures that you ask for.", style="bold")
+            yield Text("Its checkpoint lacks cosignatures that you require.", style="bold")
         return
     yield from (finding_view(finding) for finding in report.findings)
     if any(finding.evidence for finding in report.findings):
-        yield Text("What was signed is in the output of --json: keep it.", style="dim")
+        yield Text("The signed evidence is in the output of --json: keep it.", style="dim")
 
 
 def finding_view(finding: "AuditFinding") -> RenderableType:
-    """Something that is not as a log has promised."""
+    """A finding of an audit."""
     return _heading(f"{finding.kind}:", plain(finding.detail))
 
 
 def alarm_view(alarm: "Alarm") -> RenderableType:
-    """An entry that one's key has signed, and one has not made."""
+    """An entry that names a watched key, and is not among the records that you made."""
     return Group(
-        _heading(f"entry {alarm.index}", "names your key, and is not among what you made"),
+        _heading(f"entry {alarm.index}", "names your key, and is not among the records that you made"),
         _facts([("record", alarm.record_id.hex()), ("key", alarm.kid.hex()), ("signature", alarm.signature)]),
     )
 
@@ -160,60 +160,60 @@ _HOLDS = "The receipt holds."
 def _conclusion(report: ReceiptReport, *, stamp_asked: bool) -> str:
     failed = [step.number for step in report.steps if step.outcome == "fails"]
     if failed == [MEDIA_STEP]:
-        return "The receipt is about another picture."
+        return "The receipt is for another picture."
     if not report.holds:
         return "The receipt does not hold."
-    became = "; ".join(_became(report))
-    gap = _gap(report, stamp_asked=stamp_asked)
-    if became:
-        return f"The receipt holds, and {became}. {gap.removeprefix(_HOLDS)}".strip()
-    return gap or _HOLDS
+    events = "; ".join(_later_events(report))
+    missing = _missing(report, stamp_asked=stamp_asked)
+    if events:
+        return f"The receipt holds, and {events}. {missing.removeprefix(_HOLDS)}".strip()
+    return missing or _HOLDS
 
 
-def _became(report: ReceiptReport) -> Iterator[str]:
-    """What has become of a registration whose receipt holds."""
+def _later_events(report: ReceiptReport) -> Iterator[str]:
+    """Later events of a registration whose receipt holds."""
     if report.withdrawn:
         yield "its publisher has withdrawn the registration"
     if report.disputed:
         yield "another publisher disputes the registration"
     if report.key_compromised:
-        yield "the key that signed it may have been in other hands before it was made (step 6)"
+        yield "the key that signed it may have been compromised before it was made (step 6)"
     if report.contested_origins:
-        yield "something that the picture was made from has been withdrawn, disputed or signed by a lost key (step 11)"
+        yield "a source of the picture was withdrawn, disputed or signed with a compromised key (step 11)"
     if report.superseded_by is not None:
         yield f"its publisher has superseded the registration by entry {report.superseded_by}"
 
 
-def _gap(report: ReceiptReport, *, stamp_asked: bool) -> str:
-    """What is missing before everything is known to hold; empty where nothing is."""
+def _missing(report: ReceiptReport, *, stamp_asked: bool) -> str:
+    """What could not be checked; empty if nothing."""
     if not report.log_key_pinned:
         return (
-            "The receipt holds if its log key is the right one, which is its own word. "
-            "Give the key that you know the log by: --vkey"
+            "The receipt holds if its log key is the right one; the receipt claims so, and that is not verified. "
+            "Give the log's key: --vkey"
         )
     if report.key_compromised is None:
         return (
-            f"{_HOLDS} Its key may have been in other hands later, and that the record was made before is its "
-            "own word: only a time stamp by an authority that you trust shows that (--authority)."
+            f"{_HOLDS} Its key may have been compromised later. The record claims to be older, which only a time "
+            "stamp by an authority that you trust can prove (--authority)."
         )
     if report.disputed is None:
         return (
-            f"{_HOLDS} Another publisher has disputed the registration, and retracted that with a key that may have "
-            "been in other hands later: nothing shows which came first. Ask the registry."
+            f"{_HOLDS} Another publisher has disputed the registration, and retracted the dispute with a key that may "
+            "have been compromised by then. Ask the registry."
         )
     if report.witnessing is not None and not report.witnessing.enough:
-        return f"{_HOLDS} It lacks the cosignatures that you ask for."
+        return f"{_HOLDS} It lacks cosignatures that you require."
     if report.truncated:
-        return f"{_HOLDS} It could not hold all that belongs to the registration: ask the registry."
+        return f"{_HOLDS} It is truncated: more belongs to the registration. Ask the registry."
     if report.steps[ORIGINS_STEP - 1].outcome != "holds":
         return f"{_HOLDS} What the picture was made from is not proven up to its origins."
     if stamp_asked and report.timestamp is None:
-        return f"{_HOLDS} When the record existed could not be checked (step 10)."
+        return f"{_HOLDS} The time stamp could not be checked (step 10)."
     return ""
 
 
 def _credential(report: "Report") -> Iterator[RenderableType]:
-    """List, validity, time and name of the signer, each a fact of its own; what was taken out, what is elsewhere."""
+    """The signer's list, validity, time and name; redactions, and manifests kept elsewhere."""
     read = report.credential
     if read is None or read.state == "ABSENT":
         return
@@ -223,7 +223,7 @@ def _credential(report: "Report") -> Iterator[RenderableType]:
         f"by {stamp.authority or SENTENCES.phrases['nobody_named']}"
         for stamp in read.time_stamps
     )
-    facts = [("trust list", read.trust_list or "none used here")]
+    facts = [("trust list", read.trust_list or "on none used here")]
     if read.certificate is not None:
         begins, ends = read.certificate.valid_from, read.certificate.valid_until
         judged = f", {SENTENCES.validity.get(read.validity, read.validity)}" if read.validity else ""
@@ -246,7 +246,7 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
     yield _facts(
         [
             ("record", asset.id),
-            *((("fits as", match.value),) if match.value else ()),
+            *((("match", match.value),) if match.value else ()),
             ("publisher", f"{publisher.name} ({publisher.identity.established})"),
             ("logged", f"{asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, index {asset.index}"),
             ("standing", f"{match.standing.value}: {match.standing.detail}"),
@@ -257,7 +257,7 @@ def _match(number: int, match: "Match") -> Iterator[RenderableType]:
 
 
 def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
-    """Other registrations that one resembles."""
+    """The registrations that one resembles."""
     if found is None:
         return
     for each in found.items:
@@ -272,7 +272,7 @@ def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
 
 
 SMALL = 0.001
-"""Fraction of a picture below which a tenth of a per cent says nothing."""
+"""Fraction of a picture below which one decimal of a per cent is not enough."""
 
 
 def _place(region: "Region") -> str:
@@ -297,7 +297,7 @@ def _heading(name: str, rest: str = "") -> Text:
 
 
 def _facts(facts: Iterable[tuple[str, str]], *, multiline: bool = False) -> Table:
-    """Names and values; a record's 64 digits fit beside names of up to 14 characters."""
+    """Names and values; a record id of 64 digits fits beside names of up to 14 characters."""
     grid = _grid(2)
     for name, value in facts:
         first, _, rest = value.partition("\n") if multiline else ("", "", value)

@@ -1,6 +1,6 @@
-"""A log seen from outside: audited, and watched for entries that somebody else made with one's keys.
+"""Auditing a log, and watching it for entries that others have signed with your keys.
 
-Any log that speaks C2SP tlog-tiles will do: its address is where `checkpoint` and `tile/` lie.
+This works with any C2SP tlog-tiles log; its URL is the prefix of `checkpoint` and `tile/`.
 """
 
 from countermark.log.auditing import AuditReport, Signatures, audit_log

@@ -1,4 +1,4 @@
-"""Auditing a log from outside: what `countermark log audit` does, for programs."""
+"""Auditing a log: `countermark log audit` for programs."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,16 +22,16 @@ from provenance.transparency.signer_audit import FetchRecord, SignerAudit
 from provenance.transparency.tiles import TileReader
 
 SAVE_SECONDS = 5.0
-"""Seconds between two savings of the state during an audit: so much work is done again after a power cut."""
+"""Seconds between two writes of the state during an audit: at most this much work is lost in a power cut."""
 
-SECOND_LOOK_SECONDS = 1.0
-"""Seconds before what may pass is looked at again: a log replaces its files within some milliseconds."""
+RECHECK_SECONDS = 1.0
+"""Seconds before transient findings are checked again: a log replaces its files within some milliseconds."""
 
 _LOG_TYPES = (ED25519, ML_DSA_44)
 _NOTHING = Demand()
-_OF_THE_CHECKPOINT: frozenset[AuditFindingKind] = frozenset({"checkpoint", "rolled back"})
-_MAY_PASS: frozenset[AuditFindingKind] = _OF_THE_CHECKPOINT | {"tile", "entries"}
-"""What a log that is honest can show for a moment. What is signed, or is in an entry, stands as it is."""
+_CHECKPOINT_FINDINGS: frozenset[AuditFindingKind] = frozenset({"checkpoint", "rolled back"})
+_TRANSIENT: frozenset[AuditFindingKind] = _CHECKPOINT_FINDINGS | {"tile", "entries"}
+"""Findings that an honest log can cause for a moment. What is signed, or in an entry, is not transient."""
 
 Hashed = Callable[[int, int], None]
 """Called with (entries hashed, entries in all) after each bundle."""
@@ -39,7 +39,7 @@ Hashed = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Signatures:
-    """Statements whose signature holds, and those by keys that no record at hand names."""
+    """The number of statements with a valid signature, and of those whose keys are in withheld records."""
 
     verified: int
     unchecked: int
@@ -47,22 +47,22 @@ class Signatures:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What came of an audit.
+    """The result of an audit.
 
     Attributes:
         origin: the log's name.
-        checkpoint: the tree that was audited; None where the log showed no checkpoint of its own.
+        checkpoint: the audited tree; None if the log served no valid checkpoint.
         note: the checkpoint as served.
-        before: the tree of the audit before, which this one extends if there is no finding; None at the first.
+        before: the tree of the previous audit, which this one extends if there are no findings; None at the first.
         cosigners: the caller's witnesses that cosigned the checkpoint.
-        findings: what is not as the log has promised.
-        form: what the entries are; None in an empty log.
-        by_key: statements by key id; `uncounted` are those by further keys.
-        hashed: entries that were fetched and hashed this time.
-        signatures: how many statements were found signed this time with a key in force, and how many could not be
-            checked because records are withheld; None where this was not asked for.
-        rotations: indices of the entries that changed the log's keys, where these had to be followed from the caller's.
-        witnessing: whether the cosignatures are there that the caller asks for; None where it asks for none.
+        findings: failed checks.
+        form: the kind of the entries; None for an empty log.
+        by_key: number of statements by key id; `uncounted` is the number by further keys.
+        hashed: number of entries fetched and hashed in this audit.
+        signatures: number of statements verified in this audit with a key in force, and of those unchecked because
+            records are withheld; None without `records`.
+        rotations: indices of the entries that rotated the log's keys, if they were followed from the caller's keys.
+        witnessing: whether the required cosignatures are present; None if the caller requires none.
     """
 
     origin: str
@@ -81,7 +81,7 @@ class AuditReport:
 
     @property
     def is_sound(self) -> bool:
-        """All steps hold."""
+        """Whether all steps hold."""
         return not self.findings
 
 
@@ -101,23 +101,23 @@ def audit_log(
     """Audit a log: see `provenance.transparency.audit` for the steps.
 
     Args:
-        url: the log's address, below which `checkpoint` and `tile/` lie.
-        log_keys: its verifier keys (`name+hash+key`), and those of witnesses, each of which has to have cosigned.
-        state: the file that remembers what was seen; it is made where it is missing. None: nothing is remembered.
-        entries: what they have to be; by default what the first one is.
-        from_the_start: hash every entry again, and still hold the log to what it has signed before.
-        records: the address of the service that shows the records. With it, every statement's signature is checked with
-            the keys that the log's own records name; where that was not done before, it begins anew.
-        timeout: seconds for a whole file.
-        progress: told after each bundle.
-        policy: a C2SP tlog-policy file: the log, witnesses, and how many of which have to have cosigned. Of several
-            logs the one is meant that has this address, or whose key is among `log_keys`.
-        max_age: seconds that the newest cosignature may be old.
+        url: the log's URL, the prefix of `checkpoint` and `tile/`.
+        log_keys: verifier keys (`name+hash+key`) of the log, and of witnesses, whose cosignatures are then required.
+        state: the file with the state of the last audit, created if it is missing. None: no state is kept.
+        entries: the required kind of the entries; by default that of the first entry.
+        from_the_start: hash every entry again, and still check against what the log has signed before.
+        records: URL of the service with the records. With it, every statement's signature is verified with the keys in
+            the log's records; the audit starts at the first entry if earlier ones did not verify signatures.
+        timeout: seconds for one file.
+        progress: called after each bundle.
+        policy: a C2SP tlog-policy file: the log, the witnesses, and the required quorum. Of several logs it is the one
+            with this URL, or with a key among `log_keys`.
+        max_age: maximum age of the newest cosignature, in seconds.
 
     Raises:
         MalformedNote: a malformed verifier key.
-        InvalidRequest: keys of no log or of several, an unusable address or state file.
-        ServiceError and its like: the log's files could not be had. What was audited so far is remembered.
+        InvalidRequest: keys of no log or of several, an invalid URL or state file.
+        CountermarkError: the log's files could not be fetched. The state keeps what was audited so far.
     """
     trust = Trust.of(log_keys, policy, max_age)
     keys, origin = keys_of(trust, url)
@@ -137,20 +137,20 @@ def audit_log(
 
 
 def service_of(url: str) -> str:
-    """The address of the service whose log is at an address: ours show it below `/log`."""
+    """The URL of the service of a log: Countermark's logs are below `/log`."""
     return url.rstrip("/").removesuffix("/log")
 
 
 def keys_of(trust: Trust, url: str) -> tuple[list[VerifierKey], str]:
-    """The keys of the log at an address, and of witnesses; and the log's name. Raises InvalidRequest."""
+    """The keys of the log and of its witnesses, and the log's name. Raises InvalidRequest."""
     logs = {key.name for key in trust.keys if key.key_type == ED25519}
     if trust.policy is not None and len(logs) > 1:
         here = {log.key.name for log in trust.policy.logs if log.url and log.url.rstrip("/") == url.rstrip("/")}
         logs = {key.name for key in trust.named if key.key_type == ED25519} or here
     if len(logs) != 1:
         raise InvalidRequest(
-            "the Ed25519 verifier keys of one log are needed, or a policy that names it with its address; those of "
-            "witnesses may stand beside them"
+            "the Ed25519 verifier keys of one log are required, or a policy that names the log with its URL; "
+            "keys of witnesses may be added"
         )
     origin = logs.pop()
     witnesses = [key for key in trust.keys if key.key_type != ED25519 and key.name != origin]
@@ -158,7 +158,7 @@ def keys_of(trust: Trust, url: str) -> tuple[list[VerifierKey], str]:
 
 
 class LogAuditor:
-    """Audits one log again and again."""
+    """Audits one log repeatedly."""
 
     def __init__(
         self,
@@ -172,9 +172,9 @@ class LogAuditor:
         key_receipt: Callable[[], bytes | None] | None = None,
         demand: Demand = _NOTHING,
     ) -> None:
-        """`key_receipt` gets a receipt with the log's `log.key` records, to follow them; `demand` is met by witnesses.
+        """`key_receipt` fetches a receipt with the log's `log.key` records; `demand` is the required cosignatures.
 
-        Raises InvalidRequest where the state file cannot be used.
+        Raises InvalidRequest if the state file cannot be used.
         """
         self._key_receipt = key_receipt
         self._demand = demand
@@ -191,17 +191,17 @@ class LogAuditor:
         self._state = state.from_the_start() if from_the_start or unsigned else state
 
     def run(self, *, visit: Visit | None = None, progress: Hashed | None = None) -> AuditReport:
-        """Audit the log as it is now; an audit that was cut short is finished first. Raises as `audit_log`.
+        """Audit the log as it is now, after finishing an interrupted audit. Raises as `audit_log`.
 
-        Where something is found that may pass (a file that is missing for a moment, an older checkpoint out of a
-        cache), the log is asked for a fresh checkpoint and looked at again before that is told. A tree that was signed
-        is looked at again itself: it is not to be forgotten over a newer one.
+        Transient findings (a missing file, an older checkpoint from a cache) are checked again with a fresh checkpoint
+        before they are reported. A finding about a signed tree is checked again with that same tree, so that a newer
+        one cannot hide it.
         """
         before = _read(self._state.seen)
         visit = None if visit is None else _once(visit)
         self._hashed, self._verified, self._unchecked = 0, 0, 0
         again: tuple[bytes, bool] | None = None
-        doubted = False
+        rechecked = False
         while True:
             if again is not None:
                 note, is_newest = again
@@ -212,12 +212,12 @@ class LogAuditor:
             if self._last is not None and self._last.note == note:  # nothing was added
                 return self._judged(replace(self._last, before=before, hashed=self._hashed))
             report = self._audit(note, before, visit, progress)
-            if not doubted and report.findings and all(each.kind in _MAY_PASS for each in report.findings):
-                doubted = True
-                time.sleep(SECOND_LOOK_SECONDS)
+            if not rechecked and report.findings and all(each.kind in _TRANSIENT for each in report.findings):
+                rechecked = True
+                time.sleep(RECHECK_SECONDS)
                 fresh = self._newest()
-                doubtful = fresh if {each.kind for each in report.findings} & _OF_THE_CHECKPOINT else note
-                again = doubtful, doubtful == fresh
+                recheck = fresh if {each.kind for each in report.findings} & _CHECKPOINT_FINDINGS else note
+                again = recheck, recheck == fresh
                 continue
             again = None
             self._last = report if report.is_sound else None
@@ -228,20 +228,20 @@ class LogAuditor:
         return replace(report, witnessing=self._demand.judge(report.cosigners, now=time.time()))
 
     def _newest(self) -> bytes:
-        """The log's newest checkpoint; or a later one that has the cosignatures which that one lacks.
+        """The log's newest checkpoint; or if it lacks required cosignatures, a later checkpoint that has them.
 
-        Witnesses take about a second, and a log may grow meanwhile: hence the newest that it shows cosigned, if that is
-        of a tree with all entries which were there before.
+        Witnesses take about a second, and the log may grow meanwhile: so the newest cosigned checkpoint counts, if its
+        tree is at least as large.
         """
         note = self._files.checkpoint()
         if self._has_enough(note):
             return note
-        time.sleep(SECOND_LOOK_SECONDS)
+        time.sleep(RECHECK_SECONDS)
         later = self._files.cosigned_checkpoint() or self._files.checkpoint()
         return later if stated_size(later) >= stated_size(note) and self._has_enough(later) else note
 
     def _has_enough(self, note: bytes) -> bool:
-        """Whether nothing is lacking that witnesses could bring: what is wrong about it is for the audit to say."""
+        """Whether no required cosignature is missing; true of an invalid checkpoint, which the audit reports."""
         if self._demand.is_empty:
             return True
         try:
@@ -259,7 +259,7 @@ class LogAuditor:
             keys = self._keys_for(note)
             audit = Audit(note, keys, self._files.fetch, self._state, form=self._form, visit=visit, signers=signers)
         except (MalformedNote, UntrustedNote) as refusal:
-            return self._refused("checkpoint", note, before, f"the log shows no checkpoint of its own: {refusal}")
+            return self._refused("checkpoint", note, before, f"the log serves no valid checkpoint: {refusal}")
         except SignatureInvalid as refusal:
             return self._refused("signature", note, before, str(refusal))
         begun = self._state.size
@@ -286,9 +286,9 @@ class LogAuditor:
         )
 
     def _keys_for(self, note: bytes) -> Sequence[VerifierKey]:
-        """The keys to check a checkpoint with: the caller's, or where the log has changed its own, those they lead to.
+        """The keys for checking a checkpoint: the caller's, or after a rotation those that they lead to.
 
-        Raises MalformedNote, UntrustedNote, and what the log's `log.key` records cannot be had for.
+        Raises MalformedNote, UntrustedNote, and CountermarkError if the `log.key` records cannot be fetched.
         """
         signed = SignedCheckpoint.parse(note)
         try:
@@ -299,7 +299,7 @@ class LogAuditor:
         return self._verify(signed)
 
     def _verify(self, signed: SignedCheckpoint) -> Sequence[VerifierKey]:
-        """The keys, as far as they were followed, if they verify a checkpoint. Raises UntrustedNote."""
+        """The current keys, after verifying a checkpoint with them. Raises UntrustedNote."""
         checkpoint, keys = signed.checkpoint, self._keys
         if self._followed is not None:
             keys = [*self._followed.keys.at(checkpoint.size), *(key for key in keys if key.name != self._origin)]
@@ -309,7 +309,7 @@ class LogAuditor:
         return keys
 
     def _follow(self) -> bool:
-        """Whether the log's records lead from the caller's keys to others. Raises ServiceError and its like."""
+        """Whether the log's records lead from the caller's keys to others. Raises CountermarkError."""
         data = None if self._key_receipt is None else self._key_receipt()
         if data is None:
             return False
@@ -344,7 +344,7 @@ class LogAuditor:
 
 
 def _once(visit: Visit) -> Visit:
-    """Tells of each index once, also where a tree is looked at twice."""
+    """Calls `visit` once for each index, even if a tree is audited twice."""
     told = -1
 
     def visit_once(index: int, entry: bytes, statement: Statement | None) -> None:

@@ -1,4 +1,4 @@
-"""The files of a log and its records, over HTTP: bounded in size and time, from no other address than is given."""
+"""The files and records of a log, over HTTP: bounded in size and time, without redirects."""
 
 import asyncio
 from types import TracebackType
@@ -17,26 +17,26 @@ T = TypeVar("T")
 
 
 class _Files:
-    """What is fetched from one address. Close it after use, or use it as a context manager.
+    """Fetches files from one URL. Close it after use, or use it as a context manager.
 
     Args:
         url: http or https.
-        timeout: seconds for one try of one whole file, headers included.
-        max_retries: further tries after a failed connection or an answer that invites them.
+        timeout: seconds for one attempt to fetch one file, headers included.
+        max_retries: retries after a failed connection or a retryable status.
 
     Raises:
-        InvalidRequest: an address or option that cannot be meant; or it is used inside a running event loop.
+        InvalidRequest: an invalid URL or option; or the caller is inside a running event loop.
     """
 
     def __init__(self, url: str, *, timeout: float = DEFAULT_FILE_SECONDS, max_retries: int = DEFAULT_RETRIES) -> None:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            pass  # as it has to be
+            pass
         else:
-            raise InvalidRequest("a log is read in a thread of its own, not inside a running event loop")
+            raise InvalidRequest("a log cannot be read inside a running event loop: use a thread")
         self.url = url
-        self._client = _PunctualClient(url, timeout=timeout, max_retries=max_retries)
+        self._client = _DeadlineClient(url, timeout=timeout, max_retries=max_retries)
         self._runner = asyncio.Runner()
 
     def close(self) -> None:
@@ -55,54 +55,51 @@ class _Files:
 
 
 class LogFiles(_Files):
-    """The files of the log at an address: its prefix, such as `https://registry.example/log`."""
+    """The files of the log at a URL: its prefix, such as `https://registry.example/log`."""
 
     def checkpoint(self) -> bytes:
-        """The latest checkpoint: a note of which nothing is checked. Raises ServiceError and its like."""
+        """The latest checkpoint, unchecked. Raises CountermarkError."""
         note = self._ask(calls.log_file("checkpoint", MAX_NOTE_BYTES))
         if note is None:
-            raise UnexpectedAnswer(f"{self.url} has no checkpoint: it is not the address of a log")
+            raise UnexpectedAnswer(f"{self.url} has no checkpoint: it is not the URL of a log")
         return note
 
     def cosigned_checkpoint(self) -> bytes | None:
-        """The newest checkpoint that a quorum of the log's witnesses has cosigned; None where the log shows none.
+        """The newest checkpoint that a quorum of the log's witnesses has cosigned; None if the log serves none.
 
-        Not of C2SP tlog-tiles: our own logs show it. Raises ServiceError and its like.
+        An addition of Countermark to C2SP tlog-tiles. Raises CountermarkError.
         """
         return self._ask(calls.log_file("cosigned-checkpoint", MAX_NOTE_BYTES))
 
     def fetch(self, path: str) -> bytes | None:
-        """A tile or bundle by its path, None where there is none. Raises MalformedTile, ServiceError and its like."""
+        """A tile or bundle by its path; None if there is none. Raises MalformedTile, CountermarkError."""
         tile = parse_tile_path(path)
         return self._ask(calls.log_file(path, MAX_BUNDLE_BYTES if tile.level is None else TILE_WIDTH * HASH_BYTES))
 
 
 class RecordFiles(_Files):
-    """The records that the service at an address shows to anybody."""
+    """The public records of the service at a URL."""
 
     def key_receipt(self) -> bytes | None:
-        """A receipt of the record that changed the log's keys last, unchecked; None where there is no such record.
-
-        Raises ServiceUnreachable and its like.
-        """
+        """The receipt of the newest `log.key` record, unchecked; None if there is none. Raises CountermarkError."""
         try:
             newest = max(self._ask(calls.log_keys()).items, key=lambda key: key.first_size, default=None)
             if newest is None or newest.first_size == 0:
                 return None
             return self._ask(calls.receipt(newest.record, "countermark"))
-        except (NotFound, UnexpectedAnswer, InvalidRequest):  # the log of another program
+        except (NotFound, UnexpectedAnswer, InvalidRequest):  # not a Countermark service
             return None
 
     def fetch(self, record_id: bytes) -> bytes | None:
-        """What is served as a record, unchecked; None where it is withheld. Raises ServiceError and its like."""
+        """A record, unchecked; None if it is withheld. Raises CountermarkError."""
         return self._ask(calls.public_record(record_id))
 
 
-class _PunctualClient(AsyncClient):
-    """A client to which a try that lasts is a try that failed: a service that drips can hold up a file only so long."""
+class _DeadlineClient(AsyncClient):
+    """A client whose timeout is for a whole attempt: a server that trickles bytes cannot delay a file further."""
 
     async def send(self, call: Call[T]) -> T:
-        """The answer to any call."""
+        """The answer to a call."""
         return await self._send(call)
 
     async def _try(self, call: Call[T]) -> Reply:
@@ -111,4 +108,4 @@ class _PunctualClient(AsyncClient):
             async with asyncio.timeout(seconds):
                 return await super()._try(call)
         except TimeoutError as error:
-            raise TimeoutError(f"not the whole of {call.path} within {seconds:g} seconds") from error
+            raise TimeoutError(f"{call.path} was not complete within {seconds:g} seconds") from error

@@ -1,7 +1,7 @@
-"""The state file: what an auditor remembers of a log, so that the log cannot take it back.
+"""The state file: what earlier audits have seen of a log, so that the log cannot undo it.
 
-JSON, replaced as a whole: an audit that is cut short leaves the old file or the new one. Whoever can write it can make
-the auditor forget; keep it where the log's operator cannot.
+The file is JSON, replaced atomically: an interrupted audit leaves the old file or the new one. Anyone who can write the
+file can remove that knowledge; keep it where the log's operator cannot write.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Saved(BaseModel):
-    """The file's own form; hashes and key ids are in hex."""
+    """The format of the file; hashes and key ids are in hex."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -43,7 +43,7 @@ class _Saved(BaseModel):
 
 
 class StateFile:
-    """The state of the audits of one log. One audit at a time may use it."""
+    """The audit state of one log. Only one audit at a time may use it."""
 
     def __init__(self, path: Path, origin: str) -> None:
         self.path = path
@@ -51,20 +51,20 @@ class StateFile:
 
     @classmethod
     def default(cls, origin: str, purpose: Literal["audit", "watch"]) -> "StateFile":
-        """The file of this log in the user's state folder (XDG base directories)."""
+        """The log's file in the user's state folder (XDG base directories)."""
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", origin)[:80]
         digest = hashlib.sha256(origin.encode()).hexdigest()[:16]
         try:
             folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         except RuntimeError as error:
-            raise InvalidRequest("there is no home folder: name a state file") from error
+            raise InvalidRequest("there is no home folder: set a state file") from error
         return cls(folder / "countermark" / f"{name}-{digest}.{purpose}.json", origin)
 
     def read(self) -> AuditState:
-        """What was written last; the state of no audit where there is no file.
+        """The saved state; an empty state if there is no file.
 
         Raises:
-            InvalidRequest: the file cannot be read, is damaged, or is of another log.
+            InvalidRequest: the file is unreadable, damaged, or for another log.
         """
         if not self.path.exists():
             return AuditState()
@@ -72,7 +72,7 @@ class StateFile:
         try:
             saved = _Saved.model_validate_json(data)
             if saved.origin != self._origin:
-                raise InvalidRequest(f"{self.path} is the state of the audits of another log, {saved.origin}")
+                raise InvalidRequest(f"{self.path} is the audit state of another log, {saved.origin}")
             return _state(saved)
         except (ValidationError, MalformedNote, ProofInvalid) as error:
             raise InvalidRequest(
@@ -80,7 +80,7 @@ class StateFile:
             ) from error
 
     def write(self, state: AuditState) -> None:
-        """Replace the file, durably. Raises InvalidRequest where it cannot be written; the old one then stands."""
+        """Replaces the file durably. Raises InvalidRequest if it cannot be written; the old file then stays."""
         saved = _Saved(
             format="countermark-audit",
             version=1,
@@ -131,7 +131,7 @@ def _replace(path: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(draft).unlink()
         raise
-    with suppress(OSError):  # not every system flushes folders
+    with suppress(OSError):  # not every system can sync a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

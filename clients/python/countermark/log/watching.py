@@ -1,4 +1,4 @@
-"""Watching a log for entries that are signed with one's own keys and that one has not made."""
+"""Watching a log for entries that name your keys and that you did not make."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,21 +16,21 @@ from provenance.statement.keys import PublicKey, parse_public_key
 from provenance.statement.statement import Statement, verify_statement
 
 MAX_ID_FILE_BYTES = 256 * 1024 * 1024
-"""Bytes of a file of record ids: three million of them."""
+"""Bytes of a file of record ids: about four million."""
 
 Signature = Literal["verifies", "does not verify", "not checked"]
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """An entry that names one of the watched keys, and is not among what was made.
+    """An entry that names a watched key, and is not among the records that you made.
 
     Attributes:
         index: of the entry in the log.
         kid: the key's thumbprint.
-        record_id: SHA-256 of the record that it states.
-        signature: whether the key made it: `not checked` where only the key's id is known. One that does not verify
-            proves nothing about the key's holder, and that the log takes in what it should refuse.
+        record_id: SHA-256 of the stated record.
+        signature: whether the signature verifies; `not checked` if only the key's id is known. An invalid signature is
+            not by the key's holder, and shows that the log accepts what it should refuse.
         entry: the statement's bytes.
     """
 
@@ -42,14 +42,14 @@ class Alarm:
 
 
 class WatchedKeys:
-    """The keys to look out for: by id alone, or with the public key that verifies what they have signed."""
+    """The watched keys: by id alone, or with the public key, which verifies signatures."""
 
     def __init__(self, keys: Mapping[bytes, PublicKey | None]) -> None:
         self._keys = keys
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "WatchedKeys":
-        """Each is a key id (64 hex digits), or a file with a public key in PEM. Raises InvalidRequest."""
+        """The keys from key ids (64 hex digits) and files with a public key in PEM. Raises InvalidRequest."""
         keys: dict[bytes, PublicKey | None] = {}
         for name in names:
             if len(name) == 64 and not set(name) - set("0123456789abcdef"):
@@ -63,7 +63,7 @@ class WatchedKeys:
         return kid in self._keys
 
     def check(self, statement: Statement) -> Signature:
-        """Whether a watched key has signed a statement that names it."""
+        """Whether the watched key that a statement names has signed it."""
         key = self._keys[statement.kid]
         if key is None:
             return "not checked"
@@ -75,14 +75,14 @@ class WatchedKeys:
 
 
 class MadeRecords:
-    """The records that one has made: the subjects of the receipts that were kept, and listed ids.
+    """The records that you made: the subjects of saved receipts, and listed ids.
 
-    Each source is a folder of `.countermark` files (and folders of them), one such file, or a text file with a record
-    id a line. They are read again when `refresh` is called; a receipt is read once.
+    Each source is a folder with `.countermark` files (also in subfolders), one such file, or a text file with one
+    record id per line. `refresh` reads the sources again; each receipt is read once.
     """
 
     def __init__(self, sources: Iterable[Path], warn: Callable[[str], None]) -> None:
-        """Raises InvalidRequest where a source is missing."""
+        """Raises InvalidRequest if a source is missing."""
         self._sources = list(sources)
         self._warn = warn
         self._receipts: dict[tuple[Path, int, int], bytes | None] = {}
@@ -93,7 +93,7 @@ class MadeRecords:
         return record_id in self._ids
 
     def refresh(self) -> None:
-        """Read what has come since. Raises InvalidRequest where a source is missing."""
+        """Reads the sources again. Raises InvalidRequest if one is missing."""
         for source in self._sources:
             if source.is_dir():
                 self._ids.update(filter(None, map(self._subject, sorted(source.rglob("*.countermark")))))
@@ -103,7 +103,7 @@ class MadeRecords:
                 self._ids.update(_listed(source))
 
     def _subject(self, path: Path) -> bytes | None:
-        """The record of a receipt; None, with a warning, where the file is no receipt or not whole yet."""
+        """The record of a receipt; None, with a warning, if the file is not a receipt, or incomplete."""
         try:
             status = path.stat()
             known = (path, status.st_size, status.st_mtime_ns)
@@ -112,12 +112,12 @@ class MadeRecords:
                 self._receipts[known] = receipt.subject.parsed_statement.record_id
             return self._receipts[known]
         except (CountermarkError, OSError) as error:
-            self._warn(f"{path} does not count: {error}")
+            self._warn(f"{path} was ignored: {error}")
             return None
 
 
 class Watch:
-    """Compares new entries of a log with what was made, and raises an alarm over the rest. `alarms` counts them."""
+    """Compares new entries of a log with the records that you made; calls `alarm` for others. `alarms` counts them."""
 
     def __init__(
         self,
@@ -135,11 +135,11 @@ class Watch:
         self._waited = False
 
     def begin_round(self) -> None:
-        """A new round begins: the grace may be given once in each."""
+        """Begins a new round: in each, `grace` is waited for at most once."""
         self._waited = False
 
     def visit(self, index: int, entry: bytes, statement: Statement | None) -> None:
-        """Look at an entry. Raises InvalidRequest where what was made cannot be read any more."""
+        """Checks an entry. Raises InvalidRequest if a source of records cannot be read any more."""
         if statement is None or statement.kid not in self._keys or statement.record_id in self._made:
             return
         if not self._waited:
