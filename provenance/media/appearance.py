@@ -2,7 +2,7 @@
 
 The pixels of `digest_pixels` are laid over white, and the numbers are those in the file. So two files with the same
 pixels may be shown differently: over a dark page, by another colour profile, or by other colour values (`colours`). The
-second pixel digest covers that, too: the transparency by its samples, a profile by its bytes (converters round
+appearance digest covers that, too: the transparency by its samples, a profile by its bytes (converters round
 differently), colour values by what they are. What else a file can show is named, and not covered: later frames, the
 further pictures of a JPEG (CIPA DC-007, "Multi-Picture Format"), a gain map (ISO 21496-1), which lightens parts of a
 picture on displays that can do so.
@@ -26,7 +26,7 @@ from provenance.media.colours import Code, Colours, boxes, is_recolouring, read_
 from provenance.media.formats import brands, decoding, open_header
 from provenance.media.media import Media
 from provenance.media.raster import draw_alpha, turn
-from provenance.statement.shown import COLOURS, PROFILE, TRANSPARENCY
+from provenance.statement.appearance_digest import COLOURS, PROFILE, TRANSPARENCY
 
 _FIRST_LINE = "countermark-pixels-2"
 
@@ -128,8 +128,8 @@ def read_appearance(media: Media) -> Appearance:
     return Appearance(covered, (*_uncovered(media, header), *unread), by)
 
 
-def digest_shown(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
-    """The second pixel digest; None for a file with a part that it cannot cover.
+def digest_appearance(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
+    """The appearance digest; None for a file with a part that it cannot cover.
 
     The SHA-256 of these lines, each with a line feed: "countermark-pixels-2", the digest of version 1 in hexadecimal,
     and for each part its name and the SHA-256 of what it is in hexadecimal.

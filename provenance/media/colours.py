@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provenance.errors import UndecodableMedia
-from provenance.statement.shown import STATE_COLOURS
+from provenance.statement.appearance_digest import STATE_COLOURS
 
 Code = tuple[int, int]
 """Colour primaries and transfer characteristics."""

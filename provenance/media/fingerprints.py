@@ -12,11 +12,11 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from provenance.media.appearance import Part, digest_shown, read_appearance
+from provenance.media.appearance import Part, digest_appearance, read_appearance
 from provenance.media.canonical import Pixels
 from provenance.media.media import Media
 from provenance.media.pdq import pdq_dihedral
-from provenance.statement.shown import COLOURS, ShownDigest
+from provenance.statement.appearance_digest import COLOURS, AppearanceDigest
 
 PIXELS_SHA256 = "pixels_sha256"
 PHASH = "org.countermark.phash.v1"
@@ -33,7 +33,7 @@ class Fingerprints:
         phash: 64 bits, the DCT hash of imagehash on the canonical picture, row by row.
         pdq: 256 bits, on the canonical picture.
         pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
-        shown_sha256: the second pixel digest, see `digest_shown`; None where the file has what it cannot cover.
+        shown_sha256: the appearance digest, see `digest_appearance`; None where the file has what it cannot cover.
         beside: what the file has beside its pixels, by name (`Appearance.names`).
         recoloured_by: the colour profile and colour values that show other colours than the pixels say (`Appearance`).
         pdq_dihedral: of the eight orientations (`pdq.ORIENTATIONS`), the first equal to `pdq`; for searching.
@@ -50,9 +50,9 @@ class Fingerprints:
     recoloured_by: tuple[Part, ...] = ()
 
     @property
-    def shown(self) -> ShownDigest:
-        """The second pixel digest with what it covers."""
-        return ShownDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
+    def shown(self) -> AppearanceDigest:
+        """The appearance digest with what it covers."""
+        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record states: everything but the digest of the bytes and the other orientations."""
@@ -77,7 +77,7 @@ def fingerprint(media: Media) -> Fingerprints:
     return Fingerprints(
         sha256=media.sha256,
         pixels_sha256=pixels_sha256.result(),
-        shown_sha256=digest_shown(pixels_sha256.result(), appearance),
+        shown_sha256=digest_appearance(pixels_sha256.result(), appearance),
         beside=appearance.names,
         recoloured_by=appearance.recoloured_by,
         phash=_phash(media.canonical),

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from provenance.errors import ProofInvalid
+from provenance.statement.appearance_digest import (
+    COLOURS,
+    AppearanceDigest,
+    AppearanceMatch,
+    clearest,
+    compare_appearance,
+)
 from provenance.statement.record import AssetRegistered, Record
-from provenance.statement.shown import COLOURS, Shown, ShownDigest, clearest, compare_shown
 
 
 @dataclass(frozen=True)
@@ -15,7 +21,7 @@ class MediaPixels:
 
     Attributes:
         sha256: digest of its decoded pixels (32 bytes; `media.fingerprints`).
-        shown_sha256: the second of them (`media.appearance`), where the file has one.
+        shown_sha256: its appearance digest (`media.appearance`), where the file has one.
         beside: what the file has beside its pixels, by name.
     """
 
@@ -24,9 +30,9 @@ class MediaPixels:
     beside: Sequence[str] = ()
 
     @property
-    def shown(self) -> ShownDigest:
-        """The second digest with what it covers."""
-        return ShownDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
+    def shown(self) -> AppearanceDigest:
+        """The appearance digest with what it covers."""
+        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
 
 
 class StatedFile(NamedTuple):
@@ -34,7 +40,7 @@ class StatedFile(NamedTuple):
 
     sha256: bytes
     pixels_sha256: bytes
-    shown: ShownDigest
+    shown: AppearanceDigest
 
 
 def stated_files(record: Record) -> list[StatedFile]:
@@ -66,7 +72,7 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
     if media_sha256 in [copy.sha256 for copy in copies]:
         return "these are the bytes of the credentialed copy"
     found = {
-        compare_shown(pixels.shown, file.shown)
+        compare_appearance(pixels.shown, file.shown)
         for file in files
         if pixels is not None and file.pixels_sha256 == pixels.sha256
     }
@@ -74,14 +80,14 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
         raise ProofInvalid("these are neither the registered bytes nor pixels, nor those of the credentialed copy")
     same = "same decoded pixels, other bytes" if media_sha256 else "same decoded pixels"
     match clearest(found):
-        case Shown.SAME:
+        case AppearanceMatch.SAME:
             return same
-        case Shown.COLOURS_UNKNOWN:
+        case AppearanceMatch.COLOURS_UNKNOWN:
             return f"{same}; not covered: {COLOURS} of the registered file"
-        case Shown.UNKNOWN:
+        case AppearanceMatch.UNKNOWN:
             uncovered = ", ".join(pixels.beside) or "transparency and colour profile of the registered file"
             return f"{same}; not covered: {uncovered}"
-        case Shown.DIFFERS:
+        case AppearanceMatch.DIFFERS:
             raise ProofInvalid(
                 "same decoded pixels over white, and another transparency, colour profile or colour values to show them"
             )

@@ -5,6 +5,6 @@
 - `statement`: the log entry, a COSE_Sign1 (`cose`) over a record's digest
 - `keys`, `key_file`, `handover`: public keys, signers, encrypted key files, proof that a key is held or handed over
 - `identity`: how it was established whom a key belongs to
-- `shown`: the second pixel digest, of what decides how pixels are shown
+- `appearance_digest`: the digest, of what decides how pixels are shown
 - `codec`, `cbor`, `encodings`, `ed25519`: what the readers above are made of
 """

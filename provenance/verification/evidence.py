@@ -11,10 +11,10 @@ from provenance.media.fingerprints import Fingerprints
 from provenance.media.marks import DeclaredMetadata
 from provenance.media.media import Pixels
 from provenance.receipts.report import ReceiptReport
+from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
 from provenance.statement.identity import Identity
 from provenance.statement.record import AssetRegistered
-from provenance.statement.shown import Shown
 from provenance.verification.axes import Proof, Registration, SourceCode, Standing
 
 
@@ -100,7 +100,7 @@ class Match:
     standing_detail: str
     sources: tuple[Source, ...] = ()
     """What it was made from, where that does not simply stand."""
-    shown: Shown = Shown.SAME
+    shown: AppearanceMatch = AppearanceMatch.SAME
     """Of PIXELS."""
     inverted: bool = False
     """Of COMPARISON: the picture was compared with its colours inverted."""

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
-from provenance.media.appearance import Appearance, Part, digest_shown
+from provenance.media.appearance import Appearance, Part, digest_appearance
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
-from provenance.statement.shown import COLOURS, Shown, ShownDigest, clearest, compare_shown
+from provenance.statement.appearance_digest import (
+    COLOURS,
+    AppearanceDigest,
+    AppearanceMatch,
+    clearest,
+    compare_appearance,
+)
 from provenance.verification.axes import Proof, Registration
 from provenance.verification.evidence import (
     Evidence,
@@ -59,7 +65,7 @@ _STATED = {
 }
 
 
-_NOT_SHOWN = ShownDigest(None)
+_NOT_SHOWN = AppearanceDigest(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +80,7 @@ class Hit:
     distance: int | None = None
     original: bytes | None = None
     part: int | None = None
-    shown: ShownDigest = _NOT_SHOWN
+    shown: AppearanceDigest = _NOT_SHOWN
     inverted: bool = False
 
 
@@ -110,7 +116,7 @@ class Lookups:
             self.add(Hit(record_id, MatchBasis.BYTES, sha256))
         return bool(self.hits)
 
-    def look_up_pixels(self, pixels_sha256: bytes, shown: ShownDigest) -> None:
+    def look_up_pixels(self, pixels_sha256: bytes, shown: AppearanceDigest) -> None:
         """Step 5, for a file that was decoded."""
         self.methods.append(PIXELS_METHOD)
         self._pixels.add(pixels_sha256)
@@ -121,29 +127,29 @@ class Lookups:
         """Have no fingerprint lead to a picture with these pixels: it is found by its digest."""
         self._pixels.add(pixels_sha256)
 
-    def found(self) -> Iterator[tuple[bytes, Registration, Comparison | None, Shown]]:
+    def found(self) -> Iterator[tuple[bytes, Registration, Comparison | None, AppearanceMatch]]:
         """(record id, value of the registration axis, comparison, whether equal pixels are shown the same) of all that
         was found, leads too. Of the records only those are read whose pixels are the same."""
         for hit in self.hits.values():
             match hit.basis:
                 case MatchBasis.BYTES:
-                    yield hit.record_id, Registration.EXACT_MATCH, None, Shown.SAME
+                    yield hit.record_id, Registration.EXACT_MATCH, None, AppearanceMatch.SAME
                 case MatchBasis.PIXELS:
                     known = self.read(hit)
-                    shown = _shown(known, hit, ()) if isinstance(known, KnownRecord) else Shown.UNKNOWN
+                    shown = _shown(known, hit, ()) if isinstance(known, KnownRecord) else AppearanceMatch.UNKNOWN
                     yield hit.record_id, value_of_pixels(shown), None, shown
                 case MatchBasis.COMPARISON:
                     shown = self._colours(hit)
                     yield hit.record_id, value_of_comparison(hit.comparison, shown), hit.comparison, shown
                 case MatchBasis.FINGERPRINT:
-                    yield hit.record_id, Registration.POSSIBLE_MATCH, None, Shown.UNKNOWN
+                    yield hit.record_id, Registration.POSSIBLE_MATCH, None, AppearanceMatch.UNKNOWN
                 case _:
                     assert_never(hit.basis)
 
-    def _colours(self, hit: Hit) -> Shown:
+    def _colours(self, hit: Hit) -> AppearanceMatch:
         """Of what was compared: whether its colours are shown as the record's are."""
         known = self.read(hit) if self.recoloured_by else None
-        return _shown(known, hit, self.recoloured_by) if isinstance(known, KnownRecord) else Shown.SAME
+        return _shown(known, hit, self.recoloured_by) if isinstance(known, KnownRecord) else AppearanceMatch.SAME
 
     def left_out(self) -> tuple[Unchecked, ...]:
         """What was not looked at so far, and why."""
@@ -268,30 +274,31 @@ class Lookups:
 _EXACT = (MatchBasis.BYTES, MatchBasis.PIXELS)
 
 
-def _files(known: KnownRecord) -> list[tuple[bytes, bytes, ShownDigest]]:
+def _files(known: KnownRecord) -> list[tuple[bytes, bytes, AppearanceDigest]]:
     """Digests (bytes, pixels, what is shown) of the file as it was handed in, and of its credentialed copies."""
     media, credential = known.record.media, known.record.credential
     copies = credential.copies if credential is not None else ()
     return [(media.sha256, media.pixels_sha256, media.shown), *copies]
 
 
-def _shown(known: KnownRecord, hit: Hit, recoloured_by: tuple[Part, ...]) -> Shown:
+def _shown(known: KnownRecord, hit: Hit, recoloured_by: tuple[Part, ...]) -> AppearanceMatch:
     """Whether the pixels of a hit are shown as the record's are: known where both state it.
 
     Of a comparison: whether what shows other colours in the picture is the record's as well.
     """
     if hit.basis is MatchBasis.PIXELS:
-        found = {compare_shown(hit.shown, shown) for _, pixels, shown in _files(known) if pixels == hit.reference}
+        found = {compare_appearance(hit.shown, shown) for _, pixels, shown in _files(known) if pixels == hit.reference}
     elif hit.basis is MatchBasis.COMPARISON and recoloured_by:
         by_colours = any(name == COLOURS for name, _ in recoloured_by)
         found = {
-            compare_shown(
-                ShownDigest(digest_shown(pixels, Appearance(recoloured_by)), may_have_colours=by_colours), shown
+            compare_appearance(
+                AppearanceDigest(digest_appearance(pixels, Appearance(recoloured_by)), may_have_colours=by_colours),
+                shown,
             )
             for _, pixels, shown in _files(known)
         }
     else:
-        found = {Shown.SAME}
+        found = {AppearanceMatch.SAME}
     return clearest(found)
 
 

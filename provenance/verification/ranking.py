@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from provenance.limits import CANONICAL_SIDE, SKETCH_SIDE
 from provenance.media.comparison import Box, Comparison
-from provenance.statement.shown import Shown
+from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification.axes import Proof, Standing
 from provenance.verification.evidence import Match, MatchBasis
 
@@ -95,7 +95,7 @@ _PROVEN = (MatchBasis.FINGERPRINT, MatchBasis.COMPARISON, MatchBasis.PIXELS, Mat
 
 def _kind(match: Match) -> float:
     shares_layout = match.comparison is not None and match.comparison.layout_only
-    shown_otherwise = 0.5 * (match.shown is Shown.DIFFERS)
+    shown_otherwise = 0.5 * (match.shown is AppearanceMatch.DIFFERS)
     return -1.0 if shares_layout else _PROVEN.index(match.basis) - shown_otherwise
 
 

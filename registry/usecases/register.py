@@ -27,6 +27,7 @@ from provenance.errors import (
 )
 from provenance.media.redaction import MetadataItem
 from provenance.media.sketch import SKETCH_VERSION
+from provenance.statement.appearance_digest import SHOWN_METHOD
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
@@ -37,7 +38,6 @@ from provenance.statement.record import (
     record_id,
     record_urn,
 )
-from provenance.statement.shown import SHOWN_METHOD
 from provenance.vocabulary import source_type_iri
 from registry.attestation.timestamping import stamp_now
 from registry.database import Asset, Session, assets, entries, events, local_features, resemblances, sealed

@@ -156,7 +156,7 @@ def _pixels(content: Content) -> MediaPixels | None:
     """The picture's pixels; None if it cannot be decoded. Raises MissingExtra, and as `Content.read`."""
     try:
         from provenance.media import Media
-        from provenance.media.appearance import digest_shown, read_appearance
+        from provenance.media.appearance import digest_appearance, read_appearance
         from provenance.media.fingerprints import digest_pixels
     except ModuleNotFoundError as error:
         raise MissingExtra(
@@ -168,4 +168,4 @@ def _pixels(content: Content) -> MediaPixels | None:
         pixels, appearance = digest_pixels(media.pixels), read_appearance(media)
     except MediaError:
         return None
-    return MediaPixels(pixels, digest_shown(pixels, appearance), appearance.names)
+    return MediaPixels(pixels, digest_appearance(pixels, appearance), appearance.names)

@@ -11,6 +11,7 @@ from typing import TypeAlias, get_args
 
 from provenance.errors import MalformedRecord
 from provenance.limits import MAX_RECORD_BYTES
+from provenance.statement.appearance_digest import AppearanceDigest
 from provenance.statement.canonical_json import Json, canonical_json, parse_canonical
 from provenance.statement.codec import choice, integer, read_object, take, write_object
 from provenance.statement.handover import Handover
@@ -30,11 +31,11 @@ from provenance.statement.record.facts import (
 )
 from provenance.statement.record.keys import PublisherKey
 from provenance.statement.record.log import LogFrozen, LogGenesis, LogKey
-from provenance.statement.shown import ShownDigest
 
 __all__ = [
     "RECORD_VERSION",
     "SUPERSEDES",
+    "AppearanceDigest",
     "AssetDisputed",
     "AssetRegistered",
     "AssetRevealed",
@@ -53,7 +54,6 @@ __all__ = [
     "PublisherKey",
     "Record",
     "RecordErased",
-    "ShownDigest",
     "SketchFacts",
     "VerdictRecorded",
     "is_open",

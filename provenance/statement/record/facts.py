@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
 from provenance.limits import MAX_PARENTS, SALT_BYTES
+from provenance.statement.appearance_digest import AppearanceDigest
 from provenance.statement.canonical_json import Json
 from provenance.statement.codec import (
     Boolean,
@@ -24,7 +25,6 @@ from provenance.statement.codec import (
     matching,
     refusal,
 )
-from provenance.statement.shown import ShownDigest
 from provenance.vocabulary import find_digital_source_type
 
 _NAME = "[a-z0-9][a-z0-9!#$&^_.+-]*"
@@ -71,7 +71,7 @@ class MediaFacts:
         pixels_sha256: of the decoded pixels, 32 bytes.
         shown_sha256: of these with what decides how they are shown (`media.appearance`), 32 bytes; None in records from
             before it, and where a file has what it does not cover.
-        shown_method: what that covers (`statement.shown`); None in records from before colour values were.
+        shown_method: what that covers (`statement.appearance_digest`); None in records from before colour values were.
         extra: unknown fields, kept.
     """
 
@@ -86,9 +86,9 @@ class MediaFacts:
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     @property
-    def shown(self) -> ShownDigest:
-        """The second pixel digest with what it covers."""
-        return ShownDigest.stated(self.shown_sha256, self.shown_method, self.media_type)
+    def shown(self) -> AppearanceDigest:
+        """The appearance digest with what it covers."""
+        return AppearanceDigest.stated(self.shown_sha256, self.shown_method, self.media_type)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class CredentialFacts:
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     @property
-    def copies(self) -> tuple[tuple[bytes, bytes, ShownDigest], ...]:
+    def copies(self) -> tuple[tuple[bytes, bytes, AppearanceDigest], ...]:
         """Digests (bytes, pixels, what is shown) of each signed copy."""
         if self.signed is None:
             return ()

@@ -14,7 +14,7 @@ from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
 from provenance.sentences import SENTENCES
-from provenance.statement.shown import COLOURS, SHOWN_METHOD, Shown
+from provenance.statement.appearance_digest import COLOURS, SHOWN_METHOD, AppearanceMatch
 from provenance.verification import evidence as ev
 from provenance.verification.axes import Axis, Basis, Finding, Proof, Registration
 from provenance.verification.ranking import rank
@@ -48,18 +48,18 @@ def value_of(match: ev.Match) -> Registration:
             assert_never(match.basis)
 
 
-def value_of_pixels(shown: Shown) -> Registration:
+def value_of_pixels(shown: AppearanceMatch) -> Registration:
     """The registration value that the very same pixels support."""
-    differs = shown is Shown.DIFFERS
+    differs = shown is AppearanceMatch.DIFFERS
     return Registration.MATCH_WITH_DIFFERENCES if differs else Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
-def value_of_comparison(comparison: Comparison | None, shown: Shown) -> Registration:
+def value_of_comparison(comparison: Comparison | None, shown: AppearanceMatch) -> Registration:
     """The registration value that a comparison supports, one that holds; `shown`: whether in the record's colours."""
     kinds = set() if comparison is None else {region.kind for region in comparison.regions}
     if comparison is not None and comparison.layout_only:
         return Registration.SHARES_LAYOUT
-    if kinds - {"outside"} or shown is Shown.DIFFERS:
+    if kinds - {"outside"} or shown is AppearanceMatch.DIFFERS:
         return Registration.MATCH_WITH_DIFFERENCES
     return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
 
@@ -67,7 +67,7 @@ def value_of_comparison(comparison: Comparison | None, shown: Shown) -> Registra
 def is_whole(match: ev.Match) -> bool:
     """Every pixel is that of a record whose proof holds."""
     same = match.basis is ev.MatchBasis.BYTES or (
-        match.basis is ev.MatchBasis.PIXELS and match.shown is not Shown.DIFFERS
+        match.basis is ev.MatchBasis.PIXELS and match.shown is not AppearanceMatch.DIFFERS
     )
     return same and match.proof is not Proof.BROKEN
 
@@ -209,20 +209,20 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
     same = f"Every decoded pixel{first} is that of {named}"
     not_shown = _NOT_AUTHORSHIP + " What the metadata of this file says is not covered."
     match match.shown:
-        case Shown.SAME:
+        case AppearanceMatch.SAME:
             summary, forged, method = (
                 f"{same}; the file around them differs (as by its metadata).",
                 _NOBODY,
                 SHOWN_METHOD,
             )
-        case Shown.DIFFERS:
+        case AppearanceMatch.DIFFERS:
             summary, forged, method = (
                 f"{same}, laid over white; but the file's transparency, colour profile or colour values are not those "
                 "of the record, so that it may be shown otherwise.",
                 "Anybody: the pixels stay, and what is shown of them changes.",
                 SHOWN_METHOD,
             )
-        case Shown.UNKNOWN:
+        case AppearanceMatch.UNKNOWN:
             left = (
                 ", ".join(subject.beside)
                 or "what the registered file may have of transparency, a colour profile or more"
@@ -236,7 +236,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
                 " Nor how the pixels are shown on a page that is not white, or by another colour profile or other "
                 "colour values."
             )
-        case Shown.COLOURS_UNKNOWN:
+        case AppearanceMatch.COLOURS_UNKNOWN:
             summary, forged, method = (
                 f"{same}, and so are transparency and colour profile. Not covered by the record's digest: {COLOURS} of "
                 "the registered file.",
@@ -251,16 +251,16 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
 _BEFORE_COLOURS = "countermark-pixels-2"
 
 _SAME_PIXELS = {
-    Shown.SAME: "every decoded pixel is the same, and is shown the same",
-    Shown.DIFFERS: "every decoded pixel is the same, but transparency, colour profile or colour values differ: "
-    "it may be shown otherwise",
-    Shown.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
-    Shown.COLOURS_UNKNOWN: "every decoded pixel is the same, and so are transparency and colour profile; whether "
-    "colour values are is not known",
+    AppearanceMatch.SAME: "every decoded pixel is the same, and is shown the same",
+    AppearanceMatch.DIFFERS: "every decoded pixel is the same, but transparency, colour profile or colour values "
+    "differ: it may be shown otherwise",
+    AppearanceMatch.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
+    AppearanceMatch.COLOURS_UNKNOWN: "every decoded pixel is the same, and so are transparency and colour profile; "
+    "whether colour values are is not known",
 }
 
 
-def in_words(value: Registration, comparison: Comparison | None, shown: Shown) -> str:
+def in_words(value: Registration, comparison: Comparison | None, shown: AppearanceMatch) -> str:
     """What comparing a newer registration with an older one gave; `shown` is asked where every pixel is the same."""
     match value:
         case Registration.EXACT_MATCH:
@@ -274,7 +274,7 @@ def in_words(value: Registration, comparison: Comparison | None, shown: Shown) -
             return _SAME_PIXELS[shown]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
-            recoloured = [_RECOLOURED] if shown is Shown.DIFFERS else []
+            recoloured = [_RECOLOURED] if shown is AppearanceMatch.DIFFERS else []
             said = "; ".join([differing, *recoloured, *_undone(comparison)])
             return f"{said}, compared with the {comparison.reference} of the older one"
 
@@ -326,7 +326,7 @@ _RECOLOURED = "its colours are shown otherwise, by a colour profile or colour va
 
 def _differing(match: ev.Match) -> str:
     """What differs, in words: regions, or how the colours are shown."""
-    recoloured = [_RECOLOURED] if match.shown is Shown.DIFFERS else []
+    recoloured = [_RECOLOURED] if match.shown is AppearanceMatch.DIFFERS else []
     return "; ".join([*filter(None, [_regions(match.comparison)]), *recoloured])
 
 
@@ -335,7 +335,7 @@ def _unseen(match: ev.Match) -> str:
     profile = (
         " Its colour profile or its colour values show other colours than its pixels say, and whether the record's do "
         "is not known."
-        if match.shown is Shown.UNKNOWN
+        if match.shown is AppearanceMatch.UNKNOWN
         else ""
     )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0

@@ -14,9 +14,9 @@ from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
 from provenance.quotation import quote
+from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
 from provenance.statement.record import MediaFacts
-from provenance.statement.shown import Shown
 from provenance.verification.axes import Axis, Basis, Finding, Registration
 from provenance.verification.evidence import Evidence, Match, Resemblance, Unchecked, Unproven
 from provenance.verification.findings import registration
@@ -41,7 +41,7 @@ class Found:
     record_id: bytes
     value: Registration
     comparison: Comparison | None
-    shown: Shown
+    shown: AppearanceMatch
 
     @property
     def differs_inside(self) -> bool:

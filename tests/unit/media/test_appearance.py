@@ -26,7 +26,7 @@ from provenance.media.appearance import (
 from provenance.media.colours import read_colours
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.media import Media
-from provenance.statement.shown import COLOURS, PROFILE, TRANSPARENCY
+from provenance.statement.appearance_digest import COLOURS, PROFILE, TRANSPARENCY
 from tests.shown_otherwise import DISPLAY_P3, HLG, PQ, with_chunk, with_cicp, with_nclx
 from tests.shown_otherwise import SRGB as SRGB_VALUES
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
-from provenance.media.appearance import Appearance, digest_shown, read_appearance
+from provenance.media.appearance import Appearance, digest_appearance, read_appearance
 from provenance.media.comparison import Box, Comparison, Query
 from provenance.media.comparison.geometry import View, look
 from provenance.media.fingerprints import Fingerprints, fingerprint
@@ -24,6 +24,7 @@ from provenance.media.parts import crop_parts
 from provenance.media.sketch import SKETCH_VERSION, Sketch, draw_sketch, draw_thumbnail
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
+from provenance.statement.appearance_digest import COLOURS, SHOWN_METHOD
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     AssetRegistered,
@@ -36,7 +37,6 @@ from provenance.statement.record import (
     record_id,
 )
 from provenance.statement.record.keys import KeyAction
-from provenance.statement.shown import COLOURS, SHOWN_METHOD
 from provenance.transparency.note import VerifierKey
 from provenance.verification import Verdict, examine, verify_digests, verify_file
 from provenance.verification.evidence import Publisher, Resembling, Subject
@@ -139,7 +139,7 @@ class Simulator:
     ) -> bytes:
         """Register a file and, where there is one, its credentialed copy. Returns the record's id.
 
-        `shown`: the method of the second pixel digest in the record; None of one from before there was any.
+        `shown`: the method of the appearance digest in the record; None of one from before there was any.
         """
         drawn = draw(data)
         record = AssetRegistered(
@@ -406,7 +406,7 @@ class Drawn:
             return replace(self.stated, shown_sha256=self.prints.shown_sha256, shown_method=shown)
         if shown is None:
             return self.stated
-        return replace(self.stated, shown_sha256=digest_shown(self.prints.pixels_sha256, self.covered))
+        return replace(self.stated, shown_sha256=digest_appearance(self.prints.pixels_sha256, self.covered))
 
 
 @cache

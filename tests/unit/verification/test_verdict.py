@@ -15,8 +15,8 @@ from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import DeclaredMetadata, Mark
 from provenance.media.media import Media
+from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.record import MediaFacts
-from provenance.statement.shown import Shown
 from provenance.verification import Verdict, judge
 from provenance.verification import procedure as verify
 from provenance.verification.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
@@ -344,7 +344,7 @@ def test_no_text_relies_on_a_record_whose_proof_does_not_hold(exact: Verdict) ->
 
 
 def test_every_text_of_a_finding_is_a_whole_sentence_however_the_pixels_are_shown(exact: Verdict) -> None:
-    for found, shown in itertools.product(matches(exact.matches[0]), Shown):
+    for found, shown in itertools.product(matches(exact.matches[0]), AppearanceMatch):
         evidence = replace(exact.evidence, matches=tuple(replace(match, shown=shown) for match in found))
         for finding in judge(evidence).findings:
             for text in (finding.summary, finding.could_be_forged_by, finding.does_not_show):

@@ -1,4 +1,4 @@
-"""What the second pixel digests of two files, `shown_sha256`, say of each other.
+"""The appearance digest of a file, `shown_sha256`, and what those of two files say of each other.
 
 The digest is of the pixels with what decides how they are shown (`media.appearance`). What it covers has grown: that
 of a PNG, AVIF or HEIC in a record without `shown_method` says nothing of colour values.
@@ -19,8 +19,8 @@ STATE_COLOURS = frozenset(("image/png", "image/avif", "image/heic"))
 
 
 @dataclass(frozen=True)
-class ShownDigest:
-    """The second pixel digest of a file, as it was read now or as a record states it.
+class AppearanceDigest:
+    """The appearance digest of a file, as it was read now or as a record states it.
 
     Attributes:
         sha256: None where there is none.
@@ -33,16 +33,17 @@ class ShownDigest:
     may_have_colours: bool = False
 
     @classmethod
-    def stated(cls, sha256: bytes | None, method: str | None, media_type: str) -> "ShownDigest":
+    def stated(cls, sha256: bytes | None, method: str | None, media_type: str) -> "AppearanceDigest":
         """As a record states it: its digest, that of which method, and of what kind of file."""
         may = media_type in STATE_COLOURS
         return cls(sha256, covers_colours=method is not None or not may, may_have_colours=may)
 
 
-class Shown(StrEnum):
-    """Of two files with the same pixels: whether what decides how they are shown is the same, too.
+class AppearanceMatch(StrEnum):
+    """Whether two files with the same pixels are shown the same: by transparency, profile and colour values.
 
-    Of two that were compared: whether a profile or colour values that show other colours are.
+    For two pictures that were compared: whether both have the same profile and colour values of those that show other
+    colours.
     """
 
     SAME = "same"
@@ -52,17 +53,17 @@ class Shown(StrEnum):
     DIFFERS = "differs"
 
 
-def compare_shown(one: ShownDigest, other: ShownDigest) -> Shown:
-    """What the second pixel digests of two files with the same pixels say."""
+def compare_appearance(one: AppearanceDigest, other: AppearanceDigest) -> AppearanceMatch:
+    """What the appearance digests of two files with the same pixels say."""
     if one.sha256 is None or other.sha256 is None:
-        return Shown.UNKNOWN
+        return AppearanceMatch.UNKNOWN
     covered = one.covers_colours and other.covers_colours
     if one.sha256 == other.sha256:
-        return Shown.SAME if covered else Shown.COLOURS_UNKNOWN
+        return AppearanceMatch.SAME if covered else AppearanceMatch.COLOURS_UNKNOWN
     unlike = not covered and any(each.covers_colours and each.may_have_colours for each in (one, other))
-    return Shown.UNKNOWN if unlike else Shown.DIFFERS
+    return AppearanceMatch.UNKNOWN if unlike else AppearanceMatch.DIFFERS
 
 
-def clearest(found: Collection[Shown]) -> Shown:
-    """Of what comparing with each of several files gave, what says most for the pixels being shown the same."""
-    return next(each for each in Shown if each in found)
+def clearest(found: Collection[AppearanceMatch]) -> AppearanceMatch:
+    """The strongest of these results: the one nearest to being shown the same."""
+    return next(each for each in AppearanceMatch if each in found)
