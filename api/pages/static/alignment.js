@@ -1,18 +1,18 @@
-// Laying the registered picture over the one given: the comparison's geometry as a CSS transform.
+// Overlaying the registered picture on the verified one: the comparison's geometry as a CSS transform.
 
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 /**
- * The homography (9 numbers, row by row) from fractions of the given picture to fractions of the registered one;
- * null where the comparison found none. Files that are the same lie on each other as they are.
+ * The homography (9 numbers, row-major) from fractions of the verified picture to fractions of the registered one;
+ * null if the comparison found none. It is the identity for equal bytes or pixels.
  */
 export function homographyOf(match) {
   if (match.basis === "bytes" || match.basis === "pixels") return IDENTITY;
   return match.comparison?.transform?.homography ?? null;
 }
 
-/** `transform` of an element of `width` × `height` CSS pixels (origin 0 0) that undoes `homography`; null if it cannot. */
-export function laidOver(homography, width, height) {
+/** The CSS `transform` that inverts `homography` for an element of `width` × `height` pixels (origin 0 0), or null. */
+export function overlayTransform(homography, width, height) {
   const inverse = inverted(homography);
   if (!inverse || !width || !height) return null;
   const [a, b, c, d, e, f, g, k, l] = inverse;

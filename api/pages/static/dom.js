@@ -1,6 +1,6 @@
-// Elements from data. Text only ever becomes text nodes: nothing here parses a stranger's markup.
+// Elements from data. Text becomes text nodes only: untrusted text is never parsed as markup.
 
-/** Unicode's embeddings, overrides and isolates (UAX #9): with them a name could turn round the words beside it. */
+/** Unicode's embeddings, overrides and isolates (UAX #9): with them a name could reorder the text beside it. */
 const DIRECTION_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Makes an element: h("p", {class: "x"}, "text", child, …). Functions under `on…` become listeners. */
@@ -16,7 +16,7 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-/** What somebody else wrote, in a direction of its own. */
+/** Untrusted text, with a direction of its own. */
 export function quoted(text) {
   return h("bdi", {}, text);
 }

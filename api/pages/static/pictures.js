@@ -1,4 +1,4 @@
-// The picture that was given and the registered one: side by side or parted by a slider, with what differs drawn over them.
+// The verified picture and the registered one, side by side or with a slider, and the differences drawn over them.
 
 import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
@@ -7,12 +7,12 @@ import { references } from "./words.js";
 
 const SHADING = 0.5; // as in the style sheet
 
-/** A section with both pictures. `given` is the object URL of the file handed in, or null when it is not at hand. */
+/** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available. */
 export function comparePictures(match, input, given, rates) {
   const regions = match.comparison?.regions ?? [];
   const registered = match.asset.links.thumbnail;
   const beside = h("div", { class: "pictures" },
-    figure(given ? "The picture you gave" : "The picture that was handed in", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
+    figure(given ? "Your picture" : "The verified picture", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
     figure("The registered picture", registered, match.asset.media, [boxes(regions, "reference")], UNSHOWN));
   const parted = given ? slider(match, input, given, marks(match, regions)) : null;
   const stage = h("div", { class: "stage" }, beside, parted);
@@ -31,8 +31,8 @@ export function comparePictures(match, input, given, rates) {
   );
 }
 
-const NOT_KEPT = "The picture that was verified is not kept. This is its shape.";
-const UNSHOWN = "This browser cannot show the picture. This is its shape.";
+const NOT_KEPT = "The verified picture is not kept. This frame has its proportions.";
+const UNSHOWN = "This browser cannot show the picture. This frame has its proportions.";
 
 function figure(caption, source, { width, height }, drawn, unshown) {
   const frame = h("div", { class: "frame" });
@@ -74,7 +74,7 @@ function controls(stage, match) {
     { class: "controls" },
     h("label", {}, h("input", { type: "checkbox", checked: true, onchange: boxesShown }), " Numbered boxes"),
     match.difference_url
-      ? h("label", {}, "Shading of what differs ", h("input", { type: "range", min: "0", max: "1", step: "0.05", value: SHADING, "aria-valuetext": `${SHADING * 100} % opaque`, oninput: shade }))
+      ? h("label", {}, "Shading of differences ", h("input", { type: "range", min: "0", max: "1", step: "0.05", value: SHADING, "aria-valuetext": `${SHADING * 100} % opaque`, oninput: shade }))
       : null,
   );
 }
@@ -83,8 +83,8 @@ function noRegions(match) {
   if (match.basis === "bytes") return match.signed_copy ? "The bytes are those of the credentialed copy." : "The bytes are the same.";
   if (match.basis === "pixels" && match.value === "MATCH_WITH_DIFFERENCES") return "Every decoded pixel over white is the same. What decides how they are shown, transparency or colour profile, is not.";
   if (match.basis === "pixels") return "Every decoded pixel is the same.";
-  if (match.basis === "fingerprint") return "The comparison could not confirm that they show the same. Look for yourself.";
-  if (match.value === "SHARES_LAYOUT") return "What agrees is a frame or a template. What it holds does not, or is too small to tell.";
+  if (match.basis === "fingerprint") return "The comparison could not confirm that the two pictures match. Compare them yourself.";
+  if (match.value === "SHARES_LAYOUT") return "A frame or a template agrees. Its content does not, or is too small to compare.";
   const { finest } = references[match.comparison?.reference] ?? references.sketch;
   return `No difference above the threshold was found, compared with ${finest}.`;
 }
@@ -100,5 +100,5 @@ function changes(comparison) {
   const seen = (right - left) * (bottom - top);
   if (seen < 0.985) said.push(`cropped to ${Math.round(seen * 100)} % of its area`);
   if (comparison.colour_changed) said.push("changed in colour or brightness as a whole");
-  return said.length ? h("p", {}, `Compared with the registered picture, the one you gave is ${said.join(", ")}.`) : null;
+  return said.length ? h("p", {}, `Compared with the registered picture, yours is ${said.join(", ")}.`) : null;
 }

@@ -1,9 +1,9 @@
-// The regions of a comparison: numbered boxes over the pictures, their legend, and the table that says the same in words.
+// The regions of a comparison: numbered boxes over the pictures, a legend, and an equivalent table.
 
 import { h, table } from "./dom.js";
 import { regions as kinds } from "./words.js";
 
-/** Boxes over a picture, for a frame. `side`: "query" or "reference". The table says what they say to who cannot see. */
+/** The boxes over a picture. `side`: "query" or "reference". For screen readers the table has the same information. */
 export function boxes(regions, side) {
   return h(
     "div",
@@ -12,7 +12,7 @@ export function boxes(regions, side) {
       const box = region[side];
       if (!box) return null;
       const element = h("div", { class: `box ${region.kind}`, "data-region": at + 1 }, h("span", { class: "number" }, at + 1));
-      // Through the object model: the page's security policy forbids style attributes.
+      // Set by script: the page's security policy forbids style attributes.
       element.style.left = share(box.left);
       element.style.top = share(box.top);
       element.style.width = share(box.right - box.left);
@@ -23,7 +23,7 @@ export function boxes(regions, side) {
   );
 }
 
-/** What the lines mean, for the kinds that occur. */
+/** The legend of the kinds that occur. */
 export function legend(regions) {
   const occurring = [...new Set(regions.map((region) => region.kind))];
   return h(
@@ -36,7 +36,7 @@ export function legend(regions) {
   );
 }
 
-/** The table. Its numbers are buttons: they bring out the box of that number in the pictures inside `stage`. */
+/** The table of regions. Its numbers are buttons, which highlight the box of that number in the pictures in `stage`. */
 export function regionTable(regions, stage, rates) {
   const buttons = regions.map((region, at) =>
     h(
@@ -52,7 +52,7 @@ export function regionTable(regions, stage, rates) {
     for (const box of stage.querySelectorAll(".box")) box.classList.toggle("chosen", on && box.dataset.region === pressed.textContent);
   };
   return table(
-    "Regions, measured in the picture that was handed in",
+    "Regions, measured in the verified picture",
     ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1", "As measured"],
     regions.map((region, at) => [
       buttons[at],
@@ -65,11 +65,11 @@ export function regionTable(regions, stage, rates) {
   );
 }
 
-/** How many regions of this kind and size the comparison misses, and how often it reports one where there is none. */
+/** The measured rates of missed regions of this kind and size, and of false alarms. */
 function measured({ kind, area }, rates) {
   if (kind === "outside") return "–";
   const rate = rates.find((each) => each.kind === kind && each.area[0] <= area && area <= each.area[1]);
-  if (!rate) return "no rate for this size";
+  if (!rate) return "not measured for this size";
   const inHundred = (value) => `${(value * 100).toFixed(1)} in 100`;
   return [`${inHundred(1 - rate.tpr)} such edits are missed`, h("br"), h("small", {}, `${inHundred(rate.fpr)} copies without an edit show one`)];
 }

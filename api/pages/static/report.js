@@ -4,7 +4,7 @@ import { fact, h, quoted, table } from "./dom.js";
 import { comparePictures } from "./pictures.js";
 import { SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, headlineName, phrases, time, validityName, valueName } from "./words.js";
 
-/** The nodes of a report. `file` is {name, address} of what was handed in, or null when it is not at hand. */
+/** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available. */
 export function showReport(report, file) {
   const match = report.matches[0] ?? null;
   return [
@@ -18,7 +18,7 @@ export function showReport(report, file) {
   ].filter(Boolean);
 }
 
-/** The measured rates of the comparison whose regions are shown: that of the closest match, which comes first. */
+/** The measured rates of the comparison with the closest match, whose regions are shown. */
 function ratesOf(report) {
   return report.findings.find((each) => each.error_rates.length)?.error_rates ?? [];
 }
@@ -114,7 +114,7 @@ function issuedBy(matches) {
       h(
         "dl",
         { class: "facts" },
-        many && value ? fact("Fit", valueName(value)) : null,
+        many && value ? fact("Match", valueName(value)) : null,
         fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
         fact(fields.publisher, quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
         fact(fields.logged_at, `${time(asset.logged_at)}, as entry ${asset.index} of the log`),
@@ -122,8 +122,8 @@ function issuedBy(matches) {
         asset.caption ? fact(fields.caption, quoted(asset.caption)) : null,
         asset.licence ? fact(fields.licence, quoted(asset.licence)) : null,
         fact(axisName("standing"), standing.value, h("small", {}, quoted(standing.detail))),
-        sources.map(({ detail }) => fact("What it was made from", quoted(detail))),
-        fact("Take with you", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
+        sources.map(({ detail }) => fact(fields.parents, quoted(detail))),
+        fact("Download", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
       ),
     ),
   );
@@ -133,8 +133,8 @@ function resembling({ older, items }) {
   return h(
     "section",
     { class: "panel", "aria-labelledby": "older-title" },
-    h("h3", { id: "older-title" }, `Older registrations of others that it resembles: ${older}`),
-    h("p", {}, items.length < older ? `${items.length} are named. ` : null, phrases.first_to_register),
+    h("h3", { id: "older-title" }, `Similar older registrations by other publishers: ${older}`),
+    h("p", {}, items.length < older ? `${items.length} are listed. ` : null, phrases.first_to_register),
     items.map((each) =>
       h(
         "dl",
@@ -143,7 +143,7 @@ function resembling({ older, items }) {
         fact(fields.publisher, quoted(each.publisher_name)),
         fact(fields.logged_at, `${time(each.logged_at)}, as entry ${each.index} of the log`),
         fact("Compared", valueName(each.value), h("small", {}, quoted(each.detail))),
-        each.stated ? fact("Stated", "as what the newer one was made from") : null,
+        each.stated ? fact("Stated", "as a source of the newer registration") : null,
         each.taken_back ? fact(axisName("standing"), each.taken_back) : null,
       ),
     ),
@@ -161,7 +161,7 @@ function advanced(report, match) {
       "dl",
       { class: "facts" },
       fact("SHA-256", h("code", { class: "digest" }, report.input.sha256)),
-      report.input.frames > 1 ? fact("Frames", `${report.input.frames}; only the first was looked at`) : null,
+      report.input.frames > 1 ? fact("Frames", `${report.input.frames}; only the first was examined`) : null,
       match?.comparison ? fact("Compared by", `${match.comparison.method}, on ${match.comparison.inliers} common points`) : null,
       report.marks.map((mark) => fact("Mark", `${mark.kind} in ${mark.location}: `, quoted(mark.value))),
     ),
@@ -179,15 +179,15 @@ function credential(read) {
       fact("State", valueName(read.state)),
       read.signer ? fact("Signed by", quoted(read.signer)) : null,
       read.signed_at ? fact("Time-stamped", time(read.signed_at)) : null,
-      fact("On a trust list", read.trust_list ? quoted(read.trust_list) : "on none that is used here"),
+      fact("On a trust list", read.trust_list ? quoted(read.trust_list) : "on none used here"),
       read.certificate ? fact("Certificate", `${read.validity ? capitalised(validityName(read.validity)) : "valid"}, from ${time(read.certificate.valid_from)} to ${time(read.certificate.valid_until)}`) : null,
       (read.time_stamps ?? []).map((stamp) => fact(fields.time_stamps, stamp.time ? time(stamp.time) : "unreadable", ", by ", quoted(stamp.authority ?? phrases.nobody_named), stamp.trust_list ? [", on the list ", quoted(stamp.trust_list)] : `, ${phrases.time_stamp_on_no_list}`)),
-      (read.redactions ?? []).map((address) => fact("Taken out", quoted(address))),
+      (read.redactions ?? []).map((address) => fact("Redacted", quoted(address))),
       read.remote_url ? fact("Kept at, not fetched", quoted(read.remote_url)) : null,
       read.manifest_id ? fact("Manifest", h("code", { class: "digest" }, read.manifest_id)) : null,
       read.problems.length ? fact("Status codes", quoted(read.problems.join(", "))) : null,
       read.ingredients.map((item) => fact(fields.parents, quoted(item.title ?? phrases.untitled.toLowerCase()), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null, item.remote_url ? [", at ", quoted(item.remote_url)] : null)),
-      read.unlisted ? fact("Judged, not listed", `${read.unlisted} more actions, source types and ingredients`) : null,
+      read.unlisted ? fact("Evaluated, not listed", `${read.unlisted} more actions, source types and ingredients`) : null,
     ),
   ];
 }
@@ -200,7 +200,7 @@ function proof({ index, steps, chain = [], checkpoint }) {
       ? [
           h("h4", {}, fields.parents),
           table(
-            "What it was made from",
+            "Derivation",
             ["Record", "Relation, as stated", "Link", "Detail"],
             chain.map((link) => [h("a", { href: `/a/${link.parent}` }, `${link.parent.slice(0, 16)}…`), quoted(link.relation), h("strong", {}, link.state), quoted(link.detail)]),
             { caption: false },

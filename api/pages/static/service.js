@@ -1,21 +1,21 @@
-// Asking the service: a picture, its digest alone, or an earlier report. What goes wrong becomes a Failure in plain words.
+// Requests to the service: verify a picture, verify its digest alone, load an earlier report. Errors become a Failure.
 
 import { unverified, valueName } from "./words.js";
 
-/** Why there is no report. `again`: seconds after which the same question may be asked again; null where it is no use. */
+/** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. */
 export class Failure extends Error {
-  constructor(title, detail, { again = null, request = null } = {}) {
+  constructor(title, detail, { retryAfter = null, request = null } = {}) {
     super(title);
     this.detail = detail;
-    this.again = again;
+    this.retryAfter = retryAfter;
     this.request = request;
   }
 }
 
-/** The report on a file that is sent. `progress(share)` hears how much is sent; `signal` calls it off. */
+/** Uploads a file and returns the report. `progress(share)` is called during the upload; `signal` aborts it. */
 export function verifyFile(file, { progress, signal }) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch cannot tell how much was sent
+    const request = new XMLHttpRequest(); // fetch has no upload progress
     request.open("POST", "/v1/verifications");
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
@@ -32,7 +32,7 @@ export function verifyFile(file, { progress, signal }) {
   });
 }
 
-/** The report on a digest. The file stays here. */
+/** Returns the report on a file's digest. The file is not sent. */
 export async function verifyDigest(file, { signal }) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
   const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -44,7 +44,7 @@ export async function verifyDigest(file, { signal }) {
   });
 }
 
-/** A report that was made before. */
+/** Returns an earlier report. */
 export function loadReport(id) {
   return ask(`/v1/verifications/${id}`, {});
 }
@@ -60,20 +60,20 @@ async function ask(address, options) {
   return read(response.status, text, response.headers.get("Retry-After"));
 }
 
-function read(status, text, retryAfter) {
+function read(status, text, header) {
   let answer;
   try {
     answer = JSON.parse(text);
   } catch {
-    throw new Failure("The service did not answer as expected", `Status ${status}, and no report.`, { again: 5 });
+    throw new Failure("The service did not answer as expected", `Status ${status}, and no report.`, { retryAfter: 5 });
   }
   if (status === 200) return answer;
   const slug = String(answer.type ?? "").split(":").pop();
   const { title = answer.title ?? valueName("NOT_CHECKED"), detail = answer.detail ?? "" } = unverified[slug] ?? {};
-  const again = status === 429 || status >= 500 ? Math.max(1, Number(retryAfter) || 5) : null;
-  throw new Failure(title, detail, { again, request: answer.request_id });
+  const retryAfter = status === 429 || status >= 500 ? Math.max(1, Number(header) || 5) : null;
+  throw new Failure(title, detail, { retryAfter, request: answer.request_id });
 }
 
 function unreachable() {
-  return new Failure("The service could not be reached", "Check the connection.", { again: 1 });
+  return new Failure("The service could not be reached", "Check the connection.", { retryAfter: 1 });
 }

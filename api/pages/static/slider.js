@@ -1,9 +1,9 @@
-// The two pictures on top of each other, parted by a line that can be moved: by its slider, or by dragging in the picture.
+// The two pictures overlaid, with a dividing line that is moved by a slider or by dragging in the picture.
 
 import { h } from "./dom.js";
-import { homographyOf, laidOver } from "./alignment.js";
+import { homographyOf, overlayTransform } from "./alignment.js";
 
-/** A figure. `given` is the address of the picture with the pixel size of `input`; `marks` is drawn over both. */
+/** A figure. `given` is the URL of the verified picture, whose size is in `input`; `marks` is drawn over both. */
 export function slider(match, input, given, marks) {
   const homography = homographyOf(match);
   const laid = h("img", { class: "laid", src: match.asset.links.thumbnail, alt: "", draggable: "false" });
@@ -12,7 +12,7 @@ export function slider(match, input, given, marks) {
   const frame = h(
     "div",
     { class: "frame parted" },
-    h("img", { src: given, alt: "The registered picture, laid over the one you gave", draggable: "false" }),
+    h("img", { src: given, alt: "The registered picture over yours", draggable: "false" }),
     layer,
     marks,
     line,
@@ -35,7 +35,7 @@ export function slider(match, input, given, marks) {
   frame.addEventListener("pointermove", (event) => frame.hasPointerCapture(event.pointerId) && follow(event));
   if (homography) {
     new ResizeObserver(() => {
-      laid.style.transform = laidOver(homography, frame.clientWidth, frame.clientHeight) ?? "none";
+      laid.style.transform = overlayTransform(homography, frame.clientWidth, frame.clientHeight) ?? "none";
     }).observe(frame);
   } else {
     laid.classList.add("unaligned");
@@ -44,12 +44,12 @@ export function slider(match, input, given, marks) {
   const figure = h(
     "figure",
     { class: "slider" },
-    homography ? null : h("p", { class: "notice" }, "The two could not be aligned here: the registered picture is shown unturned and uncropped over the one you gave, so things do not lie in the same place."),
+    homography ? null : h("p", { class: "notice" }, "The two pictures could not be aligned: the registered one is shown over yours without rotation or crop, so details are not in the same place."),
     frame,
     range,
-    h("figcaption", { class: "ends" }, h("span", {}, "Left of the line: the registered picture"), h("span", {}, "Right: the picture you gave")),
+    h("figcaption", { class: "ends" }, h("span", {}, "Left of the line: the registered picture"), h("span", {}, "Right: your picture")),
   );
   const { width, height } = input.width ? input : match.asset.media;
-  figure.style.setProperty("--aspect", String(width / height)); // so that all of it can be seen at once
+  figure.style.setProperty("--aspect", String(width / height)); // so that the whole figure fits the window
   return figure;
 }

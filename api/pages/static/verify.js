@@ -1,4 +1,4 @@
-// The verify page: takes a picture in (chosen, dropped, pasted), asks the service, shows the report or why there is none.
+// The verify page: takes a picture (chosen, dropped or pasted), calls the service, and shows the report or the failure.
 
 import { h, quoted } from "./dom.js";
 import { showReport } from "./report.js";
@@ -14,14 +14,14 @@ const problem = document.querySelector("#problem");
 const result = document.querySelector("#result");
 const mostBytes = Number(form.dataset.mostBytes);
 
-let question = new AbortController(); // the newest one: only it may show its answer
-let address = null; // object URL of the picture on show
+let current = new AbortController(); // of the latest request: only that one may show its result
+let address = null; // object URL of the picture shown
 
 form.addEventListener("submit", (event) => event.preventDefault());
 input.addEventListener("change", () => take(input.files));
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) take(event.clipboardData.files);
-  else refuse("There is no picture on the clipboard", "A web address cannot be looked up here. Save the picture, then choose or drop the file.");
+  else refuse("There is no picture on the clipboard", "A web address cannot be verified here. Save the picture, then choose or drop the file.");
 });
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
@@ -36,7 +36,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dragging");
   if (event.dataTransfer.files.length) take(event.dataTransfer.files);
-  else refuse("That was no file", "Save the picture first, then drop it here.");
+  else refuse("That was not a file", "Save the picture first, then drop it here.");
 });
 
 if (!globalThis.crypto?.subtle) {
@@ -48,42 +48,42 @@ if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(
 
 function take(files) {
   const [file] = files;
-  if (files.length > 1) refuse("One picture at a time", `${files.length} files were handed in. Choose one of them.`);
+  if (files.length > 1) refuse("One picture at a time", `You dropped or chose ${files.length} files. Choose one of them.`);
   else if (file.size > mostBytes) refuse("The file is too large", `It has ${fileSize(file.size)}; at most ${fileSize(mostBytes)} are examined.`);
   else if (hashOnly.checked) answer(verifyDigest, file, "Computing its SHA-256 here, in this browser …");
   else answer(verifyFile, file, "Sending the picture …");
 }
 
-/** Asks, and shows what comes of it. `file` is null for an earlier report. */
+/** Runs a request, and shows its result. `file` is null for an earlier report. */
 async function answer(ask, file, saying) {
-  const mine = begin(saying);
+  const request = begin(saying);
   const sent = (share) => {
-    if (mine.signal.aborted) return;
+    if (request.signal.aborted) return;
     progress.hidden = share >= 1;
     progress.value = share;
-    if (share >= 1) say("Looking it up and comparing …");
+    if (share >= 1) say("Searching and comparing …");
   };
   try {
-    const report = file ? await ask(file, { signal: mine.signal, progress: sent }) : await ask();
-    if (mine.signal.aborted) return;
+    const report = file ? await ask(file, { signal: request.signal, progress: sent }) : await ask();
+    if (request.signal.aborted) return;
     show(report, file);
   } catch (error) {
-    if (mine.signal.aborted) return;
+    if (request.signal.aborted) return;
     if (!(error instanceof Failure)) throw error;
-    tell(error, error.again ? () => answer(ask, file, saying) : null);
+    tell(error, error.retryAfter ? () => answer(ask, file, saying) : null);
   }
 }
 
 function begin(saying) {
-  question.abort();
-  question = new AbortController();
-  if (problem.contains(document.activeElement)) input.focus({ preventScroll: true }); // its button goes away
+  current.abort();
+  current = new AbortController();
+  if (problem.contains(document.activeElement)) input.focus({ preventScroll: true }); // its button is removed
   result.hidden = true;
   result.replaceChildren();
   problem.replaceChildren();
   progress.hidden = true;
   say(saying);
-  return question;
+  return current;
 }
 
 function show(report, file) {
@@ -106,7 +106,7 @@ function refuse(title, detail) {
   tell(new Failure(title, detail), null);
 }
 
-/** Says why there is no report. */
+/** Shows why there is no report. */
 function tell(failure, ask) {
   progress.hidden = true;
   input.value = "";
@@ -116,7 +116,7 @@ function tell(failure, ask) {
       "div",
       { class: "notice strong" },
       h("h2", {}, failure.message),
-      h("p", {}, quoted(failure.detail), failure.again ? ` Try again in ${failure.again} second${failure.again === 1 ? "" : "s"}.` : null),
+      h("p", {}, quoted(failure.detail), failure.retryAfter ? ` Try again in ${failure.retryAfter} second${failure.retryAfter === 1 ? "" : "s"}.` : null),
       h("p", {}, "Nothing was checked, so this says nothing about the picture."),
       ask ? h("button", { type: "button", class: "button", onclick: ask }, "Try again") : null,
       failure.request ? h("p", { class: "small" }, `Request ${failure.request}`) : null,
@@ -129,5 +129,5 @@ function say(text) {
 }
 
 async function notAnAddress() {
-  throw new Failure(unverified["not-found"].title, "The address of a report ends in 32 letters and digits.");
+  throw new Failure(unverified["not-found"].title, "The address of a report ends with 32 letters and digits.");
 }

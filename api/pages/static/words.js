@@ -1,6 +1,6 @@
-// What the page says for the codes of a report; a code that is not known here is shown as it comes.
+// Labels for the codes of a report; an unknown code is shown as it is.
 
-import SENTENCES from "./sentences.js"; // as the service makes it of provenance/sentences.json
+import SENTENCES from "./sentences.js"; // served from provenance/sentences.json
 
 export const { fields, phrases, references, regions, unverified } = SENTENCES;
 

@@ -54,7 +54,7 @@ def test_an_altered_picture_is_shown_beside_the_registered_one_with_numbered_reg
     hand_in(page, altered)
     expect(headline(page)).to_have_text("It matches a registered picture, and differs from it")
     given, registered = page.locator(".pictures .frame").all()
-    for frame, name in ((given, "The picture you gave"), (registered, "The registered picture")):
+    for frame, name in ((given, "Your picture"), (registered, "The registered picture")):
         picture = frame.get_by_role("img", name=name)
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
