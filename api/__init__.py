@@ -1,4 +1,4 @@
 """Countermark over HTTP: settings, keys, limits and problems around the registry's use cases.
 
-One file a resource in `api/routes`; every error is `application/problem+json` (RFC 9457).
+One module per resource in `api/routes`; every error is `application/problem+json` (RFC 9457).
 """

@@ -1,7 +1,7 @@
-"""`python -m api`: runs the service, and does what its operator must do by hand.
+"""`python -m api`: runs the service, and the operator's commands.
 
-Data goes to standard output, everything else to standard error. Exit codes: 0 satisfied, 1 something was found,
-2 usage or settings, 3 could not be done.
+Data goes to standard output, everything else to standard error. Exit status: 0 success, 1 findings, 2 usage or
+settings, 3 failure.
 """
 
 import sys
@@ -28,14 +28,14 @@ MODULES = {
     "certificate": "api.cli.certificate",
     "witness": "api.witness.commands",
 }
-"""Where each command is."""
+"""The module of each command."""
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is called: one that lists API keys needs neither web framework nor codecs."""
+    """Imports a command's module when that command is called: `key list` needs neither web framework nor codecs."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a name; for an unknown name None, and all commands are loaded to be suggested."""
+        """The named command, or None; for an unknown name all commands are loaded, to suggest similar ones."""
         for name in [cmd_name] if cmd_name in MODULES else MODULES:
             if name not in self.commands:
                 group = get_group(import_module(MODULES[name]).commands)
@@ -45,7 +45,7 @@ class Commands(TyperGroup):
         return self.commands.get(cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All names."""
+        """The names of all commands."""
         return list(MODULES)
 
 
@@ -58,11 +58,11 @@ def describe() -> None:
 
 
 def main() -> None:
-    """Runs a command; failures of ours are one line, not a trace."""
+    """Runs a command; a CountermarkError is printed as one line, without a traceback."""
     try:
         app()
     except SettingsInvalid as error:
-        typer.echo(printable(f"These settings cannot be used: {error}"), err=True)
+        typer.echo(printable(f"Invalid settings: {error}"), err=True)
         sys.exit(2)
     except CountermarkError as error:
         typer.echo(printable(f"{type(error).__name__}: {error}"), err=True)

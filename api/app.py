@@ -1,7 +1,7 @@
-"""The application: middleware, problems, routes, and the service they work on.
+"""The application: middleware, problem handlers, routes, and the service behind them.
 
-`assemble` gives the routes alone, which is all the OpenAPI document needs; `create_app` adds what serves them, and
-keeps house while it does: a running server forgets in time what would let its folder grow without need.
+`assemble` makes the routes alone, which is all that the OpenAPI document needs; `create_app` adds the service, and runs
+periodic housekeeping while the application is running.
 """
 
 import time
@@ -32,7 +32,7 @@ from registry.usecases.erasure import finish_erasures
 
 
 def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
-    """The application without settings and registry: every route, and the problems they end in."""
+    """The application without settings and registry: every route and the problem handlers."""
     app = FastAPI(
         title="Countermark",
         docs_url=None,
@@ -50,7 +50,7 @@ def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
 
 
 def create_app(settings: Settings, registry: Registry, metrics: Metrics | None = None) -> FastAPI:
-    """The application that serves `registry`, which stays the caller's to close."""
+    """The application that serves `registry`, which the caller closes."""
     metrics = metrics or Metrics()
     app = assemble(middleware_for(settings, metrics))
     app.state.limiters = {
@@ -74,15 +74,15 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
     return app
 
 
-INTERVAL = 600.0
-"""Seconds between two rounds: things are kept for a day, so minutes do not matter."""
+HOUSEKEEPING_SECONDS = 600.0
+"""Seconds between two rounds of housekeeping: everything that it deletes is kept for a day."""
 
 _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def housekeeping(registry: Registry) -> AsyncIterator[None]:
-    """Tidies every `INTERVAL` seconds while the context is open."""
+    """Runs a round of housekeeping every `HOUSEKEEPING_SECONDS` while the context is open."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_housekeeping_rounds, registry)
         yield
@@ -96,7 +96,7 @@ async def _housekeeping_rounds(registry: Registry) -> None:
                 await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again
                 _log.warning("housekeeping failed", exc_info=error)
-        await anyio.sleep(INTERVAL)
+        await anyio.sleep(HOUSEKEEPING_SECONDS)
 
 
 def _resume_comparisons(registry: Registry) -> None:

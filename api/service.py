@@ -1,4 +1,4 @@
-"""The service: what one running server holds, and how a route gets at it."""
+"""The service: the objects that one running server holds, and the dependency by which a route gets them."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -25,7 +25,7 @@ class Service:
 
 
 async def service_of(conn: HTTPConnection) -> Service:
-    """The service that a request came to; a coroutine, for which FastAPI takes no thread."""
+    """The service of the application; a coroutine, so that FastAPI does not run it in a thread."""
     service = conn.app.state.service
     if not isinstance(service, Service):
         raise TypeError("this application was assembled without a service")

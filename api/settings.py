@@ -22,11 +22,11 @@ from registry.attestation import DEVELOPMENT_STAMPS
 S = TypeVar("S", bound=BaseSettings)
 
 MIN_PASSPHRASE_CHARACTERS = 20
-"""Characters: 20 random ones of a base-32 alphabet have 100 bits, beyond any guessing of the key files."""
+"""Characters: 20 random ones of a base-32 alphabet have 100 bits, which cannot be brute-forced."""
 
 
 class InsecureSettingsWarning(UserWarning):
-    """A setting that production refuses is in use, because this is development."""
+    """Development uses a setting that production refuses."""
 
 
 class Settings(BaseSettings):
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     folder: Path = Path("data")
     """Where the registry keeps its data; made on first start."""
     public_url: str = "http://127.0.0.1:8000"
-    """What others call this server; it is written into links and credentials."""
+    """The address by which others reach this server; it is written into links and credentials."""
     origin: str = ""
     """The log's name in its checkpoints; by default the public URL's host and path."""
     operator: str = "Unnamed operator"
@@ -56,51 +56,51 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     """A PostgreSQL database, postgresql+psycopg://USER@HOST/DATABASE; by default SQLite in the data folder."""
     objects_url: str = ""
-    """Where tiles and blobs lie: s3://BUCKET/PREFIX, or a folder; by default `objects` in the data folder."""
+    """Where tiles and blobs are stored: s3://BUCKET/PREFIX, or a folder; by default `objects` in the data folder."""
     high_water: str = ""
-    """What keeps the last signed checkpoint: a file, best on another disk, or s3://BUCKET/NAME; by default in the data
-    folder."""
+    """Where the last signed checkpoint is kept: a file, best on another disk, or s3://BUCKET/NAME; by default in the
+    data folder."""
     witness_policy: Path | None = None
-    """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the quorum that is enough."""
+    """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the required quorum."""
     timestamp_url: str = ""
-    """An RFC 3161 authority that stamps the log's checkpoints; "development" for one that shows nothing to anybody."""
+    """An RFC 3161 authority that stamps the log's checkpoints; "development": the server's own, which proves nothing."""
     claim_timestamp_url: str = ""
     """An RFC 3161 authority that stamps C2PA claims as they are signed, so that copies outlive its certificate."""
     timestamp_anchors: Path | None = None
-    """PEM: the certificates by which that authority is believed, its root among them."""
+    """PEM: the trusted certificates of that authority, its root among them."""
     timestamp_interval: Annotated[float, Field(ge=1, le=86_400)] = 60.0
-    """Seconds between two time stamps at least."""
+    """Minimum seconds between two time stamps."""
     log_signer: SecretStr = SecretStr("")
-    """Who holds the log's key, where it is no file: a `pkcs11:` URI, or `exec:` and a command line."""
+    """The signer of the log's key, if it is not a key file: a `pkcs11:` URI, or `exec:` and a command line."""
     operator_signer: SecretStr = SecretStr("")
-    """The same for the operator's key."""
+    """As `log_signer`, for the operator's key."""
     claim_signer: SecretStr = SecretStr("")
-    """The same for the key that C2PA claims are signed with."""
+    """As `log_signer`, for the key that signs C2PA claims."""
     claim_chain: Path | None = None
-    """PEM file with the certificates of that key."""
+    """PEM file with the certificates of the key that `claim_signer` names."""
     log_ml_dsa: bool = True
-    """Whether a new log, or one whose key is rotated, signs with ML-DSA-44 beside Ed25519."""
+    """Whether a new log, or one whose key is rotated, also signs with ML-DSA-44."""
     spool: Path | None = None
-    """The folder that uploads are received in. On another disk than the data, files are verified while that is full."""
+    """The folder for incoming uploads. On a disk of its own, files can be verified while the data's disk is full."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    """Addresses or networks whose `X-Forwarded-For` is believed."""
+    """Addresses or networks whose `X-Forwarded-For` is trusted."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Web origins whose scripts may call this API."""
     max_media_bytes: Annotated[int, Field(ge=1, le=limits.MAX_MEDIA_BYTES)] = limits.MAX_MEDIA_BYTES
     upload_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     """Seconds within which a request's body must have arrived."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 2048
-    """Connections at once, and half of the descriptors that the process may have at most."""
+    """Maximum concurrent connections; never more than half of the process's file descriptors."""
     max_connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    """Of these, those of one client address at most, and half of them; a trusted proxy's are not bounded by this."""
+    """Maximum concurrent connections of one client address; at most half of all. Trusted proxies are exempt."""
     queue: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Registrations and verifications that may be in hand at once; more are told to come back."""
+    """Maximum concurrent registrations and verifications; more are answered 503 with Retry-After."""
     verification_rate: str = "60/minute"
     """Verifications allowed to one client address, as COUNT/PERIOD."""
     read_rate: str = "1200/minute"
     """Reads allowed to one client address, as COUNT/PERIOD."""
     api_key: SecretStr = SecretStr("")
-    """An admin's API key, for commands that have the running service do something."""
+    """An admin's API key, for commands that call the running service."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_client_addresses: bool = False
     """Whether the request log names client addresses: personal data in most jurisdictions, so off."""
@@ -148,17 +148,17 @@ class Settings(BaseSettings):
 
     @property
     def objects_place(self) -> Path | str:
-        """Where tiles and blobs lie: a folder, or a bucket's URL."""
+        """Where tiles and blobs are stored: a folder, or a bucket's URL."""
         return _place(self.objects_url) or self.folder / "objects"
 
     @property
     def high_water_place(self) -> Path | str:
-        """What keeps the last signed checkpoint: a file, or an object's URL."""
+        """Where the last signed checkpoint is kept: a file, or an object's URL."""
         return _place(self.high_water) or self.folder / "high-water"
 
     @property
     def local_url(self) -> str:
-        """Where commands on this machine reach the service."""
+        """The address at which commands on this machine reach the service."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  (no address to listen on)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -187,7 +187,7 @@ def weaknesses(settings: Settings) -> list[str]:
     found = []
     passphrase = settings.key_passphrase.get_secret_value()
     if not passphrase:
-        found.append("COUNTERMARK_KEY_PASSPHRASE is not set: the private keys would lie open in the data folder.")
+        found.append("COUNTERMARK_KEY_PASSPHRASE is not set: the private keys would be unencrypted in the data folder.")
     elif len(passphrase) < MIN_PASSPHRASE_CHARACTERS:
         found.append(f"COUNTERMARK_KEY_PASSPHRASE has fewer than {MIN_PASSPHRASE_CHARACTERS} characters.")
     url = urlsplit(settings.public_url)
@@ -198,9 +198,9 @@ def weaknesses(settings: Settings) -> list[str]:
     if any(_is_plain_origin(origin) for origin in settings.cors_origins):
         found.append("COUNTERMARK_CORS_ORIGINS names a plain http origin off loopback.")
     if any(proxy in ("*", "0.0.0.0/0", "::/0") for proxy in settings.trusted_proxies):
-        found.append("COUNTERMARK_TRUSTED_PROXIES believes everybody: a client could choose its own address.")
+        found.append("COUNTERMARK_TRUSTED_PROXIES trusts everybody: a client could choose its own address.")
     if settings.timestamp_url == DEVELOPMENT_STAMPS:
-        found.append("COUNTERMARK_TIMESTAMP_URL is development: the server would stamp its own checkpoints.")
+        found.append("COUNTERMARK_TIMESTAMP_URL is development: the server would time-stamp its own checkpoints.")
     return found
 
 
@@ -228,7 +228,7 @@ def load_settings(**values: object) -> Settings:
 def from_environment(model: type[S], values: Mapping[str, object]) -> S:
     """Settings of this process, over which `values` take precedence. Raises: SettingsInvalid."""
     try:
-        return model(**values)  # type: ignore[arg-type]  # pydantic validates what the environment cannot type
+        return model(**values)  # type: ignore[arg-type]  # pydantic validates them
     except ValidationError as error:
         prefix = model.model_config.get("env_prefix", "")
         reasons = [f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
@@ -246,7 +246,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _place(value: str) -> Path | str | None:
-    """A URL as it is, a path (file://… too) as a path; None for nothing."""
+    """A URL as a string, a path or file:// URL as a Path; None if `value` is empty."""
     if value.startswith("file://"):
         return Path(value.removeprefix("file://"))
     return value if "://" in value else Path(value) if value else None
@@ -255,7 +255,7 @@ def _place(value: str) -> Path | str | None:
 def _split_url(value: str) -> SplitResult | None:
     try:
         url = urlsplit(value)
-        _ = url.port  # raises where it is no port
+        _ = url.port  # raises ValueError if it is invalid
     except ValueError:
         return None
     return url if url.scheme in ("http", "https") and url.hostname else None

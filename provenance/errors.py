@@ -1,18 +1,18 @@
 """The one exception tree. Nothing else escapes a public function of Countermark.
 
-A class states here what problem a service makes of it and with which status a command ends over it.
+Each class carries the slug of its problem (RFC 9457) and the exit status of a command that fails with it.
 
 CountermarkError
-├── MediaError                     a stranger's bytes cannot be taken as a picture
+├── MediaError                     the bytes cannot be accepted as a picture
 │   ├── UnsupportedMedia           not one of the formats on the allow-list
 │   ├── MediaTooLarge              more bytes or pixels than `limits` allows
-│   ├── MediaTooCostly             used up the processor time or memory that one file is given
+│   ├── MediaTooCostly             used up the processor time or memory allowed for one file
 │   └── UndecodableMedia           the right format, but damaged or truncated
 ├── StatementError                 a record, statement or key is not acceptable
 │   ├── MalformedRecord            not the canonical JSON of a record we know how to read
 │   ├── MalformedStatement         not the one COSE_Sign1 encoding we accept
 │   ├── EntryTooLarge              longer than a log entry may be
-│   ├── UnusableKey                a key that is malformed, weak, or of another algorithm
+│   ├── UnusableKey                a key that is malformed, weak, or of an unsupported algorithm
 │   └── SignatureInvalid           well-formed, and the signature does not verify
 ├── TransparencyError              something from a log is not acceptable
 │   ├── MalformedNote              signed note, checkpoint or cosignature
@@ -23,40 +23,40 @@ CountermarkError
 │   ├── MalformedExchange          request to a witness, or its answer
 │   ├── MalformedTimestamp         RFC 3161 request, response or token
 │   ├── UntrustedNote              no signature by a key we trust, or one of them fails
-│   ├── UntrustedTimestamp         a token that no named authority made over these bytes
+│   ├── UntrustedTimestamp         a token that no trusted authority issued for these bytes
 │   └── ProofInvalid               an inclusion or consistency proof does not hold
 ├── CredentialError                C2PA
-│   ├── CredentialSettingsInvalid  trust lists or settings that would switch a protection off
+│   ├── CredentialSettingsInvalid  trust lists or settings that would disable a protection
 │   ├── CertificateUnusable        a signing certificate outside the C2PA profile
 │   └── CredentialSigningFailed    the claim could not be signed into these bytes
 ├── RegistryError                  the service cannot do what was asked
 │   ├── NotFound                   no such asset, record, publisher, upload or verification
-│   ├── Sealed                     a record that its publisher keeps back
+│   ├── Sealed                     a record that its publisher has sealed
 │   ├── MetadataWithheld           a copy with metadata that its publisher has not made public
 │   ├── Erased                     content that was erased; its log entry stays
-│   ├── Conflict                   at odds with what is already stored
+│   ├── Conflict                   in conflict with what is already stored
 │   │   ├── IdempotencyConflict    an Idempotency-Key that was used for another request, or is in use
-│   │   └── FrozenLog              the log has its last entry, and takes no more
-│   ├── MalformedRequest           the request itself cannot be read
-│   ├── InvalidRequest             well-formed, but asks for what cannot be
+│   │   └── FrozenLog              the log has its last entry, and accepts no more
+│   ├── MalformedRequest           the request cannot be parsed
+│   ├── InvalidRequest             well-formed, but cannot be fulfilled
 │   ├── PayloadTooLarge            a body over the limit
 │   ├── NotAuthenticated           no API key, or one that is unknown, expired or revoked
 │   ├── NotPermitted               a valid API key without the scope for this
 │   ├── KeyRefused                 a statement by a key that is unknown, replaced or revoked
-│   ├── RateLimited                too many requests; `retry_after` seconds says when to return
-│   ├── Overloaded                 the service has more work than it can take; `retry_after` seconds
-│   ├── ExaminationUnavailable     no worker could finish looking at a file; `retry_after` seconds
+│   ├── RateLimited                too many requests; retry after `retry_after` seconds
+│   ├── Overloaded                 too much work in progress; retry after `retry_after` seconds
+│   ├── ExaminationUnavailable     no worker could examine the file; retry after `retry_after` seconds
 │   ├── RequestTimeout             the body did not arrive in time
 │   ├── SettingsInvalid            the server's configuration is insecure or contradicts itself
-│   ├── SignerUnavailable          a key that a token or a key service holds cannot be used now
+│   ├── SignerUnavailable          a key on a token or in a key service is unavailable
 │   ├── StoreLocked                another server already writes this data folder
 │   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
-├── MissingExtra                   what was asked needs an extra that is not installed
+├── MissingExtra                   the operation needs an extra that is not installed
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
-    ├── ServiceFailed              the service met a fault of its own
-    └── UnexpectedAnswer           an answer that is not of the documented form
+    ├── ServiceFailed              the service failed internally
+    └── UnexpectedAnswer           an answer without the documented form
 """
 
 from enum import IntEnum
@@ -76,11 +76,11 @@ class CountermarkError(Exception):
     """Root of every exception that Countermark raises on purpose.
 
     Attributes:
-        slug: last part of the type of the problem (RFC 9457) that a service answers with. What has none of its own has
-            that of the class above it, and at the root is a fault of the service's own.
-        exit_status: of a command that ends over it: incomplete where something could not be looked at, findings where
-            the answer is no, else usage.
-        request_id: of the request that failed, where a service answered with one.
+        slug: last part of the problem's type (RFC 9457). A class without its own inherits its parent's; the root's is
+            that of an internal error.
+        exit_status: of a command that fails with it: incomplete if something could not be checked, findings if the
+            answer is negative, else usage.
+        request_id: of the failed request; None if no service answered with one.
     """
 
     slug: ClassVar[str] = "internal-error"
@@ -89,13 +89,13 @@ class CountermarkError(Exception):
 
 
 class MissingExtra(CountermarkError):
-    """What was asked needs libraries that are not installed; the message names the extra that brings them."""
+    """The operation needs libraries that are not installed; the message names the extra that installs them."""
 
     exit_status = Exit.INCOMPLETE
 
 
 class MediaError(CountermarkError):
-    """A stranger's bytes cannot be taken as a picture."""
+    """The bytes cannot be accepted as a picture."""
 
 
 class UnsupportedMedia(MediaError):
@@ -111,7 +111,7 @@ class MediaTooLarge(MediaError):
 
 
 class MediaTooCostly(MediaError):
-    """Examining it used up the processor time or the memory that a file is given; that says nothing of the picture."""
+    """Examining the file used up the processor time or memory allowed for one; that says nothing about the picture."""
 
     slug = "media-too-costly"
     exit_status = Exit.INCOMPLETE
@@ -142,7 +142,7 @@ class EntryTooLarge(StatementError):
 
 
 class UnusableKey(StatementError):
-    """A key that is malformed, weak, or of an algorithm we do not take."""
+    """A key that is malformed, weak, or of an unsupported algorithm."""
 
 
 class SignatureInvalid(StatementError):
@@ -180,7 +180,7 @@ class MalformedExchange(TransparencyError):
 
 
 class MalformedTimestamp(TransparencyError):
-    """An RFC 3161 request, response or token that does not parse, or that was not asked for."""
+    """An RFC 3161 request, response or token that does not parse, or does not answer the request."""
 
 
 class UntrustedNote(TransparencyError):
@@ -188,7 +188,7 @@ class UntrustedNote(TransparencyError):
 
 
 class UntrustedTimestamp(TransparencyError):
-    """A time-stamp token that none of the named authorities made over these bytes."""
+    """A time-stamp token that no trusted authority issued for these bytes."""
 
 
 class ProofInvalid(TransparencyError):
@@ -200,7 +200,7 @@ class CredentialError(CountermarkError):
 
 
 class CredentialSettingsInvalid(CredentialError):
-    """Trust lists or settings that would silently switch a protection off."""
+    """Trust lists or settings that would silently disable a protection."""
 
 
 class CertificateUnusable(CredentialError):
@@ -223,14 +223,14 @@ class NotFound(RegistryError):
 
 
 class Sealed(RegistryError):
-    """A record that its publisher keeps back: it is in the log, and may be revealed later."""
+    """A record that its publisher has sealed: it is in the log, and may be revealed later."""
 
     slug = "sealed"
     exit_status = Exit.FINDINGS
 
 
 class MetadataWithheld(RegistryError):
-    """A copy of a registered file with metadata that its publisher has not made public; its publisher's key gets it."""
+    """A copy with metadata that its publisher has not made public; only the publisher's API key gets it."""
 
     slug = "metadata-withheld"
     exit_status = Exit.FINDINGS
@@ -244,7 +244,7 @@ class Erased(RegistryError):
 
 
 class Conflict(RegistryError):
-    """At odds with what is already stored."""
+    """In conflict with what is already stored."""
 
     slug = "conflict"
 
@@ -253,7 +253,7 @@ class IdempotencyConflict(Conflict):
     """An `Idempotency-Key` that was used for another request, or whose first request still runs.
 
     Attributes:
-        retry_after: seconds after which the same request can be answered; None where a retry cannot help.
+        retry_after: seconds after which the same request can be answered; None if a retry cannot help.
     """
 
     slug = "idempotency-conflict"
@@ -270,13 +270,13 @@ class FrozenLog(Conflict):
 
 
 class MalformedRequest(RegistryError):
-    """The request itself cannot be read: bad JSON, bad multipart, a length that is not true."""
+    """The request cannot be parsed: bad JSON, bad multipart, a wrong Content-Length."""
 
     slug = "malformed-request"
 
 
 class InvalidRequest(RegistryError):
-    """Well-formed, but it asks for what cannot be."""
+    """The request is well-formed but cannot be fulfilled."""
 
     slug = "invalid-request"
 
@@ -300,7 +300,7 @@ class NotPermitted(RegistryError):
 
 
 class KeyRefused(RegistryError):
-    """A statement by a key that is not a publisher's in force: unknown, replaced or revoked."""
+    """A statement by a key that is not in force: unknown, replaced or revoked."""
 
     slug = "key-refused"
 
@@ -321,7 +321,7 @@ class RateLimited(RegistryError):
 
 
 class Overloaded(RegistryError):
-    """The service has more work than it can take at once.
+    """The service has too much work in progress.
 
     Attributes:
         retry_after: seconds after which a new try can succeed.
@@ -336,7 +336,7 @@ class Overloaded(RegistryError):
 
 
 class ExaminationUnavailable(RegistryError):
-    """No worker could finish looking at a file: it was ended, or is too slow. That says nothing of the file.
+    """No worker could examine the file: it was killed, or was too slow. That says nothing about the file.
 
     Attributes:
         retry_after: seconds after which a new try can succeed.
@@ -362,7 +362,7 @@ class SettingsInvalid(RegistryError):
 
 
 class SignerUnavailable(RegistryError):
-    """A key that a token or a key service holds cannot be used now."""
+    """A key on a token or in a key service is unavailable."""
 
     slug = "signer-unavailable"
 
@@ -398,10 +398,10 @@ class ServiceUnreachable(ServiceError):
 
 
 class ServiceFailed(ServiceError):
-    """The service met a fault of its own; the request id leads its operator to the cause."""
+    """The service failed internally; with the request id its operator can find the cause in the log."""
 
     slug = CountermarkError.slug
 
 
 class UnexpectedAnswer(ServiceError):
-    """An answer that is not of the documented form."""
+    """An answer without the documented form."""

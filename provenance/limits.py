@@ -1,4 +1,4 @@
-"""Every bound on what Countermark takes in, with its unit and its reason."""
+"""Every bound on what Countermark accepts, with its unit and its reason."""
 
 # Media ------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ MAX_RECORD_DEPTH = 16
 """Nesting levels of a record's JSON: real ones have 4; bounds recursion before parsing."""
 
 SALT_BYTES = 32
-"""Bytes of random salt in each record, so that its digest tells nothing to who does not hold it."""
+"""Bytes of random salt in each record, so that its digest reveals nothing to anyone without the record."""
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JSON readers keep exact (RFC 7493 §2.2)."""
@@ -108,7 +108,7 @@ MAX_GRAPH_NODES = 64
 """Records of one derivation graph: as many as a receipt's chain; more could not be read on one page."""
 
 MAX_RESEMBLING = 64
-"""Registrations that are named as resembling another: their number is told, and of each publisher one comes first."""
+"""Registrations listed as resembling another; their total is stated, and one of each publisher is listed first."""
 
 MAX_FINGERPRINTS = 32
 """Fingerprint algorithms in a record: three today."""
@@ -126,10 +126,10 @@ MAX_KEY_FILE_BYTES = 16 * 1024
 """Bytes of an encrypted private key file: an Ed25519 or P-256 key takes under 500."""
 
 MAX_SIGNER_LINE_BYTES = 64 * 1024
-"""Bytes of an answer of a signer's program: a key and a signature have under 200."""
+"""Bytes of one line from a signer program: a key and a signature have under 200."""
 
 SCRYPT_COST = 2**14
-"""scrypt N of key files: 16 MiB with `SCRYPT_BLOCK_SIZE`, the most that OpenSSL reads by default is 32 MiB."""
+"""scrypt N of key files: 16 MiB of memory with `SCRYPT_BLOCK_SIZE`; OpenSSL reads up to 32 MiB by default."""
 
 SCRYPT_BLOCK_SIZE = 8
 """scrypt r of key files (RFC 7914 §2)."""
@@ -147,10 +147,10 @@ MAX_COSIGNED_NAME_BYTES = 255
 """Bytes of UTF-8 of a cosigner's name, and of the origin it cosigns, with ML-DSA-44: one byte of length (C2SP)."""
 
 MAX_POLICY_BYTES = 1_000_000
-"""Bytes of a tlog-policy file: as many logs and witnesses as it may name, each with an ML-DSA-44 key, have 500 KB."""
+"""Bytes of a tlog-policy file: the most logs and witnesses that it may name, with ML-DSA-44 keys, have 500 KB."""
 
 MAX_POLICY_NAMES = 128
-"""Logs, witnesses, and groups of a tlog-policy file, of each kind: C2SP asks for 32 at least; bounds the recursion."""
+"""Logs, witnesses and groups of a tlog-policy file, each: C2SP requires at least 32; bounds the recursion."""
 
 MAX_WITNESS_REQUEST_BYTES = MAX_NOTE_BYTES + 4_096
 """Bytes of a request to a witness: the largest note, and 63 hash lines of 45 bytes."""
@@ -159,10 +159,10 @@ MAX_WITNESS_ANSWER_BYTES = 64 * 1024
 """Bytes of a witness's answer: 16 signature lines of ML-DSA-44 have 56 KB; a witness sends one or two."""
 
 MAX_REFUSAL_CHARACTERS = 200
-"""Characters kept of the words in which a witness or time-stamping authority refuses: for the operator's log."""
+"""Characters kept of a witness's or time-stamping authority's refusal: for the operator's log."""
 
 MAX_COSE_RECEIPT_BYTES = 16 * 1024
-"""Bytes of a COSE receipt: 64 hashes have 2.2 KB, and issuer, subject and key id as much as is taken of each."""
+"""Bytes of a COSE receipt: 64 hashes have 2.2 KB; issuer, subject and key id have bounds of their own."""
 
 MAX_RECEIPT_CLAIM_CHARACTERS = 2_000
 """Characters of the issuer, and of the subject, of a COSE receipt: they are URLs or names."""
@@ -171,7 +171,7 @@ MAX_KID_BYTES = 255
 """Bytes of a key id in a COSE receipt: ours have 32, and file names and addresses have to hold it."""
 
 MAX_STATEMENT_RECEIPTS = 16
-"""COSE receipts attached to one statement: one a log; SCITT expects one or two."""
+"""COSE receipts attached to one statement: one for each log; SCITT expects one or two."""
 
 MAX_TIMESTAMP_BYTES = 64 * 1024
 """Bytes of an RFC 3161 response or token: with a certificate chain real ones have 2-8 KB."""
@@ -213,10 +213,10 @@ MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 """Bytes of an entry bundle: 256 entries of the largest size, each after its length."""
 
 MAX_AUDIT_FINDINGS = 100
-"""Findings of one audit: one is enough to distrust a log; a damaged disk makes thousands."""
+"""Findings of one audit: one is enough to distrust a log; a damaged disk causes thousands."""
 
 MAX_COUNTED_KEYS = 10_000
-"""Keys whose statements an audit counts one by one: as many publishers; bounds what a hostile log makes it hold."""
+"""Keys whose statements an audit counts one by one: as many publishers; bounds the memory that a hostile log takes."""
 
 MAX_AUDIT_STATE_BYTES = 4 * 1024 * 1024
 """Bytes of an auditor's state file: two of the largest notes as base64, and 10,000 counted keys."""
@@ -224,41 +224,41 @@ MAX_AUDIT_STATE_BYTES = 4 * 1024 * 1024
 # Witnesses and time-stamping authorities --------------------------------------------------------
 
 COSIGNING_SECONDS = 10.0
-"""Seconds that a witness has for one checkpoint, every try included: ten times what a far one needs. Neither publishing
-nor the other witnesses wait for it."""
+"""Seconds that a witness has for one checkpoint, retries included: ten times what a distant one needs. Neither
+publishing nor the other witnesses wait for it."""
 
 ROUND_SECONDS = 2.0
-"""Seconds that a round of cosigning waits for a quorum before the next may begin without those who have not answered:
-twice what a far witness needs."""
+"""Seconds that a round of cosigning waits for a quorum before the next may begin without the witnesses that have not
+answered: twice what a distant witness needs."""
 
 COSIGNATURE_REFRESH_SECONDS = 600.0
-"""Seconds after which a witness is asked again about a checkpoint that it has cosigned: readers may ask for a
-cosignature of the last quarter of an hour, and it is one durable write to each witness."""
+"""Seconds after which a witness is asked to cosign the same checkpoint again: readers may require a cosignature from
+the last 15 minutes, and each costs the witness one durable write."""
 
 COSIGNING_INTERVAL_SECONDS = 1.0
-"""Seconds between the beginnings of two rounds of cosigning: the log may sign fifty checkpoints in one, and each
-witness makes each of its answers durable."""
+"""Seconds between the starts of two rounds of cosigning: the log may sign fifty checkpoints in one second, and a
+witness writes durably before each answer."""
 
 MAX_WITNESS_TRIES = 3
-"""Requests to one witness about one checkpoint: the first, and two with a proof from the size that it answered with."""
+"""Requests to one witness for one checkpoint: the first, and two with a proof from the size in its answer."""
 
 MIN_BACKOFF_SECONDS = 1.0
-"""Seconds until a witness or authority that failed is asked again; they double with each failure."""
+"""Seconds before the first retry of a witness or authority; doubled with each failure."""
 
 MAX_BACKOFF_SECONDS = 300.0
-"""Seconds between two tries of one that keeps failing, or that has declined for good: it is noticed when it is back."""
+"""Seconds between retries of one that keeps failing or refuses permanently: its recovery is noticed in that time."""
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
-"""Seconds of a Retry-After that are believed: nobody may put the log off for longer than an hour."""
+"""Seconds of a Retry-After that are honoured: nobody can delay the log for longer than an hour."""
 
 TIMESTAMP_SECONDS = 10.0
 """Seconds that a time-stamping authority has to answer: real ones take under one."""
 
 MAX_WITNESSED_LOGS = 1_024
-"""Logs that one witness knows: each has a file, and a lock."""
+"""Logs that one witness accepts: each has a file, and a lock."""
 
 MAX_WITNESS_KEYS_BYTES = 1_000_000
-"""Bytes of the file of the logs that a witness knows: 1,024 Ed25519 keys have 100 KB, in ML-DSA-44 2 MB."""
+"""Bytes of the file with the verifier keys of a witness's logs: 1,024 Ed25519 keys have 100 KB, in ML-DSA-44 2 MB."""
 
 # HTTP -------------------------------------------------------------------------------------------
 
@@ -269,10 +269,10 @@ MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
 
 MAX_STATEMENTS = 1_000
-"""Statements of one request: as many as share one commit, and their answer stays under 2 MB with proofs."""
+"""Statements of one request: about as many as share one commit; the answer with proofs stays under 2 MB."""
 
 MAX_METADATA_BYTES = 56 * 1024
-"""Bytes of the `metadata` field of a registration: a caption of the longest, with 8 KB left of the overhead."""
+"""Bytes of the `metadata` field of a registration: the longest caption fits, and 8 KB of the overhead remain."""
 
 MAX_SIDECAR_BYTES = 8 * 1024 * 1024
 """Bytes of a C2PA manifest that is uploaded beside a file: real ones stay under 1 MB, thumbnails included."""
@@ -281,31 +281,31 @@ MAX_PAGE_ITEMS = 100
 """Items of one page of a list."""
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""Bytes of an answer that a client takes: the answer to a registration holds a receipt (`MAX_RECEIPT_BYTES`)."""
+"""Bytes of an answer that a client accepts: that to a registration holds a receipt (`MAX_RECEIPT_BYTES`)."""
 
 MAX_ANSWERED_MEDIA_BYTES = MAX_MEDIA_BYTES + 16 * 1024 * 1024
-"""Bytes of a picture that a client takes: the largest one, and the C2PA manifest that its credentialed copy gained."""
+"""Bytes of a picture that a client accepts: the largest upload, and the C2PA manifest of its credentialed copy."""
 
 MAX_PROBLEM_BYTES = 64 * 1024
 """Bytes of an error answer that a client reads: our problem documents have under 10 KB."""
 
 SCITT_WAIT_SECONDS = 2.0
-"""Seconds that a submission waits to be published before it is told to come back: publishing takes under 0.2."""
+"""Seconds that a submission waits for publication before the answer is Retry-After: publishing takes under 0.2."""
 
 # The store --------------------------------------------------------------------------------------
 
 MAX_COMMIT_JOBS = 1_024
-"""Write jobs or log entries that share one commit: bounds how long the first of them waits for the last."""
+"""Write jobs or log entries that share one commit: bounds how long the first waits for the last."""
 
 MAX_PENDING_JOBS = 16_384
-"""Write jobs or log entries waiting for the writer, beyond which it refuses: some 40 MB of statements and records."""
+"""Write jobs or log entries that may wait for the writer; more are refused: some 40 MB of statements and records."""
 
 WAL_LIMIT_BYTES = 32 * 1024 * 1024
-"""Bytes of write-ahead log after which the writer waits for readers to move on, and empties it."""
+"""Bytes of write-ahead log after which the writer waits for readers to finish, and truncates it."""
 
 FAILOVER_SECONDS = 8.0
-"""Seconds for which an append waits for a database server that restarts, or for another process to lead: a stand-by
-takes over within 5."""
+"""Seconds for which an append waits for a restarting database server, or for a new leader: a standby takes over
+within 5."""
 
 # Credentials ------------------------------------------------------------------------------------
 
@@ -319,4 +319,4 @@ MAX_CREDENTIAL_ITEMS = 256
 """Actions, soft bindings and ingredients reported from one manifest store, of each kind."""
 
 MAX_CREDENTIAL_TEXT = 512
-"""Characters kept of any text that a stranger wrote into a manifest (titles, names, addresses)."""
+"""Characters kept of any untrusted text in a manifest (titles, names, addresses)."""

@@ -332,7 +332,7 @@ def test_a_receipt_about_another_picture_is_a_finding(run: Run, receipt: Path, p
     assert done.returncode == 1
     assert not report["holds"]
     assert report["steps"][8]["outcome"] == "fails"
-    assert "about another picture" in run("receipt", "verify", receipt, picture).stdout
+    assert "for another picture" in run("receipt", "verify", receipt, picture).stdout
 
 
 def test_a_withdrawn_registration_is_a_finding(run: Run, tmp_path: Path) -> None:

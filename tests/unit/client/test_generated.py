@@ -46,7 +46,7 @@ def test_a_file_that_was_changed_by_hand_is_refused_with_what_to_do(
     file.write_text(committed.replace(written, by_hand))
     done = run(checkout, "--check")
     assert done.returncode == 1
-    assert done.stderr == f"{name} is not what {source} says: run `python tools/generate.py`.\n"
+    assert done.stderr == f"{name} is out of date with {source}: run `python tools/generate.py`.\n"
     assert file.read_text() != committed
     assert run(checkout).returncode == 0
     assert file.read_text() == committed

@@ -193,8 +193,8 @@ def _missing(report: ReceiptReport, *, stamp_asked: bool) -> str:
         )
     if report.key_compromised is None:
         return (
-            f"{_HOLDS} Its key may have been compromised later. The record claims to be older, which only a time "
-            "stamp by an authority that you trust can prove (--authority)."
+            f"{_HOLDS} Its key may have been compromised later. The record claims to be older: only a time "
+            "stamp by an authority that you trust can prove that (--authority)."
         )
     if report.disputed is None:
         return (

@@ -44,7 +44,7 @@ def test_a_changed_picture_of_somebody_else_is_told_at_once_and_everywhere(
     (back,) = client.get(f"/v1/assets/{first['id']}").json()["resembles"]["items"]
     assert (back["id"], back["side"]) == (second["id"], "newer")
     page = client.get(second["links"]["page"]).text
-    assert "What it resembles" in page
+    assert "Similar registrations" in page
     assert f'<a href="/a/{first["id"]}">' in page
     report = client.post("/v1/verifications", files={"file": ("p.jpg", data)}).json()
     assert report["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"

@@ -67,7 +67,7 @@ def test_one_statement_that_is_refused_keeps_all_of_them_out(
         (new(signer)[:-1], 400, "191 bytes"),
         (b"", 400, "191 bytes"),
         (bytes(STATEMENT_BYTES), 400, "Statement 0"),
-        (bytes(STATEMENT_BYTES * (MAX_STATEMENTS + 1)), 413, "At most"),
+        (bytes(STATEMENT_BYTES * (MAX_STATEMENTS + 1)), 413, "at most"),
     ):
         answer = client.post(URL, content=body, headers=writer)
         assert answer.status_code == status, answer.text
