@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     witness_policy: Path | None = None
     """A C2SP tlog-policy file: the witnesses that are asked for cosignatures, and the required quorum."""
     timestamp_url: str = ""
-    """An RFC 3161 authority that stamps the log's checkpoints; "development": the server's own, which proves nothing."""
+    """An RFC 3161 authority that stamps the log's checkpoints; "development": the server's own, proving nothing."""
     claim_timestamp_url: str = ""
     """An RFC 3161 authority that stamps C2PA claims as they are signed, so that copies outlive its certificate."""
     timestamp_anchors: Path | None = None

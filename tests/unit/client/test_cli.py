@@ -181,7 +181,7 @@ def test_list_validity_time_and_name_of_a_signer_are_told_apart(
     shown = " ".join(run("verify", picture).stdout.split())
     for text in (
         *("content credential WELL_FORMED_ONLY", "trust list Desk 7", "2025-01-01 to 2026-01-01, not in force"),
-        *("2025-06-01 12:00:00 UTC, on no list used here: not believed, by Clock", "signer's name Herald"),
+        *("2025-06-01 12:00:00 UTC, on no list used here: not trusted, by Clock", "signer's name Herald"),
         *("c2pa.metadata", "https://example.org/sky.c2pa (not fetched)"),
     ):
         assert text in shown, text

@@ -189,7 +189,7 @@ def test_a_host_name_that_cannot_be_is_one_of_our_errors(ask: Ask, host: str) ->
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused(ask: Ask, url: str) -> None:
-    with pytest.raises(InvalidRequest, match="the service.s URL"):
+    with pytest.raises(InvalidRequest, match=r"the service.s URL"):
         ask("ready", options={"url": url})
 
 
