@@ -68,8 +68,8 @@ def verify(
 ) -> None:
     """Check a receipt step by step, offline.
 
-    Exit status 0 needs --vkey or --policy: without one, the receipt only claims to be of its log (3). With --authority
-    it also needs a valid time stamp.
+    Exit status 0 needs --vkey or --policy: without one, the receipt only claims to be of its log (3).
+    With --authority it also needs a valid time stamp.
     """
     age = seconds(max_age)
     try:
