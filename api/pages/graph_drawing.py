@@ -65,7 +65,7 @@ def draw_graph(graph: Graph) -> bytes:
         _text(
             svg,
             "text",
-            "The graph has more records than are shown.",
+            "There are more records than are shown.",
             x=_MARGIN,
             y=height - 16,
             fill=_PALE,

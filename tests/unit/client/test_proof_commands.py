@@ -36,7 +36,7 @@ def test_a_proof_that_holds_satisfies_and_says_what_it_does_not_show(run: Run, p
     done = run("receipt", "verify", proof, "--vkey", KEY)
     assert (done.returncode, done.stderr) == (0, "")
     assert fits(done.stdout)
-    assert done.stdout.endswith("The log contains this statement. Checking who signed it needs a .countermark file.\n")
+    assert done.stdout.endswith("The log has this statement. Checking its signer needs a .countermark file.\n")
     assert parse_statement(log.entries[INDEX]).record_id.hex() in done.stdout
     assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].isdigit()] == [
         str(number) for number in sorted(STEP_NAMES)

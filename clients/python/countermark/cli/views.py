@@ -94,7 +94,7 @@ def _proof_conclusion(report: ProofReport) -> str:
     if report.holds and report.witnessing is not None and not report.witnessing.enough:
         return "The proof holds, but lacks cosignatures that you require."
     if report.holds:
-        return "The log contains this statement. Checking who signed it needs a .countermark file."
+        return "The log has this statement. Checking its signer needs a .countermark file."
     return "The proof could not be checked. Give the log's key (--vkey), and the entry (--entry)."
 
 
