@@ -14,7 +14,7 @@ from api.settings import load_settings
 from provenance.errors import SettingsInvalid
 from registry.bootstrap import read_policy, read_timestamp_settings
 from registry.database import Store
-from registry.log.log_keys import held_key
+from registry.log.log_keys import current_key
 from registry.storage.blobs import Blobs
 from registry.times import utc_now
 from registry.usecases.maintenance.backup import back_up, restore
@@ -34,7 +34,7 @@ def fsck(as_json: Json = False) -> None:
         findings = check(
             store,
             Blobs.open(settings.objects_place),
-            held_key(store, log_key(settings), keystore.log_signer),
+            current_key(store, log_key(settings), keystore.log_signer),
             witness_keys=policy.keys_for(settings.log_origin) if policy else (),
             authorities=timestamping.anchors if timestamping else (),
             high_water=settings.high_water_place,

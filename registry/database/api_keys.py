@@ -33,7 +33,7 @@ def all_of(session: Session) -> Sequence[ApiKey]:
 
 
 def touch(session: Session, key_id: str, used_at_ms: int) -> None:
-    """Note when a key was used last. Raises NotFound."""
+    """Store when a key was last used. Raises NotFound."""
     row = get(session, key_id)
     row.last_used_at_ms = used_at_ms
     session.add(row)
@@ -41,7 +41,7 @@ def touch(session: Session, key_id: str, used_at_ms: int) -> None:
 
 
 def end(session: Session, key_id: str, expires_at_ms: int) -> None:
-    """Have a key expire, unless it does so earlier. Raises NotFound."""
+    """Have a key expire at a time, unless it expires earlier. Raises NotFound."""
     row = get(session, key_id)
     if row.expires_at_ms is None or row.expires_at_ms > expires_at_ms:
         row.expires_at_ms = expires_at_ms

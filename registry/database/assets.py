@@ -23,7 +23,7 @@ _PDQ = "org.countermark.pdq.v1"
 
 @dataclass(frozen=True)
 class AssetBlobs:
-    """SHA-256 digests of the blobs that belong to an asset, beside its sketch, and who gets them (`Asset`)."""
+    """SHA-256 digests of the blobs that belong to an asset, beside its sketch, and who may read them (`Asset`)."""
 
     thumbnail: bytes
     signed: bytes | None = None
@@ -106,7 +106,7 @@ def get(session: Session, record_id: bytes) -> Asset:
 
 
 def delete(session: Session, row: Asset) -> None:
-    """Take a registration out of every lookup but the similarity index, which is the caller's."""
+    """Remove a registration from every look-up but the similarity index, which the caller updates."""
     session.delete(row)
     session.flush()
 
@@ -140,7 +140,7 @@ def refers_to_blob(session: Session, sha256: bytes) -> bool:
 
 
 def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
-    """The record id of the registration that made exactly these claims."""
+    """The record id of the registration with exactly these claims; None if there is none."""
     return session.exec(select(Asset.record_id).where(Asset.claims_digest == claims_digest)).first()
 
 
@@ -157,8 +157,8 @@ def publishers_at(session: Session, indices: Collection[int]) -> dict[int, str]:
     return dict(session.exec(select(Asset.index, Asset.publisher_id).where(col(Asset.index).in_(indices))).all())
 
 
-def among(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset]:
-    """Those of the records that are public registrations."""
+def find_many(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset]:
+    """The public registrations among the records."""
     if not record_ids:
         return ()
     return session.exec(select(Asset).where(col(Asset.record_id).in_(record_ids))).all()
@@ -183,12 +183,12 @@ def claims(
 ) -> dict[bytes, str]:
     """Publisher by record, of the registrations of some content that are made from no other of the same content.
 
-    All registrations count, however many they are: the oldest of each publisher is given, and those asked for.
+    All registrations are considered; returned are the oldest of each publisher, and those asked for.
 
     Args:
         files, pixels: SHA-256 digests of the files, and of their decoded pixels, that are that content.
         of: record ids that are asked for.
-        also: record ids that count as the same content as well.
+        also: record ids that count as the same content too.
     """
     query = _claims(bool(files), bool(pixels), bool(also))
     given = {"files": list(files), "pixels": list(pixels), "of": list(of), "also": list(also)}
@@ -233,7 +233,7 @@ def count(session: Session) -> int:
 
 
 def end(session: Session) -> int:
-    """The index behind the newest registration."""
+    """One more than the index of the newest registration; 0 if there is none."""
     return session.exec(select(func.coalesce(func.max(Asset.index) + 1, 0))).one()
 
 
@@ -264,7 +264,7 @@ def between(session: Session, start: int, stop: int) -> Sequence[Asset]:
 
 
 def note_copy(session: Session, record_id: bytes, public: bool) -> None:
-    """Note whether anybody gets the signed copy of a registration, if it is there still and that was not known."""
+    """Store whether the signed copy of a registration is public, if the row exists and that was not known."""
     row = find(session, record_id)
     if row is not None and row.copy_public is None:
         row.copy_public = public
@@ -279,7 +279,7 @@ def withdraw(session: Session, record: AssetWithdrawn, index: int) -> None:
 
 
 def forget_withdrawal(session: Session, index: int) -> None:
-    """Drop the row of the withdrawal at `index`, whose content is erased."""
+    """Delete the row of the withdrawal at `index`, whose content is erased."""
     row = session.get(Withdrawal, index)
     if row is not None:
         session.delete(row)
@@ -293,7 +293,7 @@ def withdrawals_of(session: Session, record_id: bytes) -> Sequence[Withdrawal]:
 
 
 def withdrawn_among(session: Session, record_ids: Collection[bytes]) -> dict[bytes, str]:
-    """Those of the registrations that were withdrawn, with the reason that was given first."""
+    """The withdrawn ones among the registrations, with the first stated reason."""
     rows = session.exec(
         select(Withdrawal).where(col(Withdrawal.target).in_(record_ids)).order_by(col(Withdrawal.index).desc())
     )
@@ -316,7 +316,7 @@ def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequ
 @cache
 def _in_turns(files: bool) -> Select[Any]:
     """Registrations of a file, or of its pixels, in the order: the oldest of each publisher, then the second of each,
-    and so on. So nobody's many push out what another has registered."""
+    and so on. So the many of one publisher do not crowd out another's."""
     turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
     same = _same_content(files, not files)
     return sql.select(Asset).where(same).order_by(turn, col(Asset.index)).limit(bindparam("most"))
@@ -336,4 +336,4 @@ def _fingerprints(values: Mapping[str, Json]) -> tuple[bytes, bytes, int]:
         case str(phash), {"value": str(pdq), "quality": int(quality)}:
             with suppress(ValueError):
                 return bytes.fromhex(phash), bytes.fromhex(pdq), quality
-    raise MalformedRecord("the record lacks the fingerprints by which it would be found")
+    raise MalformedRecord("the record lacks the fingerprints that look-ups need")

@@ -32,7 +32,7 @@ from registry.database.tables import (
 )
 
 Key = int | bytes
-"""By which rows are told apart: the index of their entry, the size of a checkpoint, or a record id."""
+"""Key of a row: the index of its entry, the size of a checkpoint, or a record id."""
 
 K = TypeVar("K", int, bytes)
 M = TypeVar("M", bound=SQLModel)
@@ -62,7 +62,7 @@ class IllTyped:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Rows of a table that the database cannot give: the first and the last key of a run of them, and why."""
+    """Rows of a table that the database cannot read: the first and last key of a run of them, and the reason."""
 
     table: str
     first: Key
@@ -93,7 +93,7 @@ class Stretch:
     unreadable: Sequence[Unreadable] = ()
 
     def lacks(self, table: str, key: Key) -> bool:
-        """Whether a row of that table and key was left out: that it is not here says nothing."""
+        """Whether a row of that table and key was left out, so that its absence proves nothing."""
         return key in self.left_out.get(table, ())
 
     def is_unread(self, index: int) -> bool:
@@ -104,7 +104,7 @@ class Stretch:
 
 def stretch(session: Session, start: int, stop: int) -> Stretch:
     """Read a stretch of the log: everything of it that can be read."""
-    reading = _Reading(session)
+    reading = _TolerantReader(session)
     indices = range(start, stop)
 
     def by_index(table: str, read: Callable[[Session, int, int], Iterable[R]]) -> list[R]:
@@ -148,8 +148,8 @@ def stretch(session: Session, start: int, stop: int) -> Stretch:
     )
 
 
-class _Reading:
-    """Reads rows of one stretch by their keys, around those that the database cannot give."""
+class _TolerantReader:
+    """Reads rows of one stretch by their keys, skipping those that the database cannot read."""
 
     def __init__(self, session: Session) -> None:
         # PostgreSQL gives up a whole transaction over one failure.
@@ -176,14 +176,14 @@ class _Reading:
                     waiting += [(middle, stop), (start, middle)]
                     continue
                 left_out.update(keys[start:stop])
-                self._tell(table, keys[start], keys[stop - 1], stop - start, str(error))
+                self._add_unreadable(table, keys[start], keys[stop - 1], stop - start, str(error))
             else:
                 left_out.update(key(row) for row in part if _is_ill_typed(row))
                 found += (row for row in part if not _is_ill_typed(row))
         return found
 
-    def _tell(self, table: str, first: Key, last: Key, count: int, reason: str) -> None:
-        """Note rows that cannot be read: with those noted last, where table and reason are the same."""
+    def _add_unreadable(self, table: str, first: Key, last: Key, count: int, reason: str) -> None:
+        """Add unreadable rows, to the last run if table and reason are the same."""
         before = self.unreadable[-1] if self.unreadable else None
         if before is not None and (before.table, before.reason) == (table, reason):
             self.unreadable[-1] = replace(before, last=last, count=before.count + count)

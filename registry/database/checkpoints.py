@@ -5,31 +5,31 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select, update
 
 from provenance.errors import NotFound
-from registry.database.signals import tell
+from registry.database.signals import notify
 from registry.database.tables import CheckpointRow
 
 
 def insert(session: Session, *, size: int, note: bytes, signed_at_ms: int) -> None:
     """Keep a signed checkpoint; one of the same size, which differs in cosignatures at most, is replaced.
 
-    Who waits for it is told when the transaction commits.
+    Waiting processes are notified when the transaction commits.
     """
     session.merge(CheckpointRow(size=size, note=note, signed_at_ms=signed_at_ms))
-    tell(session)
+    notify(session)
 
 
 def rewrite(session: Session, size: int) -> None:
-    """Write a checkpoint's row once more, as it is."""
+    """Rewrite a checkpoint's row unchanged."""
     session.execute(update(CheckpointRow).where(col(CheckpointRow.size) == size).values(size=size))
 
 
 def cosign(session: Session, *, size: int, note: bytes, cosigned_at_ms: int | None) -> None:
-    """Keep a checkpoint with the cosignatures that came in; a time says that they are enough. Raises NotFound."""
+    """Store a checkpoint with more cosignatures; `cosigned_at_ms` if they are a quorum. Raises NotFound."""
     row = _get(session, size)
     row.note = note
     row.cosigned_at_ms = cosigned_at_ms if row.cosigned_at_ms is None else row.cosigned_at_ms
     session.add(row)
-    tell(session)
+    notify(session)
 
 
 def stamp(session: Session, *, size: int, token: bytes) -> None:

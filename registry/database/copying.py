@@ -8,15 +8,15 @@ from sqlmodel import Session, SQLModel
 
 from provenance.errors import Conflict
 from registry.database import tables  # noqa: F401  (fills the metadata
-from registry.database.postgresql import take_time
+from registry.database.postgresql import allow_slow_transaction
 
 Progress = Callable[[str, int, int], None]
 """Takes (table, rows done, rows in all) now and then."""
 
-_OWN = {"log_leader"}  # who leads is each database's own affair
+_OWN = {"log_leader"}  # each database elects its own leader
 _ONE_ROW = {"log_head"}  # there from the start, and replaced
 _BATCH = 5_000
-"""Rows that are read and told of at once: of the largest tables some 5 MB."""
+"""Rows read between two reports of progress: some 5 MB of the largest tables."""
 
 
 def copied_tables() -> list[Table]:
@@ -34,8 +34,8 @@ def counts(session: Session) -> dict[str, int]:
 
 
 def copy_rows(source: Session, target: Session, progress: Progress) -> None:
-    """Copy every row. Raises Conflict where the target holds any."""
-    take_time(target.connection())
+    """Copy every row. Raises Conflict if the target has any."""
+    allow_slow_transaction(target.connection())
     held = {name: count for name, count in counts(target).items() if count and name not in _ONE_ROW}
     if held:
         found = ", ".join(f"{count} in {name}" for name, count in held.items())

@@ -1,4 +1,4 @@
-"""Disputes: what other publishers have said against a registration, with the answers, read in one query."""
+"""Disputes of a registration by other publishers, with the answers to them, read in one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,8 @@ T = TypeVar("T", AssetDisputed, DisputeAnswered)
 
 
 @dataclass(frozen=True)
-class Stated(Generic[T]):
-    """A record as it was logged; `key_compromised`: its key may have been in other hands by then."""
+class Logged(Generic[T]):
+    """A logged record; `key_compromised`: its key may have been compromised by then."""
 
     record_id: bytes
     index: int
@@ -32,16 +32,16 @@ class Stated(Generic[T]):
 class StoredDispute:
     """A dispute with the answers to it, in log order."""
 
-    dispute: Stated[AssetDisputed]
-    answers: tuple[Stated[DisputeAnswered], ...]
+    dispute: Logged[AssetDisputed]
+    answers: tuple[Logged[DisputeAnswered], ...]
 
     @property
     def open(self) -> bool:
-        """Whether it still stands."""
+        """Whether the dispute is open."""
         return self.is_open(None)
 
     def is_open(self, size: int | None) -> bool:
-        """Whether it still stood when the log had `size` entries."""
+        """Whether the dispute was open when the log had `size` entries; now, if that is None."""
         known = [each for each in self.answers if size is None or each.index < size]
         believed = (each.record for each in known if not each.key_compromised)
         return is_open(self.dispute.record_id, self.dispute.record.publisher, believed)
@@ -49,9 +49,9 @@ class StoredDispute:
 
 @once
 def of_record(session: Session, target: bytes) -> Sequence[StoredDispute]:
-    """The disputes of a registration, in log order, but those whose content was erased. Raises StoreCorrupt.
+    """The disputes of a registration, in log order, except erased ones. Raises StoreCorrupt.
 
-    Answers by the time of the log: whoever holds a key can date back what it signs.
+    Whether an answer's key was compromised is judged by the time of the log, since a key's holder can backdate claims.
     """
     rows = session.exec(
         select(Event.type, Entry, RecordRow.canonical)
@@ -60,23 +60,23 @@ def of_record(session: Session, target: bytes) -> Sequence[StoredDispute]:
         .where(Event.target == target, col(Event.type).in_((AssetDisputed.TYPE, DisputeAnswered.TYPE)))
         .order_by(col(Event.index))
     )
-    disputes: dict[bytes, Stated[AssetDisputed]] = {}
-    answers: dict[bytes, list[Stated[DisputeAnswered]]] = {}
+    disputes: dict[bytes, Logged[AssetDisputed]] = {}
+    answers: dict[bytes, list[Logged[DisputeAnswered]]] = {}
     for type_, entry, canonical in rows:
         if not canonical:
             continue
         logged = (entry.record_id, entry.index, entry.logged_at_ms, entry.statement)
         match _parse(entry.index, canonical):
             case AssetDisputed() as record if type_ == record.TYPE:
-                disputes[entry.record_id] = Stated(*logged, record)
+                disputes[entry.record_id] = Logged(*logged, record)
             case DisputeAnswered() as record if type_ == record.TYPE:
-                answers.setdefault(record.dispute, []).append(Stated(*logged, record))
+                answers.setdefault(record.dispute, []).append(Logged(*logged, record))
             case _:
-                raise StoreCorrupt(f"entry {entry.index} does not say what its event tells of it")
+                raise StoreCorrupt(f"the record of entry {entry.index} contradicts its event")
     kids = {each.record_id: parse_statement(each.statement).kid for said in answers.values() for each in said}
     since = publishers.compromised_since(session, set(kids.values())) if kids else {}
 
-    def judged(answer: Stated[DisputeAnswered]) -> Stated[DisputeAnswered]:
+    def judged(answer: Logged[DisputeAnswered]) -> Logged[DisputeAnswered]:
         invalid_since = since.get(kids[answer.record_id])
         return replace(answer, key_compromised=invalid_since is not None and answer.logged_at_ms >= invalid_since)
 

@@ -24,39 +24,39 @@ T = TypeVar("T")
 
 
 class Database(Protocol):
-    """What a kind of database brings; all else is the same for both."""
+    """What differs between SQLite and PostgreSQL."""
 
     writing: Engine
     reading: Engine
     leadership: Leadership
     failover_timeout: float
 
-    def admit(self) -> None:
+    def before_read(self) -> None:
         """Called before a reader begins."""
 
-    def tidy(self, connection: Connection) -> None:
+    def after_commit(self, connection: Connection) -> None:
         """Called by the writer after each commit."""
 
     def purge(self, connection: Connection) -> bool:
-        """Called by the writer after a commit: have the files forget what was deleted; False where they cannot now."""
+        """Called by the writer after a commit: erase deleted data from the files; False if that cannot be done now."""
 
     def close(self) -> None:
         """Called when the writer has ended."""
 
 
 class Store:
-    """The database of one registry. In the data folder, this process alone has it; on a server, any number do."""
+    """The database of one registry: SQLite for this process alone, or PostgreSQL for any number of processes."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self.leadership = database.leadership
         self.failover_timeout = database.failover_timeout
-        """Seconds for which an append waits for the database, or another leader, to come back."""
+        """Seconds that an append waits for the database, or for another leader."""
         self.alone = isinstance(database.leadership, SoleLeadership)
-        """Whether no other process can have the database."""
+        """Whether no other process can open the database."""
         self._database = database
         self._closed = False
-        self._writer = Writer(database.writing, database.tidy, database.purge)
+        self._writer = Writer(database.writing, database.after_commit, database.purge)
 
     @classmethod
     def open(cls, folder: Path, url: str = "") -> "Store":
@@ -85,8 +85,8 @@ class Store:
             yield session
 
     def snapshot(self) -> Snapshot:
-        """A snapshot that is taken when it is first read: for work that lets go of it where it has to wait."""
-        return Snapshot(self._database.reading, self._database.admit)
+        """A snapshot that is taken at its first read, for work that releases it while it waits."""
+        return Snapshot(self._database.reading, self._database.before_read)
 
     def write(self, job: Callable[[Session], T]) -> "Future[T]":
         """Have the writer run `job`; the future resolves when its result is durable.
@@ -99,9 +99,9 @@ class Store:
         return self._writer.submit(job)
 
     def purge(self) -> "Future[None]":
-        """Have the files forget what was deleted.
+        """Erase deleted data from the database's files.
 
-        SQLite zeroes it (`secure_delete`), and the WAL is emptied. PostgreSQL rewrites the tables that hold content,
+        SQLite zeroes it (`secure_delete`), and the WAL is truncated. PostgreSQL rewrites the tables that hold content,
         which are locked meanwhile; its WAL, archives and backups keep what they hold until they are recycled.
 
         The future raises StoreUnavailable while a reader holds an older snapshot; a later try finishes the work.
@@ -109,12 +109,12 @@ class Store:
         return self._writer.submit(_nothing, purges=True)
 
     def leads(self, term: int) -> bool:
-        """Whether this term still runs. Raises StoreUnavailable where that cannot be found out."""
+        """Whether this process still leads in `term`. Raises StoreUnavailable if that is unknown now."""
         with self.read() as session:
             return self.leadership.current(session) == term
 
     def close(self) -> None:
-        """Finish the queued writes, let go of the database. Closing twice is no error."""
+        """Finish the queued writes and close the database. Closing twice is no error."""
         if self._closed:
             return
         self._closed = True
@@ -123,4 +123,4 @@ class Store:
 
 
 def _nothing(_session: Session) -> None:
-    """The job of who only waits."""
+    """An empty job, for its commit alone."""

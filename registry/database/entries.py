@@ -20,7 +20,7 @@ _WITH_RECORD = select(Entry, RecordRow).outerjoin(RecordRow, col(RecordRow.recor
 
 @dataclass(frozen=True)
 class NewEntry:
-    """An entry to append, with the record that it states: its canonical bytes, or None where its publisher keeps it."""
+    """An entry to append, with its record: the canonical bytes, or None if the publisher withholds it."""
 
     index: int
     leaf_hash: bytes
@@ -33,7 +33,7 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """The row of an entry, for who reads all of them: an `Entry` takes ten times as long to make."""
+    """The row of an entry, for reading many: making an `Entry` takes ten times as long."""
 
     index: int
     leaf_hash: bytes
@@ -48,7 +48,7 @@ def size(session: Session) -> int:
 
 
 def newest_type(session: Session) -> str | None:
-    """The type of the newest entry's record; None where there is none."""
+    """The type of the newest entry's record; None if the log is empty or the record is withheld."""
     newest = select(Entry.record_id).order_by(col(Entry.index).desc()).limit(1).scalar_subquery()
     return session.exec(select(RecordRow.type).where(RecordRow.record_id == newest)).first()
 
@@ -118,7 +118,7 @@ def of_record(session: Session, record_id: bytes) -> Entry:
 
 
 def at(session: Session, indices: Collection[int]) -> list[Entry]:
-    """The entries at these indices, in order. Raises NotFound where there is one too few."""
+    """The entries at these indices, in order. Raises NotFound if one is missing."""
     rows = session.exec(_WITH_RECORD.where(col(Entry.index).in_(indices)).order_by(col(Entry.index)))
     found = [entry for entry, _ in rows]
     if len(found) < len(set(indices)):
@@ -143,7 +143,7 @@ def with_records(session: Session, record_ids: Collection[bytes]) -> dict[bytes,
 
 
 def record(session: Session, record_id: bytes) -> RecordRow:
-    """A record with its content. Raises NotFound, also for one that its publisher keeps; Erased where it is gone."""
+    """A record with its content. Raises NotFound, also for a withheld record, and Erased."""
     row = session.get(RecordRow, record_id)
     if row is None:
         kept = session.get(WithheldRecord, record_id) is not None
@@ -154,13 +154,13 @@ def record(session: Session, record_id: bytes) -> RecordRow:
 
 
 def has_content(session: Session, record_id: bytes) -> bool:
-    """Whether a record is here: neither erased, nor one that its publisher keeps, nor unknown."""
+    """Whether a record's content is stored: neither erased, nor withheld, nor unknown."""
     row = session.get(RecordRow, record_id)
     return row is not None and bool(row.canonical)
 
 
 def type_of(session: Session, record_id: bytes) -> str:
-    """A record's type, whether its content is there or not. Raises NotFound."""
+    """A record's type, also if its content was erased. Raises NotFound."""
     row = session.get(RecordRow, record_id)
     if row is None:
         raise NotFound("no such record")
@@ -168,7 +168,7 @@ def type_of(session: Session, record_id: bytes) -> str:
 
 
 def erase(session: Session, record_id: bytes) -> None:
-    """Empty a record of its content; its place in the log stays. Raises NotFound, Erased."""
+    """Delete a record's content; its entry stays. Raises NotFound, Erased."""
     row = record(session, record_id)
     row.canonical = b""
     session.add(row)
@@ -176,7 +176,7 @@ def erase(session: Session, record_id: bytes) -> None:
 
 
 def records(session: Session, record_ids: Collection[bytes]) -> dict[bytes, RecordRow]:
-    """Those of the records that are stored, by id."""
+    """The stored ones among the records, by id."""
     rows = session.exec(select(RecordRow).where(col(RecordRow.record_id).in_(record_ids)))
     return {row.record_id: row for row in rows}
 

@@ -32,7 +32,7 @@ def of_type(session: Session, target: bytes, type_: str) -> Sequence[Event]:
 
 
 def disputed_among(session: Session, record_ids: Collection[bytes]) -> set[bytes]:
-    """Those of the records that were ever disputed."""
+    """The records that were ever disputed."""
     query = select(Event.target).where(Event.type == AssetDisputed.TYPE, col(Event.target).in_(record_ids))
     return set(session.exec(query))
 
@@ -45,7 +45,7 @@ def between(session: Session, start: int, stop: int) -> Sequence[Event]:
 
 
 def latest(session: Session, type_: str) -> int:
-    """The index of the newest event of a type; -1 where there is none."""
+    """The index of the newest event of a type; -1 if there is none."""
     return session.exec(select(func.coalesce(func.max(Event.index), -1)).where(Event.type == type_)).one()
 
 
@@ -65,13 +65,13 @@ def is_erased(session: Session, record_id: bytes) -> bool:
 
 
 def erased_among(session: Session, record_ids: Collection[bytes]) -> bool:
-    """Whether the content of any of the records was erased; of ids that are no records nothing is said."""
+    """Whether the content of any of the records was erased; unknown ids are ignored."""
     query = select(Event.index).where(Event.type == RecordErased.TYPE, col(Event.target).in_(record_ids)).limit(1)
     return session.exec(query).first() is not None
 
 
 def is_registration(session: Session, record_id: bytes) -> bool:
-    """Whether a record registers an asset, whatever has become of it since."""
+    """Whether a record registers an asset, also one that was withdrawn or erased."""
     row = session.get(RecordRow, record_id)
     return row is not None and row.type == AssetRegistered.TYPE
 
@@ -98,7 +98,7 @@ def forget_derivation(session: Session, child: bytes) -> None:
 
 def children_of(session: Session, parent: bytes, limit: int) -> Sequence[bytes]:
     """Record ids of public registrations that say they were made from this one, at most `limit`: the first of each
-    publisher, then the second of each, and so on, so that nobody's many leave out what another has made."""
+    publisher, then the second of each, and so on, so that the many of one do not crowd out another's."""
     turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
     return session.exec(
         select(Derivation.child)
@@ -112,7 +112,7 @@ def children_of(session: Session, parent: bytes, limit: int) -> Sequence[bytes]:
 def successors(session: Session, record_ids: Collection[bytes]) -> dict[bytes, int]:
     """Of those registrations that are superseded: the index of the newest by which the same publisher says so.
 
-    One that was withdrawn itself stands in nobody's place.
+    A successor that was withdrawn does not count.
     """
     found = session.execute(_successors(), {"records": list(record_ids)})
     return {row.parent: row.newest for row in found}
@@ -120,7 +120,7 @@ def successors(session: Session, record_ids: Collection[bytes]) -> dict[bytes, i
 
 @once
 def successor(session: Session, record_id: bytes) -> int | None:
-    """The same, of one registration."""
+    """`successors` of one registration; None if it is not superseded."""
     return successors(session, [record_id]).get(record_id)
 
 

@@ -45,7 +45,7 @@ def database_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
 
 
 def translate(error: Exception) -> Exception:
-    """The exception to show for `error`; whatever does not come from the database is returned as it is."""
+    """The exception of `provenance.errors` for a database error; any other exception is returned as it is."""
     if isinstance(error, NoResultFound):
         return NotFound("no such row")
     if isinstance(error, IntegrityError):

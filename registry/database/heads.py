@@ -1,7 +1,7 @@
 """The head of the log: how many entries it has, and the root they lead to, kept in one row.
 
-Whoever appends takes the row first and holds it until the transaction ends, so that indices have no gaps and no two
-holders, in however many processes; what it says of the tree changes together with the entries.
+A transaction that appends locks the row until it ends, so that indices have no gaps or duplicates with any number of
+processes. The row changes in the same transaction as the entries.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select, update
 
 from provenance.errors import ProofInvalid, StoreCorrupt
 from provenance.transparency.merkle import HASH_BYTES, Frontier
-from registry.database.signals import tell
+from registry.database.signals import notify
 from registry.database.tables import LogHead
 
 
@@ -25,20 +25,20 @@ class Head:
 
 
 def read(session: Session) -> Head:
-    """The head. Raises StoreCorrupt for a row that is missing or no head."""
+    """The head. Raises StoreCorrupt if the row is missing or malformed."""
     return _head(session.exec(select(LogHead)).all())
 
 
-def take(session: Session) -> Head:
-    """The head, and nobody else's until the transaction ends. Raises StoreCorrupt as `read`."""
+def lock(session: Session) -> Head:
+    """The head, locked until the transaction ends. Raises StoreCorrupt as `read`."""
     return _head(session.exec(select(LogHead).with_for_update()).all())
 
 
-def put(session: Session, frontier: Frontier, logged_at_ms: int) -> None:
-    """Set the head that was taken; who waits for entries is told when the transaction commits."""
+def write(session: Session, frontier: Frontier, logged_at_ms: int) -> None:
+    """Set the locked head; waiting processes are notified when the transaction commits."""
     values = {"size": frontier.size, "logged_at_ms": logged_at_ms, "frontier": b"".join(frontier.nodes)}
     session.execute(update(LogHead).where(col(LogHead.id) == 1).values(values))
-    tell(session)
+    notify(session)
 
 
 def _head(rows: Sequence[LogHead]) -> Head:

@@ -1,4 +1,4 @@
-"""Idempotency: answers kept under (Idempotency-Key, API key), and who works on one that is not there yet."""
+"""Idempotency: stored responses by (Idempotency-Key, API key), and claims on requests that still run."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from registry.database.tables import IdempotencyClaim, IdempotencyRow
 
 
 def claim(session: Session, key: str, api_key_id: str, *, holder: str, now_ms: int, until_ms: int) -> None:
-    """Take the first request under a key, or over from a holder whose lease has ended.
+    """Claim a key for its first request, or from a holder whose lease has ended.
 
     Conflict (at the store's boundary) while another holds it.
     """
@@ -25,13 +25,13 @@ def claim(session: Session, key: str, api_key_id: str, *, holder: str, now_ms: i
 
 
 def renew(session: Session, key: str, api_key_id: str, *, holder: str, until_ms: int) -> None:
-    """Hold it for longer, where it is still held."""
+    """Extend the lease of a claim that is still held."""
     own = (*_pair(key, api_key_id), col(IdempotencyClaim.holder) == holder)
     session.execute(update(IdempotencyClaim).where(*own).values(until_ms=until_ms))
 
 
 def release(session: Session, key: str, api_key_id: str, *, holder: str) -> None:
-    """Hold it no longer."""
+    """Release a claim."""
     session.execute(delete(IdempotencyClaim).where(*_pair(key, api_key_id), col(IdempotencyClaim.holder) == holder))
 
 
@@ -51,7 +51,7 @@ def insert(session: Session, row: IdempotencyRow) -> None:
 
 
 def forget(session: Session, before_ms: int) -> None:
-    """Delete the answers that are older, and the claims of processes that are gone since then."""
+    """Delete answers and claims from before a time."""
     session.execute(delete(IdempotencyRow).where(col(IdempotencyRow.created_at_ms) < before_ms))
     session.execute(delete(IdempotencyClaim).where(col(IdempotencyClaim.until_ms) < before_ms))
 

@@ -2,10 +2,9 @@
 
 It holds a PostgreSQL advisory lock on a connection of its own, and its *term* is a fencing token: a number that grows
 with each election. What it writes as the leader confirms the term in the same transaction, so that a process which was
-stopped, replaced and continued writes nothing more. A leader whose beat has not been heard for `SILENCE_SECONDS` has
-its connections ended by the server, which frees what it has locked. A leader that beats and publishes nothing, because
-a step of it hangs or fails, steps down where another process is there to lead. Only the database and monotonic clocks
-count.
+stopped, replaced and continued writes nothing more. A leader without a beat for `SILENCE_SECONDS` has
+its connections ended by the server, which frees what it has locked. A leader that beats but publishes nothing, because
+a step hangs or fails, steps down if another process can lead. Only the database and monotonic clocks are relied on.
 """
 
 import logging
@@ -35,7 +34,7 @@ SILENCE_SECONDS = 2.5
 stand-by has to have taken over."""
 
 ABSTAIN_SECONDS = 3.0
-"""Seconds for which a process that has stepped down does not stand again: another tries twice a second."""
+"""Seconds that a process that stepped down does not stand for election: others try twice a second."""
 
 _HANDOVER_SECONDS = 0.05  # until the server has ended the connections of a leader that is replaced
 
@@ -79,38 +78,38 @@ class Leadership(Protocol):
         """The fencing token of this process while it leads; None while another does."""
 
     def confirm(self, session: Session, term: int) -> None:
-        """Inside a transaction that writes as the leader: raises StoreUnavailable where the term has ended."""
+        """Inside a transaction that writes as the leader: raises StoreUnavailable if the term has ended."""
 
     def current(self, session: Session) -> int:
-        """The term that runs, whoever leads."""
+        """The current term, whoever leads."""
 
-    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
-        """Call `look`, from another thread, whenever the log or the leadership may have changed.
+    def watch(self, on_change: Callable[[], None], is_progressing: Callable[[], bool]) -> None:
+        """Call `on_change`, from another thread, whenever the log or the leadership may have changed.
 
-        `progresses` is asked, from that thread too, whether what is to be published gets on.
+        `is_progressing`, called from that thread too, says whether publication advances.
         """
 
     def resign(self) -> None:
-        """Lead no more, and do not stand again: this process has stopped signing."""
+        """Step down for good: this process has stopped signing."""
 
     def close(self) -> None:
-        """Lead no more."""
+        """Step down."""
 
 
 class SoleLeadership:
-    """The process that has locked its data folder leads, and there is no other."""
+    """The process that has locked its data folder leads: there is no other."""
 
     term = 0
 
     def confirm(self, session: Session, term: int) -> None:
-        """Nobody can have taken over."""
+        """Nothing to check: no other process can lead."""
 
     def current(self, session: Session) -> int:
         """There is one term."""
         return self.term
 
-    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
-        """Nothing changes but by this process."""
+    def watch(self, on_change: Callable[[], None], is_progressing: Callable[[], bool]) -> None:
+        """Nothing to watch: no other process writes."""
 
     def resign(self) -> None:
         """There is nobody else to lead."""
@@ -129,7 +128,7 @@ class ElectedLeadership:
         self._woken, self._wake = os.pipe()
         self._closed = False
         self._resigned = False
-        self._progresses: Callable[[], bool] = lambda: True
+        self._is_progressing: Callable[[], bool] = lambda: True
         self._term: int | None = None
         # The thread's own:
         self._connection: Connection | None = None
@@ -140,7 +139,7 @@ class ElectedLeadership:
         try:
             self._turn()
         except database_errors() as error:
-            self._hang_up()
+            self._disconnect()
             raise translate(error) from error
         self._thread = threading.Thread(target=self._run, name="countermark-leadership", daemon=True)
         self._thread.start()
@@ -157,23 +156,23 @@ class ElectedLeadership:
             raise StoreUnavailable("another process has taken over the log")
 
     def current(self, session: Session) -> int:
-        """The term that runs, whoever leads."""
+        """The current term, whoever leads."""
         return session.exec(_EPOCH).one()
 
-    def watch(self, look: Callable[[], None], progresses: Callable[[], bool]) -> None:
-        """Call `look`, from the thread of this, whenever the log or the leadership may have changed.
+    def watch(self, on_change: Callable[[], None], is_progressing: Callable[[], bool]) -> None:
+        """Call `on_change`, from this object's thread, whenever the log or the leadership may have changed.
 
-        `progresses` is asked, from that thread too, whether what is to be published gets on.
+        `is_progressing`, called from that thread too, says whether publication advances.
         """
-        self._progresses = progresses
-        self._watchers.append(look)
+        self._is_progressing = is_progressing
+        self._watchers.append(on_change)
 
     def resign(self) -> None:
-        """Lead no more from the next beat on, and do not stand again: this process has stopped signing."""
+        """Step down for good at the next beat: this process has stopped signing."""
         self._resigned = True
 
     def close(self) -> None:
-        """Lead no more, and have another process told that it can."""
+        """Step down, and notify the other processes."""
         self._closed = True
         os.write(self._wake, b"x")
         self._thread.join()
@@ -189,17 +188,17 @@ class ElectedLeadership:
                 if self._connection is not None:
                     changed = self._listen(self._connection)
             except database_errors(OSError) as error:
-                self._hang_up()
+                self._disconnect()
                 log.warning("the election for the log was interrupted: %s", translate(error))
                 self._turn_at = time.monotonic() + BEAT_SECONDS / 2
             if self._connection is None:
                 select.select([self._woken], [], [], max(0.0, self._turn_at - time.monotonic()))
             if self._term != before:
-                log.info("this process %s", "leads the log" if self._term is not None else "leads the log no more")
+                log.info("this process %s", "leads the log" if self._term is not None else "no longer leads the log")
                 changed = True
             if changed:
-                for look in self._watchers:
-                    look()
+                for on_change in self._watchers:
+                    on_change()
         self._hand_over()
 
     def _turn(self) -> None:
@@ -209,24 +208,24 @@ class ElectedLeadership:
             self._connection = self._engine.connect()
             self._connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         if self._term is not None:
-            if self._steps_down(self._connection):
+            if self._must_step_down(self._connection):
                 log.warning("this process %s, and steps down", "has stopped signing" if self._resigned else "hangs")
                 self._connection.execute(_RELEASE, {"lock": _LOCK, "channel": CHANNEL})
                 self._term, self._stand_at = None, time.monotonic() + ABSTAIN_SECONDS
             elif self._connection.execute(_BEAT, {"term": self._term}).rowcount != 1:
                 raise SQLAlchemyError("another process has taken over the log")
-        elif self._resigned or time.monotonic() < self._stand_at or not self._progresses():
+        elif self._resigned or time.monotonic() < self._stand_at or not self._is_progressing():
             self._seen = ()
         elif self._connection.execute(_TRY, {"lock": _LOCK}).scalar_one():
             self._term = int(self._connection.execute(_ELECT).scalar_one())
         else:
             self._observe(self._connection)
 
-    def _steps_down(self, connection: Connection) -> bool:
-        return self._resigned or (not self._progresses() and connection.execute(_OTHERS).scalar_one() > 0)
+    def _must_step_down(self, connection: Connection) -> bool:
+        return self._resigned or (not self._is_progressing() and connection.execute(_OTHERS).scalar_one() > 0)
 
     def _observe(self, connection: Connection) -> None:
-        """Have the server end the connection of a leader that lives no more, or has been stopped."""
+        """Have the server end the connections of a leader that has died or was suspended."""
         seen = tuple(connection.execute(_OBSERVE, {"lock": _LOCK}).one())
         now = time.monotonic()
         if seen != self._seen:
@@ -248,9 +247,9 @@ class ElectedLeadership:
         with suppress(*database_errors()):
             if self._connection is not None and self._term is not None:
                 self._connection.execute(_RELEASE, {"lock": _LOCK, "channel": CHANNEL})
-        self._hang_up()
+        self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self._term = None
         connection, self._connection = self._connection, None
         if connection is not None:

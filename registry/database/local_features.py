@@ -11,17 +11,17 @@ _BATCH = 2_000
 
 
 def insert(session: Session, asset: int, codes: bytes) -> None:
-    """Keep the features of the registration at index `asset`."""
+    """Store the features of the registration at index `asset`."""
     session.add(LocalFeaturesRow(asset=asset, codes=codes))
 
 
 def remove(session: Session, asset: int) -> None:
-    """Forget the features of a registration."""
+    """Delete the features of a registration."""
     session.execute(delete(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) == asset))
 
 
 def clear(session: Session) -> None:
-    """Forget the features of all."""
+    """Delete all features."""
     session.execute(delete(LocalFeaturesRow))
 
 
@@ -30,7 +30,7 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(LocalFeaturesRow)).one()
 
 
-def of(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
+def at(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
     """(index, codes) of the registrations at these indices, in log order."""
     if not indices:
         return []
@@ -38,8 +38,8 @@ def of(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
     return list(session.exec(query.order_by(col(LocalFeaturesRow.asset))))
 
 
-def behind(session: Session, after: int) -> Iterator[list[tuple[int, bytes]]]:
-    """(index, codes) of every registration behind index `after`, in log order, in batches."""
+def read_after(session: Session, after: int) -> Iterator[list[tuple[int, bytes]]]:
+    """(index, codes) of every registration after index `after`, in log order, in batches."""
     while True:
         query = select(LocalFeaturesRow.asset, LocalFeaturesRow.codes).where(col(LocalFeaturesRow.asset) > after)
         batch = list(session.exec(query.order_by(col(LocalFeaturesRow.asset)).limit(_BATCH)))

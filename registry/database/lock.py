@@ -1,4 +1,4 @@
-"""The folder lock: one server process writes a data folder, and a second one is told who does."""
+"""The folder lock: one process writes a data folder; a second one is refused with the process id of the first."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from provenance.errors import StoreLocked, StoreUnavailable
 class FolderLock:
     """An exclusive flock(2) on `folder/lock`, a file that lasts as long as its holder.
 
-    The kernel lets go of the lock when the process ends, however it ends; the file of a killed one is taken over.
+    The kernel releases the lock when the process ends, however it ends; the file of a killed one is reused.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class FolderLock:
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         with suppress(OSError):  # of a disk that is read-only by now
             self._path.unlink(missing_ok=True)
         os.close(self._file)

@@ -1,4 +1,4 @@
-"""Remnants: what erasures have still to remove outside their transaction, so that a crash leaves nothing behind."""
+"""Pending deletions: what an erasure has to delete after its transaction, stored so that a crash loses none of it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,25 +7,25 @@ from sqlmodel import Session, col, select
 from registry.database.tables import PendingDeletion
 
 UNFINISHED = ""
-"""In place of an object's name: the erasure is not finished, and this is the last to be settled."""
+"""In place of an object's name: marks an unfinished erasure; removed last."""
 
 _RECORD = "records/"
 
 
 def record_name(record_id: bytes) -> str:
-    """In place of an object's name: a record about the erased one, which has to be erased as well."""
+    """In place of an object's name: a record about the erased record, to be erased as well."""
     return f"{_RECORD}{record_id.hex()}"
 
 
 def add(session: Session, record_id: bytes, objects: Iterable[str]) -> None:
-    """Note objects by name that have to go with a record; those noted before stay noted."""
+    """Add objects, by name, to delete with a record; those that are pending already stay."""
     for name in objects:
         session.merge(PendingDeletion(record_id=record_id, object=name))
     session.flush()
 
 
 def all_of(session: Session) -> Sequence[tuple[bytes, str]]:
-    """(record id, object's name) of everything that has still to go."""
+    """(record id, object's name) of all pending deletions."""
     return session.exec(
         select(PendingDeletion.record_id, PendingDeletion.object).order_by(
             col(PendingDeletion.record_id), col(PendingDeletion.object)
@@ -34,7 +34,7 @@ def all_of(session: Session) -> Sequence[tuple[bytes, str]]:
 
 
 def records(session: Session) -> Sequence[tuple[bytes, bytes]]:
-    """(erased record, record about it that has to be erased as well)."""
+    """Pairs of an erased record and a record about it that is still to be erased."""
     return [
         (record_id, bytes.fromhex(name.removeprefix(_RECORD)))
         for record_id, name in all_of(session)
@@ -42,8 +42,8 @@ def records(session: Session) -> Sequence[tuple[bytes, bytes]]:
     ]
 
 
-def settle(session: Session, record_id: bytes, name: str) -> None:
-    """Note that an object is gone."""
+def remove(session: Session, record_id: bytes, name: str) -> None:
+    """Remove a pending deletion that was carried out."""
     row = session.get(PendingDeletion, (record_id, name))
     if row is not None:
         session.delete(row)

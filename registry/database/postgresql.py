@@ -1,8 +1,8 @@
 """PostgreSQL: one database for any number of processes, of which one leads the log.
 
 Each process has one connection that writes, some that read snapshots and cannot write, and one that stands for election
-(`registry.database.leadership`). What a connection of a lost or stopped process holds, the server frees: it ends
-transactions that stand still, and notices hosts that answer no more.
+(`registry.database.leadership`). The server frees the locks of a lost or suspended process: it ends idle
+transactions, and detects hosts that no longer respond.
 """
 
 import logging
@@ -35,7 +35,7 @@ _READERS = 16
 
 _LOCK_TIMEOUT = "10s"
 _LONG = "10min"
-"""What a migration is given between two statements, and waits for another's: no machine is that slow."""
+"""The most that a migration may take between two statements, and wait for another one's lock."""
 
 _WRITER = (
     # A stopped process lets go of the head of the log and of its term within 3 s.
@@ -52,7 +52,7 @@ _CONNECTING = {
 }
 
 _CONTENT = ("record", "asset", "sealed_asset", "withdrawal", "upload", "verification", "idempotency", "resemblance")
-"""Tables whose rows hold what an erasure takes away in a form that can be read."""
+"""Tables with readable content that an erasure deletes."""
 
 _SAMPLED = text("""
     SELECT relname, attname FROM pg_attribute
@@ -81,19 +81,19 @@ class Postgresql:
     failover_timeout = FAILOVER_SECONDS
 
     def __init__(self, url: str) -> None:
-        """Raises SettingsInvalid for an address that is none, StoreUnavailable, StoreCorrupt."""
-        # In common to all connections of this, so that another process can have all of them ended (at most 63 bytes).
+        """Raises SettingsInvalid for a malformed URL, StoreUnavailable, StoreCorrupt."""
+        # One name for all connections of this process, so that another can end them all (at most 63 bytes).
         name = f"countermark {os.getpid()} on {socket.gethostname()[:24]} {secrets.token_hex(4)}"
         address = parse_url(url).update_query_dict({"application_name": name})
         self.writing = _engine(address, _WRITER, poolclass=NullPool)
         with translated(), self.writing.begin() as connection:
             _check_server(connection)
-            take_time(connection)
+            allow_slow_transaction(connection)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LONG}'")  # another process may be migrating
             connection.execute(_MIGRATION_LOCK)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             migrate(connection)
-            _keep_no_samples(connection)
+            _disable_statistics(connection)
         self.reading = _engine(
             address,
             _READER,
@@ -105,11 +105,11 @@ class Postgresql:
         electing = _engine(address, (), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         self.leadership: Leadership = ElectedLeadership(electing)
 
-    def admit(self) -> None:
-        """Readers wait for nobody."""
+    def before_read(self) -> None:
+        """Nothing to do: readers do not wait."""
 
-    def tidy(self, connection: Connection) -> None:
-        """The server does."""
+    def after_commit(self, connection: Connection) -> None:
+        """Nothing to do: the server vacuums by itself."""
 
     def purge(self, connection: Connection) -> bool:
         """Rewrite the tables that hold content, and vacuum the others; False while a reader holds an older snapshot.
@@ -121,7 +121,7 @@ class Postgresql:
             with translated():
                 driver.autocommit = True
                 try:
-                    if not _outlive_older_snapshots(driver):
+                    if not _wait_for_older_snapshots(driver):
                         return False
                     driver.execute(f"VACUUM (FULL) {', '.join(_CONTENT)}")
                     driver.execute("VACUUM")
@@ -133,26 +133,26 @@ class Postgresql:
         return True
 
     def close(self) -> None:
-        """Lead no more, and hang up."""
+        """Step down, and close all connections."""
         self.leadership.close()
         self.reading.dispose()
         self.writing.dispose()
 
 
-def take_time(connection: Connection) -> None:
-    """Let this transaction stand still for longer between two statements than one that others wait for may."""
+def allow_slow_transaction(connection: Connection) -> None:
+    """Let this transaction idle longer between two statements than the writer's transactions may."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONG}'")
 
 
-def _keep_no_samples(connection: Connection) -> None:
-    """Have ANALYZE keep no values of the columns that hold content: its samples would outlive an erasure."""
+def _disable_statistics(connection: Connection) -> None:
+    """Disable statistics of the columns with content: samples kept by ANALYZE would outlive an erasure."""
     for table, column in connection.execute(_SAMPLED).all():
         connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET STATISTICS 0')
 
 
-def _outlive_older_snapshots(driver: "psycopg.Connection[Any]") -> bool:
-    """Whether nobody sees the state before this any more, at the latest after `_SNAPSHOT_SECONDS`."""
+def _wait_for_older_snapshots(driver: "psycopg.Connection[Any]") -> bool:
+    """Wait up to `_SNAPSHOT_SECONDS` for readers of older snapshots; whether there are none left."""
     row = driver.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
     end = time.monotonic() + _SNAPSHOT_SECONDS
     while row is not None and driver.execute(_OLDER_SNAPSHOTS, row).fetchone() is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find(session: Session, publisher_id: str) -> Publisher | None:
-    """A publisher, where there is one of that id."""
+    """A publisher by its id; None if there is none."""
     return session.get(Publisher, publisher_id)
 
 
@@ -39,7 +39,7 @@ def insert_key(session: Session, row: PublisherKeyRow) -> None:
 
 
 def find_key(session: Session, kid: bytes) -> PublisherKeyRow | None:
-    """A key by its thumbprint, where it was ever enrolled."""
+    """A key by its thumbprint; None if it was never enrolled."""
     return session.get(PublisherKeyRow, kid)
 
 
@@ -52,7 +52,7 @@ def get_key(session: Session, kid: bytes) -> PublisherKeyRow:
 
 
 def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]:
-    """Those of the keys that were revoked, with the index of the record that did."""
+    """The revoked ones among the keys, with the index of the revoking record."""
     rows = session.exec(
         select(PublisherKeyRow).where(
             col(PublisherKeyRow.kid).in_(kids), col(PublisherKeyRow.revoked_index).is_not(None)
@@ -62,12 +62,12 @@ def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]
 
 
 def predates_known_compromise(row: PublisherKeyRow, invalid_since: datetime) -> bool:
-    """Whether a key may have been in other hands since earlier than its revocations have stated so far."""
+    """Whether a time of compromise is earlier than the one that the key's revocations have stated so far."""
     return row.invalid_since_ms is None or to_milliseconds(invalid_since) < row.invalid_since_ms
 
 
 def compromised_since(session: Session, kids: Collection[bytes]) -> dict[bytes, int]:
-    """Since when each of the keys may have been in other hands, in milliseconds; of others it is not stated."""
+    """Since when each key may have been compromised, in milliseconds; keys without a stated time are left out."""
     rows = session.exec(
         select(PublisherKeyRow.kid, PublisherKeyRow.invalid_since_ms).where(
             col(PublisherKeyRow.kid).in_(kids), col(PublisherKeyRow.invalid_since_ms).is_not(None)

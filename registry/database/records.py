@@ -19,7 +19,7 @@ def get(session: Session, record_id: bytes) -> Record:
 
 
 def read(session: Session, record_id: bytes, kind: type[T], otherwise: str) -> T:
-    """A record of the type that the store says it has. Raises as `get`, and StoreCorrupt for another: `otherwise`."""
+    """A record of the type that the store names. Raises as `get`, and StoreCorrupt(`otherwise`) for another type."""
     record = get(session, record_id)
     if not isinstance(record, kind):
         raise StoreCorrupt(otherwise)
@@ -27,6 +27,6 @@ def read(session: Session, record_id: bytes, kind: type[T], otherwise: str) -> T
 
 
 def first_about(session: Session, target: bytes, kind: str) -> bytes | None:
-    """The id of the first record of a type about another; None where there is none."""
-    stating = events.of_type(session, target, kind)
-    return entries.get(session, stating[0].index).record_id if stating else None
+    """The id of the first record of a type about another; None if there is none."""
+    found = events.of_type(session, target, kind)
+    return entries.get(session, found[0].index).record_id if found else None

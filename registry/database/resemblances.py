@@ -1,6 +1,6 @@
 """Resemblances: which public registrations resemble which, and how far each was compared with those before it.
 
-A view: `index rebuild` makes it again. Registrations are meant by the index of their entries.
+A view: `index rebuild` makes it again. Registrations are named by the index of their entries.
 """
 
 import json
@@ -17,7 +17,7 @@ from registry.database.tables import Asset, ComparedAsset, Publisher, Resemblanc
 
 @dataclass(frozen=True)
 class Pair:
-    """What comparing a registration with an older one gave: the columns of `Resemblance`."""
+    """The result of comparing a registration with an older one: columns of `Resemblance`."""
 
     older: int
     value: str
@@ -47,8 +47,8 @@ class Row:
     """How many older and how many newer ones there are in all, renditions counted as one."""
 
 
-def wait(session: Session, row: Asset, rendition_of: bytes | None, claimed_until_ms: int) -> None:
-    """Note that a registration has to be compared, in the transaction that makes it public."""
+def enqueue(session: Session, row: Asset, rendition_of: bytes | None, claimed_until_ms: int) -> None:
+    """Queue a registration for comparison, in the transaction that makes it public."""
     original = None if rendition_of is None else session.get(Asset, rendition_of)
     of = None if original is None else session.get(ComparedAsset, original.index)
     same = original is not None and of is not None and original.publisher_id == row.publisher_id
@@ -58,12 +58,12 @@ def wait(session: Session, row: Asset, rendition_of: bytes | None, claimed_until
 
 
 def progress(session: Session, index: int) -> ComparedAsset | None:
-    """How far a registration was compared; None where there is no public one at this index."""
+    """How far a registration was compared; None if no public one has this index."""
     return session.get(ComparedAsset, index)
 
 
 def claim(session: Session, now_ms: int, until_ms: int, limit: int) -> Sequence[int]:
-    """Take up to `limit` registrations that wait and that nobody is at, the oldest first."""
+    """Claim up to `limit` waiting registrations that no process has claimed, the oldest first."""
     waiting = select(ComparedAsset.asset).where(_WAITS, ComparedAsset.claimed_until_ms <= now_ms)
     found = session.exec(waiting.order_by(col(ComparedAsset.asset)).limit(limit)).all()
     session.execute(update(ComparedAsset).where(col(ComparedAsset.asset).in_(found)).values(claimed_until_ms=until_ms))
@@ -71,14 +71,14 @@ def claim(session: Session, now_ms: int, until_ms: int, limit: int) -> Sequence[
 
 
 def release(session: Session) -> None:
-    """Nobody is at any of them: for the one process of a store, when it starts."""
+    """Drop all claims: for the only process of a store, when it starts."""
     session.execute(update(ComparedAsset).where(_WAITS).values(claimed_until_ms=0))
 
 
-def keep(
+def save(
     session: Session, index: int, pairs: Sequence[Pair], *, method: str, left_out: Iterable[tuple[str, str]]
 ) -> None:
-    """Keep what comparing a registration with older ones gave, in place of what was kept; nothing of what is erased."""
+    """Store the results for a registration, replacing earlier ones; pairs with an erased registration are dropped."""
     compared = session.get(ComparedAsset, index)
     if compared is None:
         return
@@ -101,32 +101,32 @@ def keep(
     session.flush()
 
 
-def wait_again(session: Session, indices: Collection[int]) -> None:
-    """Have registrations compared anew; what was found before is shown meanwhile."""
+def requeue(session: Session, indices: Collection[int]) -> None:
+    """Queue registrations for another comparison; their earlier results stay visible until then."""
     again = update(ComparedAsset).where(col(ComparedAsset.asset).in_(indices))
     session.execute(again.values(method=None, claimed_until_ms=0))
 
 
 def clear(session: Session) -> None:
-    """Forget all of it; each registration has then to `wait` anew."""
+    """Delete all; each registration then has to be queued again (`enqueue`)."""
     session.execute(delete(Resemblance))
     session.execute(delete(ComparedAsset))
 
 
 def forget(session: Session, index: int) -> None:
-    """Forget a registration that is erased."""
+    """Delete the results of an erased registration."""
     session.execute(delete(Resemblance).where(or_(col(Resemblance.newer) == index, col(Resemblance.older) == index)))
     session.execute(delete(ComparedAsset).where(col(ComparedAsset.asset) == index))
 
 
-def waiting_behind(session: Session, after: int, limit: int) -> Sequence[int]:
-    """Registrations behind an index that wait to be compared, in the order of the log."""
+def waiting_after(session: Session, after: int, limit: int) -> Sequence[int]:
+    """Waiting registrations after an index, in the order of the log."""
     query = select(ComparedAsset.asset).where(_WAITS, ComparedAsset.asset > after)
     return session.exec(query.order_by(col(ComparedAsset.asset)).limit(limit)).all()
 
 
 def of(session: Session, index: int, limit: int) -> Sequence[Row]:
-    """What a registration resembles, older and newer ones, in the order of the log, at most `limit`.
+    """The registrations that one resembles, older and newer, in the order of the log, at most `limit`.
 
     Renditions of one another by one publisher are given once, and of each publisher one before all others.
     """
@@ -134,12 +134,12 @@ def of(session: Session, index: int, limit: int) -> Sequence[Row]:
 
 
 def older_of_others(session: Session, index: int, publisher: str, limit: int) -> Sequence[Row]:
-    """Of those, the older ones that other publishers registered."""
+    """The older ones of them that other publishers registered."""
     return _named(session, _query(others_alone=True), index=index, most=limit, publisher=publisher)
 
 
 def orphans(session: Session) -> int:
-    """How many rows are about no public registration."""
+    """Number of rows without a public registration."""
     found = 0
     for table, place in ((ComparedAsset, "asset"), (Resemblance, "newer"), (Resemblance, "older")):
         none = ~exists().where(col(Asset.index) == col(getattr(table, place)))

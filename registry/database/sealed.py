@@ -1,4 +1,4 @@
-"""Sealed assets: registrations that are kept back until they are revealed."""
+"""Sealed assets: registrations that are not public until they are revealed."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from registry.database.tables import Asset, SealedAsset
 
 
 def insert(session: Session, row: Asset) -> None:
-    """Keep back a registration: of its row (`assets.asset_row`) what its record does not say.
+    """Store a sealed registration: the columns of its row (`assets.asset_row`) that its record does not give.
 
     Conflict (at the store's boundary) where index, record or claims digest is taken.
     """
@@ -43,7 +43,7 @@ def find(session: Session, record_id: bytes) -> SealedAsset | None:
 
 
 def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
-    """The record id of the sealed registration that made exactly these claims."""
+    """The record id of the sealed registration with exactly these claims; None if there is none."""
     return session.exec(select(SealedAsset.record_id).where(SealedAsset.claims_digest == claims_digest)).first()
 
 
@@ -65,6 +65,6 @@ def between(session: Session, start: int, stop: int) -> Sequence[SealedAsset]:
 
 
 def delete(session: Session, row: SealedAsset) -> None:
-    """Take a registration out, to reveal or to erase it."""
+    """Delete a sealed registration's row, to reveal or to erase it."""
     session.delete(row)
     session.flush()

@@ -1,7 +1,6 @@
-"""Signals: every process on a PostgreSQL database hears of each change of the log (NOTIFY).
+"""Signals: a PostgreSQL NOTIFY to every process on the database after each change of the log.
 
-A signal says only that there is something to look at. It may be lost with the connection that listens, so who waits
-for one looks by itself now and then.
+A signal has no content, and is lost if the listening connection breaks: a process that waits for one also polls.
 """
 
 from sqlalchemy import text
@@ -9,15 +8,15 @@ from sqlmodel import Session
 
 CHANNEL = "countermark_log"
 
-_TELL = text("SELECT pg_notify(:channel, '')")
+_NOTIFY = text("SELECT pg_notify(:channel, '')")
 
 
 def on_postgresql(session: Session) -> bool:
-    """Whether the session is on PostgreSQL; else it is on SQLite."""
+    """Whether the session is on PostgreSQL, not on SQLite."""
     return session.get_bind().dialect.name == "postgresql"
 
 
-def tell(session: Session) -> None:
-    """Signal, when the transaction commits. On SQLite there is nobody else to tell."""
+def notify(session: Session) -> None:
+    """Send a signal when the transaction commits; on SQLite no other process can listen."""
     if on_postgresql(session):
-        session.connection().execute(_TELL, {"channel": CHANNEL})
+        session.connection().execute(_NOTIFY, {"channel": CHANNEL})

@@ -1,4 +1,4 @@
-"""Snapshots: one state of the database each, in a transaction that only reads. What was read is read no second time.
+"""Snapshots: one state of the database each, in a transaction that only reads. Nothing is read twice from one snapshot.
 
 A row stays as long as its session, so that SQLAlchemy finds it again by its key (its own map holds rows weakly).
 """
@@ -31,9 +31,9 @@ def _keep(session: _ReadingSession, row: object) -> None:
 
 
 def once(read: Callable[P, T]) -> Callable[P, T]:
-    """Have what reads, given a session, asked once of a snapshot for the same arguments; where one writes, each time.
+    """Cache a function that reads from a session, per snapshot and arguments; a session that writes is not cached.
 
-    The arguments are hashable, and nobody changes what is returned.
+    Arguments must be hashable, and results must not be changed.
     """
 
     @wraps(read)
@@ -51,11 +51,11 @@ def once(read: Callable[P, T]) -> Callable[P, T]:
 
 
 class Snapshot:
-    """A snapshot for one thread: taken at the first look, kept until it is let go of; the next look takes a new one."""
+    """A snapshot for one thread, taken at the first read and kept until `release`; the next read takes a new one."""
 
-    def __init__(self, engine: Engine, admit: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, before_read: Callable[[], None]) -> None:
         self._engine = engine
-        self._admit = admit
+        self._before_read = before_read
         self._session: _ReadingSession | None = None
 
     @contextmanager
@@ -64,7 +64,7 @@ class Snapshot:
         no snapshot survives these."""
         try:
             if self._session is None:
-                self._admit()
+                self._before_read()
                 self._session = _ReadingSession(self._engine)
             with translated():
                 yield self._session
@@ -73,7 +73,7 @@ class Snapshot:
             raise
 
     def release(self) -> None:
-        """Let go of it: nothing older than the next look keeps SQLite's WAL or an erasure waiting."""
+        """End the snapshot, which would keep SQLite's WAL from shrinking and an erasure from finishing."""
         session, self._session = self._session, None
         if session is not None:
             with translated():

@@ -44,7 +44,7 @@ _READERS = 64
 class Sqlite:
     """The database of one data folder, locked for this process."""
 
-    failover_timeout = 0.0  # a disk that failed is not better a second later
+    failover_timeout = 0.0  # a failed disk does not recover within seconds
 
     def __init__(self, folder: Path) -> None:
         """Raises StoreLocked while another process has the folder, StoreUnavailable, StoreCorrupt."""
@@ -63,12 +63,12 @@ class Sqlite:
             self._lock.release()
             raise
 
-    def admit(self) -> None:
-        """Let a new reader in."""
-        self._wal.admit()
+    def before_read(self) -> None:
+        """Wait while the WAL is being emptied."""
+        self._wal.before_read()
 
-    def tidy(self, connection: Connection) -> None:
-        """Keep the database small, after a commit of the writer."""
+    def after_commit(self, connection: Connection) -> None:
+        """Keep the WAL small."""
         self._wal.bound(connection)
 
     def purge(self, connection: Connection) -> bool:
@@ -76,7 +76,7 @@ class Sqlite:
         return self._wal.empty(connection)
 
     def close(self) -> None:
-        """Empty the WAL, let go of the folder."""
+        """Empty the WAL, and unlock the folder."""
         self.reading.dispose()
         # The last connection to close empties the WAL and removes it.
         with translated(), self.writing.connect():
@@ -113,7 +113,7 @@ log = logging.getLogger(__name__)
 
 
 class Wal:
-    """The WAL of one database. Readers pass a turnstile, which is closed for the moment in which it is emptied."""
+    """The WAL of one database. Readers wait at a turnstile while it is being emptied."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -121,8 +121,8 @@ class Wal:
         self._turnstile.set()
         self._retry_at = 0.0  # the writer's own
 
-    def admit(self) -> None:
-        """Let a new reader in, once the WAL is not being emptied."""
+    def before_read(self) -> None:
+        """Wait while the WAL is being emptied, for `_TURNSTILE_SECONDS` at most."""
         self._turnstile.wait(_TURNSTILE_SECONDS)
 
     def bound(self, connection: Connection) -> None:

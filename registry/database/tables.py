@@ -108,7 +108,7 @@ class Asset(SQLModel, table=True):
     """A registered asset, as lookups need it. `index` is also its number in the similarity index (`PdqChunk.asset`).
 
     `private_blob_sha256`: the publisher's own signed copy, where it is another than everybody's. `copy_public`: whether
-    anybody gets the signed copy and its manifest; None of a registration that nobody has looked at for that yet.
+    anybody gets the signed copy and its manifest; None while that was not determined.
     """
 
     __tablename__ = "asset"
@@ -155,9 +155,9 @@ class Withdrawal(SQLModel, table=True):
 
 
 class SealedAsset(SQLModel, table=True):
-    """A registration that is kept back: what `Asset` needs beyond its record once it is revealed.
+    """A sealed registration: the columns of `Asset` that do not follow from its record.
 
-    It is in no other view until then, so that nothing which answers the public can come upon it.
+    It is in no other view until it is revealed, so that no public query can find it.
     """
 
     __tablename__ = "sealed_asset"
@@ -210,7 +210,7 @@ class Event(SQLModel, table=True):
 
 
 class PendingDeletion(SQLModel, table=True):
-    """Something that an erasure has still to remove: see `store.remnants`."""
+    """Something that an erasure has still to delete: see `pending_deletions`."""
 
     __tablename__ = "remnant"
 
@@ -369,9 +369,9 @@ class LocalFeaturesRow(SQLModel, table=True):
 class ComparedAsset(SQLModel, table=True):
     """How far a public registration has been compared with those before it; `asset` is `Asset.index`.
 
-    `method` is None while that waits, and some process may be at it until `claimed_until_ms`. `left_out`: JSON, what
+    `method` is None while it waits; a process may have claimed it until `claimed_until_ms`. `left_out`: JSON, what
     the search did not look at, and why. `whole`: the index of the registration that this one is a rendition of, by the
-    same publisher; its own where it is none.
+    same publisher; its own index otherwise.
     """
 
     __tablename__ = "compared_asset"

@@ -8,7 +8,7 @@ from registry.database.tables import Upload
 
 
 def insert(session: Session, row: Upload) -> bool:
-    """Note an upload. False, and nothing changes, where the same bytes were uploaded before."""
+    """Insert an upload. False, and no change, if the owner uploaded the same bytes before."""
     if session.get(Upload, (row.owner, row.sha256)) is not None:
         return False
     session.add(row)
@@ -22,12 +22,12 @@ def find(session: Session, owner: str, sha256: bytes) -> Upload | None:
 
 
 def owners(session: Session, sha256: bytes) -> Sequence[str]:
-    """Who has brought these bytes."""
+    """The owners who uploaded these bytes."""
     return session.exec(select(Upload.owner).where(Upload.sha256 == sha256)).all()
 
 
 def delete(session: Session, owner: str, sha256: bytes) -> None:
-    """Forget an upload; its object is the caller's to delete."""
+    """Delete an upload's row; the caller deletes its object."""
     row = session.get(Upload, (owner, sha256))
     if row is not None:
         session.delete(row)

@@ -9,7 +9,7 @@ from registry.database.tables import VerificationOverlay, VerificationRow
 
 
 def insert(session: Session, row: VerificationRow, overlays: Mapping[bytes, bytes]) -> None:
-    """Keep a report, with the digests of its overlays by their records. Conflict (at the store's boundary) where the
+    """Store a report, with the digests of its overlays by record. Conflict (at the store's boundary) where the
     id is taken."""
     session.add(row)
     session.flush()
@@ -19,12 +19,12 @@ def insert(session: Session, row: VerificationRow, overlays: Mapping[bytes, byte
 
 
 def get(session: Session, verification_id: str) -> VerificationRow:
-    """A report. Raises NotFound, and Erased for one that told of a registration whose content is gone."""
+    """A report. Raises NotFound, and Erased for a report about an erased registration."""
     row = session.get(VerificationRow, verification_id)
     if row is None:
         raise NotFound("no such verification")
     if not row.report:
-        raise Erased("this report told of a registration whose content was erased")
+        raise Erased("this report is about a registration whose content was erased")
     return row
 
 
@@ -36,7 +36,7 @@ def overlay(session: Session, verification_id: str, record_id: bytes) -> bytes |
 
 
 def erase(session: Session, verification_id: str) -> Sequence[bytes]:
-    """Empty a report of its content; returns the digests of the overlays that it no longer needs."""
+    """Delete a report's content; returns the digests of its overlays."""
     row = get(session, verification_id)
     of_report = col(VerificationOverlay.verification_id) == verification_id
     overlays = list(session.exec(select(VerificationOverlay.blob).where(of_report)))

@@ -28,14 +28,14 @@ class Job(Generic[T]):
     """A function of a session, and the future of its result."""
 
     def __init__(self, function: Callable[[Session], T], *, purges: bool = False) -> None:
-        """`purges`: the future waits until the files have forgotten what was deleted as well."""
+        """`purges`: the future also waits until deleted data is erased from the files."""
         self.function = function
         self.purges = purges
         self.future: Future[T] = Future()
         self._settle: Callable[[], None] = lambda: None
 
     def run(self, connection: Connection) -> None:
-        """Run inside a savepoint. What the job raises is kept for its future; raises what has ended the transaction."""
+        """Run inside a savepoint. Raises what ended the transaction; any other exception goes to the job's future."""
         session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
         try:
             value = self.function(session)
@@ -51,17 +51,19 @@ class Job(Generic[T]):
         session.close()
 
     def settle(self) -> None:
-        """Tell the caller, after the commit."""
+        """Resolve the future, after the commit."""
         self._settle()
 
 
 class Writer:
-    """Runs jobs on the writing engine until it is closed; `tidy` is called with the connection after each commit."""
+    """Runs jobs on the writing engine until closed; calls `after_commit` with the connection after each commit."""
 
-    def __init__(self, engine: Engine, tidy: Callable[[Connection], None], purge: Callable[[Connection], bool]) -> None:
-        """`purge` is called before the futures of jobs that ask for it resolve: False where that cannot be done now."""
+    def __init__(
+        self, engine: Engine, after_commit: Callable[[Connection], None], purge: Callable[[Connection], bool]
+    ) -> None:
+        """`purge` is called before the futures of jobs that ask for it resolve: False if that cannot be done now."""
         self._engine = engine
-        self._tidy = tidy
+        self._after_commit = after_commit
         self._purge = purge
         # Shared with callers, under _gate:
         self._gate = threading.Lock()
@@ -75,7 +77,7 @@ class Writer:
     def submit(self, function: Callable[[Session], T], *, purges: bool = False) -> "Future[T]":
         """Queue a job; its future holds the result once that is durable, or the reason why it never will be.
 
-        With `purges` it holds StoreUnavailable where the job is done, and the files could not be purged after it.
+        With `purges` it holds StoreUnavailable if the job was committed, but the files could not be purged after it.
         """
         job = Job(function, purges=purges)
         with self._gate:
@@ -101,7 +103,7 @@ class Writer:
             self._commit([job for job in batch if job.future.set_running_or_notify_cancel()])
             if last:
                 break
-        self._hang_up()
+        self._disconnect()
 
     def _drain(self, first: Job[Any]) -> tuple[list[Job[Any]], bool]:
         """The jobs of one commit, and whether the queue has ended behind them."""
@@ -123,12 +125,12 @@ class Writer:
             except Exception as error:
                 if not may_be_repeated(error):
                     raise
-                self._hang_up()  # nothing was committed, and a server that restarted takes the jobs now
+                self._disconnect()  # nothing was committed, and a server that restarted takes the jobs now
                 connection = self._run_all(jobs)
             connection.commit()
         except Exception as error:  # noqa: BLE001  (the thread outlives every failure of the disk)
             log.error("a commit of %d writes failed: %s", len(jobs), translate(error))
-            self._hang_up()
+            self._disconnect()
             for job in jobs:
                 job.future.set_exception(translate(error))
         else:
@@ -138,11 +140,11 @@ class Writer:
                     job.settle()
             if purging and not self._purge(connection):
                 for job in purging:
-                    job.future.set_exception(StoreUnavailable("readers still hold what was deleted: try again"))
+                    job.future.set_exception(StoreUnavailable("readers still use deleted data: try again"))
             else:
                 for job in purging:
                     job.settle()
-                self._tidy(connection)
+                self._after_commit(connection)
 
     def _run_all(self, jobs: list[Job[Any]]) -> Connection:
         """Begin a transaction and run the jobs in it."""
@@ -153,7 +155,7 @@ class Writer:
             job.run(self._connection)
         return self._connection
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:

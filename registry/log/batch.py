@@ -102,7 +102,7 @@ class _Insertion:
     """The log while a batch goes into it: entry by entry, each seeing those before it."""
 
     def __init__(self, session: Session, batch: list[Pending], now_ms: int, again: bool, keys: KnownKeys) -> None:
-        head = heads.take(session)
+        head = heads.lock(session)
         self._session = session
         self._keys = keys
         self._frontier = head.frontier
@@ -128,7 +128,7 @@ class _Insertion:
         if stated is not None and pending.record is not None and _changes_keys(pending):
             stated = stated.after(index, pending.statement, pending.record)
             if stated is not self._stated:
-                self._keys.check_held(stated.keys.current)
+                self._keys.require_signers(stated.keys.current)
         if pending.write_views is not None:
             with session.begin_nested():
                 pending.write_views(session, index, logged_at)
@@ -155,7 +155,7 @@ class _Insertion:
         """Write the entries that were taken, and the head that they lead to."""
         if self._added:
             entries.append(self._session, self._added)
-            heads.put(self._session, self._frontier, self._logged_at_ms)
+            heads.write(self._session, self._frontier, self._logged_at_ms)
 
     def _earlier(self, pending: Pending) -> Appended | None:
         """The entry that `find_duplicate` names, in this batch or an older one."""

@@ -1,8 +1,8 @@
 """The high-water mark: the last checkpoint that was signed, kept apart from the store.
 
 A store that was restored from a backup, or copied and run twice, would sign a second history of the same size: a fork,
-which anybody can prove and no log recovers from. The mark is written before a checkpoint is shown to anyone, by
-compare-and-swap, so that a store that does not contain what it holds refuses to sign. It is a file for processes on one
+which anybody can prove and from which no log recovers. The mark is written before a checkpoint is shown to anyone, by
+compare-and-swap, so that a store without the marked tree refuses to sign. It is a file for processes on one
 machine, or an object in a bucket for any number of machines.
 """
 
@@ -16,26 +16,26 @@ from registry.storage.objects import BucketObjects
 
 
 class HighWater:
-    """One signed note, in a file or an object. `place` names it to the operator."""
+    """One signed note, in a file or an object; `place` names it in messages."""
 
     def __init__(self, place: Path | str) -> None:
         """`place` is a path, or "s3://BUCKET/NAME". Raises SettingsInvalid, StoreUnavailable."""
         self.place = str(place)
         self._slot: _Slot = _File(place) if isinstance(place, Path) else _Object(place)
-        self._expected: set[bytes | None] = set()  # two, where a write failed and may have been done all the same
+        self._expected: set[bytes | None] = set()  # two after a failed write, which may have succeeded
 
     def read(self) -> bytes | None:
         """The note, or None before the first. Raises StoreUnavailable."""
         return self._slot.read()
 
     def expect(self, note: bytes | None) -> None:
-        """Have the next `advance` start from this note, which has been read and found to be of this history."""
+        """Have the next `advance` replace this note, which was read and found to be of this log's history."""
         self._expected = {note}
 
     def advance(self, note: bytes) -> None:
-        """Put `note` in the place of what is expected or was written last, durably.
+        """Replace the expected or last written note, durably.
 
-        Raises Conflict where another note stands there, StoreUnavailable.
+        Raises Conflict if the mark holds another note, StoreUnavailable.
         """
         expected = self._expected.copy()
         self._expected.add(note)

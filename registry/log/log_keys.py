@@ -1,4 +1,4 @@
-"""The log's keys as its own entries have them: the genesis, and each change behind it, verified."""
+"""The log's keys as its entries state them: the genesis record and each later change, verified."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ from registry.database import Session, Store, entries, log_keys
 
 @dataclass(frozen=True)
 class StatedKeys:
-    """What a log's entries state of its keys.
+    """The keys that a log's entries state.
 
     Attributes:
         keys: by size of tree.
-        genesis: names the first ones; None in a log whose first entry is not there, or is none: its keys are then those
-            it was opened with.
+        genesis: the record that names the first keys; None if the log has none: its keys are then those it was opened
+            with.
     """
 
     keys: LogKeys
@@ -31,10 +31,10 @@ class StatedKeys:
 
     @classmethod
     def load(cls, session: Session, opened_with: VerifierKey) -> Self:
-        """Read them from the store. `opened_with` has the log's name, and is the key of a log that states none.
+        """Read the keys from the store. `opened_with`: named as the log, its key if it has no genesis record.
 
         Raises:
-            StoreCorrupt: the log has another name, or what changes its keys is not signed as it has to be.
+            StoreCorrupt: the log has another name, or a change of its keys is not signed as required.
         """
         stated = cls(LogKeys(opened_with.name, ((0, (opened_with,)),)))
         try:
@@ -50,21 +50,21 @@ class StatedKeys:
         except StoreCorrupt:
             raise
         except CountermarkError as error:
-            raise StoreCorrupt(f"what the store says of the log's keys does not hold: {error}") from error
+            raise StoreCorrupt(f"the log's keys in the store are not valid: {error}") from error
         return stated
 
     def after(self, index: int, statement: bytes, canonical: bytes) -> Self:
-        """What is stated when the entry at `index` is counted in; most entries state nothing of the log's keys.
+        """The stated keys after the entry at `index`; most entries do not change them.
 
         Raises:
             StoreCorrupt: a genesis of another log.
-            CountermarkError: the operator, an old key or a new one has not signed it.
+            CountermarkError: a signature by the operator, an old key or a new key is missing or invalid.
         """
         record = parse_record(canonical)
         if index == 0 and isinstance(record, LogGenesis):
             if record.origin != self.keys.origin:
                 raise StoreCorrupt(
-                    f"this data folder holds the log {record.origin!r}, and the settings name {self.keys.origin!r}: "
+                    f"this data folder holds the log {record.origin!r}, but the settings name {self.keys.origin!r}: "
                     "set COUNTERMARK_ORIGIN to the former, or use another folder"
                 )
             verify_operator_statement(parse_statement(statement), canonical, record)
@@ -78,19 +78,19 @@ class StatedKeys:
 
 
 OtherKeys = Callable[[VerifierKey], Sign | None]
-"""Who signs with a key of the log other than the one it was opened with: None where its private half is not held."""
+"""Finds the signer of a key of the log other than the one it was opened with; None if its private key is not here."""
 
 
 def no_other_keys(_key: VerifierKey) -> Sign | None:
-    """The `OtherKeys` of a log that has one key for all its life."""
+    """The `OtherKeys` of a log with one key."""
     return None
 
 
 class KnownKeys:
-    """The log's keys as far as this process has read of them, and who signs with them. For any thread."""
+    """The log's keys as far as this process has read them, and their signers. For any thread."""
 
     def __init__(self, name: str, signer: Signer, other_keys: OtherKeys) -> None:
-        """`signer` has the key that a log of this name states no other than; `other_keys` finds who has the others."""
+        """`signer`: of the key of a log that states no other; `other_keys`: finds the signers of other keys."""
         self._own = VerifierKey(name, ED25519, signer.public_key.raw)
         self._signer = signer
         self._other_keys = other_keys
@@ -100,11 +100,11 @@ class KnownKeys:
 
     @property
     def keys(self) -> LogKeys:
-        """All keys that the log has and had, by size of tree."""
+        """All present and past keys of the log, by size of tree."""
         return self._stated.keys
 
     def refresh(self, session: Session) -> None:
-        """Learn of what was added to the store, by whichever process. Raises StoreCorrupt."""
+        """Read new changes of the keys from the store. Raises StoreCorrupt."""
         changes = len(log_keys.indices(session))
         if changes <= self._changes and self._stated.genesis is not None:
             return
@@ -114,33 +114,35 @@ class KnownKeys:
                 self._stated, self._changes = stated, changes
 
     def stated(self, session: Session) -> StatedKeys:
-        """What the entries of the store state. Raises StoreCorrupt."""
+        """The keys that the entries in the store state. Raises StoreCorrupt."""
         return StatedKeys.load(session, self._own)
 
-    def check_held(self, keys: Iterable[VerifierKey]) -> None:
-        """Raises StoreCorrupt for a key that nobody here can sign with."""
+    def require_signers(self, keys: Iterable[VerifierKey]) -> None:
+        """Raises StoreCorrupt for a key without a signer."""
         for key in keys:
-            self.sign_with(key)
+            self.signer_for(key)
 
-    def sign_with(self, key: VerifierKey) -> Sign:
-        """Who signs with the key. Raises StoreCorrupt for one that is not held here."""
+    def signer_for(self, key: VerifierKey) -> Sign:
+        """The signer of a key. Raises StoreCorrupt if there is none."""
         sign = self._signer.sign if key == self._own else self._other_keys(key)
         if sign is None:
             raise StoreCorrupt(
-                f"the log names the key {key.key_id.hex()} as one that signs now, and neither the keys folder nor the "
-                "settings have it: restore it from a backup, or set COUNTERMARK_LOG_SIGNER to it"
+                f"the log's current key {key.key_id.hex()} is neither in the keys folder nor in the settings: "
+                "restore it from a backup, or set COUNTERMARK_LOG_SIGNER to it"
             )
         return sign
 
 
-def held_key(store: Store, opened_with: VerifierKey, held: Callable[[VerifierKey], Sign | None]) -> VerifierKey:
-    """The Ed25519 key that the log signs with: what its entries say, where that key is held; else `opened_with`.
+def current_key(
+    store: Store, opened_with: VerifierKey, find_signer: Callable[[VerifierKey], Sign | None]
+) -> VerifierKey:
+    """The Ed25519 key that the log signs with: the one its entries state, if its signer is here, else `opened_with`.
 
-    A store that says otherwise than the keys at hand is not to be believed.
+    A store that names a key without a signer is not trusted.
     """
     try:
         with store.read() as session:
             key = StatedKeys.load(session, opened_with).keys.signing_key(MAX_TREE_SIZE)
     except StoreCorrupt:
         return opened_with
-    return opened_with if held(key) is None else key
+    return opened_with if find_signer(key) is None else key

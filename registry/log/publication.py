@@ -1,22 +1,22 @@
-"""The publication: what the log shows the world, brought forward from one signed checkpoint to the next.
+"""The publication of the log: from one signed checkpoint to the next.
 
-Steps, in this order, so that a crash between any two of them loses and forks nothing:
+Its steps are in this order, so that a crash between any two of them loses no entry and forks nothing:
 
-1. audit: the stored rows are read back; they have to lead to the root that was signed last, and to the root that the
-   sequencer computed from what it wrote.
+1. audit: the stored rows are read back; they must lead to the root that was signed last, and to the root that the
+   sequencer computed from the entries it wrote.
 2. tiles: the full and partial tiles of the new size are stored (C2SP tlog-tiles), and each new entry's inclusion proof
    is made from them and verified.
 3. signature: the checkpoint is signed with the keys that its tree names (`log.genesis`, `log.key`), and verified.
-4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap. A mark that an earlier leader
-   wrote late is taken over where the stored entries lead to it.
+4. high-water: the signed checkpoint goes to the high-water file, by compare-and-swap. A late mark of an earlier leader
+   is accepted if the stored entries lead to it.
 5. record: the checkpoint goes to the database, in a transaction that confirms the term of this process as the leader.
-6. publication: the checkpoint becomes `log/checkpoint`. When it is shown, the partial tiles that full ones replaced are
-   dropped (`prune`).
+6. publication: the checkpoint becomes `log/checkpoint`. Then the partial tiles that full ones replaced are deleted
+   (`prune`).
 
-A process that was stopped between any two of them, replaced as the leader and continued, is turned away at step 4, 5 or
-6; what it does at step 2 follows from the entries, whoever does it.
+A process that was suspended between two steps, replaced as the leader and resumed, is refused at step 4, 5 or 6; what
+it writes at step 2 follows from the entries alone.
 
-What witnesses add to a published checkpoint comes later, from another thread (`attach`).
+Cosignatures are added to a published checkpoint later, from another thread (`attach`).
 """
 
 import threading
@@ -52,13 +52,13 @@ _RESTORE = (
 
 
 _LATE_MARKS = 3
-"""Late marks that one checkpoint meets at most: an earlier leader writes one, and few leaders are replaced at once."""
+"""Late marks that one checkpoint accepts at most: each earlier leader writes one, and few are replaced at once."""
 
 
 class Publication:
-    """The published tree of one log, for one term of the process that leads it.
+    """The published tree of one log, for one term of its leader.
 
-    For the sequencer's thread; `attach`, `note` and `checkpoint` are for any.
+    For the sequencer's thread; `attach`, `note` and `checkpoint` may be used from any.
     """
 
     def __init__(
@@ -69,16 +69,16 @@ class Publication:
         clock: Callable[[], datetime],
         high_water: HighWater,
         term: int,
-        moved: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take up where the last checkpoint was signed; missing or damaged tiles are written again.
+        """Resume from the last signed checkpoint; missing or damaged tiles are written again.
 
         Args:
-            moved: called after each piece of work, however long all of it takes: silence means that one piece hangs.
+            on_progress: called after each piece of work; no call for long means that a piece hangs.
 
         Raises:
-            StoreCorrupt: the store contradicts what this log has signed: rolled back, damaged, or of another log.
-            StoreUnavailable: it cannot be read or written now, or another process leads.
+            StoreCorrupt: the store contradicts a signed checkpoint: rolled back, damaged, or of another log.
+            StoreUnavailable: the store cannot be read or written now, or another process leads.
         """
         self._store = store
         self._term = term
@@ -86,7 +86,7 @@ class Publication:
         self._known = known_keys
         self._clock = clock
         self._high_water = high_water
-        self._moved = moved
+        self._on_progress = on_progress
         self._replaced: list[TilePath] = []  # full tiles whose partial ones are still there
         self._showing = threading.Lock()  # held while `log/checkpoint` and `note` change
         self.origin = origin = known_keys.keys.origin
@@ -98,9 +98,9 @@ class Publication:
         self.checkpoint = Checkpoint(origin, 0, EMPTY_ROOT) if latest is None else self._open(latest.note, "the store")
         if sequenced < self.checkpoint.size:
             raise StoreCorrupt(
-                f"the store has {sequenced} entries, and the log has signed {self.checkpoint.size}. {_RESTORE}"
+                f"the store has {sequenced} entries, but the log has signed {self.checkpoint.size}. {_RESTORE}"
             )
-        known_keys.check_held(self.keys.at(sequenced))
+        known_keys.require_signers(self.keys.at(sequenced))
         self._anchor = self._recover()  # the edge where the last full bundle ends: audits start from there
         self._check_high_water(sequenced)
         self._check_head()
@@ -116,47 +116,47 @@ class Publication:
         return self._store.leads(self._term)
 
     def advance(self, size: int, root: bytes) -> None:
-        """Publish the tree of `size` entries, which has this root. May be tried again after a failure.
+        """Publish the tree of `size` entries with this root. May be repeated after a failure.
 
         Raises:
-            StoreCorrupt: the stored rows lead to another root, or somebody else signs for this log.
-            StoreUnavailable: a step could not be done now.
+            StoreCorrupt: the stored rows lead to another root, or another process signs for this log.
+            StoreUnavailable: a step failed for now.
         """
         anchor, edge, filled = self._audit(size, root)
         self._tiles.write([*filled, *edge.partial()])
-        self._moved()
+        self._on_progress()
         checkpoint = Checkpoint(self.origin, size, root)
         self._verify_inclusion(checkpoint)
         signed_at_ms = to_milliseconds(self._clock())
         with self._store.read() as session:
             self._known.refresh(session)
-        note = self.keys.sign(checkpoint, self._known.sign_with, time=signed_at_ms // 1000)
+        note = self.keys.sign(checkpoint, self._known.signer_for, time=signed_at_ms // 1000)
         self.keys.open(note)
         self._raise_mark(note, size)
-        self._moved()
+        self._on_progress()
 
         def keep(session: Session) -> None:
             self._store.leadership.confirm(session, self._term)
             checkpoints.insert(session, size=size, note=note, signed_at_ms=signed_at_ms)
 
         self._store.write(keep).result()
-        self._moved()
+        self._on_progress()
         with self._showing:
             self._tiles.publish(note, self._leads)
             self.note, self.checkpoint, self._anchor = note, checkpoint, anchor
         self._replaced += [path for path, _ in filled]
 
     def prune(self) -> None:
-        """Drop the partial tiles that full ones have replaced: once the checkpoint that has these is shown to all.
+        """Delete the partial tiles that full ones have replaced, after the checkpoint with the full ones is published.
 
-        Raises StoreUnavailable; what is left is dropped the next time.
+        Raises StoreUnavailable; the rest is deleted at the next call.
         """
         while self._replaced:
             self._tiles.prune(self._replaced[0])
             self._replaced.pop(0)
 
     def renew(self) -> None:
-        """Write what is published once more: whether the disks take it tells whether the log can grow again.
+        """Write the published checkpoint again, to find out whether the storage accepts writes again.
 
         Raises StoreUnavailable, StoreCorrupt.
         """
@@ -173,7 +173,7 @@ class Publication:
             self._tiles.publish(self.note, self._leads)
 
     def attach(self, note: bytes) -> None:
-        """Show a published checkpoint with more cosignatures, unless a newer one is shown. Raises StoreUnavailable."""
+        """Publish the current checkpoint with more cosignatures; an older one is ignored. Raises StoreUnavailable."""
         checkpoint = self._open(note, "a round of cosigning")
         with self._showing:
             if checkpoint == self.checkpoint:
@@ -181,7 +181,7 @@ class Publication:
                 self.note = note
 
     def _audit(self, size: int, root: bytes) -> tuple[Edge, Edge, list[tuple[TilePath, bytes]]]:
-        """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles that fill up on the way)."""
+        """Step 1, over the stored rows: (the next anchor, the edge at `size`, the tiles filled in between)."""
         anchor, edge = self._anchor, self._anchor.copy()
         filled: list[tuple[TilePath, bytes]] = []
         rows = self._stored(edge.size, size)
@@ -196,10 +196,10 @@ class Publication:
         return anchor, edge, filled
 
     def _verify_inclusion(self, checkpoint: Checkpoint) -> None:
-        """Step 2: the new entries are in the tree, as anyone sees it who reads tiles and bundles back.
+        """Step 2: the new entries are in the tree, as a client that reads tiles and bundles sees it.
 
-        All proofs in one bundle are made from one row of leaf hashes and the same hashes above it. So where the row is
-        that of the entries, and the proof of one of them leads to the root, the proofs of all do.
+        All proofs in one bundle are made from one row of leaf hashes and the same hashes above it. So if the row is
+        that of the entries, and the proof of one entry leads to the root, the proofs of all do.
         """
         read = self._tiles.reader(checkpoint.size)
         first, stop = self.checkpoint.size, checkpoint.size
@@ -209,7 +209,7 @@ class Publication:
                 read_back = parse_entry_bundle(self._tiles.fetch(entries_path(bundle, width)) or b"", width)
                 for index in range(max(first, start), start + width):
                     if leaf_hash(read_back[index - start]) != read(0, index):
-                        raise ProofInvalid(f"entry {index} is not the one that its tile names")
+                        raise ProofInvalid(f"entry {index} has another leaf hash than its tile")
                 proof = inclusion_proof(start, stop, read)
                 verify_inclusion(read(0, start), start, stop, proof, checkpoint.root)
         except (MalformedTile, ProofInvalid) as error:
@@ -220,14 +220,14 @@ class Publication:
         for page in range(start, stop, MAX_COMMIT_JOBS):
             with self._store.read() as session:
                 rows = entries.leaves(session, page, min(stop, page + MAX_COMMIT_JOBS))
-            self._moved()
+            self._on_progress()
             for expected, (index, stored, statement) in enumerate(rows, page):
                 if index != expected or stored != leaf_hash(statement):
                     raise StoreCorrupt(f"the row of entry {expected} is missing or has changed")
                 yield statement
 
     def _recover(self) -> Edge:
-        """The edge at the last full bundle, from tiles that lead to the signed root, or else from the entries."""
+        """The edge at the last full bundle, from tiles that lead to the signed root, otherwise from the entries."""
         size, root = self.checkpoint.size, self.checkpoint.root
         boundary = size - size % TILE_WIDTH
         try:
@@ -260,10 +260,10 @@ class Publication:
         for path, data in tiles:
             if self._tiles.fetch(str(path)) != data:
                 self._tiles.write([(path, data)])
-            self._moved()
+            self._on_progress()
 
     def _raise_mark(self, note: bytes, size: int) -> None:
-        """Step 4. Raises StoreCorrupt where the mark is not of a tree that the stored entries lead to."""
+        """Step 4. Raises StoreCorrupt if the mark is of a tree that the stored entries do not lead to."""
         for _ in range(_LATE_MARKS):
             try:
                 self._high_water.advance(note)
@@ -278,39 +278,41 @@ class Publication:
                 marked = self._check_high_water(sequenced)
             except StoreCorrupt as error:
                 raise StoreCorrupt(
-                    f"the high-water mark was changed, and not by this process: {error}. If another process signs for "
+                    f"the high-water mark was changed by another process: {error}. If another process signs for "
                     "this log, stop one of the two, and compare their stores before either is started again"
                 ) from error
-            if marked > size:  # of entries that came after those that were read for this checkpoint
-                raise StoreUnavailable(f"{self._high_water.place} is at {marked} entries: the next checkpoint has them")
+            if marked > size:  # of entries that were appended after this checkpoint's
+                raise StoreUnavailable(
+                    f"{self._high_water.place} is at {marked} entries: the next checkpoint covers them"
+                )
         raise StoreUnavailable(f"{self._high_water.place} is changed by another process again and again")
 
     def _check_high_water(self, sequenced: int) -> int:
-        """Check that the store contains the tree that the high-water file states; the size of that tree."""
+        """Check that the store contains the tree of the high-water mark; returns its size."""
         place = self._high_water.place
-        held = self._high_water.read()
-        if held is None:
+        mark = self._high_water.read()
+        if mark is None:
             if self.note is None:
                 self._high_water.expect(None)
                 return 0
             raise StoreCorrupt(
-                f"the high-water mark {place} is missing, and the log has signed {self.checkpoint.size} entries. "
+                f"the high-water mark {place} is missing, although the log has signed {self.checkpoint.size} entries. "
                 "If this is the newest copy of the store, and no other process signs for it, copy the object "
                 "log/checkpoint there"
             )
-        size = stated_size(held)  # before its signature: an older copy may not know the keys of the newer tree
+        size = stated_size(mark)  # before its signature: an older copy may not know the keys of the newer tree
         if size > sequenced:
             raise StoreCorrupt(
-                f"the store has {sequenced} entries, and {place} says that the log has signed {size}: "
+                f"the store has {sequenced} entries, but {place} says that the log has signed {size}: "
                 f"this is an older copy. {_RESTORE}"
             )
-        checkpoint = self._open(held, place)
+        checkpoint = self._open(mark, place)
         if checkpoint.root != self._root_at(checkpoint.size):
             raise StoreCorrupt(
                 f"the first {checkpoint.size} entries of the store are not those that {place} says were signed: "
                 f"this is another history. {_RESTORE}"
             )
-        self._high_water.expect(held)
+        self._high_water.expect(mark)
         return checkpoint.size
 
     def _check_head(self) -> None:
@@ -332,12 +334,14 @@ class Publication:
         try:
             return self.keys.open(note)[0]
         except (MalformedNote, UntrustedNote) as error:
-            raise StoreCorrupt(f"the checkpoint in {where} is not one of the log {self.origin}: {error}") from error
+            raise StoreCorrupt(
+                f"the checkpoint in {where} is not a checkpoint of the log {self.origin}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True)
 class SequencerState:
-    """Whether the log can grow, and if not, why."""
+    """Whether the log can grow; if not, `reason` says why."""
 
     signing: bool
     reason: str = ""

@@ -1,11 +1,11 @@
-"""The sequencer: gives indices to statements, and has the tree that holds them published.
+"""The sequencer: gives indices to statements, and publishes their tree.
 
-An entry is *sequenced* when its row is durable, *published* when a signed checkpoint covers it. Entries are taken in
+An entry is *sequenced* when its row is durable, *published* when a signed checkpoint covers it. Entries are appended in
 batches: one transaction and one checkpoint for all that wait.
 
-Of several processes on one database each sequences what it was given, one at a time, under the lock on the head of the
-log; the leader alone publishes, and the others wait for its checkpoints. Nothing about the tree is remembered between
-two batches, so that a commit whose confirmation was lost is simply found by the next.
+Several processes on one database sequence in turn, under the lock on the head of the log; only the leader publishes,
+and the others wait for its checkpoints. No state of the tree is kept between two batches, so that the next batch finds
+a commit whose confirmation was lost.
 """
 
 import logging
@@ -46,16 +46,16 @@ RETRY_SECONDS = 1.0
 """Seconds between tries to publish while the object storage or the disk refuses."""
 
 STALL_SECONDS = 10.0
-"""Seconds that one step of a publication, or its failing again and again, may take before another process is to lead: a
-flush of a busy disk takes one or two, a request to a bucket with its retries some more."""
+"""Seconds that one step of a publication may take, or keep failing, before the leader is replaced: a flush of a busy
+disk takes one or two, a request to a bucket with its retries some more."""
 
 _RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with each
 
 log = logging.getLogger(__name__)
 
 
-class _Look:
-    """In the queue: something may have changed."""
+class _Refresh:
+    """In the queue: the store or the leadership may have changed."""
 
 
 class Sequencer:
@@ -77,15 +77,15 @@ class Sequencer:
         Args:
             store: holds entries and records; this sequencer is the only one on it in this process.
             objects: hold tiles and checkpoint, under "log/".
-            log_signer: the log's Ed25519 key. Where entries name other keys of the log, those sign.
+            log_signer: the log's Ed25519 key; other keys sign where the log's entries name them.
             origin: the log's name in its checkpoints.
             clock: the time, with a zone.
             high_water: the high-water mark, a path or "s3://BUCKET/NAME", by preference not where the store is.
             other_keys: finds who signs with the log's other keys.
 
         Raises:
-            StoreCorrupt: the store contradicts what the log has signed; the message says what to do.
-            StoreUnavailable: it cannot be read or written now.
+            StoreCorrupt: the store contradicts a checkpoint that the log has signed; the message says what to do.
+            StoreUnavailable: the store cannot be read or written now.
         """
         self._store = store
         self._clock = clock
@@ -94,8 +94,8 @@ class Sequencer:
         self._high_water = HighWater(high_water or store.folder / "high-water")
         # Shared with callers, under _gate:
         self._gate = threading.Lock()
-        self._queue: SimpleQueue[Pending | _Look | None] = SimpleQueue()
-        self._looking = False
+        self._queue: SimpleQueue[Pending | _Refresh | None] = SimpleQueue()
+        self._refresh_requested = False
         self._closed = False
         self._state = SequencerState(signing=True)
         self._published = Published(0, None)
@@ -109,9 +109,9 @@ class Sequencer:
         # Monotonic times, which the leadership's thread reads:
         self._step_at: float | None = None  # when the running step of a publication began
         self._failing_since: float | None = None
-        store.leadership.watch(self._look, self._progresses)
-        self._moved()
-        self._take_part()
+        store.leadership.watch(self._request_refresh, self._is_progressing)
+        self._note_progress()
+        self._follow_election()
         self._step_at = None
         self._thread = threading.Thread(target=self._run, name="countermark-sequencer", daemon=True)
         self._thread.start()
@@ -123,35 +123,35 @@ class Sequencer:
 
     @property
     def keys(self) -> LogKeys:
-        """All keys that the log has and had, by size of tree, as far as this process has heard."""
+        """All keys that the log has and had, by size of tree, as far as this process knows."""
         return self._known_keys.keys
 
     @property
     def size(self) -> int:
-        """Number of published entries, as far as this process has heard."""
+        """Number of published entries, as far as this process knows."""
         return self._published.size
 
     @property
     def state(self) -> SequencerState:
-        """Whether the log can grow, and if not, why."""
+        """Whether the log can grow; if not, the reason."""
         return self._state
 
     @property
     def trouble(self) -> RegistryError | None:
-        """Why nothing can be logged now: what stopped the signing, or the disk's last refusal. It is tried again."""
+        """Why nothing can be logged now: the reason why signing stopped, or the last failed write, which is retried."""
         return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
 
     def checkpoint(self) -> bytes:
         """The signed note of the published tree. Raises StoreUnavailable before the first."""
-        if not self._store.alone:  # another process may have heard more
-            with suppress(StoreUnavailable):  # reads go on with what was heard last
-                self._hear()
+        if not self._store.alone:  # another process may have published
+            with suppress(StoreUnavailable):  # reads go on with the last known checkpoint
+                self._refresh()
         if (note := self._published.note) is None:
             raise StoreUnavailable("the log has published nothing yet")
         return note
 
     def attach(self, note: bytes) -> None:
-        """Show a published checkpoint with more cosignatures, unless a newer one is shown; for the leader to do.
+        """Publish the current checkpoint with more cosignatures; ignored for an older one, or if this process follows.
 
         Raises StoreUnavailable.
         """
@@ -163,7 +163,7 @@ class Sequencer:
                     self._published = Published(self.size, publication.note)
 
     def notify(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called after each publication, in the sequencer's thread: it neither waits nor raises."""
+        """Have `listener` called after each publication, in the sequencer's thread: it must neither block nor raise."""
         with self._gate:
             self._listeners = (*self._listeners, listener)
 
@@ -179,15 +179,15 @@ class Sequencer:
         """Append a statement about a record, unless that is logged already or `find_duplicate` finds an equal one.
 
         Args:
-            statement: the log entry; its signature is the caller's to check.
-            record: the canonical JSON that the statement is about; None where its publisher keeps it.
+            statement: the log entry, whose signature the caller has checked.
+            record: the canonical JSON that the statement is about; None if its publisher withholds it.
             write_views: called inside the transaction, before the rows of this batch's entries are visible.
             find_duplicate: called inside the transaction too, so that of two equal registrations at once one finds the
                 other.
             wait: what the future waits for.
 
         Returns:
-            a future of where the entry stands. It raises what `write_views` raised; StoreUnavailable, after which a new
+            a future of the entry. It raises what `write_views` raised; StoreUnavailable, after which a new
             try finds the entry if it was sequenced; FrozenLog; or StoreCorrupt once the log has stopped.
 
         Raises:
@@ -219,19 +219,19 @@ class Sequencer:
             return StoreUnavailable("too many entries are waiting to be published")
         return None
 
-    def _look(self) -> None:
-        """Have the thread look at the store, once."""
+    def _request_refresh(self) -> None:
+        """Queue one refresh from the store."""
         with self._gate:
-            if not self._looking and not self._closed:
-                self._looking = True
-                self._queue.put(_Look())
+            if not self._refresh_requested and not self._closed:
+                self._refresh_requested = True
+                self._queue.put(_Refresh())
 
-    def _progresses(self) -> bool:
-        """Whether what is to be published gets on: a leader of which this is not so is to be replaced."""
+    def _is_progressing(self) -> bool:
+        """Whether publication advances: otherwise another process should lead."""
         since = [moment for moment in (self._step_at, self._failing_since) if moment is not None]
         return not since or time.monotonic() - min(since) < STALL_SECONDS
 
-    def _moved(self) -> None:
+    def _note_progress(self) -> None:
         self._step_at = time.monotonic()
 
     def _run(self) -> None:
@@ -243,7 +243,7 @@ class Sequencer:
         self._settle(StoreUnavailable("the log was closed before this entry was published"), final=True)
 
     def _take(self) -> tuple[list[Pending], bool]:
-        """The entries of one batch, and whether more may come. Waits for one, unless something is to be done again."""
+        """The entries of one batch, and whether more may come. Waits for one, unless a step has to be retried."""
         batch: list[Pending] = []
         idle = self._publication is not None and self._sequenced == self.size and self._trouble is None
         timeout = None if idle and self._store.alone else RETRY_SECONDS
@@ -255,8 +255,8 @@ class Sequencer:
             match pending:
                 case None:
                     return batch, False
-                case _Look():
-                    self._looking = False
+                case _Refresh():
+                    self._refresh_requested = False
                     if not batch:
                         break
                 case Pending():
@@ -276,7 +276,7 @@ class Sequencer:
             self._note_trouble(error)
             _fail(batch, error)
             return
-        except Exception as error:  # noqa: BLE001  (the sequencer outlives what any single entry brings)
+        except Exception as error:  # noqa: BLE001  (one entry must not end the sequencer)
             if len(batch) == 1:
                 _fail(batch, error)
                 return
@@ -295,7 +295,7 @@ class Sequencer:
                 pending.future.set_result(outcome)
 
     def _write(self, batch: list[Pending]) -> list[Appended | Exception]:
-        """What became of each entry. A lost confirmation is asked for again until the failover timeout."""
+        """The outcome of each entry. A batch whose commit was not confirmed is retried until the failover timeout."""
         deadline, pause, again = time.monotonic() + self._store.failover_timeout, _RETRY_PAUSE, False
         while True:
             try:
@@ -307,21 +307,21 @@ class Sequencer:
             time.sleep(pause)
             pause, again = 2 * pause, True
 
-    def _take_part(self) -> None:
-        """Begin to lead or to follow, as the election has it. Raises StoreCorrupt, StoreUnavailable."""
+    def _follow_election(self) -> None:
+        """Lead or follow, by the result of the election. Raises StoreCorrupt, StoreUnavailable."""
         term = self._store.leadership.term
         if self._publication is None or term != self._term:
             self._publication, self._term = None, term
-            self._hear()
+            self._refresh()
             if term is not None:
                 publication = Publication(
-                    self._store, self.tiles, self._known_keys, self._clock, self._high_water, term, self._moved
+                    self._store, self.tiles, self._known_keys, self._clock, self._high_water, term, self._note_progress
                 )
                 self._published = Published(publication.checkpoint.size, publication.note)
                 self._publication = publication
 
-    def _hear(self) -> None:
-        """Take notice of what was published, by whichever process. Raises StoreCorrupt, StoreUnavailable."""
+    def _refresh(self) -> None:
+        """Read the latest checkpoint, published by any process. Raises StoreCorrupt, StoreUnavailable."""
         with self._store.read() as session:
             latest = checkpoints.latest(session)
             sequenced = heads.read(session).size
@@ -331,25 +331,25 @@ class Sequencer:
             try:
                 self.keys.open(latest.note)
             except (MalformedNote, UntrustedNote) as error:
-                message = f"the checkpoint in the store is not one of the log {self.keys.origin}: {error}"
+                message = f"the checkpoint in the store is not a checkpoint of the log {self.keys.origin}: {error}"
                 raise StoreCorrupt(message) from error
             with self._gate:
                 if latest.size >= self.size:
                     self._published = Published(latest.size, latest.note)
 
     def _publish(self) -> None:
-        """Bring the published tree forward, or hear that the leader has done so; tell those who wait."""
+        """Publish new entries, or learn that the leader has; resolve the futures of those that wait."""
         failure: RegistryError | None = None
-        self._moved()
+        self._note_progress()
         try:
             if self._state.signing:
                 try:
-                    self._bring_forward()
-                except StoreCorrupt:  # a read that failed once can look like damage: what is real is seen again
-                    self._bring_forward()
+                    self._advance_once()
+                except StoreCorrupt:  # a failed read can look like damage: real damage is found again
+                    self._advance_once()
                 self._trouble = self._failing_since = None
         except StoreCorrupt as error:
-            if self._leads_no_more():
+            if self._lost_leadership():
                 failure = StoreUnavailable("another process has taken over the log")
             else:
                 failure = StoreCorrupt(f"the log has stopped signing: {error}")
@@ -357,21 +357,21 @@ class Sequencer:
                 with self._gate:
                     self._state = SequencerState(signing=False, reason=str(failure))
                 self._store.leadership.resign()
-        except Exception as error:  # noqa: BLE001  (the sequencer outlives every failure of the disk)
+        except Exception as error:  # noqa: BLE001  (a failure of the disk must not end the sequencer)
             self._note_trouble(error)
             self._failing_since = self._failing_since or time.monotonic()
             failure = StoreUnavailable(f"sequenced, but not published yet: {error}")
-            self._leads_no_more()
+            self._lost_leadership()
         self._step_at = None
         self._settle(failure)
 
-    def _bring_forward(self) -> None:
-        self._take_part()
+    def _advance_once(self) -> None:
+        self._follow_election()
         self._advance()
 
     def _advance(self) -> None:
         if self._publication is None:
-            return  # another process does it
+            return  # another process leads
         with self._store.read() as session:
             head = heads.read(session)
             self._known_keys.refresh(session)
@@ -396,18 +396,18 @@ class Sequencer:
             log.error("%s; trying again every %s s", trouble, RETRY_SECONDS, exc_info=error)
         self._trouble = trouble
 
-    def _leads_no_more(self) -> bool:
-        """Whether another process may have been elected: what this one knows of the tree is then out of date."""
+    def _lost_leadership(self) -> bool:
+        """Whether another process may have been elected, so that what this one knows of the tree may be out of date."""
         if self._term is None or self._store.alone:
             return False
-        with suppress(RegistryError):  # not to be found out now
+        with suppress(RegistryError):  # unknown now
             if self._store.leads(self._term):
                 return False
         self._publication = None
         return True
 
     def _settle(self, failure: RegistryError | None, *, final: bool = False) -> None:
-        """Tell those whose entry is published, and after a failure those who need not wait any longer."""
+        """Resolve the futures of published entries, and after a failure those that need not wait longer."""
         overdue = failure is not None or not self._store.alone
         self._waiting.settle(self.size, failure, overdue=overdue, hopeless=final or isinstance(failure, StoreCorrupt))
 

@@ -1,8 +1,7 @@
-"""The served log: tiles and bundles as anybody may have them, none of which has changed since it was signed for.
+"""The served log: public tiles and entry bundles, verified against a signed checkpoint before they are served.
 
-Whatever is handed out was compared with the root of a checkpoint first: a full tile through the hash of it in the tile
-above, the tiles at the right edge through the root itself, a bundle through its leaf hashes. So rotten storage answers
-with an error and never with another history.
+A full tile is compared with its hash in the tile above, the tiles at the right edge with the root itself, a bundle with
+its leaf hashes. So damaged storage gives an error and never another history.
 """
 
 import threading
@@ -18,7 +17,7 @@ from registry.log.tiles import Tiles
 
 
 class ServedLog:
-    """Reads the published files of one log. All methods may be called from any thread."""
+    """The published files of one log, verified. All methods may be called from any thread."""
 
     def __init__(self, tiles: Tiles, published: Callable[[], Checkpoint]) -> None:
         """`published` gives the latest checkpoint, which is not verified again."""
@@ -28,9 +27,9 @@ class ServedLog:
         self._sound: OrderedDict[TilePath, bytes] = OrderedDict()  # full tiles that were compared
 
     def tile(self, path: TilePath) -> bytes | None:
-        """A tile or bundle of the published tree, or None where that has none.
+        """A tile or bundle of the published tree; None if the tree has no such tile.
 
-        Raises StoreCorrupt for one that is not as it was signed for, StoreUnavailable.
+        Raises StoreCorrupt if the stored bytes do not match the signed tree, StoreUnavailable.
         """
         checkpoint = self._published()
         level = 0 if path.level is None else path.level
@@ -41,13 +40,13 @@ class ServedLog:
             return None
         hashes = self._hashes(level, path.index, checkpoint)[: path.width * HASH_BYTES]
         if (data if path.level is not None else _leaves(data)) != hashes:
-            raise StoreCorrupt(f"the stored {path} is not the one that was signed for")
+            raise StoreCorrupt(f"the stored {path} does not match the signed tree")
         return data
 
     def _fetch(self, path: TilePath) -> bytes | None:
-        """A stored file; of a partial one that is gone, the beginning of the full one that has taken its place.
+        """A stored file; for a deleted partial tile, the beginning of the full one that replaced it.
 
-        So whatever was published once is there for good, whoever reads with whichever checkpoint.
+        So a published tile stays available to clients with any older checkpoint.
         """
         data = self._tiles.fetch(str(path))
         if data is not None or path.width == TILE_WIDTH:
@@ -60,7 +59,7 @@ class ServedLog:
         try:
             return entry_bundle(parse_entry_bundle(full)[: path.width])
         except MalformedTile:
-            return full  # is found out when it is compared
+            return full  # the comparison finds the damage
 
     def _hashes(self, level: int, index: int, checkpoint: Checkpoint) -> bytes:
         """The hashes of a tile at its width in the published tree, compared with the root."""
@@ -79,7 +78,7 @@ class ServedLog:
         above = self._hashes(level + 1, index // TILE_WIDTH, checkpoint)
         offset = index % TILE_WIDTH * HASH_BYTES
         if _root(data) != above[offset : offset + HASH_BYTES]:
-            raise StoreCorrupt(f"the stored {path} is not the one that was signed for")
+            raise StoreCorrupt(f"the stored {path} does not match the signed tree")
         with self._gate:
             self._sound[path] = data
             if len(self._sound) > MAX_CACHED_TILES:
@@ -87,13 +86,13 @@ class ServedLog:
         return data
 
     def _compare_edge(self, checkpoint: Checkpoint) -> None:
-        """Compare the tiles that are not full with the root: together they lead to it."""
+        """Compare the partial tiles with the root, to which they lead together."""
         try:
             frontier = Frontier.from_reader(checkpoint.size, TileReader(self._tiles.fetch, checkpoint.size))
         except MalformedTile as error:
             raise StoreCorrupt(f"the tiles at the edge of the log are missing or damaged: {error}") from error
         if frontier.root() != checkpoint.root:
-            raise StoreCorrupt("the tiles at the edge of the log are not those that were signed for")
+            raise StoreCorrupt("the tiles at the edge of the log do not match the signed tree")
 
 
 def _root(hashes: bytes) -> bytes:
@@ -104,7 +103,7 @@ def _root(hashes: bytes) -> bytes:
 
 
 def _leaves(bundle: bytes) -> bytes | None:
-    """The leaf hashes of a bundle's entries; None for bytes that are no bundle."""
+    """The leaf hashes of a bundle's entries; None for a malformed bundle."""
     try:
         return b"".join(map(leaf_hash, parse_entry_bundle(bundle)))
     except MalformedTile:

@@ -1,7 +1,7 @@
 """Tiles: the public shape of the log on object storage, written from its entries.
 
-C2SP tlog-tiles under "log/". Tiles may be lost: `Edge` makes them again from the entries, which are the truth. All that
-is in a tile follows from the entries, so that writing one twice is harmless.
+C2SP tlog-tiles under "log/". Lost tiles are made again from the entries (`Edge`), which are the source of truth. A tile
+follows from the entries, so that writing one twice is harmless.
 """
 
 import functools
@@ -29,7 +29,7 @@ class Tiles:
         self._objects = objects
 
     def fetch(self, path: str) -> bytes | None:
-        """A file's bytes, or None where the log has none. Raises StoreUnavailable."""
+        """A file's bytes; None if there is none. Raises StoreUnavailable."""
         return self._objects.get(_LOG + path)
 
     def checkpoint(self) -> bytes | None:
@@ -50,28 +50,28 @@ class Tiles:
             for written in [writers.submit(self._objects.put, _LOG + str(path), data) for path, data in tiles]:
                 written.result()
 
-    def publish(self, note: bytes, may: Callable[[], bool] = lambda: True) -> None:
-        """Store the checkpoint, durably: from here on it is public.
+    def publish(self, note: bytes, leads: Callable[[], bool] = lambda: True) -> None:
+        """Store the checkpoint, durably; it is public then.
 
-        `may` is asked between looking at the old one and replacing it, so that a process which was stopped there, and
-        replaced as the leader, cannot put an older one over a newer. Raises StoreUnavailable, also where it may not.
+        `leads` is called between reading the old checkpoint and replacing it, so that a process that was suspended and
+        replaced as the leader cannot overwrite a newer one. Raises StoreUnavailable, also if `leads` is False.
         """
         swapped = False
         while not swapped:
-            held = self.checkpoint()
-            if not may():
+            old = self.checkpoint()
+            if not leads():
                 raise StoreUnavailable("another process has taken over the log")
-            swapped = self._objects.swap(_LOG + _CHECKPOINT, note, {held})
+            swapped = self._objects.swap(_LOG + _CHECKPOINT, note, {old})
 
     def prune(self, full: TilePath) -> None:
-        """Drop the partial tiles that a full one has taken the place of: clients fall back. Raises StoreUnavailable."""
+        """Delete the partial tiles that a full one has replaced: clients fall back. Raises StoreUnavailable."""
         for name, _ in list(self._objects.names(f"{_LOG}{full}.p")):
-            with suppress(MalformedTile):  # nothing of ours
+            with suppress(MalformedTile):  # not a tile of the log
                 TilePath.parse(name.removeprefix(_LOG))
                 self._objects.delete(name)
 
     def names(self) -> Iterator[str]:
-        """The paths of all stored tiles and bundles, in no order. Raises StoreUnavailable."""
+        """The paths of all stored tiles and bundles, in any order. Raises StoreUnavailable."""
         for name, _ in self._objects.names(_LOG + "tile"):
             yield name.removeprefix(_LOG)
 

@@ -104,8 +104,8 @@ class InvertedFile:
         """All features of the store as `session` sees it, in segments of decreasing size."""
         with self._lock:
             changes = self._feed.read(session)
-            self._take(rows.of(session, [index for index in changes.revealed if index <= self._newest]))
-            for batch in rows.behind(session, self._newest):
+            self._take(rows.at(session, [index for index in changes.revealed if index <= self._newest]))
+            for batch in rows.read_after(session, self._newest):
                 self._take(batch)
                 self._newest = batch[-1][0]
             if changes.erased:

@@ -24,9 +24,9 @@ class Blobs:
         return cls(open_objects(place))
 
     def put(self, content: bytes | Path) -> bytes:
-        """Store bytes, or the bytes of a file, and return their SHA-256. The same content twice is one blob.
+        """Store bytes, or the bytes of a file, and return their SHA-256. Equal content is one blob.
 
-        Raises StoreUnavailable, and then nothing was stored.
+        Raises StoreUnavailable; nothing was stored then.
         """
         if isinstance(content, Path):
             return self.objects.put_file(content, blob_name)
@@ -34,7 +34,7 @@ class Blobs:
         name = blob_name(sha256)
         if self.objects.get(name) == content:
             self.objects.flush(name)
-        else:  # missing, or damaged and thereby mended
+        else:  # missing, or damaged and repaired so
             self.objects.put(name, content)
         return sha256
 
@@ -49,8 +49,8 @@ class Blobs:
 
     @contextmanager
     def lend(self, sha256: bytes, folder: Path) -> Iterator[Path]:
-        """A file in `folder` with these bytes, for a worker to read, for as long as the context is open: a picture of
-        50 MB is never in this process. Raises as `get`."""
+        """A file in `folder` with these bytes, for a worker to read, while the context is open, so that a picture of
+        50 MB is never in this process's memory. Raises as `get`."""
         path = folder / f"lent-{secrets.token_hex(16)}"
         try:
             if not self.objects.copy_to(blob_name(sha256), path):
@@ -62,18 +62,18 @@ class Blobs:
             path.unlink(missing_ok=True)
 
     def delete(self, sha256: bytes) -> None:
-        """Drop a blob; it is no error if there is none. Raises StoreUnavailable."""
+        """Delete a blob; no error if there is none. Raises StoreUnavailable."""
         self.objects.delete(blob_name(sha256))
 
     def __contains__(self, sha256: bytes) -> bool:
         return blob_name(sha256) in self.objects
 
     def __iter__(self) -> Iterator[bytes]:
-        """The digests of all blobs, in no order. Raises StoreUnavailable."""
+        """The digests of all blobs, in any order. Raises StoreUnavailable."""
         return (each for each in self.stored() if isinstance(each, bytes))
 
     def stored(self) -> Iterator[bytes | str]:
-        """The digests of all blobs; and the names of what lies among them and is none. Raises StoreUnavailable."""
+        """The digests of all blobs, and the names of stray files among them. Raises StoreUnavailable."""
         for name, _ in self.objects.names("blobs"):
             sha256 = None
             with suppress(ValueError):
@@ -91,6 +91,6 @@ def digest_file(path: Path) -> bytes:
 
 
 def blob_name(sha256: bytes) -> str:
-    """Where a blob lies: blobs/ab/cd/abcd…"""
+    """The object name of a blob: blobs/ab/cd/abcd…"""
     name = sha256.hex()
     return f"blobs/{name[:2]}/{name[2:4]}/{name}"

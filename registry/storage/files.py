@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK_SECONDS = 2.0
-"""Seconds that one process waits for another to replace a file, which takes milliseconds: longer, and it hangs."""
+"""Seconds that one process waits for another to replace a file, which takes milliseconds unless it hangs."""
 
 _DRAFT_SECONDS = 60.0
-"""Seconds after which nobody can still be at work on a draft."""
+"""Seconds after which no process can still be writing a draft."""
 
 
 def flush(path: Path) -> None:
@@ -26,7 +26,7 @@ def flush(path: Path) -> None:
 
 
 def read(path: Path) -> bytes | None:
-    """What the file holds, or None where there is none. Raises OSError."""
+    """The file's bytes; None if it does not exist. Raises OSError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -34,9 +34,9 @@ def read(path: Path) -> bytes | None:
 
 
 def swap(path: Path, data: bytes, expected: Collection[bytes | None], lock: Path) -> bool:
-    """Put `data` in the place of one of `expected` (None: no file), durably; False where something else stands there.
+    """Replace one of `expected` (None: no file) with `data`, durably; False if the file holds something else.
 
-    The lock file keeps two processes from replacing at once. Raises OSError, also where it is held for too long.
+    The lock file keeps two processes from replacing at once. Raises OSError, also if it stays locked for too long.
     """
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     try:
@@ -54,7 +54,7 @@ def swap(path: Path, data: bytes, expected: Collection[bytes | None], lock: Path
 
 
 def _sweep(path: Path) -> None:
-    """Remove the drafts of processes that ended before their time."""
+    """Remove the drafts that crashed processes have left."""
     for leftover in path.parent.glob(f"{path.name}.*.new"):
         with suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime > _DRAFT_SECONDS:

@@ -1,7 +1,7 @@
-"""Objects: named bytes in a local folder, or in a bucket that speaks the protocol of Amazon S3.
+"""Objects: named bytes in a local folder, or in a bucket with the Amazon S3 protocol.
 
-Both are reached through obstore. A put is whole, and durable before it returns; what lies under a name never changes,
-except where it is swapped.
+Both are accessed through obstore. A put is atomic, and durable when it returns; the bytes under a name never change,
+except by a swap.
 """
 
 import hashlib
@@ -38,28 +38,28 @@ class Objects(Protocol):
     """Named objects ("log/checkpoint", "log/tile/0/000"). Every method raises StoreUnavailable."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Store bytes under a name, in place of what was there."""
+        """Store bytes under a name, replacing any."""
 
     def put_file(self, path: Path, name: Callable[[bytes], str]) -> bytes:
         """Store a copy of a file under the name made of its SHA-256, which is returned."""
 
     def copy_to(self, name: str, path: Path) -> bool:
-        """Have the bytes under a name in a new file, which is only to be read; False where there are none."""
+        """Copy an object to a new file, which must only be read; False if there is no object."""
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
-        """Store bytes in place of one of `expected` (None: nothing); False where something else is there."""
+        """Replace one of `expected` (None: no object) with bytes; False if the object holds something else."""
 
     def flush(self, name: str) -> None:
-        """Make the name of a stored object durable, in case that its put was cut short."""
+        """Make the name of a stored object durable, in case its put was interrupted."""
 
     def get(self, name: str) -> bytes | None:
         """The bytes under a name, or None."""
 
     def delete(self, name: str) -> None:
-        """Drop an object; it is no error if there is none."""
+        """Delete an object; no error if there is none."""
 
     def names(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """(name, size in bytes) of the objects in the folder `prefix`, in no order."""
+        """(name, size in bytes) of the objects in the folder `prefix`, in any order."""
 
     def __contains__(self, name: str) -> bool: ...
 
@@ -70,7 +70,7 @@ def open_objects(place: Path | str) -> Objects:
 
 
 class _Stored:
-    """What is the same wherever objects lie."""
+    """What folder and bucket have in common."""
 
     def __init__(self, store: LocalStore | S3Store) -> None:
         self._store: Any = store
@@ -81,12 +81,12 @@ class _Stored:
             return self._found(name, lambda: bytes(obstore.get(self._store, name).bytes()))
 
     def delete(self, name: str) -> None:
-        """Drop an object; it is no error if there is none. Raises StoreUnavailable."""
+        """Delete an object; no error if there is none. Raises StoreUnavailable."""
         with _available(), suppress(FileNotFoundError):
             obstore.delete(self._store, name)
 
     def names(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """(name, size in bytes) of the objects in the folder `prefix`, in no order. Raises StoreUnavailable."""
+        """(name, size in bytes) of the objects in the folder `prefix`, in any order. Raises StoreUnavailable."""
         with _available():
             for page in obstore.list(self._store, prefix):
                 for found in page:
@@ -97,7 +97,7 @@ class _Stored:
             return self._found(name, lambda: obstore.head(self._store, name)) is not None
 
     def _found(self, _name: str, ask: Callable[[], T]) -> T | None:
-        """What is asked of an object; None where there is none."""
+        """The result of a request about an object; None if there is no object."""
         try:
             return ask()
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class LocalObjects(_Stored):
     """Objects in a local folder.
 
     The bytes of a put go to a staging name, are flushed, get their name, and then the folder is flushed (fsync(2) of a
-    file says nothing about its entry in the folder). What a crash leaves in staging never counts.
+    file says nothing about its entry in the folder). What a crash leaves in staging is ignored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -125,7 +125,7 @@ class LocalObjects(_Stored):
                         leftover.unlink()
 
     def put(self, name: str, data: bytes) -> None:
-        """Store bytes under a name, in place of what was there. Raises StoreUnavailable; then nothing has changed."""
+        """Store bytes under a name, replacing any. Raises StoreUnavailable; nothing has changed then."""
         with self._staging() as staged:
             obstore.put(self._store, staged, data, use_multipart=False)
             self._publish(staged, name)
@@ -142,8 +142,8 @@ class LocalObjects(_Stored):
         return digest.digest()
 
     def copy_to(self, name: str, path: Path) -> bool:
-        """Have the bytes under a name in a new file, by a second name where the file system gives one. What lies under
-        the first is never written in place. Raises StoreUnavailable."""
+        """Copy an object to a new file, by a hard link where the file system has them: an object is never written in
+        place. Raises StoreUnavailable."""
         source = self.folder / name
         with _available():
             if not source.is_file():
@@ -157,7 +157,7 @@ class LocalObjects(_Stored):
         return True
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
-        """Store bytes in place of one of `expected` (None: nothing); False where something else is there."""
+        """Replace one of `expected` (None: no object) with bytes; False if the object holds something else."""
         path = self.folder / name
         with _available():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ class LocalObjects(_Stored):
         return swapped
 
     def flush(self, name: str) -> None:
-        """Make the name of a stored object durable, in case that its put was cut short. Raises StoreUnavailable."""
+        """Make the name of a stored object durable, in case its put was interrupted. Raises StoreUnavailable."""
         with _available():
             self._flush_name(name)
 
@@ -193,7 +193,7 @@ class LocalObjects(_Stored):
 
     @contextmanager
     def _staging(self) -> Iterator[str]:
-        """A name to write to, which holds nothing any more when the block ends."""
+        """A staging name to write to; a failure of the block deletes it."""
         staged = f"{_STAGING}/{secrets.token_hex(16)}"
         try:
             with _available():
@@ -242,7 +242,7 @@ class BucketObjects(_Stored):
         next(self.names("log/tile/0"), None)
 
     def put(self, name: str, data: bytes) -> None:
-        """Store bytes under a name, in place of what was there. Raises StoreUnavailable."""
+        """Store bytes under a name, replacing any. Raises StoreUnavailable."""
         with _available():
             obstore.put(self._store, name, data, attributes=_LASTING)
 
@@ -255,7 +255,7 @@ class BucketObjects(_Stored):
         return digest
 
     def copy_to(self, name: str, path: Path) -> bool:
-        """Have the bytes under a name in a new file; False where there are none. Raises StoreUnavailable."""
+        """Copy an object to a new file; False if there is no object. Raises StoreUnavailable."""
         with _available():
             try:
                 found = obstore.get(self._store, name)
@@ -267,7 +267,7 @@ class BucketObjects(_Stored):
         return True
 
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
-        """Store bytes in place of one of `expected` (None: nothing); False where something else is there.
+        """Replace one of `expected` (None: no object) with bytes; False if the object holds something else.
 
         A conditional put (If-Match on the entity tag of what was read, If-None-Match where there was nothing).
         """
@@ -285,11 +285,11 @@ class BucketObjects(_Stored):
             try:
                 obstore.put(self._store, name, data, attributes=_SWAPPED, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
-                return self.get(name) == data  # our own first try, whose answer was lost
+                return self.get(name) == data  # our own first attempt, whose response was lost
         return True
 
     def flush(self, name: str) -> None:
-        """What a bucket has, it keeps."""
+        """Nothing to do: a bucket's put is durable."""
 
 
 def _endpoint_is_local() -> bool:

@@ -1,6 +1,6 @@
-"""The spool: folders for the time of one process, such as the one that uploads are received in.
+"""The spool: folders for the lifetime of one process, such as the one that receives uploads.
 
-What a process left that ended before its time never counts, and the next one to start sweeps it out.
+Folders that a crashed process has left are deleted by the next process that starts.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def own_folder(place: Path, prefix: str = _PREFIX) -> Iterator[Path]:
-    """A folder in `place` that is this process's alone, and gone afterwards; leftovers with this prefix are swept."""
+    """A folder in `place` for this process alone, deleted afterwards; deletes leftovers with this prefix."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     for upload in place.glob("upload-*") if prefix == _PREFIX else ():  # of an older version
         upload.unlink(missing_ok=True)
@@ -32,7 +32,7 @@ def own_folder(place: Path, prefix: str = _PREFIX) -> Iterator[Path]:
 
 
 def _make(place: Path, prefix: str) -> tuple[Path, int]:
-    """A new folder, and what locks it: the kernel lets go of that when the process ends, however it ends."""
+    """A new folder, and the descriptor that locks it: the kernel unlocks it when the process ends, however it ends."""
     while True:
         own = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         with suppress(FileNotFoundError):  # another process has swept it, not locked yet
@@ -53,6 +53,6 @@ def _sweep(leftover: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(leftover, ignore_errors=True)
     except BlockingIOError:
-        pass  # at work
+        pass  # in use
     finally:
         os.close(descriptor)

@@ -1,1 +1,1 @@
-"""Records: everything that can be put on record, from a request to its entry in the log."""
+"""The use cases: registering, verifying, disputing, erasing, and everything else that a request can ask for."""

@@ -46,13 +46,14 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
 
     def keep(session: Session) -> None:
         known = {
-            each.record_id: each.index for each in assets.among(session, [one.record_id for one in (*found, *newer)])
+            each.record_id: each.index
+            for each in assets.find_many(session, [one.record_id for one in (*found, *newer)])
         }
         pairs = [_pair(each, known[each.record_id]) for each in found if known.get(each.record_id, index) < index]
         said = [(each.what, each.why) for each in left_out]
-        resemblances.keep(session, index, pairs, method=resemblance.METHOD, left_out=said)
+        resemblances.save(session, index, pairs, method=resemblance.METHOD, left_out=said)
         again[:] = sorted(known[each.record_id] for each in newer if known.get(each.record_id, index) > index)
-        resemblances.wait_again(session, again)
+        resemblances.requeue(session, again)
 
     registry.store.write(keep).result()
     return again

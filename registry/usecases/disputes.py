@@ -1,4 +1,4 @@
-"""Disputes: another publisher contradicts a registration, and what its two sides answer."""
+"""Disputes: another publisher contradicts a registration, and the two publishers answer."""
 
 import secrets
 from datetime import datetime
@@ -15,20 +15,21 @@ from registry.usecases import read as catalogue
 from registry.usecases.append import append_record
 
 MAX_DISPUTES = 100
-"""Disputes of one registration by one publisher, and its answers to them: each has said it after two or three, and what
-one says many times keeps no other from saying it."""
+"""Disputes of one registration by one publisher, and answers to them by one publisher: two or three are enough, and no
+publisher can use up the room of another."""
 
 
 def dispute(
     registry: Registry, *, publisher: str, record: bytes, reason: str, counterclaim: bytes | None
 ) -> answers.Dispute:
-    """Contradict a public registration of another publisher. Saying the same again finds the dispute that is there.
+    """Dispute a public registration of another publisher. An equal open dispute is found again.
 
     Raises:
         NotFound, Sealed, Erased: no such public registration.
-        NotPermitted: it is the publisher's own, which it can withdraw.
-        InvalidRequest: a counterclaim that is no public registration of the publisher, or a text no record can hold.
-        Conflict: it is disputed too often.
+        NotPermitted: the registration is the publisher's own, which it can withdraw.
+        InvalidRequest: a counterclaim that is not a public registration of the publisher, or a text that no record can
+            hold.
+        Conflict: the publisher has disputed the registration too often.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     statement = AssetDisputed(
@@ -45,7 +46,7 @@ def dispute(
         if counterclaim is not None:
             own = assets.find(session, counterclaim)
             if own is None or own.publisher_id != publisher:
-                raise InvalidRequest("the counterclaim is no public registration of the publisher that disputes")
+                raise InvalidRequest("the counterclaim is not a public registration of the disputing publisher")
 
     def add(session: Session, index: int, _logged_at: datetime) -> None:
         assets.get(session, record)  # sealed or erased meanwhile?
@@ -68,12 +69,12 @@ def dispute(
 def answer(
     registry: Registry, *, publisher: str, dispute: bytes, outcome: DisputeOutcome, reason: str
 ) -> answers.Dispute:
-    """Answer a dispute, as the publisher that registered or the one that disputed.
+    """Answer a dispute, as the registering or the disputing publisher.
 
     Raises:
         NotFound, Erased: no such dispute.
-        NotPermitted: the outcome is not for this publisher to state.
-        Conflict: the dispute is retracted, with a key that was its publisher's alone, or answered too often.
+        NotPermitted: this publisher may not state the outcome.
+        Conflict: the dispute was retracted (with an uncompromised key), or answered too often.
         InvalidRequest, StoreUnavailable, StoreCorrupt: as for `dispute`.
     """
     with registry.store.read() as session:
@@ -81,7 +82,7 @@ def answer(
         registrant = assets.get(session, disputed.record).publisher_id
     if publisher != (disputed.publisher if outcome == "retracted" else registrant):
         raise NotPermitted(
-            "Only the publisher that disputes can retract that; only the one that registered accepts or rejects it."
+            "Only the publisher that disputes can retract it; only the one that registered can accept or reject it."
         )
     statement = DisputeAnswered(
         salt=secrets.token_bytes(limits.SALT_BYTES),
@@ -129,7 +130,7 @@ def of_record(registry: Registry, record: bytes) -> list[answers.Dispute]:
             raise NotFound("no such public registration")
         found = disputes.of_record(session, record)
         raised_by = {each.dispute.record.publisher for each in found}
-        rows = [publishers.get(session, publisher) for publisher in raised_by]  # held, so that each is read once
+        rows = [publishers.get(session, publisher) for publisher in raised_by]  # kept, so that each is read once
         views = [_view(registry, session, each) for each in found]
         del rows
         return views
@@ -166,7 +167,7 @@ def _view(registry: Registry, session: Session, stored: StoredDispute) -> answer
 def _find(session: Session, identity: bytes) -> StoredDispute:
     if entries.type_of(session, identity) != AssetDisputed.TYPE:
         raise NotFound("no such dispute")
-    otherwise = f"record {identity.hex()} is no dispute, as its row says"
+    otherwise = f"record {identity.hex()} is not a dispute, contrary to its row"
     of_record = disputes.of_record(session, records.read(session, identity, AssetDisputed, otherwise).record)
     found = next((each for each in of_record if each.dispute.record_id == identity), None)
     if found is None:

@@ -1,9 +1,9 @@
-"""Erasing: the content of a registration goes, from rows, blobs, reports and files; log entries and proofs stay.
+"""Erasure: deletes the content of a registration from rows, blobs, reports and files; log entries and proofs stay.
 
-With it goes what was said about it: withdrawals, disputes, answers and recorded verdicts, whose texts and digests could
-tell what is to be forgotten. Each record is erased in the transaction that logs its `record.erased`; what lies outside
-the database is noted there as a remnant, and removed after it, so that a crash in between is made good by
-`finish_erasures`.
+The records about it are erased too: withdrawals, disputes, answers and recorded verdicts, whose texts and digests could
+reveal the erased content. Each record is erased in the transaction that logs its `record.erased`. What is stored
+outside the database becomes a pending deletion there and is deleted afterwards; `finish_erasures` resumes this
+after a crash.
 """
 
 import secrets
@@ -49,7 +49,7 @@ from registry.usecases.append import append_record
 from registry.usecases.uploads import upload_name
 
 _PAGE = 100
-"""Reports looked at in one snapshot: each has some 10 KB."""
+"""Reports searched in one snapshot: each has some 10 KB."""
 
 _OBJECTS = ("blobs/", "uploads/")
 """What the names of remnants begin with that are objects."""
@@ -58,7 +58,7 @@ _SAID = (AssetWithdrawn.TYPE, AssetDisputed.TYPE, DisputeAnswered.TYPE, VerdictR
 
 
 def owner_of(registry: Registry, record: bytes) -> str:
-    """The publisher whose registration it is, or was before it was erased. Raises NotFound."""
+    """The publisher of a registration, also after its erasure. Raises NotFound."""
     with registry.store.read() as session:
         if not events.is_registration(session, record):
             raise NotFound("no such asset")
@@ -67,16 +67,16 @@ def owner_of(registry: Registry, record: bytes) -> str:
 
 
 def erase(registry: Registry, *, record: bytes, reason: str) -> answers.Erasure:
-    """Erase a registration, public or sealed, and what was said about it. Asking again finishes what was begun.
+    """Erase a registration, public or sealed, and the records about it. A repetition finishes an interrupted erasure.
 
     Args:
         record: id of the registration.
-        reason: it stays readable in the log's records, and must not repeat what is erased.
+        reason: stays readable in the log's records, so it must not repeat erased content.
 
     Raises:
         NotFound: no such registration.
         InvalidRequest: a text that a record cannot hold.
-        StoreUnavailable: the registry cannot write now, or somebody still reads the old state: ask again.
+        StoreUnavailable: the registry cannot write now, or a reader still uses the old state: try again.
         StoreCorrupt: stored bytes contradict the log.
     """
     owner_of(registry, record)
@@ -86,7 +86,7 @@ def erase(registry: Registry, *, record: bytes, reason: str) -> answers.Erasure:
 
 
 def get(registry: Registry, record: bytes) -> answers.Erasure:
-    """The erasure of a registration. Raises NotFound where there was none."""
+    """The erasure of a registration. Raises NotFound if it was not erased."""
     with registry.store.read() as session:
         if not (events.is_registration(session, record) and events.is_erased(session, record)):
             raise NotFound("no such erasure")
@@ -99,10 +99,10 @@ def get(registry: Registry, record: bytes) -> answers.Erasure:
 
 
 def finish_erasures(registry: Registry) -> None:
-    """Remove what erasures have left: what was said, reports, objects, and what the database's files remember.
+    """Finish erasures: records about the registrations, reports, objects, and deleted data in the database's files.
 
     Raises:
-        StoreUnavailable: something cannot be removed now; it stays noted.
+        StoreUnavailable: a deletion is not possible now; it stays pending.
         StoreCorrupt: stored bytes contradict the log.
     """
     with registry.store.read() as session:
@@ -128,22 +128,22 @@ def _erase_what_was_said(registry: Registry, record: bytes) -> None:
 
 
 def _delete_objects(session: Session, registry: Registry) -> None:
-    """Nobody can begin to need an object meanwhile: whatever refers to one is written by the thread that runs this."""
+    """Runs in the writer's thread, so that no new row can refer to an object meanwhile."""
     for record, name in pending_deletions.all_of(session):
         if name.startswith(_OBJECTS):
             if not _needed(session, name):
                 registry.blobs.objects.delete(name)
-            pending_deletions.settle(session, record, name)
+            pending_deletions.remove(session, record, name)
 
 
 def _settle(session: Session, begun: Collection[bytes]) -> None:
     for record, name in pending_deletions.all_of(session):
         if record in begun and not name.startswith(_OBJECTS):
-            pending_deletions.settle(session, record, name)
+            pending_deletions.remove(session, record, name)
 
 
 def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
-    """Log the erasure of one record and empty it, unless that was done before."""
+    """Log the erasure of one record and delete its content, unless it is erased already."""
     statement = RecordErased(
         salt=secrets.token_bytes(limits.SALT_BYTES), claimed_at=registry.now(), record=identity, reason=reason
     )
@@ -152,7 +152,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
         match records.get(session, identity):
             case AssetRegistered() as registered:
                 _take_out(registry, session, held(session, identity, Reader(all=True)), registered)
-            case AssetWithdrawn() as withdrawal:  # an event says nothing but that there was one
+            case AssetWithdrawn() as withdrawal:  # an event says only that there was a withdrawal
                 at = entries.of_record(session, identity).index
                 assets.forget_withdrawal(session, at)
                 events.add(session, withdrawal.record, at, AssetWithdrawn.TYPE)
@@ -165,7 +165,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
 
 
 def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, registered: AssetRegistered) -> None:
-    """Take a registration out of every view, and note what has to go from outside the database."""
+    """Remove a registration from every view, and add the pending deletions outside the database."""
     copies = (row.signed_blob_sha256, row.private_blob_sha256, row.manifest_blob_sha256)
     blobs = (row.sketch_sha256, row.thumbnail_sha256, *copies)
     signed = registered.credential.signed if registered.credential else None
@@ -188,7 +188,7 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
 
 
 def _said_about(session: Session, record: bytes) -> Iterator[bytes]:
-    """Ids of the records that say something about a registration: what tells of its content goes with it."""
+    """Ids of the records about a registration, which are erased with it."""
     for event in events.about(session, record):
         if event.type in _SAID:
             yield entries.get(session, event.index).record_id
@@ -197,7 +197,7 @@ def _said_about(session: Session, record: bytes) -> Iterator[bytes]:
 
 
 def _erase_answers(registry: Registry, record: bytes) -> None:
-    """Empty the reports that show a registration, and drop the kept answers that do."""
+    """Delete the content of reports that show a registration, and stored responses that name it."""
     shown, after = f'"id":"{record.hex()}"'.encode(), None
     while True:
         with registry.store.read() as session:

@@ -1,7 +1,7 @@
 """Publishers and their keys: enrolled, replaced, revoked.
 
-The operator attests whose key it is, and the key proves that somebody holds it. A key that replaces others is named by
-one of them too. The service makes and keeps the keys, or the publisher does and brings its proofs.
+The operator attests whose key it is, and a signature proves possession of it. A key that replaces others is also signed
+for by one of them (handover). The service makes and holds the keys, or the publisher does and sends the proofs.
 """
 
 import secrets
@@ -22,11 +22,11 @@ from registry.usecases.append import append_record, publisher_signer
 
 @dataclass(frozen=True)
 class OwnKey:
-    """A key that its publisher keeps: the public half, and the proofs that this service cannot make.
+    """A key held by its publisher: the public key, and the proofs that this service cannot make.
 
     Attributes:
         possession: `statement.possession`, 64 bytes.
-        handover: `statement.handover` by the key that is replaced, where that one is the publisher's to use.
+        handover: `statement.handover` by the key that is replaced, if the publisher holds that one.
     """
 
     key: PublicKey
@@ -39,7 +39,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
 
     Raises:
         Conflict: a publisher of this id exists.
-        InvalidRequest: an id that is no slug.
+        InvalidRequest: an id that is not a slug.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     with registry.store.read() as session:
@@ -57,7 +57,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
     )
 
     def enrol(session: Session, index: int, _logged_at: datetime) -> None:
-        _refuse_known(session, publisher)  # again: another enrolment may have come first
+        _refuse_known(session, publisher)  # again: another enrolment may have been first
         publishers.apply(session, record, index)
 
     append_record(registry, record, enrol)
@@ -71,13 +71,13 @@ def enrol_key(
 
     Args:
         algorithm: of the key that is made.
-        own: the key, where the publisher keeps it; then none is made.
-        reason: why, for the record.
+        own: the key, if the publisher holds it; otherwise one is made.
+        reason: for the record.
 
     Raises:
         NotFound: no such publisher.
         Conflict: the key was enrolled before.
-        InvalidRequest: nothing shows that the publisher holds the key.
+        InvalidRequest: the proof of possession is not valid.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     record = _addition(registry, publisher, algorithm, own, reason)
@@ -88,21 +88,21 @@ def enrol_key(
 def rotate_key(
     registry: Registry, *, publisher: str, algorithm: Algorithm, own: OwnKey | None = None, reason: str | None = None
 ) -> answers.PublisherKey:
-    """Replace the keys that a publisher has with another one. What they signed before stands.
+    """Replace a publisher's keys with a new one. What they signed before stays valid.
 
     Args:
         algorithm, own, reason: as for `enrol_key`.
 
     Raises:
         NotFound, Conflict, InvalidRequest, StoreUnavailable, StoreCorrupt: as for `enrol_key`; Conflict also where the
-            key that hands over is in force no more, as when another rotation came first.
-        KeyRefused: the service holds no key in force that could hand over, and no handover was brought.
+            key that hands over is no longer in force, as after another rotation.
+        KeyRefused: the service holds no key in force that could hand over, and the request has no handover.
     """
     origin = registry.config.origin
     old = None if own is not None and own.handover is not None else publisher_signer(registry, publisher)
     record = _addition(registry, publisher, algorithm, own, reason, rotate=True)
     handover = record.handover if old is None else hand_over(old, record.key, origin, publisher)
-    assert handover is not None  # noqa: S101  # it was brought, where the service made none
+    assert handover is not None  # noqa: S101  # in the request, if the service made none
     record = replace(record, handover=handover)
     try:
         handover.verify(record.key, origin, publisher)
@@ -112,7 +112,7 @@ def rotate_key(
     def rotate(session: Session, index: int, _logged_at: datetime) -> None:
         replaced = publishers.find_key(session, handover.key.thumbprint)
         if replaced is None or replaced.publisher_id != publisher or replaced.ended_index is not None:
-            raise Conflict("the key that hands over is none of this publisher's in force")
+            raise Conflict("the key that hands over is not a key in force of this publisher")
         publishers.apply(session, record, index)
 
     append_record(registry, record, rotate)
@@ -122,22 +122,22 @@ def rotate_key(
 def revoke_key(
     registry: Registry, *, publisher: str, thumbprint: bytes, reason: str, invalid_since: datetime | None = None
 ) -> answers.PublisherKey:
-    """Revoke a publisher's key, one that was replaced too. What it signed before stays in the log; verdicts say so.
+    """Revoke a publisher's key, also one that was replaced. What it signed stays in the log, and verdicts say so.
 
-    Once more, where it turns out that it may have been in other hands since earlier than was stated.
+    A key may be revoked again, to state an earlier time of compromise.
 
     Args:
-        reason: why, for everybody to read.
-        invalid_since: since when the key may have been in other hands; not in the future.
+        reason: public.
+        invalid_since: since when the key may have been compromised; not in the future.
 
     Raises:
         NotFound: no such key of this publisher.
-        Conflict: it was revoked before, and this tells of no earlier time.
-        InvalidRequest: a reason that no record can hold, or a time to come.
+        Conflict: the key was revoked before, and no earlier time of compromise is stated.
+        InvalidRequest: a reason that no record can hold, or a time in the future.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     if invalid_since is not None and invalid_since > registry.now():
-        raise InvalidRequest("A key cannot have been in other hands since a time to come.")
+        raise InvalidRequest("A key cannot have been compromised since a time in the future.")
     with registry.store.read() as session:
         row = publishers.get(session, publisher)
         key = _revocable(session, publisher, thumbprint, invalid_since)
@@ -170,7 +170,7 @@ def _addition(
     *,
     rotate: bool = False,
 ) -> PublisherKey:
-    """The record that adds a key; a rotation's has no handover yet where the service is to make it."""
+    """The record that adds a key; in a rotation, without the handover that the service makes."""
     origin = registry.config.origin
     with registry.store.read() as session:
         name = publishers.get(session, publisher).name
@@ -184,7 +184,7 @@ def _addition(
         try:
             verify_possession(key, possession, origin, publisher)
         except SignatureInvalid as error:
-            raise InvalidRequest(f"Nothing shows that the publisher holds the key: {error}.") from error
+            raise InvalidRequest(f"The proof that the publisher holds the key is not valid: {error}.") from error
     return PublisherKey(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=registry.now(),

@@ -1,8 +1,8 @@
-"""Receipts in three formats: Countermark's own, and two that programs of others read. All prove the same entry.
+"""Receipts in three formats: Countermark's own, and two that other software reads. All prove the same entry.
 
-The own one (`provenance.receipts.receipt`) proves who signed the record. A C2SP tlog-proof and a transparent
-statement (RFC 9943, with a COSE receipt of RFC 9942) prove that the log has the statement, and carry it: nothing of the
-record, so that they are for everybody, whatever has become of it.
+Countermark's receipt (`provenance.receipts.receipt`) proves who signed the record. A C2SP tlog-proof and a transparent
+statement (RFC 9943, with a COSE receipt of RFC 9942) prove that the log has the statement, and contain it, but nothing
+of the record, so that they are public also for sealed and erased records.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def cose(registry: Registry, record_id: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class ReceiptFormat:
-    """A format: its name in requests, its media type, the suffix of its files, and what makes it."""
+    """A format: its name in requests, its media type, the suffix of its files, and the function that makes it."""
 
     name: str
     media_type: str
@@ -67,4 +67,4 @@ RECEIPT_FORMATS = (
     ReceiptFormat("tlog-proof", "text/plain; charset=utf-8", ".tlog-proof", tlog_proof),
     ReceiptFormat("cose", "application/cose", ".cose", transparent_statement),
 )
-"""The first is what one gets without asking for another."""
+"""The first is the default."""

@@ -53,20 +53,20 @@ from registry.usecases.append import append_record, append_signed, canonical_of,
 GENERATOR = f"Countermark/{__version__}"
 
 MAX_INGREDIENT_BYTES = 64 * 1024 * 1024
-"""Bytes of the signed copies of parents that go to a worker, whose manifests a claim keeps: it has 1 GiB in all."""
+"""Bytes of the parents' signed copies that go to a worker, which has 1 GiB: a claim includes their manifests."""
 
 _RELATIONSHIPS: Mapping[str, Relationship] = MappingProxyType(
     {"parentOf": "parentOf", "componentOf": "componentOf", "inputTo": "inputTo"}
 )
-"""The relations of records that C2PA has too; of others a claim says nothing."""
+"""The relations of records that C2PA has too; a claim leaves the others out."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """The outcome of a registration. `created` is False when the very same one was there already.
+    """The outcome of a registration. `created` is False for an equal registration that existed before.
 
-    `compared` is done when it was compared with other registrations, or when that has failed and waits; None where
-    there is nothing to wait for.
+    `compared` is done when the registration was compared with others, or when that failed and waits for another try;
+    None if it is not compared.
     """
 
     asset: answers.Asset
@@ -79,9 +79,9 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
     """Register the file at `path`, whose SHA-256 the caller computed while receiving it.
 
     Raises:
-        MediaError: no picture that can be read.
-        InvalidRequest: a claim that cannot be (an unknown parent or source type, a record too large), or a file that
-            cannot carry a credential.
+        MediaError: the file is not a readable picture.
+        InvalidRequest: an invalid claim (an unknown parent or source type, a record too large), or a file that cannot
+            carry a credential.
         NotFound: no such publisher.
         KeyRefused: the publisher has no key in force that this service holds; the message says why.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
@@ -99,7 +99,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
             created=False,
             metadata=_metadata(registry, registered, path, sha256),
         )
-    publisher_signer(registry, publisher)  # before the picture is examined: without a key nothing is registered
+    publisher_signer(registry, publisher)  # before the picture is examined: fail early without a key
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
     prepared = _prepare(registry, claim_signer, path, sha256, claims, source_type)
@@ -133,7 +133,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
 
 
 def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> answers.Withdrawal:
-    """Take a registration back. The record stays in the log; its standing becomes "withdrawn".
+    """Withdraw a registration. The record stays in the log; its standing becomes "withdrawn".
 
     Raises:
         NotFound: no such registration by this publisher.
@@ -142,7 +142,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
     with registry.store.read() as session:
         if assets.get(session, record).publisher_id != publisher:
             raise NotFound("this publisher has no such registration")
-    taken_back = AssetWithdrawn(
+    withdrawal = AssetWithdrawn(
         salt=secrets.token_bytes(limits.SALT_BYTES),
         claimed_at=registry.now(),
         publisher=publisher,
@@ -156,13 +156,13 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         return next((entries.get(session, row.index).record_id for row in same), None)
 
     appended = append_record(
-        registry, taken_back, lambda session, index, _: assets.withdraw(session, taken_back, index), find_duplicate
+        registry, withdrawal, lambda session, index, _: assets.withdraw(session, withdrawal, index), find_duplicate
     )
     return catalogue.withdrawal(registry, appended.record_id)
 
 
 def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> answers.FileMetadata:
-    """What the file of an earlier registration holds, and what anybody gets of it."""
+    """The metadata in the file of an earlier registration, and what its public copy has of it."""
     found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
     with registry.store.read() as session:
         row = held(session, record, Reader(all=True))
@@ -185,14 +185,14 @@ def _metadata_view(found: Sequence[MetadataItem], copy: PublicCopy, reason: str 
 def _claim_signer(registry: Registry) -> ClaimSigner:
     try:
         return registry.keystore.claim_signer()
-    except CertificateUnusable as error:  # by the clock of this machine, which may be wrong
+    except CertificateUnusable as error:  # this machine's clock may be wrong
         raise InvalidRequest(f"No credential can be signed now: {error}.") from error
 
 
 def _prepare(
     registry: Registry, signer: ClaimSigner, path: Path, sha256: bytes, claims: Claims, source_type: str | None
 ) -> Prepared:
-    """Have the file examined and its credential signed, in a worker. Raises MediaError, InvalidRequest."""
+    """Examine the file and sign its credential, in a worker. Raises MediaError, InvalidRequest."""
     url = registry.config.claim_timestamp_url
     answer = answering(signer.sign, None if url is None else partial(stamp_now, url))
     try:
@@ -204,16 +204,16 @@ def _prepare(
 
 
 def publish(registry: Registry, session: Session, row: Asset, record: AssetRegistered, codes: bytes) -> None:
-    """Let a registration be found and read by everybody, in the transaction that registers or reveals it."""
+    """Make a registration public, in the transaction that registers or reveals it."""
     assets.insert(session, row)
     events.derive(session, row.record_id, record)
-    resemblances.wait(session, row, record.rendition_of, registry.comparisons.claimed_until_ms)
+    resemblances.enqueue(session, row, record.rendition_of, registry.comparisons.claimed_until_ms)
     registry.index.add(session, row)
     local_features.insert(session, row.index, codes)
 
 
 def _registered(session: Session, claims_digest: bytes) -> bytes | None:
-    """The record that made exactly these claims, public or sealed."""
+    """The record with exactly these claims, public or sealed; None if there is none."""
     return assets.by_claims_digest(session, claims_digest) or sealed.by_claims_digest(session, claims_digest)
 
 
@@ -258,8 +258,7 @@ def _claim_order(
 
 
 def _ingredients(registry: Registry, files: ExitStack, claims: Claims) -> Iterator[tuple[Ingredient, Path | None]]:
-    """What the picture was made from, as C2PA knows it, each with the copy whose manifest goes with it: one that
-    anybody may have."""
+    """The C2PA ingredients of the picture, each with the public copy whose manifest goes with it, if there is one."""
     stated = [(parent.record, parent.relation) for parent in claims.parents]
     if claims.rendition_of is not None:
         stated.insert(0, (claims.rendition_of, "parentOf"))

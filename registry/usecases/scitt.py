@@ -1,7 +1,6 @@
-"""SCITT: statements that publishers sign themselves and bring without their record, and the COSE receipts of entries.
+"""SCITT: registering statements that publishers sign themselves, without their records, and COSE receipts of entries.
 
-RFC 9943, with receipts as of RFC 9942. The log takes the statement alone: its publisher keeps the record, of which the
-log then knows the digest and nothing else (ADR 11).
+RFC 9943, with receipts as of RFC 9942. The publisher keeps the record, of which the log knows only the digest (ADR 11).
 """
 
 from concurrent.futures import TimeoutError as NotInTime
@@ -25,30 +24,30 @@ from registry.usecases.statements import key_in_force, while_in_force
 
 @dataclass(frozen=True)
 class Submission:
-    """What came of a statement: the entry's id (its record's), and the receipt once it is published."""
+    """The result of a submission: the record's id, and the receipt; None while the entry is not published."""
 
     record_id: bytes
     receipt: bytes | None
 
 
 def submit(registry: Registry, data: bytes, *, wait: float) -> Submission:
-    """Log a statement that a publisher's key signed; the same one twice is one entry.
+    """Log a statement signed with a publisher's key; submitting it twice makes one entry.
 
     Args:
-        data: the statement, in its one encoding.
+        data: the statement, in its only accepted encoding.
         wait: seconds to wait for its publication.
 
     Raises:
-        EntryTooLarge: more bytes than an entry has.
-        MalformedRequest: no statement in the accepted encoding, or its signature does not verify.
-        KeyRefused: the key is unknown, or was replaced or revoked; the message says which.
+        EntryTooLarge: the statement is longer than an entry may be.
+        MalformedRequest: not a statement in the accepted encoding, or its signature does not verify.
+        KeyRefused: the key is unknown, replaced or revoked; the message says which.
         Conflict: another statement about the same record is logged.
-        StoreUnavailable, StoreCorrupt: the log cannot take it now.
+        StoreUnavailable, StoreCorrupt: nothing can be logged now.
     """
     try:
         statement = parse_statement(data)
     except MalformedStatement as error:
-        raise MalformedRequest(f"Not a statement that this log takes: {error}.") from error
+        raise MalformedRequest(f"Not a statement that this log accepts: {error}.") from error
     with registry.store.read() as session:
         key = key_in_force(session, statement.kid)
     try:
@@ -70,7 +69,7 @@ def submit(registry: Registry, data: bytes, *, wait: float) -> Submission:
 
 
 def receipt(registry: Registry, record_id: bytes) -> bytes | None:
-    """The COSE receipt of a record's entry, by the log's key; None while no published tree has it.
+    """The COSE receipt of a record's entry, by the log's key; None while the entry is not published.
 
     Raises NotFound, StoreUnavailable, StoreCorrupt.
     """
@@ -82,7 +81,7 @@ def receipt(registry: Registry, record_id: bytes) -> bytes | None:
 
 
 def receipt_keys(registry: Registry) -> tuple[PublicKey, ...]:
-    """The keys that receipts of this log are verified with, those that it has retired included."""
+    """The keys that verify receipts of this log, retired ones included."""
     spans = registry.sequencer.keys.spans()
     return tuple(PublicKey(Algorithm.ED25519, span.key.public) for span in spans if span.key.key_type == ED25519)
 

@@ -1,4 +1,4 @@
-"""Unsealing: a registration that was kept back becomes public. When it was logged stands, and so do its proofs."""
+"""Revealing a sealed registration, which becomes public; its log time and proofs stay valid."""
 
 import secrets
 from datetime import datetime
@@ -15,14 +15,14 @@ from registry.usecases.register import publish
 
 
 def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asset:
-    """Make a sealed registration public; one that is public already stays as it is.
+    """Make a sealed registration public; no change if it is public already.
 
     Args:
         record: id of the registration.
-        reader: who asks; it must be allowed to read what is sealed.
+        reader: the caller, who must be allowed to read the sealed registration.
 
     Raises:
-        NotFound, Sealed, Erased: no such registration, one that the caller may not read, or one whose content is gone.
+        NotFound, Sealed, Erased: no such registration, one that the caller may not read, or an erased one.
         InvalidRequest: the publisher has no key in force.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
@@ -40,13 +40,13 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=row.thumbnail_sha256)
 
         def unseal(session: Session, index: int, _logged_at: datetime) -> None:
-            kept_back = sealed.find(session, record)
-            if kept_back is None:
-                held(session, record)  # raises Erased: a reveal would have been found before
+            sealed_row = sealed.find(session, record)
+            if sealed_row is None:
+                held(session, record)  # raises Erased: an earlier reveal would have been found
                 return
-            registered = records.read(session, record, AssetRegistered, "a sealed record is no registration")
-            revealed = sealed.revealed(kept_back, registered)
-            sealed.delete(session, kept_back)
+            registered = records.read(session, record, AssetRegistered, "a sealed record is not a registration")
+            revealed = sealed.revealed(sealed_row, registered)
+            sealed.delete(session, sealed_row)
             publish(registry, session, revealed, registered, codes)
             events.add(session, record, index, AssetRevealed.TYPE)
 

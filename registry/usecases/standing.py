@@ -131,7 +131,7 @@ def _sources(session: Session, record_id: bytes) -> tuple[tuple[Source, ...], bo
         level = {parent for parents in named.values() for parent in parents} - found.keys() - {record_id}
         found |= dict.fromkeys(sorted(level))
     nearest = list(found)[:MAX_SOURCES]
-    rows = {row.record_id: row for row in assets.among(session, nearest)}
+    rows = {row.record_id: row for row in assets.find_many(session, nearest)}
     withdrawn = assets.withdrawn_among(session, list(rows))
     disputed = events.disputed_among(session, list(rows))
     logged = entries.with_records(session, list(rows))

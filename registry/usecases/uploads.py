@@ -1,6 +1,6 @@
-"""Uploads: media that a newsroom brings before it registers it, kept for a day.
+"""Uploads: media uploaded ahead of its registration, kept for a day.
 
-They belong to who brought them, and nobody else is told that they are here. They lie under names of their own
+Only the owner of an upload is told that it exists. Uploads are stored under names of their own
 ("uploads/<owner>/<hex>"), not among the blobs: a blob may also be a stored sketch or signed
 copy, which must outlive an upload of the same bytes.
 """
@@ -22,11 +22,11 @@ _BATCH = 100
 
 
 def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, owner: str) -> bool:
-    """Keep the file at `path` from now on for `owner`; False where it had brought the same bytes already.
+    """Store the file at `path` for `owner`; False if the owner has uploaded the same bytes already.
 
     Raises:
-        StoreUnavailable: no room.
-        StoreCorrupt: the file is not the one whose digest was given.
+        StoreUnavailable: the file cannot be stored.
+        StoreCorrupt: the file has another digest than `sha256`.
     """
     objects = registry.blobs.objects
     if upload_name(owner, sha256) not in objects and objects.put_file(path, partial(upload_name, owner)) != sha256:
@@ -43,11 +43,11 @@ def keep(registry: Registry, *, path: Path, sha256: bytes, size: int, owner: str
 
 
 def take(registry: Registry, owner: str, sha256: bytes, path: Path) -> int:
-    """Have an upload of this owner's in a new file at `path`; returns its size in bytes.
+    """Copy an upload of this owner to a new file at `path`; returns its size in bytes.
 
     Raises:
-        NotFound: there is none, or none any more.
-        StoreCorrupt, StoreUnavailable: it has changed in the store, or cannot be read now.
+        NotFound: there is no such upload, or it has expired.
+        StoreCorrupt, StoreUnavailable: the upload has changed in the store, or cannot be read now.
     """
     if not registry.blobs.objects.copy_to(upload_name(owner, sha256), path):
         raise NotFound("no such media: upload it first, and register it within a day")
@@ -57,7 +57,7 @@ def take(registry: Registry, owner: str, sha256: bytes, path: Path) -> int:
 
 
 def drop(registry: Registry, owner: str, sha256: bytes) -> None:
-    """Delete an upload before its time; it is no error if there is none. Raises StoreUnavailable."""
+    """Delete an upload; no error if there is none. Raises StoreUnavailable."""
     registry.blobs.objects.delete(upload_name(owner, sha256))
     registry.store.write(partial(uploads.delete, owner=owner, sha256=sha256)).result()
 
@@ -75,5 +75,5 @@ def forget(registry: Registry) -> None:
 
 
 def upload_name(owner: str, sha256: bytes) -> str:
-    """The name of the object that holds an upload. One without an owner was brought before uploads had them."""
+    """The name of the object that holds an upload. Uploads of an older version have no owner."""
     return "/".join(filter(None, ("uploads", owner, sha256.hex())))

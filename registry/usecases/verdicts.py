@@ -1,4 +1,4 @@
-"""Verdicts on record: a publisher has a verification report logged, by its digest and with what it found."""
+"""Verdicts on record: a publisher logs a verification report, by its digest and with its findings."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from registry.usecases.verify import load_report
 
 
 def record_verdict(registry: Registry, *, publisher: str, verification_id: str) -> answers.RecordedVerdict:
-    """Log a report that was made before. The report of a match is recorded once for each publisher.
+    """Log an existing report. A report with a match is recorded once for each publisher.
 
     Raises:
-        NotFound, Erased: no such report, or one that told of what is erased.
-        InvalidRequest: the publisher has no key in force.
+        NotFound, Erased: no such report, or one about an erased registration.
+        KeyRefused: the publisher has no key in force that this service holds.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     data = load_report(registry, verification_id)
@@ -67,7 +67,7 @@ def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:
         if entries.type_of(session, verdict) != VerdictRecorded.TYPE:
             raise NotFound("no such verdict on record")
         entry = entries.of_record(session, verdict)
-        otherwise = f"record {verdict.hex()} is no verdict, as its row says"
+        otherwise = f"record {verdict.hex()} is not a verdict, contrary to its row"
         stated = records.read(session, verdict, VerdictRecorded, otherwise)
         return answers.RecordedVerdict(
             id=verdict.hex(),

@@ -233,7 +233,7 @@ class StoredRegistrations:
 
     def publishers(self, record_ids: Collection[bytes]) -> Mapping[bytes, str]:
         with self.read() as session:
-            return {row.record_id: row.publisher_id for row in assets.among(session, record_ids)}
+            return {row.record_id: row.publisher_id for row in assets.find_many(session, record_ids)}
 
     def resembling(self, record_id: bytes) -> Resembling:
         """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
@@ -259,7 +259,7 @@ class StoredRegistrations:
                 found = self.registry.index.candidates(session, *asked, within=within)
                 found += self.registry.scan.candidates(session, *asked, within)
             nearest = {candidate.record_id: candidate.distance for candidate in found}
-            known = {row.record_id: row for row in assets.among(session, nearest)}
+            known = {row.record_id: row for row in assets.find_many(session, nearest)}
         ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])
         return [_candidate(known[record], nearest[record]) for record in ordered]
 

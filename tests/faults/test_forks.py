@@ -66,7 +66,7 @@ def test_an_old_backup_neither_starts_nor_is_restored_unless_its_consequence_is_
 
     refused = server.command("restore", str(tmp_path / "backup"))
     assert refused.returncode == 3
-    assert "3 that were acknowledged would be gone" in refused.stderr
+    assert "3 acknowledged entries would be lost" in refused.stderr
     assert not (server.folder / "countermark.db").exists()
 
     shutil.copytree(tmp_path / "backup", server.folder, dirs_exist_ok=True)

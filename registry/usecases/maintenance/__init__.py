@@ -1,1 +1,1 @@
-"""Upkeep: what an operator does to a whole log and its store: check, copy, restore, move, re-index, re-key, end."""
+"""Maintenance of a whole log and its store: fsck, backup, restore, migration, index rebuild, key rotation, freeze."""

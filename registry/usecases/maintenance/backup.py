@@ -1,12 +1,11 @@
-"""Backup: a copy of a data folder that is whole in itself, made while the server goes on, and its way back.
+"""Backup: a complete copy of a data folder, made while the server runs, and its restoration.
 
-The database is copied first, as one commit has left it. Blobs are durable before an entry names them, so those that
-are copied afterwards are at least those that the copy names. Tiles, checkpoint and high-water file follow from the
-copied entries, and are made from them. Then everything is recomputed from the copy, as fsck does.
+The database is copied first, in the state of one commit. Blobs are durable before an entry names them, so the blobs
+copied afterwards include all that the copy names. Tiles, checkpoint and high-water file are made from the copied
+entries. Then the copy is checked as fsck does.
 
-A backup becomes the data folder again if that forks nothing: a log that signs from an older state than it has signed
-before makes a second history of the same sizes. The high-water file, by preference on another disk than the data, says
-what was signed last.
+A backup is restored only if that forks nothing: a log that signs from an older state makes a second history of the
+same sizes. The high-water file, preferably on another disk than the data, holds the checkpoint that was signed last.
 """
 
 import os
@@ -36,23 +35,23 @@ HIGH_WATER = "high-water"
 def back_up(
     folder: Path, blobs: Blobs, target: Path, log_key: VerifierKey, progress: Progress
 ) -> tuple[int, list[Defect]]:
-    """Copy a data folder to `target`; nothing of it is there before all of it is.
+    """Copy a data folder to `target`, which appears only when the copy is complete.
 
     Args:
         folder, blobs: of the registry, which a server may have open.
-        target: is made; may be there already if it is empty.
+        target: is made; may exist if it is empty.
         log_key: the log's public key, named as its origin.
         progress: called now and then.
 
     Returns:
-        the number of entries under the copy's checkpoint, and what is wrong with it; by rights nothing.
+        the number of entries under the copy's checkpoint, and the findings of its check, normally none.
 
     Raises:
-        Conflict: there is something at `target`.
-        StoreCorrupt: the stored entries contradict the log, so that there is nothing sound to copy.
-        StoreUnavailable: one of the two cannot be read or written.
+        Conflict: `target` is not empty.
+        StoreCorrupt: the stored entries contradict the log.
+        StoreUnavailable: the folder or `target` cannot be read or written.
     """
-    refuse_full(target)
+    require_empty(target)
     with _available(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -73,8 +72,8 @@ def back_up(
     return size, damaged + findings
 
 
-def refuse_full(folder: Path) -> None:
-    """Accepts a folder that is missing or empty. Raises Conflict."""
+def require_empty(folder: Path) -> None:
+    """Raises Conflict unless a folder is missing or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict(f"{folder} is not an empty folder")
 
@@ -136,7 +135,7 @@ _DRAFT = ".restoring"
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back: its number of entries, and the size that the high-water file states (None: there was no file)."""
+    """The number of restored entries, and the size that the high-water file states (None: there was no file)."""
 
     size: int
     signed: int | None
@@ -145,26 +144,26 @@ class Restored:
 def restore(
     backup: Path, folder: Path, high_water: Path | str, log_key: VerifierKey, progress: Progress, *, discard_newer: bool
 ) -> Restored:
-    """Copy a backup into an empty data folder, after it was recomputed and compared with the high-water file.
+    """Copy a backup into an empty data folder, after checking it and comparing it with the high-water file.
 
     Args:
-        backup: a folder that `back_up` has made; it stays as it is.
+        backup: a folder made by `back_up`; not changed.
         folder: the data folder, missing or empty.
-        high_water: the high-water mark; where there is none, it is made from the backup.
+        high_water: the high-water mark; made from the backup if missing.
         log_key: the log's public key, named as its origin.
         progress: called now and then.
-        discard_newer: restore although newer entries were signed; the file that says so is kept beside the new one.
+        discard_newer: restore although newer entries were signed; the old mark is kept beside the new one.
 
     Raises:
         Conflict: the folder is not empty, or the log has signed more entries than the backup has.
-        StoreCorrupt: the backup is not sound, or its log is not the one of the high-water file.
+        StoreCorrupt: the backup is damaged, or of another log than the high-water file.
         StoreUnavailable: something cannot be read or written.
     """
-    refuse_full(folder)
+    require_empty(folder)
     draft = folder / _DRAFT
     water = HighWater(high_water)
-    held = water.read()
-    signed = None if held is None else _stated_size(held, log_key.name, water.place)
+    newest = water.read()
+    signed = None if newest is None else _stated_size(newest, log_key.name, water.place)
     if not (backup / DATABASE).is_file():
         raise StoreUnavailable(f"{backup} holds no backup")
     try:
@@ -187,10 +186,10 @@ def restore(
             (draft / HIGH_WATER).unlink()
         _move_in(draft, folder)
         if high_water != folder / HIGH_WATER and (signed is None or older):
-            if held is not None:
+            if newest is not None:
                 beside = high_water if isinstance(high_water, Path) else folder / HIGH_WATER
-                beside.with_name(f"{beside.name}.{signed}").write_bytes(held)
-            water.expect(held)
+                beside.with_name(f"{beside.name}.{signed}").write_bytes(newest)
+            water.expect(newest)
             water.advance(note)
         os.sync()
     except OSError as error:
@@ -201,24 +200,24 @@ def restore(
 
 
 def _move_in(draft: Path, folder: Path) -> None:
-    """Everything of the draft into the folder, the database last: without it, nothing is there."""
+    """Move the draft's files into the folder, the database last: without it, the folder counts as empty."""
     (draft / "lock").unlink(missing_ok=True)
     for part in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):
         part.rename(folder / part.name)
     draft.rmdir()
 
 
-def _stated_size(held: bytes, origin: str, place: str) -> int:
-    """What the high-water mark states. `check` verifies it where the backup has that tree.
+def _stated_size(note: bytes, origin: str, place: str) -> int:
+    """The size that the high-water mark states. `check` verifies the mark if the backup has its tree.
 
-    A backup from before a change of the log's keys cannot: it does not know the key that signed the mark, and is older.
+    A backup from before a change of the log's keys cannot verify it: it lacks the key that signed the mark.
 
-    Raises StoreCorrupt: no checkpoint, or one of another log.
+    Raises StoreCorrupt for a malformed checkpoint, or one of another log.
     """
     try:
-        checkpoint = SignedCheckpoint.parse(held).checkpoint
+        checkpoint = SignedCheckpoint.parse(note).checkpoint
     except MalformedNote as error:
-        raise StoreCorrupt(f"{place} holds no checkpoint: {error}") from error
+        raise StoreCorrupt(f"{place} holds a malformed checkpoint: {error}") from error
     if checkpoint.origin != origin:
         raise StoreCorrupt(f"{place} is of another log, {checkpoint.origin}")
     return checkpoint.size
@@ -226,9 +225,9 @@ def _stated_size(held: bytes, origin: str, place: str) -> int:
 
 def _older(size: int, signed: int, high_water: Path | str) -> str:
     return (
-        f"this backup is an older copy: it has {size} entries, and {high_water} says that the log has signed {signed}, "
-        f"so that {signed - size} that were acknowledged would be gone. Look for a newer backup. If there is none, the "
-        "log is best ended: keep this backup to read from, and begin a new log with another origin and key. With "
-        "--discard-newer it is restored and will sign a second history: whoever holds a receipt or checkpoint of the "
+        f"this backup is an older copy: it has {size} entries, but {high_water} says that the log has signed {signed}, "
+        f"so that {signed - size} acknowledged entries would be lost. Look for a newer backup. If there is none, it is "
+        "best to end the log: keep this backup to read from, and begin a new log with another origin and key. With "
+        "--discard-newer it is restored and will sign a second history: anybody with a receipt or checkpoint of the "
         "first can prove that the log forked"
     )

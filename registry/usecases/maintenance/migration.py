@@ -1,4 +1,4 @@
-"""Migration: a registry's rows from one database to another, with the root of the log proved to be the same."""
+"""Migration: copying a registry's rows from one database to another, and checking the root of the log."""
 
 import threading
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from registry.log.log_keys import StatedKeys
 
 @dataclass(frozen=True)
 class Migrated:
-    """What was copied: number of entries, the root of their tree, number of rows in all."""
+    """The result of a migration: number of entries, root of their tree, total number of rows."""
 
     size: int
     root: bytes
@@ -22,19 +22,19 @@ class Migrated:
 
 
 def migrate(source: Store, target: Store, log_key: VerifierKey, progress: Progress) -> Migrated:
-    """Copy everything into an empty target, recompute the root from what arrived, and only then keep it.
+    """Copy all rows into an empty target, recompute the root from the copies, and commit only then.
 
     An interrupted migration leaves the target empty, and can be repeated.
 
     Args:
-        source, target: open; nobody else may write either of them.
+        source, target: open; no other process may write to them.
         log_key: the log's public key, named as its origin. The keys before it are those that the entries lead from.
-        progress: told of each table as it is copied, and of the "root".
+        progress: called for each table as it is copied, and for the "root".
 
     Raises:
         Conflict: the target holds rows, or another process leads it.
         StoreCorrupt: the source's entries do not lead to the root that its log has signed.
-        StoreUnavailable: one of the two cannot be used now.
+        StoreUnavailable: source or target cannot be used now.
     """
     term = target.leadership.term
     if term is None:
@@ -53,26 +53,26 @@ def migrate(source: Store, target: Store, log_key: VerifierKey, progress: Progre
             copying.copy_rows(reading, session, told)
             expected, found = copying.counts(reading), copying.counts(session)
             if expected != found:
-                raise StoreCorrupt(f"the target has {found} rows, and the source {expected}")
+                raise StoreCorrupt(f"the target has {found} rows, but the source has {expected}")
         root = _verify(session, log_key, told)
         return Migrated(heads.read(session).size, root, sum(found.values()))
 
     try:
         return target.write(move).result()
     except BaseException:
-        stopped.set()  # the writer's thread hears nothing of a Ctrl-C
+        stopped.set()  # the writer's thread does not get the KeyboardInterrupt
         raise
 
 
 def _verify(session: Session, log_key: VerifierKey, progress: Progress) -> bytes:
-    """Recompute the tree from the statements that arrived; the root of all of them."""
+    """Recompute the tree from the copied statements; returns its root."""
     head, latest = heads.read(session), checkpoints.latest(session)
     signed_size, signed_root = 0, EMPTY_ROOT
     if latest is not None:
         try:
             checkpoint, _ = StatedKeys.load(session, log_key).keys.open(latest.note)
         except (MalformedNote, UntrustedNote) as error:
-            raise StoreCorrupt(f"the last checkpoint is not one of the log {log_key.name}: {error}") from error
+            raise StoreCorrupt(f"the last checkpoint is not a checkpoint of the log {log_key.name}: {error}") from error
         signed_size, signed_root = checkpoint.size, checkpoint.root
     frontier = Frontier()
     while frontier.size < head.size:

@@ -1,6 +1,6 @@
-"""Rebuilding the similarity index: every view of it, made anew from the records and their blobs.
+"""Rebuilding the similarity index: all its views, from the records and their blobs.
 
-A later version of a fingerprint is added this way; the log is not touched. The answers are the same as before.
+This also adds a later version of a fingerprint. The log is not changed, and searches find the same as before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 
 BATCH = 200
-"""Registrations a transaction: the log can be written to between two of them."""
+"""Registrations per transaction; other writes to the log can go between two transactions."""
 
 
 def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
-    """Make the similarity index anew. Yields (registrations done, "") as it goes on, and (…, what is wrong) where one
-    has lost its thumbnail, so that it is found by its hash alone.
+    """Rebuild the similarity index. Yields (registrations done, "") for progress, and (registrations done, problem) for
+    one whose thumbnail is lost, which is found by its hash alone.
 
     Raises:
         StoreUnavailable: the store cannot be written.
@@ -47,7 +47,7 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
                 local_features.insert(session, asset.index, codes)
             for asset in batch:
                 if resemblances.progress(session, asset.index) is None:
-                    resemblances.wait(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
+                    resemblances.enqueue(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
 
         registry.store.write(keep).result()
         done += len(batch)
@@ -57,17 +57,17 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
 def _rendition_of(session: Session, asset: Asset) -> bytes | None:
     try:
         record = records.get(session, asset.record_id)
-    except CountermarkError:  # comparing it names what is wrong
+    except CountermarkError:  # its comparison reports the problem
         return None
     return record.rendition_of if isinstance(record, AssetRegistered) else None
 
 
 def compare_all(registry: Registry) -> Iterator[tuple[int, str]]:
-    """Compare with one another what waits for that. Yields as `rebuild_index` does."""
+    """Compare all registrations that wait for it. Yields as `rebuild_index` does."""
     after, done = -1, 0
     while True:
         with registry.store.read() as session:
-            batch = resemblances.waiting_behind(session, after, BATCH)
+            batch = resemblances.waiting_after(session, after, BATCH)
         if not batch:
             return
         for index in batch:

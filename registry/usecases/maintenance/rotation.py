@@ -1,14 +1,14 @@
-"""What an operator states in the log about the log: that new keys sign it from one entry on, or that it ends.
+"""Rotation of the log's keys, and freezing the log: the operator's records about the log itself.
 
-A rotation's steps, so that a kill between any two of them loses nothing:
+The steps of a rotation, so that a kill between any two of them loses nothing:
 
 1. The new keys are made, and durable beside those in use.
 2. The `log.key` record is sequenced, signed by the operator, the old keys and the new. From then on only the new keys
-   sign: whoever opens the log sees that from its entries, and finds the new keys where step 1 has put them.
+   sign: a process that opens the log reads that from its entries, and finds the new keys where step 1 has put them.
 3. The checkpoint that covers the record is signed with the new keys, and published.
-4. The new keys take the place of the old, which are gone: nothing is ever signed with them again.
+4. The new keys replace the old, which are deleted: nothing is ever signed with them again.
 
-The end is an entry behind which nothing can be logged, so that it survives every backup and move.
+A freeze is an entry after which nothing can be logged, so that it survives every backup and migration.
 """
 
 import secrets
@@ -30,7 +30,7 @@ from registry.usecases.append import append_record
 
 @dataclass(frozen=True)
 class Rotated:
-    """A change of the log's keys: they are in force for trees of more than `index` entries."""
+    """A change of the log's keys: `keys` sign trees of more than `index` entries."""
 
     index: int
     record_id: bytes
@@ -47,15 +47,15 @@ def rotate_log_key(
     reason: str | None = None,
     successor: Signer | None = None,
 ) -> Rotated:
-    """Sign the log with new keys from here on.
+    """Rotate the keys that sign the log.
 
     Args:
-        sequencer: of the log; it takes the record in, and signs with the new keys from then on.
-        keystore: holds the old keys, and the new ones.
-        now: the time, for the record, in whole seconds.
-        ml_dsa: whether there is an ML-DSA-44 key among the new ones.
-        reason: why, for the record.
-        successor: the new Ed25519 key, where it is held elsewhere; else one is made.
+        sequencer: of the log; appends the record, and signs with the new keys after it.
+        keystore: holds the old keys and the new ones.
+        now: the time for the record, in whole seconds.
+        ml_dsa: whether to make an ML-DSA-44 key too.
+        reason: for the record.
+        successor: the new Ed25519 key, where an external signer holds it; else one is made.
 
     Raises:
         MalformedRecord: a reason that no record can hold.
@@ -68,7 +68,7 @@ def rotate_log_key(
     def signer(key: VerifierKey) -> Sign:
         sign = keystore.log_signer(key)
         if sign is None:
-            raise StoreCorrupt(f"the log's key {key.key_id.hex()} is not held here")
+            raise StoreCorrupt(f"the keystore has no signer of the log's key {key.key_id.hex()}")
         return sign
 
     record = LogKey(
@@ -85,10 +85,10 @@ def rotate_log_key(
 
 
 def freeze(registry: Registry, reason: str) -> Appended:
-    """Log the last entry; when this returns, the last checkpoint is published.
+    """Freeze the log: append its last entry, and return when the last checkpoint is published.
 
     Raises:
-        FrozenLog: that was done before.
+        FrozenLog: the log is frozen already.
         InvalidRequest: the reason is empty, or too long.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """

@@ -119,7 +119,7 @@ def test_each_sign_of_a_change_is_looked_at_and_many_at_once_one_time(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, looked, gate = 0, threading.Event(), threading.Event()
-    take_part, note = newsroom.sequencer._take_part, newsroom.sequencer.checkpoint()
+    take_part, note = newsroom.sequencer._follow_election, newsroom.sequencer.checkpoint()
 
     def looking() -> None:
         nonlocal looks
@@ -128,16 +128,16 @@ def test_each_sign_of_a_change_is_looked_at_and_many_at_once_one_time(
         gate.wait(HUNG_SECONDS)
         take_part()
 
-    monkeypatch.setattr(newsroom.sequencer, "_take_part", looking)
-    newsroom.sequencer._look()
+    monkeypatch.setattr(newsroom.sequencer, "_follow_election", looking)
+    newsroom.sequencer._request_refresh()
     assert looked.wait(HUNG_SECONDS)
     for _ in range(5):  # while the first look goes on
-        newsroom.sequencer._look()
+        newsroom.sequencer._request_refresh()
     queued = newsroom.sequencer._queue.qsize()
     gate.set()
     assert queued == 1
     eventually(lambda: looks == 2)
-    newsroom.sequencer._look()
+    newsroom.sequencer._request_refresh()
     eventually(lambda: looks == 3)
     newsroom.sequencer.close()
     assert (looks, newsroom.sequencer.checkpoint()) == (4, note), "where nothing was added, nothing is signed"

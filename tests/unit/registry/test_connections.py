@@ -77,7 +77,7 @@ def test_a_sound_store_has_no_findings(story: tuple[Path, VerifierKey]) -> None:
         ("UPDATE sealed_asset SET publisher_id = 'rival'", "asset", "publisher or sketch"),
         ("UPDATE sealed_asset SET thumbnail_sha256 = zeroblob(32)", "blob", "missing"),
         ("INSERT INTO remnant VALUES (zeroblob(32), '')", "record", "not finished"),
-        ("UPDATE record SET canonical = x'' WHERE type = 'asset.disputed'", "record", "unaccounted for"),
+        ("UPDATE record SET canonical = x'' WHERE type = 'asset.disputed'", "record", "without an erasure"),
     ],
 )
 def test_what_is_damaged_is_named(
@@ -110,7 +110,7 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
 
         registry.store.write(leak).result()
     found = examine(tmp_path / "data", key)
-    assert [finding.detail for finding in found] == ["its record is sealed, no record reveals it, and it is public"]
+    assert [finding.detail for finding in found] == ["it is public, although its record is sealed and no record reveals it"]
 
 
 def made_at(folder: Path, revision: str) -> Path:

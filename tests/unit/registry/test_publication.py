@@ -162,7 +162,7 @@ def test_a_signature_that_does_not_verify_is_shown_to_nobody(
 ) -> None:
     before = shown(newsroom)
     newsroom.store.failover_timeout = 0.0
-    monkeypatch.setattr(newsroom.sequencer._known_keys, "sign_with", lambda _key: lambda _data: bytes(64))
+    monkeypatch.setattr(newsroom.sequencer._known_keys, "signer_for", lambda _key: lambda _data: bytes(64))
     newsroom.sequencer.append(*small(1)).exception(HUNG_SECONDS)
     assert shown(newsroom) == before
 
@@ -252,7 +252,7 @@ def test_a_head_that_was_changed_while_the_log_was_closed_refuses_to_start(tmp_p
 
 def test_a_step_or_a_row_of_failures_that_lasts_too_long_is_no_progress(newsroom: Newsroom) -> None:
     log = newsroom.sequencer
-    assert log._progresses(), "nothing is to be done"
+    assert log._is_progressing(), "nothing is to be done"
     now = time.monotonic()
     for step, failing, progresses in (
         (now, None, True),
@@ -262,7 +262,7 @@ def test_a_step_or_a_row_of_failures_that_lasts_too_long_is_no_progress(newsroom
         (now - sequencer.STALL_SECONDS, now, False),
     ):
         log._step_at, log._failing_since = step, failing
-        assert log._progresses() is progresses
+        assert log._is_progressing() is progresses
 
 
 def test_a_failure_that_has_passed_is_not_held_against_the_leader(

@@ -13,13 +13,13 @@ def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: 
         for name in (MOUNTAINS, DOGS, ROCKET):
             register(registry, photo(name))
         with registry.store.read() as session:
-            before = [each for batch in local_features.behind(session, -1) for each in batch]
+            before = [each for batch in local_features.read_after(session, -1) for each in batch]
             hashes = pdq.count_indexed(session)
         registry.store.write(lambda session: local_features.remove(session, before[0][0])).result()
         registry.store.write(pdq.clear_chunks).result()
         assert list(rebuild_index(registry)) == [(3, "")]
         with registry.store.read() as session:
-            assert [each for batch in local_features.behind(session, -1) for each in batch] == before
+            assert [each for batch in local_features.read_after(session, -1) for each in batch] == before
             assert pdq.count_indexed(session) == hashes
         assert verify(registry, recompressed(MOUNTAINS))["matches"]
 

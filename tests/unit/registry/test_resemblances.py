@@ -47,13 +47,13 @@ def add(session: Session, index: int, publisher: str, rendition_of: bytes | None
     )
     session.add(row)
     session.flush()
-    resemblances.wait(session, row, rendition_of, 0)
+    resemblances.enqueue(session, row, rendition_of, 0)
     return row.record_id
 
 
 def keep(session: Session, index: int, *older: int) -> None:
     pairs = [Pair(each, "MATCH_WITH_DIFFERENCES", True, "1 region differs", None) for each in older]
-    resemblances.keep(session, index, pairs, method="a method", left_out=[("a part", "no time")])
+    resemblances.save(session, index, pairs, method="a method", left_out=[("a part", "no time")])
 
 
 def test_one_publishers_many_leave_a_place_to_each_other_one_and_the_number_is_told(store: Store) -> None:

@@ -266,7 +266,7 @@ def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
             done = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
 
             def compare_again(registry: Registry = registry, index: int = done.asset.index) -> None:
-                registry.store.write(lambda session: resemblances.wait_again(session, [index])).result()
+                registry.store.write(lambda session: resemblances.requeue(session, [index])).result()
                 registry.comparisons.run(index)
 
             def read(registry: Registry = registry, done: Registered = done) -> None:

@@ -15,7 +15,7 @@ from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.log_keys import sign_change
 from provenance.transparency.note import ED25519, ML_DSA_44, Note, VerifierKey
 from registry.database import entries
-from registry.log.log_keys import held_key
+from registry.log.log_keys import current_key
 from registry.storage.blobs import Blobs
 from registry.times import utc_now
 from registry.usecases.maintenance.backup import back_up, restore
@@ -197,10 +197,10 @@ def test_a_high_water_mark_that_is_none_of_this_log_is_not_taken_for_a_newer_one
 
 def test_fsck_knows_the_key_from_the_entries_where_a_rotation_was_cut_off_before_its_end(log: Log) -> None:
     own = VerifierKey(ORIGIN, ED25519, log.keystore.log.public_key.raw)
-    assert held_key(log.store, own, log.keystore.log_signer) == own
+    assert current_key(log.store, own, log.keystore.log_signer) == own
     done = log.rotate()
-    assert held_key(log.store, own, log.keystore.log_signer) == done.keys[0]
-    assert held_key(log.store, own, lambda _key: None) == own
+    assert current_key(log.store, own, log.keystore.log_signer) == done.keys[0]
+    assert current_key(log.store, own, lambda _key: None) == own
 
 
 def test_a_prepared_key_is_taken_up_again_by_the_next_try(log: Log) -> None:

@@ -1,4 +1,4 @@
-"""fsck: recomputes everything that is stored from the log's entries, and names what differs."""
+"""fsck: recomputes all stored data from the log's entries, and reports differences."""
 
 from registry.usecases.maintenance.fsck.check import check
 from registry.usecases.maintenance.fsck.defect import Defect, Kind, Progress

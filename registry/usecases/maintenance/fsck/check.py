@@ -26,8 +26,8 @@ from registry.usecases.maintenance.fsck.views import ViewAudit
 T = TypeVar("T")
 
 
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """The `Progress` of who does not want to know."""
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """A `Progress` that does nothing."""
 
 
 def check(
@@ -38,20 +38,20 @@ def check(
     witness_keys: Sequence[VerifierKey] = (),
     authorities: Sequence[TimestampAuthority] = (),
     high_water: Path | str | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Iterator[Defect]:
-    """Recompute everything from the entries; yields what differs, as it is found. Nothing is changed.
+    """Recompute all stored data from the entries; yields differences as they are found. Changes nothing.
 
-    Run it while nothing is registered: entries that come in meanwhile are not looked at, and tiles that they replace
-    may be missed.
+    Run it while nothing is registered: entries added meanwhile are not checked, and tiles that they replace may be
+    reported as missing.
 
     Args:
         store, blobs: of one data folder.
         log_key: the log's public key that signs now, named as its origin. The keys before it are those that the
             entries lead from.
-        witness_keys: of the log's witnesses; other cosignatures are passed over.
-        authorities: by which time-stamp tokens are believed; without one, they are passed over.
-        high_water: the high-water mark, where it is not in the store's folder.
+        witness_keys: of the log's witnesses; other cosignatures are ignored.
+        authorities: trust anchors of time-stamp tokens; without one, tokens are ignored.
+        high_water: the high-water mark, if it is not in the store's folder.
         progress: called now and then.
 
     Raises:
@@ -66,21 +66,21 @@ def check(
     yield from _check_entries(store, blobs, log, size, published, progress)
     note = tiles.checkpoint()
     latest = yield from _tried(store, "checkpoint", _published, published)
-    signed_since = latest > published  # entries that were waiting for a checkpoint
+    signed_since = latest > published  # waiting entries were published during the check
     if note is not None:
         yield from log.check_note("checkpoint", "log/checkpoint", note, None if signed_since else published)
     elif published:
         yield Defect("checkpoint", "log/checkpoint", "missing")
-    held = HighWater(high_water or store.folder / "high-water").read()
-    if held is not None:
-        yield from log.check_note("high-water", "high-water", held, None)
+    mark = HighWater(high_water or store.folder / "high-water").read()
+    if mark is not None:
+        yield from log.check_note("high-water", "high-water", mark, None)
     elif published:
         yield Defect("high-water", "high-water", "missing")
     yield from _check_blobs(store, blobs, progress)
 
 
 def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Defect, None, LogKeys]:
-    """The keys that the entries lead to; where they do not lead to `log_key`, that one alone."""
+    """The keys that the entries state; `log_key` alone, if it is not among the current ones."""
     try:
         with store.read() as session:
             stated = StatedKeys.load(session, log_key).keys
@@ -94,7 +94,7 @@ def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Defect, None, Log
 def _check_entries(
     store: Store, blobs: Blobs, log: LogAudit, size: int, published: int, progress: Progress
 ) -> Iterator[Defect]:
-    """One pass over the entries, with every audit of what they state and of the rows that were made from them."""
+    """One pass over the entries, with every audit of their statements, records and views."""
     with audit.scratch() as replayed, SignatureAudit(size) as signatures:
         statements = StatementAudit(signatures)
         views = ViewAudit(blobs, replayed)
@@ -129,7 +129,7 @@ def _check_entries(
             yield Defect("database", "publishers and keys", str(error))
         stored = yield from _tried(store, "record", entries.record_count, statements.records)
         if stored != statements.records:
-            yield Defect("record", "records", "there are some that no entry states")
+            yield Defect("record", "records", "there are records without an entry")
 
 
 def _check_database(store: Store) -> Iterator[Defect]:
@@ -145,7 +145,7 @@ def _check_database(store: Store) -> Iterator[Defect]:
 
 
 def _tried(store: Store, what: str, read: Callable[[Session], T], otherwise: T) -> Generator[Defect, None, T]:
-    """What can be read, or `otherwise` and a finding."""
+    """The result of `read`; `otherwise`, with a defect, if the store is damaged."""
     try:
         with store.read() as session:
             return read(session)
@@ -181,4 +181,4 @@ def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Def
     overlays = yield from _tried(store, "verification", audit.overlays, none)
     for identity, sha256 in overlays:
         if sha256 not in blobs:
-            yield Defect("blob", sha256.hex(), f"missing, and the overlay of verification {identity}")
+            yield Defect("blob", sha256.hex(), f"missing, although it is the overlay of verification {identity}")

@@ -1,4 +1,4 @@
-"""A defect: one stored thing that is not what it has to be."""
+"""A defect: one stored item that is missing, damaged, or contradicts the log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Defect:
-    """What differs: its kind, its name within the kind ("entry 17", a tile's path, a digest), and how it differs."""
+    """An item: its kind, its name within the kind ("entry 17", a tile's path, a digest), and what is wrong with it."""
 
     kind: Kind
     name: str

@@ -1,7 +1,7 @@
 """The audit of the log: entries, leaf hashes, tiles and checkpoints against each other.
 
-An entry is kept three times: as its row, as the row's leaf hash, and in the tiles. Where one of them differs from the
-other two it is named, and the audit goes on with what those two say, so that one flipped bit is one finding.
+An entry is stored three times: as its row, as the row's leaf hash, and in the tiles. If one copy differs from the other
+two it is reported, and the audit goes on with those two, so that one flipped bit is one finding.
 """
 
 from collections import defaultdict
@@ -46,7 +46,7 @@ class LogAudit:
         self._fetched: dict[str, bytes | None] = {}  # the files of both
 
     def begin(self) -> Iterator[Defect]:
-        """Take stock of the stored tiles."""
+        """List the stored tiles."""
         for name in self._tiles.names():
             try:
                 path = TilePath.parse(name)
@@ -64,8 +64,8 @@ class LogAudit:
         for index in range(stretch.start, stretch.stop):
             if index % TILE_WIDTH == 0:
                 self._load_neighbours(index)
-            entry, leaf, findings = self._settle(stretch, index)
-            yield from findings
+            entry, leaf, defects = self._settle(stretch, index)
+            yield from defects
             for path, data in self._edge.append(entry, leaf):
                 self._full.discard((path.level, path.index))
                 yield from self._compare(path, data, needed=True)
@@ -79,24 +79,24 @@ class LogAudit:
                     yield from self._check_stamp(row.size, row.note, row.timestamp)
 
     def end(self, published: int) -> Iterator[Defect]:
-        """Check the unfinished tiles; `published` entries were signed for. What is stored beyond the log is named."""
+        """Check the unfinished tiles; `published` entries have a checkpoint. Tiles beyond the log are reported."""
         for path, data in self._edge.partial():
             needed = self._edge.size == published and (path.level, path.index) not in self._full
             yield from self._compare(path, data, needed=needed)
             yield from self._compare_partial(path, data)
         for level, index in self._full:
-            yield Defect("tile", str(TilePath(level, index)), "no tile of this log")
+            yield Defect("tile", str(TilePath(level, index)), "not a tile of this log")
         for (level, index), widths in self._partial.items():
             for width in sorted(widths):
-                yield Defect("tile", str(TilePath(level, index, width)), "no tile of this log")
+                yield Defect("tile", str(TilePath(level, index, width)), "not a tile of this log")
 
     def check_head(self, head: Head) -> Iterator[Defect]:
-        """Check what the store says of the tree of all entries, at the end."""
+        """Check the stored head against the tree of all entries, at the end."""
         if head.size != self._edge.size or head.frontier.root() != self._edge.root():
-            yield Defect("head", "log_head", f"states {head.size} entries, and the log has others")
+            yield Defect("head", "log_head", f"states {head.size} entries with another root than the log's")
 
     def check_note(self, kind: Kind, name: str, note: bytes, size: int | None) -> Iterator[Defect]:
-        """Check a stored signed note: its signature, size and root; the audit must have come to its size."""
+        """Check a stored signed note: its signature, size and root; the audit must have reached its size."""
         try:
             checkpoint, _ = self._keys.open(note, self._witness_keys)
         except (MalformedNote, UntrustedNote) as error:
@@ -115,7 +115,7 @@ class LogAudit:
         try:
             verify_timestamp(token, SignedCheckpoint.parse(note).note.text.encode(), self._authorities)
         except TransparencyError as error:
-            yield Defect("checkpoint", f"checkpoint {size}", f"its time stamp does not hold: {error}")
+            yield Defect("checkpoint", f"checkpoint {size}", f"its time stamp is not valid: {error}")
 
     def _load_neighbours(self, start: int) -> None:
         index = start // TILE_WIDTH
@@ -135,7 +135,7 @@ class LogAudit:
         return self._fetched[path] or b""
 
     def _settle(self, stretch: Stretch, index: int) -> tuple[bytes, bytes, list[Defect]]:
-        """(entry, leaf hash) as most of its copies have it, and what is to be said of the row."""
+        """(entry, leaf hash) as the majority of its copies has them, and defects about the row."""
         offset = index % TILE_WIDTH
         in_tile = self._leaves[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]
         in_bundle = self._bundle[offset] if offset < len(self._bundle) else b""
@@ -147,14 +147,14 @@ class LogAudit:
             return in_bundle, leaf, [] if told else [Defect("entry", name, "the row is missing")]
         computed = leaf_hash(row.statement)
         leaf = row.leaf_hash if row.leaf_hash == in_tile else computed
-        findings = []
+        defects = []
         entry = row.statement
         if computed != leaf:
-            findings.append(Defect("entry", name, "the statement has changed"))
+            defects.append(Defect("entry", name, "the statement has changed"))
             entry = in_bundle if leaf_hash(in_bundle) == leaf else entry
         if row.leaf_hash != leaf:
-            findings.append(Defect("entry", name, "the leaf hash has changed"))
-        return entry, leaf, findings
+            defects.append(Defect("entry", name, "the leaf hash has changed"))
+        return entry, leaf, defects
 
     def _compare(self, path: TilePath, data: bytes, *, needed: bool) -> Iterator[Defect]:
         self._partial[path.level, path.index].discard(path.width)
@@ -167,7 +167,7 @@ class LogAudit:
             yield Defect("tile", name, "differs from the entries")
 
     def _compare_partial(self, path: TilePath, data: bytes) -> Iterator[Defect]:
-        """Older, narrower versions of a tile, which are its beginning."""
+        """Compare older, narrower versions of a tile with its beginning."""
         widths = self._partial[path.level, path.index]
         for width in sorted(each for each in widths if each < path.width):
             widths.discard(width)

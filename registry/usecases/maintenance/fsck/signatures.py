@@ -1,4 +1,4 @@
-"""The audit of signatures: verified on every core, since that is most of the work of a check."""
+"""The audit of signatures: on every core, since verifying them is most of the work of a check."""
 
 import os
 from collections import deque
@@ -16,7 +16,7 @@ from registry.sandbox import Sandbox
 from registry.usecases.maintenance.fsck.defect import Defect
 
 FEW = 4 * MAX_COMMIT_JOBS
-"""Entries up to which other processes are not worth their start: they take a second, as long as verifying these."""
+"""Entries up to which worker processes do not pay: starting them takes a second, as long as verifying these."""
 
 _SECONDS = 120.0
 
@@ -25,7 +25,7 @@ Check = tuple[int, bytes, str, bytes]
 
 
 def verify_all(checks: list[Check]) -> list[tuple[int, str]]:
-    """The indices of those whose signature does not verify, with the reason."""
+    """The indices of entries whose signature does not verify, with the reason."""
     found = []
     for index, statement, algorithm, raw in checks:
         try:
@@ -41,7 +41,7 @@ def _key(algorithm: str, raw: bytes) -> PublicKey:
 
 
 class SignatureAudit:
-    """Takes the signatures of a log of `size` entries, and says in the order of the log which do not verify."""
+    """Verifies the signatures of a log of `size` entries, and reports failures in the order of the log."""
 
     def __init__(self, size: int) -> None:
         cores = os.cpu_count() or 1
@@ -60,11 +60,11 @@ class SignatureAudit:
             self._sandbox.close()
 
     def add(self, index: int, statement: Statement, key: PublicKey) -> None:
-        """Have the signature of entry `index` verified."""
+        """Queue the signature of entry `index`."""
         self._gathered.append((index, statement.data, key.algorithm.value, key.raw))
 
     def settle(self, *, all_of_them: bool = False) -> Iterator[Defect]:
-        """Begin with what was gathered; yields what is known by now, or at last."""
+        """Start verifying queued signatures; yields the finished defects, or waits for all of them."""
         if self._gathered:
             self._running.append(self._threads.submit(self._verify, self._gathered))
             self._gathered = []
@@ -77,5 +77,5 @@ class SignatureAudit:
             try:
                 return self._sandbox.run(verify_all, checks, cpu_seconds=_SECONDS)
             except (MediaError, Overloaded, ExaminationUnavailable):
-                pass  # a worker has died, or none can be had: it can be done here as well
+                pass  # a worker has died, or none is available: verify in this process
         return verify_all(checks)

@@ -1,4 +1,4 @@
-"""The audit of what the entries say: statements, records, signatures, times, and the order of the keys."""
+"""The audit of the entries' content: statements, records, signatures, times, and the succession of keys."""
 
 from collections.abc import Iterator
 
@@ -35,11 +35,11 @@ class StatementAudit:
         self._log_keys: LogKeys | None = None
         self._history = KeyHistory(())
         self._logged_at_ms = 0
-        self._emptied: dict[bytes, int] = {}  # records without content, of which no erasure was seen yet
+        self._emptied: dict[bytes, int] = {}  # records without content whose erasure was not seen yet
         self.records = 0  # number of stored records that entries state
 
     def follow(self, stretch: Stretch) -> Iterator[Defect | tuple[int, bytes, Record]]:
-        """What is wrong with a stretch, and (index, record id, record) of each record that can be read."""
+        """The defects of a stretch, and (index, record id, record) of each readable record."""
         for index in range(stretch.start, stretch.stop):
             row = stretch.entries.get(index)
             if row is None:
@@ -60,7 +60,7 @@ class StatementAudit:
                 continue
             self.records += 1
             if stored.index != index:
-                yield Defect("record", name, f"is said to be of entry {stored.index}, and entry {index} states it")
+                yield Defect("record", name, f"its row names entry {stored.index}, but entry {index} states it")
             if not stored.canonical:
                 self._emptied[row.record_id] = index
                 continue
@@ -73,13 +73,13 @@ class StatementAudit:
                 yield Defect("record", name, str(error))
                 continue
             if stored.type != record.TYPE:
-                yield Defect("record", name, f"is said to be of type {stored.type}, and is {record.TYPE}")
+                yield Defect("record", name, f"its row has the type {stored.type}, but it is {record.TYPE}")
             if index == 0 and isinstance(record, LogGenesis):
                 self._genesis = record
             yield index, row.record_id, record
             if isinstance(record, RecordErased) and self._emptied.pop(record.record, index) >= index:
                 erased = f"record {record.record.hex()}"
-                yield Defect("record", erased, f"entry {index} says that it was erased, and its content is there")
+                yield Defect("record", erased, f"entry {index} says that it was erased, but its content is stored")
             try:
                 statement = parse_statement(row.statement)
                 if statement.record_id != row.record_id:
@@ -90,14 +90,16 @@ class StatementAudit:
                 yield Defect("statement", f"entry {index}", str(error))
 
     def end(self) -> Iterator[Defect]:
-        """Name the records that are empty without having been erased."""
+        """Report the records that are empty without having been erased."""
         for identity, index in self._emptied.items():
-            yield Defect("record", f"record {identity.hex()}", f"the content of entry {index} is gone unaccounted for")
+            yield Defect(
+                "record", f"record {identity.hex()}", f"the content of entry {index} is missing without an erasure"
+            )
 
     def _check_withheld(self, index: int, data: bytes, record_id: bytes, withheld: bytes) -> Iterator[Defect]:
-        """An entry whose record stayed with its publisher: the statement is all there is."""
+        """Check an entry whose record its publisher withholds: only the statement is stored."""
         if withheld != record_id:
-            yield Defect("record", f"entry {index}", "the record that its publisher keeps is said to be another")
+            yield Defect("record", f"entry {index}", "its row names another withheld record")
         try:
             statement = parse_statement(data)
             if statement.record_id != record_id:

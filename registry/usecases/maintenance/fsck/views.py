@@ -1,4 +1,4 @@
-"""The audit of the views: the rows for lookups, and those that connect records, against the records they came from."""
+"""The audit of the views: the rows for look-ups, and those that connect records, against the records themselves."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -39,10 +39,10 @@ _BLOBS = ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_b
 
 
 class ViewAudit:
-    """Compares assets and withdrawals as records come by, publishers and keys at the end."""
+    """Compares assets and withdrawals with each stretch, publishers and keys at the end."""
 
     def __init__(self, blobs: Blobs, replayed: Session) -> None:
-        """`replayed` is an empty store to replay the key records into."""
+        """`replayed`: an empty store to replay the key records into."""
         self._blobs = blobs
         self._replayed = replayed
         self._log_keys: set[int] = set()  # the entries that change them
@@ -65,14 +65,14 @@ class ViewAudit:
         for index in sorted(stretch.assets.keys() - registered - unread):
             yield Defect("asset", f"asset {index}", "no record registers it")
         for index in sorted(stretch.sealed.keys() - registered - unread):
-            yield Defect("asset", f"asset {index}", "it is kept back, and no record registers it")
+            yield Defect("asset", f"asset {index}", "it is sealed, and no record registers it")
         withdrawn = {index for index, (_, record) in records.items() if isinstance(record, AssetWithdrawn)}
         for index in sorted(stretch.withdrawals.keys() - withdrawn - unread):
             yield Defect("withdrawal", f"withdrawal {index}", "no record states it")
         yield from self._connections.follow(stretch, records)
 
     def end(self, session: Session) -> Iterator[Defect]:
-        """Compare publishers and keys with what the key records make of them."""
+        """Compare publishers and keys with the replayed key records."""
         for index in sorted(self._log_keys ^ set(log_keys.indices(session))):
             lacking = "the row is missing" if index in self._log_keys else "no record states it"
             yield Defect("key", f"log.key {index}", lacking)
@@ -95,16 +95,16 @@ class ViewAudit:
 
     def _asset(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Defect]:
         name = f"asset {record_id.hex()}"
-        row, kept_back = stretch.assets.get(index), stretch.sealed.get(index)
-        if kept_back is not None and row is not None:
-            yield Defect("asset", name, "it is public and kept back at once")
-        if row is None and kept_back is not None:
+        row, sealed_row = stretch.assets.get(index), stretch.sealed.get(index)
+        if sealed_row is not None and row is not None:
+            yield Defect("asset", name, "it is both public and sealed")
+        if row is None and sealed_row is not None:
             try:
-                row = sealed.revealed(kept_back, record)
+                row = sealed.revealed(sealed_row, record)
             except MalformedRecord as error:
                 yield Defect("asset", name, str(error))
                 return
-            if (row.publisher_id, row.sketch_sha256) != (kept_back.publisher_id, kept_back.sketch_sha256):
+            if (row.publisher_id, row.sketch_sha256) != (sealed_row.publisher_id, sealed_row.sketch_sha256):
                 yield Defect("asset", name, "publisher or sketch: not as in the record")
         if row is None:
             if not (stretch.lacks("asset", index) or stretch.lacks("sealed_asset", index)):
@@ -128,7 +128,7 @@ class ViewAudit:
         for column in _BLOBS:
             sha256 = getattr(row, column)
             if sha256 is not None and sha256 not in self._blobs:
-                yield Defect("blob", sha256.hex(), f"missing, and {column} of {name}")
+                yield Defect("blob", sha256.hex(), f"missing, although it is {column} of {name}")
 
     def _replay(self, record: PublisherKey, index: int) -> Iterator[Defect]:
         try:
@@ -152,7 +152,7 @@ def _withdrawal(stretch: Stretch, index: int, record: AssetWithdrawn) -> Iterato
 def _differences(
     kind: Kind, expected: Mapping[str, BaseModel], stored: Mapping[str, BaseModel], told: Collection[str]
 ) -> Iterator[Defect]:
-    """What differs; `told` are the names of rows of which something was said already."""
+    """Report differing rows; `told`: names of rows with an earlier finding."""
     for name in sorted({*expected, *stored} - {*told}):
         if name not in stored:
             yield Defect(kind, name, "the row is missing")
@@ -172,10 +172,10 @@ class ConnectionAudit:
 
     def __init__(self) -> None:
         self._disputed: dict[bytes, bytes] = {}  # registration by dispute
-        self._unsealed: dict[bytes, str] = {}  # sealed records that are public, of which no reveal was seen yet
-        self._kept_back: set[bytes] = set()
+        self._unsealed: dict[bytes, str] = {}  # sealed records that are public, whose reveal was not seen yet
+        self._sealed: set[bytes] = set()
         self._derivations = 0
-        self._unread = False  # whether something was left out, so that nothing follows from numbers
+        self._unread = False  # whether a row was left out, so that counts prove nothing
 
     def follow(self, stretch: Stretch, records: Mapping[int, tuple[bytes, Record]]) -> Iterator[Defect]:
         """Compare the rows of a stretch with its records, which are given by index."""
@@ -187,8 +187,8 @@ class ConnectionAudit:
                 self._disputed[record_id] = record.record
             elif isinstance(record, AssetRevealed):
                 self._unsealed.pop(record.record, None)
-                if record.record in self._kept_back:
-                    yield Defect("asset", f"asset {record.record.hex()}", f"kept back, and entry {index} reveals it")
+                if record.record in self._sealed:
+                    yield Defect("asset", f"asset {record.record.hex()}", f"sealed, although entry {index} reveals it")
             stored = {row.target for row in stretch.events.get(index, ()) if row.type == record.TYPE}
             if stretch.lacks("event", index):
                 continue
@@ -199,20 +199,20 @@ class ConnectionAudit:
             yield from _of_no_record(stretch, index)
 
     def end(self, session: Session) -> Iterator[Defect]:
-        """What can be said only after the last entry."""
+        """Report what is known only after the last entry."""
         for name in self._unsealed.values():
-            yield Defect("asset", name, "its record is sealed, no record reveals it, and it is public")
+            yield Defect("asset", name, "it is public, although its record is sealed and no record reveals it")
         if not self._unread and events.derivation_count(session) != self._derivations:
-            yield Defect("derivation", "derivations", "there are some that no public record states")
+            yield Defect("derivation", "derivations", "there are derivations that no public record states")
         for record in sorted({shown(record) for record, _ in pending_deletions.all_of(session)}):
             yield Defect("record", f"record {record}", "its erasure is not finished: start the server")
 
     def _seal(self, stretch: Stretch, index: int, record_id: bytes, record: AssetRegistered) -> Iterator[Defect]:
         name = f"asset {record_id.hex()}"
         if index in stretch.sealed:
-            self._kept_back.add(record_id)
+            self._sealed.add(record_id)
             if record.visibility != "sealed":
-                yield Defect("asset", name, "it is kept back, and its record is public")
+                yield Defect("asset", name, "it is sealed, although its record is public")
         elif record.visibility == "sealed" and not stretch.lacks("sealed_asset", index):
             self._unsealed[record_id] = name
 
@@ -236,7 +236,7 @@ class ConnectionAudit:
 
 
 def _of_no_record(stretch: Stretch, index: int) -> Iterator[Defect]:
-    """An event of an erased record says no more than its type; any other needs a record."""
+    """Report events without a record, unless the record was erased and has the event's type."""
     entry = stretch.entries.get(index)
     stored = None if entry is None else stretch.records.get(entry.record_id)
     if stretch.is_unread(index):
