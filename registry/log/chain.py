@@ -76,14 +76,14 @@ def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[B
 
 
 def find_public(session: Session, record_id: bytes) -> bytes | None:
-    """The bytes of a record that may be shown to anybody; None where it is sealed, erased, or not here."""
+    """The bytes of a public record; None if it is sealed, erased or withheld."""
     if not entries.has_content(session, record_id) or sealed.find(session, record_id) is not None:
         return None
     return entries.record(session, record_id).canonical
 
 
 def _read(session: Session, record_id: bytes) -> Record | None:
-    """A record that may be shown to anybody. Raises StoreCorrupt."""
+    """A public record. Raises StoreCorrupt."""
     canonical = find_public(session, record_id)
     try:
         return None if canonical is None else parse_record(canonical)

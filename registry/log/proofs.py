@@ -1,8 +1,8 @@
-"""Proofs: what the registry hands out so that nobody has to believe it.
+"""Proofs and receipts, which let others verify the log without trusting it.
 
-Every proof is under a published checkpoint: the newest that a quorum of witnesses has cosigned, where that covers what
-is to be proven, else the newest. It is verified before it is handed out: a store that has been tampered with, or has
-rotted, answers with StoreCorrupt and never with a proof that does not hold.
+Every proof is under a published checkpoint: the newest that a quorum of witnesses has cosigned, if that covers the
+entry, else the newest. It is verified before it is returned: a damaged or tampered store raises StoreCorrupt, and never
+returns an invalid proof.
 """
 
 import logging
@@ -85,7 +85,7 @@ class Proofs:
         return [tree.prove(index, statement) for index, statement in logged]
 
     def receipt(self, record_id: bytes) -> Receipt:
-        """All that it takes to check a record offline: see `provenance.receipts.receipt`.
+        """The receipt of a record, to verify it offline: see `provenance.receipts.receipt`.
 
         `chain` holds what belongs to the record, as `registry.log.chain` has it: how it stands, and what it was made
         from, come first. Where that is more than a receipt may hold, the receipt says so. Records that are sealed or
@@ -93,7 +93,7 @@ class Proofs:
         that changed the log's keys. The checkpoint has all its signatures in the subject's proof, and in the others the
         log's Ed25519 one alone: an ML-DSA-44 signature takes 3 KB.
 
-        Whether the caller may read the record itself is for it to check.
+        The caller checks whether the reader may read the record itself.
 
         Raises NotFound, Erased, StoreUnavailable for an entry that is not published yet, StoreCorrupt.
         """

@@ -1,7 +1,7 @@
-"""The sandbox: a pool of confined processes in which a stranger's bytes are parsed.
+"""The sandbox: a pool of confined processes that parse untrusted bytes.
 
-`pool` is what the server holds, `worker` is what runs in each process, `confinement` is what the
-kernel is asked to refuse it, and `frames` is how the two speak.
+`pool` is the server's side, `worker` runs in each process, `confinement` restricts that process, and `frames` is the
+protocol between the two.
 """
 
 from registry.sandbox.confinement import Confinement

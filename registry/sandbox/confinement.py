@@ -1,8 +1,8 @@
-"""Confinement: what a worker process gives up for good before it sees a stranger's bytes.
+"""Confinement: the rights that a worker process drops for good before it reads untrusted bytes.
 
 prctl(2), seccomp(2) with a classic BPF filter, landlock(7) and setrlimit(2), called through ctypes;
-the system call numbers are those of <asm/unistd.h> of the two machines we know. Where the kernel
-refuses a layer, the worker goes on without it and says so in its `Confinement`.
+the system call numbers are those of <asm/unistd.h> for x86-64 and aarch64. If the kernel lacks a
+layer, the worker goes on without it and reports that in its `Confinement`.
 """
 
 import ctypes
@@ -46,9 +46,9 @@ class Confinement:
 
 
 def confine(scratch: Path) -> Confinement:
-    """Give up, for this process and all its threads, everything but reading files and computing.
+    """Drop, for this process and all its threads, every right but reading files and computing.
 
-    To be called while the process has one thread: threads made later inherit it, earlier ones do not.
+    Call it while the process has one thread: later threads inherit the restrictions, earlier ones do not.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
@@ -74,8 +74,8 @@ def limit_memory() -> None:
 def limit_cpu(seconds: float) -> None:
     """Let the kernel end this process (SIGXCPU) after so many more seconds of CPU time, rounded up to a whole second.
 
-    The soft limit moves with each job, and a taken-over worker can move it itself: for that one, and for a decoder that
-    waits for what never comes, the parent's clock is there.
+    The soft limit moves with each job, and a compromised worker can move it itself: the parent's clock ends such a
+    worker, and a decoder that waits forever.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -91,7 +91,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Give up what a server that runs as root has over other users (capabilities(7), version 3 of the structures)."""
+    """Drop the capabilities of a server that runs as root (capabilities(7), version 3 of the structures)."""
     header, none = struct.pack("=Ii", 0x20080522, 0), bytes(2 * 3 * 4)
     libc.capset(header, none)  # cannot fail: a process may always have less
 

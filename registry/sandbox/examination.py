@@ -1,4 +1,4 @@
-"""What runs confined in a sandbox worker: everything that parses a stranger's bytes.
+"""The functions that run confined in a sandbox worker: all parsing of untrusted bytes.
 
 Each function takes a path or plain values and returns plain values; the file is read once, its bytes
 come with their SHA-256 (computed while they were received), and it is decoded at most once; where parts of it are
@@ -42,14 +42,13 @@ PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What a file holds beside its picture, and what becomes of it.
+    """The metadata in a file, and its treatment in copies.
 
     Attributes:
         held: the names.
-        public_copy: what anybody gets: the copy with all of it, one without it, or nothing; "none" where no copy is
-            made.
-        reason: why nothing, where it is withheld.
-        private: the publisher's own signed copy, with all of it, where that is another than the public one.
+        public_copy: the public copy: with all metadata, without it, or withheld; "none" if no copy is made.
+        reason: why the copy is withheld, if it is.
+        private: the publisher's own signed copy with all metadata, if it differs from the public one.
     """
 
     held: tuple[MetadataItem, ...]
@@ -60,7 +59,7 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a registration needs to know about a file. `credential` is None when no credential was asked for."""
+    """The facts that a registration needs of a file. `credential` is None if none was ordered."""
 
     size: int
     media_type: str
@@ -83,7 +82,7 @@ _LEFT_OUT = Action("c2pa.edited.metadata", description="Metadata that its publis
 class ClaimOrder:
     """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key.
 
-    `copies`: where the signed copies of the ingredients lie that have one, in the order of `description.ingredients`.
+    `copies`: paths of the ingredients' signed copies, None for one without, in the order of `description.ingredients`.
     """
 
     mode: CredentialMode
@@ -114,7 +113,7 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
     """Fingerprint, sketch and sign one file. `ask` sends a question to the server (`answering`).
 
     Raises:
-        MediaError: the bytes are no picture that can be read.
+        MediaError: the bytes are not a readable picture.
         CredentialSigningFailed: C2PA cannot sign this file.
     """
     data = path.read_bytes()
@@ -142,7 +141,7 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
 def _sign(
     ask: Callable[[bytes], bytes], media: Media, prints: Fingerprints, order: ClaimOrder | None
 ) -> tuple[SignedCredential | None, FileMetadata]:
-    """Sign what was ordered: of a file with metadata a copy for everybody, without it, and one for its publisher."""
+    """Sign as ordered: for a file with metadata, a public copy without it and a copy for its publisher."""
     found = look_at(media)
     if order is None:
         return None, FileMetadata(found.held, "none")
@@ -213,7 +212,7 @@ class Described:
 
 
 def describe_picture(canonical: Pixels) -> Described:
-    """Step 6 of the verification procedure: what the local features of a picture are."""
+    """Step 6 of the verification procedure: the local features of a picture."""
     sight = look(canonical)
     return Described(describe(sight, MAX_QUERY_FEATURES), sight)
 
@@ -258,7 +257,7 @@ def compare_references(
     originals: Sequence[Path | None],
     detail: InDetail,
 ) -> tuple[Compared | CountermarkError, ...]:
-    """Step 7 of the verification procedure, for all candidates: what each comparison gave, or why there is none.
+    """Step 7 of the verification procedure, for all candidates: the result of each comparison, or why there is none.
 
     `originals`: where the stored pictures of the references lie that are looked at.
     """

@@ -1,7 +1,7 @@
 """Frames: length-prefixed messages over pipes, and answers as plain data.
 
-A request is a pickle, because the server writes it. An answer is never unpickled: a worker whose
-decoder was exploited writes it, and unpickling can be made to call anything. It is CBOR (RFC 8949)
+A request is a pickle, because the server writes it. An answer is never unpickled: a worker with an
+exploited decoder may have written it, and unpickling can call anything. It is CBOR (RFC 8949)
 that spells out a few kinds of value, from which the server builds its own frozen classes.
 
 A composite value is a CBOR array whose first element names its kind:
@@ -36,7 +36,7 @@ MAX_MESSAGE_CHARACTERS = 500
 """Characters of an exception's message that cross: it may quote a stranger's file."""
 
 WATCH_SECONDS = 1.0
-"""Seconds of silence after which `watch` is called, and again and again."""
+"""Seconds of silence between two calls of `watch`."""
 
 _HEADER = struct.Struct(">Q")
 _CHUNK = 1024 * 1024
@@ -44,7 +44,7 @@ _ARRAY_KINDS = "biuf"  # numpy: booleans, integers, floats
 
 
 class AnswerError(Exception):
-    """An answer that is too long, or not of a form that a well-behaved worker sends."""
+    """An answer that is too long or malformed."""
 
 
 # Frames -----------------------------------------------------------------------------------------

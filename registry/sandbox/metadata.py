@@ -1,4 +1,4 @@
-"""What runs confined on the metadata of a file: that of its container, and that of the C2PA manifests in it."""
+"""The functions that run confined on a file's metadata, in its container and in its C2PA manifests."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ _DIFFERS = "its pixels would change"
 
 
 def look_at(media: Media) -> Redaction:
-    """What a file holds beside its picture, in its manifests too, and the file without it. Nothing is decoded."""
+    """The metadata of a file, also in its manifests, and the file without it. Nothing is decoded."""
     redaction = redact(media)
     manifests = stored_manifests(media.data, media.media_type)
     return redaction if manifests is None else _with_manifests(redaction, manifests)
@@ -33,7 +33,7 @@ def leave_out(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
 
 
 def find_metadata(path: Path, sha256: bytes) -> Redaction:
-    """What the file at `path` holds beside its picture. Raises `MediaError`."""
+    """The metadata of the file at `path`. Raises `MediaError`."""
     return replace(look_at(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
 
 

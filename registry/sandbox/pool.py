@@ -4,8 +4,8 @@ Each worker belongs to one thread of the server, which starts it, gives it one j
 when it overruns, and starts the next one. The thread lives as long as the pool, because the kernel
 ties a worker's life (PR_SET_PDEATHSIG, prctl(2)) to the thread that started it.
 
-A file is judged by its own processor time and memory. A worker that ends in any other way says nothing of the file: the
-job is tried once more on a fresh one.
+A file is judged by the processor time and memory that it takes. If a worker ends otherwise, the job is tried
+once more on a fresh one.
 """
 
 import logging
@@ -39,11 +39,11 @@ JOB_SECONDS = 9.0
 """Seconds of processor time that a job may use, to which the kernel adds up to one: the slowest honest picture within
 `limits` takes about 3."""
 
-PATIENCE = 12
+WALL_CLOCK_FACTOR = 12
 """Times its processor time that a job may take by the clock, on a machine that is busy with other things."""
 
 BUSY_SECONDS = 30.0
-"""Seconds a caller waits for a free worker: beyond that its client has given up, and would only add load."""
+"""Seconds that a caller waits for a free worker; a client gives up after that, and its job would only add load."""
 
 ABSENT_SECONDS = 20.0
 """Seconds without any worker after which the sandbox is in trouble: one starts in about 1 on an idle machine, and in
@@ -53,10 +53,10 @@ CLOSING_SECONDS = 10.0
 """Seconds that a running job is given to end when the sandbox closes."""
 
 RETRY_AFTER = 5.0
-"""Seconds after which a new try is worth it where a worker was lost: a fresh one is warm by then."""
+"""Seconds after which a retry makes sense when a worker was lost: a fresh one is warm by then."""
 
 JOBS_PER_WORKER = 500
-"""Jobs after which a worker is replaced: bounds what a leak, a fragmented heap or a taken-over worker can spoil."""
+"""Jobs after which a worker is replaced: bounds the effect of a leak, a fragmented heap or a compromised worker."""
 
 MAX_TRIES = 2
 """Workers that a job is given to: the second is a fresh one."""
@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 class _Job:
-    """One call that waits for a worker. Whoever claims it, a worker's thread or its expiry, must settle `future`."""
+    """One call that waits for a worker. The thread that claims it, a worker's or its timer's, must resolve `future`."""
 
     def __init__(self, payload: bytes, name: str, seconds: float, answer: Answerer | None, key: Key | None) -> None:
         self.payload = payload
@@ -97,22 +97,22 @@ class _Job:
             busy = "busy: no worker became free in time, try again later"
             self.future.set_exception(Overloaded(busy, retry_after=RETRY_AFTER))
 
-    def turn_away(self) -> None:
+    def reject_overload(self) -> None:
         if self.claim():
-            self.refuse_to_go_on()
+            self.reject_closing()
 
-    def refuse_to_go_on(self) -> None:
+    def reject_closing(self) -> None:
         self.future.set_exception(StoreUnavailable("the service is stopping"))
 
 
 class Sandbox:
-    """Runs functions on a stranger's bytes in confined processes. Thread-safe.
+    """Runs functions on untrusted bytes in confined processes. Thread-safe.
 
     Args:
         workers: processes, at least 1; one per core is right, as each computes on one thread.
         modules: further modules that each worker imports before its first job.
         busy_seconds: how long a call waits for a free worker.
-        clock: monotonic seconds, for what is remembered.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -145,23 +145,23 @@ class Sandbox:
         answer: Answerer | None = None,
         digest: bytes | None = None,
     ) -> T:
-        """What `function(*args)` returns, computed in a worker.
+        """Run `function(*args)` in a worker and return its result.
 
-        The function is one that can be imported by name; arguments are picklable (large inputs travel as
-        paths); the value is made of what `frames` lets cross.
+        The function must be importable by name, its arguments picklable (large inputs as paths), its
+        result of the types that `frames` encodes.
 
         With `answer` the function gets, before its other arguments, a function of its own that sends up to
-        `MAX_QUESTIONS` questions (bytes) to `answer` in this process: so that a key can sign for a worker
-        without ever being in it.
+        `MAX_QUESTIONS` questions (bytes) to `answer` in this process: so that a worker never has
+        the key that signs for it.
 
-        With `digest`, which names the file that this is about, a file that has ended two workers is refused at once.
+        With `digest`, the file's SHA-256, a file that has ended two workers is refused at once.
 
         Raises:
-            CountermarkError: whatever the function raised of our exception tree.
-            UndecodableMedia: it raised any other exception.
-            MediaTooCostly: it used up `cpu_seconds`, or the memory of a worker.
-            ExaminationUnavailable: two workers ended over it in another way, or it was not done in `PATIENCE` times its
-                processor time by the clock; or no worker can be started.
+            CountermarkError: raised by the function.
+            UndecodableMedia: the function raised any other exception.
+            MediaTooCostly: the function used up `cpu_seconds`, or the memory of a worker.
+            ExaminationUnavailable: two workers died otherwise, or it took more than `WALL_CLOCK_FACTOR` times
+                its processor time by the clock; or no worker can be started.
             Overloaded: no worker became free in time.
             StoreUnavailable: the sandbox is closing.
         """
@@ -179,7 +179,7 @@ class Sandbox:
 
     @property
     def trouble(self) -> ExaminationUnavailable | None:
-        """Why nothing can be examined: for `ABSENT_SECONDS` there was no worker. A caller may raise it."""
+        """Set if there was no worker for `ABSENT_SECONDS`: why nothing can be examined. A caller may raise it."""
         lost = [slot.lost_at for slot in self._slots]
         since = max((each for each in lost if each is not None), default=0.0)
         if None in lost or self._clock() - since <= ABSENT_SECONDS:
@@ -210,7 +210,7 @@ class Sandbox:
         with suppress(queue.Empty):
             while True:
                 if (job := self._jobs.get_nowait()) is not None:
-                    job.turn_away()
+                    job.reject_overload()
         self._folder.close()
 
     def _submit(
@@ -228,7 +228,7 @@ class Sandbox:
         payload = pickle.dumps((function, args, cpu_seconds, answer is not None), protocol=pickle.HIGHEST_PROTOCOL)
         job = _Job(payload, name, cpu_seconds, answer, key)
         if self._closing.is_set():
-            job.turn_away()
+            job.reject_overload()
         else:
             self._jobs.put(job)
         return job
@@ -236,7 +236,7 @@ class Sandbox:
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """What the places of a pool have in common."""
+    """The state that the slots of a pool share."""
 
     jobs: "queue.SimpleQueue[_Job | None]"
     closing: threading.Event
@@ -247,12 +247,12 @@ class _Pool:
 
 
 class _Slot:
-    """One place in the pool: a thread that always has, or is starting, one worker."""
+    """One slot of the pool: a thread that has, or is starting, one worker."""
 
     def __init__(self, pool: _Pool) -> None:
         self.ready = threading.Event()
         self.lost_at: float | None = pool.clock()
-        """Since when there is no worker; None while there is one."""
+        """The time since which there is no worker; None while there is one."""
         self.confinement: Confinement | None = None
         self.thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
         self._pool = pool
@@ -265,7 +265,7 @@ class _Slot:
             worker.kill()
 
     def stop_working(self) -> None:
-        """End a worker whose job goes on for too long while the pool closes."""
+        """End a worker whose job takes too long while the pool closes."""
         if (worker := self._working) is not None:
             worker.kill()
 
@@ -281,14 +281,14 @@ class _Slot:
                 continue
             try:
                 self._working = worker
-                interrupted = self._give_jobs(worker, interrupted)
+                interrupted = self._run_jobs(worker, interrupted)
             finally:
                 self.ready.clear()
                 self.lost_at = self._pool.clock()
                 self._working = None
                 worker.end()
         if interrupted is not None:
-            interrupted.refuse_to_go_on()
+            interrupted.reject_closing()
 
     def _start(self) -> WorkerProcess | None:
         worker: WorkerProcess | None = None
@@ -310,8 +310,8 @@ class _Slot:
         self.ready.set()
         return worker
 
-    def _give_jobs(self, worker: WorkerProcess, interrupted: _Job | None) -> _Job | None:
-        """Until the worker has died or done its share, or the pool closes. Returns a job that is to be tried again."""
+    def _run_jobs(self, worker: WorkerProcess, interrupted: _Job | None) -> _Job | None:
+        """Run jobs until the worker dies or is to be replaced, or the pool closes. Returns a job to retry."""
         if interrupted is not None and not self._settle(interrupted, worker):
             return None if interrupted.future.done() else interrupted
         for _ in range(JOBS_PER_WORKER):
@@ -323,7 +323,7 @@ class _Slot:
         return None
 
     def _next(self, worker: WorkerProcess) -> _Job | None:
-        """The next job for a worker that lives; None where it does not, or the pool closes."""
+        """The next job; None if the worker has died, or the pool closes."""
         while worker.lives():
             try:
                 job = self._pool.jobs.get(timeout=WATCH_SECONDS)
@@ -332,24 +332,24 @@ class _Slot:
             if job is None:
                 return None
             if self._pool.closing.is_set():
-                job.turn_away()
+                job.reject_overload()
             elif worker.lives():
                 return job
             else:
-                self._pool.jobs.put(job)  # for whoever can do it first
+                self._pool.jobs.put(job)  # for the first free worker
         if not self._pool.closing.is_set():
             logger.warning("a sandbox worker is replaced: it was ended or stopped between two jobs")
         return None
 
     def _settle(self, job: _Job, worker: WorkerProcess) -> bool:
-        """Answer the job, unless it is to be tried again; whether the worker is fit for another."""
+        """Run a job and resolve it, unless it is to be retried; whether the worker can take another."""
         job.tries += 1
         try:
-            answer = worker.perform(job.payload, job.seconds * PATIENCE, job.answer)
+            answer = worker.perform(job.payload, job.seconds * WALL_CLOCK_FACTOR, job.answer)
         except WorkerDeathError as death:
-            self._bury(job, death)
+            self._handle_death(job, death)
             return False
-        except Exception as refusal:  # noqa: BLE001 (`answer` is the caller's: what it raises is for the caller)
+        except Exception as refusal:  # noqa: BLE001 (`answer` is the caller's, and so are its exceptions)
             job.future.set_exception(refusal)
             return False  # the worker still waits for its reply
         match answer:
@@ -361,22 +361,22 @@ class _Slot:
                 logger.error("%s failed in the sandbox:\n%s", job.name, text)
                 job.future.set_exception(UndecodableMedia(f"the file could not be examined ({name[:80]})"))
             case ("hindered", str(text)):
-                self._bury(job, WorkerDeathError(f"the machine refused it something: {text}", foreign=True))
+                self._handle_death(job, WorkerDeathError(f"the machine refused it something: {text}", foreign=True))
                 return False
             case ("exhausted",):
-                self._bury(job, WorkerDeathError("out of memory", spent=True))
+                self._handle_death(job, WorkerDeathError("out of memory", spent=True))
                 return False
             case _:
-                job.tries = MAX_TRIES  # whatever has taken this worker over gets no second one
-                self._bury(job, WorkerDeathError("it gave an answer that is none"))
+                job.tries = MAX_TRIES  # an exploit gets no second worker
+                self._handle_death(job, WorkerDeathError("it gave an answer that is none"))
                 return False
         return True
 
-    def _bury(self, job: _Job, death: WorkerDeathError) -> None:
-        """A worker is lost over a job, which is settled unless a fresh worker is to try it."""
+    def _handle_death(self, job: _Job, death: WorkerDeathError) -> None:
+        """Handle a worker's death during a job, which is resolved unless a fresh worker is to retry it."""
         logger.warning("a sandbox worker is replaced: %s: %s", job.name, death)
         job.workers_ended += not death.foreign
-        # Only of a fresh worker is the most that it has ever held this job's doing.
+        # Only a fresh worker's peak memory is due to this job.
         if death.spent or (death.crashed_large and job.tries > 1):
             self._refuse(job, MediaTooCostly(_COSTLY))
         elif job.tries >= MAX_TRIES:
@@ -394,7 +394,7 @@ _reported = threading.Event()
 
 
 def _report_once(confinement: Confinement) -> None:
-    """Say once per process which protections this kernel does not give."""
+    """Warn once per process about protections that this kernel lacks."""
     missing = [
         text
         for held, text in (

@@ -1,4 +1,4 @@
-"""A worker process as the server sees it: two pipes, what comes through them, and how it ended."""
+"""The server's side of a worker process: two pipes, their messages, and the way the process ended."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ START_SECONDS = 60.0
 
 MAX_QUESTIONS = 4
 """Questions that one job may ask of the server: a claim takes a signature and a time stamp, of a copy for everybody and
-of one for the publisher; a taken-over worker gets no more."""
+of one for the publisher; a compromised worker gets no more."""
 
 MAX_QUESTION_BYTES = 1024 * 1024
 """Bytes of a question: what is signed of a C2PA claim has under 10 KB."""
@@ -35,11 +35,11 @@ Answerer = Callable[[bytes], bytes]
 
 
 class WorkerDeathError(Exception):
-    """The worker ended, or was given up: the text says why.
+    """The worker ended, or was killed: the message says why.
 
     Attributes:
-        spent: it used up the processor time or the memory that a job is given.
-        foreign: what happened to it cannot be the doing of its job.
+        spent: it used up the processor time or memory of its job.
+        foreign: the cause cannot be its job.
         crashed_large: it crashed, and had held half of `MEMORY_BYTES` at once in its life: a decoder that gets no more
             memory aborts.
     """
@@ -84,7 +84,7 @@ class WorkerProcess:
         os.set_blocking(self._answers, False)
 
     def wait_until_ready(self) -> Confinement:
-        """Raises WorkerDeathError when it does not come up within `START_SECONDS`."""
+        """Start the process. Raises WorkerDeathError if it is not ready within `START_SECONDS`."""
         match self._answer(time.monotonic() + START_SECONDS):
             case ("ready", Confinement() as confinement):
                 return confinement
@@ -94,10 +94,10 @@ class WorkerProcess:
                 raise WorkerDeathError("it did not say that it is ready")
 
     def perform(self, payload: bytes, seconds: float, answer: Answerer | None) -> Any:
-        """The worker's answer to a job, of which it may ask `answer` a question.
+        """The worker's answer to a job; its questions go to `answer`.
 
         Raises:
-            WorkerDeathError: there is none within `seconds` by the clock, or none that a worker gives.
+            WorkerDeathError: no answer within `seconds` by the clock, or a malformed one.
         """
         deadline = time.monotonic() + seconds
         self._send(payload, deadline)
@@ -110,7 +110,7 @@ class WorkerProcess:
         return self._answer(deadline)
 
     def lives(self) -> bool:
-        """Whether it runs, and is not stopped."""
+        """Whether the process runs, and is not suspended."""
         return self._process.poll() is None and not self._is_stopped()
 
     def kill(self) -> None:
@@ -145,12 +145,12 @@ class WorkerProcess:
             raise WorkerDeathError(str(error)) from None
 
     def _watch(self) -> None:
-        """Called again and again while nothing comes."""
+        """Called repeatedly during silence."""
         if self._is_stopped():
             raise WorkerDeathError("it was stopped", foreign=True)
 
     def _is_stopped(self) -> bool:
-        """Whether a signal has stopped it (proc(5), state "T")."""
+        """Whether a signal has suspended the process (proc(5), state "T")."""
         if sys.platform != "linux":
             return False
         try:
@@ -160,7 +160,7 @@ class WorkerProcess:
         return stat.rpartition(")")[2].split()[0] == "T"
 
     def _end(self) -> WorkerDeathError:
-        """How it ended, after it has closed its pipes."""
+        """How the process ended, after it has closed its pipes."""
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._process.returncode is None:
             try:

@@ -1,4 +1,4 @@
-"""Quarantine: files that have ended two workers are refused at once for a while, so that retries double no attack."""
+"""Quarantine: a file that has ended two workers is refused for a while, so that retries do not multiply an attack."""
 
 import threading
 from collections import OrderedDict
@@ -11,13 +11,13 @@ MAX_ENDED_WORKERS = 2
 """Workers that one file may end before it is refused: the first and the fresh one of its retry."""
 
 QUARANTINE_SECONDS = 60.0
-"""Seconds from the last worker that a file ended until it is looked at again."""
+"""Seconds from the last worker that a file ended until the file is examined again."""
 
 MAX_REMEMBERED = 1024
 """Files remembered at once; the one that ended a worker longest ago is forgotten first. Bounds memory under a flood."""
 
 Key = tuple[str, bytes]
-"""What is done, and the digest of the file it is done with: who cannot be compared may still be examined."""
+"""Function and digest of the file: a file that cannot be compared may still be examined."""
 
 Refusal = MediaTooCostly | ExaminationUnavailable
 
@@ -43,7 +43,7 @@ class Quarantine:
         self._lock = threading.Lock()
 
     def check(self, key: Key) -> None:
-        """Raises what the file ended in last, while it is not to be looked at."""
+        """Raises the file's last failure while it is in quarantine."""
         rest = self.rest(key)
         if rest <= 0:
             return
@@ -55,7 +55,7 @@ class Quarantine:
             raise ExaminationUnavailable(str(offence.refusal), retry_after=rest)
 
     def rest(self, key: Key) -> float:
-        """Seconds for which the file is not looked at; 0 where it is."""
+        """Seconds that the file stays in quarantine; 0 if it is not."""
         with self._lock:
             offence = self._offences.get(key)
             if offence is None:
@@ -66,7 +66,7 @@ class Quarantine:
             return max(0.0, rest) if offence.workers >= MAX_ENDED_WORKERS else 0.0
 
     def note(self, key: Key, workers: int, refusal: Refusal) -> None:
-        """The file has ended so many workers, and its caller is told `refusal`."""
+        """Count workers that the file has ended; `refusal`: the failure that its caller gets."""
         with self._lock:
             before = self._offences.pop(key, None)
             self._offences[key] = _Offence(workers + (before.workers if before else 0), self._clock(), refusal)

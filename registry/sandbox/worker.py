@@ -2,7 +2,7 @@
 
 Started by `registry.sandbox.pool` as ``python -m registry.sandbox.worker PARENT_PID MODULE…`` with requests on
 standard input and answers on standard output. It confines itself first, then imports what it will
-need, and only then says that it is ready.
+need, and then reports that it is ready.
 """
 
 import errno
@@ -23,7 +23,7 @@ _OF_THE_MACHINE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE),  # its disks, its table of files
     *(errno.ENOENT, errno.ESTALE),  # the upload is gone
 }
-"""What the system reports (errno) and no file can bring about."""
+"""Errors of the system (errno) that no file can cause."""
 
 _NO_MEMORY_FOR_OPENCV = -4  # cv::Error::StsNoMem
 
@@ -64,7 +64,7 @@ def _warm(modules: list[str]) -> None:
 
 
 def _ask(requests: int, answers: int, question: bytes) -> bytes:
-    """The server's answer to a question. It ends this process instead where there is none to be had."""
+    """The server's answer to a question; without one, the process ends."""
     write_frame(answers, encode_answer(("asks", question)))
     return read_frame(requests)
 
@@ -87,7 +87,7 @@ def _perform(request: bytes, ask: Callable[[bytes], bytes]) -> bytes:
 
 
 def _is_exhaustion(error: BaseException) -> bool:
-    """Whether a job came up against the limits of its process, where the class of the exception does not say so."""
+    """Whether a job hit the limits of its process although its exception has another class."""
     if isinstance(error, OSError):
         return error.errno in (errno.EFBIG, errno.ENOMEM)
     return type(error).__module__ == "cv2" and getattr(error, "code", 0) == _NO_MEMORY_FOR_OPENCV

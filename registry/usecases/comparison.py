@@ -1,7 +1,7 @@
 """Comparison of a registration with those before it: the search of a verification, on what is stored of its picture.
 
-From what is stored, so that the view can be made anew with the same answers, and by any process: the credentialed copy
-where the publisher lets one be kept, else the thumbnail, which holds the canonical picture (ADR 24).
+It uses stored pictures, so that any process can rebuild the view with the same results: the credentialed copy where the
+publisher lets one be stored, else the thumbnail, which is the canonical picture (ADR 24).
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,13 @@ from registry.usecases.verify import SandboxMatcher, StoredRegistrations
 
 
 def compare(registry: Registry, index: int) -> Sequence[int]:
-    """Compare the public registration at an index with those before it, unless that was done, and keep what it gives.
+    """Compare the public registration at an index with those before it, unless that was done, and store the results.
 
     Returns:
-        the registrations that have to be compared anew: what resembles one that was revealed after them.
+        the registrations to compare again: those that resemble one revealed after them.
 
     Raises:
-        CountermarkError: it could not be done now, and waits.
+        CountermarkError: the comparison failed, and stays queued.
     """
     with registry.store.read() as session:
         row = assets.by_index(session, [index]).get(index)
@@ -70,7 +70,7 @@ def _look(
 
 @contextmanager
 def _stored(registry: Registry, row: Asset) -> Iterator[tuple[Path, bytes]]:
-    """What is stored of a picture: its path, and the SHA-256 of its bytes."""
+    """The stored picture of a registration: its path, and the SHA-256 of its bytes."""
     with ExitStack() as files:
         sha256, path = row.signed_blob_sha256, None
         if sha256 is not None:

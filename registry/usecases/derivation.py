@@ -1,7 +1,4 @@
-"""Derivation: what a registration was made from, and what was made from it, as their publishers state it.
-
-History: everything that the log holds about a registration, in its order.
-"""
+"""Derivations that publishers state, and the history of a registration in the log."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -30,22 +27,21 @@ from registry.database import SealedAsset, Session, assets, entries, events, pub
 from registry.database.snapshot import once
 from registry.registry import Registry
 from registry.times import from_milliseconds
-from registry.usecases.access import ANYBODY, Reader, held
+from registry.usecases.access import ANYBODY, Reader, find_readable_asset
 from registry.usecases.standing import standing_of
 
 
 def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Graph:
-    """The graph around a registration: all that derivations connect it with, in either direction.
+    """The graph of a registration: all records connected to it by derivations, in either direction.
 
-    Its origins come first, then the nearest, of each publisher one before all others; at most `MAX_GRAPH_NODES`. What
-    is sealed or erased is a node that says so and no more; its own parents are not told, and a sealed registration does
-    not show as made from anything.
+    Its origins come first, then the nearest, of each publisher one before all others; at most `MAX_GRAPH_NODES`. A
+    sealed or erased record is a node without content or parents, and a sealed registration is nobody's child.
 
     Raises:
-        NotFound, Sealed, Erased: no such registration, or not for this reader.
+        NotFound, Sealed, Erased: no registration that this reader may read.
     """
     with registry.store.read() as session:
-        held(session, record_id, reader)
+        find_readable_asset(session, record_id, reader)
         reached: dict[bytes, None] = {record_id: None}
         edges: dict[tuple[bytes, bytes, str], None] = {}
         truncated = False
@@ -76,7 +72,7 @@ def graph(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> ans
 
 
 def _links(session: Session, at: bytes, reader: Reader) -> Iterator[tuple[bytes, bytes, str]]:
-    """(child, parent, relation) of what a record was made from, and of what was made from it."""
+    """(child, parent, relation) of a record's parents and of its children."""
     stated = _readable(session, at, reader)
     if stated is not None:
         yield from ((at, parent, relation) for parent, relation in references(stated))
@@ -88,9 +84,9 @@ def _links(session: Session, at: bytes, reader: Reader) -> Iterator[tuple[bytes,
 
 @once
 def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegistered | None:
-    """The registration, where it is there and the reader may read it."""
+    """The registration; None if it is missing or the reader may not read it."""
     try:
-        held(session, record_id, reader)
+        find_readable_asset(session, record_id, reader)
     except (NotFound, Sealed, Erased):
         return None
     record = records.get(session, record_id)
@@ -100,7 +96,7 @@ def _readable(session: Session, record_id: bytes, reader: Reader) -> AssetRegist
 def _node(session: Session, record_id: bytes, reader: Reader) -> answers.GraphNode:
     stated = _readable(session, record_id, reader)
     if stated is not None:
-        row = held(session, record_id, reader)
+        row = find_readable_asset(session, record_id, reader)
         kept_back = isinstance(row, SealedAsset)
         return answers.GraphNode(
             id=record_id.hex(),
@@ -140,14 +136,14 @@ _WHAT_IT_WAS = {
     DisputeAnswered.TYPE: "A dispute answered",
     VerdictRecorded.TYPE: "A verification put on record",
 }
-"""What may be said of an erased record, by its type."""
+"""The public description of an erased record, by its type."""
 
 
 def history(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> list[answers.Event]:
-    """What happened to an asset, in log order; of an erased one without its content. Raises NotFound, Sealed."""
+    """The events of an asset, in log order; for an erased one without content. Raises NotFound, Sealed."""
     with registry.store.read() as session:
         if not events.is_erased(session, record_id):
-            held(session, record_id, reader)
+            find_readable_asset(session, record_id, reader)
         elif not events.is_registration(session, record_id):
             assets.get(session, record_id)  # raises Erased: another kind of record has no history
         indices = {

@@ -44,7 +44,7 @@ from registry.registry import Registry
 from registry.storage.blobs import blob_name
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.access import Reader, held
+from registry.usecases.access import Reader, find_readable_asset
 from registry.usecases.append import append_record
 from registry.usecases.uploads import upload_name
 
@@ -151,7 +151,7 @@ def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
     def empty(session: Session, index: int, _logged_at: datetime) -> None:
         match records.get(session, identity):
             case AssetRegistered() as registered:
-                _take_out(registry, session, held(session, identity, Reader(all=True)), registered)
+                _take_out(registry, session, find_readable_asset(session, identity, Reader(all=True)), registered)
             case AssetWithdrawn() as withdrawal:  # an event says only that there was a withdrawal
                 at = entries.of_record(session, identity).index
                 assets.forget_withdrawal(session, at)

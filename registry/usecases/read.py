@@ -1,4 +1,4 @@
-"""The catalogue: what the registry holds, as anybody may read it."""
+"""The catalogue: public reads of assets, records, receipts, keys and publishers."""
 
 import json
 from contextlib import ExitStack, suppress
@@ -22,7 +22,7 @@ from registry.database import Asset, PublisherKeyRow, SealedAsset, Session, asse
 from registry.registry import Registry
 from registry.sandbox.metadata import holds_metadata
 from registry.times import from_milliseconds
-from registry.usecases.access import ANYBODY, Reader, check_readable, held
+from registry.usecases.access import ANYBODY, Reader, check_readable, find_readable_asset
 from registry.usecases.resemblances import resembles_view
 from registry.usecases.standing import standing_of
 
@@ -37,13 +37,13 @@ MAX_PAGE = 200
 def asset(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Asset:
     """One registered asset. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        return asset_view(registry, session, held(session, record_id, reader), reader)
+        return asset_view(registry, session, find_readable_asset(session, record_id, reader), reader)
 
 
 def asset_in_full(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.AssetInFull:
-    """The same, with what it resembles."""
+    """One registered asset with its resemblances. Raises as `asset`."""
     with registry.store.read() as session:
-        row = held(session, record_id, reader)
+        row = find_readable_asset(session, record_id, reader)
         shown = asset_view(registry, session, row, reader)
         return answers.AssetInFull(**vars(shown), resembles=resembles_view(session, row))
 
@@ -51,11 +51,11 @@ def asset_in_full(registry: Registry, record_id: bytes, reader: Reader = ANYBODY
 def registered_asset(
     registry: Registry, asset: answers.Asset, metadata: answers.FileMetadata, reader: Reader
 ) -> answers.RegisteredAsset:
-    """The answer to a registration, with its receipt and with what it resembles. Raises as `receipt` does."""
+    """The answer to a registration, with its receipt and its resemblances. Raises as `receipt` does."""
     record_id = bytes.fromhex(asset.id)
     tree = registry.proofs.tree()
     with registry.store.read() as session:
-        resembles = resembles_view(session, held(session, record_id, reader))
+        resembles = resembles_view(session, find_readable_asset(session, record_id, reader))
         receipt = registry.proofs.verified_receipt(session, tree, record_id)[0].serialise()
     return answers.RegisteredAsset(**vars(asset), resembles=resembles, receipt=json.loads(receipt), metadata=metadata)
 
@@ -70,7 +70,7 @@ def assets_page(
 
 
 def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit: int) -> list[answers.Asset]:
-    """What a publisher keeps back, newest first, from before index `before` on; at most `MAX_PAGE`."""
+    """A publisher's sealed assets, newest first, from before index `before` on; at most `MAX_PAGE`."""
     with registry.store.read() as session:
         rows = sealed.page(session, publisher=publisher, before=before, limit=min(limit, MAX_PAGE))
         return [asset_view(registry, session, row, Reader(publisher)) for row in rows]
@@ -82,7 +82,7 @@ def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
         if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
             raise NotFound("no such withdrawal")
         entry = entries.of_record(session, record_id)
-        otherwise = f"record {record_id.hex()} is no withdrawal, as its row says"
+        otherwise = f"record {record_id.hex()} is not a withdrawal, contrary to its row"
         record = records.read(session, record_id, AssetWithdrawn, otherwise)
     return answers.Withdrawal(
         id=record_id.hex(),
@@ -133,15 +133,15 @@ def credentialed(
     """The C2PA-signed copy of an asset and its media type: for its publisher the one with all metadata.
 
     Args:
-        public: the copy that anybody gets, also for its publisher.
+        public: whether to give the public copy also to the publisher.
 
     Raises:
-        NotFound: none was made.
-        Sealed, Erased: not for this reader, or gone.
-        MetadataWithheld: it holds metadata that its publisher has not made public.
+        NotFound: there is no signed copy.
+        Sealed, Erased: the reader may not read the asset, or its content was erased.
+        MetadataWithheld: the copy holds metadata that its publisher has not made public.
     """
     with registry.store.read() as session:
-        row = held(session, record_id, reader)
+        row = find_readable_asset(session, record_id, reader)
         stated = _registered(session, record_id)
     if row.signed_blob_sha256 is None:
         raise NotFound("this picture was registered without an embedded credential")
@@ -157,7 +157,7 @@ def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> 
     Raises as `credentialed`.
     """
     with registry.store.read() as session:
-        row = held(session, record_id, reader)
+        row = find_readable_asset(session, record_id, reader)
     if row.manifest_blob_sha256 is None:
         raise NotFound("this picture was registered without a credential")
     if not reader.may_read(row.publisher_id):
@@ -166,10 +166,10 @@ def manifest(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> 
 
 
 def check_copy(registry: Registry, row: Asset | SealedAsset) -> None:
-    """Whether anybody may have the signed copy. Of what was registered earlier that is found out now, and noted.
+    """Check that the signed copy is public. For older registrations this is determined now, and stored.
 
     Raises:
-        MetadataWithheld: it holds metadata that its publisher has not made public.
+        MetadataWithheld: the copy holds metadata that its publisher has not made public.
         StoreCorrupt: the stored copy has changed.
     """
     if not is_copy_public(registry, row):
@@ -180,7 +180,7 @@ def check_copy(registry: Registry, row: Asset | SealedAsset) -> None:
 
 
 def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
-    """Whether anybody gets the signed copy of a registration, and its manifest. Raises StoreCorrupt."""
+    """Whether the signed copy of a registration and its manifest are public. Raises StoreCorrupt."""
     if row.copy_public is not None:
         return row.copy_public
     stored = (row.signed_blob_sha256, row.manifest_blob_sha256)
@@ -193,7 +193,7 @@ def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
             public = not registry.sandbox.run(holds_metadata, *lent, digest=stored[0] or stored[1])
         except MediaError:
             public = False
-    with suppress(StoreUnavailable):  # it is found out again
+    with suppress(StoreUnavailable):  # determined again next time
         registry.store.write(partial(assets.note_copy, record_id=row.record_id, public=public)).result()
     return public
 
@@ -201,12 +201,12 @@ def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
 def thumbnail(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> bytes:
     """A WebP of the asset, longest side 512 px, without metadata. Raises NotFound, Sealed, Erased."""
     with registry.store.read() as session:
-        row = held(session, record_id, reader)
+        row = find_readable_asset(session, record_id, reader)
     return registry.blobs.get(row.thumbnail_sha256)
 
 
 def log_keys(registry: Registry) -> list[answers.LogKey]:
-    """Every key that the log's checkpoints were ever signed with, in the order in which they came."""
+    """All keys that have signed the log's checkpoints, in order of their introduction."""
     with registry.store.read() as session:
         return [
             answers.LogKey(
@@ -252,7 +252,7 @@ def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
     revoked_at, reason = None, None
     if row.revoked_index is not None:
         entry = entries.get(session, row.revoked_index)
-        otherwise = f"entry {row.revoked_index} is said to revoke a key, and states another record"
+        otherwise = f"entry {row.revoked_index} states no revocation of a key, contrary to its row"
         record = records.read(session, entry.record_id, PublisherKey, otherwise)
         revoked_at, reason = from_milliseconds(entry.logged_at_ms), record.reason
     state = "revoked" if row.revoked_index is not None else "in force" if row.ended_index is None else "replaced"
@@ -284,7 +284,7 @@ def asset_view(
     reader: Reader = ANYBODY,
     standing: answers.Standing | None = None,
 ) -> answers.Asset:
-    """A registration that a reader may read, with its standing where that is established already."""
+    """A registration that a reader may read, with its standing if that is known already."""
     record_id, stated = row.record_id, _registered(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
@@ -342,7 +342,7 @@ def _media(facts: MediaFacts) -> answers.Media:
 
 
 def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> answers.Publisher:
-    """A publisher, with the key that signed a statement, or else its newest. Raises NotFound."""
+    """A publisher, with the key that signed a statement, by default its newest key. Raises NotFound."""
     row = publishers.get(session, publisher_id)
     if statement is None:
         kids = [key.kid for key in publishers.keys_of(session, publisher_id)][-1:]

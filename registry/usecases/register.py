@@ -47,7 +47,7 @@ from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, answe
 from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.access import Reader, held
+from registry.usecases.access import Reader, find_readable_asset
 from registry.usecases.append import append_record, append_signed, canonical_of, publisher_signer
 
 GENERATOR = f"Countermark/{__version__}"
@@ -119,7 +119,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
     )
     with registry.store.read() as session:
         erased_since = events.latest(session, RecordErased.TYPE) != erased
-        row = held(session, appended.record_id, reader)
+        row = find_readable_asset(session, appended.record_id, reader)
         asset = catalogue.asset_view(registry, session, row, reader)
     if erased_since:
         _store_blobs(registry, prepared)  # an erasure may have deleted what this registration shares with another
@@ -165,7 +165,7 @@ def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> a
     """The metadata in the file of an earlier registration, and what its public copy has of it."""
     found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
     with registry.store.read() as session:
-        row = held(session, record, Reader(all=True))
+        row = find_readable_asset(session, record, Reader(all=True))
     copy: PublicCopy = "as_registered"
     if row.signed_blob_sha256 is None:
         copy = "none"

@@ -1,4 +1,4 @@
-"""The verification report: a verdict as the answer that is given, and kept as JSON."""
+"""The verification report: a verdict as an answer, stored as JSON."""
 
 import json
 from collections.abc import Set
@@ -30,10 +30,10 @@ def report_of(
     created_at: datetime,
     drawn: Set[bytes],
 ) -> answers.Report:
-    """The report of a verdict. `drawn`: the records with whose matches an overlay of the differences is kept.
+    """The report of a verdict. `drawn`: the matched records with a stored overlay of the differences.
 
     Raises:
-        NotFound, Sealed, Erased: a match is none any more.
+        NotFound, Sealed, Erased: a matched registration is no longer public.
     """
     evidence = verdict.evidence
     subject, examination, searched = evidence.subject, evidence.examination, evidence.searched
@@ -71,7 +71,7 @@ def report_of(
 
 
 def report_json(report: answers.Report) -> bytes:
-    """A report as it is kept and given: its members in the order of the fields, its times in milliseconds."""
+    """A report as JSON: members in the order of the fields, times in milliseconds."""
     return json.dumps(report, default=_member, ensure_ascii=False, separators=(",", ":")).encode()
 
 

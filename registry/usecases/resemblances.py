@@ -1,4 +1,4 @@
-"""Resembling: which other registrations one resembles, as the view has it that is made after each registration."""
+"""Resemblances: which other registrations one resembles, from the view that is updated after each registration."""
 
 import json
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from registry.database import Asset, SealedAsset, Session, events, resemblances
 from registry.database.resemblances import Row
 from registry.registry import Registry
 from registry.times import from_milliseconds
-from registry.usecases.access import ANYBODY, Reader, held
+from registry.usecases.access import ANYBODY, Reader, find_readable_asset
 
 WAITING = SENTENCES.phrases["not_compared_yet"]
 
 
 def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Resembles:
-    """What a registration resembles, older and newer ones; a sealed one is compared when it is revealed.
+    """The older and newer registrations that one resembles; a sealed one is compared when it is revealed.
 
     Raises:
         NotFound, Sealed, Erased: no such registration, or not for this reader.
     """
     with registry.store.read() as session:
-        return resembles_view(session, held(session, record_id, reader))
+        return resembles_view(session, find_readable_asset(session, record_id, reader))
 
 
 def resembles_view(session: Session, row: Asset | SealedAsset) -> answers.Resembles:
-    """The same, of a row that the reader may read."""
+    """The resemblances of a row that the reader may read."""
     if isinstance(row, SealedAsset):
         return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
     return view(_known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING)))
@@ -40,7 +40,7 @@ def older_of_others(session: Session, row: Asset) -> Resembling:
 
 
 def view(found: Resembling) -> answers.Resembles:
-    """The same, as it is answered."""
+    """Resemblances as an answer."""
     return answers.Resembles(
         state="made" if found.pending is None else "pending",
         older=found.older,

@@ -9,7 +9,7 @@ from registry.database import SealedAsset, Session, events, records, sealed
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 from registry.usecases import read as catalogue
-from registry.usecases.access import Reader, held
+from registry.usecases.access import Reader, find_readable_asset
 from registry.usecases.append import append_record
 from registry.usecases.register import publish
 
@@ -27,7 +27,7 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     with registry.store.read() as session:
-        row = held(session, record, reader)
+        row = find_readable_asset(session, record, reader)
     if isinstance(row, SealedAsset):
         statement = AssetRevealed(
             salt=secrets.token_bytes(limits.SALT_BYTES),
@@ -42,7 +42,7 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         def unseal(session: Session, index: int, _logged_at: datetime) -> None:
             sealed_row = sealed.find(session, record)
             if sealed_row is None:
-                held(session, record)  # raises Erased: an earlier reveal would have been found
+                find_readable_asset(session, record)  # raises Erased: an earlier reveal would have been found
                 return
             registered = records.read(session, record, AssetRegistered, "a sealed record is not a registration")
             revealed = sealed.revealed(sealed_row, registered)

@@ -1,4 +1,4 @@
-"""Standing: a registration as the verdict judges it, with what has become of it since it was logged."""
+"""Standing: a registration with its later withdrawal, disputes, revocations and successors, as a verdict needs it."""
 
 import functools
 from typing import cast
@@ -23,16 +23,16 @@ from registry.times import from_milliseconds
 _ANOTHER = "what is stored under this id is another record"
 
 MAX_SOURCES = 1_000
-"""Registrations, the nearest first, that are looked at: a page has some tens of sources, each with a short chain."""
+"""Sources that are looked up, the nearest first: a page has some tens of sources, each with a short chain."""
 
 
 def known(
     session: Session, record_id: bytes, receipt: ReceiptReport | None = None, *, cosigned: bool = False
 ) -> KnownRecord:
-    """What is held about a public registration.
+    """The facts about a public registration.
 
     Args:
-        receipt: of its receipt, which holds; what it has read is read no second time.
+        receipt: the report of its valid receipt, whose parsed records are used again.
 
     Raises NotFound, Sealed, Erased, StoreCorrupt.
     """
@@ -77,14 +77,14 @@ def _stated(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
 
 
 def _proven(receipt: ReceiptReport, record_id: bytes) -> tuple[AssetRegistered, bytes]:
-    """The same, as its receipt has it."""
+    """A registration's record and key id, from its receipt."""
     if receipt.record_id != record_id or receipt.signer is None or not isinstance(receipt.record, AssetRegistered):
         raise StoreCorrupt(_ANOTHER)
     return receipt.record, receipt.signer.key.thumbprint
 
 
 def standing_of(session: Session, record_id: bytes) -> answers.Standing:
-    """How a public registration stands. Rival claims are those to the very same pixels. Raises as `known` does."""
+    """How a public registration stands. Rival claims are registrations of the same pixels. Raises as `known` does."""
     own = known(session, record_id)
     value, detail = standing.of(own, assets.claims(session, (), [own.record.media.pixels_sha256], [record_id]))
     return answers.Standing(value=value, detail=detail)
@@ -115,14 +115,14 @@ def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:
 def _revocation(session: Session, index: int) -> PublisherKey:
     record = records.get(session, entries.get(session, index).record_id)
     if not isinstance(record, PublisherKey) or record.action != "revoke":
-        raise StoreCorrupt(f"entry {index} is said to revoke a key, and states another record")
+        raise StoreCorrupt(f"entry {index} states no revocation of a key, contrary to its row")
     return record
 
 
 def _sources(session: Session, record_id: bytes) -> tuple[tuple[Source, ...], bool]:
-    """Sources of a registration that do not simply stand, the nearest first; and whether more were left out.
+    """Sources of a registration with an unusual standing, the nearest first; and whether more were left out.
 
-    What is sealed or erased is not told of.
+    Sealed and erased records are left out.
     """
     found: dict[bytes, None] = {}
     level = {record_id}

@@ -1,4 +1,4 @@
-"""Verifying: a stranger's file, or its digests, against everything that is registered here."""
+"""Verification of a file, or of its digests, against all registrations."""
 
 import json
 import secrets
@@ -41,7 +41,7 @@ from registry.usecases.report import report_json, report_of
 T = TypeVar("T")
 
 VERIFICATION_ID_BYTES = 16
-"""Random bytes of a report's id: its address cannot be guessed, so a report is seen by whom it is given to."""
+"""Random bytes of a report's id: its URL cannot be guessed, so that only those who are given it can read a report."""
 
 
 FULL_DETAIL_SECONDS = 30.0
@@ -61,14 +61,14 @@ def verify_file(
     """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
 
     Returns:
-        the JSON of the report, as it is kept.
+        the JSON of the report, as it is stored.
 
     Args:
-        sidecar: where a C2PA manifest that came beside it lies.
+        sidecar: path of a C2PA manifest that came with the file.
         full_detail: compare with the stored picture over the whole in full detail, where one is kept.
 
     Raises:
-        MediaError: no picture that can be read.
+        MediaError: the file is not a readable picture.
         StoreUnavailable: too much work is waiting, or the store cannot be read.
     """
     with StoredRegistrations(registry) as registrations:
@@ -92,13 +92,13 @@ def verify_digests(
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
-    """The JSON of a report that was made before. Raises NotFound."""
+    """The JSON of a stored report. Raises NotFound, Erased."""
     with registry.store.read() as session:
         return verifications.get(session, verification_id).report
 
 
 def load_difference(registry: Registry, verification_id: str, record_id: bytes | None = None) -> bytes:
-    """The overlay (PNG with transparency, in the shape of the picture that was handed in) of what differs from a
+    """The overlay (PNG with transparency, in the shape of the submitted picture) of what differs from a
     record, from that of the leading match where none is named. Raises NotFound."""
     with registry.store.read() as session:
         row = verifications.get(session, verification_id)
@@ -120,7 +120,7 @@ _NOT_KEPT = answers.Unchecked(
 
 
 class SandboxMatcher:
-    """Describes and compares in the sandbox, and keeps the overlay of each comparison for the report."""
+    """Describes and compares in the sandbox, and collects the overlays for the report."""
 
     def __init__(
         self, registrations: "StoredRegistrations", path: Path, sha256: bytes, *, full_detail: bool = False
@@ -134,7 +134,7 @@ class SandboxMatcher:
         self._parts: Sequence[Described] = ()
 
     def run(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
-        """What the function returns, computed in a worker while no snapshot of the store is held (ADR 35)."""
+        """Run a function in a worker, without holding a snapshot of the store (ADR 35)."""
         self._registrations.release()
         return self._registrations.registry.sandbox.run(function, *args, cpu_seconds=cpu_seconds, digest=self._sha256)
 
@@ -207,7 +207,7 @@ class StoredRegistrations:
         return self._snapshot.read()
 
     def release(self) -> None:
-        """Let go of the snapshot: the next look takes a new one."""
+        """End the snapshot; the next read takes a new one."""
         self._snapshot.release()
 
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
@@ -245,7 +245,7 @@ class StoredRegistrations:
         self.release()
         try:
             self.registry.comparisons.run(row.index)
-        except CountermarkError as failure:  # of the disk, say: what the bytes are is known all the same
+        except CountermarkError as failure:  # for example of the disk: the match is known all the same
             return replace(known, pending=f"{known.pending}: {failure}")
         with self.read() as session:
             return resembling.older_of_others(session, assets.get(session, record_id))
@@ -275,7 +275,7 @@ class StoredRegistrations:
         try:
             thumbnail = self.registry.blobs.get(asset.thumbnail_sha256)
         except (NotFound, StoreCorrupt):
-            thumbnail = None  # it only helps
+            thumbnail = None  # optional
         return Reference(self.registry.blobs.get(asset.sketch_sha256), thumbnail)
 
     def original(self, record_id: bytes) -> bytes | None:
@@ -327,7 +327,7 @@ def _keep(registrations: StoredRegistrations, verdict: Verdict, overlays: Mappin
         registry.store.write(keep).result()
     except (Erased, NotFound) as error:
         raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
-    except StoreUnavailable:  # a full disk is no reason to withhold the answer
+    except StoreUnavailable:  # a full disk must not prevent the answer
         undrawn = tuple(replace(match, difference_url=None) for match in report.matches)
         return report_json(replace(report, matches=undrawn, not_checked=(*report.not_checked, _NOT_KEPT)))
     for record_id, blob in blobs.items():

@@ -110,7 +110,9 @@ def test_a_sealed_record_that_became_public_without_a_reveal_is_named(
 
         registry.store.write(leak).result()
     found = examine(tmp_path / "data", key)
-    assert [finding.detail for finding in found] == ["it is public, although its record is sealed and no record reveals it"]
+    assert [finding.detail for finding in found] == [
+        "it is public, although its record is sealed and no record reveals it"
+    ]
 
 
 def made_at(folder: Path, revision: str) -> Path:

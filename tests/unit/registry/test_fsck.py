@@ -127,7 +127,7 @@ DAMAGES: list[tuple[str, Damage, str, str]] = [
     ("record row", edit(f"DELETE FROM record {HARBOUR}"), "record", "the record of entry 2 is missing"),
     ("record type", edit(f"UPDATE record SET type = 'asset.withdrawn' {HARBOUR}"), "record", "its row has the type"),
     ("record index", edit(f'UPDATE record SET "index" = 3 {HARBOUR}'), "record", "its row names entry 3"),
-    ("smuggled record", edit("INSERT INTO record VALUES (zeroblob(32), 9, 'x', zeroblob(2))"), "record", "without an entry"),
+    ("smuggled record", edit("INSERT INTO record VALUES (zeroblob(32), 9, 'x', zeroblob(2))"), "record", "no entry"),
     ("hash tile", flip("objects/log/tile/0/000.p/8"), "tile", "tile/0/000.p/8: differs"),
     ("old hash tile", flip("objects/log/tile/0/000.p/5"), "tile", "tile/0/000.p/5: differs"),
     ("bundle", flip("objects/log/tile/entries/000.p/8"), "tile", "tile/entries/000.p/8: differs"),

@@ -129,7 +129,7 @@ def _check_entries(
             yield Defect("database", "publishers and keys", str(error))
         stored = yield from _tried(store, "record", entries.record_count, statements.records)
         if stored != statements.records:
-            yield Defect("record", "records", "there are records without an entry")
+            yield Defect("record", "records", "there are records that no entry states")
 
 
 def _check_database(store: Store) -> Iterator[Defect]:
