@@ -142,7 +142,7 @@ DAMAGES: list[tuple[str, Damage, str, str]] = [
     ("high-water", flip("high-water"), "high-water", "high-water"),
     ("lost high-water", remove("high-water"), "high-water", "missing"),
     ("sketch", flip(sketch("harbour")), "blob", f"{digest('sketch of harbour').hex()}: the bytes have changed"),
-    ("lost sketch", remove(sketch("harbour")), "blob", "missing, and sketch_sha256 of asset"),
+    ("lost sketch", remove(sketch("harbour")), "blob", "missing, although it is sketch_sha256 of asset"),
     ("thumbnail", flip("objects/" + blob_name(digest("thumbnail of market"))), "blob", "the bytes have changed"),
     ("signed copy", remove("objects/" + blob_name(digest("signed copy of market"))), "blob", "signed_blob_sha256"),
     ("manifest", remove("objects/" + blob_name(digest("manifest of market"))), "blob", "manifest_blob_sha256"),
