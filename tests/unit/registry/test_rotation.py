@@ -19,7 +19,7 @@ from registry.log.log_keys import current_key
 from registry.storage.blobs import Blobs
 from registry.times import utc_now
 from registry.usecases.maintenance.backup import back_up, restore
-from registry.usecases.maintenance.fsck.check import silent
+from registry.usecases.maintenance.fsck.check import no_progress
 from tests.patience import HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer
 from tests.unit.registry.log_folder import NOW, ORIGIN, Log
@@ -169,14 +169,14 @@ def test_a_backup_of_before_a_rotation_is_an_older_copy(folder: Path, tmp_path: 
     backup, mark = tmp_path / "backup", folder / "high-water"
     with Log(folder) as log:
         key = log.sequencer.key
-    assert back_up(folder, Blobs.open(folder / "objects"), backup, key, silent)[1] == []
+    assert back_up(folder, Blobs.open(folder / "objects"), backup, key, no_progress)[1] == []
     with Log(folder) as log:
         log.rotate()
     held = mark.read_bytes()
     with pytest.raises(Conflict, match="an older copy"):
-        restore(backup, tmp_path / "again", mark, key, silent, discard_newer=False)
+        restore(backup, tmp_path / "again", mark, key, no_progress, discard_newer=False)
     assert mark.read_bytes() == held
-    restored = restore(backup, tmp_path / "again", mark, key, silent, discard_newer=True)
+    restored = restore(backup, tmp_path / "again", mark, key, no_progress, discard_newer=True)
     assert restored.signed is not None
     assert restored.signed > restored.size
     assert open_checkpoint(mark.read_bytes(), [key], ORIGIN)[0].size == restored.size
@@ -189,10 +189,10 @@ def test_a_high_water_mark_that_is_none_of_this_log_is_not_taken_for_a_newer_one
 ) -> None:
     with Log(folder) as log:
         key = log.sequencer.key
-    back_up(folder, Blobs.open(folder / "objects"), tmp_path / "backup", key, silent)
+    back_up(folder, Blobs.open(folder / "objects"), tmp_path / "backup", key, no_progress)
     (folder / "high-water").write_bytes(mark)
     with pytest.raises(StoreCorrupt, match=words):
-        restore(tmp_path / "backup", tmp_path / "again", folder / "high-water", key, silent, discard_newer=True)
+        restore(tmp_path / "backup", tmp_path / "again", folder / "high-water", key, no_progress, discard_newer=True)
 
 
 def test_fsck_knows_the_key_from_the_entries_where_a_rotation_was_cut_off_before_its_end(log: Log) -> None:
