@@ -100,7 +100,7 @@ class Asset(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Assets(Answer):
-    """A page of them, the newest first; `next_cursor` leads to the next page."""
+    """A page of registrations, the newest first; `next_cursor` leads to the next page."""
 
     items: tuple[Asset, ...]
     next_cursor: str | None
@@ -132,7 +132,7 @@ class FileMetadata(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Resemblance(Answer):
-    """Another registration that one resembles. What differs is told of the newer picture against the older record."""
+    """Another registration that this one resembles; what differs is told of the newer against the older."""
 
     id: RecordId
     index: int

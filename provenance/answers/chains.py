@@ -95,7 +95,7 @@ class Erasure(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class GraphNode(Answer):
-    """A record; null is what may not be told of it."""
+    """A record; null is what must not be disclosed of it."""
 
     id: RecordId
     state: Annotated[str, Values("public", "sealed", "erased", "unknown")]

@@ -99,7 +99,7 @@ class Appearance:
 
 
 def read_appearance(media: Media) -> Appearance:
-    """Look at all but the pixels. A file with transparency is decoded once more.
+    """Read what decides, beside the pixels, how `media` is shown. A file with transparency is decoded once more.
 
     Raises:
         MediaError: it cannot be decoded.

@@ -1,7 +1,7 @@
 """Private keys at rest: PKCS#8 EncryptedPrivateKeyInfo in PEM (RFC 5958, RFC 7468).
 
 Encrypted under PBES2 (RFC 8018) with scrypt (RFC 7914 §7) and AES-256-CBC. The `cryptography` package reads that but
-writes PBKDF2 with 2,048 rounds, which a guesser of passphrases passes thousands of times faster; so it is written here.
+writes PBKDF2 with 2,048 rounds, which lets passphrases be guessed thousands of times faster; so it is written here.
 `openssl pkey -in FILE` reads it.
 """
 

@@ -62,7 +62,7 @@ class AuditState:
     key_records: tuple[tuple[int, bytes], ...] | None = None
 
     def from_the_start(self) -> "AuditState":
-        """To hash every entry again, and still hold the log to what it has signed."""
+        """A state from which every entry is hashed again, and compared with what the log has signed."""
         return AuditState(self.seen, self.target, form=self.form)
 
 
@@ -186,7 +186,7 @@ class Audit:
             self._find("fork", f"the log has signed two roots for {seen.size} entries", *self._notes())
 
     def _resume(self) -> None:
-        """Go on where the audit before ended, from hash tiles that lead to what was computed then."""
+        """Resume where the previous audit ended, from hash tiles that lead to the nodes computed then."""
         if self._begun.size == 0:
             return
         try:

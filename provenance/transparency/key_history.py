@@ -94,10 +94,10 @@ class KeyHistory:
         return min(stated, default=None)
 
     def verify_handover(self, event: KeyEvent) -> None:
-        """Accepts a rotation whose old key these records do not show to be another publisher's, or ended before.
+        """Check that the old key of a rotation was this publisher's and had not ended, as far as these records show.
 
         Raises:
-            SignatureInvalid: they do.
+            SignatureInvalid: it was another publisher's, or had ended before.
         """
         handover = event.record.handover
         if handover is None:
@@ -127,7 +127,7 @@ class KeyHistory:
 
 
 def publisher_of(record: Record) -> str | None:
-    """Who has to have signed a record: a publisher by its id, or None for an operator of the log."""
+    """Who must have signed a record: the publisher's id, or None for an operator of the log."""
     match record:
         case (
             AssetRegistered()
@@ -164,7 +164,7 @@ def verify_operator_statement(statement: Statement, record: bytes, genesis: LogG
 
 
 def verify_key_record(record: PublisherKey, genesis: LogGenesis) -> None:
-    """Accepts a key record whose key was shown to be held by its publisher; a revocation needs no such proof.
+    """Check that a key record has a proof of possession by its publisher; a revocation needs none.
 
     A rotation is signed by the key that is replaced as well. Whether that key was the publisher's own is for
     `KeyHistory.verify_handover`, where its enrolment is known.

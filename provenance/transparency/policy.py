@@ -27,7 +27,7 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class KnownLog:
-    """A log that the policy accepts: its key, named as its origin, and where it is, if that is said."""
+    """A log that the policy accepts: its key, named as its origin, and its URL, if stated."""
 
     key: VerifierKey
     url: str | None = None
@@ -40,7 +40,7 @@ class Witness:
     Attributes:
         name: what groups and quorum call it; the name in its signature lines is the key's.
         key: cosignature/v1 or ML-DSA-44.
-        url: its submission prefix, if that is said.
+        url: its submission prefix, if stated.
     """
 
     name: str
@@ -62,9 +62,9 @@ class Policy:
     """A policy as its file states it.
 
     Attributes:
-        logs: each accepted; none where the log is known from elsewhere.
+        logs: those that are accepted; empty where the log is known from elsewhere.
         witnesses: all that are defined, also those outside the quorum.
-        quorum: who has to have cosigned; None asks for no cosignature.
+        quorum: who has to have cosigned; None requires no cosignature.
     """
 
     logs: tuple[KnownLog, ...]
@@ -265,20 +265,20 @@ def _check_count(defined: Sequence[object]) -> None:
 
 @dataclass(frozen=True)
 class Witnessing:
-    """Whether a checkpoint has the cosignatures that were asked for; `detail` is a sentence for people."""
+    """Whether a checkpoint has the cosignatures that are required; `detail` is a sentence for people."""
 
     enough: bool
     detail: str
 
 
 @dataclass(frozen=True)
-class Demand:
-    """What a reader asks of the witnesses of a checkpoint: who has to have cosigned it, and how lately.
+class WitnessRequirement:
+    """What a reader requires of a checkpoint's cosignatures: by which witnesses, and how recent.
 
     Attributes:
         policy: its quorum has to have cosigned; None for no quorum.
         named: keys of witnesses each of which has to have cosigned.
-        max_age: seconds that the newest of these cosignatures may be old; None for any age.
+        max_age: largest age in seconds of the newest of these cosignatures; None for any age.
     """
 
     policy: Policy | None = None
@@ -287,11 +287,11 @@ class Demand:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is asked for."""
+        """Whether nothing is required."""
         return (self.policy is None or self.policy.quorum is None) and not self.named and self.max_age is None
 
     def judge(self, cosigners: Sequence[Cosigner], *, now: float) -> Witnessing | None:
-        """Whether verified cosignatures meet the demand at a time (POSIX seconds); None where nothing is asked for."""
+        """Whether verified cosignatures meet the requirement at a time (POSIX seconds); None if nothing is required."""
         if self.is_empty:
             return None
         lacking = [] if self.policy is None else [witness.name for witness in missing(self.policy, cosigners)]
@@ -307,8 +307,8 @@ class Demand:
                 return Witnessing(False, "no witness that you name says when it saw this tree: its age is not known")
             age = now - max(times)
             if age > self.max_age:
-                detail = f"the newest cosignature is {age:,.0f} s old, and may have {self.max_age:,.0f} s"
-                return Witnessing(False, detail)
+                allowed = f"more than the {self.max_age:,.0f} s that you allow"
+                return Witnessing(False, f"the newest cosignature is {age:,.0f} s old, {allowed}")
         return Witnessing(True, f"cosigned as you ask: {', '.join(sorted({each.key.name for each in cosigners}))}")
 
 

@@ -22,20 +22,20 @@ FetchRecord = Callable[[bytes], bytes | None]
 class SignerAudit:
     """Takes the statements of one log in log order. `verified` and `unchecked` count them, those of this run alone.
 
-    Unchecked are statements by keys that no record at hand names, once a record of the operator's was withheld: it may
-    name them.
+    A statement is unchecked if no available record names its key and a record of the operator's was withheld, which may
+    name it.
     """
 
     def __init__(self, origin: str, fetch: FetchRecord, known: Iterable[tuple[int, bytes]] = ()) -> None:
-        """Go on where another left off.
+        """Start, or go on where an earlier audit left off.
 
         Args:
             origin: the log's name.
             fetch: gets records; what it raises ends `check`.
-            known: `key_records` of the other.
+            known: `key_records` of the earlier audit.
 
         Raises:
-            SignatureInvalid: another record is served in the place of one of those.
+            SignatureInvalid: one of the known records is served with other bytes.
         """
         self.verified = 0
         self.unchecked = 0
@@ -58,7 +58,8 @@ class SignerAudit:
         """Check the signature of entry `index`.
 
         Raises:
-            SignatureInvalid: no key signed it that was in force there; or an operator's record is not one.
+            SignatureInvalid: not signed with a key that was in force at that index; or an operator's record is
+                malformed.
         """
         if index == 0:
             self._read_genesis(statement)
@@ -96,7 +97,7 @@ class SignerAudit:
             self._take(index, statement.record_id, record)
 
     def _verify_publishers(self, index: int, statement: Statement) -> bool:
-        """Whether a publisher's key signed; False where that is not known. Raises SignatureInvalid where none did."""
+        """Whether a publisher's key signed; False where that is not known. Raises SignatureInvalid if no key did."""
         publishers = self._publishers.get(statement.kid, set())
         refusal = SignatureInvalid(f"no record before it enrols key {statement.kid.hex()}")
         for publisher in sorted(publishers):
@@ -122,7 +123,7 @@ class SignerAudit:
             self._found[index] = record_id
 
     def _record(self, record_id: bytes) -> Record | None:
-        """The record; None where it is withheld, or of a later version. Raises SignatureInvalid where it is another."""
+        """The record; None if it is withheld, or of a later version. Raises SignatureInvalid for another digest."""
         data = self._fetch(record_id)
         if data is None:
             return None

@@ -32,20 +32,20 @@ inset of a fifth of its sides covers 4 %, or half of that where it is tall and t
 
 
 class Matcher(Protocol):
-    """Looks at a stranger's picture; the caller decides in which process. Each may raise `CountermarkError`."""
+    """Describes and compares a picture, in the process that the caller chooses. Each may raise `CountermarkError`."""
 
     def describe(self, query: Pixels, /) -> LocalFeatures:
         """The local features of a canonical picture."""
 
     def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]], /) -> Sequence[LocalFeatures]:
-        """Those of each part of it that may be a picture of its own, and that all matches leave open."""
+        """The local features of each part that may be a picture of its own and that no match explains."""
 
     def compare(
         self, query: Pixels, references: Sequence[Reference], part: int | None = None, /
     ) -> Sequence[Comparison | CountermarkError]:
         """Compare a canonical picture with each reference: what that gave, or why it could not be done.
 
-        `part`: of those that were described, the one in which the reference is looked for; None for the whole.
+        `part`: number of the described part in which the reference is looked for; None for the whole picture.
         """
 
 
@@ -53,7 +53,7 @@ class SimilaritySearch:
     """Steps 6 and 7 for one picture; what is found, and what could not be looked at, goes to its lookups."""
 
     def __init__(self, lookups: Lookups, matcher: Matcher, canonical: Pixels, *, thorough: bool = False) -> None:
-        """`thorough`: what shares local features with the picture is searched for, whatever explains it already."""
+        """`thorough`: search by local features even where a match explains the whole picture."""
         self._lookups = lookups
         self._matcher = matcher
         self._canonical = canonical
@@ -73,7 +73,7 @@ class SimilaritySearch:
         self.compare_stored_pictures()
 
     def search_inverted(self, pdq_orientations: Sequence[bytes], quality: int) -> None:
-        """Steps 6 and 7 with the colours inverted, where something is not explained yet.
+        """Steps 6 and 7 with the colours inverted, where a part of the picture is not explained yet.
 
         Each bit of a fingerprint says on which side of their median a frequency lies: inverted, it lies on the other.
         """
@@ -85,7 +85,7 @@ class SimilaritySearch:
         self.compare(self._lookups.nearest(near), inverted=True)
 
     def propose_by_local_features(self) -> Sequence[Candidate]:
-        """Step 6, once more. What shares local features with a picture of which something is not explained yet."""
+        """Step 6 by local features, where a part of the picture is not explained yet."""
         if self._explained() and not self._thorough:
             return ()
         try:
@@ -102,7 +102,7 @@ class SimilaritySearch:
         return self._lookups.nearest(self._lookups.registrations.by_local_features(features))
 
     def search_parts(self) -> None:
-        """Steps 6 and 7 for parts of a picture of which something is not explained yet, in more detail."""
+        """Steps 6 and 7 for parts of the picture that are not explained yet, in more detail."""
         if self._explained():
             return
         found = [hit.comparison for hit in self._hits() if hit.comparison is not None and is_match(hit)]
@@ -161,7 +161,7 @@ class SimilaritySearch:
                 self._lookups.hits[hit.record_id] = _compared_hit(candidate, *again, hit.part)
 
     def note_missing_detail(self) -> None:
-        """Say so where a look at full detail over the whole was asked for and none was taken."""
+        """Note it where a comparison at full detail was requested and could not be made."""
         compared = [hit.comparison for hit in self._hits() if hit.comparison is not None]
         if compared and all(each.reference != "full detail" for each in compared):
             self._lookups.skip(
@@ -203,7 +203,7 @@ class SimilaritySearch:
     def _compare_stored_picture(
         self, candidate: Candidate, reference: Reference, first: Comparison, query: Pixels, part: int | None
     ) -> tuple[Reference, Comparison]:
-        """A second look, at the stored picture; the first one where there is none that can be looked at."""
+        """The comparison with the stored picture; the first comparison where no stored picture can be read."""
         whole = self._with_original(candidate, reference)
         if whole.original is None:
             return reference, first

@@ -91,8 +91,8 @@ def verify_receipt(
         pixels=None if content is None else lambda: _pixels(content),
         authorities=[_anchor(source) for source in authorities],
     )
-    demand = trust.demand(report.checkpoint.origin)
-    return replace(report, witnessing=demand.judge(report.cosigners, now=time.time()))
+    requirement = trust.requirement(report.checkpoint.origin)
+    return replace(report, witnessing=requirement.judge(report.cosigners, now=time.time()))
 
 
 def verify_proof(
@@ -136,7 +136,7 @@ def verify_proof(
             report = verify_transparent_statement(parsed, trust.keys, retired=trust.retired, followed=followed)
         case Receipt():
             raise MalformedReceipt("this is a .countermark file: use verify_receipt")
-    return replace(report, witnessing=trust.demand(report.log).judge(report.cosigners, now=time.time()))
+    return replace(report, witnessing=trust.requirement(report.log).judge(report.cosigners, now=time.time()))
 
 
 def _known_to(origin: str, trust: Trust) -> list[VerifierKey]:

@@ -8,7 +8,7 @@ from provenance.errors import InvalidRequest, MalformedNote, MalformedPolicy
 from provenance.limits import MAX_POLICY_BYTES
 from provenance.statement.encodings import parse_decimal
 from provenance.transparency.note import COSIGNATURE_V1, ML_DSA_44, VerifierKey
-from provenance.transparency.policy import Demand, Policy
+from provenance.transparency.policy import Policy, WitnessRequirement
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Trust:
         listed = () if policy is None else (*(log.key for log in policy.logs), *(each.key for each in policy.witnesses))
         return tuple(dict.fromkeys((*self.named, *listed)))
 
-    def demand(self, origin: str) -> Demand:
+    def requirement(self, origin: str) -> WitnessRequirement:
         """The cosignatures required on a log's checkpoint: the policy's quorum, and each witness whose key is named."""
         named = tuple(key for key in self.named if _is_witness(key, origin, self.keys))
-        return Demand(self.policy, named, self.max_age)
+        return WitnessRequirement(self.policy, named, self.max_age)
 
 
 def _is_witness(key: VerifierKey, origin: str, keys: Sequence[VerifierKey]) -> bool:

@@ -15,7 +15,7 @@ from provenance.receipts.receipt import LoggedRecord
 from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.transparency.checkpoint import Cosigner, cosign_checkpoint
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
-from provenance.transparency.policy import Demand, Policy
+from provenance.transparency.policy import Policy, WitnessRequirement
 from tests.logs.log import Log, newsroom_log
 from tests.logs.records import KEY, ORIGIN, signer
 from tests.logs.server import Server, serving
@@ -235,17 +235,17 @@ def test_an_older_cosigned_checkpoint_hides_no_newer_entry(log: Log, server: Ser
 def test_only_cosignatures_that_are_asked_for_make_a_checkpoint_young() -> None:
     policy = Policy.parse(POLICY.replace("group enough 2 alpha beta gamma", "group enough 2 alpha beta").encode())
     old = [Cosigner(KEYS["alpha"], 1_000), Cosigner(KEYS["beta"], 1_100)]
-    demand = Demand(policy, max_age=60)
-    assert demand.judge(old, now=1_150) is not None
-    judged = demand.judge([*old, Cosigner(KEYS["gamma"], 2_000)], now=2_000)
+    requirement = WitnessRequirement(policy, max_age=60)
+    assert requirement.judge(old, now=1_150) is not None
+    judged = requirement.judge([*old, Cosigner(KEYS["gamma"], 2_000)], now=2_000)
     assert judged is not None
     assert not judged.enough
     timeless = [Cosigner(each.key, 0) for each in old]
-    assert "not known" in str(demand.judge(timeless, now=1_150))
+    assert "not known" in str(requirement.judge(timeless, now=1_150))
 
 
 def test_the_second_key_of_a_log_is_no_witness() -> None:
     ml_dsa = VerifierKey(ORIGIN, 0x06, bytes(1312))
     witness = VerifierKey("w.example", 0x06, bytes(1312))
     trust = Trust.of([str(KEY), str(ml_dsa), str(witness)])
-    assert trust.demand(ORIGIN).named == (witness,)
+    assert trust.requirement(ORIGIN).named == (witness,)

@@ -149,8 +149,8 @@ def watch(
         made_records = MadeRecords(made or (), output.note)
         watching = Watch(WatchedKeys.of(key), made_records, partial(_show_alarm, as_json_lines), grace=grace)
         with LogFiles(url, timeout=timeout) as files, RecordFiles(service_of(url), timeout=timeout) as shown:
-            demand, receipt = trust.demand(origin), shown.key_receipt
-            auditor = LogAuditor(files, keys, file, entries="statements", key_receipt=receipt, demand=demand)
+            requirement, receipt = trust.requirement(origin), shown.key_receipt
+            auditor = LogAuditor(files, keys, file, entries="statements", key_receipt=receipt, requirement=requirement)
             for findings, witnessing in _rounds(auditor, watching, None if once else interval):
                 if witnessing is not None and not witnessing.enough:
                     output.note(witnessing.detail)

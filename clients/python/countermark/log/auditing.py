@@ -17,7 +17,7 @@ from provenance.statement.statement import Statement
 from provenance.transparency.audit import Audit, AuditFinding, AuditFindingKind, AuditState, Form, Visit, log_origin
 from provenance.transparency.checkpoint import Checkpoint, Cosigner, SignedCheckpoint, stated_size
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
-from provenance.transparency.policy import Demand, Witnessing
+from provenance.transparency.policy import Witnessing, WitnessRequirement
 from provenance.transparency.signer_audit import FetchRecord, SignerAudit
 from provenance.transparency.tiles import TileReader
 
@@ -28,7 +28,7 @@ RECHECK_SECONDS = 1.0
 """Seconds before transient findings are checked again: a log replaces its files within some milliseconds."""
 
 _LOG_TYPES = (ED25519, ML_DSA_44)
-_NOTHING = Demand()
+_NOTHING = WitnessRequirement()
 _CHECKPOINT_FINDINGS: frozenset[AuditFindingKind] = frozenset({"checkpoint", "rolled back"})
 _TRANSIENT: frozenset[AuditFindingKind] = _CHECKPOINT_FINDINGS | {"tile", "entries"}
 """Findings that an honest log can cause for a moment. What is signed, or in an entry, is not transient."""
@@ -131,7 +131,7 @@ def audit_log(
             from_the_start=from_the_start,
             records=None if records is None else shown.fetch,
             key_receipt=shown.key_receipt,
-            demand=trust.demand(origin),
+            requirement=trust.requirement(origin),
         )
         return auditor.run(progress=progress)
 
@@ -170,14 +170,14 @@ class LogAuditor:
         from_the_start: bool = False,
         records: FetchRecord | None = None,
         key_receipt: Callable[[], bytes | None] | None = None,
-        demand: Demand = _NOTHING,
+        requirement: WitnessRequirement = _NOTHING,
     ) -> None:
-        """`key_receipt` fetches a receipt with the log's `log.key` records; `demand` is the required cosignatures.
+        """`key_receipt` fetches a receipt with the log's `log.key` records; `requirement` is the required cosignatures.
 
         Raises InvalidRequest if the state file cannot be used.
         """
         self._key_receipt = key_receipt
-        self._demand = demand
+        self._requirement = requirement
         self._followed: FollowedKeys | None = None
         self._files = files
         self._keys = keys
@@ -225,7 +225,7 @@ class LogAuditor:
                 return self._judged(report)
 
     def _judged(self, report: AuditReport) -> AuditReport:
-        return replace(report, witnessing=self._demand.judge(report.cosigners, now=time.time()))
+        return replace(report, witnessing=self._requirement.judge(report.cosigners, now=time.time()))
 
     def _newest(self) -> bytes:
         """The log's newest checkpoint; or if it lacks required cosignatures, a later checkpoint that has them.
@@ -242,13 +242,13 @@ class LogAuditor:
 
     def _has_enough(self, note: bytes) -> bool:
         """Whether no required cosignature is missing; true of an invalid checkpoint, which the audit reports."""
-        if self._demand.is_empty:
+        if self._requirement.is_empty:
             return True
         try:
             _, cosigners = SignedCheckpoint.parse(note).verify(self._keys_for(note), self._origin)
         except (MalformedNote, UntrustedNote):
             return True
-        witnessing = self._demand.judge(cosigners, now=time.time())
+        witnessing = self._requirement.judge(cosigners, now=time.time())
         return witnessing is None or witnessing.enough
 
     def _audit(
