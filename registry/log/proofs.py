@@ -1,7 +1,7 @@
 """Proofs and receipts, which let others verify the log without trusting it.
 
 Every proof is under a published checkpoint: the newest that a quorum of witnesses has cosigned, if that covers the
-entry, else the newest. It is verified before it is returned: a damaged or tampered store raises StoreCorrupt, and never
+entry, else the newest. It is verified before it is returned: a damaged or altered store raises StoreCorrupt, and never
 returns an invalid proof.
 """
 

@@ -153,8 +153,8 @@ def test_without_witnesses_there_is_no_cosigned_checkpoint(tmp_path: Path) -> No
 POLICIES = {
     "nonsense\n": "line 1",
     "quorum w\n": "line 1",
-    f"witness w {VerifierKey('w', COSIGNATURE_V1, signer('w').public_key.raw)}\nquorum w\n": "no address",
-    f"witness w {VerifierKey('w', COSIGNATURE_V1, signer('w').public_key.raw)} ftp://w\nquorum none\n": "no URL",
+    f"witness w {VerifierKey('w', COSIGNATURE_V1, signer('w').public_key.raw)}\nquorum w\n": "no URL for",
+    f"witness w {VerifierKey('w', COSIGNATURE_V1, signer('w').public_key.raw)} ftp://w\nquorum none\n": "not a URL",
 }
 
 
@@ -174,7 +174,7 @@ def test_a_time_stamping_authority_needs_certificates_to_be_believed_by(tmp_path
         chosen = load_settings(
             environment="development", folder=tmp_path / "data", workers=1, timestamp_url="http://tsa.example/"
         )
-    with pytest.raises(SettingsInvalid, match="by which certificates"):
+    with pytest.raises(SettingsInvalid, match="without its certificates"):
         open_registry(configuration(chosen))
 
 

@@ -103,7 +103,7 @@ def test_the_keys_of_before_a_rotation_cannot_sign_on(log: Log, folder: Path, tm
     log.__exit__()
     shutil.rmtree(folder / "keys")
     shutil.copytree(tmp_path / "keys", folder / "keys")
-    with pytest.raises(StoreCorrupt, match="names the key"):
+    with pytest.raises(StoreCorrupt, match="current key"):
         Log(folder)
     assert b"\n%d\n" % (index + 1) in (folder / "objects/log/checkpoint").read_bytes()
 
@@ -183,7 +183,7 @@ def test_a_backup_of_before_a_rotation_is_an_older_copy(folder: Path, tmp_path: 
     assert mark.with_name(f"high-water.{restored.signed}").read_bytes() == held
 
 
-@pytest.mark.parametrize(("mark", "words"), [(b"nothing\n", "no checkpoint"), (OTHER_NOTE, "of another log")])
+@pytest.mark.parametrize(("mark", "words"), [(b"nothing\n", "malformed checkpoint"), (OTHER_NOTE, "of another log")])
 def test_a_high_water_mark_that_is_none_of_this_log_is_not_taken_for_a_newer_one(
     folder: Path, tmp_path: Path, mark: bytes, words: str
 ) -> None:

@@ -290,7 +290,7 @@ def test_a_bad_authority_holds_up_nothing(
     ):
         eventually(lambda: bad.requests)
         appended = newsroom.register("harbour").result()
-        eventually(lambda: "no time-stamp" in caplog.text)
+        eventually(lambda: "no time stamp" in caplog.text)
         assert proofs.receipt(appended.record_id).stamp is None
         assert stamped_size(newsroom) == 0
     assert_rarer(bad)
