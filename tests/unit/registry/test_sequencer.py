@@ -306,7 +306,7 @@ def test_a_store_that_was_rolled_back_refuses_to_start_and_says_what_to_do(tmp_p
     shutil.copytree(tmp_path / "data", tmp_path / "backup")
     with Newsroom(tmp_path / "data", high_water=water) as newsroom:
         fill(newsroom, 0, 3)
-    with pytest.raises(StoreCorrupt, match=r"has 2 entries, and .*has signed 5.*Restore a newer copy"):
+    with pytest.raises(StoreCorrupt, match=r"has 2 entries, but .*has signed 5.*Restore a newer copy"):
         Newsroom(tmp_path / "backup", high_water=water)
     Newsroom(tmp_path / "data", high_water=water).close()
 
@@ -368,7 +368,7 @@ def test_the_checkpoint_of_another_log_is_refused(tmp_path: Path) -> None:
     with Newsroom(tmp_path / "data") as newsroom:
         newsroom.found()
     edit(tmp_path / "data", "UPDATE checkpoint SET note = CAST(replace(note, 'log.newsroom', 'log.newswire') AS BLOB)")
-    with pytest.raises(StoreCorrupt, match="not one of the log"):
+    with pytest.raises(StoreCorrupt, match="not a checkpoint of the log"):
         Newsroom(tmp_path / "data")
 
 
