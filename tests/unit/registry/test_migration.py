@@ -115,7 +115,10 @@ def test_an_interrupted_migration_leaves_nothing_and_can_be_repeated(folder: Pat
     [
         ('UPDATE entry SET statement = zeroblob(100) WHERE "index" = 7', "root that the log has signed"),
         ('DELETE FROM entry WHERE "index" = 7', "missing"),
-        ("UPDATE checkpoint SET note = zeroblob(100) WHERE size = (SELECT max(size) FROM checkpoint)", "not a checkpoint of"),
+        (
+            "UPDATE checkpoint SET note = zeroblob(100) WHERE size = (SELECT max(size) FROM checkpoint)",
+            "not a checkpoint of",
+        ),
         ("UPDATE log_head SET size = 23, frontier = (SELECT frontier FROM log_head)", "head of the log has changed"),
     ],
 )
