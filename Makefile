@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TOOLS  := .tools/node_modules/.bin
 
+# Hundreds of processes that tests start would each compile anew what they import, where this is set.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock postgresql browsers tokens engines clean
 
