@@ -1,13 +1,19 @@
 """A service that answers as told, and both clients to ask it with."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from countermark import AsyncClient, Client, retries
+from countermark.cli import main
+from countermark.log import auditing
 
+from tests.logs.server import Server, serving
 from tests.unit.client import story
+from tests.unit.client.commands import FORMATTING, Done, Run
 
 
 class Ask(Protocol):
@@ -52,3 +58,43 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("COUNTERMARK_URL", "COUNTERMARK_API_KEY", "COUNTERMARK_VKEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def environment(service: story.Service) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in FORMATTING}
+    return kept | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": "cmk_a_b", "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture
+def run(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The command in this process: starting Python each time would take longer than all the tests."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for name in FORMATTING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        assert isinstance(left.value.code, int)
+        return Done(left.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of a log's files, which has none yet."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def at_home(impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audits look again at once, and keep what they know in the test's folder."""
+    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))

@@ -2,67 +2,22 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from countermark.cli import main
 
 from tests import replies
 from tests.patience import HUNG_SECONDS, eventually
 from tests.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
 from tests.replies import refuses, says
 from tests.unit.client import story
+from tests.unit.client.commands import COMMAND, Run, fits, on_a_terminal
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
-
-FORMATTING = ("COLUMNS", "FORCE_COLOR", "TERM", "NO_COLOR")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-COMMAND = [sys.executable, "-m", "countermark"]
-
-
-@pytest.fixture
-def environment(service: story.Service) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in FORMATTING}
-    return kept | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": "cmk_a_b", "PYTHONWARNINGS": "error"}
-
-
-@pytest.fixture
-def run(
-    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """The command in this process: starting Python each time would take longer than all the tests."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    for name in FORMATTING:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Done:
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        assert isinstance(left.value.code, int)
-        return Done(left.value.code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -77,10 +32,6 @@ def receipt(tmp_path: Path) -> Path:
     file = tmp_path / "picture.countermark"
     file.write_bytes(RECEIPT)
     return file
-
-
-def fits(text: str) -> bool:
-    return all(len(line) <= 80 for line in text.splitlines())
 
 
 # How it is called -------------------------------------------------------------------------------
@@ -411,22 +362,6 @@ def test_an_interrupted_command_says_nothing_and_exits_with_130(
         output, errors = process.communicate(timeout=HUNG_SECONDS)
         interrupted.set()
     assert (process.returncode, output, errors) == (130, b"", b"")
-
-
-def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    """Exit status, and what a terminal of 80 columns is sent."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, [*COMMAND, *arguments], environment | {"TERM": "xterm", "COLUMNS": "80"})
-    sent = b""
-    try:
-        while chunk := os.read(terminal, 65_536):
-            sent += chunk
-    except OSError:  # Linux: the other end is closed
-        pass
-    finally:
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sent.decode()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from countermark import retries
 from countermark.log import watching
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -21,9 +20,10 @@ from tests.logs.records import KEY, OPERATOR, PUBLISHER, signer
 from tests.logs.server import Server, serving
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.client import story
-from tests.unit.client.test_cli import COMMAND, Run, environment, fits, on_a_terminal, run
+from tests.unit.client.commands import COMMAND, Run, fits, on_a_terminal
 
-__all__ = ["environment", "run"]
+pytestmark = pytest.mark.usefixtures("at_home")
+
 
 KID = PUBLISHER.public_key.thumbprint.hex()
 MADE = 3
@@ -41,12 +41,6 @@ def server(log: Log) -> Iterator[Server]:
     with serving() as server:
         server.publish(log)
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
 def record(log: Log, index: int) -> str:

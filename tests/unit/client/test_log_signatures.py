@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from countermark import AuditReport, ServiceUnreachable, audit_log, retries
-from countermark.log import auditing
+from countermark import AuditReport, ServiceUnreachable, audit_log
 
 from provenance.limits import MAX_RECORD_BYTES
 from provenance.statement.record import LogGenesis, PublisherKey, parse_record, to_canonical
@@ -16,10 +14,11 @@ from provenance.statement.statement import sign_statement
 from tests import replies
 from tests.logs.log import Log, newsroom_log
 from tests.logs.records import KEY, OPERATOR, PUBLISHER, publisher_key, signer
-from tests.logs.server import Server, serving
-from tests.unit.client.test_cli import Run, environment, run
+from tests.logs.server import Server
+from tests.unit.client.commands import Run
 
-__all__ = ["environment", "run"]
+pytestmark = pytest.mark.usefixtures("at_home")
+
 
 THIEF = signer("thief")
 
@@ -27,19 +26,6 @@ THIEF = signer("thief")
 @pytest.fixture(scope="module")
 def log() -> Log:
     return newsroom_log(300)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 
 def audit(server: Server, log: Log, state: Path | None = None) -> AuditReport:

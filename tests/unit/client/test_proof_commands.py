@@ -11,9 +11,7 @@ from provenance.receipts.report import STEP_NAMES
 from provenance.statement.statement import parse_statement
 from tests.logs.log import Log, newsroom_log
 from tests.logs.records import KEY
-from tests.unit.client.test_cli import Run, environment, fits, run
-
-__all__ = ["environment", "run"]
+from tests.unit.client.commands import Run, fits
 
 INDEX = 3
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from countermark import audit_log, retries, verify_proof
-from countermark.log import auditing
+from countermark import audit_log, verify_proof
 from countermark.log.auditing import LogAuditor
 from countermark.log.files import LogFiles, RecordFiles
 
@@ -23,10 +22,10 @@ from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
 from registry.database import entries
 from tests import replies
 from tests.logs.server import Server, serving
-from tests.unit.client.test_cli import Run, environment, run
+from tests.unit.client.commands import Run
 from tests.unit.registry.log_folder import ORIGIN, Log
 
-__all__ = ["environment", "run"]
+pytestmark = pytest.mark.usefixtures("at_home")
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,6 @@ def server(rotated: Rotated) -> Iterator[Server]:
     with serving() as server:
         rotated.show(server)
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 
 # Audits

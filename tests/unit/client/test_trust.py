@@ -2,13 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from countermark import InvalidRequest, audit_log, retries, verify_proof, verify_receipt
-from countermark.log import auditing
+from countermark import InvalidRequest, audit_log, verify_proof, verify_receipt
 from countermark.trust import Trust
 
 from provenance.receipts.receipt import LoggedRecord
@@ -18,10 +17,11 @@ from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
 from provenance.transparency.policy import Policy, WitnessRequirement
 from tests.logs.log import Log, newsroom_log
 from tests.logs.records import KEY, ORIGIN, signer
-from tests.logs.server import Server, serving
-from tests.unit.client.test_cli import Run, environment, run
+from tests.logs.server import Server
+from tests.unit.client.commands import Run
 
-__all__ = ["environment", "run"]
+pytestmark = pytest.mark.usefixtures("at_home")
+
 
 NAMES = ("alpha", "beta", "gamma")
 WITNESSES = {name: signer(f"witness {name}") for name in NAMES}
@@ -49,19 +49,6 @@ def policy(tmp_path: Path) -> Path:
     path = tmp_path / "policy"
     path.write_text(POLICY)
     return path
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
 
 
 def cosigned(log: Log, *names: str, age: float = 5, wrong: str | None = None) -> bytes:

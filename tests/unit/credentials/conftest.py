@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pillow_heif
@@ -159,3 +160,9 @@ def change_one_pixel(
         return zlib.compress(bytes(rows))
 
     return lambda png: replace_chunk(png, b"IDAT", change)
+
+
+@pytest.fixture(scope="module")
+def opened(claim: ClaimDescription) -> ClaimDescription:
+    """A claim that takes whatever was there before as its parent."""
+    return replace(claim, digital_source_type=None, title="Second", created=False)

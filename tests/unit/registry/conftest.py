@@ -1,0 +1,16 @@
+"""Workers of the sandbox for the tests about it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from registry.sandbox import Sandbox
+from tests.patience import HUNG_SECONDS
+from tests.unit.registry.pools import a_pool
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with a_pool(2, "tests.unit.registry.sandbox_jobs") as pool:
+        assert pool.wait_until_ready(HUNG_SECONDS)
+        yield pool
