@@ -96,5 +96,5 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def at_home(impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Audits look again at once, and keep what they know in the test's folder."""
-    monkeypatch.setattr(auditing, "SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "RECHECK_SECONDS", 0.0)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
