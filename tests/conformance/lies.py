@@ -301,32 +301,32 @@ def a_small_answer_that_unpacks_to_a_giant_one(server: Server, _: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.says(packed, Content_Encoding="gzip")
 
 
-@lie("incomplete", "no answer")
+@lie("incomplete", "no response")
 def an_answer_that_says_it_is_packed_and_is_not(server: Server, log: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.says(log.files["tile/0/001"], Content_Encoding="gzip")
 
 
-@lie("incomplete", "not the whole of /tile/0/001 within", patience=5 * EXPIRING_SECONDS)
+@lie("incomplete", "/tile/0/001 was not complete within", patience=5 * EXPIRING_SECONDS)
 def an_answer_that_drips(server: Server, _: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n", b"\x00")
 
 
-@lie("incomplete", "not the whole of /checkpoint within", patience=5 * EXPIRING_SECONDS)
+@lie("incomplete", "/checkpoint was not complete within", patience=5 * EXPIRING_SECONDS)
 def headers_that_drip(server: Server, _: Log) -> None:
     server.answers["/log/checkpoint"] = replies.drips(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a")
 
 
-@lie("incomplete", "no answer")
+@lie("incomplete", "no response")
 def fewer_bytes_than_the_header_says(server: Server, _: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.stops_half_way
 
 
-@lie("incomplete", "no answer")
+@lie("incomplete", "no response")
 def something_that_is_no_http(server: Server, _: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.babbles
 
 
-@lie("incomplete", "no answer")
+@lie("incomplete", "no response")
 def a_connection_that_ends_at_once(server: Server, _: Log) -> None:
     server.answers["/log/tile/0/001"] = replies.breaks
 
@@ -337,7 +337,7 @@ def a_redirect_to_elsewhere(server: Server, _: Log) -> None:
     server.answers["/log/checkpoint"] = replies.says(b"", 307, "text/plain", Location=elsewhere)
 
 
-@lie("incomplete", "a web page in the place of checkpoint")
+@lie("incomplete", "a web page instead of checkpoint")
 def a_web_page_in_the_place_of_a_checkpoint(server: Server, _: Log) -> None:
     server.answers["/log/checkpoint"] = replies.says(b"<html>Welcome to the hotel</html>", media_type="text/html")
 

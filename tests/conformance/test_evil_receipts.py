@@ -107,10 +107,10 @@ DRIPPING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length
 
 REFUSED: dict[str, tuple[Callable[[Log], replies.Answer], str]] = {
     "the receipt of another record": (lambda log: answers(log.receipt(OTHER).serialise()), "of another record"),
-    "a receipt with a byte after it": (lambda log: answers(log.receipt(SUBJECT).serialise() + b"\n"), "no receipt"),
-    "half a receipt": (lambda log: answers(log.receipt(SUBJECT).serialise()[:999]), "no receipt"),
-    "garbage": (lambda _: answers(b'{"format":"countermark-receipt"}'), "no receipt"),
-    "deeply nested garbage": (lambda _: answers(b"[" * 1_000_000), "no receipt"),
+    "a receipt with a byte after it": (lambda log: answers(log.receipt(SUBJECT).serialise() + b"\n"), "not a receipt"),
+    "half a receipt": (lambda log: answers(log.receipt(SUBJECT).serialise()[:999]), "not a receipt"),
+    "garbage": (lambda _: answers(b'{"format":"countermark-receipt"}'), "not a receipt"),
+    "deeply nested garbage": (lambda _: answers(b"[" * 1_000_000), "not a receipt"),
     "another format": (lambda log: answers(log.transparent(SUBJECT).serialise(), "cose"), "not of type"),
     "another format under the right name": (
         lambda log: answers(log.transparent(OTHER).serialise()),
@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[Callable[[Log], replies.Answer], str]] = {
     "a web page": (lambda _: replies.says(b"<html>", media_type="text/html"), "not of type"),
     "no end": (lambda _: replies.never_ends(), "more than"),
     "a bomb": (lambda _: answers(gzip.compress(bytes(300_000_000), 1), Content_Encoding="gzip"), "more than"),
-    "a drip": (lambda _: replies.drips(DRIPPING, b" "), "too slowly"),
+    "a drip": (lambda _: replies.drips(DRIPPING, b" "), "too slow"),
     "a redirect": (lambda _: replies.says(b"", 302, "text/plain", Location="http://127.0.0.1:9/"), "status 302"),
 }
 
