@@ -277,7 +277,7 @@ class Tree:
 def _key_indices(session: Session, signed: Iterable[LoggedRecord]) -> set[int]:
     """Where the publishers' keys that signed began and ended."""
     keys = [publishers.find_key(session, each.parsed_statement.kid) for each in signed]
-    # an operator's key, which the genesis record names, is none of them
+    # not an operator's key, which the genesis record names
     found = (
         {key.enrolled_index, key.ended_index, key.revoked_index, key.invalid_since_index}
         for key in keys

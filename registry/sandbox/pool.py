@@ -368,7 +368,7 @@ class _Slot:
                 return False
             case _:
                 job.tries = MAX_TRIES  # an exploit gets no second worker
-                self._handle_death(job, WorkerDeathError("it gave an answer that is none"))
+                self._handle_death(job, WorkerDeathError("its answer was malformed"))
                 return False
         return True
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 
 from provenance import answers
-from provenance.errors import MediaError, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.errors import MediaError, MediaTooCostly, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
@@ -191,6 +191,8 @@ def is_copy_public(registry: Registry, row: Asset | SealedAsset) -> bool:
         ]
         try:
             public = not registry.sandbox.run(holds_metadata, *lent, digest=stored[0] or stored[1])
+        except MediaTooCostly:  # on this machine, now
+            return False
         except MediaError:
             public = False
     with suppress(StoreUnavailable):  # determined again next time

@@ -205,8 +205,8 @@ def _publishers_statements(evidence: Evidence) -> Iterator[Finding]:
 
 def _value(signed: set[Meaning | None], unsigned: set[Meaning | None], examination: Examination) -> DeclaredOrigin:
     if "capture" in signed:
-        # A capture that was edited with AI, both signed, is a history. A capture that a model made is none, and a
-        # signature covers the marks too: whoever signed "captured" signed the file with the mark of a generator.
+        # A capture that was edited with AI, both signed, is a history; a capture that a model made is a
+        # contradiction. A signature covers the marks too: whoever signed "captured" signed the file with them.
         unexplained = unsigned & MACHINE and "ai_edited" not in signed
         if "ai_generated" in signed or unexplained:
             return DeclaredOrigin.CONFLICTING

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from starlette.testclient import TestClient
 
 from provenance.credentials.reading import read_credentials
+from provenance.errors import MediaTooCostly
 from provenance.media.media import Media
 from registry.registry import Registry
 from registry.storage.blobs import blob_name
@@ -190,6 +191,26 @@ def test_what_was_registered_before_is_kept_back_alike(
         assert not [path for path, data in everything_public(client, asset).items() if marks_in(data, form)]
         assert client.get(address(asset)).status_code == 403
     assert marks_in(client.get(address(asset), headers=writer).content, form) == list(MARKS[form])
+
+
+def test_a_copy_that_was_too_costly_to_look_at_once_is_looked_at_again(
+    client: TestClient,
+    writer: Headers,
+    jpeg: Picture,
+    registry: Registry,
+    earlier: Callable[[dict[str, Any]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asset = register(client, writer, jpeg(526))
+    earlier(asset)
+
+    def costs_too_much(*_: object, **__: object) -> object:
+        raise MediaTooCostly("it used up its processor time")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry.sandbox, "run", costs_too_much)
+        assert client.get(address(asset)).status_code == 403
+    assert client.get(address(asset)).status_code == 200
 
 
 def test_a_plain_picture_of_before_is_served_as_it_was(
