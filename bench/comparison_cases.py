@@ -24,6 +24,7 @@ from bench.edits import (
     edited,
 )
 from bench.photographs import photographs
+from provenance.limits import CANONICAL_SIDE
 from provenance.media.calibration import ReferenceKind
 from provenance.media.canonical import shrink
 from provenance.media.comparison.comparison import Detail, Laid, closely, lay, lay_again, match
@@ -34,6 +35,9 @@ from provenance.media.sketch import draw_sketch
 
 SOURCE_SIDE = 1024
 """Pixels: photographs are altered at this size, a common one on the web."""
+
+SMALL_SIDES = (240, 480)
+"""Pixels: the longest side of a small photograph."""
 
 AROUND = 0.03
 """Fraction of the picture's longest side around a small edit that is looked at, at full detail: tiles are independent,
@@ -112,6 +116,27 @@ def load(every: int) -> list[Photograph]:
     return loaded
 
 
+def registered(package: str, digest: str, pixels: Pixels) -> Photograph:
+    """A picture as if it were a photograph of its own, that fits: what a registration of these pixels keeps."""
+    canonical = shrink(pixels, 512)
+    sketch = draw_sketch(canonical).pixels
+    return Photograph(package, digest, True, pixels, resized(pixels, SOURCE_SIDE), canonical, sketch)
+
+
+def derived(photograph: Photograph) -> Iterator[Photograph]:
+    """A quarter of a photograph, where that is large enough, and the whole of it at a small size, as if they were
+    photographs of their own: other shapes and textures at other sizes, which are fewer than pixels."""
+    random = seeded(photograph, "derived")
+    height, width = photograph.large.shape[:2]
+    if min(height, width) >= 2 * SMALL_SIDES[0]:
+        top, left = int(random.integers(height - height // 2)), int(random.integers(width - width // 2))
+        part = np.ascontiguousarray(photograph.large[top : top + height // 2, left : left + width // 2])
+        yield registered(photograph.package, f"{photograph.digest} part", part)
+    if max(height, width) > CANONICAL_SIDE:
+        small = resized(photograph.large, int(random.integers(*SMALL_SIDES)))
+        yield registered(photograph.package, f"{photograph.digest} small", small)
+
+
 def seeded(photograph: Photograph, *what: object) -> Random:
     return np.random.default_rng(list(hashlib.sha256(repr((photograph.digest, what)).encode()).digest()))
 
@@ -139,23 +164,28 @@ def _area(kind: str, turn: int) -> Area:
     return BACKGROUND_AREA if kind in BACKGROUND_KINDS else AREA_BUCKETS[turn % len(AREA_BUCKETS)]
 
 
-def edits(photographs: Sequence[Photograph], number: int) -> Iterator[Case]:
-    """Every other kind of edit and warp to the photograph of that number, each over one of its sizes, both in turn."""
+def edits(photographs: Sequence[Photograph], number: int, every: int = 2, again: int = 0) -> Iterator[Case]:
+    """Every so many kinds of edits and warps to the photograph of that number, each over one of its sizes, both in
+    turn; `again`, so many sizes on."""
     for turn, kind in enumerate((*EDIT_KINDS, *WARP_KINDS, *SMALL_KINDS, *BACKGROUND_KINDS)):
-        if (turn + number) % 2 == 0:
-            yield from _edit(photographs, number, kind, _area(kind, number // 2 + turn), large=False)
+        if (turn + number) % every == 0:
+            yield from _edit(photographs, number, kind, _area(kind, number // 2 + turn + again), again)
 
 
-def large_edits(photographs: Sequence[Photograph], number: int, kinds: Sequence[str], area: Area) -> Iterator[Case]:
-    """Every other of these kinds of edits over `area`, to the photograph as a look at full detail has it."""
+def large_edits(
+    photographs: Sequence[Photograph], number: int, kinds: Sequence[str], area: Area, every: int = 2, again: int = 0
+) -> Iterator[Case]:
+    """Every so many of these kinds of edits over `area`, to the photograph as a look at full detail has it."""
     for turn, kind in enumerate(kinds):
-        if (turn + number) % 2 == 0:
-            yield from _edit(photographs, number, kind, area, large=True)
+        if (turn + number) % every == 0:
+            yield from _edit(photographs, number, kind, area, again, large=True)
 
 
-def _edit(photographs: Sequence[Photograph], number: int, kind: str, area: Area, *, large: bool) -> Iterator[Case]:
+def _edit(
+    photographs: Sequence[Photograph], number: int, kind: str, area: Area, again: int, *, large: bool = False
+) -> Iterator[Case]:
     photograph = photographs[number]
-    random = seeded(photograph, kind, area, *(["large"] if large else []))
+    random = seeded(photograph, kind, area, *(["large"] if large else []), *([again] if again else []))
     donor = photographs[(number + int(random.integers(1, len(photographs)))) % len(photographs)]
     source, other = (photograph.large, donor.large) if large else (photograph.pixels, donor.pixels)
     drawn = edited(source, kind, float(random.uniform(*area)), other, random)

@@ -2,13 +2,16 @@
 
 How high the evidence of an honest copy rises is asked of networks that were fitted without its photograph. The networks
 of an ordinary answer are given one share of alarms: the largest for which those that any look raises, by motion too,
-stay below the aim among photographs that neither network nor thresholds were chosen by. Motion is given none: what
-moves between two frames rises far above what any copy shows.
+stay below the aim among photographs that neither network nor thresholds were chosen by. Motion is given one photograph:
+what moves between two frames rises far above what the copies of others show.
+
+Photographs are few, and alarms come from the few copies of those that are unlike the others. So each is fitted on in
+parts and sizes too, a network is fitted again to what alarmed it, and the mean of several is taken.
 """
 
 import pickle
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,33 +20,47 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.comparison_cases import REFERENCES, Case, Photograph, copies, edits, large_copies, large_edits
+from bench.comparison_cases import REFERENCES, Case, Photograph, copies, derived, edits, large_copies, large_edits
 from bench.edits import SMALL_AREA, SMALL_KINDS, WARP_KINDS, Mask
 from bench.network import fit_network
+from provenance.limits import CANONICAL_SIDE
 from provenance.media.calibration import MEASURES, Model, ReferenceKind
 from provenance.media.comparison.difference import Measures, found_elsewhere, likely, outlined
 
-FOLDS = 4
+FOLDS = 6
+
+ROUNDS = 2
+"""Times that a network is fitted: the second time to what raised its evidence most in copies as well. Of held-out edits
+at alarms in 1.5 % of the copies, 71 % of those drawn again are found then, and 63 % after one round; a third round
+found fewer, as the copies that it has not seen rise higher."""
+
+HARDEST, APART = 40, 4
+"""Pixels of a copy that are added for the next round, at most, and steps between them."""
 
 TRIED = tuple(round(0.0005 * step, 4) for step in range(1, 31))
 """Shares of the copies in which one look may raise an alarm: the largest admissible one is taken …"""
 
-MOST_ALARMS = 0.01
-"""… which is one for which no more of the copies raise one in any of the looks: two thirds of the aim of 1.5 %, since
-photographs that nothing was chosen by raised half as many again (2.3 % of 691 where 1.5 % was chosen)."""
+MOST_ALARMS: Mapping[tuple[ReferenceKind, ...], float] = {("sketch", "stored picture"): 0.015, ("full detail",): 0.0075}
+"""… which is one for which no more of the copies raise one in any of the looks of an ordinary answer; and at full
+detail, of those in which the ordinary looks raise none."""
 
-SHARE_OF_MOTION = 0.0
-"""Share of the copies in which motion may raise an alarm …"""
-
-MOTION_MARGIN = 1.2
-"""… times which the highest of them is the threshold: the highest of a few copies is below that of many."""
+MISLAID = 1
+"""Photographs of which copies may raise an alarm by motion: one of thin cables before the sky is laid so inexactly that
+it would raise the threshold from 1.3 to 9.7, at which 8 of 43 pairs of frames that may be fitted on show nothing,
+instead of 3. A second one would bring that to 2, and cost alarms in 0.3 % of the copies."""
 
 MISNAMED = 0.01
 """Fraction of the edits that are no warps whose largest region may be called moved."""
 
-COPIES_EACH = 3
-LARGE_COPIES = 4
-"""Every so many kinds of copies are made of a photograph; and are looked at in full detail."""
+LARGE_COPIES = 2
+"""Every so many kinds of copies are looked at in full detail."""
+
+DERIVED_COPIES = 2
+"""Every so many kinds of copies are made of what is derived from a photograph. Without these, 57 % instead of 71 % of
+the held-out parts that were drawn again were found, and 92 % instead of 95 % of all edits from 3 %."""
+
+AGAIN = 4
+"""Times that each kind of edit is made of a photograph, over all its sizes in turn."""
 
 LARGE_KINDS = ("paste", "recolour", "re-synthesis", "slimming")
 LARGE_AREA = (0.003, 0.02)
@@ -85,11 +102,16 @@ class Measured:
 
 def cases(number: int) -> Iterator[Case]:
     photograph = FITTING[number]
-    yield from copies(photograph, number % COPIES_EACH, COPIES_EACH)
-    yield from edits(FITTING, number)
-    yield from large_copies(photograph, number % LARGE_COPIES, LARGE_COPIES)
-    yield from large_edits(FITTING, number, SMALL_KINDS, SMALL_AREA)
-    yield from large_edits(FITTING, number, LARGE_KINDS, LARGE_AREA)
+    yield from copies(photograph)
+    if max(photograph.large.shape) > CANONICAL_SIDE:  # others show nothing finer
+        yield from large_copies(photograph, number % LARGE_COPIES, LARGE_COPIES)
+    for again in range(AGAIN):
+        yield from edits(FITTING, number, 1, again)
+        yield from large_edits(FITTING, number, SMALL_KINDS, SMALL_AREA, 1, again)
+        yield from large_edits(FITTING, number, LARGE_KINDS, LARGE_AREA, 1, again)
+    for turn, other in enumerate(derived(photograph)):
+        yield from copies(other, (number + turn) % DERIVED_COPIES, DERIVED_COPIES)
+        yield from edits([*FITTING[:number], other, *FITTING[number + 1 :]], number, 1)
 
 
 def measured(folder: Path, number: int) -> None:
@@ -133,12 +155,12 @@ def samples(folder: Path, number: int) -> Sampled:
     labels: dict[ReferenceKind, list[Rows]] = defaultdict(list)
     measured(folder, number)
     for reference, case in reread(folder, number):
-        groups = [(case.valid, 0.0, 80)]
+        groups = [(case.valid, 0.0, 40)]
         if case.mask is not None:
             mask = case.mask.astype(np.uint8)
             inner, outer = cv2.erode(mask, np.ones((5, 5), np.uint8)), cv2.dilate(mask, np.ones((15, 15), np.uint8))
             inner = inner if (case.valid & (np.asarray(inner) > 0)).any() else mask
-            groups = [(case.valid & (inner > 0), 1.0, 80), (case.valid & (outer == 0), 0.0, 50)]
+            groups = [(case.valid & (inner > 0), 1.0, 40), (case.valid & (outer == 0), 0.0, 20)]
         for where, label, most in groups:
             indices = np.flatnonzero(where)
             chosen = random.choice(indices, min(most, len(indices)), replace=False)
@@ -150,17 +172,46 @@ def samples(folder: Path, number: int) -> Sampled:
     }
 
 
-def fitted(sampled: Sequence[Sampled], kind: ReferenceKind) -> Model:
-    """The network of one kind of reference, without thresholds."""
-    rows, labels = (np.concatenate([each[kind][part] for each in sampled]) for part in (0, 1))
-    network = fit_network(rows, labels)
-    return Model(network.weights, network.biases, network.output, float(network.bias[0]), 0.0, 0.0, None, 0.0)
+Job = tuple[ReferenceKind, int]
+"""A network: of one kind of reference, without the photographs of one fold; of all of them for the fold after the
+last."""
+
+JOBS: list[Job] = [(kind, fold) for kind in REFERENCES for fold in range(FOLDS + 1)]
 
 
-def fitted_without(sampled: Sequence[Sampled], job: tuple[ReferenceKind, int]) -> Model:
-    """The network of one kind, without the photographs of one fold; of all of them for the fold after the last."""
+def hardest(folder: Path, networks: Mapping[Job, Model], number: int) -> dict[Job, Rows]:
+    """Pixels of one photograph's copies where the evidence of each network that was fitted with it is highest."""
+    rows: dict[Job, list[Rows]] = defaultdict(list)
+    for kind, case in reread(folder, number):
+        if case.mask is None:
+            measures = case.planes.astype(np.float32)
+            for fold in range(FOLDS + 1):
+                if number % FOLDS != fold:
+                    highest = tops(likely(measures, case.valid, networks[kind, fold]), case.valid)
+                    rows[kind, fold].append(measures.reshape(-1, len(MEASURES))[highest])
+    return {job: np.concatenate(each) for job, each in rows.items()}
+
+
+def tops(evidence: Rows, valid: Mask) -> NDArray[np.intp]:
+    """Flat indices of the `HARDEST` highest of what is higher than all around it within `APART`."""
+    around = cv2.dilate(evidence, np.ones((2 * APART + 1, 2 * APART + 1), np.uint8))
+    indices = np.flatnonzero((evidence == around) & valid)
+    return indices[np.argsort(evidence.ravel()[indices])[-HARDEST:]]
+
+
+def rows_of(job: Job, sampled: Sequence[Sampled], hard: Sequence[Mapping[Job, Rows]]) -> tuple[Rows, Rows]:
+    """What the network of a job is fitted to: sampled pixels, and those of copies where earlier networks of that job
+    were highest; of photographs that are not held out of it alone."""
     kind, fold = job
-    return fitted([each for number, each in enumerate(sampled) if number % FOLDS != fold], kind)
+    parts = [each[kind] for number, each in enumerate(sampled) if number % FOLDS != fold]
+    parts += [(each[job], np.zeros(len(each[job]), np.float32)) for each in hard if job in each]
+    return np.concatenate([rows for rows, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def fitted(rows: tuple[Rows, Rows]) -> Model:
+    """A network without thresholds."""
+    network = fit_network(*rows)
+    return Model(network.weights, network.biases, network.output, float(network.bias[0]), 0.0, 0.0, None, 0.0)
 
 
 Signal = tuple[ReferenceKind, Literal["seed", "motion"]]
@@ -170,7 +221,7 @@ Peaks = dict[tuple[int, int], dict[Signal, float]]
 """How high each copy rises: by photograph and case."""
 
 
-def peaks(folder: Path, networks: Mapping[tuple[ReferenceKind, int], Model], number: int) -> Peaks:
+def peaks(folder: Path, networks: Mapping[Job, Model], number: int) -> Peaks:
     """Of one photograph's copies, by networks that were fitted without it."""
     found: Peaks = defaultdict(dict)
     for kind, case in reread(folder, number):
@@ -182,51 +233,56 @@ def peaks(folder: Path, networks: Mapping[tuple[ReferenceKind, int], Model], num
 
 
 def thresholds(risen: Peaks) -> dict[ReferenceKind, dict[str, Any]]:
-    """The thresholds of each look, and what was found for each share that was tried: of how many copies all looks
-    together raise an alarm, by thresholds that are chosen without their photographs.
+    """The thresholds of each look, and what was found for each share that was tried: of how many copies it raises an
+    alarm, by thresholds that are chosen without their photographs.
 
-    The looks of an ordinary answer have one share; that at full detail has the share that these leave.
+    The looks of an ordinary answer have one share, by what they raise together, also where one bears out none of the
+    other's, as the sketch alone raises it; that at full detail has its own, by what it adds.
     """
     shares: dict[ReferenceKind, float] = {}
     found: dict[ReferenceKind, dict[str, Any]] = {}
-    answers: tuple[tuple[ReferenceKind, ...], ...] = (REFERENCES[:2], REFERENCES[2:])
-    for looks in answers:
+    for looks, most in MOST_ALARMS.items():
         tried = []
         for share in TRIED:
-            raised = _alarms(risen, {**shares, **dict.fromkeys(looks, share)})
+            raised = _alarms(risen, {**shares, **dict.fromkeys(looks, share)}, looks)
             tried.append({"share": share, "rate": round(sum(raised) / len(raised), 5), "n": len(raised)})
-        admissible = [each for each in tried if each["rate"] <= MOST_ALARMS]
+        admissible = [each for each in tried if each["rate"] <= most]
         taken = admissible[-1] if admissible else tried[0]
         shares.update(dict.fromkeys(looks, float(taken["share"])))
         found.update({kind: {"taken": taken, "tried": tried} for kind in looks})
-    reached = _reached(risen.values(), shares)
+    reached = _reached(risen, shares)
     return {
         kind: {"seed": reached[kind, "seed"], "motion": reached.get((kind, "motion")), **found[kind]} for kind in found
     }
 
 
-def _alarms(risen: Peaks, shares: Mapping[ReferenceKind, float]) -> list[bool]:
-    """Whether each copy that all these looks saw raises an alarm in any, by the thresholds of the other folds."""
+def _alarms(risen: Peaks, shares: Mapping[ReferenceKind, float], looks: Sequence[ReferenceKind]) -> list[bool]:
+    """Whether each copy that is seen by all looks that have a share, and by no others, raises an alarm in one of these
+    looks and in none of the others, by the thresholds of the other folds."""
     raised = []
     for fold in range(FOLDS):
-        reached = _reached([each for (number, _), each in risen.items() if number % FOLDS != fold], shares)
-        mine = [each for (number, _), each in risen.items() if number % FOLDS == fold and reached.keys() <= each.keys()]
-        raised += [any(each[signal] > threshold for signal, threshold in reached.items()) for each in mine]
+        reached = _reached({copy: each for copy, each in risen.items() if copy[0] % FOLDS != fold}, shares)
+        for (number, _), each in risen.items():
+            if number % FOLDS == fold and each.keys() == reached.keys():
+                alarming = {kind for (kind, what), threshold in reached.items() if each[kind, what] > threshold}
+                raised.append(bool(alarming) and alarming <= set(looks))
     return raised
 
 
-def _reached(risen: Iterable[Mapping[Signal, float]], shares: Mapping[ReferenceKind, float]) -> dict[Signal, float]:
-    """What each signal is reached by in its share of the copies: its look's, or that of motion."""
-    copies = list(risen)
+def _reached(risen: Peaks, shares: Mapping[ReferenceKind, float]) -> dict[Signal, float]:
+    """What each signal is reached by: a network in its share of the copies, motion in those of one photograph."""
     reached: dict[Signal, float] = {}
     for kind, share in shares.items():
-        allowed: dict[Signal, float] = {(kind, "seed"): share}
-        if kind != "full detail":
-            allowed[kind, "motion"] = SHARE_OF_MOTION
-        for signal, most in allowed.items():
-            values = [each[signal] for each in copies if signal in each]
-            margin = MOTION_MARGIN if signal[1] == "motion" else 1.0
-            reached[signal] = round(margin * float(np.quantile(values, 1 - most)), 3)
+        if kind == "full detail":
+            values = [each[kind, "seed"] for each in risen.values() if (kind, "seed") in each]
+        else:  # copies at full detail are others of the same kinds, of some photographs
+            ordinary = {copy: each for copy, each in risen.items() if ("full detail", "seed") not in each}
+            values = [each[kind, "seed"] for each in ordinary.values() if (kind, "seed") in each]
+            most: dict[int, float] = defaultdict(float)
+            for (number, _), each in ordinary.items():
+                most[number] = max(most[number], each.get((kind, "motion"), 0.0))
+            reached[kind, "motion"] = round(sorted(most.values())[-1 - MISLAID], 3)
+        reached[kind, "seed"] = round(float(np.quantile(values, 1 - share)), 3)
     return reached
 
 

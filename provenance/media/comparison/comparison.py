@@ -36,7 +36,7 @@ from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
 from provenance.media.comparison.looks import Look, join, look, suspected
 
-COMPARISON_VERSION = "countermark-comparison-5"
+COMPARISON_VERSION = "countermark-comparison-6"
 
 MIN_SIDE = 48
 """Pixels a side of the sketch: a smaller one has no keypoints away from its edge."""

@@ -312,7 +312,9 @@ def weigh(measures: Measures, model: Model) -> Planes:
 
 def likely(planes: Planes, valid: Mask, model: Model) -> Planes:
     """Return the evidence of the network alone, H×W float32: log-odds, smoothed."""
-    hidden = np.maximum(planes.reshape(-1, len(MEASURES)) @ model.weights + model.biases, 0)
+    hidden = planes.reshape(-1, len(MEASURES)) @ model.weights
+    hidden += model.biases
+    np.maximum(hidden, 0, out=hidden)  # in place: three planes of all units would take twice the time
     evidence = (hidden @ model.output + np.float32(model.bias)).reshape(valid.shape)
     evidence = np.where(valid, evidence, np.float32(NO_EVIDENCE))
     return np.asarray(cv2.GaussianBlur(evidence, (0, 0), SMOOTHING / STEP), np.float32)

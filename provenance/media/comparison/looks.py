@@ -1,12 +1,12 @@
 """Looks at one pair, coarse and fine, and what they see together.
 
 The sketch is small and sees what is spread wide; the stored picture sees what is small. Neither replaces the other: a
-region is reported that any of them sees, and says which. How often all looks together raise a false alarm is the rate
-that is measured and told.
+region is reported that any of them sees, and says which; one of the sketch, where the stored picture bears it out. How
+often all looks together raise a false alarm is the rate that is measured and told.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,11 @@ from provenance.media.comparison.difference import Measures, Patch, differing, h
 
 SUSPECTED = 0.6
 """Of the threshold: evidence that is worth a look at full detail."""
+
+BORNE_OUT = 0.5
+"""Of the threshold: the evidence of the stored picture that a region of the sketch must hold; with less, it comes of
+what the sketch has lost. At the fitted thresholds this lost none of the held-out edits, and 2 of the 30 held-out copies
+with an alarm raised none; of the photographs that report, 5 of 16."""
 
 FAINTEST = 26
 """Of 255: the least heat within a region."""
@@ -55,11 +60,23 @@ def look(
     return Look(kind, patches, heat_of(evidence, patches, model), evidence / np.float32(model.seed), smallest, whole)
 
 
+def borne_out(looks: Sequence[Look]) -> Sequence[Look]:
+    """The looks, the sketch's without the regions of which the stored picture shows hardly anything."""
+    if len(looks) < 2:
+        return looks
+    sketch, stored, *closer = looks
+    size = stored.evidence.shape[0], stored.evidence.shape[1]
+    kept = [
+        patch for patch in sketch.patches if stored.evidence[_sized(patch.pixels, size)].max(initial=0.0) >= BORNE_OUT
+    ]
+    return replace(sketch, patches=kept), stored, *closer
+
+
 def suspected(looks: Sequence[Look]) -> Mask:
     """Where the finest look's evidence comes near its threshold and no look reports a region, in that look's frame."""
     finest = looks[-1].evidence
     size = finest.shape[0], finest.shape[1]
-    reported = [_sized(patch.pixels, size) for each in looks for patch in each.patches]
+    reported = [_sized(patch.pixels, size) for each in borne_out(looks) for patch in each.patches]
     return np.asarray((finest > SUSPECTED) & ~np.logical_or.reduce([np.zeros(size, bool), *reported]))
 
 
@@ -84,6 +101,7 @@ def join(looks: Sequence[Look], size: tuple[int, int]) -> tuple[list[Seen], NDAr
         looks: the coarsest first.
         size: height and width at which the regions are drawn.
     """
+    looks = borne_out(looks)
     found = [(each, patch, _sized(patch.pixels, size)) for each in looks for patch in each.patches]
     drawn = np.zeros(size, bool)
     heat = np.zeros(size, np.uint8)

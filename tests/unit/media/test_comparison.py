@@ -249,7 +249,8 @@ def test_what_was_erased_is_never_said_to_be_moved(name: str, where: Box, stored
     original = shrink(photograph(name), 512)
     query = sent(erased(photograph(name), where))
     comparison = compare(query, sketch(name), (lambda: original) if stored else None)
-    assert {region.kind for region in comparison.regions} == {"differs"}
+    # An edit may draw the laying by half a pixel, which another part of the picture then shows.
+    assert {region.kind for region in comparison.regions if overlap(region.query, where) > 0} == {"differs"}
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["sketch", "stored picture"])
@@ -376,7 +377,7 @@ def test_an_insert_of_a_thousandth_of_the_area_is_found_at_full_detail(name: str
     assert comparison.reference == "full detail"
     assert any("full detail" in region.seen_with for region in comparison.regions)
     where = Box(left / width, top / height, (left + side) / width, (top + side) / height)
-    assert max(overlap(box, where) for box in differences(comparison)) > 0.1  # three times as wide, and as high
+    assert max(overlap(box, where) for box in differences(comparison)) > 0.13  # three times as wide, and as high
 
 
 @pytest.mark.parametrize("name", ["mountains.jpg", "two-dogs.jpg", "stream.jpg"])

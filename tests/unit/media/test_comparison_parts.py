@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.intervals import wilson
 from provenance.media.calibration import (
     MEASURES,
     ReferenceKind,
@@ -109,13 +108,16 @@ def test_the_overlay_is_never_red_or_green() -> None:
     assert (np.diff(drawn[:, 3]) >= 0).all()
 
 
-FALSE_ALARMS_AIMED_AT = {"sketch": 0.015, "stored picture": 0.015, "full detail": 0.03}
+FALSE_ALARMS_AIMED_AT = {"sketch": 0.015, "stored picture": 0.015, "full detail": 0.01}
 """Of all looks together. Thresholds are chosen without the photographs that report, so the rate among these may lie on
-either side of the aim: the aim has to lie in its 95 % interval, or above that. A whole look at full detail was to raise
-one in 1 % of copies, and raises more: changes of colour and contrast do, of which the fitting photographs show few."""
+either side of the aim: the aim has to lie in its 95 % interval, or above that."""
 
-FROM_3_PERCENT = {("recolour", "hue"): 0.95, ("background blur",): 0.9, ("re-synthesis",): 0.8}
-"""What was aimed at, of the ordinary answer where the picture is kept: to lie in the interval of what was measured."""
+FALSE_ALARMS_AT_MOST = {"sketch": 0.022, "stored picture": 0.016, "full detail": 0.018}
+"""What was reached: no calibration may be worse."""
+
+FROM_3_PERCENT = {("recolour", "hue"): 0.94, ("background blur",): 0.9, ("re-synthesis",): 0.8}
+"""What has to be found, of the ordinary answer where the picture is kept. Of 36 recoloured parts 34 are, which is one
+less than the 95 % that were aimed at."""
 
 PLAIN_EDITS = ("paste", "removal", "text", "mosaic", "blur", "recolour")
 """What a sketch shows too: a hue alone and a part that was drawn again are often beyond it."""
@@ -135,6 +137,7 @@ def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rate
         part = document["references"][reference]
         assert set(part["model"]["hidden"]["weights"]) == set(MEASURES)
         assert part["rates"]["false_alarms"]["interval"][0] <= FALSE_ALARMS_AIMED_AT[reference]
+        assert part["rates"]["false_alarms"]["rate"] <= FALSE_ALARMS_AT_MOST[reference]
         assert model(reference).grow < model(reference).seed
     for reference in ("sketch", "stored picture"):
         rates = document["references"][reference]["rates"]
@@ -142,11 +145,12 @@ def test_the_committed_calibration_is_of_this_method_and_keeps_the_promised_rate
         assert share_found(found, PLAIN_EDITS)[0] >= 0.95
         assert rates["edits_found_from_3_percent"]["iou_mean"] >= 0.65
         assert rates["warps_found_from_3_percent"]["rate"] >= 0.5
-    assert document["references"]["stored picture"]["rates"]["edits_found_from_3_percent"]["rate"] >= 0.95
+    assert document["references"]["stored picture"]["rates"]["edits_found_from_3_percent"]["rate"] >= 0.96
+    assert all(row["rate"] >= 0.91 for row in document["references"]["stored picture"]["rates"]["edits_found"])
+    assert document["references"]["full detail"]["rates"]["edits_found"][0]["rate"] >= 0.95
     found = document["references"]["stored picture"]["rates"]["found_by_kind_from_3_percent"]
     for kinds, aim in FROM_3_PERCENT.items():
-        rate, n = share_found(found, kinds)
-        assert wilson(round(rate * n), n)[1] >= aim, kinds
+        assert share_found(found, kinds)[0] >= aim, kinds
 
 
 OTHER_FRAMES_AIMED_AT = 0.02
@@ -180,7 +184,7 @@ def test_each_rate_lies_in_its_interval_and_says_what_it_was_measured_on(referen
         assert rate.n >= 30
         assert "photographs" in rate.test_set
     for first, last in ((0, 4), (6, 9)):
-        assert rates[last].tpr >= rates[first].tpr
+        assert rates[last].tpr >= rates[first].tpr or rates[last].reference != rates[first].reference
 
 
 def test_at_full_detail_small_edits_have_rates_of_their_own_and_others_those_of_the_answer_without_it() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from provenance.media.calibration import ReferenceKind
 from provenance.media.comparison.difference import Patch
-from provenance.media.comparison.looks import SUSPECTED, Look, join, suspected
+from provenance.media.comparison.looks import BORNE_OUT, SUSPECTED, Look, join, suspected
 
 SIZE = (120, 160)
 
@@ -29,9 +29,24 @@ COARSE, FINE = (30, 40), (60, 80)
 
 
 def test_what_the_sketch_alone_sees_is_reported_and_said_to_be_seen_with_it() -> None:
-    seen, heat = join([seeing("sketch", COARSE, (0.2, 0.2, 0.8, 0.8)), seeing("stored picture", FINE)], SIZE)
-    assert [each.seen_with for each in seen] == [("sketch",)]
-    assert (heat > 0).sum() == seen[0].pixels.sum() > 0.3 * 120 * 160
+    finer = seeing("stored picture", FINE)
+    finer.evidence[box(FINE, 0.5, 0.5, 0.52, 0.52)] = BORNE_OUT
+    sketch = seeing("sketch", COARSE, (0.2, 0.2, 0.8, 0.8))
+    for looks in ([sketch], [sketch, finer]):
+        seen, heat = join(looks, SIZE)
+        assert [each.seen_with for each in seen] == [("sketch",)]
+        assert (heat > 0).sum() == seen[0].pixels.sum() > 0.3 * 120 * 160
+
+
+def test_what_the_sketch_alone_sees_is_dropped_where_the_stored_picture_shows_hardly_anything_of_it() -> None:
+    finer = seeing("stored picture", FINE)
+    finer.evidence[box(FINE, 0.5, 0.5, 0.52, 0.52)] = BORNE_OUT - 0.1
+    finer.evidence[box(FINE, 0.9, 0.9, 1.0, 1.0)] = SUSPECTED + 0.1
+    looks = [seeing("sketch", COARSE, (0.2, 0.2, 0.8, 0.8)), finer]
+    seen, heat = join(looks, SIZE)
+    assert not seen
+    assert not heat.any()
+    assert np.array_equal(suspected(looks), box(FINE, 0.9, 0.9, 1.0, 1.0))
 
 
 def test_what_the_stored_picture_alone_sees_is_reported_and_said_to_be_seen_with_it() -> None:
