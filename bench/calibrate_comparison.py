@@ -60,7 +60,7 @@ from bench.intervals import proportion, wilson
 from provenance.media.calibration import MEASURES, Model, ReferenceKind
 from provenance.media.canonical import shrink
 from provenance.media.comparison import COMPARISON_VERSION, geometry
-from provenance.media.comparison.comparison import lay, match
+from provenance.media.comparison.comparison import align_pair, match
 from provenance.media.sketch import SKETCH_VERSION, draw_sketch
 
 OUTPUT = Path(__file__).parents[1] / "provenance" / "media" / "calibration.json"
@@ -95,7 +95,7 @@ def mistaken(number: int) -> tuple[int, int, list[tuple[int, int]]]:
     others = [int(other) for other in random.choice(len(SKETCHES), many, replace=False) if other != own]
     seen = geometry.Query(query)
     found = [(other, geometry_found) for other in others if (geometry_found := match(seen, SKETCHES[other]))]
-    taken = [(own, other) for other, each in found if lay(query, SKETCHES[other], each.homography) is not None]
+    taken = [(own, other) for other, each in found if align_pair(query, SKETCHES[other], each.homography) is not None]
     return len(others), len(found), taken
 
 

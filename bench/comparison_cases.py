@@ -27,7 +27,7 @@ from bench.photographs import photographs
 from provenance.limits import CANONICAL_SIDE
 from provenance.media.calibration import ReferenceKind
 from provenance.media.canonical import shrink
-from provenance.media.comparison.comparison import Detail, Laid, closely, lay, lay_again, match
+from provenance.media.comparison.comparison import AlignedPair, Detail, align_pair, closely, match, refine_pair
 from provenance.media.comparison.difference import Measures
 from provenance.media.comparison.geometry import Match, Query
 from provenance.media.media import Media
@@ -79,12 +79,14 @@ class Case:
     large: bool = False
 
     @cached_property
-    def laid(self) -> dict[ReferenceKind, Laid]:
-        """The pair, laid as `compare` does it: over the sketch, and over the stored picture."""
-        first = lay(self.query, self.photograph.sketch, self.match.homography) if self.match is not None else None
+    def laid(self) -> dict[ReferenceKind, AlignedPair]:
+        """The pair, aligned as `compare` does it: with the sketch, and with the stored picture."""
+        first = (
+            align_pair(self.query, self.photograph.sketch, self.match.homography) if self.match is not None else None
+        )
         if first is None:
             return {}
-        second = lay_again(self.query, first, self.photograph.sketch, self.photograph.stored)
+        second = refine_pair(self.query, first, self.photograph.sketch, self.photograph.stored)
         return {"sketch": first} | ({"stored picture": second} if second is not None else {})
 
     @cached_property

@@ -96,12 +96,12 @@ def align(
         return None
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
     warp = refined(grey(working), grey(coarse), warp / warp[2, 2], scales)
-    laid, covered = laid_by(coarse, warp, working)
+    warped, covered = warp_onto(coarse, warp, working)
     final = np.linalg.inv(to_coarse) @ warp @ to_working
-    return Alignment(working.astype(np.float32), laid, covered, final / final[2, 2])
+    return Alignment(working.astype(np.float32), warped, covered, final / final[2, 2])
 
 
-def laid_by(reference: Pixels, warp: Homography, query: Pixels) -> tuple[Planes, Mask]:
+def warp_onto(reference: Pixels, warp: Homography, query: Pixels) -> tuple[Planes, Mask]:
     """The reference in the query's frame, H×W×3 float32, and where it reaches, H×W; `warp` leads to its pixels."""
     size = (query.shape[1], query.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -1,6 +1,6 @@
 """Comparing a picture with a registered one: does it show the same, and where does it differ?
 
-Three steps: `geometry` verifies that the query shows the sketch, `alignment` and `colour` lay the reference over it in
+Three steps: `geometry` verifies that the query shows the sketch, `alignment` and `colour` warp the reference onto it in
 its own colours, `difference` draws the regions that differ. Where the registered picture itself is kept, the last two
 steps are taken again with it, from the geometry that its sketch has given. Coordinates of boxes and homographies are
 fractions of width and height, 0..1 from the top left corner.
@@ -141,7 +141,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class Laid:
+class AlignedPair:
     """A pair in one frame, in the same colours, and how well it agrees; measured where that is asked for."""
 
     alignment: Alignment
@@ -154,9 +154,9 @@ class Laid:
         return self.overlap.measure()
 
 
-def lay(
+def align_pair(
     query: Pixels, reference: Pixels, homography: Homography, scales: tuple[float, ...] = ECC_SCALES
-) -> Laid | None:
+) -> AlignedPair | None:
     """Align and recolour; None when the query cannot be said to show the reference.
 
     Args:
@@ -174,7 +174,7 @@ def lay(
         return None
     if pair.agreement < np.interp(pair.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
         return None
-    return Laid(alignment, pair, colouring)
+    return AlignedPair(alignment, pair, colouring)
 
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
@@ -184,10 +184,10 @@ def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = No
     return verify(query, sketch, larger)
 
 
-def lay_again(query: Pixels, first: Laid, sketch: Pixels, original: Pixels) -> Laid | None:
-    """Lay the picture that the sketch was drawn from, where the sketch was laid."""
+def refine_pair(query: Pixels, first: AlignedPair, sketch: Pixels, original: Pixels) -> AlignedPair | None:
+    """Align the picture that the sketch was drawn from, starting from the sketch's alignment."""
     larger = scaling(original.shape[1] / sketch.shape[1], original.shape[0] / sketch.shape[0])
-    return lay(query, original, larger @ first.alignment.homography, ECC_AGAIN)
+    return align_pair(query, original, larger @ first.alignment.homography, ECC_AGAIN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +223,7 @@ def compare(
             they do not agree in what a sketch cannot show.
         larger: returns a thumbnail of the registered picture, which helps to find the geometry of deep crops. Called
             only where the sketch leaves that open; nothing is measured against it.
-        detail: returns both pictures in full detail, for a third look. Called only where the original was laid, and
+        detail: returns both pictures in full detail, for a third look. Called only where the original was pair, and
             something is suspected or the whole is asked for.
         whole: the third look is taken over the whole; where False, where something is suspected.
 
@@ -231,15 +231,15 @@ def compare(
     """
     seen = query if isinstance(query, Query) else Query(query)
     found = match(seen, sketch, larger)
-    laid = lay(seen.pixels, sketch, found.homography) if found is not None else None
-    if found is None or laid is None:
+    pair = align_pair(seen.pixels, sketch, found.homography) if found is not None else None
+    if found is None or pair is None:
         return _NOTHING
-    looks = [look_at("sketch", laid, model("sketch"))]
-    finest, reference = laid, sketch
+    looks = [look_at("sketch", pair, model("sketch"))]
+    finest, reference = pair, sketch
     picture = original() if original is not None else sketch
     # A picture that is no larger than its sketch has nothing finer to show.
     larger_picture = max(picture.shape) > max(sketch.shape)
-    finer = lay_again(seen.pixels, laid, sketch, picture) if larger_picture else None
+    finer = refine_pair(seen.pixels, pair, sketch, picture) if larger_picture else None
     if finer is not None:
         finest, reference = finer, picture
         looks.append(look_at("stored picture", finer, model("stored picture")))
@@ -253,25 +253,25 @@ def compare(
 _NOTHING = Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
 
 
-def look_at(kind: ReferenceKind, laid: Laid, fitted: Model) -> Look:
+def look_at(kind: ReferenceKind, pair: AlignedPair, fitted: Model) -> Look:
     """Return what a measured pair shows under a model."""
-    smallest = MIN_REGION / laid.measures.valid.size
-    return look(kind, laid.measures, weigh(laid.measures, fitted), fitted, smallest)
+    smallest = MIN_REGION / pair.measures.valid.size
+    return look(kind, pair.measures, weigh(pair.measures, fitted), fitted, smallest)
 
 
-def closely(query: Pixels, reference: Pixels, laid: Laid, detail: Detail, wanted: Mask | None = None) -> Tiles:
-    """Measure a pair at full detail, that is laid at 512 pixels."""
-    to_reference = np.linalg.inv(_edges(detail.original)) @ _to_reference(query, reference, laid) @ _edges(detail.query)
-    return look_closely(detail.query, detail.original, to_reference, laid.colouring, wanted)
+def closely(query: Pixels, reference: Pixels, pair: AlignedPair, detail: Detail, wanted: Mask | None = None) -> Tiles:
+    """Measure a pair at full detail that is aligned at 512 pixels."""
+    to_reference = np.linalg.inv(_edges(detail.original)) @ _to_reference(query, reference, pair) @ _edges(detail.query)
+    return look_closely(detail.query, detail.original, to_reference, pair.colouring, wanted)
 
 
 def look_closer(
-    query: Pixels, reference: Pixels, laid: Laid, detail: Detail, wanted: Mask | None, fitted: Model
+    query: Pixels, reference: Pixels, pair: AlignedPair, detail: Detail, wanted: Mask | None, fitted: Model
 ) -> Sequence[Look]:
     """The look at full detail, at what is wanted (None: the whole); none where it would show nothing finer."""
     if min(max(each.shape) for each in (detail.query, detail.original)) <= max(query.shape):
         return ()
-    tiles = closely(query, reference, laid, detail, wanted)
+    tiles = closely(query, reference, pair, detail, wanted)
     if not tiles.tiles:
         return ()
     evidence, whole = tiles.weigh(fitted), wanted is None
@@ -279,19 +279,19 @@ def look_closer(
 
 
 def draw_comparison(
-    match: Match, laid: Laid, looks: Sequence[Look], query: Pixels, reference: Pixels, *, refused: bool = False
+    match: Match, pair: AlignedPair, looks: Sequence[Look], query: Pixels, reference: Pixels, *, refused: bool = False
 ) -> Comparison:
     """Return what the looks at a pair see together.
 
     Args:
         match: the geometry by which it was found.
-        laid: the finest laying of the whole.
+        pair: the finest alignment of the whole.
         looks: the coarsest first.
         query: H×W×3 RGB, the canonical picture.
-        reference: h×w×3 RGB, what `laid` has laid over it.
+        reference: h×w×3 RGB, what `pair` aligns with it.
         refused: a finer picture could not be laid over it.
     """
-    to_reference = _to_reference(query, reference, laid)
+    to_reference = _to_reference(query, reference, pair)
     seen, heat = join(looks, (query.shape[0], query.shape[1]))
     regions = [
         Region(
@@ -306,17 +306,17 @@ def draw_comparison(
     ]
     regions += [
         Region("outside", _bounds(part), None, round(float(part.mean()), 5), 1.0)
-        for part in _outside(laid.alignment.covered)
+        for part in _outside(pair.alignment.covered)
     ]
     kind = [each.kind for each in looks if each.whole][-1]
-    shared = layout.shared(laid.overlap.light, laid.overlap.reference, laid.overlap.hold)
+    shared = layout.shared(pair.overlap.light, pair.overlap.reference, pair.overlap.hold)
     return Comparison(
         verified=True,
         inliers=match.inliers,
         transform=_transform(to_reference, match.mirrored, query, reference),
         regions=tuple(regions),
-        colour_changed=laid.colouring.changed,
-        similarity=round(laid.overlap.similarity, 4),
+        colour_changed=pair.colouring.changed,
+        similarity=round(pair.overlap.similarity, 4),
         heat=heat,
         method=COMPARISON_VERSION,
         reference=kind,
@@ -326,9 +326,9 @@ def draw_comparison(
     )
 
 
-def _to_reference(query: Pixels, reference: Pixels, laid: Laid) -> Homography:
+def _to_reference(query: Pixels, reference: Pixels, pair: AlignedPair) -> Homography:
     """Fractions of the query → fractions of the reference."""
-    carried = _edges(reference) @ laid.alignment.homography @ np.linalg.inv(_edges(query))
+    carried = _edges(reference) @ pair.alignment.homography @ np.linalg.inv(_edges(query))
     return np.asarray(carried / carried[2, 2])
 
 

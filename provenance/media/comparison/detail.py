@@ -20,10 +20,10 @@ from provenance.media.canonical import Pixels
 from provenance.media.comparison.alignment import (
     MIN_WORKING_SIDE,
     Planes,
-    laid_by,
     local_scale,
     reduced,
     refined,
+    warp_onto,
 )
 from provenance.media.comparison.colour import Colouring
 from provenance.media.comparison.difference import NO_EVIDENCE, STEP, Measures, overlap, weigh
@@ -161,8 +161,8 @@ def _measured(cut: Pixels, coarse: Pixels, warp: Homography, colouring: Colourin
     finer = refined(grey(cut), grey(near), start / start[2, 2], SCALES)
     if np.abs(_corners(cut, finer) - _corners(cut, start)).max() > MAX_REFINED:
         finer = start
-    laid, covered = laid_by(near, finer, cut)
-    pair = overlap(cut.astype(np.float32), colouring.predict(laid), covered)
+    warped, covered = warp_onto(near, finer, cut)
+    pair = overlap(cut.astype(np.float32), colouring.predict(warped), covered)
     return pair.measure(moving=False) if pair is not None else None
 
 
