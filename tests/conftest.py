@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}  # read when numpy is imported
+
 from tests.buckets import BucketServer, bucket_server
 from tests.postgres import NO_POSTGRESQL, PostgresServer, find_binaries
 from tests.sparing import spare
