@@ -51,7 +51,7 @@ class _Slot(Protocol):
 
 
 class _File:
-    """A file; `path.lock` beside it keeps two processes from writing at once."""
+    """A file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,7 +64,7 @@ class _File:
 
     def swap(self, note: bytes, expected: Collection[bytes | None]) -> bool:
         try:
-            return files.swap(self._path, note, expected, self._path.with_name(self._path.name + ".lock"))
+            return files.swap(self._path, note, expected)
         except OSError as error:
             raise _unavailable(error) from error
 

@@ -2,18 +2,19 @@
 
 import errno
 import fcntl
+import glob
 import os
 import secrets
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-LOCK_SECONDS = 2.0
-"""Seconds that one process waits for another to replace a file, which takes milliseconds unless it hangs."""
+SWAP_TRIES = 200
+"""Tries to replace a file while others do: two that collide part after one or two, by pauses of random length."""
 
-_DRAFT_SECONDS = 60.0
-"""Seconds after which no process can still be writing a draft."""
+_PAUSE_MILLISECONDS = 20  # at most, about what a draft takes to be flushed
+_TOKEN_BYTES = 8  # random, in the name of a draft
 
 
 def flush(path: Path) -> None:
@@ -33,36 +34,43 @@ def read(path: Path) -> bytes | None:
         return None
 
 
-def swap(path: Path, data: bytes, expected: Collection[bytes | None], lock: Path) -> bool:
+def swap(path: Path, data: bytes, expected: Collection[bytes | None]) -> bool:
     """Replace one of `expected` (None: no file) with `data`, durably; False if the file holds something else.
 
-    The lock file keeps two processes from replacing at once. Raises OSError, also if it stays locked for too long.
+    A compare-and-swap without a lock, which a suspended process would hold for as long as it is suspended. Each process
+    makes a draft, deletes the drafts of all others, reads the file, and only then renames its own draft. Of two that
+    overlap, the one whose draft came first finds it deleted, and begins anew.
+
+    Raises OSError, also if others replace the file in each of `SWAP_TRIES` tries.
     """
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-    try:
+    for _ in range(SWAP_TRIES):
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.new")
         draft.write_bytes(data)
-        flush(draft)
-        with locked(lock):  # for microseconds, since a process may be stopped anywhere
+        try:
+            flush(draft)
+            _delete_drafts(path, but=draft)
             if read(path) not in expected:
                 return False
             draft.replace(path)
+        except FileNotFoundError:  # another process deleted the draft
+            time.sleep(secrets.randbelow(_PAUSE_MILLISECONDS) / 1000)
+            continue
+        finally:
+            draft.unlink(missing_ok=True)
         flush(path.parent)
-        _sweep(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return True
+        return True
+    raise OSError(errno.EBUSY, "other processes replace it again and again", str(path))
 
 
-def _sweep(path: Path) -> None:
-    """Remove the drafts that crashed processes have left."""
-    for leftover in path.parent.glob(f"{path.name}.*.new"):
-        with suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime > _DRAFT_SECONDS:
-                leftover.unlink()
+def _delete_drafts(path: Path, *, but: Path) -> None:
+    """Delete the drafts of other processes, running, suspended or crashed."""
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.{'[0-9a-f]' * 2 * _TOKEN_BYTES}.new"):
+        if draft != but:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
-def locked(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+def locked(path: Path, seconds: float) -> Iterator[None]:
     """Hold an exclusive flock(2) on a file, which is made. Raises OSError, also after having waited for `seconds`."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + seconds

@@ -161,7 +161,7 @@ class LocalObjects(_Stored):
         path = self.folder / name
         with _available():
             path.parent.mkdir(parents=True, exist_ok=True)
-            swapped = files.swap(path, data, expected, self.folder / "lock")
+            swapped = files.swap(path, data, expected)
             self._flush_name(name)
         return swapped
 

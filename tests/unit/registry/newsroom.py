@@ -40,6 +40,11 @@ class Clock:
         return self.time
 
 
+def high_water_obstacle(folder: Path) -> Path:
+    """While a folder is made there, the high-water mark in `folder` cannot be replaced, and nothing be published."""
+    return folder / "high-water.0000000000000000.new"
+
+
 class Newsroom:
     """An open data folder with its log, and a publisher "daily" that registers pictures named by a text."""
 

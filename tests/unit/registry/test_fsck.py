@@ -20,7 +20,7 @@ from registry.database import Store
 from registry.storage.blobs import Blobs, blob_name
 from registry.usecases.maintenance import fsck
 from tests.logs.records import ORIGIN, digest, signer
-from tests.unit.registry.newsroom import Newsroom
+from tests.unit.registry.newsroom import Newsroom, high_water_obstacle
 
 KEY = VerifierKey(ORIGIN, ED25519, signer("log").public_key.raw)
 HARBOUR = 'WHERE "index" = 2'
@@ -410,14 +410,13 @@ def test_fsck_survives_any_page_of_the_database_being_zeroed_and_finds_most(soun
 def test_entries_that_are_published_while_it_looks_are_no_finding(tmp_path: Path) -> None:
     with Newsroom(tmp_path / "data") as newsroom:
         newsroom.found()
-        lock = newsroom.folder / "high-water.lock"
-        lock.unlink()
-        lock.mkdir()  # so that nothing can be published
+        obstacle = high_water_obstacle(newsroom.folder)
+        obstacle.mkdir()  # so that nothing can be published
         newsroom.register("harbour", wait="sequenced").result()
 
         def publish(stage: str, done: int, total: int) -> None:
-            if stage == "log" and done == total and lock.is_dir():
-                lock.rmdir()
+            if stage == "log" and done == total and obstacle.is_dir():
+                obstacle.rmdir()
                 newsroom.register("harbour").result()
 
         assert newsroom.sequencer.size == 2

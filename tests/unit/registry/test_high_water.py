@@ -7,6 +7,7 @@ import pytest
 
 from provenance.errors import Conflict, StoreUnavailable
 from registry.log.high_water import HighWater
+from tests.unit.registry.newsroom import high_water_obstacle
 
 
 @pytest.fixture
@@ -69,12 +70,12 @@ def test_a_mark_of_which_nothing_was_read_yet_is_not_written_over(place: Path) -
 
 
 def test_a_disk_that_refuses_is_unavailable_and_the_mark_as_it_was(mark: HighWater, place: Path) -> None:
-    lock = place.with_name("high-water.lock")
-    lock.mkdir()
+    obstacle = high_water_obstacle(place.parent)
+    obstacle.mkdir()
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         mark.advance(b"2")
     assert mark.read() == b"1"
-    lock.rmdir()
+    obstacle.rmdir()
     mark.advance(b"2")
     assert mark.read() == b"2"
 

@@ -20,7 +20,7 @@ from tests.logs.log import Tree
 from tests.logs.records import ORIGIN, signer
 from tests.patience import HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer, database_of
-from tests.unit.registry.newsroom import Newsroom
+from tests.unit.registry.newsroom import Newsroom, high_water_obstacle
 
 
 class Newsrooms:
@@ -290,13 +290,12 @@ def test_a_leader_that_stops_signing_resigns(newsrooms: Newsrooms, monkeypatch: 
 @pytest.mark.timing
 def test_a_log_that_has_no_leader_tells_who_appends_in_bounded_time(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
-    lock = newsrooms.folder / "high-water.lock"
-    lock.unlink()
-    lock.mkdir()  # the leader can publish nothing
+    obstacle = high_water_obstacle(newsrooms.folder)
+    obstacle.mkdir()  # the leader can publish nothing
     follower.store.failover_timeout = 1.0
     with pytest.raises(StoreUnavailable, match="not published yet"):
         follower.register("harbour").result(HUNG_SECONDS)
-    lock.rmdir()
+    obstacle.rmdir()
     again = follower.register("harbour", salt="again").result()
     assert (again.index, again.created) == (2, False)
     assert_whole(leader, 3)

@@ -39,7 +39,7 @@ from tests.logs.log import Tree
 from tests.logs.records import ORIGIN, START, signer
 from tests.patience import HUNG_SECONDS, eventually
 from tests.tile_growth import hash_tile, tiles_between
-from tests.unit.registry.newsroom import Clock, Newsroom
+from tests.unit.registry.newsroom import Clock, Newsroom, high_water_obstacle
 
 ROOT = Path(__file__).parents[3]
 REPLACE_ENTRY = 'UPDATE entry SET statement = :statement, leaf_hash = :leaf WHERE "index" = :index'
@@ -285,14 +285,13 @@ def test_a_row_with_a_matching_leaf_hash_is_still_not_the_one_that_was_signed(ne
 
 
 def test_rows_that_change_between_writing_and_signing_are_not_signed(newsroom: Newsroom) -> None:
-    lock = newsroom.folder / "high-water.lock"
-    lock.unlink()
-    lock.mkdir()  # so that what is sequenced stays unpublished
+    obstacle = high_water_obstacle(newsroom.folder)
+    obstacle.mkdir()  # so that what is sequenced stays unpublished
     with pytest.raises(StoreUnavailable):
         newsroom.register("harbour").result()
     other = small(99)[0]
     newsroom.tamper(REPLACE_ENTRY, statement=other, leaf=leaf_hash(other), index=2)
-    lock.rmdir()
+    obstacle.rmdir()
     with pytest.raises(StoreCorrupt, match="not those that were written"):
         newsroom.register("market").result()
     assert newsroom.sequencer.size == 2
@@ -373,15 +372,15 @@ def test_the_checkpoint_of_another_log_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_sequenced_entry_waits_for_no_checkpoint(newsroom: Newsroom) -> None:
-    (newsroom.folder / "high-water.lock").unlink()
-    (newsroom.folder / "high-water.lock").mkdir()  # so that nothing can be published
+    obstacle = high_water_obstacle(newsroom.folder)
+    obstacle.mkdir()  # so that nothing can be published
     appended = newsroom.register("harbour", wait="sequenced").result()
     with pytest.raises(StoreUnavailable, match="not published yet"):
         newsroom.register("market").result()
     assert newsroom.sequencer.size == 2
     with pytest.raises(StoreUnavailable):
         newsroom.proofs.tlog_proof(appended.record_id)
-    (newsroom.folder / "high-water.lock").rmdir()
+    obstacle.rmdir()
     again = newsroom.register("market").result()  # the retry of the client finds what was sequenced
     assert (again.index, again.created) == (3, False)
     assert newsroom.sequencer.size == 4
@@ -389,25 +388,23 @@ def test_a_sequenced_entry_waits_for_no_checkpoint(newsroom: Newsroom) -> None:
 
 @pytest.mark.timing
 def test_publication_is_taken_up_again_without_a_new_entry(newsroom: Newsroom) -> None:
-    lock = newsroom.folder / "high-water.lock"
-    lock.unlink()
-    lock.mkdir()
+    obstacle = high_water_obstacle(newsroom.folder)
+    obstacle.mkdir()
     with pytest.raises(StoreUnavailable):
         newsroom.register("harbour").result()
-    lock.rmdir()
+    obstacle.rmdir()
     eventually(lambda: newsroom.sequencer.size == 3)
 
 
 @pytest.mark.timing
 def test_a_disk_that_refuses_shows_as_trouble_until_it_takes_writes_again(newsroom: Newsroom) -> None:
-    lock = newsroom.folder / "high-water.lock"
-    lock.unlink()
-    lock.mkdir()
+    obstacle = high_water_obstacle(newsroom.folder)
+    obstacle.mkdir()
     with pytest.raises(StoreUnavailable):
         newsroom.register("harbour").result()
     assert isinstance(newsroom.sequencer.trouble, StoreUnavailable)
     assert newsroom.sequencer.state.signing
-    lock.rmdir()
+    obstacle.rmdir()
     eventually(lambda: newsroom.sequencer.trouble is None)
     assert newsroom.sequencer.size == 3
 
