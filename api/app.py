@@ -53,9 +53,13 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
     """The application that serves `registry`, which the caller closes."""
     metrics = metrics or Metrics()
     app = assemble(middleware_for(settings, metrics))
+    rates = {
+        "reads": settings.read_rate,
+        "lookups": settings.lookup_rate,
+        "verifications": settings.verification_rate,
+    }
     app.state.limiters = {
-        name: RateLimiter(Policy(name, *parse_rate(rate)), time.monotonic)
-        for name, rate in (("reads", settings.read_rate), ("verifications", settings.verification_rate))
+        name: RateLimiter(Policy(name, *parse_rate(rate)), time.monotonic) for name, rate in rates.items()
     }
     app.state.service = Service(
         settings=settings,

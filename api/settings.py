@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Maximum concurrent registrations and verifications; more are answered 503 with Retry-After."""
     verification_rate: str = "60/minute"
     """Verifications allowed to one client address, as COUNT/PERIOD."""
+    lookup_rate: str = "600000/hour"
+    """Digests that one client address may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
     read_rate: str = "1200/minute"
     """Reads allowed to one client address, as COUNT/PERIOD."""
     api_key: SecretStr = SecretStr("")
@@ -140,7 +142,7 @@ class Settings(BaseSettings):
             raise ValueError("must have no white space and no '+'")
         return value
 
-    @field_validator("verification_rate", "read_rate")
+    @field_validator("verification_rate", "lookup_rate", "read_rate")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
         parse_rate(value)

@@ -271,6 +271,18 @@ MAX_JSON_BODY_BYTES = 256 * 1024
 MAX_STATEMENTS = 1_000
 """Statements of one request: about as many as share one commit; the answer with proofs stays under 2 MB."""
 
+MAX_LOOKUPS = 1_000
+"""Files of one lookup: their digests have 300 KB, and an answer 100 ms."""
+
+MAX_LOOKUP_BODY_BYTES = 512 * 1024
+"""Bytes of the JSON body of a lookup: `MAX_LOOKUPS` files with every digest and fingerprint have 330 KB."""
+
+MAX_LOOKUP_MATCHES = 8
+"""Registrations listed of each file in a lookup, of each publisher one first: a report lists the others."""
+
+MAX_BUCKET_DIGESTS = 4_096
+"""Digests listed under one prefix: 200 are usual; files can be made whose digests begin alike."""
+
 MAX_METADATA_BYTES = 56 * 1024
 """Bytes of the `metadata` field of a registration: the longest caption fits, and 8 KB of the overhead remain."""
 

@@ -41,7 +41,7 @@ from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import Sandbox
-from registry.search.codes import Codes
+from registry.search.codes import PHASH, Codes
 from registry.search.comparison_queue import ComparisonQueue
 from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
@@ -116,6 +116,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
             codes=codes,
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
+            phashes=MultiIndex(Codes(PHASH)),
             inverted_file=InvertedFile(),
             comparisons=comparisons,
             trust=_trust(config, keystore),

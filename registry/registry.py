@@ -84,6 +84,7 @@ class Registry:
     codes: Codes
     scan: NearestScan
     multi_index: MultiIndex
+    phashes: MultiIndex
     inverted_file: InvertedFile
     comparisons: ComparisonQueue
     trust: TrustSettings

@@ -25,9 +25,10 @@ def is_json(request: Request) -> bool:
     return content_type == b"application/json" or content_type.endswith(b"+json")
 
 
-async def receive_json(request: Request, model: type[M]) -> M:
-    """The body as `model`. Raises: MalformedRequest, PayloadTooLarge, RequestValidationError."""
-    return parse_json(await gather(request, limits.MAX_JSON_BODY_BYTES), model)
+async def receive_json(request: Request, model: type[M], limit: int = limits.MAX_JSON_BODY_BYTES) -> M:
+    """The body, of at most `limit` bytes, as `model`. Raises: MalformedRequest, PayloadTooLarge,
+    RequestValidationError."""
+    return parse_json(await gather(request, limit), model)
 
 
 def parse_json(data: bytes | str, model: type[M], *, place: tuple[str, ...] = ("body",)) -> M:

@@ -1,4 +1,4 @@
-"""Rate limits by client address: an exact moving window in memory.
+"""Rate limits by client address: a moving window in memory, in which some requests count for more than one.
 
 Headers follow draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy: "reads";q=1200;w=60` and
 `RateLimit: "reads";r=1199;t=60`. The `limits` package is not used because its memory storage never frees
@@ -10,14 +10,14 @@ import ipaddress
 import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from provenance.errors import RateLimited
+from provenance.errors import InvalidRequest, RateLimited
 
 MAX_CLIENTS = 50_000
 """Clients tracked at once; the least recently seen is dropped first. Bounds memory under a flood of addresses."""
@@ -25,9 +25,14 @@ MAX_CLIENTS = 50_000
 _SCOPE_KEY = "countermark.rate_limit"
 
 
+GRAINS = 1_000
+"""Parts of a window: a client's requests within one are kept as one entry of 100 bytes, and counted for as much longer
+at most."""
+
+
 @dataclass(frozen=True)
 class Policy:
-    """At most `quota` requests in any `window` seconds."""
+    """At most `quota` units in any `window` seconds. A request has one unit, unless it says otherwise."""
 
     name: str
     quota: int
@@ -36,7 +41,10 @@ class Policy:
 
 @dataclass(frozen=True)
 class Allowance:
-    """The remaining quota of a client under a policy. `reset`: seconds until the oldest counted request expires."""
+    """The remaining quota of a client under a policy.
+
+    `reset`: seconds until the oldest counted units expire, or of a refused request until it will be allowed.
+    """
 
     policy: Policy
     allowed: bool
@@ -52,8 +60,25 @@ class Allowance:
         }
 
 
+@dataclass
+class _Entry:
+    """Units that a client took from `first` to `last`, in monotonic seconds."""
+
+    first: float
+    last: float
+    units: int
+
+
+@dataclass
+class _Taken:
+    """What a client took within the window."""
+
+    entries: deque[_Entry] = field(default_factory=deque)
+    units: int = 0
+
+
 class RateLimiter:
-    """Counts requests of clients under one policy. Not thread-safe: the event loop is its only caller.
+    """Counts units of clients under one policy. Not thread-safe: the event loop is its only caller.
 
     Args:
         clock: monotonic seconds.
@@ -63,26 +88,35 @@ class RateLimiter:
         self.policy = policy
         self._clock = clock
         self._max_clients = max_clients
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._clients: OrderedDict[str, _Taken] = OrderedDict()
 
-    def take(self, client: str) -> Allowance:
-        """Counts one request, unless the quota is used up."""
+    def take(self, client: str, units: int = 1) -> Allowance:
+        """Counts that many units, unless fewer are left."""
         now = self._clock()
-        times = self._times.setdefault(client, deque())
-        self._times.move_to_end(client)
-        while times and times[0] <= now - self.policy.window:
-            times.popleft()
-        allowed = len(times) < self.policy.quota
+        taken = self._clients.setdefault(client, _Taken())
+        self._clients.move_to_end(client)
+        entries, policy = taken.entries, self.policy
+        while entries and entries[0].last <= now - policy.window:
+            taken.units -= entries.popleft().units
+        allowed = taken.units + units <= policy.quota
         if allowed:
-            times.append(now)
-        if len(self._times) > self._max_clients:
-            self._times.popitem(last=False)
-        return Allowance(
-            self.policy,
-            allowed,
-            self.policy.quota - len(times),
-            self.policy.window - (now - times[0]) if times else 0.0,
-        )
+            if not entries or now - entries[-1].first >= policy.window / GRAINS:
+                entries.append(_Entry(now, now, 0))
+            entries[-1].last = now
+            entries[-1].units += units
+            taken.units += units
+        if len(self._clients) > self._max_clients:
+            self._clients.popitem(last=False)
+        left = policy.quota - taken.units
+        return Allowance(policy, allowed, left, self._until(taken, 1 if allowed else units - left, now))
+
+    def _until(self, taken: _Taken, units: int, now: float) -> float:
+        """Seconds until that many units of what was taken have expired."""
+        for entry in taken.entries:
+            units -= entry.units
+            if units <= 0:
+                return self.policy.window - (now - entry.last)
+        return self.policy.window if taken.entries else 0.0
 
 
 def client_address(scope: Scope) -> str:
@@ -108,16 +142,24 @@ def limited(name: str) -> Callable[[Request], Awaitable[None]]:
     """A FastAPI dependency: counts the request under the policy `name`. Raises: RateLimited."""
 
     async def count(request: Request) -> None:
-        limiters: Mapping[str, RateLimiter] = request.app.state.limiters
-        allowance = limiters[name].take(client_address(request.scope))
-        request.scope[_SCOPE_KEY] = allowance
-        if not allowance.allowed:
-            raise RateLimited(
-                f"At most {allowance.policy.quota} requests in {allowance.policy.window} seconds under this policy.",
-                retry_after=allowance.reset,
-            )
+        charge(request, name, 1)
 
     return count
+
+
+def charge(request: Request, name: str, units: int) -> None:
+    """Counts units under the policy `name`. Raises: RateLimited; InvalidRequest for more than it ever allows."""
+    limiters: Mapping[str, RateLimiter] = request.app.state.limiters
+    policy = limiters[name].policy
+    if units > policy.quota:
+        raise InvalidRequest(f"This counts for {units:,} units, of which {policy.quota:,} are allowed: ask for less.")
+    allowance = limiters[name].take(client_address(request.scope), units)
+    request.scope[_SCOPE_KEY] = allowance
+    if not allowance.allowed:
+        raise RateLimited(
+            f"At most {policy.quota:,} {policy.name} in {policy.window:,} seconds; this counts for {units:,}.",
+            retry_after=allowance.reset,
+        )
 
 
 class RateLimitHeaders:

@@ -27,6 +27,7 @@ from api.http.requests import (
     DisputeRequest,
     ErasureRequest,
     KeyRequest,
+    LookupsRequest,
     PublisherRequest,
     RevocationRequest,
     RotationRequest,
@@ -47,6 +48,7 @@ TAGS = {
     "withdrawals": "Withdrawals of registrations by their publishers.",
     "disputes": "Disputes of registrations by other publishers.",
     "verifications": "Reports on what is known about a picture.",
+    "lookups": "Which registrations digests lead to, for many files at once.",
     "records": "The records behind the log entries, byte for byte.",
     "statements": "Statements signed by publishers, logged in batches; the records stay with the publishers.",
     "publishers": "The publishers that vouch for media.",
@@ -56,7 +58,7 @@ TAGS = {
     "operation": "Health and metrics, for the operator.",
 }
 _REFERENCED = (
-    *(Problem, AssetMetadata, AssetRequest, DigestsRequest),
+    *(Problem, AssetMetadata, AssetRequest, DigestsRequest, LookupsRequest),
     *(PublisherRequest, KeyRequest, RevocationRequest, WithdrawalRequest),
     *(DisputeRequest, AnswerRequest, ErasureRequest),
     *(ApiKeyRequest, RotationRequest),

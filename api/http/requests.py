@@ -239,3 +239,30 @@ class DigestsRequest(Request):
 
     sha256: Digest
     pdq: PdqRequest | None = None
+
+
+class LookupRequest(Request):
+    """The digests of one file. Fingerprints can only give a lead."""
+
+    sha256: Digest
+    pixels_sha256: Annotated[
+        str | None,
+        Field(pattern=HEX_SHA256, description="SHA-256 of the decoded pixels, as in a record; if `sha256` is unknown."),
+    ] = None
+    pdq: PdqRequest | None = None
+    phash: Annotated[str | None, Field(pattern=r"^[0-9a-f]{16}$", description="pHash, 64 bits, hex.")] = None
+
+    @property
+    def units(self) -> int:
+        """How many digests it counts for."""
+        return 1 + UNITS_OF_A_FINGERPRINT * sum(each is not None for each in (self.pdq, self.phash))
+
+
+UNITS_OF_A_FINGERPRINT = 10
+"""Digests that a fingerprint counts for: it is searched for."""
+
+
+class LookupsRequest(Request):
+    """The digests of files; the answer is in the same order."""
+
+    items: Annotated[tuple[LookupRequest, ...], Field(min_length=1, max_length=limits.MAX_LOOKUPS)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from registry.database import Asset, Session, Store, assets
 from registry.database.tables import Publisher
-from registry.search.codes import CodeMatrix
+from registry.search.codes import PDQ, CodeMatrix
 from registry.search.index import BITS, RADIUS, SimilarityIndex
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
@@ -58,6 +58,8 @@ class Scale:
 
 class _Random:
     """Codes that no store holds."""
+
+    kind = PDQ
 
     def __init__(self, count: int, spare: int) -> None:
         self._all = np.empty((count + spare, BITS // 8), np.uint8)

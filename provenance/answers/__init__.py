@@ -40,6 +40,7 @@ from provenance.answers.chains import (
     RecordedVerdict,
 )
 from provenance.answers.fields import Answer
+from provenance.answers.lookups import Lookup, LookupBucket, LookupMatch, Lookups
 from provenance.answers.problems import FieldProblem, Health, Problem
 from provenance.answers.publishers import (
     ApiKey,
@@ -119,6 +120,10 @@ __all__ = [
     "LogKeys",
     "LoggedStatement",
     "LoggedStatements",
+    "Lookup",
+    "LookupBucket",
+    "LookupMatch",
+    "Lookups",
     "Mark",
     "Match",
     "MatchProof",

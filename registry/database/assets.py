@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,17 @@ from registry.database.tables import Asset, Derivation, SealedAsset, Withdrawal
 
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A registration of some content. `content`: the digest that was asked for; `pixels`: of what it names."""
+
+    content: bytes
+    record_id: bytes
+    index: int
+    publisher_id: str
+    pixels: bytes
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,43 @@ def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[As
     return session.execute(_in_turns(False), {"pixels": [pixels_sha256], "most": limit}).scalars().all()
 
 
+def holders_of_files(session: Session, files: Collection[bytes], before: int, limit: int) -> dict[bytes, list[Holder]]:
+    """Registrations of each of many files with index < before, at most `limit` of each; in turns as `by_bytes`."""
+    return _each_holders(session, _holders(True), files, before, limit)
+
+
+def holders_of_pixels(
+    session: Session, pixels: Collection[bytes], before: int, limit: int
+) -> dict[bytes, list[Holder]]:
+    """Registrations of each of many pictures with index < before, at most `limit` of each; in turns as `by_pixels`."""
+    return _each_holders(session, _holders(False), pixels, before, limit)
+
+
+def holders_at(session: Session, indices: Collection[int]) -> dict[int, Holder]:
+    """The registrations among the log indices; their content is their pixels."""
+    columns: tuple[Any, ...] = (Asset.record_id, Asset.index, Asset.publisher_id, Asset.pixels_sha256)
+    rows = session.execute(sql.select(*columns).where(col(Asset.index).in_(indices)))
+    return {index: Holder(pixels, record_id, index, publisher, pixels) for record_id, index, publisher, pixels in rows}
+
+
+def _each_holders(
+    session: Session, query: Select[Any], asked: Collection[bytes], before: int, limit: int
+) -> dict[bytes, list[Holder]]:
+    found: dict[bytes, list[Holder]] = {}
+    given = {"asked": list(asked), "before": before, "most": limit}
+    for row in session.execute(query, given) if asked else ():
+        found.setdefault(row.content, []).append(Holder(*row))
+    return found
+
+
+def digests_between(session: Session, first: bytes, last: bytes, limit: int) -> Sequence[bytes]:
+    """SHA-256 digests of registered files, first ≤ digest ≤ last, in their order."""
+    files = sql.union(
+        *(sql.select(column).where(column >= first, column <= last) for column in map(col, _FILES))
+    ).subquery()
+    return session.execute(sql.select(files.c[0]).order_by(files.c[0]).limit(limit)).scalars().all()
+
+
 def claims(
     session: Session,
     files: Collection[bytes],
@@ -320,6 +368,32 @@ def _in_turns(files: bool) -> Select[Any]:
     turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
     same = _same_content(files, not files)
     return sql.select(Asset).where(same).order_by(turn, col(Asset.index)).limit(bindparam("most"))
+
+
+_FILES: tuple[Any, ...] = (Asset.media_sha256, Asset.signed_sha256, Asset.private_blob_sha256)
+_PIXELS: tuple[Any, ...] = (Asset.pixels_sha256, Asset.signed_pixels_sha256)
+
+
+@cache
+def _holders(files: bool) -> Select[Any]:
+    """`_in_turns` for each of many digests."""
+    own, of_copy = _PIXELS
+    named = zip(_FILES, (own, of_copy, of_copy), strict=True) if files else ((each, each) for each in _PIXELS)
+    asked: Any = bindparam("asked", expanding=True)
+    known = (col(Asset.record_id), col(Asset.index), col(Asset.publisher_id))
+    arms = (
+        sql.select(digest.label("content"), *known, pixels.label("pixels")).where(
+            digest.in_(asked), col(Asset.index) < bindparam("before")
+        )
+        for digest, pixels in named
+    )
+    found = sql.union(*arms).subquery()
+    turn = func.row_number().over(partition_by=(found.c.content, found.c.publisher_id), order_by=found.c.index)
+    turns = sql.select(*found.c, turn.label("turn")).subquery()
+    place = func.row_number().over(partition_by=turns.c.content, order_by=(turns.c.turn, turns.c.index))
+    placed = sql.select(*turns.c, place.label("place")).subquery()
+    columns = [placed.c[field.name] for field in fields(Holder)]
+    return sql.select(*columns).where(placed.c.place <= bindparam("most")).order_by(placed.c.place)
 
 
 def _same_content(files: bool, pixels: bool, table: type[Asset] = Asset) -> ColumnElement[bool]:

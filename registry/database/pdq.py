@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -44,12 +45,15 @@ _SQLITE_ADD = text("INSERT INTO pdq_chunk (chunk_key, asset) VALUES (:key, :asse
 _REMOVE = text("DELETE FROM pdq_chunk WHERE chunk_key = :key AND asset = :asset")
 _CLEAR = text("DELETE FROM pdq_chunk")
 _COUNT = text("SELECT count(*) FROM pdq_chunk WHERE chunk_key < 65536")  # every asset has one chunk at position 0
-_HASHES = text(
-    """
-    SELECT "index", pdq FROM asset
-    WHERE "index" > :after AND pdq_quality >= :quality ORDER BY "index" LIMIT :limit
-    """
-)
+_HASHES = {
+    column: text(
+        f"""
+        SELECT "index", {column} FROM asset
+        WHERE "index" > :after AND pdq_quality >= :quality ORDER BY "index" LIMIT :limit
+        """  # noqa: S608  # two names of columns
+    )
+    for column in ("pdq", "phash")
+}
 
 
 def assets_by_chunks(session: Session, keys: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
@@ -85,11 +89,13 @@ def count_indexed(session: Session) -> int:
     return int(session.connection().execute(_COUNT).scalar_one())
 
 
-def hashes_of_assets(session: Session, quality: int, after: int = -1) -> Iterator[list[tuple[int, bytes]]]:
-    """(index, PDQ) of every asset of at least this quality behind index `after`, in log order, in batches."""
+def hashes_of_assets(
+    session: Session, quality: int, after: int = -1, column: Literal["pdq", "phash"] = "pdq"
+) -> Iterator[list[tuple[int, bytes]]]:
+    """(index, hash) of every asset of at least this PDQ quality behind index `after`, in log order, in batches."""
     while True:
         parameters = {"after": after, "quality": quality, "limit": _BATCH}
-        batch = [(index, pdq) for index, pdq in session.connection().execute(_HASHES, parameters)]
+        batch = [(index, code) for index, code in session.connection().execute(_HASHES[column], parameters)]
         if not batch:
             return
         yield batch

@@ -61,6 +61,17 @@ def revoked_among(session: Session, kids: Collection[bytes]) -> dict[bytes, int]
     return {row.kid: row.revoked_index for row in rows if row.revoked_index is not None}
 
 
+def with_revoked_keys(session: Session, publisher_ids: Collection[str]) -> set[str]:
+    """Those publishers that have a revoked key."""
+    return set(
+        session.exec(
+            select(PublisherKeyRow.publisher_id).where(
+                col(PublisherKeyRow.publisher_id).in_(publisher_ids), col(PublisherKeyRow.revoked_index).is_not(None)
+            )
+        )
+    )
+
+
 def predates_known_compromise(row: PublisherKeyRow, invalid_since: datetime) -> bool:
     """Whether a time of compromise is earlier than the one that the key's revocations have stated so far."""
     return row.invalid_since_ms is None or to_milliseconds(invalid_since) < row.invalid_since_ms

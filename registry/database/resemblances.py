@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, sql
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, exists, func, or_, select, update
 
 from registry.database.tables import Asset, ComparedAsset, Publisher, Resemblance, Withdrawal
@@ -136,6 +137,24 @@ def of(session: Session, index: int, limit: int) -> Sequence[Row]:
 def older_of_others(session: Session, index: int, publisher: str, limit: int) -> Sequence[Row]:
     """The older ones of them that other publishers registered."""
     return _named(session, _query(others_alone=True), index=index, most=limit, publisher=publisher)
+
+
+def hiding(session: Session, indices: Collection[int]) -> set[int]:
+    """Those registrations that resemble an older one of another publisher, inside which something differs."""
+    own, other = aliased(Asset), aliased(Asset)
+    query = (
+        select(Resemblance.newer)
+        .join(own, col(own.index) == col(Resemblance.newer))
+        .join(other, col(other.index) == col(Resemblance.older))
+        .where(col(Resemblance.newer).in_(indices), Resemblance.differs_inside, own.publisher_id != other.publisher_id)
+    )
+    return set(session.exec(query))
+
+
+def compared_among(session: Session, indices: Collection[int]) -> set[int]:
+    """Those registrations that have been compared with all older ones."""
+    done = select(ComparedAsset.asset).where(col(ComparedAsset.asset).in_(indices), ~_WAITS)
+    return set(session.exec(done))
 
 
 def orphans(session: Session) -> int:

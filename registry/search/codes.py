@@ -1,12 +1,13 @@
-"""Codes: the PDQ hashes of all public registrations of one store, in memory; 40 bytes each.
+"""Codes: the hashes of all public registrations of one store, in memory; with its index a PDQ has 40 bytes, a pHash 16.
 
-The scan of all hashes and the multi-index of large stores share them. `Codes` catches up with the store before each
+The scan of all PDQ hashes and their multi-index share them. `Codes` catches up with the store before each
 search, so that a search finds all registrations, also the first after a restart.
 """
 
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,23 @@ from registry.database import Session, assets
 from registry.database import pdq as rows
 from registry.database.snapshot import once
 from registry.search.change_feed import ChangeFeed
-from registry.search.index import BITS, MIN_QUALITY, Candidate, as_matrix
+from registry.search.index import BITS, MIN_QUALITY, RADIUS, Candidate, as_matrix
 
 _GROWTH = 4096
+
+
+@dataclass(frozen=True)
+class HashKind:
+    """A kind of perceptual hash. `radius`: bits up to which a hash is near, and a search finds all."""
+
+    column: Literal["pdq", "phash"]
+    bits: int
+    radius: int
+
+
+PDQ = HashKind("pdq", BITS, RADIUS)
+PHASH = HashKind("phash", 64, 8)
+"""Most locally edited copies stay within 8 bits, too: what is near is a lead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +40,8 @@ class CodeMatrix:
     """The hashes of one state of the store.
 
     Attributes:
-        codes: n×32 bytes; an erased one is zero, to which no picture's hash is near (half of its bits are set).
+        codes: n×32 bytes of PDQ, n×8 of pHash; an erased one is zero, to which no picture's hash is near (half of its
+            bits are set).
         indices: n log indices, ascending but for registrations that were revealed later.
     """
 
@@ -34,11 +50,12 @@ class CodeMatrix:
 
 
 class Codes:
-    """All hashes of one store of at least `MIN_QUALITY`. Thread-safe."""
+    """All hashes of one kind, of the pictures in one store of at least `MIN_QUALITY`. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: HashKind = PDQ) -> None:
+        self.kind = kind
         self._lock = threading.Lock()
-        self._codes: NDArray[np.uint8] = np.empty((0, BITS // 8), dtype=np.uint8)
+        self._codes: NDArray[np.uint8] = np.empty((0, kind.bits // 8), dtype=np.uint8)
         self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._size = 0
         self._after = -1  # index of the newest registration that was loaded in log order
@@ -50,8 +67,9 @@ class Codes:
         with self._lock:
             changes = self._feed.read(session)
             late = assets.by_index(session, [index for index in changes.revealed if index <= self._after]).values()
-            self._take([(row.index, row.pdq) for row in late if row.pdq_quality >= MIN_QUALITY])
-            for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after):
+            column = self.kind.column
+            self._take([(row.index, getattr(row, column)) for row in late if row.pdq_quality >= MIN_QUALITY])
+            for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after, column):
                 self._take(batch)
                 self._after = batch[-1][0]
             self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
@@ -73,7 +91,8 @@ class Codes:
         """Make room in new arrays, so that a running search keeps the old ones."""
         if size > len(self._codes):
             room = max(size, 2 * len(self._codes), _GROWTH)
-            codes, indices = np.empty((room, BITS // 8), dtype=np.uint8), np.empty(room, dtype=np.int64)
+            codes = np.empty((room, self.kind.bits // 8), dtype=np.uint8)
+            indices = np.empty(room, dtype=np.int64)
             codes[: self._size], indices[: self._size] = self._codes[: self._size], self._indices[: self._size]
             self._codes, self._indices = codes, indices
 

@@ -126,8 +126,8 @@ class SimilarityIndex:
 
 
 def as_matrix(hashes: Sequence[bytes]) -> NDArray[np.uint8]:
-    """n hashes of 32 bytes as n×32."""
-    return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), BITS // 8)
+    """n hashes of b bytes as n×b; n > 0."""
+    return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), len(hashes[0]))
 
 
 def _chunks(codes: NDArray[np.uint8]) -> NDArray[np.int64]:

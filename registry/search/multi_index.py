@@ -5,6 +5,8 @@ other numbers than `registry.search.index`: 11 chunks of 21 bits, of which two h
 with at most 2 bits flipped (11 × 3 = 33 > 31). That takes more probes than 16 chunks of 16 bits with one flip, and
 leaves a third of the hashes to compare, which are what a search of many millions waits for.
 
+A pHash is found the same way: 3 chunks of 21 of its 64 bits, for at most 8 bits apart (3 × 3 = 9 > 8).
+
 Each chunk has a table: row numbers sorted by the chunk's value, and where each value begins. New rows are compared one
 by one until there are `MAX_TAIL` of them, and then merged into the tables.
 """
@@ -20,20 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.database import Session
-from registry.search.codes import Codes, as_candidates
+from registry.search.codes import Codes, HashKind, as_candidates
 from registry.search.index import (
-    BITS,
     MAX_CANDIDATES,
     MIN_QUALITY,
     PERMUTATION,
-    RADIUS,
     Candidate,
     as_matrix,
     distances,
 )
 from registry.search.selection import EVERYTHING, choose, inside
 
-CHUNKS = 11
 CHUNK_BITS = 21
 MAX_FLIPS = 2
 
@@ -58,8 +57,21 @@ _FLIPS = np.array(
 _PADDED = 24
 """Bits in which a chunk is packed: whole bytes."""
 
-_LAYOUT = np.full((CHUNKS, _PADDED), BITS, dtype=np.intp)  # BITS is the place of a zero
-_LAYOUT[:, _PADDED - CHUNK_BITS :] = PERMUTATION[: CHUNKS * CHUNK_BITS].reshape(CHUNKS, CHUNK_BITS)
+QUERIES_AT_ONCE = 64
+"""Of many millions, the rows that share a chunk with as many queries take some 100 MB."""
+
+PAIRS_AT_ONCE = 1 << 20
+"""Rows of the tail × queries: their differences take 32 MB."""
+
+
+def _layout(kind: HashKind) -> NDArray[np.intp]:
+    """chunks × `_PADDED`: which bit of a hash is at each place of each chunk; `kind.bits` is the place of a zero."""
+    chunks = -(-(kind.radius + 1) // (MAX_FLIPS + 1))
+    order = PERMUTATION[kind.bits > PERMUTATION][: chunks * CHUNK_BITS]
+    layout = np.full((chunks, _PADDED), kind.bits, dtype=np.intp)
+    layout[:, _PADDED - CHUNK_BITS :] = order.reshape(chunks, CHUNK_BITS)
+    return layout
+
 
 _Numbers = NDArray[np.int64]
 _Rows = NDArray[np.uint32]
@@ -70,17 +82,26 @@ class _Tables:
     """The tables over the first `size` rows.
 
     Attributes:
+        layout: of the chunks (`_layout`).
         rows: for each chunk, row numbers ordered by its value.
         starts: chunks × (2^21 + 1): where each value's rows begin, and the next one's.
     """
 
+    layout: NDArray[np.intp]
     size: int
     rows: tuple[_Rows, ...]
     starts: NDArray[np.uint32]
 
+    @classmethod
+    def empty(cls, kind: HashKind) -> "_Tables":
+        """Tables over no rows."""
+        layout = _layout(kind)
+        rows = tuple(np.empty(0, dtype=np.uint32) for _ in layout)
+        return cls(layout, 0, rows, np.zeros((len(layout), (1 << CHUNK_BITS) + 1), dtype=np.uint32))
+
     def merged(self, codes: NDArray[np.uint8]) -> "_Tables":
         """Tables that also cover the rows of `codes`, which follow the first `size`."""
-        values = _chunks(codes)
+        values = _chunks(codes, self.layout)
         rows, starts = [], self.starts.copy()
         for chunk, (known, of_chunk) in enumerate(zip(self.rows, values.T, strict=True)):
             order = np.argsort(of_chunk, kind="stable")
@@ -88,12 +109,12 @@ class _Tables:
             rows.append(np.insert(known, places, (order + self.size).astype(np.uint32)))
             counts = np.bincount(of_chunk, minlength=1 << CHUNK_BITS)
             starts[chunk, 1:] += np.cumsum(counts, dtype=np.uint32)
-        return _Tables(self.size + len(codes), tuple(rows), starts)
+        return _Tables(self.layout, self.size + len(codes), tuple(rows), starts)
 
     def near(self, queries: NDArray[np.uint8]) -> tuple[_Rows, _Numbers]:
         """Rows that share a chunk with a query except for two bits, and the query's number; with repetitions."""
         found, asked = [], []
-        for chunk, values in enumerate(_chunks(queries).T):
+        for chunk, values in enumerate(_chunks(queries, self.layout).T):
             probes = values[:, None] ^ _FLIPS
             first = self.starts[chunk][probes].astype(np.int64)
             lengths = self.starts[chunk][probes + np.uint32(1)] - first
@@ -105,18 +126,17 @@ class _Tables:
 
 
 class MultiIndex:
-    """Near-duplicate search over the hashes in `codes`. Thread-safe."""
+    """Near-duplicate search over the hashes in `codes`, of one kind. Thread-safe."""
 
     def __init__(self, codes: Codes) -> None:
         self._lock = threading.Lock()
         self._codes = codes
-        empty = tuple(np.empty(0, dtype=np.uint32) for _ in range(CHUNKS))
-        self._tables = _Tables(0, empty, np.zeros((CHUNKS, (1 << CHUNK_BITS) + 1), dtype=np.uint32))
+        self._tables = _Tables.empty(codes.kind)
 
     def candidates(
         self, session: Session, hashes: Sequence[bytes], quality: int, within: range = EVERYTHING
     ) -> list[Candidate]:
-        """All registrations within `RADIUS` bits of any of `hashes`, the nearest first, at most `MAX_CANDIDATES`.
+        """All registrations within the radius of any of `hashes`, the nearest first, at most `MAX_CANDIDATES`.
 
         Args:
             session: on the store that is searched.
@@ -127,24 +147,47 @@ class MultiIndex:
         if quality < MIN_QUALITY or not hashes:
             return []
         stored = self._codes.catch_up(session)
-        tables = self._merged(stored.codes)
-        queries = as_matrix(hashes)
-        rows, asked = tables.near(queries)
-        if tables.size > len(stored.codes):  # another search has merged rows that came after this one began
-            here = rows < len(stored.codes)
-            rows, asked = rows[here], asked[here]
-        apart = _pairwise(stored.codes, rows, queries, asked)
-        near = np.flatnonzero(apart <= RADIUS)
-        tail = distances(stored.codes[tables.size :], queries)
-        late, late_asked = np.nonzero(tail <= RADIUS)
-        rows = np.concatenate([rows[near].astype(np.int64), late + tables.size])
-        apart = np.concatenate([apart[near], tail[late, late_asked]])
+        rows, _, apart = self._near(stored.codes, as_matrix(hashes))
         order = np.lexsort((rows, apart))
         _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
         chosen = order[np.sort(first)]
         chosen = chosen[inside(stored.indices[rows[chosen]], within)]
         chosen = chosen[choose(session, stored.indices[rows[chosen]].tolist(), MAX_CANDIDATES)]
         return as_candidates(session, stored.indices[rows[chosen]].tolist(), apart[chosen].tolist())
+
+    def near_each(self, session: Session, hashes: Sequence[bytes]) -> list[list[tuple[int, int]]]:
+        """(log index, distance) of the registrations within the radius of each hash, at most `MAX_CANDIDATES`, the
+        nearest first. An erased registration may be among them."""
+        found: list[list[tuple[int, int]]] = [[] for _ in hashes]
+        if not hashes:
+            return found
+        stored, queries = self._codes.catch_up(session), as_matrix(hashes)
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            rows, asked, apart = self._near(stored.codes, queries[start : start + QUERIES_AT_ONCE])
+            pairs = np.unique(np.stack([asked, apart, rows], axis=1), axis=0)  # a row may share several chunks
+            for query, distance, row in pairs.tolist():
+                if len(found[start + query]) < MAX_CANDIDATES:
+                    found[start + query].append((int(stored.indices[row]), distance))
+        return found
+
+    def _near(self, codes: NDArray[np.uint8], queries: NDArray[np.uint8]) -> tuple[_Numbers, _Numbers, _Numbers]:
+        """Each pair within the radius: row, number of the query, distance; with repetitions."""
+        tables, radius = self._merged(codes), self._codes.kind.radius
+        rows, asked = tables.near(queries)
+        if tables.size > len(codes):  # another search has merged rows that came after this one began
+            here = rows < len(codes)
+            rows, asked = rows[here], asked[here]
+        apart = _pairwise(codes, rows, queries, asked)
+        near = np.flatnonzero(apart <= radius)
+        found = [(rows[near].astype(np.int64), asked[near].astype(np.int64), apart[near])]
+        tail = codes[tables.size :]
+        step = max(1, PAIRS_AT_ONCE // max(1, len(tail)))
+        for start in range(0, len(queries), step):
+            late = distances(tail, queries[start : start + step])
+            late_rows, late_asked = np.nonzero(late <= radius)
+            found.append((late_rows + tables.size, late_asked + start, late[late_rows, late_asked]))
+        rows_, asked_, apart_ = (np.concatenate(each) for each in zip(*found, strict=True))
+        return rows_, asked_, apart_
 
     def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
         """Tables that cover all rows of `codes` but a short tail."""
@@ -167,13 +210,13 @@ def _trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _chunks(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """n×32 bytes to n×11 chunk values, bits permuted."""
-    values = np.empty((len(codes), CHUNKS), dtype=np.uint32)
+def _chunks(codes: NDArray[np.uint8], layout: NDArray[np.intp]) -> NDArray[np.uint32]:
+    """n hashes to n×chunks values, bits permuted."""
+    values = np.empty((len(codes), len(layout)), dtype=np.uint32)
     for start in range(0, len(codes), _CHUNKED_AT_ONCE):
         bits = np.unpackbits(codes[start : start + _CHUNKED_AT_ONCE], axis=1)
         padded = np.concatenate([bits, np.zeros((len(bits), 1), dtype=np.uint8)], axis=1)
-        packed = np.packbits(padded.take(_LAYOUT.ravel(), axis=1), axis=1).reshape(len(bits), CHUNKS, 3)
+        packed = np.packbits(padded.take(layout.ravel(), axis=1), axis=1).reshape(len(bits), len(layout), 3)
         first, second, third = np.moveaxis(packed.astype(np.uint32), 2, 0)
         values[start : start + len(bits)] = (first << np.uint32(16)) | (second << np.uint32(8)) | third
     return values

@@ -1,6 +1,7 @@
 """Standing: a registration with its later withdrawal, disputes, revocations and successors, as a verdict needs it."""
 
 import functools
+from collections.abc import Collection
 from typing import cast
 
 from provenance import answers
@@ -14,6 +15,7 @@ from provenance.statement.record import (
 )
 from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
+from provenance.verification.axes import Standing
 from provenance.verification.evidence import Publisher, Source
 from provenance.verification.findings import sources, standing
 from provenance.verification.registrations import Dispute, DisputeAnswer, KnownRecord
@@ -88,6 +90,35 @@ def standing_of(session: Session, record_id: bytes) -> answers.Standing:
     own = known(session, record_id)
     value, detail = standing.of(own, assets.claims(session, (), [own.record.media.pixels_sha256], [record_id]))
     return answers.Standing(value=value, detail=detail)
+
+
+def applying(session: Session, holders: Collection[assets.Holder]) -> dict[bytes, set[Standing]]:
+    """What has become of each of many registrations, by record; not rival claims, which depend on what leads to it."""
+    of = {each.record_id: each for each in holders}
+    found: dict[bytes, set[Standing]] = {record: set() for record in of}
+    for record in assets.withdrawn_among(session, of):
+        found[record].add(Standing.WITHDRAWN)
+    for record, revoked_at in _revoked(session, of.values()).items():
+        before = revoked_at < of[record].index
+        found[record].add(Standing.KEY_REVOKED_BEFORE if before else Standing.KEY_REVOKED_AFTER)
+    for record in events.disputed_among(session, of):
+        if any(each.open for each in disputes.of_record(session, record)):
+            found[record].add(Standing.DISPUTED)
+    for record in events.successors(session, of):
+        found[record].add(Standing.SUPERSEDED)
+    return found
+
+
+def _revoked(session: Session, holders: Collection[assets.Holder]) -> dict[bytes, int]:
+    """Where the key was revoked that signed a registration, by record.
+
+    Few publishers have revoked a key: only of theirs are the statements read.
+    """
+    concerned = publishers.with_revoked_keys(session, {each.publisher_id for each in holders})
+    logged = entries.with_records(session, [each.record_id for each in holders if each.publisher_id in concerned])
+    kids = {record: parse_statement(entry.statement).kid for record, entry in logged.items()}
+    revoked = publishers.revoked_among(session, set(kids.values()))
+    return {record: revoked[kid] for record, kid in kids.items() if kid in revoked}
 
 
 def _disputes(session: Session, record_id: bytes) -> tuple[Dispute, ...]:

@@ -21,6 +21,7 @@ CONCISE = {"application/concise-problem-details+cbor": {"schema": {"type": "stri
 REQUESTS = (
     *("AssetRequest", "AssetMetadata", "ParentRequest", "WithdrawalRequest", "PublisherRequest", "DigestsRequest"),
     *("KeyRequest", "OwnKeyRequest", "HandoverRequest", "Ed25519JwkRequest", "P256JwkRequest", "RevocationRequest"),
+    *("LookupsRequest", "LookupRequest"),
     *("DisputeRequest", "AnswerRequest", "ErasureRequest", "ApiKeyRequest", "RotationRequest"),
 )
 

@@ -17,6 +17,7 @@ from countermark import (
     AsyncClient,
     Client,
     Conflict,
+    Digests,
     InvalidRequest,
     NotAuthenticated,
     NotFound,
@@ -83,6 +84,13 @@ def test_a_picture_is_registered_verified_proven_and_withdrawn(ask: Ask, request
     assert report.matches[0].asset.id == asset.id
     assert ask("report", report.id) == report
     assert ask("verify_digests", asset.media.sha256).axes.registration.value == "EXACT_MATCH"
+
+    lookups = ask(
+        "lookup", [asset.media.sha256, Digests("ab" * 32, pixels_sha256=asset.media.pixels_sha256), "cd" * 32]
+    )
+    assert [[(each.record, each.basis) for each in item.matches] for item in lookups.items] == [
+        *([(asset.id, "bytes")], [(asset.id, "pixels")], [])
+    ]
 
     signed = ask("credentialed", asset.id)
     report = ask("verify", signed)

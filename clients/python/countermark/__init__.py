@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.client import Client
+    from countermark.digests import Digests
     from countermark.keys import OwnKey
     from countermark.log import AuditReport, audit_log
     from countermark.models import (
@@ -69,6 +70,9 @@ if TYPE_CHECKING:
         Erasure,
         Event,
         Graph,
+        Lookup,
+        LookupMatch,
+        Lookups,
         Parent,
         RegisteredAsset,
         Report,
@@ -76,7 +80,7 @@ if TYPE_CHECKING:
     )
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
-    _MODULES |= {"AuditReport": "log", "audit_log": "log"}
+    _MODULES |= {"AuditReport": "log", "Digests": "digests", "audit_log": "log"}
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
@@ -93,6 +97,7 @@ __all__ = [
     "Client",
     "Conflict",
     "CountermarkError",
+    "Digests",
     "Dispute",
     "EntryTooLarge",
     "Erased",
@@ -104,6 +109,9 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidRequest",
     "KeyRefused",
+    "Lookup",
+    "LookupMatch",
+    "Lookups",
     "MalformedNote",
     "MalformedReceipt",
     "MalformedRequest",

@@ -21,6 +21,7 @@ from countermark.connection import (
 )
 from countermark.content import Content, Progress, Source
 from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
+from countermark.digests import Digests
 from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.models import (
     Asset,
@@ -31,6 +32,7 @@ from countermark.models import (
     Graph,
     LoggedStatements,
     LogKey,
+    Lookups,
     Publisher,
     PublisherKey,
     RecordedVerdict,
@@ -155,6 +157,17 @@ class AsyncClient:
     async def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
         """Verify digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
         return await self._send(calls.verify_digests(sha256, pdq))
+
+    async def lookup(self, files: Sequence[Digests | str]) -> Lookups:
+        """Look up 1 to 1,000 files by their digests, in order: what each leads to. Nothing is sent or stored but these.
+
+        A file that was saved anew has another digest. Without a match it is not compared, not "not found": `verify`
+        sends it.
+
+        Args:
+            files: `Digests`, or the SHA-256 alone.
+        """
+        return await self._send(calls.lookup(files))
 
     async def report(self, verification_id: str) -> Report:
         """An earlier report."""

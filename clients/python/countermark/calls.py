@@ -15,11 +15,13 @@ from typing import Generic, Literal, TypeVar
 from countermark import models
 from countermark.claims import Claims
 from countermark.content import Content, Progress
+from countermark.digests import Digests
 from countermark.keys import KeyAlgorithm, OwnKey
 from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
 from provenance.limits import (
     MAX_ANSWER_BYTES,
     MAX_ANSWERED_MEDIA_BYTES,
+    MAX_LOOKUPS,
     MAX_MEDIA_BYTES,
     MAX_PAGE_ITEMS,
     MAX_RECORD_BYTES,
@@ -231,10 +233,31 @@ def verify(file: Content, progress: Progress | None, full_detail: bool = False) 
 
 
 def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[models.Report]:
-    body: dict[str, object] = {"sha256": _matched(_DIGEST, sha256, "a SHA-256 must have 64 lowercase hex digits")}
+    body: dict[str, object] = {"sha256": _sha256(sha256)}
     if pdq is not None:
         body["pdq"] = {"value": pdq[0], "quality": pdq[1]}
     return _post("/v1/verifications", body, _model(models.Report))
+
+
+def lookup(asked: Sequence[Digests | str]) -> Call[models.Lookups]:
+    if not 1 <= len(asked) <= MAX_LOOKUPS:
+        raise InvalidRequest(f"{len(asked):,} files at once: a lookup is of 1 to {MAX_LOOKUPS:,}")
+    items = [each if isinstance(each, Digests) else Digests(each) for each in asked]
+    read_lookups = _model(models.Lookups)
+
+    def read(reply: Reply) -> models.Lookups:
+        found = read_lookups(reply)
+        if [each.sha256 for each in found.items] != [each.sha256 for each in items]:
+            raise UnexpectedAnswer("the answer to a lookup is about other files, or in another order")
+        return found
+
+    return _post("/v1/lookups", {"items": [_looked_up(each) for each in items]}, read)
+
+
+def _looked_up(digests: Digests) -> dict[str, object]:
+    pdq = None if digests.pdq is None else {"value": digests.pdq[0], "quality": digests.pdq[1]}
+    stated = asdict(digests) | {"sha256": _sha256(digests.sha256), "pdq": pdq}
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def report(verification_id: str) -> Call[models.Report]:
@@ -446,6 +469,10 @@ def record_digest(identity: str) -> bytes:
 
 def _record(identity: str) -> str:
     return _matched(_RECORD, identity, "a record id must be 64 lowercase hex digits or a URN")
+
+
+def _sha256(digest: str) -> str:
+    return _matched(_DIGEST, digest, "a SHA-256 must have 64 lowercase hex digits")
 
 
 def _verification(identity: str) -> str:

@@ -94,7 +94,7 @@ def with_older(evidence: Evidence, registrations: Registrations) -> Evidence:
     items = tuple(each for each in known.items if each.record_id not in listed)
     named = replace(known, items=items, older=known.older - (len(known.items) - len(items)))
     for each in items:
-        if _belongs_in_a_headline(each):
+        if belongs_in_a_headline(each):
             failure = _failure(registrations, each)
             if failure is None:
                 return replace(evidence, resembling=named, hidden=each)
@@ -112,7 +112,7 @@ _SAME = (Registration.EXACT_MATCH, Registration.MATCH_NO_DIFFERENCE_FOUND)
 _NO_MATCH = (Registration.POSSIBLE_MATCH, Registration.SHARES_LAYOUT)
 
 
-def _belongs_in_a_headline(each: Resemblance) -> bool:
+def belongs_in_a_headline(each: Resemblance) -> bool:
     """Whether something inside differs, and it is neither stated as a source nor taken back: those are named below."""
     return each.older and each.differs_inside and not each.stated and each.taken_back is None
 

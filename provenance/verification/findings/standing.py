@@ -3,7 +3,7 @@
 To register first is not to be the author, so rival claims to the same content are all kept, none preferred.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
 from provenance.quotation import quote
@@ -12,6 +12,20 @@ from provenance.verification.evidence import Evidence, Match
 from provenance.verification.registrations import Dispute, KnownRecord
 
 METHOD = "countermark-standing-1"
+
+GRAVEST_FIRST = (
+    Standing.WITHDRAWN,
+    Standing.KEY_REVOKED_BEFORE,
+    Standing.KEY_REVOKED_AFTER,
+    Standing.DISPUTED,
+    Standing.CONFLICTING_CLAIMS,
+    Standing.SUPERSEDED,
+)
+
+
+def gravest(found: Collection[Standing]) -> Standing:
+    """The standing of a record to which all of `found` apply."""
+    return next((each for each in GRAVEST_FIRST if each in found), Standing.CURRENT)
 
 
 def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
@@ -55,7 +69,7 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         )
     if not found:
         return Standing.CURRENT, "The registration stands."
-    return found[0][0], " ".join(detail for _, detail in found)
+    return gravest({standing for standing, _ in found}), " ".join(detail for _, detail in found)
 
 
 def _why(known: KnownRecord) -> str:

@@ -48,7 +48,7 @@ def test_a_flood_of_addresses_does_not_grow_the_memory() -> None:
     limiter = RateLimiter(Policy("reads", 2, 60), Clock(), max_clients=10)
     for number in range(1000):
         limiter.take(str(number))
-    assert len(limiter._times) == 10
+    assert len(limiter._clients) == 10
 
 
 def test_a_full_table_forgets_the_client_that_was_seen_longest_ago() -> None:

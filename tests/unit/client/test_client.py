@@ -16,10 +16,10 @@ from typing import Any
 
 import countermark
 import pytest
-from countermark import AsyncClient, Claims, Client, InvalidRequest, Parent, Report, UnexpectedAnswer
+from countermark import AsyncClient, Claims, Client, Digests, InvalidRequest, Parent, Report, UnexpectedAnswer
 
 import provenance
-from api.http.requests import AssetMetadata, AssetRequest
+from api.http.requests import AssetMetadata, AssetRequest, LookupsRequest
 from provenance import claims as core
 from tests import replies
 from tests.patience import EXPIRING_SECONDS, eventually
@@ -167,6 +167,42 @@ def test_digests_alone_are_verified_without_the_picture(ask: Ask, service: story
         "sha256": PICTURE_SHA256,
         "pdq": {"value": "ab" * 32, "quality": 90},
     }
+
+
+def found(*sha256: str) -> dict[str, object]:
+    return {"items": [{"sha256": each, "matches": [], "more": False} for each in sha256], "checkpoint": "note"}
+
+
+def test_many_files_are_looked_up_by_their_digests(ask: Ask, service: story.Service) -> None:
+    service.will(says(found("ab" * 32, PICTURE_SHA256)))
+    digests = Digests(PICTURE_SHA256, pixels_sha256="cd" * 32, pdq=("ef" * 32, 90), phash="01" * 8)
+    assert [each.sha256 for each in ask("lookup", ["ab" * 32, digests]).items] == ["ab" * 32, PICTURE_SHA256]
+    assert json.loads(service.asked[0].body) == {
+        "items": [
+            {"sha256": "ab" * 32},
+            {
+                "sha256": PICTURE_SHA256,
+                "pixels_sha256": "cd" * 32,
+                "pdq": {"value": "ef" * 32, "quality": 90},
+                "phash": "01" * 8,
+            },
+        ]
+    }
+    LookupsRequest.model_validate_json(service.asked[0].body)
+
+
+@pytest.mark.parametrize("answered", [(), ("ab" * 32, "cd" * 32), ("cd" * 32,)], ids=str)
+def test_an_answer_about_other_files_is_refused(ask: Ask, service: story.Service, answered: tuple[str, ...]) -> None:
+    service.will(says(found(*answered)))
+    with pytest.raises(UnexpectedAnswer, match="other files"):
+        ask("lookup", ["ab" * 32])
+
+
+@pytest.mark.parametrize("number", [0, 1_001])
+def test_a_lookup_is_of_one_to_a_thousand_files(ask: Ask, service: story.Service, number: int) -> None:
+    with pytest.raises(InvalidRequest, match="1 to 1,000"):
+        ask("lookup", ["ab" * 32] * number)
+    assert service.asked == []
 
 
 @pytest.mark.parametrize(("asked", "path"), [({}, ""), ({"full_detail": True}, "?detail=full")])

@@ -244,6 +244,8 @@ def test_a_name_that_is_none_never_becomes_part_of_an_address(ask: Ask, service:
     for method in ("asset", "receipt", "record", "report", "publisher_keys", "verify_digests"):
         with pytest.raises(InvalidRequest):
             ask(method, identity)
+    with pytest.raises(InvalidRequest):
+        ask("lookup", [identity])
     assert service.asked == []
 
 

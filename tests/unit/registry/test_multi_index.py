@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from registry.database import Asset, Session, Store, assets, entries, events
 from registry.database.entries import NewEntry
 from registry.search import multi_index, scan
-from registry.search.codes import CodeMatrix, Codes
+from registry.search.codes import PDQ, PHASH, CodeMatrix, Codes, HashKind
 from registry.search.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
-from registry.search.multi_index import CHUNK_BITS, CHUNKS, MultiIndex
+from registry.search.multi_index import CHUNK_BITS, MultiIndex
+from tests.hamming import hamming
 from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
 
+CHUNKS = len(multi_index._layout(PDQ))
 queries_near_a_code = st.tuples(st.integers(0, PICTURES - 1), st.lists(st.integers(0, 255), unique=True, max_size=40))
 
 
@@ -49,6 +51,11 @@ def index(filled: Store, merging: None) -> MultiIndex:
     return made
 
 
+def with_code(row: Asset, kind: HashKind, code: bytes) -> Asset:
+    setattr(row, kind.column, code)
+    return row
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store.open(tmp_path)
@@ -65,6 +72,32 @@ def test_candidates_are_exactly_those_of_a_brute_force_search(
     with filled.read() as session:
         found = index.candidates(session, hashes, 100)
     assert found == brute_force(CODES, hashes, RADIUS)[:MAX_CANDIDATES]
+
+
+@pytest.mark.parametrize("kind", [PDQ, PHASH], ids=lambda kind: kind.column)
+def test_many_searches_at_once_find_what_each_would(
+    store: Store, kind: HashKind, merging: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multi_index, "QUERIES_AT_ONCE", 16)
+    monkeypatch.setattr(multi_index, "PAIRS_AT_ONCE", 1_000)
+    width, generator = kind.bits // 8, np.random.default_rng(5)
+    codes = [CODES[number][:width] for number in range(0, PICTURES, 2)]
+    drawn = (generator.choice(kind.bits, bits, replace=False).tolist() for bits in range(kind.radius + 4) for _ in "ab")
+    asked = [flipped(codes[int(generator.integers(len(codes)))], flips) for flips in drawn]
+    rows = [with_code(asset(index, bytes(32)), kind, code) for index, code in enumerate(codes)]
+    store.write(lambda session: register(session, *rows)).result()
+    index = MultiIndex(Codes(kind))
+    with store.read() as session:
+        index._merged(index._codes.catch_up(session).codes[:900])
+        found = index.near_each(session, asked)
+        assert index.near_each(session, []) == []
+    assert index._tables.size == 900
+    expected = [
+        [(place, apart) for apart, place in sorted((hamming(code, one), place) for place, code in enumerate(codes))]
+        for one in asked
+    ]
+    assert found == [[(place, apart) for place, apart in near if apart <= kind.radius] for near in expected]
+    assert sum(map(len, found)) > len(asked)
 
 
 def test_bits_that_are_spread_as_badly_as_can_be_are_still_found(store: Store, merging: None) -> None:
