@@ -280,8 +280,12 @@ MAX_LOOKUP_BODY_BYTES = 512 * 1024
 MAX_LOOKUP_MATCHES = 8
 """Registrations listed of each file in a lookup, of each publisher one first: a report lists the others."""
 
-MAX_BUCKET_DIGESTS = 4_096
-"""Digests listed under one prefix: 200 are usual; files can be made whose digests begin alike."""
+MIN_BUCKET = 100
+"""Registrations under one prefix of a SHA-256, on average, that a lookup by prefix hides among."""
+
+MAX_BUCKET_DIGESTS = 8_192
+"""Digests listed under one prefix: before a prefix gets longer, 1,600 registrations have some 3,200; and files can be
+made whose digests begin alike."""
 
 MAX_METADATA_BYTES = 56 * 1024
 """Bytes of the `metadata` field of a registration: the longest caption fits, and 8 KB of the overhead remain."""

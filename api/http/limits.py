@@ -138,11 +138,11 @@ def counted_address(host: str) -> str:
     return host
 
 
-def limited(name: str) -> Callable[[Request], Awaitable[None]]:
-    """A FastAPI dependency: counts the request under the policy `name`. Raises: RateLimited."""
+def limited(name: str, units: int = 1) -> Callable[[Request], Awaitable[None]]:
+    """A FastAPI dependency: counts the request under the policy `name`. Raises as `charge`."""
 
     async def count(request: Request) -> None:
-        charge(request, name, 1)
+        charge(request, name, units)
 
     return count
 

@@ -4,11 +4,13 @@ The content security policy (CSP level 3) of pages allows only scripts and style
 script, no inline style, no frame, no other host.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.limits import RateLimitHeaders
@@ -45,18 +47,68 @@ def middleware_for(settings: Settings, metrics: Metrics) -> list[Middleware]:
         Middleware(SecurityHeaders, https=urlsplit(settings.public_url).scheme == "https"),
         Middleware(RateLimitHeaders),
     ]
-    if settings.cors_origins:
-        stack.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=("GET", "POST", "PUT"),
-                allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
-                expose_headers=(HEADER, "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotent-Replayed"),
-                max_age=600,
-            )
+    return [*stack, Middleware(Cors, origins=settings.cors_origins), Middleware(LastResort)]
+
+
+PUBLIC_READS = ("/v1/", "/log/", "/scitt/", "/.well-known/", "/openapi.json")
+"""Paths below which anybody may read, from every web page."""
+PUBLIC_QUESTIONS = ("/v1/lookups", "/v1/verifications")
+"""Paths to which anybody may post."""
+
+_EXPOSED = ("ETag", HEADER, "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotent-Replayed")
+_PREFLIGHT_SECONDS = 600
+_PUBLIC = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(_EXPOSED)}
+_PUBLIC_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
+    "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
+}
+
+
+class Cors:
+    """ASGI middleware (Fetch standard, section 3.3): the scripts of every web page may read what is public and ask what
+    anybody may, without credentials; those of `origins` may call everything, with an API key.
+
+    What is public says so without being asked, because a cache gives one response to all pages.
+    """
+
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+        self._named = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PUT"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
+            expose_headers=_EXPOSED,
+            max_age=_PREFLIGHT_SECONDS,
         )
-    return [*stack, Middleware(LastResort)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        asked = headers.get("access-control-request-method") if scope["method"] == "OPTIONS" else None
+        if "origin" in headers and self._origins & {"*", headers["origin"]}:
+            await self._named(scope, receive, send)
+        elif not _is_public(asked or scope["method"], scope["path"]):
+            await self._app(scope, receive, send)
+        elif asked is not None:
+            await Response(status_code=204, headers=_PUBLIC_PREFLIGHT)(scope, receive, send)
+        else:
+
+            async def send_public(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message).update(_PUBLIC)
+                await send(message)
+
+            await self._app(scope, receive, send_public)
+
+
+def _is_public(method: str, path: str) -> bool:
+    return path.startswith(PUBLIC_READS) if method in ("GET", "HEAD") else method == "POST" and path in PUBLIC_QUESTIONS
 
 
 PAGE_POLICY = (

@@ -48,6 +48,13 @@ ApiKeyId = Annotated[str, Path(alias="id", pattern=r"^key_[0-9a-f]{16}$", descri
 VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
 RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Id of the registration.")]
+DigestPrefix = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{1,16}$",
+        description="First hex digits of a SHA-256, as many as `/.well-known/countermark.json` states.",
+    ),
+]
 MatchQuery = Annotated[
     str | None,
     Query(

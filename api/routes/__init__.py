@@ -2,6 +2,7 @@
 
 from api.routes import (
     assets,
+    discovery,
     disputes,
     erasures,
     graphs,
@@ -34,6 +35,7 @@ ROUTERS = (
     keys.router,
     log.router,
     scitt.router,
+    discovery.router,
     operation.router,
     pages.router,
 )

@@ -5,18 +5,27 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import problems
 from api.http.bodies import receive_json
-from api.http.conditional import json_answer
+from api.http.conditional import JSON, conditional, json_answer, to_json
 from api.http.limits import charge, limited
-from api.http.openapi import READING, problem_responses, request_body, schema_ref
+from api.http.openapi import NOT_MODIFIED, READING, problem_responses, request_body, schema_ref
+from api.http.parameters import DigestPrefix
 from api.http.requests import LookupRequest, LookupsRequest
-from api.service import ServiceDep
-from provenance.answers import Lookups
+from api.service import Service, ServiceDep
+from provenance.answers import LookupBucket, Lookups
 from provenance.limits import MAX_LOOKUP_BODY_BYTES
-from registry.usecases.lookups import Digests, look_up
+from registry.usecases.lookups import Digests, list_bucket, look_up
 
 router = APIRouter(tags=["lookups"])
 
 LOOKUPS = "lookups"
+
+UNITS_OF_A_BUCKET = 100
+"""Digests that the files under one prefix count for."""
+
+BUCKET_CACHE = "public, max-age=5"
+"""Withdrawals, disputes and erasures show within seconds."""
+
+in_bucket = problem_responses(problems.INVALID_REQUEST, *READING) | NOT_MODIFIED
 
 
 @router.post(
@@ -42,6 +51,34 @@ async def post_lookups(request: Request, service: ServiceDep) -> Response:
         charge(request, LOOKUPS, units)
     digests = [_digests(each) for each in asked]
     return await run_in_threadpool(lambda: json_answer(look_up(service.registry, digests)))
+
+
+@router.get(
+    "/v1/lookups",
+    response_model=LookupBucket,
+    dependencies=[Depends(limited(LOOKUPS, UNITS_OF_A_BUCKET))],
+    responses=in_bucket,
+    summary="All registered files of a small registry",
+)
+def get_all_lookups(request: Request, service: ServiceDep) -> Response:
+    """As `/v1/lookups/{prefix}`, where prefixes have no digits yet."""
+    return _bucket(request, service, "")
+
+
+@router.get(
+    "/v1/lookups/{prefix}",
+    response_model=LookupBucket,
+    dependencies=[Depends(limited(LOOKUPS, UNITS_OF_A_BUCKET))],
+    responses=in_bucket,
+    summary="The registered files whose SHA-256 begins with a prefix",
+)
+def get_lookups(request: Request, prefix: DigestPrefix, service: ServiceDep) -> Response:
+    """For clients that do not want to tell which file they ask about: it is one of all that begin so."""
+    return _bucket(request, service, prefix)
+
+
+def _bucket(request: Request, service: Service, prefix: str) -> Response:
+    return conditional(request, to_json(list_bucket(service.registry, prefix)), JSON, cache=BUCKET_CACHE)
 
 
 def _digests(asked: LookupRequest) -> Digests:

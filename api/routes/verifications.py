@@ -6,7 +6,7 @@ from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.bodies import is_json, receive_json
 from api.http.conditional import JSON, conditional, json_answer
-from api.http.limits import limited
+from api.http.limits import charge, limited
 from api.http.openapi import (
     BINARY,
     NOT_MODIFIED,
@@ -29,10 +29,22 @@ router = APIRouter(tags=["verifications"])
 missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 
 
+UNITS_OF_A_REPORT = 100
+"""Digests that a report on digests alone counts for: it takes some 10 ms, and may be stored."""
+
+
+async def _count(request: Request) -> None:
+    """Digests are no picture: they are counted as lookups."""
+    if is_json(request):
+        charge(request, "lookups", UNITS_OF_A_REPORT)
+    else:
+        charge(request, "verifications", 1)
+
+
 @router.post(
     "/v1/verifications",
     response_model=Report,
-    dependencies=[Depends(limited("verifications"))],
+    dependencies=[Depends(_count)],
     responses=problem_responses(*RECEIVING, *READING),
     openapi_extra=request_body(
         {

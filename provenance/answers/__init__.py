@@ -39,6 +39,7 @@ from provenance.answers.chains import (
     GraphNode,
     RecordedVerdict,
 )
+from provenance.answers.discovery import RatePolicy, ServiceDescription, ServiceLimits
 from provenance.answers.fields import Answer
 from provenance.answers.lookups import Lookup, LookupBucket, LookupMatch, Lookups
 from provenance.answers.problems import FieldProblem, Health, Problem
@@ -135,6 +136,7 @@ __all__ = [
     "PublisherKey",
     "PublisherKeys",
     "Publishers",
+    "RatePolicy",
     "ReadCredential",
     "RecordedVerdict",
     "Region",
@@ -143,6 +145,8 @@ __all__ = [
     "Resemblance",
     "Resembles",
     "Searched",
+    "ServiceDescription",
+    "ServiceLimits",
     "Source",
     "Standing",
     "Step",

@@ -6,8 +6,9 @@ Nothing is stored, and no receipt is made: a client fetches those of the records
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from provenance.answers import Lookup, LookupMatch, Lookups
-from provenance.limits import MAX_LOOKUP_MATCHES
+from provenance.answers import Lookup, LookupBucket, LookupMatch, Lookups
+from provenance.errors import InvalidRequest
+from provenance.limits import MAX_BUCKET_DIGESTS, MAX_LOOKUP_MATCHES, MAX_LOOKUPS, MIN_BUCKET
 from provenance.transparency.checkpoint import stated_size
 from provenance.verification.axes import Standing
 from provenance.verification.findings.resemblance import belongs_in_a_headline
@@ -55,6 +56,43 @@ def look_up(registry: Registry, asked: Sequence[Digests]) -> Lookups:
     with registry.store.read() as session:  # after the checkpoint was read, so that it has all that this covers
         items = _Search(registry, session, stated_size(note)).run(asked)
     return Lookups(items=items, checkpoint=note.decode())
+
+
+def prefix_digits(registry: Registry) -> int:
+    """Hex digits of a prefix: as many as leave `MIN_BUCKET` registrations under one on average; 0 for none."""
+    with registry.store.read() as session:
+        buckets = assets.count(session) // MIN_BUCKET
+    return max(0, (buckets.bit_length() - 1) // 4)
+
+
+def list_bucket(registry: Registry, prefix: str) -> LookupBucket:
+    """The registered files whose SHA-256 begins with a prefix, and what each leads to.
+
+    Raises InvalidRequest for a prefix of another length than `prefix_digits`; StoreUnavailable, StoreCorrupt.
+    """
+    digits = prefix_digits(registry)
+    if len(prefix) != digits:
+        raise InvalidRequest(
+            f"A prefix has {digits} hex digits in this registry now: see /.well-known/countermark.json."
+        )
+    first, last = (bytes.fromhex(prefix.ljust(64, filling)) for filling in "0f")
+    note = registry.sequencer.checkpoint()
+    with registry.store.read() as session:
+        named = assets.digests_between(session, first, last, MAX_BUCKET_DIGESTS + 1)
+        search = _Search(registry, session, stated_size(note))
+        found = [
+            each
+            for start in range(0, min(len(named), MAX_BUCKET_DIGESTS), MAX_LOOKUPS)
+            for each in search.run(
+                [Digests(sha256) for sha256 in named[start : min(start + MAX_LOOKUPS, MAX_BUCKET_DIGESTS)]]
+            )
+        ]
+    return LookupBucket(
+        prefix=prefix,
+        items=tuple(each for each in found if each.matches),
+        complete=len(named) <= MAX_BUCKET_DIGESTS,
+        checkpoint=note.decode(),
+    )
 
 
 class _Search:

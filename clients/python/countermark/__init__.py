@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         Parent,
         RegisteredAsset,
         Report,
+        ServiceDescription,
         Withdrawal,
     )
 else:
@@ -134,6 +135,7 @@ __all__ = [
     "Report",
     "RequestTimeout",
     "Sealed",
+    "ServiceDescription",
     "ServiceError",
     "ServiceFailed",
     "ServiceUnreachable",

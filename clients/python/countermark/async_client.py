@@ -38,6 +38,7 @@ from countermark.models import (
     RecordedVerdict,
     RegisteredAsset,
     Report,
+    ServiceDescription,
     Withdrawal,
 )
 from countermark.retries import Retries
@@ -283,6 +284,10 @@ class AsyncClient:
     async def checkpoint(self) -> bytes:
         """The log's latest checkpoint: a signed note, not verified."""
         return await self._send(calls.checkpoint())
+
+    async def service(self) -> ServiceDescription:
+        """What the service is: its log and that log's keys, as its operator states them, and its limits."""
+        return await self._send(calls.service())
 
     async def ready(self) -> None:
         """Return if the service can register and verify; raise otherwise."""

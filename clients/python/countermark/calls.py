@@ -417,6 +417,10 @@ def log_file(path: str, limit: int) -> Call[bytes | None]:
     return Call("GET", f"/{path}", read, headers=encodings, limit=limit, missing=frozenset({404, 410}))
 
 
+def service() -> Call[models.ServiceDescription]:
+    return _get("/.well-known/countermark.json", _model(models.ServiceDescription))
+
+
 def ready() -> Call[models.Health]:
     return _get("/readyz", _model(models.Health))
 

@@ -39,6 +39,7 @@ from countermark.models import (
     RecordedVerdict,
     RegisteredAsset,
     Report,
+    ServiceDescription,
     Withdrawal,
 )
 from countermark.retries import Retries
@@ -281,6 +282,10 @@ class Client:
     def checkpoint(self) -> bytes:
         """The log's latest checkpoint: a signed note, not verified."""
         return self._send(calls.checkpoint())
+
+    def service(self) -> ServiceDescription:
+        """What the service is: its log and that log's keys, as its operator states them, and its limits."""
+        return self._send(calls.service())
 
     def ready(self) -> None:
         """Return if the service can register and verify; raise otherwise."""

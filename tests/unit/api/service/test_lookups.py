@@ -9,8 +9,12 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api.http.limits import Policy, RateLimiter
-from provenance.answers import Lookups
+from provenance.answers import LookupBucket, Lookups
 from provenance.limits import MAX_LOOKUPS
+from registry.database import assets
+from registry.registry import Registry
+from registry.usecases import lookups
+from registry.usecases.lookups import prefix_digits
 from tests.unit.api.service.agreed import agreed
 from tests.unit.api.service.conftest import Running
 
@@ -95,3 +99,94 @@ def test_a_client_over_its_quota_is_refused_before_its_digests_are_received(
     hour.take("testclient", 100)
     refused = client.post("/v1/lookups", content=b"no JSON")
     assert refused.status_code == 429
+
+
+# By prefix ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("registrations", "digits"),
+    [(0, 0), (1_599, 0), (1_600, 1), (25_599, 1), (25_600, 2), (409_599, 2), (409_600, 3), (6_553_600, 4)],
+)
+def test_a_prefix_is_as_long_as_leaves_a_hundred_registrations_under_it(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, registrations: int, digits: int
+) -> None:
+    monkeypatch.setattr(assets, "count", lambda _: registrations)
+    assert prefix_digits(registry) == digits
+    assert registrations // 16**digits >= 100 or digits == 0
+    assert registrations // 16 ** (digits + 1) < 100
+
+
+def test_a_small_registry_lists_all_its_files(client: TestClient, registered: dict[str, Any]) -> None:
+    bucket = agreed(LookupBucket, client.get("/v1/lookups"))
+    found = {each.sha256: each for each in bucket.items}
+    media, signed = registered["media"]["sha256"], registered["credential"]["signed"]["sha256"]
+    assert found[media].matches[0].record == found[signed].matches[0].record == registered["id"]
+    assert agreed(Lookups, ask(client, {"sha256": media})).items == (found[media],)
+    assert (bucket.prefix, bucket.complete) == ("", True)
+    assert client.get("/v1/lookups/ab").status_code == 422
+
+
+def test_a_prefix_lists_the_files_that_begin_so_and_no_others(
+    client: TestClient, registered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = [each.sha256 for each in agreed(LookupBucket, client.get("/v1/lookups")).items]
+    monkeypatch.setattr(assets, "count", lambda _: 1_600)
+    assert client.get("/.well-known/countermark.json").json()["limits"]["prefix_digits"] == 1
+    listed = [agreed(LookupBucket, client.get(f"/v1/lookups/{digit:x}")) for digit in range(16)]
+    assert [each.sha256 for bucket in listed for each in bucket.items] == sorted(everything)
+    assert all(each.sha256.startswith(bucket.prefix) for bucket in listed for each in bucket.items)
+    for wrong in ("/v1/lookups", "/v1/lookups/ab", "/v1/lookups/g", "/v1/lookups/A"):
+        assert client.get(wrong).status_code == 422
+
+
+def test_a_bucket_that_is_too_full_says_so(
+    client: TestClient, registered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "MAX_BUCKET_DIGESTS", 1)
+    bucket = agreed(LookupBucket, client.get("/v1/lookups"))
+    assert (len(bucket.items), bucket.complete) == (1, False)
+
+
+def test_a_list_is_kept_for_seconds_and_changes_with_what_it_lists(
+    client: TestClient, writer: dict[str, str], jpeg: Picture
+) -> None:
+    answer = client.post("/v1/assets", files={"file": ("x.jpg", jpeg(171))}, headers=writer).json()
+    first = client.get("/v1/lookups")
+    assert first.headers["cache-control"] == "public, max-age=5"
+    known = {"If-None-Match": first.headers["etag"]}
+    assert client.get("/v1/lookups", headers=known).status_code == 304
+    client.post("/v1/withdrawals", json={"record": answer["id"], "reason": "staged"}, headers=writer)
+    later = client.get("/v1/lookups", headers=known)
+    assert later.status_code == 200
+    (marked,) = [each for each in agreed(LookupBucket, later).items if each.sha256 == answer["media"]["sha256"]]
+    assert [each.standing for each in marked.matches] == ["withdrawn"]
+
+
+def test_what_is_sealed_or_erased_is_in_no_list(
+    client: TestClient, writer: dict[str, str], admin: dict[str, str], jpeg: Picture
+) -> None:
+    def register(seed: int, metadata: str) -> Any:
+        form = {"files": {"file": ("x.jpg", jpeg(seed))}, "data": {"metadata": metadata}}
+        return client.post("/v1/assets", headers=writer, **form).json()
+
+    def listed() -> set[str]:
+        return {each.sha256 for each in agreed(LookupBucket, client.get("/v1/lookups")).items}
+
+    sealed, erased = register(172, '{"visibility": "sealed"}'), register(173, "{}")
+    assert {sealed["media"]["sha256"], erased["media"]["sha256"]} & listed() == {erased["media"]["sha256"]}
+    answer = client.post(f"/v1/assets/{erased['id']}/erasure", json={"reason": "by order"}, headers=admin)
+    assert answer.status_code == 200, answer.text
+    assert {sealed["media"]["sha256"], erased["media"]["sha256"]} & listed() == set()
+
+
+# What counts as a lookup --------------------------------------------------------------------------
+
+
+def test_lists_and_reports_on_digests_count_for_a_hundred_digests_and_a_picture_for_none(
+    client: TestClient, hour: RateLimiter, jpeg: Picture
+) -> None:
+    assert client.post("/v1/verifications", json=UNKNOWN).headers["ratelimit"].startswith('"lookups";r=0;')
+    assert client.get("/v1/lookups").status_code == 429
+    picture = client.post("/v1/verifications", content=jpeg(1))
+    assert picture.headers["ratelimit"].startswith('"verifications"')
