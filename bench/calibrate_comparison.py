@@ -140,8 +140,8 @@ def main() -> None:
         [*(photograph.sketch for photograph in corpus), *(draw_sketch(shrink(p, 512)).pixels for p in drawn)]
     )
     names = [*(photograph.digest[:12] for photograph in corpus), *(f"drawing {n}" for n in range(len(drawn)))]
-    geometry.orb_features = remembered(geometry.orb_features)
-    geometry.sift_features = remembered(geometry.sift_features)
+    geometry.detect_orb = remembered(geometry.detect_orb)
+    geometry.detect_sift = remembered(geometry.detect_sift)
     told(f"{len(corpus)} photographs: {len(FITTING)} fit, {len(REPORTING)} report")
     with (
         ProcessPoolExecutor(arguments.processes, mp_context=get_context("fork")) as pool,

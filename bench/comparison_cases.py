@@ -27,7 +27,14 @@ from bench.photographs import photographs
 from provenance.limits import CANONICAL_SIDE
 from provenance.media.calibration import ReferenceKind
 from provenance.media.canonical import shrink
-from provenance.media.comparison.comparison import AlignedPair, Detail, align_pair, closely, match, refine_pair
+from provenance.media.comparison.comparison import (
+    AlignedPair,
+    DetailPair,
+    align_pair,
+    match,
+    measure_detail,
+    refine_pair,
+)
 from provenance.media.comparison.difference import Measures
 from provenance.media.comparison.geometry import Match, Query
 from provenance.media.media import Media
@@ -79,7 +86,7 @@ class Case:
     large: bool = False
 
     @cached_property
-    def laid(self) -> dict[ReferenceKind, AlignedPair]:
+    def pairs(self) -> dict[ReferenceKind, AlignedPair]:
         """The pair, aligned as `compare` does it: with the sketch, and with the stored picture."""
         first = (
             align_pair(self.query, self.photograph.sketch, self.match.homography) if self.match is not None else None
@@ -92,14 +99,14 @@ class Case:
     @cached_property
     def measures(self) -> Mapping[ReferenceKind, Measures]:
         """What each look measures, the coarsest first."""
-        found: dict[ReferenceKind, Measures] = {kind: laid.measures for kind, laid in self.laid.items()}
+        found: dict[ReferenceKind, Measures] = {kind: pair.measures for kind, pair in self.pairs.items()}
         if self.large and "stored picture" in found:
-            detail = Detail(self.sent, self.photograph.large)
+            detail = DetailPair(self.sent, self.photograph.large)
             wanted = None
             if self.mask is not None:
                 side = round(AROUND * max(self.mask.shape)) * 2 + 1
                 wanted = np.asarray(cv2.dilate(self.mask.astype(np.uint8), np.ones((side, side), np.uint8))) > 0
-            tiles = closely(self.query, self.photograph.stored, self.laid["stored picture"], detail, wanted)
+            tiles = measure_detail(self.query, self.photograph.stored, self.pairs["stored picture"], detail, wanted)
             if tiles.tiles:
                 found["full detail"] = tiles.measures
         return found

@@ -25,7 +25,7 @@ from bench.edits import SMALL_AREA, SMALL_KINDS, WARP_KINDS, Mask
 from bench.network import fit_network
 from provenance.limits import CANONICAL_SIDE
 from provenance.media.calibration import MEASURES, Model, ReferenceKind
-from provenance.media.comparison.difference import Measures, found_elsewhere, likely, outlined
+from provenance.media.comparison.difference import Measures, find_components, network_evidence, relocation_within
 
 FOLDS = 6
 
@@ -82,7 +82,7 @@ def on_frame(mask: Mask, frame: Mask) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A fitting case, kept on disk while the network is fitted, as float16; `mask` and `elsewhere` None for a copy.
+    """A fitting case, kept on disk while the network is fitted, as float16; `mask` and `relocation` None for a copy.
 
     Of an edit in full detail, what surrounds it. `motion` is the most of it.
     """
@@ -92,12 +92,12 @@ class Measured:
     planes: NDArray[np.float16]
     valid: Mask
     mask: Mask | None
-    elsewhere: NDArray[np.float16] | None
+    relocation: NDArray[np.float16] | None
     motion: float
 
     def evidence(self, network: Model) -> Rows:
         """That of the network alone."""
-        return likely(self.planes.astype(np.float32), self.valid, network)
+        return network_evidence(self.planes.astype(np.float32), self.valid, network)
 
 
 def cases(number: int) -> Iterator[Case]:
@@ -132,11 +132,11 @@ def _kept(turn: int, case: Case, measures: Measures) -> Measured:
     motion = 0.0 if measures.motion is None else float(measures.motion.max())
     if case.mask is None:
         return Measured(turn, case.kind, planes, valid, None, None, motion)
-    mask, elsewhere = on_frame(case.mask, valid), measures.elsewhere().astype(np.float16)
+    mask, relocation = on_frame(case.mask, valid), measures.relocation().astype(np.float16)
     looked = np.argwhere(valid)
     low, high = (looked.min(0), looked.max(0) + 1) if len(looked) else (np.zeros(2, int), np.array(valid.shape))
     part = (slice(low[0], high[0]), slice(low[1], high[1]))
-    return Measured(turn, case.kind, planes[part].copy(), valid[part], mask[part], elsewhere[part], motion)
+    return Measured(turn, case.kind, planes[part].copy(), valid[part], mask[part], relocation[part], motion)
 
 
 def reread(folder: Path, number: int) -> Iterator[tuple[ReferenceKind, Measured]]:
@@ -187,7 +187,7 @@ def hardest(folder: Path, networks: Mapping[Job, Model], number: int) -> dict[Jo
             measures = case.planes.astype(np.float32)
             for fold in range(FOLDS + 1):
                 if number % FOLDS != fold:
-                    highest = tops(likely(measures, case.valid, networks[kind, fold]), case.valid)
+                    highest = tops(network_evidence(measures, case.valid, networks[kind, fold]), case.valid)
                     rows[kind, fold].append(measures.reshape(-1, len(MEASURES))[highest])
     return {job: np.concatenate(each) for job, each in rows.items()}
 
@@ -293,15 +293,15 @@ class Weighed:
     kind: str
     mask: Mask
     evidence: NDArray[np.float16]
-    elsewhere: NDArray[np.float16]
+    relocation: NDArray[np.float16]
 
 
 def weighed(folder: Path, models: Mapping[ReferenceKind, Model], number: int) -> list[tuple[ReferenceKind, Weighed]]:
     found: list[tuple[ReferenceKind, Weighed]] = []
     for reference, case in reread(folder, number):
-        if case.mask is not None and case.elsewhere is not None:
+        if case.mask is not None and case.relocation is not None:
             evidence = case.evidence(models[reference]).astype(np.float16)
-            found.append((reference, Weighed(case.kind, case.mask, evidence, case.elsewhere)))
+            found.append((reference, Weighed(case.kind, case.mask, evidence, case.relocation)))
     return found
 
 
@@ -310,7 +310,7 @@ def tuned(network: Model, altered: Sequence[Weighed], seed: float, motion: float
 
     def patches(case: Weighed, grow: float) -> list[Mask]:
         model = Model(network.weights, network.biases, network.output, network.bias, seed, grow, motion, 0.0)
-        return [each.pixels for each in outlined(case.evidence.astype(np.float32), model)]
+        return [each.pixels for each in find_components(case.evidence.astype(np.float32), model)]
 
     def outline(grow: float) -> float:
         overlaps = []
@@ -323,7 +323,7 @@ def tuned(network: Model, altered: Sequence[Weighed], seed: float, motion: float
 
     grow = max((round(seed * step / 8, 3) for step in range(-2, 7)), key=outline)
     means = [
-        found_elsewhere(case.elsewhere.astype(np.float32), found[0])
+        relocation_within(case.relocation.astype(np.float32), found[0])
         for case in altered
         if case.kind not in WARP_KINDS and (found := patches(case, grow))
     ]

@@ -22,10 +22,10 @@ from bench.edits import (
 from bench.intervals import proportion
 from provenance.media.calibration import Model, ReferenceKind
 from provenance.media.canonical import shrink
-from provenance.media.comparison.comparison import Detail, look_closer, match
-from provenance.media.comparison.difference import weigh
+from provenance.media.comparison.comparison import DetailPair, map_detail, match
+from provenance.media.comparison.difference import evidence_map
+from provenance.media.comparison.difference_map import DifferenceMap, map_differences, merge_maps, suspected_area
 from provenance.media.comparison.geometry import Query
-from provenance.media.comparison.looks import Look, join, look, suspected
 from provenance.media.sketch import draw_sketch
 
 FOUND = 0.1
@@ -80,22 +80,22 @@ def joined(case: Case, models: Mapping[ReferenceKind, Model]) -> Outcomes:
     the whole."""
     about = case.photograph.digest, case.kind, case.area
     found: Outcomes = []
-    looks: list[Look] = []
+    maps: list[DifferenceMap] = []
     for kind, measures in case.measures.items():
-        looks.append(look(kind, measures, weigh(measures, models[kind]), models[kind], 0.0))
-        seen = list(looks)
-        if kind == "stored picture" and not case.large and (wanted := suspected(looks)).any():
-            detail = Detail(case.sent, case.photograph.large)
-            closer = case.query, case.photograph.stored, case.laid[kind], detail, wanted, models["full detail"]
-            seen += look_closer(*closer)
+        maps.append(map_differences(kind, measures, evidence_map(measures, models[kind]), models[kind], 0.0))
+        seen = list(maps)
+        if kind == "stored picture" and not case.large and (wanted := suspected_area(maps)).any():
+            detail = DetailPair(case.sent, case.photograph.large)
+            closer = case.query, case.photograph.stored, case.pairs[kind], detail, wanted, models["full detail"]
+            seen += map_detail(*closer)
         found.append((kind, outcome(case, seen)))
     kinds = [kind for kind in REFERENCES if case.large or kind != "full detail"]
     return found + [(kind, Outcome(*about, False)) for kind in kinds if kind not in case.measures]
 
 
-def outcome(case: Case, looks: Sequence[Look]) -> Outcome:
+def outcome(case: Case, maps: Sequence[DifferenceMap]) -> Outcome:
     about = case.photograph.digest, case.kind, case.area
-    seen, heat = join(looks, (case.query.shape[0], case.query.shape[1]))
+    seen, heat = merge_maps(maps, (case.query.shape[0], case.query.shape[1]))
     kinds = tuple(dict.fromkeys(kind for each in seen for kind in each.seen_with))
     if case.mask is None:
         return Outcome(*about, True, alarmed=bool(seen), seen_with=kinds)

@@ -36,7 +36,7 @@ def main() -> None:
         for side in SIDES:
             small = shrink(pixels, side)
             descriptors += [
-                geometry.sift_features(geometry.grey(p)).descriptors for p in (small, recompressed(small, 50))
+                geometry.detect_sift(geometry.grey(p)).descriptors for p in (small, recompressed(small, 50))
             ]
     every = np.concatenate(descriptors)
     mean = every.mean(0)

@@ -46,13 +46,13 @@ class Fingerprints:
     pdq_quality: int
     pdq_dihedral: tuple[bytes, ...]
     shown_sha256: bytes | None = None
-    beside: tuple[str, ...] = ()
+    appearance_parts: tuple[str, ...] = ()
     recoloured_by: tuple[Part, ...] = ()
 
     @property
-    def shown(self) -> AppearanceDigest:
+    def appearance(self) -> AppearanceDigest:
         """The appearance digest with what it covers."""
-        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
+        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.appearance_parts)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record states: everything but the digest of the bytes and the other orientations."""
@@ -78,7 +78,7 @@ def fingerprint(media: Media) -> Fingerprints:
         sha256=media.sha256,
         pixels_sha256=pixels_sha256.result(),
         shown_sha256=digest_appearance(pixels_sha256.result(), appearance),
-        beside=appearance.names,
+        appearance_parts=appearance.names,
         recoloured_by=appearance.recoloured_by,
         phash=_phash(media.canonical),
         pdq=hashes[0],

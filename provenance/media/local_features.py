@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.media.comparison.geometry import Features, Sight
+from provenance.media.comparison.geometry import Features, SiftFeatures
 
 LOCAL_FEATURES = "org.countermark.local-features.v1"
 
@@ -64,10 +64,12 @@ class Vocabulary:
     centroids: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def describe(sight: Sight, most: int) -> LocalFeatures:
+def describe(extracted: SiftFeatures, most: int) -> LocalFeatures:
     """Return the codes of at most `most` features of a picture (`geometry.Query.sift`), in either mirror state."""
-    side = max(sight.height, sight.width)
-    upright, mirrored = (_encoded(features.first(most), side) for features in (sight.upright, sight.mirrored))
+    side = max(extracted.height, extracted.width)
+    upright, mirrored = (
+        _encoded(features.strongest(most), side) for features in (extracted.upright, extracted.mirrored)
+    )
     return LocalFeatures(upright.tobytes(), mirrored.tobytes())
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from provenance import limits
 from provenance.media.canonical import Pixels, shrink
 from provenance.media.comparison import Box
-from provenance.media.comparison.geometry import View, scaling
+from provenance.media.comparison.geometry import Crop, resize_for_features, scaling, translation
 
 MAX_PARTS = 4
 """Parts of one picture: a collage of four. Each costs a description, about 40 ms."""
@@ -41,12 +41,8 @@ FRAMED = 0.05
 MAX_AREA = 0.85
 """Fraction of the picture: what covers more has been found with the whole."""
 
-OPEN = 0.5
-"""Fraction of a part that each match has to leave open for the part to be looked at."""
-
-SMALL_VIEW = 192
-"""Pixels: a part whose longest side is shorter is enlarged to it, so that the keypoints of its small features lie away
-from its edge."""
+MIN_UNEXPLAINED = 0.5
+"""Fraction of a part that each match has to leave unexplained for the part to be searched for."""
 
 SAME = 0.5
 """Intersection over union from which on two rectangles are the same part."""
@@ -87,7 +83,7 @@ class _Lines:
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / np.maximum(last - first, 1))
 
 
-def crop_parts(canonical: Pixels, left_open: Sequence[Sequence[Box]], detail: Callable[[], Pixels]) -> list[View]:
+def crop_parts(canonical: Pixels, unexplained: Sequence[Sequence[Box]], detail: Callable[[], Pixels]) -> list[Crop]:
     """The parts of a picture that no match accounts for, each as a picture of its own.
 
     Where there is no match, the whole is among them, at half its size: a deep crop of a picture shows features that the
@@ -95,21 +91,23 @@ def crop_parts(canonical: Pixels, left_open: Sequence[Sequence[Box]], detail: Ca
 
     Args:
         canonical: H×W×3 RGB.
-        left_open: for each match, the boxes that differ from it or lie outside it.
+        unexplained: for each match, the boxes that differ from it or lie outside it.
         detail: returns the same picture with more pixels; called only where there are parts.
     """
     height, width = canonical.shape[:2]
     rectangles = [
-        each for each in find_parts(canonical) if all(_open(each, boxes, height, width) >= OPEN for boxes in left_open)
+        each
+        for each in find_parts(canonical)
+        if all(_unexplained_fraction(each, boxes, height, width) >= MIN_UNEXPLAINED for boxes in unexplained)
     ]
-    views = [_cut(canonical, each, larger) for larger in [detail()] for each in rectangles] if rectangles else []
-    if not left_open:
+    crops = [_crop(canonical, each, larger) for larger in [detail()] for each in rectangles] if rectangles else []
+    if not unexplained:
         half = shrink(canonical, max(height, width) // 2)
-        views.append(View(half, scaling(half.shape[1] / width, half.shape[0] / height)))
-    return views
+        crops.append(Crop(half, scaling(half.shape[1] / width, half.shape[0] / height)))
+    return crops
 
 
-def _open(part: Rectangle, boxes: Sequence[Box], height: int, width: int) -> float:
+def _unexplained_fraction(part: Rectangle, boxes: Sequence[Box], height: int, width: int) -> float:
     """Fraction of a part that these boxes cover."""
     covered = np.zeros((part.bottom - part.top, part.right - part.left), bool)
     for box in boxes:
@@ -119,20 +117,15 @@ def _open(part: Rectangle, boxes: Sequence[Box], height: int, width: int) -> flo
     return float(covered.mean())
 
 
-def _cut(canonical: Pixels, part: Rectangle, detail: Pixels) -> View:
+def _crop(canonical: Pixels, part: Rectangle, detail: Pixels) -> Crop:
     height, width = canonical.shape[:2]
     finer = scaling(detail.shape[1] / width, detail.shape[0] / height)
     left, right = (round(each * detail.shape[1] / width) for each in (part.left, part.right))
     top, bottom = (round(each * detail.shape[0] / height) for each in (part.top, part.bottom))
-    cut = detail[top:bottom, left:right]
-    enlarged = SMALL_VIEW / max(cut.shape[:2])
-    if enlarged > 1:
-        pixels = np.asarray(cv2.resize(cut, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
-    else:
-        pixels = shrink(cut, limits.CANONICAL_SIDE)
-    moved = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
-    to_view = scaling(pixels.shape[1] / cut.shape[1], pixels.shape[0] / cut.shape[0])
-    return View(pixels, to_view @ moved @ finer)
+    crop = detail[top:bottom, left:right]
+    pixels = resize_for_features(crop, limits.CANONICAL_SIDE)
+    resized = scaling(pixels.shape[1] / crop.shape[1], pixels.shape[0] / crop.shape[0])
+    return Crop(pixels, resized @ translation(-left, -top) @ finer)
 
 
 def find_parts(canonical: Pixels) -> list[Rectangle]:

@@ -27,12 +27,12 @@ class MediaPixels:
 
     sha256: bytes
     shown_sha256: bytes | None = None
-    beside: Sequence[str] = ()
+    appearance_parts: Sequence[str] = ()
 
     @property
-    def shown(self) -> AppearanceDigest:
+    def appearance(self) -> AppearanceDigest:
         """The appearance digest with what it covers."""
-        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.beside)
+        return AppearanceDigest(self.shown_sha256, may_have_colours=COLOURS in self.appearance_parts)
 
 
 class StatedFile(NamedTuple):
@@ -40,7 +40,7 @@ class StatedFile(NamedTuple):
 
     sha256: bytes
     pixels_sha256: bytes
-    shown: AppearanceDigest
+    appearance: AppearanceDigest
 
 
 def stated_files(record: Record) -> list[StatedFile]:
@@ -49,7 +49,7 @@ def stated_files(record: Record) -> list[StatedFile]:
         return []
     media = record.media
     copies = record.credential.copies if record.credential else ()
-    return [StatedFile(media.sha256, media.pixels_sha256, media.shown), *(StatedFile(*copy) for copy in copies)]
+    return [StatedFile(media.sha256, media.pixels_sha256, media.appearance), *(StatedFile(*copy) for copy in copies)]
 
 
 def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixels | None) -> str:
@@ -72,7 +72,7 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
     if media_sha256 in [copy.sha256 for copy in copies]:
         return "these are the bytes of the credentialed copy"
     found = {
-        compare_appearance(pixels.shown, file.shown)
+        compare_appearance(pixels.appearance, file.appearance)
         for file in files
         if pixels is not None and file.pixels_sha256 == pixels.sha256
     }
@@ -85,7 +85,7 @@ def compare_media(record: Record, media_sha256: bytes | None, pixels: MediaPixel
         case AppearanceMatch.COLOURS_UNKNOWN:
             return f"{same}; not covered: {COLOURS} of the registered file"
         case AppearanceMatch.UNKNOWN:
-            uncovered = ", ".join(pixels.beside) or "transparency and colour profile of the registered file"
+            uncovered = ", ".join(pixels.appearance_parts) or "transparency and colour profile of the registered file"
             return f"{same}; not covered: {uncovered}"
         case AppearanceMatch.DIFFERS:
             raise ProofInvalid(

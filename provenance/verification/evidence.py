@@ -28,7 +28,7 @@ class Subject:
     width: int | None = None
     height: int | None = None
     frames: int | None = None
-    beside: tuple[str, ...] = ()
+    appearance_parts: tuple[str, ...] = ()
     """What it has beside its pixels, by name (`media.appearance`)."""
 
 
@@ -100,7 +100,7 @@ class Match:
     standing_detail: str
     sources: tuple[Source, ...] = ()
     """What it was made from, where that does not simply stand."""
-    shown: AppearanceMatch = AppearanceMatch.SAME
+    appearance: AppearanceMatch = AppearanceMatch.SAME
     """Of PIXELS."""
     inverted: bool = False
     """Of COMPARISON: the picture was compared with its colours inverted."""

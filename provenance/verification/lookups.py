@@ -65,7 +65,7 @@ _STATED = {
 }
 
 
-_NOT_SHOWN = AppearanceDigest(None)
+_NO_APPEARANCE = AppearanceDigest(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Hit:
     distance: int | None = None
     original: bytes | None = None
     part: int | None = None
-    shown: AppearanceDigest = _NOT_SHOWN
+    appearance: AppearanceDigest = _NO_APPEARANCE
     inverted: bool = False
 
 
@@ -116,12 +116,12 @@ class Lookups:
             self.add(Hit(record_id, MatchBasis.BYTES, sha256))
         return bool(self.hits)
 
-    def look_up_pixels(self, pixels_sha256: bytes, shown: AppearanceDigest) -> None:
+    def look_up_pixels(self, pixels_sha256: bytes, appearance: AppearanceDigest) -> None:
         """Step 5, for a file that was decoded."""
         self.methods.append(PIXELS_METHOD)
         self._pixels.add(pixels_sha256)
         for record_id in self.registrations.by_pixels(pixels_sha256):
-            self.add(Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=shown))
+            self.add(Hit(record_id, MatchBasis.PIXELS, pixels_sha256, appearance=appearance))
 
     def leave_out_pixels(self, pixels_sha256: bytes) -> None:
         """Have no fingerprint lead to a picture with these pixels: it is found by its digest."""
@@ -136,20 +136,26 @@ class Lookups:
                     yield hit.record_id, Registration.EXACT_MATCH, None, AppearanceMatch.SAME
                 case MatchBasis.PIXELS:
                     known = self.read(hit)
-                    shown = _shown(known, hit, ()) if isinstance(known, KnownRecord) else AppearanceMatch.UNKNOWN
-                    yield hit.record_id, value_of_pixels(shown), None, shown
+                    appearance = (
+                        _match_appearance(known, hit, ()) if isinstance(known, KnownRecord) else AppearanceMatch.UNKNOWN
+                    )
+                    yield hit.record_id, value_of_pixels(appearance), None, appearance
                 case MatchBasis.COMPARISON:
-                    shown = self._colours(hit)
-                    yield hit.record_id, value_of_comparison(hit.comparison, shown), hit.comparison, shown
+                    appearance = self._match_colours(hit)
+                    yield hit.record_id, value_of_comparison(hit.comparison, appearance), hit.comparison, appearance
                 case MatchBasis.FINGERPRINT:
                     yield hit.record_id, Registration.POSSIBLE_MATCH, None, AppearanceMatch.UNKNOWN
                 case _:
                     assert_never(hit.basis)
 
-    def _colours(self, hit: Hit) -> AppearanceMatch:
+    def _match_colours(self, hit: Hit) -> AppearanceMatch:
         """Of what was compared: whether its colours are shown as the record's are."""
         known = self.read(hit) if self.recoloured_by else None
-        return _shown(known, hit, self.recoloured_by) if isinstance(known, KnownRecord) else AppearanceMatch.SAME
+        return (
+            _match_appearance(known, hit, self.recoloured_by)
+            if isinstance(known, KnownRecord)
+            else AppearanceMatch.SAME
+        )
 
     def left_out(self) -> tuple[Unchecked, ...]:
         """What was not looked at so far, and why."""
@@ -158,16 +164,16 @@ class Lookups:
     def look_up_stated_pixels(self) -> None:
         """Step 5, for registered bytes: the records found so far state what their pixels are."""
         stated = {
-            pixels: shown
+            pixels: appearance
             for hit in list(self.hits.values())
             if isinstance(known := self.read(hit), KnownRecord)
-            for digest, pixels, shown in _files(known)
+            for digest, pixels, appearance in _files(known)
             if digest == hit.reference
         }
         self.methods.append(PIXELS_METHOD)
         for pixels_sha256 in sorted(stated):
             for record_id in self.registrations.by_pixels(pixels_sha256):
-                self.add(Hit(record_id, MatchBasis.PIXELS, pixels_sha256, shown=stated[pixels_sha256]))
+                self.add(Hit(record_id, MatchBasis.PIXELS, pixels_sha256, appearance=stated[pixels_sha256]))
 
     def propose(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Step 6. The nearest candidates that are not found yet."""
@@ -278,24 +284,28 @@ def _files(known: KnownRecord) -> list[tuple[bytes, bytes, AppearanceDigest]]:
     """Digests (bytes, pixels, what is shown) of the file as it was handed in, and of its credentialed copies."""
     media, credential = known.record.media, known.record.credential
     copies = credential.copies if credential is not None else ()
-    return [(media.sha256, media.pixels_sha256, media.shown), *copies]
+    return [(media.sha256, media.pixels_sha256, media.appearance), *copies]
 
 
-def _shown(known: KnownRecord, hit: Hit, recoloured_by: tuple[Part, ...]) -> AppearanceMatch:
+def _match_appearance(known: KnownRecord, hit: Hit, recoloured_by: tuple[Part, ...]) -> AppearanceMatch:
     """Whether the pixels of a hit are shown as the record's are: known where both state it.
 
     Of a comparison: whether what shows other colours in the picture is the record's as well.
     """
     if hit.basis is MatchBasis.PIXELS:
-        found = {compare_appearance(hit.shown, shown) for _, pixels, shown in _files(known) if pixels == hit.reference}
+        found = {
+            compare_appearance(hit.appearance, appearance)
+            for _, pixels, appearance in _files(known)
+            if pixels == hit.reference
+        }
     elif hit.basis is MatchBasis.COMPARISON and recoloured_by:
         by_colours = any(name == COLOURS for name, _ in recoloured_by)
         found = {
             compare_appearance(
                 AppearanceDigest(digest_appearance(pixels, Appearance(recoloured_by)), may_have_colours=by_colours),
-                shown,
+                appearance,
             )
-            for _, pixels, shown in _files(known)
+            for _, pixels, appearance in _files(known)
         }
     else:
         found = {AppearanceMatch.SAME}
@@ -351,7 +361,7 @@ def _match(
         signed_copy=hit.basis is MatchBasis.BYTES and subject.sha256 != known.record.media.sha256,
         comparison=hit.comparison,
         distance=hit.distance,
-        shown=_shown(known, hit, recoloured_by),
+        appearance=_match_appearance(known, hit, recoloured_by),
         inverted=hit.inverted,
         receipt=known.receipt,
         proof=_proof(known),

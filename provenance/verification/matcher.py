@@ -37,7 +37,7 @@ class Matcher(Protocol):
     def describe(self, query: Pixels, /) -> LocalFeatures:
         """The local features of a canonical picture."""
 
-    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]], /) -> Sequence[LocalFeatures]:
+    def describe_parts(self, query: Pixels, unexplained: Sequence[Sequence[Box]], /) -> Sequence[LocalFeatures]:
         """The local features of each part that may be a picture of its own and that no match explains."""
 
     def compare(
@@ -106,9 +106,9 @@ class SimilaritySearch:
         if self._explained():
             return
         found = [hit.comparison for hit in self._hits() if hit.comparison is not None and is_match(hit)]
-        left_open = [tuple(region.query for region in each.regions) for each in found]
+        unexplained = [tuple(region.query for region in each.regions) for each in found]
         try:
-            parts = self._matcher.describe_parts(self._canonical, left_open)
+            parts = self._matcher.describe_parts(self._canonical, unexplained)
         except PASSING:
             raise
         except CountermarkError as failure:

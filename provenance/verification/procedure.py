@@ -34,7 +34,7 @@ from datetime import datetime
 
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.trust import TrustSettings
-from provenance.media.comparison import Comparison, Detail, Query, compare
+from provenance.media.comparison import Comparison, DetailPair, Query, compare
 from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import read_declared
 from provenance.media.media import Media, Pixels
@@ -80,7 +80,7 @@ def examine(
             media.width,
             media.height,
             media.frames,
-            prints.beside if prints is not None else (),
+            prints.appearance_parts if prints is not None else (),
         ),
         credential=credential,
         declared=declared,
@@ -119,7 +119,7 @@ def compare_reference(
         sketch,
         lambda: stored.reduced,
         larger=None if thumbnail is None else lambda: Media.from_bytes(thumbnail).pixels,
-        detail=None if closest is None else lambda: Detail(closest(), stored.closest),
+        detail=None if closest is None else lambda: DetailPair(closest(), stored.closest),
         whole=whole,
     )
 
@@ -143,7 +143,7 @@ def verify_file(
         lookups.skip(SIMILAR, _KNOWN)
     elif prints is not None and canonical is not None:
         # 5.
-        lookups.look_up_pixels(prints.pixels_sha256, prints.shown)
+        lookups.look_up_pixels(prints.pixels_sha256, prints.appearance)
         # 6. and 7.
         similar = SimilaritySearch(lookups, matcher, canonical)
         similar.run(prints)

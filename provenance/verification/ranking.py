@@ -95,7 +95,7 @@ _PROVEN = (MatchBasis.FINGERPRINT, MatchBasis.COMPARISON, MatchBasis.PIXELS, Mat
 
 def _kind(match: Match) -> float:
     shares_layout = match.comparison is not None and match.comparison.layout_only
-    shown_otherwise = 0.5 * (match.shown is AppearanceMatch.DIFFERS)
+    shown_otherwise = 0.5 * (match.appearance is AppearanceMatch.DIFFERS)
     return -1.0 if shares_layout else _PROVEN.index(match.basis) - shown_otherwise
 
 

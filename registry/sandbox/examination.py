@@ -23,8 +23,8 @@ from provenance.credentials.signing import (
 )
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
-from provenance.media.comparison import Box, Comparison, Query, draw_heat
-from provenance.media.comparison.geometry import Sight, View, look
+from provenance.media.comparison import Box, Comparison, Query, draw_heat_map
+from provenance.media.comparison.geometry import Crop, SiftFeatures, extract_sift
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
 from provenance.media.marks import DeclaredMetadata, read_declared
@@ -196,25 +196,25 @@ class Compared:
 
 def describe_thumbnail(thumbnail: bytes) -> bytes:
     """The local features of a registration: the thumbnail's, so that the index can be rebuilt from what is stored."""
-    return describe(look(Media.from_bytes(thumbnail).pixels), MAX_FEATURES).upright
+    return describe(extract_sift(Media.from_bytes(thumbnail).pixels), MAX_FEATURES).upright
 
 
 @dataclass(frozen=True, eq=False)
 class Described:
     """The codes to search with, and the features that they were made of, for the comparison.
 
-    `view` is what they were looked for in; None for the canonical picture.
+    `crop` is what they were looked for in; None for the canonical picture.
     """
 
     codes: LocalFeatures
-    sight: Sight
-    view: View | None = None
+    features: SiftFeatures
+    crop: Crop | None = None
 
 
 def describe_picture(canonical: Pixels) -> Described:
     """Step 6 of the verification procedure: the local features of a picture."""
-    sight = look(canonical)
-    return Described(describe(sight, MAX_QUERY_FEATURES), sight)
+    features = extract_sift(canonical)
+    return Described(describe(features, MAX_QUERY_FEATURES), features)
 
 
 def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
@@ -224,16 +224,16 @@ def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
 
 
 def describe_parts(
-    path: Path, sha256: bytes, canonical: Pixels, left_open: Sequence[Sequence[Box]]
+    path: Path, sha256: bytes, canonical: Pixels, unexplained: Sequence[Sequence[Box]]
 ) -> tuple[Described, ...]:
     """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
 
     def detail() -> Pixels:
         return Media.from_bytes(path.read_bytes(), sha256=sha256).detail
 
-    views = crop_parts(canonical, left_open, detail)
-    sights = [(view, look(view.pixels)) for view in views]
-    return tuple(Described(describe(sight, MAX_QUERY_FEATURES), sight, view) for view, sight in sights)
+    crops = crop_parts(canonical, unexplained, detail)
+    extracted = [(crop, extract_sift(crop.pixels)) for crop in crops]
+    return tuple(Described(describe(features, MAX_QUERY_FEATURES), features, crop) for crop, features in extracted)
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def compare_references(
 
     `originals`: where the stored pictures of the references lie that are looked at.
     """
-    query = Query(canonical) if described is None else Query(canonical, described.sight, described.view)
+    query = Query(canonical) if described is None else Query(canonical, described.features, described.crop)
     return tuple(
         _compared(query, reference, original, detail) for reference, original in zip(references, originals, strict=True)
     )
@@ -276,5 +276,5 @@ def _compared(
     except MediaError as error:
         return error
     heat = comparison.heat
-    overlay = draw_heat(heat) if heat is not None and heat.any() else None
+    overlay = draw_heat_map(heat) if heat is not None and heat.any() else None
     return Compared(replace(comparison, heat=None), overlay)

@@ -142,8 +142,8 @@ class SandboxMatcher:
         self._whole = self.run(describe_picture, query)
         return self._whole.codes
 
-    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
-        self._parts = self.run(describe_parts, self._path, self._sha256, query, left_open)
+    def describe_parts(self, query: Pixels, unexplained: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+        self._parts = self.run(describe_parts, self._path, self._sha256, query, unexplained)
         return [part.codes for part in self._parts]
 
     def compare(

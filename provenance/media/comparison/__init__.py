@@ -4,12 +4,22 @@ from provenance.media.comparison.comparison import (
     COMPARISON_VERSION,
     Box,
     Comparison,
-    Detail,
+    DetailPair,
     Region,
     Transform,
     compare,
 )
-from provenance.media.comparison.difference import draw_heat
+from provenance.media.comparison.difference import draw_heat_map
 from provenance.media.comparison.geometry import Query
 
-__all__ = ["COMPARISON_VERSION", "Box", "Comparison", "Detail", "Query", "Region", "Transform", "compare", "draw_heat"]
+__all__ = [
+    "COMPARISON_VERSION",
+    "Box",
+    "Comparison",
+    "DetailPair",
+    "Query",
+    "Region",
+    "Transform",
+    "compare",
+    "draw_heat_map",
+]

@@ -1,4 +1,4 @@
-"""Laying the reference over the query: one homography, refined to a fraction of a pixel.
+"""Alignment of the reference with the query: one homography, refined to a fraction of a pixel.
 
 Both pictures are brought to one working frame: the query's own frame, at the coarser of the two resolutions, so that
 neither is enlarged. The homography of the keypoints is refined there by maximising the enhanced correlation
@@ -6,10 +6,9 @@ coefficient (Evangelidis and Psarakis 2008), which a change of brightness or con
 
 Homographies map pixel centres: (x, y, 1) of the one picture to that of the other, up to scale.
 
-The part of the reference that a query shows.
-
-Clipped in double precision: of two frames that nearly coincide, `cv2.intersectConvexConvex` loses corners (of 2,000
-homographies within 1e-5 of the identity it gave a part where the whole was visible for 207).
+The part of the reference that a query shows is clipped in double precision: of two frames that nearly coincide,
+`cv2.intersectConvexConvex` loses corners (of 2,000 homographies within 1e-5 of the identity it gave a part where the
+whole was visible for 207).
 """
 
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ ECC_SCALES = (0.5, 1.0)
 """Of the working frame, coarse first: with few keypoints the homography can be off by more than 5 pixels where there
 are none."""
 
-ECC_AGAIN = ECC_SCALES[:1]
+ECC_SECOND_SCALES = ECC_SCALES[:1]
 """For a frame twice as large, from what a smaller one has given: exact enough, at a quarter of the time."""
 
 ECC_SMOOTHING = 5
@@ -90,12 +89,12 @@ def align(
     """
     centre = np.linalg.inv(homography) @ ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2, 1.0)
     density = local_scale(homography, centre[0] / centre[2], centre[1] / centre[2])
-    working, to_working = reduced(query, min(1.0, density))
-    coarse, to_coarse = reduced(reference, min(1.0, 1.0 / density))
+    working, to_working = downscale(query, min(1.0, density))
+    coarse, to_coarse = downscale(reference, min(1.0, 1.0 / density))
     if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
         return None
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
-    warp = refined(grey(working), grey(coarse), warp / warp[2, 2], scales)
+    warp = refine_warp(grey(working), grey(coarse), warp / warp[2, 2], scales)
     warped, covered = warp_onto(coarse, warp, working)
     final = np.linalg.inv(to_coarse) @ warp @ to_working
     return Alignment(working.astype(np.float32), warped, covered, final / final[2, 2])
@@ -105,14 +104,14 @@ def warp_onto(reference: Pixels, warp: Homography, query: Pixels) -> tuple[Plane
     """The reference in the query's frame, H×W×3 float32, and where it reaches, H×W; `warp` leads to its pixels."""
     size = (query.shape[1], query.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpPerspective(reference.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpPerspective(reference.astype(np.float32), warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     reach = cv2.warpPerspective(
         np.ones(reference.shape[:2], np.uint8), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     )
-    return np.asarray(laid, np.float32), np.asarray(reach).astype(bool)
+    return np.asarray(warped, np.float32), np.asarray(reach).astype(bool)
 
 
-def reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
+def downscale(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
     """A picture at a scale of 0..1, and its pixels → the smaller one's."""
     if scale >= 0.95:
         return pixels, np.eye(3)
@@ -122,18 +121,18 @@ def reduced(pixels: Pixels, scale: float) -> tuple[Pixels, Homography]:
     return small, scaling(size[0] / width, size[1] / height)
 
 
-def refined(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
+def refine_warp(query: Grey, reference: Grey, warp: Homography, scales: tuple[float, ...]) -> Homography:
     """A better `warp` (query pixels → reference pixels), scale by scale, while more detail correlates."""
     for scale in scales:
-        light, to_light = reduced(query, scale)
-        other, to_other = reduced(reference, scale)
+        light, to_light = downscale(query, scale)
+        other, to_other = downscale(reference, scale)
         start = to_other @ warp @ np.linalg.inv(to_light)
-        refined = _maximised(light, other, start / start[2, 2], round(ECC_MARGIN * scale))
-        warp = np.linalg.inv(to_other) @ refined @ to_light
+        found = _maximise_ecc(light, other, start / start[2, 2], round(ECC_MARGIN * scale))
+        warp = np.linalg.inv(to_other) @ found @ to_light
     return np.asarray(warp / warp[2, 2])
 
 
-def _maximised(query: Grey, reference: Grey, warp: Homography, margin: int) -> Homography:
+def _maximise_ecc(query: Grey, reference: Grey, warp: Homography, margin: int) -> Homography:
     """The warp at which the correlation is largest, from `warp` on; `warp` itself where none is larger."""
     inner: Grey = np.zeros(reference.shape[:2], np.uint8)
     inner[margin:-margin, margin:-margin] = 1
@@ -150,20 +149,20 @@ def _maximised(query: Grey, reference: Grey, warp: Homography, margin: int) -> H
 
 
 def _detail(light: Grey) -> Planes:
-    """Light without its slow changes: what is laid over a page, and partly hidden by it, correlates in nothing else."""
+    """Light without its slow changes: a picture on a page, partly hidden by it, correlates in nothing else."""
     plane = light.astype(np.float32)
     slow = cv2.blur(plane, (DETAIL_WINDOW, DETAIL_WINDOW))
     return np.asarray(np.clip(plane - slow, -DETAIL_LEVELS, DETAIL_LEVELS), np.float32)
 
 
 def _correlation(query: Planes, reference: Planes, inner: Grey, warp: Homography) -> float:
-    """Correlation where the reference, laid by `warp`, reaches."""
+    """Correlation where the reference, warped by `warp`, reaches."""
     size = (query.shape[1], query.shape[0])
-    laid = np.asarray(cv2.warpPerspective(reference, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
+    warped = np.asarray(cv2.warpPerspective(reference, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
     reach = np.asarray(cv2.warpPerspective(inner, warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)) > 0
     if reach.sum() < (MIN_WORKING_SIDE // 2) ** 2:
         return -1.0
-    one, other = query[reach], laid[reach]
+    one, other = query[reach], warped[reach]
     spread = float(one.std() * other.std())
     return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread > 0 else -1.0
 
@@ -174,22 +173,22 @@ FRAME: Corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
 """Corners of a picture, in fractions of it."""
 
 
-def visible(to_reference: Homography) -> Corners:
+def visible_corners(to_reference: Homography) -> Corners:
     """Return the corners of what the query shows of the reference, N×2 fractions of the reference; none where N is 0.
 
-    The reference's frame is laid over the query, where a copy has all of it in front of the horizon, clipped there by
-    the query's own frame (Sutherland and Hodgman 1974), and carried back.
+    The reference's frame is projected into the query, where a copy has all of it in front of the horizon, clipped there
+    by the query's own frame (Sutherland and Hodgman 1974), and projected back.
 
     Args:
         to_reference: fractions of the query → fractions of the reference.
     """
-    corners = _carried(FRAME, np.asarray(np.linalg.inv(to_reference), np.float64))
+    corners = _project(FRAME, np.asarray(np.linalg.inv(to_reference), np.float64))
     for axis, sign, offset in ((0, 1, 0), (0, -1, 1), (1, 1, 0), (1, -1, 1)):
-        corners = _cut(corners, sign * corners[:, axis] + offset)
-    return _carried(corners, to_reference) if len(corners) else corners
+        corners = _clip(corners, sign * corners[:, axis] + offset)
+    return _project(corners, to_reference) if len(corners) else corners
 
 
-def _cut(corners: Corners, inside: NDArray[np.float64]) -> Corners:
+def _clip(corners: Corners, inside: NDArray[np.float64]) -> Corners:
     """Keep the part of a convex polygon where a linear function, whose values at the corners are given, is not
     negative."""
     kept = []
@@ -203,5 +202,5 @@ def _cut(corners: Corners, inside: NDArray[np.float64]) -> Corners:
     return np.array(kept).reshape(-1, 2)
 
 
-def _carried(points: Corners, homography: Homography) -> Corners:
+def _project(points: Corners, homography: Homography) -> Corners:
     return np.asarray(cv2.perspectiveTransform(points[None], homography)[0], np.float64)

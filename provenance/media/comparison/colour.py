@@ -105,7 +105,8 @@ def _apply(terms: list[Planes], solution: list[Planes]) -> Planes:
 
 
 def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
-    """Predict the query's colours from the reference's. All H×W×3 float32 0..255; `covered` says where to look."""
+    """Predict the query's colours from the reference's. All H×W×3 float32 0..255; `covered`: where the reference
+    reaches."""
     inside = np.flatnonzero(covered)
     if len(inside) < MIN_SAMPLES:
         return Colouring(reference, False, _as_it_is)

@@ -21,20 +21,20 @@ from provenance.media.calibration import Model, ReferenceKind, model
 from provenance.media.canonical import Pixels
 from provenance.media.comparison import layout
 from provenance.media.comparison.alignment import (
-    ECC_AGAIN,
     ECC_SCALES,
+    ECC_SECOND_SCALES,
     FRAME,
     MIN_WORKING_SIDE,
     Alignment,
     Mask,
     align,
-    visible,
+    visible_corners,
 )
 from provenance.media.comparison.colour import Colouring, recolour
-from provenance.media.comparison.detail import Tiles, look_closely
-from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap, overlap, weigh
+from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap, evidence_map, overlap
+from provenance.media.comparison.difference_map import DifferenceMap, map_differences, merge_maps, suspected_area
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
-from provenance.media.comparison.looks import Look, join, look, suspected
+from provenance.media.comparison.tiles import Tiles, measure_tiles
 
 COMPARISON_VERSION = "countermark-comparison-6"
 
@@ -78,7 +78,7 @@ class Region:
         reference: where, in the reference; None outside.
         area: fraction of the query that its pixels (not its box) cover.
         strength: 0..1; how far the evidence is above the threshold. 1 for "outside".
-        seen_with: what the query was compared with where it was seen, the coarsest first; nothing for "outside".
+        seen_with: what the query was compared with where it was found, the coarsest first; nothing for "outside".
     """
 
     kind: Literal["differs", "moved", "outside"]
@@ -179,7 +179,7 @@ def align_pair(
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """The geometry by which the query shows the sketch; None where there is none, or too few pixels to find it."""
-    if min(query.view.pixels.shape[:2]) < MIN_WORKING_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
+    if min(query.crop.pixels.shape[:2]) < MIN_WORKING_SIDE or min(sketch.shape[:2]) < MIN_SIDE:
         return None
     return verify(query, sketch, larger)
 
@@ -187,12 +187,12 @@ def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = No
 def refine_pair(query: Pixels, first: AlignedPair, sketch: Pixels, original: Pixels) -> AlignedPair | None:
     """Align the picture that the sketch was drawn from, starting from the sketch's alignment."""
     larger = scaling(original.shape[1] / sketch.shape[1], original.shape[0] / sketch.shape[0])
-    return align_pair(query, original, larger @ first.alignment.homography, ECC_AGAIN)
+    return align_pair(query, original, larger @ first.alignment.homography, ECC_SECOND_SCALES)
 
 
 @dataclass(frozen=True, eq=False)
-class Detail:
-    """Both pictures at up to their own resolution, H×W×3 RGB, for a look at full detail.
+class DetailPair:
+    """Both pictures at up to their own resolution, H×W×3 RGB, for the comparison at full detail.
 
     Attributes:
         query: the picture that was handed in.
@@ -209,7 +209,7 @@ def compare(
     original: Callable[[], Pixels] | None = None,
     *,
     larger: Callable[[], Pixels] | None = None,
-    detail: Callable[[], Detail] | None = None,
+    detail: Callable[[], DetailPair] | None = None,
     whole: bool = False,
 ) -> Comparison:
     """Compare a picture with the sketch of a registered one, and then with that itself.
@@ -218,98 +218,110 @@ def compare(
         query: H×W×3 RGB, the canonical picture (longest side ≤ 512); a `Query` where it is compared with several.
         sketch: h×w×3 RGB, the sketch's pixels (longest side ≤ 256).
         original: returns H×W×3 RGB, the canonical picture of the registered one, if it is at hand: it shows finer
-            differences. Called only where the sketch is confirmed. Where it cannot be laid over the query, the
+            differences. Called only where the sketch is confirmed. Where it cannot be aligned with the query, the
             sketch's answer stands; of what is drawn on a plain ground, the two have a layout in common then, as
             they do not agree in what a sketch cannot show.
         larger: returns a thumbnail of the registered picture, which helps to find the geometry of deep crops. Called
             only where the sketch leaves that open; nothing is measured against it.
-        detail: returns both pictures in full detail, for a third look. Called only where the original was pair, and
-            something is suspected or the whole is asked for.
-        whole: the third look is taken over the whole; where False, where something is suspected.
+        detail: returns both pictures in full detail, for a third comparison. Called only where the original is aligned,
+            and something is suspected or the whole is asked for.
+        whole: the third comparison covers the whole; where False, what is suspected.
 
     What these functions raise is not caught.
     """
-    seen = query if isinstance(query, Query) else Query(query)
-    found = match(seen, sketch, larger)
-    pair = align_pair(seen.pixels, sketch, found.homography) if found is not None else None
+    query = query if isinstance(query, Query) else Query(query)
+    found = match(query, sketch, larger)
+    pair = align_pair(query.pixels, sketch, found.homography) if found is not None else None
     if found is None or pair is None:
         return _NOTHING
-    looks = [look_at("sketch", pair, model("sketch"))]
+    maps = [map_pair("sketch", pair, model("sketch"))]
     finest, reference = pair, sketch
     picture = original() if original is not None else sketch
     # A picture that is no larger than its sketch has nothing finer to show.
     larger_picture = max(picture.shape) > max(sketch.shape)
-    finer = refine_pair(seen.pixels, pair, sketch, picture) if larger_picture else None
+    finer = refine_pair(query.pixels, pair, sketch, picture) if larger_picture else None
     if finer is not None:
         finest, reference = finer, picture
-        looks.append(look_at("stored picture", finer, model("stored picture")))
-        wanted = None if whole else suspected(looks)
+        maps.append(map_pair("stored picture", finer, model("stored picture")))
+        wanted = None if whole else suspected_area(maps)
         if detail is not None and (wanted is None or wanted.any()):
-            looks += look_closer(seen.pixels, picture, finer, detail(), wanted, model("full detail"))
-    refused = larger_picture and finer is None
-    return draw_comparison(found, finest, looks, seen.pixels, reference, refused=refused)
+            maps += map_detail(query.pixels, picture, finer, detail(), wanted, model("full detail"))
+    unalignable = larger_picture and finer is None
+    return assemble_comparison(found, finest, maps, query.pixels, reference, unalignable=unalignable)
 
 
 _NOTHING = Comparison(False, 0, None, (), False, 0.0, None, COMPARISON_VERSION)
 
 
-def look_at(kind: ReferenceKind, pair: AlignedPair, fitted: Model) -> Look:
-    """Return what a measured pair shows under a model."""
+def map_pair(kind: ReferenceKind, pair: AlignedPair, fitted: Model) -> DifferenceMap:
+    """Return the difference map of a measured pair under a model."""
     smallest = MIN_REGION / pair.measures.valid.size
-    return look(kind, pair.measures, weigh(pair.measures, fitted), fitted, smallest)
+    return map_differences(kind, pair.measures, evidence_map(pair.measures, fitted), fitted, smallest)
 
 
-def closely(query: Pixels, reference: Pixels, pair: AlignedPair, detail: Detail, wanted: Mask | None = None) -> Tiles:
+def measure_detail(
+    query: Pixels, reference: Pixels, pair: AlignedPair, detail: DetailPair, wanted: Mask | None = None
+) -> Tiles:
     """Measure a pair at full detail that is aligned at 512 pixels."""
-    to_reference = np.linalg.inv(_edges(detail.original)) @ _to_reference(query, reference, pair) @ _edges(detail.query)
-    return look_closely(detail.query, detail.original, to_reference, pair.colouring, wanted)
+    to_reference = (
+        np.linalg.inv(_to_fractions(detail.original))
+        @ _to_reference(query, reference, pair)
+        @ _to_fractions(detail.query)
+    )
+    return measure_tiles(detail.query, detail.original, to_reference, pair.colouring, wanted)
 
 
-def look_closer(
-    query: Pixels, reference: Pixels, pair: AlignedPair, detail: Detail, wanted: Mask | None, fitted: Model
-) -> Sequence[Look]:
-    """The look at full detail, at what is wanted (None: the whole); none where it would show nothing finer."""
+def map_detail(
+    query: Pixels, reference: Pixels, pair: AlignedPair, detail: DetailPair, wanted: Mask | None, fitted: Model
+) -> Sequence[DifferenceMap]:
+    """The difference map at full detail of what is wanted (None: the whole); none where it would show nothing finer."""
     if min(max(each.shape) for each in (detail.query, detail.original)) <= max(query.shape):
         return ()
-    tiles = closely(query, reference, pair, detail, wanted)
+    tiles = measure_detail(query, reference, pair, detail, wanted)
     if not tiles.tiles:
         return ()
-    evidence, whole = tiles.weigh(fitted), wanted is None
-    return (look("full detail", tiles.measures, evidence, fitted, MIN_REGION / evidence.size, whole=whole),)
+    evidence, whole = tiles.evidence_map(fitted), wanted is None
+    return (map_differences("full detail", tiles.measures, evidence, fitted, MIN_REGION / evidence.size, whole=whole),)
 
 
-def draw_comparison(
-    match: Match, pair: AlignedPair, looks: Sequence[Look], query: Pixels, reference: Pixels, *, refused: bool = False
+def assemble_comparison(
+    match: Match,
+    pair: AlignedPair,
+    maps: Sequence[DifferenceMap],
+    query: Pixels,
+    reference: Pixels,
+    *,
+    unalignable: bool = False,
 ) -> Comparison:
-    """Return what the looks at a pair see together.
+    """Return what the difference maps of a pair show together.
 
     Args:
         match: the geometry by which it was found.
         pair: the finest alignment of the whole.
-        looks: the coarsest first.
+        maps: the coarsest first.
         query: H×W×3 RGB, the canonical picture.
         reference: h×w×3 RGB, what `pair` aligns with it.
-        refused: a finer picture could not be laid over it.
+        unalignable: a finer picture could not be aligned with it.
     """
     to_reference = _to_reference(query, reference, pair)
-    seen, heat = join(looks, (query.shape[0], query.shape[1]))
+    merged, heat = merge_maps(maps, (query.shape[0], query.shape[1]))
     regions = [
         Region(
             "moved" if each.moved else "differs",
-            box := _bounds(each.pixels),
-            _carried(box, to_reference),
+            box := _bounding_box(each.pixels),
+            _project_box(box, to_reference),
             round(float(each.pixels.mean()), 5),
             round(each.strength, 3),
             each.seen_with,
         )
-        for each in seen
+        for each in merged
     ]
     regions += [
-        Region("outside", _bounds(part), None, round(float(part.mean()), 5), 1.0)
+        Region("outside", _bounding_box(part), None, round(float(part.mean()), 5), 1.0)
         for part in _outside(pair.alignment.covered)
     ]
-    kind = [each.kind for each in looks if each.whole][-1]
-    shared = layout.shared(pair.overlap.light, pair.overlap.reference, pair.overlap.hold)
+    kind = [each.kind for each in maps if each.whole][-1]
+    shared = layout.compare_content(pair.overlap.light, pair.overlap.reference, pair.overlap.mask)
     return Comparison(
         verified=True,
         inliers=match.inliers,
@@ -320,19 +332,19 @@ def draw_comparison(
         heat=heat,
         method=COMPARISON_VERSION,
         reference=kind,
-        smallest=round(min(each.smallest for each in looks if each.whole), 6),
+        smallest=round(min(each.smallest for each in maps if each.whole), 6),
         agreement=round(shared.agreement, 4),
-        layout_only=shared.layout_alone(kind) or (refused and shared.drawn),
+        layout_only=shared.is_layout_only(kind) or (unalignable and shared.drawn),
     )
 
 
 def _to_reference(query: Pixels, reference: Pixels, pair: AlignedPair) -> Homography:
     """Fractions of the query → fractions of the reference."""
-    carried = _edges(reference) @ pair.alignment.homography @ np.linalg.inv(_edges(query))
-    return np.asarray(carried / carried[2, 2])
+    homography = _to_fractions(reference) @ pair.alignment.homography @ np.linalg.inv(_to_fractions(query))
+    return np.asarray(homography / homography[2, 2])
 
 
-def _edges(pixels: Pixels) -> Homography:
+def _to_fractions(pixels: Pixels) -> Homography:
     """Pixel centres → fractions of the picture."""
     height, width = pixels.shape[:2]
     return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]], np.float64)
@@ -342,13 +354,13 @@ def _box(left: float, top: float, right: float, bottom: float) -> Box:
     return Box(*(round(min(1.0, max(0.0, float(value))), 5) for value in (left, top, right, bottom)))
 
 
-def _bounds(pixels: Mask) -> Box:
+def _bounding_box(pixels: Mask) -> Box:
     height, width = pixels.shape
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
     return _box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
 
 
-def _carried(box: Box, homography: Homography) -> Box:
+def _project_box(box: Box, homography: Homography) -> Box:
     corners = [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]]
     moved = cv2.perspectiveTransform(np.array([corners], np.float64), homography)[0]
     return _box(*moved.min(0), *moved.max(0))
@@ -380,7 +392,7 @@ def _outside(covered: Mask) -> list[Mask]:
 
 
 def _transform(to_reference: Homography, mirrored: bool, query: Pixels, reference: Pixels) -> Transform:
-    shown = visible(to_reference)
+    shown = visible_corners(to_reference)
     points = shown if len(shown) else FRAME
     (height, width), (far, across) = query.shape[:2], reference.shape[:2]
     centre = points.mean(0)

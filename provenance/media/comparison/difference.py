@@ -1,20 +1,18 @@
 """Where an aligned query differs from the reference: measures at each pixel, one evidence, regions.
 
-`overlap` says whether an aligned pair agrees at all. `Overlap.measure` looks at windows around every second pixel of
+`overlap` says whether an aligned pair agrees at all. `Overlap.measure` measures windows around every second pixel of
 the working frame: the difference of light and of colour, texture that does not correlate, texture that is lost or
 gained, light that no shift by a pixel accounts for, displacement and how much it explains; and at how noisy this pair
-is as a whole (a harsh recompression, a coarse sketch). `weigh` makes one evidence of them, by a small network whose
-weights and thresholds were fitted on photographs and stand in `calibration.json`; `motion`, which is fine enough for
-another frame of the same camera, is evidence of its own beside the network's. `differing` draws
-connected regions of it, and tells those whose parts are moved from all others: where the parts of either picture are
-found elsewhere in the other. What was erased or replaced is found nowhere.
+is as a whole (a harsh recompression, a coarse sketch). `evidence_map` makes one evidence of them, by a small network
+whose weights and thresholds were fitted on photographs and stand in `calibration.json`; `motion`, which is fine enough
+for another frame of the same camera, is evidence of its own beside the network's. `find_patches` finds the connected
+regions of it, and tells those whose parts are moved from all others: where the parts of either picture are found
+elsewhere in the other. What was erased or replaced is found nowhere.
 
 A shift by less than a pixel, clipped highlights and shadows, and detail that the sketch has lost are no evidence.
 
-The difference map as a picture to lay over the query.
-
-One ramp from blue to magenta, which readers with any common colour vision tell apart by lightness and opacity as well;
-never red or green, which would read as a judgement.
+`draw_heat_map` draws it as an overlay of the query: one ramp from blue to magenta, which readers with any common colour
+vision tell apart by lightness and opacity as well; never red or green, which would read as a judgement.
 """
 
 from collections.abc import Callable
@@ -29,17 +27,17 @@ from PIL import Image
 
 from provenance.media.calibration import MEASURES, Model
 from provenance.media.comparison.alignment import Mask, Planes
-from provenance.media.comparison.displacement import displace, found_back
+from provenance.media.comparison.displacement import check_backward, estimate_displacement
 from provenance.media.comparison.motion import motion
 
 STEP = 2
-"""Pixels: windows are looked at around every so many of the working frame, along each axis."""
+"""Pixels: windows are measured around every so many of the working frame, along each axis."""
 
 WINDOW = 7
 """Pixels a side of the window: an edit over 1 % of a 256 × 170 frame is about 21 pixels wide."""
 
 WIDE_WINDOW = 15
-"""Pixels a side of a second window, which sees what is spread thin."""
+"""Pixels a side of a second window, for what is spread thin."""
 
 GRAIN = 4.0
 """Times: fine detail deviates by few levels, which the constants for texture would hide."""
@@ -70,7 +68,7 @@ QUIET = 0.25
 """Part of the picture, the least changed one, that says how noisy the pair is where most may be changed: a blurred
 background covers more than half."""
 
-MOSTLY = 0.5
+MIN_RELOCATED = 0.5
 """Fraction of a region's pixels that have to be found elsewhere for its parts to be moved."""
 
 CLOSING = 3
@@ -92,7 +90,7 @@ class Measures:
         planes: H×W×K float32, in the order of `calibration.MEASURES`.
         valid: H×W, where they mean something: the reference's reach, less a margin.
         motion: H×W float32, as `motion.motion` returns it; None where it was not measured.
-        elsewhere: returns H×W float32, how much of the difference displacement explains, from both sides: the
+        relocation: returns H×W float32, how much of the difference displacement explains, from both sides: the
             logarithm of what remains of it, 0 where the way there and back does not end at its start. Asked for where
             a region may be moved alone, as it takes the time of a second field.
     """
@@ -100,7 +98,7 @@ class Measures:
     planes: Planes
     valid: Mask
     motion: Planes | None
-    elsewhere: Callable[[], Planes]
+    relocation: Callable[[], Planes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +119,7 @@ class Overlap:
         light: H×W float32, of the query.
         reference: H×W float32, light of the reference in the query's colours.
         change: H×W×3 float32, difference of light and of colour (`_YCC`); none in a channel that is clipped in both.
-        hold: H×W float32, 1 where a difference means something: the reference's reach, less a margin.
+        mask: H×W float32, 1 where a difference means something: the reference's reach, less a margin.
         texture: in windows of `WINDOW`.
         similarity: correlation of light, 0..1.
         textured_part: at every `STEP`th pixel, what has texture in the reference.
@@ -132,7 +130,7 @@ class Overlap:
     light: Planes
     reference: Planes
     change: Planes
-    hold: Planes
+    mask: Planes
     texture: "_Texture"
     similarity: float
     textured_part: Mask
@@ -141,13 +139,13 @@ class Overlap:
 
     def measure(self, *, moving: bool = True) -> Measures:
         """Measure the pair, see the module's docstring; with motion where it is asked for what is `moving`."""
-        hold, texture, change, light = self.hold, self.texture, self.change, self.light
+        mask, texture, change, light = self.mask, self.texture, self.change, self.light
         reference = light - _plane(change, 0)
-        valid = hold[::STEP, ::STEP] > 0
-        near = _mean(change, hold, WINDOW, 1)
-        colour = _mean(near[..., 1:3], hold, COLOUR_WINDOW)
-        wider = _texture(light, self.reference, hold, WIDE_WINDOW)
-        grain = _texture(_grain(light), _grain(self.reference), hold, WIDE_WINDOW)
+        valid = mask[::STEP, ::STEP] > 0
+        near = _mean(change, mask, WINDOW, 1)
+        colour = _mean(near[..., 1:3], mask, COLOUR_WINDOW)
+        wider = _texture(light, self.reference, mask, WIDE_WINDOW)
+        grain = _texture(_grain(light), _grain(self.reference), mask, WIDE_WINDOW)
         unlike = (1 - grain.correlation) * np.log(2 + grain.reference)
         gain = np.log((grain.query + 1) / (grain.reference + 1))
         activity = np.log(2 + texture.reference)
@@ -155,14 +153,14 @@ class Overlap:
         gained = np.maximum(texture.query - texture.reference, 0) / (texture.query + 3)
         above, below = cv2.dilate(reference, _PIXEL), cv2.erode(reference, _PIXEL)
         beyond = np.maximum(light - above, 0) + np.maximum(below - light, 0)
-        displacement = displace(light, reference, hold > 0, STEP)
-        before = _deviation(light, reference, hold)
-        after = _deviation(light, displacement.laid, hold)
+        displacement = estimate_displacement(light, reference, mask > 0, STEP)
+        before = _deviation(light, reference, mask)
+        after = _deviation(light, displacement.warped, mask)
         explained = _explained(before, after)
 
         of_light = np.log(0.5 + np.abs(near[::STEP, ::STEP, 0]))
         of_colour = np.log(0.5 + cv2.magnitude(*cv2.split(colour)))
-        of_beyond = np.log(0.3 + _mean(beyond, hold, WINDOW))
+        of_beyond = np.log(0.3 + _mean(beyond, mask, WINDOW))
         uncorrelated = (1 - texture.correlation) * activity
         length = displacement.length * valid
         planes = {
@@ -174,30 +172,30 @@ class Overlap:
             "texture lost": lost * activity,
             "texture gained": gained * np.log(2 + texture.query),
             "beyond a pixel": of_beyond,
-            "residual, wide": np.log(0.5 + _mean(np.abs(_plane(change, 0)), hold, WIDE_WINDOW)),
+            "residual, wide": np.log(0.5 + _mean(np.abs(_plane(change, 0)), mask, WIDE_WINDOW)),
             "displacement": np.log(0.1 + cv2.blur(length, (3, 3))),
             "explained by displacement": explained,
             "residual after displacement": np.log(1 + after),
-            "noise of light": _everywhere(of_light, valid),
-            "noise of texture": _everywhere(uncorrelated, valid),
-            "noise beyond a pixel": _everywhere(of_beyond, valid),
+            "noise of light": _quantile_plane(of_light, valid),
+            "noise of texture": _quantile_plane(uncorrelated, valid),
+            "noise beyond a pixel": _quantile_plane(of_beyond, valid),
             "noise of displacement": np.full_like(length, np.log(0.05 + np.median(length[valid]))),
-            "noise of colour": _everywhere(of_colour, valid, QUIET),
-            "noise of lost texture": _everywhere(lost * activity, self.textured_part, QUIET),
+            "noise of colour": _quantile_plane(of_colour, valid, QUIET),
+            "noise of lost texture": _quantile_plane(lost * activity, self.textured_part, QUIET),
             "uncorrelated grain": unlike,
             "grain gained": gain,
-            "noise of uncorrelated grain": _everywhere(unlike, self.textured_part, QUIET),
-            "noise of gained grain": _everywhere(gain, self.textured_part, 1 - QUIET),
+            "noise of uncorrelated grain": _quantile_plane(unlike, self.textured_part, QUIET),
+            "noise of gained grain": _quantile_plane(gain, self.textured_part, 1 - QUIET),
         }
 
         @cache
-        def elsewhere() -> Planes:
-            laid, agree = found_back(light, reference, displacement.field)
-            back = _explained(before, _deviation(reference, laid, hold))
+        def relocation() -> Planes:
+            warped, agree = check_backward(light, reference, displacement.field)
+            back = _explained(before, _deviation(reference, warped, mask))
             return np.where(agree[::STEP, ::STEP], np.maximum(explained, back), np.float32(0))
 
         stacked = np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32)
-        return Measures(stacked, valid, motion(light, reference, hold, STEP) if moving else None, elsewhere)
+        return Measures(stacked, valid, motion(light, reference, mask, STEP) if moving else None, relocation)
 
 
 def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
@@ -205,7 +203,7 @@ def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
 
     Args:
         query: the query at working resolution.
-        predicted: the reference laid onto it, in the query's colours.
+        predicted: the reference warped onto it, in the query's colours.
         covered: where the reference reaches.
     """
     inner = cv2.erode(
@@ -214,18 +212,18 @@ def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
     valid = np.asarray(inner).astype(bool)
     if valid[::STEP, ::STEP].sum() < WINDOW * WINDOW:
         return None
-    hold = valid.astype(np.float32)
+    mask = valid.astype(np.float32)
     clipped = ((query > 252) & (predicted > 232)) | ((query < 3) & (predicted < 22))
     change = np.asarray(cv2.transform(np.where(clipped, np.float32(0), query - predicted), _YCC), np.float32)
     light, reference = (np.asarray(cv2.transform(planes, _YCC[:1]), np.float32) for planes in (query, predicted))
-    texture = _texture(light, reference, hold, WINDOW)
+    texture = _texture(light, reference, mask, WINDOW)
     sampled = valid[::STEP, ::STEP]
     textured = sampled & (texture.reference > TEXTURED)
     return Overlap(
         light=light,
         reference=reference,
         change=change,
-        hold=hold,
+        mask=mask,
         texture=texture,
         similarity=_correlated(light[valid], reference[valid]),
         textured_part=textured,
@@ -244,10 +242,10 @@ class _Texture:
     correlation: Planes
 
 
-def _texture(query: Planes, reference: Planes, hold: Planes, window: int) -> _Texture:
-    one, other = query * hold, reference * hold
+def _texture(query: Planes, reference: Planes, mask: Planes, window: int) -> _Texture:
+    one, other = query * mask, reference * mask
     planes = [one, other, one * query, other * reference, one * reference]
-    products = _mean(np.asarray(cv2.merge(planes), np.float32), hold, window, held=True)
+    products = _mean(np.asarray(cv2.merge(planes), np.float32), mask, window, masked=True)
     mean_one, mean_other, square_one, square_other, mixed = cv2.split(products)
     variance_one = np.maximum(square_one - mean_one * mean_one, 0)
     variance_other = np.maximum(square_other - mean_other * mean_other, 0)
@@ -259,12 +257,12 @@ def _plane(planes: Planes, number: int) -> Planes:
     return np.asarray(cv2.extractChannel(planes, number), np.float32)
 
 
-def _mean(planes: Planes, hold: Planes, window: int, step: int = STEP, *, held: bool = False) -> Planes:
-    """Mean over a window, at every `step`th pixel, of the pixels that `hold` (1 or 0) says mean something; `held` where
-    the others are 0."""
-    if not held:
-        planes = planes * (hold if planes.ndim == 2 else hold[..., None])
-    weight = np.maximum(cv2.blur(hold, (window, window))[::step, ::step], 1e-3)
+def _mean(planes: Planes, mask: Planes, window: int, step: int = STEP, *, masked: bool = False) -> Planes:
+    """Mean over a window, at every `step`th pixel, of the pixels in `mask` (1 or 0); `masked` where the others are 0
+    already."""
+    if not masked:
+        planes = planes * (mask if planes.ndim == 2 else mask[..., None])
+    weight = np.maximum(cv2.blur(mask, (window, window))[::step, ::step], 1e-3)
     sums = cv2.blur(planes, (window, window))[::step, ::step]
     return np.asarray(sums / (weight if planes.ndim == 2 else weight[..., None]))
 
@@ -274,9 +272,9 @@ def _grain(light: Planes) -> Planes:
     return (light - cv2.blur(light, (3, 3))) * np.float32(GRAIN)
 
 
-def _deviation(one: Planes, other: Planes, hold: Planes) -> Planes:
+def _deviation(one: Planes, other: Planes, mask: Planes) -> Planes:
     """Root mean square of the difference, in windows of `WINDOW`."""
-    return np.sqrt(np.maximum(_mean(np.square(one - other), hold, WINDOW), 0))
+    return np.sqrt(np.maximum(_mean(np.square(one - other), mask, WINDOW), 0))
 
 
 def _explained(before: Planes, after: Planes) -> Planes:
@@ -284,7 +282,7 @@ def _explained(before: Planes, after: Planes) -> Planes:
     return np.log((np.minimum(after, before) + np.float32(1.5)) / (before + np.float32(1.5)))
 
 
-def _everywhere(plane: Planes, where: Mask, part: float = 0.5) -> Planes:
+def _quantile_plane(plane: Planes, where: Mask, part: float = 0.5) -> Planes:
     """The value of a plane that this part of it does not surpass."""
     return np.full_like(plane, np.quantile(plane[where], part) if where.any() else 0)
 
@@ -296,13 +294,13 @@ def _correlated(one: Planes, other: Planes) -> float:
     return min(1.0, max(0.0, covariance / float(one.std() * other.std())))
 
 
-def weigh(measures: Measures, model: Model) -> Planes:
+def evidence_map(measures: Measures, model: Model) -> Planes:
     """Return the evidence for a difference, H×W float32: that of the network, or that of motion where it is more.
 
     Motion is on the network's scale at its two thresholds: where it reaches its own it reaches `model.seed`, and half
     as much reaches `model.grow`.
     """
-    evidence = likely(measures.planes, measures.valid, model)
+    evidence = network_evidence(measures.planes, measures.valid, model)
     if measures.motion is None or model.motion is None:
         return evidence
     doublings = np.log2(np.maximum(measures.motion, np.float32(1e-6)) / np.float32(model.motion))
@@ -310,7 +308,7 @@ def weigh(measures: Measures, model: Model) -> Planes:
     return np.asarray(np.maximum(evidence, moving), np.float32)
 
 
-def likely(planes: Planes, valid: Mask, model: Model) -> Planes:
+def network_evidence(planes: Planes, valid: Mask, model: Model) -> Planes:
     """Return the evidence of the network alone, H×W float32: log-odds, smoothed."""
     hidden = planes.reshape(-1, len(MEASURES)) @ model.weights
     hidden += model.biases
@@ -321,34 +319,34 @@ def likely(planes: Planes, valid: Mask, model: Model) -> Planes:
 
 
 @dataclass(frozen=True, eq=False)
-class Outline:
+class Component:
     """A connected part of the evidence that is above the thresholds: its pixels, H×W, and its strength 0..1."""
 
     pixels: Mask
     strength: float
 
 
-def outlined(evidence: Planes, model: Model) -> list[Outline]:
+def find_components(evidence: Planes, model: Model) -> list[Component]:
     """Return the connected parts above `model.grow` that reach `model.seed` somewhere, largest first."""
     grown = (evidence > model.grow).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSING, CLOSING))
     closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, kernel)
     count, labels = cv2.connectedComponents(closed, connectivity=8)
-    outlines = []
+    components = []
     for label in range(1, count):
         pixels: Mask = labels == label
         peak = float(evidence[pixels].max())
         if peak > model.seed and pixels.sum() >= MIN_REGION:
             strength = (peak - model.grow) / (2 * (model.seed - model.grow))
-            outlines.append(Outline(pixels, min(1.0, strength)))
-    return sorted(outlines, key=lambda outline: -int(outline.pixels.sum()))
+            components.append(Component(pixels, min(1.0, strength)))
+    return sorted(components, key=lambda component: -int(component.pixels.sum()))
 
 
-def differing(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:
-    """Return what `outlined` finds, and what of it is moved."""
+def find_patches(measures: Measures, evidence: Planes, model: Model) -> list[Patch]:
+    """Return what `find_components` finds, and what of it is moved."""
     return [
-        Patch(outline.pixels, outline.strength, _is_moved(measures, outline.pixels, model.moved))
-        for outline in outlined(evidence, model)
+        Patch(component.pixels, component.strength, _is_moved(measures, component.pixels, model.moved))
+        for component in find_components(evidence, model)
     ]
 
 
@@ -356,17 +354,17 @@ def _is_moved(measures: Measures, pixels: Mask, moved: float) -> bool:
     """Whether the parts of a region are found elsewhere."""
     if measures.planes[..., _EXPLAINED][pixels].mean() >= moved:  # and both ways explain no more than one
         return False
-    return found_elsewhere(measures.elsewhere(), pixels) < moved
+    return relocation_within(measures.relocation(), pixels) < moved
 
 
-def found_elsewhere(elsewhere: Planes, pixels: Mask) -> float:
-    """How much displacement explains of a region from both sides, mean of `Measures.elsewhere`; 0 where most of its
+def relocation_within(relocation: Planes, pixels: Mask) -> float:
+    """How much displacement explains of a region from both sides, mean of `Measures.relocation`; 0 where most of its
     parts are found nowhere."""
-    found = elsewhere[pixels]
-    return float(found.mean()) if (found < 0).mean() > MOSTLY else 0.0
+    found = relocation[pixels]
+    return float(found.mean()) if (found < 0).mean() > MIN_RELOCATED else 0.0
 
 
-def heat_of(evidence: Planes, patches: list[Patch], model: Model) -> NDArray[np.uint8]:
+def heat_map(evidence: Planes, patches: list[Patch], model: Model) -> NDArray[np.uint8]:
     """Return strength 0..255 within the patches, H×W; 0 elsewhere."""
     strength = np.clip((evidence - model.grow) / (2 * (model.seed - model.grow)), 0.1, 1.0)
     reported = np.zeros(evidence.shape, bool)
@@ -380,7 +378,7 @@ STRONG = np.array([214, 60, 220, 205], np.float32)
 """RGBA of the weakest and the strongest difference."""
 
 
-def draw_heat(heat: NDArray[np.uint8]) -> bytes:
+def draw_heat_map(heat: NDArray[np.uint8]) -> bytes:
     """Return a PNG with alpha, of the size of `heat` (H×W, 0..255): transparent where `heat` is 0."""
     ramp = np.linspace(WEAK, STRONG, 256).round().astype(np.uint8)
     ramp[0] = 0

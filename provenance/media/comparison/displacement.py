@@ -1,4 +1,4 @@
-"""Where parts of an aligned picture are moved: the displacement that lays the reference's light onto the query's.
+"""Where parts of an aligned picture are moved: the displacement that warps the reference's light onto the query's.
 
 The field is dense inverse search optical flow (Kroeger et al. 2016). What moves the picture as a whole (a lens, a
 homography that is a little off) is a smooth trend and is taken out, robustly; a local warp, as of a slimmed face or a
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-THINNED = 2
+TREND_STRIDE = 2
 """The trend is fitted to every so many of the field's vectors, along each axis."""
 
 ROUNDS = 4
@@ -26,8 +26,8 @@ ROUNDS = 4
 MIN_VARIANCE = 0.01
 """Square pixels: deviation of a tenth of a pixel, below which the field is not exact."""
 
-RETURN_PIXELS = 0.5
-RETURN_SHARE = 0.25
+CONSISTENCY_PIXELS = 0.5
+CONSISTENCY_FRACTION = 0.25
 """Pixels, and fraction of the way there, by which the way back may miss where it started."""
 
 RIDGE = 1e-6
@@ -36,49 +36,49 @@ RIDGE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Displacement:
-    """What laying the reference onto the query by displacement gives.
+    """What warping the reference onto the query by displacement gives.
 
     Attributes:
         length: float32, pixels that remain of the field without its trend, at every so many pixels.
-        laid: H×W float32, the reference's light, warped by the field.
+        warped: H×W float32, the reference's light, warped by the field.
         field: H×W×2 float32, from each pixel of the query to its place in the reference.
     """
 
     length: Planes
-    laid: Planes
+    warped: Planes
     field: Planes
 
 
-def displace(query: Planes, reference: Planes, valid: Mask, step: int) -> Displacement:
+def estimate_displacement(query: Planes, reference: Planes, valid: Mask, step: int) -> Displacement:
     """Find the displacement between two planes of light, H×W float32 0..255.
 
     Args:
-        query: the light that is seen.
+        query: light.
         reference: the light that is moved.
         valid: where they mean something.
         step: pixels: `length` is told at every so many.
     """
     field = _field(query, reference)
-    laid = _fetched(reference, field)
+    warped = _remap(reference, field)
     few, valid = field[::step, ::step], valid[::step, ::step]
     local = few - trend(few, valid)
-    return Displacement(np.hypot(local[..., 0], local[..., 1]), laid, field)
+    return Displacement(np.hypot(local[..., 0], local[..., 1]), warped, field)
 
 
-def found_back(query: Planes, reference: Planes, there: Planes) -> tuple[Planes, Mask]:
+def check_backward(query: Planes, reference: Planes, forward: Planes) -> tuple[Planes, Mask]:
     """Find the query's light in the reference's place, and where the way there and back ends at its start.
 
     Args:
-        query: the light that is seen, H×W float32 0..255.
+        query: light, H×W float32 0..255.
         reference: the light that is moved.
-        there: the field of `displace`.
+        forward: the field of `estimate_displacement`.
 
     Returns:
         The query's light, warped onto the reference, and H×W, where both ways agree, from either side.
     """
-    back = _field(reference, query)
-    agree = _returns(there, back) & _returns(back, there)
-    return _fetched(query, back), agree
+    backward = _field(reference, query)
+    consistent = _is_consistent(forward, backward) & _is_consistent(backward, forward)
+    return _remap(query, backward), consistent
 
 
 def _field(query: Planes, reference: Planes) -> Planes:
@@ -87,7 +87,7 @@ def _field(query: Planes, reference: Planes) -> Planes:
     return np.asarray(flow.calc(one, other, np.zeros((*query.shape, 2), np.float32)), np.float32)
 
 
-def _fetched(planes: Planes, field: Planes) -> Planes:
+def _remap(planes: Planes, field: Planes) -> Planes:
     """What lies where the field leads from each pixel."""
     height, width = planes.shape[:2]
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
@@ -95,9 +95,9 @@ def _fetched(planes: Planes, field: Planes) -> Planes:
     return np.asarray(cv2.remap(planes, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _returns(there: Planes, back: Planes) -> Mask:
-    missed = there + _fetched(back, there)
-    allowed = RETURN_PIXELS + RETURN_SHARE * cv2.magnitude(*cv2.split(there))
+def _is_consistent(forward: Planes, backward: Planes) -> Mask:
+    missed = forward + _remap(backward, forward)
+    allowed = CONSISTENCY_PIXELS + CONSISTENCY_FRACTION * cv2.magnitude(*cv2.split(forward))
     return np.asarray(cv2.magnitude(*cv2.split(missed)) < allowed)
 
 
@@ -105,8 +105,11 @@ def trend(field: Planes, valid: Mask) -> Planes:
     """Return the quadratic that most of the field follows, H×W×2; `valid` says where it means something."""
     height, width = valid.shape
     terms = _terms(np.linspace(-0.5, 0.5, width)[None, :], np.linspace(-0.5, 0.5, height)[:, None])
-    few = valid[::THINNED, ::THINNED]
-    known, measured = terms[::THINNED, ::THINNED][few], field[::THINNED, ::THINNED][few].astype(np.float64)
+    few = valid[::TREND_STRIDE, ::TREND_STRIDE]
+    known, measured = (
+        terms[::TREND_STRIDE, ::TREND_STRIDE][few],
+        field[::TREND_STRIDE, ::TREND_STRIDE][few].astype(np.float64),
+    )
     weight = np.ones(len(known))
     coefficients: NDArray[np.floating] = np.zeros((known.shape[1], 2))
     for _ in range(ROUNDS):

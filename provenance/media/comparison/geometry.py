@@ -25,7 +25,7 @@ Homography = NDArray[np.float64]
 MIN_INLIERS = 8
 """Matches that agree on one homography. Different photographs reach 4 (matching.md); a homography is fixed by 4."""
 
-SURE_INLIERS = 20
+ENOUGH_INLIERS = 20
 """With so many, ORB's answer stands; below, SIFT is asked as well."""
 
 ORB_SIDE = 256
@@ -87,7 +87,7 @@ class Features:
     directions: NDArray[np.float32]
     sizes: NDArray[np.float32]
 
-    def first(self, most: int) -> "Features":
+    def strongest(self, most: int) -> "Features":
         """At most that many, the strongest of each part of the picture."""
         return Features(self.points[:most], self.descriptors[:most], self.directions[:most], self.sizes[:most])
 
@@ -106,12 +106,17 @@ def scaling(sx: float, sy: float) -> Homography:
     return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]], np.float64)
 
 
+def translation(x: float, y: float) -> Homography:
+    """Pixels of a picture → those of the same moved by (x, y)."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
 def mirroring(width: int) -> Homography:
     """Pixel centres of a picture → those of its mirror image."""
     return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
 
 
-def on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
+def select_on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: int) -> list[cv2.KeyPoint]:
     """The strongest `per_cell` keypoints of each cell: the strongest of every cell, then the second, and so on."""
     if not keypoints:
         return []
@@ -128,29 +133,29 @@ def on_grid(keypoints: list[cv2.KeyPoint], width: int, height: int, per_cell: in
     return [keypoints[index] for index in chosen]
 
 
-def orb_features(grey: Grey) -> Features:
+def detect_orb(grey: Grey) -> Features:
     """Binary descriptors as unit vectors of ±1/16, N×256: 1 - cosine is their Hamming distance over 128."""
     height, width = grey.shape
     orb = cv2.ORB.create(2000, 1.2, 8, 12, fastThreshold=5)
-    keypoints = on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
-    kept, descriptors = _described(orb, grey, keypoints)
+    keypoints = select_on_grid(list(orb.detect(grey, None)), width, height, ORB_PER_CELL)
+    kept, descriptors = _compute_descriptors(orb, grey, keypoints)
     bits = np.unpackbits(descriptors.astype(np.uint8), axis=1)
     return _features(kept, bits.astype(np.float32) / 8.0 - np.float32(1 / 16))
 
 
-def sift_features(grey: Grey) -> Features:
+def detect_sift(grey: Grey) -> Features:
     """RootSIFT (Arandjelović and Zisserman 2012): unit vectors, N×128; 1 - cosine is half the squared distance."""
     height, width = grey.shape
     if min(height, width) < MIN_SIFT_SIDE:
         return _features([], np.empty((0, 128), np.float32))
     sift = cv2.SIFT.create(0, 3, 0.01, 12)
-    keypoints = on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
-    kept, descriptors = _described(sift, grey, keypoints)
+    keypoints = select_on_grid(list(sift.detect(grey, None)), width, height, SIFT_PER_CELL)
+    kept, descriptors = _compute_descriptors(sift, grey, keypoints)
     histograms = descriptors.astype(np.float32)
     return _features(kept, np.sqrt(histograms / np.maximum(histograms.sum(1, keepdims=True), 1e-6)))
 
 
-def _described(
+def _compute_descriptors(
     extractor: cv2.Feature2D, grey: Grey, keypoints: list[cv2.KeyPoint]
 ) -> tuple[list[cv2.KeyPoint], NDArray[np.uint8 | np.float32]]:
     kept, descriptors = extractor.compute(grey, keypoints)
@@ -174,7 +179,7 @@ def _positions(keypoints: list[cv2.KeyPoint]) -> Points:
     return np.asarray(cv2.KeyPoint.convert(keypoints), np.float32).reshape(-1, 2)
 
 
-def mirrored_sift(features: Features, width: int) -> Features:
+def mirror_sift(features: Features, width: int) -> Features:
     """The features of the mirrored picture, without a second extraction.
 
     A mirror turns the sign of the axis across a keypoint's direction: of the 4×4×8 histogram the rows swap
@@ -190,7 +195,7 @@ def mirrored_sift(features: Features, width: int) -> Features:
     return Features(points, np.ascontiguousarray(turned).reshape(-1, 128), directions, features.sizes)
 
 
-def matched(query: Features, reference: Features, ratio: float) -> tuple[Points, Points]:
+def match_features(query: Features, reference: Features, ratio: float) -> tuple[Points, Points]:
     """Pairs of points whose descriptors are each other's nearest, clearly nearer than the second."""
     none = np.empty((0, 2), np.float32)
     if len(query.points) < MIN_INLIERS or len(reference.points) < MIN_INLIERS:
@@ -206,7 +211,7 @@ def matched(query: Features, reference: Features, ratio: float) -> tuple[Points,
     return query.points[kept], reference.points[nearest[kept]]
 
 
-def fitted(query: Points, reference: Points, tolerance: float) -> tuple[Homography, NDArray[np.bool_]] | None:
+def fit_homography(query: Points, reference: Points, tolerance: float) -> tuple[Homography, NDArray[np.bool_]] | None:
     """One homography query → reference by RANSAC (fixed random state: the same points give the same answer).
 
     `tolerance` is an inlier's reprojection error, in pixels of the reference.
@@ -230,7 +235,7 @@ def fitted(query: Points, reference: Points, tolerance: float) -> tuple[Homograp
     return homography.astype(np.float64), np.asarray(mask).ravel().astype(bool)
 
 
-def _sane(homography: Homography, query: tuple[int, int], reference: tuple[int, int]) -> bool:
+def _is_plausible(homography: Homography, query: tuple[int, int], reference: tuple[int, int]) -> bool:
     """Whether a copy of a picture can have this shape: no fold, bounded scale, stretch and perspective.
 
     Both sizes are (height, width); the query is the one on which `homography` acts, in the same mirror state.
@@ -241,14 +246,14 @@ def _sane(homography: Homography, query: tuple[int, int], reference: tuple[int, 
         return False
     height, width = reference
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1], [width / 2, height / 2, 1]]).T
-    laid = inverse @ corners
-    if not np.isfinite(laid).all() or (np.abs(laid[2]) < 1e-9).any() or len(set(np.sign(laid[2]))) != 1:
+    projected = inverse @ corners
+    if not np.isfinite(projected).all() or (np.abs(projected[2]) < 1e-9).any() or len(set(np.sign(projected[2]))) != 1:
         return False
-    area = np.linalg.det(inverse) / laid[2] ** 3
+    area = np.linalg.det(inverse) / projected[2] ** 3
     if (area <= 0).any() or area.max() > MAX_PERSPECTIVE**2 * area.min():
         return False
-    x, y = laid[0, 4] / laid[2, 4], laid[1, 4] / laid[2, 4]
-    jacobian = (inverse[:2, :2] - np.outer((x, y), inverse[2, :2])) / laid[2, 4]
+    x, y = projected[0, 4] / projected[2, 4], projected[1, 4] / projected[2, 4]
+    jacobian = (inverse[:2, :2] - np.outer((x, y), inverse[2, :2])) / projected[2, 4]
     large, small = np.linalg.svd(jacobian, compute_uv=False)
     normal = max(query) / max(reference)
     return bool(large <= MAX_STRETCH * small and normal / MAX_SCALE <= large <= normal * MAX_SCALE)
@@ -261,16 +266,16 @@ def _spread(points: Points, height: int, width: int) -> int:
     return len(np.unique(row * SPREAD_GRID + column))
 
 
-def _judged(
+def _match_geometry(
     query: Features, reference: Features, query_size: tuple[int, int], reference_size: tuple[int, int], ratio: float
 ) -> tuple[Homography, int] | None:
-    pairs = matched(query, reference, ratio)
-    found = fitted(*pairs, TOLERANCE * max(reference_size))
+    pairs = match_features(query, reference, ratio)
+    found = fit_homography(*pairs, TOLERANCE * max(reference_size))
     if found is None:
         return None
     homography, mask = found
     inliers = int(mask.sum())
-    if inliers < MIN_INLIERS or not _sane(homography, query_size, reference_size):
+    if inliers < MIN_INLIERS or not _is_plausible(homography, query_size, reference_size):
         return None
     hull = cv2.contourArea(cv2.convexHull(pairs[1][mask]))
     if hull < MIN_HULL * reference_size[0] * reference_size[1]:
@@ -283,7 +288,7 @@ def _judged(
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class SiftFeatures:
     """The features of a picture at one size, as it is and mirrored."""
 
     upright: Features
@@ -293,53 +298,53 @@ class Sight:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """What features are looked for in: the canonical picture, or a part of it in more detail.
+class Crop:
+    """What features are extracted from: the canonical picture, or a part of it in more detail.
 
     Attributes:
         pixels: h×w×3 RGB, longest side ≤ 512.
-        placed: pixels of the canonical picture → these.
+        from_canonical: pixels of the canonical picture → these.
     """
 
     pixels: Pixels
-    placed: Homography
+    from_canonical: Homography
 
 
 class Query:
     """A picture that is verified against several references: its features are computed once, when they are needed."""
 
-    def __init__(self, pixels: Pixels, sift: Sight | None = None, view: View | None = None) -> None:
+    def __init__(self, pixels: Pixels, sift: SiftFeatures | None = None, crop: Crop | None = None) -> None:
         """Take a canonical picture.
 
         Args:
             pixels: H×W×3 RGB, longest side ≤ 512.
-            sift: what `look` made of `view`, where that is known.
-            view: where its features are looked for; the whole of it where nothing is said.
+            sift: what `extract_sift` made of `crop`, where that is known.
+            crop: what its features are extracted from; the whole of it by default.
         """
         self.pixels = pixels
-        self.view = View(pixels, np.eye(3)) if view is None else view
+        self.crop = Crop(pixels, np.eye(3)) if crop is None else crop
         self._sift = sift
         self._orb: dict[bool, Features] = {}
 
     @cached_property
     def light(self) -> Grey:
         """Its light at `ORB_SIDE`."""
-        return grey(sized(self.view.pixels, ORB_SIDE))
+        return grey(resize_for_features(self.crop.pixels, ORB_SIDE))
 
     def orb(self, *, mirrored: bool) -> Features:
         """Its features at `ORB_SIDE`, in one mirror state."""
         if mirrored not in self._orb:
             light = np.ascontiguousarray(self.light[:, ::-1]) if mirrored else self.light
-            self._orb[mirrored] = orb_features(light)
+            self._orb[mirrored] = detect_orb(light)
         return self._orb[mirrored]
 
     @cached_property
-    def sift(self) -> Sight:
+    def sift(self) -> SiftFeatures:
         """At `SIFT_SIDE`."""
-        return look(self.view.pixels) if self._sift is None else self._sift
+        return extract_sift(self.crop.pixels) if self._sift is None else self._sift
 
 
-def sized(pixels: Pixels, most: int) -> Pixels:
+def resize_for_features(pixels: Pixels, most: int) -> Pixels:
     """A picture with its longest side at most `most` pixels, and at least `SMALL_SIDE`."""
     enlarged = SMALL_SIDE / max(pixels.shape[:2])
     if enlarged <= 1:
@@ -347,17 +352,17 @@ def sized(pixels: Pixels, most: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def look(pixels: Pixels) -> Sight:
+def extract_sift(pixels: Pixels) -> SiftFeatures:
     """Return the SIFT features of a picture at `SIFT_SIDE`; the mirrored ones are the upright ones, turned over."""
-    light = grey(sized(pixels, SIFT_SIDE))
-    features = sift_features(light)
-    return Sight(features, mirrored_sift(features, light.shape[1]), light.shape[0], light.shape[1])
+    light = grey(resize_for_features(pixels, SIFT_SIDE))
+    features = detect_sift(light)
+    return SiftFeatures(features, mirror_sift(features, light.shape[1]), light.shape[0], light.shape[1])
 
 
 def verify(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
     """Find the homography by which `query` shows a registered picture, or None when there is none to stand by.
 
-    ORB looks at the sketch, in both mirror states; where it is unsure, SIFT looks at the larger picture.
+    ORB is tried on the sketch, in both mirror states; where it is unsure, SIFT on the larger picture.
 
     Args:
         query: the picture that was handed in.
@@ -366,19 +371,19 @@ def verify(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = N
             decoded where it is needed: a function that returns it.
     """
     found = []
-    known, size = orb_features(grey(sketch)), (query.light.shape[0], query.light.shape[1])
+    reference, size = detect_orb(grey(sketch)), (query.light.shape[0], query.light.shape[1])
     for mirrored in (False, True):
-        judged = _judged(query.orb(mirrored=mirrored), known, size, _size(sketch), ORB_RATIO)
-        if judged is not None:
-            found.append(_carried(judged, query.view, size, sketch, sketch, mirrored))
-            if judged[1] >= SURE_INLIERS:
+        found_geometry = _match_geometry(query.orb(mirrored=mirrored), reference, size, _size(sketch), ORB_RATIO)
+        if found_geometry is not None:
+            found.append(_compose(found_geometry, query.crop, size, sketch, sketch, mirrored))
+            if found_geometry[1] >= ENOUGH_INLIERS:
                 return found[-1]
     scene = shrink(sketch if larger is None else larger(), SIFT_SIDE)
-    known, size = sift_features(grey(scene)), (query.sift.height, query.sift.width)
+    reference, size = detect_sift(grey(scene)), (query.sift.height, query.sift.width)
     for mirrored, features in ((False, query.sift.upright), (True, query.sift.mirrored)):
-        judged = _judged(features, known, size, _size(scene), SIFT_RATIO)
-        if judged is not None:
-            found.append(_carried(judged, query.view, size, scene, sketch, mirrored))
+        found_geometry = _match_geometry(features, reference, size, _size(scene), SIFT_RATIO)
+        if found_geometry is not None:
+            found.append(_compose(found_geometry, query.crop, size, scene, sketch, mirrored))
     return max(found, key=lambda match: match.inliers, default=None)
 
 
@@ -386,18 +391,18 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.shape[0], pixels.shape[1]
 
 
-def _carried(
-    judged: tuple[Homography, int],
-    view: View,
+def _compose(
+    found_geometry: tuple[Homography, int],
+    crop: Crop,
     size: tuple[int, int],
     scene: Pixels,
     sketch: Pixels,
     mirrored: bool,
 ) -> Match:
-    """A homography between the pictures that were looked at (`size` of the query, `scene`), carried on to the canonical
-    picture and the sketch."""
-    height, width = _size(view.pixels)
+    """The match between the canonical picture and the sketch, of one between the pictures that were compared (`size` of
+    the query, `scene`)."""
+    height, width = _size(crop.pixels)
     to_small = scaling(size[1] / width, size[0] / height)
     to_sketch = scaling(sketch.shape[1] / scene.shape[1], sketch.shape[0] / scene.shape[0])
     flip = mirroring(width) if mirrored else np.eye(3)
-    return Match(to_sketch @ judged[0] @ to_small @ flip @ view.placed, judged[1], mirrored)
+    return Match(to_sketch @ found_geometry[0] @ to_small @ flip @ crop.from_canonical, found_geometry[1], mirrored)

@@ -1,4 +1,4 @@
-"""Layout: whether two pictures that can be laid over each other share their content, or a frame and a template alone.
+"""Layout: whether two pictures that can be aligned share their content, or a frame and a template alone.
 
 The straight lines of a table, the outline of a mark and the rows of a text agree, whatever is written in them. So
 agreement is asked for where there is texture in two directions (the lesser eigenvalue of the structure tensor, as for
@@ -93,7 +93,7 @@ _PIXEL = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedContent:
     """What two aligned pictures have in common, fractions 0..1.
 
     Attributes:
@@ -109,30 +109,30 @@ class Shared:
     drawn: bool
     misplaced: float
 
-    def layout_alone(self, kind: ReferenceKind) -> bool:
+    def is_layout_only(self, kind: ReferenceKind) -> bool:
         """Whether no more than a layout agrees, as far as such a reference shows."""
         least = MIN_COMMON_DRAWN[kind] if self.drawn else MIN_COMMON
         little = self.drawn and self.agreement < MIN_AGREEMENT_DRAWN
         return self.common < least or little or self.misplaced > MAX_MISPLACED
 
 
-def shared(query: Planes, reference: Planes, hold: Planes) -> Shared:
+def compare_content(query: Planes, reference: Planes, mask: Planes) -> SharedContent:
     """Return what an aligned pair has in common.
 
     Args:
         query, reference: H×W, light of both in the same colours.
-        hold: H×W, 1 where both are, 0 elsewhere.
+        mask: H×W, 1 where both are, 0 elsewhere.
     """
-    one, other = (_Slopes.of(each, hold) for each in (query, reference))
+    one, other = (_Slopes.of(each, mask) for each in (query, reference))
     agrees = one.agrees(other)
-    ground = _ground(reference, hold)
+    ground = _ground(reference, mask)
     best = BEST if ground is None else BEST_DRAWN
     shares = [_shares(each.textured, agrees, best) for each in (one, other)]
-    return Shared(
+    return SharedContent(
         agreement=max(share for share, _ in shares),
         common=max(common for _, common in shares),
         drawn=ground is not None,
-        misplaced=0.0 if ground is None else _misplaced(query, reference, hold > 0, ground),
+        misplaced=0.0 if ground is None else _misplaced(query, reference, mask > 0, ground),
     )
 
 
@@ -142,34 +142,34 @@ class _Slopes:
 
     level: Planes
     upright: Planes
-    hold: Planes
+    mask: Planes
     level_variance: Planes
     upright_variance: Planes
     textured: Mask
 
     @classmethod
-    def of(cls, light: Planes, hold: Planes) -> "_Slopes":
+    def of(cls, light: Planes, mask: Planes) -> "_Slopes":
         smooth = np.asarray(cv2.GaussianBlur(light, (0, 0), SMOOTHING), np.float32)
         level, upright = (
-            np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *axis, scale=0.25), np.float32) * hold for axis in ((1, 0), (0, 1))
+            np.asarray(cv2.Sobel(smooth, cv2.CV_32F, *axis, scale=0.25), np.float32) * mask for axis in ((1, 0), (0, 1))
         )
         pairs = (level, level), (upright, upright), (level, upright)
-        along, across, mixed = (_covariance(*pair, hold) for pair in pairs)
+        along, across, mixed = (_covariance(*pair, mask) for pair in pairs)
         least = (along + across) / 2 - np.sqrt(np.square((along - across) / 2) + np.square(mixed))
-        textured = (least > TEXTURED * TEXTURED) & (hold[::STEP, ::STEP] > 0)
-        return cls(level, upright, hold, np.maximum(along, 0), np.maximum(across, 0), textured)
+        textured = (least > TEXTURED * TEXTURED) & (mask[::STEP, ::STEP] > 0)
+        return cls(level, upright, mask, np.maximum(along, 0), np.maximum(across, 0), textured)
 
     def agrees(self, other: "_Slopes") -> Mask:
         """Where the differences of both correlate, along either axis."""
-        level = _covariance(self.level, other.level, self.hold) + 0.5
-        upright = _covariance(self.upright, other.upright, self.hold) + 0.5
+        level = _covariance(self.level, other.level, self.mask) + 0.5
+        upright = _covariance(self.upright, other.upright, self.mask) + 0.5
         of_level = np.sqrt((self.level_variance + 1) * (other.level_variance + 1))
         of_upright = np.sqrt((self.upright_variance + 1) * (other.upright_variance + 1))
         return np.asarray((level > AGREEING * of_level) & (upright > AGREEING * of_upright))
 
 
-def _covariance(one: Planes, other: Planes, hold: Planes) -> Planes:
-    weight = np.maximum(_sums(hold), 1e-3)
+def _covariance(one: Planes, other: Planes, mask: Planes) -> Planes:
+    weight = np.maximum(_sums(mask), 1e-3)
     return np.asarray(_sums(one * other) / weight - _sums(one) * _sums(other) / np.square(weight))
 
 
@@ -186,9 +186,9 @@ def _shares(textured: Mask, agrees: Mask, best: float) -> tuple[float, float]:
     return float(agrees[textured].mean()), float(np.quantile(agreeing / many, 1 - best))
 
 
-def _ground(reference: Planes, hold: Planes) -> float | None:
+def _ground(reference: Planes, mask: Planes) -> float | None:
     """The shade that the reference is drawn on; None where there is none."""
-    light = reference[hold > 0]
+    light = reference[mask > 0]
     shades = np.bincount(np.clip(light * SHADES / 256, 0, SHADES - 1).astype(np.intp), minlength=SHADES)
     if shades.max() < MIN_GROUND * len(light):
         return None

@@ -28,7 +28,7 @@ NOISE = 1.0
 """Levels of 255: difference that is expected anywhere. It pulls a displacement that no texture fixes to 0."""
 
 EXACT = 0.1
-"""Pixels: a displacement below it is no motion, as pictures are not laid more exactly."""
+"""Pixels: a displacement below it is no motion, as pictures are not aligned more exactly."""
 
 EDGE = 2
 """Pixels left out along the edge of the reach: differences are taken across them."""
@@ -40,16 +40,16 @@ MIN_TEXTURED = 120
 """Steps with texture: fewer fix no trend, and show no motion."""
 
 
-def motion(query: Planes, reference: Planes, hold: Planes, step: int) -> Planes:
+def motion(query: Planes, reference: Planes, mask: Planes, step: int) -> Planes:
     """Return how much displacement explains against what it leaves, 0.., at every `step`th pixel, float32.
 
     Args:
         query: light, H×W float32 0..255.
-        reference: light of the reference, laid over it and in its colours.
-        hold: H×W float32, 1 where a difference means something, 0 elsewhere.
+        reference: light of the reference, aligned with it and in its colours.
+        mask: H×W float32, 1 where a difference means something, 0 elsewhere.
         step: pixels.
     """
-    inner = np.asarray(cv2.erode(hold, _square(EDGE), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.float32)
+    inner = np.asarray(cv2.erode(mask, _square(EDGE), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.float32)
     one, other = _band(query, inner), _band(reference, inner)
     change, mean = one - other, (one + other) / 2
     x, y = (cv2.Sobel(mean, cv2.CV_32F, *axis, ksize=3, scale=1 / 8) for axis in ((1, 0), (0, 1)))
@@ -82,14 +82,14 @@ def motion(query: Planes, reference: Planes, hold: Planes, step: int) -> Planes:
     return _smooth(np.asarray(ratio * valid, np.float32), SMOOTHING / step)
 
 
-def _band(light: Planes, hold: Planes) -> Planes:
-    """Light between two deviations, of what `hold` says means something."""
+def _band(light: Planes, mask: Planes) -> Planes:
+    """Light between two deviations, of what `mask` says means something."""
     height, width = light.shape
     small = (-(-width // COARSE_STEP), -(-height // COARSE_STEP))
-    held = np.asarray(cv2.merge([light * hold, hold]), np.float32)
-    few = np.asarray(cv2.resize(held, small, interpolation=cv2.INTER_AREA), np.float32)
+    weighted = np.asarray(cv2.merge([light * mask, mask]), np.float32)
+    few = np.asarray(cv2.resize(weighted, small, interpolation=cv2.INTER_AREA), np.float32)
     wide = cv2.resize(_smooth(few, COARSE / COARSE_STEP), (width, height), interpolation=cv2.INTER_LINEAR)
-    (near, by_near), (far, by_far) = (cv2.split(each) for each in (_smooth(held, FINE), wide))
+    (near, by_near), (far, by_far) = (cv2.split(each) for each in (_smooth(weighted, FINE), wide))
     return np.asarray(near / np.maximum(by_near, 1e-3) - far / np.maximum(by_far, 1e-3), np.float32)
 
 

@@ -86,7 +86,7 @@ class MediaFacts:
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
     @property
-    def shown(self) -> AppearanceDigest:
+    def appearance(self) -> AppearanceDigest:
         """The appearance digest with what it covers."""
         return AppearanceDigest.stated(self.shown_sha256, self.shown_method, self.media_type)
 
@@ -132,9 +132,9 @@ class CredentialFacts:
         """Digests (bytes, pixels, what is shown) of each signed copy."""
         if self.signed is None:
             return ()
-        pixels, shown = self.signed.pixels_sha256, self.signed.shown
+        pixels, appearance = self.signed.pixels_sha256, self.signed.appearance
         files = (self.signed.sha256, self.private_sha256)
-        return tuple((sha256, pixels, shown) for sha256 in files if sha256 is not None)
+        return tuple((sha256, pixels, appearance) for sha256 in files if sha256 is not None)
 
 
 SUPERSEDES = "supersedes"

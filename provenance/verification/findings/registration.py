@@ -39,27 +39,28 @@ def value_of(match: ev.Match) -> Registration:
         case ev.MatchBasis.BYTES:
             return Registration.EXACT_MATCH
         case ev.MatchBasis.PIXELS:
-            return value_of_pixels(match.shown)
+            return value_of_pixels(match.appearance)
         case ev.MatchBasis.COMPARISON:
-            return value_of_comparison(match.comparison, match.shown)
+            return value_of_comparison(match.comparison, match.appearance)
         case ev.MatchBasis.FINGERPRINT:
             return Registration.POSSIBLE_MATCH
         case _:
             assert_never(match.basis)
 
 
-def value_of_pixels(shown: AppearanceMatch) -> Registration:
+def value_of_pixels(appearance: AppearanceMatch) -> Registration:
     """The registration value that the very same pixels support."""
-    differs = shown is AppearanceMatch.DIFFERS
+    differs = appearance is AppearanceMatch.DIFFERS
     return Registration.MATCH_WITH_DIFFERENCES if differs else Registration.MATCH_NO_DIFFERENCE_FOUND
 
 
-def value_of_comparison(comparison: Comparison | None, shown: AppearanceMatch) -> Registration:
-    """The registration value that a comparison supports, one that holds; `shown`: whether in the record's colours."""
+def value_of_comparison(comparison: Comparison | None, appearance: AppearanceMatch) -> Registration:
+    """The registration value that a comparison supports, one that holds; `appearance`: whether in the record's
+    colours."""
     kinds = set() if comparison is None else {region.kind for region in comparison.regions}
     if comparison is not None and comparison.layout_only:
         return Registration.SHARES_LAYOUT
-    if kinds - {"outside"} or shown is AppearanceMatch.DIFFERS:
+    if kinds - {"outside"} or appearance is AppearanceMatch.DIFFERS:
         return Registration.MATCH_WITH_DIFFERENCES
     return Registration.MATCH_INSIDE_LARGER if kinds else Registration.MATCH_NO_DIFFERENCE_FOUND
 
@@ -67,7 +68,7 @@ def value_of_comparison(comparison: Comparison | None, shown: AppearanceMatch) -
 def is_whole(match: ev.Match) -> bool:
     """Every pixel is that of a record whose proof holds."""
     same = match.basis is ev.MatchBasis.BYTES or (
-        match.basis is ev.MatchBasis.PIXELS and match.shown is not AppearanceMatch.DIFFERS
+        match.basis is ev.MatchBasis.PIXELS and match.appearance is not AppearanceMatch.DIFFERS
     )
     return same and match.proof is not Proof.BROKEN
 
@@ -208,7 +209,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
     first = " of the first frame" if (subject.frames or 1) > 1 else ""
     same = f"Every decoded pixel{first} is that of {named}"
     not_shown = _NOT_AUTHORSHIP + " What the metadata of this file says is not covered."
-    match match.shown:
+    match match.appearance:
         case AppearanceMatch.SAME:
             summary, forged, method = (
                 f"{same}; the file around them differs (as by its metadata).",
@@ -224,7 +225,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
             )
         case AppearanceMatch.UNKNOWN:
             left = (
-                ", ".join(subject.beside)
+                ", ".join(subject.appearance_parts)
                 or "what the registered file may have of transparency, a colour profile or more"
             )
             summary, forged, method = (
@@ -244,7 +245,7 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
                 _BEFORE_COLOURS,
             )
         case _:
-            assert_never(match.shown)
+            assert_never(match.appearance)
     return Finding(Axis.REGISTRATION, value, summary, Basis.CRYPTOGRAPHIC, forged, not_shown, method)
 
 
@@ -260,8 +261,9 @@ _SAME_PIXELS = {
 }
 
 
-def in_words(value: Registration, comparison: Comparison | None, shown: AppearanceMatch) -> str:
-    """What comparing a newer registration with an older one gave; `shown` is asked where every pixel is the same."""
+def in_words(value: Registration, comparison: Comparison | None, appearance: AppearanceMatch) -> str:
+    """What comparing a newer registration with an older one gave; `appearance` is asked where every pixel is the
+    same."""
     match value:
         case Registration.EXACT_MATCH:
             return "the very same file"
@@ -271,10 +273,10 @@ def in_words(value: Registration, comparison: Comparison | None, shown: Appearan
             held = _held(comparison.reference if comparison is not None else "sketch")
             return f"the two share a layout, a frame or a template, and what it holds {held}"
         case _ if comparison is None:
-            return _SAME_PIXELS[shown]
+            return _SAME_PIXELS[appearance]
         case _:
             differing = _regions(comparison) or "no difference above the threshold was found"
-            recoloured = [_RECOLOURED] if shown is AppearanceMatch.DIFFERS else []
+            recoloured = [_RECOLOURED] if appearance is AppearanceMatch.DIFFERS else []
             said = "; ".join([differing, *recoloured, *_undone(comparison)])
             return f"{said}, compared with the {comparison.reference} of the older one"
 
@@ -326,7 +328,7 @@ _RECOLOURED = "its colours are shown otherwise, by a colour profile or colour va
 
 def _differing(match: ev.Match) -> str:
     """What differs, in words: regions, or how the colours are shown."""
-    recoloured = [_RECOLOURED] if match.shown is AppearanceMatch.DIFFERS else []
+    recoloured = [_RECOLOURED] if match.appearance is AppearanceMatch.DIFFERS else []
     return "; ".join([*filter(None, [_regions(match.comparison)]), *recoloured])
 
 
@@ -335,7 +337,7 @@ def _unseen(match: ev.Match) -> str:
     profile = (
         " Its colour profile or its colour values show other colours than its pixels say, and whether the record's do "
         "is not known."
-        if match.shown is AppearanceMatch.UNKNOWN
+        if match.appearance is AppearanceMatch.UNKNOWN
         else ""
     )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0

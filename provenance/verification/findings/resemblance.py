@@ -35,13 +35,13 @@ OLDER_REGISTRATION = "OLDER_REGISTRATION"
 class Found:
     """A registration that a registered picture resembles: the value of the axis, and what comparing the two gave.
 
-    `shown`: where every decoded pixel is the same, whether what decides how they are shown is the same, too.
+    `appearance`: where every decoded pixel is the same, whether what decides how they are shown is the same, too.
     """
 
     record_id: bytes
     value: Registration
     comparison: Comparison | None
-    shown: AppearanceMatch
+    appearance: AppearanceMatch
 
     @property
     def differs_inside(self) -> bool:
@@ -51,7 +51,7 @@ class Found:
     @property
     def detail(self) -> str:
         """What comparing the two gave, in words."""
-        return registration.in_words(self.value, self.comparison, self.shown)
+        return registration.in_words(self.value, self.comparison, self.appearance)
 
 
 def search(
@@ -76,7 +76,7 @@ def search(
     lookups.leave_out_pixels(media.pixels_sha256)
     SimilaritySearch(lookups, matcher, canonical, thorough=True).run(prints)
     lookups.look_up_bytes(media.sha256)
-    lookups.look_up_pixels(media.pixels_sha256, media.shown)
+    lookups.look_up_pixels(media.pixels_sha256, media.appearance)
     return tuple(Found(*each) for each in lookups.found()), lookups.left_out()
 
 

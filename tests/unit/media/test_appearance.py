@@ -59,7 +59,7 @@ def with_alpha(alpha: np.ndarray, hidden: int) -> bytes:  # type: ignore[type-ar
 def test_a_plain_copy_in_another_container_is_shown_the_same() -> None:
     one, other = prints(saved(picture())), prints(saved(picture(), "TIFF"))
     assert one.shown_sha256 == other.shown_sha256 is not None
-    assert one.beside == ()
+    assert one.appearance_parts == ()
     assert one.shown_sha256 != one.pixels_sha256
 
 
@@ -72,7 +72,7 @@ def test_transparency_that_varies_is_covered_and_an_opaque_channel_is_nothing() 
     clear = prints(with_alpha(ground, 255))
     assert clear.pixels_sha256 == flat.pixels_sha256
     assert clear.shown_sha256 != flat.shown_sha256
-    assert clear.beside == (TRANSPARENCY,)
+    assert clear.appearance_parts == (TRANSPARENCY,)
     opaque = prints(with_alpha(np.full((40, 60), 255, np.uint8), 0))
     assert opaque.shown_sha256 == prints(saved(picture())).shown_sha256
 
@@ -100,7 +100,7 @@ def test_a_profile_that_swaps_red_and_blue_changes_the_digest_and_srgb_does_not(
     )
     assert plain.pixels_sha256 == srgb.pixels_sha256 == swapped.pixels_sha256
     assert plain.shown_sha256 == srgb.shown_sha256 != swapped.shown_sha256
-    assert swapped.beside == (PROFILE,)
+    assert swapped.appearance_parts == (PROFILE,)
 
 
 def test_a_gamma_of_a_png_that_is_not_that_of_srgb_is_a_profile() -> None:
@@ -110,7 +110,7 @@ def test_a_gamma_of_a_png_that_is_not_that_of_srgb_is_a_profile() -> None:
     import zlib
 
     lightened = plain[:head] + (4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + plain[head:]
-    assert prints(lightened).beside == (PROFILE,)
+    assert prints(lightened).appearance_parts == (PROFILE,)
     assert prints(lightened).pixels_sha256 == prints(plain).pixels_sha256
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_covered_leaves_no_digest_and_is_named() -> None:
     several = saved(picture(), "MPO", save_all=True, append_images=[second])
     for data, name in ((animated, FRAMES), (several, PICTURES)):
         assert prints(data).shown_sha256 is None
-        assert prints(data).beside == (name,)
+        assert prints(data).appearance_parts == (name,)
     lit = saved(picture(), "JPEG", xmp=b'<x:xmpmeta xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"/>')
     assert read_appearance(Media.from_bytes(lit)).uncovered == (GAIN_MAP,)
 
@@ -207,7 +207,7 @@ def test_colour_values_that_do_not_mean_srgb_change_the_digest_and_not_the_pixel
     assert stated.pixels_sha256 == plain.pixels_sha256
     assert stated.shown_sha256 is not None
     assert stated.shown_sha256 != plain.shown_sha256
-    assert (plain.beside, stated.beside) == ((), (COLOURS,))
+    assert (plain.appearance_parts, stated.appearance_parts) == ((), (COLOURS,))
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_a_file_whose_colour_values_mean_srgb_keeps_the_digest_of_one_that_state
     stated = prints(stating(kind, values))
     lines = f"countermark-pixels-2\n{stated.pixels_sha256.hex()}\n"
     assert stated.shown_sha256 == hashlib.sha256(lines.encode()).digest()
-    assert stated.beside == ()
+    assert stated.appearance_parts == ()
 
 
 def test_tones_of_video_are_shown_otherwise_in_a_png() -> None:
     for transfer in (1, 6):
-        assert prints(stating("PNG", (1, transfer))).beside == (COLOURS,)
+        assert prints(stating("PNG", (1, transfer))).appearance_parts == (COLOURS,)
         assert prints(stating("PNG", (1, transfer))).recoloured_by == ()
 
 
@@ -249,7 +249,7 @@ def test_a_png_with_a_narrow_range_or_with_values_in_place_of_its_profile_is_sho
     assert prints(with_cicp(plain, SRGB_VALUES, full=False)).shown_sha256 != prints(plain).shown_sha256
     wide = saved(picture(), icc_profile=SWAPPED)
     assert prints(with_cicp(wide, SRGB_VALUES)).shown_sha256 != prints(wide).shown_sha256
-    assert prints(with_cicp(wide, SRGB_VALUES)).beside == (PROFILE, COLOURS)
+    assert prints(with_cicp(wide, SRGB_VALUES)).appearance_parts == (PROFILE, COLOURS)
 
 
 def test_how_bright_the_display_of_a_mastering_was_is_covered_where_it_counts() -> None:
@@ -262,8 +262,8 @@ def test_how_bright_the_display_of_a_mastering_was_is_covered_where_it_counts() 
 def test_an_avif_with_a_profile_that_pillow_made_keeps_its_digest() -> None:
     """Beside a profile, `nclx` says how the samples become RGB: the profile says what is shown (ISO/IEC 23000-22)."""
     file = saved(picture(), "AVIF", quality=90, icc_profile=SWAPPED)
-    assert prints(file).beside == (PROFILE,)
-    assert prints(with_nclx(file, PQ)).beside == (PROFILE, COLOURS)
+    assert prints(file).appearance_parts == (PROFILE,)
+    assert prints(with_nclx(file, PQ)).appearance_parts == (PROFILE, COLOURS)
 
 
 def test_values_that_a_profile_states_count_as_those_of_the_file_do() -> None:
@@ -312,9 +312,9 @@ def test_colour_values_that_cannot_be_read_leave_no_digest_and_are_named() -> No
     for kind in ("AVIF", "HEIC"):
         coded = FILES[kind].replace(b"colrnclx", b"freenclx")
         assert prints(coded).shown_sha256 is None
-        assert prints(coded).beside == (COLOURS,)
+        assert prints(coded).appearance_parts == (COLOURS,)
     odd = with_chunk(FILES["PNG"], b"cICP", b"\x09\x10")
-    assert (prints(odd).shown_sha256, prints(odd).beside) == (None, (COLOURS,))
+    assert (prints(odd).shown_sha256, prints(odd).appearance_parts) == (None, (COLOURS,))
 
 
 @given(st.sampled_from(sorted(FILES)), st.data())
@@ -334,4 +334,4 @@ def test_the_digest_is_that_of_the_vectors() -> None:
         found = prints(bytes.fromhex(case["file"]))
         assert found.pixels_sha256.hex() == case["pixels_sha256"], case["name"]
         assert (found.shown_sha256 and found.shown_sha256.hex()) == case["shown_sha256"], case["name"]
-        assert list(found.beside) == case["beside"], case["name"]
+        assert list(found.appearance_parts) == case["beside"], case["name"]

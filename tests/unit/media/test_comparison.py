@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from provenance.media.canonical import Pixels, shrink
-from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, Detail, compare
+from provenance.media.comparison import COMPARISON_VERSION, Box, Comparison, DetailPair, compare
 from provenance.media.sketch import draw_sketch
 from tests.odd_pictures import chart, code, gradient, page, stars
 
@@ -360,7 +360,7 @@ def with_detail(name: str, query: Pixels, *, whole: bool = True) -> Comparison:
         shrink(query, 512),
         sketch(name),
         lambda: original,
-        detail=lambda: Detail(query, whole_picture),
+        detail=lambda: DetailPair(query, whole_picture),
         whole=whole,
     )
 
@@ -393,7 +393,7 @@ def test_nothing_in_a_copy_differs_at_full_detail(name: str) -> None:
 def test_full_detail_is_not_even_decoded_where_nothing_is_suspected() -> None:
     picture, original = photograph("mountains.jpg"), shrink(photograph("mountains.jpg"), 512)
 
-    def decoded() -> Detail:
+    def decoded() -> DetailPair:
         raise AssertionError("decoded")
 
     comparison = compare(sent(picture, 90), sketch("mountains.jpg"), lambda: original, detail=decoded)

@@ -17,9 +17,9 @@ from provenance.media.calibration import (
     model,
     other_frames,
 )
-from provenance.media.comparison import COMPARISON_VERSION, draw_heat
+from provenance.media.comparison import COMPARISON_VERSION, draw_heat_map
 from provenance.media.comparison.colour import recolour
-from provenance.media.comparison.geometry import fitted, matched, mirrored_sift, orb_features, sift_features
+from provenance.media.comparison.geometry import detect_orb, detect_sift, fit_homography, match_features, mirror_sift
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -31,9 +31,9 @@ def textured(seed: int = 0) -> np.ndarray:
 
 def test_features_of_the_mirrored_picture_come_without_a_second_look() -> None:
     grey = textured()
-    permuted = mirrored_sift(sift_features(grey), grey.shape[1])
-    looked = sift_features(np.ascontiguousarray(grey[:, ::-1]))
-    here, there = matched(permuted, looked, 0.64)
+    permuted = mirror_sift(detect_sift(grey), grey.shape[1])
+    looked = detect_sift(np.ascontiguousarray(grey[:, ::-1]))
+    here, there = match_features(permuted, looked, 0.64)
     assert len(here) > 0.7 * len(looked.points)
     assert np.median(np.abs(here - there)) <= 1
 
@@ -41,7 +41,7 @@ def test_features_of_the_mirrored_picture_come_without_a_second_look() -> None:
 def test_keypoints_are_spread_though_one_corner_is_busier() -> None:
     grey = cv2.GaussianBlur(textured(), (0, 0), 2.0)
     cv2.putText(grey, "LOUD CAPTION", (5, 20), cv2.FONT_HERSHEY_DUPLEX, 0.7, 255, 2)
-    points = orb_features(grey).points
+    points = detect_orb(grey).points
     assert (points[:, 1] > 30).mean() > 0.7
 
 
@@ -49,13 +49,13 @@ def test_matches_of_chance_fix_no_homography_with_eight_inliers() -> None:
     random = np.random.default_rng(3)
     for _ in range(20):
         pairs = random.random((2, 60, 2)).astype(np.float32) * 256
-        found = fitted(pairs[0], pairs[1], 3.0)
+        found = fit_homography(pairs[0], pairs[1], 3.0)
         assert found is None or found[1].sum() < 8
 
 
 def test_points_on_one_spot_fix_no_homography() -> None:
     spot = np.full((20, 2), 7.0, np.float32)
-    assert fitted(spot, spot, 3.0) is None or np.isfinite(fitted(spot, spot, 3.0)[0]).all()
+    assert fit_homography(spot, spot, 3.0) is None or np.isfinite(fit_homography(spot, spot, 3.0)[0]).all()
 
 
 def coloured(seed: int = 1) -> np.ndarray:
@@ -96,14 +96,14 @@ def test_a_recoloured_object_does_not_buy_itself_a_model() -> None:
 def test_the_overlay_is_transparent_where_nothing_differs() -> None:
     heat = np.zeros((60, 80), np.uint8)
     heat[20:40, 30:50] = np.linspace(1, 255, 20, dtype=np.uint8)
-    picture = Image.open(BytesIO(draw_heat(heat)))
+    picture = Image.open(BytesIO(draw_heat_map(heat)))
     assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (80, 60))
     drawn = np.asarray(picture)
     assert np.array_equal(drawn[..., 3] > 0, heat > 0)
 
 
 def test_the_overlay_is_never_red_or_green() -> None:
-    drawn = np.asarray(Image.open(BytesIO(draw_heat(np.arange(1, 256, dtype=np.uint8)[None]))))[0].astype(int)
+    drawn = np.asarray(Image.open(BytesIO(draw_heat_map(np.arange(1, 256, dtype=np.uint8)[None]))))[0].astype(int)
     assert (drawn[:, 2] >= drawn[:, :2].max(1)).all()
     assert (np.diff(drawn[:, 3]) >= 0).all()
 

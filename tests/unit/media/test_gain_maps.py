@@ -28,7 +28,7 @@ def test_a_gain_map_is_named_and_leaves_no_digest_of_what_is_shown(kind: str) ->
     found = fingerprint(media)
     assert media.frames == 1
     assert found.shown_sha256 is None
-    assert "a gain map" in found.beside
+    assert "a gain map" in found.appearance_parts
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {"an iPhone's HEIC"}))

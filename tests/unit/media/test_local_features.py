@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from provenance.media.canonical import shrink
-from provenance.media.comparison.geometry import look
+from provenance.media.comparison.geometry import extract_sift
 from provenance.media.local_features import CODE, LocalFeatures, as_codes, describe, vocabulary
 from tests.unit.verification import pictures
 from tests.unit.verification.pictures import DOGS, MOUNTAINS
 
 
 def described(pixels: np.ndarray, most: int = 500) -> LocalFeatures:
-    return describe(look(shrink(np.ascontiguousarray(pixels), 512)), most)
+    return describe(extract_sift(shrink(np.ascontiguousarray(pixels), 512)), most)
 
 
 def shared(one: bytes, other: bytes) -> int:

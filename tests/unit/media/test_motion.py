@@ -12,7 +12,7 @@ from provenance.media.comparison.motion import EXACT, motion
 
 SIZE = (240, 320)
 STEP = 2
-HOLD = np.ones(SIZE, np.float32)
+MASK = np.ones(SIZE, np.float32)
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -27,7 +27,7 @@ Y, X = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
 PART = np.asarray(np.hypot(X - 200, Y - 120) < 36)
 
 
-def laid(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+def displaced(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
     """The light, displaced by so many pixels."""
     places = (X + np.float32(x), Y + np.float32(y))
     return np.asarray(cv2.remap(LIGHT, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float32)
@@ -46,7 +46,7 @@ def compressed(light: np.ndarray, quality: int) -> np.ndarray:
 @pytest.mark.parametrize("by", [0.5, 1.0, 2.0])
 def test_a_part_that_moved_by_a_pixel_is_seen_where_it_is_under_new_noise(by: float) -> None:
     still = cv2.GaussianBlur(PART.astype(np.float32), (0, 0), 4)
-    seen = motion(noisy(laid(by * still, 0)), LIGHT, HOLD, STEP)
+    seen = motion(noisy(displaced(by * still, 0)), LIGHT, MASK, STEP)
     row, column = np.unravel_index(seen.argmax(), seen.shape)
     assert PART[row * STEP, column * STEP]
     assert seen.max() > 2
@@ -59,33 +59,33 @@ COPIES: dict[str, Callable[[], np.ndarray]] = {
     "softened": lambda: cv2.GaussianBlur(LIGHT, (0, 0), 1.2),
     "sharpened": lambda: LIGHT + 0.8 * (LIGHT - cv2.GaussianBlur(LIGHT, (0, 0), 1.5)),
     "shaded": lambda: LIGHT * (0.8 + 0.3 * X / SIZE[1]),
-    "laid a little off": lambda: laid(0.4, -0.3),
-    "laid by a homography that is a little off": lambda: laid(0.004 * (X - 160) + 0.3, 0.006 * (Y - 120)),
-    "through a lens": lambda: laid((X - 160) * (X - 160) * 4e-5, 0),
+    "laid a little off": lambda: displaced(0.4, -0.3),
+    "laid by a homography that is a little off": lambda: displaced(0.004 * (X - 160) + 0.3, 0.006 * (Y - 120)),
+    "through a lens": lambda: displaced((X - 160) * (X - 160) * 4e-5, 0),
 }
 
 
 @pytest.mark.parametrize("kind", COPIES)
 def test_no_part_of_a_copy_moves(kind: str) -> None:
-    assert motion(COPIES[kind](), LIGHT, HOLD, STEP).max() < 0.4
+    assert motion(COPIES[kind](), LIGHT, MASK, STEP).max() < 0.4
 
 
 def test_what_is_off_by_less_than_pictures_are_laid_exactly_has_not_moved() -> None:
-    assert motion(laid(0.8 * EXACT * PART, 0), LIGHT, HOLD, STEP).max() < 0.05
+    assert motion(displaced(0.8 * EXACT * PART, 0), LIGHT, MASK, STEP).max() < 0.05
 
 
 def test_a_part_of_other_content_is_no_motion() -> None:
     query = np.where(PART, textured(5), LIGHT)
-    assert motion(query, LIGHT, HOLD, STEP).max() < 1
+    assert motion(query, LIGHT, MASK, STEP).max() < 1
 
 
 def test_nothing_moves_where_there_is_no_texture() -> None:
     plain = np.full(SIZE, 120, np.float32)
-    assert not motion(noisy(plain), plain, HOLD, STEP).any()
+    assert not motion(noisy(plain), plain, MASK, STEP).any()
 
 
 def test_what_lies_beyond_the_reach_moves_nothing_within_it() -> None:
-    hold = HOLD.copy()
-    hold[:, :150] = 0
-    query = np.where(hold > 0, LIGHT, textured(7))
-    assert motion(query, LIGHT, hold, STEP).max() < 0.05
+    mask = MASK.copy()
+    mask[:, :150] = 0
+    query = np.where(mask > 0, LIGHT, textured(7))
+    assert motion(query, LIGHT, mask, STEP).max() < 0.05

@@ -55,10 +55,10 @@ def test_a_board_of_a_hundred_rectangles_gives_a_bounded_number() -> None:
 def test_a_part_is_seen_in_the_detail_of_the_larger_picture() -> None:
     large, where = inset(1024, 0.2)
     canonical = shrink(large, 512)
-    views = crop_parts(canonical, [], lambda: large)
-    assert max(views[-1].pixels.shape) == 256
+    crops = crop_parts(canonical, [], lambda: large)
+    assert max(crops[-1].pixels.shape) == 256
     corners = np.array([[where.left, where.top, 2], [where.right, where.bottom, 2]]).T / 2
-    placed = [(view.placed @ corners, view.pixels.shape) for view in views[:-1]]
+    placed = [(crop.from_canonical @ corners, crop.pixels.shape) for crop in crops[:-1]]
     assert any(
         np.abs(seen[:2, 0]).max() <= 4 and np.abs(seen[:2, 1] - shape[1::-1]).max() <= 4 for seen, shape in placed
     )
@@ -69,9 +69,9 @@ def test_what_a_match_accounts_for_is_not_looked_at_again() -> None:
     height, width = whole.shape[:2]
     box = Box(where.left / width, where.top / height, where.right / width, where.bottom / height)
 
-    def seen(left_open: list[list[Box]]) -> int:
-        views = crop_parts(whole, left_open, lambda: whole)
-        return sum(abs(view.pixels.shape[1] - (where.right - where.left)) <= 2 for view in views)
+    def seen(unexplained: list[list[Box]]) -> int:
+        crops = crop_parts(whole, unexplained, lambda: whole)
+        return sum(abs(crop.pixels.shape[1] - (where.right - where.left)) <= 2 for crop in crops)
 
     assert seen([[box]]) == 1
     assert seen([[]]) == 0

@@ -16,7 +16,7 @@ from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, StoreCorrupt
 from provenance.media.appearance import Appearance, digest_appearance, read_appearance
 from provenance.media.comparison import Box, Comparison, Query
-from provenance.media.comparison.geometry import View, look
+from provenance.media.comparison.geometry import Crop, extract_sift
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, as_codes, describe
 from provenance.media.media import Media, Pixels
@@ -360,21 +360,21 @@ class Eyes:
     def __init__(self, data: bytes | None = None) -> None:
         """`data`: the picture's file; without it, parts are cut from the canonical picture."""
         self.data = data
-        self.views: list[View] = []
+        self.crops: list[Crop] = []
 
     def describe(self, query: Pixels) -> LocalFeatures:
-        return describe(look(query), MAX_QUERY_FEATURES)
+        return describe(extract_sift(query), MAX_QUERY_FEATURES)
 
-    def describe_parts(self, query: Pixels, left_open: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
+    def describe_parts(self, query: Pixels, unexplained: Sequence[Sequence[Box]]) -> Sequence[LocalFeatures]:
         data = self.data
         detail = query if data is None else Media.from_bytes(data).detail
-        self.views = crop_parts(query, left_open, lambda: detail)
-        return [describe(look(view.pixels), MAX_QUERY_FEATURES) for view in self.views]
+        self.crops = crop_parts(query, unexplained, lambda: detail)
+        return [describe(extract_sift(crop.pixels), MAX_QUERY_FEATURES) for crop in self.crops]
 
     def compare(
         self, query: Pixels, references: Sequence[Reference], part: int | None = None
     ) -> Sequence[Comparison | CountermarkError]:
-        seen = Query(query, view=None if part is None else self.views[part])
+        seen = Query(query, crop=None if part is None else self.crops[part])
         stored = [None if each.original is None else STORED[each.original] for each in references]
         return [compare_reference(seen, *each) for each in zip(references, stored, strict=True)]
 
@@ -420,7 +420,7 @@ def draw(data: bytes) -> Drawn:
         prints,
         draw_sketch(media.canonical),
         draw_thumbnail(media.canonical),
-        describe(look(media.canonical), MAX_FEATURES).upright,
+        describe(extract_sift(media.canonical), MAX_FEATURES).upright,
     )
 
 

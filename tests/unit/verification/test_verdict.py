@@ -345,7 +345,7 @@ def test_no_text_relies_on_a_record_whose_proof_does_not_hold(exact: Verdict) ->
 
 def test_every_text_of_a_finding_is_a_whole_sentence_however_the_pixels_are_shown(exact: Verdict) -> None:
     for found, shown in itertools.product(matches(exact.matches[0]), AppearanceMatch):
-        evidence = replace(exact.evidence, matches=tuple(replace(match, shown=shown) for match in found))
+        evidence = replace(exact.evidence, matches=tuple(replace(match, appearance=shown) for match in found))
         for finding in judge(evidence).findings:
             for text in (finding.summary, finding.could_be_forged_by, finding.does_not_show):
                 assert text[-1] in ".”", text

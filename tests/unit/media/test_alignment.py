@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.media.comparison.alignment import visible
+from provenance.media.comparison.alignment import visible_corners
 
 SIZE = st.floats(-1, 1)
 NEAR = st.tuples(st.floats(-12, -2), st.lists(SIZE, min_size=8, max_size=8))
@@ -28,7 +28,7 @@ def far(turn: float, wide: float, high: float, x: float, y: float, lean: float, 
 
 @given(NEAR)
 def test_a_whole_copy_shows_the_whole_though_its_frame_is_hardly_off(drawn: tuple[float, list[float]]) -> None:
-    corners = visible(near(*drawn))
+    corners = visible_corners(near(*drawn))
     off = 8 * 10.0 ** drawn[0]
     assert (np.abs(corners.min(0)) <= off).all()
     assert (np.abs(corners.max(0) - 1) <= off).all()
@@ -37,11 +37,11 @@ def test_a_whole_copy_shows_the_whole_though_its_frame_is_hardly_off(drawn: tupl
 @given(FAR)
 def test_just_those_points_lie_within_the_visible_part_that_the_query_shows(drawn: tuple[float, ...]) -> None:
     to_reference = far(*drawn)
-    corners = visible(to_reference)
+    corners = visible_corners(to_reference)
     steps = np.linspace(0, 1, 33)
     points = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    laid = np.concatenate([points, np.ones((len(points), 1))], 1) @ np.linalg.inv(to_reference).T
-    seen = laid[:, :2] / laid[:, 2:]
+    projected = np.concatenate([points, np.ones((len(points), 1))], 1) @ np.linalg.inv(to_reference).T
+    seen = projected[:, :2] / projected[:, 2:]
     margin = np.minimum(seen, 1 - seen).min(1)
     assert _within(points[margin > 1e-6], corners, -1e-7).all()
     assert not _within(points[margin < -1e-6], corners, 1e-7).any()
@@ -60,10 +60,10 @@ def _within(points: np.ndarray, corners: np.ndarray, margin: float) -> np.ndarra
 
 
 def test_a_query_beside_the_reference_shows_nothing_of_it() -> None:
-    assert len(visible(np.array([[1.0, 0, 3], [0, 1, 0], [0, 0, 1]]))) == 0
+    assert len(visible_corners(np.array([[1.0, 0, 3], [0, 1, 0], [0, 0, 1]]))) == 0
 
 
 def test_a_mirrored_half_shows_that_half() -> None:
-    corners = visible(np.array([[-0.5, 0, 0.5], [0, 1.0, 0], [0, 0, 1]]))
+    corners = visible_corners(np.array([[-0.5, 0, 0.5], [0, 1.0, 0], [0, 0, 1]]))
     assert corners.min(0) == pytest.approx([0, 0])
     assert corners.max(0) == pytest.approx([0.5, 1])
