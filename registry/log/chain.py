@@ -28,14 +28,15 @@ from registry.database.disputes import StoredDispute
 
 
 @dataclass(frozen=True)
-class Belonging:
-    """Records that go into a chain together or not at all, by their ids; `bears`: on how the subject stands."""
+class ChainLink:
+    """Records that go into a chain together or not at all, by their ids; `affects_standing`: whether leaving them out
+    could change how the subject stands."""
 
     records: tuple[bytes, ...]
-    bears: bool = True
+    affects_standing: bool = True
 
 
-def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[Belonging]:
+def chain_links(session: Session, subject: LoggedRecord, size: int) -> Iterator[ChainLink]:
     """What belongs to a record in the tree of `size` entries, in the order of what it is worth to a reader.
 
     First the withdrawal and erasure of the record, an open dispute of it, and what supersedes it; then the same of what
@@ -53,25 +54,25 @@ def belongings(session: Session, subject: LoggedRecord, size: int) -> Iterator[B
         if identity == own:
             record = _parsed(subject)  # who asks for the receipt may read it, sealed or not
         else:
-            yield Belonging((identity,))
+            yield ChainLink((identity,))
             record = _read(session, identity)
         for about in _about(session, identity):
-            yield Belonging((about,))
+            yield ChainLink((about,))
         if isinstance(record, AssetRegistered):
             still_open = [each for each in disputes.of_record(session, identity) if each.is_open(size)]
             for each in still_open[:1]:
-                yield Belonging((each.dispute.record_id,))
+                yield ChainLink((each.dispute.record_id,))
             open_disputes += still_open[1:]
         if identity == own:
             successor = events.successor(session, own)
             if successor is not None:
-                yield Belonging((entries.get(session, successor).record_id,))
+                yield ChainLink((entries.get(session, successor).record_id,))
         named = [each for each in dict.fromkeys(_named(record)) if each not in seen]
         logged = entries.with_records(session, named)
         waiting += [each for each in named if each in logged]
         seen.update(named)
     for each in open_disputes:
-        yield Belonging((each.dispute.record_id,))
+        yield ChainLink((each.dispute.record_id,))
     yield from _said(session, own, _parsed(subject), size)
 
 
@@ -123,16 +124,17 @@ def _named(record: Record | None) -> list[bytes]:
             assert_never(never)
 
 
-def _said(session: Session, own: bytes, record: Record | None, size: int) -> Iterator[Belonging]:
+def _said(session: Session, own: bytes, record: Record | None, size: int) -> Iterator[ChainLink]:
     """What was answered to the disputes of a registration, or to a dispute, and what else was said about a record."""
     for each in disputes.of_record(session, record.record if isinstance(record, AssetDisputed) else own):
         if isinstance(record, AssetDisputed) and each.dispute.record_id != own:
             continue
         answers = tuple(answer.record_id for answer in each.answers if answer.index < size)
         if each.is_open(size):
-            yield from (Belonging((answer,)) for answer in answers)
+            yield from (ChainLink((answer,)) for answer in answers)
         else:
-            yield Belonging((*answers, each.dispute.record_id))
+            yield ChainLink((*answers, each.dispute.record_id))
     for event in events.about(session, own):
         if event.type not in (AssetDisputed.TYPE, DisputeAnswered.TYPE):
-            yield Belonging((entries.get(session, event.index).record_id,), bears=event.type != VerdictRecorded.TYPE)
+            affects_standing = event.type != VerdictRecorded.TYPE
+            yield ChainLink((entries.get(session, event.index).record_id,), affects_standing)

@@ -35,7 +35,7 @@ from provenance.media.sketch import draw_sketch, draw_thumbnail
 from provenance.verification.evidence import Examination
 from provenance.verification.procedure import compare_reference, examine
 from provenance.verification.registrations import Reference
-from registry.sandbox.metadata import leave_out, look_at
+from registry.sandbox.metadata import read_redaction, verify_redaction
 
 PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]
 
@@ -79,7 +79,7 @@ _LEFT_OUT = Action("c2pa.edited.metadata", description="Metadata that its publis
 
 
 @dataclass(frozen=True)
-class ClaimOrder:
+class ClaimRequest:
     """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key.
 
     `copies`: paths of the ingredients' signed copies, None for one without, in the order of `description.ingredients`.
@@ -98,7 +98,9 @@ class ClaimOrder:
 _SIGN, _STAMP = b"sign:", b"stamp:"
 
 
-def answering(sign: Callable[[bytes], bytes], stamp: Callable[[bytes], bytes] | None) -> Callable[[bytes], bytes]:
+def signing_responder(
+    sign: Callable[[bytes], bytes], stamp: Callable[[bytes], bytes] | None
+) -> Callable[[bytes], bytes]:
     """What answers the questions that `prepare` asks of the server: signatures, and time stamps where there are any."""
 
     def answer(question: bytes) -> bytes:
@@ -109,8 +111,8 @@ def answering(sign: Callable[[bytes], bytes], stamp: Callable[[bytes], bytes] | 
     return answer
 
 
-def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimOrder | None) -> Prepared:
-    """Fingerprint, sketch and sign one file. `ask` sends a question to the server (`answering`).
+def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimRequest | None) -> Prepared:
+    """Fingerprint, sketch and sign one file. `ask` sends a question to the server (`signing_responder`).
 
     Raises:
         MediaError: the bytes are not a readable picture.
@@ -139,10 +141,10 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
 
 
 def _sign(
-    ask: Callable[[bytes], bytes], media: Media, prints: Fingerprints, order: ClaimOrder | None
+    ask: Callable[[bytes], bytes], media: Media, prints: Fingerprints, order: ClaimRequest | None
 ) -> tuple[SignedCredential | None, FileMetadata]:
     """Sign as ordered: for a file with metadata, a public copy without it and a copy for its publisher."""
-    found = look_at(media)
+    found = read_redaction(media)
     if order is None:
         return None, FileMetadata(found.held, "none")
     signer = ClaimSigner(
@@ -165,7 +167,7 @@ def _sign(
     whole = sign_embedded(media.data, media.media_type, description, signer, trust=order.trust)
     if order.publish_metadata or not found.held:
         return whole, FileMetadata(found.held, "as_registered")
-    stripped = leave_out(found, prints.pixels_sha256)
+    stripped = verify_redaction(found, prints.pixels_sha256)
     if stripped.data is None:
         return whole, FileMetadata(found.held, "withheld", stripped.reason)
     edited = replace(description, actions=(_LEFT_OUT, *description.actions))
@@ -187,7 +189,7 @@ def examine_file(
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class DrawnComparison:
     """A comparison with its overlay: a PNG with transparency, None when there is nothing to draw."""
 
     comparison: Comparison
@@ -200,7 +202,7 @@ def describe_thumbnail(thumbnail: bytes) -> bytes:
 
 
 @dataclass(frozen=True, eq=False)
-class Described:
+class QueryDescription:
     """The codes to search with, and the features that they were made of, for the comparison.
 
     `crop` is what they were looked for in; None for the canonical picture.
@@ -211,10 +213,10 @@ class Described:
     crop: Crop | None = None
 
 
-def describe_picture(canonical: Pixels) -> Described:
+def describe_picture(canonical: Pixels) -> QueryDescription:
     """Step 6 of the verification procedure: the local features of a picture."""
     features = extract_sift(canonical)
-    return Described(describe(features, MAX_QUERY_FEATURES), features)
+    return QueryDescription(describe(features, MAX_QUERY_FEATURES), features)
 
 
 def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
@@ -225,7 +227,7 @@ def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
 
 def describe_parts(
     path: Path, sha256: bytes, canonical: Pixels, unexplained: Sequence[Sequence[Box]]
-) -> tuple[Described, ...]:
+) -> tuple[QueryDescription, ...]:
     """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
 
     def detail() -> Pixels:
@@ -233,12 +235,12 @@ def describe_parts(
 
     crops = crop_parts(canonical, unexplained, detail)
     extracted = [(crop, extract_sift(crop.pixels)) for crop in crops]
-    return tuple(Described(describe(features, MAX_QUERY_FEATURES), features, crop) for crop, features in extracted)
+    return tuple(QueryDescription(describe(each, MAX_QUERY_FEATURES), each, crop) for crop, each in extracted)
 
 
 @dataclass(frozen=True)
-class InDetail:
-    """A file for a look at full detail: over the `whole` of it, or where something is suspected."""
+class DetailSource:
+    """A file to compare at full detail: the `whole` of it, or what is suspected."""
 
     path: Path
     sha256: bytes
@@ -252,11 +254,11 @@ class InDetail:
 
 def compare_references(
     canonical: Pixels,
-    described: Described | None,
+    described: QueryDescription | None,
     references: Sequence[Reference],
     originals: Sequence[Path | None],
-    detail: InDetail,
-) -> tuple[Compared | CountermarkError, ...]:
+    detail: DetailSource,
+) -> tuple[DrawnComparison | CountermarkError, ...]:
     """Step 7 of the verification procedure, for all candidates: the result of each comparison, or why there is none.
 
     `originals`: where the stored pictures of the references lie that are looked at.
@@ -268,8 +270,8 @@ def compare_references(
 
 
 def _compared(
-    query: Query, reference: Reference, original: Path | None, detail: InDetail
-) -> Compared | CountermarkError:
+    query: Query, reference: Reference, original: Path | None, detail: DetailSource
+) -> DrawnComparison | CountermarkError:
     stored = None if original is None else original.read_bytes()
     try:
         comparison = compare_reference(query, reference, stored, lambda: detail.closest, whole=detail.whole)
@@ -277,4 +279,4 @@ def _compared(
         return error
     heat = comparison.heat
     overlay = draw_heat_map(heat) if heat is not None and heat.any() else None
-    return Compared(replace(comparison, heat=None), overlay)
+    return DrawnComparison(replace(comparison, heat=None), overlay)

@@ -14,15 +14,15 @@ _SIGNED = "an earlier C2PA manifest holds it, whose signature covers it"
 _DIFFERS = "its pixels would change"
 
 
-def look_at(media: Media) -> Redaction:
+def read_redaction(media: Media) -> Redaction:
     """The metadata of a file, also in its manifests, and the file without it. Nothing is decoded."""
     redaction = redact(media)
     manifests = stored_manifests(media.data, media.media_type)
     return redaction if manifests is None else _with_manifests(redaction, manifests)
 
 
-def leave_out(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
-    """The same, where the file without its metadata shows the picture with this digest; it is decoded for that."""
+def verify_redaction(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
+    """The redaction; without its file, if that shows other pixels than those with this digest. The file is decoded."""
     if redaction.data is None or not redaction.held:
         return redaction
     try:
@@ -34,7 +34,7 @@ def leave_out(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
 
 def find_metadata(path: Path, sha256: bytes) -> Redaction:
     """The metadata of the file at `path`. Raises `MediaError`."""
-    return replace(look_at(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
+    return replace(read_redaction(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
 
 
 def holds_metadata(copy: Path | None, manifests: Path | None) -> bool:

@@ -43,7 +43,7 @@ from registry.attestation.timestamping import stamp_now
 from registry.database import Asset, Session, assets, entries, events, local_features, resemblances, sealed
 from registry.database.assets import AssetBlobs
 from registry.registry import Registry
-from registry.sandbox.examination import ClaimOrder, Prepared, PublicCopy, answering, prepare
+from registry.sandbox.examination import ClaimRequest, Prepared, PublicCopy, prepare, signing_responder
 from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
 from registry.usecases import read as catalogue
@@ -194,7 +194,7 @@ def _prepare(
 ) -> Prepared:
     """Examine the file and sign its credential, in a worker. Raises MediaError, InvalidRequest."""
     url = registry.config.claim_timestamp_url
-    answer = answering(signer.sign, None if url is None else partial(stamp_now, url))
+    answer = signing_responder(signer.sign, None if url is None else partial(stamp_now, url))
     try:
         with ExitStack() as files:
             order = _claim_order(registry, files, signer, claims, source_type)
@@ -234,11 +234,11 @@ def _source_type(claims: Claims) -> str | None:
 
 def _claim_order(
     registry: Registry, files: ExitStack, signer: ClaimSigner, claims: Claims, source_type: str | None
-) -> ClaimOrder | None:
+) -> ClaimRequest | None:
     if claims.credential == "none":
         return None
     ingredients = list(_ingredients(registry, files, claims))
-    return ClaimOrder(
+    return ClaimRequest(
         mode=claims.credential,
         publish_metadata=claims.publish_metadata,
         description=ClaimDescription(

@@ -22,9 +22,9 @@ from registry.database import Asset, Session, assets, rows, verifications
 from registry.log.proofs import Tree
 from registry.registry import Registry
 from registry.sandbox.examination import (
-    Compared,
-    Described,
-    InDetail,
+    DetailSource,
+    DrawnComparison,
+    QueryDescription,
     compare_references,
     describe_parts,
     describe_picture,
@@ -128,10 +128,10 @@ class SandboxMatcher:
         self._registrations = registrations
         self._path = path
         self._sha256 = sha256
-        self._detail = InDetail(path, sha256, full_detail)
+        self._detail = DetailSource(path, sha256, full_detail)
         self._drawn: list[tuple[Comparison, bytes | None]] = []
-        self._whole: Described | None = None
-        self._parts: Sequence[Described] = ()
+        self._whole: QueryDescription | None = None
+        self._parts: Sequence[QueryDescription] = ()
 
     def run(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
         """Run a function in a worker, without holding a snapshot of the store (ADR 35)."""
@@ -161,8 +161,8 @@ class SandboxMatcher:
             stored, paths = tuple(each for each, _ in there), tuple(path for _, path in there)
             job = (compare_references, query, described, stored, paths, self._detail)
             outcomes = self.run(*job, cpu_seconds=seconds) if there else ()
-        self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, Compared)]
-        compared = iter(each.comparison if isinstance(each, Compared) else each for each in outcomes)
+        self._drawn += [(each.comparison, each.overlay) for each in outcomes if isinstance(each, DrawnComparison)]
+        compared = iter(each.comparison if isinstance(each, DrawnComparison) else each for each in outcomes)
         return [each if isinstance(each, CountermarkError) else next(compared) for each in originals]
 
     def _lend(self, files: ExitStack, reference: Reference) -> Path | CountermarkError | None:
