@@ -43,9 +43,10 @@ CountermarkError
 │   ├── NotAuthenticated           no API key, or one that is unknown, expired or revoked
 │   ├── NotPermitted               a valid API key without the scope for this
 │   ├── KeyRefused                 a statement by a key that is unknown, replaced or revoked
-│   ├── RateLimited                too many requests; retry after `retry_after` seconds
-│   ├── Overloaded                 too much work in progress; retry after `retry_after` seconds
-│   ├── ExaminationUnavailable     no worker could examine the file; retry after `retry_after` seconds
+│   ├── RetryLater                 not now; retry after `retry_after` seconds
+│   │   ├── RateLimited            too many requests
+│   │   ├── Overloaded             too much work in progress
+│   │   └── ExaminationUnavailable no worker could examine the file
 │   ├── RequestTimeout             the body did not arrive in time
 │   ├── SettingsInvalid            the server's configuration is insecure or contradicts itself
 │   ├── SignerUnavailable          a key on a token or in a key service is unavailable
@@ -305,49 +306,36 @@ class KeyRefused(RegistryError):
     slug = "key-refused"
 
 
-class RateLimited(RegistryError):
-    """Too many requests from one address or key.
+class RetryLater(RegistryError):
+    """The service cannot do it now.
 
     Attributes:
         retry_after: seconds after which a new try can succeed.
     """
+
+    exit_status = Exit.INCOMPLETE
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(RetryLater):
+    """Too many requests from one address or key."""
 
     slug = "rate-limited"
-    exit_status = Exit.INCOMPLETE
-
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
-class Overloaded(RegistryError):
-    """The service has too much work in progress.
-
-    Attributes:
-        retry_after: seconds after which a new try can succeed.
-    """
+class Overloaded(RetryLater):
+    """The service has too much work in progress."""
 
     slug = "overloaded"
-    exit_status = Exit.INCOMPLETE
-
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
-class ExaminationUnavailable(RegistryError):
-    """No worker could examine the file: it was killed, or was too slow. That says nothing about the file.
-
-    Attributes:
-        retry_after: seconds after which a new try can succeed.
-    """
+class ExaminationUnavailable(RetryLater):
+    """No worker could examine the file: it was killed, or was too slow. That says nothing about the file."""
 
     slug = "examination-unavailable"
-    exit_status = Exit.INCOMPLETE
-
-    def __init__(self, message: str, *, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 class RequestTimeout(RegistryError):

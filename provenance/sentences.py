@@ -22,6 +22,9 @@ class Sentences:
     Attributes:
         axes, values, headlines, bases: of a verdict; a value is named once for all axes.
         regions: kinds of regions: how each is drawn, and what it means.
+        thresholds: from which on a sentence says it: `turned_degrees` of a rotation (a scan or a screenshot lies within
+            it); `cropped_share` of the registered picture, below which a copy is called cropped (alignment is that
+            exact at 512 pixels); `least_share` of a picture, below which a tenth of a per cent says nothing.
         references: what a picture was compared with: in the sentence of a finding ("compared with …"), of what saw a
             region ("seen with …"), and as the finest of the looks that found no difference.
         validity: of a signer's certificate.
@@ -38,6 +41,7 @@ class Sentences:
     headlines: Mapping[str, str]
     bases: Mapping[str, str]
     regions: Mapping[str, Mapping[str, str]]
+    thresholds: Mapping[str, float]
     references: Mapping[str, Mapping[str, str]]
     validity: Mapping[str, str]
     states: Mapping[str, str]

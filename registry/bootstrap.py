@@ -4,12 +4,10 @@ A new log gets its keys, its genesis entry and its first publisher.
 """
 
 import logging
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from provenance import limits
 from provenance.credentials.certificates import is_widely_read
 from provenance.credentials.probe import probe
 from provenance.credentials.trust import ListKind, TrustList, TrustSettings
@@ -51,6 +49,7 @@ from registry.storage import files
 from registry.storage.blobs import Blobs
 from registry.storage.spool import own_folder
 from registry.times import utc_now
+from registry.usecases.append import new_salt
 from registry.usecases.comparison import compare
 from registry.usecases.publishers import enrol_publisher
 
@@ -210,7 +209,7 @@ def open_log(config: RegistryConfig, store: Store, blobs: Blobs, keystore: Keyst
 def _append_genesis(config: RegistryConfig, sequencer: Sequencer, keystore: Keystore, clock: Clock) -> None:
     """Append the genesis entry, which names the log and its keys, at index 0."""
     genesis = LogGenesis(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=clock().replace(microsecond=0),
         origin=config.origin,
         operator=config.operator,

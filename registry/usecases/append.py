@@ -4,9 +4,11 @@ A key may end while a record is on its way. Whether the key is still in force is
 gives the record its index; if it is not, the record is signed again with the key that replaced it.
 """
 
+import secrets
 from datetime import datetime
 
 from provenance.errors import InvalidRequest, KeyRefused, MalformedRecord, StoreUnavailable
+from provenance.limits import SALT_BYTES
 from provenance.quotation import quote
 from provenance.statement.keys import Signer
 from provenance.statement.record import Record, to_canonical
@@ -15,6 +17,12 @@ from provenance.transparency.key_history import publisher_of
 from registry.database import Session, publishers
 from registry.log.sequencer import Appended, FindDuplicate, WriteViews
 from registry.registry import Registry
+
+
+def new_salt() -> bytes:
+    """The salt of a new record, `limits.SALT_BYTES` random bytes."""
+    return secrets.token_bytes(SALT_BYTES)
+
 
 MAX_TRIES = 8
 """Keys tried for one record before a publisher that changes them faster than records are logged is refused."""

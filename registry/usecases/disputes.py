@@ -1,9 +1,8 @@
 """Disputes: another publisher contradicts a registration, and the two publishers answer."""
 
-import secrets
 from datetime import datetime
 
-from provenance import answers, limits
+from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotFound, NotPermitted, StoreCorrupt
 from provenance.statement.record import AssetDisputed, DisputeAnswered, record_urn
 from provenance.statement.record.disputes import DisputeOutcome
@@ -12,7 +11,7 @@ from registry.database.disputes import StoredDispute
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.append import append_record
+from registry.usecases.append import append_record, new_salt
 
 MAX_DISPUTES = 100
 """Disputes of one registration by one publisher, and answers to them by one publisher: two or three are enough, and no
@@ -33,7 +32,7 @@ def dispute(
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
     statement = AssetDisputed(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         record=record,
@@ -85,7 +84,7 @@ def answer(
             "Only the publisher that disputes can retract it; only the one that registered can accept or reject it."
         )
     statement = DisputeAnswered(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         dispute=dispute,

@@ -6,12 +6,11 @@ outside the database becomes a pending deletion there and is deleted afterwards;
 after a crash.
 """
 
-import secrets
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 
-from provenance import answers, limits
+from provenance import answers
 from provenance.errors import NotFound
 from provenance.statement.record import (
     AssetDisputed,
@@ -45,7 +44,7 @@ from registry.storage.blobs import blob_name
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, find_readable_asset
-from registry.usecases.append import append_record
+from registry.usecases.append import append_record, new_salt
 from registry.usecases.uploads import upload_name
 
 _PAGE = 100
@@ -144,9 +143,7 @@ def _settle(session: Session, begun: Collection[bytes]) -> None:
 
 def _erase_record(registry: Registry, identity: bytes, reason: str) -> None:
     """Log the erasure of one record and delete its content, unless it is erased already."""
-    statement = RecordErased(
-        salt=secrets.token_bytes(limits.SALT_BYTES), claimed_at=registry.now(), record=identity, reason=reason
-    )
+    statement = RecordErased(salt=new_salt(), claimed_at=registry.now(), record=identity, reason=reason)
 
     def empty(session: Session, index: int, _logged_at: datetime) -> None:
         match records.get(session, identity):

@@ -4,11 +4,10 @@ The operator attests whose key it is, and a signature proves possession of it. A
 for by one of them (handover). The service makes and holds the keys, or the publisher does and sends the proofs.
 """
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from provenance import answers, limits
+from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotFound, SignatureInvalid
 from provenance.statement.handover import Handover, hand_over, prove_possession, verify_possession
 from provenance.statement.identity import Identity
@@ -17,7 +16,7 @@ from provenance.statement.record import PublisherKey
 from registry.database import Session, publishers
 from registry.registry import Registry
 from registry.usecases import read as catalogue
-from registry.usecases.append import append_record, publisher_signer
+from registry.usecases.append import append_record, new_salt, publisher_signer
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def enrol_publisher(registry: Registry, *, publisher: str, name: str, algorithm:
         _refuse_known(session, publisher)
     signer = registry.keystore.create_publisher_key(publisher, algorithm)
     record = PublisherKey(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         name=name,
@@ -142,7 +141,7 @@ def revoke_key(
         row = publishers.get(session, publisher)
         key = _revocable(session, publisher, thumbprint, invalid_since)
     record = PublisherKey(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         name=row.name,
@@ -186,7 +185,7 @@ def _addition(
         except SignatureInvalid as error:
             raise InvalidRequest(f"The proof that the publisher holds the key is not valid: {error}.") from error
     return PublisherKey(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         name=name,

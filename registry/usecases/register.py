@@ -4,7 +4,6 @@ The order matters. C2PA signing comes before the record, so that the record name
 Blobs are durable before the entry is sequenced, so that an acknowledged record never lacks its sketch.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from provenance import __version__, answers, limits
+from provenance import __version__, answers
 from provenance.claims import Claims
 from provenance.credentials.claim import Ingredient, Relationship
 from provenance.credentials.signing import ClaimDescription, ClaimSigner
@@ -48,7 +47,7 @@ from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, find_readable_asset
-from registry.usecases.append import append_record, append_signed, canonical_of, publisher_signer
+from registry.usecases.append import append_record, append_signed, canonical_of, new_salt, publisher_signer
 
 GENERATOR = f"Countermark/{__version__}"
 
@@ -143,7 +142,7 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
         if assets.get(session, record).publisher_id != publisher:
             raise NotFound("this publisher has no such registration")
     withdrawal = AssetWithdrawn(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         record=record,
@@ -303,7 +302,7 @@ def _record(
     captured_at = claims.captured_at and claims.captured_at.replace(microsecond=0)
     stated = replace(claims, digital_source_type=source_type, captured_at=captured_at)
     return AssetRegistered(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=now,
         publisher=publisher,
         media=media,

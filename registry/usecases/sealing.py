@@ -1,16 +1,15 @@
 """Revealing a sealed registration, which becomes public; its log time and proofs stay valid."""
 
-import secrets
 from datetime import datetime
 
-from provenance import answers, limits
+from provenance import answers
 from provenance.statement.record import AssetRegistered, AssetRevealed
 from registry.database import SealedAsset, Session, events, records, sealed
 from registry.registry import Registry
 from registry.sandbox.examination import describe_thumbnail
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, find_readable_asset
-from registry.usecases.append import append_record
+from registry.usecases.append import append_record, new_salt
 from registry.usecases.register import publish
 
 
@@ -30,7 +29,7 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         row = find_readable_asset(session, record, reader)
     if isinstance(row, SealedAsset):
         statement = AssetRevealed(
-            salt=secrets.token_bytes(limits.SALT_BYTES),
+            salt=new_salt(),
             claimed_at=registry.now(),
             publisher=row.publisher_id,
             record=record,

@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-import secrets
 from datetime import datetime
 
-from provenance import answers, limits
+from provenance import answers
 from provenance.errors import NotFound
 from provenance.statement.record import VerdictRecorded, record_urn
 from registry.database import Session, assets, entries, events, records
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases import read as catalogue
-from registry.usecases.append import append_record
+from registry.usecases.append import append_record, new_salt
 from registry.usecases.verify import load_report
 
 
@@ -29,7 +28,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
     report_sha256 = hashlib.sha256(data).digest()
     matched = tuple(dict.fromkeys(bytes.fromhex(match["asset"]["id"]) for match in report["matches"]))
     statement = VerdictRecorded(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=registry.now(),
         publisher=publisher,
         report_sha256=report_sha256,

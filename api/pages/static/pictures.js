@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
 import { slider } from "./slider.js";
-import { references } from "./words.js";
+import { references, thresholds } from "./words.js";
 
 const SHADING = 0.5; // as in the style sheet
 
@@ -95,10 +95,10 @@ function changes(comparison) {
   const said = [];
   if (comparison.inverted) said.push("inverted in its colours");
   if (change.mirrored) said.push("mirrored");
-  if (Math.abs(change.rotation_degrees) >= 1) said.push(`rotated by ${Math.abs(change.rotation_degrees).toFixed(0)}°`);
+  if (Math.abs(change.rotation_degrees) >= thresholds.turned_degrees) said.push(`rotated by ${Math.abs(change.rotation_degrees).toFixed(0)}°`);
   const { left, top, right, bottom } = change.crop;
   const seen = (right - left) * (bottom - top);
-  if (seen < 0.985) said.push(`cropped to ${Math.round(seen * 100)} % of its area`);
+  if (seen < thresholds.cropped_share) said.push(`cropped to ${Math.round(seen * 100)} % of its area`);
   if (comparison.colour_changed) said.push("changed in colour or brightness as a whole");
   return said.length ? h("p", {}, `Compared with the registered picture, yours is ${said.join(", ")}.`) : null;
 }

@@ -2,7 +2,7 @@
 
 import SENTENCES from "./sentences.js"; // served from provenance/sentences.json
 
-export const { fields, phrases, references, regions, unverified } = SENTENCES;
+export const { fields, phrases, references, regions, thresholds, unverified } = SENTENCES;
 
 /** The axes that the summary shows, in its order. */
 export const SUMMARY_AXES = ["registration", "credential", "declared_origin", "proof", "assessment"];

@@ -46,7 +46,7 @@ def _problem(reply: Reply) -> Problem | None:
 def _build(kind: type[errors.CountermarkError], problem: Problem, asked: float | None) -> errors.CountermarkError:
     faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in problem.errors)
     text = f"{problem.title}: {faults}" if faults else problem.detail
-    if issubclass(kind, errors.RateLimited | errors.Overloaded | errors.ExaminationUnavailable):
+    if issubclass(kind, errors.RetryLater):
         return kind(text, retry_after=asked or 0.0)
     if issubclass(kind, errors.IdempotencyConflict):
         return kind(text, retry_after=asked)

@@ -22,12 +22,6 @@ from provenance.verification.ranking import rank
 BYTES_METHOD = "sha-256"
 PIXELS_METHOD = "countermark-pixels-1"
 
-TURNED_DEGREES = 2.0
-"""Rotation that is worth a word: a scan or a screenshot lies within it."""
-
-CROPPED_SHARE = 0.985
-"""Share of the registered picture below which a copy is called cropped: alignment is that exact at 512 pixels."""
-
 _NOBODY = "Nobody without breaking SHA-256."
 _ANYBODY_IN_THE_REST = "Anybody, in what is not covered: the pixels stay, and what is shown of them changes."
 _NOT_AUTHORSHIP = "Who made the picture, whether what it shows happened, or who published it first."
@@ -299,9 +293,9 @@ def _undone(comparison: Comparison) -> list[str]:
         crop = comparison.transform.crop
         if comparison.transform.mirrored:
             done.append("it is mirrored")
-        if abs(comparison.transform.rotation_degrees) >= TURNED_DEGREES:
+        if abs(comparison.transform.rotation_degrees) >= SENTENCES.thresholds["turned_degrees"]:
             done.append("it is turned")
-        if (crop.right - crop.left) * (crop.bottom - crop.top) < CROPPED_SHARE:
+        if (crop.right - crop.left) * (crop.bottom - crop.top) < SENTENCES.thresholds["cropped_share"]:
             done.append("it shows a part of the registered picture")
     if comparison.colour_changed:
         done.append("its colours or brightness are changed as a whole")

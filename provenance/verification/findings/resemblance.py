@@ -14,6 +14,7 @@ from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
 from provenance.quotation import quote
+from provenance.sentences import SENTENCES
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
 from provenance.statement.record import MediaFacts
@@ -140,7 +141,7 @@ def _lead(hidden: Resemblance) -> str:
     if not inside:
         return f"{named}; its colours are shown otherwise, by another colour profile or other colour values."
     area = sum(cast(float, region["area"]) for region in inside)
-    share = "under 0.1" if area < _LEAST_SHARE else f"{min(100.0, 100 * area):.3g}"
+    share = "under 0.1" if area < SENTENCES.thresholds["least_share"] else f"{min(100.0, 100 * area):.3g}"
     differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
     moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
     largest = "" if len(inside) == 1 else "the largest "
@@ -164,9 +165,6 @@ def _third(middle: float, first: str, last: str) -> str:
 
 _MOST_OF_A_SIDE = 0.75
 """Fraction of width and height beyond which a region lies in no one place."""
-
-_LEAST_SHARE = 0.001
-"""Fraction of a picture below which a tenth of a per cent says nothing."""
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:

@@ -11,11 +11,9 @@ The steps of a rotation, so that a kill between any two of them loses nothing:
 A freeze is an entry after which nothing can be logged, so that it survives every backup and migration.
 """
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenance import limits
 from provenance.errors import StoreCorrupt
 from provenance.statement.keys import Signer
 from provenance.statement.record import LogFrozen, LogKey, to_canonical
@@ -25,7 +23,7 @@ from provenance.transparency.note import VerifierKey
 from registry.keys.keystore import Keystore
 from registry.log.sequencer import Appended, Sequencer
 from registry.registry import Registry
-from registry.usecases.append import append_record
+from registry.usecases.append import append_record, new_salt
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def rotate_log_key(
         return sign
 
     record = LogKey(
-        salt=secrets.token_bytes(limits.SALT_BYTES),
+        salt=new_salt(),
         claimed_at=now,
         log_keys=tuple(map(str, new)),
         signatures=sign_change(origin, old, new, signer),
@@ -92,5 +90,5 @@ def freeze(registry: Registry, reason: str) -> Appended:
         InvalidRequest: the reason is empty, or too long.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
-    record = LogFrozen(salt=secrets.token_bytes(limits.SALT_BYTES), claimed_at=registry.now(), reason=reason)
+    record = LogFrozen(salt=new_salt(), claimed_at=registry.now(), reason=reason)
     return append_record(registry, record)

@@ -69,7 +69,7 @@ def application(settings: Settings, spool: Spool) -> FastAPI:
     @app.get("/fail/{name}")
     def fail(name: str) -> None:
         error = getattr(errors, name, RuntimeError)
-        if error in (errors.RateLimited, errors.Overloaded, errors.ExaminationUnavailable):
+        if issubclass(error, errors.RetryLater):
             raise error("said to the client", retry_after=1.2)
         raise error("secret of /data/keys" if error is RuntimeError else "said to the client")
 

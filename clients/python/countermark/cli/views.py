@@ -271,14 +271,10 @@ def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
         yield "similar", f"pending: {SENTENCES.phrases['not_compared_yet']}"
 
 
-SMALL = 0.001
-"""Fraction of a picture below which one decimal of a per cent is not enough."""
-
-
 def _place(region: "Region") -> str:
     box = region.query
     seen = f"; seen with {' and '.join(map(plain, region.seen_with))}" if region.seen_with else ""
-    area = f"{region.area:.1%}" if region.area >= SMALL else f"{100 * region.area:.1g}%"
+    area = f"{region.area:.1%}" if region.area >= SENTENCES.thresholds["least_share"] else f"{100 * region.area:.1g}%"
     return (
         f"left {box.left:.0%}, top {box.top:.0%}, right {box.right:.0%}, bottom {box.bottom:.0%} "
         f"({area} of the picture{seen})"
