@@ -59,16 +59,16 @@ _START_SECONDS = 30.0
 """Seconds that a starting process waits for another to make its keys, which takes about two."""
 
 
-def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool = False) -> Registry:
+def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: bool = False) -> Registry:
     """Open the data folder; closes everything again on failure.
 
     Args:
         config: the operator's settings. In development a new folder gets keys and a log by itself.
         clock: the time, with a zone.
-        found: whether to make the keys and the genesis entry of a new log, if there is none.
+        create: whether to make the keys and the genesis entry of a new log, if there is none.
 
     Raises:
-        SettingsInvalid: there is no log, and `found` is False.
+        SettingsInvalid: there is no log, and `create` is False.
         StoreLocked: another server has the folder open.
         StoreCorrupt: the stored bytes contradict the log, or belong to another origin.
         StoreUnavailable: the folder cannot be read or written.
@@ -80,7 +80,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, found: bool
     with ExitStack() as opened:
         store = Store.open(config.folder, config.database_url)
         opened.callback(store.close)
-        _check_begun(config, store, found=found or config.environment == "development")
+        _require_log(config, store, create=create or config.environment == "development")
         with _one_at_a_time(config.folder):
             keystore = open_keystore(config, clock)
             opened.callback(keystore.close)
@@ -143,14 +143,14 @@ def _check_claim_signer(registry: Registry) -> None:
         )
 
 
-def _check_begun(config: RegistryConfig, store: Store, *, found: bool) -> None:
+def _require_log(config: RegistryConfig, store: Store, *, create: bool) -> None:
     """Refuse a wrong folder or database, which would become a second log of the same name."""
     with store.read() as session:
         begun = entries.size(session) > 0
     keys = config.folder / "keys"
     if begun and not keys.is_dir():
         raise UnusableKey(f"the database holds a log, but {keys} is missing: restore the keys from a backup")
-    if not begun and not found:
+    if not begun and not create:
         raise SettingsInvalid(
             "the database holds no log. To begin a log here, run `python -m api log init`. If it exists already, set "
             "COUNTERMARK_FOLDER and COUNTERMARK_DATABASE_URL to its place"

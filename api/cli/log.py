@@ -56,7 +56,7 @@ def init_log(as_json: Json = False) -> None:
     settings = load_settings()
     if HighWater(settings.high_water_place).read() is not None:
         raise SettingsInvalid(f"there is a log already: {settings.high_water_place} holds its last signed checkpoint")
-    with opened_registry(settings, found=True) as registry:
+    with opened_registry(settings, create=True) as registry:
         first_key = make_first_key(registry)
         key, *others = map(str, registry.sequencer.keys.current)
         if as_json:

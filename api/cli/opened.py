@@ -58,13 +58,13 @@ def configuration(settings: Settings) -> "RegistryConfig":
 
 
 @contextmanager
-def opened_registry(settings: Settings, *, found: bool = False) -> "Iterator[Registry]":
-    """The registry, open while the context is. Raises and takes `found` as `open_registry`."""
+def opened_registry(settings: Settings, *, create: bool = False) -> "Iterator[Registry]":
+    """The registry, open while the context is. Raises and takes `create` as `open_registry`."""
     from registry.bootstrap import open_registry
 
-    if not found and settings.environment != "development":
+    if not create and settings.environment != "development":
         require_log(settings.folder)
-    registry = open_registry(configuration(settings), found=found)
+    registry = open_registry(configuration(settings), create=create)
     try:
         yield registry
     finally:

@@ -115,7 +115,7 @@ def mean(recalls: Mapping[str, Proportion]) -> Proportion:
 
 @dataclass(frozen=True)
 class Wrong:
-    """Matches that are none.
+    """False matches.
 
     Attributes:
         queries, pairs: registered photographs' queries, and (query, other registered picture) pairs they make.

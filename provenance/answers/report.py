@@ -229,7 +229,7 @@ class Certificate(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeStamp(Answer):
-    """A time stamp beside the signature. It is believed where a list for time stamps vouches for it.
+    """A time stamp beside the signature. It is trusted if its authority is on a list for time stamps.
 
     `trust_list` names that list.
     """

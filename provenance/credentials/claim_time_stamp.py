@@ -20,7 +20,7 @@ class TimeStamp:
     Attributes:
         time: what it states; None where it cannot be read.
         authority: name on the certificate of whoever made it: a stranger's text, unless `trust_list` is given.
-        trust_list: name and version of the list for time stamps that vouches for it: only then is it believed.
+        trust_list: name and version of the list for time stamps that vouches for it: only then is it trusted.
     """
 
     time: datetime | None
@@ -29,7 +29,7 @@ class TimeStamp:
 
 
 def check(stamp: Stamp, anchors: Sequence[timestamp.TimestampAuthority]) -> TimeStamp:
-    """What `stamp` states, believed where it is over its message and leads to one of `anchors`."""
+    """What `stamp` states; trusted if it is over its message and leads to one of `anchors`."""
     try:
         token = timestamp.token_of(stamp.token)
         time, authority = timestamp.stated_time(token)

@@ -39,7 +39,7 @@ def read_credentials(
     Args:
         media_type: a hint; c2pa looks at the bytes.
         trust: whose signatures and time stamps to believe.
-        now: when a certificate has to be in force where c2pa believed a time stamp that no list vouches for, or where
+        now: when a certificate has to be in force where c2pa accepted a time stamp that no list vouches for, or where
             an ingredient was checked by another signer. For the rest c2pa asks the clock itself.
         sidecar: manifest that came beside the file; it is then read instead of what is embedded.
 

@@ -119,7 +119,7 @@ class CredentialReport:
         certificate: what stands on the signer's certificate; None where it cannot be read.
         trust_list: name and version of the list the signer is on, in force or not.
         validity: whether the certificate was in force; None where it cannot be read, or no signature fits.
-        time_stamps: all that stand beside the signature, believed or not.
+        time_stamps: all that stand beside the signature, trusted or not.
         signed_at: the earliest of them that a list for time stamps vouches for.
         title, generator: what the claim says about itself.
         digital_source_types: IRIs that the active manifest states of how the picture came about (its action

@@ -37,7 +37,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class TrustList:
-    """Certificates that are believed, under the name and version that a verdict shows.
+    """Trusted certificates, under the name and version that a verdict shows.
 
     They are those of authorities, or of the signers themselves (end-entity certificates, as on IPTC's list of verified
     news publishers), or some of each.

@@ -2,7 +2,7 @@
 
 A PNG states them in the chunk `cICP`, and what its mastering display could show in `mDCV` and `cLLI` (third edition,
 11.3.2.6 to 11.3.2.8); an AVIF and a HEIC in the item properties `colr` of type `nclx`, `mdcv`, `clli`, `cclv`, `amve`
-(ISO/IEC 14496-12, 12.1.5; ISO/IEC 23008-12, 6.5). Nothing is decoded, and no length is believed beyond the file.
+(ISO/IEC 14496-12, 12.1.5; ISO/IEC 23008-12, 6.5). Nothing is decoded, and no length may lead beyond the file.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -162,7 +162,7 @@ def verify_transparent_statement(
 ) -> ProofReport:
     """Run the steps on a transparent statement: on its first receipt whose log the caller knows, or else the first.
 
-    A COSE receipt states no size that is signed. So a key that is known to be retired is not believed: whoever has got
+    A COSE receipt states no size that is signed. So a key that is known to be retired is not trusted: whoever has got
     hold of it could have signed yesterday.
 
     Args: as of `verify_tlog_proof`.
@@ -172,20 +172,20 @@ def verify_transparent_statement(
     """
     current = () if followed is None else followed.keys.current
     old = () if followed is None else tuple(span.key for span in followed.keys.spans() if span.key not in current)
-    believed = [key for key in (*trusted_keys, *current) if key not in old and key not in (retired or {})]
-    keys = {_cose_key(key).thumbprint: _cose_key(key) for key in _log_keys(believed)}
-    disbelieved = {_cose_key(key).thumbprint for key in _log_keys([*old, *(retired or {})])}
+    active = [key for key in (*trusted_keys, *current) if key not in old and key not in (retired or {})]
+    keys = {_cose_key(key).thumbprint: _cose_key(key) for key in _log_keys(active)}
+    retired_keys = {_cose_key(key).thumbprint for key in _log_keys([*old, *(retired or {})])}
     receipts = [cose_receipt.parse(data) for data in transparent.receipts]
     inclusions = [each for each in receipts if isinstance(each.proof, Inclusion)]
     if not inclusions:
         raise MalformedReceipt("a transparent statement without a receipt of inclusion")
-    receipt = next((each for known in (keys, disbelieved) for each in inclusions if each.kid in known), inclusions[0])
+    receipt = next((each for known in (keys, retired_keys) for each in inclusions if each.kid in known), inclusions[0])
     proof = receipt.proof
     assert isinstance(proof, Inclusion)  # noqa: S101  # as was selected
     statement = parse_statement(transparent.statement)
     outcomes: dict[int, tuple[Outcome, str]] = {1: ("holds", "statement and receipt parse in their one encoding")}
     outcomes[2] = _judge_log([kid.hex() for kid in keys], receipt.kid.hex())
-    if receipt.kid in disbelieved:
+    if receipt.kid in retired_keys:
         outcomes[2] = "not checked", "its key is retired, and the receipt shows no time: ask the log for another"
     elif outcomes[2][0] == "holds" and followed is not None and receipt.kid in _thumbprints(current):
         rotated = describe_rotations(followed.rotations(MAX_TREE_SIZE))

@@ -383,7 +383,7 @@ class ReceiptVerification:
 
     @property
     def _sound(self) -> bool:
-        """Whether the chain can be believed: every statement is signed, and in the log."""
+        """Whether the chain is verified: every statement is signed, and in the log."""
         return self._steps.outcome(7) == self._steps.outcome(8) == "holds"
 
     def _report(self) -> ReceiptReport:

@@ -1,6 +1,6 @@
 """Lookups: which registrations a picture leads to, what each one's record says, and what was not looked at.
 
-Nothing that the registry claims is believed unverified. A hit becomes a match when the record itself states these
+Nothing that the registry claims is accepted unverified. A hit becomes a match when the record itself states these
 bytes, these pixels, or the sketch that was compared; otherwise it is `Unproven`.
 """
 

@@ -43,8 +43,8 @@ class StoredDispute:
     def is_open(self, size: int | None) -> bool:
         """Whether the dispute was open when the log had `size` entries; now, if that is None."""
         known = [each for each in self.answers if size is None or each.index < size]
-        believed = (each.record for each in known if not each.key_compromised)
-        return is_open(self.dispute.record_id, self.dispute.record.publisher, believed)
+        valid = (each.record for each in known if not each.key_compromised)
+        return is_open(self.dispute.record_id, self.dispute.record.publisher, valid)
 
 
 @once

@@ -175,7 +175,7 @@ class Proofs:
             return None
         try:
             verify_timestamp(row.timestamp, SignedCheckpoint.parse(row.note).note.text.encode(), self._authorities)
-        except TransparencyError as error:  # by an authority that is believed no more, or damaged
+        except TransparencyError as error:  # by an authority that is no longer trusted, or damaged
             log.warning("the time stamp of the tree of %s entries is left out of receipts: %s", row.size, error)
             return None
         proof = self._open(row.note)[0].prove(subject.index, subject.statement)

@@ -80,7 +80,7 @@ WRONG = {
     ),
     "a log of the liar's own": Wrong("countermark", lambda log: of_a_stranger(log).receipt(SUBJECT).serialise(), 2),
     "a key that nobody enrolled": Wrong("countermark", lambda log: unenrolled(log).receipt(SUBJECT).serialise(), 5),
-    "a signature that is none": Wrong(
+    "a signature of zeros": Wrong(
         "countermark",
         lambda log: log.with_entry(SUBJECT, log.entries[SUBJECT][:-64] + bytes(64)).receipt(SUBJECT).serialise(),
         7,

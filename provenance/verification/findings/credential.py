@@ -63,7 +63,7 @@ def _read_besides(report: CredentialReport) -> Iterator[Finding]:
             yield _besides(report, TIME_STAMP, f"{whose}, {says}.", "That authority.")
         else:
             whose = "Somebody on no list for time stamps used here"
-            yield _besides(report, TIME_STAMP, f"{whose}, {says}; it is not believed.", "Anybody.")
+            yield _besides(report, TIME_STAMP, f"{whose}, {says}; it is not trusted.", "Anybody.")
     if report.redactions:
         labels = list(dict.fromkeys(quote(uri.rpartition("/")[2]) for uri in report.redactions))
         more = f" and {len(labels) - _EXPLAINED} more" if len(labels) > _EXPLAINED else ""

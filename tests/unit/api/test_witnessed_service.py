@@ -169,7 +169,7 @@ def test_a_witness_policy_that_cannot_be_used_stops_the_start(tmp_path: Path, po
         open_registry(configuration(chosen))
 
 
-def test_a_time_stamping_authority_needs_certificates_to_be_believed_by(tmp_path: Path) -> None:
+def test_a_time_stamping_authority_needs_certificates_to_be_verified_by(tmp_path: Path) -> None:
     with pytest.warns(InsecureSettingsWarning):
         chosen = load_settings(
             environment="development", folder=tmp_path / "data", workers=1, timestamp_url="http://tsa.example/"

@@ -97,7 +97,7 @@ def test_the_media_step_is_the_one_about_media() -> None:
     assert STEP_NAMES[receipts.MEDIA_STEP] == "Media"
 
 
-def test_a_retired_log_key_is_believed_for_trees_up_to_its_size() -> None:
+def test_a_retired_log_key_is_trusted_for_trees_up_to_its_size() -> None:
     log, *others = REGISTERED["trusted_keys"]  # the receipt's tree has 7 entries
     for size, holds in ((7, True), (100, True), (6, False), (0, False)):
         report = verify_receipt(receipt_of(REGISTERED), log_keys=[f"{log}@{size}", *others])

@@ -226,7 +226,7 @@ def test_a_proof_under_the_old_key_holds_before_who_pinned_the_new_one(rotated: 
     assert verify_proof(rotated.proof_before, log_keys=[f"{rotated.old}@{rotated.index}"]).holds
 
 
-def test_a_cose_receipt_by_a_retired_key_shows_no_time_and_is_not_believed(rotated: Rotated) -> None:
+def test_a_cose_receipt_by_a_retired_key_shows_no_time_and_is_not_trusted(rotated: Rotated) -> None:
     for keys in ([str(rotated.new)], [str(rotated.old), str(rotated.new)], [f"{rotated.old}@{rotated.index}"]):
         followed = rotated.receipt if keys[0] != f"{rotated.old}@{rotated.index}" else None
         report = verify_proof(rotated.cose_before, log_keys=keys, keys=followed)

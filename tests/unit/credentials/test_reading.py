@@ -274,7 +274,7 @@ def test_each_accepted_key_usage_reads_as_trusted(
     assert report.state is CredentialState.TRUSTED
 
 
-def test_a_list_of_signers_themselves_is_believed_of_them_and_of_nobody_else(
+def test_a_list_of_signers_themselves_is_trusted_of_them_and_of_nobody_else(
     draw: Draw, claim: ClaimDescription, authority: IssuedCertificate, make_signer: MakeSigner, trust: TrustSettings
 ) -> None:
     """As IPTC's list of verified news publishers: end-entity certificates, no authority."""
@@ -293,7 +293,7 @@ def test_a_list_of_signers_themselves_is_believed_of_them_and_of_nobody_else(
     assert (report.state, report.trust_list) == (CredentialState.TRUSTED, "Development list 7")
 
 
-def test_a_signer_on_a_list_itself_is_believed_as_an_ingredients_too(
+def test_a_signer_on_a_list_itself_is_trusted_as_an_ingredients_too(
     draw: Draw,
     claim: ClaimDescription,
     opened: ClaimDescription,

@@ -1,4 +1,4 @@
-"""What a file declares is read exactly, taken at its word, bounded, and private fields never leave."""
+"""What a file declares is read exactly, unverified and bounded, and private fields never leave."""
 
 import hashlib
 import json

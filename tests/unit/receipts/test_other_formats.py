@@ -145,7 +145,7 @@ def test_the_first_bytes_tell_the_formats_apart(log: Log, proof: TlogProof) -> N
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"c2sp.org/tlog-proof@v2\n", b"\xd2", b"\xd2\x84", b"hello", b"\xff" * 9])
-def test_what_is_none_of_the_three_is_malformed(data: bytes) -> None:
+def test_a_file_in_none_of_the_three_formats_is_malformed(data: bytes) -> None:
     with pytest.raises(MalformedReceipt):
         parse_any_receipt(data)
 

@@ -76,7 +76,7 @@ def test_a_hostile_receipt_fails_at_the_step_that_is_meant_for_it(case: dict[str
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if "time_stamp" in case], ids=lambda c: c["name"])
-def test_a_time_stamp_is_believed_only_of_a_tree_that_the_log_had_signed_and_has_kept(case: dict[str, Any]) -> None:
+def test_a_time_stamp_is_trusted_only_of_a_tree_that_the_log_had_signed_and_has_kept(case: dict[str, Any]) -> None:
     report = run(case)
     assert step(report, 10).outcome == case["time_stamp"]
     assert (report.timestamp is not None) == (case["time_stamp"] == "holds")
@@ -152,7 +152,7 @@ def test_media_that_nobody_decoded_are_not_the_pixels_of_a_record_without_a_cred
         assert (step(report, 9).outcome, report.holds) == ("fails", False)
 
 
-def test_the_pixels_are_asked_for_once_and_only_where_the_bytes_are_none_of_the_registered_ones() -> None:
+def test_the_pixels_are_asked_for_once_and_only_if_the_bytes_are_not_registered() -> None:
     case, asked = REGISTERED, []
     other = CASES["a foreign operator"]  # step 5 fails, so that step 9 has no ground
 

@@ -92,7 +92,7 @@ def test_the_last_use_is_kept_to_the_minute_so_that_a_busy_key_does_not_write_al
         assert used_last(store, key) == noted
 
 
-def test_a_refused_use_is_none(store: Store) -> None:
+def test_a_refused_key_is_not_recorded_as_used(store: Store) -> None:
     key = mint(store, expires_at=START + MOMENT)
     assert not opens(store, key, START + MOMENT)
     assert used_last(store, key) is None

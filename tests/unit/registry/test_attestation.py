@@ -349,7 +349,7 @@ BAD = {
     "an empty answer": response(200),
     "somebody else's cosignature": response(200, "— other.example AAAAAAAAAAA=\n".encode()),
     "a cosignature that does not verify": response(200, f"— w.example {'AAAA'}\n".encode()),
-    "a size that is none": conflict("many\n"),
+    "a malformed size": conflict("many\n"),
     "no HTTP": b"220 mail.example ESMTP\r\n",
     "a redirect": response(302, b"", "Location: http://127.0.0.1:1/"),
     "a fault of its own": response(500),

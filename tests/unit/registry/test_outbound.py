@@ -31,7 +31,7 @@ def test_an_answer_of_any_status_comes_back_as_it_was_sent() -> None:
 @pytest.mark.parametrize(
     ("stated", "seconds"), [("0", 0.0), ("99999", 3600.0), ("-1", None), ("nan", None), ("x", None)]
 )
-def test_a_retry_after_is_believed_within_reason(stated: str, seconds: float | None) -> None:
+def test_a_retry_after_is_trusted_within_reason(stated: str, seconds: float | None) -> None:
     assert post(response(429, b"", f"Retry-After: {stated}")).retry_after == seconds
 
 

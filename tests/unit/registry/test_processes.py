@@ -310,7 +310,7 @@ def test_reads_go_on_everywhere_after_the_server_was_restarted(newsrooms: Newsro
         assert room.register(f"market {room.store.leadership.term}").result().index >= 3
 
 
-def test_an_address_that_is_none_is_refused_without_repeating_its_password(tmp_path: Path) -> None:
+def test_a_malformed_address_is_refused_without_repeating_its_password(tmp_path: Path) -> None:
     for url in ("mysql://user:secret@host/name", "postgresql+psycopg://user:secret@host", "no address: secret"):
         with pytest.raises(SettingsInvalid) as refused:
             Store.open(tmp_path, url)

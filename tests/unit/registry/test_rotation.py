@@ -184,7 +184,7 @@ def test_a_backup_of_before_a_rotation_is_an_older_copy(folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(("mark", "words"), [(b"nothing\n", "malformed checkpoint"), (OTHER_NOTE, "of another log")])
-def test_a_high_water_mark_that_is_none_of_this_log_is_not_taken_for_a_newer_one(
+def test_a_high_water_mark_of_another_log_is_not_taken_for_a_newer_one(
     folder: Path, tmp_path: Path, mark: bytes, words: str
 ) -> None:
     with Log(folder) as log:

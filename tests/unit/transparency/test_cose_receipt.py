@@ -91,7 +91,7 @@ def test_the_receipt_of_consistency_of_the_rfc_reads_and_leads_to_the_same_root(
     verify_consistency(3, old_root, 5, root_of_inclusion(leaf_3, old.index, old.size, old.path), new.path)
 
 
-def test_a_receipt_by_an_unknown_key_is_not_believed() -> None:
+def test_a_receipt_by_an_unknown_key_is_not_trusted() -> None:
     with pytest.raises(SignatureInvalid):
         verify_inclusion(cose_receipt.parse(INCLUSION), KEYS, b"")
     with pytest.raises(SignatureInvalid):

@@ -300,7 +300,7 @@ def test_a_stamped_tree_is_signed_with_the_ml_dsa_key_that_the_reader_trusts() -
     assert stamp_outcome(stamped(log, 1, plain), "third") == "holds"
 
 
-def test_a_stamped_tree_beyond_the_size_of_a_retired_key_is_not_believed() -> None:
+def test_a_stamped_tree_beyond_the_size_of_a_retired_key_is_not_trusted() -> None:
     log = RotatedLog.of("first", "second")
     log.rotate("third")
     log.rotate("third", "first pq")

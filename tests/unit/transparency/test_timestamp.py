@@ -98,19 +98,19 @@ def test_no_changed_bit_of_an_unsorted_token_states_another_time(order: list[int
 
 
 @needs_openssl
-def test_an_authority_that_sends_its_chain_is_believed(tmp_path: Path) -> None:
+def test_an_authority_that_sends_its_chain_is_trusted(tmp_path: Path) -> None:
     """`openssl ts` with `certs=`, as many public authorities do it, writes them in the order of the file."""
     for number in range(3):
         authority = Authority(tmp_path / f"authority {number}", with_chain=True)
         assert verify_timestamp(authority.stamp(MESSAGE), MESSAGE, [authority.anchor]).serial == 0x2B
 
 
-def test_a_token_over_other_bytes_is_not_believed() -> None:
+def test_a_token_over_other_bytes_is_not_trusted() -> None:
     with pytest.raises(UntrustedTimestamp, match="other bytes"):
         verify_timestamp(TOKEN, MESSAGE + b"\n", [ANCHOR])
 
 
-def test_a_token_is_believed_for_named_authorities_only(tmp_path: Path) -> None:
+def test_a_token_is_trusted_for_named_authorities_only(tmp_path: Path) -> None:
     stranger = Authority(tmp_path / "stranger").anchor
     with pytest.raises(UntrustedTimestamp, match="not signed by stranger"):
         verify_timestamp(TOKEN, MESSAGE, [stranger])
@@ -177,7 +177,7 @@ def test_a_token_over_another_digest_is_not_taken(authority: Authority) -> None:
 
 
 @needs_openssl
-def test_a_certificate_that_had_expired_when_it_stamped_is_not_believed(tmp_path: Path) -> None:
+def test_a_certificate_that_had_expired_when_it_stamped_is_not_trusted(tmp_path: Path) -> None:
     for name, valid in {"late": (-9, -1), "early": (1, 9)}.items():
         days = (timedelta(days=valid[0]), timedelta(days=valid[1]))
         authority = Authority(tmp_path / name, valid=days)
@@ -187,7 +187,7 @@ def test_a_certificate_that_had_expired_when_it_stamped_is_not_believed(tmp_path
 
 @needs_openssl
 @pytest.mark.parametrize(
-    ("usage", "critical", "believed"),
+    ("usage", "critical", "trusted"),
     [
         (ExtendedKeyUsageOID.TIME_STAMPING, True, True),
         (ExtendedKeyUsageOID.TIME_STAMPING, False, False),
@@ -195,13 +195,13 @@ def test_a_certificate_that_had_expired_when_it_stamped_is_not_believed(tmp_path
     ],
 )
 def test_only_a_certificate_for_time_stamping_stamps(
-    tmp_path: Path, usage: x509.ObjectIdentifier, critical: bool, believed: bool
+    tmp_path: Path, usage: x509.ObjectIdentifier, critical: bool, trusted: bool
 ) -> None:
     """What the stored token states, signed by another certificate of a trusted authority."""
     since_the_token = (timedelta(days=-3650), timedelta(days=1))
     authority = Authority(tmp_path / "other", valid=since_the_token, usage=usage, critical=critical)
     token = signed_again(authority, lambda stated: stated)
-    if believed:
+    if trusted:
         assert verify_timestamp(token, MESSAGE, [authority.anchor]).serial == 0x2B
     else:
         with pytest.raises(UntrustedTimestamp, match="not signed by other"):
@@ -209,14 +209,14 @@ def test_only_a_certificate_for_time_stamping_stamps(
 
 
 @needs_openssl
-def test_a_token_with_a_weak_digest_is_not_believed(tmp_path: Path) -> None:
+def test_a_token_with_a_weak_digest_is_not_trusted(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "other")
     with pytest.raises(UntrustedTimestamp, match="SHA-2"):
         verify_timestamp(signed_again(authority, lambda stated: stated, digest="sha1"), MESSAGE, [authority.anchor])
 
 
 @needs_openssl
-def test_a_token_that_names_another_digest_of_the_same_length_is_not_believed(tmp_path: Path) -> None:
+def test_a_token_that_names_another_digest_of_the_same_length_is_not_trusted(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "other")
     sha256, sha3_256 = bytes.fromhex("608648016503040201"), bytes.fromhex("608648016503040208")
     token = signed_again(authority, lambda stated: stated.replace(sha256, sha3_256))

@@ -277,9 +277,9 @@ def test_what_was_not_looked_at_in_a_credential_is_said() -> None:
         assert any(said in item.what for item in of_report(report).not_checked)
 
 
-def test_the_time_and_authority_of_a_time_stamp_are_told_and_whether_they_are_believed() -> None:
+def test_the_time_and_authority_of_a_time_stamp_are_told_and_whether_they_are_trusted() -> None:
     moment = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
-    for trust_list, said in (("Stamps 1", "on the list for time stamps “Stamps 1”"), (None, "it is not believed")):
+    for trust_list, said in (("Stamps 1", "on the list for time stamps “Stamps 1”"), (None, "it is not trusted")):
         stamp = TimeStamp(moment, "Clock” and more", trust_list)
         verdict = of_report(CredentialReport(CredentialState.TRUSTED, time_stamps=(stamp,)))
         (told,) = [finding.summary for finding in verdict.findings if finding.code == "TIME_STAMP"]

@@ -24,7 +24,7 @@ def test_a_withdrawal_is_told_with_its_reason_and_the_match_stays() -> None:
     assert told.could_be_forged_by == "Whoever holds one of the publisher's keys."
 
 
-def test_a_withdrawal_that_is_not_published_yet_is_the_registrys_word() -> None:
+def test_a_withdrawal_that_is_not_published_yet_rests_on_the_registry_alone() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))
     published = registry.published

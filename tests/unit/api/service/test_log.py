@@ -43,7 +43,7 @@ def test_checkpoints_are_not_kept_by_caches(client: TestClient) -> None:
         "x",
     ],
 )
-def test_a_tile_that_is_none_is_not_found(client: TestClient, path: str) -> None:
+def test_a_malformed_tile_path_is_not_found(client: TestClient, path: str) -> None:
     answer = client.get(f"/log/tile/{path}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"

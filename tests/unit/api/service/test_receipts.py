@@ -58,7 +58,7 @@ def test_the_query_counts_more_than_the_header(client: TestClient, registered: d
     assert answer.headers["content-type"] == "application/cose"
 
 
-def test_a_format_that_there_is_none_of_is_refused(client: TestClient, registered: dict[str, Any]) -> None:
+def test_an_unknown_format_is_refused(client: TestClient, registered: dict[str, Any]) -> None:
     answer = client.get(address(registered), params={"format": "pdf"})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "query/format"
