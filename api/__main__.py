@@ -9,26 +9,29 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from api.cli.printed import printable
 from provenance.errors import CountermarkError, SettingsInvalid
 
-MODULES = {
-    "serve": "api.cli.service",
-    "openapi": "api.cli.service",
-    "fsck": "api.cli.store",
-    "backup": "api.cli.store",
-    "restore": "api.cli.store",
-    "migrate-store": "api.cli.store",
-    "key": "api.cli.key",
-    "log": "api.cli.log",
-    "index": "api.cli.index",
-    "certificate": "api.cli.certificate",
-    "witness": "api.witness.commands",
+COMMANDS = {
+    "serve": ("api.cli.service", "Run the service until SIGTERM."),
+    "openapi": ("api.cli.service", "Write openapi.yaml, or compare it with the code."),
+    "fsck": ("api.cli.store", "Recompute everything from the log's entries, and list what differs."),
+    "backup": ("api.cli.store", "Copy the data folder while the service runs, and check the copy."),
+    "restore": ("api.cli.store", "Restore a backup into the data folder, which must be missing or empty."),
+    "migrate-store": (
+        "api.cli.store",
+        "Copy the whole store into a PostgreSQL database. The log's name, entries and root stay the same.",
+    ),
+    "key": ("api.cli.key", "API keys."),
+    "log": ("api.cli.log", "The transparency log."),
+    "index": ("api.cli.index", "The similarity index."),
+    "certificate": ("api.cli.certificate", "The certificate chain that C2PA claims are signed with."),
+    "witness": ("api.witness.commands", "Run a C2SP witness for other logs until SIGTERM."),
 }
-"""The module of each command."""
+"""Of each command: its module, and the first line of its help text."""
 
 
 class Commands(TyperGroup):
@@ -36,9 +39,9 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The named command, or None; for an unknown name all commands are loaded, to suggest similar ones."""
-        for name in [cmd_name] if cmd_name in MODULES else MODULES:
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
             if name not in self.commands:
-                group = get_group(import_module(MODULES[name]).commands)
+                group = get_group(import_module(COMMANDS[name][0]).commands)
                 command = group.commands.get(name, group)
                 command.name = name
                 self.add_command(command)
@@ -46,7 +49,18 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""
-        return list(MODULES)
+        return list(COMMANDS)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Lists the commands by the table, without importing their modules."""
+        listed = TyperGroup(
+            name=self.name,
+            help=self.help,
+            params=self.params,
+            rich_markup_mode=self.rich_markup_mode,
+            commands={name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()},
+        )
+        listed.format_help(ctx, formatter)
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -64,15 +64,6 @@ _REFERENCED = (
     *(ApiKeyRequest, RotationRequest),
 )
 
-_UNDESCRIBED = frozenset(
-    (
-        *("Assets", "Axes", "Comparison", "Credential", "DisputeAnswer", "ErasedRecord", "Event", "Finding", "Graph"),
-        *("Input", "LoggedStatement", "LoggedStatements", "Mark", "Match", "MatchProof", "Media", "Parent"),
-        *("Publisher", "Region", "Standing", "Transform", "Withdrawal"),
-    )
-)
-"""Classes whose docstrings are for Python alone: the document has no description of them."""
-
 _ANY_JSON = "JsonValue"
 
 Document = dict[str, Any]
@@ -218,7 +209,7 @@ def _described_class(cls: type[Any], schema: Document) -> Document:
         for field in schema["properties"].values():
             field.pop("default", None)
     described = schema.pop("description", None)  # the whole docstring
-    if described is not None and cls.__name__ not in _UNDESCRIBED:
+    if described is not None:
         schema["description"] = described.partition("\n\n")[0]
     return schema
 

@@ -17,7 +17,7 @@ class UploadedMedia(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing(Answer):
-    """What has become of a record: current, withdrawn, …, and in a sentence."""
+    """The standing of a record: current, withdrawn, …, and in a sentence."""
 
     value: str
     detail: str
@@ -186,7 +186,7 @@ class RegisteredAsset(AssetInFull):
 
 @dataclass(frozen=True, kw_only=True)
 class Event(Answer):
-    """One thing that happened to an asset, as the log has it."""
+    """One event in the history of an asset."""
 
     index: int
     type: str
@@ -202,7 +202,7 @@ class History(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Withdrawal(Answer):
-    """The record that takes the registration `record` back."""
+    """The record that withdraws the registration `record`."""
 
     id: RecordId
     record_id: str

@@ -10,7 +10,7 @@ from provenance.answers.publishers import Publisher
 
 @dataclass(frozen=True, kw_only=True)
 class DisputeAnswer(Answer):
-    """What one side said to a dispute. `outcome`: `accepted`, `rejected` or `retracted`; `publisher` is its id."""
+    """One party's answer to a dispute. `outcome`: `accepted`, `rejected` or `retracted`; `publisher` is its id."""
 
     record_id: str
     index: int
@@ -71,7 +71,7 @@ class RecordedVerdict(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ErasedRecord(Answer):
-    """A record whose content is gone; `erased_by` is the record of the log that states it."""
+    """A record whose content was erased; `erased_by` is the record that states it."""
 
     record: RecordId
     type: str

@@ -17,7 +17,7 @@ class Identity(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Publisher(Answer):
-    """Who vouches for media. The key is the one in question: the newest in a listing."""
+    """A publisher with one of its keys: the newest in a listing."""
 
     id: str
     name: str

@@ -11,7 +11,7 @@ from provenance.answers.fields import Answer, Digest, Doc, NeverNull, RecordId, 
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Answer):
-    """The file in question, as the service received it; None where it could not tell. `size` is in bytes."""
+    """The verified file as the service received it. `size` is in bytes."""
 
     sha256: Digest
     size: int | None
@@ -73,7 +73,8 @@ Homography = tuple[float, float, float, float, float, float, float, float, float
 
 @dataclass(frozen=True, kw_only=True)
 class Region(Answer):
-    """Where two pictures depart. `area` is a fraction (0 to 1) of the picture in question, `strength` 0 to 1."""
+    """A region in which two pictures differ. `area` is a fraction (0 to 1) of the verified picture, `strength` 0 to
+    1."""
 
     kind: Annotated[
         str,
@@ -92,7 +93,7 @@ class Region(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Transform(Answer):
-    """How the picture was laid over the registered one; `crop` is the part of the latter that it shows."""
+    """The transform that aligns the picture with the registered one; `crop` is the part of the latter that it shows."""
 
     mirrored: bool
     rotation_degrees: float
@@ -168,7 +169,7 @@ class ChainLink(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class MatchProof(Answer):
-    """What the service says of the proof; a receipt can be checked without believing it."""
+    """The state of the proof as the service reports it; the receipt is checked without trust in the service."""
 
     value: str
     index: int
@@ -268,7 +269,7 @@ class ReadCredential(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Mark(Answer):
-    """Something the file declares about its making, unsigned."""
+    """An unsigned statement in the file on how it was made."""
 
     kind: str
     value: str

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from typer.main import get_group
 
-from api.__main__ import MODULES, app
+from api.__main__ import COMMANDS, app
 from registry.database import Store, schema
 
 WITHOUT_DRIVER = "import sys; sys.modules['psycopg'] = None;"
@@ -26,29 +26,45 @@ def run(program: str, *arguments: str, **environment: str) -> subprocess.Complet
     )
 
 
-def test_listing_keys_loads_neither_web_framework_nor_codecs_nor_migrations(tmp_path: Path) -> None:
-    (tmp_path / "keys").mkdir()
-    Store.open(tmp_path).close()
-    program = """
+HEAVY = ("alembic", "c2pa", "cv2", "fastapi", "httpx2", "numpy", "PIL", "psycopg", "starlette", "uvicorn")
+LOADED = f"""
 import sys
 from api.__main__ import main
 try:
     main()
 except SystemExit as stop:
-    print(stop.code)
-heavy = ("alembic", "c2pa", "cv2", "fastapi", "httpx2", "numpy", "PIL", "psycopg", "starlette", "uvicorn")
-print([name for name in heavy if name in sys.modules])
+    print(stop.code, [name for name in {HEAVY} if name in sys.modules])
 """
+
+
+def test_listing_keys_loads_neither_web_framework_nor_codecs_nor_migrations(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    Store.open(tmp_path).close()
     settings = {"COUNTERMARK_ENVIRONMENT": "development", "COUNTERMARK_FOLDER": str(tmp_path)}
-    assert run(program, "key", "list", **settings).stdout == "0\n[]\n"
+    assert run(LOADED, "key", "list", **settings).stdout == "0 []\n"
 
 
-def test_every_command_is_where_the_table_says_and_has_a_help_text() -> None:
+def test_the_list_of_commands_loads_none_of_them() -> None:
+    program = (
+        f"{LOADED}    print([name for name in sys.modules if name.startswith(('api.cli.s', 'registry', 'pydantic'))])"
+    )
+    *listed, loaded, modules = run(program, "--help").stdout.splitlines()
+    assert (loaded, modules) == ("0 []", "[]")
+    assert all(any(name in line for line in listed) for name in COMMANDS)
+
+
+def test_every_command_is_where_the_table_says_and_has_the_help_text_that_it_says() -> None:
     group = get_group(app)
-    commands = {name: group.get_command(None, name) for name in MODULES}  # type: ignore[arg-type]  # it needs none
+    commands = {name: group.get_command(None, name) for name in COMMANDS}  # type: ignore[arg-type]  # it needs none
     assert [name for name, command in commands.items() if command is None or command.name != name] == []
-    assert [name for name, command in commands.items() if not command.help] == []  # type: ignore[union-attr]
+    assert {name: first_line(command.help) for name, command in commands.items()} == {
+        name: line for name, (_, line) in COMMANDS.items()
+    }
     assert group.get_command(None, "keys") is None  # type: ignore[arg-type]
+
+
+def first_line(text: str) -> str:
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def test_a_folder_is_served_without_the_driver_for_postgresql(tmp_path: Path) -> None:
