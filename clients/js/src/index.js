@@ -1,0 +1,28 @@
+/**
+ * Receipts of a Countermark log, checked where the reader is: no server has to be believed.
+ *
+ *     import { VerifierKey, verifyReceipt } from "./index.js";
+ *
+ *     const key = await VerifierKey.parse("log.example+…");
+ *     const report = await verifyReceipt(bytes, { trustedKeys: [key] });
+ *     report.holds && report.logKeyPinned
+ */
+
+export * from "./errors.js";
+export { SignedCheckpoint } from "./checkpoint.js";
+export { VerifierKey, parseNote, verifyNote } from "./note.js";
+export { Receipt } from "./receipt.js";
+export { TlogProof } from "./tlog_proof.js";
+export { LogKeys } from "./log_keys.js";
+export { parseRecord } from "./records.js";
+export { parseStatement, verifyStatement } from "./statement.js";
+export { PublicKey } from "./keys.js";
+export {
+  consistencyProof,
+  inclusionProof,
+  leafHash,
+  rootOfInclusion,
+  verifyConsistency,
+  verifyInclusion,
+} from "./merkle.js";
+export { verifyReceipt } from "./procedure.js";

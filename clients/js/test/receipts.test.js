@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { concat, fromHex } from "../src/bytes.js";
+import { MalformedReceipt, VerifierKey, verifyReceipt } from "../src/index.js";
+import { bytes, vectors } from "./vectors.js";
+
+const { bases, cases } = vectors("transparency/receipts.json");
+const TIME_STAMP = 10;
+
+/** @param {any} each @returns {Uint8Array} */
+function receiptOf({ receipt: { base, edits } }) {
+  let data = bytes(bases[base]);
+  for (const [at, remove, insert] of edits) data = concat(data.subarray(0, at), bytes(insert), data.subarray(at + remove));
+  return data;
+}
+
+/** @param {any} each */
+async function check(each) {
+  const { trusted_keys, media_sha256, pixels_sha256 } = each;
+  return verifyReceipt(receiptOf(each), {
+    trustedKeys: await Promise.all(trusted_keys.map((/** @type {string} */ vkey) => VerifierKey.parse(vkey))),
+    mediaSha256: media_sha256 === null ? undefined : fromHex(media_sha256),
+    pixels: pixels_sha256 === null ? undefined : async () => ({ sha256: fromHex(pixels_sha256) }),
+  });
+}
+
+describe("receipts", () => {
+  for (const each of cases) {
+    test(each.name, async (context) => {
+      if (each.fails === 1) {
+        await assert.rejects(check(each), MalformedReceipt);
+        return;
+      }
+      const report = await check(each);
+      assert.equal(report.steps.length, 11);
+      const failed = report.steps.filter(({ outcome }) => outcome === "fails").map(({ number }) => number);
+      if (each.fails === TIME_STAMP || each.trusted_keys.some((/** @type {string} */ vkey) => vkey.length > 1000)) {
+        context.diagnostic("time-stamp tokens and ML-DSA-44 signatures are not checked here");
+        assert.notEqual(report.steps[TIME_STAMP - 1]?.outcome, "holds");
+      } else {
+        assert.equal(failed[0] ?? null, each.fails);
+        if (each.fails === null) assert.equal(report.holds, true);
+      }
+    });
+  }
+
+  test("a step that depends on a failed one is not checked, and says on which it depends", async () => {
+    const each = cases.find((/** @type {any} */ { fails }) => fails === 4);
+    const { steps } = await check(each);
+    assert.match(steps[4]?.detail ?? "", /it depends on step 4/);
+    assert.equal(steps[4]?.outcome, "not checked");
+  });
+});
