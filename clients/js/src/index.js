@@ -25,4 +25,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from "./merkle.js";
-export { verifyReceipt } from "./procedure.js";
+export { followLogKeys, verifyReceipt } from "./procedure.js";
+export { Policy } from "./policy.js";
+export { IndexedDbStore, LogAlarm, PinnedLog } from "./pinned_log.js";
+export { parseTilePath, tilePath, tileReader } from "./tiles.js";

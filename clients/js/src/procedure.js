@@ -76,6 +76,25 @@ export async function verifyReceipt(receipt, given = {}) {
   return new ReceiptVerification(parsed, given).run();
 }
 
+/**
+ * The keys of a log that a receipt of it leads to from those that the reader trusts, by its `log.key` records.
+ * @param {Receipt} receipt
+ * @param {readonly VerifierKey[]} trustedKeys
+ * @returns {Promise<LogKeys>}
+ * @throws {UntrustedNote} it is of another log, leads to no trusted key, or does not hold
+ */
+export async function followLogKeys(receipt, trustedKeys) {
+  const verification = new ReceiptVerification(receipt, { trustedKeys });
+  const { steps } = await verification.run();
+  for (const { number, outcome, detail } of steps) {
+    if ([2, 3, 4, 8].includes(number) && outcome !== "holds") {
+      throw new UntrustedNote(`the log.key records at hand lead to no key you trust: ${detail}`);
+    }
+  }
+  if (!(verification.logKeys instanceof LogKeys)) throw verification.logKeys;
+  return verification.logKeys;
+}
+
 const OPERATORS_OWN = "the record is the operator's own: no publisher's key is involved";
 
 class ReceiptVerification {
