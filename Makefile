@@ -70,7 +70,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/python -m api openapi --check
 	@$(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/licences.py
-	@tools/spectral.sh
+	@tools/npm.sh
 
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
 	@$(BIN)/python -m bench

@@ -1,12 +1,14 @@
-"""Generates the client's generated modules, formatted by `ruff`.
+"""Generates the clients' generated modules; those of Python are formatted by `ruff`.
 
 `client.py` is the synchronous form of `async_client.py` (httpcore does the same). `claims.py` has the keyword arguments
-of `register` for type checkers: name and type of each field of `provenance.claims.Claims`.
+of `register` for type checkers: name and type of each field of `provenance.claims.Claims`. `limits.js` has what the
+modules in JavaScript share with the core: the limits that they name, the steps of a receipt, the vocabulary.
 
 `--check` only compares, and exits with 1 if a committed file is out of date.
 """
 
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -17,11 +19,15 @@ from textwrap import indent
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from provenance import limits
 from provenance.claims import Claims
+from provenance.sentences import SENTENCES
 from provenance.statement.record import Description
+from provenance.vocabulary import DIGITAL_SOURCE_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "clients/python/countermark"
+JAVASCRIPT = ROOT / "clients/js/src"
 
 NOTICE = "# Generated from {} by tools/generate.py: change that file, and run this script.\n"
 REPLACEMENTS = (  # in this order
@@ -88,23 +94,41 @@ def spelled(hint: Any) -> str:
     return {bytes: "str", NoneType: "None"}.get(hint) or str(hint.__name__)
 
 
-GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
-    "client.py": ("async_client.py", client),
-    "claims.py": ("provenance/claims.py", claims),
+def shared_with_javascript() -> str:
+    """Constants of the core that the modules in JavaScript name."""
+    modules = [module.read_text() for module in JAVASCRIPT.glob("*.js") if module != JAVASCRIPT / "limits.js"]
+    named = {name for text in modules for name in re.findall(r"\b[A-Z][A-Z_]+\b", text)} & vars(limits).keys()
+    numbers = {name: getattr(limits, name) for name in sorted(named)}
+    lines = [
+        f"export const {name} = {value}{'n' if value > limits.MAX_SAFE_INTEGER else ''};"
+        for name, value in numbers.items()
+    ]
+    steps = json.dumps(SENTENCES.steps, indent=2)
+    terms = json.dumps(sorted(term.iri for term in DIGITAL_SOURCE_TYPES.values()), indent=2)
+    notice = NOTICE.format("provenance").replace("#", "//", 1).replace("that file", "its sources")
+    return "\n".join(
+        [notice, *lines, f"export const STEPS = {steps};", f"export const DIGITAL_SOURCE_TYPES = {terms};", ""]
+    )
+
+
+GENERATED: dict[Path, tuple[str, Callable[[], str]]] = {
+    CLIENT / "client.py": ("async_client.py", client),
+    CLIENT / "claims.py": ("provenance/claims.py", claims),
+    JAVASCRIPT / "limits.js": ("provenance/", shared_with_javascript),
 }
 
 
 def main() -> None:
     """Writes the modules, or compares them."""
-    for name, (source, generate) in GENERATED.items():
-        target, text = CLIENT / name, generate()
-        for command in TIDY:
+    for target, (source, generate) in GENERATED.items():
+        text = generate()
+        for command in TIDY if target.suffix == ".py" else ():
             ruff = [sys.executable, "-m", "ruff", *command.split(), "--stdin-filename", str(target), "-"]
             text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout  # noqa: S603
         if "--check" not in sys.argv[1:]:
             target.write_text(text)
         elif target.read_text() != text:
-            sys.exit(f"{name} is out of date with {source}: run `python {Path(__file__).relative_to(ROOT)}`.")
+            sys.exit(f"{target.name} is out of date with {source}: run `python {Path(__file__).relative_to(ROOT)}`.")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     };
   } catch (error) {
     if (!(error instanceof MalformedReceipt)) throw error;
-    answer = { malformed: error.message };
+    answer = { malformed: true };
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

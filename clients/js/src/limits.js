@@ -1,4 +1,6 @@
-// Generated from provenance/limits.py, sentences.json and vocabulary.py by tools/generate.py.
+// Generated from provenance by tools/generate.py: change its sources, and run this script.
+
+export const CANONICAL_SIDE = 512;
 export const MAX_COSIGNED_NAME_BYTES = 255;
 export const MAX_FINGERPRINTS = 32;
 export const MAX_GENESIS_KEYS = 16;
@@ -26,8 +28,7 @@ export const MAX_VERDICT_AXES = 16;
 export const MAX_VERDICT_METHODS = 64;
 export const MAX_VERDICT_RECORDS = 64;
 export const MAX_VERIFIER_KEY_CHARACTERS = 2048;
-
-/** The steps of checking a receipt, in order. */
+export const TILE_WIDTH = 256;
 export const STEPS = [
   "Receipt well-formed",
   "Log key",
@@ -41,8 +42,6 @@ export const STEPS = [
   "Time stamp",
   "Origins"
 ];
-
-/** IRIs of the IPTC digital source types. */
 export const DIGITAL_SOURCE_TYPES = [
   "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia",
   "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",

@@ -6,7 +6,8 @@
  * result that is stored in a Float32Array is rounded as there.
  */
 
-const CANONICAL_SIDE = 512;
+import { CANONICAL_SIDE } from "./limits.js";
+
 const MIN_SIDE = 5;
 const SAMPLES = 64;
 const FREQUENCIES = 16;

@@ -4,11 +4,10 @@
  */
 
 import { MalformedTile } from "./errors.js";
-import { MAX_TREE_SIZE } from "./limits.js";
+import { MAX_TREE_SIZE, TILE_WIDTH } from "./limits.js";
 import { HASH_BYTES, nodeHash } from "./merkle.js";
 
 const HEIGHT = 8;
-export const TILE_WIDTH = 256;
 const PATH = /^tile\/(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([0-9]{1,3}))?$/;
 
 /**
