@@ -21,6 +21,8 @@ from registry.usecases.resemblances import resembles
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 STATIC = PAGES / "static"
+CLIENT = PAGES.parent.parent / "clients" / "js" / "src"
+"""The modules that check receipts in the browser, served below `countermark/`."""
 RECENT = 6
 """Registrations shown on the home page."""
 
@@ -88,7 +90,7 @@ def log(request: Request, service: ServiceDep) -> Response:
     )
 
 
-@router.get("/static/{version}/{name}")
+@router.get("/static/{version}/{name:path}")
 def static(request: Request, version: str, name: str) -> Response:
     """A script or style sheet; the version in its path is that of all static files, so it can be cached for ever."""
     if version != static_version() or name not in _static_files():
@@ -151,4 +153,5 @@ def _plain(value: object) -> object:
 @cache
 def _static_files() -> dict[str, bytes]:
     files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _MEDIA_TYPES}
+    files |= {f"countermark/{path.name}": path.read_bytes() for path in sorted(CLIENT.glob("*.js"))}
     return files | {"sentences.js": b"export default " + sentences.JSON}  # JSON modules are too new for some browsers

@@ -1,4 +1,4 @@
-"""`clients/js` finds of a receipt what the procedure of Python finds, step by step: good ones, hostile ones, changed ones.
+"""`clients/js` finds of a receipt what the procedure of Python finds, at each step: good, hostile and changed ones.
 
 But for two things that no browser can check, and that it says it does not: time-stamp tokens, and ML-DSA-44 signatures.
 """

@@ -64,6 +64,7 @@ function process(report) {
     searched
       ? h("p", {}, `${searched.registrations.toLocaleString("en")} registration${searched.registrations === 1 ? " was" : "s were"} searched, by ${searched.fingerprints.join(", ")}.`)
       : h("p", {}, phrases.search_failed),
+    report.matches.length ? h("div", { id: "checked-here", role: "status" }) : null,
     h("h4", {}, "What was not checked"),
     h("ul", {}, report.not_checked.map(({ what, why }) => h("li", {}, `${what}: ${why}`))),
   );
@@ -155,7 +156,7 @@ function advanced(report, match) {
     "details",
     { class: "panel" },
     h("summary", {}, h("h3", {}, "Advanced")),
-    match ? proof(match.proof) : null,
+    match ? h("div", { id: "proof" }, proof(match.proof)) : null,
     h("h4", {}, "The file"),
     h(
       "dl",
@@ -192,10 +193,15 @@ function credential(read) {
   ];
 }
 
-function proof({ index, steps, chain = [], checkpoint }) {
+/** The steps of a proof, and who checked each: the service, unless `here` has this browser's outcomes. */
+export function proof({ index, steps, chain = [], checkpoint }, here = []) {
+  const checkedBy = ({ number, outcome }) => {
+    if (here.some((step) => step.number === number && step.outcome !== "not checked")) return phrases.checked_here;
+    return outcome === "not checked" ? phrases.checked_by_nobody : phrases.checked_by_service;
+  };
   return [
     h("h4", {}, `Proof of entry ${index}`),
-    table("Steps of the proof", ["Step", "What", "Outcome", "Detail"], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), quoted(step.detail)]), { caption: false }),
+    table("Steps of the proof", ["Step", "What", "Outcome", "Checked by", "Detail"], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), checkedBy(step), quoted(step.detail)]), { caption: false }),
     chain.length
       ? [
           h("h4", {}, fields.parents),

@@ -95,6 +95,21 @@ export class PinnedLog {
   }
 
   /**
+   * Checks that the tree of a receipt is one that the newest checkpoint begins with.
+   * @param {Checkpoint} checkpoint not larger than the newest that was seen
+   * @param {Uint8Array} note the signed note that it is in, for the evidence
+   * @throws {LogAlarm} the log has shown two histories
+   */
+  async include(checkpoint, note) {
+    const remembered = await this.store.get(this.origin);
+    if (!remembered?.note) throw new UntrustedNote(`no checkpoint of ${this.origin} was seen yet`);
+    const newest = SignedCheckpoint.parse(toUtf8(remembered.note)).checkpoint;
+    const served = new TextDecoder().decode(note);
+    if (newest.size < checkpoint.size) throw new UntrustedNote("the tree is larger than the newest that was seen");
+    await this.#compare(newest, { ...remembered, note: served }, remembered.note);
+  }
+
+  /**
    * The pinned keys, or those that they lead to, of which one has signed.
    * @param {SignedCheckpoint} signed
    * @param {Remembered} remembered

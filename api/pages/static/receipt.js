@@ -1,0 +1,56 @@
+// The receipt of the closest match, checked again by this browser, which need not believe the service for that.
+
+import { CountermarkError, IndexedDbStore, LogAlarm, PinnedLog, Receipt, verifyReceipt } from "./countermark/index.js";
+import { h, quoted } from "./dom.js";
+import { proof } from "./report.js";
+import { phrases } from "./words.js";
+
+/** Checks the receipt of a match, and says in the shown report (`within`) what this browser found. */
+export async function checkReceipt(match, within) {
+  const said = within.querySelector("#checked-here");
+  try {
+    const { steps, first } = await check(match.asset.links.receipt);
+    const other = steps.filter(({ number, outcome }) => {
+      const stated = match.proof.steps.find((step) => step.number === number)?.outcome;
+      return outcome !== "not checked" && stated !== "not checked" && outcome !== stated;
+    });
+    within.querySelector("#proof").replaceWith(h("div", { id: "proof" }, proof(match.proof, steps)));
+    if (other.length) said.replaceChildren(notice(phrases.receipt_differs, other.map(({ number, name, detail }) => `step ${number}, ${name}: ${detail}`).join("; ")));
+    else said.replaceChildren(h("p", {}, `${phrases.receipt_checked_here} ${first ? phrases.log_pinned : phrases.log_as_before}`));
+  } catch (error) {
+    if (error instanceof LogAlarm) said.replaceChildren(notice(phrases.log_contradicts, error.message), evidence(error));
+    else if (error instanceof CountermarkError) said.replaceChildren(notice(phrases.receipt_differs, error.message));
+    else said.replaceChildren(h("p", {}, phrases.receipt_not_checked_here)); // offline, no Web Cryptography, no storage
+  }
+}
+
+/** The steps as this browser found them, and whether it met the log for the first time. */
+async function check(address) {
+  const receipt = await Receipt.parse(await load(address));
+  const log = new PinnedLog(receipt.logKey.name, new IndexedDbStore(), (path) => load(`/log/${path}`, true));
+  const first = !(await log.trustedKeys()).length;
+  await log.see(await load("/log/checkpoint"), { key: `${receipt.logKey}`, receipt });
+  const { steps } = await verifyReceipt(receipt, { trustedKeys: await log.trustedKeys() });
+  if (steps.every(({ number, outcome }) => number > 4 || outcome === "holds")) {
+    const { checkpoint, signed } = receipt.subject.proof;
+    await log.include(signed.checkpoint, new TextEncoder().encode(checkpoint));
+  }
+  return { steps, first };
+}
+
+async function load(address, optional = false) {
+  const response = await fetch(address);
+  if (optional && response.status === 404) return null;
+  if (!response.ok) throw new Error(`${address}: status ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function notice(title, detail) {
+  return h("div", { class: "notice strong" }, h("p", {}, h("strong", {}, `${title}. `), quoted(detail)));
+}
+
+/** What contradicts itself, to be kept. */
+function evidence({ kind, evidence: { origin, remembered, served } }) {
+  const file = new Blob([JSON.stringify({ kind, origin, remembered, served }, null, 2)], { type: "application/json" });
+  return h("p", {}, h("a", { href: URL.createObjectURL(file), download: "log-evidence.json" }, phrases.log_evidence));
+}
