@@ -19,7 +19,7 @@ const DCT = Float32Array.from({ length: FREQUENCIES * SAMPLES }, (_, at) => {
   return SCALE * Math.cos((Math.PI / 2 / SAMPLES) * (row + 1) * (2 * column + 1));
 });
 
-/** A picture: red, green, blue and alpha of each pixel, row by row. @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture */
+/** A picture: r, g, b and alpha of each pixel, row by row. @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture */
 
 /** The picture with its longest side at most 512, each pixel the mean of what it covers. @param {Picture} picture @returns {Picture} */
 export function canonical({ width, height, data }) {
@@ -37,16 +37,16 @@ export function canonical({ width, height, data }) {
     for (const [source, weight] of share) {
       across.fill(0);
       for (let column = 0; column < toWidth; column += 1) {
-        let [red, green, blue] = [0, 0, 0];
+        let [r, g, b] = [0, 0, 0];
         for (const [from, part] of /** @type {[number, number][]} */ (columns[column])) {
           const at = (source * width + from) * 4;
-          red += part * /** @type {number} */ (data[at]);
-          green += part * /** @type {number} */ (data[at + 1]);
-          blue += part * /** @type {number} */ (data[at + 2]);
+          r += part * /** @type {number} */ (data[at]);
+          g += part * /** @type {number} */ (data[at + 1]);
+          b += part * /** @type {number} */ (data[at + 2]);
         }
-        sums[3 * column] = /** @type {number} */ (sums[3 * column]) + weight * red;
-        sums[3 * column + 1] = /** @type {number} */ (sums[3 * column + 1]) + weight * green;
-        sums[3 * column + 2] = /** @type {number} */ (sums[3 * column + 2]) + weight * blue;
+        sums[3 * column] = /** @type {number} */ (sums[3 * column]) + weight * r;
+        sums[3 * column + 1] = /** @type {number} */ (sums[3 * column + 1]) + weight * g;
+        sums[3 * column + 2] = /** @type {number} */ (sums[3 * column + 2]) + weight * b;
       }
     }
     for (let column = 0; column < toWidth; column += 1) {
