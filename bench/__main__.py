@@ -103,7 +103,7 @@ def _stages(measured: Measured, data: bytes, copy: bytes, sketch: bytes, registr
 
     def search() -> object:
         with registry.store.read() as session:
-            return registry.index.candidates(session, prints.pdq_dihedral, prints.pdq_quality)
+            return registry.multi_index.candidates(session, prints.pdq_dihedral, prints.pdq_quality)
 
     measured.run("ours: search", search)
     measured.run("ours: compare", lambda: compare(media.canonical, Sketch.from_bytes(sketch).pixels))

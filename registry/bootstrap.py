@@ -41,7 +41,6 @@ from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import Sandbox
 from registry.search.codes import PHASH, Codes
 from registry.search.comparison_queue import ComparisonQueue
-from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
@@ -111,7 +110,6 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             served_log=ServedLog(sequencer.tiles, lambda: SignedCheckpoint.parse(sequencer.checkpoint()).checkpoint),
             keystore=keystore,
             sandbox=sandbox,
-            index=SimilarityIndex(),
             codes=codes,
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),

@@ -17,7 +17,6 @@ from registry.log.served_log import ServedLog
 from registry.sandbox import Sandbox
 from registry.search.codes import Codes
 from registry.search.comparison_queue import ComparisonQueue
-from registry.search.index import SimilarityIndex
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
@@ -80,7 +79,6 @@ class Registry:
     served_log: ServedLog
     keystore: Keystore
     sandbox: Sandbox
-    index: SimilarityIndex
     codes: Codes
     scan: NearestScan
     multi_index: MultiIndex

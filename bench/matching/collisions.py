@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels, draw_canonical
 from provenance.media.pdq import pdq
-from registry.search.index import RADIUS
+from registry.search.codes import RADIUS
 
 SAMPLES = 64
 FREQUENCIES = 16

@@ -44,13 +44,12 @@ def draw_scale(path: Path, scales: Sequence[Scale]) -> None:
     """Milliseconds of a search in eight orientations, and megabytes, by number of codes."""
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for index, colour in (("multi-index", OURS), ("scan", PEER[2]), ("durable", PEER[4])):
+    for index, colour in (("multi-index", OURS), ("scan", PEER[2])):
         measured = [scale for scale in scales if scale.index == index]
         codes = [scale.codes for scale in measured]
         left.plot(codes, [scale.eight for scale in measured], "o-", color=colour, label=f"{index}, 8 orientations")
         left.plot(codes, [scale.one for scale in measured], "o:", color=colour, label=f"{index}, one hash")
-        if index != "durable":
-            right.plot(codes, [scale.megabytes or 0 for scale in measured], "o-", color=colour, label=index)
+        right.plot(codes, [scale.megabytes or 0 for scale in measured], "o-", color=colour, label=index)
     for axes, label in ((left, "milliseconds, median"), (right, "megabytes")):
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -14,7 +14,7 @@ from bench.matching.findings import Proportion, upper_bound
 from bench.matching.run import Run
 from bench.matching.transforms import TRANSFORMS
 from bench.template_rates import KINDS, by_kind
-from registry.search.index import RADIUS
+from registry.search.codes import RADIUS
 
 RECALL_PLOT, SCALE_PLOT = "matching-recall.svg", "matching-scale.svg"
 SCREENSHOTS = ("telephone screenshot", "desktop screenshot")
@@ -229,7 +229,7 @@ def _scale(run: Run) -> str:
     return (
         "Random codes; a query is one of them with 31 bits flipped, alone, or with seven random hashes as a picture's "
         "other orientations. The multi-index is exact to 31 bits (a property test holds it to brute force); the scan "
-        "reaches further and pays for it with each code; the durable one reads its rows from SQLite.\n\n"
+        "reaches further and pays for it with each code.\n\n"
         + _table(
             (
                 "codes",

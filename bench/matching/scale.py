@@ -16,17 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.database import Asset, Session, Store, assets
-from registry.database.tables import Publisher
-from registry.search.codes import PDQ, CodeMatrix
-from registry.search.index import BITS, RADIUS, SimilarityIndex
+from registry.database import Session, Store
+from registry.search.codes import BITS, PDQ, RADIUS, CodeMatrix
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
 
 ORIENTATIONS = 8
-DURABLE_UP_TO = 100_000
-"""Codes up to which the durable index is measured too: filling it takes 16 rows a code."""
-
 ROUNDS = 100
 _BLOCK = 1 << 18
 
@@ -36,9 +31,9 @@ class Scale:
     """One index at one size; milliseconds of processor time.
 
     Attributes:
-        index: "multi-index", "scan" or "durable".
+        index: "multi-index" or "scan".
         one, one_late: median and 95th percentile of a search for one hash; eight, eight_late: for eight orientations.
-        megabytes: what the process grew by; None for the durable one, which holds nothing.
+        megabytes: what the process grew by.
         build: seconds to fill it; merge: to take in as many new ones as are compared one by one.
     """
 
@@ -76,7 +71,7 @@ class _Random:
 
 def count(sizes: Sequence[int]) -> int:
     """How many measurements `scales` makes."""
-    return sum(1 + (size <= MAX_SCANNED) + (size <= DURABLE_UP_TO) for size in sizes)
+    return sum(1 + (size <= MAX_SCANNED) for size in sizes)
 
 
 def scales(sizes: Sequence[int]) -> Iterator[Scale]:
@@ -88,8 +83,6 @@ def scales(sizes: Sequence[int]) -> Iterator[Scale]:
                 yield _in_memory(store, size, "multi-index", MultiIndex)
                 if size <= MAX_SCANNED:
                     yield _in_memory(store, size, "scan", NearestScan)
-                if size <= DURABLE_UP_TO:
-                    yield _durable(Path(folder) / str(size), size)
         finally:
             store.close()
 
@@ -108,49 +101,6 @@ def _in_memory(store: Store, size: int, name: str, index_of: Callable[[Any], Any
             codes.count += MAX_TAIL + 1
             merge = _timed(lambda: index.candidates(session, [bytes(32)], 100))
     return Scale(name, size, *times, round(grown, 1), round(built / 1000, 2), merge and round(merge / 1000, 2))
-
-
-def _durable(folder: Path, size: int) -> Scale:
-    store, index, codes = Store.open(folder), SimilarityIndex(), _Random(size, 0)
-    try:
-
-        def fill(session: Session) -> None:
-            session.add(Publisher(id="bench", name="Bench", established="x509", detail=""))
-            session.flush()
-            for number, code in enumerate(codes.catch_up(session).codes):
-                assets.insert(session, _asset(number, bytes(code)))
-
-        store.write(fill).result()
-        started = time.perf_counter()
-        store.write(index.rebuild).result()
-        built = time.perf_counter() - started
-        with store.read() as session:
-            held = codes.catch_up(session).codes
-            times = _searches(lambda hashes: index.candidates(session, hashes, 100), held)
-    finally:
-        store.close()
-    return Scale("durable", size, *times, None, round(built, 2), None)
-
-
-def _asset(number: int, code: bytes) -> Asset:
-    digest = number.to_bytes(32, "big")
-    return Asset(
-        record_id=digest,
-        index=number,
-        publisher_id="bench",
-        media_sha256=digest,
-        pixels_sha256=digest,
-        claims_digest=digest,
-        media_type="image/jpeg",
-        width=640,
-        height=480,
-        phash=bytes(8),
-        pdq=code,
-        pdq_quality=100,
-        sketch_sha256=digest,
-        thumbnail_sha256=digest,
-        logged_at_ms=number,
-    )
 
 
 def _searches(search: Callable[[list[bytes]], object], codes: NDArray[np.uint8]) -> tuple[float, float, float, float]:

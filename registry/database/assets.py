@@ -1,10 +1,10 @@
 """Assets: registrations as lookups need them, and their withdrawals."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, bindparam, false, sql
 from sqlalchemy.orm import aliased
@@ -16,6 +16,9 @@ from provenance.statement.record import AssetRegistered, AssetWithdrawn
 from registry.database import events
 from registry.database.snapshot import once
 from registry.database.tables import Asset, Derivation, SealedAsset, Withdrawal
+
+_HASHES_AT_ONCE = 5_000
+"""Hashes that are read at once: 1 MB."""
 
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
@@ -117,7 +120,7 @@ def get(session: Session, record_id: bytes) -> Asset:
 
 
 def delete(session: Session, row: Asset) -> None:
-    """Remove a registration from every look-up but the similarity index, which the caller updates."""
+    """Remove a registration from every look-up but that by local features, which the caller updates."""
     session.delete(row)
     session.flush()
 
@@ -156,7 +159,7 @@ def by_claims_digest(session: Session, claims_digest: bytes) -> bytes | None:
 
 
 def by_index(session: Session, indices: Collection[int]) -> dict[int, Asset]:
-    """Registrations by the index of their entries, which is also their number in the similarity index."""
+    """Registrations by the index of their entries."""
     if not indices:
         return {}
     rows = session.exec(select(Asset).where(col(Asset.index).in_(indices)))
@@ -309,6 +312,21 @@ def between(session: Session, start: int, stop: int) -> Sequence[Asset]:
     return session.exec(
         select(Asset).where(col(Asset.index) >= start, col(Asset.index) < stop).order_by(col(Asset.index))
     ).all()
+
+
+def hashes_after(
+    session: Session, after: int, quality: int, kind: Literal["pdq", "phash"]
+) -> Iterator[list[tuple[int, bytes]]]:
+    """(index, hash) of each registration of at least this PDQ quality behind `after`, in log order, in batches."""
+    columns: tuple[Any, ...] = (Asset.index, getattr(Asset, kind))
+    query = sql.select(*columns).where(col(Asset.pdq_quality) >= quality, col(Asset.index) > bindparam("after"))
+    query = query.order_by(col(Asset.index)).limit(_HASHES_AT_ONCE)
+    while True:
+        batch = [(index, code) for index, code in session.execute(query, {"after": after})]
+        if not batch:
+            return
+        yield batch
+        after = batch[-1][0]
 
 
 def note_copy(session: Session, record_id: bytes, public: bool) -> None:

@@ -1,10 +1,10 @@
 """SQL of the inverted file: the rows of `LocalFeaturesRow`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from sqlmodel import Session, col, delete, func, select
 
-from registry.database.tables import LocalFeaturesRow
+from registry.database.tables import FeatureGeneration, LocalFeaturesRow
 
 _BATCH = 2_000
 """Registrations read at once: 7 MB."""
@@ -20,9 +20,23 @@ def remove(session: Session, asset: int) -> None:
     session.execute(delete(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) == asset))
 
 
-def clear(session: Session) -> None:
-    """Delete all features."""
-    session.execute(delete(LocalFeaturesRow))
+def replace(session: Session, described: Mapping[int, bytes]) -> None:
+    """Store the features of registrations, by index, in place of those that they have."""
+    for asset, codes in described.items():
+        session.merge(LocalFeaturesRow(asset=asset, codes=codes))
+    session.flush()
+
+
+def generation(session: Session) -> int:
+    """How often features were replaced by others."""
+    row = session.get(FeatureGeneration, 1)
+    return 0 if row is None else row.generation
+
+
+def begin_generation(session: Session) -> None:
+    """Note that features were replaced."""
+    session.merge(FeatureGeneration(id=1, generation=generation(session) + 1))
+    session.flush()
 
 
 def count(session: Session) -> int:

@@ -108,12 +108,6 @@ def requeue(session: Session, indices: Collection[int]) -> None:
     session.execute(again.values(method=None, claimed_until_ms=0))
 
 
-def clear(session: Session) -> None:
-    """Delete all; each registration then has to be queued again (`enqueue`)."""
-    session.execute(delete(Resemblance))
-    session.execute(delete(ComparedAsset))
-
-
 def forget(session: Session, index: int) -> None:
     """Delete the results of an erased registration."""
     session.execute(delete(Resemblance).where(or_(col(Resemblance.newer) == index, col(Resemblance.older) == index)))

@@ -2,8 +2,8 @@
 
 Times are integers of milliseconds since 1970 UTC; digests, hashes and keys are raw bytes. `Entry`, `RecordRow` and
 `WithheldRecord` are the truth (with the log's tiles as their public shape); publishers, keys, changes of the log's
-keys, assets, withdrawals, events, derivations, chunks and resemblances are views that can be rebuilt from them, and
-`registry.usecases.maintenance.fsck` compares the two.
+keys, assets, withdrawals, events, derivations, local features and resemblances are views that can be rebuilt from
+them, and `registry.usecases.maintenance.fsck` compares the two.
 """
 
 from typing import ClassVar
@@ -105,7 +105,7 @@ class LogKeyRow(SQLModel, table=True):
 
 
 class Asset(SQLModel, table=True):
-    """A registered asset, as lookups need it. `index` is also its number in the similarity index (`PdqChunk.asset`).
+    """A registered asset, as lookups need it. `index` is also its number in the other views.
 
     `private_blob_sha256`: the publisher's own signed copy, where it is another than everybody's. `copy_public`: whether
     anybody gets the signed copy and its manifest; None while that was not determined.
@@ -347,16 +347,6 @@ class VerificationOverlay(SQLModel, table=True):
     blob: bytes = Field(index=True)
 
 
-class PdqChunk(SQLModel, table=True):
-    """One 16-bit chunk of an asset's PDQ hash: chunk_key = position << 16 | value; `asset` is `Asset.index`."""
-
-    __tablename__ = "pdq_chunk"
-    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_with_rowid": False}
-
-    chunk_key: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
-    asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
-
-
 class LocalFeaturesRow(SQLModel, table=True):
     """The local features of an asset (`provenance.media.local_features.CODE`); `asset` is `Asset.index`."""
 
@@ -364,6 +354,15 @@ class LocalFeaturesRow(SQLModel, table=True):
 
     asset: int = Field(primary_key=True, sa_type=Int64, sa_column_kwargs={"autoincrement": False})
     codes: bytes
+
+
+class FeatureGeneration(SQLModel, table=True):
+    """How often all local features were made anew (`index rebuild`): one row, none before the first time."""
+
+    __tablename__ = "feature_generation"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    generation: int = Field(sa_type=Int64)
 
 
 class ComparedAsset(SQLModel, table=True):

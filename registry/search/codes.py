@@ -1,7 +1,10 @@
 """Codes: the hashes of all public registrations of one store, in memory; with its index a PDQ has 40 bytes, a pHash 16.
 
-The scan of all PDQ hashes and their multi-index share them. `Codes` catches up with the store before each
-search, so that a search finds all registrations, also the first after a restart.
+PDQ is the 256-bit perceptual hash of "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm"
+(Facebook, 2019). `MultiIndex` and `NearestScan` share its hashes. `Codes` catches up with the store before each search,
+so that a search finds all registrations, also the first after a restart.
+
+A search only proposes candidates: a collision can be forged in 100 ms, so only a comparison decides on a match.
 """
 
 import threading
@@ -12,13 +15,33 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from provenance.errors import InvalidRequest
 from registry.database import Session, assets
-from registry.database import pdq as rows
 from registry.database.snapshot import once
 from registry.search.change_feed import ChangeFeed
-from registry.search.index import BITS, MIN_QUALITY, RADIUS, Candidate, as_matrix
+
+BITS = 256
+
+RADIUS = 31
+"""Bits: PDQ's own recommended threshold, and the distance up to which `MultiIndex` misses nothing."""
+
+MIN_QUALITY = 50
+"""PDQ quality (0-100): below it a picture has too little structure, and unrelated flat ones collide."""
 
 _GROWTH = 4096
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A registration whose hash is near one of the query's.
+
+    Attributes:
+        record_id: the registration's record, 32 bytes.
+        distance: bits that differ.
+    """
+
+    record_id: bytes
+    distance: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +92,7 @@ class Codes:
             late = assets.by_index(session, [index for index in changes.revealed if index <= self._after]).values()
             column = self.kind.column
             self._take([(row.index, getattr(row, column)) for row in late if row.pdq_quality >= MIN_QUALITY])
-            for batch in rows.hashes_of_assets(session, MIN_QUALITY, self._after, column):
+            for batch in assets.hashes_after(session, self._after, MIN_QUALITY, column):
                 self._take(batch)
                 self._after = batch[-1][0]
             self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
@@ -83,7 +106,7 @@ class Codes:
         if batch:
             until = self._size + len(batch)
             self._reserve(until)
-            self._codes[self._size : until] = as_matrix([code for _, code in batch])
+            self._codes[self._size : until] = as_matrix([code for _, code in batch], self.kind)
             self._indices[self._size : until] = [index for index, _ in batch]
             self._size = until
 
@@ -95,6 +118,20 @@ class Codes:
             indices = np.empty(room, dtype=np.int64)
             codes[: self._size], indices[: self._size] = self._codes[: self._size], self._indices[: self._size]
             self._codes, self._indices = codes, indices
+
+
+def as_matrix(hashes: Sequence[bytes], kind: HashKind = PDQ) -> NDArray[np.uint8]:
+    """n hashes of b bytes as n×b. Raises InvalidRequest for hashes of another length."""
+    if any(len(each) * 8 != kind.bits for each in hashes):
+        raise InvalidRequest(f"such a hash has {kind.bits // 8} bytes")
+    return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), kind.bits // 8)
+
+
+def distances(codes: NDArray[np.uint8], queries: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Hamming distances, n codes × m queries."""
+    differing = codes.view(np.uint64)[:, None, :] ^ queries.view(np.uint64)[None, :, :]
+    apart: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=2, dtype=np.int64)
+    return apart
 
 
 def as_candidates(session: Session, indices: Sequence[int], distances: Sequence[int]) -> list[Candidate]:

@@ -1,14 +1,14 @@
-"""MultiIndex: the similarity index of large stores, in memory; exact to the same radius as the durable one.
+"""MultiIndex: all registrations whose hash is near that of a picture; exact to the radius of the kind of hash.
 
-Multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012) with
-other numbers than `registry.search.index`: 11 chunks of 21 bits, of which two hashes at most 31 bits apart share one
-with at most 2 bits flipped (11 × 3 = 33 > 31). That takes more probes than 16 chunks of 16 bits with one flip, and
-leaves a third of the hashes to compare, which are what a search of many millions waits for.
+Multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012): of a
+PDQ 11 chunks of 21 bits, of which two hashes at most 31 bits apart share one with at most 2 bits flipped (11 × 3 = 33
+> 31). That takes more probes than 16 chunks of 16 bits with one flip, and leaves a third of the hashes to compare,
+which are what a search of many millions waits for.
 
 A pHash is found the same way: 3 chunks of 21 of its 64 bits, for at most 8 bits apart (3 × 3 = 9 > 8).
 
 Each chunk has a table: row numbers sorted by the chunk's value, and where each value begins. New rows are compared one
-by one until there are `MAX_TAIL` of them, and then merged into the tables.
+by one until there are `MAX_TAIL` of them, and then merged into the tables; so a small store has no tables.
 """
 
 import ctypes
@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.database import Session
-from registry.search.codes import Codes, HashKind, as_candidates
-from registry.search.index import (
-    MAX_CANDIDATES,
+from registry.search.codes import (
+    BITS,
     MIN_QUALITY,
-    PERMUTATION,
     Candidate,
+    Codes,
+    HashKind,
+    as_candidates,
     as_matrix,
     distances,
 )
@@ -35,6 +36,9 @@ from registry.search.selection import EVERYTHING, choose, inside
 
 CHUNK_BITS = 21
 MAX_FLIPS = 2
+
+MAX_CANDIDATES = 50
+"""Candidates for the comparison, at 5 ms each; a collage of pictures with many registrations stays below it."""
 
 MAX_TAIL = 8_192
 """Rows compared one by one: 2 ms for eight orientations at most. Merging as many takes 0.2 s in a million."""
@@ -45,6 +49,10 @@ LONGEST_TAIL = 8 * MAX_TAIL
 _MERGED_AT_ONCE = 1 << 20
 _CHUNKED_AT_ONCE = 1 << 16
 """Rows: they bound the memory that merging takes beside the tables (some 100 MB)."""
+
+PERMUTATION: NDArray[np.intp] = np.random.Generator(np.random.PCG64(20190801)).permutation(BITS)
+"""Which bit of the hash stands at each place before it is cut. PDQ's neighbouring bits are neighbouring frequencies and
+flip together; scattered, each chunk tells as much as any other. The seed is the day PDQ was published."""
 
 _FLIPS = np.array(
     [
@@ -75,6 +83,9 @@ def _layout(kind: HashKind) -> NDArray[np.intp]:
 
 _Numbers = NDArray[np.int64]
 _Rows = NDArray[np.uint32]
+
+
+_NOTHING: tuple[_Rows, _Numbers] = np.empty(0, np.uint32), np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +154,13 @@ class MultiIndex:
             hashes: 32 bytes each: the picture's PDQ in the orientations to try.
             quality: the picture's PDQ quality; below `MIN_QUALITY` there are no candidates.
             within: log indices of the registrations that are searched.
+
+        Raises InvalidRequest for hashes of another length.
         """
         if quality < MIN_QUALITY or not hashes:
             return []
         stored = self._codes.catch_up(session)
-        rows, _, apart = self._near(stored.codes, as_matrix(hashes))
+        rows, _, apart = self._near(stored.codes, as_matrix(hashes, self._codes.kind))
         order = np.lexsort((rows, apart))
         _, first = np.unique(rows[order], return_index=True)  # of each row, its nearest
         chosen = order[np.sort(first)]
@@ -161,7 +174,7 @@ class MultiIndex:
         found: list[list[tuple[int, int]]] = [[] for _ in hashes]
         if not hashes:
             return found
-        stored, queries = self._codes.catch_up(session), as_matrix(hashes)
+        stored, queries = self._codes.catch_up(session), as_matrix(hashes, self._codes.kind)
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             rows, asked, apart = self._near(stored.codes, queries[start : start + QUERIES_AT_ONCE])
             pairs = np.unique(np.stack([asked, apart, rows], axis=1), axis=0)  # a row may share several chunks
@@ -173,7 +186,7 @@ class MultiIndex:
     def _near(self, codes: NDArray[np.uint8], queries: NDArray[np.uint8]) -> tuple[_Numbers, _Numbers, _Numbers]:
         """Each pair within the radius: row, number of the query, distance; with repetitions."""
         tables, radius = self._merged(codes), self._codes.kind.radius
-        rows, asked = tables.near(queries)
+        rows, asked = tables.near(queries) if tables.size else _NOTHING
         if tables.size > len(codes):  # another search has merged rows that came after this one began
             here = rows < len(codes)
             rows, asked = rows[here], asked[here]

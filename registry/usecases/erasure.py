@@ -175,7 +175,6 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
     for owner, sha256 in waiting:
         uploads.delete(session, owner, sha256)
     if isinstance(row, Asset):
-        registry.index.remove(session, row)
         local_features.remove(session, row.index)
         events.forget_derivation(session, row.record_id)
         resemblances.forget(session, row.index)

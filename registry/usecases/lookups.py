@@ -17,7 +17,7 @@ from provenance.verification.registrations import in_turns
 from registry.database import Session, assets, resemblances
 from registry.database.assets import Holder
 from registry.registry import Registry
-from registry.search.index import MIN_QUALITY
+from registry.search.codes import MIN_QUALITY
 from registry.usecases.resemblances import older_of_others
 from registry.usecases.standing import applying
 

@@ -207,7 +207,6 @@ def publish(registry: Registry, session: Session, row: Asset, record: AssetRegis
     assets.insert(session, row)
     events.derive(session, row.record_id, record)
     resemblances.enqueue(session, row, record.rendition_of, registry.comparisons.claimed_until_ms)
-    registry.index.add(session, row)
     local_features.insert(session, row.index, codes)
 
 

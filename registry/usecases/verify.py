@@ -31,7 +31,6 @@ from registry.sandbox.examination import (
     examine_file,
 )
 from registry.sandbox.pool import JOB_SECONDS
-from registry.search.scan import MAX_SCANNED
 from registry.search.selection import EVERYTHING
 from registry.times import to_milliseconds
 from registry.usecases import resemblances as resembling
@@ -253,11 +252,8 @@ class StoredRegistrations:
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         asked, within = (pdq_orientations, quality), self._within
         with self.read() as session:
-            if self.registry.codes.count(session) > MAX_SCANNED:
-                found = self.registry.multi_index.candidates(session, *asked, within)
-            else:
-                found = self.registry.index.candidates(session, *asked, within=within)
-                found += self.registry.scan.candidates(session, *asked, within)
+            found = self.registry.multi_index.candidates(session, *asked, within)
+            found += self.registry.scan.candidates(session, *asked, within)
             nearest = {candidate.record_id: candidate.distance for candidate in found}
             known = {row.record_id: row for row in assets.find_many(session, nearest)}
         ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])

@@ -1,9 +1,12 @@
-"""Rebuilding the similarity index: all its views, from the records and their blobs.
+"""Rebuilding: local features and comparisons of registrations are made anew, from the records and their blobs.
 
-This also adds a later version of a fingerprint. The log is not changed, and searches find the same as before.
+This also adds a later version of the local features. The log is not changed. Each registration keeps its old rows until
+the transaction that brings the new ones, so that meanwhile searches find what they found before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from provenance.errors import CountermarkError, ExaminationUnavailable, MediaError, NotFound, StoreCorrupt
 from provenance.statement.record import AssetRegistered
@@ -16,42 +19,48 @@ BATCH = 200
 
 
 def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
-    """Rebuild the similarity index. Yields (registrations done, "") for progress, and (registrations done, problem) for
-    one whose thumbnail is lost, which is found by its hash alone.
+    """Describe all thumbnails anew, in all workers, and queue all comparisons.
+
+    Yields (registrations done, "") for progress, and (registrations done, problem) for one whose thumbnail is lost,
+    which keeps the local features that it has.
 
     Raises:
         StoreUnavailable: the store cannot be written.
     """
-    registry.store.write(registry.index.rebuild).result()
-    registry.store.write(local_features.clear).result()
-    registry.store.write(resemblances.clear).result()
     with registry.store.read() as session:
         end = assets.end(session)
     done = 0
-    for start in range(0, end, BATCH):
-        with registry.store.read() as session:
-            batch = assets.between(session, start, start + BATCH)
-        described = []
-        for asset in batch:
-            try:
-                thumbnail = registry.blobs.get(asset.thumbnail_sha256)
-                codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256)
-                described.append((asset, codes))
-            except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
-                yield done, f"{asset.record_id.hex()}: {error}"
+    with ThreadPoolExecutor(registry.config.workers, thread_name_prefix="countermark-rebuild") as pool:
+        for start in range(0, end, BATCH):
+            with registry.store.read() as session:
+                batch = assets.between(session, start, start + BATCH)
+            described: dict[int, bytes] = {}
+            for asset, outcome in zip(batch, pool.map(partial(_described, registry), batch), strict=True):
+                if isinstance(outcome, bytes):
+                    described[asset.index] = outcome
+                else:
+                    yield done, f"{asset.record_id.hex()}: {outcome}"
+            registry.store.write(partial(_keep, described, [asset.index for asset in batch])).result()
+            done += len(batch)
+            yield done, ""
+    registry.store.write(local_features.begin_generation).result()
 
-        def keep(
-            session: Session, batch: Sequence[Asset] = batch, described: list[tuple[Asset, bytes]] = described
-        ) -> None:
-            for asset, codes in described:
-                local_features.insert(session, asset.index, codes)
-            for asset in batch:
-                if resemblances.progress(session, asset.index) is None:
-                    resemblances.enqueue(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
 
-        registry.store.write(keep).result()
-        done += len(batch)
-        yield done, ""
+def _described(registry: Registry, asset: Asset) -> bytes | CountermarkError:
+    try:
+        thumbnail = registry.blobs.get(asset.thumbnail_sha256)
+        return registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256)
+    except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
+        return error
+
+
+def _keep(described: Mapping[int, bytes], indices: Collection[int], session: Session) -> None:
+    held = assets.by_index(session, indices)  # one of them may have been erased while it was described
+    local_features.replace(session, {index: codes for index, codes in described.items() if index in held})
+    for index, asset in sorted(held.items()):
+        if resemblances.progress(session, index) is None:
+            resemblances.enqueue(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
+    resemblances.requeue(session, held)
 
 
 def _rendition_of(session: Session, asset: Asset) -> bytes | None:

@@ -11,7 +11,7 @@ from bench.matching.collisions import Forgery, forged
 from bench.matching.observed import ObservedRegistry, observed_registry
 from provenance.media.canonical import Pixels, draw_canonical
 from provenance.media.pdq import pdq
-from registry.search.index import MIN_QUALITY, RADIUS
+from registry.search.codes import MIN_QUALITY, RADIUS
 from tests.hamming import hamming
 from tests.unit.verification.pictures import PHOTOS, photo, recompressed
 

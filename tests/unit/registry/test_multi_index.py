@@ -1,5 +1,6 @@
-"""The multi-index of large stores: the answers of a brute-force search, whatever lies in its tables or behind them."""
+"""The multi-index: the answers of a brute-force search, whatever lies in its tables or behind them."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +9,76 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from provenance.errors import InvalidRequest
 from registry.database import Asset, Session, Store, assets, entries, events
 from registry.database.entries import NewEntry
+from registry.database.tables import Publisher
 from registry.search import multi_index, scan
-from registry.search.codes import PDQ, PHASH, CodeMatrix, Codes, HashKind
-from registry.search.index import MAX_CANDIDATES, MIN_QUALITY, PERMUTATION, RADIUS, Candidate, SimilarityIndex
-from registry.search.multi_index import CHUNK_BITS, MultiIndex
+from registry.search.codes import MIN_QUALITY, PDQ, PHASH, RADIUS, Candidate, CodeMatrix, Codes, HashKind
+from registry.search.multi_index import CHUNK_BITS, MAX_CANDIDATES, PERMUTATION, MultiIndex
 from tests.hamming import hamming
-from tests.unit.registry.test_index import CODES, PICTURES, asset, brute_force, digest, flipped, register
+
+PICTURES = 2_000
+
+
+def digest(index: int) -> bytes:
+    return hashlib.sha256(index.to_bytes(8, "big")).digest()
+
+
+def asset(index: int, pdq: bytes, quality: int = 100) -> Asset:
+    return Asset(
+        record_id=digest(index),
+        index=index,
+        publisher_id="daily-courier",
+        media_sha256=digest(index),
+        pixels_sha256=digest(index),
+        claims_digest=digest(index),
+        media_type="image/jpeg",
+        width=640,
+        height=480,
+        phash=bytes(8),
+        pdq=pdq,
+        pdq_quality=quality,
+        sketch_sha256=digest(index),
+        thumbnail_sha256=digest(index),
+        logged_at_ms=index,
+    )
+
+
+def register(session: Session, *assets: Asset) -> None:
+    if session.get(Publisher, "daily-courier") is None:
+        session.add(Publisher(id="daily-courier", name="The Daily Courier", established="x509", detail=""))
+        session.flush()
+    for each in assets:
+        session.add(each)
+    session.flush()
+
+
+def flipped(code: bytes, places: list[int]) -> bytes:
+    bits = np.unpackbits(np.frombuffer(code, dtype=np.uint8))
+    bits[places] ^= 1
+    return np.packbits(bits).tobytes()
+
+
+def brute_force(codes: list[bytes], queries: list[bytes], radius: int) -> list[Candidate]:
+    nearest = [min(hamming(code, query) for query in queries) for code in codes]
+    within = sorted((bits, index) for index, bits in enumerate(nearest) if bits <= radius)
+    return [Candidate(digest(index), bits) for bits, index in within]
+
+
+def draw_codes() -> list[bytes]:
+    """Clusters of near codes, so that distances around the radius abound, and random ones."""
+    generator = np.random.default_rng(7)
+    made: list[bytes] = []
+    for _ in range(PICTURES // 20):
+        centre = generator.bytes(32)
+        made += [centre] + [flipped(centre, generator.choice(256, k, replace=False).tolist()) for k in range(15, 33)]
+        made += [generator.bytes(32)]
+    return made
+
+
+CODES = draw_codes()
+
 
 CHUNKS = len(multi_index._layout(PDQ))
 queries_near_a_code = st.tuples(st.integers(0, PICTURES - 1), st.lists(st.integers(0, 255), unique=True, max_size=40))
@@ -117,14 +180,15 @@ def test_bits_that_are_spread_as_badly_as_can_be_are_still_found(store: Store, m
         assert index.candidates(session, [flipped(code, [*worst, int(PERMUTATION[255])])], 100) == []
 
 
-def test_a_registration_is_found_by_the_next_search_and_after_a_restart(store: Store) -> None:
-    index = MultiIndex(Codes())
+def test_a_registration_is_found_by_the_next_search_and_after_a_restart(tmp_path: Path, database: str) -> None:
+    store, index = Store.open(tmp_path / "data", database), MultiIndex(Codes())
     with store.read() as session:
         assert index.candidates(session, [b"\x55" * 32], 100) == []
     store.write(lambda session: register(session, asset(7, b"\x55" * 32))).result()
     for searching in (index, MultiIndex(Codes())):
         with store.read() as session:
             assert searching.candidates(session, [b"\x55" * 32], 100) == [Candidate(digest(7), 0)]
+    store.close()
 
 
 def test_a_search_does_not_wait_for_another_that_is_merging(filled: Store, merging: None) -> None:
@@ -178,9 +242,7 @@ def test_what_another_process_has_erased_is_not_answered(store: Store) -> None:
         assert len(index.candidates(session, [CODES[0]], 100)) == 2
 
     def erase(session: Session) -> None:
-        row = assets.get(session, digest(0))
-        SimilarityIndex().remove(session, row)
-        session.delete(row)
+        session.delete(assets.get(session, digest(0)))
 
     store.write(erase).result()
     with store.read() as session:
@@ -195,3 +257,17 @@ def test_pictures_with_too_little_structure_are_neither_found_nor_looked_for(sto
         assert [each.record_id for each in index.candidates(session, [CODES[0]], MIN_QUALITY)] == [digest(1)]
         assert index.candidates(session, [CODES[0]], MIN_QUALITY - 1) == []
         assert index.candidates(session, [], 100) == []
+
+
+@pytest.mark.parametrize("hashed", [bytes(31), bytes(33), b""])
+def test_what_is_no_hash_is_refused(store: Store, hashed: bytes) -> None:
+    with store.read() as session, pytest.raises(InvalidRequest):
+        MultiIndex(Codes()).candidates(session, [hashed], 100)
+
+
+def test_a_small_store_makes_no_tables(store: Store) -> None:
+    store.write(lambda session: register(session, *(asset(*each) for each in enumerate(CODES[:100])))).result()
+    index = MultiIndex(Codes())
+    with store.read() as session:
+        assert index.candidates(session, [CODES[50]], 100)[0] == Candidate(digest(50), 0)
+    assert index._tables.size == 0

@@ -1,8 +1,15 @@
 """Rebuilding: the similarity index made anew gives the answers of the one before."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from registry.database import assets, local_features, pdq
+import pytest
+
+from provenance.media.local_features import LocalFeatures
+from registry.database import assets, local_features, resemblances
+from registry.registry import Registry
+from registry.usecases.erasure import erase
 from registry.usecases.maintenance.rebuild import rebuild_index
 from tests.unit.registry.desk import open_desk, register, verify
 from tests.unit.verification.pictures import DOGS, MOUNTAINS, ROCKET, photo, recompressed
@@ -14,25 +21,64 @@ def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: 
             register(registry, photo(name))
         with registry.store.read() as session:
             before = [each for batch in local_features.read_after(session, -1) for each in batch]
-            hashes = pdq.count_indexed(session)
         registry.store.write(lambda session: local_features.remove(session, before[0][0])).result()
-        registry.store.write(pdq.clear_chunks).result()
         assert list(rebuild_index(registry)) == [(3, "")]
         with registry.store.read() as session:
             assert [each for batch in local_features.read_after(session, -1) for each in batch] == before
-            assert pdq.count_indexed(session) == hashes
         assert verify(registry, recompressed(MOUNTAINS))["matches"]
 
 
-def test_a_registration_without_its_thumbnail_is_named_and_the_others_are_indexed(tmp_path: Path) -> None:
+def test_a_registration_without_its_thumbnail_is_named_and_keeps_what_it_has(tmp_path: Path) -> None:
     with open_desk(tmp_path) as registry:
         record = register(registry, photo(MOUNTAINS)).asset.id
         register(registry, photo(DOGS))
         with registry.store.read() as session:
             lost = assets.get(session, bytes.fromhex(record)).thumbnail_sha256
+            before = [each for batch in local_features.read_after(session, -1) for each in batch]
         registry.blobs.delete(lost)
         (_, finding), last = rebuild_index(registry)
         assert finding.startswith(record)
         assert last == (2, "")
         with registry.store.read() as session:
-            assert local_features.count(session) == 1
+            assert [each for batch in local_features.read_after(session, -1) for each in batch] == before
+
+
+def test_what_is_found_is_found_while_the_index_is_rebuilt(tmp_path: Path) -> None:
+    with open_desk(tmp_path) as registry:
+        for name in (MOUNTAINS, DOGS):
+            register(registry, photo(name))
+        ((_, codes), _) = next(_features(registry))
+
+        def proposed() -> list[int]:
+            with registry.store.read() as session:
+                features = LocalFeatures(codes, codes)
+                return [each.index for each in registry.inverted_file.candidates(session, features)]
+
+        before, rows = proposed(), list(_features(registry))
+        for _ in rebuild_index(registry):
+            assert proposed() == before
+            assert list(_features(registry)) == rows
+        with registry.store.read() as session:
+            assert resemblances.waiting_after(session, -1, 10) == [index for index, _ in rows[0]]
+
+
+def test_one_that_is_erased_while_it_is_described_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_desk(tmp_path) as registry:
+        record = bytes.fromhex(register(registry, photo(MOUNTAINS)).asset.id)
+        run = registry.sandbox.run
+
+        def erase_meanwhile(*args: Any, **named: Any) -> Any:
+            described = run(*args, **named)
+            erase(registry, record=record, reason="asked for")
+            return described
+
+        monkeypatch.setattr(registry.sandbox, "run", erase_meanwhile)
+        list(rebuild_index(registry))
+        assert list(_features(registry)) == []
+
+
+def _features(registry: Registry) -> Iterator[list[tuple[int, bytes]]]:
+    with registry.store.read() as session:
+        yield from local_features.read_after(session, -1)

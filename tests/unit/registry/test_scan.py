@@ -8,10 +8,11 @@ import pytest
 from provenance.statement.record import AssetRegistered, AssetRevealed, RecordErased
 from registry.database import Asset, Session, Store, assets, entries, events
 from registry.database.entries import NewEntry
-from registry.search.codes import Codes
-from registry.search.index import RADIUS, SimilarityIndex
+from registry.search import scan as scanning
+from registry.search.codes import RADIUS, Codes
+from registry.search.multi_index import MultiIndex
 from registry.search.scan import MAX_PROPOSED, REACH, NearestScan
-from tests.unit.registry.test_index import asset, digest, flipped, register
+from tests.unit.registry.test_multi_index import asset, digest, flipped, register
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def store(tmp_path: Path, codes: list[bytes]) -> Store:
 def test_a_copy_beyond_the_exact_radius_is_proposed(store: Store, codes: list[bytes]) -> None:
     query = flipped(codes[42], list(range(0, 2 * 78, 2)))
     with store.read() as session:
-        assert SimilarityIndex().candidates(session, [query], 100) == []
+        assert MultiIndex(Codes()).candidates(session, [query], 100) == []
         (found,) = NearestScan(Codes()).candidates(session, [query], 100)
     assert (found.record_id, found.distance) == (digest(42), 78)
     assert found.distance > RADIUS
@@ -115,4 +116,16 @@ def test_what_is_erased_leaves_the_memory(store: Store, codes: list[bytes]) -> N
         assert codes[9] not in held.catch_up(session).codes.tobytes()
         assert scan.candidates(session, [codes[9]], 100) == []
         assert scan.candidates(session, [codes[10]], 100)[0].record_id == digest(10)
+    store.close()
+
+
+def test_a_store_in_which_strangers_lie_as_near_is_not_scanned(
+    store: Store, codes: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = flipped(codes[42], list(range(0, 2 * 78, 2)))
+    monkeypatch.setattr(scanning, "MAX_SCANNED", len(codes) - 1)
+    with store.read() as session:
+        assert NearestScan(Codes()).candidates(session, [query], 100) == []
+        monkeypatch.setattr(scanning, "MAX_SCANNED", len(codes))
+        assert NearestScan(Codes()).candidates(session, [query], 100)[0].record_id == digest(42)
     store.close()

@@ -19,7 +19,7 @@ from provenance.verification.lookups import MAX_COMPARED_CANDIDATES, MAX_MATCHES
 from provenance.verification.matcher import SimilaritySearch
 from provenance.verification.registrations import Reference
 from provenance.verification.verdict import HeadlineCode
-from registry.search.index import MIN_QUALITY
+from registry.search.codes import MIN_QUALITY
 from tests.logs.records import START
 from tests.unit.verification import pictures
 from tests.unit.verification.pictures import COFFEE, DOGS, MOUNTAINS, ROCKET, photo
