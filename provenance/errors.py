@@ -57,6 +57,7 @@ CountermarkError
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
     ├── ServiceFailed              the service failed internally
+    ├── WrongService               the URL is not that of a Countermark service with this route
     └── UnexpectedAnswer           an answer without the documented form
 """
 
@@ -389,6 +390,12 @@ class ServiceFailed(ServiceError):
     """The service failed internally; with the request id its operator can find the cause in the log."""
 
     slug = CountermarkError.slug
+
+
+class WrongService(ServiceError):
+    """The URL is not that of a Countermark service, or of one that is too old to have this route."""
+
+    exit_status = Exit.USAGE
 
 
 class UnexpectedAnswer(ServiceError):

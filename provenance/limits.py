@@ -280,6 +280,15 @@ MAX_LOOKUP_BODY_BYTES = 512 * 1024
 MAX_LOOKUP_MATCHES = 8
 """Registrations listed of each file in a lookup, of each publisher one first: a report lists the others."""
 
+FINGERPRINT_UNITS = 10
+"""Digests that a fingerprint counts for in a lookup: it is searched for."""
+
+BUCKET_UNITS = 100
+"""Digests that a lookup by prefix counts for: it lists 100 registrations or more."""
+
+REPORT_UNITS = 100
+"""Digests that a report on digests alone counts for: it takes some 10 ms, and may be stored."""
+
 MIN_BUCKET = 100
 """Registrations under one prefix of a SHA-256, on average, that a lookup by prefix hides among."""
 

@@ -255,11 +255,7 @@ class LookupRequest(Request):
     @property
     def units(self) -> int:
         """How many digests it counts for."""
-        return 1 + UNITS_OF_A_FINGERPRINT * sum(each is not None for each in (self.pdq, self.phash))
-
-
-UNITS_OF_A_FINGERPRINT = 10
-"""Digests that a fingerprint counts for: it is searched for."""
+        return 1 + limits.FINGERPRINT_UNITS * sum(each is not None for each in (self.pdq, self.phash))
 
 
 class LookupsRequest(Request):

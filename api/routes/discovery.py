@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from api.http.conditional import FRESH, JSON, conditional, to_json
 from api.http.limits import RateLimiter, limited
 from api.http.openapi import NOT_MODIFIED, READING, problem_responses
-from api.http.requests import UNITS_OF_A_FINGERPRINT
 from api.service import ServiceDep
 from provenance import __version__
 from provenance.answers import RatePolicy, ServiceDescription, ServiceLimits
-from provenance.limits import MAX_LOOKUPS
+from provenance.limits import FINGERPRINT_UNITS, MAX_LOOKUPS
 from registry.usecases.lookups import prefix_digits
 
 router = APIRouter(tags=["operation"], dependencies=[Depends(limited("reads"))])
@@ -39,7 +38,7 @@ def get_description(request: Request, service: ServiceDep) -> Response:
         limits=ServiceLimits(
             media_bytes=settings.max_media_bytes,
             lookup_files=MAX_LOOKUPS,
-            fingerprint_units=UNITS_OF_A_FINGERPRINT,
+            fingerprint_units=FINGERPRINT_UNITS,
             prefix_digits=prefix_digits(registry),
             rates=tuple(RatePolicy(name=each.name, quota=each.quota, window=each.window) for each in policies),
         ),

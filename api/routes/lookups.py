@@ -12,15 +12,12 @@ from api.http.parameters import DigestPrefix
 from api.http.requests import LookupRequest, LookupsRequest
 from api.service import Service, ServiceDep
 from provenance.answers import LookupBucket, Lookups
-from provenance.limits import MAX_LOOKUP_BODY_BYTES
+from provenance.limits import BUCKET_UNITS, MAX_LOOKUP_BODY_BYTES
 from registry.usecases.lookups import Digests, list_bucket, look_up
 
 router = APIRouter(tags=["lookups"])
 
 LOOKUPS = "lookups"
-
-UNITS_OF_A_BUCKET = 100
-"""Digests that the files under one prefix count for."""
 
 BUCKET_CACHE = "public, max-age=5"
 """Withdrawals, disputes and erasures show within seconds."""
@@ -56,7 +53,7 @@ async def post_lookups(request: Request, service: ServiceDep) -> Response:
 @router.get(
     "/v1/lookups",
     response_model=LookupBucket,
-    dependencies=[Depends(limited(LOOKUPS, UNITS_OF_A_BUCKET))],
+    dependencies=[Depends(limited(LOOKUPS, BUCKET_UNITS))],
     responses=in_bucket,
     summary="All registered files of a small registry",
 )
@@ -68,7 +65,7 @@ def get_all_lookups(request: Request, service: ServiceDep) -> Response:
 @router.get(
     "/v1/lookups/{prefix}",
     response_model=LookupBucket,
-    dependencies=[Depends(limited(LOOKUPS, UNITS_OF_A_BUCKET))],
+    dependencies=[Depends(limited(LOOKUPS, BUCKET_UNITS))],
     responses=in_bucket,
     summary="The registered files whose SHA-256 begins with a prefix",
 )

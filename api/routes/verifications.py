@@ -22,6 +22,7 @@ from api.http.parameters import DetailQuery, MatchQuery, VerificationId
 from api.http.requests import DigestsRequest
 from api.service import ServiceDep
 from provenance.answers import RecordedVerdict, Report
+from provenance.limits import REPORT_UNITS
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
 
@@ -29,14 +30,10 @@ router = APIRouter(tags=["verifications"])
 missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 
 
-UNITS_OF_A_REPORT = 100
-"""Digests that a report on digests alone counts for: it takes some 10 ms, and may be stored."""
-
-
 async def _count(request: Request) -> None:
     """Digests are no picture: they are counted as lookups."""
     if is_json(request):
-        charge(request, "lookups", UNITS_OF_A_REPORT)
+        charge(request, "lookups", REPORT_UNITS)
     else:
         charge(request, "verifications", 1)
 

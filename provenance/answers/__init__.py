@@ -4,7 +4,7 @@ The names are those of the contract (`openapi.yaml`), in the order of its JSON. 
 UTC. A field carries its description, and the values that this version states, in its annotation
 (`provenance.answers.fields`).
 
-A client hands all of `__all__` out as it is; its `RegisteredAsset` says one thing more than the body of the answer.
+A client hands all of `__all__` out as it is; its `RegisteredAsset` and its `Report` say one thing more than the body.
 """
 
 from provenance.answers.assets import (
@@ -72,7 +72,6 @@ from provenance.answers.report import (
     MatchProof,
     ReadCredential,
     Region,
-    Report,
     ReportLinks,
     Searched,
     Source,
@@ -81,6 +80,7 @@ from provenance.answers.report import (
     Transform,
     Unchecked,
 )
+from provenance.answers.report import Report as Report
 
 __all__ = [
     "Answer",
@@ -140,7 +140,6 @@ __all__ = [
     "ReadCredential",
     "RecordedVerdict",
     "Region",
-    "Report",
     "ReportLinks",
     "Resemblance",
     "Resembles",

@@ -43,6 +43,13 @@ class Axes(Answer):
     proof: AxisValue
     assessment: AxisValue
 
+    def __getitem__(self, name: str) -> AxisValue:
+        """An axis by its name. Raises KeyError."""
+        if name not in {axis.name for axis in fields(self)}:
+            raise KeyError(name)
+        value: AxisValue = getattr(self, name)
+        return value
+
     def items(self) -> Iterator[tuple[str, AxisValue]]:
         """Name and value of each axis, in the order of the report."""
         return ((axis.name, getattr(self, axis.name)) for axis in fields(self))

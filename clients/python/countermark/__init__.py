@@ -52,15 +52,17 @@ from provenance.errors import (
     UnsupportedMedia,
     UntrustedNote,
     UnusableKey,
+    WrongService,
 )
 from provenance.receipts.other_formats import ProofReport
 from provenance.receipts.report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
+    from countermark.calls import Reply
     from countermark.claims import Claims
     from countermark.client import Client
-    from countermark.digests import Digests
+    from countermark.digests import Digests, fingerprint
     from countermark.keys import OwnKey
     from countermark.log import AuditReport, audit_log
     from countermark.models import (
@@ -81,7 +83,8 @@ if TYPE_CHECKING:
     )
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
-    _MODULES |= {"AuditReport": "log", "Digests": "digests", "audit_log": "log"}
+    _MODULES |= {"AuditReport": "log", "audit_log": "log"}
+    _MODULES |= {"Digests": "digests", "fingerprint": "digests", "Reply": "calls"}
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
@@ -132,6 +135,7 @@ __all__ = [
     "RateLimited",
     "ReceiptReport",
     "RegisteredAsset",
+    "Reply",
     "Report",
     "RequestTimeout",
     "Sealed",
@@ -148,7 +152,9 @@ __all__ = [
     "UntrustedNote",
     "UnusableKey",
     "Withdrawal",
+    "WrongService",
     "audit_log",
+    "fingerprint",
     "verify_proof",
     "verify_receipt",
 ]

@@ -17,14 +17,16 @@ from countermark.claims import Claims
 from countermark.content import Content, Progress
 from countermark.digests import Digests
 from countermark.keys import KeyAlgorithm, OwnKey
-from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer
+from provenance.errors import InvalidRequest, MalformedReceipt, MediaTooLarge, UnexpectedAnswer, WrongService
 from provenance.limits import (
+    FINGERPRINT_UNITS,
     MAX_ANSWER_BYTES,
     MAX_ANSWERED_MEDIA_BYTES,
     MAX_LOOKUPS,
     MAX_MEDIA_BYTES,
     MAX_PAGE_ITEMS,
     MAX_RECORD_BYTES,
+    REPORT_UNITS,
 )
 from provenance.receipts.other_formats import parse_any_receipt, receipt_statement
 
@@ -38,6 +40,9 @@ RECEIPT_TYPES: Mapping[ReceiptFormat, str] = {
 }
 T = TypeVar("T")
 
+READS, LOOKUPS = "reads", "lookups"
+"""Names of rate policies."""
+
 Outcome = Literal["accepted", "rejected", "retracted"]
 Visibility = Literal["public", "sealed"]
 GraphForm = Literal["jsonld", "svg"]
@@ -47,16 +52,18 @@ _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 _RECORD = re.compile(r"(?:urn:countermark:record:)?([0-9a-f]{64})")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERIFICATION = re.compile(r"[0-9a-f]{32}")
+_NAMED = re.compile(r"/(?:[0-9a-f]{32,64}|publishers/[a-z0-9-]+)(?:/|$)")
 _PUBLISHER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """Status, headers (looked up in any case) and body."""
+    """A response: status, headers (looked up in any case), body, and the URL of the service that sent it."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    service: str = "this URL"
 
     @property
     def is_success(self) -> bool:
@@ -84,6 +91,7 @@ class Call(Generic[T]):
         progress: called while the body is sent.
         limit: maximum bytes of the response.
         missing: unsuccessful statuses that `read` accepts: there is no such resource.
+        policy: name of the rate policy that it counts for, with so many `units`; None for none.
     """
 
     method: str
@@ -95,6 +103,13 @@ class Call(Generic[T]):
     query: Mapping[str, str] = field(default_factory=dict)
     limit: int = MAX_ANSWER_BYTES
     missing: frozenset[int] = frozenset()
+    policy: str | None = None
+    units: int = 1
+
+    @property
+    def names_something(self) -> bool:
+        """Whether the path names a resource, by its id or slug."""
+        return _NAMED.search(self.path) is not None
 
     def is_answered(self, reply: Reply) -> bool:
         """Whether the reply is for `read`, and not an error."""
@@ -224,11 +239,12 @@ def verify(file: Content, progress: Progress | None, full_detail: bool = False) 
     return Call(
         "POST",
         "/v1/verifications",
-        _model(models.Report),
+        _report,
         query={"detail": "full"} if full_detail else {},
         content=_picture(file),
         progress=progress,
         headers={"Content-Type": "application/octet-stream"},
+        policy="verifications",
     )
 
 
@@ -236,7 +252,7 @@ def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[models.Repo
     body: dict[str, object] = {"sha256": _sha256(sha256)}
     if pdq is not None:
         body["pdq"] = {"value": pdq[0], "quality": pdq[1]}
-    return _post("/v1/verifications", body, _model(models.Report))
+    return replace(_post("/v1/verifications", body, _report), policy=LOOKUPS, units=REPORT_UNITS)
 
 
 def lookup(asked: Sequence[Digests | str]) -> Call[models.Lookups]:
@@ -251,7 +267,9 @@ def lookup(asked: Sequence[Digests | str]) -> Call[models.Lookups]:
             raise UnexpectedAnswer("the answer to a lookup is about other files, or in another order")
         return found
 
-    return _post("/v1/lookups", {"items": [_looked_up(each) for each in items]}, read)
+    units = sum(1 + FINGERPRINT_UNITS * sum(code is not None for code in (each.pdq, each.phash)) for each in items)
+    call = _post("/v1/lookups", {"items": [_looked_up(each) for each in items]}, read)
+    return replace(call, policy=LOOKUPS, units=units)
 
 
 def _looked_up(digests: Digests) -> dict[str, object]:
@@ -261,7 +279,12 @@ def _looked_up(digests: Digests) -> dict[str, object]:
 
 
 def report(verification_id: str) -> Call[models.Report]:
-    return _get(_verification(verification_id), _model(models.Report))
+    return _get(_verification(verification_id), _report)
+
+
+def _report(reply: Reply) -> models.Report:
+    report = _model(models.Report)(reply)
+    return replace(report, url=f"{reply.service.rstrip('/')}/verify?report={report.id}")
 
 
 def difference(verification_id: str, record: str | None) -> Call[bytes]:
@@ -402,7 +425,7 @@ def public_record(record_id: bytes) -> Call[bytes | None]:
         return reply.body if reply.is_success else None
 
     path = f"/v1/records/{record_id.hex()}"
-    return Call("GET", path, read, limit=MAX_RECORD_BYTES, missing=frozenset({403, 404, 410}))
+    return Call("GET", path, read, limit=MAX_RECORD_BYTES, missing=frozenset({403, 404, 410}), policy=READS)
 
 
 def log_file(path: str, limit: int) -> Call[bytes | None]:
@@ -434,7 +457,7 @@ def _publisher(publisher_id: str) -> str:
 
 
 def _get(path: str, read: Callable[[Reply], T], *, query: Mapping[str, str] | None = None) -> Call[T]:
-    return Call("GET", path, read, query=query or {})
+    return Call("GET", path, read, query=query or {}, policy=READS)
 
 
 def _post(path: str, body: Mapping[str, object], read: Callable[[Reply], T], *, once: bool = False) -> Call[T]:
@@ -453,11 +476,16 @@ def _file(path: str, media_type: str, *, query: Mapping[str, str] | None = None)
             raise UnexpectedAnswer(f"the answer is not of type {media_type}")
         return reply.body
 
-    return Call("GET", path, read, query=query or {}, limit=MAX_ANSWERED_MEDIA_BYTES)
+    return Call("GET", path, read, query=query or {}, limit=MAX_ANSWERED_MEDIA_BYTES, policy=READS)
 
 
 def _model(kind: type[T]) -> Callable[[Reply], T]:
-    return lambda reply: models.read(kind, reply.body)
+    def read(reply: Reply) -> T:
+        if reply.media_type == "text/html":
+            raise WrongService(f"{reply.service} is not a Countermark service: a web page instead of a {kind.__name__}")
+        return models.read(kind, reply.body)
+
+    return read
 
 
 def _picture(file: Content) -> Content:

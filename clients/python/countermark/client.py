@@ -3,7 +3,7 @@
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -21,7 +21,7 @@ from countermark.connection import (
     unusable_environment,
 )
 from countermark.content import Content, Progress, Source
-from countermark.defaults import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
+from countermark.defaults import DEFAULT_MAX_WAIT, DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.digests import Digests
 from countermark.keys import KeyAlgorithm, OwnKey
 from countermark.models import (
@@ -55,6 +55,9 @@ class Client:
         api_key: needed to register and withdraw; reading and verifying are public.
         timeout: seconds for connecting, and for each read and write.
         max_retries: retries after a failed connection or a retryable status.
+        max_wait: seconds that a call waits where the service's rates or `Retry-After` ask for it. It raises RateLimited
+            where they ask for more.
+        http_client: for proxies, certificates or transports of your own. You close it.
 
     Every method raises subclasses of `countermark.CountermarkError`; those that stand for a response carry its
     `request_id`. Record ids are 64 hex digits (`Asset.id`) or a URN.
@@ -67,17 +70,34 @@ class Client:
         api_key: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_RETRIES,
+        max_wait: float = DEFAULT_MAX_WAIT,
+        http_client: httpx2.Client | None = None,
     ) -> None:
-        self._connection = Connection(url, api_key, timeout, max_retries)
+        self._connection = Connection(url, api_key, timeout, max_retries, max_wait)
+        self._is_ours = http_client is None
         try:
-            self._http = httpx2.Client(base_url=url, headers=self._connection.headers)
+            self._http = httpx2.Client() if http_client is None else http_client
         except UNUSABLE_ENVIRONMENT as error:
             raise unusable_environment(error) from error
 
-    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
-        """A copy of this client with other timeout and retries. They share connections: closing one closes both."""
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        max_wait: float | None = None,
+        on_reply: Callable[[Reply], object] | None = None,
+    ) -> Self:
+        """A copy of this client with other options. They share connections: closing one closes both.
+
+        Args:
+            timeout, max_retries, max_wait: as for the client.
+            on_reply: called with each response as it was received, also with those that are retried.
+        """
         other = copy.copy(self)
-        other._connection = self._connection.with_options(timeout, max_retries)
+        other._connection = self._connection.with_options(
+            timeout=timeout, max_retries=max_retries, max_wait=max_wait, on_reply=on_reply
+        )
         return other
 
     def register(self, file: Source, *, progress: Progress | None = None, **claims: Unpack[Claims]) -> RegisteredAsset:
@@ -293,7 +313,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        if self._is_ours:
+            self._http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -302,8 +323,9 @@ class Client:
         self.close()
 
     def _send(self, call: Call[T]) -> T:
-        retries = Retries(self._connection.url, self._connection.max_retries)
+        retries = Retries(self._connection, call)
         while True:
+            time.sleep(self._connection.pause(call))
             try:
                 reply = self._try(call)
             except FAILURES as error:
@@ -316,15 +338,15 @@ class Client:
 
     def _try(self, call: Call[T]) -> Reply:
         content = None if call.content is None else _sent(call.content, call.progress)
-        request = self._connection.request(self._http, call, content)
-        response = self._http.send(request, stream=True)
+        request, started = self._connection.request(self._http, call, content), time.monotonic()
+        response = self._http.send(request, stream=True, follow_redirects=False)
         try:
-            bounded = BoundedResponse(response, call, self._connection.timeout)
+            bounded = BoundedResponse(response, call, self._connection)
             for chunk in response.iter_bytes():
                 bounded.take(chunk)
         finally:
             response.close()
-        return bounded.reply()
+        return self._connection.note(call, bounded.reply(), started)
 
 
 def _sent(content: Content, progress: Progress | None) -> Iterator[bytes]:

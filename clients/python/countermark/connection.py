@@ -1,20 +1,26 @@
 """HTTP code shared by both clients: the service's URL, the request of a call, and the bounded body of a response."""
 
+import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import httpx2
 
 from countermark.calls import Call, Reply
+from countermark.defaults import DEFAULT_MAX_WAIT
+from countermark.pacing import Pace
 from provenance import __version__
-from provenance.errors import InvalidRequest, ServiceUnreachable, UnexpectedAnswer
+from provenance.errors import InvalidRequest, RateLimited, ServiceUnreachable, UnexpectedAnswer
 from provenance.limits import MAX_PROBLEM_BYTES
 
 UNUSABLE_ENVIRONMENT = (OSError, ValueError, ImportError, httpx2.InvalidURL)
 """What httpx2 raises when a client is created and the environment has invalid proxy or certificate settings."""
+
+log = logging.getLogger("countermark")
+"""Each request with its status and time, and each wait with its reason."""
 
 MAX_PORT = 65_535
 
@@ -34,6 +40,9 @@ class Connection:
         api_key: sent with each request, or None.
         timeout: seconds for connecting, and for each write and read.
         max_retries: retries of one call.
+        max_wait: seconds that a call waits because the service asks for it; it fails where that asks for more.
+        on_reply: called with each response, also with those that are retried.
+        pace: what the service says is left of its rates.
 
     Raises:
         InvalidRequest: an invalid value.
@@ -43,6 +52,9 @@ class Connection:
     api_key: str | None = field(repr=False)
     timeout: float
     max_retries: int
+    max_wait: float = DEFAULT_MAX_WAIT
+    on_reply: Callable[[Reply], object] | None = None
+    pace: Pace = field(default_factory=Pace, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -56,16 +68,12 @@ class Connection:
             raise InvalidRequest("an API key must have visible ASCII characters only")
         if not (math.isfinite(self.timeout) and self.timeout > 0):
             raise InvalidRequest("a timeout must be a number of seconds above 0")
-        if self.max_retries < 0:
-            raise InvalidRequest("the number of retries must be 0 or more")
+        if self.max_retries < 0 or not self.max_wait >= 0:
+            raise InvalidRequest("the number of retries, and the seconds of max_wait, must be 0 or more")
 
-    def with_options(self, timeout: float | None, max_retries: int | None) -> Self:
+    def with_options(self, **options: Any) -> Self:
         """A copy with other options; None keeps the current value."""
-        return replace(
-            self,
-            timeout=self.timeout if timeout is None else timeout,
-            max_retries=self.max_retries if max_retries is None else max_retries,
-        )
+        return replace(self, **{name: value for name, value in options.items() if value is not None})
 
     @property
     def headers(self) -> dict[str, str]:
@@ -85,12 +93,34 @@ class Connection:
         """The request of one attempt. Raises InvalidRequest if the client has been closed."""
         if http.is_closed:
             raise InvalidRequest("this client has been closed")
-        headers = dict(call.headers)
+        headers = self.headers | dict(call.headers)
         if call.content is not None:
             headers["Content-Length"] = str(call.content.size)
         return http.build_request(
-            call.method, call.path, content=content, headers=headers, params=dict(call.query), timeout=self.timeout
+            call.method,
+            f"{self.url.rstrip('/')}{call.path}",
+            content=content,
+            headers=headers,
+            params=dict(call.query),
+            timeout=self.timeout,
         )
+
+    def pause(self, call: Call[Any]) -> float:
+        """Seconds to wait before a call, as the service's rates ask. Raises RateLimited for more than `max_wait`."""
+        wait = 0.0 if call.policy is None else self.pace.take(call.policy, call.units)
+        if wait > self.max_wait:
+            raise RateLimited(f"the service allows no more {call.policy} for {wait:.0f} seconds", retry_after=wait)
+        if wait:
+            log.info("%s %s: waiting %.1f s: no more %s until then", call.method, call.path, wait, call.policy)
+        return wait
+
+    def note(self, call: Call[Any], reply: Reply, started: float) -> Reply:
+        """The reply, which is logged, and whose rates are noted. `started`: monotonic seconds."""
+        log.info("%s %s: status %d in %.3f s", call.method, call.path, reply.status, time.monotonic() - started)
+        self.pace.note(reply.headers)
+        if self.on_reply is not None:
+            self.on_reply(reply)
+        return reply
 
 
 def unusable_environment(error: Exception) -> InvalidRequest:
@@ -101,10 +131,11 @@ def unusable_environment(error: Exception) -> InvalidRequest:
 class BoundedResponse:
     """A response being received: bounded in size, and in time by `SLOWEST_BYTES_PER_SECOND`."""
 
-    def __init__(self, response: httpx2.Response, call: Call[Any], timeout: float) -> None:
+    def __init__(self, response: httpx2.Response, call: Call[Any], connection: Connection) -> None:
         self._response = response
+        self._service = connection.url
         self._body = bytearray()
-        self._deadline = time.monotonic() + timeout
+        self._deadline = time.monotonic() + connection.timeout
         self._limit = call.limit if response.is_success else MAX_PROBLEM_BYTES
 
     def take(self, chunk: bytes) -> None:
@@ -120,4 +151,4 @@ class BoundedResponse:
 
     def reply(self) -> Reply:
         """The reply from what has been received."""
-        return Reply(self._response.status_code, self._response.headers, bytes(self._body))
+        return Reply(self._response.status_code, self._response.headers, bytes(self._body), self._service)

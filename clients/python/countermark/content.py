@@ -1,12 +1,17 @@
 """Content: the bytes of a request body, from a file or from memory, hashed and streamed in chunks."""
 
 import hashlib
+import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from provenance.errors import InvalidRequest
+from provenance.limits import MAX_MEDIA_BYTES
 
 CHUNK_BYTES = 256 * 1024
 """Bytes read and sent at once: small enough for a smooth progress bar, large enough for a negligible overhead."""
@@ -14,22 +19,25 @@ CHUNK_BYTES = 256 * 1024
 Progress = Callable[[int, int], None]
 """Called with (bytes sent, bytes in all) after each chunk. A retry starts from the first chunk again."""
 
-Source = Path | str | bytes
-"""A file by its path, or bytes."""
+Source = Path | str | bytes | bytearray | memoryview | BinaryIO
+"""A file by its path, bytes, or an open file in binary mode: what it has from its position on."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes that can be read again for each attempt of a request. `size` is in bytes."""
+    """Bytes that can be read again for each attempt of a request. `size` is in bytes, `start` where they begin."""
 
-    source: Path | bytes
+    source: Path | bytes | BinaryIO
     size: int
+    start: int = 0
 
     @classmethod
     def of(cls, source: Source) -> "Content":
         """The content of a source. Raises InvalidRequest if there is no such file."""
-        if isinstance(source, bytes):
-            return cls(source, len(source))
+        if isinstance(source, bytes | bytearray | memoryview):
+            return cls(bytes(source), len(bytes(source)))
+        if not isinstance(source, str | Path):
+            return cls._of_file(source)
         path = Path(source)
         try:
             status = path.stat()
@@ -38,6 +46,19 @@ class Content:
         if not stat.S_ISREG(status.st_mode):
             raise InvalidRequest(f"{path} is not a file")
         return cls(path, status.st_size)
+
+    @classmethod
+    def _of_file(cls, file: BinaryIO) -> "Content":
+        try:
+            if not file.seekable():
+                data = file.read(MAX_MEDIA_BYTES + 1)
+                return cls(data, len(data))
+            start = file.tell()
+            size = file.seek(0, os.SEEK_END) - start
+            file.seek(start)
+        except (OSError, ValueError) as error:
+            raise _unreadable(_name(file), error) from error
+        return cls(file, size, start)
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes from the start, never empty ones.
@@ -51,16 +72,28 @@ class Content:
             return
         left = self.size
         try:
-            with self.source.open("rb", buffering=0) as file:
+            with self._opened() as file:
                 while chunk := file.read(CHUNK_BYTES):
+                    if not isinstance(chunk, bytes):
+                        raise InvalidRequest(f"{_name(self.source)} is not open in binary mode")
                     left -= len(chunk)
                     if left < 0:
                         break
                     yield chunk
-        except OSError as error:
-            raise _unreadable(self.source, error) from error
+        except (OSError, ValueError) as error:
+            raise _unreadable(_name(self.source), error) from error
         if left:
-            raise InvalidRequest(f"{self.source} changed while it was read")
+            raise InvalidRequest(f"{_name(self.source)} changed while it was read")
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO | FileIO]:
+        """The file at its start; one that the caller has opened stays open."""
+        if isinstance(self.source, Path):
+            with self.source.open("rb", buffering=0) as file:
+                yield file
+        elif not isinstance(self.source, bytes):
+            self.source.seek(self.start)
+            yield self.source
 
     def sha256(self) -> str:
         """SHA-256 of the bytes, lowercase hex. Raises InvalidRequest as `chunks` does."""
@@ -72,10 +105,17 @@ class Content:
     def read(self, limit: int) -> bytes:
         """All bytes, at most `limit`. Raises InvalidRequest if there are more, or as `chunks` does."""
         if self.size > limit:
-            name = "the content" if isinstance(self.source, bytes) else self.source
-            raise InvalidRequest(f"{name} has {self.size:,} bytes; at most {limit:,} are read")
+            raise InvalidRequest(f"{_name(self.source)} has {self.size:,} bytes; at most {limit:,} are read")
         return self.source if isinstance(self.source, bytes) else b"".join(self.chunks())
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> InvalidRequest:
-    return InvalidRequest(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+def _name(source: Path | bytes | BinaryIO) -> str:
+    return (
+        "the content"
+        if isinstance(source, bytes)
+        else str(source if isinstance(source, Path) else getattr(source, "name", "the file"))
+    )
+
+
+def _unreadable(name: object, error: OSError | ValueError) -> InvalidRequest:
+    return InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")

@@ -7,6 +7,9 @@ DEFAULT_TIMEOUT = 60.0
 
 DEFAULT_RETRIES = 2
 
+DEFAULT_MAX_WAIT = 120.0
+"""Seconds that a call waits because the service asks for it (`Retry-After`, `RateLimit`)."""
+
 DEFAULT_FILE_SECONDS = 60.0
 """Seconds for one file of a log: the largest bundle, 16 MB, needs 2 Mbit/s; Countermark's have 50 KB."""
 

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from countermark.content import Content, Source
+from provenance.errors import MissingExtra
+from provenance.limits import MAX_MEDIA_BYTES
+
 
 @dataclass(frozen=True)
 class Digests:
@@ -18,3 +22,27 @@ class Digests:
     pixels_sha256: str | None = None
     pdq: tuple[str, int] | None = None
     phash: str | None = None
+
+
+def fingerprint(file: Source) -> Digests:
+    """The digests and fingerprints of a picture, for `Client.lookup`; nothing is sent.
+
+    It decodes the picture in this process: read strangers' files in one that you can lose.
+
+    Raises:
+        MediaError: not a picture that can be read.
+        MissingExtra: this needs `countermark[pictures]`.
+        InvalidRequest: a file that cannot be read.
+    """
+    try:
+        from provenance.media import Media
+        from provenance.media.fingerprints import fingerprint as take
+    except ModuleNotFoundError as error:
+        raise MissingExtra("fingerprints need more libraries: install countermark[pictures]") from error
+    prints = take(Media.from_bytes(Content.of(file).read(MAX_MEDIA_BYTES)))
+    return Digests(
+        sha256=prints.sha256.hex(),
+        pixels_sha256=prints.pixels_sha256.hex(),
+        pdq=(prints.pdq.hex(), prints.pdq_quality),
+        phash=prints.phash.hex(),
+    )

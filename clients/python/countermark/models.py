@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from provenance.answers import *  # noqa: F403
 from provenance.answers import Answer, assets
+from provenance.answers import report as reports
 from provenance.errors import UnexpectedAnswer
 
 T = TypeVar("T")
@@ -32,6 +33,17 @@ class RegisteredAsset(assets.RegisteredAsset):
     """
 
     created: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(reports.Report):
+    """A verification report: five axes, matches, findings, and what was not checked. It has no truth value.
+
+    Attributes:
+        url: its page, for as long as the service keeps it; None for a report that was read from elsewhere.
+    """
+
+    url: str | None = None
 
 
 def read(kind: type[T], data: bytes | str | Mapping[str, object]) -> T:

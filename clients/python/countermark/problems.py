@@ -7,6 +7,8 @@ from countermark.models import Problem, read
 from provenance import errors
 from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
 
+NOT_FOUND, METHOD_NOT_ALLOWED, SERVER_ERRORS = 404, 405, 500
+
 EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     cls.slug: cls
     for cls in vars(errors).values()
@@ -16,15 +18,22 @@ EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
 UnexpectedAnswer, with the service's detail."""
 
 
-def exception_of(reply: Reply, asked: float | None = None) -> errors.CountermarkError:
+def exception_of(reply: Reply, asked: float | None = None, *, route_alone: bool = False) -> errors.CountermarkError:
     """The exception for an unsuccessful reply, with its `request_id`.
 
     Args:
         asked: seconds of Retry-After; None if the service states none.
+        route_alone: the request named nothing that could be missing: a 404 is for the route.
     """
     problem = _problem(reply)
-    if problem is None:
-        error: errors.CountermarkError = errors.UnexpectedAnswer(
+    error: errors.CountermarkError
+    no_route = reply.status == METHOD_NOT_ALLOWED or (reply.status == NOT_FOUND and route_alone)
+    if no_route or (problem is None and reply.status < SERVER_ERRORS):
+        error = errors.WrongService(
+            f"{reply.service} is not a Countermark service, or one without what was asked for: status {reply.status}"
+        )
+    elif problem is None:
+        error = errors.UnexpectedAnswer(
             f"status {reply.status} without a problem document: the answer is not from a Countermark service, "
             "but perhaps from a proxy in front of it"
         )

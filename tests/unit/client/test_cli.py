@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -96,6 +97,40 @@ def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, pictu
     assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture; seen with sketch)" in " ".join(
         done.stdout.split()
     )
+
+
+def test_the_address_of_a_report_is_shown(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    address = f"{service.url}/verify?report={story.VERIFICATION}"
+    assert f"report: {address}" in run("verify", picture).stdout
+    assert json.loads(run("verify", picture, "--json").stdout)["url"] == address
+
+
+def test_registering_without_a_key_says_where_to_give_one(
+    run: Run, service: story.Service, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COUNTERMARK_API_KEY")
+    done = run("register", picture)
+    assert done.returncode == 2
+    assert "--api-key" in done.stderr
+    assert "COUNTERMARK_API_KEY" in done.stderr
+    assert service.asked == []
+
+
+def test_an_address_of_something_else_is_a_usage_error(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(b"<html>", 404, "text/html"))
+    done = run("verify", picture)
+    assert done.returncode == 2
+    assert "is not a Countermark service" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["register", "verify", "receipt verify", "receipt get", "log audit", "log watch"])
+def test_every_command_shows_an_example_and_names_what_its_options_take(run: Run, command: str) -> None:
+    shown = run(*command.split(), "--help").stdout
+    assert f"Example: countermark {command} " in " ".join(shown.split())
+    texts = set(re.findall(r"--([a-z-]+) +TEXT\b", shown))
+    assert texts == ({"title", "caption", "credit", "licence"} if command == "register" else set())
+    assert not re.search(r"\b(PATH|FLOAT|INTEGER)\b", shown)
 
 
 def test_full_detail_is_asked_for_by_an_option(run: Run, service: story.Service, picture: Path) -> None:

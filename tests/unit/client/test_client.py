@@ -43,7 +43,10 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments_and_answers(
     blocking, asynchronous = surface(Client), surface(AsyncClient)
     assert list(blocking) == list(asynchronous)
     for name, signature in blocking.items():
-        assert list(signature.parameters.values()) == list(asynchronous[name].parameters.values()), name
+        assert (
+            str(signature).replace("httpx2.Client", "httpx2.AsyncClient").partition(" ->")[0]
+            == (str(asynchronous[name]).partition(" ->")[0])
+        ), name
         answers = {signature.return_annotation, asynchronous[name].return_annotation}
         expected: set[object] = (
             {collections.abc.Iterator[countermark.Asset], collections.abc.AsyncIterator[countermark.Asset]}

@@ -1,8 +1,11 @@
 """Files on their way out: bounded, hashed, read in chunks."""
 
 import hashlib
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 from countermark import InvalidRequest
@@ -22,6 +25,38 @@ def test_a_file_and_its_bytes_are_the_same_content(tmp_path: Path, size: int) ->
         assert content.size == size
         assert content.sha256() == hashlib.sha256(data).hexdigest()
         assert content.read(size) == data
+
+
+class Once(io.BytesIO):
+    """A stream, such as a pipe or a response."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def test_an_open_file_is_read_from_where_it_stands_and_again_and_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(b"head" + b"x" * CHUNK_BYTES)
+    with (tmp_path / "picture").open("rb") as file:
+        for source in (file, io.BytesIO(b"head" + b"x" * CHUNK_BYTES)):
+            source.seek(4)
+            content = Content.of(source)
+            assert content.size == CHUNK_BYTES
+            assert b"".join(content.chunks()) == b"".join(content.chunks()) == b"x" * CHUNK_BYTES
+            assert not source.closed
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, Once])
+def test_bytes_of_every_kind_and_streams_are_content(kind: Callable[[bytes], Any]) -> None:
+    content = Content.of(kind(b"picture"))
+    assert content.read(7) == content.read(7) == b"picture"
+
+
+def test_a_file_in_text_mode_and_a_closed_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_text("text")
+    with (tmp_path / "picture").open() as file, pytest.raises(InvalidRequest, match=r"picture is not open in binary"):
+        Content.of(cast(BinaryIO, file)).sha256()
+    with pytest.raises(InvalidRequest, match="closed"):
+        Content.of(cast(BinaryIO, file))
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

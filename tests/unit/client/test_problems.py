@@ -76,14 +76,15 @@ def test_what_can_be_asked_again_says_when(cls: type[Any]) -> None:
 )
 def test_a_document_of_another_form_is_unexpected_and_says_the_status(body: object) -> None:
     error = exception_of(reply(body))
-    assert type(error) is errors.UnexpectedAnswer
+    assert type(error) is errors.WrongService
     assert "404" in str(error)
     assert error.request_id == "req_1"
 
 
 def test_an_error_page_of_something_in_front_is_not_taken_for_the_services_word() -> None:
     error = exception_of(reply(replies.problem("not-found", 404, "no"), media_type="text/html"))
-    assert type(error) is errors.UnexpectedAnswer
+    assert type(error) is errors.WrongService
+    assert error.exit_status == 2
 
 
 @pytest.mark.parametrize("stated", ["", "a b", "req\x1b[31m", "ä", "x" * 201])

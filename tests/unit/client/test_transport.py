@@ -1,7 +1,9 @@
 """What the two clients do when the network or the service misbehaves. Each test runs with both."""
 
+import asyncio
 import gzip
 import json
+import re
 import socket
 import ssl
 import threading
@@ -10,19 +12,26 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from countermark import (
+    AsyncClient,
+    Client,
     CountermarkError,
+    Digests,
     IdempotencyConflict,
     InvalidRequest,
     MediaTooLarge,
     NotFound,
     RateLimited,
+    Reply,
     ServiceUnreachable,
     UnexpectedAnswer,
+    WrongService,
     retries,
 )
 from countermark.content import CHUNK_BYTES
+from countermark.pacing import Pace
 
 from provenance.limits import MAX_ANSWER_BYTES, MAX_MEDIA_BYTES, MAX_PROBLEM_BYTES
 from tests import replies
@@ -221,7 +230,7 @@ def test_an_environment_that_cannot_be_used_is_one_of_our_errors(
 
 def test_a_redirect_is_not_followed(ask: Ask, service: story.Service) -> None:
     service.will(says("elsewhere", 307, Location=f"{service.url}/elsewhere"))
-    with pytest.raises(UnexpectedAnswer, match="307"):
+    with pytest.raises(WrongService, match="307"):
         ask("asset", RECORD, options={"api_key": "cmk_a_b"})
     assert len(service.asked) == 1
 
@@ -253,6 +262,132 @@ def test_a_record_can_be_named_by_its_urn(ask: Ask, service: story.Service) -> N
     service.will(says(story.asset()))
     ask("asset", f"urn:countermark:record:{RECORD}")
     assert service.asked[0].path == f"/v1/assets/{RECORD}"
+
+
+# The caller's own connections, and what it may see ---------------------------------------------
+
+
+def test_a_client_of_ones_own_is_used_and_stays_open(service: story.Service) -> None:
+    service.will(says({"status": "ok"}))
+    with httpx2.Client(headers={"X-Mine": "yes"}) as http:
+        with Client(service.url, api_key="cmk_a_b", http_client=http) as client:
+            client.ready()
+        assert not http.is_closed
+        client.ready()
+    with pytest.raises(InvalidRequest, match="closed"):
+        client.ready()
+    assert {asked.headers["X-Mine"] for asked in service.asked} == {"yes"}
+    assert {asked.headers["Authorization"] for asked in service.asked} == {"Bearer cmk_a_b"}
+
+    async def through_ones_own() -> bool:
+        async with httpx2.AsyncClient() as http:
+            async with AsyncClient(service.url, http_client=http) as client:
+                await client.ready()
+            return not http.is_closed
+
+    assert asyncio.run(through_ones_own())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_each_response_can_be_seen_as_it_was_received(service: story.Service) -> None:
+    service.will(refuses("overloaded", 503), says({"status": "ok"}, X_Kind="new"))
+    seen: list[Reply] = []
+    with Client(service.url) as client:
+        client.with_options(on_reply=seen.append).ready()
+        client.ready()
+    assert [each.status for each in seen] == [503, 200]
+    assert seen[1].headers["x-kind"] == "new"
+    assert json.loads(seen[1].body) == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_requests_and_waits_are_logged_without_the_key(
+    ask: Ask, service: story.Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="countermark")
+    service.will(refuses("overloaded", 503), says({"status": "ok"}))
+    ask("ready", options={"api_key": "cmk_secret"})
+    first, wait, second = (record.getMessage() for record in caplog.records if record.name == "countermark")
+    assert re.fullmatch(r"GET /readyz: status 503 in \d\.\d{3} s", first)
+    assert re.fullmatch(r"GET /readyz: status 503, again in \d\.\d s", wait)
+    assert re.fullmatch(r"GET /readyz: status 200 in \d\.\d{3} s", second)
+    assert "secret" not in caplog.text
+
+
+# Pace -------------------------------------------------------------------------------------------
+
+NONE = {"items": [{"sha256": "ab" * 32, "matches": [], "more": False}], "checkpoint": "note"}
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(("left", "waits"), [("1", False), ("0", True)])
+def test_a_client_waits_until_the_service_allows_more(
+    service: story.Service, caplog: pytest.LogCaptureFixture, left: str, waits: bool
+) -> None:
+    caplog.set_level("INFO", logger="countermark")
+    service.will(says(NONE, RateLimit=f'"lookups";r={left};t=1'), says(NONE))
+    started = time.monotonic()
+    with Client(service.url) as client:
+        client.lookup(["ab" * 32])
+        client.with_options(timeout=30).lookup(["ab" * 32])
+    assert (time.monotonic() - started >= 0.9) == waits or not waits
+    assert ("no more lookups until then" in caplog.text) == waits
+
+
+def test_a_longer_wait_than_the_caller_allows_is_refused_before_anything_is_sent(
+    ask: Ask, service: story.Service
+) -> None:
+    service.will(says(NONE, RateLimit='"lookups";r=20;t=3600, "reads";r=0;t=3600'))
+    with Client(service.url, max_wait=5) as client:
+        client.lookup(["ab" * 32])
+        with pytest.raises(RateLimited, match=r"no more lookups for 3[56]") as refused:
+            client.lookup([Digests("ab" * 32, pdq=("cd" * 32, 90), phash="ef" * 8)])  # counts for 21
+        assert 3500 < refused.value.retry_after <= 3600
+        client.lookup(["ab" * 32] * 1)
+        with pytest.raises(RateLimited, match="no more reads"):
+            client.publishers()
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "header", ["", "lookups", '"lookups";r=-1;t=5', '"lookups";r=1', "\x00", '"lookups";r=0;t=1e9']
+)
+def test_a_rate_that_is_none_is_ignored(service: story.Service, header: str) -> None:
+    pace = Pace()
+    pace.note({"ratelimit": header})
+    assert pace.take("lookups", 1_000) == 0
+
+
+# Another service --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says(b"<html>", 404, "text/html"),
+        says(b"<html>", 200, "text/html"),
+        says(b"no", 405, "text/plain"),
+        says({"error": "no such page"}, 400),
+        refuses("not-found", 404),
+        refuses("method-not-allowed", 405),
+    ],
+)
+def test_an_address_that_is_no_service_of_this_kind_is_a_usage_error(
+    ask: Ask, service: story.Service, answer: Any
+) -> None:
+    service.will(answer)
+    for method, asked in (("lookup", ["ab" * 32]), ("verify", PICTURE), ("publishers", None)):
+        with pytest.raises(WrongService, match=r"is not a Countermark service") as refused:
+            ask(method, *([] if asked is None else [asked]))
+        assert refused.value.exit_status == 2
+        assert service.url in str(refused.value)
+
+
+def test_what_a_service_does_not_have_is_no_other_service(ask: Ask, service: story.Service) -> None:
+    service.will(refuses("not-found", 404))
+    for method, asked in (("asset", RECORD), ("report", "7f" * 16), ("publisher_keys", "daily")):
+        with pytest.raises(NotFound):
+            ask(method, asked)
 
 
 # Answers ----------------------------------------------------------------------------------------
@@ -357,7 +492,7 @@ def test_progress_is_told_in_steps_up_to_the_whole(ask: Ask, service: story.Serv
 
 def test_a_refusal_that_comes_before_the_upload_is_through_is_understood(ask: Ask, service: story.Service) -> None:
     service.will(replies.WithoutReading(refuses("not-found", 404)))
-    with pytest.raises((NotFound, ServiceUnreachable)):
+    with pytest.raises((WrongService, ServiceUnreachable)):
         ask("verify", bytes(8_000_000), options={"max_retries": 0})
 
 

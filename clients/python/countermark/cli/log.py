@@ -59,7 +59,7 @@ OwnKeys = Annotated[
 Made = Annotated[
     list[Path] | None,
     typer.Option(
-        metavar="PATH",
+        metavar="FOLDER|FILE",
         help="Records you made: a folder of receipts, a receipt, or a file of record ids; repeatable.",
     ),
 ]
@@ -84,6 +84,8 @@ def audit(
     quiet: Quiet = False,
 ) -> None:
     """Check a whole log: each entry, tile and root, and that it is append-only.
+
+    Example: countermark log audit https://registry.example/log --vkey "$LOG_KEY"
 
     Works with every C2SP tlog-tiles log. The state file keeps what was checked, even if the audit is interrupted.
     """
@@ -132,6 +134,8 @@ def watch(
     as_json_lines: Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per alarm.")] = False,
 ) -> None:
     """Watch a log, and print an alarm for each entry that names your keys and that you did not make.
+
+    Example: countermark log watch https://registry.example/log --key newsroom.pem --made kept/
 
     Also audits the log. Without --once it runs until it is interrupted.
     """

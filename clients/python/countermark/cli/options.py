@@ -11,15 +11,17 @@ from countermark.cli import exits
 _AGE = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+API_KEY_VARIABLE = "COUNTERMARK_API_KEY"
+
 Url = Annotated[str, typer.Option("--url", envvar="COUNTERMARK_URL", metavar="URL", help="The service's URL.")]
 ApiKey = Annotated[
     str | None,
-    typer.Option("--api-key", envvar="COUNTERMARK_API_KEY", metavar="KEY", help="Needed to register."),
+    typer.Option("--api-key", envvar=API_KEY_VARIABLE, metavar="KEY", help="Your publisher's key: cmk_…"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
 AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per picture.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Pictures.", show_default=False)]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(

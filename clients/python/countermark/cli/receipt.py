@@ -68,6 +68,8 @@ def verify(
 ) -> None:
     """Check a receipt step by step, offline.
 
+    Example: countermark receipt verify picture.countermark picture.jpg --vkey "$LOG_KEY"
+
     Exit status 0 needs --vkey or --policy: without one, the receipt only claims to be of its log (3).
     With --authority it also needs a valid time stamp.
     """
@@ -110,7 +112,10 @@ def get(
         typer.Option("--format", help="countermark proves most; other software reads the two others."),
     ] = "countermark",
 ) -> None:
-    """Fetch the receipt of a registration."""
+    """Fetch the receipt of a registration.
+
+    Example: countermark receipt get RECORD --out picture.countermark
+    """
     try:
         with connect(url) as client:
             data = client.receipt(record, form)

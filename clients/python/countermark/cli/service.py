@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from countermark.cli import exits, output
-from countermark.cli.options import ApiKey, AsJson, AsJsonLines, Files, Quiet, Url
+from countermark.cli.options import API_KEY_VARIABLE, ApiKey, AsJson, AsJsonLines, Files, Quiet, Url
 from countermark.cli.views import registration_view, report_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from countermark.models import Answer, RegisteredAsset, Report
 
 
-SourceType = Annotated[str | None, typer.Option(help="IPTC digital source type, such as digitalCapture.")]
+SourceType = Annotated[
+    str | None, typer.Option(metavar="TERM", help="IPTC digital source type, such as digitalCapture.")
+]
 CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="The C2PA credential to make.")]
 PublishMetadata = Annotated[
     bool,
@@ -43,14 +45,14 @@ def register(
     files: Files,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
-    title: Annotated[str | None, typer.Option(help="Title; for one picture at a time.")] = None,
-    caption: Annotated[str | None, typer.Option(help="Caption; for one picture at a time.")] = None,
-    credit: Annotated[str | None, typer.Option(help="Credit line.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title; for one picture at a time.")] = None,
+    caption: Annotated[str | None, typer.Option(metavar="TEXT", help="Caption; for one picture at a time.")] = None,
+    credit: Annotated[str | None, typer.Option(metavar="TEXT", help="Credit line.")] = None,
+    licence: Annotated[str | None, typer.Option(metavar="TEXT", help="Licence, as its name or URL.")] = None,
     source_type: SourceType = None,
     created: Annotated[bool, typer.Option("--created", help="You created it, in the way of --source-type.")] = False,
     credential: CredentialMode = "embedded",
-    publisher: Annotated[str | None, typer.Option(help="Only with an administrator's key.")] = None,
+    publisher: Annotated[str | None, typer.Option(metavar="ID", help="Only with an administrator's key.")] = None,
     sealed: Annotated[bool, typer.Option("--sealed", help="Keep the record secret until it is revealed.")] = False,
     publish_metadata: PublishMetadata = False,
     folder: OutFolder = None,
@@ -58,7 +60,12 @@ def register(
     as_json_lines: AsJsonLines = False,
     quiet: Quiet = False,
 ) -> None:
-    """Register pictures; with --out, save each receipt and signed copy."""
+    """Register pictures; with --out, save each receipt and signed copy.
+
+    Example: countermark register picture.jpg --title "Path below the Picos" --out kept/
+    """
+    if api_key is None:
+        exits.refuse(f"registering needs an API key: --api-key, or the variable {API_KEY_VARIABLE}")
     _check_forms(files, as_json, as_json_lines)
     _check_several(files, folder, titled=title is not None or caption is not None)
     claims: Claims = {
@@ -116,6 +123,8 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Verify pictures with a service.
+
+    Example: countermark verify copy.jpg --url https://registry.example
 
     Exit status 0 if each matches a current registration without difference.
     """

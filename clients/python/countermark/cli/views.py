@@ -48,6 +48,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
         _facts(_resembling(report.resembles)),
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
+        *([Text(f"report: {plain(report.url)}")] if report.url else []),
     )
 
 

@@ -8,7 +8,7 @@ from countermark import calls
 from countermark.async_client import AsyncClient
 from countermark.calls import Call, Reply
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
-from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer
+from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer, WrongService
 from provenance.limits import MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES
 from provenance.transparency.tiles import parse_tile_path
@@ -87,7 +87,7 @@ class RecordFiles(_Files):
             if newest is None or newest.first_size == 0:
                 return None
             return self._ask(calls.receipt(newest.record, "countermark"))
-        except (NotFound, UnexpectedAnswer, InvalidRequest):  # not a Countermark service
+        except (NotFound, WrongService, UnexpectedAnswer, InvalidRequest):  # not a Countermark service
             return None
 
     def fetch(self, record_id: bytes) -> bytes | None:
