@@ -32,6 +32,8 @@ class Sentences:
         steps: names of the steps of checking a receipt, from the first, as docs/reference/receipts.md has them.
         fields: of an answer, by name, as a term before its value.
         phrases: more that is shown in several places.
+        buckets: of an audit's items: the label, and what it means.
+        reasons: why an item of an audit could not be checked.
         problems: by slug: the title, and the detail where the exception's own text is for the operator alone.
         unverified: by slug: what a reader is told who asked for a report, where that is not the problem's own.
     """
@@ -48,6 +50,8 @@ class Sentences:
     steps: Sequence[str]
     fields: Mapping[str, str]
     phrases: Mapping[str, str]
+    buckets: Mapping[str, Mapping[str, str]]
+    reasons: Mapping[str, str]
     problems: Mapping[str, Mapping[str, str]]
     unverified: Mapping[str, Mapping[str, str]]
 

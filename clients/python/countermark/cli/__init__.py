@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import log, receipt, service
+from countermark.cli import audit, log, receipt, service
 
 app = typer.Typer(
     name="countermark",
@@ -21,6 +21,12 @@ app = typer.Typer(
 )
 app.command()(service.register)
 app.command()(service.verify)
+
+audit_commands = typer.Typer(cls=audit.AuditGroup, no_args_is_help=True, help="Many files, with a report.")
+audit_commands.command(audit.MANY, hidden=True)(audit.many)
+audit_commands.command()(audit.verify)
+audit_commands.command()(audit.diff)
+app.add_typer(audit_commands, name="audit")
 
 receipt_commands = typer.Typer(help="Receipts: files that prove a registration.", no_args_is_help=True)
 receipt_commands.command()(receipt.verify)

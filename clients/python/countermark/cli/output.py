@@ -27,6 +27,11 @@ def show(view: RenderableType) -> None:
     _write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
 
 
+def show_line(text: str) -> None:
+    """Prints one line, however long: one for each of many things, for people and for grep."""
+    _write(plain(text) + "\n")
+
+
 def show_json(value: object) -> None:
     """Prints an answer as JSON in ASCII, which makes untrusted text safe."""
     _write(json.dumps(value, indent=2) + "\n")

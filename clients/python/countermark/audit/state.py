@@ -1,0 +1,360 @@
+"""The state of an audit: one SQLite file beside the report, so that the same command goes on where it was.
+
+A batch is one transaction, in a write-ahead log that is not synchronised each time: what was committed outlives a
+killed process, and after a power cut the file holds some earlier batch. One audit at a time has the file locked.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Self
+
+from countermark.audit.buckets import Bucket, Outcome
+from countermark.audit.items import Entry, Examined
+from provenance.errors import InvalidRequest, StoreLocked, StoreUnavailable
+
+NAME = "state.sqlite"
+VERSION = 1
+_PAGE = 500
+"""Rows that are read at once: a list that is being worked on is never held as a whole."""
+
+_TRIED_AGAIN = ("server", "not_in_time", "unreadable", "not_asked")
+"""Reasons that may have gone when the same command runs again."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE item (
+    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, at BLOB NOT NULL, place INTEGER NOT NULL,
+    size INTEGER, stamp TEXT NOT NULL, digest TEXT, failure TEXT, seen INTEGER NOT NULL, stage INTEGER NOT NULL,
+    sha256 TEXT, bucket TEXT, also TEXT, reason TEXT, detail TEXT, record TEXT, idx INTEGER, others INTEGER,
+    report TEXT);
+CREATE INDEX item_by_stage ON item (stage, sha256);
+CREATE INDEX item_by_record ON item (record) WHERE record IS NOT NULL;
+CREATE TABLE report (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE picture (of TEXT NOT NULL, kind TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (of, kind));
+CREATE TABLE record (
+    id TEXT PRIMARY KEY, outcome TEXT NOT NULL, detail TEXT NOT NULL, keys TEXT NOT NULL, pinned INTEGER NOT NULL,
+    facts TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Stage(IntEnum):
+    """How far an item is: only listed; looked up, and to be sent; settled."""
+
+    LISTED = 0
+    TO_SEND = 1
+    SETTLED = 2
+
+
+@dataclass(frozen=True)
+class Item:
+    """A settled item: its name in octets, SHA-256 in hex, what came of it, and the id of its report, if it was sent."""
+
+    name: bytes
+    sha256: str | None
+    outcome: Outcome
+    report: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckedRecord:
+    """What checking a record's receipt came to.
+
+    Attributes:
+        outcome: holds, fails, or missing (the service has none to give).
+        keys: digest of the keys and policy that it was checked under.
+        pinned: the log's key is one that the auditor trusts.
+        facts: of a receipt that holds: publisher, title, digests (of bytes) and standing.
+    """
+
+    id: str
+    outcome: str
+    detail: str
+    keys: str
+    pinned: bool
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of an examined item; None: it is to be sent."""
+
+    examined: Examined
+    outcome: Outcome | None
+
+
+class State:
+    """The state file of the audit in a folder. Close it after use, or use it as a context manager."""
+
+    def __init__(self, folder: Path, purpose: Mapping[str, Any], *, restart: bool = False) -> None:
+        """Opens the file, or makes it.
+
+        Args:
+            purpose: what makes it the same audit.
+            restart: forget what is there.
+
+        Raises:
+            InvalidRequest: the folder has another audit, or the file is none.
+            StoreLocked: another audit is at work in the folder.
+            StoreUnavailable: disk full or read-only.
+        """
+        self.path = folder / NAME
+        with _explaining(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+            try:
+                self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._begin(json.dumps(purpose, sort_keys=True), restart)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _begin(self, purpose: str, restart: bool) -> None:
+        with self._transaction():
+            known = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if restart:
+                for name in known:
+                    self._db.execute(f"DROP TABLE {name}")
+                known = set()
+            if not known:
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    self._db.execute(statement)
+                self.put("version", str(VERSION))
+                self.put("purpose", purpose)
+        if "meta" not in known and known:
+            raise InvalidRequest(f"{self.path} is not the state of an audit")
+        if self.get("version") != str(VERSION):
+            raise InvalidRequest(f"{self.path} is of another version: use --restart, or another folder")
+        if self.get("purpose") != purpose:
+            raise InvalidRequest(
+                "the folder has an audit of other sources, of another service or under other options: use --restart to "
+                "begin anew, or another folder"
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, name: str) -> str | None:
+        """A value that was put, such as a checkpoint."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put(self, name: str, value: str) -> None:
+        with _explaining(self.path):
+            self._db.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+            )
+
+    # Listing --------------------------------------------------------------------------------------
+
+    def list(self, batches: Iterable[Sequence[Entry]]) -> Iterator[int]:
+        """Enters what the sources list, yields how many so far, and in the end forgets what they list no more."""
+        run = int(self.get("runs") or 0) + 1
+        self.put("runs", str(run))
+        number = 0
+        again = ", ".join(f"'{reason}'" for reason in _TRIED_AGAIN)
+        for batch in batches:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT INTO item (name, kind, at, place, size, stamp, digest, failure, seen, stage)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET"
+                    " kind = excluded.kind, at = excluded.at, place = excluded.place, size = excluded.size,"
+                    " digest = excluded.digest, failure = excluded.failure, seen = excluded.seen,"
+                    " stage = CASE WHEN stamp = excluded.stamp AND kind = excluded.kind"
+                    f" AND (seen = excluded.seen OR COALESCE(reason, '') NOT IN ({again})) THEN stage ELSE 0 END,"
+                    " stamp = excluded.stamp",  # constants
+                    ((*_columns(entry), run) for entry in batch),
+                )
+            number += len(batch)
+            yield number
+        with self._transaction():
+            self._db.execute("DELETE FROM item WHERE seen <> ?", (run,))
+
+    # Working --------------------------------------------------------------------------------------
+
+    def listed(self) -> Iterator[Entry]:
+        """What has not been examined, in the order in which it was listed."""
+        last = 0
+        query = (
+            "SELECT id, name, kind, at, place, size, stamp, digest, failure FROM item"
+            " WHERE stage = 0 AND id > ? ORDER BY id LIMIT ?"
+        )
+        while rows := self._db.execute(query, (last, _PAGE)).fetchall():
+            last = rows[-1][0]
+            yield from (_entry(row[1:]) for row in rows)
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Commits what came of examined items."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE item SET stamp = ?, sha256 = ?, stage = ?, bucket = ?, also = ?, reason = ?, detail = ?,"
+                " record = ?, idx = ?, others = ?, report = NULL WHERE name = ?",
+                (
+                    (
+                        each.examined.stamp,
+                        each.examined.sha256,
+                        Stage.TO_SEND if each.outcome is None else Stage.SETTLED,
+                        *_outcome(each.outcome),
+                        each.examined.name,
+                    )
+                    for each in settled
+                ),
+            )
+
+    def to_send(self) -> Iterator[tuple[str, Entry]]:
+        """What is to be sent, by SHA-256; of several files with the same bytes one."""
+        last = ""
+        query = (
+            "SELECT sha256, name, kind, at, place, size, stamp, digest, failure, MIN(id) FROM item"
+            " WHERE stage = 1 AND sha256 > ? GROUP BY sha256 ORDER BY sha256 LIMIT ?"
+        )
+        while rows := self._db.execute(query, (last, _PAGE)).fetchall():
+            last = rows[-1][0]
+            yield from ((row[0], _entry(row[1:-1])) for row in rows)
+
+    def settle_sent(
+        self, sha256: str, outcome: Outcome, report: str | None, body: str | None, pictures: Mapping[str, bytes]
+    ) -> int:
+        """Commits what a verification came to, for all files with these bytes; how many there are."""
+        with self._transaction():
+            settled = self._db.execute(
+                "UPDATE item SET stage = 2, bucket = ?, also = ?, reason = ?, detail = ?, record = ?, idx = ?,"
+                " others = ?, report = ? WHERE stage = 1 AND sha256 = ?",
+                (*_outcome(outcome), report, sha256),
+            )
+            if report is not None and body is not None:
+                self._db.execute("INSERT OR REPLACE INTO report VALUES (?, ?)", (report, body))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO picture VALUES (?, ?, ?)",
+                ((sha256, kind, data) for kind, data in pictures.items()),
+            )
+        return settled.rowcount
+
+    def count_unchecked(self, keys: str) -> int:
+        """How many `unchecked_records` there are."""
+        query = "SELECT COUNT(DISTINCT record) FROM item LEFT JOIN record ON record.id = item.record WHERE stage = 2"
+        (number,) = self._db.execute(f"{query} AND (record.keys IS NULL OR record.keys <> ?)", (keys,)).fetchone()
+        return int(number)
+
+    def unchecked_records(self, keys: str) -> Iterator[str]:
+        """Records that items lead to, whose receipts have not been checked under these keys."""
+        last = ""
+        query = (
+            "SELECT DISTINCT record FROM item WHERE record > ? AND stage = 2 AND NOT EXISTS"
+            " (SELECT 1 FROM record WHERE record.id = item.record AND record.keys = ?) ORDER BY record LIMIT ?"
+        )
+        while rows := self._db.execute(query, (last, keys, _PAGE)).fetchall():
+            last = rows[-1][0]
+            yield from (row[0] for row in rows)
+
+    def check_record(self, record: CheckedRecord) -> None:
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
+                (record.id, record.outcome, record.detail, record.keys, record.pinned, json.dumps(record.facts)),
+            )
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def progress(self) -> tuple[int, int, dict[str, int]]:
+        """How many items there are, how many are settled, and by bucket."""
+        rows = self._db.execute("SELECT stage, bucket, COUNT(*) FROM item GROUP BY stage, bucket").fetchall()
+        settled = {bucket: number for stage, bucket, number in rows if stage == Stage.SETTLED}
+        return sum(row[2] for row in rows), sum(settled.values()), settled
+
+    def items(self) -> Iterator[tuple[Item, CheckedRecord | None]]:
+        """All settled items in the order of their names as octets, with the record that each leads to first."""
+        rows = self._db.cursor().execute(
+            "SELECT item.name, sha256, report, bucket, also, reason, item.detail, record, idx, others,"
+            " record.id, record.outcome, record.detail, record.keys, record.pinned, record.facts"
+            " FROM item LEFT JOIN record ON record.id = item.record WHERE stage = 2 ORDER BY item.name"
+        )
+        for row in rows:
+            checked = None if row[10] is None else _record(row[10:])
+            yield Item(row[0], row[1], _read_outcome(row[3:10]), row[2]), checked
+
+    def record(self, identity: str) -> CheckedRecord | None:
+        row = self._db.execute("SELECT * FROM record WHERE id = ?", (identity,)).fetchone()
+        return None if row is None else _record(row)
+
+    def records(self) -> Iterator[CheckedRecord]:
+        """Records that items lead to and whose receipts were checked, in the order of their ids."""
+        rows = self._db.cursor().execute(
+            "SELECT * FROM record WHERE EXISTS (SELECT 1 FROM item WHERE item.record = record.id) ORDER BY id"
+        )
+        for row in rows:
+            yield _record(row)
+
+    def pictures(self, sha256: str) -> dict[str, bytes]:
+        """Pictures of an item by kind: file, record, difference."""
+        return dict(self._db.execute("SELECT kind, data FROM picture WHERE of = ?", (sha256,)).fetchall())
+
+    def report(self, identity: str) -> str | None:
+        """The whole report, as JSON on one line."""
+        row = self._db.execute("SELECT body FROM report WHERE id = ?", (identity,)).fetchone()
+        return None if row is None else str(row[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _explaining(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise StoreLocked(f"another audit is at work in {path.parent}") from error
+        raise StoreUnavailable(f"{path} cannot be written: {error}. Nothing that was committed is lost") from error
+    except sqlite3.DatabaseError as error:
+        raise InvalidRequest(f"{path} is not the state of an audit, or is damaged: {error}") from error
+    except OSError as error:
+        raise InvalidRequest(f"{path.parent} cannot be used: {error.strerror or error}") from error
+
+
+def _columns(entry: Entry) -> tuple[object, ...]:
+    failure = None if entry.failure is None else json.dumps(entry.failure)
+    return entry.name, entry.kind, entry.at, entry.place, entry.size, entry.stamp, entry.digest, failure
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    *stated, failure = row
+    return Entry(*stated, None if failure is None else tuple(json.loads(failure)))
+
+
+def _record(row: Sequence[Any]) -> CheckedRecord:
+    identity, outcome, detail, keys, pinned, facts = row
+    return CheckedRecord(identity, outcome, detail, keys, bool(pinned), json.loads(facts))
+
+
+def _outcome(outcome: Outcome | None) -> tuple[object, ...]:
+    if outcome is None:
+        return (None,) * 7
+    also = json.dumps(outcome.also)
+    return outcome.bucket.value, also, outcome.reason, outcome.detail, outcome.record, outcome.index, outcome.others
+
+
+def _read_outcome(row: Sequence[Any]) -> Outcome:
+    bucket, also, reason, *rest = row
+    return Outcome(Bucket(bucket), tuple(json.loads(also)), reason, *rest)
