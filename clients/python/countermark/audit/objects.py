@@ -1,4 +1,4 @@
-"""Objects of a bucket that speaks the protocol of Amazon S3, by obstore (extra `s3`); credentials are in the environment."""
+"""Objects of an S3 bucket, by obstore (extra `s3`); the environment has the credentials."""
 
 import io
 import os

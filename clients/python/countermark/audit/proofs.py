@@ -67,7 +67,7 @@ def _standing(report: ReceiptReport) -> str:
 
 
 def prove_consistency(url: str, first: str, last: str) -> dict[str, Any]:
-    """Whether the later of two checkpoints extends the earlier, by a proof from the log's tiles, which is in the answer.
+    """Whether the later of two checkpoints extends the earlier, by a proof from the log's tiles, which is returned.
 
     Raises:
         CountermarkError: the log's files cannot be had.

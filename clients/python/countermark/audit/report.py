@@ -1,7 +1,7 @@
 """The report of an audit: items as CSV and as JSON lines, and one page for people. `shown` escapes all names.
 
 The same files, an unchanged log and the same policy give the same CSV and JSON lines, byte for byte: both are in the
-order of the names as octets, and hold neither times nor ids that a service makes up. Line n of one is row n of the other.
+order of the names as octets, and hold neither times nor ids of reports. Line n of one is row n of the other.
 """
 
 import base64

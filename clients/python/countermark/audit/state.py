@@ -22,9 +22,6 @@ VERSION = 1
 _PAGE = 500
 """Rows that are read at once: a list that is being worked on is never held as a whole."""
 
-_TRIED_AGAIN = ("server", "not_in_time", "unreadable", "not_asked")
-"""Reasons that may have gone when the same command runs again."""
-
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
@@ -160,11 +157,13 @@ class State:
     # Listing --------------------------------------------------------------------------------------
 
     def list(self, batches: Iterable[Sequence[Entry]]) -> Iterator[int]:
-        """Enters what the sources list, yields how many so far, and in the end forgets what they list no more."""
+        """Enters what the sources list, yields how many so far, and in the end forgets what they list no more.
+
+        What has changed is examined again, and what earlier runs could not check for a reason that may have gone.
+        """
         run = int(self.get("runs") or 0) + 1
         self.put("runs", str(run))
         number = 0
-        again = ", ".join(f"'{reason}'" for reason in _TRIED_AGAIN)
         for batch in batches:
             with self._transaction():
                 self._db.executemany(
@@ -173,8 +172,9 @@ class State:
                     " kind = excluded.kind, at = excluded.at, place = excluded.place, size = excluded.size,"
                     " digest = excluded.digest, failure = excluded.failure, seen = excluded.seen,"
                     " stage = CASE WHEN stamp = excluded.stamp AND kind = excluded.kind"
-                    f" AND (seen = excluded.seen OR COALESCE(reason, '') NOT IN ({again})) THEN stage ELSE 0 END,"
-                    " stamp = excluded.stamp",  # constants
+                    " AND (seen = excluded.seen OR COALESCE(reason, '') NOT IN"
+                    " ('server', 'not_in_time', 'unreadable', 'not_asked')) THEN stage ELSE 0 END,"
+                    " stamp = excluded.stamp",
                     ((*_columns(entry), run) for entry in batch),
                 )
             number += len(batch)
@@ -339,8 +339,8 @@ def _columns(entry: Entry) -> tuple[object, ...]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    *stated, failure = row
-    return Entry(*stated, None if failure is None else tuple(json.loads(failure)))
+    failure = None if row[7] is None else tuple(json.loads(row[7]))
+    return Entry(*row[:7], failure)
 
 
 def _record(row: Sequence[Any]) -> CheckedRecord:

@@ -17,7 +17,7 @@ from countermark.audit.buckets import Bucket
 from countermark.audit.engine import Options, receipt_path, write_whole
 from countermark.audit.policy import AuditPolicy
 from countermark.audit.proofs import check_checkpoint, check_consistency, check_receipt
-from countermark.audit.report import ITEMS_JSONL, Written, write_items, write_page
+from countermark.audit.report import ITEMS_JSONL, REPORT_HTML, Written, write_items, write_page, writing
 from countermark.audit.sources import Sources
 from countermark.audit.state import State
 from countermark.content import CHUNK_BYTES
