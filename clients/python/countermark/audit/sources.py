@@ -103,9 +103,9 @@ class Sources:
         """What was named, as text: the same for the same command."""
         return {
             "paths": [os.fsencode(path).decode("utf-8", "backslashreplace") for path in self.paths],
-            "lists": [str(file.name) for file in self.lists],
+            "lists": [str(getattr(file, "name", "")) for file in self.lists],
             "tables": [[str(getattr(table, "name", "")), column] for table, column in self.tables],
-            "digests": [str(file.name) for file in self.digests],
+            "digests": [str(getattr(file, "name", "")) for file in self.digests],
             "include": list(self.globs.include),
             "exclude": list(self.globs.exclude),
         }

@@ -339,8 +339,9 @@ def _columns(entry: Entry) -> tuple[object, ...]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    failure = None if row[7] is None else tuple(json.loads(row[7]))
-    return Entry(*row[:7], failure)
+    name, kind, at, place, size, stamp, digest, failure = row
+    failed = None if failure is None else tuple(json.loads(failure))
+    return Entry(name, kind, at, place, size, stamp, digest, failed)
 
 
 def _record(row: Sequence[Any]) -> CheckedRecord:

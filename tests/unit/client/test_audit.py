@@ -1,0 +1,395 @@
+"""Audits against a service that answers as told: what is asked, what is repeated, and what a bad service can do."""
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from countermark import InvalidRequest, retries
+from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine
+from countermark.audit.state import State
+from countermark.audit.summary import read_summary
+
+from provenance.errors import StoreLocked, StoreUnavailable
+from tests.patience import HUNG_SECONDS, eventually
+from tests.receipt_vectors import RECORD
+from tests.replies import breaks, refuses, says
+from tests.unit.client.audited import (
+    CHECKPOINT,
+    LOG_KEY,
+    REGISTERED,
+    Registry,
+    digest_list,
+    match,
+    registry,
+    reported,
+    run_audit,
+    sha256,
+)
+
+
+@pytest.fixture
+def service() -> Iterator[Registry]:
+    with registry() as service:
+        yield service
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.jpg").write_bytes(name.encode())
+    return folder
+
+
+def registered() -> Sources:
+    """A list with the digest of the file that the service's receipt is about."""
+    return digest_list({"registered.jpg": REGISTERED})
+
+
+def buckets(items: list[object]) -> dict[str, str]:
+    return {item.path.rpartition("/")[2]: item.outcome.bucket.value for item in items}  # type: ignore[attr-defined]
+
+
+def test_what_was_not_sent_is_not_compared_and_what_was_is_not_found(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    assert set(buckets(run_audit(service, [files], tmp_path / "never")).values()) == {"not_compared"}
+    assert service.sent == []
+    assert set(buckets(run_audit(service, [files], tmp_path / "sent", send="unsettled")).values()) == {"not_found"}
+    assert sorted(service.sent) == sorted(map(sha256, (b"a", b"b", b"c")))
+
+
+def test_what_a_look_up_settles_is_not_sent_unless_everything_is(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.known[sha256(b"a")] = [match(record="77" * 32, basis="pixels")]
+    run_audit(service, [files], tmp_path / "unsettled", send="unsettled", receipts=False)
+    assert sorted(service.sent) == sorted(map(sha256, (b"b", b"c")))
+    service.sent.clear()
+    run_audit(service, [files], tmp_path / "all", send="all", receipts=False)
+    assert len(service.sent) == 3
+
+
+def test_of_files_with_the_same_bytes_one_is_sent(service: Registry, files: Path, tmp_path: Path) -> None:
+    (files / "d.jpg").write_bytes(b"a")
+    items = run_audit(service, [files], tmp_path / "out", send="unsettled")
+    assert buckets(items)["d.jpg"] == "not_found"
+    assert sorted(service.sent) == sorted(map(sha256, (b"a", b"b", b"c")))
+
+
+def test_the_receipt_of_a_record_is_fetched_once_checked_and_kept(service: Registry, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    lines = digest_list({"a.jpg": REGISTERED, "b.jpg": REGISTERED})
+    items = run_audit(service, lines, tmp_path / "out", log_keys=[LOG_KEY])
+    assert buckets(items) == {"a.jpg": "identical", "b.jpg": "identical"}
+    assert [item.title for item in items] == ["Straße – «été» 🌒"] * 2
+    asked = [path for path in service.asked if RECORD in path]
+    assert asked == [f"GET /v1/records/{RECORD}/receipt?format=countermark"]
+    assert (tmp_path / "out" / "receipts" / RECORD[:2] / f"{RECORD}.countermark").is_file()
+    assert read_summary(tmp_path / "out")["receipts"] == {
+        "holds": 1,
+        "fails": 0,
+        "missing": 0,
+        "unchecked": 0,
+        "log_key_pinned": True,
+    }
+
+
+# A service that lies ------------------------------------------------------------------------------
+
+
+def test_a_record_of_another_file_makes_nothing_identical(service: Registry, files: Path, tmp_path: Path) -> None:
+    service.known[sha256(b"a")] = [match()]
+    item = run_audit(service, [files / "a.jpg"], tmp_path / "out")[0]
+    assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "proof")
+    assert "another file" in item.outcome.detail
+
+
+def test_a_receipt_that_does_not_hold_takes_back_what_the_service_said(service: Registry, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    broken = json.loads(service.receipts[RECORD])
+    broken["subject"]["proof"] = broken["subject"]["proof"].replace("index ", "index 1")
+    service.receipts[RECORD] = json.dumps(broken, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    item = run_audit(service, registered(), tmp_path / "out")[0]
+    assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "proof")
+
+
+def test_a_receipt_of_a_log_that_the_policy_does_not_name_proves_nothing(service: Registry, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+    item = run_audit(service, registered(), tmp_path / "out", log_keys=[other])[0]
+    assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "proof")
+    items = run_audit(service, registered(), tmp_path / "out", log_keys=[LOG_KEY])
+    assert items[0].outcome.bucket == "identical", "under other keys the kept receipt is checked anew"
+    assert sum("receipt" in path for path in service.asked) == 1
+
+
+def test_a_missing_receipt_leaves_the_audit_incomplete_only_in_the_summary(service: Registry, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    service.receipts.clear()
+    items = run_audit(service, registered(), tmp_path / "out")
+    assert buckets(items) == {"registered.jpg": "identical"}
+    assert read_summary(tmp_path / "out")["receipts"]["missing"] == 1
+
+
+def test_an_answer_about_other_files_is_no_answer(service: Registry, files: Path, tmp_path: Path) -> None:
+    service.answers += [says({"items": [], "checkpoint": CHECKPOINT})] * 9
+    with pytest.raises(Stopped, match="cannot be asked: the answer to a lookup is about other files"):
+        run_audit(service, [files / "a.jpg"], tmp_path / "lied")
+
+
+def test_a_report_about_another_file_is_no_answer(service: Registry, files: Path, tmp_path: Path) -> None:
+    service.reports[sha256(b"a")] = says(reported(b"other", "EXACT_MATCH"))
+    item = run_audit(service, [files / "a.jpg"], tmp_path / "out", send="unsettled")[0]
+    assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "server")
+
+
+def test_a_log_that_was_rolled_back_between_two_answers_is_told(service: Registry, files: Path, tmp_path: Path) -> None:
+    run_audit(service, [files / "a.jpg"], tmp_path / "out")
+    smaller = CHECKPOINT.splitlines(keepends=True)
+    smaller[1] = "1\n"
+    service.checkpoint = "".join(smaller)
+    (files / "a.jpg").write_bytes(b"changed")
+    run_audit(service, [files / "a.jpg"], tmp_path / "out")
+    assert read_summary(tmp_path / "out")["checkpoints"]["consistency"]["outcome"] == "fails"
+
+
+# A service that fails -----------------------------------------------------------------------------
+
+
+def test_five_refused_connections_in_a_row_end_the_audit_and_the_rest_is_not_asked(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.answers += [breaks] * 100
+    with pytest.raises(Stopped, match="did not answer 5 times in a row"):
+        run_audit(service, [files], tmp_path / "out")
+    assert len(service.asked) <= 6
+    summary = read_summary(tmp_path / "out")
+    assert (summary["items"], summary["pending"], summary["exit_status"]) == (0, 3, 3)
+    service.answers.clear()
+    assert set(buckets(run_audit(service, [files], tmp_path / "out")).values()) == {"not_compared"}
+
+
+def test_a_service_that_fails_once_is_asked_again(service: Registry, files: Path, tmp_path: Path) -> None:
+    service.answers += [breaks, refuses("internal-error", 500)]
+    assert set(buckets(run_audit(service, [files], tmp_path / "out")).values()) == {"not_compared"}
+
+
+def test_a_picture_that_the_service_always_fails_at_could_not_be_checked_and_is_tried_again_later(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.reports[sha256(b"b")] = refuses("internal-error", 500)
+    found = buckets(run_audit(service, [files], tmp_path / "out", send="unsettled"))
+    assert found == {"a.jpg": "not_found", "b.jpg": "could_not_check", "c.jpg": "not_found"}
+    assert service.sent.count(sha256(b"b")) == engine.MAX_TRIES
+    service.reports.clear()
+    service.sent.clear()
+    found = buckets(run_audit(service, [files], tmp_path / "out", send="unsettled"))
+    assert found["b.jpg"] == "not_found"
+    assert service.sent == [sha256(b"b")]
+
+
+def test_a_service_that_limits_requests_is_waited_for_and_the_auditor_is_told(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.answers.append(refuses("rate-limited", 429, Retry_After="1"))
+    told: list[str] = []
+    begun = time.monotonic()
+    run_audit(service, [files], tmp_path / "out", tell=told.append)
+    assert time.monotonic() - begun >= 1
+    assert told == ["waiting 1 s: the service takes no more requests for now"]
+
+
+def test_an_older_service_and_one_that_is_none_are_told_in_a_line(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.answers += [refuses("not-found", 404)] * 9
+    with pytest.raises(Stopped, match="has no look-ups by digest: it is older"):
+        run_audit(service, [files], tmp_path / "older")
+    service.answers[:] = [says(b"<html>", media_type="text/html")] * 9
+    with pytest.raises(Stopped, match="cannot be asked"):
+        run_audit(service, [files], tmp_path / "none")
+
+
+# Going on -----------------------------------------------------------------------------------------
+
+
+def test_a_second_run_asks_about_what_is_new_or_has_changed(service: Registry, files: Path, tmp_path: Path) -> None:
+    run_audit(service, [files], tmp_path / "out")
+    service.looked_up.clear()
+    (files / "a.jpg").write_bytes(b"changed")
+    (files / "d.jpg").write_bytes(b"d")
+    (files / "c.jpg").unlink()
+    assert list(buckets(run_audit(service, [files], tmp_path / "out"))) == ["a.jpg", "b.jpg", "d.jpg"]
+    assert sorted(service.looked_up) == sorted([sha256(b"changed"), sha256(b"d")])
+    service.looked_up.clear()
+    run_audit(service, [files], tmp_path / "out", restart=True)
+    assert len(service.looked_up) == 3
+
+
+def test_a_folder_with_another_audit_is_refused(service: Registry, files: Path, tmp_path: Path) -> None:
+    run_audit(service, [files], tmp_path / "out")
+    others = ([files / "a.jpg"], {}), ([files], {"send": "all"}), ([files], {"url": f"{service.url}/x"})
+    for sources, options in others:
+        with pytest.raises(InvalidRequest, match="has an audit of other sources"):
+            run_audit(service, sources, tmp_path / "out", **options)  # type: ignore[arg-type]
+    run_audit(service, [files / "a.jpg"], tmp_path / "out", restart=True)
+
+
+def test_a_folder_whose_state_is_no_audits_is_refused(service: Registry, files: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "state.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(InvalidRequest, match="is not the state of an audit"):
+        run_audit(service, [files], tmp_path / "out")
+    (tmp_path / "out" / "state.sqlite").unlink()
+    with sqlite3.connect(tmp_path / "out" / "state.sqlite") as other:
+        other.execute("CREATE TABLE something (x)")
+    other.close()
+    with pytest.raises(InvalidRequest, match="is not the state of an audit"):
+        run_audit(service, [files], tmp_path / "out")
+
+
+def test_two_audits_of_one_folder_do_not_meet(service: Registry, files: Path, tmp_path: Path) -> None:
+    options = Options(service.url, jobs=1, pictures=False)
+    with State(tmp_path / "out", options.purpose(Sources([files]))), pytest.raises(StoreLocked, match="another audit"):
+        run_audit(service, [files], tmp_path / "out")
+
+
+def test_a_full_disk_ends_the_audit_and_loses_nothing_that_was_committed(
+    service: Registry, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2_000):
+        (files / f"{number:04}.jpg").write_bytes(b"%d" % number)
+    plain = State.settle
+    commits = 0
+
+    def settle(state: State, settled: object) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 2:
+            pages = state._db.execute("PRAGMA page_count").fetchone()[0]
+            state._db.execute(f"PRAGMA max_page_count = {pages}")
+        plain(state, settled)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(State, "settle", settle)
+    with pytest.raises(StoreUnavailable, match="disk is full"):
+        run_audit(service, [files], tmp_path / "out")
+    monkeypatch.undo()
+    before = len(service.looked_up)
+    assert len(run_audit(service, [files], tmp_path / "out")) == 2_003
+    assert before >= 500
+    assert len(service.looked_up) - before <= 2_003 - 500
+
+
+def test_the_same_files_log_and_policy_give_the_same_bytes(service: Registry, files: Path, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    (files / "c.jpg").rename(os.fsdecode(os.fsencode(files) + b"/\xff.jpg"))
+    written = []
+    for name, jobs in (("one", 1), ("two", 2)):
+        asked = Sources(paths=[files], digests=registered().digests)
+        run_audit(service, asked, tmp_path / name, send="unsettled", jobs=jobs)
+        written.append([(tmp_path / name / file).read_bytes() for file in ("items.csv", "items.jsonl")])
+    assert written[0] == written[1]
+
+
+KILLED = """
+import sys
+from countermark.audit import Options, audit
+for _ in audit([sys.argv[2]], sys.argv[3], Options(sys.argv[1], jobs=1, pictures=False, receipts=False)): pass
+"""
+
+
+@pytest.mark.timing
+def test_a_killed_audit_repeats_at_most_one_batch(
+    service: Registry, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = 4 * engine.BATCH
+    for at in range(number - 3):
+        (files / f"{at:05}.jpg").write_bytes(b"%d" % at)
+    for kills in (1, 2):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, service.url, files, tmp_path / "out"])
+        eventually(lambda kills=kills: len(service.looked_up) > kills * engine.BATCH)  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert len(run_audit(service, [files], tmp_path / "out", receipts=False)) == number
+    assert len(service.looked_up) <= number + 2 * engine.BATCH
+    asked = [path for path in service.asked if "lookups" in path]
+    assert len(asked) >= number // engine.BATCH
+
+
+@pytest.mark.timing
+def test_ctrl_c_writes_the_report_so_far(service: Registry, files: Path, tmp_path: Path) -> None:
+    held = threading.Event()
+
+    def hold(handler: object) -> None:
+        held.set()
+        time.sleep(HUNG_SECONDS)
+
+    service.reports[sha256(b"b")] = hold  # type: ignore[assignment]
+    program = KILLED.replace("receipts=False", "receipts=False, send='unsettled', in_flight=1")
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, service.url, files, tmp_path / "out"], stderr=subprocess.PIPE
+    )
+    assert held.wait(HUNG_SECONDS)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert b"KeyboardInterrupt" in told
+    summary = read_summary(tmp_path / "out")
+    assert summary["pending"] >= 1
+    assert summary["ended"] == "it was interrupted"
+    assert summary["exit_status"] == 3
+
+
+def test_the_async_twin_yields_the_same(service: Registry, files: Path, tmp_path: Path) -> None:
+    async def collect() -> list[object]:
+        options = Options(service.url, jobs=1, pictures=False)
+        return [item async for item in audit_async([files], tmp_path / "async", options)]
+
+    assert asyncio.run(collect()) == run_audit(service, [files], tmp_path / "sync")
+
+
+def test_a_file_that_ends_its_process_costs_no_other_file(
+    service: Registry, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(
+        "import hashlib, os\nplain = hashlib.sha256\n"
+        "class Deadly:\n"
+        "    def __init__(self): self.digest_ = plain()\n"
+        "    def update(self, data):\n"
+        "        if data == b'b': os._exit(1)\n"
+        "        self.digest_.update(data)\n"
+        "    def digest(self): return self.digest_.digest()\n"
+        "    def hexdigest(self): return self.digest_.hexdigest()\n"
+        "hashlib.sha256 = lambda data=b'': plain(data) if data else Deadly()\n"
+    )
+    monkeypatch.syspath_prepend(str(hook))
+    items = run_audit(service, [files], tmp_path / "out")
+    assert buckets(items) == {"a.jpg": "not_compared", "b.jpg": "could_not_check", "c.jpg": "not_compared"}
+    assert items[1].outcome.detail == "examining it ended the process"
+    assert hashlib.sha256(b"x").hexdigest()
+
+
+def test_without_a_policy_keys_the_summary_says_that_the_logs_key_is_its_own_word(
+    service: Registry, tmp_path: Path
+) -> None:
+    service.known[REGISTERED] = [match()]
+    run_audit(service, registered(), tmp_path / "out", policy=AuditPolicy())
+    assert read_summary(tmp_path / "out")["receipts"]["log_key_pinned"] is False
