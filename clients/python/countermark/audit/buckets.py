@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from provenance.errors import CountermarkError, MediaTooCostly, MediaTooLarge, UndecodableMedia, UnsupportedMedia
+from provenance.sentences import SENTENCES
 
 if TYPE_CHECKING:
     from countermark.models import Lookup, Match, Report
@@ -132,8 +133,7 @@ def of_report(report: "Report", counts: "Counts") -> Outcome:
     first = report.matches[0] if report.matches else None
     registration = _OF_REGISTRATION.get(axes.registration.value)
     if registration is None:
-        why = "could not look" if axes.registration.value == "NOT_CHECKED" else f"states {axes.registration.value}"
-        return could_not_check("server", f"the service {why}")
+        return could_not_check("server", f"registration: {axes.registration.value}")
     applies = {registration, *(() if first is None else (_by_standing(registration, first.standing.value),))}
     reason: Reason | None = None
     if code == "CREDENTIAL_INVALID":
@@ -150,7 +150,7 @@ def of_report(report: "Report", counts: "Counts") -> Outcome:
     return Outcome(
         min(applies, key=list(Bucket).index),
         reason=reason,
-        detail="the proof of the record does not hold" if reason else "",
+        detail=SENTENCES.headlines[code] if code == "PROOF_BROKEN" else "",
         record=None if first is None else first.asset.id,
         index=None if first is None else first.asset.index,
         others=max(0, len(report.matches) - 1),
