@@ -27,7 +27,7 @@ DOCUMENTED = re.findall(
     re.MULTILINE,
 )
 CORE = [name for name in DOCUMENTED if name.startswith("provenance.")]
-CLIENT = ["countermark", "countermark.models", "countermark.log", "countermark.receipts"]
+CLIENT = ["countermark", "countermark.audit", "countermark.models", "countermark.log", "countermark.receipts"]
 RECURSIVE = vars(canonical_json)
 """What the alias `Json` names in quotes."""
 HANDED_OUT = [

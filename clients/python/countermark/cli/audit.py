@@ -112,6 +112,9 @@ class AuditGroup(TyperGroup):
             args = [MANY, *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or self.commands[MANY]
+
 
 def many(
     out: Out,
