@@ -118,12 +118,16 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 
+SCRIPT_POLICY = "default-src 'none'; script-src 'self'"
+"""A script runs under the policy of its page, but one that is started as a worker runs under its own."""
+
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_POLICIES = {"text/html": PAGE_POLICY, "text/javascript": SCRIPT_POLICY}
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -144,10 +148,10 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.always.items():
                     headers.setdefault(name, value)
-                page = headers.get("content-type", "").startswith("text/html")
+                media_type = headers.get("content-type", "").partition(";")[0]
                 if message["status"] != 304:  # what a 304 states replaces what is stored (RFC 9111, section 3.2)
-                    headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
-                    if not page:
+                    headers.setdefault("Content-Security-Policy", _POLICIES.get(media_type, DATA_POLICY))
+                    if media_type != "text/html":
                         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
             await send(message)
 

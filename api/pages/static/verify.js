@@ -1,7 +1,6 @@
 // The verify page: takes a picture (chosen, dropped or pasted), calls the service, and shows the report or the failure.
 
 import { h, quoted } from "./dom.js";
-import { checkReceipt } from "./receipt.js";
 import { showReport } from "./report.js";
 import { Failure, loadReport, verifyDigest, verifyFile } from "./service.js";
 import { fileSize, unverified } from "./words.js";
@@ -100,7 +99,7 @@ function show(report, file) {
   const headline = result.querySelector("#headline");
   headline.focus({ preventScroll: true });
   headline.scrollIntoView({ block: "start" });
-  if (report.matches.length) checkReceipt(report.matches[0], result);
+  if (report.matches.length) import("./receipt.js").then(({ checkReceipt }) => checkReceipt(report.matches[0], result));
 }
 
 function refuse(title, detail) {

@@ -20,6 +20,7 @@ export class UnreadablePicture extends CountermarkError {}
  * @property {number} height
  */
 
+const MAX_SECONDS = 60; // twelve megapixels take less than one
 const MAX_PIXELS = 120_000_000; // 480 MB of a page's memory; the largest cameras have 102 megapixels
 
 /** In this thread; throws UnreadablePicture. @param {Blob} file @returns {Promise<Fingerprints>} */
@@ -35,6 +36,7 @@ export async function computeFingerprints(file) {
 export function fingerprint(file) {
   const worker = new Worker(new URL("./fingerprint_worker.js", import.meta.url), { type: "module" });
   return new Promise((/** @type {(found: Fingerprints) => void} */ resolve, reject) => {
+    setTimeout(() => reject(new UnreadablePicture("the picture took too long to look at")), MAX_SECONDS * 1000);
     worker.onmessage = ({ data }) => ("refusal" in data ? reject(new UnreadablePicture(data.refusal)) : resolve(data));
     worker.onerror = () => reject(new UnreadablePicture("the picture could not be looked at in this browser"));
     worker.postMessage(file);
