@@ -3,8 +3,9 @@
 It holds a PostgreSQL advisory lock on a connection of its own, and its *term* is a fencing token: a number that grows
 with each election. What it writes as the leader confirms the term in the same transaction, so that a process which was
 stopped, replaced and continued writes nothing more. A leader without a beat for `SILENCE_SECONDS` has
-its connections ended by the server, which frees what it has locked. A leader that beats but publishes nothing, because
-a step hangs or fails, steps down if another process can lead. Only the database and monotonic clocks are relied on.
+its connections ended by the server, which frees what it has locked; so has a follower that was suspended while it sent
+a batch, which the leader finds. A leader that beats but publishes nothing, because a step hangs or fails, steps down if
+another process can lead. Only the database and monotonic clocks are relied on.
 """
 
 import logging
@@ -31,7 +32,7 @@ BEAT_SECONDS = 0.5
 
 SILENCE_SECONDS = 2.5
 """Seconds without a beat after which a leader is replaced: five missed beats, and half of the five seconds in which a
-stand-by has to have taken over."""
+stand-by has to have taken over. Also those in which a follower sends nothing more of a batch."""
 
 ABSTAIN_SECONDS = 3.0
 """Seconds that a process that stepped down does not stand for election: others try twice a second."""
@@ -58,7 +59,16 @@ _OTHERS = text(
     AND application_name LIKE 'countermark %' AND application_name <> current_setting('application_name')
     """
 )
-# All connections of the process that holds the lock, by the name that they have in common: what it may have locked.
+# Connections of other processes on which the server waits for the rest of a batch, which psycopg sends as a pipeline:
+# until its end no time-out of an idle transaction applies.
+_SENDING = text(
+    """
+    SELECT pid, query_start FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name LIKE 'countermark %' AND application_name <> current_setting('application_name')
+    AND state = 'active' AND wait_event = 'ClientRead'
+    """
+)
+# All connections of a process, by the name that they have in common: what it may have locked.
 _END = text(
     """
     SELECT pg_terminate_backend(each.pid) FROM pg_stat_activity AS each
@@ -134,6 +144,7 @@ class ElectedLeadership:
         self._connection: Connection | None = None
         self._seen: tuple[Any, ...] = ()
         self._seen_at = 0.0
+        self._sending: dict[tuple[Any, ...], float] = {}
         self._turn_at = 0.0
         self._stand_at = 0.0
         try:
@@ -214,6 +225,8 @@ class ElectedLeadership:
                 self._term, self._stand_at = None, time.monotonic() + ABSTAIN_SECONDS
             elif self._connection.execute(_BEAT, {"term": self._term}).rowcount != 1:
                 raise SQLAlchemyError("another process has taken over the log")
+            else:
+                self._free_head(self._connection)
         elif self._resigned or time.monotonic() < self._stand_at or not self._is_progressing():
             self._seen = ()
         elif self._connection.execute(_TRY, {"lock": _LOCK}).scalar_one():
@@ -235,6 +248,16 @@ class ElectedLeadership:
             connection.execute(_END, {"pid": seen[2]})
             self._seen = ()
             self._turn_at = now + _HANDOVER_SECONDS
+
+    def _free_head(self, connection: Connection) -> None:
+        """Have the server end the connections of a follower that was suspended while it sent a batch."""
+        now = time.monotonic()
+        sending = [tuple(row) for row in connection.execute(_SENDING)]
+        self._sending = {each: self._sending.get(each, now) for each in sending}
+        for (pid, _), since in self._sending.items():
+            if now - since >= SILENCE_SECONDS:
+                log.warning("a process has sent nothing more of a batch for %.1f s and is disconnected", now - since)
+                connection.execute(_END, {"pid": pid})
 
     def _listen(self, connection: Connection) -> bool:
         """Wait for a signal, until the next turn is due at most; whether there was one."""

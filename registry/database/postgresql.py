@@ -2,7 +2,8 @@
 
 Each process has one connection that writes, some that read snapshots and cannot write, and one that stands for election
 (`registry.database.leadership`). The server frees the locks of a lost or suspended process: it ends idle
-transactions, and detects hosts that no longer respond.
+transactions, and detects hosts that no longer respond. Of one that is suspended in the middle of a batch, the leader
+has it end the connections.
 """
 
 import logging
@@ -35,14 +36,17 @@ _READERS = 16
 
 _LOCK_TIMEOUT = "10s"
 _LONG = "10min"
-"""The most that a migration may take between two statements, and wait for another one's lock."""
+"""The most that a migration or a reader may take between two statements, and a migration wait for another's lock."""
 
 _WRITER = (
     # A stopped process lets go of the head of the log and of its term within 3 s.
     "SET idle_in_transaction_session_timeout = '3s'",
     f"SET lock_timeout = '{_LOCK_TIMEOUT}'",
 )
-_READER = ("SET default_transaction_read_only = on",)
+_READER = (
+    "SET default_transaction_read_only = on",
+    f"SET idle_in_transaction_session_timeout = '{_LONG}'",  # a stopped process holds up erasures no longer
+)
 _CONNECTING = {
     "connect_timeout": 5,
     "keepalives_idle": 5,

@@ -37,9 +37,10 @@ def _make(place: Path, prefix: str) -> tuple[Path, int]:
         own = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         with suppress(FileNotFoundError):  # another process has swept it, not locked yet
             descriptor = os.open(own, _FOLDER)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if own.exists():
-                return own, descriptor
+            with suppress(BlockingIOError):  # another process is sweeping it, and may be suspended
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if own.exists():
+                    return own, descriptor
             os.close(descriptor)
 
 

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from provenance.errors import SettingsInvalid, StoreCorrupt, StoreUnavailable
 from provenance.transparency.checkpoint import Checkpoint, open_checkpoint
-from registry.database import Store, entries, heads
+from registry.database import Session, Store, entries, heads
 from registry.log import sequencer
 from registry.log.high_water import HighWater
 from registry.usecases.maintenance import fsck
@@ -164,6 +166,33 @@ def depose(newsrooms: Newsrooms, leader: Newsroom, follower: Newsroom, patch: py
     patch.setattr(leader.store.leadership, "_turn", lambda: going.wait(HUNG_SECONDS))
     eventually(lambda: follower.store.leadership.term == 2)
     return going
+
+
+@pytest.mark.timing
+def test_a_follower_that_is_suspended_in_the_middle_of_a_batch_holds_nobody_up(newsrooms: Newsrooms) -> None:
+    leader, follower = newsrooms.open().found(), newsrooms.open()
+    suspended, resumed = threading.Event(), threading.Event()
+
+    def batch(session: Session) -> None:
+        heads.lock(session)
+        driver: Any = session.connection().connection.driver_connection
+        with driver.pipeline():  # as many rows are sent
+            driver.execute("SELECT 1")
+            suspended.set()
+            resumed.wait(HUNG_SECONDS)
+
+    follower.store.write(batch)
+    assert suspended.wait(HUNG_SECONDS)
+    assert leader.register("harbour").result(HUNG_SECONDS).index == 2
+    resumed.set()
+    assert follower.register("storm").result(HUNG_SECONDS).index == 3
+
+
+@pytest.mark.parametrize("use", ["reading", "writing"])
+def test_the_server_ends_a_transaction_of_a_process_that_was_suspended(newsrooms: Newsrooms, use: str) -> None:
+    engine: Engine = getattr(newsrooms.open().store._database, use)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one() != "0"
 
 
 @pytest.mark.timing
