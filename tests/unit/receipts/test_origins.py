@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,10 @@ from provenance.receipts.origins import Chain
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.receipts.report import ReceiptReport
+from provenance.transparency.timestamp import TimestampAuthority
 from tests.logs.logbook import Logbook
-from tests.logs.records import KEY, digest
+from tests.logs.records import KEY, START, digest
+from tests.stamper import Stamper
 
 ORIGINS = 11
 
@@ -128,6 +131,21 @@ def test_a_dispute_stands_until_the_one_who_raised_it_retracts_it(log: Logbook) 
     report = log.verify(asset, [dispute, rejected, retracted])
     assert report.holds
     assert not report.disputed
+
+
+def test_a_time_stamp_shows_nothing_of_what_was_logged_behind_the_stamped_tree(log: Logbook) -> None:
+    """A retraction counts that was made before the key may have been in other hands, which only a time stamp shows."""
+    asset = log.register("asset")
+    dispute = log.dispute(asset)
+    retracted = log.answer(dispute, "retracted", publisher="rival")
+    log.state_key("rival", "revoke", invalid_since=START + timedelta(hours=1))
+    receipt, place = log.receipt(asset, [dispute, retracted]), log.index(retracted)
+    stamper = Stamper("tsa")
+    authority = TimestampAuthority.from_pem("tsa", stamper.pem.encode())
+    for size, disputed in ((place, None), (place + 1, False)):
+        stamped = replace(receipt, stamp=log.stamp(log.index(asset), size, stamper))
+        report = verify_receipt(Receipt.parse(stamped.serialise()), trusted_keys=[KEY], authorities=[authority])
+        assert (report.steps[9].outcome, report.disputed) == ("holds", disputed)
 
 
 def test_a_publisher_cannot_dispute_its_own_registration(log: Logbook) -> None:

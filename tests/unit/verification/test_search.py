@@ -13,7 +13,7 @@ from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.comparison.comparison import ReferenceKind
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
-from provenance.verification.lookups import Lookups
+from provenance.verification.lookups import MAX_LEAD_DISTANCE, MIN_PDQ_QUALITY, Lookups
 from provenance.verification.matcher import MAX_COMPARED_OF_A_PART, MAX_LOOKED_AGAIN, MAX_UNEXPLAINED, SimilaritySearch
 from provenance.verification.registrations import Candidate, Reference, Registrations
 
@@ -126,6 +126,26 @@ def test_each_part_is_compared_with_two_pictures_and_what_is_left_out_is_said(nu
     said = [each.why for each in lookups.left_out() if each.what == "further candidates"]
     assert len(said) == number - MAX_COMPARED_OF_A_PART
     assert all("the nearest 2" in why for why in said)
+
+
+@pytest.mark.parametrize(("distance", "compared"), [(MAX_LEAD_DISTANCE, 1), (MAX_LEAD_DISTANCE + 1, 0), (None, 0)])
+def test_with_its_colours_inverted_a_picture_is_compared_with_the_near_ones_alone(
+    distance: int | None, compared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eye, asked = Eye(ELSEWHERE), []
+    looking, registered, _ = search(eye)
+    (candidate,) = registered.candidates()
+
+    def by_fingerprint(pdq_orientations: Sequence[bytes], _quality: int) -> list[Candidate]:
+        asked.extend(pdq_orientations)
+        return [replace(candidate, distance=distance)]
+
+    monkeypatch.setattr(registered, "by_fingerprint", by_fingerprint, raising=False)
+    looking.search_inverted([b"\x0f\x00"], MIN_PDQ_QUALITY - 1)
+    assert not asked
+    looking.search_inverted([b"\x0f\x00"], MIN_PDQ_QUALITY)
+    assert asked == [b"\xf0\xff"]
+    assert len({reference.sketch for reference, _ in eye.compared}) == compared
 
 
 def looked_at_in_detail(eye: Eye) -> list[bytes]:
