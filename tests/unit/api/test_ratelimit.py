@@ -29,6 +29,9 @@ def test_a_client_over_its_quota_is_refused_until_the_oldest_request_is_forgotte
     clock.now += 50
     assert limiter.take("a").allowed
     assert not limiter.take("a").allowed
+    clock.now += 60  # all are forgotten
+    anew = limiter.take("a")
+    assert (anew.remaining, anew.reset) == (1, 60)
 
 
 @given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5))
