@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 import api.http.idempotency
-from api.http.idempotency import KEPT_FOR, KeptAnswer, forget_answers
+from api.http.idempotency import KEPT_FOR, KeptAnswer, forget_answers, request_digest
 from registry.database import idempotency
 from registry.keys import api_keys
 from registry.registry import Registry
@@ -127,6 +128,24 @@ def test_the_path_is_part_of_what_is_compared(
     first, other = (client.post(path, json=body, headers=rival | {"Idempotency-Key": "paths"}) for path in paths)
     assert (first.status_code, other.status_code) == (201, 409)
     assert other.json()["type"] == "urn:countermark:problem:idempotency-conflict"
+
+
+def test_whatever_differs_in_a_request_is_compared() -> None:
+    def digest(method: str, path: str, query: bytes, *parts: bytes) -> bytes:
+        scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": []}
+        return request_digest(Request(scope | {"server": ("testserver", 80), "scheme": "http"}), *parts)
+
+    requests: list[tuple[str, str, bytes, bytes, bytes]] = [
+        ("POST", "/v1/assets", b"", b"file", b"metadata"),
+        ("PUT", "/v1/assets", b"", b"file", b"metadata"),
+        ("POST", "/v1/assets/1", b"", b"file", b"metadata"),
+        ("POST", "/v1/assets", b"draft=1", b"file", b"metadata"),
+        ("POST", "/v1/assets", b"", b"filem", b"etadata"),
+        ("POST", "/v1/assets", b"", b"metadata", b"file"),
+        ("POST", "/v1/asset", b"", b"sfile", b"metadata"),
+    ]
+    assert len({digest(*request) for request in requests}) == len(requests)
+    assert digest(*requests[0]) == digest(*requests[0])
 
 
 @pytest.mark.timing
