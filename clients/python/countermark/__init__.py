@@ -7,13 +7,12 @@
 
     verify_receipt("picture.countermark", "picture.jpg", log_keys=[LOG_KEY]).holds    # no network
 
-The HTTP client is imported on first use: checking a receipt does not need it.
+Modules are imported on first use: a client does not need those for receipts, and checking one needs no HTTP.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from countermark.receipts import verify_proof, verify_receipt
 from provenance import __version__ as __version__
 from provenance.errors import (
     Conflict,
@@ -54,8 +53,6 @@ from provenance.errors import (
     UnusableKey,
     WrongService,
 )
-from provenance.receipts.other_formats import ProofReport
-from provenance.receipts.report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
@@ -81,10 +78,12 @@ if TYPE_CHECKING:
         ServiceDescription,
         Withdrawal,
     )
+    from countermark.receipts import ProofReport, ReceiptReport, verify_proof, verify_receipt
 else:
     _MODULES = {"AsyncClient": "async_client", "Claims": "claims", "Client": "client", "OwnKey": "keys"}
     _MODULES |= {"AuditReport": "log", "audit_log": "log"}
     _MODULES |= {"Digests": "digests", "fingerprint": "digests", "Reply": "calls"}
+    _MODULES |= dict.fromkeys(("ProofReport", "ReceiptReport", "verify_proof", "verify_receipt"), "receipts")
 
     def __getattr__(name: str) -> object:
         if name not in __all__:

@@ -28,7 +28,6 @@ from provenance.limits import (
     MAX_RECORD_BYTES,
     REPORT_UNITS,
 )
-from provenance.receipts.other_formats import parse_any_receipt, receipt_statement
 
 ReceiptFormat = Literal["countermark", "tlog-proof", "cose"]
 """Countermark's own, a C2SP tlog-proof, or a transparent statement with a COSE receipt (RFC 9942, 9943)."""
@@ -332,6 +331,8 @@ def graph_as(asset_id: str, form: GraphForm) -> Call[bytes]:
 
 def receipt(asset_id: str, form: ReceiptFormat) -> Call[bytes]:
     """The receipt is not verified, but it parses in the requested format, and is for this record."""
+    from provenance.receipts.other_formats import parse_any_receipt, receipt_statement  # nothing else needs it
+
     identity = _record(asset_id)
     read_file = _file("", RECEIPT_TYPES[form]).read
 

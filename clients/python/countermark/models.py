@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from provenance.answers import *  # noqa: F403
 from provenance.answers import Answer, assets
 from provenance.answers import report as reports
@@ -56,6 +54,8 @@ def read(kind: type[T], data: bytes | str | Mapping[str, object]) -> T:
     Raises:
         UnexpectedAnswer: the data are not such an answer; the message says where.
     """
+    from pydantic import ValidationError  # here, as it takes longer to import than all of this
+
     adapter = _adapter(kind)
     try:
         answer: T = (
@@ -74,4 +74,10 @@ def dump(answer: Answer) -> dict[str, Any]:
     return plain
 
 
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+def _made(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+_adapter: Callable[[Any], Any] = cache(_made)

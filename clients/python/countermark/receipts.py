@@ -47,8 +47,6 @@ __all__ = [
     "verify_receipt",
 ]
 
-MEDIA_STEP, ORIGINS_STEP = 9, 11
-
 
 def verify_receipt(
     receipt: Source,

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from countermark.cli.output import explain
-from countermark.receipts import ORIGINS_STEP
 from provenance.errors import CountermarkError, Exit
-from provenance.receipts.other_formats import ProofReport
-from provenance.receipts.report import ReceiptReport
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.models import Report
+    from provenance.receipts.other_formats import ProofReport
+    from provenance.receipts.report import ReceiptReport
 
+MEDIA_STEP, ORIGINS_STEP = 9, 11
+"""Numbers of two steps of checking a receipt."""
 
 _MATCHES = {"EXACT_MATCH", "MATCH_NO_DIFFERENCE_FOUND", "MATCH_INSIDE_LARGER"}
 _PROVEN = {"PUBLISHED", "PUBLISHED_AND_COSIGNED"}
@@ -42,7 +43,7 @@ def of_report(report: "Report") -> Exit:
     return Exit.SATISFIED if axes.proof.value in _PROVEN else Exit.INCOMPLETE
 
 
-def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
+def of_receipt(report: "ReceiptReport", *, stamp_asked: bool = False) -> Exit:
     """Satisfied if the receipt holds up to its origins, all of them stand, and the log's key is pinned.
 
     Anyone can run a log. A superseded registration is still satisfied. `stamp_asked`: the caller trusts a time-stamping
@@ -63,7 +64,7 @@ def of_receipt(report: ReceiptReport, *, stamp_asked: bool = False) -> Exit:
     return Exit.SATISFIED if proven else Exit.INCOMPLETE
 
 
-def of_proof(report: ProofReport) -> Exit:
+def of_proof(report: "ProofReport") -> Exit:
     """Satisfied if the proof holds; incomplete if it neither holds nor fails."""
     if report.fails:
         return Exit.FINDINGS

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import RenderableType
@@ -14,12 +14,12 @@ from countermark.cli.service import connect
 from countermark.cli.views import proof_view, receipt_view
 from countermark.content import Content
 from countermark.defaults import DEFAULT_URL
-from countermark.receipts import verify_proof, verify_receipt
 from provenance.errors import CountermarkError, Exit
 from provenance.limits import MAX_RECEIPT_BYTES
-from provenance.receipts.other_formats import ProofReport, parse_any_receipt
-from provenance.receipts.receipt import Receipt
-from provenance.receipts.report import ReceiptReport
+
+if TYPE_CHECKING:
+    from provenance.receipts.other_formats import ProofReport
+    from provenance.receipts.report import ReceiptReport
 
 ReceiptFile = Annotated[
     Path,
@@ -73,6 +73,10 @@ def verify(
     Exit status 0 needs --vkey or --policy: without one, the receipt only claims to be of its log (3).
     With --authority it also needs a valid time stamp.
     """
+    from countermark.receipts import verify_proof, verify_receipt
+    from provenance.receipts.other_formats import parse_any_receipt
+    from provenance.receipts.receipt import Receipt
+
     age = seconds(max_age)
     try:
         found = parse_any_receipt(Content.of(receipt).read(MAX_RECEIPT_BYTES))
@@ -130,6 +134,8 @@ def get(
 
 def show(receipt: ReceiptFile) -> None:
     """Print a .countermark file as indented JSON, without checking it."""
+    from provenance.receipts.receipt import Receipt
+
     try:
         data = Content.of(receipt).read(MAX_RECEIPT_BYTES)
         Receipt.parse(data)
@@ -138,7 +144,7 @@ def show(receipt: ReceiptFile) -> None:
     output.show_json(json.loads(data))
 
 
-def _json(report: ReceiptReport) -> dict[str, object]:
+def _json(report: "ReceiptReport") -> dict[str, object]:
     return {
         "holds": report.holds,
         "log_key_pinned": report.log_key_pinned,
@@ -163,7 +169,7 @@ def _json(report: ReceiptReport) -> dict[str, object]:
     }
 
 
-def _proof_json(report: ProofReport) -> dict[str, object]:
+def _proof_json(report: "ProofReport") -> dict[str, object]:
     return {
         "holds": report.holds,
         "record_id": None if report.statement is None else report.statement.record_id.hex(),

@@ -8,19 +8,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from countermark.cli.exits import MEDIA_STEP, ORIGINS_STEP
 from countermark.cli.output import plain
-from countermark.receipts import MEDIA_STEP, ORIGINS_STEP
 from provenance.quotation import quote
-from provenance.receipts.other_formats import ProofReport
-from provenance.receipts.report import ReceiptReport, Step
 from provenance.sentences import SENTENCES
-from provenance.transparency.policy import Witnessing
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.log.watching import Alarm
     from countermark.models import Match, Region, RegisteredAsset, Report, Resembles
+    from provenance.receipts.other_formats import ProofReport
+    from provenance.receipts.report import ReceiptReport, Step
     from provenance.transparency.audit import AuditFinding
+    from provenance.transparency.policy import Witnessing
 
 
 def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]) -> RenderableType:
@@ -52,7 +52,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
     )
 
 
-def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> RenderableType:
+def receipt_view(report: "ReceiptReport", *, stamp_asked: bool = False) -> RenderableType:
     """The steps of checking a receipt, and the conclusion."""
     links = report.chain.links if report.chain is not None else ()
     return Group(
@@ -67,7 +67,7 @@ def receipt_view(report: ReceiptReport, *, stamp_asked: bool = False) -> Rendera
     )
 
 
-def proof_view(report: ProofReport) -> RenderableType:
+def proof_view(report: "ProofReport") -> RenderableType:
     """The steps of checking a tlog-proof or a transparent statement, and the conclusion."""
     record = "unknown" if report.statement is None else report.statement.record_id.hex()
     return Group(
@@ -85,11 +85,11 @@ def proof_view(report: ProofReport) -> RenderableType:
     )
 
 
-def _witnessing(witnessing: Witnessing | None) -> list[tuple[str, str]]:
+def _witnessing(witnessing: "Witnessing | None") -> list[tuple[str, str]]:
     return [] if witnessing is None else [("witnesses", plain(witnessing.detail))]
 
 
-def _proof_conclusion(report: ProofReport) -> str:
+def _proof_conclusion(report: "ProofReport") -> str:
     if report.fails:
         return "The proof does not hold."
     if report.holds and report.witnessing is not None and not report.witnessing.enough:
@@ -99,7 +99,7 @@ def _proof_conclusion(report: ProofReport) -> str:
     return "The proof could not be checked. Give the log's key (--vkey), and the entry (--entry)."
 
 
-def _steps(steps: Iterable[Step]) -> Table:
+def _steps(steps: "Iterable[Step]") -> Table:
     grid = _grid(3)
     for step in steps:
         grid.add_row(str(step.number), Text(step.outcome, style="bold"), Text(f"{step.name}: {plain(step.detail)}"))
@@ -158,7 +158,7 @@ def alarm_view(alarm: "Alarm") -> RenderableType:
 _HOLDS = "The receipt holds."
 
 
-def _conclusion(report: ReceiptReport, *, stamp_asked: bool) -> str:
+def _conclusion(report: "ReceiptReport", *, stamp_asked: bool) -> str:
     failed = [step.number for step in report.steps if step.outcome == "fails"]
     if failed == [MEDIA_STEP]:
         return "The receipt is for another picture."
@@ -171,7 +171,7 @@ def _conclusion(report: ReceiptReport, *, stamp_asked: bool) -> str:
     return missing or _HOLDS
 
 
-def _later_events(report: ReceiptReport) -> Iterator[str]:
+def _later_events(report: "ReceiptReport") -> Iterator[str]:
     """Later events of a registration whose receipt holds."""
     if report.withdrawn:
         yield "its publisher has withdrawn the registration"
@@ -185,7 +185,7 @@ def _later_events(report: ReceiptReport) -> Iterator[str]:
         yield f"its publisher has superseded the registration by entry {report.superseded_by}"
 
 
-def _missing(report: ReceiptReport, *, stamp_asked: bool) -> str:
+def _missing(report: "ReceiptReport", *, stamp_asked: bool) -> str:
     """What could not be checked; empty if nothing."""
     if not report.log_key_pinned:
         return (
