@@ -37,6 +37,20 @@ print([name for name in {OF_MEDIA!r} if name in sys.modules])
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.parametrize(
+    ("program", "without"),
+    [
+        ("import countermark", ("httpx2", "pydantic", "cryptography", "provenance.answers")),
+        ("from countermark import Client", ("pydantic", "typer", "rich", "provenance.receipts")),
+        ("from countermark import verify_receipt", ("httpx2", "pydantic", "typer", "rich")),
+        ("import countermark.cli", ("httpx2", "pydantic", "cryptography", "sqlite3", "provenance.answers")),
+    ],
+)
+def test_what_takes_long_to_import_is_imported_where_it_is_needed(program: str, without: tuple[str, ...]) -> None:
+    done = run(f"{program}; import sys; print([name for name in {without!r} if name in sys.modules])")
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_client_commands_statements_and_proofs_can_be_imported_without_the_extras() -> None:
     program = f"""{WITHOUT}
 import importlib, pkgutil
