@@ -29,7 +29,7 @@ COMMANDS = {
     "log": ("api.cli.log", "The transparency log."),
     "index": ("api.cli.index", "The similarity index."),
     "certificate": ("api.cli.certificate", "The certificate chain that C2PA claims are signed with."),
-    "witness": ("api.witness.commands", "Run a C2SP witness for other logs until SIGTERM."),
+    "witness": ("api.witness", "Run a C2SP witness for other logs until SIGTERM."),
 }
 """Of each command: its module, and the first line of its help text."""
 

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from api.witness.app import create_witness_app
+from api.witness import create_witness_app
 from registry.attestation.witness import Witness
 from tests.loopback import serving
 from tests.patience import HUNG_SECONDS

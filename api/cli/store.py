@@ -1,15 +1,18 @@
 """`python -m api fsck | backup | restore | migrate-store`: commands on a whole store."""
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from api.cli.opened import configuration, log_key, opened_keystore, opened_store
 from api.cli.printed import Json, print_findings
-from api.cli.progress import progress_bars
 from api.settings import load_settings
 from provenance.errors import SettingsInvalid
 from registry.bootstrap import read_policy, read_timestamp_settings
@@ -18,7 +21,7 @@ from registry.log.log_keys import current_key
 from registry.storage.blobs import Blobs
 from registry.times import utc_now
 from registry.usecases.maintenance.backup import back_up, restore
-from registry.usecases.maintenance.fsck import check
+from registry.usecases.maintenance.fsck import Progress, check
 from registry.usecases.maintenance.migration import migrate
 
 commands = typer.Typer()
@@ -112,3 +115,19 @@ def restore_backup(
             "auditor or a receipt: a log that signs again from an older state forks.",
             err=True,
         )
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """A `Progress` that draws one bar for each stage; none if standard error is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield progress

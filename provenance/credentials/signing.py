@@ -46,7 +46,7 @@ SIGNABLE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/t
 
 ALGORITHMS = {"es256": c2pa.C2paSigningAlg.ES256, "ed25519": c2pa.C2paSigningAlg.ED25519}
 _NO_LISTS = TrustSettings()
-_Signed = tuple[bytes, str, bytes, bytes, bool]
+_Signed = tuple[bytes, str, bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,6 @@ class SignedCredential:
         manifest_id: URN of the new manifest.
         claim_sha256: 32 bytes, as `ManifestFacts.claim_sha256`.
         sha256: of the file that the manifest belongs to: the signed copy, or else the untouched file.
-        parent_kept: the file is the claim's parent ingredient, with its earlier credentials if it had any.
     """
 
     data: bytes | None
@@ -89,7 +88,6 @@ class SignedCredential:
     manifest_id: str
     claim_sha256: bytes
     sha256: bytes
-    parent_kept: bool
 
 
 def sign_embedded(
@@ -192,7 +190,6 @@ def _sign(
         facts.manifest_id,
         facts.claim_sha256,
         hashlib.sha256(signed).digest(),
-        claim.opens_file(carries=carries),
     )
 
 

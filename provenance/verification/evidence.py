@@ -13,8 +13,7 @@ from provenance.media.media import Pixels
 from provenance.receipts.report import ReceiptReport
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
-from provenance.statement.identity import Identity
-from provenance.statement.record import AssetRegistered
+from provenance.statement.record import AssetRegistered, Identity
 from provenance.verification.axes import Proof, Registration, SourceCode, Standing
 
 

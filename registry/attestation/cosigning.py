@@ -21,8 +21,7 @@ from provenance.transparency.checkpoint import SignedCheckpoint
 from provenance.transparency.note import NoteSignature, VerifierKey
 from provenance.transparency.policy import Witness
 from provenance.transparency.witness import AddCheckpoint, Declined, OtherSize, Witnessed, read_response
-from registry.attestation.backoff import Backoff
-from registry.attestation.outbound import OutboundClient
+from registry.attestation.outbound import Backoff, OutboundClient
 
 Prove = Callable[[int], Awaitable[tuple[bytes, ...]]]
 """The consistency proof to the checkpoint from a tree of this size, which must not be larger."""

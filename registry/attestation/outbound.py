@@ -6,6 +6,7 @@ not used, and no answer is decompressed.
 
 import asyncio
 import math
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ from typing import Self
 import httpx2
 
 from provenance.errors import ServiceUnreachable, UnexpectedAnswer
-from provenance.limits import MAX_RETRY_AFTER_SECONDS
+from provenance.limits import MAX_BACKOFF_SECONDS, MAX_RETRY_AFTER_SECONDS, MIN_BACKOFF_SECONDS
 
 _FAILURES = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError, ValueError)
 _HEADERS = {"User-Agent": "countermark-log", "Accept-Encoding": "identity"}
@@ -89,3 +90,31 @@ def _seconds(text: str) -> float | None:
     except ValueError:
         return None
     return min(seconds, MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+class Backoff:
+    """Waits longer with each failure, from `MIN_BACKOFF_SECONDS` to `MAX_BACKOFF_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._not_before = 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next request; 0 when it is due."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    def succeed(self, pause: float = 0.0) -> None:
+        """Note a success; the next request is due in `pause` seconds."""
+        self._failures = 0
+        self._not_before = time.monotonic() + pause
+
+    def fail(self, retry_after: float | None = None) -> None:
+        """Note a failure; `retry_after`: the seconds that the service asked for, if it did."""
+        doubled = MIN_BACKOFF_SECONDS * 2 ** min(self._failures, 32)
+        self._failures += 1
+        self._not_before = time.monotonic() + max(min(doubled, MAX_BACKOFF_SECONDS), retry_after or 0.0)
+
+    def give_up(self) -> None:
+        """Note a refusal that will not pass by itself; the next request is due in `MAX_BACKOFF_SECONDS`."""
+        self._not_before = time.monotonic() + MAX_BACKOFF_SECONDS

@@ -18,8 +18,7 @@ from provenance.transparency.timestamp import (
     read_response,
     verify_timestamp,
 )
-from registry.attestation.backoff import Backoff
-from registry.attestation.outbound import OutboundClient
+from registry.attestation.outbound import Backoff, OutboundClient
 
 log = logging.getLogger(__name__)
 

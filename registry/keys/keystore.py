@@ -46,8 +46,7 @@ from provenance.statement.keys import Algorithm, LocalSigner, Signer, public_key
 from provenance.transparency.log_keys import Sign
 from provenance.transparency.ml_dsa import MlDsaSigner
 from provenance.transparency.note import ED25519, ML_DSA_44, VerifierKey
-from registry.keys.certified_keys import read_certified, write_certified
-from registry.keys.key_files import read_key_file, replace_key_file, write_key_file
+from registry.keys.key_files import read_certified, read_key_file, replace_key_file, write_certified, write_key_file
 from registry.keys.signer_uri import ExternalSigner
 
 RENEWAL = timedelta(days=30)

@@ -10,9 +10,8 @@ from datetime import datetime
 from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotFound, SignatureInvalid
 from provenance.statement.handover import Handover, hand_over, prove_possession, verify_possession
-from provenance.statement.identity import Identity
 from provenance.statement.keys import Algorithm, PublicKey
-from provenance.statement.record import PublisherKey
+from provenance.statement.record import Identity, PublisherKey
 from registry.database import Session, publishers
 from registry.registry import Registry
 from registry.usecases import read as catalogue

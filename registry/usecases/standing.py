@@ -8,12 +8,12 @@ from provenance import answers
 from provenance.errors import StoreCorrupt
 from provenance.receipts.origins import references
 from provenance.receipts.report import ReceiptReport
-from provenance.statement.identity import Established, Identity
 from provenance.statement.record import (
     AssetRegistered,
     PublisherKey,
 )
 from provenance.statement.record import record_id as digest_record
+from provenance.statement.record.keys import Established, Identity
 from provenance.statement.statement import parse_statement
 from provenance.verification.axes import Standing
 from provenance.verification.evidence import Publisher, Source

@@ -22,9 +22,8 @@ from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, load_settings
 from provenance.limits import MAX_ENTRY_BYTES
 from provenance.statement.handover import prove_possession
-from provenance.statement.identity import Identity
 from provenance.statement.keys import Algorithm, LocalSigner
-from provenance.statement.record import PublisherKey, to_canonical
+from provenance.statement.record import Identity, PublisherKey, to_canonical
 from provenance.statement.statement import parse_statement, sign_statement
 from provenance.transparency import cose_receipt
 from registry.bootstrap import open_registry

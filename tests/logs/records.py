@@ -9,11 +9,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance.statement.handover import hand_over, prove_possession
-from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     SUPERSEDES,
     AssetRegistered,
+    Identity,
     LogGenesis,
     MediaFacts,
     Parent,

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from api.__main__ import app as service
 from api.settings import Settings
-from api.witness.settings import WitnessSettings
+from api.witness import WitnessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -15,7 +15,6 @@ from provenance.statement.appearance_digest import AppearanceDigest
 from provenance.statement.canonical_json import Json, canonical_json, parse_canonical
 from provenance.statement.codec import choice, integer, read_object, take, write_object
 from provenance.statement.handover import Handover
-from provenance.statement.identity import Identity
 from provenance.statement.keys import PublicKey
 from provenance.statement.record.assets import AssetRegistered, AssetRevealed, AssetWithdrawn, RecordErased
 from provenance.statement.record.disputes import AssetDisputed, DisputeAnswered, VerdictRecorded, is_open
@@ -29,7 +28,7 @@ from provenance.statement.record.facts import (
     record_id,
     record_urn,
 )
-from provenance.statement.record.keys import PublisherKey
+from provenance.statement.record.keys import Identity, PublisherKey
 from provenance.statement.record.log import LogFrozen, LogGenesis, LogKey
 
 __all__ = [

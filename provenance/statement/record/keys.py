@@ -2,13 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, assert_never
 
+from provenance.quotation import quote
 from provenance.statement.canonical_json import Json
 from provenance.statement.codec import Key, Line, PublisherId, Signature, Text, Timestamp, refusal
 from provenance.statement.handover import Handover
-from provenance.statement.identity import Identity
 from provenance.statement.record.facts import Stated
+
+Established = Literal["operator-attested", "domain-verified", "x509"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """By whom and how the owner of a key was identified.
+
+    Attributes:
+        established: the method.
+        detail: what was checked, by whom: "letter of 3 May, seen by the registry desk", "example.org, DNS TXT record".
+        extra: unknown fields, kept.
+    """
+
+    established: Established
+    detail: Text
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def sentence(self) -> str:
+        """By whom and how, for people."""
+        match self.established:
+            case "operator-attested":
+                return f"Attested by the operator of the log: {quote(self.detail)}."
+            case "domain-verified":
+                return f"Verified through control of a domain name: {quote(self.detail)}."
+            case "x509":
+                return f"Named in an X.509 certificate: {quote(self.detail)}."
+            case never:
+                assert_never(never)
+
 
 KeyAction = Literal["enrol", "rotate", "revoke"]
 

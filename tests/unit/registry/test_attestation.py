@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import registry.attestation.backoff
 import registry.attestation.cosigning
+import registry.attestation.outbound
 from demo.port import kept_port
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
@@ -41,7 +41,7 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.attestation.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(registry.attestation.backoff, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(registry.attestation.outbound, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 def policy_of(*lines: str) -> Policy:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-import registry.attestation.backoff
+import registry.attestation.outbound
 import registry.attestation.timestamping
 from provenance.credentials.certificates import make_development_authority
 from provenance.errors import MalformedReceipt
@@ -61,7 +61,7 @@ pytestmark = pytest.mark.timing
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.attestation.attestation.COSIGNING_INTERVAL_SECONDS", 0.01)
     monkeypatch.setattr(registry.attestation.timestamping, "TIMESTAMP_SECONDS", 1.0)
-    monkeypatch.setattr(registry.attestation.backoff, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(registry.attestation.outbound, "MIN_BACKOFF_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from provenance.limits import (
 )
 from provenance.statement.canonical_json import canonical_json
 from provenance.statement.handover import Handover
-from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
     AssetDisputed,
@@ -33,6 +32,7 @@ from provenance.statement.record import (
     AssetWithdrawn,
     CredentialFacts,
     DisputeAnswered,
+    Identity,
     LogFrozen,
     LogGenesis,
     LogKey,

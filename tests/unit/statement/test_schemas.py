@@ -11,9 +11,9 @@ import pytest
 
 from provenance import limits
 from provenance.statement.handover import Handover
-from provenance.statement.identity import Identity
 from provenance.statement.record import (
     CredentialFacts,
+    Identity,
     MediaFacts,
     Parent,
     Record,

@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from provenance.receipts.receipt import LoggedRecord, Receipt, Stamp
 from provenance.statement.canonical_json import canonical_json
 from provenance.statement.handover import hand_over, prove_possession
-from provenance.statement.identity import Identity
 from provenance.statement.keys import LocalSigner, Signer
 from provenance.statement.record import (
     SUPERSEDES,
     AssetRegistered,
     AssetWithdrawn,
     CredentialFacts,
+    Identity,
     LogGenesis,
     LogKey,
     MediaFacts,
