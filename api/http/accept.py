@@ -74,15 +74,15 @@ def receipt_answer(
     request: Request, registry: Registry, record_id: bytes, asked: str | None, reader: Reader
 ) -> Response:
     """The receipt of a record. Raises NotFound, Sealed, Erased, StoreUnavailable, StoreCorrupt."""
-    chosen = _named(asked) if asked else _accepted(request.headers.get("accept", "*/*"))
+    chosen = _find_format(asked) if asked else _negotiate_format(request.headers.get("accept", "*/*"))
     headers = attachment(f"{record_id.hex()[:16]}{chosen.suffix}") | {"Vary": "Accept"}
     return conditional(request, chosen.make(registry, record_id, reader), chosen.media_type, headers=headers)
 
 
-def _named(name: str) -> ReceiptFormat:
+def _find_format(name: str) -> ReceiptFormat:
     return next(each for each in RECEIPT_FORMATS if each.name == name)
 
 
-def _accepted(header: str) -> ReceiptFormat:
+def _negotiate_format(header: str) -> ReceiptFormat:
     by_type = {each.media_type: each for each in RECEIPT_FORMATS}
     return by_type[preferred(header, list(by_type))]

@@ -176,8 +176,8 @@ def document(app: FastAPI) -> Document:
     for name, schema in schemas.items():
         cls = getattr(answers, name, None)
         if isinstance(cls, type) and is_dataclass(cls):
-            described = _described_class(cls, schema)
-            schemas[name] = _sorted(described) if name in brought else described
+            described = _describe_class(cls, schema)
+            schemas[name] = _sort_fields(described) if name in brought else described
     spec["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
@@ -200,10 +200,10 @@ def is_current(app: FastAPI, path: Path) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == to_yaml(document(app))
 
 
-def _described_class(cls: type[Any], schema: Document) -> Document:
+def _describe_class(cls: type[Any], schema: Document) -> Document:
     """The schema of a dataclass with the descriptions, values and patterns that pydantic omits."""
     hints = get_type_hints(cls, include_extras=True)
-    schema["properties"] = {name: _described(hints[name], field) for name, field in schema["properties"].items()}
+    schema["properties"] = {name: _describe_type(hints[name], field) for name, field in schema["properties"].items()}
     if issubclass(cls, Answer):  # defaults are for clients that read older answers
         schema["required"] = list(schema["properties"])
         for field in schema["properties"].values():
@@ -214,18 +214,18 @@ def _described_class(cls: type[Any], schema: Document) -> Document:
     return schema
 
 
-def _described(hint: Any, schema: Document) -> Document:
+def _describe_type(hint: Any, schema: Document) -> Document:
     """The schema of one type, with what its annotations state at every level."""
     kind, arguments = get_origin(hint), get_args(hint)
     if kind is Annotated:
-        return _marked(_described(arguments[0], schema), hint.__metadata__)
+        return _apply_marks(_describe_type(arguments[0], schema), hint.__metadata__)
     if kind in (Union, UnionType):
-        options = [_described(*each) for each in zip(arguments, schema["anyOf"], strict=True)]
+        options = [_describe_type(*each) for each in zip(arguments, schema["anyOf"], strict=True)]
         return schema | {"anyOf": options}
     if kind is dict and arguments[1] is object:
         return schema | {"additionalProperties": {"$ref": f"#/components/schemas/{_ANY_JSON}"}}
     if kind is tuple and arguments[-1] is Ellipsis:
-        return schema | {"items": _described(arguments[0], schema["items"])}
+        return schema | {"items": _describe_type(arguments[0], schema["items"])}
     if kind is tuple:  # of a fixed length, all of one type
         return {"items": schema["prefixItems"][0]} | {
             name: value for name, value in schema.items() if name != "prefixItems"
@@ -233,7 +233,7 @@ def _described(hint: Any, schema: Document) -> Document:
     return schema
 
 
-def _marked(schema: Document, marks: Iterable[object]) -> Document:
+def _apply_marks(schema: Document, marks: Iterable[object]) -> Document:
     for mark in marks:
         match mark:
             case NeverNull():
@@ -252,7 +252,7 @@ def _marked(schema: Document, marks: Iterable[object]) -> Document:
     return schema
 
 
-def _sorted(schema: Document) -> Document:
+def _sort_fields(schema: Document) -> Document:
     """Sorted as `TypeAdapter.json_schemas` sorts."""
     fields = {name: dict(sorted(field.items())) for name, field in schema["properties"].items()}
     return dict(sorted((schema | {"properties": fields}).items()))

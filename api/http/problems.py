@@ -173,7 +173,7 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
         404: f"Nothing is served at {request.url.path}.",
         405: f"{request.method} is not allowed here.",
     }.get(error.status_code, error.detail)
-    headers = {"Allow": ", ".join(_allowed(request))} if kind is METHOD_NOT_ALLOWED else error.headers
+    headers = {"Allow": ", ".join(_allowed_methods(request))} if kind is METHOD_NOT_ALLOWED else error.headers
     return problem(request, kind, detail, headers=headers)
 
 
@@ -230,7 +230,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, answer_disconnect)
 
 
-def _allowed(request: Request) -> list[str]:
+def _allowed_methods(request: Request) -> list[str]:
     """The methods allowed at this path by any route; Starlette's own response names those of the first route alone."""
     return [
         method

@@ -74,19 +74,19 @@ _REQUESTED: Mapping[Any, Any] = {
 """By type of the core, the type of a request's field, as strict as records are."""
 
 
-def _requested(hint: Any) -> Any:
+def _request_type(hint: Any) -> Any:
     if hint in _REQUESTED:
         return _REQUESTED[hint]
     kind, arguments = get_origin(hint), get_args(hint)
     if kind is Annotated:
         (doc,) = hint.__metadata__
-        return Annotated[_requested(arguments[0]), Field(description=doc.text)]
-    return Union[tuple(map(_requested, arguments))] if kind in (Union, UnionType) else hint  # noqa: UP007
+        return Annotated[_request_type(arguments[0]), Field(description=doc.text)]
+    return Union[tuple(map(_request_type, arguments))] if kind in (Union, UnionType) else hint  # noqa: UP007
 
 
 def _of_claims(model: type[M]) -> type[M]:
     """The model with a field for each claim, as `provenance.claims.Claims` describes it."""
-    stated = {each.name: (_requested(each.type), each.default) for each in fields(Claims)}
+    stated = {each.name: (_request_type(each.type), each.default) for each in fields(Claims)}
     made: type[M] = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **stated)  # type: ignore[call-overload]  # computed names
     return made
 

@@ -135,7 +135,7 @@ def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place]) -> None:
     _text(
         group,
         "text",
-        _shortened(edge.relation, _RELATION_CELLS),
+        _shorten(edge.relation, _RELATION_CELLS),
         x=x2 - _ACROSS / 2,
         y=(y1 + y2) / 2 - 6,
         fill=_PALE,
@@ -162,10 +162,10 @@ def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool
     }
     ET.SubElement(group, "rect", box if told else box | {"stroke-dasharray": "5 4"})
     title = node.title or (_UNTITLED if told else _STATES[node.state])
-    _text(group, "text", _shortened(title, _TITLE_CELLS), x=12, y=25, fill=_INK, font_size=15, font_weight="600")
+    _text(group, "text", _shorten(title, _TITLE_CELLS), x=12, y=25, fill=_INK, font_size=15, font_weight="600")
     second = node.publisher_name or f"record {node.id[:16]}…"
-    _text(group, "text", _shortened(second, _LINE_CELLS), x=12, y=45, fill=_PALE, font_size=13)
-    _text(group, "text", _shortened(_third(node), _LINE_CELLS), x=12, y=64, fill=_PALE, font_size=13)
+    _text(group, "text", _shorten(second, _LINE_CELLS), x=12, y=45, fill=_PALE, font_size=13)
+    _text(group, "text", _shorten(_third(node), _LINE_CELLS), x=12, y=64, fill=_PALE, font_size=13)
 
 
 def _third(node: GraphNode) -> str:
@@ -222,7 +222,7 @@ def _plain(text: str) -> str:
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _shortened(text: str, cells: int) -> str:
+def _shorten(text: str, cells: int) -> str:
     """The text cut to `cells` of Latin width; an East Asian character takes two (UAX #11)."""
     kept, used = "", 0
     for character in _plain(text):

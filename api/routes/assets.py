@@ -95,7 +95,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
             done = await service.admission.run(_register, service, upload, metadata, publisher, holder)
             if done.compared is not None and not service.registry.comparisons.is_backlogged:
                 await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
-            return await service.admission.run(_registered, service, done, publisher)
+            return await service.admission.run(_registration_response, service, done, publisher)
 
         return await answer_once(service.registry, request, holder, digest, answer)
 
@@ -126,7 +126,7 @@ def _register(service: Service, upload: Upload, metadata: AssetMetadata, publish
     return done
 
 
-def _registered(service: Service, done: Registered, publisher: str) -> Response:
+def _registration_response(service: Service, done: Registered, publisher: str) -> Response:
     answer = catalogue.registered_asset(service.registry, done.asset, done.metadata, Reader(publisher))
     return json_answer(answer, 201 if done.created else 200)
 

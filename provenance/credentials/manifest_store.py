@@ -142,7 +142,7 @@ class ManifestStore:
         if listed is not None:
             problems = tuple(code for code in problems if code != _UNTRUSTED)
         signers = {label: _Signer.of(each, trust) for label, each in signatures.items() if label != self.active_id}
-        ingredients, left = _bounded(tuple(self._ingredient_reports(state, signers_alone, signers, now)), _weight)
+        ingredients, left = _truncate(tuple(self._ingredient_reports(state, signers_alone, signers, now)), _weight)
         stamps, stamped = signer.time_stamps, signer.time
         if stamped is None and (by := self._time_list(trust)) is not None:
             stamped = _time(active)
@@ -290,10 +290,10 @@ class ManifestStore:
                 manifest_id=_text(manifest_id),
                 remote_url=_remote_url(described) if state is CredentialState.REMOTE_ONLY else None,
                 signer=_signer(manifest),
-                digital_source_types=_bounded(origin.made, _says_machine)[0],
-                later_source_types=_bounded(origin.later, _says_machine)[0],
+                digital_source_types=_truncate(origin.made, _says_machine)[0],
+                later_source_types=_truncate(origin.later, _says_machine)[0],
                 ai_models=origin.ai_models[:MAX_CREDENTIAL_ITEMS],
-                assigned_source_type=_assigned(described) if adder.validated else None,
+                assigned_source_type=_assigned_label(described) if adder.validated else None,
                 assigned_by=adder,
             )
 
@@ -379,7 +379,7 @@ class _Origin:
 _T = TypeVar("_T")
 
 
-def _bounded(items: tuple[_T, ...], weight: Callable[[_T], int]) -> tuple[tuple[_T, ...], int]:
+def _truncate(items: tuple[_T, ...], weight: Callable[[_T], int]) -> tuple[tuple[_T, ...], int]:
     """The `MAX_CREDENTIAL_ITEMS` of the most weight, in their order, and how many are left out."""
     heaviest = sorted(range(len(items)), key=lambda at: -weight(items[at]))[:MAX_CREDENTIAL_ITEMS]
     return tuple(items[at] for at in sorted(heaviest)), len(items) - len(heaviest)
@@ -401,8 +401,8 @@ def _with_statements(report: CredentialReport, manifest: _Object) -> CredentialR
     generator = _mapping(next(iter(_items(manifest.get("claim_generator_info"))), None))
     names = tuple(filter(None, (_text(action.get("action")) for action in _actions(manifest))))
     origin = _Origin.of(manifest)
-    made, made_left = _bounded(origin.made, _says_machine)
-    later, later_left = _bounded(origin.later, _says_machine)
+    made, made_left = _truncate(origin.made, _says_machine)
+    later, later_left = _truncate(origin.later, _says_machine)
     left = max(0, len(names) - MAX_CREDENTIAL_ITEMS) + max(0, len(origin.ai_models) - MAX_CREDENTIAL_ITEMS)
     registries = (
         _text(_mapping(data).get("url")) for label, data in _assertions(manifest) if label == REGISTRY_ASSERTION
@@ -444,7 +444,7 @@ def _remote_url(ingredient: _Object) -> str | None:
     return next(filter(None, map(_text, named)), None)
 
 
-def _assigned(ingredient: _Object) -> str | None:
+def _assigned_label(ingredient: _Object) -> str | None:
     """The source type that a signer gave an ingredient; c2pa spells the key otherwise than the specification."""
     return _text(ingredient.get("digital_source_type")) or _text(ingredient.get("digitalSourceType"))
 

@@ -81,7 +81,7 @@ def _read(
             store = ManifestStore(json.loads(text))
             return store, _manifest_bytes(reader, store.active_id)
     except c2pa.C2paError as error:
-        return _failed(str(error))
+        return _unreadable_report(str(error))
     except (ValueError, RecursionError):  # JSON that is nested too deeply, or a media type that is no text
         return _unreadable(UNREADABLE_FILE)
 
@@ -96,7 +96,7 @@ def _manifest_bytes(reader: c2pa.Reader, manifest_id: str) -> bytes:
     return store.getvalue()
 
 
-def _failed(message: str) -> CredentialReport:
+def _unreadable_report(message: str) -> CredentialReport:
     if remote := _REMOTE.match(message):
         url = "".join(filter(str.isprintable, remote["url"]))[:MAX_CREDENTIAL_TEXT]
         return CredentialReport(CredentialState.REMOTE_ONLY, problems=("manifest.inaccessible",), remote_url=url)

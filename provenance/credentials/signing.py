@@ -157,7 +157,7 @@ def _sign(
     callback = _Callback(signer.sign)
     try:
         source = data if received is None else received
-        carries = _stored(source, media_type, settings) is not None
+        carries = _read_manifests(source, media_type, settings) is not None
         if claim.created and carries:
             raise CredentialSigningFailed("the file carries earlier credentials: it was opened, and not created")
         definition = claim.definition(opened=not claim.created, carries=carries)
@@ -203,10 +203,10 @@ def _check_stamp(copy: bytes, media_type: str, sidecar: bytes | None) -> None:
 
 def stored_manifests(data: bytes, media_type: str) -> bytes | None:
     """The manifest store in `data`, JUMBF; empty where it is elsewhere or unreadable, None where there is none."""
-    return _stored(data, media_type, context(Settings.of(_NO_LISTS)))
+    return _read_manifests(data, media_type, context(Settings.of(_NO_LISTS)))
 
 
-def _stored(data: bytes, media_type: str, settings: c2pa.Context) -> bytes | None:
+def _read_manifests(data: bytes, media_type: str, settings: c2pa.Context) -> bytes | None:
     # A manifest that is elsewhere, or cannot be read, counts: it must not be lost silently.
     store = io.BytesIO()
     try:
@@ -273,11 +273,11 @@ def replace_manifests(copy: bytes, media_type: str, before: bytes, after: bytes)
     Raises:
         CredentialSigningFailed: the copy does not hold `before` as it should.
     """
-    replaced = _REFRAMED.get(media_type, _replaced)(copy, before, after)
+    replaced = _REFRAMED.get(media_type, _replace_once)(copy, before, after)
     if replaced is None or len(replaced) != len(copy):
         raise CredentialSigningFailed("the signed copy does not hold its manifest as was expected")
     return replaced
 
 
-def _replaced(copy: bytes, before: bytes, after: bytes) -> bytes | None:
+def _replace_once(copy: bytes, before: bytes, after: bytes) -> bytes | None:
     return copy.replace(before, after) if copy.count(before) == 1 else None

@@ -191,14 +191,14 @@ def _vouches(pem: str, path: Sequence[x509.Certificate]) -> bool:
     for below, certificate in enumerate(path):
         if below and not _is_authority(certificate):
             return False
-        if below and not _issued(path[below - 1], certificate):
+        if below and not _is_issued_by(path[below - 1], certificate):
             return False
-        if (below and certificate in authorities) or any(_issued(certificate, each) for each in authorities):
+        if (below and certificate in authorities) or any(_is_issued_by(certificate, each) for each in authorities):
             return True
     return False
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):

@@ -125,7 +125,7 @@ def read_appearance(media: Media) -> Appearance:
     covered = tuple((name, hashlib.sha256(data).digest()) for name, data in parts if data is not None)
     recoloured = colours.recolours or (profile is not None and shows_other_colours(profile))
     by = tuple(part for part in covered if part[0] != TRANSPARENCY) if recoloured else ()
-    return Appearance(covered, (*_uncovered(media, header), *unread), by)
+    return Appearance(covered, (*_find_uncovered(media, header), *unread), by)
 
 
 def digest_appearance(pixels_sha256: bytes, appearance: Appearance) -> bytes | None:
@@ -247,7 +247,7 @@ def _is_curve(tag: bytes) -> bool:
     return bool(np.abs(curve - _SRGB).max() <= _SAME_CURVE)
 
 
-def _uncovered(media: Media, picture: ImageFile) -> Iterator[str]:
+def _find_uncovered(media: Media, picture: ImageFile) -> Iterator[str]:
     if media.frames > 1:
         yield FRAMES
     if "mp" in picture.info:  # Pillow's name for the index of a JPEG's pictures

@@ -25,7 +25,7 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     up and is at least one pixel.
     """
     height, width = pixels.shape[:2]
-    return _averaged(pixels, _shrunk(width, height, side))
+    return _average(pixels, _shrunk(width, height, side))
 
 
 def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pixels:
@@ -34,12 +34,12 @@ def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pi
     `of_size`: width and height of the picture, where `pixels` are a reduction of it that is still larger.
     """
     width, height = of_size or (pixels.shape[1], pixels.shape[0])
-    canonical = _averaged(pixels, _shrunk(width, height, limits.CANONICAL_SIDE))
+    canonical = _average(pixels, _shrunk(width, height, limits.CANONICAL_SIDE))
     canonical.flags.writeable = False
     return canonical
 
 
-def _averaged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def _average(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -49,8 +49,8 @@ def _shrunk(width: int, height: int, side: int) -> tuple[int, int]:
     longest = max(width, height)
     if longest <= side:
         return width, height
-    return _scaled(width, side, longest), _scaled(height, side, longest)
+    return _scale_length(width, side, longest), _scale_length(height, side, longest)
 
 
-def _scaled(length: int, side: int, longest: int) -> int:
+def _scale_length(length: int, side: int, longest: int) -> int:
     return max(1, (2 * length * side + longest) // (2 * longest))

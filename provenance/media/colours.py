@@ -119,9 +119,9 @@ def _of_items(data: bytes) -> Colours:
         raise UndecodableMedia("this picture does not say what its parts are")
     pitm, associated = meta[b"pitm"], _associations(meta[b"iprp"])
     primary = int.from_bytes(pitm[4:8] if int.from_bytes(pitm[:1]) == 1 else pitm[4:6])
-    stated = _stated(associated.get(primary, ()))
+    stated = _read_properties(associated.get(primary, ()))
     if stated is None:
-        stated = _stated([each for item in sorted(associated) for each in associated[item]])
+        stated = _read_properties([each for item in sorted(associated) for each in associated[item]])
     if stated is None:
         raise UndecodableMedia("the colour values of this picture are stated in its coded form alone")
     return stated
@@ -136,7 +136,7 @@ def _by_kind(found_boxes: Iterable[Box]) -> dict[bytes, memoryview]:
     return found
 
 
-def _stated(properties: Sequence[Box]) -> Colours | None:
+def _read_properties(properties: Sequence[Box]) -> Colours | None:
     """None where nothing is said of colours, by a profile neither."""
     colours = [body for kind, body in properties if kind == b"colr"]
     if not colours:

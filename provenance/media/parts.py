@@ -78,7 +78,7 @@ class _Lines:
     places: NDArray[np.int64]
     sums: NDArray[np.int64]
 
-    def covered(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
+    def edge_fraction(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
         """Fraction of edges of each line between all pairs of places along it: lines × pairs."""
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / np.maximum(last - first, 1))
 
@@ -136,8 +136,8 @@ def find_parts(canonical: Pixels) -> list[Rectangle]:
     upright, level = _lines(canonical), _lines(np.ascontiguousarray(canonical.swapaxes(0, 1)))
     lefts, rights = _pairs(upright.places)
     tops, bottoms = _pairs(level.places)
-    sides = upright.covered(level.places[tops], level.places[bottoms])
-    ends = level.covered(upright.places[lefts], upright.places[rights])
+    sides = upright.edge_fraction(level.places[tops], level.places[bottoms])
+    ends = level.edge_fraction(upright.places[lefts], upright.places[rights])
     least = np.minimum(
         np.minimum(sides[lefts], sides[rights]), np.minimum(ends[tops], ends[bottoms]).T
     )  # pairs of upright lines × pairs of level ones

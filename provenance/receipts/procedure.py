@@ -351,7 +351,7 @@ class ReceiptVerification:
             )
         verify_consistency(stamped.size, stamped.root, tree.size, tree.root, stamp.consistency)
 
-    def _stamped(self, entry: LoggedRecord) -> Timestamp | None:
+    def _time_stamp_of(self, entry: LoggedRecord) -> Timestamp | None:
         """What the time stamp states of an entry, where step 10 holds: nothing of those behind the stamped tree."""
         stamp = self._receipt.stamp
         covered = stamp is not None and entry.index < stamp.proof.signed_checkpoint().checkpoint.size
@@ -364,7 +364,7 @@ class ReceiptVerification:
         if self._sound:
             for link in {link.parent: link for link in chain.links if link.state == "proven"}.values():
                 origin = next(entry for entry in self._receipt.chain if entry.index == link.index)
-                outcome, remarks = contest(origin, self._receipt.chain, self._history, self._stamped)
+                outcome, remarks = contest(origin, self._receipt.chain, self._history, self._time_stamp_of)
                 self._contested += (link.parent,) if outcome == "fails" else ()
                 sentences += [f"record {link.parent.hex()[:16]}… ({link.relation}): {remark}" for remark in remarks]
                 undecided = undecided or outcome == "not checked"
@@ -399,11 +399,11 @@ class ReceiptVerification:
             cosigners=self._cosigners,
             signer=None if self._enrolment is None else self._enrolment.record,
             withdrawn=sound and is_withdrawn(subject, chain),
-            disputed=sound and is_disputed(subject, chain, self._history, self._stamped),
+            disputed=sound and is_disputed(subject, chain, self._history, self._time_stamp_of),
             chain=self._chain,
             timestamp=self._timestamp,
             superseded_by=superseded_by(subject, chain) if sound else None,
-            key_compromised=signed and is_compromised(subject, record, self._history, self._stamped),
+            key_compromised=signed and is_compromised(subject, record, self._history, self._time_stamp_of),
             contested_origins=self._contested,
             truncated=self._receipt.truncated,
         )

@@ -131,7 +131,7 @@ def satisfied(policy: Policy, cosigners: Sequence[Cosigner]) -> bool:
         policy: says how many of which.
         cosigners: from `SignedCheckpoint.verify` with the policy's keys; others do not count.
     """
-    return policy.quorum is None or _witnessed(policy.quorum, _keys(cosigners))
+    return policy.quorum is None or _is_satisfied(policy.quorum, _keys(cosigners))
 
 
 def is_cosigned(policy: Policy | None, cosigners: Sequence[Cosigner]) -> bool:
@@ -151,18 +151,18 @@ def _keys(cosigners: Sequence[Cosigner]) -> frozenset[VerifierKey]:
     return frozenset(cosigner.key for cosigner in cosigners)
 
 
-def _witnessed(member: Witness | Group, keys: frozenset[VerifierKey]) -> bool:
+def _is_satisfied(member: Witness | Group, keys: frozenset[VerifierKey]) -> bool:
     match member:
         case Witness():
             return member.key in keys
         case Group():
-            return sum(_witnessed(each, keys) for each in member.members) >= member.threshold
+            return sum(_is_satisfied(each, keys) for each in member.members) >= member.threshold
         case _:
             assert_never(member)
 
 
 def _missing(member: Witness | Group, keys: frozenset[VerifierKey]) -> list[Witness]:
-    if _witnessed(member, keys):
+    if _is_satisfied(member, keys):
         return []
     match member:
         case Witness():

@@ -29,7 +29,7 @@ VISIBLE_PIXELS = 400.0
 
 def rank(matches: Sequence[Match]) -> tuple[Match, ...]:
     """The matches in their order."""
-    return tuple(_ranked(list(matches), (_rank, _overruled_among(matches), *_MEASURES)))
+    return tuple(_rank_group(list(matches), (_rank, _overruled_among(matches), *_MEASURES)))
 
 
 def coverage(comparison: Comparison) -> float:
@@ -77,12 +77,12 @@ class _Measure:
             ordered = ordered[len(tier) :]
 
 
-def _ranked(matches: list[Match], measures: tuple[_Measure, ...]) -> Iterator[Match]:
+def _rank_group(matches: list[Match], measures: tuple[_Measure, ...]) -> Iterator[Match]:
     if not measures or len(matches) < 2:
         yield from sorted(matches, key=_in_log_order)
         return
     for tier in measures[0].tiers(matches):
-        yield from _ranked(tier, measures[1:])
+        yield from _rank_group(tier, measures[1:])
 
 
 def _in_log_order(match: Match) -> tuple[bool, bool, int]:
@@ -99,15 +99,15 @@ def _kind(match: Match) -> float:
     return -1.0 if shares_layout else _PROVEN.index(match.basis) - shown_otherwise
 
 
-def _measured(measure: Callable[[Comparison], float]) -> Callable[[Match], float]:
+def _measure_comparison(measure: Callable[[Comparison], float]) -> Callable[[Match], float]:
     return lambda match: 0.0 if match.comparison is None else measure(match.comparison)
 
 
 _rank = _Measure(_kind)
 _MEASURES = (
-    _Measure(_measured(coverage), SAME_COVERAGE),
-    _Measure(_measured(detail), SAME_DETAIL, relative=True),
-    _Measure(_measured(lambda comparison: -differing_area(comparison)), SAME_AREA, relative=True),
+    _Measure(_measure_comparison(coverage), SAME_COVERAGE),
+    _Measure(_measure_comparison(detail), SAME_DETAIL, relative=True),
+    _Measure(_measure_comparison(lambda comparison: -differing_area(comparison)), SAME_AREA, relative=True),
 )
 
 

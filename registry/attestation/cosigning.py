@@ -114,7 +114,7 @@ class WitnessClient:
                     self._fail(f"status {outcome.status}: {outcome.detail!a}", answer.retry_after)
                     return ()
                 case Declined():
-                    self._refused(outcome, old_size)
+                    self._handle_refusal(outcome, old_size)
                     return ()
                 case never:
                     assert_never(never)
@@ -126,7 +126,7 @@ class WitnessClient:
             log.warning("witness %s does not cosign with its key %s", self.name, key.key_id.hex())
         self._silent = silent
 
-    def _refused(self, outcome: Declined, old_size: int) -> None:
+    def _handle_refusal(self, outcome: Declined, old_size: int) -> None:
         """Log a refusal that will not pass by itself. A proof that does not verify may mean a fork of the log."""
         level = logging.CRITICAL if outcome.status in (409, 422) else logging.ERROR
         message = "witness %s declines the log's checkpoint, asked from %s entries: status %s, %a"

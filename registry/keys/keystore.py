@@ -361,12 +361,12 @@ class Keystore:
         return self._folder / "publishers" / checked / f"{thumbprint.hex()}.pem"
 
     def _signer(self, path: Path) -> LocalSigner:
-        return self._decrypted(path, self._signers, LocalSigner.from_encrypted_pem)
+        return self._decrypt(path, self._signers, LocalSigner.from_encrypted_pem)
 
     def _ml_dsa_signer(self, path: Path) -> MlDsaSigner:
-        return self._decrypted(path, self._ml_dsa, MlDsaSigner.from_encrypted_pem)
+        return self._decrypt(path, self._ml_dsa, MlDsaSigner.from_encrypted_pem)
 
-    def _decrypted(self, path: Path, kept: dict[Path, S], read: Callable[[bytes, bytes], S]) -> S:
+    def _decrypt(self, path: Path, kept: dict[Path, S], read: Callable[[bytes, bytes], S]) -> S:
         with self._lock:
             version = _version(path)
             replaced = version is not None and self._versions.setdefault(path, version) != version

@@ -28,7 +28,7 @@ from registry.database.disputes import StoredDispute
 
 
 @dataclass(frozen=True)
-class ChainLink:
+class RecordGroup:
     """Records that go into a chain together or not at all, by their ids; `affects_standing`: whether leaving them out
     could change how the subject stands."""
 
@@ -36,7 +36,7 @@ class ChainLink:
     affects_standing: bool = True
 
 
-def chain_links(session: Session, subject: LoggedRecord, size: int) -> Iterator[ChainLink]:
+def record_groups(session: Session, subject: LoggedRecord, size: int) -> Iterator[RecordGroup]:
     """What belongs to a record in the tree of `size` entries, in the order of what it is worth to a reader.
 
     First the withdrawal and erasure of the record, an open dispute of it, and what supersedes it; then the same of what
@@ -52,28 +52,28 @@ def chain_links(session: Session, subject: LoggedRecord, size: int) -> Iterator[
     while waiting:
         identity = waiting.popleft()
         if identity == own:
-            record = _parsed(subject)  # who asks for the receipt may read it, sealed or not
+            record = _parse_subject(subject)  # who asks for the receipt may read it, sealed or not
         else:
-            yield ChainLink((identity,))
+            yield RecordGroup((identity,))
             record = _read(session, identity)
-        for about in _about(session, identity):
-            yield ChainLink((about,))
+        for about in _withdrawals_and_erasures(session, identity):
+            yield RecordGroup((about,))
         if isinstance(record, AssetRegistered):
             still_open = [each for each in disputes.of_record(session, identity) if each.is_open(size)]
             for each in still_open[:1]:
-                yield ChainLink((each.dispute.record_id,))
+                yield RecordGroup((each.dispute.record_id,))
             open_disputes += still_open[1:]
         if identity == own:
             successor = events.successor(session, own)
             if successor is not None:
-                yield ChainLink((entries.get(session, successor).record_id,))
-        named = [each for each in dict.fromkeys(_named(record)) if each not in seen]
+                yield RecordGroup((entries.get(session, successor).record_id,))
+        named = [each for each in dict.fromkeys(_named_records(record)) if each not in seen]
         logged = entries.with_records(session, named)
         waiting += [each for each in named if each in logged]
         seen.update(named)
     for each in open_disputes:
-        yield ChainLink((each.dispute.record_id,))
-    yield from _said(session, own, _parsed(subject), size)
+        yield RecordGroup((each.dispute.record_id,))
+    yield from _disputes_and_verdicts(session, own, _parse_subject(subject), size)
 
 
 def find_public(session: Session, record_id: bytes) -> bytes | None:
@@ -92,14 +92,14 @@ def _read(session: Session, record_id: bytes) -> Record | None:
         raise StoreCorrupt(f"record {record_id.hex()} has changed: {error}") from error
 
 
-def _parsed(subject: LoggedRecord) -> Record | None:
+def _parse_subject(subject: LoggedRecord) -> Record | None:
     try:
         return subject.parsed_record
     except CountermarkError as error:
         raise StoreCorrupt(f"record {subject.record_id.hex()} has changed: {error}") from error
 
 
-def _about(session: Session, record_id: bytes) -> Iterator[bytes]:
+def _withdrawals_and_erasures(session: Session, record_id: bytes) -> Iterator[bytes]:
     """Ids of the withdrawals and erasures of a record."""
     for row in assets.withdrawals_of(session, record_id):
         yield entries.get(session, row.index).record_id
@@ -107,7 +107,7 @@ def _about(session: Session, record_id: bytes) -> Iterator[bytes]:
         yield entries.get(session, event.index).record_id
 
 
-def _named(record: Record | None) -> list[bytes]:
+def _named_records(record: Record | None) -> list[bytes]:
     """Ids of the records that a record cannot be judged without: what it was made from, or is about."""
     match record:
         case AssetRegistered():
@@ -124,17 +124,17 @@ def _named(record: Record | None) -> list[bytes]:
             assert_never(never)
 
 
-def _said(session: Session, own: bytes, record: Record | None, size: int) -> Iterator[ChainLink]:
+def _disputes_and_verdicts(session: Session, own: bytes, record: Record | None, size: int) -> Iterator[RecordGroup]:
     """What was answered to the disputes of a registration, or to a dispute, and what else was said about a record."""
     for each in disputes.of_record(session, record.record if isinstance(record, AssetDisputed) else own):
         if isinstance(record, AssetDisputed) and each.dispute.record_id != own:
             continue
         answers = tuple(answer.record_id for answer in each.answers if answer.index < size)
         if each.is_open(size):
-            yield from (ChainLink((answer,)) for answer in answers)
+            yield from (RecordGroup((answer,)) for answer in answers)
         else:
-            yield ChainLink((*answers, each.dispute.record_id))
+            yield RecordGroup((*answers, each.dispute.record_id))
     for event in events.about(session, own):
         if event.type not in (AssetDisputed.TYPE, DisputeAnswered.TYPE):
             affects_standing = event.type != VerdictRecorded.TYPE
-            yield ChainLink((entries.get(session, event.index).record_id,), affects_standing)
+            yield RecordGroup((entries.get(session, event.index).record_id,), affects_standing)

@@ -190,13 +190,13 @@ class Proofs:
         found: dict[int, LoggedRecord] = {}
         keys, size = {*log_keys.indices(session), *_key_indices(session, [subject])}, 0
         truncated = False
-        for link in chain.chain_links(session, subject, tree.checkpoint.size):
-            logged = [self._logged_or_withheld(session, tree, each) for each in link.records]
+        for group in chain.record_groups(session, subject, tree.checkpoint.size):
+            logged = [self._logged_or_withheld(session, tree, each) for each in group.records]
             fresh = {each.index: each for each in logged if each and each.index not in {*found, subject.index}}
             keys |= _key_indices(session, fresh.values())
             size += sum(len(each.record or b"") + 2 * len(each.statement) for each in fresh.values())
             if size > _MAX_CHAIN_BYTES or max(len(keys), len(found) + len(fresh)) > MAX_RECEIPT_RECORDS:
-                truncated = link.affects_standing
+                truncated = group.affects_standing
                 break
             found |= fresh
         return tuple(found[index] for index in sorted(found)), truncated

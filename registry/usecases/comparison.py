@@ -39,7 +39,7 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
             return ()
         media = standing.known(session, row.record_id).record.media
         late = bool(events.of_type(session, row.record_id, AssetRevealed.TYPE))
-    with _stored(registry, row) as picture:
+    with _open_stored(registry, row) as picture:
         found, left_out = _look(registry, media, *picture, range(index))
         newer = _look(registry, media, *picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
     again: list[int] = []
@@ -69,7 +69,7 @@ def _look(
 
 
 @contextmanager
-def _stored(registry: Registry, row: Asset) -> Iterator[tuple[Path, bytes]]:
+def _open_stored(registry: Registry, row: Asset) -> Iterator[tuple[Path, bytes]]:
     """The stored picture of a registration: its path, and the SHA-256 of its bytes."""
     with ExitStack() as files:
         sha256, path = row.signed_blob_sha256, None

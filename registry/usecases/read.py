@@ -142,7 +142,7 @@ def credentialed(
     """
     with registry.store.read() as session:
         row = find_readable_asset(session, record_id, reader)
-        stated = _registered(session, record_id)
+        stated = _read_registration(session, record_id)
     if row.signed_blob_sha256 is None:
         raise NotFound("this picture was registered without an embedded credential")
     if public or not reader.may_read(row.publisher_id):
@@ -272,7 +272,7 @@ def _key(session: Session, row: PublisherKeyRow) -> answers.PublisherKey:
     )
 
 
-def _registered(session: Session, record_id: bytes) -> AssetRegistered:
+def _read_registration(session: Session, record_id: bytes) -> AssetRegistered:
     stated = records.get(session, record_id)
     if not isinstance(stated, AssetRegistered):
         raise NotFound("no such asset")
@@ -287,7 +287,7 @@ def asset_view(
     standing: answers.Standing | None = None,
 ) -> answers.Asset:
     """A registration that a reader may read, with its standing if that is known already."""
-    record_id, stated = row.record_id, _registered(session, row.record_id)
+    record_id, stated = row.record_id, _read_registration(session, row.record_id)
     kept_back = isinstance(row, SealedAsset)
     path = f"/v1/assets/{record_id.hex()}"
     credential = stated.credential

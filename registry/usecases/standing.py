@@ -39,7 +39,7 @@ def known(
     Raises NotFound, Sealed, Erased, StoreCorrupt.
     """
     row = assets.get(session, record_id)
-    record, kid = _stated(session, row) if receipt is None else _proven(receipt, record_id)
+    record, kid = _read_registration(session, row) if receipt is None else _proven(receipt, record_id)
     publisher = publishers.get(session, row.publisher_id)
     taken_back = assets.withdrawals_of(session, record_id)
     key = publishers.get_key(session, kid)
@@ -69,7 +69,7 @@ def known(
     )
 
 
-def _stated(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
+def _read_registration(session: Session, row: Asset) -> tuple[AssetRegistered, bytes]:
     """A registration's record, and the id of the key that signed it."""
     record = records.get(session, row.record_id)
     canonical = entries.record(session, row.record_id).canonical
@@ -98,7 +98,7 @@ def applying(session: Session, holders: Collection[assets.Holder]) -> dict[bytes
     found: dict[bytes, set[Standing]] = {record: set() for record in of}
     for record in assets.withdrawn_among(session, of):
         found[record].add(Standing.WITHDRAWN)
-    for record, revoked_at in _revoked(session, of.values()).items():
+    for record, revoked_at in _find_revocations(session, of.values()).items():
         before = revoked_at < of[record].index
         found[record].add(Standing.KEY_REVOKED_BEFORE if before else Standing.KEY_REVOKED_AFTER)
     for record in events.disputed_among(session, of):
@@ -109,7 +109,7 @@ def applying(session: Session, holders: Collection[assets.Holder]) -> dict[bytes
     return found
 
 
-def _revoked(session: Session, holders: Collection[assets.Holder]) -> dict[bytes, int]:
+def _find_revocations(session: Session, holders: Collection[assets.Holder]) -> dict[bytes, int]:
     """Where the key was revoked that signed a registration, by record.
 
     Few publishers have revoked a key: only of theirs are the statements read.

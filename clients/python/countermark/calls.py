@@ -398,7 +398,7 @@ def add_key(
 def revoke_key(
     publisher_id: str, thumbprint: str, reason: str, invalid_since: datetime | None
 ) -> Call[models.PublisherKey]:
-    kid = _matched(_DIGEST, thumbprint, "a thumbprint must have 64 lowercase hex digits")
+    kid = _check_pattern(_DIGEST, thumbprint, "a thumbprint must have 64 lowercase hex digits")
     body: dict[str, object] = {"reason": reason}
     if invalid_since is not None:
         if invalid_since.tzinfo is None:
@@ -453,7 +453,9 @@ def ready() -> Call[models.Health]:
 
 
 def _publisher(publisher_id: str) -> str:
-    name = _matched(_PUBLISHER, publisher_id, "a publisher's id must have lowercase letters, digits and hyphens only")
+    name = _check_pattern(
+        _PUBLISHER, publisher_id, "a publisher's id must have lowercase letters, digits and hyphens only"
+    )
     return f"/v1/publishers/{name}"
 
 
@@ -501,18 +503,18 @@ def record_digest(identity: str) -> bytes:
 
 
 def _record(identity: str) -> str:
-    return _matched(_RECORD, identity, "a record id must be 64 lowercase hex digits or a URN")
+    return _check_pattern(_RECORD, identity, "a record id must be 64 lowercase hex digits or a URN")
 
 
 def _sha256(digest: str) -> str:
-    return _matched(_DIGEST, digest, "a SHA-256 must have 64 lowercase hex digits")
+    return _check_pattern(_DIGEST, digest, "a SHA-256 must have 64 lowercase hex digits")
 
 
 def _verification(identity: str) -> str:
-    return f"/v1/verifications/{_matched(_VERIFICATION, identity, 'a report id must be 32 lowercase hex digits')}"
+    return f"/v1/verifications/{_check_pattern(_VERIFICATION, identity, 'a report id must be 32 lowercase hex digits')}"
 
 
-def _matched(pattern: re.Pattern[str], value: str, rule: str) -> str:
+def _check_pattern(pattern: re.Pattern[str], value: str, rule: str) -> str:
     """The value, or its one group, if it matches: no unchecked text becomes part of a path. Raises InvalidRequest."""
     match = pattern.fullmatch(value)
     if match is None:

@@ -45,7 +45,7 @@ CHANGED_LEVELS = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Colouring:
+class ColourTransfer:
     """What one change of colour over the whole picture makes of the reference.
 
     Attributes:
@@ -104,12 +104,12 @@ def _apply(terms: list[Planes], solution: list[Planes]) -> Planes:
     return np.clip(np.stack(mapped, -1), 0.0, 1.0)
 
 
-def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
+def recolour(query: Planes, reference: Planes, covered: Mask) -> ColourTransfer:
     """Predict the query's colours from the reference's. All H×W×3 float32 0..255; `covered`: where the reference
     reaches."""
     inside = np.flatnonzero(covered)
     if len(inside) < MIN_SAMPLES:
-        return Colouring(reference, False, _as_it_is)
+        return ColourTransfer(reference, False, _as_it_is)
     chosen = inside[:: max(1, len(inside) // SAMPLES)]
     target = cv2.blur(query, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
     source = cv2.blur(reference, (3, 3)).reshape(-1, 3)[chosen] / np.float32(255)
@@ -119,18 +119,18 @@ def recolour(query: Planes, reference: Planes, covered: Mask) -> Colouring:
 
     predict, error = _as_it_is, median_error(source)
     if error < QUIET_LEVELS / 255:
-        return Colouring(reference, False, _as_it_is)
+        return ColourTransfer(reference, False, _as_it_is)
     for model in (_curves, _mixture):
         terms = model(source)
         solution = _solve(terms, target)
         candidate = median_error(_apply(terms, solution))
         if candidate < WORTH * error and candidate < error - WORTH_LEVELS / 255:
             error = candidate
-            predict = partial(_predicted, model, solution)
+            predict = partial(_apply_model, model, solution)
     predicted = predict(reference)
     changed = bool(np.abs(predicted - reference).reshape(-1, 3)[chosen].mean() > CHANGED_LEVELS)
-    return Colouring(predicted, changed, predict)
+    return ColourTransfer(predicted, changed, predict)
 
 
-def _predicted(model: Callable[[Planes], list[Planes]], solution: list[Planes], planes: Planes) -> Planes:
+def _apply_model(model: Callable[[Planes], list[Planes]], solution: list[Planes], planes: Planes) -> Planes:
     return np.asarray(_apply(model(planes / np.float32(255)), solution) * np.float32(255), np.float32)

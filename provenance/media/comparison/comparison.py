@@ -30,11 +30,11 @@ from provenance.media.comparison.alignment import (
     align,
     visible_corners,
 )
-from provenance.media.comparison.colour import Colouring, recolour
+from provenance.media.comparison.colour import ColourTransfer, recolour
 from provenance.media.comparison.difference import MIN_REGION, Measures, Overlap, evidence_map, overlap
 from provenance.media.comparison.difference_map import DifferenceMap, map_differences, merge_maps, suspected_area
 from provenance.media.comparison.geometry import Homography, Match, Query, scaling, verify
-from provenance.media.comparison.tiles import Tiles, measure_tiles
+from provenance.media.comparison.tiles import TiledMeasures, measure_tiles
 
 COMPARISON_VERSION = "countermark-comparison-6"
 
@@ -146,7 +146,7 @@ class AlignedPair:
 
     alignment: Alignment
     overlap: Overlap
-    colouring: Colouring
+    colour_transfer: ColourTransfer
 
     @cached_property
     def measures(self) -> Measures:
@@ -168,13 +168,13 @@ def align_pair(
     alignment = align(query, reference, homography, scales)
     if alignment is None:
         return None
-    colouring = recolour(alignment.query, alignment.reference, alignment.covered)
-    pair = overlap(alignment.query, colouring.predicted, alignment.covered)
+    colour_transfer = recolour(alignment.query, alignment.reference, alignment.covered)
+    pair = overlap(alignment.query, colour_transfer.predicted, alignment.covered)
     if pair is None or pair.textured < MIN_TEXTURED:
         return None
     if pair.agreement < np.interp(pair.textured, list(MIN_AGREEMENT), list(MIN_AGREEMENT.values())):
         return None
-    return AlignedPair(alignment, pair, colouring)
+    return AlignedPair(alignment, pair, colour_transfer)
 
 
 def match(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:
@@ -261,14 +261,14 @@ def map_pair(kind: ReferenceKind, pair: AlignedPair, fitted: Model) -> Differenc
 
 def measure_detail(
     query: Pixels, reference: Pixels, pair: AlignedPair, detail: DetailPair, wanted: Mask | None = None
-) -> Tiles:
+) -> TiledMeasures:
     """Measure a pair at full detail that is aligned at 512 pixels."""
     to_reference = (
         np.linalg.inv(_to_fractions(detail.original))
         @ _to_reference(query, reference, pair)
         @ _to_fractions(detail.query)
     )
-    return measure_tiles(detail.query, detail.original, to_reference, pair.colouring, wanted)
+    return measure_tiles(detail.query, detail.original, to_reference, pair.colour_transfer, wanted)
 
 
 def map_detail(
@@ -327,7 +327,7 @@ def assemble_comparison(
         inliers=match.inliers,
         transform=_transform(to_reference, match.mirrored, query, reference),
         regions=tuple(regions),
-        colour_changed=pair.colouring.changed,
+        colour_changed=pair.colour_transfer.changed,
         similarity=round(pair.overlap.similarity, 4),
         heat=heat,
         method=COMPARISON_VERSION,

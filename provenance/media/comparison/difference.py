@@ -156,7 +156,7 @@ class Overlap:
         displacement = estimate_displacement(light, reference, mask > 0, STEP)
         before = _deviation(light, reference, mask)
         after = _deviation(light, displacement.warped, mask)
-        explained = _explained(before, after)
+        explained = _log_remaining(before, after)
 
         of_light = np.log(0.5 + np.abs(near[::STEP, ::STEP, 0]))
         of_colour = np.log(0.5 + cv2.magnitude(*cv2.split(colour)))
@@ -191,7 +191,7 @@ class Overlap:
         @cache
         def relocation() -> Planes:
             warped, agree = check_backward(light, reference, displacement.field)
-            back = _explained(before, _deviation(reference, warped, mask))
+            back = _log_remaining(before, _deviation(reference, warped, mask))
             return np.where(agree[::STEP, ::STEP], np.maximum(explained, back), np.float32(0))
 
         stacked = np.stack([planes[name] for name in MEASURES], -1, dtype=np.float32)
@@ -225,7 +225,7 @@ def overlap(query: Planes, predicted: Planes, covered: Mask) -> Overlap | None:
         change=change,
         mask=mask,
         texture=texture,
-        similarity=_correlated(light[valid], reference[valid]),
+        similarity=_correlate(light[valid], reference[valid]),
         textured_part=textured,
         textured=float(textured.sum() / sampled.sum()),
         agreement=float((texture.correlation[textured] > AGREEING).mean()) if textured.any() else 0.0,
@@ -277,7 +277,7 @@ def _deviation(one: Planes, other: Planes, mask: Planes) -> Planes:
     return np.sqrt(np.maximum(_mean(np.square(one - other), mask, WINDOW), 0))
 
 
-def _explained(before: Planes, after: Planes) -> Planes:
+def _log_remaining(before: Planes, after: Planes) -> Planes:
     """Logarithm of what remains of a difference: 0 for all of it."""
     return np.log((np.minimum(after, before) + np.float32(1.5)) / (before + np.float32(1.5)))
 
@@ -287,7 +287,7 @@ def _quantile_plane(plane: Planes, where: Mask, part: float = 0.5) -> Planes:
     return np.full_like(plane, np.quantile(plane[where], part) if where.any() else 0)
 
 
-def _correlated(one: Planes, other: Planes) -> float:
+def _correlate(one: Planes, other: Planes) -> float:
     if min(float(one.std()), float(other.std())) < 0.5:
         return 0.0
     covariance = float(((one - one.mean()) * (other - other.mean())).mean())

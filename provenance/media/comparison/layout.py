@@ -132,7 +132,7 @@ def compare_content(query: Planes, reference: Planes, mask: Planes) -> SharedCon
         agreement=max(share for share, _ in shares),
         common=max(common for _, common in shares),
         drawn=ground is not None,
-        misplaced=0.0 if ground is None else _misplaced(query, reference, mask > 0, ground),
+        misplaced=0.0 if ground is None else _measure_misplaced(query, reference, mask > 0, ground),
     )
 
 
@@ -195,9 +195,9 @@ def _ground(reference: Planes, mask: Planes) -> float | None:
     return float((shades.argmax() + 0.5) * 256 / SHADES)
 
 
-def _misplaced(query: Planes, reference: Planes, inside: Mask, ground: float) -> float:
+def _measure_misplaced(query: Planes, reference: Planes, inside: Mask, ground: float) -> float:
     one, other = ((np.abs(np.asarray(cv2.blur(each, (3, 3))) - ground) > DRAWN) & inside for each in (query, reference))
-    added, left = one & ~_widened(other), other & ~_widened(one)
+    added, left = one & ~_dilate(other), other & ~_dilate(one)
     lesser = min(int(added.sum()), int(left.sum()))
     drawn, elsewhere, room = (_by_place(each) for each in (one | other, added | left, inside))
     counts = (drawn >= MIN_DRAWN * room) & (drawn > 0)
@@ -207,7 +207,7 @@ def _misplaced(query: Planes, reference: Planes, inside: Mask, ground: float) ->
     return lesser / int((one | other).sum()) * spread
 
 
-def _widened(drawn: Mask) -> Mask:
+def _dilate(drawn: Mask) -> Mask:
     """Within a pixel of what is drawn: alignment is that exact."""
     return np.asarray(cv2.dilate(drawn.astype(np.uint8), _PIXEL)) > 0
 

@@ -25,7 +25,7 @@ from provenance.media.comparison.alignment import (
     refine_warp,
     warp_onto,
 )
-from provenance.media.comparison.colour import Colouring
+from provenance.media.comparison.colour import ColourTransfer
 from provenance.media.comparison.difference import NO_EVIDENCE, STEP, Measures, evidence_map, overlap
 from provenance.media.comparison.geometry import Homography, grey, translation
 
@@ -47,7 +47,7 @@ Rectangle = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class MeasuredTile:
     """What one tile shows: `measures` of it with its margin, `inner` is the tile itself within them, `place` where that
     belongs in the whole; both in steps."""
 
@@ -57,10 +57,10 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles:
+class TiledMeasures:
     """The tiles that were measured, of a frame of `size` (height and width) in steps."""
 
-    tiles: Sequence[Tile]
+    tiles: Sequence[MeasuredTile]
     size: tuple[int, int]
 
     def evidence_map(self, model: Model) -> Planes:
@@ -92,9 +92,9 @@ def measure_tiles(
     query: Pixels,
     reference: Pixels,
     to_reference: Homography,
-    colouring: Colouring,
+    colour_transfer: ColourTransfer,
     wanted: NDArray[np.bool_] | None = None,
-) -> Tiles:
+) -> TiledMeasures:
     """Measure the tiles of a pair.
 
     Args:
@@ -116,10 +116,10 @@ def measure_tiles(
         for columns in _tile_bounds(wide):
             if wanted is not None and not _intersects(wanted, rows, columns, (tall, wide)):
                 continue
-            measures, inner, place = _tile(working, coarse, warp, colouring, rows, columns)
+            measures, inner, place = _tile(working, coarse, warp, colour_transfer, rows, columns)
             if measures is not None:
-                tiles.append(Tile(measures, inner, place))
-    return Tiles(tiles, size)
+                tiles.append(MeasuredTile(measures, inner, place))
+    return TiledMeasures(tiles, size)
 
 
 def _tile_bounds(length: int) -> list[slice]:
@@ -137,7 +137,7 @@ def _intersects(wanted: NDArray[np.bool_], rows: slice, columns: slice, size: tu
 
 
 def _tile(
-    working: Pixels, coarse: Pixels, warp: Homography, colouring: Colouring, rows: slice, columns: slice
+    working: Pixels, coarse: Pixels, warp: Homography, colour_transfer: ColourTransfer, rows: slice, columns: slice
 ) -> tuple[Measures | None, Rectangle, Rectangle]:
     tall, wide = working.shape[:2]
     top, left = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
@@ -148,13 +148,13 @@ def _tile(
     )
     place = tuple(slice(part.start // STEP, -(-part.stop // STEP)) for part in (rows, columns))
     return (
-        _measure_tile(crop, coarse, warp @ translation(left, top), colouring),
+        _measure_tile(crop, coarse, warp @ translation(left, top), colour_transfer),
         (inner[0], inner[1]),
         (place[0], place[1]),
     )
 
 
-def _measure_tile(crop: Pixels, coarse: Pixels, warp: Homography, colouring: Colouring) -> Measures | None:
+def _measure_tile(crop: Pixels, coarse: Pixels, warp: Homography, colour_transfer: ColourTransfer) -> Measures | None:
     corners = _project_corners(crop, warp)
     low = np.maximum(np.floor(corners.min(0)).astype(int) - MARGIN, 0)
     high = np.minimum(np.ceil(corners.max(0)).astype(int) + MARGIN, (coarse.shape[1], coarse.shape[0]))
@@ -166,7 +166,7 @@ def _measure_tile(crop: Pixels, coarse: Pixels, warp: Homography, colouring: Col
     if np.abs(_project_corners(crop, finer) - _project_corners(crop, start)).max() > MAX_REFINED:
         finer = start
     warped, covered = warp_onto(near, finer, crop)
-    pair = overlap(crop.astype(np.float32), colouring.predict(warped), covered)
+    pair = overlap(crop.astype(np.float32), colour_transfer.predict(warped), covered)
     return pair.measure(moving=False) if pair is not None else None
 
 

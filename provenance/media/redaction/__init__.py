@@ -59,12 +59,12 @@ def redact(media: Media) -> Redaction:
             try:
                 held, stripped = _CONTAINERS[media.media_type](media.data)
             except Unstrippable as obstacle:
-                return Redaction(_listed(_readable(media)), None, obstacle.reason)
+                return Redaction(_list_items(_readable(media)), None, obstacle.reason)
     except MediaError:
-        return Redaction(_listed(_readable(media)), None, "a part of it cannot be read")
+        return Redaction(_list_items(_readable(media)), None, "a part of it cannot be read")
     if not held:
         return Redaction((), media.data)
-    found = _listed(held)
+    found = _list_items(held)
     try:
         before, after = read_declared(media), read_declared(Media.from_bytes(stripped))
     except MediaError:
@@ -74,7 +74,7 @@ def redact(media: Media) -> Redaction:
     return Redaction(found, stripped)
 
 
-def _listed(held: Iterable[MetadataItem]) -> tuple[MetadataItem, ...]:
+def _list_items(held: Iterable[MetadataItem]) -> tuple[MetadataItem, ...]:
     return tuple(dict.fromkeys(held))[:MAX_LISTED_METADATA]
 
 

@@ -53,13 +53,13 @@ def assess(evidence: Evidence) -> tuple[DeclaredOrigin, str, tuple[Finding, ...]
     examination = evidence.examination
     if examination is None:
         return DeclaredOrigin.NOT_CHECKED, "No file was handed in, so its statements could not be read.", registered
-    signed, unsigned = list(_signed(examination)), list(_unsigned(examination))
+    signed, unsigned = list(_signed_statements(examination)), list(_unsigned_statements(examination))
     value = _value({meaning for meaning, _ in signed}, {meaning for meaning, _ in unsigned}, examination)
     findings = tuple(finding for _, finding in (*signed, *unsigned))
     return value, _summary(value, findings, examination.credential.state), (*findings, *registered)
 
 
-def _signed(examination: Examination) -> Iterator[_Stated]:
+def _signed_statements(examination: Examination) -> Iterator[_Stated]:
     """What the validated credential states, and of its ingredients what says that a machine had a part."""
     credential = examination.credential
     if not credential.state.validated:
@@ -162,7 +162,7 @@ def _finding(meaning: Meaning | None, state: CredentialState, summary: str) -> F
     )
 
 
-def _unsigned(examination: Examination) -> Iterator[_Stated]:
+def _unsigned_statements(examination: Examination) -> Iterator[_Stated]:
     for mark in examination.declared.marks:
         meaning: Meaning | None = mark.meaning
         if mark.meaning in _MARK_SUMMARY:

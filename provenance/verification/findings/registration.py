@@ -165,7 +165,7 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
                 Axis.REGISTRATION,
                 value,
                 f"It shares a layout with {named}: what agrees is a frame or a template, and what it holds "
-                f"{_held(_reference(match))}, compared with {_compared_with(match)}.",
+                f"{_describe_content(_reference(match))}, compared with {_compared_with(match)}.",
                 Basis.HEURISTIC,
                 "Anybody who uses the same template.",
                 f"{_NOT_AUTHORSHIP} That its content was ever registered, or that it was made from that record; nor "
@@ -264,7 +264,7 @@ def in_words(value: Registration, comparison: Comparison | None, appearance: App
         case Registration.POSSIBLE_MATCH:
             return "a fingerprint points to it, and no comparison confirms that: a lead, not a match"
         case Registration.SHARES_LAYOUT:
-            held = _held(comparison.reference if comparison is not None else "sketch")
+            held = _describe_content(comparison.reference if comparison is not None else "sketch")
             return f"the two share a layout, a frame or a template, and what it holds {held}"
         case _ if comparison is None:
             return _SAME_PIXELS[appearance]
@@ -275,7 +275,7 @@ def in_words(value: Registration, comparison: Comparison | None, appearance: App
             return f"{said}, compared with the {comparison.reference} of the older one"
 
 
-def _held(reference: ReferenceKind) -> str:
+def _describe_content(reference: ReferenceKind) -> str:
     """What is said of the content, where a layout agrees: a sketch does not show small print."""
     return "does not, or is too small for a sketch to show" if reference == "sketch" else "does not"
 

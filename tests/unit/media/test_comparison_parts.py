@@ -79,18 +79,18 @@ COVERED = np.ones((240, 320), bool)
 def test_one_change_over_the_whole_picture_is_predicted(change) -> None:
     reference = coloured()
     query = change(reference).astype(np.float32)
-    colouring = recolour(query, reference, COVERED)
-    assert colouring.changed
-    assert np.abs(colouring.predicted - query).mean() < 3
+    transfer = recolour(query, reference, COVERED)
+    assert transfer.changed
+    assert np.abs(transfer.predicted - query).mean() < 3
 
 
 def test_a_recoloured_object_does_not_buy_itself_a_model() -> None:
     reference = coloured()
     query = reference.copy()
     query[60:140, 60:160] = query[60:140, 60:160, ::-1]
-    colouring = recolour(query, reference, COVERED)
-    assert not colouring.changed
-    assert np.array_equal(colouring.predicted, reference)
+    transfer = recolour(query, reference, COVERED)
+    assert not transfer.changed
+    assert np.array_equal(transfer.predicted, reference)
 
 
 def test_the_overlay_is_transparent_where_nothing_differs() -> None:

@@ -210,7 +210,7 @@ class LogAuditor:
             else:
                 note, is_newest = self._newest(), True
             if self._last is not None and self._last.note == note:  # nothing was added
-                return self._judged(replace(self._last, before=before, hashed=self._hashed))
+                return self._conclude(replace(self._last, before=before, hashed=self._hashed))
             report = self._audit(note, before, visit, progress)
             if not rechecked and report.findings and all(each.kind in _TRANSIENT for each in report.findings):
                 rechecked = True
@@ -222,9 +222,9 @@ class LogAuditor:
             again = None
             self._last = report if report.is_sound else None
             if is_newest or not report.is_sound:
-                return self._judged(report)
+                return self._conclude(report)
 
-    def _judged(self, report: AuditReport) -> AuditReport:
+    def _conclude(self, report: AuditReport) -> AuditReport:
         return replace(report, witnessing=self._requirement.judge(report.cosigners, now=time.time()))
 
     def _newest(self) -> bytes:
@@ -259,9 +259,9 @@ class LogAuditor:
             keys = self._keys_for(note)
             audit = Audit(note, keys, self._files.fetch, self._state, form=self._form, visit=visit, signers=signers)
         except (MalformedNote, UntrustedNote) as refusal:
-            return self._refused("checkpoint", note, before, f"the log serves no valid checkpoint: {refusal}")
+            return self._report_refusal("checkpoint", note, before, f"the log serves no valid checkpoint: {refusal}")
         except SignatureInvalid as refusal:
-            return self._refused("signature", note, before, str(refusal))
+            return self._report_refusal("signature", note, before, str(refusal))
         begun = self._state.size
         try:
             self._go_through(audit, progress)
@@ -338,7 +338,7 @@ class LogAuditor:
             return None
         return SignerAudit(self._origin, self._records, self._state.key_records or ())
 
-    def _refused(self, kind: AuditFindingKind, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
+    def _report_refusal(self, kind: AuditFindingKind, note: bytes, before: Checkpoint | None, why: str) -> AuditReport:
         finding = AuditFinding(kind, why, (note,))
         return AuditReport(self._origin, None, note, before, (), (finding,), self._state.form, {}, 0, 0)
 

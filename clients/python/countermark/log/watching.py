@@ -100,7 +100,7 @@ class MadeRecords:
             elif source.suffix == ".countermark":
                 self._ids.update(filter(None, (self._subject(source),)))
             else:
-                self._ids.update(_listed(source))
+                self._ids.update(_read_list(source))
 
     def _subject(self, path: Path) -> bytes | None:
         """The record of a receipt; None, with a warning, if the file is not a receipt, or incomplete."""
@@ -159,7 +159,7 @@ def _read_key(path: Path) -> PublicKey:
         raise InvalidRequest(f"{path}: {error}") from error
 
 
-def _listed(path: Path) -> Iterable[bytes]:
+def _read_list(path: Path) -> Iterable[bytes]:
     for line in Content.of(path).read(MAX_ID_FILE_BYTES).decode(errors="replace").splitlines():
         if line.strip() and not line.startswith("#"):
             try:
