@@ -52,7 +52,7 @@ def record_groups(session: Session, subject: LoggedRecord, size: int) -> Iterato
     while waiting:
         identity = waiting.popleft()
         if identity == own:
-            record = _parse_subject(subject)  # who asks for the receipt may read it, sealed or not
+            record = _parse_subject(subject)  # whoever requests the receipt may read it, sealed or not
         else:
             yield RecordGroup((identity,))
             record = _read(session, identity)
