@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def print_findings(findings: "Iterable[Defect]", as_json: bool) -> int:
-    """Prints findings as they are made; returns their number."""
+def print_findings(findings: "Iterable[Defect]", as_json: bool, about: str = "") -> None:
+    """Prints findings as they are made, then their number after what it is `about`. Raises Exit where there are any."""
     found = 0
     for found, finding in enumerate(findings, 1):  # noqa: B007  (counted)
         line = {"kind": finding.kind, "name": finding.name, "detail": finding.detail}
         typer.echo(json.dumps(line) if as_json else printable("  ".join(line.values())))
-    return found
+    typer.echo(f"{about}{found} findings", err=True)
+    if found:
+        raise typer.Exit(1)
 
 
 def printable(text: str) -> str:

@@ -43,10 +43,7 @@ def fsck(as_json: Json = False) -> None:
             high_water=settings.high_water_place,
             progress=progress,
         )
-        found = print_findings(findings, as_json)
-    typer.echo(f"{found} findings", err=True)
-    if found:
-        raise typer.Exit(1)
+        print_findings(findings, as_json)
 
 
 @commands.command("migrate-store")
@@ -83,10 +80,7 @@ def backup(
     key, blobs = log_key(settings), Blobs.open(settings.objects_place)
     with progress_bars() as progress:
         size, findings = back_up(settings.folder, blobs, target, key, progress)
-    found = print_findings(findings, as_json)
-    typer.echo(f"{target}: {size} entries, {found} findings", err=True)
-    if found:
-        raise typer.Exit(1)
+    print_findings(findings, as_json, f"{target}: {size} entries, ")
 
 
 @commands.command("restore")

@@ -4,12 +4,14 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from provenance.errors import StoreCorrupt
+from provenance.errors import NotFound, StoreCorrupt
 from provenance.statement.record import Record, parse_record
+from provenance.statement.record.facts import Stated
 from registry.database import entries, events
 from registry.database.snapshot import once
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Stated)
 
 
 @once
@@ -24,6 +26,13 @@ def read(session: Session, record_id: bytes, kind: type[T], otherwise: str) -> T
     if not isinstance(record, kind):
         raise StoreCorrupt(otherwise)
     return record
+
+
+def of_type(session: Session, record_id: bytes, kind: type[S], name: str) -> S:
+    """A record of one type, which `name` names. Raises NotFound for a record of another type; otherwise as `read`."""
+    if entries.type_of(session, record_id) != kind.TYPE:
+        raise NotFound(f"no such {name}")
+    return read(session, record_id, kind, f"record {record_id.hex()} is not a {name}, contrary to its row")
 
 
 def first_about(session: Session, target: bytes, kind: str) -> bytes | None:

@@ -6,7 +6,7 @@ from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotFound, NotPermitted, StoreCorrupt
 from provenance.statement.record import AssetDisputed, DisputeAnswered, record_urn
 from provenance.statement.record.disputes import DisputeOutcome
-from registry.database import Session, assets, disputes, entries, events, publishers, records
+from registry.database import Session, assets, disputes, events, publishers, records
 from registry.database.disputes import StoredDispute
 from registry.registry import Registry
 from registry.times import from_milliseconds
@@ -164,11 +164,8 @@ def _view(registry: Registry, session: Session, stored: StoredDispute) -> answer
 
 
 def _find(session: Session, identity: bytes) -> StoredDispute:
-    if entries.type_of(session, identity) != AssetDisputed.TYPE:
-        raise NotFound("no such dispute")
-    otherwise = f"record {identity.hex()} is not a dispute, contrary to its row"
-    of_record = disputes.of_record(session, records.read(session, identity, AssetDisputed, otherwise).record)
+    of_record = disputes.of_record(session, records.of_type(session, identity, AssetDisputed, "dispute").record)
     found = next((each for each in of_record if each.dispute.record_id == identity), None)
     if found is None:
-        raise StoreCorrupt(otherwise)
+        raise StoreCorrupt(f"dispute {identity.hex()} is not among those of its registration")
     return found

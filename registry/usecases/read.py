@@ -79,11 +79,8 @@ def sealed_page(registry: Registry, *, publisher: str, before: int | None, limit
 def withdrawal(registry: Registry, record_id: bytes) -> answers.Withdrawal:
     """A withdrawal by its own record id. Raises NotFound, Erased."""
     with registry.store.read() as session:
-        if entries.type_of(session, record_id) != AssetWithdrawn.TYPE:
-            raise NotFound("no such withdrawal")
+        record = records.of_type(session, record_id, AssetWithdrawn, "withdrawal")
         entry = entries.of_record(session, record_id)
-        otherwise = f"record {record_id.hex()} is not a withdrawal, contrary to its row"
-        record = records.read(session, record_id, AssetWithdrawn, otherwise)
     return answers.Withdrawal(
         id=record_id.hex(),
         record_id=record_urn(record_id),

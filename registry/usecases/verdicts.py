@@ -5,7 +5,6 @@ import json
 from datetime import datetime
 
 from provenance import answers
-from provenance.errors import NotFound
 from provenance.statement.record import VerdictRecorded, record_urn
 from registry.database import Session, assets, entries, events, records
 from registry.registry import Registry
@@ -63,11 +62,8 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
 def get(registry: Registry, verdict: bytes) -> answers.RecordedVerdict:
     """A verdict on record. Raises NotFound, Erased."""
     with registry.store.read() as session:
-        if entries.type_of(session, verdict) != VerdictRecorded.TYPE:
-            raise NotFound("no such verdict on record")
+        stated = records.of_type(session, verdict, VerdictRecorded, "verdict on record")
         entry = entries.of_record(session, verdict)
-        otherwise = f"record {verdict.hex()} is not a verdict, contrary to its row"
-        stated = records.read(session, verdict, VerdictRecorded, otherwise)
         return answers.RecordedVerdict(
             id=verdict.hex(),
             record_id=record_urn(verdict),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import typer
 
 from api.cli.printed import print_findings
 from registry.usecases.maintenance import fsck
@@ -16,7 +17,9 @@ def test_what_a_stranger_wrote_does_not_reach_the_terminal_as_it_is(
         newsroom.found().register("harbour").result()
         newsroom.tamper("UPDATE record SET type = char(27) || '[31mred' || char(8238) WHERE \"index\" = 2")
         found = list(fsck.check(newsroom.store, newsroom.blobs, newsroom.sequencer.key))
-    assert print_findings(found, as_json=False) > 0
-    shown = capsys.readouterr().out
+    with pytest.raises(typer.Exit):
+        print_findings(found, as_json=False)
+    shown, counted = capsys.readouterr()
+    assert counted == f"{len(found)} findings\n"
     assert all(character.isprintable() or character == "\n" for character in shown)
     assert "[31mred" in shown
