@@ -1,4 +1,4 @@
-"""Quotation: a stranger's words inside a sentence of ours.
+"""Quotation of untrusted text in our sentences.
 
 Whoever may choose a name, a title or a reason can put quotation marks into it, close ours, and go on in our voice. So
 every such text goes into a sentence through `quote`, and a fact that we established stands before it, never behind.

@@ -1,4 +1,4 @@
-"""What became of registrations, and what they were made from: disputes, recorded verdicts, erasures, derivation."""
+"""Disputes, recorded verdicts, erasures and derivations of registrations."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a service says where it cannot do what was asked, and whether it can do anything."""
+"""Problems (RFC 9457), and the health of a service."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The few facts of a manifest store that c2pa's own interface does not tell.
+"""Facts of a manifest store that c2pa's interface does not report.
 
 A manifest store is a tree of JUMBF boxes (ISO/IEC 19566-5; C2PA 2.2, section 11.1): store > manifest >
 claim, signature, assertions. Read here: which manifest is the active one, the digest of its claim, the certificates and

@@ -1,4 +1,4 @@
-"""What was found out about the credentials of a file.
+"""The result of reading the credentials of a file.
 
 States: C2PA 2.2, section 14.3 (validation states); codes: section 15.2 (standard status codes).
 """

@@ -1,4 +1,4 @@
-"""The picture formats that are taken in, recognised by their first bytes and measured before anything is decoded.
+"""The accepted picture formats, recognised by their first bytes and measured before anything is decoded.
 
 File names and Content-Type headers play no part. A few bytes can state a picture of gigabytes (a WebP of 34 bytes took
 745 MB), so the size is read from the header and held against `limits` first. Pillow's and pillow-heif's decoders are

@@ -1,4 +1,4 @@
-"""Media: a stranger's bytes taken as a picture: sniffed, bounded, and decoded at most once."""
+"""Media: untrusted bytes as a picture: sniffed, bounded, and decoded at most once."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From a decoder's picture to rows of RGB: every colour mode and orientation becomes the same kind of array.
+"""Raster: a decoder's picture as rows of RGB, whatever its colour mode and orientation.
 
 Transparency is composed over white, as a page would show it. 16-bit samples keep their high byte, so that black stays
 black and white stays white. Colour profiles are not applied: the numbers are those in the file.

@@ -1,4 +1,4 @@
-"""The media that a receipt is checked with: step 9 of checking a receipt."""
+"""The media of a receipt: step 9 of the procedure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a receipt's chain says of its subject: what that was made from, and what has become of it and of its sources.
+"""The chain of a receipt: what its subject was made from, and the standing of the subject and of its sources.
 
 A link leads from a registration to one that it names under `parents`, or under `rendition_of`, up to the origins, each
 proven or named. Records name each other by SHA-256, so that a ring of them would take a collision; and because a parent

@@ -1,4 +1,4 @@
-"""What a publisher's keys sign when they change: that one is held, and that one gives way to another.
+"""Proofs of possession and handovers: what a publisher's keys sign when one is enrolled or replaces another.
 
 A handover leads whoever knows a publisher by its old key to the new one, by that key itself and not by the operator's
 statement alone. A key that is lost cannot hand over: it is revoked, and another one is enrolled.

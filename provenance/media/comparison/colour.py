@@ -1,4 +1,4 @@
-"""What one change of colour over the whole picture explains: a filter, a brightness change, grey.
+"""The one change of colour over the whole picture (a filter, brightness, grey) that explains most of the difference.
 
 Three models are fitted from reference to query, each robustly (iteratively reweighted, Geman and McClure), and the
 simplest that explains most of the picture is taken. "Most" is the median: a recoloured object is in the minority and

@@ -1,4 +1,4 @@
-"""Motion: where another frame of the same camera is a little displaced, by less than evidence of a difference asks for.
+"""Motion: small displacements between two frames of one camera, which no other evidence of a difference shows.
 
 Around each pixel the displacement is sought that explains most of the difference (Lucas and Kanade 1981, one linear
 step of least squares), and is weighed by what it explains against what it leaves. Recompression, resizing, blur and

@@ -1,4 +1,4 @@
-"""The metadata that a picture file holds, and the file without it, not one pixel changed.
+"""Redaction: the metadata of a picture file, and the file without it, with unchanged pixels.
 
 Everything counts as metadata that is not known to be needed to show the picture: an unknown part of a file may hold a
 name or a place as well as EXIF does. Kept: the coded picture, its colour profile, its orientation, a statement of the

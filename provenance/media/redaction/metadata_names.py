@@ -1,4 +1,4 @@
-"""What metadata is called, and the little of it that stays: the orientation, and the digital source type.
+"""The names of metadata, and what redaction keeps of it: the orientation, and the digital source type.
 
 Names: EXIF 2.32 and TIFF 6.0 (Pillow's tables), XMP properties by their local names, IPTC-IIM 4.2 data sets.
 """

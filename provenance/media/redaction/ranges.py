@@ -1,4 +1,4 @@
-"""Ranges of a file: in TIFF and ISO base media, parts lie where others say, so that nothing may move.
+"""Byte ranges of a file: TIFF and ISO base media refer to their parts by offset, so that no part may move.
 
 What is left out is overwritten in place; what nothing refers to is overwritten with zeros.
 """

@@ -1,4 +1,4 @@
-"""Files that are a row of segments: JPEG, PNG, WebP and GIF. What is left out is left out, the rest is copied.
+"""Formats made of segments: JPEG, PNG, WebP and GIF. A segment is dropped, or copied byte for byte.
 
 JPEG: ITU-T T.81, annex B; EXIF 2.32 and XMP part 3, section 1.1 (APP1), ICC.1 annex B.4 (APP2), C2PA 2.2 annex A.3.1
 (APP11). PNG: third edition, sections 5 and 11. WebP: RFC 9649, section 2. GIF: GIF89a.

@@ -1,4 +1,4 @@
-"""The records about an asset: what its publisher registers, reveals and withdraws, and what an operator erases."""
+"""Records on an asset: its registration, revelation and withdrawal by the publisher, its erasure by the operator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The records about the records of others: disputes, what came of them, and verification reports put on record."""
+"""Records on other publishers' registrations: disputes, their answers, and recorded verification reports."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""The parts of records: what all of them say, and what a registration says of its files and of the picture in words.
+"""The parts of records: the fields that all have, and what a registration states of its files and, in words, of the
+picture.
 
 A record's identity is the SHA-256 of its canonical bytes.
 """

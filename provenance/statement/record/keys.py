@@ -1,4 +1,4 @@
-"""The record about a publisher's key: it is enrolled, takes over from the keys before it, or is revoked."""
+"""`publisher.key` records: a publisher's key is enrolled, replaces the earlier ones, or is revoked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

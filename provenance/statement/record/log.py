@@ -1,4 +1,4 @@
-"""The records about the log itself, all by its operator: its beginning, each change of its keys, its end."""
+"""`log.*` records, signed by the operator: genesis, key rotation, freeze."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

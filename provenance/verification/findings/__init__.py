@@ -1,1 +1,1 @@
-"""What a match, a credential and a declared mark show, each in words of its own, a module each."""
+"""The findings of each axis, with their sentences; a module each."""
