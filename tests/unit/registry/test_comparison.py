@@ -294,7 +294,7 @@ def test_of_two_that_come_at_the_same_moment_each_names_the_other(
 ) -> None:
     pictures = {DAILY: photo(MOUNTAINS), RIVAL: tampered(MOUNTAINS)}
     logged_together, compared_together = threading.Barrier(2), threading.Barrier(2)
-    append, stored = type(registry.sequencer).append, comparison._stored
+    append, stored = type(registry.sequencer).append, comparison._open_stored
 
     def appended(*given: Any, **how: Any) -> Any:
         logged_together.wait(HUNG_SECONDS)
@@ -312,7 +312,7 @@ def test_of_two_that_come_at_the_same_moment_each_names_the_other(
     registry.comparisons.stop()  # in the threads of this test instead, both at once
     with monkeypatch.context() as patched, ThreadPoolExecutor(2) as threads:
         patched.setattr(type(registry.sequencer), "append", appended)
-        patched.setattr(comparison, "_stored", looked_at)
+        patched.setattr(comparison, "_open_stored", looked_at)
         older, newer = sorted(threads.map(come, pictures), key=lambda done: done.asset.index)
     assert newer.asset.index == older.asset.index + 1
     assert [(each.id, each.side) for each in of(registry, older).items] == [(newer.asset.id, "newer")]
