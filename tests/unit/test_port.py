@@ -22,7 +22,7 @@ def test_a_kept_port_is_listened_on_again_and_again() -> None:
 
 
 @pytest.mark.parametrize("reuses", [0, 1])
-def test_who_asks_for_any_free_port_is_not_given_a_kept_one(reuses: int) -> None:
+def test_a_request_for_any_free_port_is_not_given_a_reserved_one(reuses: int) -> None:
     def ask(port: int) -> int:
         """The only port there is, given to somebody else."""
         with socket.socket() as other:

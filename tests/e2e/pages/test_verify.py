@@ -184,7 +184,7 @@ def test_a_service_that_is_away_is_named_and_can_be_asked_again(open_page: OpenP
     expect(problem).to_be_empty()
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(open_page: OpenPage) -> None:
+def test_a_client_that_asks_too_often_is_told_when_to_retry(open_page: OpenPage) -> None:
     page = open_page("/verify")
     answer = {
         "type": "urn:countermark:problem:rate-limited",

@@ -154,7 +154,7 @@ def test_a_time_that_means_no_moment_is_refused_before_anything_is_sent(
     assert service.asked == []
 
 
-def test_a_claim_that_there_is_none_of_is_a_programming_error(ask: Ask, service: story.Service) -> None:
+def test_an_unknown_claim_is_a_programming_error(ask: Ask, service: story.Service) -> None:
     with pytest.raises(TypeError, match="titel"):
         ask("register", PICTURE, titel="Path")
     assert service.asked == []

@@ -204,7 +204,7 @@ def test_a_receipt_that_comes_a_little_later_than_its_entry_is_no_alarm(
     assert waits == [77.0]
 
 
-def test_a_receipt_that_is_none_does_not_count_and_is_named(run: Run, server: Server, kept: Path) -> None:
+def test_a_malformed_receipt_does_not_count_and_is_named(run: Run, server: Server, kept: Path) -> None:
     (kept / "broken.countermark").write_text("half")
     done = run("log", "watch", server.log_url, "--vkey", KEY, "--key", KID, "--made", kept, "--grace", "0", "--once")
     assert done.returncode == 1
@@ -220,7 +220,7 @@ def test_what_one_made_has_to_be_there(run: Run, server: Server, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["5e", "nowhere.pem", "5E" * 32, "vkey"])
-def test_a_key_that_is_none_is_refused(run: Run, server: Server, tmp_path: Path, name: str) -> None:
+def test_a_malformed_key_is_refused(run: Run, server: Server, tmp_path: Path, name: str) -> None:
     (tmp_path / "vkey").write_text(str(KEY))
     assert run("log", "watch", server.log_url, "--vkey", KEY, "--key", name, "--once").returncode == 2
 

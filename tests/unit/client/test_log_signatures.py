@@ -59,7 +59,7 @@ def test_a_statement_by_a_key_that_nobody_enrolled_is_a_finding(log: Log, server
     assert told(report) == [f"signature: entry 100: no record before it enrols key {THIEF.public_key.thumbprint.hex()}"]
 
 
-def test_a_signature_that_is_none_is_a_finding(log: Log, server: Server) -> None:
+def test_a_malformed_signature_is_a_finding(log: Log, server: Server) -> None:
     for index in (1, 100):
         report = audit(server, log.with_entry(index, log.entries[index][:-64] + bytes(64)))
         assert f"signature: entry {index}: " in told(report)[0]
@@ -95,7 +95,7 @@ def test_without_the_record_of_entry_0_nobody_may_sign(log: Log, server: Server)
     assert "signature: entry 0: the record of entry 0 is withheld" in told(report)[0]
 
 
-def test_the_genesis_record_of_another_log_is_none(log: Log, server: Server) -> None:
+def test_the_genesis_record_of_another_log_is_not_accepted(log: Log, server: Server) -> None:
     genesis = parse_record(log.records[0])
     assert isinstance(genesis, LogGenesis)
     other = to_canonical(replace(genesis, origin="log.other.example"))

@@ -88,5 +88,5 @@ def test_an_error_page_of_something_in_front_is_not_taken_for_the_services_word(
 
 
 @pytest.mark.parametrize("stated", ["", "a b", "req\x1b[31m", "ä", "x" * 201])
-def test_a_request_id_that_is_none_is_left_out(stated: str) -> None:
+def test_a_malformed_request_id_is_left_out(stated: str) -> None:
     assert exception_of(reply(b"", request_id=stated)).request_id is None

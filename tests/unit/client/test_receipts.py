@@ -58,7 +58,7 @@ def test_what_is_no_receipt_is_malformed(data: bytes) -> None:
         verify_receipt(data)
 
 
-def test_a_log_key_that_is_none_is_named() -> None:
+def test_a_malformed_log_key_is_named() -> None:
     with pytest.raises(MalformedNote):
         verify_receipt(receipt_of(REGISTERED), log_keys=["nonsense"])
 
@@ -112,6 +112,6 @@ def test_a_retired_log_key_leads_to_no_other_key() -> None:
 
 
 @pytest.mark.parametrize("size", ["", "x", "-1", "01", " 7", "9" * 30])
-def test_a_size_that_is_none_is_refused(size: str) -> None:
+def test_a_malformed_size_is_refused(size: str) -> None:
     with pytest.raises(MalformedNote):
         verify_receipt(receipt_of(REGISTERED), log_keys=[f"{REGISTERED['trusted_keys'][0]}@{size}"])

@@ -249,7 +249,7 @@ def test_a_service_under_a_path_is_asked_there(ask: Ask, service: story.Service)
 
 
 @pytest.mark.parametrize("identity", ["", "../../log/checkpoint", "5E" * 32, RECORD + "/x", RECORD + "\n", "%2e%2e"])
-def test_a_name_that_is_none_never_becomes_part_of_an_address(ask: Ask, service: story.Service, identity: str) -> None:
+def test_a_malformed_name_never_becomes_part_of_an_address(ask: Ask, service: story.Service, identity: str) -> None:
     for method in ("asset", "receipt", "record", "report", "publisher_keys", "verify_digests"):
         with pytest.raises(InvalidRequest):
             ask(method, identity)
@@ -352,7 +352,7 @@ def test_a_longer_wait_than_the_caller_allows_is_refused_before_anything_is_sent
 @pytest.mark.parametrize(
     "header", ["", "lookups", '"lookups";r=-1;t=5', '"lookups";r=1', "\x00", '"lookups";r=0;t=1e9']
 )
-def test_a_rate_that_is_none_is_ignored(service: story.Service, header: str) -> None:
+def test_a_malformed_rate_is_ignored(service: story.Service, header: str) -> None:
     pace = Pace()
     pace.note({"ratelimit": header})
     assert pace.take("lookups", 1_000) == 0

@@ -139,7 +139,7 @@ def test_a_policy_of_another_log_makes_this_one_unknown(ask: Ask, log: Log, poli
 
 
 @pytest.mark.parametrize("options", [("--max-age", "soon"), ("--max-age", "-1"), ("--max-age", "1.5h")])
-def test_an_age_that_is_none_is_refused(ask: Ask, log: Log, options: tuple[str, str]) -> None:
+def test_an_invalid_age_is_refused(ask: Ask, log: Log, options: tuple[str, str]) -> None:
     assert ask(log.checkpoint, "--vkey", KEY, *options)[0] == 2
 
 

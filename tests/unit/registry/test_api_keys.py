@@ -147,7 +147,7 @@ def test_a_revoked_key_opens_nothing_from_then_on_and_the_first_revocation_count
 
 
 @pytest.mark.parametrize("scopes", [[], ["everything"], [ASSETS_WRITE, "everything"]])
-def test_scopes_that_are_none_make_no_key(store: Store, scopes: list[str]) -> None:
+def test_unknown_scopes_make_no_key(store: Store, scopes: list[str]) -> None:
     before = api_keys.listed(store)
     with pytest.raises(InvalidRequest, match=ASSETS_WRITE):
         mint(store, scopes=scopes)

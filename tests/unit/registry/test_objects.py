@@ -133,7 +133,7 @@ def test_a_checkpoint_is_not_published_by_who_leads_no_more(objects: Objects) ->
     assert elected.checkpoint() == b"newer"
 
 
-def test_addresses_that_are_none_are_refused(buckets: BucketServer) -> None:
+def test_malformed_addresses_are_refused(buckets: BucketServer) -> None:
     for url in ("s3:///prefix", "http://bucket/prefix", "s3://user@bucket/x", "s3://bucket/x?y=z"):
         with pytest.raises(SettingsInvalid):
             open_objects(url)
