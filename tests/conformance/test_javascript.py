@@ -24,6 +24,7 @@ from tests.receipt_vectors import CASES, receipt_of
 
 ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node") or ""
+TSC = ROOT / ".tools/node_modules/.bin/tsc"
 CHANGES = 1500
 TIME_STAMP = 10
 
@@ -151,3 +152,40 @@ def test_the_vectors_pass_in_javascript() -> None:
     failures = [line for line in node.stdout.splitlines() if line.lstrip().startswith("not ok")]
     assert node.returncode == 0, "\n".join(failures)
     assert int(node.stdout.rpartition("# pass ")[2].split()[0]) > 900
+
+
+EXAMPLE = """
+import { readFileSync } from "node:fs";
+import { VerifierKey, verifyReceipt } from "countermark";
+
+const key = await VerifierKey.parse(process.argv[2]);
+const report = await verifyReceipt(new Uint8Array(readFileSync("receipt.countermark")), { trustedKeys: [key] });
+console.log(report.holds, report.logKeyPinned);
+"""
+TYPED = """
+import { VerifierKey, verifyReceipt } from "countermark";
+import type { ReceiptReport } from "countermark";
+
+const key: VerifierKey = await VerifierKey.parse("");
+const report: ReceiptReport = await verifyReceipt(new Uint8Array(), { trustedKeys: [key] });
+const outcome: "holds" | "fails" | "not checked" | undefined = report.steps[0]?.outcome;
+console.log(outcome);
+"""
+
+
+@pytest.mark.skipif(not TSC.exists(), reason="`make check` gets tsc")
+def test_the_packed_package_works_and_has_its_types_in_an_empty_folder(tmp_path: Path) -> None:
+    def run(*command: str | Path, cwd: Path = tmp_path) -> str:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("npm", "pack", "--silent", "--pack-destination", tmp_path, cwd=ROOT / "clients/js")
+    (package,) = tmp_path.glob("*.tgz")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    run("npm", "install", "--silent", "--offline", "--no-audit", "--no-fund", package)
+    (tmp_path / "receipt.countermark").write_bytes(GIVEN[0].receipt)
+    (tmp_path / "example.js").write_text(EXAMPLE)
+    assert run(NODE, "example.js", GIVEN[0].given["trusted_keys"][0]) == "true true\n"
+    (tmp_path / "typed.ts").write_text(TYPED)
+    run(TSC, "--strict", "--noEmit", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,dom", "typed.ts")

@@ -29,3 +29,11 @@ export { followLogKeys, verifyReceipt } from "./procedure.js";
 export { Policy } from "./policy.js";
 export { IndexedDbStore, LogAlarm, PinnedLog } from "./pinned_log.js";
 export { parseTilePath, tilePath, tileReader } from "./tiles.js";
+
+/** @import { ReceiptReport as _ReceiptReport } from "./receipt_report.js" */
+/** @import { Checkpoint as _Checkpoint, Cosigner as _Cosigner } from "./checkpoint.js" */
+/** @import { Record as _Record } from "./records.js" */
+/** @typedef {_ReceiptReport} ReceiptReport */
+/** @typedef {_Checkpoint} Checkpoint */
+/** @typedef {_Cosigner} Cosigner */
+/** @typedef {_Record} Record */
