@@ -66,11 +66,13 @@ class Vocabulary:
 
 def describe(extracted: SiftFeatures, most: int) -> LocalFeatures:
     """Return the codes of at most `most` features of a picture (`geometry.Query.sift`), in either mirror state."""
-    side = max(extracted.height, extracted.width)
-    upright, mirrored = (
-        _encoded(features.strongest(most), side) for features in (extracted.upright, extracted.mirrored)
-    )
-    return LocalFeatures(upright.tobytes(), mirrored.tobytes())
+    return LocalFeatures(encode(extracted, most), encode(extracted, most, mirrored=True))
+
+
+def encode(extracted: SiftFeatures, most: int, *, mirrored: bool = False) -> bytes:
+    """Return the codes of at most `most` features of a picture, as it is or mirrored: `CODE`s one behind the other."""
+    features = (extracted.mirrored if mirrored else extracted.upright).strongest(most)
+    return _encoded(features, max(extracted.height, extracted.width)).tobytes()
 
 
 def as_codes(data: bytes) -> Codes:

@@ -20,7 +20,7 @@ Cosignatures are added to a published checkpoint later, from another thread (`at
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -123,10 +123,10 @@ class Publication:
             StoreUnavailable: a step failed for now.
         """
         anchor, edge, filled = self._audit(size, root)
-        self._tiles.write([*filled, *edge.partial()])
+        read_back = self._tiles.write([*filled, *edge.partial()])
         self._on_progress()
         checkpoint = Checkpoint(self.origin, size, root)
-        self._verify_inclusion(checkpoint)
+        self._verify_inclusion(checkpoint, read_back)
         signed_at_ms = to_milliseconds(self._clock())
         with self._store.read() as session:
             self._known.refresh(session)
@@ -195,20 +195,20 @@ class Publication:
             raise StoreCorrupt("the stored entries are not those that were written")
         return anchor, edge, filled
 
-    def _verify_inclusion(self, checkpoint: Checkpoint) -> None:
-        """Step 2: the new entries are in the tree, as a client that reads tiles and bundles sees it.
+    def _verify_inclusion(self, checkpoint: Checkpoint, read_back: Mapping[str, bytes | None]) -> None:
+        """Step 2: the new entries are in the tree, as a client that reads tiles and bundles sees it: `read_back`.
 
         All proofs in one bundle are made from one row of leaf hashes and the same hashes above it. So if the row is
         that of the entries, and the proof of one entry leads to the root, the proofs of all do.
         """
-        read = self._tiles.reader(checkpoint.size)
+        read = self._tiles.reader(checkpoint.size, read_back)
         first, stop = self.checkpoint.size, checkpoint.size
         try:
             for bundle in range(first // TILE_WIDTH, -(-stop // TILE_WIDTH)):
                 start, width = bundle * TILE_WIDTH, min(TILE_WIDTH, stop - bundle * TILE_WIDTH)
-                read_back = parse_entry_bundle(self._tiles.fetch(entries_path(bundle, width)) or b"", width)
+                bundled = parse_entry_bundle(read_back.get(entries_path(bundle, width)) or b"", width)
                 for index in range(max(first, start), start + width):
-                    if leaf_hash(read_back[index - start]) != read(0, index):
+                    if leaf_hash(bundled[index - start]) != read(0, index):
                         raise ProofInvalid(f"entry {index} has another leaf hash than its tile")
                 proof = inclusion_proof(start, stop, read)
                 verify_inclusion(read(0, start), start, stop, proof, checkpoint.root)

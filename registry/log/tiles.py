@@ -6,9 +6,10 @@ follows from the entries, so that writing one twice is harmless.
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import MappingProxyType
 
 from provenance.errors import MalformedTile, StoreUnavailable
 from provenance.limits import MAX_CACHED_NODES, MAX_TILE_WRITERS, TILE_WIDTH
@@ -27,6 +28,7 @@ class Tiles:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._published: bytes | None = None  # the last note that this process has published
 
     def fetch(self, path: str) -> bytes | None:
         """A file's bytes; None if there is none. Raises StoreUnavailable."""
@@ -36,32 +38,43 @@ class Tiles:
         """The signed note of the published tree. Raises StoreUnavailable."""
         return self.fetch(_CHECKPOINT)
 
-    def reader(self, size: int) -> TileReader:
-        """Reads the nodes of the tree of `size` entries; what it reads is not verified."""
-        return TileReader(self.fetch, size)
+    def reader(self, size: int, held: Mapping[str, bytes | None] = MappingProxyType({})) -> TileReader:
+        """Reads the nodes of the tree of `size` entries; what it reads is not verified. `held`: tiles, by path."""
+        return TileReader(lambda path: held[path] if path in held else self.fetch(path), size)
 
     def shared_reader(self, size: int) -> "SharedReader":
         """As `reader`, for any thread."""
         return SharedReader(self.fetch, size)
 
-    def write(self, tiles: Iterable[tuple[TilePath, bytes]]) -> None:
-        """Store tiles, durably, several at a time: their flushes then share the disk's. Raises StoreUnavailable."""
+    def write(self, tiles: Iterable[tuple[TilePath, bytes]]) -> dict[str, bytes | None]:
+        """Store tiles, durably, and read them back: what is stored now, by path.
+
+        Several at a time: flushes then share the disk's, and requests to a bucket do not wait for each other. Raises
+        StoreUnavailable.
+        """
+
+        def write(tile: tuple[TilePath, bytes]) -> tuple[str, bytes | None]:
+            path = str(tile[0])
+            self._objects.put(_LOG + path, tile[1])
+            return path, self.fetch(path)
+
         with ThreadPoolExecutor(MAX_TILE_WRITERS, "countermark-tiles") as writers:
-            for written in [writers.submit(self._objects.put, _LOG + str(path), data) for path, data in tiles]:
-                written.result()
+            return dict(writers.map(write, tiles))
 
     def publish(self, note: bytes, leads: Callable[[], bool] = lambda: True) -> None:
         """Store the checkpoint, durably; it is public then.
 
-        `leads` is called between reading the old checkpoint and replacing it, so that a process that was suspended and
-        replaced as the leader cannot overwrite a newer one. Raises StoreUnavailable, also if `leads` is False.
+        `leads` is called between learning of the old checkpoint and replacing it, so that a process that was suspended
+        and replaced as the leader cannot overwrite a newer one. Raises StoreUnavailable, also if `leads` is False.
         """
-        swapped = False
-        while not swapped:
-            old = self.checkpoint()
+        old = self._published or self.checkpoint()
+        while True:
             if not leads():
                 raise StoreUnavailable("another process has taken over the log")
-            swapped = self._objects.swap(_LOG + _CHECKPOINT, note, {old})
+            if self._objects.swap(_LOG + _CHECKPOINT, note, {old}):
+                self._published = note
+                return
+            old = self.checkpoint()
 
     def prune(self, full: TilePath) -> None:
         """Delete the partial tiles that a full one has replaced: clients fall back. Raises StoreUnavailable."""

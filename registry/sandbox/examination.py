@@ -6,6 +6,7 @@ looked at in more detail, once more, at a reduced size.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -26,7 +27,7 @@ from provenance.errors import CountermarkError, MediaError
 from provenance.media.comparison import Box, Comparison, Query, draw_heat_map
 from provenance.media.comparison.geometry import Crop, SiftFeatures, extract_sift
 from provenance.media.fingerprints import Fingerprints, fingerprint
-from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
+from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe, encode
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import crop_parts
@@ -120,10 +121,13 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
     """
     data = path.read_bytes()
     media = Media.from_bytes(data, sha256=sha256)
-    prints = fingerprint(media)
-    sketch = draw_sketch(media.canonical)
-    thumbnail = draw_thumbnail(media.canonical)
-    credential, metadata = _sign(ask, media, prints, order)
+    # Either half takes as long, and nothing that takes long in them holds the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        thumbnail = aside.submit(draw_thumbnail, media.canonical)
+        local_features = aside.submit(lambda: describe_thumbnail(thumbnail.result()))
+        prints = fingerprint(media)
+        sketch = draw_sketch(media.canonical)
+        credential, metadata = _sign(ask, media, prints, order)
     return Prepared(
         size=len(data),
         media_type=media.media_type,
@@ -133,8 +137,8 @@ def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: Cla
         declared=read_declared(media),
         sketch=sketch.data,
         sketch_sha256=sketch.sha256,
-        thumbnail=thumbnail,
-        local_features=describe_thumbnail(thumbnail),
+        thumbnail=thumbnail.result(),
+        local_features=local_features.result(),
         credential=credential,
         metadata=metadata,
     )
@@ -198,7 +202,7 @@ class DrawnComparison:
 
 def describe_thumbnail(thumbnail: bytes) -> bytes:
     """The local features of a registration: the thumbnail's, so that the index can be rebuilt from what is stored."""
-    return describe(extract_sift(Media.from_bytes(thumbnail).pixels), MAX_FEATURES).upright
+    return encode(extract_sift(Media.from_bytes(thumbnail).pixels), MAX_FEATURES)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,11 +33,17 @@ class Blobs:
             return self.objects.put_file(content, blob_name)
         sha256 = hashlib.sha256(content).digest()
         name = blob_name(sha256)
-        if self.objects.get(name) == content:
-            self.objects.flush(name)
-        else:  # missing, or damaged and repaired so
-            self.objects.put(name, content)
+        if not self.objects.create(name, content):
+            if self.objects.get(name) == content:
+                self.objects.flush(name)
+            else:  # damaged, and repaired so
+                self.objects.put(name, content)
         return sha256
+
+    def put_all(self, contents: Sequence[bytes | None]) -> list[bytes | None]:
+        """As `put`, for several at the same time; None for None. Raises StoreUnavailable; some may be stored then."""
+        with ThreadPoolExecutor(max(1, len(contents)), "countermark-blobs") as writers:
+            return list(writers.map(lambda content: None if content is None else self.put(content), contents))
 
     def get(self, sha256: bytes) -> bytes:
         """The bytes with this SHA-256. Raises NotFound, StoreCorrupt when they have changed, StoreUnavailable."""

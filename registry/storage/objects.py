@@ -40,6 +40,9 @@ class Objects(Protocol):
     def put(self, name: str, data: bytes) -> None:
         """Store bytes under a name, replacing any."""
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Store bytes under a name that holds nothing; False if it holds something."""
+
     def put_file(self, path: Path, name: Callable[[bytes], str]) -> bytes:
         """Store a copy of a file under the name made of its SHA-256, which is returned."""
 
@@ -129,6 +132,13 @@ class LocalObjects(_Stored):
         with self._staging() as staged:
             obstore.put(self._store, staged, data, use_multipart=False)
             self._publish(staged, name)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Store bytes under a name that holds nothing; False if it holds something. Raises StoreUnavailable."""
+        if name in self:
+            return False
+        self.put(name, data)
+        return True
 
     def put_file(self, path: Path, name: Callable[[bytes], str]) -> bytes:
         """Store a copy of a file under the name made of its SHA-256, which is returned. Raises StoreUnavailable."""
@@ -239,12 +249,23 @@ class BucketObjects(_Stored):
                 retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
             )
         super().__init__(store)
+        self._swapped: dict[str, tuple[bytes, Any]] = {}  # what this process has swapped in, and its entity tag
         next(self.names("log/tile/0"), None)
 
     def put(self, name: str, data: bytes) -> None:
         """Store bytes under a name, replacing any. Raises StoreUnavailable."""
         with _available():
             obstore.put(self._store, name, data, attributes=_LASTING)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Store bytes under a name that holds nothing, by one request; False if it holds something: perhaps the same,
+        of a first attempt whose response was lost. Raises StoreUnavailable."""
+        with _available():
+            try:
+                obstore.put(self._store, name, data, attributes=_LASTING, mode="create", use_multipart=False)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
 
     def put_file(self, path: Path, name: Callable[[bytes], str]) -> bytes:
         """Store a copy of a file under the name made of its SHA-256, which is returned. Raises StoreUnavailable."""
@@ -269,27 +290,45 @@ class BucketObjects(_Stored):
     def swap(self, name: str, data: bytes, expected: Collection[bytes | None]) -> bool:
         """Replace one of `expected` (None: no object) with bytes; False if the object holds something else.
 
-        A conditional put (If-Match on the entity tag of what was read, If-None-Match where there was nothing).
+        A conditional put (If-Match on the entity tag of what was read, If-None-Match where there was nothing). What
+        this process has swapped in is not read again.
         """
-        held: bytes | None = None
-        mode: Any = "create"
+        known = self._swapped.pop(name, None)
         with _available():
+            tried = known is not None and known[0] in expected
+            if known is not None and tried and self._put_over(name, data, known[1]):
+                return True
+            held: bytes | None = None
+            mode: Any = "create"
             try:
                 found = obstore.get(self._store, name)
                 held = bytes(found.bytes())
-                mode = {key: value for key in ("e_tag", "version") if (value := found.meta.get(key)) is not None}
+                mode = _tags(found.meta)
             except FileNotFoundError:
                 pass
-            if held not in expected:
-                return False
-            try:
-                obstore.put(self._store, name, data, attributes=_SWAPPED, mode=mode, use_multipart=False)
-            except (AlreadyExistsError, PreconditionError):
-                return self.get(name) == data  # our own first attempt, whose response was lost
+            if held in expected:
+                if self._put_over(name, data, mode):
+                    return True
+                held = self.get(name)
+                tried = True
+            return tried and held == data  # of an attempt of ours whose response was lost
+
+    def _put_over(self, name: str, data: bytes, mode: Any) -> bool:
+        """Whether the object was what `mode` says, and is replaced now."""
+        try:
+            put = obstore.put(self._store, name, data, attributes=_SWAPPED, mode=mode, use_multipart=False)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        self._swapped[name] = data, _tags(put)
         return True
 
     def flush(self, name: str) -> None:
         """Nothing to do: a bucket's put is durable."""
+
+
+def _tags(stated: Any) -> dict[str, str]:
+    """Entity tag and version of an object, as far as the bucket states them."""
+    return {key: value for key in ("e_tag", "version") if (value := stated.get(key)) is not None}
 
 
 def _endpoint_is_local() -> bool:

@@ -344,13 +344,21 @@ def _credential(prepared: Prepared, media: MediaFacts) -> CredentialFacts | None
 
 
 def _store_blobs(registry: Registry, prepared: Prepared) -> AssetBlobs:
-    credential = prepared.credential
-    registry.blobs.put(prepared.sketch)
-    private = prepared.metadata.private
+    credential, private = prepared.credential, prepared.metadata.private
+    _, thumbnail, signed, manifest, withheld = registry.blobs.put_all(
+        (
+            prepared.sketch,
+            prepared.thumbnail,
+            credential.data if credential else None,
+            credential.manifest if credential else None,
+            private.data if private else None,
+        )
+    )
+    assert thumbnail is not None  # noqa: S101 (of bytes, bytes)
     return AssetBlobs(
-        thumbnail=registry.blobs.put(prepared.thumbnail),
-        signed=registry.blobs.put(credential.data) if credential and credential.data is not None else None,
-        manifest=registry.blobs.put(credential.manifest) if credential else None,
-        private=registry.blobs.put(private.data) if private and private.data is not None else None,
+        thumbnail=thumbnail,
+        signed=signed,
+        manifest=manifest,
+        private=withheld,
         copy_public=prepared.metadata.public_copy != "withheld",
     )

@@ -289,12 +289,16 @@ def _match_geometry(
 
 @dataclass(frozen=True, eq=False)
 class SiftFeatures:
-    """The features of a picture at one size, as it is and mirrored."""
+    """The features of a picture at one size, `height` × `width` pixels, as it is and mirrored."""
 
     upright: Features
-    mirrored: Features
     height: int
     width: int
+
+    @cached_property
+    def mirrored(self) -> Features:
+        """The upright ones, turned over."""
+        return mirror_sift(self.upright, self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,10 +357,9 @@ def resize_for_features(pixels: Pixels, most: int) -> Pixels:
 
 
 def extract_sift(pixels: Pixels) -> SiftFeatures:
-    """Return the SIFT features of a picture at `SIFT_SIDE`; the mirrored ones are the upright ones, turned over."""
+    """Return the SIFT features of a picture at `SIFT_SIDE`."""
     light = grey(resize_for_features(pixels, SIFT_SIDE))
-    features = detect_sift(light)
-    return SiftFeatures(features, mirror_sift(features, light.shape[1]), light.shape[0], light.shape[1])
+    return SiftFeatures(detect_sift(light), light.shape[0], light.shape[1])
 
 
 def verify(query: Query, sketch: Pixels, larger: Callable[[], Pixels] | None = None) -> Match | None:

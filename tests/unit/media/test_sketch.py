@@ -9,7 +9,9 @@ from PIL import Image
 
 from provenance import limits
 from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
-from provenance.media import Sketch, draw_sketch, draw_thumbnail
+from provenance.media import Sketch, draw_sketch, draw_thumbnail, sketch
+from provenance.media.canonical import shrink
+from provenance.media.sketch import encode_webp
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,22 @@ def test_a_plain_picture_is_sketched_at_full_side_and_high_quality(landscape):
     sketch = draw_sketch(landscape)
     assert sketch.pixels.shape == (171, 256, 3)
     assert len(sketch.data) > 1_500
+
+
+def test_a_sketch_has_the_highest_quality_that_fits_and_takes_few_trials(draw, monkeypatch):
+    tried, pictures = [], [draw(kind, 512, 341) for kind in ("landscape", "waves", "flat")]
+
+    def noted(picture, quality):
+        tried.append(quality)
+        return encode_webp(picture, quality)
+
+    monkeypatch.setattr(sketch, "encode_webp", noted)
+    drawn = [draw_sketch(each).data for each in pictures]
+    assert len(tried) <= 10  # halving takes twelve
+    for picture, data in zip(pictures, drawn, strict=True):
+        small = Image.fromarray(shrink(picture, limits.SKETCH_SIDE))
+        tries = [encode_webp(small, quality) for quality in sketch._QUALITIES]
+        assert data == [each for each in tries if len(each) <= limits.SKETCH_BYTES][-1]
 
 
 def test_the_same_picture_gives_the_same_sketch(landscape):

@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import obstore
 import pytest
@@ -11,9 +12,12 @@ import pytest
 from provenance.errors import Conflict, SettingsInvalid, StoreCorrupt, StoreUnavailable
 from registry.log.high_water import HighWater
 from registry.log.tiles import Tiles
+from registry.storage import objects as storage
+from registry.storage.blobs import Blobs, blob_name
 from registry.storage.objects import BucketObjects, Objects, open_objects
 from registry.usecases.maintenance import fsck
 from tests.buckets import BucketServer
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import small
 
@@ -131,6 +135,88 @@ def test_a_checkpoint_is_not_published_by_who_leads_no_more(objects: Objects) ->
     with pytest.raises(StoreUnavailable, match="taken over"):
         deposed.publish(b"mine", may)
     assert elected.checkpoint() == b"newer"
+
+
+def test_several_blobs_are_stored_at_the_same_time(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    together, create = threading.Barrier(3), objects.create
+
+    def create_together(name: str, data: bytes) -> bool:
+        together.wait(HUNG_SECONDS)  # breaks where one waits for another
+        return create(name, data)
+
+    monkeypatch.setattr(objects, "create", create_together)
+    blobs = Blobs(objects)
+    one, none, two, three = blobs.put_all((b"one", None, b"two", b"three"))
+    assert none is None
+    assert [blobs.get(each) for each in (one, two, three) if each] == [b"one", b"two", b"three"]
+
+
+def test_a_damaged_blob_is_repaired_by_putting_it_again(objects: Objects) -> None:
+    blobs = Blobs(objects)
+    sha256 = blobs.put(b"a picture")
+    objects.put(blob_name(sha256), b"a pictuRe")
+    assert blobs.put(b"a picture") == sha256
+    assert blobs.get(sha256) == b"a picture"
+
+
+class Requests:
+    """Passes requests to a bucket on, and notes them."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str]] = []
+
+    def __getattr__(self, kind: str) -> object:
+        ask = getattr(obstore, kind)
+        if kind not in ("get", "put", "head", "delete", "list"):
+            return ask
+
+        def noted(store: object, name: str = "", *args: object, **options: object) -> object:
+            self.made.append((kind, name))
+            return ask(store, name, *args, **options)
+
+        return noted
+
+
+def test_a_publication_in_a_bucket_asks_no_more_than_it_must(
+    tmp_path: Path, buckets: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = buckets.new_bucket()
+    with Newsroom(tmp_path / "data", objects=bucket, high_water=f"{bucket}/high-water") as newsroom:
+        newsroom.found()
+        requests = Requests()
+        monkeypatch.setattr(storage, "obstore", requests)
+        newsroom.sequencer.append(*small(1)).result(HUNG_SECONDS)
+        monkeypatch.undo()
+    tiles = ["log/tile/0/000.p/3", "log/tile/entries/000.p/3"]
+    assert sorted(requests.made[:4]) == [(kind, tile) for kind in ("get", "put") for tile in tiles]
+    assert requests.made[4:] == [("put", "high-water"), ("put", "log/checkpoint")]
+
+
+def test_a_swap_whose_answer_is_lost_is_known_to_have_been_made(
+    buckets: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects, other = (BucketObjects(buckets.new_bucket()) for _ in "12")
+    for each in (objects, other):
+        assert each.swap("log/checkpoint", b"one", {None})
+
+    def put_twice(*args: object, **options: object) -> object:
+        obstore.put(*args, **options)
+        return obstore.put(*args, **options)  # as the client does that got no answer
+
+    monkeypatch.setattr(storage, "obstore", SimpleNamespace(put=put_twice, get=obstore.get))
+    assert objects.swap("log/checkpoint", b"two", {b"one"})
+    assert objects.get("log/checkpoint") == b"two"
+    assert not other.swap("log/checkpoint", b"two", {b"none"})
+
+
+def test_what_another_process_has_swapped_in_is_not_written_over(buckets: BucketServer) -> None:
+    bucket = buckets.new_bucket()
+    objects, other = BucketObjects(bucket), BucketObjects(bucket)
+    assert objects.swap("log/checkpoint", b"one", {None})
+    assert other.swap("log/checkpoint", b"two", {b"one"})
+    assert not objects.swap("log/checkpoint", b"three", {b"one"})
+    assert objects.swap("log/checkpoint", b"three", {b"two"})
+    assert other.get("log/checkpoint") == b"three"
 
 
 def test_malformed_addresses_are_refused(buckets: BucketServer) -> None:

@@ -287,11 +287,11 @@ def test_a_leader_without_a_stand_by_goes_on_trying(newsrooms: Newsrooms, monkey
     leader = newsrooms.open().found()
     write, tries = leader.sequencer.tiles.write, []
 
-    def refuse(tiles: object) -> None:
+    def refuse(tiles: object) -> dict[str, bytes | None]:
         tries.append(leader.store.leadership.term)
         if len(tries) < 4:
             raise StoreUnavailable("the bucket is away")
-        write(tiles)  # type: ignore[arg-type]
+        return write(tiles)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sequencer, "STALL_SECONDS", 0.5)
     monkeypatch.setattr(leader.sequencer.tiles, "write", refuse)

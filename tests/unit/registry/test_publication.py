@@ -141,8 +141,8 @@ def test_no_checkpoint_covers_tiles_that_do_not_hold_what_was_written(
 ) -> None:
     before, write = shown(newsroom), newsroom.sequencer.tiles.write
 
-    def damaging(tiles: Iterable[tuple[TilePath, bytes]]) -> None:
-        write(
+    def damaging(tiles: Iterable[tuple[TilePath, bytes]]) -> dict[str, bytes | None]:
+        return write(
             (path, data[:-1] + bytes([data[-1] ^ 1]) if str(path).startswith(f"tile/{level}/") else data)
             for path, data in tiles
         )
