@@ -47,7 +47,7 @@ MAX_LEAD_DISTANCE = 31
 beyond it is worth a comparison and, unless that confirms it, nothing else."""
 
 MAX_COMPARED_CANDIDATES = 8
-"""Candidates of either search that are compared with one picture: more are rare, and each costs about 20 ms."""
+"""Likely candidates of either search that are compared with one picture: more are rare, and each costs about 60 ms."""
 
 MAX_MATCHES = 16
 """Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
@@ -176,12 +176,12 @@ class Lookups:
                 self.add(Hit(record_id, MatchBasis.PIXELS, pixels_sha256, appearance=stated[pixels_sha256]))
 
     def propose(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
-        """Step 6. The nearest candidates that are not found yet."""
+        """Step 6. Candidates, the nearest first."""
         if quality < MIN_PDQ_QUALITY:
             self.skip(SIMILAR, "the picture is too plain to be searched for by its fingerprint")
             return ()
         self.methods.append(PDQ)
-        return self.nearest(self.registrations.by_fingerprint(pdq_orientations, quality))
+        return self.registrations.by_fingerprint(pdq_orientations, quality)
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""
@@ -234,13 +234,17 @@ class Lookups:
         over_all = self.registrations.claims(exact[MatchBasis.BYTES], exact[MatchBasis.PIXELS], asked, compared)
         return {**{each: claims[each] for each in compared if each in claims}, **over_all}
 
-    def nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
-        """Those to compare, of each publisher the nearest first; what has the very same pixels was found before."""
-        new = [
+    def unknown(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those that are not found yet: what has the very same pixels was found before."""
+        return [
             candidate
             for candidate in candidates
             if not self._confirmed(candidate.record_id) and candidate.pixels_sha256 not in self._pixels
         ]
+
+    def nearest(self, candidates: Sequence[Candidate], most: int = MAX_COMPARED_CANDIDATES) -> Sequence[Candidate]:
+        """Those to compare of what is not found yet, of each publisher the nearest first."""
+        new = self.unknown(candidates)
         if len(new) > most:
             why = f"only the nearest {most} of {len(new)} are looked at, of each publisher one first"
             note = Unchecked("further candidates", why)

@@ -11,7 +11,15 @@ from provenance.media.fingerprints import Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES, LocalFeatures
 from provenance.media.media import Pixels
 from provenance.verification.evidence import MatchBasis
-from provenance.verification.lookups import MAX_LEAD_DISTANCE, MIN_PDQ_QUALITY, PASSING, Hit, Lookups, is_match
+from provenance.verification.lookups import (
+    MAX_COMPARED_CANDIDATES,
+    MAX_LEAD_DISTANCE,
+    MIN_PDQ_QUALITY,
+    PASSING,
+    Hit,
+    Lookups,
+    is_match,
+)
 from provenance.verification.ranking import SAME_COVERAGE, coverage
 from provenance.verification.registrations import Candidate, Reference
 
@@ -19,7 +27,17 @@ MAX_COMPARED_OF_A_PART = 2
 """Candidates that are compared with a part of the picture: it shows one picture, and of fewer features than a whole."""
 
 MIN_LOCAL_FEATURES = 8
-"""Features of a picture below which no comparison could hold (`geometry.MIN_INLIERS`)."""
+"""Features of a picture, or such that agree with a registration's, below which no comparison could hold
+(`geometry.MIN_INLIERS`)."""
+
+LIKELY_FEATURES = 13
+"""Features that agree, from which on a registration is likely to be shown. Of the fitting photographs
+(`bench/photographs.toml`), altered so that no fingerprint leads to them, 270 of 275 that are shown have as many, and 9
+of 1,002 others."""
+
+MAX_UNLIKELY = 2
+"""Candidates that are compared with a picture, or with parts of it, although neither a fingerprint nor local features
+make it likely that it shows them: each costs about 35 ms, and an unregistered photograph has two to six of them."""
 
 MAX_LOOKED_AGAIN = 2
 """Further matches that are compared with their stored pictures, where they cover as much as the leading one: those that
@@ -59,17 +77,23 @@ class SimilaritySearch:
         self._canonical = canonical
         self._thorough = thorough
         self._looked_again = False
+        self._unlikely: list[tuple[Candidate, int | None]] = []
 
     def run(self, prints: Fingerprints) -> None:
-        """Search by the picture, with its colours inverted, and where that leaves something unexplained, by parts."""
+        """Search by the picture, with its colours inverted, and where that leaves something unexplained, by parts.
+
+        What is likely to be shown is compared first; the rest where nothing explains the picture.
+        """
         self._lookups.recoloured_by = prints.recoloured_by
         # 6.
         candidates = self._lookups.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
-        self.compare(candidates)
+        self.compare(self._lookups.nearest([each for each in candidates if _is_near(each)]))
+        self._unlikely += [(each, None) for each in candidates if not _is_near(each)]
         self.search_inverted(prints.pdq_dihedral, prints.pdq_quality)
-        self.compare(self.propose_by_local_features())
+        self.search_by_local_features()
         self.search_parts()
+        self.compare_unlikely()
         self.compare_stored_pictures()
 
     def search_inverted(self, pdq_orientations: Sequence[bytes], quality: int) -> None:
@@ -81,25 +105,24 @@ class SimilaritySearch:
             return
         inverted = [bytes(255 - byte for byte in each) for each in pdq_orientations]
         candidates = self._lookups.registrations.by_fingerprint(inverted, quality)
-        near = [each for each in candidates if each.distance is not None and each.distance <= MAX_LEAD_DISTANCE]
-        self.compare(self._lookups.nearest(near), inverted=True)
+        self.compare(self._lookups.nearest([each for each in candidates if _is_near(each)]), inverted=True)
 
-    def propose_by_local_features(self) -> Sequence[Candidate]:
-        """Step 6 by local features, where a part of the picture is not explained yet."""
+    def search_by_local_features(self) -> None:
+        """Steps 6 and 7 by local features, where a part of the picture is not explained yet."""
         if self._explained() and not self._thorough:
-            return ()
+            return
         try:
             features = self._matcher.describe(self._canonical)
         except PASSING:
             raise
         except CountermarkError as failure:
             self._miss("parts of pictures", failure)
-            return ()
+            return
         if features.count < MIN_LOCAL_FEATURES:
             self._lookups.skip("parts of pictures", "the picture has too little texture to be searched for by parts")
-            return ()
+            return
         self._lookups.methods.append(LOCAL_FEATURES)
-        return self._lookups.nearest(self._lookups.registrations.by_local_features(features))
+        self._compare_likely(features, MAX_COMPARED_CANDIDATES)
 
     def search_parts(self) -> None:
         """Steps 6 and 7 for parts of the picture that are not explained yet, in more detail."""
@@ -116,8 +139,15 @@ class SimilaritySearch:
             return
         for part, features in enumerate(parts):
             if features.count >= MIN_LOCAL_FEATURES:
-                candidates = self._lookups.registrations.by_local_features(features)
-                self.compare(self._lookups.nearest(candidates, MAX_COMPARED_OF_A_PART), part)
+                self._compare_likely(features, MAX_COMPARED_OF_A_PART, part)
+
+    def compare_unlikely(self) -> None:
+        """Step 7, for candidates that the picture hardly shows, while nothing explains it."""
+        ordered = sorted(self._unlikely, key=lambda each: -each[0].agreeing)  # last, those by a fingerprint
+        for candidate, part in ordered[:MAX_UNLIKELY]:
+            if self._explained():
+                return
+            self.compare(self._lookups.unknown([candidate]), part)
 
     def compare(self, candidates: Sequence[Candidate], part: int | None = None, *, inverted: bool = False) -> None:
         """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.
@@ -129,7 +159,8 @@ class SimilaritySearch:
         if not found:
             return
         query = 255 - self._canonical if inverted else self._canonical
-        if not self._looked_again:  # the nearest is the likeliest, and is compared with both in one go
+        likely = _is_near(found[0][0]) or _is_likely(found[0][0])
+        if likely and not self._looked_again:  # the first is the likeliest, and is compared with both in one go
             found[0] = found[0][0], self._with_original(*found[0])
         outcomes = self._outcomes(query, [reference for _, reference in found], part)
         for (candidate, reference), first in zip(found, outcomes, strict=True):
@@ -159,6 +190,13 @@ class SimilaritySearch:
             if reference is not None and hit.comparison is not None:
                 again = self._compare_stored_picture(candidate, reference, hit.comparison, self._canonical, hit.part)
                 self._lookups.hits[hit.record_id] = _compared_hit(candidate, *again, hit.part)
+
+    def _compare_likely(self, features: LocalFeatures, most: int, part: int | None = None) -> None:
+        """Steps 6 and 7 by these features, for what is likely to be shown; the rest is kept for later."""
+        candidates = self._lookups.registrations.by_local_features(features)
+        self.compare(self._lookups.nearest([each for each in candidates if _is_likely(each)], most), part)
+        few = [each for each in candidates if not _is_likely(each) and each.agreeing >= MIN_LOCAL_FEATURES]
+        self._unlikely += [(each, part) for each in few]
 
     def note_missing_detail(self) -> None:
         """Note it where a comparison at full detail was requested and could not be made."""
@@ -274,6 +312,14 @@ def _compared_hit(candidate: Candidate, reference: Reference, outcome: Compariso
     if outcome.reference != "sketch":
         original = reference.original
     return Hit(candidate.record_id, MatchBasis.COMPARISON, sketch, outcome, candidate.distance, original, part)
+
+
+def _is_near(candidate: Candidate) -> bool:
+    return candidate.distance is not None and candidate.distance <= MAX_LEAD_DISTANCE
+
+
+def _is_likely(candidate: Candidate) -> bool:
+    return candidate.agreeing >= LIKELY_FEATURES
 
 
 def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison]:

@@ -15,7 +15,8 @@ from provenance.verification.evidence import Publisher, Resembling, Source
 
 @dataclass(frozen=True)
 class Candidate:
-    """A registration that is proposed: by a fingerprint at a `distance` in bits of 256, or by local features (None).
+    """A registration that is proposed: by a fingerprint at a `distance` in bits of 256, or by local features (None), of
+    which so many are `agreeing`.
 
     `publisher` is the id of who registered it, and `pixels_sha256` the digest of its decoded pixels.
     """
@@ -24,6 +25,7 @@ class Candidate:
     distance: int | None
     publisher: str = ""
     pixels_sha256: bytes = b""
+    agreeing: int = 0
 
 
 def in_turns(publishers: Sequence[str]) -> list[int]:

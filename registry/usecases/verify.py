@@ -263,7 +263,7 @@ class StoredRegistrations:
         with self.read() as session:
             found = self.registry.inverted_file.candidates(session, features, self._within)
             known = assets.by_index(session, [proposal.index for proposal in found])
-        return [_candidate(known[each.index], None) for each in found if each.index in known]
+        return [_candidate(known[each.index], None, each.votes) for each in found if each.index in known]
 
     def reference(self, record_id: bytes) -> Reference:
         with self.read() as session:
@@ -295,8 +295,8 @@ class StoredRegistrations:
             return assets.count(session)
 
 
-def _candidate(row: Asset, distance: int | None) -> Candidate:
-    return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256)
+def _candidate(row: Asset, distance: int | None, agreeing: int = 0) -> Candidate:
+    return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256, agreeing)
 
 
 def _keep(registrations: StoredRegistrations, verdict: Verdict, overlays: Mapping[bytes, bytes]) -> bytes:

@@ -252,12 +252,13 @@ class Simulator:
             for identity, codes in self.features.items()
         }
         near = [identity for identity, number in shared.items() if number >= 20]
-        return [self._candidate(identity, None) for identity in sorted(near, key=lambda identity: -shared[identity])]
+        ordered = sorted(near, key=lambda identity: -shared[identity])
+        return [self._candidate(identity, None, shared[identity]) for identity in ordered]
 
-    def _candidate(self, identity: bytes, distance: int | None) -> Candidate:
+    def _candidate(self, identity: bytes, distance: int | None, agreeing: int = 0) -> Candidate:
         record = self.stated[self._index(identity)]
         assert isinstance(record, AssetRegistered)
-        return Candidate(identity, distance, record.publisher, record.media.pixels_sha256)
+        return Candidate(identity, distance, record.publisher, record.media.pixels_sha256, agreeing)
 
     def reference(self, record_id: bytes) -> Reference:
         if record_id not in self.sketches:

@@ -11,10 +11,19 @@ import pytest
 from provenance.errors import CountermarkError
 from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.comparison.comparison import ReferenceKind
+from provenance.media.fingerprints import Fingerprints
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
 from provenance.verification.lookups import MAX_LEAD_DISTANCE, MIN_PDQ_QUALITY, Lookups
-from provenance.verification.matcher import MAX_COMPARED_OF_A_PART, MAX_LOOKED_AGAIN, MAX_UNEXPLAINED, SimilaritySearch
+from provenance.verification.matcher import (
+    LIKELY_FEATURES,
+    MAX_COMPARED_OF_A_PART,
+    MAX_LOOKED_AGAIN,
+    MAX_UNEXPLAINED,
+    MAX_UNLIKELY,
+    MIN_LOCAL_FEATURES,
+    SimilaritySearch,
+)
 from provenance.verification.registrations import Candidate, Reference, Registrations
 
 CANONICAL = cast(Pixels, np.zeros((1, 1, 3), np.uint8))
@@ -35,9 +44,16 @@ class Registered:
     """Pictures of which a sketch and the stored picture are kept; a sketch has its record's id for its bytes."""
 
     number: int
+    agreeing: int = LIKELY_FEATURES
 
     def candidates(self) -> list[Candidate]:
-        return [Candidate(bytes([number]) * 32, None, f"publisher {number}") for number in range(self.number)]
+        return [
+            Candidate(bytes([number]) * 32, None, f"publisher {number}", agreeing=self.agreeing)
+            for number in range(self.number)
+        ]
+
+    def by_fingerprint(self, _orientations: object, _quality: int) -> list[Candidate]:
+        return []
 
     def by_local_features(self, _features: object) -> list[Candidate]:
         return self.candidates()
@@ -66,14 +82,16 @@ class Eye:
 
     def describe(self, _query: Pixels) -> LocalFeatures:
         self.described += 1
-        return LocalFeatures(bytes(8), bytes(8))
+        return LocalFeatures(bytes(96), bytes(96))
 
     def describe_parts(self, _query: Pixels, _left_open: object) -> Sequence[Any]:
         return [SimpleNamespace(count=100)] * self.parts
 
 
-def search(eye: Eye, number: int = 1, **how: Any) -> tuple[SimilaritySearch, Registered, Lookups]:
-    registered = Registered(number)
+def search(
+    eye: Eye, number: int = 1, agreeing: int = LIKELY_FEATURES, **how: Any
+) -> tuple[SimilaritySearch, Registered, Lookups]:
+    registered = Registered(number, agreeing)
     lookups = Lookups(cast(Registrations, registered))
     return SimilaritySearch(lookups, eye, CANONICAL, **how), registered, lookups
 
@@ -95,7 +113,7 @@ def test_a_picture_is_searched_for_by_parts_from_one_and_a_half_percent_on_that_
     eye = Eye(differing(*areas))
     looking, registered, _ = search(eye)
     looking.compare(registered.candidates())
-    looking.propose_by_local_features()
+    looking.search_by_local_features()
     assert (eye.described == 0) is enough
 
 
@@ -103,7 +121,7 @@ def test_a_layout_in_common_explains_nothing() -> None:
     eye = Eye(LAYOUT)
     looking, registered, _ = search(eye)
     looking.compare(registered.candidates())
-    looking.propose_by_local_features()
+    looking.search_by_local_features()
     assert eye.described == 1
 
 
@@ -111,7 +129,7 @@ def test_a_thorough_search_goes_on_whatever_explains_the_picture() -> None:
     eye = Eye(THE_SAME)
     looking, registered, _ = search(eye, thorough=True)
     looking.compare(registered.candidates())
-    looking.propose_by_local_features()
+    looking.search_by_local_features()
     assert eye.described == 1
 
 
@@ -146,6 +164,35 @@ def test_with_its_colours_inverted_a_picture_is_compared_with_the_near_ones_alon
     looking.search_inverted([b"\x0f\x00"], MIN_PDQ_QUALITY)
     assert asked == [b"\xf0\xff"]
     assert len({reference.sketch for reference, _ in eye.compared}) == compared
+
+
+PRINTS = cast(Fingerprints, SimpleNamespace(recoloured_by=(), pdq_dihedral=(bytes(32),) * 8, pdq_quality=100))
+
+
+@pytest.mark.parametrize(("agreeing", "compared"), [(MIN_LOCAL_FEATURES - 1, 0), (MIN_LOCAL_FEATURES, MAX_UNLIKELY)])
+def test_a_picture_that_nobody_registered_is_compared_with_two_at_most(agreeing: int, compared: int) -> None:
+    eye = Eye(ELSEWHERE, parts=2)
+    looking, _, lookups = search(eye, 6, agreeing)
+    looking.run(PRINTS)
+    assert len(eye.compared) == compared
+    assert all(reference.original is None for reference, _ in eye.compared)
+    assert not [each for each in lookups.left_out() if each.what == "further candidates"]
+
+
+def test_what_is_unlikely_is_compared_while_nothing_explains_the_picture_and_no_longer() -> None:
+    eye = Eye(THE_SAME)
+    looking, registered, lookups = search(eye, 6, LIKELY_FEATURES - 1)
+    looking.run(PRINTS)
+    first = registered.candidates()[0].record_id
+    assert list(lookups.hits) == [first]
+    assert looked_at_in_detail(eye) == [first]
+
+
+def test_all_that_is_likely_is_compared_whatever_the_first_explains() -> None:
+    eye = Eye(THE_SAME)
+    looking, registered, lookups = search(eye, 3)
+    looking.run(PRINTS)
+    assert list(lookups.hits) == [each.record_id for each in registered.candidates()]
 
 
 def looked_at_in_detail(eye: Eye) -> list[bytes]:

@@ -275,7 +275,7 @@ def test_a_picture_is_searched_for_by_its_parts_from_eight_features_on(features:
 
     registry = open_registry("daily")
     examination = examine(photo(MOUNTAINS), NOBODY, now=START)
-    SimilaritySearch(Lookups(registry), Describing(), examination.canonical).propose_by_local_features()
+    SimilaritySearch(Lookups(registry), Describing(), examination.canonical).search_by_local_features()
     assert ("local features" in registry.asked) is searched
 
 
