@@ -6,7 +6,7 @@ periodic housekeeping while the application is running.
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import anyio
 import structlog
@@ -22,6 +22,7 @@ from api.http.middleware import middleware_for
 from api.http.openapi import document
 from api.http.problems import install_problems
 from api.http.upload import Spool
+from api.processes import Parent, SharedLimiter
 from api.routes import ROUTERS
 from api.service import Service
 from api.settings import Settings, parse_rate
@@ -49,18 +50,27 @@ def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
     return app
 
 
-def create_app(settings: Settings, registry: Registry, metrics: Metrics | None = None) -> FastAPI:
-    """The application that serves `registry`, which the caller closes."""
-    metrics = metrics or Metrics()
-    app = assemble(middleware_for(settings, metrics))
+def policies_of(settings: Settings) -> list[Policy]:
+    """The rate limits."""
     rates = {
         "reads": settings.read_rate,
         "lookups": settings.lookup_rate,
         "verifications": settings.verification_rate,
     }
-    app.state.limiters = {
-        name: RateLimiter(Policy(name, *parse_rate(rate)), time.monotonic) for name, rate in rates.items()
-    }
+    return [Policy(name, *parse_rate(rate)) for name, rate in rates.items()]
+
+
+def create_app(
+    settings: Settings, registry: Registry, metrics: Metrics | None = None, parent: Parent | None = None
+) -> FastAPI:
+    """The application that serves `registry`, which the caller closes.
+
+    `parent`: the process that counts its requests together with those of others.
+    """
+    metrics = metrics or Metrics()
+    app = assemble(middleware_for(settings, metrics))
+    local = [RateLimiter(policy, time.monotonic) for policy in policies_of(settings)]
+    app.state.limiters = {each.policy.name: each if parent is None else SharedLimiter(each, parent) for each in local}
     app.state.service = Service(
         settings=settings,
         registry=registry,
@@ -71,7 +81,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics | None =
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with housekeeping(registry):
+        async with housekeeping(registry), parent or nullcontext():
             yield
 
     app.router.lifespan_context = lifespan

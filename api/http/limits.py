@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -77,6 +78,15 @@ class _Taken:
     units: int = 0
 
 
+class Limiter(Protocol):
+    """Counts units of clients under its policy."""
+
+    policy: Policy
+
+    async def take(self, client: str, units: int = 1, /) -> Allowance:
+        """Counts that many units, unless fewer are left."""
+
+
 class RateLimiter:
     """Counts units of clients under one policy. Not thread-safe: the event loop is its only caller.
 
@@ -90,7 +100,11 @@ class RateLimiter:
         self._max_clients = max_clients
         self._clients: OrderedDict[str, _Taken] = OrderedDict()
 
-    def take(self, client: str, units: int = 1) -> Allowance:
+    async def take(self, client: str, units: int = 1) -> Allowance:
+        """As `Limiter`."""
+        return self.count(client, units)
+
+    def count(self, client: str, units: int = 1) -> Allowance:
         """Counts that many units, unless fewer are left."""
         now = self._clock()
         taken = self._clients.setdefault(client, _Taken())
@@ -142,18 +156,18 @@ def limited(name: str, units: int = 1) -> Callable[[Request], Awaitable[None]]:
     """A FastAPI dependency: counts the request under the policy `name`. Raises as `charge`."""
 
     async def count(request: Request) -> None:
-        charge(request, name, units)
+        await charge(request, name, units)
 
     return count
 
 
-def charge(request: Request, name: str, units: int) -> None:
+async def charge(request: Request, name: str, units: int) -> None:
     """Counts units under the policy `name`. Raises: RateLimited; InvalidRequest for more than it ever allows."""
-    limiters: Mapping[str, RateLimiter] = request.app.state.limiters
+    limiters: Mapping[str, Limiter] = request.app.state.limiters
     policy = limiters[name].policy
     if units > policy.quota:
         raise InvalidRequest(f"This counts for {units:,} units, of which {policy.quota:,} are allowed: ask for less.")
-    allowance = limiters[name].take(client_address(request.scope), units)
+    allowance = await limiters[name].take(client_address(request.scope), units)
     request.scope[_SCOPE_KEY] = allowance
     if not allowance.allowed:
         raise RateLimited(

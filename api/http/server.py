@@ -18,11 +18,19 @@ def _nothing() -> None:
     """The default of `serve`'s `stop`."""
 
 
-def serve(app: ASGIApp, connections: Connections, *, stop: Callable[[], None] = _nothing, **options: Any) -> None:
+def serve(
+    app: ASGIApp,
+    connections: Connections,
+    *,
+    stop: Callable[[], None] = _nothing,
+    listening: socket.socket | None = None,
+    **options: Any,
+) -> None:
     """Serve until SIGTERM or SIGINT; then no new connection is accepted, and requests in progress are answered.
 
     Args:
         stop: called in a thread when the shutdown begins: ends what requests in progress might wait for.
+        listening: a socket to accept from, instead of one on `host` and `port`.
         options: of `uvicorn.Config`.
     """
     config = uvicorn.Config(
@@ -36,7 +44,7 @@ def serve(app: ASGIApp, connections: Connections, *, stop: Callable[[], None] = 
         **options,
     )
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its shutdown
-        _Server(config, stop).run()
+        _Server(config, stop).run(None if listening is None else [listening])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from functools import cache
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from api.http.conditional import FRESH, JSON, conditional, to_json
-from api.http.limits import RateLimiter, limited
+from api.http.limits import Limiter, limited
 from api.http.openapi import NOT_MODIFIED, READING, problem_responses
 from api.service import ServiceDep
 from provenance import __version__
@@ -26,7 +26,7 @@ router = APIRouter(tags=["operation"], dependencies=[Depends(limited("reads"))])
 def get_description(request: Request, service: ServiceDep) -> Response:
     """Where the API and the log are, the log's keys, and the limits."""
     registry, settings = service.registry, service.settings
-    limiters: dict[str, RateLimiter] = request.app.state.limiters
+    limiters: dict[str, Limiter] = request.app.state.limiters
     policies = [each.policy for each in limiters.values()]
     description = ServiceDescription(
         version=__version__,

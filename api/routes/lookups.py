@@ -45,7 +45,7 @@ async def post_lookups(request: Request, service: ServiceDep) -> Response:
     asked = (await receive_json(request, LookupsRequest, MAX_LOOKUP_BODY_BYTES)).items
     units = sum(each.units for each in asked) - 1
     if units:
-        charge(request, LOOKUPS, units)
+        await charge(request, LOOKUPS, units)
     digests = [_digests(each) for each in asked]
     return await run_in_threadpool(lambda: json_answer(look_up(service.registry, digests)))
 

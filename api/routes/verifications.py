@@ -33,9 +33,9 @@ missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 async def _count(request: Request) -> None:
     """Digests are no picture: they are counted as lookups."""
     if is_json(request):
-        charge(request, "lookups", REPORT_UNITS)
+        await charge(request, "lookups", REPORT_UNITS)
     else:
-        charge(request, "verifications", 1)
+        await charge(request, "verifications", 1)
 
 
 @router.post(

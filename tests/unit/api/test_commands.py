@@ -217,6 +217,13 @@ def test_insecure_settings_are_a_usage_error(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_several_processes_on_sqlite_are_a_usage_error(tmp_path: Path) -> None:
+    refused = _run(tmp_path, "serve", "--processes", "2")
+    assert refused.returncode == 2
+    assert "several processes need a database on PostgreSQL: set COUNTERMARK_DATABASE_URL" in refused.stderr
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_wrong_passphrase_is_one_line(folder: Path) -> None:
     refused = _run(folder, "log", "info", COUNTERMARK_KEY_PASSPHRASE="another passphrase for tests")
     assert refused.returncode == 3

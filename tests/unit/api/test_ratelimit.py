@@ -19,18 +19,18 @@ class Clock:
 def test_a_client_over_its_quota_is_refused_until_the_oldest_request_is_forgotten() -> None:
     clock = Clock()
     limiter = RateLimiter(Policy("reads", 2, 60), clock)
-    assert limiter.take("a").remaining == 1
+    assert limiter.count("a").remaining == 1
     clock.now += 10
-    assert limiter.take("a").remaining == 0
-    refused = limiter.take("a")
+    assert limiter.count("a").remaining == 0
+    refused = limiter.count("a")
     assert not refused.allowed
     assert refused.reset == pytest.approx(50)
-    assert limiter.take("b").allowed
+    assert limiter.count("b").allowed
     clock.now += 50
-    assert limiter.take("a").allowed
-    assert not limiter.take("a").allowed
+    assert limiter.count("a").allowed
+    assert not limiter.count("a").allowed
     clock.now += 60  # all are forgotten
-    anew = limiter.take("a")
+    anew = limiter.count("a")
     assert (anew.remaining, anew.reset) == (1, 60)
 
 
@@ -41,7 +41,7 @@ def test_no_window_ever_holds_more_than_the_quota(gaps: list[float], quota: int)
     taken = []
     for gap in gaps:
         clock.now += gap
-        if limiter.take("a").allowed:
+        if limiter.count("a").allowed:
             taken.append(clock.now)
     for start in taken:
         assert sum(start <= time < start + 10 for time in taken) <= quota
@@ -50,17 +50,17 @@ def test_no_window_ever_holds_more_than_the_quota(gaps: list[float], quota: int)
 def test_a_flood_of_addresses_does_not_grow_the_memory() -> None:
     limiter = RateLimiter(Policy("reads", 2, 60), Clock(), max_clients=10)
     for number in range(1000):
-        limiter.take(str(number))
+        limiter.count(str(number))
     assert len(limiter._clients) == 10
 
 
 def test_a_full_table_forgets_the_client_that_was_seen_longest_ago() -> None:
     limiter = RateLimiter(Policy("reads", 2, 60), Clock(), max_clients=3)
     for client in ("first", "second", "third", "first", "fourth"):  # the first returns before there is no place left
-        assert limiter.take(client).allowed
-    assert not limiter.take("first").allowed
-    assert limiter.take("fourth").remaining == 0
-    assert limiter.take("second").remaining == 1  # begins anew
+        assert limiter.count(client).allowed
+    assert not limiter.count("first").allowed
+    assert limiter.count("fourth").remaining == 0
+    assert limiter.count("second").remaining == 1  # begins anew
 
 
 @pytest.mark.parametrize(
