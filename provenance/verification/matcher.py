@@ -35,9 +35,10 @@ LIKELY_FEATURES = 13
 (`bench/photographs.toml`), altered so that no fingerprint leads to them, 270 of 275 that are shown have as many, and 9
 of 1,002 others."""
 
-MAX_UNLIKELY = 2
-"""Candidates that are compared with a picture, or with parts of it, although neither a fingerprint nor local features
-make it likely that it shows them: each costs about 35 ms, and an unregistered photograph has two to six of them."""
+MAX_STRANGERS = 2
+"""Candidates that are compared with a picture, or with parts of it, and not shown by it, after which no other is that
+neither a fingerprint nor local features make likely: each costs about 35 ms, and an unregistered photograph has two to
+six of them."""
 
 MAX_LOOKED_AGAIN = 2
 """Further matches that are compared with their stored pictures, where they cover as much as the leading one: those that
@@ -78,6 +79,7 @@ class SimilaritySearch:
         self._thorough = thorough
         self._looked_again = False
         self._unlikely: list[tuple[Candidate, int | None]] = []
+        self._strangers = 0  # compared, and not shown
 
     def run(self, prints: Fingerprints) -> None:
         """Search by the picture, with its colours inverted, and where that leaves something unexplained, by parts.
@@ -144,8 +146,8 @@ class SimilaritySearch:
     def compare_unlikely(self) -> None:
         """Step 7, for candidates that the picture hardly shows, while nothing explains it."""
         ordered = sorted(self._unlikely, key=lambda each: -each[0].agreeing)  # last, those by a fingerprint
-        for candidate, part in ordered[:MAX_UNLIKELY]:
-            if self._explained():
+        for candidate, part in ordered:
+            if self._explained() or self._strangers >= MAX_STRANGERS:
                 return
             self.compare(self._lookups.unknown([candidate]), part)
 
@@ -230,11 +232,13 @@ class SimilaritySearch:
         *,
         inverted: bool,
     ) -> None:
-        if isinstance(outcome, CountermarkError):
-            self._not_compared(candidate, outcome)
-        elif outcome.verified:
+        if not isinstance(outcome, CountermarkError) and outcome.verified:
             self._looked_again = True
             self._lookups.add(replace(_compared_hit(candidate, reference, outcome, part), inverted=inverted))
+            return
+        self._strangers += 1
+        if isinstance(outcome, CountermarkError):
+            self._not_compared(candidate, outcome)
         else:
             self._lookups.keep_leads((candidate,))
 

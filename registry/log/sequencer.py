@@ -49,6 +49,10 @@ STALL_SECONDS = 10.0
 """Seconds that one step of a publication may take, or keep failing, before the leader is replaced: a flush of a busy
 disk takes one or two, a request to a bucket with its retries some more."""
 
+COMPANY_SECONDS = 0.005
+"""Seconds that an entry waits for as many others as its predecessors came with: a commit and a publication take 13 ms
+alone, and 0.22 ms each for 200. Where entries come one after the other, none waits."""
+
 _RETRY_PAUSE = 0.2  # seconds before the first new try of a batch, doubled with each
 
 log = logging.getLogger(__name__)
@@ -106,6 +110,7 @@ class Sequencer:
         self._sequenced = 0
         self._trouble: StoreUnavailable | None = None
         self._waiting = Waiters()
+        self._company = 1  # entries of the last batch
         # Monotonic times, which the leadership's thread reads:
         self._step_at: float | None = None  # when the running step of a publication began
         self._failing_since: float | None = None
@@ -245,11 +250,17 @@ class Sequencer:
     def _take(self) -> tuple[list[Pending], bool]:
         """The entries of one batch, and whether more may come. Waits for one, unless a step has to be retried."""
         batch: list[Pending] = []
+        until = 0.0
         idle = self._publication is not None and self._sequenced == self.size and self._trouble is None
         timeout = None if idle and self._store.alone else RETRY_SECONDS
         while len(batch) < MAX_COMMIT_JOBS:
             try:
-                pending = self._queue.get_nowait() if batch else self._queue.get(timeout=timeout)
+                if batch:
+                    rest = until - time.monotonic() if len(batch) < self._company else 0.0
+                    pending = self._queue.get(rest > 0, max(0.0, rest))
+                else:
+                    pending = self._queue.get(timeout=timeout)
+                    until = time.monotonic() + COMPANY_SECONDS
             except Empty:
                 break
             match pending:
@@ -262,6 +273,7 @@ class Sequencer:
                 case Pending():
                     if pending.future.set_running_or_notify_cancel():
                         batch.append(pending)
+        self._company = len(batch) or self._company
         return batch, True
 
     def _sequence(self, batch: list[Pending]) -> None:

@@ -33,11 +33,12 @@ from provenance.transparency.merkle import consistency_proof as prove_consistenc
 from provenance.transparency.merkle import leaf_hash, verify_consistency
 from provenance.transparency.tiles import TileReader, entry_bundle
 from registry.database import Session, checkpoints, entries
+from registry.log import sequencer as module
 from registry.log.sequencer import Appended
 from registry.usecases.maintenance import fsck
 from tests.logs.log import Tree
 from tests.logs.records import ORIGIN, START, signer
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import HUNG_SECONDS, MOMENT_SECONDS, eventually
 from tests.tile_growth import hash_tile, tiles_between
 from tests.unit.registry.newsroom import Clock, Newsroom, high_water_obstacle
 
@@ -484,3 +485,27 @@ def test_no_acknowledged_entry_is_lost_or_moved_by_kills(tmp_path: Path) -> None
             assert appended.index == index
         newsroom.register("last").result()  # what a kill left unpublished is published by now
         assert not list(fsck.check(newsroom.store, newsroom.blobs, newsroom.sequencer.key))
+
+
+@pytest.mark.timing
+def test_an_entry_waits_for_as_many_as_its_predecessors_came_with_and_a_lone_one_for_none(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequencer, publish, published = newsroom.sequencer, newsroom.sequencer._publish, threading.Event()
+
+    def held_up() -> None:
+        published.wait(HUNG_SECONDS)
+        publish()
+
+    monkeypatch.setattr(module, "COMPANY_SECONDS", HUNG_SECONDS)
+    monkeypatch.setattr(sequencer, "_publish", held_up)
+    alone = sequencer.append(*small(0))
+    eventually(lambda: sequencer._queue.empty())
+    together = [sequencer.append(*small(number)) for number in (1, 2)]  # while the first is published
+    published.set()
+    assert [each.result(HUNG_SECONDS).index for each in (alone, *together)] == [2, 3, 4]
+    early = sequencer.append(*small(3))
+    with pytest.raises(TimeoutError):
+        early.result(MOMENT_SECONDS)
+    late = sequencer.append(*small(4))
+    assert [each.result(HUNG_SECONDS).index for each in (early, late)] == [5, 6]
