@@ -96,7 +96,7 @@ def test_more_than_is_ever_allowed_at_once_is_not_told_to_come_again(client: Tes
 def test_a_client_over_its_quota_is_refused_before_its_digests_are_received(
     client: TestClient, hour: RateLimiter
 ) -> None:
-    hour.take("testclient", 100)
+    hour.count("testclient", 100)
     refused = client.post("/v1/lookups", content=b"no JSON")
     assert refused.status_code == 429
 
