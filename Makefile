@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock postgresql browsers tokens engines clean
+.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,12 @@ tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 engines: ## get another author's C2PA engine for the tests of signed copies, from npm
 	@tools/engines.sh
 
+generators: ## get what makes clients out of openapi.yaml, for their tests, and what builds a release
+	@PYTHON=$(PYTHON) tools/generators.sh
+
+dist: generators ## build a release in dist/: wheels, sdist, SBOM; checked by installing it
+	@PYTHON=$(PYTHON) tools/dist.sh
+
 docs: $(VENV)/.development ## build the documentation, strict on broken links, with a search: build/docs/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/docs/index.html"
@@ -103,4 +109,4 @@ lock: ## pin the dependencies again: hashed, and without registry hosts
 	@tools/lock.sh
 
 clean: ## remove what was installed and cached (not ./data)
-	rm -rf $(VENV) mutants build .tools/node_modules .tools/engines .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) mutants build .tools/node_modules .tools/engines .tools/python dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,6 +25,7 @@ settings.load_profile("patient")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
+NO_GENERATOR = "no generators of clients (make generators gets them)"
 NO_ENGINE = "no c2pa-ts (make engines gets it)"
 SOFTHSM = (
     *("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
@@ -50,6 +51,13 @@ def find_c2pa_ts() -> str | None:
     """The folder of npm packages with another author's C2PA engine, and Node.js to run it, else None."""
     folder = Path(__file__).parent.parent / ".tools/engines/node_modules"
     return str(folder) if (folder / "@trustnxt/c2pa-ts").is_dir() and shutil.which("node") else None
+
+
+def find_generators() -> Path | None:
+    """The folder with openapi-python-client and openapi-typescript, else None."""
+    folder = Path(__file__).parent.parent / ".tools"
+    made = (folder / "python/bin/openapi-python-client", folder / "node_modules/.bin/openapi-typescript")
+    return folder if all(map(os.path.exists, made)) and shutil.which("node") else None
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -79,6 +87,7 @@ NEEDS = {
     "browser": (find_chromium, NO_CHROMIUM),
     "token": (find_softhsm, NO_TOKEN),
     "engine": (find_c2pa_ts, NO_ENGINE),
+    "generator": (find_generators, NO_GENERATOR),
     "postgresql": (find_binaries, NO_POSTGRESQL),
 }
 """By marker: how what its tests need is found, and what is said where there is none."""

@@ -178,6 +178,10 @@ def document(app: FastAPI) -> Document:
         if isinstance(cls, type) and is_dataclass(cls):
             described = _describe_class(cls, schema)
             schemas[name] = _sort_fields(described) if name in brought else described
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("default", ...) is None:  # says nothing, and generators of types take the field for required
+                del field["default"]
     spec["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
