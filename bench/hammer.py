@@ -50,11 +50,19 @@ def main() -> None:
     parser.add_argument("--bulk", type=int, default=40_000, help="statements sent 1,000 in a request")
     parser.add_argument("--single", type=int, default=8_000, help="statements sent one by one, answered with proofs")
     parser.add_argument("--connections", type=int, default=96, help="of those one by one")
+    parser.add_argument("--processes", type=int, default=1, help="of the service; more than one need a --database")
+    parser.add_argument("--database", default="", help="an empty one on PostgreSQL; by default SQLite in the folder")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="countermark-hammer-") as scratch,
         running_service(
-            Path(scratch) / "data", key_passphrase=PASSPHRASE, queue="1024", read_rate=UNLIMITED, log_level="error"
+            Path(scratch) / "data",
+            processes=options.processes,
+            database_url=options.database,
+            key_passphrase=PASSPHRASE,
+            queue="1024",
+            read_rate=UNLIMITED,
+            log_level="error",
         ) as service,
     ):
         hammer(service, options.bulk, options.single, options.connections)

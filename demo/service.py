@@ -47,17 +47,19 @@ class ServiceDidNotStartError(RuntimeError):
 
 
 @contextmanager
-def running_service(folder: Path, *, operator: str = "The Demonstration Daily", **settings: str) -> Iterator[Service]:
-    """Starts the service, waits until it is ready, and stops it when the context closes.
+def running_service(
+    folder: Path, *, operator: str = "The Demonstration Daily", processes: int = 1, **settings: str
+) -> Iterator[Service]:
+    """Starts the service, in so many processes, waits until it is ready, and stops it when the context closes.
 
     `settings` are further settings of the server, by their environment names without the prefix.
     """
-    with kept_port() as port, _running(port, folder, operator, settings) as service:
+    with kept_port() as port, _running(port, folder, operator, processes, settings) as service:
         yield service
 
 
 @contextmanager
-def _running(port: int, folder: Path, operator: str, settings: Mapping[str, str]) -> Iterator[Service]:
+def _running(port: int, folder: Path, operator: str, processes: int, settings: Mapping[str, str]) -> Iterator[Service]:
     environment = os.environ | {
         "COUNTERMARK_ENVIRONMENT": "development",
         "COUNTERMARK_FOLDER": str(folder),
@@ -76,7 +78,8 @@ def _running(port: int, folder: Path, operator: str, settings: Mapping[str, str]
     api_key = json.loads(begun.stdout)["api_key"]
     log_path = folder.parent / f"{folder.name}.log"
     with log_path.open("w+") as log:
-        process = subprocess.Popen([sys.executable, "-m", "api", "serve"], env=environment, stdout=log, stderr=log)
+        command = [sys.executable, "-m", "api", "serve", "--processes", str(processes)]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(process, url, log_path)

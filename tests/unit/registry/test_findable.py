@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from registry.registry import Registry
+from registry.sandbox import examination
 from registry.search import multi_index, scan
+from tests.patience import HUNG_SECONDS
 from tests.unit.registry.desk import open_desk, register, verify
 from tests.unit.verification.pictures import MOUNTAINS, PHOTOS, photo, recompressed
 
@@ -44,3 +48,23 @@ def test_an_acknowledged_registration_is_found_after_the_process_was_killed(
         process.kill()
     with open_desk(tmp_path) as registry:
         assert found(registry) == [acknowledged]
+
+
+def test_either_half_of_what_a_registration_needs_is_computed_beside_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(2)
+
+    def beside(function: Callable[..., object]) -> Callable[..., object]:
+        def begun(*given: object) -> object:
+            together.wait(HUNG_SECONDS)  # breaks where one waits for the other
+            return function(*given)
+
+        return begun
+
+    for name in ("draw_thumbnail", "fingerprint"):
+        monkeypatch.setattr(examination, name, beside(getattr(examination, name)))
+    path = tmp_path / "picture"
+    path.write_bytes(photo(MOUNTAINS))
+    prepared = examination.prepare(lambda _: b"", path, bytes(32), None)
+    assert prepared.local_features == examination.describe_thumbnail(prepared.thumbnail)
