@@ -84,14 +84,15 @@ class SimilaritySearch:
     def run(self, prints: Fingerprints) -> None:
         """Search by the picture, with its colours inverted, and where that leaves something unexplained, by parts.
 
-        What is likely to be shown is compared first; the rest where nothing explains the picture.
+        What is likely to be shown is compared first.
         """
         self._lookups.recoloured_by = prints.recoloured_by
         # 6.
         candidates = self._lookups.propose(prints.pdq_dihedral, prints.pdq_quality)
         # 7.
         self.compare(self._lookups.nearest([each for each in candidates if _is_near(each)]))
-        self._unlikely += [(each, None) for each in candidates if not _is_near(each)]
+        far = self._lookups.nearest([each for each in candidates if not _is_near(each)])
+        self._unlikely += [(each, None) for each in far]
         self.search_inverted(prints.pdq_dihedral, prints.pdq_quality)
         self.search_by_local_features()
         self.search_parts()
@@ -144,12 +145,14 @@ class SimilaritySearch:
                 self._compare_likely(features, MAX_COMPARED_OF_A_PART, part)
 
     def compare_unlikely(self) -> None:
-        """Step 7, for candidates that the picture hardly shows, while nothing explains it."""
-        ordered = sorted(self._unlikely, key=lambda each: -each[0].agreeing)  # last, those by a fingerprint
+        """Step 7, for candidates that the picture hardly shows: those that share features while nothing explains it,
+        and then those that a fingerprint leads to from far, which may be the picture before it was edited."""
+        ordered = sorted(self._unlikely, key=lambda each: -each[0].agreeing)
         for candidate, part in ordered:
-            if self._explained() or self._strangers >= MAX_STRANGERS:
+            if self._strangers >= MAX_STRANGERS:
                 return
-            self.compare(self._lookups.unknown([candidate]), part)
+            if candidate.distance is not None or not self._explained():
+                self.compare(self._lookups.unknown([candidate]), part)
 
     def compare(self, candidates: Sequence[Candidate], part: int | None = None, *, inverted: bool = False) -> None:
         """Step 7. A candidate that cannot be compared, or whose geometry does not hold, is a lead at most.

@@ -7,8 +7,8 @@
  5  Decode once; look up the SHA-256 of the decoded pixels. Of registered bytes, the record states it.
  6  Ask the similarity index for candidates. A fingerprint hit is never a match by itself: targeted
     collisions can be computed for almost any pair of pictures.
- 7  Compare with the sketch of each candidate that the picture is likely to show, and of two others where none explains
-    it: align it, verify the geometry, find what differs. The first that
+ 7  Compare with the sketch of each candidate that the picture is likely to show, and of others until two are not
+    shown: align it, verify the geometry, find what differs. The first that
     holds is compared again with the stored picture, where the publisher lets one be kept, and so are matches that
     cover as much: at 512 pixels, and at full detail where something is suspected, or over the whole where that is
     asked for. What any of these looks sees is reported, with which of them saw it. Where something of the picture is

@@ -188,6 +188,16 @@ def test_what_is_unlikely_is_compared_while_nothing_explains_the_picture_and_no_
     assert looked_at_in_detail(eye) == [first]
 
 
+def test_the_picture_before_an_edit_is_compared_though_another_explains_the_picture() -> None:
+    eye = Eye(THE_SAME)
+    looking, registered, lookups = search(eye, 2)
+    edited, before = registered.candidates()
+    proposed = [replace(edited, distance=4, agreeing=0), replace(before, distance=MAX_LEAD_DISTANCE + 1, agreeing=0)]
+    cast(Any, registered).by_fingerprint = lambda *_: proposed
+    looking.run(PRINTS)
+    assert list(lookups.hits) == [edited.record_id, before.record_id]
+
+
 def test_all_that_is_likely_is_compared_whatever_the_first_explains() -> None:
     eye = Eye(THE_SAME)
     looking, registered, lookups = search(eye, 3)
