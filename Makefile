@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults timing mutants check bench bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
+.PHONY: help demo run test test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ bench: $(VENV)/.runtime ## print each stage's share of registration and verifica
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.append
 	@$(BIN)/python -m bench.hammer
+
+bench-audit: $(VENV)/.development ## audit a corpus of 5,000 files, killed twice; look-ups, hashing, report (FILES=500: a small run)
+	@$(BIN)/python -m bench.audit $(if $(FILES),--files $(FILES))
 
 bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
 	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)

@@ -69,14 +69,14 @@
     const list = $("list");
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - AROUND);
     const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + AROUND);
-    const space = (rows) => h("tr", { class: "space", "aria-hidden": "true" }, h("td", { colspan: 4, style: `height:${rows * ROW}px` }));
+    const space = (rows) => rows === 0 ? "" : h("tr", { class: "space", "aria-hidden": "true" }, h("td", { colspan: 4, style: `height:${rows * ROW}px` }));
     const focused = document.activeElement?.closest?.("#rows tr")?.dataset.at;
     $("rows").replaceChildren(space(first), ...shown.slice(first, last).map(row), space(shown.length - last));
     if (focused !== undefined) $("rows").querySelector(`[data-at="${focused}"] button`)?.focus({ preventScroll: true });
   }
 
   function fact(name, value) {
-    return value || value === 0 ? [h("dt", {}, name), h("dd", {}, value)] : [];
+    return value ? [h("dt", {}, name), h("dd", {}, value)] : [];
   }
 
   function open(at) {
@@ -100,8 +100,8 @@
       h("dl", {},
         ...fact("Also applies", also), ...fact("SHA-256", item[SHA256] && h("code", {}, item[SHA256])),
         ...fact("Registered as", item[TITLE]), ...fact("by publisher", item[PUBLISHER]),
-        ...fact("Record", item[RECORD] && h("code", {}, item[RECORD])), ...fact("Index in the log", item[INDEX]),
-        ...fact("Further records", item[OTHERS] || "")));
+        ...fact("Record", item[RECORD] && h("code", {}, item[RECORD])), ...fact("Index in the log", item[INDEX] === null ? "" : number(item[INDEX])),
+        ...fact("Further records", item[OTHERS] && number(item[OTHERS]))));
     $("item").hidden = false;
     $("item").querySelector("h2").focus({ preventScroll: true });
     $("item").scrollIntoView({ block: "nearest" });

@@ -141,7 +141,7 @@ def json_line(item: Item) -> str:
     said = {name: value for name, value in told.items() if value not in (None, [])}
     rest = _json({name: value for name, value in said.items() if (name, value) != ("others", 0)})
     room = MAX_LINE_BYTES - len(rest.encode()) - len('{"path":,"cut":true,"detail":,\n')
-    path, detail = shown(item.name), outcome.detail
+    path, detail = shown(item.name), printable(outcome.detail)
     fitting = _fitting(path, room - min(room // 2, len(_json(detail).encode())) if detail else room)
     cut = "" if fitting == path else ',"cut":true'
     why = f',"detail":{_json(_fitting(detail, room - len(_json(fitting).encode())))}' if detail else ""
