@@ -1,0 +1,119 @@
+"""`countermark audit`: what it prints, asks and returns."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from countermark import retries
+from countermark.audit import Progress
+from countermark.cli.audit import LINE_SECONDS, ProgressLine, describe
+
+from tests.replies import breaks
+from tests.unit.client.audited import LOG_KEY, Registry, match, registry, sha256
+from tests.unit.client.commands import Run, fits
+
+
+@pytest.fixture
+def audited() -> Iterator[Registry]:
+    with registry() as service:
+        yield service
+
+
+@pytest.fixture
+def files(tmp_path: Path, audited: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    folder = tmp_path / "many"  # as the hidden command is called
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"a")
+    (folder / "\x1b[31m.jpg").write_bytes(b"b")
+    return folder
+
+
+def test_a_line_for_each_item_to_look_at_then_totals(run: Run, audited: Registry, files: Path) -> None:
+    audited.known[sha256(b"a")] = [match(basis="pixels", record="77" * 32)]
+    done = run("audit", "many", "--out", "report", "--url", audited.url, "--send", "never", "--no-pictures", "-q")
+    assert done.stdout.splitlines() == [
+        "Not compared: many/\\u001b[31m.jpg",
+        "2 items: 1 same picture, 1 not compared",
+        "report: report/report.html",
+    ]
+    assert (done.returncode, done.stderr) == (3, "")
+    assert fits(done.stdout)
+
+
+def test_to_this_machine_what_is_not_settled_is_sent_unless_told_otherwise(
+    run: Run, audited: Registry, files: Path
+) -> None:
+    done = run("audit", files, "--out", "report", "--url", audited.url, "--no-pictures")
+    assert len(audited.sent) == 2
+    assert "Not found" in done.stdout
+    assert done.returncode == 1
+
+
+def test_elsewhere_nothing_is_sent_without_a_terminal_to_ask(
+    run: Run, audited: Registry, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from countermark.cli import audit
+
+    monkeypatch.setattr(audit, "_LOOPBACK", ())
+    run("audit", files, "--out", "report", "--url", audited.url, "--no-pictures")
+    assert audited.sent == []
+
+
+def test_a_dead_service_is_told_with_how_many_were_not_asked(run: Run, audited: Registry, files: Path) -> None:
+    audited.answers += [breaks] * 50
+    done = run("audit", files, "--out", "report", "--url", audited.url, "--no-pictures")
+    assert done.returncode == 3
+    assert "did not answer 5 times in a row" in done.stderr
+    assert "2 were not asked" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--out", "report"), "name something to audit"),
+        (("many", "--out", "report", "--from-csv", "list.csv"), "go together"),
+        (("many", "--out", "report", "--policy", "nowhere.toml"), "cannot be read"),
+        (("many", "--out", "report", "--vkey", "no key"), "key"),
+        (("--files-from", "nowhere", "--out", "report"), "cannot be read"),
+        (("verify", "nowhere"), "cannot be read"),
+        (("diff", "nowhere", "nowhere"), "cannot be read"),
+    ],
+)
+def test_usage_errors_have_status_2_and_leave_no_folder(
+    run: Run, files: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = run("audit", *arguments)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert not (files.parent / "report").exists()
+
+
+def test_a_policy_decides_what_the_exit_status_is(run: Run, audited: Registry, files: Path, tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text('fail = []\nincomplete = ["could_not_check"]')
+    done = run(
+        *("audit", files, "--out", "report", "--url", audited.url, "--no-pictures"),
+        *("--policy", "audit.toml", "--vkey", LOG_KEY),
+    )
+    assert done.returncode == 0
+
+
+def test_the_progress_is_one_line_of_a_terminals_width() -> None:
+    progress = Progress("looking up", 200_000, 50_000, 50_000, Counter(identical=49_000, not_compared=1_000))
+    line = describe(progress, 25.0, 0.0)
+    assert line == "looking up: 50,000/200,000, 2,000/s, 1 min left, 49,000 identical, 1,000 not compared"
+    progress.waits = (30.0, "the service takes no more requests for now")
+    assert "waiting 30 s" in describe(progress, 25.0, 0.0)
+
+
+def test_without_a_terminal_there_is_a_line_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    line = ProgressLine(quiet=False)
+    for now in (1_001.0, 1_030.0, 1_000.0 + LINE_SECONDS, 1_061.0):  # noqa: B007
+        line.watch(Progress("verifying", 10, 5, 5))
+    assert len(capsys.readouterr().err.splitlines()) == 1
