@@ -22,6 +22,7 @@ from typing import Literal, Protocol
 
 from countermark.audit.buckets import Reason, of_error
 from countermark.content import CHUNK_BYTES
+from countermark.digests import fingerprint
 from provenance.errors import CountermarkError, InvalidRequest, MediaError, MissingExtra
 from provenance.limits import MAX_MEDIA_BYTES
 
@@ -181,23 +182,16 @@ def _of_bytes(name: bytes, stamp: str, chunks: Iterator[bytes], reading: Reading
         if reading.pictures:
             kept.append(chunk)
     found = Examined(name, stamp, digest.hexdigest())
-    return _with_fingerprints(found, b"".join(kept), digest.digest()) if reading.pictures else found
+    return _with_fingerprints(found, b"".join(kept)) if reading.pictures else found
 
 
-def _with_fingerprints(found: Examined, data: bytes, sha256: bytes) -> Examined:
-    from provenance.media import Media, fingerprint
-
+def _with_fingerprints(found: Examined, data: bytes) -> Examined:
     try:
-        prints = fingerprint(Media.from_bytes(data, sha256=sha256))
+        prints = fingerprint(data)
     except MediaError as error:
         outcome = of_error(error)
         return replace(found, failure=(outcome.reason or "unreadable", outcome.detail))
-    return replace(
-        found,
-        pixels_sha256=prints.pixels_sha256.hex(),
-        pdq=(prints.pdq.hex(), prints.pdq_quality),
-        phash=prints.phash.hex(),
-    )
+    return replace(found, pixels_sha256=prints.pixels_sha256, pdq=prints.pdq, phash=prints.phash)
 
 
 def _chunks(file: Readable) -> Iterator[bytes]:
