@@ -88,7 +88,7 @@ def open_header(data: bytes, media_type: str) -> ImageFile:
         picture = _DECODERS[media_type](BytesIO(data))
         _check_size(picture.size, media_type, progressive="progressive" in picture.info)
     if picture.mode in _WIDE_SAMPLES:
-        raise UnsupportedMedia("pictures with 32-bit samples are not taken")
+        raise UnsupportedMedia("pictures with 32-bit samples are not supported")
     return picture
 
 
@@ -201,8 +201,8 @@ def _refuse_previews(data: bytes) -> None:
     raw = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR_SAMPLES or data[8:10] == b"CR"
     if raw or tags.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED:
         raise UnsupportedMedia(
-            "a raw photograph (DNG or a camera's own form), or a TIFF that begins with a preview: what would be looked "
-            "at is not the picture itself. Export it as a JPEG or TIFF"
+            "a raw photograph (DNG or a camera's own form), or a TIFF that begins with a preview: its first "
+            "image is not the picture itself. Export it as a JPEG or TIFF"
         )
 
 

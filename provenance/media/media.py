@@ -41,7 +41,7 @@ class Media:
             UndecodableMedia: the header is damaged.
         """
         if len(data) > limits.MAX_MEDIA_BYTES:
-            raise MediaTooLarge(f"{len(data):,} bytes; at most {limits.MAX_MEDIA_BYTES:,} are taken")
+            raise MediaTooLarge(f"{len(data):,} bytes; at most {limits.MAX_MEDIA_BYTES:,} are accepted")
         media_type = sniff(data)
         picture = open_header(data, media_type)
         stated = read_orientation(picture, data, media_type)

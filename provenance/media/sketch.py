@@ -60,7 +60,7 @@ class Sketch:
             UndecodableMedia: damaged.
         """
         if len(data) > limits.MAX_SKETCH_BYTES:
-            raise MediaTooLarge(f"a sketch of {len(data):,} bytes; at most {limits.MAX_SKETCH_BYTES:,} are taken")
+            raise MediaTooLarge(f"a sketch of {len(data):,} bytes; at most {limits.MAX_SKETCH_BYTES:,} are accepted")
         if sniff(data) != _TYPE or data[12:16] != b"VP8 ":
             raise UnsupportedMedia("a sketch is a plain lossy WebP, without metadata, transparency or animation")
         if int.from_bytes(data[4:8], "little") + 8 != len(data):
