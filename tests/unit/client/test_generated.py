@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 CLIENTS = Path("clients/python/countermark")
 PARTS = ("__init__.py", "async_client.py", "claims.py", "client.py")
+JAVASCRIPT = Path("clients/js/src")
 TOOL = Path("tools/generate.py")
 
 
@@ -18,6 +19,7 @@ def checkout(tmp_path: Path) -> Path:
     for path in (TOOL, Path("pyproject.toml"), *map(CLIENTS.joinpath, PARTS)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
+    shutil.copytree(ROOT / JAVASCRIPT, tmp_path / JAVASCRIPT)
     return tmp_path
 
 
