@@ -123,6 +123,23 @@ def test_no_file_holds_what_was_planted_once_it_is_erased(registry: Registry) ->
     assert findings(registry) == []
 
 
+def test_all_reports_on_what_is_erased_are_found_however_many_there_are(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.usecases.erasure._PAGE", 2)
+    data, other = jpeg(17), jpeg(18)
+    record_id = bytes.fromhex(register(registry, data, title="PLANTED-OFTEN").asset.id)
+    register(registry, other)
+    on_it = [str(verify(registry, data)["id"]) for _ in range(5)]
+    on_another = str(verify(registry, other)["id"])
+    erase(registry, record=record_id, reason="asked for")
+    for report in on_it:
+        with pytest.raises(Erased):
+            load_report(registry, report)
+    assert load_report(registry, on_another)
+    assert files_with(registry.config.folder, b"PLANTED-OFTEN") == []
+
+
 def test_every_answer_about_an_erased_registration_says_so(registry: Registry) -> None:
     data = jpeg(2)
     record_id = bytes.fromhex(register(registry, data, credential="sidecar").asset.id)
