@@ -300,7 +300,6 @@ class Sequencer:
             if isinstance(outcome, Exception):
                 pending.future.set_exception(outcome)
                 continue
-            self._sequenced = max(self._sequenced, outcome.index + 1)
             if pending.published:
                 self._waiting.add(outcome, pending.future, deadline)
             else:
@@ -326,11 +325,9 @@ class Sequencer:
             self._publication, self._term = None, term
             self._refresh()
             if term is not None:
-                publication = Publication(
+                self._publication = Publication(
                     self._store, self.tiles, self._known_keys, self._clock, self._high_water, term, self._note_progress
                 )
-                self._published = Published(publication.checkpoint.size, publication.note)
-                self._publication = publication
 
     def _refresh(self) -> None:
         """Read the latest checkpoint, published by any process. Raises StoreCorrupt, StoreUnavailable."""
