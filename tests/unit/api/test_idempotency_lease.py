@@ -83,6 +83,9 @@ def test_a_long_request_keeps_its_key_and_lets_go_of_it_at_its_end(desk: Desk, m
             assert not await told_to_come_back(desk.claim(api_key="another's"))
             assert max(naps.lengths) <= LEASE.total_seconds() / 2, "one renewal may be missed"
         assert not await told_to_come_back(desk.claim())
+        for _ in range(3):  # the event loop ends what was cancelled
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "a renewal goes on"
 
     run(desk, monkeypatch, story)
 

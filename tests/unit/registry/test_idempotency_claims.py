@@ -9,6 +9,7 @@ import pytest
 
 from provenance.errors import Conflict
 from registry.database import Store, idempotency
+from registry.database.tables import IdempotencyClaim
 
 pytestmark = pytest.mark.timing
 
@@ -52,6 +53,17 @@ def test_who_held_a_claim_before_takes_nothing_from_who_holds_it(store: Store) -
         claim(store, "third", 15, 25)
     release(store, "second")
     claim(store, "third", 15, 25)
+
+
+def test_the_claims_of_processes_that_are_gone_are_forgotten_in_the_end(store: Store) -> None:
+    claim(store, "gone", 0, 10)
+
+    def forgotten(before: int) -> bool:
+        store.write(lambda session: idempotency.forget(session, before)).result()
+        with store.read() as session:
+            return session.get(IdempotencyClaim, ("key", "api key")) is None
+
+    assert [forgotten(before) for before in (10, 11)] == [False, True]
 
 
 def test_of_many_processes_one_gets_the_claim(database: str, tmp_path: Path) -> None:

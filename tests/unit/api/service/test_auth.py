@@ -45,6 +45,16 @@ def test_a_made_up_key_is_refused(client: TestClient, header: str) -> None:
     assert client.post("/v1/withdrawals", json=WITHDRAWAL, headers=raw).status_code == 401  # type: ignore[arg-type]  # bytes work
 
 
+def test_a_good_key_under_another_scheme_is_refused(client: TestClient, writer: dict[str, str]) -> None:
+    key = writer["Authorization"].partition(" ")[2]
+    paths = ("/v1/assets/" + "0" * 64, "/v1/assets/" + "0" * 64 + "/receipt")
+    for scheme, status in (("bearer", 404), ("Basic", 401), ("Token", 401)):
+        headers = {"Authorization": f"{scheme} {key}"}
+        assert [client.get(path, headers=headers).status_code for path in paths] == [status] * 2
+    wrong = {"Authorization": f"Basic {key}"}
+    assert client.post("/v1/withdrawals", json=WITHDRAWAL, headers=wrong).status_code == 401
+
+
 def test_a_key_with_another_secret_is_refused(client: TestClient, writer: dict[str, str]) -> None:
     header = writer["Authorization"]
     changed = header[:-1] + ("A" if header[-1] != "A" else "B")

@@ -44,6 +44,7 @@ def test_the_same_request_under_the_same_key_gets_the_same_answer(
     again = _register(client, writer, "one", jpeg(20))
     assert first.status_code == again.status_code == 201
     assert first.content == again.content
+    assert first.headers["content-type"] == again.headers["content-type"]
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert first.headers["x-request-id"] != again.headers["x-request-id"]
