@@ -1,6 +1,8 @@
 """What the procedure says of receipts, good and hostile: which step fails, and what is told of the others."""
 
 import contextlib
+import inspect
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from provenance.errors import InvalidRequest, MalformedReceipt
 from provenance.receipts import receipt as receipt_module
 from provenance.receipts.media import MediaPixels
-from provenance.receipts.procedure import verify_receipt
+from provenance.receipts.procedure import ReceiptVerification, verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.receipts.report import DEPENDS_ON, STEP_NAMES, ReceiptReport, Step
 from provenance.statement.record import AssetRegistered, record_id
@@ -100,6 +102,27 @@ def test_a_step_whose_ground_has_failed_is_not_checked(case: dict[str, Any]) -> 
         if broken.intersection(grounds):
             broken.add(number)
             assert step(report, number).outcome == "not checked"
+
+
+def test_the_steps_depend_on_those_that_the_procedure_says() -> None:
+    """Its docstring has a paragraph for each step, the last sentence of which may read "Depends on steps 7 and 8."."""
+    paragraphs = re.split(r"\n *(?=\d+\. \*\*)", inspect.getdoc(ReceiptVerification) or "")[1:]
+    stated = {}
+    for number, paragraph in enumerate(paragraphs, 1):
+        last = re.search(r"\*Depends\s+on\s+steps?\s+([^*]*)\.\*", paragraph)
+        if last is not None:
+            stated[number] = tuple(map(int, re.findall(r"\d+", last[1])))
+    assert stated == DEPENDS_ON
+    assert len(paragraphs) == len(STEP_NAMES)
+
+
+def test_how_often_the_log_key_changed_is_told() -> None:
+    assert step(named("pinned, with the registered bytes"), 4).detail.endswith("and its keys")
+    for times, name in (
+        (1, "the log key was rotated, and the new one is trusted"),
+        (2, "the log key was rotated twice"),
+    ):
+        assert step(named(name), 4).detail.endswith(f"and its keys, changed {times} times since")
 
 
 def test_a_report_says_what_was_proven() -> None:

@@ -20,6 +20,7 @@ from provenance.transparency.merkle import (
     inclusion_proof,
     leaf_hash,
     node_hash,
+    root_of_inclusion,
     verify_consistency,
     verify_inclusion,
 )
@@ -286,3 +287,12 @@ def test_the_shared_consistency_vectors_come_out_as_stated(case: dict[str, Any])
     old, new, *proof = (bytes.fromhex(each) for each in (case["old_root"], case["new_root"], *case["proof"]))
     refusal = refused(verify_consistency, int(case["old_size"]), old, int(case["new_size"]), new, proof)
     assert refusal is not case["holds"]
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_proof_of_hashes_of_another_length_leads_nowhere(length: int) -> None:
+    """Two hashes of other lengths that together have 64 bytes would be one node's."""
+    sibling, leaf = bytes(length), bytes(32)
+    for hashes in ((leaf, sibling), (sibling, leaf)):
+        with pytest.raises(ProofInvalid, match="32 bytes"):
+            root_of_inclusion(hashes[0], 0, 2, hashes[1:])

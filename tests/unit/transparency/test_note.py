@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import MalformedNote, UntrustedNote
-from provenance.limits import MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES
+from provenance.limits import MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, MAX_VERIFIER_KEY_CHARACTERS
 from provenance.transparency.note import ED25519, Note, NoteSignature, VerifierKey, sign_note, verify_note
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "transparency" / "notes.json").read_text())
@@ -56,6 +56,13 @@ def test_the_verifier_key_of_the_specification_reads_and_writes() -> None:
     key = VerifierKey.parse(SPECIFICATION_KEY)
     assert (key.name, key.key_type, key.key_id.hex()) == ("example.com/foo", ED25519, "530d903a")
     assert str(key) == SPECIFICATION_KEY
+
+
+def test_a_verifier_key_that_is_too_long_is_refused_unread() -> None:
+    with pytest.raises(MalformedNote, match="this long"):
+        VerifierKey.parse("+" * (MAX_VERIFIER_KEY_CHARACTERS + 1))
+    with pytest.raises(MalformedNote, match="NAME"):
+        VerifierKey.parse("+" * MAX_VERIFIER_KEY_CHARACTERS)
 
 
 def test_the_hash_of_a_verifier_key_may_be_in_upper_case_as_other_programs_write_it() -> None:
