@@ -169,6 +169,15 @@ def depose(newsrooms: Newsrooms, leader: Newsroom, follower: Newsroom, patch: py
 
 
 @pytest.mark.timing
+def test_a_leader_that_no_notification_reaches_looks_by_itself(newsrooms: Newsrooms) -> None:
+    leader, follower = newsrooms.open().found(), newsrooms.open()
+    leader.store.leadership._watchers.clear()
+    follower.store.failover_timeout = HUNG_SECONDS
+    assert follower.register("harbour").result(HUNG_SECONDS).index == 2
+    assert_whole(leader, 3)
+
+
+@pytest.mark.timing
 def test_a_follower_that_is_suspended_in_the_middle_of_a_batch_holds_nobody_up(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     suspended, resumed = threading.Event(), threading.Event()

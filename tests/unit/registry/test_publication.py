@@ -11,7 +11,7 @@ import pytest
 
 from provenance.errors import StoreCorrupt, StoreUnavailable
 from provenance.transparency.tiles import TilePath
-from registry.database import checkpoints
+from registry.database import checkpoints, entries
 from registry.log import sequencer
 from registry.log.publication import Publication
 from tests.patience import HUNG_SECONDS, eventually
@@ -245,6 +245,42 @@ def test_a_head_that_was_changed_while_the_log_was_closed_refuses_to_start(tmp_p
     edit(tmp_path / "data", "UPDATE log_head SET frontier = ?", bytes(32))
     with pytest.raises(StoreCorrupt, match="not those that were written"):
         Newsroom(tmp_path / "data")
+
+
+def test_entries_that_lead_elsewhere_than_the_signed_root_change_no_tile(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Newsroom(folder) as newsroom:
+        newsroom.found().register("harbour").result(HUNG_SECONDS)
+        with newsroom.store.read() as session:
+            ((_, hashed, statement),) = entries.leaves(session, 2, 3)
+
+    def tiles() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (folder / "objects").rglob("*") if path.is_file()}
+
+    written = tiles()
+    edit(folder, 'UPDATE entry SET statement = ?, leaf_hash = ? WHERE "index" = 1', statement, hashed)
+    with pytest.raises(StoreCorrupt, match="do not lead to the root that the log has signed"):
+        Newsroom(folder)
+    assert tiles() == written
+
+
+def test_what_was_sequenced_before_a_crash_is_published_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    with Newsroom(tmp_path / "data") as newsroom:
+        newsroom.found()
+        monkeypatch.setattr(Publication, "advance", full)
+        for name in ("harbour", "station", "market"):
+            newsroom.register(name)
+        eventually(lambda: newsroom.sequencer._sequenced == 5)
+        assert newsroom.sequencer.size == 2
+    monkeypatch.undo()
+    with Newsroom(tmp_path / "data") as newsroom:
+        eventually(lambda: newsroom.sequencer.size == 5)
+        assert newsroom.register("storm").result(HUNG_SECONDS).index == 5
 
 
 # What the leadership asks
