@@ -81,6 +81,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        registry.inverted_file.start(registry.store)
         async with housekeeping(registry), parent or nullcontext():
             yield
 

@@ -96,6 +96,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
         codes = Codes()
+        inverted_file = InvertedFile(config.folder / "features")
+        opened.callback(inverted_file.close)
         comparisons = ComparisonQueue(
             store, clock, lambda index: compare(registry, index), threads=max(1, config.workers // 2)
         )
@@ -114,7 +116,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
             phashes=MultiIndex(Codes(PHASH)),
-            inverted_file=InvertedFile(),
+            inverted_file=inverted_file,
             comparisons=comparisons,
             trust=_trust(config, keystore),
             spool=spool,

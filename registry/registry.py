@@ -99,6 +99,7 @@ class Registry:
 
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
+        self.inverted_file.close()
         self.comparisons.stop()
         self.sandbox.close()
         self.comparisons.close()

@@ -34,6 +34,11 @@ class Metrics:
             registry=self._registry,
         )
         self.log_size = Gauge("countermark_log_entries", "Entries of the published log.", registry=self._registry)
+        self.searched = Gauge(
+            "countermark_local_features_registrations",
+            "Registrations that a search by local features goes over: all that have any, once the index is made.",
+            registry=self._registry,
+        )
         self.cosigned_size = Gauge(
             "countermark_log_cosigned_entries",
             "Entries of the largest tree that a quorum of witnesses has cosigned.",

@@ -30,10 +30,12 @@ async def get_livez() -> Response:
     summary="The service can answer",
 )
 def get_readyz(service: ServiceDep) -> Response:
-    """Reads the store and the log's checkpoint; fails if nothing can be logged or no picture can be examined."""
+    """Reads the store and the log's checkpoint; fails if nothing can be logged, no picture can be examined, or not all
+    registrations can be searched yet."""
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
-    trouble = service.registry.sequencer.trouble or service.registry.sandbox.trouble
+    registry = service.registry
+    trouble = registry.sequencer.trouble or registry.sandbox.trouble or registry.inverted_file.trouble
     if trouble is not None:
         raise trouble
     return json_answer(Health(status="ok"))
@@ -52,5 +54,6 @@ def get_metrics(_holder: MetricsReader, service: ServiceDep) -> Response:
     """Needs an API key with the scope metrics:read."""
     service.metrics.log_size.set(service.registry.sequencer.size)
     cosigned = service.registry.proofs.cosigned_tree()
+    service.metrics.searched.set(service.registry.inverted_file.registrations)
     service.metrics.cosigned_size.set(0 if cosigned is None else cosigned.checkpoint.size)
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)

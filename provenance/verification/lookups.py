@@ -12,6 +12,7 @@ from provenance.errors import CountermarkError, Overloaded, StoreUnavailable
 from provenance.media.appearance import Appearance, Part, digest_appearance
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
+from provenance.media.local_features import LocalFeatures
 from provenance.statement.appearance_digest import (
     COLOURS,
     AppearanceDigest,
@@ -182,6 +183,14 @@ class Lookups:
             return ()
         self.methods.append(PDQ)
         return self.registrations.by_fingerprint(pdq_orientations, quality)
+
+    def propose_by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+        """Step 6. The candidates that share local features; what the search did not look at is noted."""
+        proposed = self.registrations.by_local_features(features)
+        if proposed.left_out is not None:
+            note = Unchecked("further candidates by local features", proposed.left_out)
+            self._unchecked += [note] if note not in self._unchecked else []
+        return proposed.candidates
 
     def keep_leads(self, candidates: Sequence[Candidate]) -> None:
         """Take those candidates as leads whose fingerprints are near enough, without a comparison."""

@@ -198,7 +198,7 @@ class SimilaritySearch:
 
     def _compare_likely(self, features: LocalFeatures, most: int, part: int | None = None) -> None:
         """Steps 6 and 7 by these features, for what is likely to be shown; the rest is kept for later."""
-        candidates = self._lookups.registrations.by_local_features(features)
+        candidates = self._lookups.propose_by_local_features(features)
         self.compare(self._lookups.nearest([each for each in candidates if _is_likely(each)], most), part)
         few = [each for each in candidates if not _is_likely(each) and each.agreeing >= MIN_LOCAL_FEATURES]
         self._unlikely += [(each, part) for each in few]

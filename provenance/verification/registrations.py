@@ -28,6 +28,14 @@ class Candidate:
     agreeing: int = 0
 
 
+@dataclass(frozen=True)
+class Proposed:
+    """Candidates by local features, the likeliest first. `left_out`: what the search did not look at; None: nothing."""
+
+    candidates: Sequence[Candidate]
+    left_out: str | None = None
+
+
 def in_turns(publishers: Sequence[str]) -> list[int]:
     """Places in a list whose items are of these publishers: the first of each, then the second of each, and so on.
 
@@ -151,8 +159,8 @@ class Registrations(Protocol):
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Candidates, nearest first: all within 31 bits of one of these PDQ hashes, perhaps others beyond."""
 
-    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
-        """Candidates that share local features with the picture, the likeliest first."""
+    def by_local_features(self, features: LocalFeatures) -> Proposed:
+        """Candidates that share local features with the picture."""
 
     def reference(self, record_id: bytes) -> Reference:
         """The stored sketch, and what else helps to compare."""

@@ -1,23 +1,25 @@
 """SQL of the inverted file: the rows of `LocalFeaturesRow`."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
+from sqlalchemy import bindparam, sql
 from sqlmodel import Session, col, delete, func, select
 
 from registry.database.tables import FeatureGeneration, LocalFeaturesRow
 
-_BATCH = 2_000
-"""Registrations read at once: 7 MB."""
+_COLUMNS: tuple[Any, ...] = (LocalFeaturesRow.asset, LocalFeaturesRow.codes)
+_BETWEEN = (  # columns, and built once: of rows as objects, each takes 15 µs more
+    sql.select(*_COLUMNS)
+    .where(col(LocalFeaturesRow.asset) >= bindparam("first"), col(LocalFeaturesRow.asset) < bindparam("stop"))
+    .order_by(col(LocalFeaturesRow.asset))
+    .limit(bindparam("most"))
+)
 
 
 def insert(session: Session, asset: int, codes: bytes) -> None:
     """Store the features of the registration at index `asset`."""
     session.add(LocalFeaturesRow(asset=asset, codes=codes))
-
-
-def remove(session: Session, asset: int) -> None:
-    """Delete the features of a registration."""
-    session.execute(delete(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) == asset))
 
 
 def replace(session: Session, described: Mapping[int, bytes]) -> None:
@@ -39,6 +41,11 @@ def begin_generation(session: Session) -> None:
     session.flush()
 
 
+def remove(session: Session, asset: int) -> None:
+    """Delete the features of a registration."""
+    session.execute(delete(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) == asset))
+
+
 def count(session: Session) -> int:
     """How many registrations have features."""
     return session.exec(select(func.count()).select_from(LocalFeaturesRow)).one()
@@ -52,12 +59,6 @@ def at(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
     return list(session.exec(query.order_by(col(LocalFeaturesRow.asset))))
 
 
-def read_after(session: Session, after: int) -> Iterator[list[tuple[int, bytes]]]:
-    """(index, codes) of every registration after index `after`, in log order, in batches."""
-    while True:
-        query = select(LocalFeaturesRow.asset, LocalFeaturesRow.codes).where(col(LocalFeaturesRow.asset) > after)
-        batch = list(session.exec(query.order_by(col(LocalFeaturesRow.asset)).limit(_BATCH)))
-        if not batch:
-            return
-        yield batch
-        after = batch[-1][0]
+def between(session: Session, first: int, stop: int, most: int) -> list[tuple[int, bytes]]:
+    """(index, codes) of the registrations with first ≤ index < stop, in log order, the first `most` of them."""
+    return [(asset, codes) for asset, codes in session.execute(_BETWEEN, {"first": first, "stop": stop, "most": most})]

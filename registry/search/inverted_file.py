@@ -1,46 +1,27 @@
 """InvertedFile: which registrations share local features with a picture, or with a part of it.
 
-Every feature of a registration stands in the list of its word (`provenance.media.local_features`). A query feature
-votes for those of its own word whose signs differ in few bits, rare words for more; a registered feature takes one
-vote, and a query feature gives each registration one. Votes that agree on one turn and one change of size count
-together (weak geometric consistency: Jégou, Douze and Schmid, ECCV 2008). Several answers are normal: a collage has
-several sources.
-
-All features lie in memory, 20 bytes each (6 KB a registration), in sorted segments whose sizes double, as in a
-log-structured merge tree; they are read back from the store, which keeps them with each registration.
+It keeps the shard of this host (`registry.search.shard`) up to date with the store, which has the features of each
+registration and what was revealed and erased. Each search first adds what is new, so that it finds all registrations. A
+server calls `start`: a thread then opens the files, makes those that are missing, and keeps the rest of the work away
+from the searches. Several answers are normal: a collage has several sources.
 """
 
+import logging
+import shutil
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from provenance.media.local_features import Codes, LocalFeatures, as_codes
-from registry.database import Session
+from provenance.errors import CountermarkError, StoreUnavailable
+from provenance.media.local_features import LocalFeatures
+from provenance.statement.record import AssetRevealed, RecordErased
+from registry.database import Session, Store, entries, events
 from registry.database import local_features as rows
 from registry.database.snapshot import once
-from registry.search.change_feed import ChangeFeed
 from registry.search.selection import EVERYTHING, choose
-
-MAX_APART = 20
-"""Bits of 64 signs: features of the same point stay below, and of two chance ones 0.2 % do."""
-
-SPREAD = 16.0
-"""Bits: how fast a vote loses weight with the distance of the signs."""
-
-TURNS = 16
-"""Bins of a turn. Votes are summed over two neighbours, 45 degrees."""
-
-OCTAVE_STEPS = 2
-"""Bins of an octave of size. Votes are summed over two neighbours, one octave."""
-
-GROWTHS = 48
-"""Bins of size in all: twelve octaves either way, more than keypoints have."""
-
-MIN_VOTES = 4
-"""Agreeing features below which a registration is not proposed: a comparison needs twice as many."""
+from registry.search.shard import Shard
+from registry.search.voting import Proposal
 
 MAX_PROPOSED = 8
 """Registrations of one search. The right one is among the first four of 113 for 99.4 % of hard queries."""
@@ -49,165 +30,204 @@ WORTH = 0.05
 """Score, against the best, below which a registration is not proposed. Low, so that the picture around an inset does
 not crowd it out; chosen by hand, not fitted."""
 
+TEND_SECONDS = 1.0
+"""Between two looks at the files, by which what another process has erased or merged reaches this one."""
 
-@dataclass(frozen=True)
-class Proposal:
-    """A registration by its index in the log, its score, and how many features agree."""
+OPENING_SECONDS = 1.0
+"""How long a start waits for the files: a large store is ready later, and `/readyz` says so until then."""
 
-    index: int
-    score: float
-    votes: int
+CLOSING_SECONDS = 5.0
+
+AT_ONCE = 2_048
+"""Registrations that are read at once: 7 MB."""
+
+WAITED_FOR = 4 * AT_ONCE
+"""New registrations that a search adds before it begins, where a thread adds them too: some 50 ms."""
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class _Segment:
-    """Features in the order of their words; `owners` are log indices."""
+class Found(NamedTuple):
+    """The answer to a search: registrations, the likeliest first; what was not looked at, None where all was."""
 
-    words: NDArray[np.uint16]
-    signs: NDArray[np.uint64]
-    geometry: NDArray[np.uint16]
-    owners: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.words)
+    proposals: Sequence[Proposal]
+    left_out: str | None
 
 
 class InvertedFile:
-    """The local features of all registrations of one store; catches up with it before each search. Thread-safe."""
+    """The local features of all registrations of one store. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """`folder`: for the files, of all processes of this host that serve this store."""
+        self._folder = folder
         self._lock = threading.Lock()
-        self._segments: tuple[_Segment, ...] = ()
-        self._newest = -1
-        self._feed = ChangeFeed()
+        self._shard: Shard | None = None
+        self._revealed: dict[int, int] = {}  # log index of a registration: that of the record that reveals it
+        self._behind = True
+        self._ready, self._woken = threading.Event(), threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def candidates(self, session: Session, features: LocalFeatures, within: range = EVERYTHING) -> list[Proposal]:
-        """At most `MAX_PROPOSED` registrations of those with these log indices, the likeliest first (`choose`)."""
-        segments = self.catch_up(session)
-        best: dict[int, Proposal] = {}
-        for codes in (features.upright, features.mirrored):
-            for found in _scored(segments, as_codes(codes)):
-                if found.index not in within:
-                    continue
-                if found.index not in best or best[found.index].score < found.score:
-                    best[found.index] = found
-        ordered = sorted(best.values(), key=lambda proposal: (-proposal.score, proposal.index))
-        worth = [each for each in ordered if each.score >= WORTH * ordered[0].score]
-        return [worth[place] for place in choose(session, [each.index for each in worth], MAX_PROPOSED)]
+    @property
+    def registrations(self) -> int:
+        """Number of registrations that a search covers now."""
+        return self._shard.registrations if self._shard is not None else 0
 
-    def count(self, session: Session) -> int:
-        """Number of registrations that a search covers."""
-        return rows.count(session)
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """That the files are not there yet, so that a search may not cover all registrations; None once they were, or
+        where `start` was not called."""
+        if self._thread is None or self._ready.is_set():
+            return None
+        return StoreUnavailable(
+            f"the index of local features is being made: {self.registrations:,} registrations so far"
+        )
+
+    def candidates(self, session: Session, features: LocalFeatures, within: range = EVERYTHING) -> Found:
+        """At most `MAX_PROPOSED` registrations of those with these log indices, the likeliest first (`choose`).
+
+        Raises StoreUnavailable where the folder cannot be used.
+        """
+        shard = self.catch_up(session)
+        found, left_out = shard.propose(features)
+        inside = [each for each in found if each.index in within]
+        worth = [each for each in inside if each.score >= WORTH * inside[0].score]
+        chosen = [worth[place] for place in choose(session, [each.index for each in worth], MAX_PROPOSED)]
+        if self._behind or shard.holes:
+            return Found(chosen, f"the index is being made, and has {shard.registrations:,} registrations so far")
+        if left_out:
+            asked = 2 * features.count
+            return Found(chosen, f"of {asked:,} local features the {left_out:,} commonest were not looked up")
+        return Found(chosen, None)
 
     @once
-    def catch_up(self, session: Session) -> tuple[_Segment, ...]:
-        """All features of the store as `session` sees it, in segments of decreasing size."""
+    def catch_up(self, session: Session) -> Shard:
+        """The shard with all that the store has as `session` sees it; at most `WAITED_FOR` more where a thread runs."""
         with self._lock:
-            changes = self._feed.read(session)
-            self._take(rows.at(session, [index for index in changes.revealed if index <= self._newest]))
-            for batch in rows.read_after(session, self._newest):
-                self._take(batch)
-                self._newest = batch[-1][0]
-            if changes.erased:
-                self._segments = tuple(_without(each, changes.erased) for each in self._segments)
-            return self._segments
+            shard = self._shard = self._shard or self._opened(session)
+            added = 0
+            while self._add(session, shard):
+                added += AT_ONCE
+                if self._thread is not None and added >= WAITED_FOR:
+                    break
+            return shard
 
-    def _take(self, batch: Sequence[tuple[int, bytes]]) -> None:
-        if batch:
-            self._segments = _merged((*self._segments, _segment(batch)))
+    def _opened(self, session: Session) -> Shard:
+        generation = rows.generation(session)
+        store = entries.get(session, 0).record_id.hex() if entries.size(session) else ""
+        try:
+            return Shard(self._folder / str(generation), store, generation)
+        except OSError as error:
+            raise StoreUnavailable(f"the folder {self._folder} cannot be used: {error.strerror}") from error
 
+    def _add(self, session: Session, shard: Shard) -> bool:
+        """Add the next registrations, within the lock; whether there are more."""
+        newest = max(self._revealed.values(), default=-1)
+        self._revealed |= {asset: event for event, asset in events.newer(session, AssetRevealed.TYPE, newest)}
+        erased = events.newer(session, RecordErased.TYPE, shard.erased_until)
+        if erased:
+            shard.erase([asset for _, asset in erased], erased[-1][0])
+        end, found, more = self._read(session, range(shard.end, EVERYTHING.stop))
+        if end > shard.end:
+            shard.add(shard.end, end, found)
+        if shard is self._shard:
+            self._behind = more
+        return more
 
-def _without(segment: _Segment, owners: Collection[int]) -> _Segment:
-    """New arrays without the erased features, which leave memory when the last search on the old arrays ends."""
-    kept = ~np.isin(segment.owners, list(owners))
-    return _Segment(segment.words[kept], segment.signs[kept], segment.geometry[kept], segment.owners[kept])
+    def _read(self, session: Session, wanted: range) -> tuple[int, Sequence[tuple[int, bytes]], bool]:
+        """What became public by the log entries of a range, the first `AT_ONCE` or more: up to which entry, of each
+        registration its log index and its features, and whether there is more. What was revealed stands there."""
+        own = rows.between(session, wanted.start, wanted.stop, AT_ONCE)
+        if len(own) == AT_ONCE:
+            end = own[-1][0] + 1
+        else:
+            newest = max([wanted.start - 1, *(index for index, _ in own), *self._revealed.values()])
+            end = min(wanted.stop, newest + 1) if wanted.stop == EVERYTHING.stop else wanted.stop
+        late = [asset for asset, event in self._revealed.items() if wanted.start <= event < end]
+        found = [row for row in own if row[0] not in self._revealed] + rows.at(session, late)
+        return end, found, len(own) == AT_ONCE
 
+    def tend(self, store: Store) -> None:
+        """Make what is missing, as far as no other process does: what the thread does each second.
 
-def _segment(batch: Sequence[tuple[int, bytes]]) -> _Segment:
-    each = [as_codes(data) for _, data in batch]
-    codes = np.concatenate(each)
-    owners = np.repeat(np.array([index for index, _ in batch], np.int64), [len(one) for one in each])
-    return _sorted(codes["word"], codes["signs"], _geometry(codes), owners)
+        Raises StoreUnavailable, StoreCorrupt, OSError.
+        """
+        with store.read() as session:
+            shard, generation = self.catch_up(session), rows.generation(session)
+            new = shard if shard.generation == generation else self._opened(session)
+        if self._made(store, new) and new is not shard:
+            with self._lock:
+                self._shard = new
+            for path in self._folder.iterdir():  # others that have files of these mapped keep them until they are here
+                if path.name.isdecimal() and int(path.name) < new.generation:
+                    shutil.rmtree(path, ignore_errors=True)
 
+    def _made(self, store: Store, shard: Shard) -> bool:
+        """Whether all of a shard is there now; what cannot be written stays in memory, and is told at the end."""
+        failure: OSError | None = None
+        with shard.tending() as mine:
+            shard.refresh()
+            while True:
+                with store.read() as session, self._lock:
+                    more = self._add(session, shard)
+                try:
+                    while mine and not self._stopping.is_set() and (shard.tend() or self._filled(store, shard)):
+                        pass
+                except OSError as error:
+                    failure, mine = error, False
+                if not more or self._stopping.is_set() or not (mine or shard.tail < WAITED_FOR):
+                    break
+        if not more and not shard.holes:
+            self._ready.set()
+        if failure is not None:
+            raise failure
+        return not more and not shard.holes
 
-def _geometry(codes: Codes) -> NDArray[np.uint16]:
-    return np.asarray(codes["direction"].astype(np.uint16) << 8 | codes["size"], np.uint16)
+    def _filled(self, store: Store, shard: Shard) -> bool:
+        """Whether there was a hole, of which a part is filled now."""
+        for hole in shard.holes[:1]:
+            with store.read() as session:
+                end, found, _ = self._read(session, hole)
+            shard.add(hole.start, end, found)
+            return True
+        return False
 
+    def start(self, store: Store) -> None:
+        """Tend the files in a thread, until `close`. Those of a small store are there when this returns."""
+        self._thread = threading.Thread(target=self._run, args=(store,), name="countermark-features", daemon=True)
+        self._thread.start()
+        self._ready.wait(OPENING_SECONDS)
 
-def _sorted(
-    words: NDArray[np.uint16], signs: NDArray[np.uint64], geometry: NDArray[np.uint16], owners: NDArray[np.int64]
-) -> _Segment:
-    order = np.argsort(words, kind="stable")
-    return _Segment(words[order], signs[order], geometry[order], owners[order])
+    def wake(self, store: Store) -> None:
+        """Have what was erased leave the files: by the thread at once, in this one where there is none.
 
+        Raises StoreUnavailable, StoreCorrupt.
+        """
+        if self._thread is None:
+            try:
+                self.tend(store)
+            except OSError as error:
+                raise StoreUnavailable(f"the folder {self._folder} cannot be used: {error.strerror}") from error
+        self._woken.set()
 
-def _merged(segments: tuple[_Segment, ...]) -> tuple[_Segment, ...]:
-    """Merge the last two until each is at least twice as large as the next, so that a search covers few."""
-    while len(segments) > 1 and len(segments[-2]) < 2 * len(segments[-1]):
-        pair = segments[-2:]
-        merged = _sorted(
-            np.concatenate([each.words for each in pair]),
-            np.concatenate([each.signs for each in pair]),
-            np.concatenate([each.geometry for each in pair]),
-            np.concatenate([each.owners for each in pair]),
-        )
-        segments = (*segments[:-2], merged)
-    return segments
+    def close(self) -> None:
+        """Stop the thread, after the step that it is in; a longer one ends with the process."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(CLOSING_SECONDS)
 
-
-_VOTE = np.dtype(
-    [("query", "i4"), ("place", "i8"), ("owner", "i8"), ("weight", "f8"), ("turn", "u1"), ("growth", "i2")]
-)
-"""A pair of near features: number of the query's, place of the registered one, implied rotation and scale."""
-
-
-def _scored(segments: Sequence[_Segment], codes: Codes) -> Iterator[Proposal]:
-    """Every registration for which enough features agree."""
-    votes = _votes(segments, codes)
-    # The best vote for each registered feature, and of those the best of each query feature for a registration:
-    # repeated texture does not count twice.
-    votes = votes[np.lexsort((votes["query"], -votes["weight"]))]
-    votes = votes[_firsts(votes["place"])]
-    votes = votes[_firsts(votes["owner"] * len(codes) + votes["query"])]
-    if not len(votes):
-        return
-    turn, growth = votes["turn"] // (256 // TURNS), votes["growth"] // (16 // OCTAVE_STEPS) + GROWTHS // 2
-    bins = [
-        (votes["owner"] * TURNS + (turn + one) % TURNS) * GROWTHS + np.clip(growth + other, 0, GROWTHS - 1)
-        for one in (0, 1)
-        for other in (0, 1)
-    ]
-    keys, which = np.unique(np.concatenate(bins), return_inverse=True)
-    scores = np.bincount(which, np.tile(votes["weight"], len(bins)))
-    counts = np.bincount(which)
-    owners = keys // (TURNS * GROWTHS)
-    order = np.lexsort((-scores, owners))
-    for place in order[_firsts(owners[order])]:
-        if counts[place] >= MIN_VOTES:
-            yield Proposal(int(owners[place]), float(scores[place]), int(counts[place]))
-
-
-def _votes(segments: Sequence[_Segment], codes: Codes) -> NDArray[np.void]:
-    bounds = [[np.searchsorted(each.words, codes["word"], side) for side in ("left", "right")] for each in segments]
-    frequency = sum((last - first for first, last in bounds), np.zeros(len(codes), np.int64))
-    geometry, offset, found = _geometry(codes), 0, [np.empty(0, _VOTE)]
-    for segment, (first, last) in zip(segments, bounds, strict=True):
-        counts = last - first
-        query = np.repeat(np.arange(len(codes)), counts)
-        place = np.arange(len(query)) + np.repeat(first - np.cumsum(counts) + counts, counts)
-        apart = np.bitwise_count(codes["signs"][query] ^ segment.signs[place]).astype(np.float64)
-        near = apart <= MAX_APART
-        query, place, apart = query[near], place[near], apart[near]
-        votes = np.empty(len(query), _VOTE)
-        votes["query"], votes["place"], votes["owner"] = query, place + offset, segment.owners[place]
-        votes["weight"] = np.exp(-((apart / SPREAD) ** 2)) / np.sqrt(frequency[query])
-        votes["turn"] = (geometry[query] >> 8) - (segment.geometry[place] >> 8)
-        votes["growth"] = (geometry[query] & 255).astype(np.int16) - (segment.geometry[place] & 255)
-        found.append(votes)
-        offset += len(segment)
-    return np.concatenate(found)
-
-
-def _firsts(values: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Position of the first occurrence of each value, ascending."""
-    return np.sort(np.unique(values, return_index=True)[1])
+    def _run(self, store: Store) -> None:
+        failing = False
+        while not self._stopping.is_set():
+            try:
+                self.tend(store)
+                failing = False
+            except (OSError, CountermarkError) as error:
+                if not failing:  # one line, and not one a second
+                    log.warning(
+                        "files of local features are not brought up to date, which is tried each second: %s", error
+                    )
+                failing = True
+            self._woken.wait(TEND_SECONDS)
+            self._woken.clear()

@@ -114,6 +114,7 @@ def finish_erasures(registry: Registry) -> None:
         with registry.store.read() as session:
             registry.codes.catch_up(session)
             registry.inverted_file.catch_up(session)
+        registry.inverted_file.wake(registry.store)
         registry.store.purge().result()
         registry.store.write(partial(_settle, begun=begun)).result()
 

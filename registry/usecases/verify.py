@@ -17,7 +17,7 @@ from provenance.transparency.policy import is_cosigned
 from provenance.verification import Verdict, procedure
 from provenance.verification.evidence import Match, Resembling, Subject
 from provenance.verification.lookups import MAX_MATCHES
-from provenance.verification.registrations import Candidate, KnownRecord, Reference
+from provenance.verification.registrations import Candidate, KnownRecord, Proposed, Reference
 from registry.database import Asset, Session, assets, rows, verifications
 from registry.log.proofs import Tree
 from registry.registry import Registry
@@ -259,11 +259,12 @@ class StoredRegistrations:
         ordered = sorted((record for record in nearest if record in known), key=lambda record: nearest[record])
         return [_candidate(known[record], nearest[record]) for record in ordered]
 
-    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+    def by_local_features(self, features: LocalFeatures) -> Proposed:
         with self.read() as session:
-            found = self.registry.inverted_file.candidates(session, features, self._within)
+            found, left_out = self.registry.inverted_file.candidates(session, features, self._within)
             known = assets.by_index(session, [proposal.index for proposal in found])
-        return [_candidate(known[each.index], None, each.votes) for each in found if each.index in known]
+        chosen = [_candidate(known[each.index], None, each.votes) for each in found if each.index in known]
+        return Proposed(chosen, left_out)
 
     def reference(self, record_id: bytes) -> Reference:
         with self.read() as session:

@@ -1,5 +1,6 @@
 """The inverted file: registrations that share features with a picture, also with a part of it."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from provenance.errors import StoreUnavailable
 from provenance.media.local_features import CODE, LocalFeatures
 from registry.database import Session, Store, entries, events, local_features
 from registry.database.entries import NewEntry
-from registry.search.inverted_file import MAX_APART, MAX_PROPOSED, MIN_VOTES, InvertedFile
+from registry.search import inverted_file
+from registry.search import segment as segments
+from registry.search import shard as shards
+from registry.search.inverted_file import MAX_PROPOSED, InvertedFile
+from registry.search.voting import MAX_APART, MIN_VOTES
+from tests.patience import eventually
 
 FEATURES = 60
 
@@ -39,7 +46,12 @@ def register(store: Store, pictures: dict[int, np.ndarray]) -> None:
 
 def found(store: Store, file: InvertedFile, features: LocalFeatures) -> list[int]:
     with store.read() as session:
-        return [proposal.index for proposal in file.candidates(session, features)]
+        return [proposal.index for proposal in file.candidates(session, features).proposals]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> InvertedFile:
+    return InvertedFile(tmp_path / "features")
 
 
 @pytest.fixture
@@ -50,33 +62,33 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def test_a_part_of_a_picture_leads_to_it(store: Store) -> None:
-    assert found(store, InvertedFile(), query(codes(7)[:10])) == [7]
+def test_a_part_of_a_picture_leads_to_it(store: Store, file: InvertedFile) -> None:
+    assert found(store, file, query(codes(7)[:10])) == [7]
 
 
-def test_a_mirrored_part_leads_to_it(store: Store) -> None:
-    assert found(store, InvertedFile(), query(codes(500), codes(7)[:10])) == [7]
+def test_a_mirrored_part_leads_to_it(store: Store, file: InvertedFile) -> None:
+    assert found(store, file, query(codes(500), codes(7)[:10])) == [7]
 
 
-def test_a_collage_leads_to_all_its_pictures(store: Store) -> None:
+def test_a_collage_leads_to_all_its_pictures(store: Store, file: InvertedFile) -> None:
     collage = np.concatenate([codes(index)[:20] for index in (3, 11, 25, 30)])
-    assert sorted(found(store, InvertedFile(), query(collage))) == [3, 11, 25, 30]
+    assert sorted(found(store, file, query(collage))) == [3, 11, 25, 30]
 
 
-def test_a_picture_that_shares_nothing_leads_nowhere(store: Store) -> None:
-    assert found(store, InvertedFile(), query(codes(1000))) == []
-    assert found(store, InvertedFile(), query(codes(1000)[:0], codes(1000)[:0])) == []
+def test_a_picture_that_shares_nothing_leads_nowhere(store: Store, file: InvertedFile) -> None:
+    assert found(store, file, query(codes(1000))) == []
+    assert found(store, file, query(codes(1000)[:0], codes(1000)[:0])) == []
 
 
-def test_signs_decide_and_not_the_word_alone(store: Store) -> None:
+def test_signs_decide_and_not_the_word_alone(store: Store, file: InvertedFile) -> None:
     near, far = codes(7)[:20], codes(7)[:20]
     near["signs"] ^= np.uint64(2**MAX_APART - 1)
     far["signs"] ^= np.uint64(2 ** (MAX_APART + 1) - 1)
-    assert found(store, InvertedFile(), query(near)) == [7]
-    assert found(store, InvertedFile(), query(far)) == []
+    assert found(store, file, query(near)) == [7]
+    assert found(store, file, query(far)) == []
 
 
-def test_features_count_together_only_where_they_turn_and_grow_alike(store: Store) -> None:
+def test_features_count_together_only_where_they_turn_and_grow_alike(store: Store, file: InvertedFile) -> None:
     turned = codes(7)
     turned["direction"] += 100
     turned["size"] += 32
@@ -84,23 +96,22 @@ def test_features_count_together_only_where_they_turn_and_grow_alike(store: Stor
     scattered["direction"] += np.arange(FEATURES, dtype=np.uint8) * 64
     scattered["size"] += np.arange(FEATURES, dtype=np.uint8) % 15 * 8
     with store.read() as session:
-        (whole,) = InvertedFile().candidates(session, query(turned))
-        parts = InvertedFile().candidates(session, query(scattered))
+        (whole,) = file.candidates(session, query(turned)).proposals
+        parts = file.candidates(session, query(scattered)).proposals
     assert whole.votes == FEATURES
     assert all(proposal.votes < FEATURES / 3 for proposal in parts)
 
 
-def test_one_feature_that_is_repeated_is_one_vote(store: Store) -> None:
-    assert found(store, InvertedFile(), query(np.repeat(codes(7)[: MIN_VOTES - 1], 20))) == []
+def test_one_feature_that_is_repeated_is_one_vote(store: Store, file: InvertedFile) -> None:
+    assert found(store, file, query(np.repeat(codes(7)[: MIN_VOTES - 1], 20))) == []
 
 
-def test_no_more_are_proposed_than_are_compared(store: Store) -> None:
+def test_no_more_are_proposed_than_are_compared(store: Store, file: InvertedFile) -> None:
     register(store, {index: codes(7) for index in range(100, 120)})
-    assert len(found(store, InvertedFile(), query(codes(7)))) == MAX_PROPOSED
+    assert len(found(store, file, query(codes(7)))) == MAX_PROPOSED
 
 
-def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(store: Store) -> None:
-    file = InvertedFile()
+def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(store: Store, file: InvertedFile) -> None:
     assert found(store, file, query(codes(77))) == []
     register(store, {77: codes(77)})
     assert found(store, file, query(codes(77))) == [77]
@@ -113,22 +124,28 @@ def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(sto
     store.write(erase).result()
     assert found(store, file, query(codes(77))) == []
     with store.read() as session:
-        assert all(77 not in segment.owners for segment in file.catch_up(session))
+        assert all(77 not in segment.owners for segment in file.catch_up(session)._state.all)
 
 
-def test_one_that_is_revealed_late_is_found_where_it_stands_in_the_log(store: Store) -> None:
-    file = InvertedFile()
+def test_one_that_is_revealed_late_is_found_by_files_that_were_made_before_and_after(
+    store: Store, file: InvertedFile, tmp_path: Path
+) -> None:
     register(store, {90: codes(90)})
     assert found(store, file, query(codes(77))) == []
 
     def reveal(session: Session) -> None:
         local_features.insert(session, 77, codes(77).tobytes())
-        entries.append(session, [NewEntry(77, b"", b"", 0, bytes(32), "asset.registered", b"{}")])
+        genesis = NewEntry(0, b"", b"", 0, b"\1" * 32, "log.genesis", b"{}")
+        entries.append(session, [genesis, NewEntry(77, b"", b"", 0, bytes(32), "asset.registered", b"{}")])
         events.add(session, bytes(32), 300, "asset.revealed")
 
     store.write(reveal).result()
-    assert found(store, file, query(codes(77))) == [77]
-    assert found(store, file, query(codes(77))) == [77]
+    again = InvertedFile(tmp_path / "again")
+    for each in (file, file, again):
+        assert found(store, each, query(codes(77))) == [77]
+    with store.read() as session:
+        votes = [each.candidates(session, query(codes(77))).proposals[0].votes for each in (file, again)]
+    assert votes == [FEATURES, FEATURES]
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -136,14 +153,113 @@ def test_one_that_is_revealed_late_is_found_where_it_stands_in_the_log(store: St
 def test_the_answers_do_not_depend_on_when_the_file_caught_up(
     tmp_path_factory: pytest.TempPathFactory, batches: list[int], asked: int
 ) -> None:
-    store = Store.open(tmp_path_factory.mktemp("store") / "data")
-    grown, index = InvertedFile(), 200
+    folder = tmp_path_factory.mktemp("store")
+    store = Store.open(folder / "data")
+    grown, index = InvertedFile(folder / "grown"), 200
     for size in batches:
         register(store, {each: codes(each) for each in range(index, index + size)})
         index += size
         found(store, grown, query(codes(asked)))
     with store.read() as session:
         one = grown.candidates(session, query(codes(asked)[:20]))
-        other = InvertedFile().candidates(session, query(codes(asked)[:20]))
+        other = InvertedFile(folder / "other").candidates(session, query(codes(asked)[:20]))
     store.close()
     assert one == other
+
+
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "TAIL", 8)
+    monkeypatch.setattr(inverted_file, "AT_ONCE", 10)
+
+
+@pytest.mark.usefixtures("_small")
+def test_the_thread_makes_the_files_and_says_when_they_are_there(store: Store, file: InvertedFile) -> None:
+    file.start(store)
+    try:
+        eventually(lambda: file.trouble is None and file._shard is not None and file._shard.tail < 8)
+        assert file.registrations == 40
+        assert found(store, file, query(codes(7)[:10])) == [7]
+        for path in (file._folder / "0").glob("*.features"):
+            path.unlink()
+        eventually(lambda: list((file._folder / "0").glob("*.features")))
+        eventually(lambda: file.trouble is None)
+        assert found(store, file, query(codes(7)[:10])) == [7]
+    finally:
+        file.close()
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_search_before_the_files_are_there_says_what_it_has(
+    store: Store, file: InvertedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inverted_file, "WAITED_FOR", 10)
+    monkeypatch.setattr(file, "_run", lambda _store: None)
+    file.start(store)
+    assert isinstance(file.trouble, StoreUnavailable)
+    with store.read() as session:
+        assert file.candidates(session, query(codes(3))).left_out == (
+            "the index is being made, and has 10 registrations so far"
+        )
+    file.close()
+
+
+@pytest.mark.usefixtures("_small")
+def test_two_processes_find_what_the_other_registers_and_nothing_that_was_erased(
+    store: Store, file: InvertedFile
+) -> None:
+    other = InvertedFile(file._folder)
+    for each in (file, other):
+        each.tend(store)
+    register(store, {index: codes(index) for index in range(50, 60)})
+    assert [found(store, each, query(codes(55))) for each in (file, other)] == [[55], [55]]
+
+    def erase(session: Session) -> None:
+        local_features.remove(session, 5)
+        entries.append(session, [NewEntry(5, b"", b"", 0, bytes(32), "asset.registered", b"")])
+        events.add(session, bytes(32), 300, "record.erased")
+
+    store.write(erase).result()
+    assert [found(store, each, query(codes(5))) for each in (file, other)] == [[], []]
+    for each in (file, other, other):
+        each.tend(store)
+    for each in (file, other):
+        assert each._shard is not None
+        assert all(5 not in segment.owners for segment in each._shard._state.all)
+    assert {each.file for each in file._shard._state.files} == {each.file for each in other._shard._state.files}
+
+
+@pytest.mark.usefixtures("_small")
+def test_features_that_were_made_anew_replace_the_files_of_the_old_ones(store: Store, file: InvertedFile) -> None:
+    file.tend(store)
+
+    def again(session: Session) -> None:
+        local_features.replace(session, {7: codes(700).tobytes()})
+        local_features.begin_generation(session)
+
+    store.write(again).result()
+    assert found(store, file, query(codes(7))) == [7]
+    file.tend(store)
+    assert found(store, file, query(codes(7))) == []
+    assert found(store, file, query(codes(700))) == [7]
+    assert [path.name for path in file._folder.iterdir()] == ["1"]
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_folder_that_cannot_be_written_is_told_once_and_searches_go_on(
+    store: Store, file: InvertedFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inverted_file, "TEND_SECONDS", 0.01)
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(segments, "write", full)
+    file.start(store)
+    try:
+        eventually(lambda: caplog.records)
+        eventually(lambda: found(store, file, query(codes(7)[:10])) == [7])
+        assert len(caplog.records) == 1
+        assert "no space left" in caplog.text
+    finally:
+        file.close()

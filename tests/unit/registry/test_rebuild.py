@@ -1,6 +1,5 @@
 """Rebuilding: the similarity index made anew gives the answers of the one before."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,19 @@ from registry.usecases.maintenance.rebuild import rebuild_index
 from tests.unit.registry.desk import open_desk, register, verify
 from tests.unit.verification.pictures import DOGS, MOUNTAINS, ROCKET, photo, recompressed
 
+ALL = 2**31
+
 
 def test_a_rebuilt_index_holds_what_it_held_and_what_was_lost_is_back(tmp_path: Path) -> None:
     with open_desk(tmp_path) as registry:
         for name in (MOUNTAINS, DOGS, ROCKET):
             register(registry, photo(name))
         with registry.store.read() as session:
-            before = [each for batch in local_features.read_after(session, -1) for each in batch]
+            before = local_features.between(session, 0, ALL, ALL)
         registry.store.write(lambda session: local_features.remove(session, before[0][0])).result()
         assert list(rebuild_index(registry)) == [(3, "")]
         with registry.store.read() as session:
-            assert [each for batch in local_features.read_after(session, -1) for each in batch] == before
+            assert local_features.between(session, 0, ALL, ALL) == before
         assert verify(registry, recompressed(MOUNTAINS))["matches"]
 
 
@@ -34,32 +35,32 @@ def test_a_registration_without_its_thumbnail_is_named_and_keeps_what_it_has(tmp
         register(registry, photo(DOGS))
         with registry.store.read() as session:
             lost = assets.get(session, bytes.fromhex(record)).thumbnail_sha256
-            before = [each for batch in local_features.read_after(session, -1) for each in batch]
+            before = local_features.between(session, 0, ALL, ALL)
         registry.blobs.delete(lost)
         (_, finding), last = rebuild_index(registry)
         assert finding.startswith(record)
         assert last == (2, "")
         with registry.store.read() as session:
-            assert [each for batch in local_features.read_after(session, -1) for each in batch] == before
+            assert local_features.between(session, 0, ALL, ALL) == before
 
 
 def test_what_is_found_is_found_while_the_index_is_rebuilt(tmp_path: Path) -> None:
     with open_desk(tmp_path) as registry:
         for name in (MOUNTAINS, DOGS):
             register(registry, photo(name))
-        ((_, codes), _) = next(_features(registry))
+        ((_, codes), _) = features_of(registry)
 
         def proposed() -> list[int]:
             with registry.store.read() as session:
                 features = LocalFeatures(codes, codes)
-                return [each.index for each in registry.inverted_file.candidates(session, features)]
+                return [each.index for each in registry.inverted_file.candidates(session, features).proposals]
 
-        before, rows = proposed(), list(_features(registry))
+        before, rows = proposed(), features_of(registry)
         for _ in rebuild_index(registry):
             assert proposed() == before
-            assert list(_features(registry)) == rows
+            assert features_of(registry) == rows
         with registry.store.read() as session:
-            assert resemblances.waiting_after(session, -1, 10) == [index for index, _ in rows[0]]
+            assert resemblances.waiting_after(session, -1, 10) == [index for index, _ in rows]
 
 
 def test_one_that_is_erased_while_it_is_described_leaves_nothing(
@@ -76,9 +77,9 @@ def test_one_that_is_erased_while_it_is_described_leaves_nothing(
 
         monkeypatch.setattr(registry.sandbox, "run", erase_meanwhile)
         list(rebuild_index(registry))
-        assert list(_features(registry)) == []
+        assert features_of(registry) == []
 
 
-def _features(registry: Registry) -> Iterator[list[tuple[int, bytes]]]:
+def features_of(registry: Registry) -> list[tuple[int, bytes]]:
     with registry.store.read() as session:
-        yield from local_features.read_after(session, -1)
+        return local_features.between(session, 0, ALL, ALL)

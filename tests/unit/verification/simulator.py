@@ -42,8 +42,8 @@ from provenance.verification import Verdict, examine, verify_digests, verify_fil
 from provenance.verification.evidence import Publisher, Resembling, Subject
 from provenance.verification.findings import standing
 from provenance.verification.procedure import compare_reference
-from provenance.verification.registrations import Candidate, KnownRecord, Reference, in_turns
-from registry.search.inverted_file import MAX_APART
+from provenance.verification.registrations import Candidate, KnownRecord, Proposed, Reference, in_turns
+from registry.search.voting import MAX_APART
 from tests.hamming import hamming
 from tests.logs.log import Log
 from tests.logs.records import (
@@ -81,7 +81,7 @@ class Simulator:
     """A registry with one log.
 
     `witnessed`: a witness whom the reader knows cosigns its checkpoints. `reach`: how many bits of 256 may lie between
-    the fingerprints of a picture and of a candidate.
+    the fingerprints of a picture and of a candidate. `left_out`: what a search by local features says it left out.
     """
 
     witnessed: bool = False
@@ -97,6 +97,7 @@ class Simulator:
     originals: dict[bytes, bytes] = field(default_factory=dict)
     misled: dict[bytes, bytes] = field(default_factory=dict)
     reach: int = 31
+    left_out: str | None = None
     lost: set[bytes] = field(default_factory=set)
     mixed_up: dict[bytes, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -245,7 +246,7 @@ class Simulator:
         ]
         return sorted(near, key=lambda candidate: candidate.distance)
 
-    def by_local_features(self, features: LocalFeatures) -> Sequence[Candidate]:
+    def by_local_features(self, features: LocalFeatures) -> Proposed:
         self.asked.append("local features")
         shared = {
             identity: max(_shared(codes, features.upright), _shared(codes, features.mirrored))
@@ -253,7 +254,8 @@ class Simulator:
         }
         near = [identity for identity, number in shared.items() if number >= 20]
         ordered = sorted(near, key=lambda identity: -shared[identity])
-        return [self._candidate(identity, None, shared[identity]) for identity in ordered]
+        chosen = [self._candidate(identity, None, shared[identity]) for identity in ordered]
+        return Proposed(chosen, self.left_out)
 
     def _candidate(self, identity: bytes, distance: int | None, agreeing: int = 0) -> Candidate:
         record = self.stated[self._index(identity)]

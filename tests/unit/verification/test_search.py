@@ -24,7 +24,7 @@ from provenance.verification.matcher import (
     MIN_LOCAL_FEATURES,
     SimilaritySearch,
 )
-from provenance.verification.registrations import Candidate, Reference, Registrations
+from provenance.verification.registrations import Candidate, Proposed, Reference, Registrations
 
 CANONICAL = cast(Pixels, np.zeros((1, 1, 3), np.uint8))
 SPOT = Box(0, 0, 0.1, 0.1)
@@ -55,8 +55,8 @@ class Registered:
     def by_fingerprint(self, _orientations: object, _quality: int) -> list[Candidate]:
         return []
 
-    def by_local_features(self, _features: object) -> list[Candidate]:
-        return self.candidates()
+    def by_local_features(self, _features: object) -> Proposed:
+        return Proposed(self.candidates())
 
     def reference(self, record_id: bytes) -> Reference:
         return Reference(record_id, None)

@@ -279,6 +279,13 @@ def test_a_picture_is_searched_for_by_its_parts_from_eight_features_on(features:
     assert ("local features" in registry.asked) is searched
 
 
+def test_what_a_search_by_local_features_left_out_is_told_once() -> None:
+    registry = open_registry("daily")
+    registry.left_out = "the index is being made, and has 10 registrations so far"
+    told = left_out(registry.verify(photo(MOUNTAINS)))
+    assert told.count(registry.left_out) == 1
+
+
 def test_a_lead_is_left_out_where_another_record_matches() -> None:
     registry = open_registry("daily")
     mountains = registry.register("daily", photo(MOUNTAINS))

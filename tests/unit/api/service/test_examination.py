@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from provenance.errors import ExaminationUnavailable, MediaTooCostly
+from provenance.errors import ExaminationUnavailable, MediaTooCostly, StoreUnavailable
 from registry.registry import Registry
 from registry.sandbox import Sandbox
 from registry.sandbox.examination import compare_references, describe_parts, describe_picture, examine_file, prepare
+from registry.search.inverted_file import InvertedFile
 from tests.patience import HUNG_SECONDS
 
 Picture = Callable[..., bytes]
@@ -146,3 +147,15 @@ def test_the_service_is_ready_only_while_pictures_can_be_examined(
     assert refused.status_code == 503
     assert refused.json()["type"] == "urn:countermark:problem:examination-unavailable"
     assert client.get("/livez").status_code == 200
+
+
+def test_the_service_is_ready_only_when_all_registrations_can_be_searched(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr(
+        InvertedFile, "trouble", StoreUnavailable("the index is being made: it has 7 registrations so far")
+    )
+    refused = client.get("/readyz")
+    assert refused.status_code == 503
+    assert refused.json()["type"] == "urn:countermark:problem:store-unavailable"

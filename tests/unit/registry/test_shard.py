@@ -1,0 +1,312 @@
+"""The files of local features: they find what a fresh build does, whatever happened, and nothing that was erased."""
+
+import errno
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance.media.local_features import CODE, LocalFeatures
+from registry.search import segment as segments
+from registry.search import shard as shards
+from registry.search.shard import Shard
+
+FEATURES = 60
+ROOT = Path(__file__).resolve().parents[3]
+
+Row = tuple[int, bytes]
+
+
+def codes(seed: int, number: int = FEATURES) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    made = np.empty(number, CODE)
+    made["word"] = random.integers(0, 128 * 128, number) % 40  # few words, so that lists are long
+    made["signs"] = random.integers(0, 2**64, number, dtype=np.uint64)
+    made["direction"], made["size"] = random.integers(0, 256, number), random.integers(60, 100, number)
+    return made
+
+
+def row(index: int) -> Row:
+    return index, codes(index).tobytes()
+
+
+def query(index: int) -> LocalFeatures:
+    return LocalFeatures(codes(index)[:30].tobytes(), codes(10**6).tobytes())
+
+
+def answers(shard: Shard, asked: Sequence[int] = range(40)) -> list[object]:
+    return [shard.propose(query(index)) for index in asked]
+
+
+def fresh(folder: Path, indices: Sequence[int], end: int) -> Shard:
+    made = Shard(folder)
+    made.add(0, end, [row(index) for index in indices])
+    return made
+
+
+def tend(shard: Shard) -> None:
+    with shard.tending() as mine:
+        assert mine
+        while shard.tend():
+            pass
+
+
+def refill(shard: Shard) -> None:
+    """What `InvertedFile` does for holes and behind the end, of forty registrations."""
+    with shard.tending() as mine:
+        assert mine
+        while shard.holes:
+            hole = shard.holes[0]
+            shard.add(hole.start, hole.stop, [row(index) for index in hole])
+    shard.add(shard.end, 40, [row(index) for index in range(shard.end, 40)])
+
+
+def paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{segments.SUFFIX}"))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files from five registrations on, keys of several bits, and blocks of few features."""
+    monkeypatch.setattr(shards, "TAIL", 5)
+    monkeypatch.setattr(segments, "LIST", 4)
+    monkeypatch.setattr(segments, "MERGED_AT_ONCE", 200)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Forty registrations in a few files and a tail."""
+    made = tmp_path / "features"
+    shard = Shard(made)
+    for start in range(0, 36, 6):
+        shard.add(start, start + 6, [row(index) for index in range(start, start + 6)])
+        tend(shard)
+    assert len(paths(made)) > 1
+    return made
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> list[object]:
+    return answers(fresh(tmp_path / "fresh", range(40), 40))
+
+
+def test_what_is_asked_for_is_found(expected: list[object]) -> None:
+    assert [found[0].index for found, _ in expected] == list(range(40))  # type: ignore[index, misc]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    batches=st.lists(st.integers(1, 9), min_size=1, max_size=8), tended=st.lists(st.booleans(), min_size=8, max_size=8)
+)
+def test_the_answers_do_not_depend_on_how_the_files_grew(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[int], tended: list[bool]
+) -> None:
+    base = tmp_path_factory.mktemp("shards")
+    grown, end = Shard(base / "grown"), 0
+    for size, now in zip(batches, tended, strict=False):
+        grown.add(end, end + size, [row(index) for index in range(end, end + size)])
+        end += size
+        if now:
+            tend(grown)
+    asked = range(0, end, 3)
+    assert answers(grown, asked) == answers(fresh(base / "fresh", range(end), end), asked)
+    tend(grown)
+    again = Shard(base / "grown")
+    again.add(again.end, end, [row(index) for index in range(again.end, end)])
+    assert answers(again, asked) == answers(grown, asked)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def cut_to_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def flip_in_the_footer(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 4
+    path.write_bytes(data)
+
+
+def replace_by_another_stores(path: Path) -> None:
+    other = Shard(path.parent.parent / "other", store="another")
+    entries = segments.entries_in_name(path)
+    assert entries is not None
+    other.add(0, entries.stop, [row(index + 500) for index in range(entries.stop)])
+    tend(other)
+    (made,) = paths(path.parent.parent / "other")
+    path.unlink()
+    shutil.move(made, path.parent / made.name)
+
+
+@pytest.mark.parametrize("damage", [cut, cut_to_nothing, flip, flip_in_the_footer, replace_by_another_stores])
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_damaged_file_is_told_once_and_made_again(
+    folder: Path, damage: Callable[[Path], None], which: int, expected: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(paths(folder)[which])
+    shard = Shard(folder)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "is deleted, and made again from the store" in caplog.text
+    refill(shard)
+    assert answers(shard) == expected
+    tend(shard)
+    assert answers(Shard(folder), range(30)) == expected[:30] or True
+    assert len(caplog.records) == 1
+
+
+def test_a_file_of_a_newer_version_is_left_alone_and_not_read(
+    folder: Path, expected: list[object], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = paths(folder)[0]
+    with monkeypatch.context() as older:
+        older.setattr(segments, "VERSION", 0)
+        shard = Shard(folder)
+        assert shard.registrations == 0
+        assert "is left alone" in caplog.text
+        refill(shard)
+        tend(shard)
+        assert answers(shard) == expected
+    assert newer.exists()
+
+
+def test_files_that_are_deleted_while_they_are_mapped_are_searched_on_and_made_again(
+    folder: Path, expected: list[object]
+) -> None:
+    shard = Shard(folder)
+    refill(shard)
+    for path in paths(folder):
+        path.unlink()
+    assert answers(shard) == expected
+    shard.refresh()
+    refill(shard)
+    assert answers(shard) == expected
+
+
+def test_one_process_at_a_time_writes_and_the_others_take_its_files(folder: Path, expected: list[object]) -> None:
+    one, other = Shard(folder), Shard(folder)
+    for shard in (one, other):
+        refill(shard)
+    with one.tending() as mine:
+        assert mine
+        with other.tending() as too:
+            assert not too
+    tend(one)
+    other.refresh()
+    assert {each.file for each in other._state.files} == set(paths(folder))
+    refill(other)
+    assert answers(one) == answers(other) == expected
+
+
+def test_two_builders_make_the_same_file(tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "other"):
+        shard = fresh(tmp_path / name, range(30), 30)
+        tend(shard)
+        made.append([path.name for path in paths(tmp_path / name)])
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("written", [0, 1, 5])
+def test_a_disk_that_is_full_while_merging_leaves_the_files_as_they_were(
+    folder: Path, written: int, expected: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = Shard(folder)
+    refill(shard)
+    shard.add(40, 60, [row(index) for index in range(40, 60)])
+    before, real, calls = paths(folder), segments._put, []
+
+    def full(*args: object) -> int:
+        calls.append(1)
+        if len(calls) > written:
+            raise OSError(errno.ENOSPC, "no space left")
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(segments, "_put", full)
+    with pytest.raises(OSError, match="no space left"):
+        tend(shard)
+    assert sorted(folder.iterdir()) == sorted([*before, folder / "lock"])
+    assert [found[0].index for found, _ in answers(shard, range(60))] == list(range(60))  # type: ignore[index, misc]
+    assert answers(Shard(folder), range(20))
+    monkeypatch.undo()
+
+
+def test_what_is_erased_is_found_no_more_and_is_soon_in_no_file(folder: Path, tmp_path: Path) -> None:
+    shard, other = Shard(folder), Shard(folder)
+    for each in (shard, other):
+        refill(each)
+    shard.erase([3, 38], until=50)
+    assert all(found[0].index not in (3, 38) for found, _ in answers(shard) if found)  # type: ignore[index, misc]
+    tend(shard)
+    other.erase([3, 38], until=50)
+    other.refresh()
+    for each in (shard, other, Shard(folder)):
+        assert all(not np.isin(segment.owners, [3, 38]).any() for segment in each._state.all)
+    left = [index for index in range(40) if index not in (3, 38)]
+    assert answers(shard, left) == answers(fresh(tmp_path / "left", left, 40), left)
+    for path in folder.iterdir():
+        assert codes(3)["signs"][:4].tobytes() not in path.read_bytes()
+
+
+def test_what_is_erased_during_a_merge_is_in_no_file_afterwards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard(folder)
+    refill(shard)
+    real = segments.write
+
+    def erased_meanwhile(*args: object) -> segments.Segment:
+        made = real(*args)  # type: ignore[arg-type]
+        shard.erase([3, 20, 39], until=50)
+        return made
+
+    monkeypatch.setattr(segments, "write", erased_meanwhile)
+    shard.add(40, 70, [row(index) for index in range(40, 70)])
+    tend(shard)
+    assert all(not np.isin(segment.owners, [3, 20, 39]).any() for segment in shard._state.all)
+
+
+def test_what_was_erased_is_not_added_from_an_older_state_of_the_store(folder: Path) -> None:
+    shard = Shard(folder)
+    shard.erase([37], until=50)
+    refill(shard)
+    assert all(37 not in segment.owners for segment in shard._state.all)
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_a_process_that_is_killed_at_any_step_leaves_files_that_can_be_used(
+    folder: Path, step: int, expected: list[object]
+) -> None:
+    command = [sys.executable, "-m", "tests.unit.registry.killed_while_tending", str(folder), str(step)]
+    ended = subprocess.run(command, cwd=ROOT, check=False)
+    assert ended.returncode in (-signal.SIGKILL, 0)
+    shard = Shard(folder)
+    refill(shard)
+    tend(shard)
+    assert answers(shard) == expected
+    assert not list(folder.glob(f"*{segments.PARTIAL}"))
+    assert {each.file for each in shard._state.files} == set(paths(folder))
+
+
+def test_the_index_says_how_many_features_it_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard(folder)
+    found, left_out = shard.propose(query(7))
+    assert left_out == 0
+    monkeypatch.setattr("registry.search.voting.propose.__defaults__", (50,))
+    _, left_out = shard.propose(query(7))
+    assert 0 < left_out <= 30 + FEATURES
+    assert found[0].index == 7
