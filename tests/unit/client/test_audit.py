@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from countermark import InvalidRequest, retries
+from countermark import InvalidRequest, WrongService, retries
 from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine
 from countermark.audit.state import State
 from countermark.audit.summary import read_summary
@@ -220,10 +220,10 @@ def test_an_older_service_and_one_that_is_none_are_told_in_a_line(
     service: Registry, files: Path, tmp_path: Path
 ) -> None:
     service.answers += [refuses("not-found", 404)] * 9
-    with pytest.raises(Stopped, match="has no look-ups by digest: it is older"):
+    with pytest.raises(WrongService, match="is not a Countermark service, or one without what was asked for"):
         run_audit(service, [files], tmp_path / "older")
     service.answers[:] = [says(b"<html>", media_type="text/html")] * 9
-    with pytest.raises(Stopped, match="cannot be asked"):
+    with pytest.raises(WrongService, match="is not a Countermark service"):
         run_audit(service, [files], tmp_path / "none")
 
 

@@ -35,7 +35,6 @@ from provenance.errors import (
     CountermarkError,
     ExaminationUnavailable,
     Exit,
-    NotFound,
     Overloaded,
     RateLimited,
     RequestTimeout,
@@ -45,6 +44,7 @@ from provenance.errors import (
     StoreCorrupt,
     StoreUnavailable,
     UnexpectedAnswer,
+    WrongService,
 )
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Audit:
         self._stopped: Stopped | None = None
 
     async def run(self) -> None:
-        """Does what is left to do. Raises Stopped, StoreUnavailable, MissingExtra, InvalidRequest."""
+        """Does what is left to do. Raises Stopped, WrongService, StoreUnavailable, MissingExtra, InvalidRequest."""
         options = self._options
         await self._list()
         examiner: Examiner = (
@@ -227,9 +227,7 @@ class Audit:
             if self._options.send == "never":  # what is sent is compared: then a near fingerprint adds nothing
                 near = [found for found in examined if known.get(found.name) is NOT_COMPARED and found.pdq is not None]
                 known |= await self._known(near, _near)
-        except NotFound as error:
-            self._stop(f"{self._options.url} has no look-ups by digest: it is older than this audit ({error})")
-        except Stopped:
+        except (Stopped, WrongService):
             raise
         except CountermarkError as error:
             failed = could_not_check("server", str(error))
@@ -381,7 +379,8 @@ class Audit:
         """The answer to a call. Waits as long as the service says.
 
         Raises:
-            Stopped: the service counts as dead, or is no service that can be asked.
+            Stopped: the service counts as dead, or does not answer as one.
+            WrongService: it is no service, or an older one without what was asked for.
             NoAnswerError: it failed to answer this call, again and again.
             CountermarkError: it refused the call.
         """
@@ -401,6 +400,8 @@ class Audit:
                 if tries >= MAX_TRIES and self._refused < tries:
                     raise NoAnswerError(str(error)) from error
                 await asyncio.sleep(backoff(tries, 0.5))
+            except WrongService:
+                raise
             except _FAILURES as error:
                 self._refused = 0
                 if isinstance(error, UnexpectedAnswer) and not self._has_answered:

@@ -89,7 +89,7 @@
       const over = seen.difference ? h("img", { src: seen.difference, alt: "Where it differs" }) : null;
       const stack = h("div", { class: "stack" }, h("img", { src: seen.file, alt: "The file" }), over);
       const slider = over && h("label", {}, "Differences ", h("input", { type: "range", min: 0, max: 100, value: 100, input: (event) => { over.style.opacity = event.target.value / 100; } }));
-      figures.push(h("figure", {}, stack, h("figcaption", {}, "The file", over ? ", and where it differs " : "", slider)));
+      figures.push(h("figure", {}, stack, h("figcaption", {}, "The file. ", slider)));
     }
     if (seen.record) figures.push(h("figure", {}, h("div", { class: "stack" }, h("img", { src: seen.record, alt: "The registered picture" })), h("figcaption", {}, "The registered picture")));
     const also = (item[ALSO] || []).map((name) => buckets[name]?.label ?? name.replaceAll("_", " ")).join(", ");

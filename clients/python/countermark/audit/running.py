@@ -8,10 +8,11 @@ from os import PathLike
 from pathlib import Path
 
 from countermark.audit.buckets import Outcome
-from countermark.audit.engine import BATCH, Audit, Options, Progress, Stopped
+from countermark.audit.engine import BATCH, Audit, Options, Progress
 from countermark.audit.report import judged_items, shown
 from countermark.audit.sources import Sources
 from countermark.audit.summary import conclude
+from provenance.errors import CountermarkError
 from provenance.statement.keys import Signer
 
 WATCH_SECONDS = 0.25
@@ -58,7 +59,8 @@ async def audit_async(
         watch: called every `WATCH_SECONDS` with how far the audit is.
 
     Raises:
-        Stopped: the service counts as dead, or is no service. The report has what was found until then.
+        Stopped: the service counts as dead, or does not answer as one. The report has what was found until then.
+        WrongService: the URL is not that of a service with look-ups.
         InvalidRequest: a list that is none, or a folder with another audit.
         StoreLocked: another audit is at work in the folder.
         StoreUnavailable: disk full or read-only.
@@ -72,7 +74,7 @@ async def audit_async(
             async with _watched(work.progress, watch):
                 await work.run()
             ended = None
-        except Stopped as error:
+        except CountermarkError as error:
             ended = str(error)
             raise
         finally:
