@@ -17,6 +17,7 @@ from provenance.transparency.checkpoint import Checkpoint, open_checkpoint
 from registry.database import Session, Store, entries, heads
 from registry.log import sequencer
 from registry.log.high_water import HighWater
+from registry.log.publication import Publication
 from registry.usecases.maintenance import fsck
 from tests.logs.log import Tree
 from tests.logs.records import ORIGIN, signer
@@ -175,6 +176,39 @@ def test_a_leader_that_no_notification_reaches_looks_by_itself(newsrooms: Newsro
     follower.store.failover_timeout = HUNG_SECONDS
     assert follower.register("harbour").result(HUNG_SECONDS).index == 2
     assert_whole(leader, 3)
+
+
+@pytest.mark.timing
+def test_a_leader_in_trouble_finds_out_that_the_database_takes_writes_again(newsrooms: Newsrooms) -> None:
+    log = newsrooms.open().found().sequencer
+    log._trouble = StoreUnavailable("the disk was full")
+    log._request_refresh()
+    eventually(lambda: log.trouble is None)
+
+
+@pytest.mark.timing
+def test_a_follower_too_refuses_when_too_many_entries_wait_for_the_leader(
+    newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    _, follower = newsrooms.open().found(), newsrooms.open()
+    monkeypatch.setattr(Publication, "advance", hangs)
+    monkeypatch.setattr(sequencer, "MAX_PENDING_JOBS", 3)
+    eventually(lambda: follower.sequencer.size == 2)
+    for name in ("harbour", "station", "market"):
+        follower.register(name)
+
+    def sequenced() -> int:
+        with follower.store.read() as session:
+            return heads.read(session).size
+
+    eventually(lambda: sequenced() == 5)
+    eventually(lambda: follower.sequencer._queue.qsize() == 0 and follower.sequencer._sequenced == 5)
+    refused = follower.register("storm").exception(HUNG_SECONDS)
+    assert isinstance(refused, StoreUnavailable)
+    assert "too many entries are waiting" in str(refused)
 
 
 @pytest.mark.timing

@@ -196,7 +196,9 @@ def test_what_is_kept_for_replay_is_erased_with_its_asset(
     assert "Planted" in derived.text  # the receipt carries what it was made from
     body = {"record": asset["id"], "reason": "Planted, too."}
     client.post("/v1/disputes", json=body, headers=rival | {"Idempotency-Key": "erased"})
+    _register(client, writer, "another", jpeg(32))
     erase(registry, record=bytes.fromhex(asset["id"]), reason="asked for")
+    assert "idempotent-replayed" in _register(client, writer, "another", jpeg(32)).headers
     with registry.store.read() as session:
         assert list(idempotency.naming(session, b"Planted")) == []
     again = _register(client, writer, "erased", data, title="Planted")
