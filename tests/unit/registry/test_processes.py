@@ -195,6 +195,7 @@ def test_a_follower_too_refuses_when_too_many_entries_wait_for_the_leader(
 
     _, follower = newsrooms.open().found(), newsrooms.open()
     monkeypatch.setattr(Publication, "advance", hangs)
+    monkeypatch.setattr(sequencer, "STALL_SECONDS", 2 * HUNG_SECONDS)  # so that the leader stays the leader
     monkeypatch.setattr(sequencer, "MAX_PENDING_JOBS", 3)
     eventually(lambda: follower.sequencer.size == 2)
     for name in ("harbour", "station", "market"):
