@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -146,10 +146,11 @@ class Parent:
         self._turn = asyncio.Lock()
         self._answers = True
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(sock=self._pair)
         self._writer.write(_line("ready"))
         self._lives = asyncio.create_task(self._live())
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._lives.cancel()

@@ -1,9 +1,11 @@
 """`serve --processes`: several processes on one machine share a port, a log and the rate limits, and end together."""
 
+import asyncio
 import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import HUNG_SECONDS, eventually
+from api import processes
+from api.http.limits import Policy, RateLimiter
+from api.processes import Parent, SharedLimiter
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, eventually
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.timing
@@ -123,3 +128,16 @@ def test_a_service_that_cannot_start_ends_with_the_status_of_its_first_process(
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=HUNG_SECONDS, check=False)
     assert ended.returncode == 3, ended.stderr.decode()[-2000:]
     assert b"StoreUnavailable" in ended.stderr
+
+
+def test_a_process_whose_parent_does_not_answer_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> list[bool]:
+        ours, theirs = socket.socketpair()
+        with ours:
+            limiter = RateLimiter(Policy("reads", 2, 60), lambda: 0.0)
+            async with Parent(theirs) as parent:
+                shared = SharedLimiter(limiter, parent)
+                return [(await shared.take("192.0.2.1")).allowed for _ in range(3)]
+
+    monkeypatch.setattr(processes, "COUNT_SECONDS", EXPIRING_SECONDS)
+    assert asyncio.run(ask()) == [True, True, False]
