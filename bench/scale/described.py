@@ -86,7 +86,9 @@ def described() -> Described:
     cv2.setNumThreads(1)
     listed = photographs()
     registered = tuple(_registered(each) for each in _tracked(listed, "Registering"))
-    made = Described(registered, tuple(_queries(listed)), _others(listed, registered))
+    halves = [[photograph for photograph in listed if photograph.fits is fits] for fits in (True, False)]
+    queries = tuple(query for half in halves for query in _queries(half))
+    made = Described(registered, queries, _others(listed, registered))
     _KEPT.write_bytes(pickle.dumps(made))
     return made
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, sql
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from registry.database.tables import FeatureGeneration, LocalFeaturesRow
 
@@ -44,11 +44,6 @@ def begin_generation(session: Session) -> None:
 def remove(session: Session, asset: int) -> None:
     """Delete the features of a registration."""
     session.execute(delete(LocalFeaturesRow).where(col(LocalFeaturesRow.asset) == asset))
-
-
-def count(session: Session) -> int:
-    """How many registrations have features."""
-    return session.exec(select(func.count()).select_from(LocalFeaturesRow)).one()
 
 
 def at(session: Session, indices: Collection[int]) -> list[tuple[int, bytes]]:
