@@ -30,6 +30,7 @@ from provenance.errors import CountermarkError
 from registry.registry import Registry
 from registry.usecases import uploads
 from registry.usecases.erasure import finish_erasures
+from registry.usecases.verify import forget_reports
 
 
 def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
@@ -90,7 +91,7 @@ def create_app(
 
 
 HOUSEKEEPING_SECONDS = 600.0
-"""Seconds between two rounds of housekeeping: everything that it deletes is kept for a day."""
+"""Seconds between two rounds of housekeeping: what it deletes was kept for an hour or longer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -106,7 +107,7 @@ async def housekeeping(registry: Registry) -> AsyncIterator[None]:
 
 async def _housekeeping_rounds(registry: Registry) -> None:
     while True:
-        for tidy in (finish_erasures, forget_answers, uploads.forget, _resume_comparisons):
+        for tidy in (finish_erasures, forget_answers, uploads.forget, forget_reports, _resume_comparisons):
             try:
                 await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again

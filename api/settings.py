@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Digests that one client address may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
     read_rate: str = "1200/minute"
     """Reads allowed to one client address, as COUNT/PERIOD."""
+    report_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    """Days for which a verification report is kept where its reader asks for that."""
     api_key: SecretStr = SecretStr("")
     """An admin's API key, for commands that call the running service."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

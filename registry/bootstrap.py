@@ -26,6 +26,7 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.checkpoint import Cosigner, SignedCheckpoint
 from provenance.transparency.policy import Policy, satisfied
 from provenance.transparency.timestamp import TimestampAuthority
+from registry.answer_cache import AnswerCache
 from registry.attestation import DEVELOPMENT_STAMPS
 from registry.attestation.attestation import Attestation
 from registry.attestation.development_stamps import DevelopmentAuthority
@@ -118,6 +119,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             phashes=MultiIndex(Codes(PHASH)),
             inverted_file=inverted_file,
             comparisons=comparisons,
+            answers=AnswerCache(),
             trust=_trust(config, keystore),
             spool=spool,
             sweep_spool=spooling.close,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from provenance.credentials.trust import TrustSettings
 from provenance.transparency.policy import Policy
+from registry.answer_cache import AnswerCache
 from registry.attestation.attestation import Attestation
 from registry.database import Store
 from registry.keys.keystore import Keystore, Role
@@ -85,6 +86,7 @@ class Registry:
     phashes: MultiIndex
     inverted_file: InvertedFile
     comparisons: ComparisonQueue
+    answers: AnswerCache
     trust: TrustSettings
     spool: Path
     sweep_spool: Callable[[], None]

@@ -76,6 +76,13 @@ DetailQuery = Annotated[
         "This takes some seconds; without it, only suspected parts are compared so."
     ),
 ]
+KeepQuery = Annotated[
+    bool,
+    Query(
+        description="Whether to keep the report, whatever was found, for as long as the service says (`kept_until`). "
+        "By default the report on a file is kept for an hour if it has a match, and no other is."
+    ),
+]
 PublisherQuery = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Only this publisher's.")
 ]

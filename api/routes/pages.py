@@ -46,7 +46,8 @@ def home(request: Request, service: ServiceDep) -> Response:
 
 @router.get("/verify")
 def verify(request: Request, service: ServiceDep) -> Response:
-    return _page(request, "verify.html", service, most_bytes=service.settings.max_media_bytes)
+    settings = service.settings
+    return _page(request, "verify.html", service, most_bytes=settings.max_media_bytes, report_days=settings.report_days)
 
 
 @router.get("/a/{identifier}")

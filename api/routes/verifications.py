@@ -1,5 +1,7 @@
 """`/v1/verifications`: reports on pictures. Public; a report's URL cannot be guessed."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
@@ -18,7 +20,7 @@ from api.http.openapi import (
     request_body,
     schema_ref,
 )
-from api.http.parameters import DetailQuery, MatchQuery, VerificationId
+from api.http.parameters import DetailQuery, KeepQuery, MatchQuery, VerificationId
 from api.http.requests import DigestsRequest
 from api.service import ServiceDep
 from provenance.answers import RecordedVerdict, Report
@@ -57,12 +59,15 @@ async def _count(request: Request) -> None:
     ),
     summary="Verify a file, or digests alone",
 )
-async def post_verification(request: Request, service: ServiceDep, detail: DetailQuery = None) -> Response:
+async def post_verification(
+    request: Request, service: ServiceDep, detail: DetailQuery = None, keep: KeepQuery = False
+) -> Response:
     """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
 
     The file's first bytes decide its type, not the Content-Type.
     """
     registry = service.registry
+    kept_for = timedelta(days=service.settings.report_days) if keep else None
     if is_json(request):
         asked = await receive_json(request, DigestsRequest)
 
@@ -72,6 +77,7 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
                 sha256=bytes.fromhex(asked.sha256),
                 pdq=None if asked.pdq is None else bytes.fromhex(asked.pdq.value),
                 pdq_quality=None if asked.pdq is None else asked.pdq.quality,
+                keep=kept_for,
             )
 
         return _answer(await service.admission.run(verify_asked))
@@ -86,6 +92,7 @@ async def post_verification(request: Request, service: ServiceDep, detail: Detai
                 size=upload.size,
                 sidecar=None if beside is None else beside.path,
                 full_detail=detail == "full",
+                keep=kept_for,
             )
 
         return _answer(await service.admission.run(verify_upload))
@@ -100,10 +107,10 @@ def _answer(report: bytes) -> Response:
     response_model=Report,
     dependencies=[Depends(limited("reads"))],
     responses=missing | NOT_MODIFIED,
-    summary="An earlier report",
+    summary="A report that is kept",
 )
 def get_verification(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
-    """The report as it was made: later changes in the registry do not change it."""
+    """The report as it was made: later changes in the registry do not change it. After `kept_until` it is not found."""
     return conditional(request, load_report(service.registry, identifier), JSON)
 
 
@@ -131,7 +138,10 @@ def get_difference(
     summary="Put a report on record",
 )
 async def post_record(identifier: VerificationId, holder: AssetsWriter, service: ServiceDep) -> Response:
-    """Logs the report's digest, findings and methods, for the publisher of the API key."""
+    """Logs the report's digest, findings and methods, for the publisher of the API key; the report then stays.
+
+    A report that was not kept, or whose time has ended, is not found: verify the picture again with `keep=true`.
+    """
     publisher = publisher_of(holder, None)
 
     def record() -> Response:

@@ -324,6 +324,13 @@ class Report(Answer):
 
     id: str
     created_at: datetime
+    kept_until: Annotated[
+        datetime | None,
+        Doc(
+            "Until when the report and its differences are at their addresses; on record, a report stays. "
+            "Null: it is not kept, or was made before reports had an end."
+        ),
+    ] = None
     input: Input
     headline: Headline
     axes: Axes

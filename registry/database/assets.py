@@ -8,18 +8,19 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, bindparam, false, sql
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, exists, func, or_, select
+from sqlmodel import Session, SQLModel, col, exists, func, or_, select
 
 from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
 from provenance.statement.canonical_json import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
-from registry.database import events
+from registry.database import events, heads
 from registry.database.snapshot import once
 from registry.database.tables import Asset, Derivation, SealedAsset, Withdrawal
 
 _HASHES_AT_ONCE = 5_000
 """Hashes that are read at once: 1 MB."""
 
+_ASSET = SQLModel.metadata.tables["asset"]
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
 
@@ -100,6 +101,7 @@ def insert(session: Session, row: Asset) -> None:
     """Add a registration. Conflict (at the store's boundary) where index, record or claims digest is taken."""
     session.add(row)
     session.flush()
+    heads.count_registration(session, 1)
 
 
 def find(session: Session, record_id: bytes) -> Asset | None:
@@ -123,6 +125,7 @@ def delete(session: Session, row: Asset) -> None:
     """Remove a registration from every look-up but that by local features, which the caller updates."""
     session.delete(row)
     session.flush()
+    heads.count_registration(session, -1)
 
 
 def refers_to_blob(session: Session, sha256: bytes) -> bool:
@@ -178,14 +181,14 @@ def find_many(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset
     return session.exec(select(Asset).where(col(Asset.record_id).in_(record_ids))).all()
 
 
-def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[Asset]:
-    """Registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
-    return session.execute(_in_turns(True), {"files": [sha256], "most": limit}).scalars().all()
+def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[bytes]:
+    """Ids of the registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
+    return session.execute(_by_bytes(), {"sha256": sha256, "most": limit}).scalars().all()
 
 
 def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:
     """Registrations of a picture, in the original or in the signed copy; in turns, as `_in_turns` has them."""
-    return session.execute(_in_turns(False), {"pixels": [pixels_sha256], "most": limit}).scalars().all()
+    return session.execute(_by_pixels(), {"sha256": pixels_sha256, "most": limit}).scalars().all()
 
 
 def holders_of_files(session: Session, files: Collection[bytes], before: int, limit: int) -> dict[bytes, list[Holder]]:
@@ -279,7 +282,7 @@ def by_manifest(session: Session, manifest_id: str, limit: int) -> Sequence[Asse
 
 
 def count(session: Session) -> int:
-    """Number of registrations."""
+    """Number of registrations, counted one by one: `heads.served` has it as it is kept."""
     return session.exec(select(func.count()).select_from(Asset)).one()
 
 
@@ -380,12 +383,23 @@ def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequ
 
 
 @cache
-def _in_turns(files: bool) -> Select[Any]:
-    """Registrations of a file, or of its pixels, in the order: the oldest of each publisher, then the second of each,
-    and so on. So the many of one publisher do not crowd out another's."""
-    turn = func.row_number().over(partition_by=Asset.publisher_id, order_by=col(Asset.index))
-    same = _same_content(files, not files)
-    return sql.select(Asset).where(same).order_by(turn, col(Asset.index)).limit(bindparam("most"))
+def _by_bytes() -> Select[Any]:
+    """Of the table, not the class: half the time of the query, which is all that most digests come to."""
+    return _in_turns(sql.select(_ASSET.columns.record_id), "media_sha256", "signed_sha256", "private_blob_sha256")
+
+
+@cache
+def _by_pixels() -> Select[Any]:
+    return _in_turns(sql.select(Asset), "pixels_sha256", "signed_pixels_sha256")
+
+
+def _in_turns(query: Select[Any], *columns: str) -> Select[Any]:
+    """Registrations that have the bound digest in a column, in the order: the oldest of each publisher, then the second
+    of each, and so on. So the many of one publisher do not crowd out another's."""
+    place = _ASSET.columns
+    turn = func.row_number().over(partition_by=place.publisher_id, order_by=place["index"])
+    same = or_(*(place[column] == bindparam("sha256") for column in columns))
+    return query.where(same).order_by(turn, place["index"]).limit(bindparam("most"))
 
 
 _FILES: tuple[Any, ...] = (Asset.media_sha256, Asset.signed_sha256, Asset.private_blob_sha256)

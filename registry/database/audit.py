@@ -271,11 +271,13 @@ def database_problems(session: Session) -> Sequence[str]:
     return [line for line in lines if line != "ok"]
 
 
-def overlays(session: Session) -> Sequence[tuple[str, bytes]]:
-    """(verification id, digest) of the overlay blobs that reports refer to."""
+def overlays(session: Session, now_ms: int) -> Sequence[tuple[str, bytes]]:
+    """(verification id, digest) of the overlay blobs that reports refer to whose time has not ended."""
     query = select(VerificationRow.id, VerificationRow.heat_blob).where(col(VerificationRow.heat_blob).is_not(None))
     earlier = [(identity, blob) for identity, blob in session.exec(query) if type(blob) is bytes]
-    return [*earlier, *session.exec(select(VerificationOverlay.verification_id, VerificationOverlay.blob))]
+    kept = or_(col(VerificationRow.kept_until_ms).is_(None), col(VerificationRow.kept_until_ms) > now_ms)
+    drawn = select(VerificationOverlay.verification_id, VerificationOverlay.blob).join(VerificationRow).where(kept)
+    return [*earlier, *session.exec(drawn)]
 
 
 @contextmanager

@@ -40,12 +40,17 @@ _UNAVAILABLE_STATES = (
 
 
 def database_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """What SQLAlchemy and the drivers raise, and others; psycopg's, which is an extra, only where it is in use."""
-    return SQLAlchemyError, sqlite3.Error, *_of_psycopg("Error"), *others
+    """What SQLAlchemy and the drivers raise, and others; psycopg's, which is an extra, only where it is in use.
+
+    UnicodeDecodeError: sqlite3's, of an error message that quotes a damaged schema.
+    """
+    return SQLAlchemyError, sqlite3.Error, UnicodeDecodeError, *_of_psycopg("Error"), *others
 
 
 def translate(error: Exception) -> Exception:
     """The exception of `provenance.errors` for a database error; any other exception is returned as it is."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreCorrupt("the database is damaged: its schema is not UTF-8")
     if isinstance(error, NoResultFound):
         return NotFound("no such row")
     if isinstance(error, IntegrityError):

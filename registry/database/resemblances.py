@@ -5,12 +5,12 @@ A view: `index rebuild` makes it again. Registrations are named by the index of 
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, sql
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, outerjoin
 from sqlmodel import Session, col, delete, exists, func, or_, select, update
 
 from registry.database.tables import Asset, ComparedAsset, Publisher, Resemblance, Withdrawal
@@ -46,6 +46,18 @@ class Row:
     older: int
     newer: int
     """How many older and how many newer ones there are in all, renditions counted as one."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How far a registration was compared with those before it (`ComparedAsset`), and pairs that it is one of.
+
+    `method`: None while it waits.
+    """
+
+    method: str | None = None
+    left_out: str = "[]"
+    rows: tuple[Row, ...] = ()
 
 
 def enqueue(session: Session, row: Asset, rendition_of: bytes | None, claimed_until_ms: int) -> None:
@@ -120,15 +132,15 @@ def waiting_after(session: Session, after: int, limit: int) -> Sequence[int]:
     return session.exec(query.order_by(col(ComparedAsset.asset)).limit(limit)).all()
 
 
-def of(session: Session, index: int, limit: int) -> Sequence[Row]:
-    """The registrations that one resembles, older and newer, in the order of the log, at most `limit`.
+def of(session: Session, index: int, limit: int) -> Compared:
+    """The registrations that one resembles, older and newer, in the order of the log, at most `limit`; in one query.
 
     Renditions of one another by one publisher are given once, and of each publisher one before all others.
     """
     return _named(session, _query(others_alone=False), index=index, most=limit)
 
 
-def older_of_others(session: Session, index: int, publisher: str, limit: int) -> Sequence[Row]:
+def older_of_others(session: Session, index: int, publisher: str, limit: int) -> Compared:
     """The older ones of them that other publishers registered."""
     return _named(session, _query(others_alone=True), index=index, most=limit, publisher=publisher)
 
@@ -201,8 +213,19 @@ def _query(*, others_alone: bool) -> Select[Any]:
     turn = func.row_number().over(partition_by=found.c.publisher_id, order_by=found.c.other)
     shown = [column for column in found.c if column.name != "copy"]
     chosen = sql.select(*shown, *totals).where(found.c.copy == 1)
-    return chosen.order_by(turn, found.c.other).limit(bindparam("most"))
+    rows = chosen.order_by(turn, found.c.other).limit(bindparam("most")).subquery()
+    own = aliased(ComparedAsset)
+    return (
+        sql.select(col(own.method), col(own.left_out), *(rows.c[each.name] for each in fields(Row)))
+        .select_from(outerjoin(own, rows, sql.true()))
+        .where(col(own.asset) == bindparam("index"))
+    )
 
 
-def _named(session: Session, query: Select[Any], **given: Any) -> Sequence[Row]:
-    return sorted((Row(**row) for row in session.execute(query, given).mappings()), key=lambda row: row.other)
+def _named(session: Session, query: Select[Any], **given: Any) -> Compared:
+    found = session.execute(query, given).all()
+    if not found:
+        return Compared()
+    method, left_out = found[0][:2]
+    rows = [Row(*pair) for _, _, *pair in found if pair[0] is not None]
+    return Compared(method, left_out, tuple(sorted(rows, key=lambda row: row.other)))

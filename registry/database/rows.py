@@ -51,6 +51,8 @@ def upload(*, owner: str, sha256: bytes, size: int, created_at_ms: int) -> Uploa
     return Upload(owner=owner, sha256=sha256, size=size, created_at_ms=created_at_ms)
 
 
-def verification(*, verification_id: str, created_at_ms: int, report: bytes) -> VerificationRow:
+def verification(
+    *, verification_id: str, created_at_ms: int, report: bytes, kept_until_ms: int | None = None
+) -> VerificationRow:
     """A verification report."""
-    return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report)
+    return VerificationRow(id=verification_id, created_at_ms=created_at_ms, report=report, kept_until_ms=kept_until_ms)

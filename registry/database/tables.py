@@ -249,7 +249,8 @@ class CheckpointRow(SQLModel, table=True):
 class LogHead(SQLModel, table=True):
     """The head of the log, one row: size, last time, and the frontier's hashes (32 bytes each, largest subtree first).
 
-    It is locked by whoever gives indices, and changes in the same transaction as the entries.
+    It is locked by whoever gives indices, and changes in the same transaction as the entries. `registrations` is the
+    number of rows of `Asset`, which change in such transactions alone.
     """
 
     __tablename__ = "log_head"
@@ -258,6 +259,7 @@ class LogHead(SQLModel, table=True):
     size: int = Field(sa_type=Int64)
     logged_at_ms: int = Field(sa_type=Int64)
     frontier: bytes
+    registrations: int = Field(default=0, sa_type=Int64, sa_column_kwargs={"server_default": "0"})
 
 
 class LogLeader(SQLModel, table=True):
@@ -323,7 +325,7 @@ class Upload(SQLModel, table=True):
 
 
 class VerificationRow(SQLModel, table=True):
-    """A verification report (JSON bytes).
+    """A verification report (JSON bytes) that is kept until `kept_until_ms`; None: for ever.
 
     `report` is empty where it told of a registration whose content was erased. `heat_blob` is the overlay of a report
     from before each match had its own.
@@ -335,6 +337,17 @@ class VerificationRow(SQLModel, table=True):
     created_at_ms: int = Field(index=True, sa_type=Int64)
     report: bytes
     heat_blob: bytes | None = Field(default=None, index=True)
+    kept_until_ms: int | None = Field(default=None, index=True, sa_type=Int64)
+
+
+class ShownRecord(SQLModel, table=True):
+    """A report shows a registration, as a match or beside one: an erasure finds the report by it."""
+
+    __tablename__ = "shown_record"
+    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_with_rowid": False}
+
+    record_id: bytes = Field(primary_key=True)
+    verification_id: str = Field(primary_key=True, foreign_key="verification.id", index=True)
 
 
 class VerificationOverlay(SQLModel, table=True):

@@ -130,9 +130,9 @@ class Proofs:
         """The keys of the log, old and new, and of the witnesses that count."""
         return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)
 
-    def tree(self) -> "Tree":
-        """The newest published tree. Raises StoreUnavailable before the first."""
-        return self._open(self._sequencer.checkpoint())[0]
+    def tree(self, stored: bytes | None = None) -> "Tree":
+        """The newest published tree. Raises StoreUnavailable before the first. `stored`: see `Sequencer.checkpoint`."""
+        return self._open(self._sequencer.checkpoint(stored))[0]
 
     def cosigned_tree(self, index: int = 0) -> "Tree | None":
         """The newest tree that a quorum has cosigned, if it has entry `index`. Raises StoreCorrupt."""

@@ -146,9 +146,12 @@ class Sequencer:
         """Why nothing can be logged now: the reason why signing stopped, or the last failed write, which is retried."""
         return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
 
-    def checkpoint(self) -> bytes:
-        """The signed note of the published tree. Raises StoreUnavailable before the first."""
-        if not self._store.alone:  # another process may have published
+    def checkpoint(self, stored: bytes | None = None) -> bytes:
+        """The signed note of the published tree. Raises StoreUnavailable before the first.
+
+        `stored`: the note of the store's newest checkpoint, where the caller has just read that.
+        """
+        if not self._store.alone and (stored is None or stored != self._published.note):  # by another process
             with suppress(StoreUnavailable):  # reads go on with the last known checkpoint
                 self._refresh()
         if (note := self._published.note) is None:

@@ -48,7 +48,7 @@ from registry.usecases.append import append_record, new_salt
 from registry.usecases.uploads import upload_name
 
 _PAGE = 100
-"""Reports searched in one snapshot: each has some 10 KB."""
+"""Reports erased in one transaction: each has some 10 KB."""
 
 _OBJECTS = ("blobs/", "uploads/")
 """What the names of remnants begin with that are objects."""
@@ -115,6 +115,7 @@ def finish_erasures(registry: Registry) -> None:
             registry.codes.catch_up(session)
             registry.inverted_file.catch_up(session)
         registry.inverted_file.wake(registry.store)
+        registry.answers.clear()
         registry.store.purge().result()
         registry.store.write(partial(_settle, begun=begun)).result()
 
@@ -195,25 +196,19 @@ def _said_about(session: Session, record: bytes) -> Iterator[bytes]:
 
 def _erase_answers(registry: Registry, record: bytes) -> None:
     """Delete the content of reports that show a registration, and stored responses that name it."""
-    shown, after = f'"id":"{record.hex()}"'.encode(), None
-    while True:
-        with registry.store.read() as session:
-            page = verifications.page(session, after, _PAGE)
-            showing = [row.id for row in page if shown in row.report]
-        for identity in showing:
-            registry.store.write(partial(_erase_report, record=record, identity=identity)).result()
-        if len(page) < _PAGE:
-            break
-        after = page[-1].id
+    while registry.store.write(partial(_erase_reports, record=record)).result() == _PAGE:
+        pass
     with registry.store.read() as session:
         kept = idempotency.naming(session, record.hex().encode())
     for key, holder in kept:
         registry.store.write(partial(idempotency.delete_answer, key=key, api_key_id=holder)).result()
 
 
-def _erase_report(session: Session, record: bytes, identity: str) -> None:
-    overlays = verifications.erase(session, identity)
-    pending_deletions.add(session, record, [blob_name(overlay) for overlay in overlays])
+def _erase_reports(session: Session, record: bytes) -> int:
+    """The number of reports erased."""
+    showing = verifications.showing(session, record, _PAGE)
+    pending_deletions.add(session, record, map(blob_name, verifications.erase(session, showing)))
+    return len(showing)
 
 
 def _needed(session: Session, name: str) -> bool:

@@ -14,7 +14,7 @@ from provenance.verification.axes import Standing
 from provenance.verification.findings.resemblance import belongs_in_a_headline
 from provenance.verification.findings.standing import gravest
 from provenance.verification.registrations import in_turns
-from registry.database import Session, assets, resemblances
+from registry.database import Session, assets, heads, resemblances
 from registry.database.assets import Holder
 from registry.registry import Registry
 from registry.search.codes import MIN_QUALITY
@@ -61,7 +61,7 @@ def look_up(registry: Registry, asked: Sequence[Digests]) -> Lookups:
 def prefix_digits(registry: Registry) -> int:
     """Hex digits of a prefix: as many as leave `MIN_BUCKET` registrations under one on average; 0 for none."""
     with registry.store.read() as session:
-        buckets = assets.count(session) // MIN_BUCKET
+        buckets = heads.served(session).registrations // MIN_BUCKET
     return max(0, (buckets.bit_length() - 1) // 4)
 
 

@@ -1,8 +1,7 @@
 """The verification report: a verdict as an answer, stored as JSON."""
 
 import json
-from collections.abc import Set
-from dataclasses import asdict
+from collections.abc import Callable, Set
 from datetime import datetime
 from typing import cast
 
@@ -14,23 +13,24 @@ from provenance.verification.axes import Axis, Finding
 from provenance.verification.evidence import Match
 from provenance.verification.findings import registration
 from provenance.verification.verdict import AxisValue, Verdict
-from registry.database import Session, assets
-from registry.registry import Registry
-from registry.usecases import read as catalogue
 from registry.usecases import resemblances as resembling
 
 REPORTED_AXES = (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF, Axis.ASSESSMENT)
 
 
 def report_of(
-    registry: Registry,
-    session: Session,
     verdict: Verdict,
+    view: Callable[[bytes, answers.Standing], answers.Asset],
     verification_id: str,
     created_at: datetime,
+    kept_until: datetime | None,
     drawn: Set[bytes],
 ) -> answers.Report:
-    """The report of a verdict. `drawn`: the matched records with a stored overlay of the differences.
+    """The report of a verdict.
+
+    Args:
+        view: a matched registration as an answer.
+        drawn: the matched records with a stored overlay of the differences.
 
     Raises:
         NotFound, Sealed, Erased: a matched registration is no longer public.
@@ -41,6 +41,7 @@ def report_of(
     return answers.Report(
         id=verification_id,
         created_at=created_at,
+        kept_until=kept_until,
         input=answers.Input(
             sha256=subject.sha256.hex(),
             size=subject.size,
@@ -53,19 +54,18 @@ def report_of(
         axes=answers.Axes(**{axis.value: _axis(verdict.axes[axis]) for axis in REPORTED_AXES}),
         matches=tuple(
             _match(
-                registry,
-                session,
                 match,
+                view,
                 f"{path}/difference.png?record={match.record_id.hex()}" if match.record_id in drawn else None,
             )
             for match in verdict.matches
         ),
         resembles=None if evidence.resembling is None else resembling.view(evidence.resembling),
         credential=_credential(examination.credential) if examination else None,
-        marks=tuple(answers.Mark(**asdict(mark)) for mark in examination.declared.marks) if examination else (),
+        marks=tuple(answers.Mark(**vars(mark)) for mark in examination.declared.marks) if examination else (),
         findings=tuple(_finding(finding) for finding in verdict.findings),
-        not_checked=tuple(answers.Unchecked(**asdict(item)) for item in verdict.not_checked),
-        searched=None if searched is None else answers.Searched(**asdict(searched)),
+        not_checked=tuple(answers.Unchecked(**vars(item)) for item in verdict.not_checked),
+        searched=None if searched is None else answers.Searched(**vars(searched)),
         links=answers.ReportLinks(self=path),
     )
 
@@ -119,11 +119,13 @@ def _axis(found: AxisValue) -> answers.AxisValue:
     return answers.AxisValue(value=str(found.value), summary=found.summary)
 
 
-def _match(registry: Registry, session: Session, match: Match, difference: str | None) -> answers.Match:
+def _match(
+    match: Match, view: Callable[[bytes, answers.Standing], answers.Asset], difference: str | None
+) -> answers.Match:
     # One record has one standing in one report: that of all which this picture leads to, told here once.
     standing = answers.Standing(value=match.standing.value, detail=match.standing_detail)
     return answers.Match(
-        asset=catalogue.asset_view(registry, session, assets.get(session, match.record_id), standing=standing),
+        asset=view(match.record_id, standing),
         value=registration.value_of(match).value,
         basis=match.basis.value,
         signed_copy=match.signed_copy,
@@ -146,7 +148,7 @@ def _proof(match: Match) -> answers.MatchProof:
         index=match.index,
         tree_size=None if receipt is None else receipt.checkpoint.size,
         checkpoint=None if receipt is None else receipt.checkpoint.text(),
-        steps=() if receipt is None else tuple(answers.Step(**asdict(step)) for step in receipt.steps),
+        steps=() if receipt is None else tuple(answers.Step(**vars(step)) for step in receipt.steps),
         chain=()
         if chain is None
         else tuple(
@@ -164,7 +166,7 @@ def _proof(match: Match) -> answers.MatchProof:
 
 
 def _box(box: Box) -> answers.Box:
-    return answers.Box(**{side: round(value, 5) for side, value in asdict(box).items()})
+    return answers.Box(**{side: round(value, 5) for side, value in vars(box).items()})
 
 
 def _credential(report: CredentialReport) -> answers.ReadCredential:
@@ -172,11 +174,11 @@ def _credential(report: CredentialReport) -> answers.ReadCredential:
         state=report.state.value,
         manifest_id=report.manifest_id,
         signer=report.signer,
-        certificate=answers.Certificate(**asdict(report.certificate)) if report.certificate else None,
+        certificate=answers.Certificate(**vars(report.certificate)) if report.certificate else None,
         trust_list=report.trust_list,
         validity=report.validity.value if report.validity else None,
         signed_at=report.signed_at,
-        time_stamps=tuple(answers.TimeStamp(**asdict(stamp)) for stamp in report.time_stamps),
+        time_stamps=tuple(answers.TimeStamp(**vars(stamp)) for stamp in report.time_stamps),
         title=report.title,
         generator=report.generator,
         digital_source_types=report.digital_source_types,
@@ -209,7 +211,7 @@ def _finding(finding: Finding) -> answers.Finding:
         could_be_forged_by=finding.could_be_forged_by,
         does_not_show=finding.does_not_show,
         method=finding.method,
-        error_rates=tuple(answers.ErrorRate(**asdict(rate)) for rate in finding.error_rates),
+        error_rates=tuple(answers.ErrorRate(**vars(rate)) for rate in finding.error_rates),
     )
 
 

@@ -1,7 +1,6 @@
 """Resemblances: which other registrations one resembles, from the view that is updated after each registration."""
 
 import json
-from collections.abc import Sequence
 
 from provenance import answers
 from provenance.limits import MAX_RESEMBLING
@@ -9,7 +8,7 @@ from provenance.sentences import SENTENCES
 from provenance.verification.axes import Registration, Standing
 from provenance.verification.evidence import Resemblance, Resembling, Unchecked
 from registry.database import Asset, SealedAsset, Session, events, resemblances
-from registry.database.resemblances import Row
+from registry.database.resemblances import Compared
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, find_readable_asset
@@ -31,12 +30,13 @@ def resembles_view(session: Session, row: Asset | SealedAsset) -> answers.Resemb
     """The resemblances of a row that the reader may read."""
     if isinstance(row, SealedAsset):
         return answers.Resembles(state="sealed", older=0, newer=0, items=(), left_out=())
-    return view(_known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING)))
+    return view(known(session, row, resemblances.of(session, row.index, MAX_RESEMBLING)))
 
 
 def older_of_others(session: Session, row: Asset) -> Resembling:
     """The older registrations of other publishers that one resembles."""
-    return _known(session, row, resemblances.older_of_others(session, row.index, row.publisher_id, MAX_RESEMBLING))
+    compared = resemblances.older_of_others(session, row.index, row.publisher_id, MAX_RESEMBLING)
+    return known(session, row, compared)
 
 
 def view(found: Resembling) -> answers.Resembles:
@@ -68,10 +68,9 @@ def view(found: Resembling) -> answers.Resembles:
     )
 
 
-def _known(session: Session, row: Asset, rows: Sequence[Row]) -> Resembling:
-    compared = resemblances.progress(session, row.index)
-    waits = compared is None or compared.method is None
-    left_out = json.loads(compared.left_out) if compared is not None else []
+def known(session: Session, row: Asset, compared: Compared) -> Resembling:
+    """What a registration resembles, as far as it was compared."""
+    rows = compared.rows
     ids = [each.record_id for each in rows]
     superseded = events.successors(session, ids) if ids else {}
     ancestors = events.ancestors_of_each(session, [row.record_id, *ids]) if ids else {}
@@ -101,6 +100,6 @@ def _known(session: Session, row: Asset, rows: Sequence[Row]) -> Resembling:
         ),
         older=rows[0].older if rows else 0,
         newer=rows[0].newer if rows else 0,
-        pending=WAITING if waits else None,
-        left_out=tuple(Unchecked(what, why) for what, why in left_out),
+        pending=WAITING if compared.method is None else None,
+        left_out=tuple(Unchecked(what, why) for what, why in json.loads(compared.left_out)),
     )

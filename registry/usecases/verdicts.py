@@ -6,22 +6,23 @@ from datetime import datetime
 
 from provenance import answers
 from provenance.statement.record import VerdictRecorded, record_urn
-from registry.database import Session, assets, entries, events, records
+from registry.database import Session, assets, entries, events, records, verifications
 from registry.registry import Registry
-from registry.times import from_milliseconds
+from registry.times import from_milliseconds, to_milliseconds
 from registry.usecases import read as catalogue
 from registry.usecases.append import append_record, new_salt
 from registry.usecases.verify import load_report
 
 
 def record_verdict(registry: Registry, *, publisher: str, verification_id: str) -> answers.RecordedVerdict:
-    """Log an existing report. A report with a match is recorded once for each publisher.
+    """Log a kept report, and keep it for ever. A report with a match is recorded once for each publisher.
 
     Raises:
-        NotFound, Erased: no such report, or one about an erased registration.
+        NotFound, Erased: no such report, or one whose time has ended, or that is about an erased registration.
         KeyRefused: the publisher has no key in force that this service holds.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
+    now_ms = to_milliseconds(registry.clock())
     data = load_report(registry, verification_id)
     report = json.loads(data)
     report_sha256 = hashlib.sha256(data).digest()
@@ -44,6 +45,7 @@ def record_verdict(registry: Registry, *, publisher: str, verification_id: str) 
         for each in matched:
             assets.get(session, each)  # erased meanwhile?
             events.add(session, each, index, VerdictRecorded.TYPE)
+        verifications.keep_for_ever(session, verification_id, now_ms)
 
     def find_duplicate(session: Session) -> bytes | None:
         for event in events.of_type(session, matched[0], VerdictRecorded.TYPE) if matched else ():

@@ -2,14 +2,17 @@
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from provenance import answers
 from provenance.errors import CountermarkError, Erased, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.limits import MAX_RESEMBLING
 from provenance.media.comparison import Box, Comparison
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
@@ -18,7 +21,7 @@ from provenance.verification import Verdict, procedure
 from provenance.verification.evidence import Match, Resembling, Subject
 from provenance.verification.lookups import MAX_MATCHES
 from provenance.verification.registrations import Candidate, KnownRecord, Proposed, Reference
-from registry.database import Asset, Session, assets, rows, verifications
+from registry.database import Asset, Session, assets, heads, resemblances, rows, verifications
 from registry.log.proofs import Tree
 from registry.registry import Registry
 from registry.sandbox.examination import (
@@ -32,7 +35,9 @@ from registry.sandbox.examination import (
 )
 from registry.sandbox.pool import JOB_SECONDS
 from registry.search.selection import EVERYTHING
+from registry.storage.blobs import blob_name
 from registry.times import to_milliseconds
+from registry.usecases import read as catalogue
 from registry.usecases import resemblances as resembling
 from registry.usecases import standing
 from registry.usecases.report import report_json, report_of
@@ -42,6 +47,12 @@ T = TypeVar("T")
 VERIFICATION_ID_BYTES = 16
 """Random bytes of a report's id: its URL cannot be guessed, so that only those who are given it can read a report."""
 
+
+KEPT_FOR = timedelta(hours=1)
+"""How long a report with a match is kept where nobody asks for more: for as long as somebody looks at it."""
+
+FORGOTTEN_AT_ONCE = 32
+"""Reports deleted in one transaction: each may have an overlay, and on S3 deleting that takes some 20 ms."""
 
 FULL_DETAIL_SECONDS = 30.0
 """Processor time of one comparison over the whole in full detail: eight candidates, one of them in full detail, take
@@ -56,6 +67,7 @@ def verify_file(
     size: int,
     sidecar: Path | None = None,
     full_detail: bool = False,
+    keep: timedelta | None = None,
 ) -> bytes:
     """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
 
@@ -65,6 +77,7 @@ def verify_file(
     Args:
         sidecar: path of a C2PA manifest that came with the file.
         full_detail: compare with the stored picture over the whole in full detail, where one is kept.
+        keep: how long to keep the report; by default `KEPT_FOR` if it has a match, and not at all if it has none.
 
     Raises:
         MediaError: the file is not a readable picture.
@@ -78,29 +91,39 @@ def verify_file(
             examine_file, path, sha256, registry.trust, registry.clock(), sidecar, not known_bytes
         )
         verdict = procedure.verify_file(examination, registrations, matcher, full_detail=full_detail)
-        return _keep(registrations, verdict, matcher.overlays(verdict.matches))
+        kept_for = keep or (KEPT_FOR if verdict.matches else None)
+        return _answer(registrations, verdict, matcher.overlays(verdict.matches), kept_for)
 
 
 def verify_digests(
-    registry: Registry, *, sha256: bytes, pdq: bytes | None = None, pdq_quality: int | None = None
+    registry: Registry,
+    *,
+    sha256: bytes,
+    pdq: bytes | None = None,
+    pdq_quality: int | None = None,
+    keep: timedelta | None = None,
 ) -> bytes:
-    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead. Returns as `verify_file`."""
+    """Verify digests alone: nothing is uploaded, and a fingerprint can only give a lead.
+
+    Returns as `verify_file`; unless `keep` says for how long, the report is not kept.
+    """
     subject = Subject(sha256=sha256, size=None)
     with StoredRegistrations(registry) as registrations:
-        return _keep(registrations, procedure.verify_digests(subject, pdq, pdq_quality, registrations), {})
+        verdict = procedure.verify_digests(subject, pdq, pdq_quality, registrations)
+        return _answer(registrations, verdict, {}, keep)
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
-    """The JSON of a stored report. Raises NotFound, Erased."""
+    """The JSON of a kept report. Raises NotFound, Erased."""
     with registry.store.read() as session:
-        return verifications.get(session, verification_id).report
+        return verifications.get(session, verification_id, to_milliseconds(registry.clock())).report
 
 
 def load_difference(registry: Registry, verification_id: str, record_id: bytes | None = None) -> bytes:
     """The overlay (PNG with transparency, in the shape of the submitted picture) of what differs from a
     record, from that of the leading match where none is named. Raises NotFound."""
     with registry.store.read() as session:
-        row = verifications.get(session, verification_id)
+        row = verifications.get(session, verification_id, to_milliseconds(registry.clock()))
         if record_id is None:
             matches = json.loads(row.report)["matches"]
             record_id = bytes.fromhex(matches[0]["asset"]["id"]) if matches else b""
@@ -110,6 +133,22 @@ def load_difference(registry: Registry, verification_id: str, record_id: bytes |
     if blob is None:
         raise NotFound("this verification has no difference to draw there")
     return registry.blobs.get(blob)
+
+
+def forget_reports(registry: Registry) -> None:
+    """Delete the reports whose time has ended, with their overlays. Raises StoreUnavailable."""
+    now_ms = to_milliseconds(registry.clock())
+    while registry.store.write(partial(_forget, registry=registry, now_ms=now_ms)).result() == FORGOTTEN_AT_ONCE:
+        pass
+
+
+def _forget(session: Session, registry: Registry, now_ms: int) -> int:
+    """The number of reports deleted. Runs in the writer's thread, so that no new row can refer to an overlay."""
+    ended = verifications.ended(session, now_ms, FORGOTTEN_AT_ONCE)
+    for overlay in set(verifications.forget(session, ended)):
+        if not (assets.refers_to_blob(session, overlay) or verifications.refers_to_blob(session, overlay)):
+            registry.blobs.objects.delete(blob_name(overlay))
+    return len(ended)
 
 
 _NOT_KEPT = answers.Unchecked(
@@ -212,8 +251,7 @@ class StoredRegistrations:
     def by_bytes(self, sha256: bytes) -> Sequence[bytes]:
         if sha256 not in self._by_bytes:
             with self.read() as session:
-                rows = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
-                self._by_bytes[sha256] = [row.record_id for row in rows]
+                self._by_bytes[sha256] = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
         return self._by_bytes[sha256]
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
@@ -236,18 +274,23 @@ class StoredRegistrations:
 
     def resembling(self, record_id: bytes) -> Resembling:
         """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
-        with self.read() as session:
-            row = assets.get(session, record_id)
-            known = resembling.older_of_others(session, row)
+        known, index = self._resembling(record_id)
         if known.pending is None:
             return known
         self.release()
         try:
-            self.registry.comparisons.run(row.index)
+            self.registry.comparisons.run(index)
         except CountermarkError as failure:  # for example of the disk: the match is known all the same
             return replace(known, pending=f"{known.pending}: {failure}")
+        return self._resembling(record_id)[0]
+
+    def _resembling(self, record_id: bytes) -> tuple[Resembling, int]:
+        """The older registrations of others that one resembles, and its index."""
         with self.read() as session:
-            return resembling.older_of_others(session, assets.get(session, record_id))
+            row = assets.get(session, record_id)
+            compared = resemblances.older_of_others(session, row.index, row.publisher_id, MAX_RESEMBLING)
+            asked = ("resembling", record_id, compared)
+            return self._kept(session, asked, lambda: resembling.known(session, row, compared)), row.index
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         asked, within = (pdq_orientations, quality), self._within
@@ -282,52 +325,85 @@ class StoredRegistrations:
 
     def known(self, record_id: bytes) -> KnownRecord:
         if self._tree is None and self.registry.sequencer.size:
-            self.release()  # a snapshot that is taken after the tree was asked for has all that the tree has
-            self._tree = self.registry.proofs.tree()
+            with self.read() as session:
+                stored = heads.served(session).note
+            self._tree = self.registry.proofs.tree(stored)
+            if self._tree.note != stored:
+                self.release()  # a snapshot that is taken after the tree was asked for has all that the tree has
         with self.read() as session:
-            row, report = assets.get(session, record_id), None
-            if self._tree is not None and row.index < self._tree.checkpoint.size:
-                report = self.registry.proofs.verified_receipt(session, self._tree, record_id)[1]
-            cosigned = report is not None and is_cosigned(self.registry.policy, report.cosigners)
-            return standing.known(session, record_id, report, cosigned=cosigned)
+            return self._kept(session, ("known", record_id), lambda: self._proven(session, record_id))
+
+    def _proven(self, session: Session, record_id: bytes) -> KnownRecord:
+        row, report = assets.get(session, record_id), None
+        if self._tree is not None and row.index < self._tree.checkpoint.size:
+            report = self.registry.proofs.verified_receipt(session, self._tree, record_id)[1]
+        cosigned = report is not None and is_cosigned(self.registry.policy, report.cosigners)
+        return standing.known(session, record_id, report, cosigned=cosigned)
+
+    def view(self, record_id: bytes, standing: answers.Standing) -> answers.Asset:
+        """A record as an answer, with its standing in a report. Raises NotFound, Sealed, Erased."""
+        with self.read() as session:
+            row = assets.get(session, record_id)
+            asked = ("view", record_id, row.copy_public)
+            shown = self._kept(
+                session, asked, lambda: catalogue.asset_view(self.registry, session, row, standing=standing)
+            )
+            return replace(shown, standing=standing)
+
+    def _kept(self, session: Session, asked: Hashable, answer: Callable[[], T]) -> T:
+        """What `answer` returned in this state of the log, if it was asked for before."""
+        note = None if self._tree is None else self._tree.note
+        return self.registry.answers.get(heads.served(session), note, asked, answer)
 
     def count(self) -> int:
         with self.read() as session:
-            return assets.count(session)
+            return heads.served(session).registrations
 
 
 def _candidate(row: Asset, distance: int | None, agreeing: int = 0) -> Candidate:
     return Candidate(row.record_id, distance, row.publisher_id, row.pixels_sha256, agreeing)
 
 
-def _keep(registrations: StoredRegistrations, verdict: Verdict, overlays: Mapping[bytes, bytes]) -> bytes:
+def _answer(
+    registrations: StoredRegistrations, verdict: Verdict, overlays: Mapping[bytes, bytes], keep: timedelta | None
+) -> bytes:
+    """The JSON of the report, which is kept for a time, or not at all."""
     registry = registrations.registry
     verification_id = secrets.token_hex(VERIFICATION_ID_BYTES)
     created_at = registry.clock()
-
-    def keep(session: Session) -> None:
-        known = verdict.evidence.resembling
-        for each in known.items if known is not None else ():
-            assets.get(session, each.record_id)
-        for match in verdict.matches:
-            for record in (match.record_id, *(source.record_id for source in match.sources)):
-                assets.get(session, record)  # erased meanwhile? Then the report must not be kept.
-        verifications.insert(session, row, blobs)
-
-    with registrations.read() as session:
-        report = report_of(registry, session, verdict, verification_id, created_at, overlays.keys())
+    kept_until = None if keep is None else created_at + keep
+    drawn = frozenset[bytes]() if kept_until is None else overlays.keys()
+    report = report_of(verdict, registrations.view, verification_id, created_at, kept_until, drawn)
     registrations.release()
     data = report_json(report)
-    row = rows.verification(verification_id=verification_id, created_at_ms=to_milliseconds(created_at), report=data)
+    if kept_until is None:
+        return data
+    row = rows.verification(
+        verification_id=verification_id,
+        created_at_ms=to_milliseconds(created_at),
+        report=data,
+        kept_until_ms=to_milliseconds(kept_until),
+    )
     try:
         blobs = {record_id: registry.blobs.put(overlay) for record_id, overlay in overlays.items()}
-        registry.store.write(keep).result()
+        shown = _shown(verdict)
+        registry.store.write(lambda session: verifications.insert(session, row, blobs, shown)).result()
     except (Erased, NotFound) as error:
         raise StoreUnavailable("a matching registration was erased while this was verified: try again") from error
     except StoreUnavailable:  # a full disk must not prevent the answer
         undrawn = tuple(replace(match, difference_url=None) for match in report.matches)
-        return report_json(replace(report, matches=undrawn, not_checked=(*report.not_checked, _NOT_KEPT)))
+        unchecked = (*report.not_checked, _NOT_KEPT)
+        return report_json(replace(report, kept_until=None, matches=undrawn, not_checked=unchecked))
     for record_id, blob in blobs.items():
         if blob not in registry.blobs:
             registry.blobs.put(overlays[record_id])  # an erasure has deleted the same one, before it was referred to
     return data
+
+
+def _shown(verdict: Verdict) -> set[bytes]:
+    """The records that a report shows: an erasure of one of them is one of the report."""
+    known = verdict.evidence.resembling
+    shown = {each.record_id for each in known.items} if known is not None else set()
+    for match in verdict.matches:
+        shown |= {match.record_id, *(source.record_id for source in match.sources)}
+    return shown

@@ -33,9 +33,15 @@ function summary(report, match, file) {
       ? h("p", { class: "notice strong" }, h("strong", {}, `${match.standing.value}. `), quoted(match.standing.detail))
       : null,
     (match?.sources ?? []).map(({ detail }) => h("p", { class: "notice strong" }, quoted(detail))),
-    h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), `. Checked on ${time(report.created_at)}. `,
-      h("a", { href: `/verify?report=${report.id}` }, "Link to this report"), ", without the picture."),
+    h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), `. Checked on ${time(report.created_at)}. `, ...keeping(report, file)),
   ];
+}
+
+/** Where the report is to be had again, and until when. One from before reports had an end is loaded from its link. */
+function keeping({ id, kept_until: until }, file) {
+  if (file && !until) return ["This report is not kept."];
+  const link = h("a", { href: `/verify?report=${id}` }, "Link to this report");
+  return [link, ", without the picture", until ? `, kept until ${time(until)}.` : "."];
 }
 
 function axes(report) {

@@ -12,11 +12,12 @@ export class Failure extends Error {
   }
 }
 
-/** Uploads a file and returns the report. `progress(share)` is called during the upload; `signal` aborts it. */
-export function verifyFile(file, { progress, signal }) {
+/** Uploads a file and returns the report. `progress(share)` is called during the upload; `signal` aborts it; `keep`: the
+ *  report is kept for as long as the service says, whatever was found. */
+export function verifyFile(file, { keep, progress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch has no upload progress
-    request.open("POST", "/v1/verifications");
+    request.open("POST", address(keep));
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
     request.addEventListener("load", () => {
@@ -33,10 +34,10 @@ export function verifyFile(file, { progress, signal }) {
 }
 
 /** Returns the report on a file's digest. The file is not sent. */
-export async function verifyDigest(file, { signal }) {
+export async function verifyDigest(file, { keep, signal }) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
   const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return ask("/v1/verifications", {
+  return ask(address(keep), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ sha256 }),
@@ -44,7 +45,11 @@ export async function verifyDigest(file, { signal }) {
   });
 }
 
-/** Returns an earlier report. */
+function address(keep) {
+  return `/v1/verifications${keep ? "?keep=true" : ""}`;
+}
+
+/** Returns a report that is kept. */
 export function loadReport(id) {
   return ask(`/v1/verifications/${id}`, {});
 }

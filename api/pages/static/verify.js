@@ -8,6 +8,7 @@ import { fileSize, unverified } from "./words.js";
 const form = document.querySelector("#ask");
 const input = document.querySelector("#file");
 const hashOnly = document.querySelector("#hash-only");
+const keep = document.querySelector("#keep");
 const status = document.querySelector("#status");
 const progress = document.querySelector("#progress");
 const problem = document.querySelector("#problem");
@@ -64,7 +65,7 @@ async function answer(ask, file, saying) {
     if (share >= 1) say("Searching and comparing …");
   };
   try {
-    const report = file ? await ask(file, { signal: request.signal, progress: sent }) : await ask();
+    const report = file ? await ask(file, { keep: keep.checked, signal: request.signal, progress: sent }) : await ask();
     if (request.signal.aborted) return;
     show(report, file);
   } catch (error) {
@@ -95,7 +96,7 @@ function show(report, file) {
   input.value = "";
   say("");
   document.body.classList.add("answered");
-  if (file) history.replaceState(null, "", `/verify?report=${report.id}`);
+  if (file) history.replaceState(null, "", report.kept_until ? `/verify?report=${report.id}` : "/verify");
   const headline = result.querySelector("#headline");
   headline.focus({ preventScroll: true });
   headline.scrollIntoView({ block: "start" });

@@ -166,19 +166,25 @@ class AsyncClient:
         """Put a verification report on record, for the publisher of the API key."""
         return await self._send(calls.record_verdict(verification_id))
 
-    async def verify(self, file: Source, *, progress: Progress | None = None, full_detail: bool = False) -> Report:
-        """Verify a picture. The service keeps the report under its id.
+    async def verify(
+        self, file: Source, *, progress: Progress | None = None, full_detail: bool = False, keep: bool = False
+    ) -> Report:
+        """Verify a picture. A report with a match stays under its id for an hour, others do not, unless you ask.
 
         Args:
             file: the picture.
             progress: called during the upload.
             full_detail: compare the whole picture at up to its own resolution, if the registered one is kept.
+            keep: have the report kept, whatever was found, until `Report.kept_until`.
         """
-        return await self._send(calls.verify(Content.of(file), progress, full_detail))
+        return await self._send(calls.verify(Content.of(file), progress, full_detail, keep))
 
-    async def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
-        """Verify digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
-        return await self._send(calls.verify_digests(sha256, pdq))
+    async def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None, keep: bool = False) -> Report:
+        """Verify digests alone: nothing is uploaded, and the report is not kept, unless you ask (`keep`).
+
+        `pdq` is (64 hex digits, quality 0 to 100).
+        """
+        return await self._send(calls.verify_digests(sha256, pdq, keep))
 
     async def lookup(self, files: Sequence[Digests | str]) -> Lookups:
         """Look up 1 to 1,000 files by their digests, in order: what each leads to. Nothing is sent or stored but these.
@@ -192,7 +198,7 @@ class AsyncClient:
         return await self._send(calls.lookup(files))
 
     async def report(self, verification_id: str) -> Report:
-        """An earlier report."""
+        """A report that is kept."""
         return await self._send(calls.report(verification_id))
 
     async def difference(self, verification_id: str, record: str | None = None) -> bytes:

@@ -234,12 +234,14 @@ def record_verdict(verification_id: str) -> Call[models.RecordedVerdict]:
 # Verifying --------------------------------------------------------------------------------------
 
 
-def verify(file: Content, progress: Progress | None, full_detail: bool = False) -> Call[models.Report]:
+def verify(
+    file: Content, progress: Progress | None, full_detail: bool = False, keep: bool = False
+) -> Call[models.Report]:
     return Call(
         "POST",
         "/v1/verifications",
         _report,
-        query={"detail": "full"} if full_detail else {},
+        query=({"detail": "full"} if full_detail else {}) | _keeping(keep),
         content=_picture(file),
         progress=progress,
         headers={"Content-Type": "application/octet-stream"},
@@ -247,11 +249,16 @@ def verify(file: Content, progress: Progress | None, full_detail: bool = False) 
     )
 
 
-def verify_digests(sha256: str, pdq: tuple[str, int] | None) -> Call[models.Report]:
+def verify_digests(sha256: str, pdq: tuple[str, int] | None, keep: bool = False) -> Call[models.Report]:
     body: dict[str, object] = {"sha256": _sha256(sha256)}
     if pdq is not None:
         body["pdq"] = {"value": pdq[0], "quality": pdq[1]}
-    return replace(_post("/v1/verifications", body, _report), policy=LOOKUPS, units=REPORT_UNITS)
+    call = _post("/v1/verifications", body, _report)
+    return replace(call, query=_keeping(keep), policy=LOOKUPS, units=REPORT_UNITS)
+
+
+def _keeping(keep: bool) -> dict[str, str]:
+    return {"keep": "true"} if keep else {}
 
 
 def lookup(asked: Sequence[Digests | str]) -> Call[models.Lookups]:

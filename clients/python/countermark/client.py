@@ -164,19 +164,25 @@ class Client:
         """Put a verification report on record, for the publisher of the API key."""
         return self._send(calls.record_verdict(verification_id))
 
-    def verify(self, file: Source, *, progress: Progress | None = None, full_detail: bool = False) -> Report:
-        """Verify a picture. The service keeps the report under its id.
+    def verify(
+        self, file: Source, *, progress: Progress | None = None, full_detail: bool = False, keep: bool = False
+    ) -> Report:
+        """Verify a picture. A report with a match stays under its id for an hour, others do not, unless you ask.
 
         Args:
             file: the picture.
             progress: called during the upload.
             full_detail: compare the whole picture at up to its own resolution, if the registered one is kept.
+            keep: have the report kept, whatever was found, until `Report.kept_until`.
         """
-        return self._send(calls.verify(Content.of(file), progress, full_detail))
+        return self._send(calls.verify(Content.of(file), progress, full_detail, keep))
 
-    def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None) -> Report:
-        """Verify digests alone: nothing is uploaded. `pdq` is (64 hex digits, quality 0 to 100)."""
-        return self._send(calls.verify_digests(sha256, pdq))
+    def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None, keep: bool = False) -> Report:
+        """Verify digests alone: nothing is uploaded, and the report is not kept, unless you ask (`keep`).
+
+        `pdq` is (64 hex digits, quality 0 to 100).
+        """
+        return self._send(calls.verify_digests(sha256, pdq, keep))
 
     def lookup(self, files: Sequence[Digests | str]) -> Lookups:
         """Look up 1 to 1,000 files by their digests, in order: what each leads to. Nothing is sent or stored but these.
@@ -190,7 +196,7 @@ class Client:
         return self._send(calls.lookup(files))
 
     def report(self, verification_id: str) -> Report:
-        """An earlier report."""
+        """A report that is kept."""
         return self._send(calls.report(verification_id))
 
     def difference(self, verification_id: str, record: str | None = None) -> bytes:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,29 @@ def test_a_report_can_be_opened_again_by_its_link(open_page: OpenPage, stream: R
     expect(page.get_by_text("The verified picture is not kept")).to_be_visible()
     expect(page.locator(".pictures .box").first).to_be_visible()
     expect(page.get_by_text("holiday.jpg")).to_have_count(0)
+
+
+@pytest.mark.parametrize("only_its_digest", [False, True])
+def test_a_report_is_kept_where_its_reader_asks_for_it_and_says_until_when(
+    open_page: OpenPage, only_its_digest: bool
+) -> None:
+    stranger = encode(Image.effect_noise((96, 72), 90), "PNG")
+    page = open_page("/verify")
+    if only_its_digest:
+        page.get_by_label("Send only its SHA-256").check()
+    hand_in(page, stranger)
+    expect(headline(page)).to_be_visible()
+    expect(page.get_by_text("This report is not kept.")).to_be_visible()
+    expect(page.get_by_role("link", name="Link to this report")).to_have_count(0)
+    assert page.url.endswith("/verify")
+    page.get_by_label("Keep the report for 30 days").check()
+    with page.expect_response("**/v1/verifications?keep=true") as answered:
+        hand_in(page, stranger)
+    until = datetime.fromisoformat(answered.value.json()["kept_until"])
+    expect(page.get_by_text(f"kept until {until.day} {until:%B %Y}")).to_be_visible()
+    page.get_by_role("link", name="Link to this report").click()
+    page.wait_for_url(re.compile(r"/verify\?report=[0-9a-f]{32}$"))
+    expect(page.get_by_text(f"kept until {until.day} {until:%B %Y}")).to_be_visible()
 
 
 def test_a_link_to_no_report_says_so(open_page: OpenPage) -> None:

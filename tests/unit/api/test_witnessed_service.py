@@ -1,7 +1,9 @@
 """The whole service with a witness and a time-stamping authority, as its operator configures it."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ from api.cli.opened import configuration
 from api.settings import InsecureSettingsWarning, Settings, load_settings
 from provenance.errors import SettingsInvalid
 from provenance.transparency.note import COSIGNATURE_V1, ED25519, VerifierKey
+from registry.attestation.cosigning import WitnessClient
 from registry.attestation.development_stamps import DevelopmentTimestampWarning
+from registry.attestation.timestamping import TimestampClient
 from registry.bootstrap import open_registry
 from registry.database import checkpoints
 from registry.keys import api_keys
@@ -26,7 +30,7 @@ from registry.registry import Registry
 from registry.times import utc_now
 from tests.logs.records import signer
 from tests.loopback import RunningWitness, running_witness
-from tests.patience import eventually
+from tests.patience import POLL_SECONDS, eventually
 from tests.unit.api.service.conftest import _jpeg
 from tests.witness_service import as_a_service
 
@@ -104,6 +108,35 @@ def test_a_registration_is_cosigned_and_its_verdict_says_so(witnessed: Witnessed
     )
     assert [each.key.name for each in found.cosigners] == ["w.example"]
     assert found.holds
+
+
+def test_a_verdict_follows_what_is_attested_of_a_tree_that_has_not_grown(
+    witnessed: Witnessed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cosignatures and time stamps come later: an answer that was kept before says nothing of them."""
+    go = threading.Event()
+
+    def held(real: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def ask(*arguments: Any) -> Any:
+            while not go.is_set():
+                await asyncio.sleep(POLL_SECONDS)
+            return await real(*arguments)
+
+        return ask
+
+    monkeypatch.setattr(WitnessClient, "cosign", held(WitnessClient.cosign))
+    monkeypatch.setattr(TimestampClient, "stamp", held(TimestampClient.stamp))
+    asset = register(witnessed, 7, _jpeg)
+
+    def proof() -> tuple[str, str, int]:
+        answer = witnessed.client.post("/v1/verifications", json={"sha256": asset["media"]["sha256"]})
+        found = answer.json()["matches"][0]["proof"]
+        return found["value"], found["steps"][9]["outcome"], found["tree_size"]
+
+    size = asset["index"] + 1
+    assert [proof() for _ in range(2)] == 2 * [("PUBLISHED", "not checked", size)]
+    go.set()
+    eventually(lambda: proof() == ("PUBLISHED_AND_COSIGNED", "holds", size))
 
 
 @pytest.mark.timing

@@ -139,6 +139,23 @@ def test_full_detail_is_asked_for_by_an_option(run: Run, service: story.Service,
     assert service.asked[0].path == "/v1/verifications?detail=full"
 
 
+@pytest.mark.parametrize("options", [("--keep",), ("--keep", "--hashes-only")])
+def test_a_report_is_kept_where_an_option_asks_for_it_and_the_command_says_until_when(
+    run: Run, service: story.Service, picture: Path, options: tuple[str, ...]
+) -> None:
+    service.will(says(story.report() | {"kept_until": "2026-12-29T10:20:30.000Z"}))
+    done = run("verify", picture, *options)
+    assert service.asked[0].path == "/v1/verifications?keep=true"
+    assert "is kept until 2026-12-29 10:20 UTC" in done.stdout
+
+
+def test_a_report_that_is_not_kept_is_not_said_to_be(run: Run, service: story.Service, picture: Path) -> None:
+    service.will(says(story.report()))
+    done = run("verify", picture)
+    assert service.asked[0].path == "/v1/verifications"
+    assert "kept until" not in done.stdout
+
+
 def test_list_validity_time_and_name_of_a_signer_are_told_apart(
     run: Run, service: story.Service, picture: Path
 ) -> None:

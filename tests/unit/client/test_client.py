@@ -208,7 +208,21 @@ def test_a_lookup_is_of_one_to_a_thousand_files(ask: Ask, service: story.Service
     assert service.asked == []
 
 
-@pytest.mark.parametrize(("asked", "path"), [({}, ""), ({"full_detail": True}, "?detail=full")])
+def test_the_report_on_digests_is_kept_where_that_is_asked_for(ask: Ask, service: story.Service) -> None:
+    service.will(says(story.report()))
+    ask("verify_digests", PICTURE_SHA256, keep=True)
+    assert service.asked[0].path == "/v1/verifications?keep=true"
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({}, ""),
+        ({"full_detail": True}, "?detail=full"),
+        ({"keep": True}, "?keep=true"),
+        ({"full_detail": True, "keep": True}, "?detail=full&keep=true"),
+    ],
+)
 def test_full_detail_is_asked_for_in_the_query(
     ask: Ask, service: story.Service, asked: dict[str, bool], path: str
 ) -> None:

@@ -106,13 +106,13 @@ def _sandbox() -> Sandbox:
 
 
 @contextmanager
-def open_desk(folder: Path, *, compares: bool = False) -> Iterator[Registry]:
+def open_desk(folder: Path, *, compares: bool = False, database: str = "") -> Iterator[Registry]:
     """The registry of a data folder, with the publishers "newsroom" and "rival".
 
     With `compares`, it compares each registration with the older ones, which takes as long as the registration.
     """
     with mock.patch("registry.bootstrap.Sandbox", return_value=_Borrowed()):
-        registry = open_registry(replace(config(folder), operator="The Test Daily"))
+        registry = open_registry(replace(config(folder), operator="The Test Daily", database_url=database))
     if not compares:
         registry.comparisons.stop()
     try:

@@ -21,7 +21,7 @@ from registry.usecases.erasure import erase
 from registry.usecases.maintenance import fsck
 from registry.usecases.sealing import reveal
 from registry.usecases.verdicts import record_verdict
-from registry.usecases.verify import verify_digests
+from registry.usecases.verify import KEPT_FOR, verify_digests
 from tests.unit.registry.desk import DAILY, OF_DAILY, RIVAL, jpeg, open_desk, register
 
 MIGRATIONS = Path(__file__).parents[3] / "registry" / "database" / "migrations"
@@ -36,7 +36,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey]:
         child = register(registry, jpeg(2), title="child", parents=(Parent(parent, "parentOf"),)).asset
         said = disputes.dispute(registry, publisher=RIVAL, record=parent, reason="ours", counterclaim=None)
         disputes.answer(registry, publisher=DAILY, dispute=bytes.fromhex(said.id), outcome="rejected", reason="no")
-        report = json.loads(verify_digests(registry, sha256=bytes.fromhex(child.media.sha256)))
+        report = json.loads(verify_digests(registry, sha256=bytes.fromhex(child.media.sha256), keep=KEPT_FOR))
         record_verdict(registry, publisher=RIVAL, verification_id=str(report["id"]))
         register(registry, jpeg(3), title="sealed", visibility="sealed")
         revealed = bytes.fromhex(register(registry, jpeg(4), title="revealed", visibility="sealed").asset.id)

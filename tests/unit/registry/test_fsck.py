@@ -390,6 +390,15 @@ def test_fsck_itself_survives_any_flipped_byte_of_the_database(sound: Path, tmp_
     assert found > 0  # much belongs to tables that no record speaks of
 
 
+def test_a_schema_that_is_no_text_is_damage(sound: Path, tmp_path: Path) -> None:
+    """SQLite quotes it in its error message, which Python then cannot read."""
+    shutil.copytree(sound, tmp_path / "data")
+    database = tmp_path / "data" / "countermark.db"
+    database.write_bytes(database.read_bytes().replace(b"CREATE TABLE asset", b"CREATE T\xe4BLE asset"))
+    with pytest.raises(StoreCorrupt, match="damaged"):
+        examine(tmp_path / "data")
+
+
 def test_fsck_survives_any_page_of_the_database_being_zeroed_and_finds_most(sound: Path, tmp_path: Path) -> None:
     whole = (sound / "countermark.db").read_bytes()
     folder = tmp_path / "data"

@@ -29,7 +29,9 @@ def folder(tmp_path: Path) -> Path:
         newsroom.state_key("rotate", "second key")
         report = rows.verification(verification_id="1", created_at_ms=5, report=b"{\0}")
         newsroom.store.write(
-            lambda session: verifications.insert(session, report, {bytes(32): newsroom.blobs.put(b"drawn")})
+            lambda session: verifications.insert(
+                session, report, {bytes(32): newsroom.blobs.put(b"drawn")}, [pictures[0].record_id]
+            )
         ).result()
     return tmp_path / "data"
 

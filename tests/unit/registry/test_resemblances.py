@@ -8,7 +8,7 @@ import pytest
 
 from provenance.limits import MAX_RESEMBLING
 from registry.database import Session, Store, resemblances
-from registry.database.resemblances import Pair
+from registry.database.resemblances import Compared, Pair
 from registry.database.tables import Asset, Publisher
 
 
@@ -68,8 +68,10 @@ def test_one_publishers_many_leave_a_place_to_each_other_one_and_the_number_is_t
 
     store.write(fill).result()
     with store.read() as session:
-        rows = resemblances.older_of_others(session, crowd + 1, "hijacker", MAX_RESEMBLING)
-        back = resemblances.of(session, crowd, MAX_RESEMBLING)
+        found = resemblances.older_of_others(session, crowd + 1, "hijacker", MAX_RESEMBLING)
+        rows = found.rows
+        back = resemblances.of(session, crowd, MAX_RESEMBLING).rows
+    assert (found.method, found.left_out) == ("a method", '[["a part", "no time"]]')
     assert len(rows) == MAX_RESEMBLING
     assert (rows[-1].publisher_id, rows[-1].older, rows[-1].newer) == ("daily", crowd + 1, 0)
     assert [row.other for row in rows] == sorted(row.other for row in rows)
@@ -87,7 +89,7 @@ def test_renditions_count_as_one_and_only_of_their_own_publisher(store: Store) -
 
     store.write(fill).result()
     with store.read() as session:
-        rows = resemblances.of(session, 4, MAX_RESEMBLING)
+        rows = resemblances.of(session, 4, MAX_RESEMBLING).rows
     assert [(row.other, row.copies, row.older) for row in rows] == [(0, 3, 2), (3, 1, 2)]
 
 
@@ -121,10 +123,11 @@ def test_what_was_erased_meanwhile_is_not_kept(store: Store) -> None:
     store.write(lambda session: erase(session, 0)).result()
     store.write(lambda session: keep(session, 2, 0, 1)).result()
     with store.read() as session:
-        assert [row.other for row in resemblances.of(session, 2, MAX_RESEMBLING)] == [1]
+        assert [row.other for row in resemblances.of(session, 2, MAX_RESEMBLING).rows] == [1]
     store.write(lambda session: erase(session, 2)).result()
     store.write(lambda session: keep(session, 2, 1)).result()
     with store.read() as session:
         assert resemblances.progress(session, 2) is None
-        assert resemblances.of(session, 1, MAX_RESEMBLING) == []
+        assert resemblances.of(session, 2, MAX_RESEMBLING) == Compared()
+        assert resemblances.of(session, 1, MAX_RESEMBLING) == Compared()  # it waits
         assert resemblances.orphans(session) == 0

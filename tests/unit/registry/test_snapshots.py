@@ -88,10 +88,12 @@ def verified(registry: Registry, data: bytes, monkeypatch: pytest.MonkeyPatch) -
 def test_an_exact_match_takes_two_snapshots_and_no_fact_twice(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headline, seen = verified(registry, photo(MOUNTAINS), monkeypatch)
-    assert headline == "EXACT_MATCH"
-    assert (seen["snapshots"], seen["runs"]) == (2, 1)
-    assert seen["queries"] <= 15
+    registry.answers.clear()
+    for most in (14, 4):  # the first answer about a record, and the next
+        headline, seen = verified(registry, photo(MOUNTAINS), monkeypatch)
+        assert headline == "EXACT_MATCH"
+        assert (seen["snapshots"], seen["runs"]) == (2, 1)
+        assert seen["queries"] <= most
 
 
 def test_an_altered_picture_takes_a_snapshot_between_any_two_runs_of_a_worker_at_most(

@@ -17,7 +17,7 @@ from registry.usecases import read as catalogue
 from registry.usecases.erasure import erase
 from registry.usecases.publishers import enrol_key, enrol_publisher, revoke_key
 from registry.usecases.register import withdraw
-from registry.usecases.verify import load_report, verify_digests
+from registry.usecases.verify import KEPT_FOR, load_report, verify_digests
 from tests.unit.registry.desk import DAILY, RIVAL, jpeg, open_desk, register
 
 
@@ -35,7 +35,7 @@ def made(registry: Registry, seed: int, *sources: bytes, publisher: str = DAILY)
 
 
 def verify(registry: Registry, seed: int) -> Any:
-    return json.loads(verify_digests(registry, sha256=hashlib.sha256(jpeg(seed)).digest()))
+    return json.loads(verify_digests(registry, sha256=hashlib.sha256(jpeg(seed)).digest(), keep=KEPT_FOR))
 
 
 def codes(report: Any) -> list[str]:

@@ -120,6 +120,9 @@ def verify(
     full_detail: Annotated[
         bool, typer.Option("--full-detail", help="Compare at full resolution, if the registered picture is kept.")
     ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Have the service keep each report, whatever was found; it says until when.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Verify pictures with a service.
@@ -133,7 +136,7 @@ def verify(
     with connect(url) as client:
         for number, file in enumerate(files):
             try:
-                report = _verify(client, file, hashes_only, full_detail, quiet)
+                report = _verify(client, file, hashes_only, full_detail, keep, quiet)
             except CountermarkError as error:
                 worst = max(worst, _report_error(error, file, as_json_lines))
                 continue
@@ -180,11 +183,11 @@ def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> E
     return error.exit_status
 
 
-def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, quiet: bool) -> "Report":
+def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, keep: bool, quiet: bool) -> "Report":
     if hashes_only:
-        return client.verify_digests(Content.of(file).sha256())
+        return client.verify_digests(Content.of(file).sha256(), keep=keep)
     with output.upload_bar(file.name, quiet) as progress:
-        return client.verify(file, progress=progress, full_detail=full_detail)
+        return client.verify(file, progress=progress, full_detail=full_detail, keep=keep)
 
 
 def _files_to_save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:

@@ -285,6 +285,8 @@ def _place(region: "Region") -> str:
 def _limits(report: "Report") -> Iterator[str]:
     for finding in report.findings[:1]:
         yield f"{SENTENCES.fields['does_not_show']}: {plain(finding.does_not_show)}"
+    if report.kept_until is not None:
+        yield f"Report {report.id} is kept until {report.kept_until:%Y-%m-%d %H:%M} UTC."
     for item in report.not_checked:
         yield f"{SENTENCES.values['NOT_CHECKED']}: {plain(item.what)} ({plain(item.why)})"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from registry.log.high_water import HighWater
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Tiles
 from registry.storage.blobs import Blobs
+from registry.times import to_milliseconds, utc_now
 from registry.usecases.maintenance.fsck.defect import Defect, Progress
 from registry.usecases.maintenance.fsck.log import LogAudit
 from registry.usecases.maintenance.fsck.signatures import SignatureAudit
@@ -178,7 +180,9 @@ def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Def
         except StoreCorrupt:
             yield Defect("blob", sha256.hex(), "the bytes have changed")
     none: Sequence[tuple[str, bytes]] = ()
-    overlays = yield from _tried(store, "verification", audit.overlays, none)
+    overlays = yield from _tried(
+        store, "verification", partial(audit.overlays, now_ms=to_milliseconds(utc_now())), none
+    )
     for identity, sha256 in overlays:
         if sha256 not in blobs:
             yield Defect("blob", sha256.hex(), f"missing, although it is the overlay of verification {identity}")

@@ -24,6 +24,7 @@ from registry.database import (
     assets,
     audit,
     events,
+    heads,
     log_keys,
     pending_deletions,
     publishers,
@@ -89,6 +90,9 @@ class ViewAudit:
                 sound_keys,
                 {audit.shown(kid) for kid in keys} - {*sound_keys},
             )
+        kept, counted = heads.served(session).registrations, assets.count(session)
+        if kept != counted:
+            yield Defect("head", "log_head", f"states {kept} public registrations, and there are {counted}")
         if orphans := resemblances.orphans(session):
             yield Defect("resemblance", "resemblances", f"{orphans} rows are about no public registration")
         yield from self._connections.end(session)

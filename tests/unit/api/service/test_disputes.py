@@ -239,6 +239,6 @@ def test_a_report_is_put_on_record_once(client: TestClient, writer: Headers, jpe
 
 
 def test_a_report_of_nothing_found_is_put_on_record_too(client: TestClient, writer: Headers, jpeg: Picture) -> None:
-    report = client.post("/v1/verifications", content=jpeg(307)).json()
+    report = client.post("/v1/verifications?keep=true", content=jpeg(307)).json()
     verdict = client.post(f"/v1/verifications/{report['id']}/record", headers=writer).json()
     assert (verdict["headline"], verdict["records"]) == ("NOTHING_FOUND", [])

@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,27 @@ def test_a_report_can_be_had_again_as_it_was(client: TestClient, registered: dic
     again = client.get(report["links"]["self"])
     assert again.json() == report
     assert client.get(f"/v1/verifications/{report['id']}/difference.png").status_code == 404
+
+
+def test_a_report_is_kept_for_as_long_as_it_says(client: TestClient, registered: dict[str, Any], jpeg: Picture) -> None:
+    def kept_for(answer: Any) -> timedelta | None:
+        report = agreed(Report, answer)
+        there = client.get(f"/v1/verifications/{report.id}")
+        assert there.status_code == (404 if report.kept_until is None else 200)
+        if report.kept_until is None:
+            assert "?keep=true" in there.json()["detail"]
+            return None
+        assert there.content == answer.content
+        return report.kept_until - report.created_at
+
+    digests = {"sha256": registered["media"]["sha256"]}
+    assert kept_for(client.post("/v1/verifications", content=jpeg(1))) == timedelta(hours=1)
+    assert kept_for(client.post("/v1/verifications?keep=true", content=jpeg(1))) == timedelta(days=30)
+    assert kept_for(client.post("/v1/verifications", content=jpeg(997))) is None
+    assert kept_for(client.post("/v1/verifications?keep=true", content=jpeg(997))) == timedelta(days=30)
+    assert kept_for(client.post("/v1/verifications", json=digests)) is None
+    assert kept_for(client.post("/v1/verifications?keep=true", json=digests)) == timedelta(days=30)
+    assert client.post("/v1/verifications?keep=long", json=digests).status_code == 422
 
 
 def test_an_unknown_report_is_not_found(client: TestClient) -> None:
