@@ -75,6 +75,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 bench: $(VENV)/.runtime ## print each stage's share of registration and verification, and ratios to their floor
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.append
+	@$(BIN)/python -m bench.verifying
 	@$(BIN)/python -m bench.hammer
 
 bench-audit: $(VENV)/.development ## audit a corpus of 5,000 files, killed twice; look-ups, hashing, report (FILES=500: a small run)

@@ -80,11 +80,14 @@ def assert_refuses_writes_and_answers_the_rest(server: Server, statement: bytes)
     assert server.get(f"/v1/records/{record_of(statement)}/proof")[0] == 200
     picture = (Path(__file__).parents[2] / "demo/photos").glob("*.jpg")
     for body in (json.dumps({"sha256": hashlib.sha256(b"unknown").hexdigest()}).encode(), next(picture).read_bytes()):
-        status, answer = server.ask(
-            "POST", "/v1/verifications", body, media_type="application/json" if body[:1] == b"{" else "image/jpeg"
-        )
-        assert status == 200, answer
-        assert any(item["what"] == "keeping this report" for item in json.loads(answer)["not_checked"])
+        media_type = "application/json" if body[:1] == b"{" else "image/jpeg"
+        for query in ("", "?keep=true"):
+            status, answer = server.ask("POST", f"/v1/verifications{query}", body, media_type=media_type)
+            assert status == 200, answer
+            report = json.loads(answer)
+            assert report["kept_until"] is None
+            missed = [item["what"] for item in report["not_checked"]]
+            assert ("keeping this report" in missed) == bool(query)
 
 
 def assert_recovers(server: Server, statement: bytes, index: int) -> None:
