@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from api.http.limits import Policy, RateLimiter
 from provenance.answers import LookupBucket, Lookups
 from provenance.limits import MAX_LOOKUPS
-from registry.database import assets
+from registry.database import heads
 from registry.registry import Registry
 from registry.usecases import lookups
 from registry.usecases.lookups import prefix_digits
@@ -104,6 +105,12 @@ def test_a_client_over_its_quota_is_refused_before_its_digests_are_received(
 # By prefix ----------------------------------------------------------------------------------------
 
 
+def _pretend(monkeypatch: pytest.MonkeyPatch, registrations: int) -> None:
+    """Have the registry count so many registrations."""
+    served = heads.served
+    monkeypatch.setattr(heads, "served", lambda session: replace(served(session), registrations=registrations))
+
+
 @pytest.mark.parametrize(
     ("registrations", "digits"),
     [(0, 0), (1_599, 0), (1_600, 1), (25_599, 1), (25_600, 2), (409_599, 2), (409_600, 3), (6_553_600, 4)],
@@ -111,7 +118,7 @@ def test_a_client_over_its_quota_is_refused_before_its_digests_are_received(
 def test_a_prefix_is_as_long_as_leaves_a_hundred_registrations_under_it(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, registrations: int, digits: int
 ) -> None:
-    monkeypatch.setattr(assets, "count", lambda _: registrations)
+    _pretend(monkeypatch, registrations)
     assert prefix_digits(registry) == digits
     assert registrations // 16**digits >= 100 or digits == 0
     assert registrations // 16 ** (digits + 1) < 100
@@ -131,7 +138,7 @@ def test_a_prefix_lists_the_files_that_begin_so_and_no_others(
     client: TestClient, registered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = [each.sha256 for each in agreed(LookupBucket, client.get("/v1/lookups")).items]
-    monkeypatch.setattr(assets, "count", lambda _: 1_600)
+    _pretend(monkeypatch, 1_600)
     assert client.get("/.well-known/countermark.json").json()["limits"]["prefix_digits"] == 1
     listed = [agreed(LookupBucket, client.get(f"/v1/lookups/{digit:x}")) for digit in range(16)]
     assert [each.sha256 for bucket in listed for each in bucket.items] == sorted(everything)
