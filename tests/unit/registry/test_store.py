@@ -124,6 +124,13 @@ def test_since_when_keys_were_stolen_is_read_from_the_revocations_of_an_earlier_
         expected = keys(newsroom.store)
         for column in ("invalid_since_ms", "invalid_since_index"):
             newsroom.tamper(f"ALTER TABLE publisher_key DROP COLUMN {column}")
+        for later in (
+            "DROP TABLE shown_record",
+            "DROP INDEX ix_verification_kept_until_ms",
+            "ALTER TABLE verification DROP COLUMN kept_until_ms",
+            "ALTER TABLE log_head DROP COLUMN registrations",
+        ):
+            newsroom.tamper(later)
         newsroom.tamper("UPDATE alembic_version SET version_num = '0012'")
     with closing(Store.open(tmp_path, database)) as store:
         assert keys(store) == expected
