@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ timing: $(VENV)/.development ## ten times in a row: the tests that wait, time ou
 mutants: $(VENV)/.development ## does a test notice when a line of the core changes? hours; ONLY=… TESTS=… for less
 	@PYTEST_ADDOPTS="$(if $(TESTS),-k '$(TESTS)')" $(BIN)/mutmut run $(ONLY)
 	@$(BIN)/mutmut results | sed '/: not checked$$/d'
+
+test-security: $(VENV)/.development ## attack the service, its connections, its workers and what fetches addresses
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/security
 
 test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
 	@tools/faults.sh >&2

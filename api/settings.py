@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     """Sandboxed processes that examine files."""
+    sandbox_without: Annotated[tuple[Literal["system_calls", "files", "own_user"], ...], NoDecode] = ()
+    """Layers of the sandbox that may be missing in production: `system_calls`, `files`, `own_user`."""
     trust_lists: Path | None = None
     """A folder of PEM files, each a trust list for C2PA credentials."""
     database_url: SecretStr = SecretStr("")
@@ -109,7 +111,7 @@ class Settings(BaseSettings):
     log_client_addresses: bool = False
     """Whether the request log names client addresses: personal data in most jurisdictions, so off."""
 
-    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @field_validator("trusted_proxies", "cors_origins", "sandbox_without", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -39,7 +39,7 @@ from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.registry import Clock, Registry, RegistryConfig
-from registry.sandbox import Sandbox
+from registry.sandbox import LAYERS, Sandbox
 from registry.search.codes import PHASH, Codes
 from registry.search.comparison_queue import ComparisonQueue
 from registry.search.inverted_file import InvertedFile
@@ -75,6 +75,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
         UnusableKey: wrong passphrase, or damaged key files.
         CredentialSettingsInvalid: an unusable trust list, or a signed probe that does not read as it should.
         CertificateUnusable: the claim certificate has expired or is outside the profile.
+        SettingsInvalid: in production, a required layer of the sandbox is missing.
         SettingsInvalid: a witness policy, or the certificates of a time-stamping authority, that cannot be used.
     """
     with ExitStack() as opened:
@@ -86,7 +87,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             opened.callback(keystore.close)
             spooling = opened.enter_context(ExitStack())
             spool = spooling.enter_context(own_folder(config.spool or config.folder / "spool"))
-        sandbox = Sandbox(config.workers, modules=("registry.sandbox.examination",))
+        required = () if config.environment == "development" else set(LAYERS) - config.sandbox_without
+        sandbox = Sandbox(config.workers, modules=("registry.sandbox.examination",), required=required)
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = open_log(config, store, blobs, keystore, clock)
@@ -130,6 +132,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             with suppress(Conflict):  # another starting process has enrolled it
                 enrol_publisher(registry, publisher=DEFAULT_PUBLISHER, name=config.operator, algorithm=Algorithm.ES256)
         _check_claim_signer(registry)
+        sandbox.check_confinement()
         opened.pop_all()
         return registry
 

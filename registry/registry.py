@@ -15,7 +15,7 @@ from registry.keys.keystore import Keystore, Role
 from registry.log.proofs import Proofs
 from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
-from registry.sandbox import Sandbox
+from registry.sandbox import Layer, Sandbox
 from registry.search.codes import Codes
 from registry.search.comparison_queue import ComparisonQueue
 from registry.search.inverted_file import InvertedFile
@@ -63,6 +63,8 @@ class RegistryConfig:
     """URIs of external signers (`registry.keys.signer_uri`)."""
     claim_chain: Path | None = None
     """A PEM file with the certificates of the claim key, where an external signer holds that key."""
+    sandbox_without: frozenset[Layer] = frozenset()
+    """Layers of the sandbox that production may do without; development does without any."""
     ml_dsa: bool = True
     """Whether a new log, or one whose key is rotated, gets an ML-DSA-44 key beside its Ed25519 key."""
 

@@ -51,6 +51,7 @@ def configuration(settings: Settings) -> "RegistryConfig":
         claim_timestamp_url=settings.claim_timestamp_url or None,
         timestamp_anchors=settings.timestamp_anchors,
         timestamp_interval=settings.timestamp_interval,
+        sandbox_without=frozenset(settings.sandbox_without),
         ml_dsa=settings.log_ml_dsa,
         signers={role: uri.get_secret_value() for role, uri in signers.items() if uri.get_secret_value()},
         claim_chain=settings.claim_chain,

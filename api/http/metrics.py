@@ -33,6 +33,9 @@ class Metrics:
             ("reason",),
             registry=self._registry,
         )
+        self.sandbox_layer = Gauge(
+            "countermark_sandbox_layer", "Whether a layer of the sandbox holds.", ("layer",), registry=self._registry
+        )
         self.log_size = Gauge("countermark_log_entries", "Entries of the published log.", registry=self._registry)
         self.searched = Gauge(
             "countermark_local_features_registrations",

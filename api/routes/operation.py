@@ -3,6 +3,8 @@
 Prometheus needs an API key with the scope metrics:read.
 """
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Response
 
 from api.http import problems
@@ -11,7 +13,7 @@ from api.http.conditional import json_answer
 from api.http.metrics import CONTENT_TYPE
 from api.http.openapi import problem_responses
 from api.service import ServiceDep
-from provenance.answers import Health
+from provenance.answers import Health, Readiness, SandboxLayers
 from registry.usecases import read as catalogue
 
 router = APIRouter(tags=["operation"])
@@ -25,20 +27,21 @@ async def get_livez() -> Response:
 
 @router.get(
     "/readyz",
-    response_model=Health,
+    response_model=Readiness,
     responses=problem_responses(problems.STORE_UNAVAILABLE, problems.STORE_CORRUPT, problems.EXAMINATION_UNAVAILABLE),
     summary="The service can answer",
 )
 def get_readyz(service: ServiceDep) -> Response:
     """Reads the store and the log's checkpoint; fails if nothing can be logged, no picture can be examined, or not all
-    registrations can be searched yet."""
+    registrations can be searched yet. Says which layers of the sandbox hold."""
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
     registry = service.registry
     trouble = registry.sequencer.trouble or registry.sandbox.trouble or registry.inverted_file.trouble
     if trouble is not None:
         raise trouble
-    return json_answer(Health(status="ok"))
+    held = service.registry.sandbox.confinement
+    return json_answer(Readiness(status="ok", sandbox=None if held is None else SandboxLayers(**asdict(held))))
 
 
 @router.get(
@@ -56,4 +59,8 @@ def get_metrics(_holder: MetricsReader, service: ServiceDep) -> Response:
     cosigned = service.registry.proofs.cosigned_tree()
     service.metrics.searched.set(service.registry.inverted_file.registrations)
     service.metrics.cosigned_size.set(0 if cosigned is None else cosigned.checkpoint.size)
+    held = service.registry.sandbox.confinement
+    for layer, holds in () if held is None else asdict(held).items():
+        if holds is not None:
+            service.metrics.sandbox_layer.labels(layer).set(holds)
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)

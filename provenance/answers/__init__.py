@@ -42,7 +42,7 @@ from provenance.answers.chains import (
 from provenance.answers.discovery import RatePolicy, ServiceDescription, ServiceLimits
 from provenance.answers.fields import Answer
 from provenance.answers.lookups import Lookup, LookupBucket, LookupMatch, Lookups
-from provenance.answers.problems import FieldProblem, Health, Problem
+from provenance.answers.problems import FieldProblem, Health, Problem, Readiness, SandboxLayers
 from provenance.answers.publishers import (
     ApiKey,
     ApiKeys,
@@ -138,11 +138,13 @@ __all__ = [
     "Publishers",
     "RatePolicy",
     "ReadCredential",
+    "Readiness",
     "RecordedVerdict",
     "Region",
     "ReportLinks",
     "Resemblance",
     "Resembles",
+    "SandboxLayers",
     "Searched",
     "ServiceDescription",
     "ServiceLimits",

@@ -32,3 +32,18 @@ class Problem:
 @dataclass(frozen=True, kw_only=True)
 class Health(Answer):
     status: Annotated[str, Values("ok")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxLayers(Answer):
+    """Which layers of the sandbox hold in every worker that parses files."""
+
+    system_calls: Annotated[bool, Doc("No system calls but those of a list (seccomp).")]
+    files: Annotated[bool, Doc("Nothing is read by its path but the interpreter and libraries (landlock).")]
+    signals: Annotated[bool, Doc("The kernel scopes signals to the worker (landlock, from Linux 6.12 on).")]
+    own_user: Annotated[bool | None, Doc("A worker is a user of its own. Null: the service was not started as root.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness(Health):
+    sandbox: Annotated[SandboxLayers | None, Doc("Null while no worker has started.")] = None

@@ -4,7 +4,8 @@
 protocol between the two.
 """
 
-from registry.sandbox.confinement import Confinement
+from registry.sandbox.confinement import LAYERS, Confinement, Layer
+from registry.sandbox.frames import InputFile, Readable
 from registry.sandbox.pool import BUSY_SECONDS, JOB_SECONDS, Sandbox
 
-__all__ = ["BUSY_SECONDS", "JOB_SECONDS", "Confinement", "Sandbox"]
+__all__ = ["BUSY_SECONDS", "JOB_SECONDS", "LAYERS", "Confinement", "InputFile", "Layer", "Readable", "Sandbox"]

@@ -1,6 +1,6 @@
 """The functions that run confined in a sandbox worker: all parsing of untrusted bytes.
 
-Each function takes a path or plain values and returns plain values; the file is read once, its bytes
+Each function takes files or plain values and returns plain values; the file is read once, its bytes
 come with their SHA-256 (computed while they were received), and it is decoded at most once; where parts of it are
 looked at in more detail, once more, at a reduced size.
 """
@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from provenance.claims import CredentialMode
@@ -36,6 +35,7 @@ from provenance.media.sketch import draw_sketch, draw_thumbnail
 from provenance.verification.evidence import Examination
 from provenance.verification.procedure import compare_reference, examine
 from provenance.verification.registrations import Reference
+from registry.sandbox.frames import Readable
 from registry.sandbox.metadata import read_redaction, verify_redaction
 
 PublicCopy = Literal["as_registered", "stripped", "withheld", "none"]
@@ -83,13 +83,13 @@ _LEFT_OUT = Action("c2pa.edited.metadata", description="Metadata that its publis
 class ClaimRequest:
     """What to sign into or beside the file, without the key: `algorithm` and `chain_pem` name the claim key.
 
-    `copies`: paths of the ingredients' signed copies, None for one without, in the order of `description.ingredients`.
+    `copies`: the ingredients' signed copies, None for one without, in the order of `description.ingredients`.
     """
 
     mode: CredentialMode
     publish_metadata: bool
     description: ClaimDescription
-    copies: tuple[Path | None, ...]
+    copies: tuple[Readable | None, ...]
     algorithm: Literal["es256", "ed25519"]
     chain_pem: str
     trust: TrustSettings
@@ -112,14 +112,14 @@ def signing_responder(
     return answer
 
 
-def prepare(ask: Callable[[bytes], bytes], path: Path, sha256: bytes, order: ClaimRequest | None) -> Prepared:
+def prepare(ask: Callable[[bytes], bytes], file: Readable, sha256: bytes, order: ClaimRequest | None) -> Prepared:
     """Fingerprint, sketch and sign one file. `ask` sends a question to the server (`signing_responder`).
 
     Raises:
         MediaError: the bytes are not a readable picture.
         CredentialSigningFailed: C2PA cannot sign this file.
     """
-    data = path.read_bytes()
+    data = file.read_bytes()
     media = Media.from_bytes(data, sha256=sha256)
     # Either half takes as long, and nothing that takes long in them holds the interpreter's lock.
     with ThreadPoolExecutor(max_workers=1) as aside:
@@ -179,17 +179,17 @@ def _sign(
     return public, FileMetadata(found.held, "stripped", private=whole)
 
 
-def sniff(path: Path) -> str:
-    """The media type of the file at `path`, by its first bytes. Raises `MediaError`."""
-    return Media.from_bytes(path.read_bytes()).media_type
+def sniff(file: Readable) -> str:
+    """The media type of `file`, by its first bytes. Raises `MediaError`."""
+    return Media.from_bytes(file.read_bytes()).media_type
 
 
 def examine_file(
-    path: Path, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: Path | None, pixels: bool
+    file: Readable, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: Readable | None, pixels: bool
 ) -> Examination:
-    """Steps 1 to 3 and 5 of the verification procedure, for the file at `path`. Raises `MediaError`."""
+    """Steps 1 to 3 and 5 of the verification procedure, for `file`. Raises `MediaError`."""
     beside = None if sidecar is None else sidecar.read_bytes()
-    return examine(path.read_bytes(), trust, now=now, sha256=sha256, sidecar=beside, pixels=pixels)
+    return examine(file.read_bytes(), trust, now=now, sha256=sha256, sidecar=beside, pixels=pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,19 +223,19 @@ def describe_picture(canonical: Pixels) -> QueryDescription:
     return QueryDescription(describe(features, MAX_QUERY_FEATURES), features)
 
 
-def read_picture(path: Path, sha256: bytes) -> tuple[Fingerprints, Pixels]:
+def read_picture(file: Readable, sha256: bytes) -> tuple[Fingerprints, Pixels]:
     """The fingerprints of a stored picture, and the canonical one of it. Raises `MediaError`."""
-    media = Media.from_bytes(path.read_bytes(), sha256=sha256)
+    media = Media.from_bytes(file.read_bytes(), sha256=sha256)
     return fingerprint(media), media.canonical
 
 
 def describe_parts(
-    path: Path, sha256: bytes, canonical: Pixels, unexplained: Sequence[Sequence[Box]]
+    file: Readable, sha256: bytes, canonical: Pixels, unexplained: Sequence[Sequence[Box]]
 ) -> tuple[QueryDescription, ...]:
-    """Step 6, for parts of the file at `path` that every match leaves open. Raises `MediaError`."""
+    """Step 6, for parts of `file` that every match leaves open. Raises `MediaError`."""
 
     def detail() -> Pixels:
-        return Media.from_bytes(path.read_bytes(), sha256=sha256).detail
+        return Media.from_bytes(file.read_bytes(), sha256=sha256).detail
 
     crops = crop_parts(canonical, unexplained, detail)
     extracted = [(crop, extract_sift(crop.pixels)) for crop in crops]
@@ -246,26 +246,26 @@ def describe_parts(
 class DetailSource:
     """A file to compare at full detail: the `whole` of it, or what is suspected."""
 
-    path: Path
+    file: Readable
     sha256: bytes
     whole: bool
 
     @cached_property
     def closest(self) -> Pixels:
         """As `Media.closest`. Raises `MediaError`."""
-        return Media.from_bytes(self.path.read_bytes(), sha256=self.sha256).closest
+        return Media.from_bytes(self.file.read_bytes(), sha256=self.sha256).closest
 
 
 def compare_references(
     canonical: Pixels,
     described: QueryDescription | None,
     references: Sequence[Reference],
-    originals: Sequence[Path | None],
+    originals: Sequence[Readable | None],
     detail: DetailSource,
 ) -> tuple[DrawnComparison | CountermarkError, ...]:
     """Step 7 of the verification procedure, for all candidates: the result of each comparison, or why there is none.
 
-    `originals`: where the stored pictures of the references lie that are looked at.
+    `originals`: the stored pictures of the references that are looked at.
     """
     query = Query(canonical) if described is None else Query(canonical, described.features, described.crop)
     return tuple(
@@ -274,7 +274,7 @@ def compare_references(
 
 
 def _compared(
-    query: Query, reference: Reference, original: Path | None, detail: DetailSource
+    query: Query, reference: Reference, original: Readable | None, detail: DetailSource
 ) -> DrawnComparison | CountermarkError:
     stored = None if original is None else original.read_bytes()
     try:

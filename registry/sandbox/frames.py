@@ -1,6 +1,7 @@
 """Frames: length-prefixed messages over pipes, and answers as plain data.
 
-A request is a pickle, because the server writes it. An answer is never unpickled: a worker with an
+A request is a pickle, because the server writes it: a `Path` in it reaches the worker as an `InputFile`, of which the
+server sends the descriptor (SCM_RIGHTS, unix(7)). An answer is never unpickled: a worker with an
 exploited decoder may have written it, and unpickling can call anything. It is CBOR (RFC 8949)
 that spells out a few kinds of value, from which the server builds its own frozen classes.
 
@@ -14,19 +15,24 @@ import dataclasses
 import importlib
 import io
 import os
+import pickle
 import select
+import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import cbor2
 import numpy as np
 
+from provenance import limits
 from provenance.errors import CountermarkError
 
 MAX_ANSWER_BYTES = 160 * 1024 * 1024
@@ -37,6 +43,9 @@ MAX_MESSAGE_CHARACTERS = 500
 
 WATCH_SECONDS = 1.0
 """Seconds of silence between two calls of `watch`."""
+
+MAX_FILES = limits.MAX_PARENTS + 16
+"""Files of a request: a picture, a sidecar, the candidates, or the signed copies of all parents."""
 
 _HEADER = struct.Struct(">Q")
 _CHUNK = 1024 * 1024
@@ -111,6 +120,77 @@ def _wait(descriptor: int, event: int, deadline: float | None, watch: Callable[[
             watch()
         if time.monotonic() >= deadline:
             raise TimeoutError("no time left")
+
+
+# Requests ---------------------------------------------------------------------------------------
+
+
+class Readable(Protocol):
+    """A file to examine: a path, or in a worker an `InputFile`."""
+
+    def read_bytes(self) -> bytes: ...
+
+
+class InputFile:
+    """A file that the server has opened for a job: it can be read, as often as one likes, and nothing else."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read_bytes(self) -> bytes:
+        """All of it. Raises OSError."""
+        with open(self._descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            return file.read()
+
+
+def encode_request(value: object) -> tuple[bytes, tuple[Path, ...]]:
+    """The pickle of a request, and the paths in it. Raises ValueError for more than `MAX_FILES`."""
+    buffer, paths = io.BytesIO(), list[Path]()
+
+    class Pickler(pickle.Pickler):
+        """Notes paths, and writes their places."""
+
+        def persistent_id(self, part: object) -> int | None:
+            if not isinstance(part, Path):
+                return None
+            paths.append(part)
+            return len(paths) - 1
+
+    Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    if len(paths) > MAX_FILES:
+        raise ValueError(f"a request with {len(paths)} files")
+    return buffer.getvalue(), tuple(paths)
+
+
+def decode_request(data: bytes, descriptors: Sequence[int]) -> Any:
+    """The value that `encode_request` was given, with files in place of its paths."""
+
+    class Unpickler(pickle.Unpickler):
+        """Puts files in their places."""
+
+        def persistent_load(self, index: int) -> InputFile:
+            return InputFile(descriptors[index])
+
+    return Unpickler(io.BytesIO(data)).load()
+
+
+def send_files(channel: socket.socket, paths: Sequence[Path]) -> None:
+    """Open files for reading, and send their descriptors; none too. Raises OSError."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(path.open("rb", buffering=0)).fileno() for path in paths]
+        socket.send_fds(channel, [b"\0"], files)
+
+
+def receive_files(channel: socket.socket) -> Sequence[int]:
+    """The descriptors of the next request. Raises EOFError when the other side has closed."""
+    data, descriptors, _, _ = socket.recv_fds(channel, 1, MAX_FILES)
+    if not data:
+        raise EOFError("the other side has closed")
+    return descriptors
 
 
 # Answers ----------------------------------------------------------------------------------------

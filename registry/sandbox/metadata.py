@@ -1,7 +1,6 @@
 """The functions that run confined on a file's metadata, in its container and in its C2PA manifests."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from provenance.credentials.jumbf import read_contents
 from provenance.credentials.signing import stored_manifests
@@ -9,6 +8,7 @@ from provenance.errors import MediaError
 from provenance.media.fingerprints import digest_pixels
 from provenance.media.media import Media
 from provenance.media.redaction import MAX_LISTED_METADATA, MetadataItem, Redaction, redact
+from registry.sandbox.frames import Readable
 
 _SIGNED = "an earlier C2PA manifest holds it, whose signature covers it"
 _DIFFERS = "its pixels would change"
@@ -32,12 +32,12 @@ def verify_redaction(redaction: Redaction, pixels_sha256: bytes) -> Redaction:
     return redaction if same else replace(redaction, data=None, reason=_DIFFERS)
 
 
-def find_metadata(path: Path, sha256: bytes) -> Redaction:
-    """The metadata of the file at `path`. Raises `MediaError`."""
-    return replace(read_redaction(Media.from_bytes(path.read_bytes(), sha256=sha256)), data=None)
+def find_metadata(file: Readable, sha256: bytes) -> Redaction:
+    """The metadata of `file`. Raises `MediaError`."""
+    return replace(read_redaction(Media.from_bytes(file.read_bytes(), sha256=sha256)), data=None)
 
 
-def holds_metadata(copy: Path | None, manifests: Path | None) -> bool:
+def holds_metadata(copy: Readable | None, manifests: Readable | None) -> bool:
     """Whether a stored copy, or the manifest store that goes with it, holds metadata."""
     if manifests is not None and _metadata_in(manifests.read_bytes()):
         return True

@@ -9,14 +9,12 @@ once more on a fresh one.
 """
 
 import logging
-import pickle
 import queue
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -26,14 +24,14 @@ from provenance.errors import (
     ExaminationUnavailable,
     MediaTooCostly,
     Overloaded,
+    SettingsInvalid,
     StoreUnavailable,
     UndecodableMedia,
 )
-from registry.sandbox.confinement import Confinement
-from registry.sandbox.frames import WATCH_SECONDS
+from registry.sandbox.confinement import Confinement, Layer
+from registry.sandbox.frames import WATCH_SECONDS, encode_request
 from registry.sandbox.process import START_SECONDS, Answerer, WorkerDeathError, WorkerProcess
 from registry.sandbox.quarantine import Key, Quarantine, Refusal
-from registry.storage.spool import own_folder
 
 JOB_SECONDS = 9.0
 """Seconds of processor time that a job may use, to which the kernel adds up to one: the slowest honest picture within
@@ -67,7 +65,6 @@ WARM_MODULES = ("cv2", "numpy", "PIL.Image", "pillow_heif", "c2pa")
 _COSTLY = "examining it used up the processor time or the memory that one file is given"
 _LOST = "no worker could finish looking at it, which says nothing about the picture: try again later"
 _RETRY_SECONDS = 1.0
-_FOLDER = "countermark-sandbox-pool-"
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -77,8 +74,17 @@ T = TypeVar("T")
 class _Job:
     """One call that waits for a worker. The thread that claims it, a worker's or its timer's, must resolve `future`."""
 
-    def __init__(self, payload: bytes, name: str, seconds: float, answer: Answerer | None, key: Key | None) -> None:
+    def __init__(
+        self,
+        payload: bytes,
+        files: Sequence[Path],
+        name: str,
+        seconds: float,
+        answer: Answerer | None,
+        key: Key | None,
+    ) -> None:
         self.payload = payload
+        self.files = files
         self.name = name
         self.seconds = seconds
         self.answer = answer
@@ -111,6 +117,7 @@ class Sandbox:
     Args:
         workers: processes, at least 1; one per core is right, as each computes on one thread.
         modules: further modules that each worker imports before its first job.
+        required: layers of confinement without which no worker is given a job.
         busy_seconds: how long a call waits for a free worker.
         clock: monotonic seconds.
     """
@@ -120,6 +127,7 @@ class Sandbox:
         workers: int,
         *,
         modules: Sequence[str] = (),
+        required: Collection[Layer] = (),
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -130,9 +138,8 @@ class Sandbox:
         self._clock = clock
         self._closing = threading.Event()
         self._quarantine = Quarantine(clock)
-        self._folder = ExitStack()
-        folder = self._folder.enter_context(own_folder(Path(tempfile.gettempdir()), _FOLDER))
-        pool = _Pool(self._jobs, self._closing, self._quarantine, clock, (*WARM_MODULES, *modules), folder)
+        wanted = (*WARM_MODULES, *modules)
+        pool = _Pool(self._jobs, self._closing, self._quarantine, clock, wanted, frozenset(required))
         self._slots = [_Slot(pool) for _ in range(workers)]
         for slot in self._slots:
             slot.thread.start()
@@ -147,8 +154,9 @@ class Sandbox:
     ) -> T:
         """Run `function(*args)` in a worker and return its result.
 
-        The function must be importable by name, its arguments picklable (large inputs as paths), its
-        result of the types that `frames` encodes.
+        The function must be importable by name, its arguments picklable, its result of the types that `frames`
+        encodes. For a `Path` among the arguments, or in one, the function gets an `InputFile` with `read_bytes()`: a
+        worker opens no path of the server's.
 
         With `answer` the function gets, before its other arguments, a function of its own that sends up to
         `MAX_QUESTIONS` questions (bytes) to `answer` in this process: so that a worker never has
@@ -187,14 +195,30 @@ class Sandbox:
         return ExaminationUnavailable("no worker that examines pictures can be started", retry_after=RETRY_AFTER)
 
     @property
-    def network_blocked(self) -> bool:
-        """Whether the kernel refuses sockets to every worker. False while none has started."""
-        return all(slot.confinement is not None and slot.confinement.network_blocked for slot in self._slots)
+    def confinement(self) -> Confinement | None:
+        """What holds in every worker; None while none has started."""
+        held = [each for slot in self._slots if (each := slot.confinement) is not None]
+        if not held:
+            return None
+        return Confinement(
+            system_calls=all(each.system_calls for each in held),
+            files=all(each.files for each in held),
+            signals=all(each.signals for each in held),
+            own_user=None if all(each.own_user is None for each in held) else all(each.own_user for each in held),
+        )
 
-    @property
-    def writes_blocked(self) -> bool:
-        """Whether the kernel confines every worker's writing to its temporary folder. False while none has started."""
-        return all(slot.confinement is not None and slot.confinement.writes_blocked for slot in self._slots)
+    def check_confinement(self) -> None:
+        """Wait until the first worker is confined. Raises SettingsInvalid if a required layer is missing in it.
+
+        If none can be started, that shows in `trouble`.
+        """
+        slot = self._slots[0]
+        slot.confined.wait(START_SECONDS)
+        if slot.confinement is not None and (missing := slot.lacking(slot.confinement)):
+            raise SettingsInvalid(
+                f"pictures cannot be examined safely here. {'. '.join(f'{k}: {v}' for k, v in missing.items())}. Mend "
+                f"that, or accept the risk with COUNTERMARK_SANDBOX_WITHOUT={','.join(missing)}"
+            )
 
     def close(self) -> None:
         """Let running jobs end within `CLOSING_SECONDS`, refuse waiting ones, end the workers. Twice is no error."""
@@ -211,7 +235,6 @@ class Sandbox:
             while True:
                 if (job := self._jobs.get_nowait()) is not None:
                     job.reject_overload()
-        self._folder.close()
 
     def _submit(
         self,
@@ -225,8 +248,8 @@ class Sandbox:
         key = None if digest is None else (name, digest)
         if key is not None:
             self._quarantine.check(key)
-        payload = pickle.dumps((function, args, cpu_seconds, answer is not None), protocol=pickle.HIGHEST_PROTOCOL)
-        job = _Job(payload, name, cpu_seconds, answer, key)
+        payload, files = encode_request((function, args, cpu_seconds, answer is not None))
+        job = _Job(payload, files, name, cpu_seconds, answer, key)
         if self._closing.is_set():
             job.reject_overload()
         else:
@@ -243,7 +266,7 @@ class _Pool:
     quarantine: Quarantine
     clock: Callable[[], float]
     modules: tuple[str, ...]
-    folder: Path
+    required: frozenset[Layer]
 
 
 class _Slot:
@@ -251,6 +274,7 @@ class _Slot:
 
     def __init__(self, pool: _Pool) -> None:
         self.ready = threading.Event()
+        self.confined = threading.Event()
         self.lost_at: float | None = pool.clock()
         """The time since which there is no worker; None while there is one."""
         self.confinement: Confinement | None = None
@@ -268,6 +292,10 @@ class _Slot:
         """End a worker whose job takes too long while the pool closes."""
         if (worker := self._working) is not None:
             worker.kill()
+
+    def lacking(self, confinement: Confinement) -> dict[Layer, str]:
+        """The required layers that do not hold, and what follows from each."""
+        return {each: why for each, why in confinement.missing().items() if each in self._pool.required}
 
     def _serve(self) -> None:
         interrupted: _Job | None = None
@@ -293,10 +321,14 @@ class _Slot:
     def _start(self) -> WorkerProcess | None:
         worker: WorkerProcess | None = None
         try:
-            worker = self._starting = WorkerProcess(self._pool.modules, self._pool.folder)
+            worker = self._starting = WorkerProcess(self._pool.modules)
             if self._pool.closing.is_set():
                 worker.kill()
-            self.confinement = worker.wait_until_ready()
+            self.confinement = worker.wait_until_confined()
+            self.confined.set()
+            if missing := self.lacking(self.confinement):
+                raise WorkerDeathError("; ".join(missing.values()))
+            worker.wait_until_ready()
         except (OSError, WorkerDeathError) as error:
             if worker is not None:
                 worker.end()
@@ -345,7 +377,7 @@ class _Slot:
         """Run a job and resolve it, unless it is to be retried; whether the worker can take another."""
         job.tries += 1
         try:
-            answer = worker.perform(job.payload, job.seconds * WALL_CLOCK_FACTOR, job.answer)
+            answer = worker.perform(job.payload, job.files, job.seconds * WALL_CLOCK_FACTOR, job.answer)
         except WorkerDeathError as death:
             self._handle_death(job, death)
             return False
@@ -394,15 +426,7 @@ _reported = threading.Event()
 
 
 def _report_once(confinement: Confinement) -> None:
-    """Warn once per process about protections that this kernel lacks."""
-    missing = [
-        text
-        for held, text in (
-            (confinement.network_blocked, "seccomp (network access of decoders is not blocked)"),
-            (confinement.writes_blocked, "landlock (file writes of decoders are not confined)"),
-        )
-        if not held
-    ]
-    if missing and not _reported.is_set():
+    """Warn once per process about the layers that are missing."""
+    if (missing := confinement.missing()) and not _reported.is_set():
         _reported.set()
-        logger.warning("this kernel refuses the sandbox: %s", ", ".join(missing))
+        logger.warning("the sandbox lacks a layer: %s", "; ".join(missing.values()))

@@ -1,20 +1,26 @@
-"""The server's side of a worker process: two pipes, their messages, and the way the process ended."""
+"""The server's side of a worker process: its two channels, their messages, and the way the process ended."""
 
 import os
 import resource
-import shutil
 import signal
+import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from registry.sandbox.confinement import MEMORY_BYTES, Confinement
-from registry.sandbox.frames import MAX_ANSWER_BYTES, AnswerError, decode_answer, read_frame, write_frame
+from registry.sandbox.frames import (
+    MAX_ANSWER_BYTES,
+    AnswerError,
+    decode_answer,
+    read_frame,
+    send_files,
+    write_frame,
+)
 
 START_SECONDS = 60.0
 """Seconds a worker has to import everything: about 1 on an idle machine."""
@@ -28,7 +34,7 @@ MAX_QUESTION_BYTES = 1024 * 1024
 
 _PASSED_ON = ("LD_LIBRARY_PATH", "LANG", "TZ")  # of the environment; never the server's secrets
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-_PIPE_BYTES = 1024 * 1024  # as much as Linux gives without privilege
+_CHANNEL_BYTES = 1024 * 1024  # as much as Linux gives without privilege
 _GRACE_SECONDS = 5.0  # from closing its pipe, or from being killed, to its end
 
 Answerer = Callable[[bytes], bytes]
@@ -52,54 +58,69 @@ class WorkerDeathError(Exception):
 
 
 class WorkerProcess:
-    """One worker process and the two pipes to it, used by one thread; its temporary folder is made in `folder`."""
+    """One worker process and the channels to it, used by one thread."""
 
-    def __init__(self, modules: tuple[str, ...], folder: Path) -> None:
-        self._scratch = tempfile.mkdtemp(prefix="worker-", dir=folder)
+    def __init__(self, modules: tuple[str, ...]) -> None:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= _ONE_THREAD | {
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": self._scratch,
-            "HOME": self._scratch,
+            "OPENSSL_CONF": os.devnull,
         }
         command = [sys.executable, "-P", "-s", "-m", "registry.sandbox.worker", str(os.getpid()), *modules]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pipesize=_PIPE_BYTES,
-                env=environment,
-            )
-        except OSError:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            raise
-        assert self._process.stdin is not None  # noqa: S101 (both were asked for)
-        assert self._process.stdout is not None  # noqa: S101
-        self._requests = self._process.stdin.fileno()
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            theirs.shutdown(socket.SHUT_WR)  # a worker sends through the pipe alone, which carries no descriptors
+            self._requests.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHANNEL_BYTES)
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                    command,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    pipesize=_CHANNEL_BYTES,
+                    env=environment,
+                    cwd="/",
+                )
+            except OSError:
+                self._requests.close()
+                raise
+        assert self._process.stdout is not None  # noqa: S101 (it was asked for)
         self._answers = self._process.stdout.fileno()
-        os.set_blocking(self._requests, False)
+        self._requests.setblocking(False)
         os.set_blocking(self._answers, False)
 
-    def wait_until_ready(self) -> Confinement:
-        """Start the process. Raises WorkerDeathError if it is not ready within `START_SECONDS`."""
+    def wait_until_confined(self) -> Confinement:
+        """How the process is confined, before it has imported what it needs. Raises WorkerDeathError."""
         match self._answer(time.monotonic() + START_SECONDS):
-            case ("ready", Confinement() as confinement):
+            case ("confined", Confinement() as confinement):
                 return confinement
+            case ("failed", _, str(text)):
+                raise WorkerDeathError(text, foreign=True)
+            case _:
+                raise WorkerDeathError("it did not say how it is confined")
+
+    def wait_until_ready(self) -> None:
+        """Raises WorkerDeathError if the process is not ready within `START_SECONDS`."""
+        match self._answer(time.monotonic() + START_SECONDS):
+            case ("ready",):
+                return
             case ("failed", _, str(text)):
                 raise WorkerDeathError(text, foreign=True)
             case _:
                 raise WorkerDeathError("it did not say that it is ready")
 
-    def perform(self, payload: bytes, seconds: float, answer: Answerer | None) -> Any:
-        """The worker's answer to a job; its questions go to `answer`.
+    def perform(self, payload: bytes, files: Sequence[Path], seconds: float, answer: Answerer | None) -> Any:
+        """The worker's answer to a job, which is handed `files`; its questions go to `answer`.
 
         Raises:
             WorkerDeathError: no answer within `seconds` by the clock, or a malformed one.
         """
         deadline = time.monotonic() + seconds
+        try:
+            send_files(self._requests, files)
+        except OSError as error:
+            raise WorkerDeathError(f"its files cannot be handed to it: {error}", foreign=True) from None
         self._send(payload, deadline)
         for _ in range(MAX_QUESTIONS):
             match reply := self._answer(deadline):
@@ -117,18 +138,17 @@ class WorkerProcess:
         self._process.kill()
 
     def end(self) -> None:
-        """Close the pipes, kill the process and remove its temporary folder: it holds nothing worth a grace period."""
+        """Kill the process and close the channels: it holds nothing worth a grace period."""
         self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        self._requests.close()
+        if self._process.stdout is not None:
+            with suppress(OSError):
+                self._process.stdout.close()
         self._process.wait()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _send(self, payload: bytes, deadline: float) -> None:
         try:
-            write_frame(self._requests, payload, deadline, self._watch)
+            write_frame(self._requests.fileno(), payload, deadline, self._watch)
         except TimeoutError:
             raise WorkerDeathError("it took nothing in its time by the clock") from None
         except OSError:

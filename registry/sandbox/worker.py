@@ -1,23 +1,22 @@
 """The worker: one confined process that runs one job after another until its pipe closes.
 
 Started by `registry.sandbox.pool` as ``python -m registry.sandbox.worker PARENT_PID MODULE…`` with requests on
-standard input and answers on standard output. It confines itself first, then imports what it will
-need, and then reports that it is ready.
+standard input, a socket, and answers on standard output, a pipe. It confines itself first and reports how, then imports
+what it will need, and reports that it is ready.
 """
 
 import errno
 import importlib
 import os
-import pickle
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from provenance.errors import CountermarkError
-from registry.sandbox.confinement import confine, die_with_parent, limit_cpu, limit_memory
-from registry.sandbox.frames import encode_answer, read_frame, write_frame
+from registry.sandbox.confinement import Memory, confine, limit_cpu
+from registry.sandbox.frames import decode_request, encode_answer, read_frame, receive_files, write_frame
 
 _OF_THE_MACHINE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE),  # its disks, its table of files
@@ -33,27 +32,31 @@ MAX_TRACEBACK_CHARACTERS = 8_000
 
 def main(parent: int, modules: list[str]) -> None:
     """Serve jobs until the parent closes the pipe."""
-    requests, answers = os.dup(0), os.dup(1)
+    requests, answers = socket.socket(fileno=os.dup(0)), os.dup(1)
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # decoders print: neither into our answers nor into the server's log
         os.dup2(silence, descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to act upon
-    die_with_parent(parent)
+    memory = Memory()
     try:
-        confinement = confine(Path(os.environ["TMPDIR"]))
+        write_frame(answers, encode_answer(("confined", confine(parent, modules))))
         _warm(modules)
-        limit_memory()
+        memory.limit()
     except Exception:  # noqa: BLE001 (the parent logs it: nothing else can be said from here)
         write_frame(answers, encode_answer(("failed", "start", _traceback())))
         os._exit(1)
-    write_frame(answers, encode_answer(("ready", confinement)))
+    write_frame(answers, encode_answer(("ready",)))
     while True:
         try:
-            request = read_frame(requests)
+            files = receive_files(requests)
+            request = read_frame(requests.fileno())
         except EOFError:
             os._exit(0)  # without the destructors of native libraries: they have crashed before
-        write_frame(answers, _perform(request, lambda question: _ask(requests, answers, question)))
-        del request
+        answer = _perform(request, files, lambda question: _ask(requests.fileno(), answers, question))
+        for each in files:
+            os.close(each)
+        write_frame(answers, answer)
+        del request, answer
 
 
 def _warm(modules: list[str]) -> None:
@@ -69,9 +72,9 @@ def _ask(requests: int, answers: int, question: bytes) -> bytes:
     return read_frame(requests)
 
 
-def _perform(request: bytes, ask: Callable[[bytes], bytes]) -> bytes:
+def _perform(request: bytes, files: Sequence[int], ask: Callable[[bytes], bytes]) -> bytes:
     try:
-        function, arguments, seconds, asks = pickle.loads(request)  # noqa: S301 (the server wrote it)
+        function, arguments, seconds, asks = decode_request(request, files)
         limit_cpu(seconds)
         return encode_answer(("returned", function(ask, *arguments) if asks else function(*arguments)))
     except CountermarkError as error:

@@ -452,8 +452,8 @@ def service() -> Call[models.ServiceDescription]:
     return _get("/.well-known/countermark.json", _model(models.ServiceDescription))
 
 
-def ready() -> Call[models.Health]:
-    return _get("/readyz", _model(models.Health))
+def ready() -> Call[models.Readiness]:
+    return _get("/readyz", _model(models.Readiness))
 
 
 # Building calls ---------------------------------------------------------------------------------

@@ -11,6 +11,6 @@ from tests.unit.registry.pools import a_pool
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with a_pool(2, "tests.unit.registry.sandbox_jobs") as pool:
+    with a_pool(2) as pool:
         assert pool.wait_until_ready(HUNG_SECONDS)
         yield pool

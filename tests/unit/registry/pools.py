@@ -1,10 +1,10 @@
 """Pools of sandbox workers for the tests about them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-from registry.sandbox import Sandbox
+from registry.sandbox import Layer, Sandbox
 from tests.patience import HUNG_SECONDS
 from tests.unit.registry import sandbox_jobs as jobs
 
@@ -14,9 +14,15 @@ LOST = "says nothing about the picture"
 
 @contextmanager
 def a_pool(
-    workers: int = 1, *modules: str, busy_seconds: float = HUNG_SECONDS, clock: Callable[[], float] = time.monotonic
+    workers: int = 1,
+    *modules: str,
+    required: Collection[Layer] = (),
+    busy_seconds: float = HUNG_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Sandbox]:
-    pool = Sandbox(workers, modules=modules, busy_seconds=busy_seconds, clock=clock)
+    """Its workers may import the jobs of the tests."""
+    modules = (*modules, "tests.unit.registry.sandbox_jobs")
+    pool = Sandbox(workers, modules=modules, required=required, busy_seconds=busy_seconds, clock=clock)
     try:
         yield pool
     finally:

@@ -2,19 +2,16 @@
 
 import ctypes
 import os
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from provenance.errors import MediaTooLarge
+from registry.sandbox import Readable
 from tests.patience import HUNG_SECONDS
 
 
@@ -45,8 +42,8 @@ def ask_and_loop_for_ever(ask: Callable[[bytes], bytes]) -> None:
     loop_for_ever()
 
 
-def crash_unless(path: Path) -> str:
-    if not path.exists():
+def crash_unless(file: Readable) -> str:
+    if not file.read_bytes():
         crash()
     return "done"
 
@@ -61,8 +58,16 @@ def process_id() -> int:
     return os.getpid()
 
 
-def size_of(path: Path) -> int:
-    return len(path.read_bytes())
+def size_of(file: Readable) -> int:
+    return len(file.read_bytes())
+
+
+def read_all(files: Sequence[Readable]) -> list[bytes]:
+    return [each.read_bytes() for each in files]
+
+
+def read_twice(file: Readable) -> tuple[bytes, bytes]:
+    return file.read_bytes(), file.read_bytes()
 
 
 def nap(seconds: float) -> tuple[float, float]:
@@ -138,43 +143,13 @@ def call_home_from_a_thread(port: int) -> str:
     return ", ".join(caught)
 
 
-def outcomes_of_escapes(parent: int, outside: Path) -> dict[str, str]:
-    """What each thing that a taken-over worker would try came to: the exception's name, or "done"."""
-
-    def write_outside() -> None:
-        outside.write_bytes(b"overwritten")
-
-    def fork() -> None:
-        if os.fork() == 0:
-            os._exit(0)
-
-    attempts = {
-        "start a program": lambda: subprocess.run(["/bin/true"], check=True),
-        "start a process": fork,
-        "signal the server": lambda: os.kill(parent, signal.SIGCONT),
-        "read the server's environment": lambda: Path(f"/proc/{parent}/environ").read_bytes(),
-        "write outside": write_outside,
-        "remove outside": outside.unlink,
-    }
-    outcomes = {}
-    for name, attempt in attempts.items():
-        try:
-            attempt()
-            outcomes[name] = "done"
-        except OSError as error:
-            outcomes[name] = type(error).__name__
-    return outcomes
-
-
 def environment() -> list[str]:
     return sorted(os.environ)
 
 
-def write_temporary_file(mebibytes: int) -> int:
-    with tempfile.TemporaryFile() as file:
-        for _ in range(mebibytes):
-            file.write(bytes(1024 * 1024))
-        return file.tell()
+def write_file_in_memory() -> int:
+    """What no rule of landlock covers: a file of no folder."""
+    return os.write(os.memfd_create("unseen"), b"x")
 
 
 def print_and_answer() -> str:

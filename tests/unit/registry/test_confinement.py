@@ -1,5 +1,7 @@
 """The filter of system calls, run on paper: what it refuses, by machine."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ from registry.sandbox.confinement import system_call_filter
 _ALLOWED, _REFUSED_EPERM, _NOT_IMPLEMENTED, _KILLED = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
 
 
-def run_filter(program: bytes, architecture: int, number: int, argument: int = 0) -> int:
+def run_filter(program: bytes, architecture: int, number: int, *arguments: int) -> int:
     """What classic BPF makes of one system call."""
-    data = np.array([number, architecture, 0, 0, argument, 0], dtype="<u4").tobytes()
+    words = [word for each in (*arguments, 0, 0, 0)[:3] for word in (each, 0)]
+    data = np.array([number, architecture, 0, 0, *words], dtype="<u4").tobytes()
     steps = np.frombuffer(program, dtype=[("code", "<u2"), ("yes", "u1"), ("no", "u1"), ("k", "<u4")])
     accumulator, position = 0, 0
     while True:
@@ -26,7 +29,7 @@ def run_filter(program: bytes, architecture: int, number: int, argument: int = 0
 
 
 @pytest.mark.parametrize(
-    ("machine", "number", "argument", "outcome"),
+    ("machine", "number", "arguments", "outcome"),
     [
         ("x86_64", 41, 2, _REFUSED_EPERM),  # socket
         ("aarch64", 198, 2, _REFUSED_EPERM),
@@ -51,12 +54,37 @@ def run_filter(program: bytes, architecture: int, number: int, argument: int = 0
         ("x86_64", 9, 0, _ALLOWED),  # mmap
         ("aarch64", 63, 3, _ALLOWED),  # read
         ("aarch64", 222, 0, _ALLOWED),  # mmap
+        ("x86_64", 257, (-100 % 2**32, 0, os.O_RDONLY | os.O_CLOEXEC), _ALLOWED),  # openat
+        ("x86_64", 257, (-100 % 2**32, 0, os.O_RDWR), _REFUSED_EPERM),
+        ("x86_64", 257, (-100 % 2**32, 0, os.O_TRUNC), _REFUSED_EPERM),
+        ("aarch64", 56, (-100 % 2**32, 0, os.O_WRONLY | os.O_CREAT), _REFUSED_EPERM),
+        ("x86_64", 2, (0, os.O_CREAT), _REFUSED_EPERM),  # open
+        ("x86_64", 72, (5, 1), _ALLOWED),  # fcntl F_GETFD
+        ("x86_64", 72, (5, 1030), _ALLOWED),  # F_DUPFD_CLOEXEC
+        ("x86_64", 72, (5, 4), _REFUSED_EPERM),  # F_SETFL
+        ("x86_64", 72, (5, 8), _REFUSED_EPERM),  # F_SETOWN
+        ("x86_64", 72, (5, 10), _REFUSED_EPERM),  # F_SETSIG
+        ("aarch64", 25, (5, 8), _REFUSED_EPERM),
+        ("aarch64", 25, (5, 3), _ALLOWED),  # F_GETFL
+        ("x86_64", 16, (1, 0x5401), _ALLOWED),  # ioctl TCGETS
+        ("x86_64", 16, (1, 0x8901), _REFUSED_EPERM),  # FIOSETOWN
+        ("x86_64", 157, 15, _ALLOWED),  # prctl PR_SET_NAME
+        ("x86_64", 157, 1, _REFUSED_EPERM),  # PR_SET_PDEATHSIG
+        ("aarch64", 167, 4, _REFUSED_EPERM),  # PR_SET_DUMPABLE
+        ("x86_64", 73, (5, 2), _REFUSED_EPERM),  # flock
+        ("x86_64", 90, 0, _REFUSED_EPERM),  # chmod
+        ("x86_64", 500, 0, _NOT_IMPLEMENTED),
+        ("aarch64", 1000, 0, _NOT_IMPLEMENTED),
     ],
 )
-def test_the_filter_refuses_and_allows_by_machine(machine: str, number: int, argument: int, outcome: int) -> None:
+def test_the_filter_refuses_and_allows_by_machine(
+    machine: str, number: int, arguments: int | tuple[int, ...], outcome: int
+) -> None:
     program = system_call_filter(machine, 77)
     assert program is not None
-    assert run_filter(program, {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine], number, argument) == outcome
+    of_machine = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]
+    given = arguments if isinstance(arguments, tuple) else (arguments,)
+    assert run_filter(program, of_machine, number, *given) == outcome
 
 
 def test_the_filter_kills_who_calls_by_the_numbers_of_another_machine() -> None:

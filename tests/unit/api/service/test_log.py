@@ -51,7 +51,9 @@ def test_a_malformed_tile_path_is_not_found(client: TestClient, path: str) -> No
 
 def test_the_service_says_that_it_lives_and_is_ready(client: TestClient) -> None:
     assert client.get("/livez").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ok"}
+    ready = client.get("/readyz").json()
+    assert ready["status"] == "ok"
+    assert ready["sandbox"] is None or set(ready["sandbox"]) == {"system_calls", "files", "signals", "own_user"}
 
 
 def test_metrics_are_for_the_operator(client: TestClient, writer: dict[str, str], admin: dict[str, str]) -> None:
