@@ -53,6 +53,9 @@ CountermarkError
 │   ├── StoreLocked                another server already writes this data folder
 │   ├── StoreUnavailable           disk full, read-only, or the writer has stopped
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
+├── FetchError                     a stranger's address was not fetched
+│   ├── AddressRefused             it is no web address, or leads to something that is not on the public internet
+│   └── FetchFailed                no connection, another answer than the file, too large or too slow
 ├── MissingExtra                   the operation needs an extra that is not installed
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
@@ -374,6 +377,20 @@ class StoreCorrupt(RegistryError):
 
     slug = "store-corrupt"
     exit_status = Exit.INCOMPLETE
+
+
+class FetchError(CountermarkError):
+    """A stranger's address was not fetched."""
+
+    exit_status = Exit.INCOMPLETE
+
+
+class AddressRefused(FetchError):
+    """It is no web address, or it leads to something that is not on the public internet."""
+
+
+class FetchFailed(FetchError):
+    """No connection, another answer than the file, or one that is too large or too slow."""
 
 
 class ServiceError(CountermarkError):
