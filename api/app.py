@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from api.http.admission import Admission
+from api.http.bodies import Bodies
 from api.http.idempotency import forget_answers
 from api.http.limits import Policy, RateLimiter
 from api.http.metrics import Metrics
@@ -72,10 +73,15 @@ def create_app(
     app = assemble(middleware_for(settings, metrics))
     local = [RateLimiter(policy, time.monotonic) for policy in policies_of(settings)]
     app.state.limiters = {each.policy.name: each if parent is None else SharedLimiter(each, parent) for each in local}
+    app.state.bodies = bodies = Bodies(
+        seconds=settings.upload_timeout,
+        max_unfinished=settings.max_uploads_per_address,
+        refused=lambda reason: metrics.refused.labels(reason).inc(),
+    )
     app.state.service = Service(
         settings=settings,
         registry=registry,
-        spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, timeout=settings.upload_timeout),
+        spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, bodies=bodies),
         admission=Admission(settings.queue, metrics),
         metrics=metrics,
     )

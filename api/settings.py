@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """Maximum concurrent connections; never more than half of the process's file descriptors."""
     max_connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     """Maximum concurrent connections of one client address; at most half of all. Trusted proxies are exempt."""
+    max_uploads_per_address: Annotated[int, Field(ge=1, le=10_000)] = 32
+    """Maximum concurrent request bodies of one client address that have not arrived whole; more are answered 503."""
     queue: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Maximum concurrent registrations and verifications; more are answered 503 with Retry-After."""
     verification_rate: str = "60/minute"

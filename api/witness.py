@@ -19,11 +19,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.http import server
+from api.http.bodies import Bodies, gather
 from api.http.connections import Connections
 from api.http.logs import configure_logs
 from api.http.problems import kind_of
 from api.http.server import stopping_in_order
-from api.http.upload import gather
 from api.settings import MIN_PASSPHRASE_CHARACTERS, from_environment
 from provenance.errors import CountermarkError, MalformedNote, SettingsInvalid
 from provenance.limits import MAX_WITNESS_REQUEST_BYTES
@@ -90,7 +90,7 @@ def create_witness_app(witness: Witness, *, body_timeout: float) -> Starlette:
     """The application of a witness, which the caller closes. A body must arrive within `body_timeout` seconds."""
 
     async def add_checkpoint(request: Request) -> Response:
-        body = await gather(request, MAX_WITNESS_REQUEST_BYTES, body_timeout)
+        body = await gather(request, MAX_WITNESS_REQUEST_BYTES)
         outcome = await anyio.to_thread.run_sync(witness.add_checkpoint, body)
         if isinstance(outcome, Cosigned):
             _log.info("cosigned", log=outcome.checkpoint.origin, size=outcome.checkpoint.size)
@@ -112,13 +112,15 @@ def create_witness_app(witness: Witness, *, body_timeout: float) -> Starlette:
         detail = kind.detail or str(error) or kind.title
         return PlainTextResponse(f"{detail}\n", kind.status, headers=headers)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
             Route("/{origin}/checkpoint", get_checkpoint, methods=["GET"]),
         ],
         exception_handlers={CountermarkError: answer_error, ClientDisconnect: answer_error, Exception: answer_error},
     )
+    app.state.bodies = Bodies(seconds=body_timeout)
+    return app
 
 
 commands = typer.Typer(invoke_without_command=True, no_args_is_help=False)

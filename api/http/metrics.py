@@ -29,7 +29,7 @@ class Metrics:
         self.connections = Gauge("countermark_connections", "Open connections.", registry=self._registry)
         self.refused = Counter(
             "countermark_connections_refused",
-            "Connections refused or closed: too many in total or per address; a request head too large or too slow.",
+            "Connections and bodies refused: too many in total or of an address; a head too large; too slow.",
             ("reason",),
             registry=self._registry,
         )

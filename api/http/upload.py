@@ -9,24 +9,23 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import anyio
 import anyio.to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from api.http.bodies import Bodies
 from provenance import limits
 from provenance.errors import (
     InvalidRequest,
     MalformedRequest,
     PayloadTooLarge,
-    RequestTimeout,
     StoreUnavailable,
     UnsupportedMedia,
 )
@@ -83,13 +82,13 @@ class Spool:
     Args:
         folder: made if missing; leftovers of an earlier process are removed.
         max_file_bytes: of the part "file" or of a raw body.
-        timeout: seconds within which a body must have arrived.
+        bodies: reads what arrives.
     """
 
-    def __init__(self, folder: Path, *, max_file_bytes: int, timeout: float) -> None:
+    def __init__(self, folder: Path, *, max_file_bytes: int, bodies: Bodies) -> None:
         self.folder = folder
         self.max_file_bytes = max_file_bytes
-        self.timeout = timeout
+        self.bodies = bodies
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in folder.glob(f"{PREFIX}*"):
             leftover.unlink(missing_ok=True)
@@ -106,30 +105,27 @@ class Spool:
             sidecar: whether a multipart body may have a second file, "sidecar".
 
         Raises: PayloadTooLarge, MalformedRequest, InvalidRequest (unexpected parts), UnsupportedMedia
-        (a compressed body), RequestTimeout, StoreUnavailable (no room); ClientDisconnect is Starlette's.
+        (a compressed body), RequestTimeout and Overloaded (as `Bodies.read`), StoreUnavailable (no room);
+        ClientDisconnect is Starlette's.
         """
         encoding = request.headers.get("content-encoding", "identity").lower()
         if encoding != "identity":
             raise UnsupportedMedia("Content-Encoding is not supported: send the bytes uncompressed.")
         with ExitStack() as stack:
             names = {"file": self.max_file_bytes} | ({"sidecar": limits.MAX_SIDECAR_BYTES} if sidecar else {})
-            body = bounded(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
+            body = self.bodies.read(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
             content_type, options = parse_options_header(request.headers.get("content-type"))
-            try:
-                with anyio.fail_after(self.timeout):
-                    async with aclosing(body):
-                        if multipart and content_type == b"multipart/form-data":
-                            form = _Form(
-                                options.get(b"boundary", b""), names, text, lambda n: stack.enter_context(self._sink(n))
-                            )
-                            received = await form.read(body)
-                        else:
-                            sink = stack.enter_context(self._sink(self.max_file_bytes))
-                            async for chunk in body:
-                                await sink.take(chunk)
-                            received = Received({"file": await sink.finish()}, {})
-            except TimeoutError as error:
-                raise RequestTimeout(f"The body must arrive within {self.timeout:g} seconds.") from error
+            async with aclosing(body):
+                if multipart and content_type == b"multipart/form-data":
+                    form = _Form(
+                        options.get(b"boundary", b""), names, text, lambda n: stack.enter_context(self._sink(n))
+                    )
+                    received = await form.read(body)
+                else:
+                    sink = stack.enter_context(self._sink(self.max_file_bytes))
+                    async for chunk in body:
+                        await sink.take(chunk)
+                    received = Received({"file": await sink.finish()}, {})
             yield received
 
     @contextmanager
@@ -143,38 +139,6 @@ class Spool:
 
     def _sink(self, limit: int) -> "_Sink":
         return _Sink(self.folder, limit)
-
-
-async def bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The chunks of a body of at most `limit` bytes. Raises: PayloadTooLarge, MalformedRequest."""
-    stated = request.headers.get("content-length")
-    if stated is not None and not (stated.isascii() and stated.isdigit() and len(stated) < 20):
-        raise MalformedRequest("The Content-Length is not a number.")
-    if stated is not None and int(stated) > limit:
-        raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
-    total = 0
-    async with aclosing(request.stream()) as stream:
-        async for chunk in stream:
-            total += len(chunk)
-            if total > limit:
-                raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
-            if chunk:
-                yield chunk
-    if stated is not None and int(stated) != total:
-        raise MalformedRequest("The length of the body does not match its Content-Length.")
-
-
-async def gather(request: Request, limit: int, seconds: float | None = None) -> bytes:
-    """A small body as bytes. Raises: PayloadTooLarge, MalformedRequest, RequestTimeout (after `seconds`)."""
-    data = bytearray()
-    try:
-        with anyio.fail_after(seconds):
-            async with aclosing(bounded(request, limit)) as chunks:
-                async for chunk in chunks:
-                    data += chunk
-    except TimeoutError as error:
-        raise RequestTimeout(f"The body must arrive within {seconds:g} seconds.") from error
-    return bytes(data)
 
 
 class _Sink:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from python_multipart.multipart import parse_options_header
 
 from api.http import problems
+from api.http.bodies import gather
 from api.http.conditional import FRESH, conditional
 from api.http.limits import limited
 from api.http.openapi import BINARY, READING, binary_response, concise_responses, problem_responses, request_body
 from api.http.parameters import record_digest
-from api.http.upload import gather
 from api.service import ServiceDep
 from provenance.errors import NotFound, UnsupportedMedia
 from provenance.limits import MAX_ENTRY_BYTES, SCITT_WAIT_SECONDS
@@ -65,7 +65,7 @@ async def post_entry(request: Request, service: ServiceDep) -> Response:
     content_type, _ = parse_options_header(request.headers.get("content-type"))
     if content_type.decode("latin-1") not in STATEMENT_TYPES:
         raise UnsupportedMedia("The media type of a signed statement is application/cose.")
-    data = await gather(request, MAX_ENTRY_BYTES, service.settings.upload_timeout)
+    data = await gather(request, MAX_ENTRY_BYTES)
 
     def submit() -> Response:
         done = scitt.submit(service.registry, data, wait=SCITT_WAIT_SECONDS)

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
+from api.http.bodies import gather
 from api.http.conditional import json_answer
 from api.http.openapi import BINARY, WRITING, problem_responses, request_body
-from api.http.upload import gather
 from api.service import ServiceDep
 from provenance.answers import LoggedStatement, LoggedStatements
 from provenance.errors import MalformedRequest, MalformedStatement

@@ -56,10 +56,12 @@ def test_a_stated_length_over_the_limit_is_refused_at_once(live: Any) -> None:
 
 
 @pytest.mark.timing
-def test_a_body_that_stops_arriving_is_timed_out(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live.spool, "timeout", 1.0)
+@pytest.mark.parametrize("path", ["/v1/verifications", "/v1/lookups", "/scitt/entries"])
+def test_a_body_that_stops_arriving_is_timed_out(live: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(live.spool.bodies, "seconds", 1.0)
     with _open(live) as connection:
-        connection.sendall(b"POST /v1/verifications HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n".encode())
+        connection.sendall(b"Content-Type: application/json\r\n\r\n" + b'{"a')
         status, _, body = _answer(connection)
     assert status == 408
     assert json.loads(body)["type"] == "urn:countermark:problem:request-timeout"

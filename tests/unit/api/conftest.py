@@ -9,7 +9,7 @@ import pytest
 from fastapi import Depends, FastAPI, Request
 from starlette.testclient import TestClient
 
-from api.http.bodies import receive_json
+from api.http.bodies import Bodies, receive_json
 from api.http.limits import Policy, RateLimiter, limited
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
@@ -19,7 +19,6 @@ from api.http.requests import PublisherRequest
 from api.http.upload import Spool
 from api.settings import Settings
 from provenance import errors
-from tests.patience import HUNG_SECONDS
 
 MAX_FILE = 300_000
 
@@ -36,13 +35,14 @@ def settings() -> Settings:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=HUNG_SECONDS)
+    return Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, bodies=Bodies())
 
 
 @pytest.fixture
 def application(settings: Settings, spool: Spool) -> FastAPI:
     app = FastAPI(middleware=middleware_for(settings, Metrics()), redirect_slashes=False)
     install_problems(app)
+    app.state.bodies = Bodies()
     app.state.limiters = {"reads": RateLimiter(Policy("reads", 3, 60), time.monotonic)}
 
     @app.post("/file")

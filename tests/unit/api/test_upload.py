@@ -9,10 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from api.http.bodies import Bodies
 from api.http.upload import Spool
 from provenance import limits
 from provenance.errors import CountermarkError, MalformedRequest, PayloadTooLarge, RequestTimeout, StoreUnavailable
-from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS
+from tests.patience import EXPIRING_SECONDS
 
 DATA = bytes(range(256)) * 200
 MAX_FILE = 300_000  # of the spool in conftest.py
@@ -167,7 +168,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(spool: Spool) -> None:
 
 @pytest.mark.timing
 def test_a_client_that_stops_sending_is_timed_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, timeout=EXPIRING_SECONDS)
+    spool = Spool(tmp_path / "spool", max_file_bytes=MAX_FILE, bodies=Bodies(seconds=EXPIRING_SECONDS))
     with pytest.raises(RequestTimeout):
         _receive(spool, Sender(iter([b"x" * 1000])), {})
     assert _nothing_left(spool)
@@ -198,7 +199,7 @@ def test_a_spool_without_room_is_an_unavailable_store(spool: Spool) -> None:
 def test_leftovers_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "upload-abc").write_bytes(b"x")
     (tmp_path / "other").write_bytes(b"x")
-    Spool(tmp_path, max_file_bytes=1, timeout=HUNG_SECONDS)
+    Spool(tmp_path, max_file_bytes=1, bodies=Bodies())
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
