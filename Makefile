@@ -45,7 +45,7 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 	exec $(BIN)/python -m api serve
 
 test: $(VENV)/.development ## run every test but the slow ones
-	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults --ignore tests/security
 
 timing: $(VENV)/.development ## ten times in a row: the tests that wait, time out or race
 	@for turn in 1 2 3 4 5 6 7 8 9 10; do \

@@ -27,6 +27,7 @@ NO_CHROMIUM = "no Chromium (make browsers gets it)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
 NO_GENERATOR = "no generators of clients (make generators gets them)"
 NO_ENGINE = "no c2pa-ts (make engines gets it)"
+NO_NGINX = "no nginx (Debian: apt install nginx-light)"
 SOFTHSM = (
     *("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
     *("/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"),
@@ -45,6 +46,11 @@ def find_chromium() -> str | None:
 def find_softhsm() -> str | None:
     """The library of SoftHSM with its tool beside it, else None."""
     return next(filter(os.path.exists, SOFTHSM), None) if shutil.which("softhsm2-util") else None
+
+
+def find_nginx() -> str | None:
+    """The web server, which Debian keeps where only root looks, else None."""
+    return shutil.which("nginx", path=os.pathsep.join(("/usr/sbin", "/usr/local/sbin", os.environ.get("PATH", ""))))
 
 
 def find_c2pa_ts() -> str | None:
@@ -76,6 +82,14 @@ def softhsm() -> str:
 
 
 @pytest.fixture(scope="session")
+def nginx() -> str:
+    """Path of the web server. A test that asks for it is marked `nginx`."""
+    found = find_nginx()
+    assert found is not None, NO_NGINX
+    return found
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the browser. A test that asks for it is marked `browser`."""
     found = find_chromium()
@@ -88,6 +102,7 @@ NEEDS = {
     "token": (find_softhsm, NO_TOKEN),
     "engine": (find_c2pa_ts, NO_ENGINE),
     "generator": (find_generators, NO_GENERATOR),
+    "nginx": (find_nginx, NO_NGINX),
     "postgresql": (find_binaries, NO_POSTGRESQL),
 }
 """By marker: how what its tests need is found, and what is said where there is none."""

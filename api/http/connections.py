@@ -1,12 +1,14 @@
 """Bounds on connections: their number, in total and per client address, and the size and time of a request's head.
 
 Without these bounds, clients that send incomplete requests could exhaust the process's file descriptors. The protocol
-is uvicorn's; this module adds the bounds that uvicorn lacks.
+is uvicorn's, on httptools; this module adds the bounds that uvicorn lacks, and refuses what httptools takes against
+RFC 9112.
 """
 
 import asyncio
 import ipaddress
 import json
+import re
 import resource
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -30,11 +32,13 @@ HEAD_SECONDS = 10.0
 RETRY_AFTER = 2
 """Seconds: a connection without a request is closed after `HEAD_SECONDS`, most others in less."""
 
-Reason = Literal["in_all", "of_an_address", "head_bytes", "head_seconds"]
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+
+Reason = Literal["in_all", "of_an_address", "head_bytes", "head_seconds", "malformed"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class HeadTooLargeError(CountermarkError):
+class HeadRefusedError(CountermarkError):
     """Raised through the parser, so that it stops parsing."""
 
 
@@ -122,6 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._packet = 0
         """Bytes of the last `data_received`."""
         self._too_large = False
+        self._fault = ""
+        """What is wrong with a head that the parser takes."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -156,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._too_large:
             self._refuse_large()
         else:
-            super().send_400_response(msg)
+            self._refuse("malformed", problems.MALFORMED_REQUEST, self._fault or "The request is not valid HTTP/1.1.")
 
     def on_message_begin(self) -> None:
         self._begun = True
@@ -166,7 +172,10 @@ class BoundedProtocol(HttpToolsProtocol):
         # Usually fewer bytes have arrived than a head may have: then its parts need not be added up.
         if self._unframed + self._packet > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
             self._too_large = True
-            raise HeadTooLargeError
+            raise HeadRefusedError
+        self._fault = _fault(self.parser.get_http_version(), self.headers)
+        if self._fault:
+            raise HeadRefusedError
         self._in_head = self._begun = False
         self._unframed = 0
         if self._timer is not None:
@@ -225,6 +234,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._is_answering():
             self.transport.write(_problem(kind, detail))
         self.transport.close()
+
+
+def _fault(version: str, headers: list[tuple[bytes, bytes]]) -> str:
+    """What RFC 9112 has a server refuse and the parser takes: a proxy may take it for something else; "" if nothing."""
+    if version not in ("1.1", "1.0"):
+        return "The version of HTTP is not 1.1 or 1.0."
+    hosts = 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+            if not _HOST.fullmatch(value):
+                return "The Host header is not the name of a host."
+        elif name == b"transfer-encoding" and (version == "1.0" or value.lower() != b"chunked"):
+            return "The only transfer coding is chunked, in HTTP/1.1."
+    return "" if hosts == 1 or (version == "1.0" and not hosts) else "A request has one Host header."
 
 
 def _problem(kind: Kind, detail: str) -> bytes:
