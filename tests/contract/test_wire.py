@@ -56,7 +56,7 @@ def test_a_stated_length_over_the_limit_is_refused_at_once(live: Any) -> None:
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("path", ["/v1/verifications", "/v1/lookups", "/scitt/entries"])
+@pytest.mark.parametrize("path", ["/v1/verifications", "/v1/lookups"])
 def test_a_body_that_stops_arriving_is_timed_out(live: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(live.spool.bodies, "seconds", 1.0)
     with _open(live) as connection:

@@ -69,7 +69,7 @@ class Proxied:
     def addresses(self) -> list[str]:
         """Of the requests for /livez, as the service has logged them."""
         lines = [json.loads(line) for line in self.server.log.read_text().splitlines() if line.startswith("{")]
-        return [str(line["client"]) for line in lines if line.get("path") == "/livez" and "client" in line]
+        return [str(line["client"]) for line in lines if line.get("route") == "/livez" and "client" in line]
 
 
 def ask(connection: socket.socket, head: str = "") -> HTTPResponse:
