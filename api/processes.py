@@ -172,7 +172,7 @@ class Parent:
 
     async def _live(self) -> None:
         """Give signs of life; stop this process when the parent has ended."""
-        while not self._reader.at_eof():
+        while not (self._reader.at_eof() or self._reader.exception()):  # a reset, where it left something unread
             self._writer.write(_line("alive"))
             await asyncio.sleep(ALIVE_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)

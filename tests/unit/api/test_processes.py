@@ -18,7 +18,7 @@ import pytest
 from api import processes
 from api.http.limits import Policy, RateLimiter
 from api.processes import Parent, SharedLimiter
-from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, eventually
+from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.timing
@@ -112,6 +112,27 @@ def test_processes_whose_parent_is_killed_stop(tmp_path: Path, postgres: Postgre
         running.parent.kill()
         running.parent.wait()
         eventually(lambda: not any(map(runs, children)))
+
+
+def test_a_process_stops_also_where_its_parent_was_killed_before_it_had_read_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pair is reset then, and not closed."""
+    stopped: list[int] = []
+    monkeypatch.setattr("api.processes.os.kill", lambda process_id, _: stopped.append(process_id))
+    monkeypatch.setattr("api.processes.ALIVE_SECONDS", POLL_SECONDS)
+
+    async def lose_the_parent() -> None:
+        ours, theirs = socket.socketpair()
+        async with Parent(theirs):
+            while not ours.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                await asyncio.sleep(POLL_SECONDS)
+            ours.close()
+            while not stopped:
+                await asyncio.sleep(POLL_SECONDS)
+
+    asyncio.run(asyncio.wait_for(lose_the_parent(), HUNG_SECONDS))
+    assert stopped == [os.getpid()]
 
 
 def test_a_service_that_cannot_start_ends_with_the_status_of_its_first_process(
