@@ -55,7 +55,8 @@ CountermarkError
 │   └── StoreCorrupt               stored bytes contradict the log; signing has stopped
 ├── FetchError                     a stranger's address was not fetched
 │   ├── AddressRefused             it is no web address, or leads to something that is not on the public internet
-│   └── FetchFailed                no connection, another answer than the file, too large or too slow
+│   └── FetchFailed                no connection, another answer than the file, too slow
+│       └── FetchTooLarge          more bytes than are taken in
 ├── MissingExtra                   the operation needs an extra that is not installed
 └── ServiceError                   the SDK could not get an answer from a service
     ├── ServiceUnreachable         no connection, or it broke
@@ -391,6 +392,10 @@ class AddressRefused(FetchError):
 
 class FetchFailed(FetchError):
     """No connection, another answer than the file, or one that is too large or too slow."""
+
+
+class FetchTooLarge(FetchFailed):
+    """The file has more bytes than are taken in."""
 
 
 class ServiceError(CountermarkError):

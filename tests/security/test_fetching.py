@@ -338,8 +338,8 @@ def test_what_is_too_long_too_slow_compressed_or_missing_is_given_up(honest: Hos
     small = fetcher(honest.port, max_bytes=1000)
     assert len(small.fetch(f"{place}/?1000").data) == 1000
     for path, words in (
-        ("?1001", "more than 1000 bytes"),
-        ("endless?1000", "more than 1000 bytes"),
+        ("?1001", "more than the 1,000 bytes"),
+        ("endless?1000", "more than the 1,000 bytes"),
         ("compressed", "compresses"),
         ("missing", "status 404"),
     ):

@@ -19,7 +19,7 @@ import httpx2
 from countermark.connection import FAILURES
 from provenance import __version__
 from provenance.addresses import PORTS, WebAddress, check_addresses
-from provenance.errors import AddressRefused, FetchFailed
+from provenance.errors import AddressRefused, FetchFailed, FetchTooLarge
 from provenance.limits import MAX_MEDIA_BYTES
 
 FETCH_SECONDS = 60.0
@@ -156,5 +156,5 @@ class Fetcher:
             async for part in response.aiter_raw():
                 data += part
                 if len(data) > self._max_bytes:
-                    raise FetchFailed(f"it has more than {self._max_bytes} bytes")
+                    raise FetchTooLarge(f"it has more than the {self._max_bytes:,} bytes that are read")
             return Fetched(str(address), bytes(data), response.headers.get("content-type", ""))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from countermark.audit import Globs, Sources, addresses
+from countermark import fetching
+from countermark.audit import Globs, Sources
 from countermark.audit.items import Entry, Reading, examine, read
 from obstore.store import S3Store
 
@@ -51,16 +52,18 @@ def test_redirects_are_followed_and_bounded(site: str, pages: dict[str, Answer])
     pages["/round.jpg"] = says(b"", 302, Location="/round.jpg")
     moved = Entry(b"m", "address", f"{site}/moved.jpg".encode())
     assert examine([moved], PRIVATE)[0].sha256 == sha256(b"a picture")
-    assert "more than 5 redirects" in failure(f"{site}/round.jpg")
+    assert "redirects more than 5 times" in failure(f"{site}/round.jpg")
 
 
 def test_what_cannot_be_had_is_told(site: str, pages: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "status 404" in failure(f"{site}/nowhere.jpg")
     pages["/other"] = says(b"", 302, Location="file:///etc/passwd")
-    assert "only http and https" in failure(f"{site}/other")
+    assert "does not begin with http" in failure(f"{site}/other")
     pages["/endless"] = never_ends()
-    monkeypatch.setattr(addresses, "FETCH_SECONDS", 0.0)
-    assert "was not fetched within" in failure(f"{site}/endless")
+    monkeypatch.setattr(
+        fetching.Fetcher.__init__, "__kwdefaults__", fetching.Fetcher.__init__.__kwdefaults__ | {"seconds": 0.0}
+    )
+    assert "it took more than" in failure(f"{site}/endless")
 
 
 def test_a_body_without_end_is_too_large(site: str, pages: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +71,7 @@ def test_a_body_without_end_is_too_large(site: str, pages: dict[str, Answer], mo
 
     monkeypatch.setattr(items, "MAX_MEDIA_BYTES", 1_000_000)
     pages["/endless"] = never_ends()
-    assert "at most 1,000,000 are read" in failure(f"{site}/endless")
+    assert "more than the 1,000,000 bytes that are read" in failure(f"{site}/endless")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_private_networks_are_fetched_when_told_alone(host: str, monkeypatch: py
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     answer = [(family, socket.SOCK_STREAM, 6, "", (host, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    assert "private network" in failure("http://public.example/a.jpg", Reading())
+    assert "not on the public internet" in failure("http://public.example/a.jpg", Reading())
 
 
 def test_a_public_address_that_redirects_into_a_private_network_is_not_followed(
@@ -103,9 +106,11 @@ def test_a_public_address_that_redirects_into_a_private_network_is_not_followed(
         return plain(known.get(host, host), *others, **kind)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(addresses, "_is_public", lambda number: number == "127.0.0.1")
-    port = site.rpartition(":")[2]
-    assert "private network" in failure(f"http://outside.example:{port}/away.jpg", Reading())
+    monkeypatch.setattr("provenance.addresses.is_public", lambda number: str(number) == "127.0.0.1")
+    port = int(site.rpartition(":")[2])
+    defaults = fetching.Fetcher.__init__.__kwdefaults__ | {"ports": {80, port}}
+    monkeypatch.setattr(fetching.Fetcher.__init__, "__kwdefaults__", defaults)
+    assert "not on the public internet" in failure(f"http://outside.example:{port}/away.jpg", Reading())
 
 
 def test_objects_of_a_bucket_are_items(buckets: BucketServer) -> None:

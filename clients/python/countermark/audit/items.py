@@ -18,12 +18,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, Protocol
 
 from countermark.audit.buckets import Reason, of_error
 from countermark.content import CHUNK_BYTES
 from countermark.digests import fingerprint
-from provenance.errors import CountermarkError, InvalidRequest, MediaError, MissingExtra
+from provenance.errors import CountermarkError, FetchTooLarge, InvalidRequest, MediaError, MissingExtra
 from provenance.limits import MAX_MEDIA_BYTES
 
 Kind = Literal["file", "zip", "tar", "stream", "address", "s3", "digest", "failed"]
@@ -150,7 +151,7 @@ def _examine(entry: Entry, reading: Reading) -> Examined:
             if number is not None and stamp_of(os.fstat(number)) != before:
                 return Examined(entry.name, before, failure=("unreadable", "it changed while it was read"))
             return found
-    except _TooLargeError as error:
+    except (_TooLargeError, FetchTooLarge) as error:
         return Examined(entry.name, entry.stamp, failure=("too_large", str(error)))
     except _LateError as error:
         return Examined(entry.name, entry.stamp, failure=("not_in_time", str(error)))
@@ -224,10 +225,11 @@ def _opened(entry: Entry, reading: Reading) -> Iterator[Readable]:
                 file.seek(entry.place)
                 yield _Part(file, entry.size or 0)
         case "address":
-            from countermark.audit.addresses import fetch
+            from countermark.fetching import Fetcher
 
-            with fetch(entry.at.decode(), private=reading.private, limit=MAX_MEDIA_BYTES) as body:
-                yield body
+            public = Fetcher(max_bytes=MAX_MEDIA_BYTES)
+            anywhere = Fetcher(max_bytes=MAX_MEDIA_BYTES, ports=range(1, 2**16), check=_found)
+            yield io.BytesIO((anywhere if reading.private else public).fetch(entry.at.decode()).data)
         case "s3":
             from countermark.audit.objects import opened
 
@@ -235,6 +237,11 @@ def _opened(entry: Entry, reading: Reading) -> Iterator[Readable]:
                 yield body
         case _:
             raise OSError("its bytes are not at hand")
+
+
+def _found(_host: str, found: Sequence[str]) -> Sequence[IPv4Address | IPv6Address]:
+    """Whatever a host's name leads to, on this machine too."""
+    return [ip_address(each.partition("%")[0]) for each in found]
 
 
 def _check_archive(status: os.stat_result, entry: Entry) -> None:

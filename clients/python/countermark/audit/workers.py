@@ -140,7 +140,7 @@ class Cluster:
         except ModuleNotFoundError as error:
             raise MissingExtra("a cluster needs more libraries: install countermark[cluster]") from error
         self._reading = reading
-        self._client: Any = Client(address, asynchronous=True, set_as_default=False)
+        self._client: Any = Client(address, asynchronous=True, set_as_default=False)  # type: ignore[no-untyped-call]
         self.width = CLUSTER_WIDTH
 
     async def examine(self, entries: Sequence[Entry]) -> list[Examined]:
