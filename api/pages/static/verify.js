@@ -3,7 +3,7 @@
 import { h, quoted } from "./dom.js";
 import { showReport } from "./report.js";
 import { Failure, loadReport, verifyDigest, verifyFile } from "./service.js";
-import { fileSize, unverified } from "./words.js";
+import { fileSize, phrases, unverified } from "./words.js";
 
 const form = document.querySelector("#ask");
 const input = document.querySelector("#file");
@@ -100,7 +100,19 @@ function show(report, file) {
   const headline = result.querySelector("#headline");
   headline.focus({ preventScroll: true });
   headline.scrollIntoView({ block: "start" });
-  if (report.matches.length) import("./receipt.js").then(({ checkReceipt }) => checkReceipt(report.matches[0], result));
+  if (report.matches.length) recheck(report.matches[0], result.querySelector("#checked-here"));
+}
+
+/** Has this browser check the receipt itself, with modules that are loaded only then. */
+async function recheck(match, said) {
+  let receipt;
+  try {
+    receipt = await import("./receipt.js");
+  } catch {
+    said.textContent = phrases.receipt_not_checked_here;
+    return;
+  }
+  await receipt.checkReceipt(match, result);
 }
 
 function refuse(title, detail) {

@@ -14,6 +14,7 @@ from tests.e2e.pages.reader import OpenPage, hand_in, headline
 pytestmark = pytest.mark.browser
 
 STREAM = (PHOTOS / "stream.jpg").read_bytes()
+RECEIPT = re.compile(r"/v1/.*/receipt")
 CHECKED = "This browser checked the receipt of the closest match itself."
 
 
@@ -58,7 +59,7 @@ def test_a_receipt_that_does_not_hold_is_told_although_the_service_says_that_it_
         return json.dumps(receipt, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     page = open_page("/verify")
-    page.route(re.compile(r"/receipt"), lambda route: changed(route, forge))
+    page.route(RECEIPT, lambda route: changed(route, forge))
     hand_in(page, STREAM)
     said = checked_here(page)
     expect(said).to_contain_text("This browser found something else in the receipt than the service states")
@@ -67,7 +68,7 @@ def test_a_receipt_that_does_not_hold_is_told_although_the_service_says_that_it_
 
 def test_a_receipt_that_cannot_be_read_is_told(open_page: OpenPage, stream: RegisteredAsset) -> None:
     page = open_page("/verify")
-    page.route(re.compile(r"/receipt"), lambda route: changed(route, lambda text: text[:-40]))
+    page.route(RECEIPT, lambda route: changed(route, lambda text: text[:-40]))
     hand_in(page, STREAM)
     expect(checked_here(page)).to_contain_text("This browser found something else in the receipt")
 
@@ -110,7 +111,16 @@ def test_where_the_receipt_cannot_be_had_the_page_says_that_it_was_not_checked_h
     open_page: OpenPage, stream: RegisteredAsset
 ) -> None:
     page = open_page("/verify")
-    page.route(re.compile(r"/receipt"), lambda route: route.fulfill(status=503, body="busy"))
+    page.route(RECEIPT, lambda route: route.fulfill(status=503, body="busy"))
     hand_in(page, STREAM)
     expect(checked_here(page)).to_contain_text("could not check the receipt itself")
     assert {row[3] for row in steps(page)[:8]} == {"the service"}
+
+
+def test_where_the_modules_for_it_cannot_be_had_the_page_says_so_too(
+    open_page: OpenPage, stream: RegisteredAsset
+) -> None:
+    page = open_page("/verify")
+    page.route(re.compile(r"/countermark/procedure\.js"), lambda route: route.abort())
+    hand_in(page, STREAM)
+    expect(checked_here(page)).to_contain_text("could not check the receipt itself")
