@@ -7,7 +7,7 @@ from countermark.models import Problem, read
 from provenance import errors
 from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
 
-NOT_FOUND, METHOD_NOT_ALLOWED, SERVER_ERRORS = 404, 405, 500
+BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS, SERVER_ERRORS = 400, 404, 405, 429, 500
 
 EXCEPTIONS: Mapping[str, type[errors.CountermarkError]] = {
     cls.slug: cls
@@ -28,7 +28,8 @@ def exception_of(reply: Reply, asked: float | None = None, *, route_alone: bool 
     problem = _problem(reply)
     error: errors.CountermarkError
     no_route = reply.status == METHOD_NOT_ALLOWED or (reply.status == NOT_FOUND and route_alone)
-    if no_route or (problem is None and reply.status < SERVER_ERRORS):
+    refused = BAD_REQUEST <= reply.status < SERVER_ERRORS and reply.status != TOO_MANY_REQUESTS  # a proxy may say so
+    if no_route or (problem is None and refused):
         error = errors.WrongService(
             f"{reply.service} is not a Countermark service, or one without what was asked for: status {reply.status}"
         )

@@ -149,6 +149,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
     return {
         "id": VERIFICATION,
         "created_at": "2026-05-04T09:31:00Z",
+        "kept_until": "2026-06-03T09:31:00Z",
         "input": {
             "sha256": PICTURE_SHA256,
             "size": len(PICTURE),

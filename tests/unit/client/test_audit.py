@@ -35,6 +35,7 @@ from tests.unit.client.audited import (
     run_audit,
     sha256,
 )
+from tests.unit.client.story import hearing_ctrl_c
 
 
 @pytest.fixture
@@ -343,9 +344,10 @@ def test_ctrl_c_writes_the_report_so_far(service: Registry, files: Path, tmp_pat
 
     service.reports[sha256(b"b")] = hold  # type: ignore[assignment]
     program = KILLED.replace("receipts=False", "receipts=False, send='unsettled', in_flight=1")
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, service.url, files, tmp_path / "out"], stderr=subprocess.PIPE
-    )
+    with hearing_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, service.url, files, tmp_path / "out"], stderr=subprocess.PIPE
+        )
     assert held.wait(HUNG_SECONDS)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, receipts, verify_receipt
+from countermark import InvalidRequest, MalformedReceipt, ReceiptReport, verify_receipt
+from countermark.cli.exits import MEDIA_STEP
 from PIL import Image
 
 from provenance.errors import MalformedNote
@@ -28,7 +29,7 @@ def test_a_receipt_is_checked_as_a_file_or_as_bytes(tmp_path: Path) -> None:
         report = verify_receipt(source, log_keys=REGISTERED["trusted_keys"])
         assert report.holds
         assert report.log_key_pinned
-        assert outcome(report, receipts.MEDIA_STEP) == "not checked"
+        assert outcome(report, MEDIA_STEP) == "not checked"
 
 
 def test_a_picture_with_other_pixels_is_not_what_the_receipt_is_about(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_a_picture_with_other_pixels_is_not_what_the_receipt_is_about(tmp_path: 
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file)
     report = verify_receipt(receipt_of(REGISTERED), file)
     assert not report.holds
-    assert outcome(report, receipts.MEDIA_STEP) == "fails"
+    assert outcome(report, MEDIA_STEP) == "fails"
 
 
 def test_a_copy_with_the_registered_pixels_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +46,7 @@ def test_a_copy_with_the_registered_pixels_is_recognised(tmp_path: Path, monkeyp
     file = tmp_path / "copy.png"
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file)
     report = verify_receipt(receipt_of(CASES["the registered pixels alone"]), file)
-    assert report.steps[receipts.MEDIA_STEP - 1].detail.startswith("same decoded pixels, other bytes; not covered: ")
+    assert report.steps[MEDIA_STEP - 1].detail.startswith("same decoded pixels, other bytes; not covered: ")
 
 
 def test_what_is_no_picture_is_compared_by_its_bytes_alone() -> None:
@@ -94,7 +95,7 @@ def steps_of(procedure: str) -> dict[int, tuple[str, tuple[int, ...]]]:
 
 
 def test_the_media_step_is_the_one_about_media() -> None:
-    assert STEP_NAMES[receipts.MEDIA_STEP] == "Media"
+    assert STEP_NAMES[MEDIA_STEP] == "Media"
 
 
 def test_a_retired_log_key_is_trusted_for_trees_up_to_its_size() -> None:

@@ -230,7 +230,7 @@ def test_an_environment_that_cannot_be_used_is_one_of_our_errors(
 
 def test_a_redirect_is_not_followed(ask: Ask, service: story.Service) -> None:
     service.will(says("elsewhere", 307, Location=f"{service.url}/elsewhere"))
-    with pytest.raises(WrongService, match="307"):
+    with pytest.raises(UnexpectedAnswer, match="307"):
         ask("asset", RECORD, options={"api_key": "cmk_a_b"})
     assert len(service.asked) == 1
 
