@@ -151,10 +151,10 @@ def slightly_painted(name: str) -> bytes:
 def test_a_photograph_that_was_painted_over_leads_to_it_and_not_to_the_page_that_once_showed_it() -> None:
     registry = open_registry("daily")
     registry.register("daily", photo(ROCKET))
-    page = registry.register("daily", newspaper_page(MOUNTAINS))
+    registry.register("daily", newspaper_page(MOUNTAINS))
     photograph = registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify(spotted(MOUNTAINS))
-    assert [match.record_id for match in verdict.matches] == [photograph, page]
+    assert verdict.matches[0].record_id == photograph
     assert value_of(verdict.matches[0]) is Registration.MATCH_WITH_DIFFERENCES
 
 
