@@ -72,6 +72,8 @@ class WorkerProcess:
         with theirs:
             theirs.shutdown(socket.SHUT_WR)  # a worker sends through the pipe alone, which carries no descriptors
             self._requests.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHANNEL_BYTES)
+            # What a process held before it became another program counts as its own: here, what this one has held.
+            self._inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
                 self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
                     command,
@@ -189,16 +191,20 @@ class WorkerProcess:
                 break
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
-                return _death(self._process.returncode, usage)
+                return _death(self._process.returncode, usage.ru_maxrss, self._inherited)
             if time.monotonic() > deadline:
                 return WorkerDeathError("it closed its pipe")
             time.sleep(0.005)
-        return _death(self._process.returncode or 0, None)
+        return _death(self._process.returncode or 0)
 
 
-def _death(code: int, usage: resource.struct_rusage | None) -> WorkerDeathError:
-    peak = 0 if usage is None else usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    large = peak >= MEMORY_BYTES // 2
+def _death(code: int, peak: int = 0, inherited: int = 0) -> WorkerDeathError:
+    """How a process ended, by its exit code, its largest resident set and that of its parent at its start.
+
+    A peak no larger than the parent's says nothing (getrusage(2): `ru_maxrss` is kept across execve), so that a large
+    server does not take a crash for a picture that needs too much memory.
+    """
+    large = peak > inherited and peak * (1 if sys.platform == "darwin" else 1024) >= MEMORY_BYTES // 2
     if code >= 0:
         return WorkerDeathError(f"exited with {code}")
     by = -code

@@ -5,19 +5,26 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from countermark import Client
 
 from demo import alterations
-from demo.service import Service
+from demo.service import Service, running_service
 from provenance.statement.keys import Algorithm, LocalSigner
 from tests.e2e.test_client import draw
 from tests.patience import HUNG_SECONDS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One of its own: what others withdraw and dispute is found in the altered picture, too."""
+    with running_service(tmp_path_factory.mktemp("service") / "data", operator="The Test Daily") as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ from provenance.errors import (
     StoreUnavailable,
 )
 from registry.sandbox import Sandbox
+from registry.sandbox.confinement import MEMORY_BYTES
 from registry.sandbox.pool import ABSENT_SECONDS
+from registry.sandbox.process import _death
 from registry.sandbox.quarantine import QUARANTINE_SECONDS
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.registry import sandbox_jobs as jobs
@@ -298,3 +300,19 @@ def test_a_server_that_is_killed_takes_its_workers_along() -> None:
         assert len(workers) == 2
         server.kill()
     eventually(lambda: not any(is_alive(worker) for worker in workers))
+
+
+LARGE = MEMORY_BYTES // 1024  # as getrusage(2) counts
+
+
+@pytest.mark.parametrize(
+    ("peak", "inherited", "large"),
+    [(LARGE, 0, True), (LARGE, LARGE, False), (LARGE + 1, LARGE, True), (LARGE // 4, 0, False)],
+)
+def test_what_the_server_held_when_it_started_a_worker_is_not_what_the_worker_held(
+    peak: int, inherited: int, large: bool
+) -> None:
+    crash = _death(-signal.SIGSEGV, peak, inherited)
+    assert (crash.crashed_large, crash.foreign) == (large, False)
+    killed = _death(-signal.SIGKILL, peak, inherited)
+    assert killed.foreign is not large
