@@ -34,6 +34,7 @@ from provenance.transparency.merkle import leaf_hash, verify_consistency
 from provenance.transparency.tiles import TileReader, entry_bundle
 from registry.database import Session, checkpoints, entries
 from registry.log import sequencer as module
+from registry.log.batch import Pending
 from registry.log.sequencer import Appended
 from registry.usecases.maintenance import fsck
 from tests.logs.log import Tree
@@ -491,17 +492,19 @@ def test_no_acknowledged_entry_is_lost_or_moved_by_kills(tmp_path: Path) -> None
 def test_an_entry_waits_for_as_many_as_its_predecessors_came_with_and_a_lone_one_for_none(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sequencer, publish, published = newsroom.sequencer, newsroom.sequencer._publish, threading.Event()
+    sequencer, sequence = newsroom.sequencer, newsroom.sequencer._sequence
+    taken, published = threading.Event(), threading.Event()
 
-    def held_up() -> None:
-        if sequencer._sequenced > sequencer.size:  # not after a notification that the database has changed
+    def held_up(batch: list[Pending]) -> None:
+        sequence(batch)
+        if batch:  # none where the database notifies of a change
+            taken.set()
             published.wait(HUNG_SECONDS)
-        publish()
 
     monkeypatch.setattr(module, "COMPANY_SECONDS", HUNG_SECONDS)
-    monkeypatch.setattr(sequencer, "_publish", held_up)
+    monkeypatch.setattr(sequencer, "_sequence", held_up)
     alone = sequencer.append(*small(0))
-    eventually(lambda: sequencer._queue.empty())
+    assert taken.wait(HUNG_SECONDS)
     together = [sequencer.append(*small(number)) for number in (1, 2)]  # while the first is published
     published.set()
     assert [each.result(HUNG_SECONDS).index for each in (alone, *together)] == [2, 3, 4]
