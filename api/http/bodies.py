@@ -81,9 +81,9 @@ class Bodies:
             async with aclosing(request.stream()) as stream:
                 while True:
                     began = time.monotonic()
-                    patience = min(end - began, self.grace + total / LEAST_RATE - waited)
+                    timeout = min(end - began, self.grace + total / LEAST_RATE - waited)
                     try:
-                        with anyio.fail_after(max(0.0, patience)):
+                        with anyio.fail_after(max(0.0, timeout)):
                             chunk = await anext(stream, None)
                     except TimeoutError as error:
                         raise self._timeout(end) from error

@@ -8,7 +8,7 @@
 
 import { toUtf8 } from "./bytes.js";
 import { MalformedNote, SignatureInvalid, UntrustedNote } from "./errors.js";
-import { ED25519, ML_DSA_44, VerifierKey } from "./note.js";
+import { ED25519, ML_DSA_44, ML_DSA_SIGNATURE_BYTES, VerifierKey } from "./note.js";
 
 /** @import { LogGenesis, LogKey } from "./records.js" */
 /** @import { CountermarkError } from "./errors.js" */
@@ -60,7 +60,9 @@ export class LogKeys {
       const signature = /** @type {Uint8Array<ArrayBuffer>} */ (signatures[position]);
       try {
         if (key.publicKey) await key.publicKey.verify(signature, message);
-        else if (signature.length !== 2420) throw new SignatureInvalid("an ML-DSA-44 signature has 2420 bytes");
+        else if (signature.length !== ML_DSA_SIGNATURE_BYTES) {
+          throw new SignatureInvalid(`an ML-DSA-44 signature has ${ML_DSA_SIGNATURE_BYTES} bytes`);
+        }
       } catch (cause) {
         if (!(cause instanceof SignatureInvalid)) throw cause;
         throw new SignatureInvalid(`the log.key record at index ${index} is not signed with key ${key.keyId}`, { cause });

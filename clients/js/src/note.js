@@ -18,7 +18,7 @@ export const ED25519 = 0x01;
 export const COSIGNATURE_V1 = 0x04;
 export const ML_DSA_44 = 0x06;
 const ML_DSA_PUBLIC_BYTES = 1312;
-const ML_DSA_SIGNATURE_BYTES = 2420;
+export const ML_DSA_SIGNATURE_BYTES = 2420;
 const MAX_TIME = 2n ** 63n - 1n;
 
 /** A public key with its name: what a verifier is configured with. */
@@ -176,7 +176,6 @@ function parseLine(line) {
   return { name, keyId: toHex(data.subarray(0, 4)), signature: data.slice(4) };
 }
 
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x09\x0b-\x1f]/;
 // White space as Python's str.isspace has it: U+001C to U+001F are control characters, and U+FEFF is none.
 const SPACE = /(?!\uFEFF)[\s\x85]/;

@@ -28,7 +28,6 @@ export class Policy {
   static async parse(data) {
     if (data.length > MAX_POLICY_BYTES) throw new MalformedPolicy(`a policy of more than ${MAX_POLICY_BYTES} bytes`);
     const text = fromUtf8(data, MalformedPolicy);
-    // eslint-disable-next-line no-control-regex
     if (/[\x00-\x08\x0b-\x1f\x7f]/.test(text)) throw new MalformedPolicy("a policy holds no control character but tab and newline");
     if (!text.endsWith("\n")) throw new MalformedPolicy("a policy's last line ends in a newline");
     const draft = new Draft();

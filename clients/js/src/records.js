@@ -46,7 +46,6 @@ const text = (limit) => (value, path) => {
   if (characters.length < 1 || characters.length > limit) {
     throw refusal(path, `1 to ${limit} characters expected, not ${characters.length}`);
   }
-  // eslint-disable-next-line no-control-regex
   if (/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(characters.join(""))) throw refusal(path, "a control character");
   return characters.join("");
 };
