@@ -298,6 +298,8 @@ class Sequencer:
             for pending in batch:  # one entry must not hold up the others
                 self._sequence([pending])
             return
+        appended = [outcome.index + 1 for outcome in outcomes if isinstance(outcome, Appended)]
+        self._sequenced = max(self._sequenced, *appended, 0)  # before anybody who waits can append again
         deadline = time.monotonic() + self._store.failover_timeout
         for pending, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
