@@ -76,7 +76,7 @@ def verify_receipt(
         UnusableKey: malformed certificates, or no root among them.
         InvalidRequest: a file that cannot be read.
         MissingExtra: the picture's bytes are not the registered ones, and comparing its pixels needs
-            `countermark[media]`.
+            `countermark[pictures]`.
     """
     parsed = Receipt.parse(Content.of(receipt).read(MAX_RECEIPT_BYTES))
     trust = Trust.of(log_keys, policy, max_age)
@@ -159,7 +159,7 @@ def _pixels(content: Content) -> MediaPixels | None:
     except ModuleNotFoundError as error:
         raise MissingExtra(
             "the picture's bytes are not the registered ones, and comparing pixels needs more libraries: "
-            "install countermark[media]"
+            "install countermark[pictures]"
         ) from error
     try:
         media = Media.from_bytes(content.read(MAX_MEDIA_BYTES))

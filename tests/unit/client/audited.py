@@ -68,9 +68,10 @@ class Registry:
 
     def take(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        path = handler.path.removeprefix("http://registry.example")  # as a proxy is asked
         with self.lock:
-            answer = self.answers.pop(0) if self.answers else self._answer(handler.path, body)
-            self.asked.append(f"{handler.command} {handler.path}")
+            answer = self.answers.pop(0) if self.answers else self._answer(path, body)
+            self.asked.append(f"{handler.command} {path}")
         answer(handler)
 
     def _answer(self, path: str, body: bytes) -> Answer:

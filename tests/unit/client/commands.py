@@ -3,7 +3,7 @@
 import os
 import pty
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 FORMATTING = ("COLUMNS", "FORCE_COLOR", "TERM", "NO_COLOR")
@@ -28,8 +28,15 @@ def fits(text: str) -> bool:
     return all(len(line) <= 80 for line in text.splitlines())
 
 
-def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    """Exit status, and what a terminal of 80 columns is sent."""
+def on_a_terminal(
+    arguments: list[str], environment: dict[str, str], answers: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Exit status, and what a terminal of 80 columns is sent, with what is typed there.
+
+    Args:
+        answers: what is typed, each once, when the terminal has been sent the question that it is to.
+    """
+    waiting = dict(answers or {})
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [*COMMAND, *arguments], environment | {"TERM": "xterm", "COLUMNS": "80"})
@@ -37,6 +44,8 @@ def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[in
     try:
         while chunk := os.read(terminal, 65_536):
             sent += chunk
+            for question in [each for each in waiting if each.encode() in sent]:
+                os.write(terminal, waiting.pop(question).encode() + b"\n")
     except OSError:  # Linux: the other end is closed
         pass
     finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from countermark import InvalidRequest, WrongService, retries
-from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine
+from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine, patience
 from countermark.audit.state import State
 from countermark.audit.summary import read_summary
 
@@ -198,7 +198,7 @@ def test_a_picture_that_the_service_always_fails_at_could_not_be_checked_and_is_
     service.reports[sha256(b"b")] = refuses("internal-error", 500)
     found = buckets(run_audit(service, [files], tmp_path / "out", send="unsettled"))
     assert found == {"a.jpg": "not_found", "b.jpg": "could_not_check", "c.jpg": "not_found"}
-    assert service.sent.count(sha256(b"b")) == engine.MAX_TRIES
+    assert service.sent.count(sha256(b"b")) == patience.MAX_TRIES
     service.reports.clear()
     service.sent.clear()
     found = buckets(run_audit(service, [files], tmp_path / "out", send="unsettled"))

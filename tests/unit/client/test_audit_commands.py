@@ -12,7 +12,7 @@ from countermark.cli.audit import LINE_SECONDS, ProgressLine, describe
 
 from tests.replies import breaks
 from tests.unit.client.audited import LOG_KEY, Registry, match, registry, sha256
-from tests.unit.client.commands import Run, fits
+from tests.unit.client.commands import Run, fits, on_a_terminal
 
 
 @pytest.fixture
@@ -60,6 +60,34 @@ def test_elsewhere_nothing_is_sent_without_a_terminal_to_ask(
     monkeypatch.setattr(audit, "_LOOPBACK", ())
     run("audit", files, "--out", "report", "--url", audited.url, "--no-pictures")
     assert audited.sent == []
+
+
+@pytest.fixture
+def elsewhere(audited: Registry, files: Path, environment: dict[str, str]) -> dict[str, str]:
+    """An environment in which the registry is at registry.example, behind a proxy."""
+    return environment | {"HTTP_PROXY": audited.url, "NO_PROXY": "", "COUNTERMARK_URL": "http://registry.example"}
+
+
+QUESTION = "Send registry.example the pictures that their digests do not settle?"
+
+
+@pytest.mark.parametrize(("typed", "sent", "status"), [("y", 2, 1), ("n", 0, 3), ("", 0, 3)])
+def test_elsewhere_a_terminal_is_asked_once_what_may_be_sent(
+    audited: Registry, files: Path, elsewhere: dict[str, str], typed: str, sent: int, status: int
+) -> None:
+    arguments = ["audit", str(files), "--out", str(files.parent / "report"), "--no-pictures"]
+    left, shown = on_a_terminal(arguments, elsewhere, {QUESTION: typed})
+    assert shown.count(QUESTION) == 1
+    assert (len(audited.sent), left) == (sent, status), shown
+
+
+def test_a_terminal_is_not_asked_where_the_command_says_what_may_be_sent(
+    audited: Registry, files: Path, elsewhere: dict[str, str]
+) -> None:
+    arguments = ["audit", str(files), "--out", str(files.parent / "report"), "--no-pictures", "--send", "unsettled"]
+    left, shown = on_a_terminal(arguments, elsewhere)
+    assert (len(audited.sent), left) == (2, 1), shown
+    assert "Send" not in shown
 
 
 def test_a_dead_service_is_told_with_how_many_were_not_asked(run: Run, audited: Registry, files: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_picture_whose_pixels_cannot_be_compared_is_no_other_picture(tmp_path:
     program = f"{WITHOUT} from countermark.cli import main; main()"
     done = run(program, "receipt", "verify", str(receipt), str(tmp_path / "copy.jpg"))
     assert done.returncode == 3
-    assert "install countermark[media]" in done.stderr
+    assert "install countermark[pictures]" in done.stderr
     assert "fails" not in done.stdout
     assert run(program, "receipt", "show", str(receipt)).returncode == 0
 

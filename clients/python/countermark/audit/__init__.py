@@ -1,6 +1,6 @@
 """Audits: many files against a registry, with a report that proves what it can.
 
-    for item in audit(["archive/"], "report/", url="https://registry.example"):
+    for item in audit(["archive/"], "report/", Options("https://registry.example")):
         print(item.path, item.outcome.bucket)
 
 What the items add up to, and the files of the report, are in the folder's `summary.json`; the same call goes on
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from countermark.audit.buckets import Bucket, Counts, Outcome, Reason
     from countermark.audit.differences import Change, compare_folders
-    from countermark.audit.engine import Options, Progress, Send, Stopped
+    from countermark.audit.options import Options, Send
+    from countermark.audit.patience import Stopped
     from countermark.audit.policy import AuditPolicy
+    from countermark.audit.progress import Progress
     from countermark.audit.running import AuditedItem, audit, audit_async
     from countermark.audit.sources import Globs, Sources
     from countermark.audit.summary import Checked, verify_folder
 else:
     _MODULES = dict.fromkeys(("Bucket", "Counts", "Outcome", "Reason"), "buckets")
     _MODULES |= dict.fromkeys(("Change", "compare_folders"), "differences")
-    _MODULES |= dict.fromkeys(("Options", "Progress", "Send", "Stopped"), "engine")
+    _MODULES |= {"Options": "options", "Send": "options", "Progress": "progress", "Stopped": "patience"}
     _MODULES |= dict.fromkeys(("AuditedItem", "audit", "audit_async"), "running")
     _MODULES |= {"AuditPolicy": "policy", "Globs": "sources", "Sources": "sources"}
     _MODULES |= {"Checked": "summary", "verify_folder": "summary"}

@@ -12,46 +12,28 @@ Each step goes on where an earlier run left it. Whatever ends an audit, the repo
 import asyncio
 import hashlib
 import json
-import os
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from countermark.async_client import AsyncClient
 from countermark.audit.buckets import NOT_COMPARED, Bucket, Outcome, could_not_check, of_error, of_lookup, of_report
-from countermark.audit.items import Entry, Examined, Reading, can_decode, read
-from countermark.audit.policy import AuditPolicy
+from countermark.audit.folder import receipt_path, write_whole
+from countermark.audit.items import Entry, Examined, Reading, read
+from countermark.audit.options import Options
+from countermark.audit.patience import Patience, Stopped
+from countermark.audit.progress import Progress
 from countermark.audit.proofs import check_receipt, prove_consistency
 from countermark.audit.sources import Sources
 from countermark.audit.state import CheckedRecord, Settled, State
 from countermark.audit.workers import Cluster, Examiner, Workers
 from countermark.digests import Digests
-from countermark.retries import backoff
-from provenance.errors import (
-    CountermarkError,
-    ExaminationUnavailable,
-    Exit,
-    Overloaded,
-    RateLimited,
-    RequestTimeout,
-    ServiceError,
-    ServiceUnreachable,
-    SignerUnavailable,
-    StoreCorrupt,
-    StoreUnavailable,
-    UnexpectedAnswer,
-    WrongService,
-)
+from provenance.errors import CountermarkError, WrongService
 
 if TYPE_CHECKING:
     from countermark.models import Report
-
-T = TypeVar("T")
-Send = Literal["never", "unsettled", "all"]
 
 BATCH = 1_000
 """Items that are at work and not committed: what a killed audit repeats at most, and what one look-up takes."""
@@ -62,101 +44,8 @@ HALVES = 2
 CHUNK = 64
 """Entries that a worker is asked at once, at most."""
 
-MAX_REFUSED = 5
-"""Refused connections in a row after which a service counts as dead."""
-
-MAX_TRIES = 3
-"""Attempts at what a service fails to answer, unless it says that it only has to wait."""
-
-LONGEST_HOLD = 3_600.0
-"""Seconds of one wait that a service may ask for."""
-
 PICTURED = frozenset(Bucket) - {Bucket.IDENTICAL, Bucket.SAME_PICTURE, Bucket.NOT_FOUND, Bucket.COULD_NOT_CHECK}
 """Buckets of sent items that the report shows with pictures."""
-
-
-_FAILURES = (ServiceError, ExaminationUnavailable, RequestTimeout, SignerUnavailable, StoreUnavailable, StoreCorrupt)
-"""What a service answers that cannot answer now."""
-
-
-class Stopped(CountermarkError):
-    """The audit ended before everything was asked: the report has what was found so far."""
-
-    exit_status = Exit.INCOMPLETE
-
-
-class NoAnswerError(CountermarkError):
-    """The service failed to answer one call, again and again."""
-
-    exit_status = Exit.INCOMPLETE
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to audit.
-
-    Attributes:
-        url: of the service.
-        send: which pictures may be sent: those that digests do not settle, all, or none.
-        jobs: worker processes.
-        in_flight: requests at a time.
-        policy: whom the auditor trusts.
-        pictures: decode here, for digests of pixels and fingerprints.
-        private: fetch addresses of private networks too.
-        receipts: fetch and check them.
-        full: keep whole reports.
-        cluster: address of a Dask scheduler, in place of worker processes.
-        restart: forget an earlier run in the folder.
-        api_key: sent with each request; not needed.
-    """
-
-    url: str
-    send: Send = "never"
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    in_flight: int = 4
-    policy: AuditPolicy = field(default_factory=AuditPolicy)
-    pictures: bool = field(default_factory=can_decode)
-    private: bool = False
-    receipts: bool = True
-    full: bool = False
-    cluster: str | None = None
-    restart: bool = False
-    api_key: str | None = None
-
-    def purpose(self, sources: Sources) -> dict[str, Any]:
-        """What makes a further run the same audit."""
-        counts = self.policy.counts
-        return {
-            "url": self.url,
-            "send": self.send,
-            "pictures": self.pictures,
-            "sources": sources.described(),
-            "publishers": sorted(counts.publishers),
-            "trust_lists": sorted(counts.trust_lists),
-        }
-
-
-@dataclass
-class Progress:
-    """How far an audit is.
-
-    Attributes:
-        step: what is being done.
-        total: items listed so far.
-        done: of these, those that are settled.
-        now: of these, those that this run settled.
-        buckets: how many settled items are in each.
-        records: receipts checked, of so many.
-        waits: seconds until which the service wants to be left alone (monotonic), and why.
-    """
-
-    step: str = "listing"
-    total: int = 0
-    done: int = 0
-    now: int = 0
-    buckets: Counter[str] = field(default_factory=Counter)
-    records: tuple[int, int] = (0, 0)
-    waits: tuple[float, str] | None = None
 
 
 class Audit:
@@ -168,10 +57,7 @@ class Audit:
         self._sources, self._folder, self._options, self._tell = sources, folder, options, tell
         self.state = State(folder, options.purpose(sources), restart=options.restart)
         self._reading = Reading(options.pictures, options.private)
-        self._refused = 0
-        self._has_answered = False
-        self._resume_at = 0.0
-        self._stopped: Stopped | None = None
+        self._patience = Patience(options.url, self.progress, tell)
 
     async def run(self) -> None:
         """Does what is left to do. Raises Stopped, WrongService, StoreUnavailable, MissingExtra, InvalidRequest."""
@@ -240,7 +126,7 @@ class Audit:
     async def _known(self, asked: Sequence[Examined], digests: Callable[[Examined], Digests]) -> dict[bytes, Outcome]:
         if not asked:
             return {}
-        answer = await self._ask(lambda: self._client.lookup([digests(found) for found in asked]))
+        answer = await self._patience.ask(lambda: self._client.lookup([digests(found) for found in asked]))
         self._speaks_for(answer.checkpoint)
         counts = self._options.policy.counts
         return {found.name: of_lookup(each, counts) for found, each in zip(asked, answer.items, strict=True)}
@@ -291,7 +177,7 @@ class Audit:
         if hashlib.sha256(data).hexdigest() != sha256:
             return could_not_check("unreadable", "it changed after it was hashed"), None, None, {}
         try:
-            report = await self._ask(lambda: self._client.verify(data))
+            report = await self._patience.ask(lambda: self._client.verify(data))
         except Stopped:
             raise
         except CountermarkError as error:
@@ -319,7 +205,7 @@ class Audit:
 
     async def _optional(self, ask: Callable[[], Awaitable[bytes]]) -> bytes | None:
         try:
-            return await self._ask(ask)
+            return await self._patience.ask(ask)
         except Stopped:
             raise
         except CountermarkError:
@@ -348,7 +234,7 @@ class Audit:
             receipt = file.read_bytes()
         except FileNotFoundError:
             try:
-                receipt = await self._ask(lambda: self._client.receipt(record))
+                receipt = await self._patience.ask(lambda: self._client.receipt(record))
             except Stopped:
                 raise
             except CountermarkError as error:
@@ -372,81 +258,6 @@ class Audit:
             self.state.put("first_checkpoint", checkpoint)
         if self.state.get("last_checkpoint") != checkpoint:
             self.state.put("last_checkpoint", checkpoint)
-
-    # Asking ---------------------------------------------------------------------------------------
-
-    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer to a call. Waits as long as the service says.
-
-        Raises:
-            Stopped: the service counts as dead, or does not answer as one.
-            WrongService: it is no service, or an older one without what was asked for.
-            NoAnswerError: it failed to answer this call, again and again.
-            CountermarkError: it refused the call.
-        """
-        tries = 0
-        while True:
-            await self._wait()
-            try:
-                answer = await ask()
-            except (RateLimited, Overloaded) as refusal:
-                self._hold(refusal.retry_after, "the service takes no more requests for now")
-                continue
-            except ServiceUnreachable as error:
-                self._refused += 1
-                if self._refused >= MAX_REFUSED:
-                    self._stop(f"the service did not answer {MAX_REFUSED} times in a row: {error}")
-                tries += 1
-                if tries >= MAX_TRIES and self._refused < tries:
-                    raise NoAnswerError(str(error)) from error
-                await asyncio.sleep(backoff(tries, 0.5))
-            except WrongService:
-                raise
-            except _FAILURES as error:
-                self._refused = 0
-                if isinstance(error, UnexpectedAnswer) and not self._has_answered:
-                    self._stop(f"{self._options.url} cannot be asked: {error}")
-                tries += 1
-                if tries >= MAX_TRIES:
-                    raise NoAnswerError(str(error)) from error
-                await asyncio.sleep(max(backoff(tries, 0.5), getattr(error, "retry_after", None) or 0.0))
-            else:
-                self._refused, self._has_answered = 0, True
-                return answer
-
-    def _stop(self, why: str) -> NoReturn:
-        self._stopped = self._stopped or Stopped(why)
-        raise self._stopped
-
-    def _hold(self, seconds: float, why: str) -> None:
-        until = time.monotonic() + min(max(seconds, 1.0), LONGEST_HOLD)
-        if until > self._resume_at + 1:
-            self._tell(f"waiting {until - time.monotonic():.0f} s: {why}")
-        self._resume_at = max(self._resume_at, until)
-        self.progress.waits = self._resume_at, why
-
-    async def _wait(self) -> None:
-        if self._stopped is not None:
-            raise self._stopped
-        while (left := self._resume_at - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-        self.progress.waits = None
-
-
-def receipt_path(folder: Path, record: str) -> Path:
-    """Where the receipt of a record is kept."""
-    return folder / "receipts" / record[:2] / f"{record}.countermark"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there as a whole or not at all. Raises StoreUnavailable."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _exact(found: Examined) -> Digests:

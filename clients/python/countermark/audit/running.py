@@ -8,7 +8,9 @@ from os import PathLike
 from pathlib import Path
 
 from countermark.audit.buckets import Outcome
-from countermark.audit.engine import BATCH, Audit, Options, Progress
+from countermark.audit.engine import BATCH, Audit
+from countermark.audit.options import Options
+from countermark.audit.progress import Progress
 from countermark.audit.report import judged_items, shown
 from countermark.audit.sources import Sources
 from countermark.audit.summary import conclude

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from countermark.audit.buckets import Bucket
-from countermark.audit.engine import Options, receipt_path, write_whole
+from countermark.audit.folder import receipt_path, write_whole
+from countermark.audit.options import Options
 from countermark.audit.policy import AuditPolicy
 from countermark.audit.proofs import check_checkpoint, check_consistency, check_receipt
 from countermark.audit.report import ITEMS_JSONL, REPORT_HTML, Written, write_items, write_page, writing

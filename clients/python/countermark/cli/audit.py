@@ -19,7 +19,7 @@ from provenance.sentences import SENTENCES
 
 if TYPE_CHECKING:
     from countermark.audit import AuditedItem, Progress, Sources
-    from countermark.audit.engine import Options, Send
+    from countermark.audit.options import Options, Send
     from provenance.statement.keys import Signer
 
 PASSPHRASE = "COUNTERMARK_KEY_PASSPHRASE"  # noqa: S105  # the variable's name
@@ -153,8 +153,8 @@ def many(
     if not (paths or files_from or from_csv or digests):
         exits.refuse("name something to audit: PATH, --files-from, --from-csv, --digests")
     from countermark.audit import AuditPolicy, Globs, Sources
-    from countermark.audit.engine import Options
     from countermark.audit.items import can_decode
+    from countermark.audit.options import Options
 
     with contextlib.ExitStack() as opened:
         try:
