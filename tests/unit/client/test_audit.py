@@ -248,7 +248,7 @@ def test_a_folder_with_another_audit_is_refused(service: Registry, files: Path, 
     run_audit(service, [files], tmp_path / "out")
     others = ([files / "a.jpg"], {}), ([files], {"send": "all"}), ([files], {"url": f"{service.url}/x"})
     for sources, options in others:
-        with pytest.raises(InvalidRequest, match="has an audit of other sources"):
+        with pytest.raises(InvalidRequest, match="has the state of another command"):
             run_audit(service, sources, tmp_path / "out", **options)  # type: ignore[arg-type]
     run_audit(service, [files / "a.jpg"], tmp_path / "out", restart=True)
 
@@ -256,19 +256,19 @@ def test_a_folder_with_another_audit_is_refused(service: Registry, files: Path, 
 def test_a_folder_whose_state_is_no_audits_is_refused(service: Registry, files: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "state.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(InvalidRequest, match="is not the state of an audit"):
+    with pytest.raises(InvalidRequest, match="is not the state of this command"):
         run_audit(service, [files], tmp_path / "out")
     (tmp_path / "out" / "state.sqlite").unlink()
     with sqlite3.connect(tmp_path / "out" / "state.sqlite") as other:
         other.execute("CREATE TABLE something (x)")
     other.close()
-    with pytest.raises(InvalidRequest, match="is not the state of an audit"):
+    with pytest.raises(InvalidRequest, match="is not the state of this command"):
         run_audit(service, [files], tmp_path / "out")
 
 
 def test_two_audits_of_one_folder_do_not_meet(service: Registry, files: Path, tmp_path: Path) -> None:
     options = Options(service.url, jobs=1, pictures=False)
-    with State(tmp_path / "out", options.purpose(Sources([files]))), pytest.raises(StoreLocked, match="another audit"):
+    with State(tmp_path / "out", options.purpose(Sources([files]))), pytest.raises(StoreLocked, match="is at work"):
         run_audit(service, [files], tmp_path / "out")
 
 
@@ -284,8 +284,8 @@ def test_a_full_disk_ends_the_audit_and_loses_nothing_that_was_committed(
         nonlocal commits
         commits += 1
         if commits == 2:
-            pages = state._db.execute("PRAGMA page_count").fetchone()[0]
-            state._db.execute(f"PRAGMA max_page_count = {pages}")
+            pages = state.db.execute("PRAGMA page_count").fetchone()[0]
+            state.db.execute(f"PRAGMA max_page_count = {pages}")
         plain(state, settled)  # type: ignore[arg-type]
 
     monkeypatch.setattr(State, "settle", settle)

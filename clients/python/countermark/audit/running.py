@@ -64,7 +64,7 @@ async def audit_async(
         Stopped: the service counts as dead, or does not answer as one. The report has what was found until then.
         WrongService: the URL is not that of a service with look-ups.
         InvalidRequest: a list that is none, or a folder with another audit.
-        StoreLocked: another audit is at work in the folder.
+        StoreLocked: another command is at work in the folder.
         StoreUnavailable: disk full or read-only.
         MissingExtra: a source needs an extra that is not installed.
     """

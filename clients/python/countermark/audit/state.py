@@ -1,21 +1,15 @@
-"""The state of an audit: one SQLite file beside the report, so that the same command goes on where it was.
-
-A batch is one transaction, in a write-ahead log that is not synchronised each time: what was committed outlives a
-killed process, and after a power cut the file holds some earlier batch. One audit at a time has the file locked.
-"""
+"""The state of an audit: a `StateFile` beside the report. A batch is one transaction."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from countermark.audit.buckets import Bucket, Outcome
 from countermark.audit.items import Entry, Examined
-from provenance.errors import InvalidRequest, StoreLocked, StoreUnavailable
+from countermark.state_file import StateFile
 
 NAME = "state.sqlite"
 VERSION = 1
@@ -23,7 +17,6 @@ _PAGE = 500
 """Rows that are read at once: a list that is being worked on is never held as a whole."""
 
 _SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
     id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, at BLOB NOT NULL, place INTEGER NOT NULL,
     size INTEGER, stamp TEXT NOT NULL, digest TEXT, failure TEXT, seen INTEGER NOT NULL, stage INTEGER NOT NULL,
@@ -84,75 +77,12 @@ class Settled:
     outcome: Outcome | None
 
 
-class State:
+class State(StateFile):
     """The state file of the audit in a folder. Close it after use, or use it as a context manager."""
 
     def __init__(self, folder: Path, purpose: Mapping[str, Any], *, restart: bool = False) -> None:
-        """Opens the file, or makes it.
-
-        Args:
-            purpose: what makes it the same audit.
-            restart: forget what is there.
-
-        Raises:
-            InvalidRequest: the folder has another audit, or the file is none.
-            StoreLocked: another audit is at work in the folder.
-            StoreUnavailable: disk full or read-only.
-        """
-        self.path = folder / NAME
-        with _explaining(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None)
-            try:
-                self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-                self._begin(json.dumps(purpose, sort_keys=True), restart)
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _begin(self, purpose: str, restart: bool) -> None:
-        with self._transaction():
-            known = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if restart:
-                for name in known:
-                    self._db.execute(f"DROP TABLE {name}")
-                known = set()
-            if not known:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    self._db.execute(statement)
-                self.put("version", str(VERSION))
-                self.put("purpose", purpose)
-        if "meta" not in known and known:
-            raise InvalidRequest(f"{self.path} is not the state of an audit")
-        if self.get("version") != str(VERSION):
-            raise InvalidRequest(f"{self.path} is of another version: use --restart, or another folder")
-        if self.get("purpose") != purpose:
-            raise InvalidRequest(
-                "the folder has an audit of other sources, of another service or under other options: use --restart to "
-                "begin anew, or another folder"
-            )
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def get(self, name: str) -> str | None:
-        """A value that was put, such as a checkpoint."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def put(self, name: str, value: str) -> None:
-        with _explaining(self.path):
-            self._db.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
-            )
+        """Opens the file, or makes it; as `StateFile`."""
+        super().__init__(folder / NAME, "audit", VERSION, _SCHEMA, purpose, restart=restart)
 
     # Listing --------------------------------------------------------------------------------------
 
@@ -165,8 +95,8 @@ class State:
         self.put("runs", str(run))
         number = 0
         for batch in batches:
-            with self._transaction():
-                self._db.executemany(
+            with self.transaction():
+                self.db.executemany(
                     "INSERT INTO item (name, kind, at, place, size, stamp, digest, failure, seen, stage)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET"
                     " kind = excluded.kind, at = excluded.at, place = excluded.place, size = excluded.size,"
@@ -179,8 +109,8 @@ class State:
                 )
             number += len(batch)
             yield number
-        with self._transaction():
-            self._db.execute("DELETE FROM item WHERE seen <> ?", (run,))
+        with self.transaction():
+            self.db.execute("DELETE FROM item WHERE seen <> ?", (run,))
 
     # Working --------------------------------------------------------------------------------------
 
@@ -191,14 +121,14 @@ class State:
             "SELECT id, name, kind, at, place, size, stamp, digest, failure FROM item"
             " WHERE stage = 0 AND id > ? ORDER BY id LIMIT ?"
         )
-        while rows := self._db.execute(query, (last, _PAGE)).fetchall():
+        while rows := self.db.execute(query, (last, _PAGE)).fetchall():
             last = rows[-1][0]
             yield from (_entry(row[1:]) for row in rows)
 
     def settle(self, settled: Sequence[Settled]) -> None:
         """Commits what came of examined items."""
-        with self._transaction():
-            self._db.executemany(
+        with self.transaction():
+            self.db.executemany(
                 "UPDATE item SET stamp = ?, sha256 = ?, stage = ?, bucket = ?, also = ?, reason = ?, detail = ?,"
                 " record = ?, idx = ?, others = ?, report = NULL WHERE name = ?",
                 (
@@ -220,7 +150,7 @@ class State:
             "SELECT sha256, name, kind, at, place, size, stamp, digest, failure, MIN(id) FROM item"
             " WHERE stage = 1 AND sha256 > ? GROUP BY sha256 ORDER BY sha256 LIMIT ?"
         )
-        while rows := self._db.execute(query, (last, _PAGE)).fetchall():
+        while rows := self.db.execute(query, (last, _PAGE)).fetchall():
             last = rows[-1][0]
             yield from ((row[0], _entry(row[1:-1])) for row in rows)
 
@@ -228,15 +158,15 @@ class State:
         self, sha256: str, outcome: Outcome, report: str | None, body: str | None, pictures: Mapping[str, bytes]
     ) -> int:
         """Commits what a verification came to, for all files with these bytes; how many there are."""
-        with self._transaction():
-            settled = self._db.execute(
+        with self.transaction():
+            settled = self.db.execute(
                 "UPDATE item SET stage = 2, bucket = ?, also = ?, reason = ?, detail = ?, record = ?, idx = ?,"
                 " others = ?, report = ? WHERE stage = 1 AND sha256 = ?",
                 (*_outcome(outcome), report, sha256),
             )
             if report is not None and body is not None:
-                self._db.execute("INSERT OR REPLACE INTO report VALUES (?, ?)", (report, body))
-            self._db.executemany(
+                self.db.execute("INSERT OR REPLACE INTO report VALUES (?, ?)", (report, body))
+            self.db.executemany(
                 "INSERT OR REPLACE INTO picture VALUES (?, ?, ?)",
                 ((sha256, kind, data) for kind, data in pictures.items()),
             )
@@ -245,7 +175,7 @@ class State:
     def count_unchecked(self, keys: str) -> int:
         """How many `unchecked_records` there are."""
         query = "SELECT COUNT(DISTINCT record) FROM item LEFT JOIN record ON record.id = item.record WHERE stage = 2"
-        (number,) = self._db.execute(f"{query} AND (record.keys IS NULL OR record.keys <> ?)", (keys,)).fetchone()
+        (number,) = self.db.execute(f"{query} AND (record.keys IS NULL OR record.keys <> ?)", (keys,)).fetchone()
         return int(number)
 
     def unchecked_records(self, keys: str) -> Iterator[str]:
@@ -255,13 +185,13 @@ class State:
             "SELECT DISTINCT record FROM item WHERE record > ? AND stage = 2 AND NOT EXISTS"
             " (SELECT 1 FROM record WHERE record.id = item.record AND record.keys = ?) ORDER BY record LIMIT ?"
         )
-        while rows := self._db.execute(query, (last, keys, _PAGE)).fetchall():
+        while rows := self.db.execute(query, (last, keys, _PAGE)).fetchall():
             last = rows[-1][0]
             yield from (row[0] for row in rows)
 
     def check_record(self, record: CheckedRecord) -> None:
-        with self._transaction():
-            self._db.execute(
+        with self.transaction():
+            self.db.execute(
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
                 (record.id, record.outcome, record.detail, record.keys, record.pinned, json.dumps(record.facts)),
             )
@@ -270,13 +200,13 @@ class State:
 
     def progress(self) -> tuple[int, int, dict[str, int]]:
         """How many items there are, how many are settled, and by bucket."""
-        rows = self._db.execute("SELECT stage, bucket, COUNT(*) FROM item GROUP BY stage, bucket").fetchall()
+        rows = self.db.execute("SELECT stage, bucket, COUNT(*) FROM item GROUP BY stage, bucket").fetchall()
         settled = {bucket: number for stage, bucket, number in rows if stage == Stage.SETTLED}
         return sum(row[2] for row in rows), sum(settled.values()), settled
 
     def items(self) -> Iterator[tuple[Item, CheckedRecord | None]]:
         """All settled items in the order of their names as octets, with the record that each leads to first."""
-        rows = self._db.cursor().execute(
+        rows = self.db.cursor().execute(
             "SELECT item.name, sha256, report, bucket, also, reason, item.detail, record, idx, others,"
             " record.id, record.outcome, record.detail, record.keys, record.pinned, record.facts"
             " FROM item LEFT JOIN record ON record.id = item.record WHERE stage = 2 ORDER BY item.name"
@@ -286,12 +216,12 @@ class State:
             yield Item(row[0], row[1], _read_outcome(row[3:10]), row[2]), checked
 
     def record(self, identity: str) -> CheckedRecord | None:
-        row = self._db.execute("SELECT * FROM record WHERE id = ?", (identity,)).fetchone()
+        row = self.db.execute("SELECT * FROM record WHERE id = ?", (identity,)).fetchone()
         return None if row is None else _record(row)
 
     def records(self) -> Iterator[CheckedRecord]:
         """Records that items lead to and whose receipts were checked, in the order of their ids."""
-        rows = self._db.cursor().execute(
+        rows = self.db.cursor().execute(
             "SELECT * FROM record WHERE EXISTS (SELECT 1 FROM item WHERE item.record = record.id) ORDER BY id"
         )
         for row in rows:
@@ -299,38 +229,12 @@ class State:
 
     def pictures(self, sha256: str) -> dict[str, bytes]:
         """Pictures of an item by kind: file, record, difference."""
-        return dict(self._db.execute("SELECT kind, data FROM picture WHERE of = ?", (sha256,)).fetchall())
+        return dict(self.db.execute("SELECT kind, data FROM picture WHERE of = ?", (sha256,)).fetchall())
 
     def report(self, identity: str) -> str | None:
         """The whole report, as JSON on one line."""
-        row = self._db.execute("SELECT body FROM report WHERE id = ?", (identity,)).fetchone()
+        row = self.db.execute("SELECT body FROM report WHERE id = ?", (identity,)).fetchone()
         return None if row is None else str(row[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _explaining(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise StoreLocked(f"another audit is at work in {path.parent}") from error
-        raise StoreUnavailable(f"{path} cannot be written: {error}. Nothing that was committed is lost") from error
-    except sqlite3.DatabaseError as error:
-        raise InvalidRequest(f"{path} is not the state of an audit, or is damaged: {error}") from error
-    except OSError as error:
-        raise InvalidRequest(f"{path.parent} cannot be used: {error.strerror or error}") from error
 
 
 def _columns(entry: Entry) -> tuple[object, ...]:
