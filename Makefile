@@ -47,9 +47,11 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 test: $(VENV)/.development ## run every test but the slow ones
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults --ignore tests/security
 
-timing: $(VENV)/.development ## ten times in a row: the tests that wait, time out or race
-	@for turn in 1 2 3 4 5 6 7 8 9 10; do \
-		$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults || exit 1; \
+timing: $(VENV)/.development ## ten times in a row: the tests that wait, time out or race, each second time with pauses between threads
+	@for turn in 1 2 3 4 5; do \
+		for pauses in "" "-p tests.handovers"; do \
+			$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults $$pauses || exit 1; \
+		done; \
 	done
 
 # ONLY names mutants and TESTS the tests that try them: ONLY="registry.log.batch.*" TESTS="waiting or backlog" (minutes).
