@@ -56,12 +56,19 @@ _SCOPE_KEY = "countermark.request_id"
 Observer = Callable[[str, str, int, float], None]
 """Called after each request with its method, route template, status (0: no response was sent) and seconds."""
 
+_REFUSAL = "countermark.refusal"
+
 _log = structlog.get_logger("api.request")
 
 
 def request_id(conn: HTTPConnection) -> str:
     """The id that `RequestIds` gave the request."""
     return str(conn.scope.get(_SCOPE_KEY, "none"))
+
+
+def note_refusal(conn: HTTPConnection, problem: str, reason: str) -> None:
+    """Has the log line of the request say why it is refused, so that a refusal is one line."""
+    conn.scope[_REFUSAL] = {"problem": problem, "reason": reason}
 
 
 class RequestIds:
@@ -101,12 +108,16 @@ class RequestIds:
                 route = route_template(scope)
                 self.observe(scope["method"], route, status, seconds)
                 extra = {"client": scope["client"][0]} if self.log_client_addresses and scope.get("client") else {}
-                _log.info(
+                refusal = scope.get(_REFUSAL, {})
+                level = logging.WARNING if refusal and status >= 500 else logging.INFO
+                _log.log(
+                    level,
                     "request",
                     method=scope["method"],
                     route=route,
                     status=status,
                     milliseconds=round(seconds * 1000, 1),
+                    **refusal,
                     **extra,
                 )
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.logs import request_id
+from api.http.logs import note_refusal, request_id
 from provenance import errors
 from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
 from provenance.sentences import SENTENCES
@@ -101,6 +101,9 @@ _BY_STATUS: Final = {
     429: RATE_LIMITED,
 }
 
+_UNFORESEEN: Final = (INTERNAL_ERROR, STORE_CORRUPT)
+"""Failures whose traceback is logged; any other is a refusal, which the line of its request tells."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -147,8 +150,10 @@ def answer_countermark_error(request: Request, error: Exception) -> Response:
     """The response for any CountermarkError."""
     kind = kind_of(error)
     headers: dict[str, str] = {}
-    if kind.status >= 500:
+    if kind in _UNFORESEEN:
         _log.error("request failed", problem=kind.slug, exc_info=error)
+    elif kind.status >= 500 or kind is RATE_LIMITED:
+        note_refusal(request, kind.slug, str(error))
     if kind is NOT_AUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="countermark"'
     retry_after = getattr(error, "retry_after", None)

@@ -48,8 +48,17 @@ Time = Annotated[
 ]
 Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="32 bytes, base64url.")]
 Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$", description="64 bytes, base64url.")]
-Line = Annotated[str, Field(min_length=1, max_length=limits.MAX_LINE_CHARACTERS, pattern=NO_CONTROLS)]
-Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS, pattern=NO_CONTROLS)]
+
+
+def _is_visible(value: str) -> str:
+    if not codec.is_visible(value):
+        raise ValueError("must have a character that is visible")
+    return value
+
+
+Visible = AfterValidator(_is_visible)
+Line = Annotated[str, Field(min_length=1, max_length=limits.MAX_LINE_CHARACTERS, pattern=NO_CONTROLS), Visible]
+Paragraph = Annotated[str, Field(min_length=1, max_length=limits.MAX_TEXT_CHARACTERS, pattern=NO_CONTROLS), Visible]
 
 
 class Request(BaseModel):

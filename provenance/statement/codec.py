@@ -32,6 +32,13 @@ from provenance.statement.keys import SIGNATURE_BYTES, PublicKey
 T = TypeVar("T")
 
 IDENTIFIER_FORM = "[!-~]+"
+
+_VISIBLE = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]"
+)
+"""Neither white space, control, blank (U+2800) nor default-ignorable (Unicode 15, DerivedCoreProperties)."""
 _DIGEST_FORM = "[0-9a-f]{64}"
 
 
@@ -109,8 +116,16 @@ def _codec_of(hint: Any) -> Codec[Any]:
     raise TypeError(f"{hint} has no codec")
 
 
+def is_visible(text: str) -> bool:
+    """Whether a reader sees anything of a text: some character is no space, zero-width or direction control."""
+    return _VISIBLE.search(text) is not None
+
+
 def text(limit: int) -> Codec[str]:
-    """1 to `limit` characters (Unicode code points), no control characters but newline and tab."""
+    """1 to `limit` characters (Unicode code points), no control characters but newline and tab.
+
+    A text of which nothing is visible is not written; it is read, because earlier versions have logged it.
+    """
 
     def read(value: Json, path: str) -> str:
         value = _string(value, path)
@@ -121,7 +136,12 @@ def text(limit: int) -> Codec[str]:
                 raise refusal(path, f"control character U+{ord(character):04X}")
         return value
 
-    return Codec(read)
+    def write(value: str, path: str) -> Json:
+        if value and not is_visible(value):
+            raise refusal(path, "no character of this text is visible")
+        return value
+
+    return Codec(read, write)
 
 
 def matching(pattern: str, expected: str, limit: int = MAX_IDENTIFIER_CHARACTERS) -> Codec[str]:

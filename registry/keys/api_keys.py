@@ -16,6 +16,7 @@ from typing import Literal
 
 from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
+from provenance.statement.codec import is_visible
 from registry.database import Session, Store, api_keys, publishers, rows
 from registry.times import from_milliseconds, to_milliseconds
 
@@ -78,10 +79,12 @@ def mint(
     """Make a key and return it: the only time the whole key is shown.
 
     Raises:
-        InvalidRequest: an unknown scope, no scope, or an expiry in the past.
+        InvalidRequest: a name that nobody sees, an unknown scope, no scope, or an expiry in the past.
         NotFound: no such publisher.
         StoreUnavailable: the key could not be stored.
     """
+    if not is_visible(name):
+        raise InvalidRequest("a key needs a name with a character that is visible")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise InvalidRequest(f"a key needs scopes, out of: {', '.join(SCOPES)}")

@@ -74,7 +74,7 @@ def assert_refuses_writes_and_answers_the_rest(server: Server, statement: bytes)
         assert status in (503, 507), body
         assert json.loads(body)["type"] == "urn:countermark:problem:store-unavailable"
     status, body = server.get("/readyz")
-    assert (status, json.loads(body)["title"]) == (503, "Nothing can be written at the moment")
+    assert (status, json.loads(body)["title"]) == (503, "The store cannot do this at the moment")
     assert server.get("/livez")[0] == 200
     assert server.get("/log/checkpoint")[0] == 200
     assert server.get(f"/v1/records/{record_of(statement)}/proof")[0] == 200

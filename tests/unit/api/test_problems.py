@@ -1,9 +1,11 @@
+import json
 import re
 
 import pytest
 from starlette.testclient import TestClient
 
 from api.http import problems
+from api.http.logs import configure_logs
 from api.http.problems import INTERNAL_ERROR, KINDS, Kind, kind_of
 from provenance import errors
 from provenance.sentences import SENTENCES
@@ -133,3 +135,33 @@ def test_bad_json_is_refused(client: TestClient, body: bytes, status: int) -> No
 def test_an_unknown_field_is_pointed_at(client: TestClient) -> None:
     answer = client.post("/json", json={"id": "a", "name": "x", "colour/~": 1})
     assert answer.json()["errors"] == [{"pointer": "#/colour~1~0", "detail": "Extra inputs are not permitted"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("Overloaded", 503), ("ExaminationUnavailable", 503), ("StoreUnavailable", 503), ("RateLimited", 429)],
+)
+def test_a_refusal_is_one_line_in_the_log_which_says_why(
+    client: TestClient, capsys: pytest.CaptureFixture[str], name: str, status: int
+) -> None:
+    configure_logs("info")
+    client.get(f"/fail/{name}")
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if "httpx" not in each]
+    told = json.loads(line)
+    assert (told["status"], told["reason"]) == (status, "said to the client")
+    assert told["problem"] == getattr(errors, name).slug
+    assert "Traceback" not in line
+
+
+@pytest.mark.parametrize("name", ["StoreCorrupt", "RuntimeError"])
+def test_a_failure_that_nobody_planned_is_logged_with_its_traceback(
+    client: TestClient, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    configure_logs("info")
+    client.get(f"/fail/{name}")
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_no_refusal_tells_of_something_else_that_it_works() -> None:
+    told = " ".join(each.get("detail", "") + each["title"] for each in SENTENCES.problems.values())
+    assert "still work" not in told

@@ -166,3 +166,8 @@ def test_what_nobody_has_is_not_found(store: Store) -> None:
         api_keys.rotate(store, "key_0", now=START, overlap=timedelta())
     with pytest.raises(NotFound):
         api_keys.of_token(store, "cmk_aaaaaaaa_" + key[13:])
+
+
+def test_a_key_has_a_name_that_can_be_seen(store: Store) -> None:
+    with pytest.raises(InvalidRequest, match="visible"):
+        mint(store, name="\u200b\u202e")

@@ -23,6 +23,7 @@ from provenance.limits import (
     MAX_TEXT_CHARACTERS,
 )
 from provenance.statement.canonical_json import canonical_json
+from provenance.statement.codec import is_visible
 from provenance.statement.handover import Handover
 from provenance.statement.keys import LocalSigner
 from provenance.statement.record import (
@@ -70,7 +71,7 @@ times = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 3
     lambda time: time.replace(microsecond=0, tzinfo=UTC)
 )
 characters = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t")
-lines = st.text(characters, min_size=1, max_size=60)
+lines = st.text(characters, min_size=1, max_size=60).filter(is_visible)
 identifiers = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
 publishers = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
 counts = st.integers(1, MAX_SAFE_INTEGER)
@@ -321,3 +322,19 @@ def test_an_identity_says_by_whom_and_how_it_was_established(established: Any, s
     sentence = Identity(established, "example.org, DNS TXT record").sentence()
     assert sentence.startswith(start)
     assert sentence.endswith("“example.org, DNS TXT record”.")
+
+
+UNSEEN = ["\u200b", "\u202e\u200f\u2066", " \t\n", "\ufeff\u2060", "\u3164", "\u2800", "\u00ad\ufe0f", "\U000e0041"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_text_of_which_nothing_is_visible_is_not_stated_and_is_read_where_it_was_logged(text: str) -> None:
+    with pytest.raises(MalformedRecord, match=r"reason: no character of this text is visible"):
+        to_canonical(replace(WITHDRAWN, reason=text))
+    known = json.loads(to_canonical(WITHDRAWN)) | {"reason": text}
+    assert parse_record(canonical_json(known)) == replace(WITHDRAWN, reason=text)
+
+
+@pytest.mark.parametrize("text", ["ا\u200fب", "👩\u200d🚀", "\u200ba", "é", "\u0301"])
+def test_zero_width_and_direction_controls_beside_what_is_visible_are_stated(text: str) -> None:
+    assert parse_record(to_canonical(replace(WITHDRAWN, reason=text))) == replace(WITHDRAWN, reason=text)

@@ -129,3 +129,30 @@ def test_what_was_left_out_of_the_public_copy_is_told_in_its_claim(
     data = plant(Image.open(io.BytesIO(jpeg(631))), "JPEG")
     actions = actions_of(manifest_of(client, register(client, writer, data)))
     assert [action["action"] for action in actions] == ["c2pa.opened", "c2pa.edited.metadata"]
+
+
+RECORD = "0" * 64
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e\u2066", " \n"])
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/v1/publishers", {"id": "unseen", "name": "?"}, "#/name"),
+        ("/v1/withdrawals", {"record": RECORD, "reason": "?"}, "#/reason"),
+        ("/v1/disputes", {"record": RECORD, "reason": "?"}, "#/reason"),
+        (f"/v1/disputes/{RECORD}/answers", {"outcome": "rejected", "reason": "?"}, "#/reason"),
+        (f"/v1/assets/{RECORD}/erasure", {"reason": "?"}, "#/reason"),
+        ("/v1/keys", {"name": "?", "scopes": ["assets:write"]}, "#/name"),
+        *[
+            ("/v1/assets", {"media": RECORD, "metadata": {field: "?"}}, f"#/metadata/{field}")
+            for field in ("title", "caption", "credit", "licence", "digital_source_type")
+        ],
+    ],
+)
+def test_a_text_of_which_nothing_is_visible_is_pointed_at(
+    client: TestClient, admin: Headers, path: str, body: dict[str, Any], pointer: str, unseen: str
+) -> None:
+    answer = client.post(path, json=json.loads(json.dumps(body).replace('"?"', json.dumps(unseen))), headers=admin)
+    assert answer.status_code == 422, answer.text
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
