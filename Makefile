@@ -92,7 +92,7 @@ bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods
 postgresql: $(VENV)/.runtime ## get the driver for a database on PostgreSQL (psycopg, which is under the LGPL)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-postgresql.lock
 
-browsers: ## get Chromium for the browser tests: Debian's package, else Playwright's own
+browsers: ## get Chromium and Firefox for the browser tests: Debian's packages
 	@tools/browsers.sh
 
 tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package

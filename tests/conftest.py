@@ -1,4 +1,4 @@
-"""What every run shares: where Chromium, SoftHSM and PostgreSQL are, one profile of Hypothesis without deadlines, and
+"""What every run shares: where browsers, SoftHSM and PostgreSQL are, one profile of Hypothesis without deadlines, and
 what is spared.
 
 Tests that lack something never go missing quietly.
@@ -24,6 +24,7 @@ settings.load_profile("patient")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
+NO_FIREFOX = "no Firefox (make browsers gets it)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
 NO_GENERATOR = "no generators of clients (make generators gets them)"
 NO_ENGINE = "no c2pa-ts (make engines gets it)"
@@ -41,6 +42,11 @@ def find_chromium() -> str | None:
     kept_in = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache/ms-playwright")
     downloaded = sorted(kept_in.glob("chromium-*/chrome-linux*/chrome"), reverse=True)
     return next(filter(None, on_path), None) or (str(downloaded[0]) if downloaded else None)
+
+
+def find_firefox() -> str | None:
+    """The system's Firefox, of whichever channel, else None."""
+    return next(filter(None, (shutil.which(name) for name in ("firefox-esr", "firefox"))), None)
 
 
 def find_softhsm() -> str | None:
@@ -97,8 +103,17 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def firefox_executable() -> str:
+    """Path of the other browser. A test that asks for it is marked `firefox`."""
+    found = find_firefox()
+    assert found is not None, NO_FIREFOX
+    return found
+
+
 NEEDS = {
     "browser": (find_chromium, NO_CHROMIUM),
+    "firefox": (find_firefox, NO_FIREFOX),
     "token": (find_softhsm, NO_TOKEN),
     "engine": (find_c2pa_ts, NO_ENGINE),
     "generator": (find_generators, NO_GENERATOR),

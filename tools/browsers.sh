@@ -1,14 +1,32 @@
 #!/bin/sh
-# Install Chromium for the browser tests: Debian's package if there is one, else Playwright's build.
+# Install Chromium and Firefox for the browser tests: Debian's packages, or else Playwright's build of Chromium.
 set -eu
 cd "$(dirname "$0")/.."
-for name in chromium chromium-browser google-chrome; do
-    if command -v "$name" >/dev/null 2>&1; then
-        echo "$name is installed: $(command -v "$name")"
-        exit 0
+
+find_one() { # the first of these commands that is there
+    for name in "$@"; do
+        command -v "$name" && return
+    done
+    return 1
+}
+
+packages=
+for each in "chromium chromium-browser google-chrome" "firefox-esr firefox"; do
+    # shellcheck disable=SC2086
+    if found=$(find_one $each); then
+        echo "${found##*/} is installed: $found"
+    else
+        packages="$packages ${each%% *}"
     fi
 done
+[ -n "$packages" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq && apt-get install -y -qq chromium && exit 0
+    # shellcheck disable=SC2086
+    apt-get update -qq && apt-get install -y -qq $packages && exit 0
 fi
-exec .venv/bin/python -m playwright install chromium
+case $packages in
+*firefox*) echo "No Firefox: the tests that drive it are skipped (your system's package manager has it)." >&2 ;;
+esac
+case $packages in
+*chromium*) exec .venv/bin/python -m playwright install chromium ;;
+esac

@@ -1,23 +1,16 @@
-/**
- * Reads cases, a JSON object a line, and answers each with what the procedure finds, a line each: what the tests of
- * Python compare with their own.
- */
-
-import { createInterface } from "node:readline";
+/** What the procedure of `clients/js` finds of a case, as JSON: what the tests of Python compare with their own. */
 
 import { fromBase64, fromHex } from "../../clients/js/src/bytes.js";
 import { MalformedReceipt, VerifierKey, verifyReceipt } from "../../clients/js/src/index.js";
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { receipt, trusted_keys, media_sha256, pixels_sha256 } = JSON.parse(line);
-  let answer;
+export async function found({ receipt, trusted_keys, media_sha256, pixels_sha256 }) {
   try {
     const report = await verifyReceipt(fromBase64(receipt, MalformedReceipt), {
       trustedKeys: await Promise.all(trusted_keys.map((vkey) => VerifierKey.parse(vkey))),
       mediaSha256: media_sha256 === null ? undefined : fromHex(media_sha256),
       pixels: pixels_sha256 === null ? undefined : async () => ({ sha256: fromHex(pixels_sha256) }),
     });
-    answer = {
+    return {
       holds: report.holds,
       steps: report.steps.map(({ outcome, detail }) => [outcome, detail]),
       record_id: report.recordId,
@@ -33,7 +26,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     };
   } catch (error) {
     if (!(error instanceof MalformedReceipt)) throw error;
-    answer = { malformed: true };
+    return { malformed: true };
   }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

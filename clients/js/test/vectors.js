@@ -8,4 +8,4 @@ const FOLDER = new URL("../../../tests/vectors/", import.meta.url);
 export const vectors = (name) => JSON.parse(readFileSync(new URL(name, FOLDER), "utf8"));
 
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
-export const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
+export const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

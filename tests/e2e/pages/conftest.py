@@ -1,4 +1,4 @@
-"""The system's Chromium in front of the running service, and what is registered there."""
+"""The system's browsers in front of the running service, and what is registered there."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from demo.alterations import PHOTOS
 from demo.service import Service
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode
-from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage
+from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage, Tab
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BROWSERS = {"chromium": "browser", "firefox": "firefox"}
+"""By name: the marker of tests that drive it."""
 NOTES_VIOLATIONS = """
     window.violations = [];
     addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + event.blockedURI));
@@ -112,3 +114,14 @@ def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[
             watched.complaints.extend(page.evaluate("window.violations"))
         context.close()
     assert watched == Watched()
+
+
+@pytest.fixture(params=[pytest.param(name, marks=getattr(pytest.mark, mark)) for name, mark in BROWSERS.items()])
+def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
+    """An empty one, in each browser in turn."""
+    if request.param == "firefox":
+        opened: Tab = request.getfixturevalue("firefox").open("about:blank")
+    else:
+        opened = request.getfixturevalue("browser").new_page()
+    yield opened
+    opened.close()

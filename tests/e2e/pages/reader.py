@@ -1,6 +1,7 @@
 """A reader at the verify page: what they do, and what they wait for."""
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
@@ -12,6 +13,16 @@ expect.set_options(timeout=HUNG_MILLISECONDS)
 
 OpenPage = Callable[..., Page]
 """Opens a page of the service by its path; named arguments are the browser context's."""
+
+
+class Tab(Protocol):
+    """What the tabs of Playwright and of `tests/e2e/firefox.py` have in common."""
+
+    def goto(self, url: str) -> Any: ...
+
+    def evaluate(self, function: str, argument: Any = None) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 def hand_in(page: Page, data: bytes, name: str = "picture.jpg") -> None:

@@ -1,4 +1,4 @@
-"""Fingerprints that a browser makes lead where those of Python lead."""
+"""Fingerprints that browsers make lead where those of Python lead."""
 
 import base64
 import hashlib
@@ -8,21 +8,20 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageCms, ImageOps
-from playwright.sync_api import Page
 
 from demo.alterations import PHOTOS
+from demo.service import Service
 from provenance.media.fingerprints import fingerprint
 from provenance.media.media import Media
-from tests.e2e.pages.reader import OpenPage
+from tests.e2e.pages.reader import Tab
 from tests.hamming import hamming
-
-pytestmark = pytest.mark.browser
 
 MAX_BITS = 4
 """Of 256: browsers decode JPEG, WebP and AVIF with other rounding than Pillow. A search goes to 31."""
 
 PHOTO = Image.open(PHOTOS / "stream.jpg").convert("RGB")
-FINGERPRINT = """async ([data, version]) => {
+FINGERPRINT = """async (data) => {
+    const [version] = document.querySelector("script[src*='/static/']").src.match(/.*static\\/[^/]+/);
     const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
     const { fingerprint } = await import(`${version}/countermark/fingerprint.js`);
     const { toHex } = await import(`${version}/countermark/bytes.js`);
@@ -78,17 +77,16 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 }
 
 
-def fingerprints(page: Page, data: bytes) -> dict[str, Any]:
-    script = page.locator("script[src*='/static/']").first.get_attribute("src")
-    assert script is not None
-    found: dict[str, Any] = page.evaluate(FINGERPRINT, [base64.b64encode(data).decode(), script.rpartition("/")[0]])
+def fingerprints(tab: Tab, service: Service, data: bytes) -> dict[str, Any]:
+    tab.goto(f"{service.url}/verify")
+    found: dict[str, Any] = tab.evaluate(FINGERPRINT, base64.b64encode(data).decode())
     return found
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_a_browser_finds_the_same_picture(open_page: OpenPage, kind: str) -> None:
+def test_a_browser_finds_the_same_picture(tab: Tab, service: Service, kind: str) -> None:
     data = PICTURES[kind]()
-    found = fingerprints(open_page("/verify"), data)
+    found = fingerprints(tab, service, data)
     media = Media.from_bytes(data)
     expected = fingerprint(media)
     assert found["sha256"] == hashlib.sha256(data).hexdigest()
@@ -101,5 +99,5 @@ def test_a_browser_finds_the_same_picture(open_page: OpenPage, kind: str) -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(100)])
-def test_what_no_browser_can_decode_is_refused_in_words(open_page: OpenPage, data: bytes) -> None:
-    assert fingerprints(open_page("/verify"), data) == {"refused": "this browser cannot decode the picture"}
+def test_what_no_browser_can_decode_is_refused_in_words(tab: Tab, service: Service, data: bytes) -> None:
+    assert fingerprints(tab, service, data) == {"refused": "this browser cannot decode the picture"}
