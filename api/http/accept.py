@@ -10,6 +10,7 @@ from fastapi import Query, Request, Response
 
 from api.http.conditional import RECEIPT_TYPE, attachment, conditional
 from api.http.openapi import NOT_MODIFIED
+from provenance.receipts.receipt import RECEIPT_FORMAT, RECEIPT_VERSION
 from registry.registry import Registry
 from registry.usecases.access import Reader
 from registry.usecases.receipt_formats import RECEIPT_FORMATS, ReceiptFormat
@@ -56,11 +57,45 @@ FormatQuery = Annotated[
     Query(alias="format", description="Overrides the Accept header. `tlog-proof` carries the log entry as extra data."),
 ]
 
+_TEXT = {"type": "string"}
+_ENTRY = {
+    "type": "object",
+    "properties": {
+        "proof": {**_TEXT, "description": "A C2SP tlog-proof."},
+        "record": {"type": ["object", "null"], "description": "Null: sealed or erased."},
+        "statement": {**_TEXT, "contentEncoding": "base64", "description": "The log entry."},
+    },
+    "required": ["proof", "record", "statement"],
+}
+_ENTRIES = {"type": "array", "items": _ENTRY}
+_STAMP = {
+    "type": "object",
+    "properties": {"proof": _TEXT, "token": _TEXT, "consistency": {"type": "array", "items": _TEXT}},
+    "required": ["proof", "token"],
+}
+RECEIPT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "format": {"const": RECEIPT_FORMAT},
+        "version": {"const": RECEIPT_VERSION},
+        "log_key": {**_TEXT, "description": "The log's verifier key (C2SP signed-note)."},
+        "subject": _ENTRY,
+        "genesis": _ENTRY,
+        "keys": _ENTRIES,
+        "chain": _ENTRIES,
+        "timestamp": _STAMP,
+        "truncated": {"type": "boolean"},
+    },
+    "required": ["format", "version", "log_key", "subject", "genesis", "keys", "chain"],
+    "additionalProperties": False,
+}
+"""The shape of a receipt (`provenance.receipts.receipt`)."""
+
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A `.countermark` file; a C2SP tlog-proof; or a transparent statement with a COSE receipt.",
         "content": {
-            RECEIPT_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            RECEIPT_TYPE: {"schema": RECEIPT_SCHEMA},
             "text/plain": {"schema": {"type": "string"}},
             "application/cose": {"schema": {"type": "string", "format": "binary"}},
         },

@@ -143,6 +143,11 @@ def binary_response(media_type: str, description: str, *, text: bool = False) ->
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}} | NOT_MODIFIED
 
 
+def json_response(media_type: str, description: str, schema: Document) -> Responses:
+    """FastAPI's `responses` for JSON of a media type of its own, with an entity tag."""
+    return {200: {"description": description, "content": {media_type: {"schema": schema}}}} | NOT_MODIFIED
+
+
 def request_body(bodies: Mapping[str, Document]) -> Document:
     """`openapi_extra` for a body that the route reads itself: a schema for each media type."""
     return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name, schema in bodies.items()}}}

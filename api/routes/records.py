@@ -7,9 +7,18 @@ from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
 from api.http.auth import ReaderDep
 from api.http.conditional import conditional
 from api.http.limits import limited
-from api.http.openapi import OPTIONAL_API_KEY, READING, READING_RECORDS, binary_response, problem_responses
+from api.http.openapi import (
+    OPTIONAL_API_KEY,
+    READING,
+    READING_RECORDS,
+    Document,
+    binary_response,
+    json_response,
+    problem_responses,
+)
 from api.http.parameters import RecordAddress, record_digest
 from api.service import ServiceDep
+from provenance.statement.record import RECORD_VERSION
 from provenance.statement.statement import CONTENT_TYPE
 from registry.usecases import read as catalogue
 
@@ -18,11 +27,24 @@ missing = problem_responses(problems.NOT_FOUND, *READING)
 withheld = problem_responses(*READING_RECORDS)
 
 
+RECORD_SCHEMA: Document = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "version": {"const": RECORD_VERSION},
+        "salt": {"type": "string"},
+        "claimed_at": {"type": "string", "format": "date-time"},
+    },
+    "required": ["type", "version", "salt", "claimed_at"],
+}
+"""What every record has; docs/reference/records.md has the fields of each type."""
+
+
 @router.get(
     "/v1/records/{id}",
     response_class=Response,
     responses=withheld
-    | binary_response(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id."),
+    | json_response(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id.", RECORD_SCHEMA),
     openapi_extra=OPTIONAL_API_KEY,
     summary="A record",
 )

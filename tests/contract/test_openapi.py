@@ -43,6 +43,14 @@ def test_every_error_is_documented_as_a_problem(operation: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_json_is_documented_as_json(operation: dict[str, Any]) -> None:
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for media_type, body in ((name, each) for said in bodies for name, each in said.get("content", {}).items()):
+        if media_type.endswith(("/json", "+json")):
+            assert body["schema"].get("type") == "object" or body["schema"].keys() & {"$ref", "oneOf"}, media_type
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_that_needs_a_key_says_so(operation: dict[str, Any]) -> None:
     refuses = "403" in operation["responses"] and operation["tags"] != ["scitt"]  # where the statement's key lets in
     assert ("401" in operation["responses"]) == refuses == ("security" in operation)
