@@ -7,6 +7,7 @@ periodic housekeeping while the application is running.
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 import anyio
 import structlog
@@ -30,6 +31,7 @@ from api.settings import Settings, parse_rate
 from provenance.errors import CountermarkError
 from registry.registry import Registry
 from registry.usecases import uploads
+from registry.usecases.condition import warn_of_endings
 from registry.usecases.erasure import finish_erasures
 from registry.usecases.verify import forget_reports
 
@@ -70,6 +72,7 @@ def create_app(
     `parent`: the process that counts its requests together with those of others.
     """
     metrics = metrics or Metrics()
+    metrics.watch(registry)
     app = assemble(middleware_for(settings, metrics))
     local = [RateLimiter(policy, time.monotonic) for policy in policies_of(settings)]
     app.state.limiters = {each.policy.name: each if parent is None else SharedLimiter(each, parent) for each in local}
@@ -81,7 +84,7 @@ def create_app(
     app.state.service = Service(
         settings=settings,
         registry=registry,
-        spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, bodies=bodies),
+        spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, bodies=bodies, stages=registry.stages),
         admission=Admission(settings.queue, metrics),
         metrics=metrics,
     )
@@ -112,8 +115,9 @@ async def housekeeping(registry: Registry) -> AsyncIterator[None]:
 
 
 async def _housekeeping_rounds(registry: Registry) -> None:
+    warn = partial(warn_of_endings, warned=set())
     while True:
-        for tidy in (finish_erasures, forget_answers, uploads.forget, forget_reports, _resume_comparisons):
+        for tidy in (finish_erasures, forget_answers, uploads.forget, forget_reports, _resume_comparisons, warn):
             try:
                 await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again

@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     api_key: SecretStr = SecretStr("")
     """An admin's API key, for commands that call the running service."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    """One JSON object a line, or text for people."""
     log_client_addresses: bool = False
     """Whether the request log names client addresses: personal data in most jurisdictions, so off."""
 

@@ -45,6 +45,7 @@ from registry.search.comparison_queue import ComparisonQueue
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
+from registry.stages import Stages
 from registry.storage import files
 from registry.storage.blobs import Blobs
 from registry.storage.spool import own_folder
@@ -88,7 +89,10 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             spooling = opened.enter_context(ExitStack())
             spool = spooling.enter_context(own_folder(config.spool or config.folder / "spool"))
         required = () if config.environment == "development" else set(LAYERS) - config.sandbox_without
-        sandbox = Sandbox(config.workers, modules=("registry.sandbox.examination",), required=required)
+        stages = Stages()
+        sandbox = Sandbox(
+            config.workers, modules=("registry.sandbox.examination",), required=required, observe=stages.took
+        )
         opened.callback(sandbox.close)
         blobs = Blobs.open(config.objects or config.folder / "objects")
         sequencer = open_log(config, store, blobs, keystore, clock)
@@ -127,6 +131,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             sweep_spool=spooling.close,
             policy=policy,
             attestation=attestation,
+            stages=stages,
         )
         if sequencer.size == 1:  # also when the first start was interrupted between the two entries
             with suppress(Conflict):  # another starting process has enrolled it

@@ -21,6 +21,7 @@ from registry.search.comparison_queue import ComparisonQueue
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
+from registry.stages import Stages
 from registry.storage.blobs import Blobs
 
 Clock = Callable[[], datetime]
@@ -96,6 +97,7 @@ class Registry:
     policy: Policy | None
     """The witnesses and the quorum; None if none are configured."""
     attestation: Attestation
+    stages: Stages
 
     def now(self) -> datetime:
         """The clock's time, to the second, as records state it."""

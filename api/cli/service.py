@@ -34,7 +34,7 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM."""
     settings = load_settings()
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     if processes > 1:
         _serve_by_several(settings, processes)
     else:

@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -23,14 +24,24 @@ _SHARED: tuple[structlog.types.Processor, ...] = (
 )
 
 
-def configure_logs(level: str) -> None:
-    """Sends structlog and the standard library's loggers to standard error, from `level` on."""
+LogFormat = Literal["json", "text"]
+
+
+def configure_logs(level: str, form: LogFormat = "json") -> None:
+    """Sends structlog and the standard library's loggers to standard error, from `level` on.
+
+    `form`: a JSON object a line, or text for people.
+    """
+    text = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            *(
+                (text,)
+                if form == "text"
+                else (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+            ),
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -53,10 +64,11 @@ def configure_logs(level: str) -> None:
 HEADER = "X-Request-Id"
 _SCOPE_KEY = "countermark.request_id"
 
-Observer = Callable[[str, str, int, float], None]
-"""Called after each request with its method, route template, status (0: no response was sent) and seconds."""
+Observer = Callable[[str, str, int, float, str | None], None]
+"""Called after each request with its method, route template, status (0: no response was sent), seconds, and the slug of
+the problem that it was answered with."""
 
-_REFUSAL = "countermark.refusal"
+_PROBLEM, _REFUSAL = "countermark.problem", "countermark.refusal"
 
 _log = structlog.get_logger("api.request")
 
@@ -66,9 +78,14 @@ def request_id(conn: HTTPConnection) -> str:
     return str(conn.scope.get(_SCOPE_KEY, "none"))
 
 
-def note_refusal(conn: HTTPConnection, problem: str, reason: str) -> None:
+def note_problem(conn: HTTPConnection, slug: str) -> None:
+    """Has the log line of the request, and the metrics, say which problem it is answered with."""
+    conn.scope[_PROBLEM] = slug
+
+
+def note_refusal(conn: HTTPConnection, reason: str) -> None:
     """Has the log line of the request say why it is refused, so that a refusal is one line."""
-    conn.scope[_REFUSAL] = {"problem": problem, "reason": reason}
+    conn.scope[_REFUSAL] = {"reason": reason}
 
 
 class RequestIds:
@@ -89,7 +106,7 @@ class RequestIds:
             await self.app(scope, receive, send)
             return
         identifier = f"req_{secrets.token_hex(12)}"
-        scope[_SCOPE_KEY] = identifier
+        scope[_SCOPE_KEY], scope[_PROBLEM] = identifier, None
         status = 0
         started = time.perf_counter()
 
@@ -106,10 +123,12 @@ class RequestIds:
             finally:
                 seconds = time.perf_counter() - started
                 route = route_template(scope)
-                self.observe(scope["method"], route, status, seconds)
+                problem = scope[_PROBLEM]
+                self.observe(scope["method"], route, status, seconds, problem)
                 extra = {"client": scope["client"][0]} if self.log_client_addresses and scope.get("client") else {}
                 refusal = scope.get(_REFUSAL, {})
                 level = logging.WARNING if refusal and status >= 500 else logging.INFO
+                extra |= refusal if problem is None else {"problem": problem, **refusal}
                 _log.log(
                     level,
                     "request",
@@ -117,7 +136,6 @@ class RequestIds:
                     route=route,
                     status=status,
                     milliseconds=round(seconds * 1000, 1),
-                    **refusal,
                     **extra,
                 )
 

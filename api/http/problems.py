@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.logs import note_refusal, request_id
+from api.http.logs import note_problem, note_refusal, request_id
 from provenance import errors
 from provenance.answers.problems import MEDIA_TYPE, TYPE_PREFIX
 from provenance.sentences import SENTENCES
@@ -121,6 +121,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for a problem. `fields`: {pointer, detail} of each invalid field."""
+    note_problem(conn, kind.slug)
     if conn.url.path.startswith(CONCISE_PATHS):
         data, media_type = encode_cbor({-1: kind.title, -2: kind.detail or detail, -4: kind.status}), CONCISE_MEDIA_TYPE
     else:
@@ -153,7 +154,7 @@ def answer_countermark_error(request: Request, error: Exception) -> Response:
     if kind in _UNFORESEEN:
         _log.error("request failed", problem=kind.slug, exc_info=error)
     elif kind.status >= 500 or kind is RATE_LIMITED:
-        note_refusal(request, kind.slug, str(error))
+        note_refusal(request, str(error))
     if kind is NOT_AUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="countermark"'
     retry_after = getattr(error, "retry_after", None)

@@ -29,6 +29,7 @@ from provenance.errors import (
     StoreUnavailable,
     UnsupportedMedia,
 )
+from registry.stages import Stages
 
 PREFIX = "upload-"
 """Prefix of every upload's file in the spool folder, by which leftovers of a killed process are recognised."""
@@ -83,12 +84,14 @@ class Spool:
         folder: made if missing; leftovers of an earlier process are removed.
         max_file_bytes: of the part "file" or of a raw body.
         bodies: reads what arrives.
+        stages: told how long a body took to arrive ("receive").
     """
 
-    def __init__(self, folder: Path, *, max_file_bytes: int, bodies: Bodies) -> None:
+    def __init__(self, folder: Path, *, max_file_bytes: int, bodies: Bodies, stages: Stages | None = None) -> None:
         self.folder = folder
         self.max_file_bytes = max_file_bytes
         self.bodies = bodies
+        self.stages = stages or Stages()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in folder.glob(f"{PREFIX}*"):
             leftover.unlink(missing_ok=True)
@@ -116,16 +119,17 @@ class Spool:
             body = self.bodies.read(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
             content_type, options = parse_options_header(request.headers.get("content-type"))
             async with aclosing(body):
-                if multipart and content_type == b"multipart/form-data":
-                    form = _Form(
-                        options.get(b"boundary", b""), names, text, lambda n: stack.enter_context(self._sink(n))
-                    )
-                    received = await form.read(body)
-                else:
-                    sink = stack.enter_context(self._sink(self.max_file_bytes))
-                    async for chunk in body:
-                        await sink.take(chunk)
-                    received = Received({"file": await sink.finish()}, {})
+                with self.stages.timed("receive"):
+                    if multipart and content_type == b"multipart/form-data":
+                        form = _Form(
+                            options.get(b"boundary", b""), names, text, lambda n: stack.enter_context(self._sink(n))
+                        )
+                        received = await form.read(body)
+                    else:
+                        sink = stack.enter_context(self._sink(self.max_file_bytes))
+                        async for chunk in body:
+                            await sink.take(chunk)
+                        received = Received({"file": await sink.finish()}, {})
             yield received
 
     @contextmanager

@@ -15,6 +15,7 @@ from api.http.openapi import problem_responses
 from api.service import ServiceDep
 from provenance.answers import Health, Readiness, SandboxLayers
 from registry.usecases import read as catalogue
+from registry.usecases.condition import ending_soon, shown
 
 router = APIRouter(tags=["operation"])
 
@@ -33,7 +34,8 @@ async def get_livez() -> Response:
 )
 def get_readyz(service: ServiceDep) -> Response:
     """Reads the store and the log's checkpoint; fails if nothing can be logged, no picture can be examined, or not all
-    registrations can be searched yet. Says which layers of the sandbox hold."""
+    registrations can be searched yet. Says which layers of the sandbox hold, and which certificates and keys end soon.
+    """
     catalogue.publisher_list(service.registry)
     service.registry.sequencer.checkpoint()
     registry = service.registry
@@ -41,7 +43,9 @@ def get_readyz(service: ServiceDep) -> Response:
     if trouble is not None:
         raise trouble
     held = service.registry.sandbox.confinement
-    return json_answer(Readiness(status="ok", sandbox=None if held is None else SandboxLayers(**asdict(held))))
+    ending = tuple(shown(each) for each in ending_soon(registry))
+    layers = None if held is None else SandboxLayers(**asdict(held))
+    return json_answer(Readiness(status="ok", sandbox=layers, ending=ending))
 
 
 @router.get(
@@ -55,12 +59,4 @@ def get_readyz(service: ServiceDep) -> Response:
 )
 def get_metrics(_holder: MetricsReader, service: ServiceDep) -> Response:
     """Needs an API key with the scope metrics:read."""
-    service.metrics.log_size.set(service.registry.sequencer.size)
-    cosigned = service.registry.proofs.cosigned_tree()
-    service.metrics.searched.set(service.registry.inverted_file.registrations)
-    service.metrics.cosigned_size.set(0 if cosigned is None else cosigned.checkpoint.size)
-    held = service.registry.sandbox.confinement
-    for layer, holds in () if held is None else asdict(held).items():
-        if holds is not None:
-            service.metrics.sandbox_layer.labels(layer).set(holds)
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)

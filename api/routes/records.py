@@ -44,7 +44,9 @@ RECORD_SCHEMA: Document = {
     "/v1/records/{id}",
     response_class=Response,
     responses=withheld
-    | json_response(CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id.", RECORD_SCHEMA),
+    | json_response(
+        CONTENT_TYPE, "RFC 8785 canonical JSON: the bytes whose SHA-256 is the record's id.", RECORD_SCHEMA
+    ),
     openapi_extra=OPTIONAL_API_KEY,
     summary="A record",
 )

@@ -42,7 +42,7 @@ from provenance.answers.chains import (
 from provenance.answers.discovery import RatePolicy, ServiceDescription, ServiceLimits
 from provenance.answers.fields import Answer
 from provenance.answers.lookups import Lookup, LookupBucket, LookupMatch, Lookups
-from provenance.answers.problems import FieldProblem, Health, Problem, Readiness, SandboxLayers
+from provenance.answers.problems import Ending, FieldProblem, Health, Problem, Readiness, SandboxLayers
 from provenance.answers.publishers import (
     ApiKey,
     ApiKeys,
@@ -100,6 +100,7 @@ __all__ = [
     "Dispute",
     "DisputeAnswer",
     "Disputes",
+    "Ending",
     "ErasedRecord",
     "Erasure",
     "ErrorRate",

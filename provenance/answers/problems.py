@@ -1,7 +1,8 @@
 """Problems (RFC 9457), and the health of a service."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal, get_args
 
 from provenance.answers.fields import Answer, Doc, Pattern, Values
 
@@ -44,6 +45,18 @@ class SandboxLayers(Answer):
     own_user: Annotated[bool | None, Doc("A worker is a user of its own. Null: the service was not started as root.")]
 
 
+EndingKind = Literal["claim_certificate", "timestamp_anchor", "api_key"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending(Answer):
+    """A certificate or key of the service that ends within 30 days, or has ended."""
+
+    what: Annotated[str, Values(*get_args(EndingKind))]
+    ends_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Readiness(Health):
     sandbox: Annotated[SandboxLayers | None, Doc("Null while no worker has started.")] = None
+    ending: Annotated[tuple[Ending, ...], Doc("Which certificates and keys end within 30 days.")] = ()

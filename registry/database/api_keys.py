@@ -7,6 +7,9 @@ from sqlmodel import Session, col, select
 from provenance.errors import NotFound
 from registry.database.tables import ApiKey
 
+MAX_ENDING = 100
+"""Keys that are told of at once: the soonest ends count."""
+
 
 def insert(session: Session, row: ApiKey) -> None:
     """Add a key. Conflict (at the store's boundary) where id or prefix is taken."""
@@ -30,6 +33,13 @@ def get(session: Session, key_id: str) -> ApiKey:
 def all_of(session: Session) -> Sequence[ApiKey]:
     """Every key, oldest first (those made within one second by id), revoked ones included."""
     return session.exec(select(ApiKey).order_by(col(ApiKey.created_at_ms), col(ApiKey.id))).all()
+
+
+def ending_after(session: Session, moment_ms: int) -> Sequence[ApiKey]:
+    """The keys in force that expire after a time, at most `MAX_ENDING`, the soonest first."""
+    expires = col(ApiKey.expires_at_ms)
+    in_force = (expires > moment_ms, col(ApiKey.revoked_at_ms).is_(None))
+    return session.exec(select(ApiKey).where(*in_force).order_by(expires).limit(MAX_ENDING)).all()
 
 
 def touch(session: Session, key_id: str, used_at_ms: int) -> None:

@@ -74,6 +74,13 @@ def latest(session: Session) -> CheckpointRow | None:
     return session.exec(select(CheckpointRow).order_by(col(CheckpointRow.size).desc()).limit(1)).first()
 
 
+def first_after(session: Session, size: int) -> CheckpointRow | None:
+    """The checkpoint of the smallest tree of more than `size` entries."""
+    return session.exec(
+        select(CheckpointRow).where(col(CheckpointRow.size) > size).order_by(col(CheckpointRow.size)).limit(1)
+    ).first()
+
+
 def find(session: Session, size: int) -> CheckpointRow | None:
     """The checkpoint of the tree of `size` entries, where one was signed."""
     return session.get(CheckpointRow, size)

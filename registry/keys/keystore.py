@@ -275,15 +275,27 @@ class Keystore:
         external = self._external.get("claim")
         if external is not None:
             return self._external_claim_signer(external, tsa_url)
+        claim = self._current_claim()
+        check_claim_certificate(claim.chain_pem, self._clock())
+        algorithm: ClaimAlgorithm = "ed25519" if isinstance(claim.key, Ed25519PrivateKey) else "es256"
+        return ClaimSigner(LocalSigner(claim.key).sign, algorithm, claim.chain_pem, tsa_url)
+
+    def current_claim_chain(self) -> str:
+        """PEM of the certificates that claims are signed with, also if they have ended; renewed as by `claim_signer`.
+
+        Raises UnusableKey, StoreUnavailable.
+        """
+        if "claim" in self._external:
+            return self._claim_chain or ""
+        return self._current_claim().chain_pem
+
+    def _current_claim(self) -> IssuedCertificate:
         with self._lock:
             if self._claim is None:
                 self._claim = self._read_certified(self._path("claim"))
             if self._is_due(self._claim):
                 self._claim = self._issue_claim(self._read_certified(self._path("authority")))
-            claim = self._claim
-        check_claim_certificate(claim.chain_pem, self._clock())
-        algorithm: ClaimAlgorithm = "ed25519" if isinstance(claim.key, Ed25519PrivateKey) else "es256"
-        return ClaimSigner(LocalSigner(claim.key).sign, algorithm, claim.chain_pem, tsa_url)
+            return self._claim
 
     def _external_claim_signer(self, signer: Signer, tsa_url: str | None) -> ClaimSigner:
         chain = self._claim_chain

@@ -126,6 +126,11 @@ class Proofs:
         return receipt, report
 
     @property
+    def authorities(self) -> Sequence[TimestampAuthority]:
+        """The authorities whose time stamps are handed out."""
+        return self._authorities
+
+    @property
     def trusted_keys(self) -> tuple[VerifierKey, ...]:
         """The keys of the log, old and new, and of the witnesses that count."""
         return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)

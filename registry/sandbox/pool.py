@@ -12,12 +12,12 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args
 
 from provenance.errors import (
     CountermarkError,
@@ -32,6 +32,7 @@ from registry.sandbox.confinement import Confinement, Layer
 from registry.sandbox.frames import WATCH_SECONDS, encode_request
 from registry.sandbox.process import START_SECONDS, Answerer, WorkerDeathError, WorkerProcess
 from registry.sandbox.quarantine import Key, Quarantine, Refusal
+from registry.stages import Observe
 
 JOB_SECONDS = 9.0
 """Seconds of processor time that a job may use, to which the kernel adds up to one: the slowest honest picture within
@@ -62,6 +63,11 @@ MAX_TRIES = 2
 WARM_MODULES = ("cv2", "numpy", "PIL.Image", "pillow_heif", "c2pa")
 """What every worker imports before its first job: the libraries that take 0.1 s or more."""
 
+Loss = Literal["costly", "crashed", "foreign", "idle", "not_started"]
+"""Why a worker was lost: it used up time or memory; it crashed, or broke off; something else ended or stopped it during
+a job; or between two jobs; or none could be started."""
+LOSSES: tuple[Loss, ...] = get_args(Loss)
+
 _COSTLY = "examining it used up the processor time or the memory that one file is given"
 _LOST = "no worker could finish looking at it, which says nothing about the picture: try again later"
 _RETRY_SECONDS = 1.0
@@ -69,6 +75,10 @@ _RETRY_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _nobody(_stage: str, _seconds: float) -> None:
+    """The default of `observe`."""
 
 
 class _Job:
@@ -83,6 +93,7 @@ class _Job:
         answer: Answerer | None,
         key: Key | None,
     ) -> None:
+        self.submitted = time.perf_counter()
         self.payload = payload
         self.files = files
         self.name = name
@@ -120,6 +131,7 @@ class Sandbox:
         required: layers of confinement without which no worker is given a job.
         busy_seconds: how long a call waits for a free worker.
         clock: monotonic seconds.
+        observe: told how long each job waited for a worker ("wait"), and ran in one (by its function's name).
     """
 
     def __init__(
@@ -130,6 +142,7 @@ class Sandbox:
         required: Collection[Layer] = (),
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        observe: Observe = _nobody,
     ) -> None:
         if workers < 1:
             raise ValueError("a sandbox has at least one worker")
@@ -139,7 +152,10 @@ class Sandbox:
         self._closing = threading.Event()
         self._quarantine = Quarantine(clock)
         wanted = (*WARM_MODULES, *modules)
-        pool = _Pool(self._jobs, self._closing, self._quarantine, clock, wanted, frozenset(required))
+        self._lost = _Losses()
+        pool = _Pool(
+            self._jobs, self._closing, self._quarantine, clock, wanted, frozenset(required), observe, self._lost
+        )
         self._slots = [_Slot(pool) for _ in range(workers)]
         for slot in self._slots:
             slot.thread.start()
@@ -184,6 +200,21 @@ class Sandbox:
         """Whether every worker is warm, waiting up to `timeout` seconds for it."""
         deadline = time.monotonic() + timeout
         return all(slot.ready.wait(max(0.0, deadline - time.monotonic())) for slot in self._slots)
+
+    @property
+    def waiting(self) -> int:
+        """Number of jobs that wait for a worker."""
+        return self._jobs.qsize()
+
+    @property
+    def ready_workers(self) -> int:
+        """Number of workers that can take a job."""
+        return sum(slot.ready.is_set() for slot in self._slots)
+
+    @property
+    def lost_workers(self) -> Mapping[Loss, int]:
+        """Number of workers that were replaced before their time, by reason."""
+        return self._lost.counted()
 
     @property
     def trouble(self) -> ExaminationUnavailable | None:
@@ -257,6 +288,22 @@ class Sandbox:
         return job
 
 
+class _Losses:
+    """Counts workers that were lost. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Loss, int] = dict.fromkeys(LOSSES, 0)
+
+    def count(self, loss: Loss) -> None:
+        with self._lock:
+            self._counts[loss] += 1
+
+    def counted(self) -> dict[Loss, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
 @dataclass(frozen=True, eq=False)
 class _Pool:
     """The state that the slots of a pool share."""
@@ -267,6 +314,8 @@ class _Pool:
     clock: Callable[[], float]
     modules: tuple[str, ...]
     required: frozenset[Layer]
+    observe: Observe
+    lost: _Losses
 
 
 class _Slot:
@@ -333,6 +382,7 @@ class _Slot:
             if worker is not None:
                 worker.end()
             if not self._pool.closing.is_set():
+                self._pool.lost.count("not_started")
                 logger.error("a sandbox worker could not be started: %s", error)
             return None
         finally:
@@ -350,8 +400,10 @@ class _Slot:
             job = self._next(worker)
             if job is None:
                 return None
-            if job.claim() and not self._settle(job, worker):
-                return None if job.future.done() else job
+            if job.claim():
+                self._pool.observe("wait", time.perf_counter() - job.submitted)
+                if not self._settle(job, worker):
+                    return None if job.future.done() else job
         return None
 
     def _next(self, worker: WorkerProcess) -> _Job | None:
@@ -370,14 +422,17 @@ class _Slot:
             else:
                 self._pool.jobs.put(job)  # for the first free worker
         if not self._pool.closing.is_set():
+            self._pool.lost.count("idle")
             logger.warning("a sandbox worker is replaced: it was ended or stopped between two jobs")
         return None
 
     def _settle(self, job: _Job, worker: WorkerProcess) -> bool:
         """Run a job and resolve it, unless it is to be retried; whether the worker can take another."""
         job.tries += 1
+        started = time.perf_counter()
         try:
             answer = worker.perform(job.payload, job.files, job.seconds * WALL_CLOCK_FACTOR, job.answer)
+            self._pool.observe(job.name, time.perf_counter() - started)
         except WorkerDeathError as death:
             self._handle_death(job, death)
             return False
@@ -407,6 +462,7 @@ class _Slot:
     def _handle_death(self, job: _Job, death: WorkerDeathError) -> None:
         """Handle a worker's death during a job, which is resolved unless a fresh worker is to retry it."""
         logger.warning("a sandbox worker is replaced: %s: %s", job.name, death)
+        self._pool.lost.count("costly" if death.spent else "foreign" if death.foreign else "crashed")
         job.workers_ended += not death.foreign
         # Only a fresh worker's peak memory is due to this job.
         if death.spent or (death.crashed_large and job.tries > 1):

@@ -98,6 +98,11 @@ class Codes:
             self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
             return CodeMatrix(self._codes[: self._size], self._indices[: self._size])
 
+    @property
+    def size(self) -> int:
+        """Number of hashes that were read from the store so far."""
+        return self._size
+
     def count(self, session: Session) -> int:
         """Number of hashes that a search compares."""
         return len(self.catch_up(session).codes)

@@ -59,7 +59,8 @@ def append_signed(
 
         try:
             statement = sign_statement(canonical, signer)
-            return registry.sequencer.append(statement, canonical, checked, find_duplicate).result()
+            with registry.stages.timed("log"):
+                return registry.sequencer.append(statement, canonical, checked, find_duplicate).result()
         except KeyRefused:
             if not ended:
                 raise

@@ -294,7 +294,7 @@ class StoredRegistrations:
 
     def by_fingerprint(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         asked, within = (pdq_orientations, quality), self._within
-        with self.read() as session:
+        with self.registry.stages.timed("search"), self.read() as session:
             found = self.registry.multi_index.candidates(session, *asked, within)
             found += self.registry.scan.candidates(session, *asked, within)
             nearest = {candidate.record_id: candidate.distance for candidate in found}
@@ -303,7 +303,7 @@ class StoredRegistrations:
         return [_candidate(known[record], nearest[record]) for record in ordered]
 
     def by_local_features(self, features: LocalFeatures) -> Proposed:
-        with self.read() as session:
+        with self.registry.stages.timed("search"), self.read() as session:
             found, left_out = self.registry.inverted_file.candidates(session, features, self._within)
             known = assets.by_index(session, [proposal.index for proposal in found])
         chosen = [_candidate(known[each.index], None, each.votes) for each in found if each.index in known]

@@ -148,6 +148,7 @@ def test_clients_that_ask_for_witnesses_find_the_newest_cosigned_checkpoint(witn
     assert "— w.example " in answer.text
     metrics = witnessed.client.get("/metrics", headers=witnessed.writer).text
     assert f"countermark_log_cosigned_entries {float(cosigned_size(witnessed))}" in metrics
+    assert "countermark_log_witness_lag_seconds " in metrics
 
 
 @pytest.mark.timing

@@ -56,6 +56,17 @@ def test_a_worker_that_nobody_needs_is_replaced_too() -> None:
         assert pool.wait_until_ready(HUNG_SECONDS)
 
 
+@pytest.mark.timing
+def test_lost_workers_are_counted_by_reason() -> None:
+    with a_pool() as pool:
+        os.kill(pool.run(jobs.process_id), signal.SIGKILL)
+        eventually(lambda: pool.lost_workers["idle"] == 1)
+        murderer = Murderer(signal.SIGSEGV, times=1)
+        assert pool.run(jobs.ask_with_process_id, answer=murderer) == b"done"
+        assert (pool.lost_workers["crashed"], pool.lost_workers["idle"]) == (1, 1)
+        assert pool.ready_workers == 1
+
+
 class Murderer:
     """Ends the worker that asks it, so many times."""
 

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -56,9 +57,21 @@ def test_the_service_says_that_it_lives_and_is_ready(client: TestClient) -> None
     assert ready["sandbox"] is None or set(ready["sandbox"]) == {"system_calls", "files", "signals", "own_user"}
 
 
+def test_metrics_tell_of_problems_by_kind_and_of_time_by_stage(
+    client: TestClient, jpeg: Any, registered: dict[str, Any], admin: dict[str, str]
+) -> None:
+    assert client.post("/v1/verifications", content=b"no picture").status_code == 415
+    assert client.post("/v1/verifications", content=jpeg(7)).status_code == 200
+    text = client.get("/metrics", headers=admin).text
+    assert re.search(r'countermark_problems_total{problem="unsupported-media"} [1-9]', text)
+    for stage in ("receive", "wait", "examine_file", "search", "log"):
+        assert re.search(rf'countermark_stage_seconds_count{{stage="{stage}"}} [1-9]', text), stage
+
+
 def test_metrics_are_for_the_operator(client: TestClient, writer: dict[str, str], admin: dict[str, str]) -> None:
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers=writer).status_code == 403
+    assert client.get("/log/checkpoint").status_code == 200
     answer = client.get("/metrics", headers=admin)
     assert answer.headers["content-type"].startswith("text/plain")
     assert "countermark_log_entries" in answer.text
