@@ -140,7 +140,7 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each command of ours in a code block: which program, and its words up to a comment."""
     for line in re.sub(r" \\\n\s+", " ", text).splitlines():
         if line.startswith("    ") and (found := PROMPT.match(line)):
-            yield found[1], shlex.split(re.split(r"\s+(?:#|>|\|) ?", found[2])[0])
+            yield found[1], shlex.split(re.split(r"\s+(?:#|>|<|\|) ?", found[2])[0])
 
 
 def unknown(program: str, words: list[str]) -> list[str]:
@@ -153,7 +153,7 @@ def unknown(program: str, words: list[str]) -> list[str]:
             return [rest[0]]
         command, rest = below, rest[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return [word for word in rest if word.startswith("-") and word.split("=")[0] not in known]
+    return [word for word in rest if word.startswith("-") and word != "-" and word.split("=")[0] not in known]
 
 
 def test_every_command_that_the_documentation_shows_is_one_that_the_programs_know() -> None:

@@ -38,7 +38,7 @@ class Report(reports.Report):
     """A verification report: five axes, matches, findings, and what was not checked. It has no truth value.
 
     Attributes:
-        url: its page, for as long as the service keeps it; None for a report that was read from elsewhere.
+        url: its page, until `kept_until`; None for a report that is not kept, or was read from elsewhere.
     """
 
     url: str | None = None

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -15,9 +16,11 @@ from tests.patience import HUNG_SECONDS, eventually
 from tests.receipt_vectors import CASES, RECEIPT, REGISTERED, receipt_of
 from tests.replies import refuses, says
 from tests.unit.client import story
+from tests.unit.client.audited import registry
 from tests.unit.client.commands import COMMAND, Run, fits, on_a_terminal
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
+ROCKET = Path(__file__).parents[3] / "demo" / "photos" / "rocket.jpg"
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
 
 
@@ -56,6 +59,10 @@ def test_it_is_a_program_and_a_module(environment: dict[str, str]) -> None:
         ["verify", "a.jpg", "b.jpg", "--json"],
         ["verify", "a.jpg", "--json", "--jsonl"],
         ["verify", "a.jpg", "--url", "registry.example"],
+        ["verify", "sha256:abc"],
+        ["verify", ".", "--json"],
+        ["verify", ".", "-"],
+        ["verify", ".", f"sha256:{'ab' * 32}"],
         ["receipt", "verify"],
         ["receipt", "get", "not-a-record"],
     ],
@@ -89,7 +96,7 @@ def test_completion_can_be_had(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, picture: Path) -> None:
     service.will(says(story.report()))
-    done = run("verify", picture)
+    done = run("verify", picture, "--verbose")
     assert (done.returncode, done.stderr) == (0, "")
     assert fits(done.stdout)
     for text in ("picture.jpg", "EXACT_MATCH", RECORD, "The Daily (operator-attested)", "current", "Does not show:"):
@@ -97,6 +104,109 @@ def test_a_report_is_for_people_and_fits(run: Run, service: story.Service, pictu
     assert "left 25%, top 50%, right 75%, bottom 100% (20.0% of the picture; seen with sketch)" in " ".join(
         done.stdout.split()
     )
+
+
+LONG = "A title of a hundred letters and more, which has what an editor would write below the picture, and then some."
+
+
+@pytest.mark.parametrize("title", ["Path", LONG, f"{LONG} " * 20])
+def test_one_picture_has_twelve_lines_at_most_and_the_last_is_the_reports_address(
+    run: Run, service: story.Service, picture: Path, title: str
+) -> None:
+    told = story.report(title=title)
+    standing = {"value": "withdrawn", "detail": "It was withdrawn."}
+    told["matches"] = [told["matches"][0] | {"standing": told["matches"][0]["standing"] | standing}] * 3
+    told["headline"] = {"code": "EXACT_MATCH", "text": f"These bytes are record 7. {title}"}
+    told["not_checked"] = [{"what": "assessment", "why": "switched off"}] * 5
+    service.will(says(told))
+    lines = run("verify", picture).stdout.splitlines()
+    assert len(lines) <= 12
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0] == "picture.jpg"
+    assert lines[-1] == f"report: {service.url}/verify?report={story.VERIFICATION}"
+    shown = "\n".join(lines)
+    for text in (
+        "registration  EXACT_MATCH",
+        "proof ",
+        "origin ",
+        f"record        {RECORD}",
+        "standing      withdrawn",
+    ):
+        assert text in shown
+    assert "3 matches, 5 not checked, more: --verbose" in shown
+
+
+def test_several_pictures_have_a_line_each_and_totals(
+    run: Run, service: story.Service, picture: Path, tmp_path: Path
+) -> None:
+    service.will(
+        says(story.report()),
+        says(story.report("MATCH_WITH_DIFFERENCES")),
+        says(story.report("NO_MATCH_FOUND") | {"matches": []}),
+    )
+    other = tmp_path / "other\x1b[31m.jpg"
+    other.write_bytes(PICTURE)
+    done = run("verify", picture, other, tmp_path / "none.jpg", picture)
+    assert done.stdout.splitlines() == [
+        f"Identical: {picture} [record 7]",
+        f"Differs: {tmp_path}/other\\u001b[31m.jpg [record 7]",
+        f"Could not check (unreadable): {tmp_path}/none.jpg",
+        f"Not found: {picture}",
+        "4 items: 1 identical, 1 differs, 1 not found, 1 could not check",
+    ]
+    assert done.stderr.splitlines() == [
+        f"{tmp_path}/none.jpg: {tmp_path}/none.jpg cannot be read: No such file or directory"
+    ]
+    assert done.returncode == 2
+
+
+def test_of_a_service_that_is_gone_no_more_than_a_few_pictures_are_asked(
+    run: Run, service: story.Service, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("countermark.retries.FIRST_WAIT", 0.01)
+    service.will(replies.breaks)
+    done = run("verify", *[picture] * 50)
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 6
+    assert done.stderr.endswith("45 were not asked: the service did not answer 5 times in a row\n")
+
+
+@pytest.mark.parametrize("digest", [PICTURE_SHA256, PICTURE_SHA256.upper()])
+def test_a_digest_can_be_verified_without_the_file(run: Run, service: story.Service, digest: str) -> None:
+    service.will(says(story.report()))
+    done = run("verify", f"sha256:{digest}")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"sha256:{digest[:10]}")
+    assert json.loads(service.asked[0].body) == {"sha256": PICTURE_SHA256}
+
+
+def test_a_picture_can_come_from_standard_input(environment: dict[str, str], service: story.Service) -> None:
+    service.will(says(story.report()))
+    for options in ([], ["--hashes-only"]):
+        command = [*COMMAND, "verify", "-", *options]
+        done = subprocess.run(command, env=environment, input=PICTURE, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.startswith(b"standard input\n")
+    assert service.asked[0].body == PICTURE
+    assert json.loads(service.asked[1].body) == {"sha256": PICTURE_SHA256}
+
+
+def test_a_folder_is_audited_beside_a_report_of_its_name(run: Run, picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(ROCKET, folder / "a.jpg")
+    shutil.copy(ROCKET, picture)
+    with registry() as audited:
+        done = run("verify", "photos", picture, "--url", audited.url)
+        assert done.stdout.splitlines() == [
+            f"Not found: {picture}",
+            "Not found: photos/a.jpg",
+            "2 items: 2 not found",
+            "report: photos.audit/report.html",
+        ]
+        assert (done.returncode, len(audited.sent)) == (1, 1)
+        assert run("verify", "photos", "--url", audited.url, "--hashes-only").returncode == 2  # another audit
+    assert (tmp_path / "photos.audit" / "report.html").is_file()
 
 
 def test_the_address_of_a_report_is_shown(run: Run, service: story.Service, picture: Path) -> None:
@@ -124,13 +234,26 @@ def test_an_address_of_something_else_is_a_usage_error(run: Run, service: story.
     assert "is not a Countermark service" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["register", "verify", "receipt verify", "receipt get", "log audit", "log watch"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("register", "verify", "receipt verify", "receipt get", "receipt show", "log audit", "log watch"),
+        *("audit verify", "audit diff"),
+    ],
+)
 def test_every_command_shows_an_example_and_names_what_its_options_take(run: Run, command: str) -> None:
     shown = run(*command.split(), "--help").stdout
     assert f"Example: countermark {command} " in " ".join(shown.split())
     texts = set(re.findall(r"--([a-z-]+) +TEXT\b", shown))
     assert texts == ({"title", "caption", "credit", "licence"} if command == "register" else set())
     assert not re.search(r"\b(PATH|FLOAT|INTEGER)\b", shown)
+
+
+def test_the_command_of_audits_is_shown_as_it_is_called(run: Run) -> None:
+    for done in (run("audit"), run("audit", "many", "--help"), run("audit", "archive", "--help")):
+        shown = " ".join(done.stdout.split())
+        assert shown.startswith("Usage: countermark audit [OPTIONS] [PATH]...")
+        assert "Example: countermark audit archive/ --out report" in shown
 
 
 def test_full_detail_is_asked_for_by_an_option(run: Run, service: story.Service, picture: Path) -> None:
@@ -146,7 +269,7 @@ def test_a_report_is_kept_where_an_option_asks_for_it_and_the_command_says_until
     service.will(says(story.report() | {"kept_until": "2026-12-29T10:20:30.000Z"}))
     done = run("verify", picture, *options)
     assert service.asked[0].path == "/v1/verifications?keep=true"
-    assert "is kept until 2026-12-29 10:20 UTC" in done.stdout
+    assert "kept until 2026-12-29 10:20 UTC" in done.stdout
 
 
 def test_a_report_that_is_not_kept_is_not_said_to_be(run: Run, service: story.Service, picture: Path) -> None:
@@ -154,6 +277,7 @@ def test_a_report_that_is_not_kept_is_not_said_to_be(run: Run, service: story.Se
     done = run("verify", picture)
     assert service.asked[0].path == "/v1/verifications"
     assert "kept until" not in done.stdout
+    assert "report:" not in done.stdout  # it would lead nowhere
 
 
 def test_list_validity_time_and_name_of_a_signer_are_told_apart(
@@ -181,7 +305,7 @@ def test_list_validity_time_and_name_of_a_signer_are_told_apart(
         "redactions": ["self#jumbf=/c2pa/urn:c2pa:0/c2pa.assertions/c2pa.metadata"],
     }
     service.will(says(story.report() | {"credential": credential}))
-    shown = " ".join(run("verify", picture).stdout.split())
+    shown = " ".join(run("verify", picture, "-v").stdout.split())
     for text in (
         *("content credential WELL_FORMED_ONLY", "trust list Desk 7", "2025-01-01 to 2026-01-01, not in force"),
         *("2025-06-01 12:00:00 UTC, on no list used here: not trusted, by Clock", "signer's name Herald"),
@@ -192,10 +316,10 @@ def test_list_validity_time_and_name_of_a_signer_are_told_apart(
 
 def test_what_a_stranger_wrote_cannot_steer_the_terminal(run: Run, service: story.Service, picture: Path) -> None:
     service.will(says(story.report(title=HOSTILE)))
-    for form in ([], ["--json"], ["--jsonl"]):
+    for form in ([], ["-v"], ["--json"], ["--jsonl"]):
         printed = run("verify", picture, *form).stdout
         assert all(character == "\n" or character.isprintable() for character in printed), form
-    shown = " ".join(run("verify", picture).stdout.split())
+    shown = " ".join(run("verify", picture, "-v").stdout.split())
     assert "match 1 A title]0;owned2Jgpj.exe match 2 forged [bold]markup[/bold] :smile:" in shown
 
 

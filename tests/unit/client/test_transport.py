@@ -366,6 +366,8 @@ def test_a_malformed_rate_is_ignored(service: story.Service, header: str) -> Non
     [
         says(b"<html>", 404, "text/html"),
         says(b"<html>", 200, "text/html"),
+        says(b"welcome", 200, "text/plain"),
+        says(b"welcome", 200, ""),
         says(b"no", 405, "text/plain"),
         says({"error": "no such page"}, 400),
         refuses("not-found", 404),

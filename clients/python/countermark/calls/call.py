@@ -116,8 +116,9 @@ def get_file(path: str, media_type: str, *, query: Mapping[str, str] | None = No
 
 def model(kind: type[T]) -> Callable[[Reply], T]:
     def read(reply: Reply) -> T:
-        if reply.media_type == "text/html":
-            raise WrongService(f"{reply.service} is not a Countermark service: a web page instead of a {kind.__name__}")
+        if reply.media_type != "application/json":
+            answered = reply.media_type or "an answer without a type"
+            raise WrongService(f"{reply.service} is not a Countermark service: {answered} instead of a {kind.__name__}")
         return models.read(kind, reply.body)
 
     return read

@@ -82,6 +82,8 @@ def report(verification_id: str) -> Call[models.Report]:
 
 def _report(reply: Reply) -> models.Report:
     report = model(models.Report)(reply)
+    if report.kept_until is None:
+        return report
     return replace(report, url=f"{reply.service.rstrip('/')}/verify?report={report.id}")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import audit, log, receipt, service
+from countermark.cli import audit, log, receipt, service, verification
 
 app = typer.Typer(
     name="countermark",
@@ -20,7 +20,7 @@ app = typer.Typer(
     epilog="Exit status: 0 satisfied, 1 findings, 2 usage, 3 incomplete.",
 )
 app.command()(service.register)
-app.command()(service.verify)
+app.command()(verification.verify)
 
 audit_commands = typer.Typer(cls=audit.AuditGroup, no_args_is_help=True, help="Many files, with a report.")
 audit_commands.command(audit.MANY, hidden=True)(audit.many)

@@ -4,9 +4,9 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -18,7 +18,7 @@ from provenance.errors import CountermarkError, Exit, InvalidRequest, StoreUnava
 from provenance.sentences import SENTENCES
 
 if TYPE_CHECKING:
-    from countermark.audit import AuditedItem, Progress, Sources
+    from countermark.audit import Outcome, Progress, Sources
     from countermark.audit.options import Options, Send
     from provenance.statement.keys import Signer
 
@@ -108,9 +108,15 @@ class AuditGroup(TyperGroup):
     """`audit PATH…` is the command, `audit verify` and `audit diff` are others; a folder may be `./verify`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and (args[0] not in self.commands or self.commands[args[0]].hidden):
+        if not args:
+            args = [MANY, "--help"]
+        elif args[0] not in self.commands or self.commands[args[0]].hidden:
             args = [MANY, *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return "" if name == MANY else name, command, rest  # as it is called
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or self.commands[MANY]
@@ -142,7 +148,9 @@ def many(
     restart: Restart = False,
     quiet: Silent = False,
 ) -> None:
-    """Audit many files, and write a report: countermark audit PATH… --out FOLDER.
+    """Audit many files, and write a report.
+
+    Example: countermark audit archive/ --out report --url https://registry.example
 
     `audit verify FOLDER` checks a report without the service, `audit diff OLD NEW` compares two.
 
@@ -183,10 +191,11 @@ def many(
             )
         except CountermarkError as error:
             exits.exit_with(error)
-        _run(sources, out, options, signer, quiet)
+        run(sources, out, options, signer, quiet)
 
 
-def _run(sources: "Sources", out: Path, options: "Options", signer: "Signer | None", quiet: bool) -> None:
+def run(sources: "Sources", out: Path, options: "Options", signer: "Signer | None", quiet: bool) -> NoReturn:
+    """Audits, prints what is to be looked at, and ends the command as the policy wants."""
     from countermark.audit import audit
 
     line = ProgressLine(quiet)
@@ -194,7 +203,7 @@ def _run(sources: "Sources", out: Path, options: "Options", signer: "Signer | No
         for item in audit(sources, out, options, key=signer, tell=line.tell, watch=line.watch):
             line.clear()
             if item.outcome.bucket.value not in _QUIET:
-                output.show_line(_item_line(item))
+                output.show_line(item_line(item.outcome, item.path))
     except KeyboardInterrupt:
         line.tell(f"interrupted: the report so far is in {out}; the same command goes on")
         raise typer.Exit(Exit.INCOMPLETE) from None
@@ -209,13 +218,18 @@ def _run(sources: "Sources", out: Path, options: "Options", signer: "Signer | No
     raise typer.Exit(_conclusion(out))
 
 
-def _item_line(item: "AuditedItem") -> str:
+def item_line(outcome: "Outcome", path: str) -> str:
     """A line for people: the bucket, why, and the path last, since it may be long."""
-    outcome = item.outcome
     words = SENTENCES.buckets[outcome.bucket.value]["label"]
     why = f" ({SENTENCES.reasons[outcome.reason]})" if outcome.reason else ""
     led = f"  [record {outcome.index}]" if outcome.index is not None else ""
-    return f"{words}{why}: {item.path}{led}"
+    return f"{words}{why}: {path}{led}"
+
+
+def totals_line(items: int, buckets: Mapping[str, int]) -> str:
+    """How many items, and of these in each bucket, by its name."""
+    totals = [f"{buckets[name]:,} {name.replace('_', ' ')}" for name in SENTENCES.buckets if buckets.get(name)]
+    return f"{items:,} items: {', '.join(totals) or 'none'}"
 
 
 def _conclusion(out: Path, *, if_there: bool = False) -> Exit:
@@ -228,8 +242,7 @@ def _conclusion(out: Path, *, if_there: bool = False) -> Exit:
         if if_there:
             return Exit.INCOMPLETE
         raise
-    totals = [f"{number:,} {name.replace('_', ' ')}" for name, number in summary["buckets"].items() if number]
-    output.show_line(f"{summary['items']:,} items: {', '.join(totals) or 'none'}")
+    output.show_line(totals_line(summary["items"], summary["buckets"]))
     if summary["pending"]:
         output.show_line(f"{summary['pending']:,} were not asked")
     receipts = summary["receipts"]
@@ -241,6 +254,8 @@ def _conclusion(out: Path, *, if_there: bool = False) -> Exit:
 
 def verify(folder: Folder, signer: SignerKey = None, policy: PolicyToml = None, vkey: LogKeys = None) -> None:
     """Check the report of an audit, offline: signature, digests, receipts, the checkpoints' place in the log.
+
+    Example: countermark audit verify report --signer auditor.pub.pem --vkey "$LOG_KEY"
 
     Exit status 0 needs --signer, and the log's key (--vkey or --policy).
     """
@@ -263,6 +278,8 @@ def verify(folder: Folder, signer: SignerKey = None, policy: PolicyToml = None, 
 
 def diff(old: Folder, new: Folder, as_json_lines: Annotated[bool, typer.Option("--jsonl")] = False) -> None:
     """Compare two reports: what came, went, has other bytes, or is in another bucket.
+
+    Example: countermark audit diff january february
 
     Exit status 1 if anything differs.
     """

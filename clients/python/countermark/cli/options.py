@@ -21,7 +21,7 @@ ApiKey = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
 AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one line of JSON per picture.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Pictures.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures.", show_default=False)]
 PolicyFile = Annotated[
     Path | None,
     typer.Option(

@@ -133,7 +133,10 @@ def get(
 
 
 def show(receipt: ReceiptFile) -> None:
-    """Print a .countermark file as indented JSON, without checking it."""
+    """Print a .countermark file as indented JSON, without checking it.
+
+    Example: countermark receipt show picture.countermark
+    """
     from provenance.receipts.receipt import Receipt
 
     try:

@@ -1,5 +1,6 @@
-"""Commands that call a service: register, verify."""
+"""Commands that call a service: register; and what they have in common."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,15 +8,14 @@ import typer
 
 from countermark.cli import exits, output
 from countermark.cli.options import API_KEY_VARIABLE, ApiKey, AsJson, AsJsonLines, Files, Quiet, Url
-from countermark.cli.views import registration_view, report_view
-from countermark.content import Content
+from countermark.cli.views import registration_view
 from countermark.defaults import DEFAULT_URL
 from provenance.errors import CountermarkError, Exit
 
 if TYPE_CHECKING:
     from countermark.claims import Claims
     from countermark.client import Client
-    from countermark.models import Answer, RegisteredAsset, Report
+    from countermark.models import Answer, RegisteredAsset
 
 
 SourceType = Annotated[
@@ -66,7 +66,7 @@ def register(
     """
     if api_key is None:
         exits.refuse(f"registering needs an API key: --api-key, or the variable {API_KEY_VARIABLE}")
-    _check_forms(files, as_json, as_json_lines)
+    check_forms(files, as_json, as_json_lines)
     _check_several(files, folder, titled=title is not None or caption is not None)
     claims: Claims = {
         "title": title,
@@ -87,12 +87,12 @@ def register(
                 with output.upload_bar(file.name, quiet) as progress:
                     asset = client.register(file, progress=progress, **claims)
             except CountermarkError as error:
-                worst = max(worst, _report_error(error, file, as_json_lines))
+                worst = max(worst, report_error(error, file, as_json_lines))
                 continue
             saved, status = ([], Exit.SATISFIED) if folder is None else _save(client, asset, file, folder)
             worst = max(worst, status)
             if as_json or as_json_lines:
-                _show_json(file, "asset", asset, as_json_lines)
+                show_answer(file, "asset", asset, as_json_lines)
             else:
                 output.show(registration_view(file.name, asset, saved))
     raise typer.Exit(worst)
@@ -111,46 +111,7 @@ def _save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) 
     return saved, Exit.SATISFIED
 
 
-def verify(
-    files: Files,
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-    as_json_lines: AsJsonLines = False,
-    hashes_only: Annotated[bool, typer.Option("--hashes-only", help="Send only the SHA-256, not the picture.")] = False,
-    full_detail: Annotated[
-        bool, typer.Option("--full-detail", help="Compare at full resolution, if the registered picture is kept.")
-    ] = False,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Have the service keep each report, whatever was found; it says until when.")
-    ] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Verify pictures with a service.
-
-    Example: countermark verify copy.jpg --url https://registry.example
-
-    Exit status 0 if each matches a current registration without difference.
-    """
-    _check_forms(files, as_json, as_json_lines)
-    worst = Exit.SATISFIED
-    with connect(url) as client:
-        for number, file in enumerate(files):
-            try:
-                report = _verify(client, file, hashes_only, full_detail, keep, quiet)
-            except CountermarkError as error:
-                worst = max(worst, _report_error(error, file, as_json_lines))
-                continue
-            worst = max(worst, exits.of_report(report))
-            if as_json or as_json_lines:
-                _show_json(file, "report", report, as_json_lines)
-            else:
-                if number:
-                    output.show("")
-                output.show(report_view(file.name, report))
-    raise typer.Exit(worst)
-
-
-def _check_forms(files: list[Path], as_json: bool, as_json_lines: bool) -> None:
+def check_forms(files: Sequence[object], as_json: bool, as_json_lines: bool) -> None:
     if as_json and (as_json_lines or len(files) > 1):
         exits.refuse("--json prints one answer; use --jsonl for several pictures")
 
@@ -162,7 +123,7 @@ def _check_several(files: list[Path], folder: Path | None, *, titled: bool) -> N
         exits.refuse("--out cannot save the receipts of two files with the same name")
 
 
-def _show_json(file: Path, name: str, answer: "Answer", as_json_line: bool) -> None:
+def show_answer(file: object, name: str, answer: "Answer", as_json_line: bool) -> None:
     from countermark.models import dump
 
     if as_json_line:
@@ -171,7 +132,7 @@ def _show_json(file: Path, name: str, answer: "Answer", as_json_line: bool) -> N
         output.show_json(dump(answer))
 
 
-def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> Exit:
+def report_error(error: CountermarkError, file: object, as_json_lines: bool) -> Exit:
     output.explain(error, file)
     if as_json_lines:
         output.show_json_line(
@@ -181,13 +142,6 @@ def _report_error(error: CountermarkError, file: Path, as_json_lines: bool) -> E
             }
         )
     return error.exit_status
-
-
-def _verify(client: "Client", file: Path, hashes_only: bool, full_detail: bool, keep: bool, quiet: bool) -> "Report":
-    if hashes_only:
-        return client.verify_digests(Content.of(file).sha256(), keep=keep)
-    with output.upload_bar(file.name, quiet) as progress:
-        return client.verify(file, progress=progress, full_detail=full_detail, keep=keep)
 
 
 def _files_to_save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> list[tuple[Path, bytes]]:

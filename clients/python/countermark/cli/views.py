@@ -1,5 +1,6 @@
 """Views: registrations, reports and receipts for people. All untrusted text goes through `plain`."""
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,29 @@ def registration_view(name: str, asset: "RegisteredAsset", saved: Iterable[Path]
     return Group(_heading(name, "registered" if asset.created else "was already registered"), _facts(facts))
 
 
+MAX_BRIEF_LINES = 12
+"""Lines of a verification report in a terminal of 80 columns, unless all of it is asked for."""
+
+
+def brief_report_view(name: str, report: "Report") -> RenderableType:
+    """A verification report in a line less than `MAX_BRIEF_LINES` of 80 columns: its address has the last."""
+    axes = [(axis.removeprefix("declared_"), value.value) for axis, value in report.axes.items()]
+    match = report.matches[0] if report.matches else None
+    record = [] if match is None else [("record", match.asset.id)]
+    standing = [] if match is None or match.standing.value == "current" else [("standing", match.standing.value)]
+    more = [f"kept until {report.kept_until:%Y-%m-%d %H:%M} UTC"] if report.kept_until is not None else []
+    more += [f"{len(report.matches)} matches"] if len(report.matches) > 1 else []
+    more += [f"{len(report.not_checked)} not checked"] if report.not_checked else []
+    below = [*axes, *record, *standing]
+    said = textwrap.wrap(plain(report.headline.text), 80, max_lines=MAX_BRIEF_LINES - len(below) - 3, placeholder=" …")
+    return Group(
+        Text(plain(name), style="bold", overflow="ellipsis", no_wrap=True),
+        *map(Text, said),
+        _facts(below),
+        Text(", ".join([*more, "more: --verbose"]), style="dim"),
+    )
+
+
 def report_view(name: str, report: "Report") -> RenderableType:
     """A verification report."""
     axes = ((axis.replace("_", " "), f"{value.value}\n{plain(value.summary)}") for axis, value in report.axes.items())
@@ -48,7 +72,6 @@ def report_view(name: str, report: "Report") -> RenderableType:
         _facts(_resembling(report.resembles)),
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
-        *([Text(f"report: {plain(report.url)}")] if report.url else []),
     )
 
 
