@@ -53,11 +53,12 @@ class StateFile:
 
     def _begin(self, version: int, schema: str, purpose: str, restart: bool) -> None:
         with self.transaction():
-            known = {name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            made = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY type DESC"
+            known = dict(self.db.execute(made).fetchall())
             if restart:
-                for name in known:
-                    self.db.execute(f"DROP TABLE {name}")
-                known = set()
+                for name, kind in known.items():
+                    self.db.execute(f"DROP {kind} {name}")
+                known = {}
             if not known:
                 for statement in filter(str.strip, f"{_META};{schema}".split(";")):
                     self.db.execute(statement)

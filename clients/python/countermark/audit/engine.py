@@ -104,7 +104,7 @@ class Audit:
                 ]
                 self._commit(await self._look_up(half, examined))
 
-        await _together(work() for _ in range(HALVES))
+        await together(work() for _ in range(HALVES))
 
     async def _look_up(self, entries: Sequence[Entry], examined: Sequence[Examined]) -> list[Settled]:
         known = {found.name: NOT_COMPARED for found in examined if found.sha256 is not None}
@@ -165,7 +165,7 @@ class Audit:
                 number = self.state.settle_sent(sha256, outcome, report, body, pictures)
                 self._count([outcome.bucket] * number)
 
-        await _together(work() for _ in range(self._options.in_flight))
+        await together(work() for _ in range(self._options.in_flight))
 
     async def _verify(
         self, examiner: Examiner, sha256: str, entry: Entry
@@ -226,7 +226,7 @@ class Audit:
                 checked += 1
                 self.progress.records = checked, total
 
-        await _together(work() for _ in range(self._options.in_flight))
+        await together(work() for _ in range(self._options.in_flight))
 
     async def _check_record(self, record: str, keys: str) -> CheckedRecord:
         file = receipt_path(self._folder, record)
@@ -288,7 +288,7 @@ def _chunks(entries: Sequence[Entry], width: int) -> Iterator[Sequence[Entry]]:
         yield from _batched(together, len(together) if kind == "stream" else size)
 
 
-async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Runs all of them; the first failure ends the others."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:

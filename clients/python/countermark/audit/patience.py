@@ -1,4 +1,4 @@
-"""Patience: how an audit asks a service that limits requests, fails, or is gone."""
+"""Patience: how an audit, or another work of many files, asks a service that limits requests, fails, or is gone."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ _FAILURES = (ServiceError, ExaminationUnavailable, RequestTimeout, SignerUnavail
 
 
 class Stopped(CountermarkError):
-    """The audit ended before everything was asked: the report has what was found so far."""
+    """The work ended before everything was asked; what was done until then is kept."""
 
     exit_status = Exit.INCOMPLETE
 
@@ -51,7 +51,7 @@ class NoAnswerError(CountermarkError):
 
 
 class Patience:
-    """What one audit knows of its service: whether it answers, and until when it is to be left alone."""
+    """What one work knows of its service: whether it answers, and until when it is to be left alone."""
 
     def __init__(self, url: str, progress: Progress, tell: Callable[[str], None]) -> None:
         self._url, self._progress, self._tell = url, progress, tell

@@ -1,7 +1,13 @@
-"""How far an audit is, for whoever watches it."""
+"""How far an audit is, or another work of many files, for whoever watches it."""
 
+import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+WATCH_SECONDS = 0.25
+"""Seconds between two looks at how far it is."""
 
 
 @dataclass
@@ -25,3 +31,19 @@ class Progress:
     buckets: Counter[str] = field(default_factory=Counter)
     records: tuple[int, int] = (0, 0)
     waits: tuple[float, str] | None = None
+
+
+@asynccontextmanager
+async def watched(progress: Progress, watch: Callable[[Progress], None] | None) -> AsyncIterator[None]:
+    """Calls `watch` every `WATCH_SECONDS` for as long as the context is open."""
+
+    async def look() -> None:
+        while watch is not None:
+            watch(progress)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    looking = asyncio.ensure_future(look())
+    try:
+        yield
+    finally:
+        looking.cancel()

@@ -118,7 +118,7 @@ def write_items(state: State, policy: AuditPolicy, folder: Path, *, full: bool) 
         rows.writerow(COLUMNS)
         for item, checked in judged_items(state, policy):
             totals.add(item)
-            rows.writerow(map(_cell, _row(item, checked)))
+            rows.writerow(map(cell, _row(item, checked)))
             lines.write(json_line(item))
             if full and item.report is not None and (body := state.report(item.report)) is not None:
                 reports.write(f'{{"path":{_json(shown(item.name))},"report":{body}}}\n')
@@ -171,7 +171,7 @@ def _row(item: Item, checked: CheckedRecord | None) -> tuple[object, ...]:
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Text that a spreadsheet shows and does not run: an apostrophe stands before what would begin a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,8 +1,7 @@
 """Running an audit: the functions of `countermark.audit` for programs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -10,15 +9,12 @@ from pathlib import Path
 from countermark.audit.buckets import Outcome
 from countermark.audit.engine import BATCH, Audit
 from countermark.audit.options import Options
-from countermark.audit.progress import Progress
+from countermark.audit.progress import Progress, watched
 from countermark.audit.report import judged_items, shown
 from countermark.audit.sources import Sources
 from countermark.audit.summary import conclude
 from provenance.errors import CountermarkError
 from provenance.statement.keys import Signer
-
-WATCH_SECONDS = 0.25
-"""Seconds between two looks at how far an audit is."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ async def audit_async(
     with work.state:
         ended: str | None = "it was interrupted"
         try:
-            async with _watched(work.progress, watch):
+            async with watched(work.progress, watch):
                 await work.run()
             ended = None
         except CountermarkError as error:
@@ -114,17 +110,3 @@ async def _some(items: AsyncGenerator[AuditedItem, None]) -> list[AuditedItem]:
         if len(some) == BATCH:
             break
     return some
-
-
-@asynccontextmanager
-async def _watched(progress: Progress, watch: Callable[[Progress], None] | None) -> AsyncIterator[None]:
-    async def look() -> None:
-        while watch is not None:
-            watch(progress)
-            await asyncio.sleep(WATCH_SECONDS)
-
-    looking = asyncio.ensure_future(look())
-    try:
-        yield
-    finally:
-        looking.cancel()

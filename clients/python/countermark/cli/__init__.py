@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import audit, log, receipt, service, verification
+from countermark.cli import audit, log, receipt, register, verification
 
 app = typer.Typer(
     name="countermark",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Exit status: 0 satisfied, 1 findings, 2 usage, 3 incomplete.",
 )
-app.command()(service.register)
+app.command()(register.register)
 app.command()(verification.verify)
 
 audit_commands = typer.Typer(cls=audit.AuditGroup, no_args_is_help=True, help="Many files, with a report.")

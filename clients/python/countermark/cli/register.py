@@ -1,0 +1,262 @@
+"""Commands that register pictures: single ones, and whole folders."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
+
+import typer
+
+from countermark.cli import exits, output
+from countermark.cli.options import API_KEY_VARIABLE, ApiKey, AsJson, AsJsonLines, Quiet, Url
+from countermark.cli.service import check_forms, connect, report_error, show_answer
+from countermark.cli.views import registration_view
+from countermark.defaults import DEFAULT_URL
+from provenance.errors import CountermarkError, Exit, StoreUnavailable
+
+if TYPE_CHECKING:
+    from countermark.claims import Claims
+    from countermark.client import Client
+    from countermark.models import RegisteredAsset
+    from countermark.newsroom import Item, Options
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="FILE|DIR…", help="Pictures, or folders of them.", show_default=False)
+]
+Title = Annotated[str | None, typer.Option(metavar="TEXT", help="Title; for one picture at a time.")]
+Caption = Annotated[str | None, typer.Option(metavar="TEXT", help="Caption; for one picture at a time.")]
+Credit = Annotated[str | None, typer.Option(metavar="TEXT", help="Credit line.")]
+Licence = Annotated[str | None, typer.Option(metavar="TEXT", help="Licence, as its name or URL.")]
+SourceType = Annotated[
+    str | None, typer.Option(metavar="TERM", help="IPTC digital source type, such as digitalCapture.")
+]
+Created = Annotated[bool, typer.Option("--created", help="You created it, in the way of --source-type.")]
+CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="The C2PA credential to make.")]
+PublisherId = Annotated[str | None, typer.Option(metavar="ID", help="Only with an administrator's key.")]
+IsSealed = Annotated[bool, typer.Option("--sealed", help="Keep the record secret until it is revealed.")]
+PublishMetadata = Annotated[
+    bool,
+    typer.Option("--publish-metadata", help="Keep places, names and serial numbers in the public copy."),
+]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="Save receipts and signed copies here; folders need it."),
+]
+
+_FOLDERS = "Folders"
+MapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map", metavar="CSV", help="What is stated of each file: `file`, and claims.", rich_help_panel=_FOLDERS
+    ),
+]
+RenditionsOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RECORD|largest",
+        help="Recognise forms of this picture, or of the largest of the files that show one.",
+        rich_help_panel=_FOLDERS,
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Such files of folders, not all pictures.", rich_help_panel=_FOLDERS),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="No such files or folders.", rich_help_panel=_FOLDERS)
+]
+InFlight = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", help="Registrations at a time.", rich_help_panel=_FOLDERS)
+]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Forget what the folder has, and begin anew.", rich_help_panel=_FOLDERS)
+]
+
+LABELS = {
+    "registered": "Registered",
+    "registered_before": "Registered before",
+    "repeated": "Repeated",
+    "changed_claims": "Other claims than before",
+    "left_out": "Left out",
+    "failed": "Failed",
+    "not_done": "Not done",
+}
+_QUIET = ("registered", "registered_before")
+
+
+def register(
+    files: Paths,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    title: Title = None,
+    caption: Caption = None,
+    credit: Credit = None,
+    licence: Licence = None,
+    source_type: SourceType = None,
+    created: Created = False,
+    credential: CredentialMode = "embedded",
+    publisher: PublisherId = None,
+    sealed: IsSealed = False,
+    publish_metadata: PublishMetadata = False,
+    folder: OutFolder = None,
+    table: MapFile = None,
+    renditions_of: RenditionsOf = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    in_flight: InFlight = 4,
+    restart: Restart = False,
+    as_json: AsJson = False,
+    as_json_lines: AsJsonLines = False,
+    quiet: Quiet = False,
+) -> None:
+    """Register pictures; with --out, save each receipt and signed copy.
+
+    Example: countermark register picture.jpg --title "Path below the Picos" --out kept/
+
+    Of folders every picture is registered once: the same command goes on where it was.
+
+    Example: countermark register archive/ --map captions.csv --out kept/
+    """
+    if api_key is None:
+        exits.refuse(f"registering needs an API key: --api-key, or the variable {API_KEY_VARIABLE}")
+    claims: Claims = {
+        "title": title,
+        "caption": caption,
+        "credit": credit,
+        "licence": licence,
+        "digital_source_type": source_type,
+        "created": created or None,
+        "credential": credential,
+        "visibility": "sealed" if sealed else None,
+        "publish_metadata": publish_metadata or None,
+        "publisher": publisher,
+    }
+    titled = title is not None or caption is not None
+    if any(file.is_dir() for file in files) or table is not None or renditions_of is not None:
+        if folder is None:
+            exits.refuse("folders, --map and --renditions-of need --out: a folder for receipts and the state")
+        if titled or as_json:
+            exits.refuse("--title, --caption and --json are for one picture: use --map and --jsonl")
+        from countermark.newsroom import Options
+
+        options = Options(
+            url=url.rstrip("/"),
+            api_key=api_key,
+            claims=stated(claims),
+            table=_read_map(table),
+            renditions_of=renditions_of,
+            include=include or (),
+            exclude=exclude or (),
+            in_flight=in_flight,
+            restart=restart,
+        )
+        _register_folders(files, folder, options, as_json_lines, quiet)
+    check_forms(files, as_json, as_json_lines)
+    _check_several(files, folder, titled=titled)
+    _register_files(files, connect(url, api_key), claims, folder, as_json, as_json_lines, quiet)
+
+
+def stated(claims: "Claims") -> "Claims":
+    """The claims that say something."""
+    return cast("Claims", {name: value for name, value in claims.items() if value is not None})
+
+
+def _register_files(
+    files: list[Path],
+    client: "Client",
+    claims: "Claims",
+    folder: Path | None,
+    as_json: bool,
+    as_json_lines: bool,
+    quiet: bool,
+) -> NoReturn:
+    worst = Exit.SATISFIED
+    with client:
+        for file in files:
+            try:
+                with output.upload_bar(file.name, quiet) as progress:
+                    asset = client.register(file, progress=progress, **claims)
+            except CountermarkError as error:
+                worst = max(worst, report_error(error, file, as_json_lines))
+                continue
+            saved, status = ([], Exit.SATISFIED) if folder is None else _save(client, asset, file, folder)
+            worst = max(worst, status)
+            if as_json or as_json_lines:
+                show_answer(file, "asset", asset, as_json_lines)
+            else:
+                output.show(registration_view(file.name, asset, saved))
+    raise typer.Exit(worst)
+
+
+def _check_several(files: list[Path], folder: Path | None, *, titled: bool) -> None:
+    if len(files) > 1 and titled:
+        exits.refuse("--title and --caption can be given for one picture only")
+    if folder is not None and len({file.name for file in files}) < len(files):
+        exits.refuse("--out cannot save the receipts of two files with the same name")
+
+
+def _save(client: "Client", asset: "RegisteredAsset", file: Path, folder: Path) -> tuple[list[Path], Exit]:
+    """The files that were saved of a registration; if one cannot be saved, the registration still stands."""
+    from countermark.newsroom.registering import files_of
+
+    saved: list[Path] = []
+    try:
+        for name, ask in files_of(asset, file.name):
+            output.save(folder / name, ask(client))
+            saved.append(folder / name)
+    except CountermarkError as error:
+        output.explain(error, file)
+        return saved, error.exit_status
+    return saved, Exit.SATISFIED
+
+
+def _read_map(table: Path | None) -> "dict[bytes, Claims]":
+    from countermark.newsroom.claims_table import read_map
+
+    try:
+        return {} if table is None else read_map(table)
+    except CountermarkError as error:
+        exits.exit_with(error)
+
+
+def _register_folders(
+    files: list[Path], folder: Path, options: "Options", as_json_lines: bool, quiet: bool
+) -> NoReturn:
+    from countermark.cli.audit import ProgressLine
+    from countermark.newsroom import register_folders
+
+    line = ProgressLine(quiet)
+    totals: Counter[str] = Counter()
+    try:
+        for item in register_folders(files, folder, options, tell=line.tell, watch=line.watch):
+            line.clear()
+            totals[item.outcome or "not_done"] += 1
+            _show_item(item, as_json_lines)
+    except KeyboardInterrupt:
+        line.tell(f"interrupted: what was done is in {folder}; the same command goes on")
+        raise typer.Exit(Exit.INCOMPLETE) from None
+    except CountermarkError as error:
+        line.clear()
+        output.explain(error)
+        told = isinstance(error, StoreUnavailable)
+        raise typer.Exit(Exit.INCOMPLETE if told else error.exit_status) from error
+    line.clear()
+    summed = ", ".join(f"{number:,} {LABELS[name].lower()}" for name in LABELS if (number := totals[name]))
+    output.note(f"{totals.total():,} pictures: {summed or 'none'}; {folder / 'records.csv'}")
+    raise typer.Exit(_status(totals))
+
+
+def _show_item(item: "Item", as_json_line: bool) -> None:
+    outcome = item.outcome or "not_done"
+    if as_json_line:
+        values = {"outcome": outcome, "detail": item.detail, "sha256": item.sha256}
+        output.show_json_line({"file": item.path, **values, "record": item.record, "index": item.index})
+    elif outcome not in _QUIET:
+        output.show_line(f"{LABELS[outcome]}: {item.path}{f' ({item.detail})' if item.detail else ''}")
+
+
+def _status(totals: "Counter[str]") -> Exit:
+    from countermark.newsroom.folders import FINDINGS
+
+    if totals["not_done"]:
+        return Exit.INCOMPLETE
+    return Exit.FINDINGS if any(totals[name] for name in FINDINGS) else Exit.SATISFIED

@@ -1,0 +1,74 @@
+"""Registering one file of many, and keeping what comes of it: the receipt, and the signed copy or the manifest.
+
+A service carries out equal registrations (bytes, claims, publisher) once: whatever was interrupted is repeated from its
+start, and leads to the same record.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from countermark.audit.patience import Stopped
+from provenance.errors import FrozenLog, KeyRefused, NotAuthenticated, NotPermitted, StoreUnavailable, WrongService
+
+if TYPE_CHECKING:
+    from countermark.async_client import AsyncClient
+    from countermark.models import RegisteredAsset
+
+REFUSALS = (Stopped, NotAuthenticated, NotPermitted, KeyRefused, WrongService, FrozenLog)
+"""What ends the work: the service is gone, or would answer the same to every file."""
+
+Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""`Patience.ask`."""
+
+
+def files_of(asset: "RegisteredAsset", name: str) -> list[tuple[str, Callable[[Any], Any]]]:
+    """What is kept of a registration of the file `name`: names, and how to ask a client of either kind for each."""
+    at = Path(name)
+    kept: list[tuple[str, Callable[[Any], Any]]] = [(f"{at.name}.countermark", lambda client: client.receipt(asset.id))]
+    if asset.credential is not None and asset.credential.embedded:
+        stripped = asset.metadata.public_copy == "stripped"  # then the public copy is the one to publish
+        copy = f"{at.stem}.signed{at.suffix}"
+        kept.append((copy, lambda client: client.credentialed(asset.id, public=stripped)))
+    elif asset.credential is not None:
+        kept.append((f"{at.name}.c2pa", lambda client: client.manifest(asset.id)))
+    return kept
+
+
+async def keep(client: "AsyncClient", patiently: Ask, asset: "RegisteredAsset", name: str, folder: Path) -> list[Path]:
+    """Saves what is kept of a registration, each file whole and durable, the receipt first; where they are.
+
+    Raises:
+        StoreUnavailable: they cannot be written.
+        CountermarkError: the service does not give them.
+    """
+    saved = []
+    for file, ask in files_of(asset, name):
+        write_durably(folder / file, await patiently(lambda ask=ask: ask(client)))  # type: ignore[misc]  # bound now
+        saved.append(folder / file)
+    return saved
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Writes a file so that it is there as a whole or not at all, also after a power cut. Raises StoreUnavailable."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names in a folder durable. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

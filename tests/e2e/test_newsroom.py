@@ -1,0 +1,194 @@
+"""A newsroom's long work against the running service: folders that are registered, resumed and never twice."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from countermark import Client
+from PIL import Image
+
+from demo.service import Service
+from tests.e2e.test_client import draw
+from tests.patience import HUNG_SECONDS
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SIGNALLED = """
+import os, sys
+from countermark.cli import main
+from countermark.newsroom import folders, registering, state
+
+left, sent = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+
+def counted(step):
+    def done(*given, **named):
+        global left
+        result = step(*given, **named)
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), sent)
+        return result
+    return done
+
+state.Listed.put_item = counted(state.Listed.put_item)
+registering.write_durably = counted(registering.write_durably)
+main(sys.argv[1:])
+"""
+"""The command, sent a signal after so many steps: each commits something, or writes a file."""
+
+
+@pytest.fixture
+def run(service: Service, tmp_path: Path) -> Run:
+    def run(
+        *arguments: object, status: int, after: tuple[int, signal.Signals] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": service.api_key}
+        command = ["-m", "countermark"] if after is None else ["-c", SIGNALLED, str(after[0]), str(int(after[1]))]
+        done = subprocess.run(
+            [sys.executable, *command, *map(str, arguments)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=HUNG_SECONDS,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def registrations(service: Service, data: bytes) -> list[str]:
+    """Records of a file, by title."""
+    import hashlib
+
+    with Client(service.url, api_key=service.api_key) as client:
+        return [asset.title or "" for asset in client.assets(sha256=hashlib.sha256(data).hexdigest())]
+
+
+def records(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of the table, by the names of the files."""
+    with (folder / "records.csv").open(newline="") as file:
+        return {Path(row["file"]).name: row for row in csv.DictReader(file)}
+
+
+def test_a_folder_is_registered_with_what_a_map_states_and_a_second_time_nothing_is(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(draw(7001))
+    (folder / "sub" / "B.JPG").write_bytes(draw(7002))
+    (folder / "again.jpg").write_bytes(draw(7001))
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("stays here")
+    (folder / "._a.jpg").write_bytes(b"stays here, too")
+    (folder / "map.csv").write_text("file,title,captured_at\na.jpg,First,2026-05-04T09:30:00+02:00\nsub/B.JPG,=1+1,\n")
+    done = run("register", "archive", "--map", "archive/map.csv", "--out", "kept", status=1)
+    assert "Failed: archive/broken.jpg" in done.stdout
+    assert "Repeated: archive/again.jpg (the same bytes as archive/a.jpg)" in done.stdout
+    assert "4 pictures: 2 registered, 1 repeated, 1 failed" in done.stderr
+    assert sorted(str(each.relative_to(tmp_path / "kept")) for each in (tmp_path / "kept").rglob("*.countermark")) == [
+        "archive/a.jpg.countermark",
+        "archive/sub/B.JPG.countermark",
+    ]
+    assert (tmp_path / "kept" / "archive" / "sub" / "B.signed.JPG").read_bytes()[:2] == b"\xff\xd8"
+    assert registrations(service, draw(7001)) == ["First"]
+    assert registrations(service, draw(7002)) == ["=1+1"]
+    first = records(tmp_path / "kept")
+    assert first["again.jpg"]["record"] == first["a.jpg"]["record"]
+
+    (folder / "broken.jpg").unlink()
+    done = run("register", "archive", "--map", "archive/map.csv", "--out", "kept", "--jsonl", status=0)
+    told = {item["file"]: item["outcome"] for item in map(json.loads, done.stdout.splitlines())}
+    assert told == {"archive/a.jpg": "registered", "archive/again.jpg": "repeated", "archive/sub/B.JPG": "registered"}
+    run("register", "archive", "--map", "archive/map.csv", "--out", "kept", "--restart", status=0)
+    assert {row["outcome"] for row in records(tmp_path / "kept").values()} == {"registered_before", "repeated"}
+    assert registrations(service, draw(7001)) == ["First"]
+
+
+def test_a_file_whose_claims_have_changed_is_told_and_not_registered_again(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.jpg").write_bytes(draw(7003))
+    (tmp_path / "map.csv").write_text("file,title\narchive/a.jpg,First\n")
+    run("register", "archive", "--map", "map.csv", "--out", "kept", status=0)
+    (tmp_path / "map.csv").write_text("file,title\narchive/a.jpg,Second\n")
+    done = run("register", "archive", "--map", "map.csv", "--out", "kept", status=1)
+    assert "Other claims than before: archive/a.jpg" in done.stdout
+    assert registrations(service, draw(7003)) == ["First"]
+
+
+def test_killed_after_any_step_it_goes_on_and_registers_nothing_twice(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.jpg").write_bytes(draw(7004))
+    (tmp_path / "archive" / "b.jpg").write_bytes(draw(7005))
+    command = ("register", "archive", "--out", "kept", "--in-flight", "1")
+    for step in (1, 2, 3, 4, 5):  # digest, record, receipt, signed copy, outcome
+        run(*command, status=-signal.SIGKILL, after=(step, signal.SIGKILL))
+    done = run(*command, status=0)
+    assert "2 pictures: " in done.stderr
+    assert [len(registrations(service, draw(seed))) for seed in (7004, 7005)] == [1, 1]
+    for name in ("a", "b"):
+        assert (tmp_path / "kept" / "archive" / f"{name}.jpg.countermark").exists()
+        assert (tmp_path / "kept" / "archive" / f"{name}.signed.jpg").exists()
+
+
+def test_ctrl_c_keeps_what_was_done_and_says_so(run: Run, service: Service, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    for name, seed in (("a", 7010), ("b", 7011)):
+        (tmp_path / "archive" / f"{name}.jpg").write_bytes(draw(seed))
+    command = ("register", "archive", "--out", "kept", "--in-flight", "1")
+    done = run(*command, status=3, after=(5, signal.SIGINT))
+    assert "interrupted: what was done is in kept; the same command goes on" in done.stderr
+    assert {row["outcome"] for row in records(tmp_path / "kept").values()} == {"registered", ""}
+    run(*command, status=0)
+    assert [len(registrations(service, draw(seed))) for seed in (7010, 7011)] == [1, 1]
+
+
+def test_smaller_forms_of_a_picture_become_renditions_of_the_largest(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "a-small.jpg").write_bytes(smaller(draw(7006), (400, 300)))
+    (folder / "whole.jpg").write_bytes(draw(7006))
+    (folder / "another.jpg").write_bytes(draw(7007))
+    run("register", "archive", "--out", "kept", "--renditions-of", "largest", status=0)
+    found = records(tmp_path / "kept")
+    with Client(service.url) as client:
+        assert client.asset(found["a-small.jpg"]["record"]).rendition_of == found["whole.jpg"]["record"]
+        assert client.asset(found["another.jpg"]["record"]).rendition_of is None
+
+
+def test_of_a_folder_only_forms_of_a_named_picture_are_registered(run: Run, service: Service, tmp_path: Path) -> None:
+    with Client(service.url, api_key=service.api_key) as client:
+        record = client.register(draw(7008), title="Whole").id
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "small.jpg").write_bytes(smaller(draw(7008), (400, 300)))
+    (folder / "other.jpg").write_bytes(draw(7009))
+    command = ("register", "archive", "--out", "kept", "--renditions-of", record)
+    assert "Left out: archive/other.jpg" in run(*command, status=1).stdout
+    assert registrations(service, draw(7009)) == []
+    with Client(service.url) as client:
+        assert client.asset(records(tmp_path / "kept")["small.jpg"]["record"]).rendition_of == record
+    run(*command, "--restart", status=1)
+    assert len(registrations(service, smaller(draw(7008), (400, 300)))) == 1
+
+
+def smaller(data: bytes, size: tuple[int, int]) -> bytes:
+    file = BytesIO()
+    Image.open(BytesIO(data)).resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=88)
+    return file.getvalue()

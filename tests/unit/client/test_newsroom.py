@@ -1,0 +1,103 @@
+"""Maps of claims, and how registering folders ends where the service does not answer, or refuses."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from countermark import InvalidRequest, retries
+from countermark.newsroom.claims_table import read_map
+
+from tests.replies import breaks, refuses
+from tests.unit.client import story
+from tests.unit.client.commands import Run
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"a")
+    return folder
+
+
+def test_a_map_states_claims_by_file_and_an_empty_cell_nothing(tmp_path: Path) -> None:
+    table = tmp_path / "map.csv"
+    table.write_text(
+        "\ufefffile,title,created,captured_at,credential\n"
+        "a/b.jpg,First,yes,2026-05-04T09:30:00+02:00,sidecar\n"
+        "c.jpg,,,,\n",
+        encoding="utf-8",
+    )
+    assert read_map(table) == {
+        bytes(tmp_path / "a" / "b.jpg"): {
+            "title": "First",
+            "created": True,
+            "captured_at": datetime.fromisoformat("2026-05-04T09:30:00+02:00"),
+            "credential": "sidecar",
+        },
+        bytes(tmp_path / "c.jpg"): {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("title\nx", "no column 'file'"),
+        ("file,colour\na.jpg,red", "'colour'"),
+        ("file,parents\na.jpg,x", "'parents'"),
+        ("file,title,title\na.jpg,x,y", "two of one name"),
+        ("file,created\na.jpg,perhaps", "line 2, created: yes or no is expected"),
+        ("file,captured_at\na.jpg,2026-05-04T09:30:00", "line 2, captured_at: a time zone is expected"),
+        ("file,credential\na.jpg,maybe", "line 2, credential: one of embedded, sidecar, none is expected"),
+        ("file,title\na.jpg", "line 2: as many cells as columns"),
+        ("file,title\na.jpg,x,y", "line 2: as many cells as columns"),
+        ("file,title\n,x", "line 2: as many cells as columns"),
+        ("file,title\na.jpg,x\n./a.jpg,y", "line 3: .*a.jpg has a row already"),
+        ('file,title\na.jpg,"x', "cannot be read as CSV"),
+        ("file,title\na.jpg,\udcff", "cannot be read as CSV"),
+    ],
+)
+def test_a_map_that_is_none_is_refused_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    table = tmp_path / "map.csv"
+    table.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(InvalidRequest, match=told):
+        read_map(table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("archive",), "need --out"),
+        (("archive", "--out", "kept", "--title", "One"), "are for one picture"),
+        (("archive", "--out", "kept", "--map", "nowhere.csv"), "cannot be read"),
+        (("archive", "other/archive", "--out", "kept"), "have the same name"),
+    ],
+)
+def test_usage_errors_of_folders_send_nothing(
+    run: Run, service: story.Service, archive: Path, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "other" / "archive").mkdir(parents=True)
+    done = run("register", *arguments)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert service.asked == []
+
+
+def test_a_service_that_does_not_answer_ends_it_incomplete_and_the_state_stays(
+    run: Run, service: story.Service, archive: Path, tmp_path: Path
+) -> None:
+    for name in ("b", "c", "d", "e"):
+        (archive / f"{name}.jpg").write_bytes(name.encode())
+    service.will(*[breaks] * 60)
+    done = run("register", "archive", "--out", "kept")
+    assert done.returncode == 3
+    assert "did not answer 5 times in a row" in done.stderr
+    assert (tmp_path / "kept" / "records.csv").exists()
+
+
+def test_a_key_that_is_refused_ends_it_at_once(run: Run, service: story.Service, archive: Path) -> None:
+    service.will(refuses("not-authenticated", 401))
+    done = run("register", "archive", "--out", "kept", "--in-flight", "1")
+    assert done.returncode == 2
+    assert len(service.asked) == 1
