@@ -165,6 +165,7 @@ class InvertedFile:
     def _made(self, store: Store, shard: Shard) -> bool:
         """Whether all of a shard is there now; what cannot be written stays in memory, and is told at the end."""
         failure: OSError | None = None
+        shard.refresh()  # reads what is new in the folder, which can take long, before others wait
         with shard.tending() as mine:
             shard.refresh()
             while True:

@@ -17,7 +17,8 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -172,10 +173,17 @@ def _starts(counts: NDArray[np.int64]) -> NDArray[np.uint32]:
     return starts
 
 
-def write(folder: Path, about: About, segments: Sequence[Segment], erased: Collection[int] = ()) -> Segment:
-    """Merge segments, without the erased registrations, into a file of the folder, and map it. Raises OSError.
+def write(
+    folder: Path,
+    about: About,
+    segments: Sequence[Segment],
+    erased: Collection[int] = (),
+    going_on: Callable[[], None] = lambda: None,
+) -> Segment:
+    """Merge segments, without the erased registrations, into a file of the folder, and map it.
 
-    A failure leaves nothing; a crash a file with the ending `PARTIAL`.
+    A failure leaves nothing; a crash a draft with the ending `PARTIAL`. `going_on` is called as soon as the draft is
+    there, and before each of its blocks. Raises OSError, also where another process has deleted the draft.
     """
     gone = np.array(sorted(erased), np.uint32)
     by_word = sum((np.diff(each.by_word()) for each in segments), np.zeros(WORDS, np.int64))
@@ -188,7 +196,7 @@ def write(folder: Path, about: About, segments: Sequence[Segment], erased: Colle
     sizes = {"tables": len(tables), "starts": len(counts) + 1, "signs": total, "owners": total, "geometry": total}
     digests = {name: hashlib.sha256() for name in _COLUMNS}
     places = _places(sizes)
-    temporary = folder / f"{os.getpid()}-{about.first}-{about.end}{PARTIAL}"
+    temporary = folder / f"{secrets.token_hex(8)}{PARTIAL}"
 
     def put(name: str, column: NDArray[Any]) -> None:
         data = np.ascontiguousarray(column, _COLUMNS[name]).data
@@ -199,6 +207,7 @@ def write(folder: Path, about: About, segments: Sequence[Segment], erased: Colle
         with temporary.open("wb") as file:
             file.write(_MAGIC)
             for first, end in blocks:
+                going_on()
                 pieces = [each.columns(first, end) for each in segments]
                 words, signs, owners, geometry = (np.concatenate(each) for each in zip(*pieces, strict=True))
                 if len(gone):
@@ -208,6 +217,8 @@ def write(folder: Path, about: About, segments: Sequence[Segment], erased: Colle
                 put("signs", signs[order])
                 put("owners", owners[order])
                 put("geometry", geometry[order])
+                file.flush()  # block by block, as the log's commits wait for what is flushed on the same disk
+                os.fdatasync(file.fileno())
             put("tables", tables)
             put("starts", _starts(counts))
             footer = json.dumps(

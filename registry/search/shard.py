@@ -2,9 +2,11 @@
 
 What a registry asks of it is `propose`, `add` and `erase`. Registrations stand in the order in which they became
 public, so that a segment (`registry.search.segment`) has those of a range of log entries, and no range is added to. The
-newest are in the memory of each process, the *tail*. One process at a time, which holds the folder's lock, writes its
+newest are in the memory of each process, the *tail*. One process at a time, which has the folder's lease, writes its
 tail into a file and merges files, while searches go on with the files from before. A file is complete under its name or
-not there: it is renamed into place, and what it replaces is deleted afterwards.
+not there: it is renamed into place, and what it replaces is deleted afterwards. A process that was suspended loses the
+lease, and what it was writing: whoever takes the lease deletes the drafts of all others. Should it go on just then, it
+deletes at most what it has seen to be replaced.
 
 Every file can be made again from the store: one that is damaged, or of another store, is logged and deleted, and leaves
 a hole until then; one of a newer version is left alone. Erased registrations are never proposed, from the moment that
@@ -14,7 +16,7 @@ a hole until then; one of a newer version is left alone. Erased registrations ar
 import logging
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +37,10 @@ TAIL = 2_048
 
 MERGED_IN_MEMORY = 1_024
 """Registrations that are merged in the tail at most, 10 ms, for which the search waits that adds the last of them."""
+
+SUSPENDED_SECONDS = 15.0
+"""How long the process that writes files shows no progress until another one goes on with it: from one sign of progress
+to the next is less than a second, and what was erased is to leave the files within a minute."""
 
 _LOOKED_AT_ONCE = 1 << 22
 """Features among which erased ones are looked for at once."""
@@ -78,7 +84,9 @@ class Shard:
         self._lock = threading.Lock()  # of changes to the state; whoever searches takes the state as it is
         self._refreshing = threading.Lock()
         self._state = _State()
+        self._lease = files.Lease(folder / "lock", SUSPENDED_SECONDS)
         self._ignored: set[Path] = set()
+        self._replaced: set[Path] = set()
         self._looked_at: dict[Path | None, int] = {}
         self.refresh()
 
@@ -154,31 +162,36 @@ class Shard:
         with self._refreshing:
             known = {each.file: each for each in (*self._state.files, *([made] if made else ()))}
             chosen: list[Segment] = []
+            replaced = set()
             for path, entries in self._listed():
                 if entries.start >= (chosen[-1].about.end if chosen else 0):
                     held = known.get(path) or self._opened(path)
                     chosen += [held] if held is not None else []
+                else:
+                    replaced.add(path)
             covered = chosen[-1].about.end if chosen else 0
             with self._lock:
                 state = self._state
                 tail = tuple(each for each in state.tail if each.about.first >= covered)
                 connected = bool(tail) and tail[0].about.first == covered
                 self._state = replace(state, files=tuple(chosen), tail=tail if connected else ())
+                self._replaced = replaced - self._ignored
 
     @contextmanager
     def tending(self) -> Iterator[bool]:
-        """Whether this process, and no other, may write files in the block. Raises OSError."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(files.locked(self._folder / "lock", 0))
-            except TimeoutError:
-                mine = False
-            else:
-                mine = True
+        """Whether this process may write files in the block. Raises OSError."""
+        with self._lease.taking() as mine:
+            if mine:
+                for draft in self._folder.glob(f"*{segments.PARTIAL}"):  # of a process that crashed, or is suspended
+                    draft.unlink(missing_ok=True)
             yield mine
 
     def tend(self) -> bool:
-        """Take one step of what is to be done, within `tending`: whether there was any. Raises OSError."""
+        """Take one step of what is to be done, within `tending`: whether there was any.
+
+        Raises OSError, also where this process stood still, and another one goes on.
+        """
+        self._lease.renew()
         state = self._state
         self._sweep()
         for each in state.files:  # before anything else
@@ -197,7 +210,11 @@ class Shard:
         return False
 
     def _write(self, state: _State, about: About, of: Sequence[Segment]) -> None:
-        made = segments.write(self._folder, about, of, state.erased)
+        try:
+            made = segments.write(self._folder, about, of, state.erased, self._lease.renew)
+        except FileNotFoundError:
+            self._lease.renew()  # says who deleted the draft
+            raise
         self._looked_at[made.file] = state.erased_until
         self.refresh(made)
         self._sweep()
@@ -254,12 +271,10 @@ class Shard:
         return opened
 
     def _sweep(self) -> None:
-        """Delete what was replaced, and what a crash has left; within `tending`."""
-        held = {each.file for each in self._state.files} | self._ignored
-        for path in self._folder.iterdir():
-            if path.suffix == segments.PARTIAL or (segments.entries_in_name(path) and path not in held):
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
+        """Delete what was replaced, within `tending`."""
+        for path in self._replaced:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def _compacted(tail: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -1,4 +1,4 @@
-"""Files that must outlive a power cut: flushing them, and replacing one by compare-and-swap."""
+"""Files of several processes: flushing them, replacing one by compare-and-swap, and locks."""
 
 import errno
 import fcntl
@@ -72,17 +72,89 @@ def _delete_drafts(path: Path, *, but: Path) -> None:
 @contextmanager
 def locked(path: Path, seconds: float) -> Iterator[None]:
     """Hold an exclusive flock(2) on a file, which is made. Raises OSError, also after having waited for `seconds`."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open(path)
     deadline = time.monotonic() + seconds
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise OSError(errno.ETIMEDOUT, "another process holds the lock", str(path)) from None
-                time.sleep(0.01)
+        while not _locks(descriptor):
+            if time.monotonic() >= deadline:
+                raise OSError(errno.ETIMEDOUT, "another process holds the lock", str(path))
+            time.sleep(0.01)
         yield
     finally:
         os.close(descriptor)
+
+
+class Lease:
+    """A lock that a suspended process loses, of what does no harm where two do it. One of them in each process.
+
+    It is flock(2) of a file, so that the kernel gives the lock of a process that ended to the next one. The holder
+    touches the file as it goes on (`renew`). Who has seen it untouched for `seconds`, by a clock of its own, puts
+    another file, which it has locked, in its place; the holder of before learns so from `renew`, should it go on.
+    """
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._seconds = path, seconds
+        self._descriptor: int | None = None
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
+
+    @contextmanager
+    def taking(self) -> Iterator[bool]:
+        """Whether this process has the lease in the block. Raises OSError."""
+        descriptor = self._descriptor = self._taken()
+        try:
+            yield descriptor is not None
+        finally:
+            self._descriptor = None
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def renew(self) -> None:
+        """Show, within `taking`, that this process goes on. Raises OSError, also where another has taken the lease."""
+        if self._descriptor is None or not self._is_in_place(self._descriptor):
+            raise OSError(errno.ESTALE, "another process goes on with it, as this one stood still", str(self._path))
+        os.utime(self._descriptor)
+
+    def _taken(self) -> int | None:
+        descriptor = _open(self._path)
+        if _locks(descriptor) and self._is_in_place(descriptor):
+            os.utime(descriptor)
+            return descriptor
+        status = os.fstat(descriptor)
+        os.close(descriptor)
+        seen, now = (status.st_ino, status.st_mtime_ns), time.monotonic()
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        if now - self._since < self._seconds:
+            return None
+        return self._overtake()
+
+    def _overtake(self) -> int:
+        own = self._path.with_name(f"{self._path.name}.{secrets.token_hex(_TOKEN_BYTES)}.new")
+        descriptor = _open(own)
+        try:
+            _locks(descriptor)
+            own.replace(self._path)
+        except BaseException:
+            os.close(descriptor)
+            own.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

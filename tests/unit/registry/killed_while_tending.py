@@ -15,7 +15,7 @@ from registry.search.shard import Shard
 def main(folder: Path, step: int) -> None:
     from tests.unit.registry.test_shard import row
 
-    shards.TAIL, segments.LIST, segments.MERGED_AT_ONCE = 5, 4, 200
+    shards.TAIL, shards.RATIO, segments.LIST = 1, 100, 4  # the tail becomes a file, and all files one
     left = [step]
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from provenance.media.local_features import CODE, LocalFeatures
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.shard import Shard
+from tests.patience import EXPIRING_SECONDS, eventually
 
 FEATURES = 60
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,10 +63,10 @@ def tend(shard: Shard) -> None:
 
 def refill(shard: Shard) -> None:
     """What `InvertedFile` does for holes and behind the end, of forty registrations."""
-    with shard.tending() as mine:
-        assert mine
-        while shard.holes:
-            hole = shard.holes[0]
+    while shard.holes:
+        hole = shard.holes[0]
+        with shard.tending() as mine:
+            assert mine
             shard.add(hole.start, hole.stop, [row(index) for index in hole])
     shard.add(shard.end, 40, [row(index) for index in range(shard.end, 40)])
 
@@ -289,19 +291,59 @@ def test_what_was_erased_is_not_added_from_an_older_state_of_the_store(folder: P
     assert all(37 not in segment.owners for segment in shard._state.all)
 
 
-@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("step", range(13))
 def test_a_process_that_is_killed_at_any_step_leaves_files_that_can_be_used(
     folder: Path, step: int, expected: list[object]
 ) -> None:
     command = [sys.executable, "-m", "tests.unit.registry.killed_while_tending", str(folder), str(step)]
-    ended = subprocess.run(command, cwd=ROOT, check=False)
-    assert ended.returncode in (-signal.SIGKILL, 0)
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     shard = Shard(folder)
     refill(shard)
     tend(shard)
     assert answers(shard) == expected
     assert not list(folder.glob(f"*{segments.PARTIAL}"))
     assert {each.file for each in shard._state.files} == set(paths(folder))
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 6, 8, 9])
+def test_a_process_that_is_suspended_at_any_step_keeps_nobody_from_writing_and_brings_nothing_back(
+    folder: Path, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SUSPENDED_SECONDS", EXPIRING_SECONDS)
+    left = [index for index in range(40) if index not in (3, 20, 38)]
+    expected = answers(fresh(tmp_path / "left", left, 40), left)
+    command = [sys.executable, "-m", "tests.unit.registry.suspended_while_tending", str(folder), str(step)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "suspended\n"
+            os.waitid(os.P_PID, other.pid, os.WSTOPPED | os.WNOWAIT)
+            shard = Shard(folder)
+            shard.erase([3, 20, 38], until=50)
+            refill(shard)
+            eventually(lambda: tended(shard))
+            other.send_signal(signal.SIGCONT)
+            assert "another process goes on with it" in other.stdout.read()
+        finally:
+            other.kill()
+    for each in (shard, Shard(folder)):
+        each.erase([3, 20, 38], until=50)
+        refill(each)
+        assert answers(each, left) == expected
+    eventually(lambda: tended(shard))
+    assert answers(shard, left) == expected
+    assert {path for path in folder.iterdir() if path.name != "lock"} == {each.file for each in shard._state.files}
+    for path in folder.iterdir():
+        assert codes(3)["signs"][:4].tobytes() not in path.read_bytes()
+
+
+def tended(shard: Shard) -> bool:
+    """Whether this process could write the files, and did."""
+    with shard.tending() as mine:
+        shard.refresh()
+        while mine and shard.tend():
+            pass
+        return mine
 
 
 def test_the_index_says_how_many_features_it_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
