@@ -8,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import imagehash
 import numpy as np
-from PIL import Image
 
 from provenance.media.appearance import Part, digest_appearance, read_appearance
 from provenance.media.canonical import Pixels
 from provenance.media.media import Media
 from provenance.media.pdq import pdq_dihedral
+from provenance.media.phash import phash
 from provenance.statement.appearance_digest import COLOURS, AppearanceDigest
 
 PIXELS_SHA256 = "pixels_sha256"
@@ -30,7 +29,7 @@ class Fingerprints:
     Attributes:
         sha256: of the bytes as received.
         pixels_sha256: of the decoded picture, see `digest_pixels`.
-        phash: 64 bits, the DCT hash of imagehash on the canonical picture, row by row.
+        phash: 64 bits, the DCT hash (`phash`) on the canonical picture, row by row.
         pdq: 256 bits, on the canonical picture.
         pdq_quality: 0 to 100; below 50 the picture is too plain to search by.
         shown_sha256: the appearance digest, see `digest_appearance`; None where the file has what it cannot cover.
@@ -80,7 +79,7 @@ def fingerprint(media: Media) -> Fingerprints:
         shown_sha256=digest_appearance(pixels_sha256.result(), appearance),
         appearance_parts=appearance.names,
         recoloured_by=appearance.recoloured_by,
-        phash=_phash(media.canonical),
+        phash=phash(media.canonical),
         pdq=hashes[0],
         pdq_quality=quality,
         pdq_dihedral=hashes,
@@ -99,7 +98,3 @@ def digest_pixels(pixels: Pixels) -> bytes:
     digest = hashlib.sha256(f"RGB8 {width} {height}\n".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
-
-
-def _phash(canonical: Pixels) -> bytes:
-    return np.packbits(imagehash.phash(Image.fromarray(canonical)).hash).tobytes()

@@ -1,14 +1,17 @@
 """Fingerprints: what is digested is defined to the byte, and equal pixels have equal prints."""
 
 import hashlib
+from collections.abc import Iterator
 
 import imagehash
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from provenance.media import Media, fingerprint
 from provenance.media.fingerprints import digest_pixels
 from provenance.media.pdq import pdq
+from provenance.media.phash import phash
 
 
 def test_the_pixel_digest_is_of_a_header_line_and_the_rows():
@@ -33,6 +36,27 @@ def test_perceptual_hashes_start_from_the_canonical_picture(draw, encode):
     assert prints.phash.hex() == str(imagehash.phash(Image.fromarray(media.canonical)))
     assert (prints.pdq, prints.pdq_quality) == pdq(media.canonical)
     assert prints.pdq_dihedral[0] == prints.pdq
+
+
+def odd_drawings() -> Iterator[npt.NDArray[np.uint8]]:
+    """Drawings of 32 × 32 in which frequencies are equal or nothing: rounding alone decides their bits."""
+    chance = np.random.default_rng(7)
+    yield from (np.full((32, 32), grey, np.uint8) for grey in (0, 1, 127, 255))
+    for _ in range(60):
+        drawing = chance.integers(0, 256, (32, 32), np.uint8)
+        yield drawing
+        yield np.repeat(drawing[:1], 32, axis=0)
+        yield np.repeat(drawing[:, :1], 32, axis=1)
+        yield (drawing // 2 + drawing.T // 2).astype(np.uint8)
+        yield np.vstack([drawing[:16], drawing[15::-1]])
+        yield np.tile(drawing[:8, :8], (4, 4))
+        yield np.where(drawing < 128, np.uint8(0), np.uint8(255))
+
+
+def test_the_hash_of_frequencies_is_that_of_another_implementation_bit_by_bit() -> None:
+    for drawing in odd_drawings():
+        picture = np.stack([drawing] * 3, axis=-1)
+        assert phash(picture).hex() == str(imagehash.phash(Image.fromarray(picture)))
 
 
 def test_a_record_states_digest_and_hashes_but_not_the_other_orientations(landscape, encode):

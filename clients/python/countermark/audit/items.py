@@ -92,7 +92,7 @@ class Reading:
 
 def can_decode() -> bool:
     """Whether the extra `pictures` is installed."""
-    return all(find_spec(name) for name in ("cv2", "imagehash", "numpy", "PIL", "pillow_heif"))
+    return all(find_spec(name) for name in ("cv2", "defusedxml", "numpy", "PIL", "pillow_heif"))
 
 
 def stamp_of(status: os.stat_result) -> str:
