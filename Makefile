@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -104,7 +104,11 @@ engines: ## get another author's C2PA engine for the tests of signed copies, fro
 generators: ## get what makes clients out of openapi.yaml, for their tests, and what builds a release
 	@PYTHON=$(PYTHON) tools/generators.sh
 
-dist: generators ## build a release in dist/: wheels, sdist, SBOM; checked by installing it
+sbom: $(VENV)/.runtime ## write the SBOM (CycloneDX) of the service, from its lock: dist/countermark-service.cdx.json
+	@mkdir -p dist
+	@$(BIN)/python tools/sbom.py requirements.lock > dist/countermark-service.cdx.json
+
+dist: generators $(VENV)/.runtime ## build a release in dist/: wheels, sdist, SBOM; checked by installing it
 	@PYTHON=$(PYTHON) tools/dist.sh
 
 docs: $(VENV)/.development ## build the documentation, strict on broken links, with a search: build/docs/index.html

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build a release in dist/: an sdist with both projects, a wheel of each, and an SBOM (CycloneDX) of what the client
-# installs. They are checked by twine, by building the wheels from the sdist, and by installing the wheels alone.
+# Build a release in dist/: an sdist with both projects, a wheel of each, and SBOMs (CycloneDX) of what the client
+# installs and of what the service does. They are checked by twine, by building the wheels from the sdist, and by installing the wheels alone.
 set -eu
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools/python/bin
@@ -24,4 +24,5 @@ cp demo/photos/rocket.jpg "$scratch/picture.jpg"
 "$scratch/empty/bin/python" -m pip uninstall --quiet --yes setuptools 2>/dev/null || true
 "$tools/cyclonedx-py" environment --pyproject clients/python/pyproject.toml --output-reproducible \
     --output-file dist/countermark.cdx.json "$scratch/empty/bin/python" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
+make --silent sbom
 ls -l dist
