@@ -1,6 +1,5 @@
 """Running an audit: the functions of `countermark.audit` for programs."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -13,6 +12,7 @@ from countermark.audit.progress import Progress, watched
 from countermark.audit.report import judged_items, shown
 from countermark.audit.sources import Sources
 from countermark.audit.summary import conclude
+from countermark.interruptible import InterruptibleRunner
 from provenance.errors import CountermarkError
 from provenance.statement.keys import Signer
 
@@ -94,7 +94,7 @@ def audit(
 ) -> Iterator[AuditedItem]:
     """As `audit_async`, outside an event loop. Ctrl-C raises KeyboardInterrupt when the report so far is written."""
     items = audit_async(sources, out, options, key=key, tell=tell, watch=watch)
-    with asyncio.Runner() as runner:
+    with InterruptibleRunner() as runner:
         try:
             while some := runner.run(_some(items)):
                 yield from some

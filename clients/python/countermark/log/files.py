@@ -8,6 +8,7 @@ from countermark import calls
 from countermark.async_client import AsyncClient
 from countermark.calls import Call, Reply
 from countermark.defaults import DEFAULT_FILE_SECONDS, DEFAULT_RETRIES
+from countermark.interruptible import InterruptibleRunner
 from provenance.errors import InvalidRequest, NotFound, UnexpectedAnswer, WrongService
 from provenance.limits import MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, TILE_WIDTH
 from provenance.transparency.merkle import HASH_BYTES
@@ -37,7 +38,7 @@ class _Files:
             raise InvalidRequest("a log cannot be read inside a running event loop: use a thread")
         self.url = url
         self._client = _DeadlineClient(url, timeout=timeout, max_retries=max_retries)
-        self._runner = asyncio.Runner()
+        self._runner = InterruptibleRunner()
 
     def close(self) -> None:
         """Close the connections."""

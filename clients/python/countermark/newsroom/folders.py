@@ -26,6 +26,7 @@ from countermark.audit.report import cell, shown
 from countermark.audit.sources import Globs, Sources
 from countermark.claims import Claims
 from countermark.content import Content
+from countermark.interruptible import InterruptibleRunner
 from countermark.models import Match
 from countermark.newsroom.registering import REFUSALS, keep, write_durably
 from countermark.newsroom.state import Item, Listed, Outcome
@@ -104,7 +105,7 @@ def register_folders(
     work = _Work(paths, Path(out), options, tell)
     with work:
         try:
-            with asyncio.Runner() as runner:
+            with InterruptibleRunner() as runner:
                 runner.run(work.run(watch))
         finally:
             work.write_table()
