@@ -16,14 +16,14 @@ from PIL import Image
 
 from demo.service import Service
 from tests.e2e.test_client import draw
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, eventually
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SIGNALLED = """
 import os, sys
 from countermark.cli import main
-from countermark.newsroom import folders, registering, state
+from countermark.newsroom import folders, registering, state, watching
 
 left, sent = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 
@@ -38,7 +38,9 @@ def counted(step):
     return done
 
 state.Listed.put_item = counted(state.Listed.put_item)
-registering.write_durably = counted(registering.write_durably)
+registering.write_durably = watching.write_durably = counted(registering.write_durably)
+registering.files_of = counted(registering.files_of)
+watching.move = counted(watching.move)
 main(sys.argv[1:])
 """
 """The command, sent a signal after so many steps: each commits something, or writes a file."""
@@ -135,7 +137,7 @@ def test_killed_after_any_step_it_goes_on_and_registers_nothing_twice(
     (tmp_path / "archive" / "a.jpg").write_bytes(draw(7004))
     (tmp_path / "archive" / "b.jpg").write_bytes(draw(7005))
     command = ("register", "archive", "--out", "kept", "--in-flight", "1")
-    for step in (1, 2, 3, 4, 5):  # digest, record, receipt, signed copy, outcome
+    for step in (1, 2, 3, 4, 5, 6):  # digest, record, what is to be kept, receipt, signed copy, outcome
         run(*command, status=-signal.SIGKILL, after=(step, signal.SIGKILL))
     done = run(*command, status=0)
     assert "2 pictures: " in done.stderr
@@ -150,7 +152,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_so(run: Run, service: Service, tmp_
     for name, seed in (("a", 7010), ("b", 7011)):
         (tmp_path / "archive" / f"{name}.jpg").write_bytes(draw(seed))
     command = ("register", "archive", "--out", "kept", "--in-flight", "1")
-    done = run(*command, status=3, after=(5, signal.SIGINT))
+    done = run(*command, status=3, after=(6, signal.SIGINT))
     assert "interrupted: what was done is in kept; the same command goes on" in done.stderr
     assert {row["outcome"] for row in records(tmp_path / "kept").values()} == {"registered", ""}
     run(*command, status=0)
@@ -192,3 +194,86 @@ def smaller(data: bytes, size: tuple[int, int]) -> bytes:
     file = BytesIO()
     Image.open(BytesIO(data)).resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=88)
     return file.getvalue()
+
+
+# A hot folder ------------------------------------------------------------------------------------
+
+
+def test_what_lands_is_registered_and_moves_to_done_or_with_a_reason_to_failed(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    folder = tmp_path / "incoming"
+    (folder / "desk").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(draw(7101))
+    (folder / "desk" / "b.jpg").write_bytes(draw(7102))
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "c.jpg.part").write_bytes(draw(7103))
+    done = run("watch", "incoming", "--once", "--settle", "0", "--credit", "The Daily", status=1)
+    assert "Registered: a.jpg [record " in done.stdout
+    assert "Failed: broken.jpg (" in done.stdout
+    assert "c.jpg.part is left alone" in done.stderr
+    assert below(folder) == [
+        *("c.jpg.part", "done/a.jpg", "done/a.jpg.countermark", "done/a.signed.jpg"),
+        *("done/desk/b.jpg", "done/desk/b.jpg.countermark", "done/desk/b.signed.jpg"),
+        *("failed/broken.jpg", "failed/broken.jpg.txt"),
+    ]
+    assert (folder / "done" / "a.jpg").read_bytes() == draw(7101)
+    assert "JPEG" in (folder / "failed" / "broken.jpg.txt").read_text()
+
+
+def test_a_name_that_was_there_before_is_kept_beside_it(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    for seed in (7104, 7105):
+        (folder / "a.jpg").write_bytes(draw(seed))
+        run("watch", "incoming", "--once", "--settle", "0", status=0)
+    assert (folder / "done" / "a.jpg").read_bytes() == draw(7104)
+    assert (folder / "done" / "a-2.jpg").read_bytes() == draw(7105)
+    assert (folder / "done" / "a-2.signed.jpg").exists()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4], ids=["registered", "receipt", "signed copy", "moved"])
+def test_a_hot_folder_that_is_killed_after_any_step_loses_nothing_and_does_nothing_twice(
+    run: Run, service: Service, tmp_path: Path, step: int
+) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(draw(7110 + step))
+    command = ("watch", "incoming", "--once", "--settle", "0")
+    run(*command, status=-signal.SIGKILL, after=(step, signal.SIGKILL))
+    run(*command, status=0)
+    assert below(folder) == ["done/a.jpg", "done/a.jpg.countermark", "done/a.signed.jpg"]
+    assert len(registrations(service, draw(7110 + step))) == 1
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["reason", "moved"])
+def test_a_failure_is_told_once_wherever_it_was_killed(run: Run, tmp_path: Path, step: int) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    command = ("watch", "incoming", "--once", "--settle", "0")
+    run(*command, status=-signal.SIGKILL, after=(step, signal.SIGKILL))
+    run(*command, status=1 if step == 1 else 0)
+    assert below(folder) == ["failed/broken.jpg", "failed/broken.jpg.txt"]
+
+
+def test_it_watches_until_ctrl_c(service: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    environment = os.environ | {"COUNTERMARK_URL": service.url, "COUNTERMARK_API_KEY": service.api_key}
+    command = [sys.executable, "-m", "countermark", "watch", str(folder), "--settle", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            assert watching.stderr is not None
+            assert watching.stderr.readline().startswith("watching ")
+            (tmp_path / "a.jpg").write_bytes(draw(7120))
+            (tmp_path / "a.jpg").rename(folder / "a.jpg")
+            eventually((folder / "done" / "a.jpg").exists)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(HUNG_SECONDS) == 0
+        finally:
+            watching.kill()
+
+
+def below(folder: Path) -> list[str]:
+    return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())

@@ -21,6 +21,9 @@ from tests.unit.client.commands import COMMAND, Run, fits, on_a_terminal
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
 ROCKET = Path(__file__).parents[3] / "demo" / "photos" / "rocket.jpg"
+TEXTS = {"register": {"title", "caption", "credit", "licence"}, "watch": {"credit", "licence"}}
+"""Options that take any words."""
+
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"
 
 
@@ -245,7 +248,7 @@ def test_every_command_shows_an_example_and_names_what_its_options_take(run: Run
     shown = run(*command.split(), "--help").stdout
     assert f"Example: countermark {command} " in " ".join(shown.split())
     texts = set(re.findall(r"--([a-z-]+) +TEXT\b", shown))
-    assert texts == ({"title", "caption", "credit", "licence"} if command == "register" else set())
+    assert texts == TEXTS.get(command, set())
     assert not re.search(r"\b(PATH|FLOAT|INTEGER)\b", shown)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from countermark import InvalidRequest, retries
 from countermark.newsroom.claims_table import read_map
+from countermark.newsroom.watching import Settling
 
 from tests.replies import breaks, refuses
 from tests.unit.client import story
@@ -101,3 +102,15 @@ def test_a_key_that_is_refused_ends_it_at_once(run: Run, service: story.Service,
     done = run("register", "archive", "--out", "kept", "--in-flight", "1")
     assert done.returncode == 2
     assert len(service.asked) == 1
+
+
+def test_a_file_that_is_still_written_has_not_settled() -> None:
+    settling = Settling(3.0)
+    a, b = Path("a.jpg"), Path("b.jpg")
+    assert settling.look({a: "1 byte"}, 100.0) == []
+    assert settling.look({a: "2 bytes", b: "1 byte"}, 102.0) == []
+    assert settling.look({a: "2 bytes", b: "1 byte"}, 104.9) == []
+    assert settling.look({a: "3 bytes", b: "1 byte"}, 105.0) == [b]
+    assert settling.look({}, 106.0) == []
+    assert settling.look({a: "3 bytes"}, 109.0) == []
+    assert Settling(0.0).look({a: "1 byte"}, 100.0) == [a]

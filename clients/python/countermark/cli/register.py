@@ -116,8 +116,7 @@ def register(
 
     Example: countermark register archive/ --map captions.csv --out kept/
     """
-    if api_key is None:
-        exits.refuse(f"registering needs an API key: --api-key, or the variable {API_KEY_VARIABLE}")
+    need_key(api_key)
     claims: Claims = {
         "title": title,
         "caption": caption,
@@ -153,6 +152,13 @@ def register(
     check_forms(files, as_json, as_json_lines)
     _check_several(files, folder, titled=titled)
     _register_files(files, connect(url, api_key), claims, folder, as_json, as_json_lines, quiet)
+
+
+def need_key(api_key: str | None) -> str:
+    """The API key; ends the command without one."""
+    if api_key is None:
+        exits.refuse(f"registering needs an API key: --api-key, or the variable {API_KEY_VARIABLE}")
+    return api_key
 
 
 def stated(claims: "Claims") -> "Claims":

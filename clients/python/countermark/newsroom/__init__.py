@@ -6,5 +6,6 @@ for item in register_folders(["archive/"], "kept/", Options("https://registry.ex
 
 from countermark.newsroom.folders import Options, register_folders
 from countermark.newsroom.state import Item, Outcome
+from countermark.newsroom.watching import Landed, WatchOptions, watch_folder
 
-__all__ = ["Item", "Options", "Outcome", "register_folders"]
+__all__ = ["Item", "Landed", "Options", "Outcome", "WatchOptions", "register_folders", "watch_folder"]

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.models import RegisteredAsset
 
-REFUSALS = (Stopped, NotAuthenticated, NotPermitted, KeyRefused, WrongService, FrozenLog)
-"""What ends the work: the service is gone, or would answer the same to every file."""
+REFUSALS = (Stopped, NotAuthenticated, NotPermitted, KeyRefused, WrongService, FrozenLog, StoreUnavailable)
+"""What ends the work: the service is gone, or would answer the same to every file, or the disk here is full."""
 
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """`Patience.ask`."""
 
 
+def receipt_name(name: str) -> str:
+    """What the receipt of the file `name` is called."""
+    return f"{name}.countermark"
+
+
 def files_of(asset: "RegisteredAsset", name: str) -> list[tuple[str, Callable[[Any], Any]]]:
     """What is kept of a registration of the file `name`: names, and how to ask a client of either kind for each."""
     at = Path(name)
-    kept: list[tuple[str, Callable[[Any], Any]]] = [(f"{at.name}.countermark", lambda client: client.receipt(asset.id))]
+    kept: list[tuple[str, Callable[[Any], Any]]] = [(receipt_name(at.name), lambda client: client.receipt(asset.id))]
     if asset.credential is not None and asset.credential.embedded:
         stripped = asset.metadata.public_copy == "stripped"  # then the public copy is the one to publish
         copy = f"{at.stem}.signed{at.suffix}"
