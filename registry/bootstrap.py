@@ -106,7 +106,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
         inverted_file = InvertedFile(config.folder / "features")
         opened.callback(inverted_file.close)
         comparisons = ComparisonQueue(
-            store, clock, lambda index: compare(registry, index), threads=max(1, config.workers // 2)
+            store, clock, lambda *asked: compare(registry, *asked), threads=max(1, config.workers // 2)
         )
         opened.callback(comparisons.close)
         registry = Registry(

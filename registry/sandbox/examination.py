@@ -71,7 +71,7 @@ class Prepared:
     sketch: bytes
     sketch_sha256: bytes
     thumbnail: bytes
-    local_features: bytes
+    described: "DescribedThumbnail"
     credential: SignedCredential | None
     metadata: FileMetadata
 
@@ -124,7 +124,7 @@ def prepare(ask: Callable[[bytes], bytes], file: Readable, sha256: bytes, order:
     # Either half takes as long, and nothing that takes long in them holds the interpreter's lock.
     with ThreadPoolExecutor(max_workers=1) as aside:
         thumbnail = aside.submit(draw_thumbnail, media.canonical)
-        local_features = aside.submit(lambda: describe_thumbnail(thumbnail.result()))
+        described = aside.submit(lambda: describe_thumbnail(thumbnail.result()))
         prints = fingerprint(media)
         sketch = draw_sketch(media.canonical)
         credential, metadata = _sign(ask, media, prints, order)
@@ -138,7 +138,7 @@ def prepare(ask: Callable[[bytes], bytes], file: Readable, sha256: bytes, order:
         sketch=sketch.data,
         sketch_sha256=sketch.sha256,
         thumbnail=thumbnail.result(),
-        local_features=local_features.result(),
+        described=described.result(),
         credential=credential,
         metadata=metadata,
     )
@@ -200,9 +200,18 @@ class DrawnComparison:
     overlay: bytes | None
 
 
-def describe_thumbnail(thumbnail: bytes) -> bytes:
-    """The local features of a registration: the thumbnail's, so that the index can be rebuilt from what is stored."""
-    return encode(extract_sift(Media.from_bytes(thumbnail).pixels), MAX_FEATURES)
+@dataclass(frozen=True, eq=False)
+class DescribedThumbnail:
+    """The local features of a registration, those of its thumbnail: `codes` to be found by, `query` to search with."""
+
+    codes: bytes
+    query: LocalFeatures
+
+
+def describe_thumbnail(thumbnail: bytes) -> DescribedThumbnail:
+    """The local features of a registration, from what is stored of it, so that they can be made again."""
+    features = extract_sift(Media.from_bytes(thumbnail).pixels)
+    return DescribedThumbnail(encode(features, MAX_FEATURES), describe(features, MAX_QUERY_FEATURES))
 
 
 @dataclass(frozen=True, eq=False)

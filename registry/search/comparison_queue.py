@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from provenance.errors import CountermarkError
+from provenance.media.local_features import LocalFeatures
 from registry.database import Store, resemblances
 from registry.times import to_milliseconds
 
@@ -28,10 +29,15 @@ class ComparisonQueue:
     """Compares the registrations of one store, `threads` at a time. Thread-safe."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], compare: Callable[[int], Sequence[int]], *, threads: int
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        compare: Callable[[int, LocalFeatures | None], Sequence[int]],
+        *,
+        threads: int,
     ) -> None:
-        """`compare`: compares the registration at an index, stores the result, and returns the indices of those that
-        have to be compared again because of it; raises CountermarkError."""
+        """`compare`: compares the registration at an index, whose local features may be known, stores the result, and
+        returns the indices of those that have to be compared again because of it; raises CountermarkError."""
         self._store = store
         self._clock = clock
         self._compare = compare
@@ -54,16 +60,19 @@ class ComparisonQueue:
         """Whether the queue is too long to wait for a new comparison."""
         return self._queued > 2 * self._threads
 
-    def submit(self, index: int) -> "Future[None]":
-        """Queue a registration; the future is done when it was compared, or when that failed and it waits again."""
+    def submit(self, index: int, features: LocalFeatures | None = None) -> "Future[None]":
+        """Queue a registration; the future is done when it was compared, or when that failed and it waits again.
+
+        `features`: of its thumbnail, where they are known.
+        """
         with self._lock:
             self._queued += 1
         try:
-            return self._pool.submit(self._run, index)
+            return self._pool.submit(self._run, index, features)
         except RuntimeError:  # closing: the next start resumes it
             return _done()
 
-    def run(self, index: int) -> None:
+    def run(self, index: int, features: LocalFeatures | None = None) -> None:
         """Compare a registration in this thread, or wait for the thread that does. Raises CountermarkError."""
         with self._lock:
             running = self._running.get(index)
@@ -74,7 +83,7 @@ class ComparisonQueue:
             running.result()
             return
         try:
-            again = self._compare(index)
+            again = self._compare(index, features)
         finally:
             with self._lock:
                 del self._running[index]
@@ -105,9 +114,9 @@ class ComparisonQueue:
         self.stop()
         self._pool.shutdown(wait=True)
 
-    def _run(self, index: int) -> None:
+    def _run(self, index: int, features: LocalFeatures | None) -> None:
         try:
-            self.run(index)
+            self.run(index, features)
         except CountermarkError as error:
             log.warning("comparing registration %d with older ones failed, and is tried again: %s", index, error)
         except Exception:

@@ -6,9 +6,12 @@ publisher lets one be stored, else the thumbnail, which is the canonical picture
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from provenance.errors import NotFound, StoreCorrupt
+from provenance.media.local_features import LocalFeatures
+from provenance.media.media import Pixels
 from provenance.statement.record import AssetRevealed, MediaFacts
 from provenance.verification.evidence import Unchecked
 from provenance.verification.findings import resemblance
@@ -16,15 +19,18 @@ from provenance.verification.findings.resemblance import Found
 from registry.database import Asset, Session, assets, events, resemblances
 from registry.database.resemblances import Pair
 from registry.registry import Registry
-from registry.sandbox.examination import read_picture
+from registry.sandbox.examination import DescribedThumbnail, describe_thumbnail, read_picture
 from registry.search.selection import EVERYTHING
 from registry.usecases import standing
 from registry.usecases.report import comparison_json
 from registry.usecases.verify import SandboxMatcher, StoredRegistrations
 
 
-def compare(registry: Registry, index: int) -> Sequence[int]:
+def compare(registry: Registry, index: int, features: LocalFeatures | None = None) -> Sequence[int]:
     """Compare the public registration at an index with those before it, unless that was done, and store the results.
+
+    Args:
+        features: of its thumbnail, which are extracted again where they are not known.
 
     Returns:
         the registrations to compare again: those that resemble one revealed after them.
@@ -40,8 +46,9 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
         media = standing.known(session, row.record_id).record.media
         late = bool(events.of_type(session, row.record_id, AssetRevealed.TYPE))
     with _open_stored(registry, row) as picture:
-        found, left_out = _look(registry, media, *picture, range(index))
-        newer = _look(registry, media, *picture, range(index + 1, EVERYTHING.stop))[0] if late else ()
+        stored = _Stored(*picture, row.thumbnail_sha256, features)
+        found, left_out = _look(registry, media, stored, range(index))
+        newer = _look(registry, media, stored, range(index + 1, EVERYTHING.stop))[0] if late else ()
     again: list[int] = []
 
     def keep(session: Session) -> None:
@@ -59,12 +66,40 @@ def compare(registry: Registry, index: int) -> Sequence[int]:
     return again
 
 
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What is stored of a picture: its path with the SHA-256 of its bytes; its thumbnail, and the features of that."""
+
+    path: Path
+    sha256: bytes
+    thumbnail: bytes
+    features: LocalFeatures | None
+
+
+class _StoredMatcher(SandboxMatcher):
+    """Searches with the features of the thumbnail, which registering has extracted and the index has."""
+
+    def __init__(self, registrations: StoredRegistrations, stored: _Stored) -> None:
+        super().__init__(registrations, stored.path, stored.sha256)
+        self._stored = stored
+
+    def describe(self, query: Pixels) -> LocalFeatures:
+        if self._stored.features is not None:
+            return self._stored.features
+        try:
+            thumbnail = self._registrations.registry.blobs.get(self._stored.thumbnail)
+        except (NotFound, StoreCorrupt):  # the copy shows the same
+            return super().describe(query)
+        described: DescribedThumbnail = self.run(describe_thumbnail, thumbnail)
+        return described.query
+
+
 def _look(
-    registry: Registry, media: MediaFacts, path: Path, sha256: bytes, within: range
+    registry: Registry, media: MediaFacts, stored: _Stored, within: range
 ) -> tuple[tuple[Found, ...], tuple[Unchecked, ...]]:
     with StoredRegistrations(registry, within) as registrations:
-        matcher = SandboxMatcher(registrations, path, sha256)
-        prints, canonical = matcher.run(read_picture, path, sha256)
+        matcher = _StoredMatcher(registrations, stored)
+        prints, canonical = matcher.run(read_picture, stored.path, stored.sha256)
         return resemblance.search(media, prints, canonical, registrations, matcher)
 
 

@@ -111,7 +111,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
         if record.visibility == "sealed":
             sealed.insert(session, row)
         else:
-            publish(registry, session, row, record, prepared.local_features)
+            publish(registry, session, row, record, prepared.described.codes)
 
     appended = append_signed(
         registry, publisher, canonical, write_views, lambda session: _registered(session, claims_digest)
@@ -127,7 +127,7 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
         asset,
         created=appended.created,
         metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
-        compared=registry.comparisons.submit(asset.index) if compares else None,
+        compared=registry.comparisons.submit(asset.index, prepared.described.query) if compares else None,
     )
 
 

@@ -36,7 +36,7 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
         )
 
         thumbnail = registry.blobs.get(row.thumbnail_sha256)
-        codes = registry.sandbox.run(describe_thumbnail, thumbnail, digest=row.thumbnail_sha256)
+        described = registry.sandbox.run(describe_thumbnail, thumbnail, digest=row.thumbnail_sha256)
 
         def unseal(session: Session, index: int, _logged_at: datetime) -> None:
             sealed_row = sealed.find(session, record)
@@ -46,11 +46,11 @@ def reveal(registry: Registry, *, record: bytes, reader: Reader) -> answers.Asse
             registered = records.read(session, record, AssetRegistered, "a sealed record is not a registration")
             revealed = sealed.revealed(sealed_row, registered)
             sealed.delete(session, sealed_row)
-            publish(registry, session, revealed, registered, codes)
+            publish(registry, session, revealed, registered, described.codes)
             events.add(session, record, index, AssetRevealed.TYPE)
 
         append_record(
             registry, statement, unseal, lambda session: records.first_about(session, record, AssetRevealed.TYPE)
         )
-        registry.comparisons.submit(row.index)
+        registry.comparisons.submit(row.index, described.query)
     return catalogue.asset(registry, record)

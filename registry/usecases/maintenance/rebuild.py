@@ -49,7 +49,7 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
 def _described(registry: Registry, asset: Asset) -> bytes | CountermarkError:
     try:
         thumbnail = registry.blobs.get(asset.thumbnail_sha256)
-        return registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256)
+        return registry.sandbox.run(describe_thumbnail, thumbnail, digest=asset.thumbnail_sha256).codes
     except (NotFound, StoreCorrupt, MediaError, ExaminationUnavailable) as error:
         return error
 

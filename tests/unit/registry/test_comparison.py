@@ -285,7 +285,7 @@ def test_a_sealed_neighbour_changes_neither_a_statement_nor_a_search(
     compared, read_, exact_, similar_ = asked[MOUNTAINS]
     assert "compare_references" in similar_
     assert "compare_references" not in exact_
-    assert "describe_picture" in compared
+    assert "describe_thumbnail" in compared
     assert read_
 
 
@@ -343,6 +343,25 @@ def test_every_job_on_a_file_names_it_so_that_one_which_ends_workers_is_refused(
     row.copy_public = None  # as of what an earlier version registered
     catalogue.check_copy(registry, row)
     assert unnamed == set()
+
+
+def test_what_registering_has_extracted_is_what_the_search_for_resemblances_asks_with(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[str] = []
+    run = Sandbox.run
+
+    def job(sandbox: Any, function: Any, *given: Any, **how: Any) -> Any:
+        jobs.append(function.__name__)
+        return run(sandbox, function, *given, **how)
+
+    monkeypatch.setattr(Sandbox, "run", job)
+    alone = register(registry, photo(MOUNTAINS), publisher=DAILY)
+    signed = register(registry, photo(ROCKET), publisher=DAILY, credential="auto")
+    crop = register(registry, cropped(MOUNTAINS), publisher=RIVAL)
+    assert [len(of(registry, each).items) for each in (alone, signed, crop)] == [1, 0, 1]
+    assert "read_picture" in jobs
+    assert not {"describe_picture", "describe_thumbnail"} & set(jobs)
 
 
 def test_an_erased_picture_is_gone_from_the_view_and_from_reports(registry: Registry) -> None:

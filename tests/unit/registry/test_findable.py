@@ -67,4 +67,4 @@ def test_either_half_of_what_a_registration_needs_is_computed_beside_the_other(
     path = tmp_path / "picture"
     path.write_bytes(photo(MOUNTAINS))
     prepared = examination.prepare(lambda _: b"", path, bytes(32), None)
-    assert prepared.local_features == examination.describe_thumbnail(prepared.thumbnail)
+    assert prepared.described.codes == examination.describe_thumbnail(prepared.thumbnail).codes
