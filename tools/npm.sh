@@ -1,16 +1,29 @@
 #!/bin/sh
-# Lint openapi.yaml with spectral and check the types of clients/js with tsc (npm, pinned). Without npm both are skipped
-# with a message.
+# Lint openapi.yaml with spectral, check the types of clients/js with tsc, and compare docs/reference/javascript with what
+# typedoc makes of its comments (npm, pinned); `--write` writes that instead. Without npm all is skipped with a message.
 set -eu
 cd "$(dirname "$0")/.."
 if ! command -v npm >/dev/null 2>&1; then
-    echo "Neither openapi.yaml nor clients/js was checked: npm is not installed (spectral and tsc come from npm)." >&2
+    echo "Neither openapi.yaml nor clients/js was checked: npm is not installed (spectral, tsc and typedoc come from npm)." >&2
     if [ -n "${CI:-}" ]; then exit 1; else exit 0; fi
 fi
-if ! cmp -s tools/package-lock.json .tools/package-lock.json || [ ! -x .tools/node_modules/.bin/tsc ]; then
+bin=$PWD/.tools/node_modules/.bin
+if ! cmp -s tools/package-lock.json .tools/package-lock.json || [ ! -x "$bin/typedoc" ]; then
     mkdir -p .tools
     cp tools/package.json tools/package-lock.json .tools/
     npm ci --silent --prefix .tools
 fi
-.tools/node_modules/.bin/spectral lint --ruleset tools/spectral.yaml --fail-severity warn --quiet openapi.yaml
-exec .tools/node_modules/.bin/tsc --project clients/js --typeRoots .tools/node_modules/@types
+pages=docs/reference/javascript
+write_pages() { # DIRECTORY
+    "$bin/typedoc" --logLevel Warn --options clients/js/typedoc.json --tsconfig clients/js/tsconfig.types.json --out "$1"
+}
+if [ "${1:-}" = --write ]; then
+    write_pages "$pages"
+    exit 0
+fi
+"$bin/spectral" lint --ruleset tools/spectral.yaml --fail-severity warn --quiet openapi.yaml
+"$bin/tsc" --project clients/js --typeRoots .tools/node_modules/@types
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+write_pages "$scratch/pages"
+diff -r "$pages" "$scratch/pages" >&2 || { echo "$pages is out of date with clients/js: run tools/npm.sh --write" >&2; exit 1; }

@@ -1,5 +1,6 @@
 """The web pages: Jinja2 templates and plain ES modules from `api/pages`."""
 
+import gzip
 import hashlib
 import re
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.parameters import HEX
@@ -22,7 +24,7 @@ from registry.usecases.resemblances import resembles
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 STATIC = PAGES / "static"
 CLIENT = PAGES.parent.parent / "clients" / "js" / "src"
-"""The modules that check receipts in the browser, served below `countermark/`."""
+"""The modules that check receipts in the browser, served below `countermark/` without their comments."""
 RECENT = 6
 """Registrations shown on the home page."""
 
@@ -34,6 +36,8 @@ _MEDIA_TYPES = {
 }
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could reorder the text beside it."""
+
+_COMMENT = re.compile(r"\n?[ \t]*/\*\*.*?\*/|\n[ \t]*//[^\n]*", re.DOTALL)
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(limited("reads"))])
 
@@ -96,7 +100,11 @@ def static(request: Request, version: str, name: str) -> Response:
     """A script or style sheet; the version in its path is that of all static files, so it can be cached for ever."""
     if version != static_version() or name not in _static_files():
         raise NotFound("There is no such file.")
-    return conditional(request, _static_files()[name], _MEDIA_TYPES[Path(name).suffix], cache=FOREVER)
+    headers = {"Vary": "Accept-Encoding"}
+    data = _static_files()[name]
+    if takes_gzip(request.headers.get("accept-encoding", "")):
+        data, headers = _packed(name), headers | {"Content-Encoding": "gzip"}
+    return conditional(request, data, _MEDIA_TYPES[Path(name).suffix], cache=FOREVER, headers=headers)
 
 
 @router.get("/favicon.ico")
@@ -154,5 +162,15 @@ def _plain(value: object) -> object:
 @cache
 def _static_files() -> dict[str, bytes]:
     files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _MEDIA_TYPES}
-    files |= {f"countermark/{path.name}": path.read_bytes() for path in sorted(CLIENT.glob("*.js"))}
+    files |= {f"countermark/{path.name}": without_comments(path.read_text()) for path in sorted(CLIENT.glob("*.js"))}
     return files | {"sentences.js": b"export default " + sentences.JSON}  # JSON modules are too new for some browsers
+
+
+def without_comments(module: str) -> bytes:
+    """A module as a reader loads it. Its own comments are `/** … */` and whole lines, and no string of it has such."""
+    return _COMMENT.sub("", module).lstrip().encode()
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(_static_files()[name], mtime=0)

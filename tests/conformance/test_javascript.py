@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from api.routes.pages import without_comments
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.transparency.note import ML_DSA_44, VerifierKey
@@ -19,6 +20,7 @@ from tests.conformance.receipt_cases import CHANGES, GIVEN, Case, asked, assert_
 
 ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node") or ""
+SOURCES = ROOT / "clients/js/src"
 TSC = ROOT / ".tools/node_modules/.bin/tsc"
 TIME_STAMP = 10
 
@@ -91,6 +93,43 @@ console.log(outcome);
 """
 
 
+WATCHED = """
+import { PinnedLog, Policy, type AlarmKind, type Remembered } from "countermark/log";
+import { fingerprint, type Fingerprints } from "countermark/fingerprint";
+
+const store = { get: async () => undefined, set: async (origin: string, value: Remembered) => {} };
+const log = new PinnedLog("log.example", store, async (path: string) => null);
+const policy: Policy = await Policy.parse(new Uint8Array());
+const kind: AlarmKind = "fork";
+const found: Fingerprints = await fingerprint(new Blob());
+console.log(log.origin, policy.quorum, kind, found.pdq.quality);
+"""
+
+
+def emitted(folder: Path, into: Path) -> dict[str, str]:
+    """What the compiler makes of modules, by name, without the comments."""
+    options = ["--allowJs", "--removeComments", "--target", "es2023", "--module", "nodenext", "--outDir", str(into)]
+    compiled = subprocess.run(
+        [TSC, *options, *sorted(folder.glob("*.js"))], capture_output=True, text=True, check=False
+    )
+    made = {path.name: path.read_text() for path in into.rglob("*.js")}
+    assert made, compiled.stdout
+    return made
+
+
+@pytest.mark.skipif(not TSC.exists(), reason="`make check` gets tsc")
+def test_the_service_leaves_out_the_comments_of_the_modules_and_nothing_else(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    for module in SOURCES.glob("*.js"):
+        (served / module.name).write_bytes(without_comments(module.read_text()))
+    for folder in (SOURCES, served):
+        shutil.copytree(folder, tmp_path / f"module-{folder.name}")
+        (tmp_path / f"module-{folder.name}/package.json").write_text('{"type": "module"}')
+    assert emitted(tmp_path / "module-served", tmp_path / "a") == emitted(tmp_path / "module-src", tmp_path / "b")
+    assert not [path.name for path in served.iterdir() if "/**" in path.read_text() or "@type" in path.read_text()]
+
+
 @pytest.mark.skipif(not TSC.exists(), reason="`make check` gets tsc")
 def test_the_packed_package_works_and_has_its_types_in_an_empty_folder(tmp_path: Path) -> None:
     def run(*command: str | Path, cwd: Path = tmp_path) -> str:
@@ -106,4 +145,6 @@ def test_the_packed_package_works_and_has_its_types_in_an_empty_folder(tmp_path:
     (tmp_path / "example.js").write_text(EXAMPLE)
     assert run(NODE, "example.js", GIVEN[0].given["trusted_keys"][0]) == "true true\n"
     (tmp_path / "typed.ts").write_text(TYPED)
-    run(TSC, "--strict", "--noEmit", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,dom", "typed.ts")
+    (tmp_path / "watched.ts").write_text(WATCHED)
+    strict = ("--strict", "--noEmit", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,dom")
+    run(TSC, *strict, "typed.ts", "watched.ts")

@@ -1,6 +1,7 @@
 // The receipt of the closest match, checked again by this browser, which need not believe the service for that.
 
-import { CountermarkError, IndexedDbStore, LogAlarm, PinnedLog, Receipt, verifyReceipt } from "./countermark/index.js";
+import { CountermarkError, Receipt, verifyReceipt } from "./countermark/index.js";
+import { IndexedDbStore, LogAlarm, PinnedLog } from "./countermark/log.js";
 import { h, quoted } from "./dom.js";
 import { proof } from "./report.js";
 import { phrases } from "./words.js";

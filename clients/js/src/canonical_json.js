@@ -4,6 +4,7 @@
  * RFC 8785 on top of I-JSON (RFC 7493): keys sorted by UTF-16 code units, no white space, numbers as ECMAScript prints
  * them, no integer beyond 2^53 - 1, no lone surrogate. That no name is given twice follows from the comparison of the
  * bytes: the parser keeps one of the two.
+ * @module
  */
 
 import { fromUtf8, toUtf8 } from "./bytes.js";

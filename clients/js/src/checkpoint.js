@@ -1,4 +1,4 @@
-/** A checkpoint: a log's promise that its tree of this size has this root (C2SP tlog-checkpoint). */
+/** A checkpoint: a log's promise that its tree of this size has this root (C2SP tlog-checkpoint). @module */
 
 import { equal, parseDecimal, parseHash } from "./bytes.js";
 import { MalformedNote, UntrustedNote } from "./errors.js";
@@ -56,7 +56,7 @@ export class SignedCheckpoint {
    * @param {readonly VerifierKey[]} keys of the log (Ed25519, named as its origin) and of witnesses
    * @param {string} origin
    * @returns {Promise<Cosigner[]>} in the order of their lines; how many are enough is for the caller to say
-   * @throws {UntrustedNote} another origin, no signature by the log, or one that fails
+   * @throws UntrustedNote: another origin, no signature by the log, or one that fails
    */
   async verify(keys, origin) {
     if (this.checkpoint.origin !== origin) throw new UntrustedNote("the checkpoint is of another log");

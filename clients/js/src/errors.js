@@ -7,6 +7,7 @@
  *   - UnusableKey: a public key that fails the checks of its algorithm
  *   - SignatureInvalid, ProofInvalid, UntrustedNote: it parses, and does not hold
  *   - Undecided: what a check needs is not at hand, so that it neither holds nor fails
+ * @module
  */
 export class CountermarkError extends Error {
   /** @param {string} message @param {ErrorOptions} [options] */

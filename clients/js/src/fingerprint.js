@@ -1,12 +1,14 @@
 /**
  * Fingerprints of a picture, made where the reader is: SHA-256 of its bytes, PDQ of what it shows, and the digest of its
  * pixels where browsers decode as Countermark does. They are computed in a worker, off the page's own thread.
+ * @module
  */
 
 import { sha256, toUtf8 } from "./bytes.js";
 import { CountermarkError } from "./errors.js";
 import { MAX_MEDIA_BYTES } from "./limits.js";
 import { canonical, pdq } from "./pdq.js";
+import { orientationOfWebp, upright } from "./webp.js";
 
 export class UnreadablePicture extends CountermarkError {}
 
@@ -27,7 +29,7 @@ const MAX_PIXELS = 120_000_000; // 480 MB of a page's memory; the largest camera
 export async function computeFingerprints(file) {
   if (file.size > MAX_MEDIA_BYTES) throw new UnreadablePicture(`a picture has at most ${MAX_MEDIA_BYTES} bytes`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const picture = await decode(file);
+  const picture = await decode(file, bytes);
   const { width, height } = picture;
   return { sha256: await sha256(bytes), pdq: pdq(canonical(picture)), pixelsSha256: await digestPixels(picture, bytes), width, height };
 }
@@ -43,20 +45,23 @@ export function fingerprint(file) {
   }).finally(() => worker.terminate());
 }
 
-/** Upright, over white, its colour profile not applied. @param {Blob} file */
-async function decode(file) {
+/** Upright, over white, its colour profile not applied. @param {Blob} file @param {Uint8Array<ArrayBuffer>} bytes */
+async function decode(file, bytes) {
+  const orientation = orientationOfWebp(bytes);
+  const imageOrientation = orientation === 1 ? "from-image" : "none";
   /** @type {ImageBitmap} */
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", imageOrientation: "from-image" });
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", imageOrientation });
   } catch (cause) {
     throw new UnreadablePicture("this browser cannot decode the picture", { cause });
   }
   try {
-    const { width, height } = bitmap;
+    const [width, height] = orientation < 5 ? [bitmap.width, bitmap.height] : [bitmap.height, bitmap.width];
     if (width * height > MAX_PIXELS) throw new UnreadablePicture(`a picture has at most ${MAX_PIXELS} pixels`);
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     if (!context) throw new UnreadablePicture("this browser has no canvas for the picture");
+    context.setTransform(...upright(orientation, bitmap.width, bitmap.height));
     context.drawImage(bitmap, 0, 0);
     const { data } = context.getImageData(0, 0, width, height);
     return { width, height, data, opaque: layOverWhite(data) };

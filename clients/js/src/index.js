@@ -6,6 +6,8 @@
  *     const key = await VerifierKey.parse("log.example+…");
  *     const report = await verifyReceipt(bytes, { trustedKeys: [key] });
  *     report.holds && report.logKeyPinned
+ *
+ * `log.js` has what watches a log beyond one receipt, `fingerprint.js` what looks at a picture.
  */
 
 export * from "./errors.js";
@@ -17,18 +19,8 @@ export { LogKeys } from "./log_keys.js";
 export { parseRecord } from "./records.js";
 export { parseStatement, verifyStatement } from "./statement.js";
 export { PublicKey } from "./keys.js";
-export {
-  consistencyProof,
-  inclusionProof,
-  leafHash,
-  rootOfInclusion,
-  verifyConsistency,
-  verifyInclusion,
-} from "./merkle.js";
+export { leafHash, rootOfInclusion, verifyConsistency, verifyInclusion } from "./merkle.js";
 export { followLogKeys, verifyReceipt } from "./procedure.js";
-export { Policy } from "./policy.js";
-export { IndexedDbStore, LogAlarm, PinnedLog } from "./pinned_log.js";
-export { parseTilePath, tilePath, tileReader } from "./tiles.js";
 
 /** @import { ReceiptReport as _ReceiptReport } from "./receipt_report.js" */
 /** @import { Checkpoint as _Checkpoint, Cosigner as _Cosigner } from "./checkpoint.js" */

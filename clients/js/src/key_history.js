@@ -3,6 +3,7 @@
  *
  * A key is in force from the record that enrols it, or rotates to it, up to the one that ends it: its own revocation, or
  * the publisher's next rotation to another key. Only records of an operator of the log count.
+ * @module
  */
 
 import { toUtf8 } from "./bytes.js";

@@ -2,6 +2,7 @@
  * Public keys: Ed25519 (RFC 8032) and ES256, ECDSA on P-256 with SHA-256 (RFC 9053 section 2.1).
  *
  * A key is named by its COSE key thumbprint (RFC 9679) and written in JSON as a JWK (RFC 7517; RFC 8037 for Ed25519).
+ * @module
  */
 
 import { concat, fromBase64Url, sha256, toHex } from "./bytes.js";

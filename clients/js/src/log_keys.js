@@ -4,6 +4,7 @@
  * The genesis record names the first ones; each `log.key` record those that take over, for the trees that hold it. A
  * change is signed by every key that was in force and by every one that comes into force, so that whoever trusts one of
  * the old keys can follow it. ML-DSA-44 signatures are not checked here.
+ * @module
  */
 
 import { toUtf8 } from "./bytes.js";

@@ -1,4 +1,4 @@
-/** The file that a receipt is checked with: step 9 of checking a receipt. */
+/** The file that a receipt is checked with: step 9 of checking a receipt. @module */
 
 import { toHex as hex } from "./bytes.js";
 import { ProofInvalid } from "./errors.js";

@@ -2,6 +2,7 @@
  * The Merkle tree over a log's entries: RFC 6962 section 2.1 (the tree of RFC 9162 section 2.1.1); proofs follow RFC
  * 9162 sections 2.1.3 and 2.1.4. A proof is a list of 32-byte hashes, from the leaf's side to the root's. Sizes and
  * indices are BigInt: a tree has up to 2^63 - 1 entries.
+ * @module
  */
 
 import { equal, fromHex, sha256 } from "./bytes.js";

@@ -2,6 +2,7 @@
  * A signed note: text, and lines of signatures by named keys (C2SP signed-note), and the cosignatures of witnesses (C2SP
  * tlog-cosignature). A note's text means nothing before `verifyNote`. ML-DSA-44 keys are read; their signatures are not
  * checked here, since no browser has the algorithm.
+ * @module
  */
 
 import { concat, fromBase64, fromUtf8, sha256, toBase64, toHex, toUtf8 } from "./bytes.js";
@@ -141,7 +142,7 @@ export function parseNote(data) {
  * @param {readonly VerifierKey[]} keys
  * @returns {Promise<{ key: VerifierKey, time: bigint }[]>} the keys that signed, each once, with the time of a
  *   cosignature (seconds since 1970; 0 for a log's own signature)
- * @throws {UntrustedNote} none of `keys` signed, or a signature that names one of them fails
+ * @throws UntrustedNote: none of `keys` signed, or a signature that names one of them fails
  */
 export async function verifyNote(note, keys) {
   const known = new Map(keys.filter((key) => key.publicKey).map((key) => [`${key.name} ${key.keyId}`, key]));

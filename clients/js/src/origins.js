@@ -5,6 +5,7 @@
  * Withdrawals, disputes and their retraction, and registrations that take another's place change how a registration
  * stands. They count only in a receipt whose statements and inclusion proofs have been checked. Time stamps are not
  * checked here, so that when a record was made is known by its `claimed_at` alone.
+ * @module
  */
 
 import { CountermarkError, SignatureInvalid } from "./errors.js";

@@ -1,6 +1,7 @@
 /**
  * A log as a reader remembers it: its keys, pinned on first use or given, and the newest checkpoint that was seen. The
  * next one must be consistent with it. A fork, a log that shrank and another key are alarms, which keep what was seen.
+ * @module
  */
 
 import { equal, toUtf8 } from "./bytes.js";
@@ -75,9 +76,9 @@ export class PinnedLog {
    * @param {string} [known.key] what the log's service says that its key is: pinned if nothing is pinned yet
    * @param {Receipt} [known.receipt] any receipt of the log, whose `log.key` records lead from a pinned key to newer ones
    * @returns {Promise<Checkpoint>}
-   * @throws {LogAlarm} it contradicts what was seen before
-   * @throws {UntrustedNote} of another log, or not signed
-   * @throws {MalformedTile} the log does not show what the comparison needs
+   * @throws LogAlarm: it contradicts what was seen before
+   * @throws UntrustedNote: of another log, or not signed
+   * @throws MalformedTile: the log does not show what the comparison needs
    */
   async see(note, { key, receipt } = {}) {
     const signed = SignedCheckpoint.parse(note);
@@ -98,7 +99,7 @@ export class PinnedLog {
    * Checks that the tree of a receipt is one that the newest checkpoint begins with.
    * @param {Checkpoint} checkpoint not larger than the newest that was seen
    * @param {Uint8Array} note the signed note that it is in, for the evidence
-   * @throws {LogAlarm} the log has shown two histories
+   * @throws LogAlarm: the log has shown two histories
    */
   async include(checkpoint, note) {
     const remembered = await this.store.get(this.origin);

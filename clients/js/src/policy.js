@@ -1,6 +1,7 @@
 /**
  * A trust policy: which logs are known, and how many of which witnesses have to cosign their checkpoints (C2SP
  * tlog-policy). ML-DSA-44 keys are read; a witness that has no other cannot be checked here, and counts as missing.
+ * @module
  */
 
 import { fromUtf8, parseDecimal, toHex } from "./bytes.js";

@@ -27,6 +27,7 @@
  *
  * The steps are those of docs/reference/receipts.md and of the Python procedure, outcome by outcome, but for two things:
  * time-stamp tokens, and the signatures of ML-DSA-44 keys, are not checked in a browser.
+ * @module
  */
 
 import { toHex } from "./bytes.js";
@@ -69,7 +70,7 @@ import { verifyStatement } from "./statement.js";
  * @param {Uint8Array | Receipt} receipt the bytes of a `.countermark` file, or what `Receipt.parse` read of them
  * @param {Given} [given]
  * @returns {Promise<ReceiptReport>}
- * @throws {MalformedReceipt} the receipt holds a part that does not parse (step 1)
+ * @throws MalformedReceipt: the receipt holds a part that does not parse (step 1)
  */
 export async function verifyReceipt(receipt, given = {}) {
   const parsed = receipt instanceof Receipt ? receipt : await Receipt.parse(receipt);
@@ -81,7 +82,7 @@ export async function verifyReceipt(receipt, given = {}) {
  * @param {Receipt} receipt
  * @param {readonly VerifierKey[]} trustedKeys
  * @returns {Promise<LogKeys>}
- * @throws {UntrustedNote} it is of another log, leads to no trusted key, or does not hold
+ * @throws UntrustedNote: it is of another log, leads to no trusted key, or does not hold
  */
 export async function followLogKeys(receipt, trustedKeys) {
   const verification = new ReceiptVerification(receipt, { trustedKeys });

@@ -2,6 +2,7 @@
  * A receipt: all that is needed to check offline that a record was logged, and by whom it was signed.
  *
  * The `.countermark` file is one JSON object in RFC 8785 canonical form; docs/reference/receipts.md has its members.
+ * @module
  */
 
 import { fromBase64, parseHash, sha256, toHex, toUtf8 } from "./bytes.js";

@@ -1,4 +1,4 @@
-/** A receipt's report: the numbered steps of its verification, and what they prove together. */
+/** A receipt's report: the numbered steps of its verification, and what they prove together. @module */
 
 import { CountermarkError, Undecided } from "./errors.js";
 import { STEPS } from "./limits.js";

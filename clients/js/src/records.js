@@ -1,6 +1,7 @@
 /**
  * Records: what a publisher or operator states, as canonical JSON (RFC 8785); docs/reference/records.md lists their
  * fields. Unknown fields are allowed; an unknown type or version is refused.
+ * @module
  */
 
 import { fromBase64Url, sha256 } from "./bytes.js";

@@ -5,6 +5,7 @@
  * canonical bytes. Always 191 bytes, in deterministic CBOR (RFC 8949 section 4.2.1):
  *
  *     18([ << {1: algorithm, 4: kid, 258: -16, 259: content type} >>, {}, payload, signature ])
+ * @module
  */
 
 import { concat, equal, toHex, toUtf8 } from "./bytes.js";

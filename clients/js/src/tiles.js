@@ -1,6 +1,7 @@
 /**
  * Tiles: a log's tree and entries as immutable files (C2SP tlog-tiles, height 8). They are not trusted: what is computed
  * from them has to lead to the root of a checkpoint.
+ * @module
  */
 
 import { MalformedTile } from "./errors.js";

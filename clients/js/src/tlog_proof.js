@@ -1,4 +1,4 @@
-/** A tlog-proof: an entry's inclusion in a log (C2SP tlog-proof): index, inclusion proof and checkpoint in one text. */
+/** A tlog-proof: an entry's inclusion in a log (C2SP tlog-proof): index, inclusion proof and checkpoint in one text. @module */
 
 import { fromBase64, fromUtf8, parseDecimal, parseHash, toUtf8 } from "./bytes.js";
 import { SignedCheckpoint } from "./checkpoint.js";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { LogAlarm, MalformedTile, PinnedLog, UntrustedNote } from "../src/index.js";
+import { MalformedTile, UntrustedNote } from "../src/index.js";
+import { LogAlarm, PinnedLog } from "../src/log.js";
 
 const FOLDER = new URL("../../../tests/vectors/tessera-log/", import.meta.url);
 const KEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { toUtf8 } from "../src/bytes.js";
-import { MalformedPolicy, Policy, VerifierKey, parseTilePath, tilePath } from "../src/index.js";
+import { MalformedPolicy, VerifierKey } from "../src/index.js";
+import { Policy, parseTilePath, tilePath } from "../src/log.js";
 import { vectors } from "./vectors.js";
 
 const LOG = "log.example/countermark+25b33dc8+AQQsav5k2d1cDVHQAl9uK/oemEYAl5RoDk91cWoX75bU";

@@ -12,14 +12,13 @@ import {
   TlogProof,
   UntrustedNote,
   VerifierKey,
-  consistencyProof,
-  inclusionProof,
   leafHash,
   parseNote,
   verifyConsistency,
   verifyInclusion,
   verifyNote,
 } from "../src/index.js";
+import { consistencyProof, inclusionProof } from "../src/log.js";
 import { rootOf } from "../src/merkle.js";
 import { bytes, vectors } from "./vectors.js";
 

@@ -116,9 +116,11 @@ def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[
     assert watched == Watched()
 
 
-@pytest.fixture(params=[pytest.param(name, marks=getattr(pytest.mark, mark)) for name, mark in BROWSERS.items()])
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=getattr(pytest.mark, mark)) for name, mark in BROWSERS.items()]
+)
 def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
-    """An empty one, in each browser in turn."""
+    """One that all tests of a file share, in each browser in turn."""
     if request.param == "firefox":
         opened: Tab = request.getfixturevalue("firefox").open("about:blank")
     else:

@@ -37,7 +37,7 @@ def checkout() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def runtime(tab: Tab, checkout: str) -> Tab:
     tab.goto(f"{checkout}/tests/e2e/runtime/index.html")
     return tab

@@ -38,6 +38,31 @@ def test_a_script_or_style_is_kept_for_ever_under_an_address_that_changes_with_i
     assert "immutable" in answer.headers["cache-control"]
 
 
+@pytest.mark.parametrize(("accepted", "coding"), [("gzip, br", "gzip"), ("identity", None), ("gzip;q=0", None)])
+def test_a_script_is_compressed_for_who_takes_that(client: TestClient, accepted: str, coding: str | None) -> None:
+    answer = client.get(f"/static/{static_version()}/verify.js", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == coding
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.content == (STATIC / "verify.js").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("entrances", "most"),
+    [(["index.js"], 30_000), (["index.js", "log.js", "fingerprint.js", "fingerprint_worker.js"], 60_000)],
+)
+def test_the_modules_that_check_receipts_are_small(client: TestClient, entrances: list[str], most: int) -> None:
+    loaded: dict[str, int] = {}
+    waiting = list(entrances)
+    while waiting:
+        name = waiting.pop()
+        if name not in loaded:
+            answer = client.get(f"/static/{static_version()}/countermark/{name}", headers={"Accept-Encoding": "gzip"})
+            loaded[name] = int(answer.headers["content-length"])
+            waiting += re.findall(r'from "\./([^"]+)"', answer.text)
+    assert len(loaded) > 20
+    assert sum(loaded.values()) <= most
+
+
 def test_a_page_that_the_browser_has_already_keeps_its_policy(client: TestClient) -> None:
     first = client.get("/verify")
     again = client.get("/verify", headers={"If-None-Match": first.headers["etag"]})
