@@ -180,6 +180,7 @@ class Shard:
     @contextmanager
     def tending(self) -> Iterator[bool]:
         """Whether this process may write files in the block. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have deleted it
         with self._lease.taking() as mine:
             if mine:
                 for draft in self._folder.glob(f"*{segments.PARTIAL}"):  # of a process that crashed, or is suspended

@@ -203,6 +203,20 @@ def test_files_that_are_deleted_while_they_are_mapped_are_searched_on_and_made_a
     assert answers(shard) == expected
 
 
+def test_a_folder_that_is_deleted_while_its_files_are_mapped_is_made_again(
+    folder: Path, expected: list[object]
+) -> None:
+    shard = Shard(folder)
+    refill(shard)
+    shutil.rmtree(folder)
+    assert answers(shard) == expected
+    tend(shard)
+    shard.refresh()
+    refill(shard)
+    tend(shard)
+    assert answers(shard) == answers(Shard(folder)) == expected
+
+
 def test_one_process_at_a_time_writes_and_the_others_take_its_files(folder: Path, expected: list[object]) -> None:
     one, other = Shard(folder), Shard(folder)
     for shard in (one, other):
