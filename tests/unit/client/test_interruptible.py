@@ -5,8 +5,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-
 from countermark.interruptible import InterruptibleRunner
+
 from provenance.errors import StoreUnavailable
 from tests.unit.client.story import hearing_ctrl_c
 
