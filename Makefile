@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching docs picture lock postgresql browsers tokens engines generators sbom dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines generators sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +88,9 @@ bench-audit: $(VENV)/.development ## audit a corpus of 5,000 files, killed twice
 
 bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
 	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)
+
+bench-scale: $(VENV)/.bench ## grow a registry to 100,000 registrations, beside other methods (an hour; LARGE=1: a million)
+	@$(BIN)/python -m bench.scale $(if $(LARGE),--large)
 
 postgresql: $(VENV)/.runtime ## get the driver for a database on PostgreSQL (psycopg, which is under the LGPL)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-postgresql.lock

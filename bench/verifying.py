@@ -21,10 +21,11 @@ import httpx2
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
 
 from bench.matching.observed import bench_registry
 from bench.pictures import web_picture
+from bench.scale.counts import statements
 from demo.service import Service, running_service
 from provenance.claims import Claims
 from registry.database import Session
@@ -113,9 +114,9 @@ def _alone(registry: Registry, rounds: int, table: Table) -> None:
 
     first = statistics.median(map(verify, pictures))
     table.add_row("a registered file, first of a record", f"{first * 1000:.2f} ms", "10")
-    statements = _statements(lambda: verify(pictures[0]))
+    asked = statements(lambda: verify(pictures[0]))
     again = statistics.median(verify(pictures[0]) for _ in range(rounds))
-    table.add_row("a registered file, again", f"{again * 1000:.2f} ms, {statements} statements", "6, 6")
+    table.add_row("a registered file, again", f"{again * 1000:.2f} ms, {asked} statements", "6, 6")
     for name, digest in (("known", hashlib.sha256(pictures[0]).digest()), ("stranger", bytes(32))):
         started = time.process_time()
         for _ in range(rounds):
@@ -131,22 +132,6 @@ def _pictures(count: int) -> Iterator[bytes]:
         left = 8 * number
         large.crop((left, left // 2, left + 640, left // 2 + 480)).rotate(7 * number).save(file, "JPEG", quality=90)
         yield file.getvalue()
-
-
-def _statements(ask: Callable[[], object]) -> int:
-    """How many statements a call takes, but for those that begin and end transactions."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
-            seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        ask()
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    return len(seen)
 
 
 def _register(registry: Registry, picture: bytes) -> bytes:

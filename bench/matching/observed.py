@@ -28,9 +28,11 @@ PASSPHRASE = b"of keys that sign for nobody"
 
 @dataclass
 class Observation:
-    """One verification: its report, the records that were compared, and milliseconds of processor time by stage."""
+    """One verification: its report, the records that were compared, how many references were, whatever their records,
+    and milliseconds of processor time by stage."""
 
     compared: list[str] = field(default_factory=list)
+    references: int = 0
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -109,6 +111,7 @@ class ObservedRegistry:
         for reference in (
             one for each in args if isinstance(each, tuple) for one in each if isinstance(one, Reference)
         ):
+            self._now.references += 1
             if record := self._records.get(hashlib.sha256(reference.sketch).digest()):
                 self._now.compared.append(record)
 

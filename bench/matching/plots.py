@@ -37,7 +37,7 @@ def draw_recall(path: Path, ours: Mapping[str, Proportion], peers: Mapping[str, 
     axes.grid(axis="x", linewidth=0.3)
     axes.margins(y=0.01)
     figure.legend(loc="outside upper center", ncols=6, fontsize=7, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_scale(path: Path, scales: Sequence[Scale]) -> None:
@@ -57,8 +57,8 @@ def draw_scale(path: Path, scales: Sequence[Scale]) -> None:
         axes.set_ylabel(label)
         axes.grid(linewidth=0.3)
         axes.legend(fontsize=6, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})

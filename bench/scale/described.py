@@ -6,9 +6,10 @@ are reported.
 
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from bench.photographs import FOLDER, Photograph, photographs, unpacked
 from provenance.media import Media, draw_thumbnail, fingerprint
 from provenance.media.canonical import Pixels
 from provenance.media.comparison.geometry import extract_sift
-from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe
+from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, Codes, LocalFeatures, as_codes, describe
 from provenance.media.parts import crop_parts
 
 HARD = (
@@ -41,6 +42,8 @@ MIN_SIDE = 300
 
 MORE_PACKAGES = ("gnome-backgrounds", "ukui-wallpapers")
 """Packages that are on no list: their pictures are among the distractors."""
+
+T = TypeVar("T")
 
 _KEPT = FOLDER.parent / "described.pickle"
 
@@ -77,6 +80,11 @@ class Described:
     queries: tuple[Query, ...]
     others: tuple[tuple[bytes, tuple[bytes, ...], int], ...]
 
+    @property
+    def pool(self) -> list[Codes]:
+        """The local features of `others`, of which distractors are drawn."""
+        return [as_codes(codes) for codes, _, _ in self.others]
+
 
 def described() -> Described:
     """All photographs and queries, from what an earlier run kept. Ten minutes of processor time the first time."""
@@ -86,8 +94,7 @@ def described() -> Described:
     cv2.setNumThreads(1)
     listed = photographs()
     registered = tuple(_registered(each) for each in _tracked(listed, "Registering"))
-    halves = [[photograph for photograph in listed if photograph.fits is fits] for fits in (True, False)]
-    queries = tuple(query for half in halves for query in _queries(half))
+    queries = tuple(_query(file) for fits in (True, False) for file in asked(fits=fits))
     made = Described(registered, queries, _others(listed, registered))
     _KEPT.write_bytes(pickle.dumps(made))
     return made
@@ -103,24 +110,41 @@ def _codes(canonical: Pixels) -> bytes:
     return describe(extract_sift(Media.from_bytes(draw_thumbnail(canonical)).pixels), MAX_FEATURES).upright
 
 
-def _queries(half: Sequence[Photograph]) -> Iterator[Query]:
+@dataclass(frozen=True)
+class Asked:
+    """The file of a query: which photograph it was made of, and how."""
+
+    sha256: str
+    transform: str
+    fits: bool
+    data: bytes
+
+
+def asked(*, fits: bool) -> Iterator[Asked]:
+    """The files of the queries of one half, in their order."""
     hard = [transform for transform in TRANSFORMS if transform.name in HARD]
+    half = [photograph for photograph in photographs() if photograph.fits is fits]
     for place, photograph in enumerate(_tracked(half[:ASKED], "Asking")):
         others = [Image.fromarray(half[(place + step) % len(half)].pixels(SIDE)) for step in (1, 2, 3)]
         picture = Image.fromarray(photograph.pixels(SIDE))
         for transform in hard:
-            media = Media.from_bytes(transform.file(picture, bytes.fromhex(photograph.sha256), others))
-            prints = fingerprint(media)
-            views = crop_parts(media.canonical, (), lambda media=media: media.detail)
-            yield Query(
-                photograph.sha256,
-                transform.name,
-                photograph.fits,
-                describe(extract_sift(media.canonical), MAX_QUERY_FEATURES),
-                tuple(describe(extract_sift(view.pixels), MAX_QUERY_FEATURES) for view in views),
-                prints.pdq_dihedral,
-                prints.pdq_quality,
-            )
+            data = transform.file(picture, bytes.fromhex(photograph.sha256), others)
+            yield Asked(photograph.sha256, transform.name, fits, data)
+
+
+def _query(file: Asked) -> Query:
+    media = Media.from_bytes(file.data)
+    prints = fingerprint(media)
+    views = crop_parts(media.canonical, (), lambda: media.detail)
+    return Query(
+        file.sha256,
+        file.transform,
+        file.fits,
+        describe(extract_sift(media.canonical), MAX_QUERY_FEATURES),
+        tuple(describe(extract_sift(view.pixels), MAX_QUERY_FEATURES) for view in views),
+        prints.pdq_dihedral,
+        prints.pdq_quality,
+    )
 
 
 def _others(
@@ -161,5 +185,5 @@ def _others(
     return tuple(found)
 
 
-def _tracked(each: Sequence[Photograph], what: str):  # type: ignore[no-untyped-def]
+def _tracked(each: Sequence[T], what: str) -> Iterable[T]:
     return track(each, description=what, disable=not sys.stderr.isatty())

@@ -1,36 +1,53 @@
-"""Features: recall, time and memory of the search by local features among modelled distractors.
-
-    python -m bench.scale.features --model clumped 10000 100000
+"""Features: recall and time of the search by local features among modelled distractors, beside the search as it was.
 
 Registered are the photographs that report and the distractors, in the files of a shard; asked for are altered copies of
-30 of the photographs. Milliseconds of processor time, of one search in two mirror states; only their ratios within one
-run say anything. `--fit`: the photographs that thresholds may be fitted on, in place of those that report.
+30 of the photographs. `fits`: the photographs that thresholds may be fitted on, in place of those that report.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
-from bench.scale.described import Described, Query, described
+from bench.scale.described import Described, Query
 from bench.scale.distractors import MODELS
-from provenance.media.local_features import Codes, LocalFeatures, as_codes
+from provenance.media.local_features import LocalFeatures
+from registry.search import segment, voting
+from registry.search import shard as shards
 from registry.search.inverted_file import MAX_PROPOSED, WORTH
 from registry.search.shard import Shard
 from registry.search.voting import Proposal
+
+
+def search_alone(
+    pictures: Described, model: str, size: int, *, every: int = 1, plain: bool = False, fits: bool = False
+) -> dict[str, float]:
+    """What `recall` says of a registry of this size; `plain`: searched as it was; `every`: one in so many queries."""
+    registered = [each for each in pictures.registered if each.fits is fits]
+    place = {each.sha256: index for index, each in enumerate(registered)}
+    queries = [each for each in pictures.queries if each.fits is fits][::every]
+    with ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="countermark-bench-")))
+        if plain:
+            held.enter_context(plain_words())
+        started = time.process_time()
+        shard = filled(folder, rows(pictures, model, size, fits=fits))
+        built = time.process_time() - started
+        return {"built_seconds": built, **recall(shard, queries, place)}
 
 
 def rows(pictures: Described, model: str, number: int, *, fits: bool) -> Iterator[list[tuple[int, bytes]]]:
     """Registrations as rows: (log index, features). The photographs come first, in the order of `pictures`."""
     real = [each.codes for each in pictures.registered if each.fits is fits]
     yield list(enumerate(real))
-    pool: list[Codes] = [as_codes(codes) for codes, _, _ in pictures.others]
     index = len(real)
-    for made in MODELS[model](pool, number - len(real)):
+    for made in MODELS[model](pictures.pool, number - len(real)):
         yield [(index + place, codes.tobytes()) for place, codes in enumerate(made)]
         index += len(made)
 
@@ -53,48 +70,42 @@ def proposed(shard: Shard, features: LocalFeatures) -> list[int]:
     return [each.index for each in found if each.score >= WORTH * found[0].score][:MAX_PROPOSED]
 
 
-def measure(shard: Shard, queries: Sequence[Query], place: dict[str, int]) -> str:
-    """One line: recall and time of the queries."""
-    times, whole, first, with_parts, number = [], 0, 0, 0, []
+def recall(shard: Shard, queries: Sequence[Query], place: Mapping[str, int]) -> dict[str, float]:
+    """What is found, and milliseconds of processor time of one search in two mirror states.
+
+    `place`: the log index of each photograph, by its SHA-256.
+    """
+    times, whole, first, with_parts, number, left_out = [], 0, 0, 0, [], 0
     for query in queries:
         wanted = place[query.sha256]
         started = time.thread_time()
-        found = shard.propose(query.whole)[0]
+        found, cut = shard.propose(query.whole)
         times.append((time.thread_time() - started) * 1000)
         worth = [each for each in found if each.score >= WORTH * found[0].score]
         number.append(len(worth))
+        left_out += cut > 0
         seen = [each.index for each in worth[:MAX_PROPOSED]]
         whole += wanted in seen
         first += seen[:1] == [wanted]
         with_parts += wanted in seen or any(wanted in proposed(shard, part) for part in query.parts)
-    return (
-        f"{len(queries)} queries: whole {whole}, first {first}, with parts {with_parts}; "
-        f"{statistics.median(times):.1f} / {np.quantile(times, 0.95):.1f} ms; proposed {statistics.median(number):.0f}"
-    )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.scale.features", description=__doc__)
-    parser.add_argument("sizes", type=int, nargs="+")
-    parser.add_argument("--model", choices=sorted(MODELS), default="free")
-    parser.add_argument("--fit", action="store_true")
-    parser.add_argument("--queries", type=int, default=0, help="every so many of them alone; 0: all")
-    asked = parser.parse_args()
-    pictures = described()
-    place = {
-        each.sha256: index for index, each in enumerate(each for each in pictures.registered if each.fits is asked.fit)
+    return {
+        "queries": len(queries),
+        "whole": whole,
+        "first": first,
+        "with_parts": with_parts,
+        "search_ms": statistics.median(times),
+        "search_p95_ms": float(np.quantile(times, 0.95)),
+        "proposed": statistics.median(number),
+        "searches_cut": left_out,
     }
-    queries = [each for each in pictures.queries if each.fits is asked.fit][:: asked.queries or 1]
-    for size in asked.sizes:
-        with tempfile.TemporaryDirectory(prefix="countermark-bench-") as folder:
-            started = time.process_time()
-            shard = filled(Path(folder), rows(pictures, asked.model, size, fits=asked.fit))
-            built = time.process_time() - started
-            bytes_each = sum(path.stat().st_size for path in Path(folder).glob("*.features")) / size
-            print(f"{size:,} {asked.model}: built in {built:.1f} s, {bytes_each:,.0f} B each; ", end="", flush=True)
-            print(measure(shard, queries, place), flush=True)
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Search as it was before lists were divided: one a word, votes up to 20 bits apart, any number of pairs."""
+    with (
+        mock.patch.object(segment, "LIST", 1 << 40),
+        mock.patch.object(voting, "MAX_APART", 20),
+        mock.patch.object(shards, "propose", partial(voting.propose, most=1 << 40)),
+    ):
+        yield

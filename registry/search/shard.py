@@ -106,6 +106,11 @@ class Shard:
         return sum(each.about.registrations for each in self._state.tail)
 
     @property
+    def segments(self) -> tuple[Segment, ...]:
+        """What a search covers: the files, and the tail."""
+        return self._state.all
+
+    @property
     def erased_until(self) -> int:
         """Index of the newest erasure that is known here; -1 if there is none."""
         return self._state.erased_until

@@ -75,7 +75,7 @@ def propose(segments: Sequence[Segment], codes: Codes, most: int = MAX_PAIRS) ->
     Where there are more than `most` pairs to compare, those features are left out that have the most.
     """
     prefix = prefixes(codes["signs"])
-    lists = [_probed(segment, codes, prefix) for segment in segments]
+    lists = [probe(segment, codes, prefix) for segment in segments]
     pairs = np.zeros(len(codes), np.int64)
     for query, _, length in lists:
         np.add.at(pairs, query, length)
@@ -93,8 +93,9 @@ def _flipped(bits: int) -> NDArray[np.uint32]:
     return np.array([sum(1 << place for place in places) for places in flipped], np.uint32)
 
 
-def _probed(segment: Segment, codes: Codes, prefix: NDArray[np.uint32]) -> tuple[NDArray[np.int64], ...]:
-    """Of the lists that have features: number of the query's, where the list begins, and how many it has."""
+def probe(segment: Segment, codes: Codes, prefix: NDArray[np.uint32]) -> tuple[NDArray[np.int64], ...]:
+    """The lists that a search looks up, but for empty ones: number of the query's feature, where the list begins, and
+    how many features it has."""
     words = codes["word"].astype(np.int64)
     own, bits = list_of(words, prefix, segment.tables), bits_of(words, segment.tables)
     queries, lists = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]

@@ -38,7 +38,7 @@ def by_hand(segment: Segment, asked: np.ndarray) -> set[tuple[int, int]]:
 
 
 def near(segment: Segment, asked: np.ndarray) -> set[tuple[int, int]]:
-    lists = voting._probed(segment, asked, segments.prefixes(asked["signs"]))
+    lists = voting.probe(segment, asked, segments.prefixes(asked["signs"]))
     votes = voting._near(segment, asked, np.ones(len(asked), np.bool_), *lists)
     pairs = list(zip(votes.query.tolist(), votes.place.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
