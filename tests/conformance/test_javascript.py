@@ -16,7 +16,7 @@ from api.routes.pages import without_comments
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.transparency.note import ML_DSA_44, VerifierKey
-from tests.conformance.receipt_cases import CHANGES, GIVEN, Case, asked, assert_agreed, changed
+from tests.conformance.receipt_cases import CHANGES, GIVEN, Case, asked, assert_agreed, changed, earlier, huge, odd
 
 ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node") or ""
@@ -63,6 +63,24 @@ def test_every_step_says_the_same_in_words() -> None:
 def test_every_changed_receipt_has_the_same_outcome_at_each_step() -> None:
     cases = list(changed(20261129))
     assert assert_agreed(cases, found_by_javascript(cases)) > CHANGES / 10
+
+
+def test_receipts_of_earlier_versions_hold() -> None:
+    cases = earlier()
+    answers = found_by_javascript(cases)
+    assert all(answer["steps"][2][0] == "holds" for answer in answers)
+    assert assert_agreed(cases, answers) == len(cases) > 5
+
+
+def test_every_odd_receipt_is_refused_as_python_refuses_it() -> None:
+    cases = odd()
+    well_formed = assert_agreed(cases, found_by_javascript(cases))
+    assert 0 < well_formed < len(cases) / 4
+
+
+def test_the_largest_receipts_are_refused_as_python_refuses_them() -> None:
+    cases = huge()
+    assert assert_agreed(cases, found_by_javascript(cases)) == 0
 
 
 def test_the_vectors_pass_in_javascript() -> None:

@@ -70,20 +70,36 @@ export function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-// A string, closed or not, is one token, so that brackets and digits inside it do not count.
-const TOKEN = /"(?:[^"\\]|\\.)*"?|[[{]|[\]}]|-?[0-9]+(?:[.eE+-][0-9.eE+-]*)?/gs;
+const IN_A_NUMBER = "0123456789.eE+-";
+const FRACTIONAL = /[.eE]/;
 
-/** Bounds nesting before the recursive parser, and integers, of which it loses digits. @param {string} text @param {number} depth */
+/**
+ * Bounds nesting before the recursive parser, and integers, of which it loses digits. Character by character: an
+ * expression for whole strings runs out of its stack on a long one.
+ * @param {string} text
+ * @param {number} depth
+ */
 function checkTokens(text, depth) {
-  let level = 0;
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === "[" || token === "{") {
+  let [level, quoted] = [0, false];
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (quoted) {
+      if (character === "\\") at += 1;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') {
+      quoted = true;
+    } else if (character === "[" || character === "{") {
       level += 1;
       if (level > depth) throw new MalformedRecord(`is nested more than ${depth} levels deep`);
-    } else if (token === "]" || token === "}") {
+    } else if (character === "]" || character === "}") {
       level -= 1;
-    } else if (/^-?[0-9]+$/.test(token) && !Number.isSafeInteger(Number(token))) {
-      throw new MalformedRecord("has no canonical JSON: an integer beyond 2^53 - 1");
+    } else if (IN_A_NUMBER.includes(character)) {
+      const start = at;
+      while (at + 1 < text.length && IN_A_NUMBER.includes(text.charAt(at + 1))) at += 1;
+      const number = text.slice(start, at + 1);
+      if (!FRACTIONAL.test(number) && Math.abs(Number(number)) > Number.MAX_SAFE_INTEGER) {
+        throw new MalformedRecord("has no canonical JSON: an integer beyond 2^53 - 1");
+      }
     }
   }
 }

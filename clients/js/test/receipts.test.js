@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { concat, fromHex } from "../src/bytes.js";
-import { MalformedReceipt, VerifierKey, verifyReceipt } from "../src/index.js";
+import { concat, fromHex, toUtf8 } from "../src/bytes.js";
+import {
+  CountermarkError,
+  MalformedReceipt,
+  SignedCheckpoint,
+  TlogProof,
+  VerifierKey,
+  parseRecord,
+  parseStatement,
+  verifyReceipt,
+} from "../src/index.js";
+import { MAX_RECEIPT_BYTES } from "../src/limits.js";
+import { Policy } from "../src/log.js";
 import { bytes, vectors } from "./vectors.js";
 
 const { bases, cases } = vectors("transparency/receipts.json");
@@ -51,4 +62,34 @@ describe("receipts", () => {
     assert.match(steps[4]?.detail ?? "", /it depends on step 4/);
     assert.equal(steps[4]?.outcome, "not checked");
   });
+});
+
+describe("100 MB are refused before they are looked at:", () => {
+  const huge = new Uint8Array(100_000_000);
+  huge.subarray = huge.slice = () => {
+    throw new Error("it was looked at");
+  };
+
+  test("as a receipt", () => assert.rejects(verifyReceipt(huge), MalformedReceipt));
+  test("as a policy", () => assert.rejects(Policy.parse(huge), CountermarkError));
+  for (const [what, parse] of Object.entries({
+    record: parseRecord,
+    checkpoint: SignedCheckpoint.parse,
+    proof: TlogProof.parse,
+  })) {
+    test(`as a ${what}`, () => assert.throws(() => parse(huge), CountermarkError));
+  }
+  test("as a verifier key", () => assert.rejects(VerifierKey.parse("a".repeat(100_000_000)), CountermarkError));
+});
+
+for (const [what, characters] of Object.entries({ letters: "a", escapes: '\\"', digits: "1", names: '","' })) {
+  test(`a string of as many ${what} as a receipt may have is refused`, async () => {
+    const head = what === "digits" ? '{"a":' : '{"a":"';
+    const text = head + characters.repeat((MAX_RECEIPT_BYTES - 10) / characters.length);
+    for (const end of ["", '"}']) await assert.rejects(verifyReceipt(toUtf8(text + end)), MalformedReceipt);
+  });
+}
+
+test("100 MB are no statement", () => {
+  assert.throws(() => parseStatement(new Uint8Array(100_000_000)), CountermarkError);
 });

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from tests.conformance.receipt_cases import GIVEN, Case, asked, assert_agreed, changed
+from tests.conformance.receipt_cases import GIVEN, Case, asked, assert_agreed, changed, earlier, odd
 from tests.e2e.pages.reader import Tab
 from tests.loopback import serving
 
@@ -55,6 +55,10 @@ def agreed(tab: Tab, cases: list[Case]) -> int:
 
 def test_every_receipt_of_the_vectors_has_the_same_outcome_at_each_step(runtime: Tab) -> None:
     assert agreed(runtime, GIVEN) > 100
+
+
+def test_odd_receipts_and_those_of_earlier_versions_have_the_same_outcome_at_each_step(runtime: Tab) -> None:
+    assert agreed(runtime, [*earlier(), *odd()]) > 10
 
 
 def test_changed_receipts_have_the_same_outcome_at_each_step(runtime: Tab) -> None:
