@@ -16,13 +16,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from api.http.admission import Admission
+from api.http.auth import AUTHENTICATION_FAILURES
 from api.http.bodies import Bodies
 from api.http.idempotency import forget_answers
-from api.http.limits import Policy, RateLimiter
+from api.http.limits import WRITES, Policy, RateLimiter, daily_name
 from api.http.metrics import Metrics
 from api.http.middleware import middleware_for
 from api.http.openapi import document
 from api.http.problems import install_problems
+from api.http.quotas import DAY_SECONDS, Quotas, forget_days
 from api.http.upload import Spool
 from api.processes import Parent, SharedLimiter
 from api.routes import ROUTERS
@@ -60,8 +62,19 @@ def policies_of(settings: Settings) -> list[Policy]:
         "reads": settings.read_rate,
         "lookups": settings.lookup_rate,
         "verifications": settings.verification_rate,
+        AUTHENTICATION_FAILURES: settings.authentication_failure_rate,
     }
     return [Policy(name, *parse_rate(rate)) for name, rate in rates.items()]
+
+
+def quotas_of(settings: Settings) -> list[Policy]:
+    """The daily quotas."""
+    daily = {
+        "lookups": settings.lookup_quota,
+        "verifications": settings.verification_quota,
+        WRITES: settings.write_quota,
+    }
+    return [Policy(daily_name(name), quota, DAY_SECONDS) for name, quota in daily.items()]
 
 
 def create_app(
@@ -76,6 +89,8 @@ def create_app(
     app = assemble(middleware_for(settings, metrics))
     local = [RateLimiter(policy, time.monotonic) for policy in policies_of(settings)]
     app.state.limiters = {each.policy.name: each if parent is None else SharedLimiter(each, parent) for each in local}
+    quotas = Quotas(registry, quotas_of(settings))
+    app.state.limiters |= quotas.limiters
     app.state.bodies = bodies = Bodies(
         seconds=settings.upload_timeout,
         max_unfinished=settings.max_uploads_per_address,
@@ -85,14 +100,14 @@ def create_app(
         settings=settings,
         registry=registry,
         spool=Spool(registry.spool, max_file_bytes=settings.max_media_bytes, bodies=bodies, stages=registry.stages),
-        admission=Admission(settings.queue, metrics),
+        admission=Admission(settings.queue, metrics, workers=settings.workers, max_wait=settings.max_wait),
         metrics=metrics,
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         registry.inverted_file.start(registry.store)
-        async with housekeeping(registry), parent or nullcontext():
+        async with housekeeping(registry), quotas.saving(), parent or nullcontext():
             yield
 
     app.router.lifespan_context = lifespan
@@ -117,7 +132,7 @@ async def housekeeping(registry: Registry) -> AsyncIterator[None]:
 async def _housekeeping_rounds(registry: Registry) -> None:
     warn = partial(warn_of_endings, warned=set())
     while True:
-        for tidy in (finish_erasures, forget_answers, uploads.forget, forget_reports, _resume_comparisons, warn):
+        for tidy in (*_TIDIED, warn):
             try:
                 await run_in_threadpool(tidy, registry)
             except CountermarkError as error:  # the next round tries again
@@ -127,3 +142,6 @@ async def _housekeeping_rounds(registry: Registry) -> None:
 
 def _resume_comparisons(registry: Registry) -> None:
     registry.comparisons.resume()
+
+
+_TIDIED = (finish_erasures, forget_answers, forget_days, uploads.forget, forget_reports, _resume_comparisons)

@@ -5,8 +5,8 @@ hangs, and counts the requests of all under the rate limits. It is no process of
 the registry nor a file of a stranger.
 
 Each child has one end of a socket pair, on which it writes lines of JSON: `"ready"` once, `"alive"` again and again,
-and `[policy, client, units]` to have a request counted, which the parent answers with `[allowed, remaining, reset]`. A
-child whose parent has ended stops, too.
+and `[policy, client, units, spent]` to have a request counted, which the parent answers with
+`[allowed, remaining, reset]`. A child whose parent has ended stops, too.
 """
 
 import asyncio
@@ -127,8 +127,8 @@ class Processes:
                 case "ready":
                     ready.set()
                     self._served.set()
-                case [str(policy), str(client), int(units)]:
-                    taken = self._limiters[policy].count(client, units)
+                case [str(policy), str(client), int(units), bool(spent)]:
+                    taken = self._limiters[policy].count(client, units, spent=spent)
                     writer.write(_line([taken.allowed, taken.remaining, taken.reset]))
                 case None:
                     return False
@@ -156,13 +156,13 @@ class Parent:
         self._lives.cancel()
         self._writer.close()
 
-    async def count(self, policy: str, client: str, units: int) -> tuple[bool, int, float] | None:
+    async def count(self, policy: str, client: str, units: int, spent: bool) -> tuple[bool, int, float] | None:
         """The fields of an `Allowance`; None where the parent takes too long."""
         async with self._turn:
             if not self._answers:  # a late answer would be taken for that to the next question
                 return None
             try:
-                self._writer.write(_line([policy, client, units]))
+                self._writer.write(_line([policy, client, units, spent]))
                 allowed, remaining, reset = json.loads(await asyncio.wait_for(self._reader.readline(), COUNT_SECONDS))
             except (TimeoutError, OSError, ValueError) as error:
                 self._answers = False
@@ -187,10 +187,10 @@ class SharedLimiter:
         self._own = own
         self._parent = parent
 
-    async def take(self, client: str, units: int = 1) -> Allowance:
+    async def take(self, client: str, units: int = 1, *, spent: bool = False) -> Allowance:
         """As `Limiter`."""
-        counted = await self._parent.count(self.policy.name, client, units)
-        return self._own.count(client, units) if counted is None else Allowance(self.policy, *counted)
+        counted = await self._parent.count(self.policy.name, client, units, spent)
+        return self._own.count(client, units, spent=spent) if counted is None else Allowance(self.policy, *counted)
 
 
 async def _first(*waiting: Coroutine[Any, Any, object]) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.http.admission import Admission
+from api.http.admission import Admission, Party
+from api.http.limits import client_address
 from api.http.metrics import Metrics
 from api.http.upload import Spool
 from api.settings import Settings
+from registry.keys.api_keys import Holder
 from registry.registry import Registry
 
 
@@ -22,6 +24,14 @@ class Service:
     spool: Spool
     admission: Admission
     metrics: Metrics
+
+    def sender(self, request: HTTPConnection) -> Party:
+        """Whose pictures are those that nobody signs for: the client address's."""
+        return Party(client_address(request.scope), self.settings.max_pictures_per_address)
+
+    def writer(self, holder: Holder) -> Party:
+        """Whose pictures are those of an API key."""
+        return Party(holder.key_id, self.settings.max_pictures_per_key)
 
 
 async def service_of(conn: HTTPConnection) -> Service:

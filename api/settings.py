@@ -98,13 +98,27 @@ class Settings(BaseSettings):
     max_uploads_per_address: Annotated[int, Field(ge=1, le=10_000)] = 32
     """Maximum concurrent request bodies of one client address that have not arrived whole; more are answered 503."""
     queue: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Maximum concurrent registrations and verifications; more are answered 503 with Retry-After."""
+    """Maximum pictures in hand, and apart from them maximum concurrent requests that write; more are answered 503."""
+    max_pictures_per_address: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """Maximum pictures of one client address in hand; more are answered 429."""
+    max_pictures_per_key: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """Maximum pictures of one API key in hand; more are answered 429."""
+    max_wait: Annotated[float, Field(gt=0, le=3600)] = limits.MAX_WAIT_SECONDS
+    """Seconds that a picture may be expected to wait for a worker; beyond that it is answered 503 at once."""
     verification_rate: str = "60/minute"
     """Verifications allowed to one client address, as COUNT/PERIOD."""
     lookup_rate: str = "600000/hour"
     """Digests that one client address may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
     read_rate: str = "1200/minute"
     """Reads allowed to one client address, as COUNT/PERIOD."""
+    authentication_failure_rate: str = "20/5 minute"
+    """Requests with an API key that is not valid, of one client address, as COUNT/PERIOD; more are answered 429."""
+    verification_quota: Annotated[int, Field(ge=1)] = 5_000
+    """Verifications allowed to one client address on a day (UTC)."""
+    lookup_quota: Annotated[int, Field(ge=1)] = 3_000_000
+    """Digests that one client address may look up on a day (UTC)."""
+    write_quota: Annotated[int, Field(ge=1)] = 100_000
+    """Requests that write, allowed to one API key on a day (UTC)."""
     report_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     """Days for which a verification report is kept where its reader asks for that."""
     api_key: SecretStr = SecretStr("")
@@ -150,7 +164,7 @@ class Settings(BaseSettings):
             raise ValueError("must have no white space and no '+'")
         return value
 
-    @field_validator("verification_rate", "lookup_rate", "read_rate")
+    @field_validator("verification_rate", "lookup_rate", "read_rate", "authentication_failure_rate")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
         parse_rate(value)

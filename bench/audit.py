@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 console = Console()
 UNLIMITED = "100000000/minute"
+UNLIMITED_DAILY = "1000000000"
 SHARES = {"exact": 0.60, "recompressed": 0.15, "edited": 0.10, "stranger": 0.08, "odd": 0.07}
 ODD = (b"", b"no picture", b"\xff\xd8\xff\xe0 cut short")
 KILLS = 2
@@ -64,6 +65,9 @@ def main() -> None:
             "read_rate": UNLIMITED,
             "verification_rate": UNLIMITED,
             "lookup_rate": UNLIMITED,
+            "verification_quota": UNLIMITED_DAILY,
+            "lookup_quota": UNLIMITED_DAILY,
+            "write_quota": UNLIMITED_DAILY,
             "log_level": "error",
         }
         with running_service(folder / "data", **settings) as service:

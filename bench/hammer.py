@@ -32,6 +32,7 @@ console = Console()
 PASSPHRASE = "the passphrase of a benchmark"
 BULK = 1_000
 UNLIMITED = "100000000/minute"
+UNLIMITED_DAILY = "1000000000"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def main() -> None:
             key_passphrase=PASSPHRASE,
             queue="1024",
             read_rate=UNLIMITED,
+            write_quota=UNLIMITED_DAILY,
             log_level="error",
         ) as service,
     ):

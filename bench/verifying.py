@@ -37,6 +37,7 @@ from registry.usecases.verify import verify_digests, verify_file
 
 console = Console()
 UNLIMITED = "100000000/minute"
+UNLIMITED_DAILY = "1000000000"
 REPORT_BYTES = 1_000
 """Of a report that stands for another: a tenth of one with a match, so that a million fit on a small disk."""
 
@@ -57,6 +58,8 @@ def main() -> None:
             verification_rate=UNLIMITED,
             lookup_rate=UNLIMITED,
             read_rate=UNLIMITED,
+            verification_quota=UNLIMITED_DAILY,
+            lookup_quota=UNLIMITED_DAILY,
             log_level="error",
         ) as service:
             _over_http(service, options.rounds, table)

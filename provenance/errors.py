@@ -326,9 +326,17 @@ class RetryLater(RegistryError):
 
 
 class RateLimited(RetryLater):
-    """Too many requests from one address or key."""
+    """Too many requests from one address or key.
+
+    Attributes:
+        policy: the name of the limit that is exceeded, as in `RateLimit-Policy`; None if it is on requests in progress.
+    """
 
     slug = "rate-limited"
+
+    def __init__(self, message: str, *, retry_after: float, policy: str | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.policy = policy
 
 
 class Overloaded(RetryLater):

@@ -268,6 +268,9 @@ MAX_BODY_OVERHEAD_BYTES = 64 * 1024
 MAX_JSON_BODY_BYTES = 256 * 1024
 """Bytes of a JSON request body: the largest record has 64 KB; bounds the parser."""
 
+MAX_WAIT_SECONDS = 20.0
+"""Seconds that a picture may be expected to wait for a worker: browsers and clients give up after 30 to 60."""
+
 MAX_STATEMENTS = 1_000
 """Statements of one request: about as many as share one commit; the answer with proofs stays under 2 MB."""
 

@@ -8,7 +8,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.concurrency import run_in_threadpool
 
-from api.service import ServiceDep
+from api.http.limits import WRITES, charge
+from api.service import Service, ServiceDep
 from provenance.errors import NotAuthenticated, NotPermitted
 from registry.keys import api_keys
 from registry.keys.api_keys import (
@@ -22,6 +23,8 @@ from registry.keys.api_keys import (
 )
 from registry.usecases.access import ANYBODY, Reader
 
+AUTHENTICATION_FAILURES = "authentication-failures"
+
 _bearer = HTTPBearer(scheme_name="api_key", description="An API key: cmk_<prefix>_<secret>.", auto_error=False)
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
@@ -29,13 +32,14 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
     """A FastAPI dependency: the holder of a key with `scope`. Raises: NotAuthenticated, NotPermitted."""
 
-    async def holder(service: ServiceDep, credentials: _Credentials) -> Holder:
+    async def holder(request: Request, service: ServiceDep, credentials: _Credentials) -> Holder:
         if credentials is None:  # or under another scheme
             raise NotAuthenticated("An API key is required, as Authorization: Bearer cmk_…")
-        registry = service.registry
-        found = await run_in_threadpool(api_keys.authenticate, registry.store, credentials.credentials, registry.now())
+        found = await _authenticate(request, service, credentials.credentials)
         if not found.may(scope):
             raise NotPermitted(f"This API key lacks the scope {scope}.")
+        if request.method != "GET":
+            await charge(request, WRITES, subject=found.key_id)
         return found
 
     return holder
@@ -51,8 +55,23 @@ async def reader(request: Request, service: ServiceDep) -> Reader:
         return ANYBODY
     if scheme.lower() != "bearer":
         raise NotAuthenticated("An API key is sent as Authorization: Bearer cmk_…")
+    return reader_of(await _authenticate(request, service, token))
+
+
+async def _authenticate(request: Request, service: Service, token: str) -> Holder:
+    """The holder of a key. A key that is not valid counts as a failure of its client address.
+
+    A valid key is always taken: nobody is locked out by what others at the same address, or with the same prefix, try.
+    And the answer to an invalid one is the same for every reason, whether such a key exists or not.
+
+    Raises: NotAuthenticated; RateLimited after too many failures.
+    """
     registry = service.registry
-    return reader_of(await run_in_threadpool(api_keys.authenticate, registry.store, token, registry.now()))
+    try:
+        return await run_in_threadpool(api_keys.authenticate, registry.store, token, registry.now())
+    except NotAuthenticated:
+        await charge(request, AUTHENTICATION_FAILURES)
+        raise
 
 
 def reader_of(holder: Holder) -> Reader:

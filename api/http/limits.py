@@ -1,5 +1,7 @@
 """Rate limits by client address: a moving window in memory, in which some requests count for more than one.
 
+Daily quotas (`api.http.quotas`) are counted beside them.
+
 Headers follow draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy: "reads";q=1200;w=60` and
 `RateLimit: "reads";r=1199;t=60`. The `limits` package is not used because its memory storage never frees
 the keys of inactive addresses and scans all keys in a thread on each hit: with 100,000 addresses it fell to a sixth of
@@ -23,8 +25,15 @@ from provenance.errors import InvalidRequest, RateLimited
 MAX_CLIENTS = 50_000
 """Clients tracked at once; the least recently seen is dropped first. Bounds memory under a flood of addresses."""
 
-_SCOPE_KEY = "countermark.rate_limit"
+UNIT_SECONDS = 0.5
+"""Seconds of processor time that one verification stands for: more than an ordinary one takes. What takes longer counts
+for as many as it takes, so that cheap files that cost much use up the allowance of their sender."""
 
+WRITES = "writes"
+"""What requests with an API key count as."""
+
+_SCOPE_KEY = "countermark.rate_limit"
+"""Of the allowances that a response tells of, by policy."""
 
 GRAINS = 1_000
 """Parts of a window: a client's requests within one are kept as one entry of 100 bytes, and counted for as much longer
@@ -52,13 +61,13 @@ class Allowance:
     remaining: int
     reset: float
 
-    def headers(self) -> dict[str, str]:
-        """The two fields of draft-ietf-httpapi-ratelimit-headers-10."""
+    def fields(self) -> tuple[str, str]:
+        """Its items of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10)."""
         policy = self.policy
-        return {
-            "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window}',
-            "RateLimit": f'"{policy.name}";r={self.remaining};t={math.ceil(self.reset)}',
-        }
+        return (
+            f'"{policy.name}";q={policy.quota};w={policy.window}',
+            f'"{policy.name}";r={self.remaining};t={math.ceil(self.reset)}',
+        )
 
 
 @dataclass
@@ -83,8 +92,8 @@ class Limiter(Protocol):
 
     policy: Policy
 
-    async def take(self, client: str, units: int = 1, /) -> Allowance:
-        """Counts that many units, unless fewer are left."""
+    async def take(self, client: str, units: int = 1, *, spent: bool = False) -> Allowance:
+        """Counts that many units, unless fewer are left; those that are `spent` already, in any case."""
 
 
 class RateLimiter:
@@ -100,19 +109,19 @@ class RateLimiter:
         self._max_clients = max_clients
         self._clients: OrderedDict[str, _Taken] = OrderedDict()
 
-    async def take(self, client: str, units: int = 1) -> Allowance:
+    async def take(self, client: str, units: int = 1, *, spent: bool = False) -> Allowance:
         """As `Limiter`."""
-        return self.count(client, units)
+        return self.count(client, units, spent=spent)
 
-    def count(self, client: str, units: int = 1) -> Allowance:
-        """Counts that many units, unless fewer are left."""
+    def count(self, client: str, units: int = 1, *, spent: bool = False) -> Allowance:
+        """As `take`."""
         now = self._clock()
         taken = self._clients.setdefault(client, _Taken())
         self._clients.move_to_end(client)
         entries, policy = taken.entries, self.policy
         while entries and entries[0].last <= now - policy.window:
             taken.units -= entries.popleft().units
-        allowed = taken.units + units <= policy.quota
+        allowed = spent or taken.units + units <= policy.quota
         if allowed:
             if not entries or now - entries[-1].first >= policy.window / GRAINS:
                 entries.append(_Entry(now, now, 0))
@@ -122,7 +131,7 @@ class RateLimiter:
         if len(self._clients) > self._max_clients:
             self._clients.popitem(last=False)
         left = policy.quota - taken.units
-        return Allowance(policy, allowed, left, self._until(taken, 1 if allowed else units - left, now))
+        return Allowance(policy, allowed, max(0, left), self._until(taken, 1 if allowed else units - left, now))
 
     def _until(self, taken: _Taken, units: int, now: float) -> float:
         """Seconds until that many units of what was taken have expired."""
@@ -161,19 +170,49 @@ def limited(name: str, units: int = 1) -> Callable[[Request], Awaitable[None]]:
     return count
 
 
-async def charge(request: Request, name: str, units: int) -> None:
-    """Counts units under the policy `name`. Raises: RateLimited; InvalidRequest for more than it ever allows."""
-    limiters: Mapping[str, Limiter] = request.app.state.limiters
-    policy = limiters[name].policy
-    if units > policy.quota:
-        raise InvalidRequest(f"This counts for {units:,} units, of which {policy.quota:,} are allowed: ask for less.")
-    allowance = await limiters[name].take(client_address(request.scope), units)
-    request.scope[_SCOPE_KEY] = allowance
-    if not allowance.allowed:
-        raise RateLimited(
-            f"At most {policy.quota:,} {policy.name} in {policy.window:,} seconds; this counts for {units:,}.",
-            retry_after=allowance.reset,
-        )
+async def charge(request: Request, name: str, units: int = 1, subject: str | None = None) -> None:
+    """Counts units under the policy `name`, and under the daily quota of that name, where there are these.
+
+    `subject`: whose units they are; by default the client address's.
+
+    Raises: RateLimited; InvalidRequest for more than a limit ever allows.
+    """
+    for limiter in _limiters(request, name):
+        policy = limiter.policy
+        if units > policy.quota:
+            raise InvalidRequest(
+                f"This counts for {units:,} units, of which {policy.quota:,} are allowed: ask for less."
+            )
+        allowance = await limiter.take(subject or client_address(request.scope), units)
+        _note(request, allowance)
+        if not allowance.allowed:
+            raise RateLimited(
+                f"At most {policy.quota:,} {name} in {policy.window:,} seconds; this counts for {units:,}.",
+                retry_after=allowance.reset,
+                policy=policy.name,
+            )
+
+
+async def charge_cost(request: Request, name: str, seconds: float, subject: str | None = None) -> None:
+    """Counts processor time, as `charge`, of a request that was counted as one unit."""
+    units = math.ceil(seconds / UNIT_SECONDS) - 1
+    for limiter in _limiters(request, name) if units > 0 else ():
+        _note(request, await limiter.take(subject or client_address(request.scope), units, spent=True))
+
+
+def daily_name(name: str) -> str:
+    """The name of the daily quota beside the policy `name`."""
+    return f"{name}-daily"
+
+
+def _limiters(request: Request, name: str) -> list[Limiter]:
+    known: Mapping[str, Limiter] = request.app.state.limiters
+    return [known[each] for each in (name, daily_name(name)) if each in known]
+
+
+def _note(request: Request, allowance: Allowance) -> None:
+    """Have the response tell of an allowance."""
+    request.scope.setdefault(_SCOPE_KEY, {})[allowance.policy.name] = allowance
 
 
 class RateLimitHeaders:
@@ -184,10 +223,11 @@ class RateLimitHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_allowance(message: Message) -> None:
-            if message["type"] == "http.response.start" and isinstance(allowance := scope.get(_SCOPE_KEY), Allowance):
+            allowances: Mapping[str, Allowance] = scope.get(_SCOPE_KEY, {})
+            if message["type"] == "http.response.start" and allowances:
                 headers = MutableHeaders(scope=message)
-                for name, value in allowance.headers().items():
-                    headers[name] = value
+                fields = zip(*(each.fields() for each in allowances.values()), strict=True)
+                headers["RateLimit-Policy"], headers["RateLimit"] = map(", ".join, fields)
             await send(message)
 
         await self.app(scope, receive, send_with_allowance)

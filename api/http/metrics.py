@@ -34,12 +34,18 @@ class Metrics:
             registry=self._registry,
         )
         self.working = Gauge(
-            "countermark_working", "Registrations and verifications in progress.", registry=self._registry
+            "countermark_working", "Pictures in hand, and other work that writes.", registry=self._registry
         )
         self.connections = Gauge("countermark_connections", "Open connections.", registry=self._registry)
         self.refused = Counter(
             "countermark_connections_refused",
             "Connections and bodies refused: too many in total or of an address; a head too large; too slow.",
+            ("reason",),
+            registry=self._registry,
+        )
+        self.work_refused = Counter(
+            "countermark_work_refused",
+            "Requests refused because of other work: too many pictures of a party, or in all; too long a wait.",
             ("reason",),
             registry=self._registry,
         )

@@ -116,6 +116,8 @@ IDEMPOTENCY_KEY: Document = {
 
 def problem_responses(*kinds: Kind) -> Responses:
     """FastAPI's `responses` for these problems; kinds that share a status share its description."""
+    if problems.NOT_AUTHENTICATED in kinds:  # too many keys that are not valid, or too many requests with a valid one
+        kinds = (*kinds, problems.RATE_LIMITED)
     answers: Responses = {}
     for status in sorted({kind.status for kind in kinds}):
         slugs = dict.fromkeys(f"`{kind.slug}`: {kind.title}." for kind in kinds if kind.status == status)

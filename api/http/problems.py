@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -119,13 +120,14 @@ def problem(
     *,
     fields: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> Response:
-    """The response for a problem. `fields`: {pointer, detail} of each invalid field."""
+    """The response for a problem. `fields`: {pointer, detail} of each invalid field; `also`: further members."""
     note_problem(conn, kind.slug)
     if conn.url.path.startswith(CONCISE_PATHS):
         data, media_type = encode_cbor({-1: kind.title, -2: kind.detail or detail, -4: kind.status}), CONCISE_MEDIA_TYPE
     else:
-        data, media_type = _json(conn, kind, detail, fields), MEDIA_TYPE
+        data, media_type = _json(conn, kind, detail, fields, also or {}), MEDIA_TYPE
     answer = Response(data, kind.status, media_type=media_type)
     answer.headers["Cache-Control"] = "no-store"
     for name, value in (headers or {}).items():
@@ -133,7 +135,9 @@ def problem(
     return answer
 
 
-def _json(conn: HTTPConnection, kind: Kind, detail: str, fields: Sequence[Mapping[str, str]]) -> bytes:
+def _json(
+    conn: HTTPConnection, kind: Kind, detail: str, fields: Sequence[Mapping[str, str]], also: Mapping[str, str]
+) -> bytes:
     body: dict[str, object] = {
         "type": kind.type,
         "title": kind.title,
@@ -141,6 +145,7 @@ def _json(conn: HTTPConnection, kind: Kind, detail: str, fields: Sequence[Mappin
         "detail": kind.detail or detail,
         "instance": conn.url.path,
         "request_id": request_id(conn),
+        **also,
     }
     if fields:
         body["errors"] = list(fields)
@@ -164,7 +169,15 @@ def answer_countermark_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     if kind.status in (408, 413):
         headers["Connection"] = "close"  # the rest of the body is not read
-    return problem(request, kind, str(error) or kind.title, headers=headers)
+    return problem(request, kind, str(error) or kind.title, headers=headers, also=_exceeded(error))
+
+
+def _exceeded(error: Exception) -> dict[str, str]:
+    """Which limit is exceeded, and until when."""
+    if not isinstance(error, errors.RateLimited) or error.policy is None:
+        return {}
+    until = datetime.now(UTC) + timedelta(seconds=math.ceil(error.retry_after))
+    return {"policy": error.policy, "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from api.http.auth import AssetsWriter, ReaderDep, publisher_of
 from api.http.bodies import is_json, parse_json, receive_json
 from api.http.conditional import JSON, attachment, conditional, json_answer, to_json
 from api.http.idempotency import answer_once, request_digest
-from api.http.limits import limited
+from api.http.limits import WRITES, charge_cost, limited
 from api.http.openapi import (
     BINARY,
     IDEMPOTENCY_KEY,
@@ -47,6 +47,7 @@ from provenance.answers import AssetInFull, Assets
 from provenance.answers.assets import RegisteredAsset
 from provenance.errors import NotAuthenticated, NotPermitted
 from registry.keys.api_keys import Holder
+from registry.sandbox import Budget
 from registry.usecases import read as catalogue
 from registry.usecases import uploads
 from registry.usecases.access import ANYBODY, Reader
@@ -87,15 +88,23 @@ RESEMBLES_SECONDS = 2.0
 )
 async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
     """Registers a file, or media uploaded before; responds when the log has published the record."""
+    pictures, writer = service.admission.pictures, service.writer(holder)
+    pictures.check(writer)
     async with _registration(request, service, holder) as (upload, metadata):
         publisher = publisher_of(holder, metadata.publisher)
         digest = request_digest(request, upload.sha256, metadata.model_dump_json().encode())
 
         async def answer() -> Response:
-            done = await service.admission.run(_register, service, upload, metadata, publisher, holder)
+            with pictures.place(writer) as budget:
+                try:
+                    done = await service.admission.examine(
+                        _register, service, upload, metadata, publisher, holder, budget
+                    )
+                finally:
+                    await charge_cost(request, WRITES, budget.spent, subject=holder.key_id)
             if done.compared is not None and not service.registry.comparisons.is_backlogged:
                 await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
-            return await service.admission.run(_registration_response, service, done, publisher)
+            return await service.admission.within(_registration_response, service, done, publisher)
 
         return await answer_once(service.registry, request, holder, digest, answer)
 
@@ -117,10 +126,12 @@ async def _registration(
         yield received.file, parse_json(stated, AssetMetadata, place=("body", "metadata"))
 
 
-def _register(service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder) -> Registered:
+def _register(
+    service: Service, upload: Upload, metadata: AssetMetadata, publisher: str, holder: Holder, budget: Budget
+) -> Registered:
     registry = service.registry
     claims = metadata.claims()
-    done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher)
+    done = register(registry, path=upload.path, sha256=upload.sha256, claims=claims, publisher=publisher, budget=budget)
     if claims.visibility == "sealed":
         uploads.drop(registry, holder.owner, upload.sha256)
     return done

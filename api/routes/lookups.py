@@ -1,7 +1,6 @@
 """`/v1/lookups`: which registrations the digests of many files lead to. Public, and nothing of them is stored."""
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.http import problems
 from api.http.bodies import receive_json
@@ -34,6 +33,7 @@ in_bucket = problem_responses(problems.INVALID_REQUEST, *READING) | NOT_MODIFIED
         problems.REQUEST_TIMEOUT,
         problems.PAYLOAD_TOO_LARGE,
         problems.INVALID_REQUEST,
+        problems.OVERLOADED,
         *READING,
     ),
     openapi_extra=request_body({"application/json": schema_ref(LookupsRequest)}),
@@ -47,7 +47,7 @@ async def post_lookups(request: Request, service: ServiceDep) -> Response:
     if units:
         await charge(request, LOOKUPS, units)
     digests = [_digests(each) for each in asked]
-    return await run_in_threadpool(lambda: json_answer(look_up(service.registry, digests)))
+    return await service.admission.look_up(lambda: json_answer(look_up(service.registry, digests)))
 
 
 @router.get(

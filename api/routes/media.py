@@ -9,6 +9,7 @@ from api.http.parameters import Sha256Path
 from api.service import ServiceDep
 from provenance.answers import UploadedMedia
 from provenance.errors import InvalidRequest
+from registry.sandbox import Budget
 from registry.sandbox.examination import sniff
 from registry.usecases import uploads
 
@@ -26,19 +27,22 @@ router = APIRouter(tags=["media"])
 )
 async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, service: ServiceDep) -> Response:
     """The body is the file itself; its SHA-256 must be that of the path. Its Content-Type is ignored."""
+    pictures, writer = service.admission.pictures, service.writer(holder)
+    pictures.check(writer)
     async with service.spool.receive(request, multipart=False) as received:
         upload = received.file
         if upload.sha256.hex() != sha256:
             raise InvalidRequest("The SHA-256 of the body does not match the path.")
         registry = service.registry
 
-        def keep() -> tuple[str, bool]:
-            media_type = registry.sandbox.run(sniff, upload.path, digest=upload.sha256)
+        def keep(budget: Budget) -> tuple[str, bool]:
+            media_type = registry.sandbox.run(sniff, upload.path, digest=upload.sha256, budget=budget)
             created = uploads.keep(
                 registry, path=upload.path, sha256=upload.sha256, size=upload.size, owner=holder.owner
             )
             return media_type, created
 
-        media_type, created = await service.admission.run(keep)
+        with pictures.place(writer) as budget:
+            media_type, created = await service.admission.examine(keep, budget)
     answer = UploadedMedia(sha256=sha256, size=upload.size, media_type=media_type)
     return json_answer(answer, 201 if created else 200)

@@ -8,7 +8,7 @@ from api.http import problems
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.bodies import is_json, receive_json
 from api.http.conditional import JSON, conditional, json_answer
-from api.http.limits import charge, limited
+from api.http.limits import charge, charge_cost, limited
 from api.http.openapi import (
     BINARY,
     NOT_MODIFIED,
@@ -25,6 +25,7 @@ from api.http.requests import DigestsRequest
 from api.service import ServiceDep
 from provenance.answers import RecordedVerdict, Report
 from provenance.limits import REPORT_UNITS
+from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
 
@@ -80,11 +81,13 @@ async def post_verification(
                 keep=kept_for,
             )
 
-        return _answer(await service.admission.run(verify_asked))
+        return _answer(await service.admission.look_up(verify_asked))
+    pictures, sender = service.admission.pictures, service.sender(request)
+    pictures.check(sender)
     async with service.spool.receive(request, sidecar=True) as received:
         upload, beside = received.file, received.sidecar
 
-        def verify_upload() -> bytes:
+        def verify_upload(budget: Budget) -> bytes:
             return verify_file(
                 registry,
                 path=upload.path,
@@ -93,9 +96,14 @@ async def post_verification(
                 sidecar=None if beside is None else beside.path,
                 full_detail=detail == "full",
                 keep=kept_for,
+                budget=budget,
             )
 
-        return _answer(await service.admission.run(verify_upload))
+        with pictures.place(sender) as budget:
+            try:
+                return _answer(await service.admission.examine(verify_upload, budget))
+            finally:
+                await charge_cost(request, "verifications", budget.spent)
 
 
 def _answer(report: bytes) -> Response:

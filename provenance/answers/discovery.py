@@ -8,7 +8,8 @@ from provenance.answers.fields import Answer, Doc
 
 @dataclass(frozen=True, kw_only=True)
 class RatePolicy(Answer):
-    """How much one client address may ask for under the name that `RateLimit` header fields carry."""
+    """How much one client address, or API key (`writes-daily`), may ask for under the name that `RateLimit` header
+    fields carry."""
 
     name: str
     quota: int

@@ -28,6 +28,8 @@ class Problem:
     instance: str
     request_id: str
     errors: Annotated[tuple[FieldProblem, ...], Doc("Faulty parts of the request, where there are any.")] = ()
+    policy: Annotated[str | None, Doc("The limit that is exceeded, by its name in `RateLimit-Policy`.")] = None
+    until: Annotated[datetime | None, Doc("When that limit allows this request again.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

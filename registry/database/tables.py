@@ -313,6 +313,26 @@ class IdempotencyClaim(SQLModel, table=True):
     until_ms: int = Field(sa_type=Int64)
 
 
+class QuotaDay(SQLModel, table=True):
+    """A day (YYYY-MM-DD, UTC) on which quotas are counted: `salt` keys the pseudonyms of that day's subjects."""
+
+    __tablename__ = "quota_day"
+
+    day: str = Field(primary_key=True)
+    salt: bytes
+
+
+class QuotaUse(SQLModel, table=True):
+    """Units of a quota that a subject has used on a day: a client address, or an API key, under its pseudonym."""
+
+    __tablename__ = "quota_use"
+
+    day: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    subject: bytes = Field(primary_key=True)
+    units: int = Field(sa_type=Int64)
+
+
 class Upload(SQLModel, table=True):
     """Media that was uploaded ahead of its registration: by a publisher, or an API key that is bound to none."""
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args
@@ -32,6 +31,7 @@ from registry.sandbox.confinement import Confinement, Layer
 from registry.sandbox.frames import WATCH_SECONDS, encode_request
 from registry.sandbox.process import START_SECONDS, Answerer, WorkerDeathError, WorkerProcess
 from registry.sandbox.quarantine import Key, Quarantine, Refusal
+from registry.sandbox.turns import LEAST_SECONDS, Budget, Turns
 from registry.stages import Observe
 
 JOB_SECONDS = 9.0
@@ -92,6 +92,7 @@ class _Job:
         seconds: float,
         answer: Answerer | None,
         key: Key | None,
+        budget: Budget,
     ) -> None:
         self.submitted = time.perf_counter()
         self.payload = payload
@@ -100,6 +101,7 @@ class _Job:
         self.seconds = seconds
         self.answer = answer
         self.key = key
+        self.budget = budget
         self.tries = 0
         self.workers_ended = 0
         """By its own doing."""
@@ -111,7 +113,7 @@ class _Job:
 
     def expire(self) -> None:
         if self.claim():
-            busy = "busy: no worker became free in time, try again later"
+            busy = "all workers are busy, and none became free in time: try again later"
             self.future.set_exception(Overloaded(busy, retry_after=RETRY_AFTER))
 
     def reject_overload(self) -> None:
@@ -146,7 +148,7 @@ class Sandbox:
     ) -> None:
         if workers < 1:
             raise ValueError("a sandbox has at least one worker")
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: Turns[_Job] = Turns(clock)
         self._busy_seconds = busy_seconds
         self._clock = clock
         self._closing = threading.Event()
@@ -167,6 +169,7 @@ class Sandbox:
         cpu_seconds: float = JOB_SECONDS,
         answer: Answerer | None = None,
         digest: bytes | None = None,
+        budget: Budget | None = None,
     ) -> T:
         """Run `function(*args)` in a worker and return its result.
 
@@ -180,16 +183,23 @@ class Sandbox:
 
         With `digest`, the file's SHA-256, a file that has ended two workers is refused at once.
 
+        With `budget` the function may use no more processor time than is left in it, and what it uses is noted there;
+        the next free worker takes the job of the party that has had the least of the workers' time.
+
         Raises:
             CountermarkError: raised by the function.
             UndecodableMedia: the function raised any other exception.
-            MediaTooCostly: the function used up `cpu_seconds`, or the memory of a worker.
+            MediaTooCostly: the function used up `cpu_seconds`, the budget, or the memory of a worker.
             ExaminationUnavailable: two workers died otherwise, or it took more than `WALL_CLOCK_FACTOR` times
                 its processor time by the clock; or no worker can be started.
             Overloaded: no worker became free in time.
             StoreUnavailable: the sandbox is closing.
         """
-        job = self._submit(function, args, cpu_seconds, answer, digest)
+        if budget is None:
+            budget = Budget(seconds=cpu_seconds)
+        elif budget.left < LEAST_SECONDS:
+            raise MediaTooCostly(_COSTLY)
+        job = self._submit(function, args, min(cpu_seconds, budget.left), answer, digest, budget)
         try:
             return cast(T, job.future.result(self._busy_seconds))
         except TimeoutError:
@@ -204,7 +214,7 @@ class Sandbox:
     @property
     def waiting(self) -> int:
         """Number of jobs that wait for a worker."""
-        return self._jobs.qsize()
+        return self._jobs.waiting
 
     @property
     def ready_workers(self) -> int:
@@ -256,35 +266,31 @@ class Sandbox:
         self._closing.set()
         for slot in self._slots:
             slot.stop_starting()
-            self._jobs.put(None)
+        for waiting in self._jobs.close():
+            waiting.reject_overload()
         deadline = time.monotonic() + CLOSING_SECONDS
         for slot in self._slots:
             slot.thread.join(max(0.0, deadline - time.monotonic()))
             slot.stop_working()
             slot.thread.join()
-        with suppress(queue.Empty):
-            while True:
-                if (job := self._jobs.get_nowait()) is not None:
-                    job.reject_overload()
 
     def _submit(
         self,
         function: Callable[..., T],
         args: tuple[object, ...],
         cpu_seconds: float,
-        answer: Answerer | None = None,
-        digest: bytes | None = None,
+        answer: Answerer | None,
+        digest: bytes | None,
+        budget: Budget,
     ) -> _Job:
         name = getattr(function, "__qualname__", "a job")
         key = None if digest is None else (name, digest)
         if key is not None:
             self._quarantine.check(key)
         payload, files = encode_request((function, args, cpu_seconds, answer is not None))
-        job = _Job(payload, files, name, cpu_seconds, answer, key)
-        if self._closing.is_set():
+        job = _Job(payload, files, name, cpu_seconds, answer, key, budget)
+        if not self._jobs.put(job):
             job.reject_overload()
-        else:
-            self._jobs.put(job)
         return job
 
 
@@ -308,7 +314,7 @@ class _Losses:
 class _Pool:
     """The state that the slots of a pool share."""
 
-    jobs: "queue.SimpleQueue[_Job | None]"
+    jobs: Turns[_Job]
     closing: threading.Event
     quarantine: Quarantine
     clock: Callable[[], float]
@@ -419,8 +425,8 @@ class _Slot:
                 job.reject_overload()
             elif worker.lives():
                 return job
-            else:
-                self._pool.jobs.put(job)  # for the first free worker
+            elif not self._pool.jobs.put_back(job):  # for the first free worker
+                job.reject_overload()
         if not self._pool.closing.is_set():
             self._pool.lost.count("idle")
             logger.warning("a sandbox worker is replaced: it was ended or stopped between two jobs")
@@ -431,7 +437,7 @@ class _Slot:
         job.tries += 1
         started = time.perf_counter()
         try:
-            answer = worker.perform(job.payload, job.files, job.seconds * WALL_CLOCK_FACTOR, job.answer)
+            answer = self._perform(job, worker)
             self._pool.observe(job.name, time.perf_counter() - started)
         except WorkerDeathError as death:
             self._handle_death(job, death)
@@ -458,6 +464,15 @@ class _Slot:
                 self._handle_death(job, WorkerDeathError("its answer was malformed"))
                 return False
         return True
+
+    def _perform(self, job: _Job, worker: WorkerProcess) -> Any:
+        """The worker's answer to a job, whose costs are noted. Raises as `WorkerProcess.perform`."""
+        used, began = worker.processor_seconds(), self._pool.clock()
+        try:
+            return worker.perform(job.payload, job.files, job.seconds * WALL_CLOCK_FACTOR, job.answer)
+        finally:
+            job.budget.spent += worker.processor_seconds() - used
+            job.budget.held += self._pool.clock() - began
 
     def _handle_death(self, job: _Job, death: WorkerDeathError) -> None:
         """Handle a worker's death during a job, which is resolved unless a fresh worker is to retry it."""

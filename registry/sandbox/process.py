@@ -91,6 +91,7 @@ class WorkerProcess:
         self._answers = self._process.stdout.fileno()
         self._requests.setblocking(False)
         os.set_blocking(self._answers, False)
+        self._used = 0.0
 
     def wait_until_confined(self) -> Confinement:
         """How the process is confined, before it has imported what it needs. Raises WorkerDeathError."""
@@ -136,6 +137,12 @@ class WorkerProcess:
         """Whether the process runs, and is not suspended."""
         return self._process.poll() is None and not self._is_stopped()
 
+    def processor_seconds(self) -> float:
+        """Seconds of processor time that the process has used; of one that has ended, at its end. 0 but on Linux."""
+        if (stat := self._stat()) is not None:
+            self._used = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return self._used
+
     def kill(self) -> None:
         self._process.kill()
 
@@ -173,13 +180,18 @@ class WorkerProcess:
 
     def _is_stopped(self) -> bool:
         """Whether a signal has suspended the process (proc(5), state "T")."""
-        if sys.platform != "linux":
-            return False
+        stat = self._stat()
+        return stat is not None and stat[0] == "T"
+
+    def _stat(self) -> list[str] | None:
+        """The fields of proc(5)'s `stat` from the third on; None where there are none, or the process has ended."""
+        if sys.platform != "linux" or self._process.returncode is not None:
+            return None
         try:
             stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii", errors="replace")
         except OSError:
-            return False
-        return stat.rpartition(")")[2].split()[0] == "T"
+            return None
+        return stat.rpartition(")")[2].split()
 
     def _end(self) -> WorkerDeathError:
         """How the process ended, after it has closed its pipes."""
@@ -191,6 +203,7 @@ class WorkerProcess:
                 break
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
+                self._used = usage.ru_utime + usage.ru_stime
                 return _death(self._process.returncode, usage.ru_maxrss, self._inherited)
             if time.monotonic() > deadline:
                 return WorkerDeathError("it closed its pipe")

@@ -42,6 +42,7 @@ from registry.attestation.timestamping import stamp_now
 from registry.database import Asset, Session, assets, entries, events, local_features, resemblances, sealed
 from registry.database.assets import AssetBlobs
 from registry.registry import Registry
+from registry.sandbox import Budget
 from registry.sandbox.examination import ClaimRequest, Prepared, PublicCopy, prepare, signing_responder
 from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
@@ -74,8 +75,12 @@ class Registered:
     compared: "Future[None] | None" = None
 
 
-def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, publisher: str) -> Registered:
+def register(
+    registry: Registry, *, path: Path, sha256: bytes, claims: Claims, publisher: str, budget: Budget | None = None
+) -> Registered:
     """Register the file at `path`, whose SHA-256 the caller computed while receiving it.
+
+    `budget`: what examining the file may cost; by default as much as one job may.
 
     Raises:
         MediaError: the file is not a readable picture.
@@ -96,12 +101,12 @@ def register(registry: Registry, *, path: Path, sha256: bytes, claims: Claims, p
         return Registered(
             catalogue.asset(registry, registered, reader),
             created=False,
-            metadata=_metadata(registry, registered, path, sha256),
+            metadata=_metadata(registry, registered, path, sha256, budget),
         )
     publisher_signer(registry, publisher)  # before the picture is examined: fail early without a key
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
-    prepared = _prepare(registry, claim_signer, path, sha256, claims, source_type)
+    prepared = _prepare(registry, claim_signer, path, sha256, claims, source_type, budget)
     record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
     canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
@@ -160,9 +165,11 @@ def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) 
     return catalogue.withdrawal(registry, appended.record_id)
 
 
-def _metadata(registry: Registry, record: bytes, path: Path, sha256: bytes) -> answers.FileMetadata:
+def _metadata(
+    registry: Registry, record: bytes, path: Path, sha256: bytes, budget: Budget | None
+) -> answers.FileMetadata:
     """The metadata in the file of an earlier registration, and what its public copy has of it."""
-    found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256)
+    found = registry.sandbox.run(find_metadata, path, sha256, digest=sha256, budget=budget)
     with registry.store.read() as session:
         row = find_readable_asset(session, record, Reader(all=True))
     copy: PublicCopy = "as_registered"
@@ -189,7 +196,13 @@ def _claim_signer(registry: Registry) -> ClaimSigner:
 
 
 def _prepare(
-    registry: Registry, signer: ClaimSigner, path: Path, sha256: bytes, claims: Claims, source_type: str | None
+    registry: Registry,
+    signer: ClaimSigner,
+    path: Path,
+    sha256: bytes,
+    claims: Claims,
+    source_type: str | None,
+    budget: Budget | None,
 ) -> Prepared:
     """Examine the file and sign its credential, in a worker. Raises MediaError, InvalidRequest."""
     url = registry.config.claim_timestamp_url
@@ -197,7 +210,7 @@ def _prepare(
     try:
         with ExitStack() as files:
             order = _claim_order(registry, files, signer, claims, source_type)
-            return registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256)
+            return registry.sandbox.run(prepare, path, sha256, order, answer=answer, digest=sha256, budget=budget)
     except CredentialSigningFailed as error:
         raise InvalidRequest(f"{error}; it can be registered with credential “none”") from error
 

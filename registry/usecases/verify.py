@@ -34,6 +34,7 @@ from registry.sandbox.examination import (
     examine_file,
 )
 from registry.sandbox.pool import JOB_SECONDS
+from registry.sandbox.turns import PICTURE_SECONDS, Budget
 from registry.search.selection import EVERYTHING
 from registry.storage.blobs import blob_name
 from registry.times import to_milliseconds
@@ -68,6 +69,7 @@ def verify_file(
     sidecar: Path | None = None,
     full_detail: bool = False,
     keep: timedelta | None = None,
+    budget: Budget | None = None,
 ) -> bytes:
     """Verify the file at `path`, whose SHA-256 the caller computed while receiving it.
 
@@ -78,6 +80,8 @@ def verify_file(
         sidecar: path of a C2PA manifest that came with the file.
         full_detail: compare with the stored picture over the whole in full detail, where one is kept.
         keep: how long to keep the report; by default `KEPT_FOR` if it has a match, and not at all if it has none.
+        budget: what examining the file may cost, in which the costs are noted. A comparison in full detail may cost
+            `FULL_DETAIL_SECONDS` more.
 
     Raises:
         MediaError: the file is not a readable picture.
@@ -86,7 +90,7 @@ def verify_file(
     with StoredRegistrations(registry) as registrations:
         # Known bytes need no decoding: their pixels are those of the record.
         known_bytes = bool(registrations.by_bytes(sha256))
-        matcher = SandboxMatcher(registrations, path, sha256, full_detail=full_detail)
+        matcher = SandboxMatcher(registrations, path, sha256, full_detail=full_detail, budget=budget)
         examination = matcher.run(
             examine_file, path, sha256, registry.trust, registry.clock(), sidecar, not known_bytes
         )
@@ -108,7 +112,7 @@ def verify_digests(
     Returns as `verify_file`; unless `keep` says for how long, the report is not kept.
     """
     subject = Subject(sha256=sha256, size=None)
-    with StoredRegistrations(registry) as registrations:
+    with StoredRegistrations(registry, compares=False) as registrations:
         verdict = procedure.verify_digests(subject, pdq, pdq_quality, registrations)
         return _answer(registrations, verdict, {}, keep)
 
@@ -161,12 +165,19 @@ class SandboxMatcher:
     """Describes and compares in the sandbox, and collects the overlays for the report."""
 
     def __init__(
-        self, registrations: "StoredRegistrations", path: Path, sha256: bytes, *, full_detail: bool = False
+        self,
+        registrations: "StoredRegistrations",
+        path: Path,
+        sha256: bytes,
+        *,
+        full_detail: bool = False,
+        budget: Budget | None = None,
     ) -> None:
         self._registrations = registrations
         self._path = path
         self._sha256 = sha256
         self._detail = DetailSource(path, sha256, full_detail)
+        self._budget = Budget() if budget is None else budget
         self._drawn: list[tuple[Comparison, bytes | None]] = []
         self._whole: QueryDescription | None = None
         self._parts: Sequence[QueryDescription] = ()
@@ -174,7 +185,8 @@ class SandboxMatcher:
     def run(self, function: Callable[..., T], *args: object, cpu_seconds: float = JOB_SECONDS) -> T:
         """Run a function in a worker, without holding a snapshot of the store (ADR 35)."""
         self._registrations.release()
-        return self._registrations.registry.sandbox.run(function, *args, cpu_seconds=cpu_seconds, digest=self._sha256)
+        sandbox, budget = self._registrations.registry.sandbox, self._budget
+        return sandbox.run(function, *args, cpu_seconds=cpu_seconds, digest=self._sha256, budget=budget)
 
     def describe(self, query: Pixels) -> LocalFeatures:
         self._whole = self.run(describe_picture, query)
@@ -188,7 +200,9 @@ class SandboxMatcher:
         self, query: Pixels, references: Sequence[Reference], part: int | None = None
     ) -> Sequence[Comparison | CountermarkError]:
         described = self._whole if part is None else self._parts[part]
-        seconds = FULL_DETAIL_SECONDS if self._detail.whole else JOB_SECONDS
+        seconds = JOB_SECONDS
+        if self._detail.whole:
+            self._budget.seconds, seconds = PICTURE_SECONDS + FULL_DETAIL_SECONDS, FULL_DETAIL_SECONDS
         with ExitStack() as files:
             originals = [self._lend(files, each) for each in references]
             there = [
@@ -226,9 +240,14 @@ class SandboxMatcher:
 class StoredRegistrations:
     """The store as the verification procedure sees it: one snapshot between any two runs of a worker (ADR 35)."""
 
-    def __init__(self, registry: Registry, within: range = EVERYTHING) -> None:
-        """`within`: log indices of the registrations that are searched by likeness."""
+    def __init__(self, registry: Registry, within: range = EVERYTHING, *, compares: bool = True) -> None:
+        """
+        Args:
+            within: log indices of the registrations that are searched by likeness.
+            compares: whether comparisons that are not made yet are made, in the workers.
+        """
         self.registry = registry
+        self._compares = compares
         self._within = within
         self._snapshot = registry.store.snapshot()
         self._tree: Tree | None = None
@@ -273,9 +292,9 @@ class StoredRegistrations:
             return {row.record_id: row.publisher_id for row in assets.find_many(session, record_ids)}
 
     def resembling(self, record_id: bytes) -> Resembling:
-        """As the view has it; where it is not made yet, it is made now, so that the next one reads it."""
+        """As the view has it; where it is not made yet, it may be made now, so that the next one reads it."""
         known, index = self._resembling(record_id)
-        if known.pending is None:
+        if known.pending is None or not self._compares:
             return known
         self.release()
         try:

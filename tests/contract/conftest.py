@@ -37,6 +37,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             max_media_bytes=1_000_000,
             verification_rate="1000000/minute",
             read_rate="1000000/minute",
+            authentication_failure_rate="1000000/minute",
+            write_quota=100_000_000,
         )
     registry = open_registry(configuration(settings))
     try:

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,17 @@ def test_a_client_over_its_quota_is_refused_until_the_oldest_request_is_forgotte
     clock.now += 60  # all are forgotten
     anew = limiter.count("a")
     assert (anew.remaining, anew.reset) == (1, 60)
+
+
+def test_what_was_spent_counts_even_where_less_was_left() -> None:
+    clock = Clock()
+    limiter = RateLimiter(Policy("verifications", 10, 60), clock)
+    assert limiter.count("a", 1).allowed
+    over = limiter.count("a", 18, spent=True)
+    assert (over.allowed, over.remaining) == (True, 0)
+    assert not limiter.count("a").allowed
+    clock.now += 60
+    assert limiter.count("a").allowed
 
 
 @given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 5))
@@ -76,7 +88,8 @@ def test_an_ipv6_subscriber_is_one_client(host: str, counted_as: str) -> None:
     assert client_address({"client": (host, 1)}) == counted_as
 
 
-def test_answers_carry_the_allowance_and_refusals_say_when_to_return(client: TestClient) -> None:
+def test_answers_carry_the_allowance_and_refusals_say_which_limit_and_when_to_return(client: TestClient) -> None:
+    before = datetime.now(UTC)
     first = client.get("/limited")
     assert first.headers["ratelimit-policy"] == '"reads";q=3;w=60'
     assert re.fullmatch(r'"reads";r=2;t=60', first.headers["ratelimit"])
@@ -87,6 +100,9 @@ def test_answers_carry_the_allowance_and_refusals_say_when_to_return(client: Tes
     assert refused.json()["type"].endswith(":rate-limited")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["ratelimit"].startswith('"reads";r=0;')
+    assert refused.json()["policy"] == "reads"
+    until = datetime.fromisoformat(refused.json()["until"])
+    assert timedelta() < until - before <= timedelta(seconds=61) + (datetime.now(UTC) - before)
 
 
 def test_a_route_without_a_limit_says_nothing_of_limits(client: TestClient) -> None:

@@ -129,6 +129,8 @@ def test_since_when_keys_were_stolen_is_read_from_the_revocations_of_an_earlier_
             "DROP INDEX ix_verification_kept_until_ms",
             "ALTER TABLE verification DROP COLUMN kept_until_ms",
             "ALTER TABLE log_head DROP COLUMN registrations",
+            "DROP TABLE quota_use",
+            "DROP TABLE quota_day",
         ):
             newsroom.tamper(later)
         newsroom.tamper("UPDATE alembic_version SET version_num = '0012'")

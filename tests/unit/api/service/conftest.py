@@ -65,6 +65,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             max_media_bytes=2_000_000,
             verification_rate="100000/minute",
             read_rate="100000/minute",
+            authentication_failure_rate="100000/minute",
         )
     registry = open_registry(configuration(settings))
     try:

@@ -25,15 +25,17 @@ def test_a_service_says_where_its_log_is_and_under_which_keys(client: TestClient
     assert (told.api, told.log) == ("http://127.0.0.1:8000", "http://127.0.0.1:8000/log")
 
 
-def test_the_rates_that_it_states_are_those_of_its_header_fields(client: TestClient) -> None:
+def test_the_rates_that_it_states_are_those_of_its_header_fields(client: TestClient, writer: dict[str, str]) -> None:
     told = agreed(ServiceDescription, client.get("/.well-known/countermark.json"))
     stated = {f'"{each.name}";q={each.quota};w={each.window}' for each in told.limits.rates}
     sent = {
         client.get("/v1/publishers").headers["ratelimit-policy"],
         client.post("/v1/lookups", json={"items": [{"sha256": "ab" * 32}]}).headers["ratelimit-policy"],
         client.post("/v1/verifications", content=b"x").headers["ratelimit-policy"],
+        client.post("/v1/withdrawals", headers=writer).headers["ratelimit-policy"],
+        client.get("/v1/keys", headers={"Authorization": "Bearer wrong"}).headers["ratelimit-policy"],
     }
-    assert stated == sent
+    assert stated == {each for field in sent for each in field.split(", ")}
 
 
 def test_the_contract_of_the_running_version_is_served(client: TestClient) -> None:

@@ -1,6 +1,8 @@
 """What our own failures and a file's costs are told as: a worker that was killed says nothing of a picture."""
 
+import hashlib
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from starlette.testclient import TestClient
 
 from provenance.errors import ExaminationUnavailable, MediaTooCostly, StoreUnavailable
 from registry.registry import Registry
-from registry.sandbox import Sandbox
+from registry.sandbox import Budget, Sandbox
 from registry.sandbox.examination import compare_references, describe_parts, describe_picture, examine_file, prepare
 from registry.search.inverted_file import InvertedFile
 from tests.patience import HUNG_SECONDS
@@ -87,6 +89,7 @@ def failing(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     return fail
 
 
+ALL_JOBS = (compare_references, describe_parts, describe_picture, examine_file, prepare)
 LOST = ExaminationUnavailable("no worker could finish looking at it", retry_after=7)
 COSTLY = MediaTooCostly("examining it used up the processor time")
 
@@ -159,3 +162,70 @@ def test_the_service_is_ready_only_when_all_registrations_can_be_searched(
     refused = client.get("/readyz")
     assert refused.status_code == 503
     assert refused.json()["type"] == "urn:countermark:problem:store-unavailable"
+
+
+def left(answer: Any) -> int:
+    found = re.search(r'"verifications";r=(\d+)', answer.headers["ratelimit"])
+    assert found is not None
+    return int(found[1])
+
+
+def test_a_verification_counts_for_the_processor_time_that_it_takes(
+    client: TestClient, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = jpeg(720, width=1024, height=768)
+    before = left(verify(client, picture))
+    assert left(verify(client, picture)) == before - 1  # an ordinary one
+    monkeypatch.setattr("api.http.limits.UNIT_SECONDS", 0.001)
+    assert left(verify(client, picture)) < before - 11
+
+
+def test_a_picture_that_was_refused_counts_for_what_it_took(
+    client: TestClient, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = left(verify(client, jpeg(721)))
+
+    def costly(_sandbox: Sandbox, *_: object, budget: Budget, **__: object) -> None:
+        budget.spent += 9.0
+        raise COSTLY
+
+    monkeypatch.setattr(Sandbox, "run", costly)
+    answer = verify(client, jpeg(722))
+    assert answer.status_code == 422
+    assert left(answer) == before - 18
+
+
+def test_all_that_is_done_with_a_picture_has_one_budget(
+    client: TestClient, writer: Headers, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert register(client, writer, jpeg(723)).status_code == 201
+    run = Sandbox.run
+    budgets: list[Budget] = []
+
+    def watched(sandbox: Sandbox, function: Any, *args: object, budget: Budget | None = None, **options: Any) -> object:
+        if budget is not None:
+            budgets.append(budget)
+        value: object = run(sandbox, function, *args, budget=budget, **options)
+        if function is examine_file and budget is not None:
+            budget.spent = budget.seconds - 0.1  # hardly anything is left for what follows
+        return value
+
+    monkeypatch.setattr(Sandbox, "run", watched)
+    answer = verify(client, jpeg(723, quality=40))
+    assert answer.status_code == 200, answer.text
+    assert len(budgets) >= 2
+    assert len(set(map(id, budgets))) == 1
+    assert any("used up the processor time" in each["why"] for each in answer.json()["not_checked"])
+
+
+def test_digests_of_a_registration_that_waits_for_its_comparison_wait_for_no_worker(
+    client: TestClient, writer: Headers, jpeg: Picture, failing: Callable[..., None]
+) -> None:
+    failing(LOST, describe_picture, compare_references)
+    registered = register(client, writer, jpeg(724))
+    assert registered.status_code == 201
+    sha256 = hashlib.sha256(jpeg(724)).hexdigest()
+    failing(AssertionError("a worker was asked"), *ALL_JOBS)
+    answer = client.post("/v1/verifications", json={"sha256": sha256})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["axes"]["registration"]["value"] == "EXACT_MATCH"
