@@ -15,12 +15,14 @@ from typing import Any
 PAUSES = (0.0, 0.01, 0.03)
 """Seconds, one of which is drawn at each hand-over: longer than a switch between threads, short beside a test."""
 
+_CHANCE = random.Random()  # its own: Hypothesis watches over the module's
+
 
 def _pausing(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def handing_over(*arguments: Any, **named: Any) -> Any:
         result = method(*arguments, **named)
-        time.sleep(random.choice(PAUSES))
+        time.sleep(_CHANCE.choice(PAUSES))
         return result
 
     return handing_over
