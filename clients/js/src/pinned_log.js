@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal, toUtf8 } from "./bytes.js";
+import { equal, toBase64, toUtf8 } from "./bytes.js";
 import { SignedCheckpoint } from "./checkpoint.js";
 import { CountermarkError, ProofInvalid, UntrustedNote } from "./errors.js";
 import { LogKeys } from "./log_keys.js";
@@ -14,6 +14,7 @@ import { followLogKeys } from "./procedure.js";
 import { tileReader } from "./tiles.js";
 
 /** @import { Checkpoint } from "./checkpoint.js" */
+/** @import { Policy } from "./policy.js" */
 /** @import { Receipt } from "./receipt.js" */
 /** @import { Fetch } from "./tiles.js" */
 
@@ -75,20 +76,23 @@ export class PinnedLog {
    * @param {object} [known]
    * @param {string} [known.key] what the log's service says that its key is: pinned if nothing is pinned yet
    * @param {Receipt} [known.receipt] any receipt of the log, whose `log.key` records lead from a pinned key to newer ones
+   * @param {Policy} [known.policy] whose witnesses have to have cosigned; its keys of the log are pinned if none are yet
    * @returns {Promise<Checkpoint>}
    * @throws LogAlarm: it contradicts what was seen before
-   * @throws UntrustedNote: of another log, or not signed
+   * @throws UntrustedNote: of another log, not signed, or cosigned by too few
    * @throws MalformedTile: the log does not show what the comparison needs
    */
-  async see(note, { key, receipt } = {}) {
+  async see(note, { key, receipt, policy } = {}) {
     const signed = SignedCheckpoint.parse(note);
     const served = new TextDecoder().decode(note);
+    const stated = policy?.logs.filter((log) => log.key.name === this.origin).map((log) => `${log.key}`) ?? [];
     const remembered = (await this.store.get(this.origin)) ?? {
-      keys: key === undefined ? [] : [`${await VerifierKey.parse(key)}`],
-      given: false,
+      keys: stated.length || key === undefined ? stated : [`${await VerifierKey.parse(key)}`],
+      given: stated.length > 0,
       note: null,
     };
     const keys = await this.#keysFor(signed, remembered, served, receipt);
+    if (policy) await this.#checkQuorum(signed, keys, policy);
     const { checkpoint } = signed;
     if (remembered.note !== null) await this.#compare(checkpoint, remembered, served);
     await this.store.set(this.origin, { ...remembered, keys: keys.map(String), note: served });
@@ -129,12 +133,22 @@ export class PinnedLog {
       const successors = followed instanceof LogKeys ? followed.at(signed.checkpoint.size) : [];
       if (successors.length && (await signed.verify(successors, this.origin).catch(refused))) return successors;
       if ((await this.store.get(this.origin)) === undefined) throw cause; // nothing is contradicted
-      throw new LogAlarm("other key", `${this.origin} shows a checkpoint that none of its known keys has signed`, {
-        origin: this.origin,
-        remembered,
-        served,
-      });
+      const signers = signed.note.signatures.filter(({ name }) => name === this.origin).map(({ keyId }) => keyId);
+      const before = pinned.map(({ keyId }) => keyId).join(", ");
+      throw new LogAlarm(
+        "other key",
+        `${this.origin} was known by key ${before}, and shows a checkpoint signed by ${signers.join(", ") || "none"}`,
+        { origin: this.origin, remembered, served },
+      );
     }
+  }
+
+  /** @param {SignedCheckpoint} signed @param {VerifierKey[]} keys @param {Policy} policy */
+  async #checkQuorum(signed, keys, policy) {
+    const witnesses = policy.keysFor(this.origin).filter((key) => key.name !== this.origin);
+    const missing = policy.missing(await signed.verify([...keys, ...witnesses], this.origin));
+    if (!missing.length) return;
+    throw new UntrustedNote(`too few have cosigned; it lacks ${missing.map(({ name }) => name).join(", ")}`);
   }
 
   /** @param {Checkpoint} checkpoint @param {Remembered} remembered @param {string} served */
@@ -147,7 +161,8 @@ export class PinnedLog {
     }
     if (checkpoint.size === before.size) {
       if (equal(checkpoint.root, before.root)) return;
-      throw alarm("fork", `${this.origin} has signed two trees of ${before.size} entries`);
+      const roots = `${toBase64(before.root)} and ${toBase64(checkpoint.root)}`;
+      throw alarm("fork", `${this.origin} has signed two trees of ${before.size} entries, with the roots ${roots}`);
     }
     const proof = await consistencyProof(before.size, checkpoint.size, tileReader(this.fetch, checkpoint.size));
     try {

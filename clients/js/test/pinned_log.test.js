@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { MalformedTile, UntrustedNote } from "../src/index.js";
-import { LogAlarm, PinnedLog } from "../src/log.js";
+import { toUtf8 } from "../src/bytes.js";
+import { MalformedTile, Receipt, UntrustedNote, VerifierKey } from "../src/index.js";
+import { LogAlarm, PinnedLog, Policy } from "../src/log.js";
+import { receiptOf, vectors } from "./vectors.js";
 
 const FOLDER = new URL("../../../tests/vectors/tessera-log/", import.meta.url);
 const KEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
@@ -57,6 +59,9 @@ test("another key than the pinned one is an alarm", async () => {
   await assert.rejects(opened(kept).see(checkpoint(3), { key: KEY }), (error) => {
     assert.ok(error instanceof LogAlarm);
     assert.equal(error.kind, "other key");
+    assert.match(error.message, /known by key 25b33dc8, and shows a checkpoint signed by 33d7b496/);
+    assert.deepEqual(error.evidence.remembered.keys, [stranger]);
+    assert.equal(error.evidence.served, new TextDecoder().decode(checkpoint(3)));
     return true;
   });
 });
@@ -74,4 +79,72 @@ test("tiles that lead to another tree are an alarm, and missing ones are not", a
   const missing = new PinnedLog(ORIGIN, kept, async () => null);
   await assert.rejects(missing.see(checkpoint(15)), MalformedTile);
   await opened(kept).see(checkpoint(15));
+});
+
+const { cases } = vectors("transparency/receipts.json");
+
+/** A case of the vectors by its name, and its receipt. @param {string} name */
+async function received(name) {
+  const found = cases.find((/** @type {any} */ each) => each.name === name);
+  const receipt = await Receipt.parse(receiptOf(found));
+  return { keys: /** @type {string[]} */ (found.trusted_keys), receipt };
+}
+
+/** The log of a receipt, which has no tiles to show. @param {Receipt} receipt */
+const logOf = (receipt) => new PinnedLog(receipt.logKey.name, store(), async () => null);
+
+/** @param {Receipt} receipt */
+const shown = (receipt) => toUtf8(receipt.subject.proof.checkpoint);
+
+test("log.key records lead from the pinned key to the one that signs now, which is pinned from then on", async () => {
+  const { keys, receipt } = await received("the log key was rotated twice");
+  const log = logOf(receipt);
+  await log.pin(await Promise.all(keys.map((key) => VerifierKey.parse(key))));
+  await assert.rejects(log.see(shown(receipt)), LogAlarm);
+  await log.see(shown(receipt), { receipt });
+  const pinned = (await log.trustedKeys()).map(String);
+  assert.ok(pinned.includes(`${receipt.logKey}`));
+  assert.ok(!keys.includes(`${receipt.logKey}`));
+});
+
+test("where the record that leads to the new key is missing, it is another key", async () => {
+  const { keys, receipt } = await received("the rotation is left out, and the old log key trusted");
+  const log = logOf(receipt);
+  await log.pin(await Promise.all(keys.map((key) => VerifierKey.parse(key))));
+  await assert.rejects(log.see(shown(receipt), { receipt }), (error) => error instanceof LogAlarm && error.kind === "other key");
+});
+
+test("two trees of one size are a fork, which names both roots and keeps both notes", async () => {
+  const { receipt } = await received("time stamp: another tree of the same size that the log has signed");
+  const log = logOf(receipt);
+  const other = receipt.stamp?.proof.checkpoint ?? "";
+  await log.see(shown(receipt), { key: `${receipt.logKey}` });
+  await assert.rejects(log.see(toUtf8(other)), (error) => {
+    assert.ok(error instanceof LogAlarm);
+    assert.equal(error.kind, "fork");
+    assert.equal(error.evidence.remembered.note, receipt.subject.proof.checkpoint);
+    assert.equal(error.evidence.served, other);
+    for (const note of [error.evidence.remembered.note ?? "", other]) {
+      assert.ok(error.message.includes(note.split("\n")[2] ?? "?"));
+    }
+    return true;
+  });
+});
+
+test("a policy pins the log's key, and its witnesses have to have cosigned", async () => {
+  const { keys, receipt } = await received("pinned, with the registered bytes");
+  const [own = "", witness = ""] = keys;
+  const stranger = "witness.example/w1+28eec54f+BKGK3W+JVVr1aTW+G3nqqpN5K2Mbz8oGjQRrClxRAHe5";
+  const lines = `log ${own}\nwitness known ${witness}\nwitness stranger ${stranger}\n`;
+  const policy = (/** @type {string} */ quorum) => Policy.parse(toUtf8(`${lines}${quorum}`));
+  const log = logOf(receipt);
+  const both = await policy("group both all known stranger\nquorum both\n");
+  await assert.rejects(log.see(shown(receipt), { policy: both }), (error) => {
+    assert.ok(error instanceof UntrustedNote);
+    assert.match(error.message, /it lacks stranger$/);
+    return true;
+  });
+  assert.deepEqual(await log.trustedKeys(), []);
+  await log.see(shown(receipt), { policy: await policy("quorum known\n") });
+  assert.deepEqual((await log.trustedKeys()).map(String), [own]);
 });

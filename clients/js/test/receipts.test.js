@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { concat, fromHex, toUtf8 } from "../src/bytes.js";
+import { fromHex, toUtf8 } from "../src/bytes.js";
 import {
   CountermarkError,
   MalformedReceipt,
@@ -14,17 +14,10 @@ import {
 } from "../src/index.js";
 import { MAX_RECEIPT_BYTES } from "../src/limits.js";
 import { Policy } from "../src/log.js";
-import { bytes, vectors } from "./vectors.js";
+import { receiptOf, vectors } from "./vectors.js";
 
-const { bases, cases } = vectors("transparency/receipts.json");
+const { cases } = vectors("transparency/receipts.json");
 const TIME_STAMP = 10;
-
-/** @param {any} each @returns {Uint8Array} */
-function receiptOf({ receipt: { base, edits } }) {
-  let data = bytes(bases[base]);
-  for (const [at, remove, insert] of edits) data = concat(data.subarray(0, at), bytes(insert), data.subarray(at + remove));
-  return data;
-}
 
 /** @param {any} each */
 async function check(each) {
