@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines generators sbom dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines corpora generators sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,7 @@ mutants: $(VENV)/.development ## does a test notice when a line of the core chan
 	@PYTEST_ADDOPTS="$(if $(TESTS),-k '$(TESTS)')" $(BIN)/mutmut run $(ONLY)
 	@$(BIN)/mutmut results | sed '/: not checked$$/d'
 
+# FULL=1 tries all cases instead of a tenth.
 test-security: $(VENV)/.development ## attack the service, its connections, its workers and what fetches addresses
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/security
 
@@ -103,6 +104,9 @@ tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 
 engines: ## get another author's C2PA engine for the tests of signed copies, from npm
 	@tools/engines.sh
+
+corpora: $(VENV)/.development ## get pictures of decoders' source packages, and atheris, for the tests of security
+	@tools/corpora.sh
 
 generators: ## get what makes clients out of openapi.yaml, for their tests, and what builds a release
 	@PYTHON=$(PYTHON) tools/generators.sh

@@ -12,6 +12,7 @@ dataclass) and ``["error", class, message]`` (of our exception tree); a class is
 """
 
 import dataclasses
+import errno
 import importlib
 import io
 import os
@@ -167,12 +168,14 @@ def encode_request(value: object) -> tuple[bytes, tuple[Path, ...]]:
 
 
 def decode_request(data: bytes, descriptors: Sequence[int]) -> Any:
-    """The value that `encode_request` was given, with files in place of its paths."""
+    """The value that `encode_request` was given, with files in place of its paths. Raises OSError if one is missing."""
 
     class Unpickler(pickle.Unpickler):
         """Puts files in their places."""
 
         def persistent_load(self, index: int) -> InputFile:
+            if index >= len(descriptors):  # the kernel drops those that this process may not have (unix(7))
+                raise OSError(errno.EMFILE, "a file did not arrive")
             return InputFile(descriptors[index])
 
     return Unpickler(io.BytesIO(data)).load()

@@ -20,9 +20,10 @@ from registry.sandbox.frames import decode_request, encode_answer, read_frame, r
 
 _OF_THE_MACHINE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE),  # its disks, its table of files
+    errno.EMFILE,  # what earlier jobs left open, or a limit that was set from outside
     *(errno.ENOENT, errno.ESTALE),  # the upload is gone
 }
-"""Errors of the system (errno) that no file can cause."""
+"""Errors of the system (errno) that no file can cause in a fresh worker."""
 
 _NO_MEMORY_FOR_OPENCV = -4  # cv::Error::StsNoMem
 
