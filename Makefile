@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines corpora generators sbom dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines nginx corpora generators sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -104,6 +104,9 @@ tokens: ## get SoftHSM for the tests of keys on tokens: Debian's package
 
 engines: ## get another author's C2PA engine for the tests of signed copies, from npm
 	@tools/engines.sh
+
+nginx: ## get nginx for the tests of deploy/nginx.conf: Debian's package
+	@tools/nginx.sh
 
 corpora: $(VENV)/.development ## get pictures of decoders' source packages, and atheris, for the tests of security
 	@tools/corpora.sh

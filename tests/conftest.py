@@ -28,7 +28,7 @@ NO_FIREFOX = "no Firefox (make browsers gets it)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
 NO_GENERATOR = "no generators of clients (make generators gets them)"
 NO_ENGINE = "no c2pa-ts (make engines gets it)"
-NO_NGINX = "no nginx (Debian: apt install nginx-light)"
+NO_NGINX = "no nginx (make nginx gets it)"
 SOFTHSM = (
     *("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
     *("/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"),
