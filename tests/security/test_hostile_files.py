@@ -115,7 +115,9 @@ def attacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Attack
     (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "watch"))
     monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
-    with served(tmp_path, verification_rate="1000000/second", read_rate="1000000/second") as server:
+    rates = dict.fromkeys(("verification_rate", "read_rate"), "1000000/second")
+    quotas = dict.fromkeys(("verification_quota", "write_quota"), "1000000000")
+    with served(tmp_path, **rates, **quotas) as server:
         server.wait()
         key = re.search(r"cmk_\S+", server.log.read_text())
         assert key is not None
