@@ -5,16 +5,20 @@ the keyword arguments of the client's `register` are generated from them (`tools
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Self
 
 from provenance.answers.fields import Doc
 from provenance.statement.canonical_json import Json, canonical_json
 from provenance.statement.codec import Line, Sha256, Timestamp
+from provenance.statement.record.assets import FILE_FIELDS
 from provenance.statement.record.facts import Description, Parents
 
 CredentialMode = Literal["embedded", "sidecar", "none"]
 Visibility = Literal["public", "sealed"]
+
+_LATER = ("byline", "rights")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,8 @@ class Claims(Description):
         rendition_of: record of the registered picture that this one shows in another size, crop or format.
         visibility: `sealed`: only the publisher can read it, until it is revealed; when it was logged then stands.
         publish_metadata: the signed copy that anybody gets keeps places, names and serial numbers that the file holds.
+        metadata_from_file: title, caption, byline, credit, rights and `captured_at` that are not stated are taken over
+            from the file's own IPTC, XMP and EXIF; the record says which.
     """
 
     digital_source_type: Annotated[Line | None, Doc("Term or IRI of the IPTC digital source type vocabulary.")] = None
@@ -54,10 +60,28 @@ class Claims(Description):
         ),
     ] = False
 
-    def digest(self, publisher: str, media_sha256: bytes) -> bytes:
-        """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same."""
+    metadata_from_file: Annotated[
+        bool,
+        Doc(
+            "Whether title, caption, byline, credit, rights and `captured_at` that are not stated here are taken over "
+            "from the file's own IPTC, XMP and EXIF. The record says which (`from_file`)."
+        ),
+    ] = False
+
+    def completed(self, said: Mapping[str, Any]) -> tuple[Self, tuple[str, ...]]:
+        """These claims with what a file says (`FILE_FIELDS`) where they state nothing, and the names of that."""
+        taken = tuple(name for name in FILE_FIELDS if name in said and getattr(self, name) is None)
+        return replace(self, **{name: said[name] for name in taken}), taken
+
+    def digest(self, publisher: str, media_sha256: bytes, from_file: tuple[str, ...] = ()) -> bytes:
+        """SHA-256 that two registrations share exactly when publisher, bytes and every claim are the same.
+
+        `from_file`: the names of claims that the file makes. A later kind of claim counts where it is stated, so that
+        other digests are what they were before.
+        """
+        described = self.described()
         claims: dict[str, Json] = {
-            **self.described(),
+            **{name: value for name, value in described.items() if name not in _LATER or value is not None},
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "credential": self.credential,
             "parents": [[parent.record.hex(), parent.relation] for parent in self.parents],
@@ -69,5 +93,7 @@ class Claims(Description):
             claims["publish_metadata"] = True
         if self.created:
             claims["created"] = True
+        if from_file:
+            claims["from_file"] = list(from_file)
         whole: dict[str, Json] = {"publisher": publisher, "media": media_sha256.hex(), "claims": claims}
         return hashlib.sha256(canonical_json(whole)).digest()

@@ -1,5 +1,7 @@
 """`/v1/media`: uploads that precede a registration. Raw bodies cost less than multipart ones."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Request, Response
 
 from api.http.auth import AssetsWriter
@@ -7,10 +9,12 @@ from api.http.conditional import json_answer
 from api.http.openapi import BINARY, RECEIVING, WRITING, extra_response, problem_responses, request_body
 from api.http.parameters import Sha256Path
 from api.service import ServiceDep
+from provenance import answers
 from provenance.answers import UploadedMedia
 from provenance.errors import InvalidRequest
+from provenance.media.marks.file_claims import FileClaims
 from registry.sandbox import Budget
-from registry.sandbox.examination import sniff
+from registry.sandbox.examination import read_upload
 from registry.usecases import uploads
 
 router = APIRouter(tags=["media"])
@@ -35,14 +39,15 @@ async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, 
             raise InvalidRequest("The SHA-256 of the body does not match the path.")
         registry = service.registry
 
-        def keep(budget: Budget) -> tuple[str, bool]:
-            media_type = registry.sandbox.run(sniff, upload.path, digest=upload.sha256, budget=budget)
+        def keep(budget: Budget) -> tuple[str, FileClaims, bool]:
+            media_type, says = registry.sandbox.run(read_upload, upload.path, digest=upload.sha256, budget=budget)
             created = uploads.keep(
                 registry, path=upload.path, sha256=upload.sha256, size=upload.size, owner=holder.owner
             )
-            return media_type, created
+            return media_type, says, created
 
         with pictures.place(writer) as budget:
-            media_type, created = await service.admission.examine(keep, budget)
-    answer = UploadedMedia(sha256=sha256, size=upload.size, media_type=media_type)
+            media_type, says, created = await service.admission.examine(keep, budget)
+    told = answers.FileClaims(**asdict(says))
+    answer = UploadedMedia(sha256=sha256, size=upload.size, media_type=media_type, says=told)
     return json_answer(answer, 201 if created else 200)

@@ -9,10 +9,26 @@ from provenance.answers.publishers import Publisher
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileClaims(Answer):
+    """What a file says of itself in IPTC, XMP and EXIF, as `metadata_from_file` takes it over."""
+
+    title: str | None
+    caption: str | None
+    byline: str | None
+    credit: str | None
+    rights: str | None
+    captured_at: datetime | None
+    notes: Annotated[tuple[str, ...], Doc("What was left out, cut or guessed, and why.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class UploadedMedia(Answer):
+    """Uploaded media. `says`: what the file says of itself; nothing is stated by that."""
+
     sha256: Digest
     size: int
     media_type: str
+    says: Annotated[FileClaims | None, NeverNull()] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +103,16 @@ class Asset(Answer):
     standing: Standing
     title: str | None
     caption: str | None
+    byline: str | None = None
     credit: str | None
+    rights: str | None = None
     licence: str | None
     digital_source_type: str | None
     captured_at: datetime | None
+    from_file: Annotated[
+        tuple[str, ...],
+        Doc("Which of these were read from the file's own metadata; the others are the publisher's own statements."),
+    ] = ()
     media: Media
     credential: Credential | None
     parents: tuple[Parent, ...]

@@ -28,6 +28,7 @@ from provenance.media.comparison.geometry import Crop, SiftFeatures, extract_sif
 from provenance.media.fingerprints import Fingerprints, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe, encode
 from provenance.media.marks import DeclaredMetadata, read_declared
+from provenance.media.marks.file_claims import FileClaims, read_file_claims
 from provenance.media.media import Media, Pixels
 from provenance.media.parts import crop_parts
 from provenance.media.redaction import MetadataItem
@@ -179,9 +180,10 @@ def _sign(
     return public, FileMetadata(found.held, "stripped", private=whole)
 
 
-def sniff(file: Readable) -> str:
-    """The media type of `file`, by its first bytes. Raises `MediaError`."""
-    return Media.from_bytes(file.read_bytes()).media_type
+def read_upload(file: Readable) -> tuple[str, FileClaims]:
+    """The media type of `file`, by its first bytes, and what it says of itself. Raises `MediaError`."""
+    media = Media.from_bytes(file.read_bytes())
+    return media.media_type, read_file_claims(media)
 
 
 def examine_file(

@@ -302,6 +302,7 @@ def asset_view(
         standing=_SEALED if kept_back else standing or standing_of(session, record_id),
         **stated.described(),
         captured_at=stated.captured_at,
+        from_file=stated.from_file,
         media=_media(stated.media),
         credential=answers.Credential(
             manifest_id=credential.manifest_id,

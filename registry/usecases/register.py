@@ -43,7 +43,7 @@ from registry.database import Asset, Session, assets, entries, events, local_fea
 from registry.database.assets import AssetBlobs
 from registry.registry import Registry
 from registry.sandbox import Budget
-from registry.sandbox.examination import ClaimRequest, Prepared, PublicCopy, prepare, signing_responder
+from registry.sandbox.examination import ClaimRequest, Prepared, PublicCopy, prepare, read_upload, signing_responder
 from registry.sandbox.metadata import find_metadata
 from registry.times import to_milliseconds
 from registry.usecases import read as catalogue
@@ -90,7 +90,11 @@ def register(
         KeyRefused: the publisher has no key in force that this service holds; the message says why.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
-    claims_digest = claims.digest(publisher, sha256)
+    from_file: tuple[str, ...] = ()
+    if claims.metadata_from_file:
+        _, says = registry.sandbox.run(read_upload, path, digest=sha256, budget=budget)
+        claims, from_file = claims.completed(says.stated())
+    claims_digest = claims.digest(publisher, sha256, from_file)
     reader = Reader(publisher)
     with registry.store.read() as session:
         registered = _registered(session, claims_digest)
@@ -107,7 +111,7 @@ def register(
     claim_signer = _claim_signer(registry)
     source_type = _source_type(claims)
     prepared = _prepare(registry, claim_signer, path, sha256, claims, source_type, budget)
-    record = _record(registry.now(), publisher, sha256, claims, source_type, prepared)
+    record = _record(registry.now(), publisher, sha256, claims, source_type, prepared, from_file)
     canonical = canonical_of(record)
     blobs = _store_blobs(registry, prepared)
 
@@ -298,7 +302,13 @@ def _ingredients(registry: Registry, files: ExitStack, claims: Claims) -> Iterat
 
 
 def _record(
-    now: datetime, publisher: str, sha256: bytes, claims: Claims, source_type: str | None, prepared: Prepared
+    now: datetime,
+    publisher: str,
+    sha256: bytes,
+    claims: Claims,
+    source_type: str | None,
+    prepared: Prepared,
+    from_file: tuple[str, ...],
 ) -> AssetRegistered:
     prints = prepared.fingerprints
     media = MediaFacts(
@@ -323,6 +333,7 @@ def _record(
         credential=_credential(prepared, media),
         **stated.described(),
         captured_at=stated.captured_at,
+        from_file=from_file,
         parents=claims.parents,
         rendition_of=claims.rendition_of,
         visibility="sealed" if claims.visibility == "sealed" else None,

@@ -130,6 +130,31 @@ def test_a_file_whose_claims_have_changed_is_told_and_not_registered_again(
     assert registrations(service, draw(7003)) == ["First"]
 
 
+def test_what_a_file_says_of_itself_is_told_before_it_is_signed_and_claimed_unless_told_otherwise(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    data = saying("Flood\x1b[2J", draw(7020))
+    (tmp_path / "a.jpg").write_bytes(data)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "b.jpg").write_bytes(saying("Sandbags", draw(7021)))
+    assert json.loads(run("register", "a.jpg", "--no-from-file", "--json", status=0).stdout)["title"] is None
+    done = run("register", "a.jpg", "--byline", "B. Two", "--json", status=0)
+    assert "a.jpg says of itself: title “Flood[2J”\n" in done.stderr
+    assert "a.jpg: title: characters that cannot be shown were left out\n" in done.stderr
+    asset = json.loads(done.stdout)
+    assert (asset["title"], asset["byline"], asset["from_file"]) == ("Flood[2J", "B. Two", ["title"])
+    assert "archive/b.jpg says of itself: title “Sandbags”" in run("register", "archive", "--out", "k", status=0).stderr
+    assert registrations(service, saying("Sandbags", draw(7021))) == ["Sandbags"]
+
+
+def saying(title: str, data: bytes) -> bytes:
+    """A picture with a title in IPTC."""
+    text = title.encode()
+    body = b"\x1c\x02\x05" + len(text).to_bytes(2) + text
+    resource = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + len(body).to_bytes(4) + body + b"\0" * (len(body) % 2)
+    return data[:2] + b"\xff\xed" + (len(resource) + 2).to_bytes(2) + resource + data[2:]
+
+
 def test_killed_after_any_step_it_goes_on_and_registers_nothing_twice(
     run: Run, service: Service, tmp_path: Path
 ) -> None:

@@ -125,9 +125,10 @@ function issuedBy(matches) {
         fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
         fact(fields.publisher, quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
         fact(fields.logged_at, `${time(asset.logged_at)}, as entry ${asset.index} of the log`),
-        asset.credit ? fact(fields.credit, quoted(asset.credit)) : null,
-        asset.caption ? fact(fields.caption, quoted(asset.caption)) : null,
-        asset.licence ? fact(fields.licence, quoted(asset.licence)) : null,
+        ["byline", "credit", "caption", "rights", "licence"].map((name) => {
+          const word = (asset.from_file ?? []).includes(name) ? h("small", {}, phrases.from_file) : null;
+          return asset[name] ? fact(fields[name], quoted(asset[name]), word) : null;
+        }),
         fact(axisName("standing"), standing.value, h("small", {}, quoted(standing.detail))),
         sources.map(({ detail }) => fact(fields.parents, quoted(detail))),
         fact("Download", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),

@@ -215,6 +215,9 @@ const identity = object(
 const handover = object({ key, signature }, {});
 const stated = { salt: base64url(32), claimed_at: timestamp };
 
+/** What a registration may have from the file's own metadata, in this order. */
+const FILE_FIELDS = /** @type {const} */ (["title", "caption", "byline", "credit", "rights", "captured_at"]);
+
 const TYPES = {
   "log.genesis": object(
     { ...stated, origin, operator: line, log_keys: verifierKeys, operator_keys: array(key, MAX_GENESIS_KEYS) },
@@ -231,11 +234,14 @@ const TYPES = {
     {
       title: line,
       caption: long,
+      byline: line,
       credit: line,
+      rights: line,
       licence: line,
       digital_source_type: sourceType,
       credential,
       captured_at: timestamp,
+      from_file: array(choice(FILE_FIELDS), FILE_FIELDS.length),
       parents: array(parent, MAX_PARENTS),
       rendition_of: digest,
       visibility: choice(["sealed"]),
@@ -293,6 +299,7 @@ export function parseRecord(data) {
   version(members.version ?? null, "version");
   const record = /** @type {Record} */ ({ ...TYPES[type](members, ""), type });
   if (record.type === "publisher.key") checkAction(record);
+  if (record.type === "asset.registered") checkFromFile(record);
   return record;
 }
 
@@ -311,6 +318,15 @@ export function publisherOf(record) {
     default:
       return record.publisher;
   }
+}
+
+/** @param {AssetRegistered} record */
+function checkFromFile(record) {
+  const named = record.from_file ?? [];
+  if (named.join() !== FILE_FIELDS.filter((name) => named.includes(name)).join()) {
+    throw refusal("from_file", `each at most once, in the order ${FILE_FIELDS.join(", ")}`);
+  }
+  for (const name of named) if (record[name] === undefined) throw refusal("from_file", `the record states no ${name}`);
 }
 
 /** @param {PublisherKey} record */

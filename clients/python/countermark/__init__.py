@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         Dispute,
         Erasure,
         Event,
+        FileClaims,
         Graph,
         Lookup,
         LookupMatch,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         RegisteredAsset,
         Report,
         ServiceDescription,
+        UploadedMedia,
         Withdrawal,
     )
     from countermark.receipts import ProofReport, ReceiptReport, verify_proof, verify_receipt
@@ -107,6 +109,7 @@ __all__ = [
     "Erasure",
     "Event",
     "ExaminationUnavailable",
+    "FileClaims",
     "FrozenLog",
     "Graph",
     "IdempotencyConflict",
@@ -150,6 +153,7 @@ __all__ = [
     "UnsupportedMedia",
     "UntrustedNote",
     "UnusableKey",
+    "UploadedMedia",
     "Withdrawal",
     "WrongService",
     "audit_log",

@@ -40,6 +40,7 @@ from countermark.models import (
     RegisteredAsset,
     Report,
     ServiceDescription,
+    UploadedMedia,
     Withdrawal,
 )
 from countermark.retries import Retries
@@ -100,14 +101,27 @@ class Client:
         )
         return other
 
-    def register(self, file: Source, *, progress: Progress | None = None, **claims: Unpack[Claims]) -> RegisteredAsset:
+    def upload(self, file: Source, *, progress: Progress | None = None) -> UploadedMedia:
+        """Upload a picture ahead of its registration, within a day. Nothing is stated by that.
+
+        The answer has what the file says of itself (`says`): what `metadata_from_file` would take over.
+        """
+        content = Content.of(file)
+        sha256 = content.sha256()
+        return self._send(calls.upload(content, sha256, progress))
+
+    def register(
+        self, file: Source | UploadedMedia, *, progress: Progress | None = None, **claims: Unpack[Claims]
+    ) -> RegisteredAsset:
         """Register a picture; returns when its record is published in the log.
 
         Args:
-            file: uploaded first, then registered.
+            file: uploaded first, then registered; or what `upload` has answered.
             progress: called during the upload.
             claims: what the publisher states; see `countermark.Claims`.
         """
+        if isinstance(file, UploadedMedia):
+            return self._send(calls.register(file.sha256, claims))
         content = Content.of(file)
         sha256 = content.sha256()
         registration = calls.register(sha256, claims)

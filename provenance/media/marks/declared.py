@@ -29,6 +29,18 @@ from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX, Meaning, find_digi
 
 _GOOGLE_CREDIT = "Made with Google AI"
 
+_UNREADABLE = "metadata left out: it cannot be read"
+_GUESSED = "IPTC read as Windows-1252: it does not name its character set, and is not UTF-8"
+
+_IIM_TEXTS = (5, 80, 105, 110, 116, 120)
+_CODED_CHARACTER_SET = (1, 90)
+_PARTS = {b"A": 1, b"B": 2, b"C": 3, b"D": 4, b"F": 7, b"G": 6, b"H": 8, b"L": 5, b"M": 9}
+_CHARACTER_SETS: Mapping[bytes, str] = {
+    b"\x1b%G": "utf-8",
+    **{b"\x1b" + half + final: f"iso8859-{part}" for half in (b"-", b".", b"/") for final, part in _PARTS.items()},
+}
+"""Python's names of what IIM writers name by the escape sequences of ISO 2022: UTF-8, and the parts of ISO 8859."""
+
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _PRIVATE_EXIF = {0x013B: "Artist", 0x9C9D: "XPAuthor"}
 _PRIVATE_EXIF_IFD = {
@@ -69,37 +81,80 @@ class DeclaredMetadata:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Editorial:
+    """What the editorial fields of a file say, neither cleaned nor bounded; "" where none says anything.
+
+    Attributes:
+        texts: by the names of `DeclaredMetadata`.
+        moments: when it was taken, as several fields say, with time zone or without.
+        notes: what was left out or guessed, and why.
+    """
+
+    texts: Mapping[str, str]
+    moments: tuple[datetime, ...]
+    notes: tuple[str, ...]
+
+
 def read_declared(media: Media) -> DeclaredMetadata:
     """Return what `media` declares. Nothing is decoded, and damaged metadata is left out with a note, not raised."""
     try:
         with decoding(media.media_type):
-            carriers = read_carriers(open_header(media.data, media.media_type), media.data, media.media_type)
-            properties, notes = _properties(carriers)
-            return _declared(carriers, properties, notes)
+            return _declared(*_read(media))
     except MediaError:
-        return DeclaredMetadata(notes=("metadata left out: it cannot be read",))
+        return DeclaredMetadata(notes=(_UNREADABLE,))
+
+
+def read_editorial(media: Media) -> Editorial:
+    """Return the editorial fields alone, whole. Nothing is decoded or raised."""
+    try:
+        with decoding(media.media_type):
+            carriers, properties, notes = _read(media)
+            texts = {name: next(filter(None, found), "") for name, found in _texts(carriers, properties).items()}
+            guessed = (_GUESSED,) if any(_is_guessed(carriers, number) for number in _IIM_TEXTS) else ()
+            return Editorial(texts, tuple(_moments(carriers, properties)), (*notes, *guessed))
+    except MediaError:
+        return Editorial({}, (), (_UNREADABLE,))
+
+
+def _read(media: Media) -> tuple[Carriers, xmp.Properties, tuple[str, ...]]:
+    carriers = read_carriers(open_header(media.data, media.media_type), media.data, media.media_type)
+    return (carriers, *_properties(carriers))
 
 
 def _declared(carriers: Carriers, properties: xmp.Properties, notes: tuple[str, ...]) -> DeclaredMetadata:
     exif = carriers.exif
     source = find_digital_source_type(_first(properties, xmp.IPTC_EXTENSION + "DigitalSourceType"))
+    taken = next(_moments(carriers, properties), None)
     return DeclaredMetadata(
         marks=(*_xmp_marks(properties), *find_generator_marks(carriers)),
-        title=_text(
+        **{name: _text(*found) for name, found in _texts(carriers, properties).items()},
+        captured_at=None if taken is None else taken.isoformat(timespec="seconds"),
+        digital_source_type=source.iri if source else None,
+        private_fields=tuple(dict.fromkeys((*_private_exif(exif), *_private_xmp(properties)))),
+        notes=notes,
+    )
+
+
+def _texts(carriers: Carriers, properties: xmp.Properties) -> dict[str, tuple[str, ...]]:
+    """What the fields say, by the names of `DeclaredMetadata`, the preferred one first."""
+    exif = carriers.exif
+    return {
+        "title": (
             _first(properties, xmp.DC + "title"),
             _iim(carriers, 5),
             _first(properties, xmp.PHOTOSHOP + "Headline"),
             _iim(carriers, 105),
         ),
-        credit=_text(_first(properties, xmp.PHOTOSHOP + "Credit"), _iim(carriers, 110)),
-        creator=_text("; ".join(properties.get(xmp.DC + "creator", ())), _iim(carriers, 80)),
-        caption=_text(_first(properties, xmp.DC + "description"), _iim(carriers, 120), _ascii(exif.get(0x010E))),
-        rights=_text(_first(properties, xmp.DC + "rights"), _iim(carriers, 116), _ascii(exif.get(0x8298))),
-        captured_at=_captured_at(carriers, properties),
-        digital_source_type=source.iri if source else None,
-        private_fields=tuple(dict.fromkeys((*_private_exif(exif), *_private_xmp(properties)))),
-        notes=notes,
-    )
+        "credit": (_first(properties, xmp.PHOTOSHOP + "Credit"), _iim(carriers, 110)),
+        "creator": ("; ".join(properties.get(xmp.DC + "creator", ())), _iim(carriers, 80)),
+        "caption": (
+            _first(properties, xmp.DC + "description"),
+            _iim(carriers, 120),
+            _ascii(exif.get(0x010E)),
+        ),
+        "rights": (_first(properties, xmp.DC + "rights"), _iim(carriers, 116), _ascii(exif.get(0x8298))),
+    }
 
 
 def _properties(carriers: Carriers) -> tuple[xmp.Properties, tuple[str, ...]]:
@@ -153,7 +208,8 @@ def _private_xmp(properties: xmp.Properties) -> Iterator[str]:
             yield f"XMP {prefix}:{clean(local, 60)}"
 
 
-def _captured_at(carriers: Carriers, properties: xmp.Properties) -> str | None:
+def _moments(carriers: Carriers, properties: xmp.Properties) -> Iterator[datetime]:
+    """When the picture was taken, as the fields say that can be read, the preferred one first."""
     details = carriers.exif.get_ifd(_EXIF_IFD)
     offset = _ascii(details.get(0x9011))
     taken = re.sub(r"^(\d{4}):(\d\d):(\d\d) ", r"\1-\2-\3T", _ascii(details.get(0x9003)))
@@ -167,11 +223,9 @@ def _captured_at(carriers: Carriers, properties: xmp.Properties) -> str | None:
         day,
     ):
         try:
-            moment = datetime.fromisoformat(candidate)
+            yield datetime.fromisoformat(candidate)
         except ValueError:
             continue
-        return moment.isoformat(timespec="seconds")
-    return None
 
 
 def _first(properties: xmp.Properties, name: str) -> str:
@@ -179,12 +233,28 @@ def _first(properties: xmp.Properties, name: str) -> str:
 
 
 def _iim(carriers: Carriers, number: int) -> str:
-    """Return a data set of the IPTC-IIM application record, in UTF-8 or else in Latin-1."""
+    """Return a data set of the IPTC-IIM application record (IIM 4.2, 1:90 names the character set).
+
+    Without a character set it is UTF-8, or else what most writers mean: Windows-1252.
+    """
     value = carriers.iptc.get((2, number), b"")
+    named = _CHARACTER_SETS.get(carriers.iptc.get(_CODED_CHARACTER_SET, b""))
+    if named is not None:
+        return value.decode(named, "replace")
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return value.decode("cp1252", "replace")
+
+
+def _is_guessed(carriers: Carriers, number: int) -> bool:
+    """Whether the character set of a data set is neither named nor UTF-8."""
+    value = carriers.iptc.get((2, number), b"")
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return carriers.iptc.get(_CODED_CHARACTER_SET, b"") not in _CHARACTER_SETS
+    return False
 
 
 def _ascii(value: object) -> str:

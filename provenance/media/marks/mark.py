@@ -34,9 +34,9 @@ class Mark:
 
 def clean(text: str, most: int) -> str:
     """Return `text` on one line, at most `most` characters, without control or bidirectional characters."""
-    kept = (
-        each
-        for each in text[: 4 * most]
-        if each.isspace() or each in _KEPT_FORMATS or unicodedata.category(each) not in _DROPPED
-    )
-    return " ".join("".join(kept).split())[:most].rstrip()
+    return " ".join("".join(filter(is_kept, text[: 4 * most])).split())[:most].rstrip()
+
+
+def is_kept(character: str) -> bool:
+    """Whether `clean` keeps a character, or takes it as white space."""
+    return character.isspace() or character in _KEPT_FORMATS or unicodedata.category(character) not in _DROPPED

@@ -27,6 +27,7 @@ Properties = Mapping[str, tuple[str, ...]]
 """The values of each property by "{namespace}name"; a simple property has one."""
 
 _CONTAINERS = frozenset((RDF + "Alt", RDF + "Bag", RDF + "Seq"))
+_LANGUAGE, _DEFAULT_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang", "x-default"
 _PADDING = b" \t\r\n\0"
 
 
@@ -72,6 +73,7 @@ def _values(element: Element) -> Iterator[str]:
         yield element.text.strip()
     for container in element:
         if container.tag in _CONTAINERS:
-            for item in container:
+            # Of a text in several languages the default one comes first, wherever it stands (8.2.2.4).
+            for item in sorted(container, key=lambda each: each.get(_LANGUAGE) != _DEFAULT_LANGUAGE):
                 if text := item.get(RDF + "resource") or (item.text or "").strip():
                     yield text

@@ -6,11 +6,15 @@ from typing import Annotated, ClassVar, Literal
 
 from provenance.limits import MAX_FINGERPRINTS
 from provenance.statement.canonical_json import Json
-from provenance.statement.codec import PublisherId, Sha256, Text, Timestamp, mapping
+from provenance.statement.codec import PublisherId, Sha256, Text, Timestamp, array, choice, mapping, refusal
 from provenance.statement.record.facts import CredentialFacts, Description, MediaFacts, Parents, SketchFacts, Stated
 
 Visibility = Literal["sealed"]
 """How a record is kept back; one that anybody may read says nothing about it."""
+
+
+FILE_FIELDS = ("title", "caption", "byline", "credit", "rights", "captured_at")
+"""What a registration may have from the file's own metadata, in this order."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class AssetRegistered(Description, Stated):
         sketch: what copies are compared with.
         credential: the C2PA credential that was made for it.
         captured_at: when the publisher says the picture was taken.
+        from_file: which of `FILE_FIELDS` were read from the file's own metadata, and not stated by the publisher.
         parents: what it was made from.
         rendition_of: record id of the asset that this is another size, crop or format of, 32 bytes.
         visibility: `sealed` where the registry keeps the record back until an `asset.revealed` record follows.
@@ -38,10 +43,21 @@ class AssetRegistered(Description, Stated):
     sketch: SketchFacts
     credential: CredentialFacts | None = None
     captured_at: Timestamp | None = field(default=None, kw_only=True)
+    from_file: Annotated[tuple[str, ...], array(choice(FILE_FIELDS), len(FILE_FIELDS))] = field(
+        default=(), kw_only=True
+    )
     parents: Parents = ()
     rendition_of: Sha256 | None = None
     visibility: Visibility | None = None
     extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
+
+    def check(self) -> None:
+        """Refuses `from_file` that is out of order, or names what the record does not state."""
+        if self.from_file != tuple(name for name in FILE_FIELDS if name in self.from_file):
+            raise refusal("from_file", f"each at most once, in the order {', '.join(FILE_FIELDS)}")
+        for name in self.from_file:
+            if getattr(self, name) is None:
+                raise refusal("from_file", f"the record states no {name}")
 
 
 @dataclass(frozen=True)

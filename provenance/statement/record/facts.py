@@ -166,13 +166,16 @@ class Description:
     """What a picture shows, in words: the same in a claim, in the record of a registration, and in answers.
 
     Attributes:
-        title, caption, credit, licence: in the publisher's words.
+        title, caption, byline, credit, rights, licence: in the publisher's words, or in the file's (`from_file` of the
+            record). Rights are a notice, as of copyright; a licence is its name or URL.
         digital_source_type: term or IRI of the IPTC vocabulary, such as `digitalCapture`; in a record always the IRI.
     """
 
     title: Line | None = None
     caption: Text | None = None
+    byline: Line | None = None
     credit: Line | None = None
+    rights: Line | None = None
     licence: Line | None = None
     digital_source_type: Annotated[str | None, Codec(_read_source_type)] = None
 

@@ -21,7 +21,10 @@ from tests.unit.client.commands import COMMAND, Run, fits, on_a_terminal
 from tests.unit.client.story import PICTURE, PICTURE_SHA256, RECORD
 
 ROCKET = Path(__file__).parents[3] / "demo" / "photos" / "rocket.jpg"
-TEXTS = {"register": {"title", "caption", "credit", "licence"}, "watch": {"credit", "licence"}}
+TEXTS = {
+    "register": {"title", "caption", "byline", "credit", "rights", "licence"},
+    "watch": {"byline", "credit", "rights", "licence"},
+}
 """Options that take any words."""
 
 HOSTILE = "A title\x1b]0;owned\x07\x9b2J\u202egpj.exe\n\rmatch 2  forged [bold]markup[/bold] :smile:"

@@ -121,7 +121,9 @@ def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Se
     claims: dict[str, Any] = {
         "title": "Path",
         "caption": "Two lines\nof it",
+        "byline": "A. Berasategi",
         "credit": "A. Berasategi",
+        "rights": "© 2026 A. Berasategi",
         "licence": "CC BY 4.0",
         "digital_source_type": "digitalCapture",
         "captured_at": datetime(2026, 5, 4, 11, 30, tzinfo=timezone(timedelta(hours=2))),
@@ -131,6 +133,7 @@ def test_every_claim_arrives_as_the_service_reads_it(ask: Ask, service: story.Se
         "visibility": "sealed",
         "publish_metadata": True,
         "created": True,
+        "metadata_from_file": True,
         "publisher": "daily",
     }
     ask("register", PICTURE, **claims)

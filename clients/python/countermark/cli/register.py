@@ -24,6 +24,12 @@ Paths = Annotated[
 ]
 Title = Annotated[str | None, typer.Option(metavar="TEXT", help="Title; for one picture at a time.")]
 Caption = Annotated[str | None, typer.Option(metavar="TEXT", help="Caption; for one picture at a time.")]
+Byline = Annotated[str | None, typer.Option(metavar="TEXT", help="Who made the picture.")]
+Rights = Annotated[str | None, typer.Option(metavar="TEXT", help="Rights notice, as of copyright.")]
+NoFromFile = Annotated[
+    bool,
+    typer.Option("--no-from-file", help="Claim nothing that the file says of itself, only what is stated here."),
+]
 Credit = Annotated[str | None, typer.Option(metavar="TEXT", help="Credit line.")]
 Licence = Annotated[str | None, typer.Option(metavar="TEXT", help="Licence, as its name or URL.")]
 SourceType = Annotated[
@@ -89,7 +95,9 @@ def register(
     api_key: ApiKey = None,
     title: Title = None,
     caption: Caption = None,
+    byline: Byline = None,
     credit: Credit = None,
+    rights: Rights = None,
     licence: Licence = None,
     source_type: SourceType = None,
     created: Created = False,
@@ -97,6 +105,7 @@ def register(
     publisher: PublisherId = None,
     sealed: IsSealed = False,
     publish_metadata: PublishMetadata = False,
+    no_from_file: NoFromFile = False,
     folder: OutFolder = None,
     table: MapFile = None,
     renditions_of: RenditionsOf = None,
@@ -120,13 +129,16 @@ def register(
     claims: Claims = {
         "title": title,
         "caption": caption,
+        "byline": byline,
         "credit": credit,
+        "rights": rights,
         "licence": licence,
         "digital_source_type": source_type,
         "created": created or None,
         "credential": credential,
         "visibility": "sealed" if sealed else None,
         "publish_metadata": publish_metadata or None,
+        "metadata_from_file": not no_from_file or None,
         "publisher": publisher,
     }
     titled = title is not None or caption is not None
@@ -175,12 +187,17 @@ def _register_files(
     as_json_lines: bool,
     quiet: bool,
 ) -> NoReturn:
+    from countermark.newsroom.registering import says, understood
+
     worst = Exit.SATISFIED
     with client:
         for file in files:
             try:
                 with output.upload_bar(file.name, quiet) as progress:
-                    asset = client.register(file, progress=progress, **claims)
+                    uploaded = client.upload(file, progress=progress)
+                for line in says(file.name, uploaded, claims):
+                    output.note(line)
+                asset = client.register(uploaded, **understood(uploaded, claims))
             except CountermarkError as error:
                 worst = max(worst, report_error(error, file, as_json_lines))
                 continue

@@ -1,6 +1,5 @@
 """`countermark watch`: a hot folder."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +8,22 @@ import typer
 from countermark.cli import output
 from countermark.cli.options import ApiKey, AsJsonLines, Url
 from countermark.cli.register import (
+    Byline,
     Created,
     CredentialMode,
     Credit,
     IsSealed,
     Licence,
+    NoFromFile,
     PublisherId,
     PublishMetadata,
+    Rights,
     SourceType,
     need_key,
     stated,
 )
 from countermark.defaults import DEFAULT_URL
+from countermark.interruptible import InterruptibleRunner
 from provenance.errors import CountermarkError, Exit, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -36,7 +39,9 @@ def watch(
     folder: Folder,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
+    byline: Byline = None,
     credit: Credit = None,
+    rights: Rights = None,
     licence: Licence = None,
     source_type: SourceType = None,
     created: Created = False,
@@ -44,6 +49,7 @@ def watch(
     publisher: PublisherId = None,
     sealed: IsSealed = False,
     publish_metadata: PublishMetadata = False,
+    no_from_file: NoFromFile = False,
     settle: Settle = 3.0,
     in_flight: InFlight = 4,
     once: Once = False,
@@ -59,20 +65,24 @@ def watch(
 
     claims = stated(
         {
+            "byline": byline,
             "credit": credit,
+            "rights": rights,
             "licence": licence,
             "digital_source_type": source_type,
             "created": created or None,
             "credential": credential,
             "visibility": "sealed" if sealed else None,
             "publish_metadata": publish_metadata or None,
+            "metadata_from_file": not no_from_file or None,
             "publisher": publisher,
         }
     )
     options = WatchOptions(url.rstrip("/"), need_key(api_key), claims, settle, in_flight, once)
     status = Exit.SATISFIED
     try:
-        status = asyncio.run(_watch(folder, options, as_json_lines))
+        with InterruptibleRunner() as runner:
+            status = runner.run(_watch(folder, options, as_json_lines))
     except KeyboardInterrupt:
         pass  # Ctrl-C ends watching
     except CountermarkError as error:

@@ -28,7 +28,7 @@ from countermark.claims import Claims
 from countermark.content import Content
 from countermark.interruptible import InterruptibleRunner
 from countermark.models import Match
-from countermark.newsroom.registering import REFUSALS, keep, write_durably
+from countermark.newsroom.registering import REFUSALS, keep, register, write_durably
 from countermark.newsroom.state import Item, Listed, Outcome
 from provenance.errors import CountermarkError, InvalidRequest, MissingExtra
 from provenance.limits import MAX_MEDIA_BYTES
@@ -222,7 +222,7 @@ class _Work:
                     claims["rendition_of"] = rendition
                 elif self._options.renditions_of != LARGEST:
                     return Outcome.LEFT_OUT, "no other form of that picture was recognised in it"
-            asset = await self._ask(lambda: self._client.register(path, **claims))
+            asset = await register(self._client, self._ask, path, claims, self._tell)
             if asset.media.sha256 != sha256:
                 raise InvalidRequest("it changed while it was registered")
             self._state.put_item(identity, record=asset.id, idx=asset.index)

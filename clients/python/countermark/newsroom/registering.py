@@ -6,21 +6,63 @@ start, and leads to the same record.
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countermark.audit.patience import Stopped
+from countermark.audit.report import shown
 from provenance.errors import FrozenLog, KeyRefused, NotAuthenticated, NotPermitted, StoreUnavailable, WrongService
+from provenance.quotation import quote
 
 if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
-    from countermark.models import RegisteredAsset
+    from countermark.claims import Claims
+    from countermark.models import RegisteredAsset, UploadedMedia
 
 REFUSALS = (Stopped, NotAuthenticated, NotPermitted, KeyRefused, WrongService, FrozenLog, StoreUnavailable)
 """What ends the work: the service is gone, or would answer the same to every file, or the disk here is full."""
 
+
+_TERMS = {
+    "title": "title",
+    "caption": "caption",
+    "byline": "byline",
+    "credit": "credit",
+    "rights": "rights",
+    "captured_at": "taken",
+}
+"""Words for what a file says."""
+
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """`Patience.ask`."""
+
+
+def says(name: str, uploaded: "UploadedMedia", claims: "Claims") -> list[str]:
+    """In lines, what will be claimed because a file says so, and what was left out: told before it is signed."""
+    found = uploaded.says
+    if found is None or not claims.get("metadata_from_file"):
+        return []
+    names = [each.name for each in fields(found) if each.name != "notes" and claims.get(each.name) is None]
+    said = [(_TERMS[each], getattr(found, each)) for each in names if getattr(found, each) is not None]
+    told = "; ".join(f"{term} {quote(str(value))}" for term, value in said)
+    return [*([f"{name} says of itself: {told}"] if told else []), *(f"{name}: {note}" for note in found.notes)]
+
+
+def understood(uploaded: "UploadedMedia", claims: "Claims") -> "Claims":
+    """The claims as this service understands them: one that does not tell what a file says takes nothing over."""
+    return claims if uploaded.says is not None else {**claims, "metadata_from_file": None}
+
+
+async def register(
+    client: "AsyncClient", patiently: Ask, path: Path, claims: "Claims", tell: Callable[[str], None]
+) -> "RegisteredAsset":
+    """Uploads and registers a file; what it says of itself is told before it is signed."""
+    uploaded: UploadedMedia = await patiently(lambda: client.upload(path))
+    for line in says(shown(os.fsencode(path)), uploaded, claims):
+        tell(line)
+    asset: RegisteredAsset = await patiently(lambda: client.register(uploaded, **understood(uploaded, claims)))
+    return asset
 
 
 def receipt_name(name: str) -> str:

@@ -26,7 +26,7 @@ from countermark.audit.progress import Progress
 from countermark.audit.report import printable, shown
 from countermark.claims import Claims
 from countermark.newsroom.folders import HIDDEN, PICTURES
-from countermark.newsroom.registering import REFUSALS, keep, receipt_name, sync_folder, write_durably
+from countermark.newsroom.registering import REFUSALS, keep, receipt_name, register, sync_folder, write_durably
 from provenance.errors import CountermarkError, InvalidRequest, MalformedReceipt, MissingExtra, StoreUnavailable
 
 DONE, FAILED = "done", "failed"
@@ -188,7 +188,7 @@ class _HotFolder:
         below = path.relative_to(self._folder)
         told = shown(os.fsencode(below))
         try:
-            asset = await self._patience.ask(lambda: self._client.register(path, **self._options.claims))
+            asset = await register(self._client, self._patience.ask, path, self._options.claims, self._tell)
             async with self._placing:
                 place = _place(self._folder / DONE / below, asset.id)
                 await keep(self._client, self._patience.ask, asset, place.name, place.parent)

@@ -112,7 +112,8 @@ def test_media_is_uploaded_first_and_registered_by_its_digest(
     first = client.put(f"/v1/media/{sha256}", content=data, headers=writer)
     again = client.put(f"/v1/media/{sha256}", content=data, headers=writer | {"Content-Type": "text/plain"})
     assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == {"sha256": sha256, "size": len(data), "media_type": "image/jpeg"}
+    told = {name: value for name, value in first.json().items() if name != "says"}
+    assert told == {"sha256": sha256, "size": len(data), "media_type": "image/jpeg"}
     body = {"media": sha256, "metadata": {"credential": "sidecar"}}
     asset = client.post("/v1/assets", json=body, headers=writer)
     assert asset.status_code == 201, asset.text
