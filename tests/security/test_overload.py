@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,31 @@ def test_a_small_file_that_costs_much_ends_with_its_budget_and_counts_for_what_i
         lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
         (told,) = [line for line in lines if line.get("status") == 422]
         assert "Traceback" not in json.dumps(told)
+
+
+def look_up(server: Served, address: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, HUNG_SECONDS, (address, 0))
+    try:
+        asked = json.dumps({"sha256": "0" * 64})
+        connection.request("POST", "/v1/verifications", asked, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()
+
+
+def test_every_digest_is_looked_up_beside_ninety_pictures_and_refusals_say_when_to_come_back(tmp_path: Path) -> None:
+    costly = many_scans(3000, 100)
+    with served(tmp_path) as server, ThreadPoolExecutor(90) as senders:
+        server.wait()
+        sent = [senders.submit(verify, server, costly, f"127.0.4.{number % 30 + 1}") for number in range(90)]
+        assert [look_up(server, HONEST) for _ in range(140)] == [200] * 140
+        told = [each.result() for each in sent]
+        assert {status for status, _, _ in told} <= {200, 422, 429, 503}
+        for status, headers, problem in told:
+            if status in (429, 503):
+                assert int(headers["retry-after"]) >= 1
+                assert problem in ("rate-limited", "overloaded")
+        assert verify(server, picture(2), HONEST)[0] == 200  # afterwards all is as before
+        assert "Traceback" not in server.log.read_text()
