@@ -17,6 +17,7 @@ JOINED = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "CHANGELOG.md": "CHANGELOG.md",
+    "SECURITY.md": "SECURITY.md",
     "clients/js/README.md": "clients/js/README.md",
     "clients/python/README.md": "clients/python/README.md",
     "bench/matching.md": "bench/matching.md",
