@@ -95,6 +95,8 @@ class Bodies:
                         raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
                     if chunk:
                         yield chunk
+                    if stated is not None and int(stated) == total:
+                        break  # the server takes no more of it
         if stated is not None and int(stated) != total:
             raise MalformedRequest("The length of the body does not match its Content-Length.")
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Set
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -10,7 +11,7 @@ from provenance.answers.report import Homography
 from provenance.credentials.report import CredentialReport
 from provenance.media.comparison import Box, Comparison
 from provenance.verification.axes import Axis, Finding
-from provenance.verification.evidence import Match
+from provenance.verification.evidence import Match, Subject
 from provenance.verification.findings import registration
 from provenance.verification.verdict import AxisValue, Verdict
 from registry.usecases import resemblances as resembling
@@ -37,7 +38,7 @@ def report_of(
     """
     evidence = verdict.evidence
     subject, examination, searched = evidence.subject, evidence.examination, evidence.searched
-    path = f"/v1/verifications/{verification_id}"
+    path = _path(verification_id)
     return answers.Report(
         id=verification_id,
         created_at=created_at,
@@ -68,6 +69,21 @@ def report_of(
         searched=None if searched is None else answers.Searched(**vars(searched)),
         links=answers.ReportLinks(self=path),
     )
+
+
+def renamed(report: answers.Report, subject: Subject, verification_id: str, created_at: datetime) -> answers.Report:
+    """A report that is not kept, on another file of which as little is known."""
+    return replace(
+        report,
+        id=verification_id,
+        created_at=created_at,
+        input=replace(report.input, sha256=subject.sha256.hex()),
+        links=answers.ReportLinks(self=_path(verification_id)),
+    )
+
+
+def _path(verification_id: str) -> str:
+    return f"/v1/verifications/{verification_id}"
 
 
 def report_json(report: answers.Report) -> bytes:

@@ -258,6 +258,22 @@ def test_the_number_of_registrations_is_kept_as_it_is(desks: Desks) -> None:
     assert desks.verify(b"nobody's")["searched"]["registrations"] == counted
 
 
+def test_a_digest_that_nobody_registered_is_answered_from_what_was_said_of_another_one(desks: Desks) -> None:
+    for _ in range(2):
+        Picture(desks)
+        first = desks.verify(b"nobody's")
+        with queries() as counted:
+            second = desks.verify(b"nobody's, too")
+        assert len(counted) <= 2, counted
+        whole = json.loads(verify_digests(desks.asked, sha256=hashlib.sha256(b"nobody's, too").digest(), keep=KEPT_FOR))
+        of_its_own = {"id", "created_at", "kept_until", "links"}
+        assert {name: second[name] for name in second.keys() - of_its_own} == {
+            name: whole[name] for name in whole.keys() - of_its_own
+        }
+        assert second["links"]["self"].endswith(second["id"])
+        assert second["id"] != first["id"]
+
+
 STATE = Served(size=5, registrations=1, note=b"n", cosigned=None, stamped=None, token=None)
 
 
