@@ -302,3 +302,28 @@ def test_it_watches_until_ctrl_c(service: Service, tmp_path: Path) -> None:
 
 def below(folder: Path) -> list[str]:
     return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+
+
+# A key of one's own -------------------------------------------------------------------------------
+
+
+def test_a_publishers_own_key_is_enrolled_and_its_statements_are_signed_here_and_logged(
+    run: Run, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERMARK_KEY_PASSPHRASE", "a passphrase for tests")
+    writer = service.enrol("own-hand", "The Own Hand")
+    first = run("key", "generate", "first.pem", status=0).stdout.strip()
+    assert run("key", "enrol", "first.pem", "--publisher", "own-hand", status=0).stdout == f"{first} in force\n"
+    second = run("key", "generate", "second.pem", "--algorithm", "ES256", status=0).stdout.strip()
+    rotate = ("--publisher", "own-hand", "--rotate", "--replaces", "first.pem", "--reason", "a yearly change")
+    assert run("key", "enrol", "second.pem", *rotate, status=0).stdout == f"{second} in force\n"
+    (tmp_path / "a.jpg").write_bytes(draw(7200))
+    refused = run("register", "a.jpg", "--api-key", writer, status=2)
+    assert "held elsewhere" in refused.stderr
+    record = {"type": "asset.withdrawn", "publisher": "own-hand", "record": "ab" * 32, "reason": "the wrong river"}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    sign = ("key", "sign", "second.pem", "record.json", "--out", "signed", "--log", "--api-key", writer)
+    logged = run(*sign, status=0).stdout
+    assert ", entry " in logged
+    assert run(*sign, status=0).stdout == logged
+    assert (tmp_path / "signed" / "record.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")

@@ -24,6 +24,7 @@ ROCKET = Path(__file__).parents[3] / "demo" / "photos" / "rocket.jpg"
 TEXTS = {
     "register": {"title", "caption", "byline", "credit", "rights", "licence"},
     "watch": {"byline", "credit", "rights", "licence"},
+    "key enrol": {"reason"},
 }
 """Options that take any words."""
 
@@ -244,7 +245,7 @@ def test_an_address_of_something_else_is_a_usage_error(run: Run, service: story.
     "command",
     [
         *("register", "verify", "receipt verify", "receipt get", "receipt show", "log audit", "log watch"),
-        *("audit verify", "audit diff"),
+        *("audit verify", "audit diff", "watch", "key generate", "key enrol", "key sign", "key show"),
     ],
 )
 def test_every_command_shows_an_example_and_names_what_its_options_take(run: Run, command: str) -> None:

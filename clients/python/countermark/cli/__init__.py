@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import audit, log, receipt, register, verification, watch
+from countermark.cli import audit, key, log, receipt, register, verification, watch
 
 app = typer.Typer(
     name="countermark",
@@ -34,6 +34,13 @@ receipt_commands.command()(receipt.verify)
 receipt_commands.command()(receipt.get)
 receipt_commands.command()(receipt.show)
 app.add_typer(receipt_commands, name="receipt")
+
+key_commands = typer.Typer(help="A publisher's own key, which never leaves this machine.", no_args_is_help=True)
+key_commands.command()(key.generate)
+key_commands.command()(key.show)
+key_commands.command()(key.enrol)
+key_commands.command()(key.sign)
+app.add_typer(key_commands, name="key")
 
 log_commands = typer.Typer(
     help="Logs: audit a whole log, and watch it for entries that you did not make.", no_args_is_help=True

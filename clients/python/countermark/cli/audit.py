@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from countermark.cli import exits, output
+from countermark.cli.key import PASSPHRASE, read_signer
 from countermark.cli.options import ApiKey, Url
 from countermark.defaults import DEFAULT_URL
 from provenance.errors import CountermarkError, Exit, InvalidRequest, StoreUnavailable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from countermark.audit.options import Options, Send
     from provenance.statement.keys import Signer
 
-PASSPHRASE = "COUNTERMARK_KEY_PASSPHRASE"  # noqa: S105  # the variable's name
 LINE_SECONDS = 60.0
 """Seconds between two lines about the progress without a terminal."""
 
@@ -174,7 +174,7 @@ def many(
                 digests=[opened.enter_context(_binary(digests))] if digests else (),
                 globs=Globs(include or (), exclude or ()),
             )
-            signer = None if key is None else _signer(key)
+            signer = None if key is None else read_signer(key)
             options = Options(
                 url=url.rstrip("/"),
                 send=_asked(send, url),
@@ -371,21 +371,6 @@ def _asked(send: "Send | None", url: str) -> "Send":
         return "never"
     question = f"Send {host} the pictures that their digests do not settle? Else they are not compared."
     return "unsettled" if typer.confirm(question, default=False, err=True) else "never"
-
-
-def _signer(path: Path) -> "Signer":
-    """Raises UnusableKey, InvalidRequest."""
-    from countermark.content import Content
-    from provenance.limits import MAX_KEY_FILE_BYTES
-    from provenance.statement.keys import LocalSigner
-
-    pem = Content.of(path).read(MAX_KEY_FILE_BYTES)
-    passphrase = os.environ.get(PASSPHRASE)
-    if passphrase is None and sys.stdin.isatty() and sys.stderr.isatty():
-        passphrase = typer.prompt(f"Passphrase of {path}", hide_input=True, err=True)
-    if passphrase is None:
-        raise InvalidRequest(f"the key's passphrase is needed: set {PASSPHRASE}")
-    return LocalSigner.from_encrypted_pem(pem, passphrase.encode())
 
 
 @contextlib.contextmanager
