@@ -1,9 +1,10 @@
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 
-from api.settings import InsecureSettingsWarning, load_settings, parse_rate
+from api.settings import InsecureSettingsWarning, Settings, load_settings, parse_rate
 from provenance.errors import SettingsInvalid
 
 GOOD = {"key_passphrase": "k" * 24, "public_url": "https://registry.example"}
@@ -101,3 +102,9 @@ def test_a_refusal_never_repeats_the_passphrase() -> None:
 )
 def test_rates_read_as_they_are_written(text: str, rate: tuple[int, int]) -> None:
     assert parse_rate(text) == rate
+
+
+def test_the_page_on_operating_has_every_setting_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`COUNTERMARK_([A-Z_]+)`", page))
+    assert named == {name.upper() for name in Settings.model_fields}

@@ -78,8 +78,8 @@ def test_nothing_of_a_lookup_is_stored(running: Running, client: TestClient, reg
 
 def test_each_digest_counts_and_a_fingerprint_for_ten(client: TestClient, hour: RateLimiter) -> None:
     answer = ask(client, UNKNOWN, UNKNOWN)
-    assert answer.headers["ratelimit-policy"] == '"lookups";q=100;w=3600'
-    assert answer.headers["ratelimit"] == '"lookups";r=98;t=3600'
+    assert answer.headers["ratelimit-policy"].split(", ")[0] == '"lookups";q=100;w=3600'
+    assert answer.headers["ratelimit"].split(", ")[0] == '"lookups";r=98;t=3600'
     answer = ask(client, UNKNOWN | {"pdq": {"value": "ef" * 32, "quality": 100}, "phash": "01" * 8})
     assert answer.headers["ratelimit"].startswith('"lookups";r=77;')
     refused = ask(client, *[UNKNOWN] * 78)
