@@ -20,16 +20,16 @@ _OTHERS = frozenset(
 )
 
 
-def quote(text: str) -> str:
+def quote(text: str, most: int = MAX_QUOTED) -> str:
     """`text` on one line between our quotation marks, which it cannot close.
 
     Every quotation mark in it becomes an apostrophe, several in a row one; what cannot be shown (control characters,
-    changes of direction) is left out; what is longer than `MAX_QUOTED` ends in an ellipsis.
+    changes of direction) is left out; what is longer than `most` characters ends in an ellipsis.
     """
     spaced = "".join(" " if character.isspace() else character for character in text)
     shown = "".join("'" if _is_mark(character) else character for character in spaced if character.isprintable())
     line = re.sub("'+", "'", " ".join(shown.split()))
-    return f"“{line if len(line) <= MAX_QUOTED else line[: MAX_QUOTED - 1].rstrip() + '…'}”"
+    return f"“{line if len(line) <= most else line[: most - 1].rstrip() + '…'}”"
 
 
 def _is_mark(character: str) -> bool:

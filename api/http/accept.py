@@ -1,4 +1,5 @@
-"""Accept headers (RFC 9110 §12.5): which of the offered media types a client prefers, and whether it accepts gzip.
+"""Accept headers (RFC 9110 §12.5): which of the offered media types or languages a client
+prefers, and whether it accepts gzip.
 
 A receipt is sent in the format that the query parameter `format` names, or else in the one preferred by Accept.
 """
@@ -23,6 +24,16 @@ def preferred(header: str, offered: Sequence[str]) -> str:
     """The preferred media type; the first of equals, and the first if none is accepted. Parameters are ignored."""
     ranges = [_media_range(part) for part in header.split(",")]
     return max(offered, key=lambda media_type: _quality(media_type.partition(";")[0], ranges))
+
+
+def preferred_language(header: str, offered: Sequence[str]) -> str:
+    """The preferred language, by the first part of its tag ("de" of "de-AT"); the first if none is accepted."""
+    weights = dict.fromkeys(offered, 0.0)
+    for tag, quality in map(_media_range, header.split(",")):
+        language = tag.partition("-")[0]
+        if language in weights:
+            weights[language] = max(weights[language], quality)
+    return max(offered, key=lambda language: weights[language])
 
 
 def takes_gzip(header: str) -> bool:

@@ -1,14 +1,17 @@
 """`/v1/verifications`: reports on pictures. Public; a report's URL cannot be guessed."""
 
+import json
 from datetime import timedelta
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
+from api.http.accept import preferred, preferred_language
 from api.http.auth import AssetsWriter, publisher_of
 from api.http.bodies import is_json, receive_json
-from api.http.conditional import JSON, conditional, json_answer
+from api.http.conditional import JSON, conditional, json_answer, read_answer
 from api.http.limits import charge, charge_cost, limited
+from api.http.logs import note_problem
 from api.http.openapi import (
     BINARY,
     NOT_MODIFIED,
@@ -22,9 +25,12 @@ from api.http.openapi import (
 )
 from api.http.parameters import DetailQuery, KeepQuery, MatchQuery, VerificationId
 from api.http.requests import DigestsRequest
-from api.service import ServiceDep
+from api.pages.rendering import HTML, language_of, place_of, render, share_of
+from api.service import Service, ServiceDep
 from provenance.answers import RecordedVerdict, Report
+from provenance.errors import CountermarkError
 from provenance.limits import REPORT_UNITS
+from provenance.sentences import CATALOGUES, ENGLISH
 from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
@@ -65,8 +71,29 @@ async def post_verification(
 ) -> Response:
     """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
 
-    The file's first bytes decide its type, not the Content-Type.
+    The file's first bytes decide its type, not the Content-Type. Where `Accept` prefers text/html, as that of a form
+    in a browser without scripts, the report is a page.
     """
+    if preferred(request.headers.get("accept", "*/*"), (JSON, "text/html")) == JSON:
+        return _answer(request, await _verify(request, service, detail, keep))
+    try:
+        report = read_answer(Report, await _verify(request, service, detail, keep))
+    except CountermarkError as error:
+        return _problem_page(request, service, error)
+    told = report.headline.wording(language_of(request))
+    page = render(request, "report.html", service, report=report, told=told, place=place_of, share=share_of)
+    return Response(page, headers={"Vary": "Accept, Accept-Language", "Cache-Control": "no-store"}, media_type=HTML)
+
+
+def _problem_page(request: Request, service: Service, error: CountermarkError) -> Response:
+    kind, words = problems.kind_of(error), CATALOGUES[language_of(request)]
+    note_problem(request, kind.slug)
+    said = {**words.problems[kind.slug], **words.unverified.get(kind.slug, {})}
+    page = render(request, "problem.html", service, title=said["title"], detail=said.get("detail"))
+    return Response(page, kind.status, media_type=HTML)
+
+
+async def _verify(request: Request, service: Service, detail: str | None, keep: bool) -> bytes:
     registry = service.registry
     kept_for = timedelta(days=service.settings.report_days) if keep else None
     if is_json(request):
@@ -81,7 +108,7 @@ async def post_verification(
                 keep=kept_for,
             )
 
-        return _answer(await service.admission.look_up(verify_asked))
+        return await service.admission.look_up(verify_asked)
     pictures, sender = service.admission.pictures, service.sender(request)
     pictures.check(sender)
     async with service.spool.receive(request, sidecar=True) as received:
@@ -101,13 +128,28 @@ async def post_verification(
 
         with pictures.place(sender) as budget:
             try:
-                return _answer(await service.admission.examine(verify_upload, budget))
+                return await service.admission.examine(verify_upload, budget)
             finally:
                 await charge_cost(request, "verifications", budget.spent)
 
 
-def _answer(report: bytes) -> Response:
-    return Response(report, media_type=JSON)
+_VARY = {"Vary": "Accept-Language"}
+
+
+def _answer(request: Request, report: bytes) -> Response:
+    return Response(_in_language(request, report), headers=_VARY, media_type=JSON)
+
+
+def _in_language(request: Request, report: bytes) -> bytes:
+    """The report with its headline in the language that the client prefers. In English these are the stored bytes."""
+    language = preferred_language(request.headers.get("accept-language", ""), list(CATALOGUES))
+    if language == ENGLISH:
+        return report
+    said = json.loads(report)
+    for wording in read_answer(Report, report).headline.wordings:
+        if wording.language == language:
+            said["headline"]["text"] = wording.text
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @router.get(
@@ -119,7 +161,8 @@ def _answer(report: bytes) -> Response:
 )
 def get_verification(request: Request, identifier: VerificationId, service: ServiceDep) -> Response:
     """The report as it was made: later changes in the registry do not change it. After `kept_until` it is not found."""
-    return conditional(request, load_report(service.registry, identifier), JSON)
+    report = _in_language(request, load_report(service.registry, identifier))
+    return conditional(request, report, JSON, headers=_VARY)
 
 
 @router.get(

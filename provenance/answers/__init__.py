@@ -80,6 +80,7 @@ from provenance.answers.report import (
     TimeStamp,
     Transform,
     Unchecked,
+    Wording,
 )
 from provenance.answers.report import Report as Report
 
@@ -159,4 +160,5 @@ __all__ = [
     "Unchecked",
     "UploadedMedia",
     "Withdrawal",
+    "Wording",
 ]

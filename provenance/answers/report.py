@@ -22,9 +22,36 @@ class Input(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wording(Answer):
+    """What a reader is told first, in one language. Numbers of records, digests and methods are in the findings."""
+
+    language: Annotated[str, Values("en", "de")]
+    title: str
+    warning: Annotated[str | None, Doc("What became of the record; it belongs before the lead.")]
+    lead: Annotated[str, Doc("What the picture leads to; what differs, where and how much.")]
+    remarks: tuple[str, ...]
+    vouched: Annotated[str | None, Doc("Who vouches for the publisher's name; it belongs right below the lead.")]
+    ai: Annotated[str, Doc("What the file declares about AI.")]
+    measured: Annotated[str | None, Doc("How many such edits were missed in tests, and false alarms.")]
+
+    @property
+    def text(self) -> str:
+        """All but what was measured, as one text."""
+        told = (f"{self.title}.", self.warning, self.lead, *self.remarks, self.vouched, self.ai)
+        return " ".join(sentence for sentence in told if sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Headline(Answer):
+    """What a verdict opens with."""
+
     code: str
-    text: str
+    text: Annotated[str, Doc("In the language that Accept-Language prefers; in English with the findings beside it.")]
+    wordings: Annotated[tuple[Wording, ...], Doc("The parts of the text, in each language, English first.")] = ()
+
+    def wording(self, language: str) -> Wording | None:
+        """The parts in a language, or in the first where there is none; None in a report older than they are."""
+        return next((each for each in self.wordings if each.language == language), next(iter(self.wordings), None))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Never, assert_never
+from typing import Never
 
+from provenance.answers import Wording
 from provenance.credentials.report import CredentialState, explain_problem
-from provenance.sentences import SENTENCES
+from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
 from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
 from provenance.verification.findings import credential, origin, proof, registration, resemblance, sources, standing
 from provenance.verification.ranking import rank
+from provenance.verification.wording import Facts, word
 
 
 class HeadlineCode(StrEnum):
@@ -49,15 +51,24 @@ class AxisValue:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found about one picture. Matches are ordered as `ranking.rank` orders them."""
+    """What was found about one picture. Matches are ordered as `ranking.rank` orders them.
+
+    `wordings` has what a reader is told first, in each language, English first; `details` the findings beside it.
+    """
 
     headline: HeadlineCode
-    headline_text: str
+    wordings: tuple[Wording, ...]
+    details: tuple[str, ...]
     axes: Mapping[Axis, AxisValue]
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...]
     not_checked: tuple[Unchecked, ...]
     evidence: Evidence
+
+    @property
+    def headline_text(self) -> str:
+        """The headline in English, with the findings that belong beside it."""
+        return " ".join((self.wordings[0].text, *self.details))
 
     def __bool__(self) -> Never:
         raise TypeError("a verdict is neither true nor false: read its axes")
@@ -85,7 +96,8 @@ def judge(evidence: Evidence) -> Verdict:
     code = headline(matched, state, declared, proven, whole=whole, hides_an_older_one=older)
     return Verdict(
         headline=code,
-        headline_text=_text(code, axes, matches, not_checked, evidence),
+        wordings=word(Facts(code, matched, state, declared, matches, evidence)),
+        details=_details(code, axes, evidence),
         axes=MappingProxyType(axes),
         findings=(
             *match_findings,
@@ -148,52 +160,22 @@ def headline(
     return HeadlineCode.NOTHING_FOUND
 
 
-def _text(
-    code: HeadlineCode,
-    axes: Mapping[Axis, AxisValue],
-    matches: tuple[Match, ...],
-    not_checked: tuple[Unchecked, ...],
-    evidence: Evidence,
-) -> str:
-    found, credential_, declared, proven = (
-        axes[axis].summary for axis in (Axis.REGISTRATION, Axis.CREDENTIAL, Axis.DECLARED_ORIGIN, Axis.PROOF)
-    )
-    since = [match.standing_detail for match in matches[:1] if match.standing is not Standing.CURRENT]
-    since += [sentence for match in matches[:1] for sentence in sources.sentences(match)]
-    broken = [credential_] if axes[Axis.CREDENTIAL].value == CredentialState.INVALID else []
-    declared_ = axes[Axis.DECLARED_ORIGIN]
-    match code:
-        case HeadlineCode.CREDENTIAL_INVALID:
-            sentences = [credential_, found, *since]
-        case HeadlineCode.ORIGIN_CONFLICTING | HeadlineCode.UNSIGNED_MARK:
-            sentences = [declared, found, *since]
-        case HeadlineCode.SIGNED_LISTED | HeadlineCode.SIGNED_UNLISTED:
-            sentences = [credential_, declared, found, *since]
-        case HeadlineCode.OLDER_REGISTRATION_DIFFERS:
-            sentences = [resemblance.sentence(evidence), found, *since, *broken, *_machine_made(declared_)]
-        case HeadlineCode.PROOF_BROKEN:
-            sentences = [proven, found, *since]
-        case (
-            HeadlineCode.EXACT_MATCH
-            | HeadlineCode.MATCH_WITH_DIFFERENCES
-            | HeadlineCode.MATCH_INSIDE_LARGER
-            | HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
-        ):
-            sentences = [found, *since, *broken, *_machine_made(declared_)]
-        case HeadlineCode.POSSIBLE_MATCH | HeadlineCode.SHARES_LAYOUT:
-            sentences = [found, *since, *_machine_made(declared_)]
-        case HeadlineCode.NOT_CHECKED | HeadlineCode.NOTHING_FOUND:
-            left = "; ".join(item.what for item in not_checked)
-            sentences = [found, credential_, declared, f"{SENTENCES.values['NOT_CHECKED']}: {left}."]
-        case _:
-            assert_never(code)
-    return " ".join(sentences)
-
-
-def _machine_made(declared: AxisValue) -> list[str]:
-    """A match does not hide what the file says about machines."""
-    said = (DeclaredOrigin.SIGNED_AI_GENERATED, DeclaredOrigin.SIGNED_AI_EDITED, DeclaredOrigin.UNSIGNED_AI_MARK)
-    return [declared.summary] if declared.value in said else []
+def _details(code: HeadlineCode, axes: Mapping[Axis, AxisValue], evidence: Evidence) -> tuple[str, ...]:
+    """The findings that belong beside a headline, whole: reasons, names and what was declared."""
+    credential_, declared = axes[Axis.CREDENTIAL], axes[Axis.DECLARED_ORIGIN]
+    details = [resemblance.sentence(evidence)] if code is HeadlineCode.OLDER_REGISTRATION_DIFFERS else []
+    details += [axes[Axis.PROOF].summary] if code is HeadlineCode.PROOF_BROKEN else []
+    for match in rank(evidence.matches)[:1]:
+        details += [axes[Axis.REGISTRATION].summary] if match.appearance is not AppearanceMatch.SAME else []
+        details += [match.standing_detail] if match.standing is not Standing.CURRENT else []
+        details += [source.detail for source in match.sources]
+    told = (HeadlineCode.NOT_CHECKED, HeadlineCode.NOTHING_FOUND, HeadlineCode.SIGNED_LISTED)
+    signed = (*told, HeadlineCode.SIGNED_UNLISTED)
+    if credential_.value == CredentialState.INVALID or (evidence.examination is not None and code in signed):
+        details.append(credential_.summary)
+    if declared.value != DeclaredOrigin.NONE_FOUND and evidence.examination is not None:
+        details.append(declared.summary)
+    return tuple(dict.fromkeys(details))
 
 
 ALWAYS = (

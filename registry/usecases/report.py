@@ -51,7 +51,11 @@ def report_of(
             height=subject.height,
             frames=subject.frames,
         ),
-        headline=answers.Headline(code=verdict.headline.value, text=verdict.headline_text),
+        headline=answers.Headline(
+            code=verdict.headline.value,
+            text=verdict.headline_text,
+            wordings=verdict.wordings,
+        ),
         axes=answers.Axes(**{axis.value: _axis(verdict.axes[axis]) for axis in REPORTED_AXES}),
         matches=tuple(
             _match(

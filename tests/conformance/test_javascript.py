@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.routes.pages import without_comments
+from api.pages.rendering import without_comments
 from provenance.receipts.procedure import verify_receipt
 from provenance.receipts.receipt import Receipt
 from provenance.transparency.note import ML_DSA_44, VerifierKey

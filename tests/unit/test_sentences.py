@@ -11,8 +11,9 @@ import pytest
 from provenance.answers import Region
 from provenance.answers.fields import Values
 from provenance.credentials.report import CredentialState, Validity
-from provenance.sentences import JSON, SENTENCES
-from provenance.verification.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration
+from provenance.sentences import CATALOGUES, ENGLISH, JSON, SENTENCES
+from provenance.statement.record.keys import Established
+from provenance.verification.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verification.verdict import HeadlineCode
 from tests.unit.test_words import ROOT, literals
 
@@ -28,6 +29,8 @@ CLAUSES = {
     ("The proof of the record does not hold", "provenance/verification/findings/registration.py"),
     ("Registered by", "registry/usecases/derivation.py"),
     ("The content was erased", "registry/usecases/derivation.py"),
+    ("Which registration it matches", "demo/report.html.j2"),
+    ("The registered picture", "clients/python/countermark/audit/report.js"),
 }
 """Where a longer sentence that says more has these words too."""
 
@@ -47,7 +50,7 @@ def texts(file: Path) -> Iterator[str]:
 
 def catalogue(part: object = None) -> Iterator[str]:
     """Each text of the catalogue."""
-    match json.loads(JSON) if part is None else part:
+    match json.loads(JSON[ENGLISH]) if part is None else part:
         case str(text):
             yield text
         case dict(parts):
@@ -126,5 +129,39 @@ def test_what_a_reader_is_told_who_asked_for_a_report_is_about_problems_that_the
     assert all("title" in each for each in SENTENCES.problems.values())
 
 
-def test_no_text_of_the_catalogue_is_empty_or_has_white_space_around_it() -> None:
-    assert [text for text in catalogue() if text != " ".join(text.split()) or not text] == []
+@pytest.mark.parametrize("language", JSON)
+def test_no_text_of_the_catalogue_is_empty_or_has_white_space_around_it(language: str) -> None:
+    texts = catalogue(json.loads(JSON[language]))
+    assert [text for text in texts if text != " ".join(text.split()) or not text] == []
+
+
+def keyed(part: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each text of a catalogue with the keys that lead to it."""
+    match part:
+        case dict(parts):
+            for key, each in parts.items():
+                yield from keyed(each, (*path, key))
+        case list(parts):
+            for at, each in enumerate(parts):
+                yield from keyed(each, (*path, str(at)))
+        case str(text):
+            yield path, text
+
+
+@pytest.mark.parametrize("language", [each for each in JSON if each != ENGLISH])
+def test_every_language_has_the_same_keys_and_placeholders_and_no_text_left_in_english(language: str) -> None:
+    english, other = dict(keyed(json.loads(JSON[ENGLISH]))), dict(keyed(json.loads(JSON[language])))
+    assert english.keys() == other.keys()
+    fills = re.compile(r"\{\w+\}")
+    differ = [key for key, text in english.items() if set(fills.findall(text)) != set(fills.findall(other[key]))]
+    assert differ == []
+    sentences = [key for key, text in english.items() if len(text.split()) >= OWN_SENTENCE]
+    assert [key for key in sentences if english[key] == other[key]] == []
+
+
+def test_every_code_that_opens_a_verdict_has_its_words_in_every_language() -> None:
+    for words in CATALOGUES.values():
+        assert words.warnings.keys() == set(Standing) - {Standing.CURRENT}
+        assert words.ai.keys() >= set(DeclaredOrigin)
+        assert words.vouched.keys() == set(get_args(Established))
+        assert len(words.months) == 12

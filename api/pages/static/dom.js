@@ -32,16 +32,16 @@ export function fact(term, ...values) {
 }
 
 /** A table with its column names; `name` is what a screen reader calls it, and the part that scrolls where it is wide. */
-export function table(name, columns, rows, { caption = true } = {}) {
+export function table(name, columns, rows, { caption = true, stacked = false } = {}) {
   return h(
     "div",
-    { class: "scroll", role: "region", tabindex: "0", "aria-label": name },
+    { class: stacked ? "scroll stacked" : "scroll", role: "region", tabindex: "0", "aria-label": name },
     h(
       "table",
-      {},
+      stacked ? { role: "table" } : {},
       caption ? h("caption", {}, name) : null,
       h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col" }, column)))),
-      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, at) => h(at ? "td" : "th", at ? {} : { scope: "row" }, cell))))),
+      h("tbody", {}, rows.map((cells) => h("tr", stacked ? { role: "row" } : {}, cells.map((cell, at) => h(at ? "td" : "th", { ...(at ? {} : { scope: "row" }), ...(stacked ? { role: at ? "cell" : "rowheader", "data-column": columns[at] } : {}) }, stacked ? h("div", {}, cell) : cell))))),
     ),
   );
 }

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
 import { slider } from "./slider.js";
-import { references, thresholds } from "./words.js";
+import { fill, lead, page, thresholds } from "./words.js";
 
 const SHADING = 0.5; // as in the style sheet
 
@@ -12,8 +12,8 @@ export function comparePictures(match, input, given, rates) {
   const regions = match.comparison?.regions ?? [];
   const registered = match.asset.links.thumbnail;
   const beside = h("div", { class: "pictures" },
-    figure(given ? "Your picture" : "The verified picture", given, input, marks(match, regions), given ? UNSHOWN : NOT_KEPT),
-    figure("The registered picture", registered, match.asset.media, [boxes(regions, "reference")], UNSHOWN));
+    figure(given ? page.your_picture : page.verified_picture, given, input, marks(match, regions), given ? page.picture_unshown : page.picture_not_kept),
+    figure(page.registered_picture, registered, match.asset.media, [boxes(regions, "reference")], page.picture_unshown));
   const parted = given ? slider(match, input, given, marks(match, regions)) : null;
   const stage = h("div", { class: "stage" }, beside, parted);
   const show = (name) => {
@@ -24,15 +24,12 @@ export function comparePictures(match, input, given, rates) {
   return h(
     "section",
     { class: "panel compare", "aria-labelledby": "compare-title" },
-    h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, "The two pictures"), given ? viewChoice(show, given) : null),
+    h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, page.two_pictures), given ? viewChoice(show, given) : null),
     stage,
     regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates)] : h("p", {}, noRegions(match)),
     changes(match.comparison),
   );
 }
-
-const NOT_KEPT = "The verified picture is not kept. This frame has its proportions.";
-const UNSHOWN = "This browser cannot show the picture. This frame has its proportions.";
 
 function figure(caption, source, { width, height }, drawn, unshown) {
   const frame = h("div", { class: "frame" });
@@ -43,7 +40,9 @@ function figure(caption, source, { width, height }, drawn, unshown) {
   };
   const picture = source ? h("img", { src: source, alt: caption, onerror: (event) => event.target.replaceWith(plate()) }) : plate();
   frame.append(picture, ...drawn.filter(Boolean));
-  return h("figure", {}, frame, h("figcaption", {}, caption));
+  const element = h("figure", {}, frame, h("figcaption", {}, caption));
+  if (width && height) element.style.setProperty("--aspect", String(width / height)); // so that both fit a window
+  return element;
 }
 
 function marks(match, regions) {
@@ -56,7 +55,7 @@ function marks(match, regions) {
 function viewChoice(show, given) {
   const option = (name, text, checked) =>
     h("label", {}, h("input", { type: "radio", name: "view", value: name, checked, onchange: () => show(name) }), h("span", {}, text));
-  const choice = h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "View"), option("beside", "Side by side", true), option("slider", "Slider", false));
+  const choice = h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, page.view), option("beside", page.side_by_side, true), option("slider", page.slider, false));
   const probe = new Image(); // no slider for a format that this browser cannot show
   probe.addEventListener("error", () => choice.remove());
   probe.src = given;
@@ -67,38 +66,36 @@ function controls(stage, match) {
   const boxesShown = (event) => stage.classList.toggle("no-boxes", !event.target.checked);
   const shade = (event) => {
     stage.style.setProperty("--shading", event.target.value);
-    event.target.setAttribute("aria-valuetext", `${Math.round(event.target.value * 100)} % opaque`);
+    event.target.setAttribute("aria-valuetext", fill(page.opaque, { percent: Math.round(event.target.value * 100) }));
   };
   return h(
     "div",
     { class: "controls" },
-    h("label", {}, h("input", { type: "checkbox", checked: true, onchange: boxesShown }), " Numbered boxes"),
+    h("label", {}, h("input", { type: "checkbox", checked: true, onchange: boxesShown }), ` ${page.boxes}`),
     match.difference_url
-      ? h("label", {}, "Shading of differences ", h("input", { type: "range", min: "0", max: "1", step: "0.05", value: SHADING, "aria-valuetext": `${SHADING * 100} % opaque`, oninput: shade }))
+      ? h("label", {}, `${page.shading} `, h("input", { type: "range", min: "0", max: "1", step: "0.05", value: SHADING, "aria-valuetext": fill(page.opaque, { percent: SHADING * 100 }), oninput: shade }))
       : null,
   );
 }
 
 function noRegions(match) {
-  if (match.basis === "bytes") return match.signed_copy ? "The bytes are those of the credentialed copy." : "The bytes are the same.";
-  if (match.basis === "pixels" && match.value === "MATCH_WITH_DIFFERENCES") return "Every decoded pixel over white is the same. What decides how they are shown, transparency or colour profile, is not.";
-  if (match.basis === "pixels") return "Every decoded pixel is the same.";
-  if (match.basis === "fingerprint") return "The comparison could not confirm that the two pictures match. Compare them yourself.";
-  if (match.value === "SHARES_LAYOUT") return "A frame or a template agrees. Its content does not, or is too small to compare.";
-  const { finest } = references[match.comparison?.reference] ?? references.sketch;
-  return `No difference above the threshold was found, compared with ${finest}.`;
+  if (match.basis === "bytes") return match.signed_copy ? page.same_signed_copy : page.same_bytes;
+  if (match.basis === "pixels") return match.value === "MATCH_WITH_DIFFERENCES" ? lead.shown_otherwise : lead.same_pixels;
+  if (match.basis === "fingerprint") return page.compare_yourself;
+  if (match.value === "SHARES_LAYOUT") return page.layout_only;
+  return lead.nothing_differs;
 }
 
 function changes(comparison) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
-  if (comparison.inverted) said.push("inverted in its colours");
-  if (change.mirrored) said.push("mirrored");
-  if (Math.abs(change.rotation_degrees) >= thresholds.turned_degrees) said.push(`rotated by ${Math.abs(change.rotation_degrees).toFixed(0)}°`);
+  if (comparison.inverted) said.push(page.inverted);
+  if (change.mirrored) said.push(page.mirrored);
+  if (Math.abs(change.rotation_degrees) >= thresholds.turned_degrees) said.push(fill(page.rotated, { degrees: Math.abs(change.rotation_degrees).toFixed(0) }));
   const { left, top, right, bottom } = change.crop;
   const seen = (right - left) * (bottom - top);
-  if (seen < thresholds.cropped_share) said.push(`cropped to ${Math.round(seen * 100)} % of its area`);
-  if (comparison.colour_changed) said.push("changed in colour or brightness as a whole");
-  return said.length ? h("p", {}, `Compared with the registered picture, yours is ${said.join(", ")}.`) : null;
+  if (seen < thresholds.cropped_share) said.push(fill(page.cropped_to, { share: Math.round(seen * 100) }));
+  if (comparison.colour_changed) said.push(page.recoloured);
+  return said.length ? h("p", {}, fill(page.changed_as_a_whole, { changes: said.join(", ") })) : null;
 }

@@ -6,16 +6,16 @@ import { h, quoted } from "./dom.js";
 import { proof } from "./report.js";
 import { phrases } from "./words.js";
 
-/** Checks the receipt of a match, and says in the shown report (`within`) what this browser found. */
-export async function checkReceipt(match, within) {
-  const said = within.querySelector("#checked-here");
+/** Checks the receipt of a match, and says in the elements of the report that shows it what this browser found: they
+ *  may be gone by then, for another report. */
+export async function checkReceipt(match, { said, steps: shown }) {
   try {
     const { steps, first } = await check(match.asset.links.receipt);
     const other = steps.filter(({ number, outcome }) => {
       const stated = match.proof.steps.find((step) => step.number === number)?.outcome;
       return outcome !== "not checked" && stated !== "not checked" && outcome !== stated;
     });
-    within.querySelector("#proof").replaceWith(h("div", { id: "proof" }, proof(match.proof, steps)));
+    shown.replaceWith(h("div", { id: "proof" }, proof(match.proof, steps)));
     if (other.length) said.replaceChildren(notice(phrases.receipt_differs, other.map(({ number, name, detail }) => `step ${number}, ${name}: ${detail}`).join("; ")));
     else said.replaceChildren(h("p", {}, `${phrases.receipt_checked_here} ${first ? phrases.log_pinned : phrases.log_as_before}`));
   } catch (error) {

@@ -1,7 +1,7 @@
 // The regions of a comparison: numbered boxes over the pictures, a legend, and an equivalent table.
 
 import { h, table } from "./dom.js";
-import { regions as kinds } from "./words.js";
+import { fill, number, numbers, page, places, regions as kinds } from "./words.js";
 
 /** The boxes over a picture. `side`: "query" or "reference". For screen readers the table has the same information. */
 export function boxes(regions, side) {
@@ -30,8 +30,8 @@ export function legend(regions) {
     "ul",
     { class: "legend" },
     occurring.map((kind) => {
-      const { line, means } = kinds[kind] ?? { line: "line", means: "" };
-      return h("li", {}, h("span", { class: `sample ${kind}`, "aria-hidden": "true" }), h("span", {}, h("strong", {}, kind), ` (${line}): ${means}`));
+      const { label, line, means } = kinds[kind] ?? { label: kind, line: "–", means: "" };
+      return h("li", {}, h("span", { class: `sample ${kind}`, "aria-hidden": "true" }), h("span", {}, h("strong", {}, label), ` (${line}): ${means}`));
     }),
   );
 }
@@ -41,7 +41,7 @@ export function regionTable(regions, stage, rates) {
   const buttons = regions.map((region, at) =>
     h(
       "button",
-      { type: "button", class: `number ${region.kind}`, "aria-pressed": "false", "aria-label": `Region ${at + 1}`, onclick: (event) => toggle(event.currentTarget) },
+      { type: "button", class: `number ${region.kind}`, "aria-pressed": "false", "aria-label": fill(page.region_number, { number: at + 1 }), onclick: (event) => toggle(event.currentTarget) },
       at + 1,
     ),
   );
@@ -52,35 +52,42 @@ export function regionTable(regions, stage, rates) {
     for (const box of stage.querySelectorAll(".box")) box.classList.toggle("chosen", on && box.dataset.region === pressed.textContent);
   };
   return table(
-    "Regions, measured in the verified picture",
-    ["Region", "Kind", "Where", "Share of the picture", "Strength, 0 to 1", "As measured"],
-    regions.map((region, at) => [
-      buttons[at],
-      region.kind,
-      where(region.query),
-      `${(region.area * 100).toFixed(1)} %`,
-      region.kind === "outside" ? "–" : region.strength.toFixed(2),
-      measured(region, rates),
-    ]),
+    page.regions,
+    [page.region, page.kind, page.where, page.share, page.tests],
+    regions.map((region, at) => [buttons[at], kinds[region.kind]?.label ?? region.kind, where(region.query), `${shareOf(region.area)} %`, measuredFor(region, rates)]),
+    { stacked: true },
   );
 }
 
-/** The measured rates of missed regions of this kind and size, and of false alarms. */
-function measured({ kind, area }, rates) {
-  if (kind === "outside") return "–";
-  const rate = rates.find((each) => each.kind === kind && each.area[0] <= area && area <= each.area[1]);
-  if (!rate) return "not measured for this size";
-  const inHundred = (value) => `${(value * 100).toFixed(1)} in 100`;
-  return [`${inHundred(1 - rate.tpr)} such edits are missed`, h("br"), h("small", {}, `${inHundred(rate.fpr)} copies without an edit show one`)];
+/** How far each region is above the threshold. */
+export function strengths(regions) {
+  const told = regions.map((region, at) => (region.kind === "outside" ? null : `${at + 1}: ${number(region.strength, { maximumFractionDigits: 2 })}`));
+  return told.filter(Boolean).join("; ") || "–";
 }
 
+/** How many regions of this kind and size are missed, by the bound of the interval (provenance/verification/wording.py). */
+function measuredFor({ kind, area }, rates) {
+  if (kind === "outside") return "–";
+  const rate = rates.find((each) => each.kind === kind && each.area[0] <= area && area <= each.area[1]);
+  return rate ? fill(page.missed, { missed: Math.max(1, Math.round(100 * (1 - rate.interval[0]))) }) : page.not_measured;
+}
+
+/** Per cent as in a lead: whole from 1 % on, else one digit that is not 0. */
+function shareOf(fraction) {
+  const percent = 100 * fraction;
+  if (percent >= 0.95) return fraction >= 1 ? "100" : String(Math.min(99, Math.round(percent)));
+  return Number(Math.max(percent, 0.001).toPrecision(1)).toString().replace(".", numbers.decimal);
+}
+
+/** By thirds, as in a lead. */
 function where({ left, top, right, bottom }) {
-  const third = (value) => Math.min(2, Math.floor(value * 3));
+  const third = (value) => Math.min(2, Math.max(0, Math.floor(value * 3)));
   const row = ["upper", "middle", "lower"][third((top + bottom) / 2)];
   const column = ["left", "centre", "right"][third((left + right) / 2)];
-  const place = row === "middle" && column === "centre" ? "centre" : `${row} ${column}`;
-  const range = (from, to) => `${Math.round(from * 100)} to ${Math.round(to * 100)} %`;
-  return [h("span", { class: "place" }, place), h("small", {}, `${range(left, right)} across, ${range(top, bottom)} down`)];
+  const named = row === "middle" && column === "centre" ? "centre" : `${row} ${column}`;
+  const place = Math.min(right - left, bottom - top) > 0.75 ? "across" : named;
+  const [from, to, above, below] = [left, right, top, bottom].map((edge) => Math.round(edge * 100));
+  return [h("span", { class: "place" }, places[place]), h("small", {}, fill(page.across_down, { left: from, right: to, top: above, bottom: below }))];
 }
 
 function share(value) {

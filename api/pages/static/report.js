@@ -1,21 +1,26 @@
-// A verification report as panels: summary, the two pictures, process, issued by, advanced.
+// A verification report: what a reader is told first and the two pictures; then, folded, records, findings and proof.
 
 import { fact, h, quoted, table } from "./dom.js";
 import { comparePictures } from "./pictures.js";
-import { SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, headlineName, phrases, time, validityName, valueName } from "./words.js";
+import { strengths } from "./regions.js";
+import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, number, page, phrases, time, validityName, valueName, wording } from "./words.js";
 
 /** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available. */
 export function showReport(report, file) {
   const match = report.matches[0] ?? null;
   return [
-    ...summary(report, match, file),
+    ...summary(report),
     match ? comparePictures(match, report.input, file?.address ?? null, ratesOf(report)) : null,
-    axes(report),
-    process(report),
+    measured(report),
+    notices(match),
+    handedIn(report, file),
     report.matches.length ? issuedBy(report.matches) : null,
     report.resembles?.items.length ? resembling(report.resembles) : null,
+    established(report),
     advanced(report, match),
-  ].filter(Boolean);
+  ]
+    .flat()
+    .filter(Boolean);
 }
 
 /** The measured rates of the comparison with the closest match, whose regions are shown. */
@@ -23,135 +28,185 @@ function ratesOf(report) {
   return report.findings.find((each) => each.error_rates.length)?.error_rates ?? [];
 }
 
-function summary(report, match, file) {
-  const { media_type: type, width, height, size } = report.input;
-  const told = [type && width ? `${type}, ${width} × ${height} pixels` : type, size ? fileSize(size) : "SHA-256 only, nothing else was sent"];
+/** What a reader is told first. */
+function summary(report) {
+  const said = wording(report);
+  const headline = h("h2", { id: "headline", tabindex: "-1" }, said?.title ?? headlineName(report.headline.code));
+  if (!said) return [headline, h("p", { class: "lead" }, report.headline.text)];
+  const { warning, lead, vouched, remarks, ai } = said;
   return [
-    h("h2", { id: "headline", tabindex: "-1" }, headlineName(report.headline.code)),
-    h("p", { class: "lead" }, report.headline.text),
-    match && match.standing.value !== "current"
-      ? h("p", { class: "notice strong" }, h("strong", {}, `${match.standing.value}. `), quoted(match.standing.detail))
-      : null,
-    (match?.sources ?? []).map(({ detail }) => h("p", { class: "notice strong" }, quoted(detail))),
-    h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), `. Checked on ${time(report.created_at)}. `, ...keeping(report, file)),
+    headline,
+    h("p", { class: "lead" }, warning ? [h("strong", { class: "warning" }, warning), " "] : null, lead),
+    vouched ? h("p", { class: "vouched" }, vouched) : null,
+    remarks.length ? h("p", { class: "remarks" }, remarks.join(" ")) : null,
+    h("p", { class: "ai" }, ai),
   ];
+}
+
+function measured(report) {
+  const said = wording(report)?.measured;
+  return said ? h("p", { class: "small" }, said) : null;
+}
+
+/** What became of the record and of its sources, with the reasons as they were given. */
+function notices(match) {
+  if (!match) return null;
+  const said = [...(match.standing.value === "current" ? [] : [match.standing.detail]), ...(match.sources ?? []).map(({ detail }) => detail)];
+  return said.length ? h("div", { class: "notice strong", lang: "en" }, said.map((each) => h("p", {}, quoted(each)))) : null;
+}
+
+function handedIn(report, file) {
+  const { media_type: type, width, height, size } = report.input;
+  const told = [type && width ? `${type}, ${fill(page.pixels, { width, height })}` : type, size ? fileSize(size) : page.digest_alone];
+  return h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), ". ", fill(page.checked_on, { time: time(report.created_at) }), " ", ...keeping(report, file));
 }
 
 /** Where the report is to be had again, and until when. One from before reports had an end is loaded from its link. */
 function keeping({ id, kept_until: until }, file) {
-  if (file && !until) return ["This report is not kept."];
-  const link = h("a", { href: `/verify?report=${id}` }, "Link to this report");
-  return [link, ", without the picture", until ? `, kept until ${time(until)}.` : "."];
+  if (file && !until) return [page.not_kept];
+  const link = h("a", { href: reportAddress(id) }, page.report_link);
+  return [link, `, ${page.without_picture}`, until ? `, ${fill(page.kept_until, { time: time(until) })}.` : "."];
 }
 
-function axes(report) {
-  return h(
-    "section",
-    { class: "panel", "aria-labelledby": "axes-title" },
-    h("h3", { id: "axes-title" }, "What was found"),
-    h(
-      "dl",
-      { class: "axes" },
-      SUMMARY_AXES.map((axis) => {
-        const { value, summary: said } = report.axes[axis];
-        return h("div", { "data-axis": axis }, h("dt", {}, axisName(axis)), h("dd", {}, h("strong", {}, valueName(value)), h("span", {}, said)));
-      }),
-    ),
-  );
+/** The address of a report's page, in the language of this one where that was asked for. */
+export function reportAddress(id) {
+  const asked = new URLSearchParams(location.search).has("lang") ? `&lang=${LANGUAGE}` : "";
+  return id ? `/verify?report=${id}${asked}` : `/verify${asked.replace("&", "?")}`;
 }
 
-function process(report) {
+function folded(id, title, ...inside) {
+  return h("details", { class: "panel", id }, h("summary", {}, h("h3", {}, title)), ...inside);
+}
+
+function established(report) {
   const { searched } = report;
-  return h(
-    "section",
-    { class: "panel", "aria-labelledby": "process-title" },
-    h("h3", { id: "process-title" }, "How this was established"),
-    h("ul", { class: "findings" }, report.findings.map(finding)),
-    searched
-      ? h("p", {}, `${searched.registrations.toLocaleString("en")} registration${searched.registrations === 1 ? " was" : "s were"} searched, by ${searched.fingerprints.join(", ")}.`)
-      : h("p", {}, phrases.search_failed),
+  return [
     report.matches.length ? h("div", { id: "checked-here", role: "status" }) : null,
-    h("h4", {}, "What was not checked"),
-    h("ul", {}, report.not_checked.map(({ what, why }) => h("li", {}, `${what}: ${why}`))),
-  );
+    folded(
+      "established",
+      page.established,
+      LANGUAGE === "en" ? null : h("p", { class: "small" }, page.in_english),
+      h(
+        "dl",
+        { class: "axes" },
+        SUMMARY_AXES.map((axis) => {
+          const { value, summary: said } = report.axes[axis];
+          return h("div", { "data-axis": axis }, h("dt", {}, axisName(axis)), h("dd", {}, h("strong", {}, valueName(value)), h("span", { lang: "en" }, said)));
+        }),
+      ),
+      h("ul", { class: "findings" }, statements(report.findings).map(statement)),
+      h("p", {}, searched ? (searched.registrations === 1 ? page.searched_one : fill(page.searched, { count: number(searched.registrations) })) : phrases.search_failed),
+      h("h4", {}, page.not_checked),
+      h("ul", { lang: "en" }, report.not_checked.map(({ what, why }) => h("li", {}, `${what}: ${why}`))),
+    ),
+  ];
 }
 
-function finding(each) {
+/** The findings by what they state: those of several records that differ in the record alone are one statement. */
+function statements(findings) {
+  const alike = new Map();
+  for (const each of findings) {
+    const key = JSON.stringify([each.axis, each.code, each.basis, each.could_be_forged_by]);
+    alike.set(key, [...(alike.get(key) ?? []), each]);
+  }
+  return [...alike.values()];
+}
+
+function statement(alike) {
+  const [first] = alike;
+  const rated = alike.find((each) => each.error_rates.length);
+  const unshown = [...new Set(alike.map((each) => each.does_not_show))];
   return h(
     "li",
     {},
-    h("p", {}, h("span", { class: "axis" }, axisName(each.axis)), " ", each.summary),
+    h("p", {}, h("span", { class: "axis" }, axisName(first.axis)), alike.length === 1 ? h("span", { lang: "en" }, first.summary) : null),
+    alike.length > 1 ? h("ul", { lang: "en" }, alike.map((each) => h("li", {}, each.summary))) : null,
     h(
       "dl",
       { class: "facts small" },
-      fact(fields.basis, basisName(each.basis)),
-      fact(fields.could_be_forged_by, each.could_be_forged_by),
-      fact(fields.does_not_show, each.does_not_show),
+      fact(fields.basis, basisName(first.basis)),
+      fact(fields.could_be_forged_by, h("span", { lang: "en" }, first.could_be_forged_by)),
+      fact(fields.does_not_show, h("span", { lang: "en" }, unshown[0])),
     ),
-    each.error_rates.length ? errorRates(each.error_rates) : null,
+    rated ? errorRates(rated.error_rates) : null,
   );
 }
 
 function errorRates(rates) {
-  const share = (value) => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} in 100`;
+  const of100 = (value) => (value * 100).toFixed(value < 0.1 ? 1 : 0);
   return h(
     "details",
     {},
-    h("summary", {}, "How many differences of a size are found"),
+    h("summary", {}, page.rates),
     table(
-      `Measured on: ${rates[0].test_set}`,
-      ["Kind", "Size of the difference", "Found", "95 % interval", "False alarms", "Cases"],
-      rates.map((rate) => [rate.kind ?? "", sizeOf(rate), share(rate.tpr), rate.interval.map(share).join(" to "), share(rate.fpr), rate.n.toLocaleString("en")]),
+      fill(page.rates_on, { set: rates[0].test_set }),
+      [page.rates_kind, page.rates_size, page.rates_found, page.rates_interval, page.rates_alarms, page.rates_cases],
+      rates.map((rate) => [rate.kind ?? "", sizeOf(rate), of100(rate.tpr), rate.interval.map(of100).join(" – "), of100(rate.fpr), number(rate.n)]),
     ),
   );
 }
 
 function sizeOf({ area, test_set: measuredOn }) {
-  return area ? `${area.map((edge) => Number((edge * 100).toPrecision(2))).join(" to ")} % of the picture` : measuredOn;
+  if (!area) return measuredOn;
+  const [from, to] = area.map((edge) => Number((edge * 100).toPrecision(2)));
+  return fill(page.of_the_picture, { from, to });
 }
 
+/** The registrations by what matches: each one line that opens, of them the closest alone open. */
 function issuedBy(matches) {
+  const kinds = [...new Set(matches.map(({ value, asset }) => value ?? asset.id))];
   const many = matches.length > 1;
   return h(
     "section",
     { class: "panel", "aria-labelledby": "issued-title" },
-    h("h3", { id: "issued-title" }, many ? `Issued by: ${matches.length} registrations` : "Issued by"),
-    many ? h("p", {}, `Closest first, then in the order of the log. ${phrases.first_to_register}`) : null,
-    matches.map(({ asset, standing, value, sources = [] }) =>
-      h(
-        "dl",
-        { class: "facts" },
-        many && value ? fact("Match", valueName(value)) : null,
-        fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
-        fact(fields.publisher, quoted(asset.publisher.name), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
-        fact(fields.logged_at, `${time(asset.logged_at)}, as entry ${asset.index} of the log`),
-        ["byline", "credit", "caption", "rights", "licence"].map((name) => {
-          const word = (asset.from_file ?? []).includes(name) ? h("small", {}, phrases.from_file) : null;
-          return asset[name] ? fact(fields[name], quoted(asset[name]), word) : null;
-        }),
-        fact(axisName("standing"), standing.value, h("small", {}, quoted(standing.detail))),
-        sources.map(({ detail }) => fact(fields.parents, quoted(detail))),
-        fact("Download", h("a", { href: asset.links.receipt }, "receipt"), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, "signed copy") : null),
-      ),
-    ),
+    h("h3", { id: "issued-title" }, many ? `${page.issued_by}: ${fill(page.registrations, { count: matches.length })}` : page.issued_by),
+    many ? h("p", { class: "small" }, `${page.closest_first} ${phrases.first_to_register}`) : null,
+    many
+      ? kinds.map((kind) => {
+          const alike = matches.filter(({ value, asset }) => (value ?? asset.id) === kind);
+          return h("div", { class: "statement" }, h("h4", {}, `${valueName(alike[0].value ?? "")} (${alike.length})`), alike.map((each) => line(each, each === matches[0])));
+        })
+      : issue(matches[0]),
+  );
+}
+
+function line(match, open) {
+  const { asset, standing } = match;
+  const told = [quoted(asset.title ?? phrases.untitled), ", ", quoted(asset.publisher.name), `, ${time(asset.logged_at)}`, standing.value === "current" ? null : [", ", h("strong", {}, standing.value)]];
+  return h("details", { open }, h("summary", {}, told), issue(match));
+}
+
+function issue({ asset, standing, sources = [] }) {
+  return h(
+    "dl",
+    { class: "facts" },
+    fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
+    fact(fields.publisher, h("a", { href: `/publishers/${asset.publisher.id}` }, quoted(asset.publisher.name)), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
+    fact(fields.logged_at, fill(page.as_entry, { time: time(asset.logged_at), index: asset.index })),
+    ["byline", "credit", "caption", "rights", "licence"].map((name) => {
+      const word = (asset.from_file ?? []).includes(name) ? h("small", {}, phrases.from_file) : null;
+      return asset[name] ? fact(fields[name], quoted(asset[name]), word) : null;
+    }),
+    standing.value === "current" ? null : fact(axisName("standing"), standing.value, h("small", { lang: "en" }, quoted(standing.detail))),
+    sources.map(({ detail }) => fact(fields.parents, h("span", { lang: "en" }, quoted(detail)))),
+    fact(page.download, h("a", { href: asset.links.receipt }, page.receipt), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, page.signed_copy) : null),
   );
 }
 
 function resembling({ older, items }) {
-  return h(
-    "section",
-    { class: "panel", "aria-labelledby": "older-title" },
-    h("h3", { id: "older-title" }, `Similar older registrations by other publishers: ${older}`),
-    h("p", {}, items.length < older ? `${items.length} are listed. ` : null, phrases.first_to_register),
+  return folded(
+    "older",
+    fill(page.older, { count: older }),
+    h("p", { class: "small" }, items.length < older ? `${fill(page.listed, { count: items.length })} ` : null, phrases.first_to_register),
     items.map((each) =>
       h(
         "dl",
         { class: "facts" },
         fact(fields.title, h("a", { href: `/a/${each.id}` }, quoted(each.title ?? phrases.untitled))),
         fact(fields.publisher, quoted(each.publisher_name)),
-        fact(fields.logged_at, `${time(each.logged_at)}, as entry ${each.index} of the log`),
-        fact("Compared", valueName(each.value), h("small", {}, quoted(each.detail))),
-        each.stated ? fact("Stated", "as a source of the newer registration") : null,
+        fact(fields.logged_at, fill(page.as_entry, { time: time(each.logged_at), index: each.index })),
+        fact(page.compared, valueName(each.value), h("small", { lang: "en" }, quoted(each.detail))),
+        each.stated ? fact(page.stated, page.stated_source) : null,
         each.taken_back ? fact(axisName("standing"), each.taken_back) : null,
       ),
     ),
@@ -159,67 +214,81 @@ function resembling({ older, items }) {
 }
 
 function advanced(report, match) {
-  return h(
-    "details",
-    { class: "panel" },
-    h("summary", {}, h("h3", {}, "Advanced")),
+  const methods = [...new Set(report.findings.map(({ method }) => method))];
+  return folded(
+    "advanced",
+    page.advanced,
     match ? h("div", { id: "proof" }, proof(match.proof)) : null,
-    h("h4", {}, "The file"),
+    h("h4", {}, page.the_file),
     h(
       "dl",
       { class: "facts" },
       fact("SHA-256", h("code", { class: "digest" }, report.input.sha256)),
-      report.input.frames > 1 ? fact("Frames", `${report.input.frames}; only the first was examined`) : null,
-      match?.comparison ? fact("Compared by", `${match.comparison.method}, on ${match.comparison.inliers} common points`) : null,
-      report.marks.map((mark) => fact("Mark", `${mark.kind} in ${mark.location}: `, quoted(mark.value))),
+      report.input.frames > 1 ? fact(page.frames, fill(page.frames_note, { count: report.input.frames })) : null,
+      match?.comparison ? fact(page.compared_by, fill(page.compared_by_note, { method: match.comparison.method, points: match.comparison.inliers })) : null,
+      match?.comparison?.regions.length ? fact(page.strengths, strengths(match.comparison.regions)) : null,
+      report.searched ? fact(page.searched_by, report.searched.fingerprints.join(", ")) : null,
+      methods.length ? fact(page.methods, methods.join(", ")) : null,
+      report.marks.map((mark) => fact(page.mark, fill(page.mark_in, mark), " ", quoted(mark.value))),
     ),
     report.credential && report.credential.state !== "ABSENT" ? credential(report.credential) : null,
-    h("p", {}, h("a", { href: report.links.self }, "The whole report as JSON")),
+    h("p", {}, h("a", { href: report.links.self }, page.as_json)),
   );
 }
 
 function credential(read) {
+  const { certificate, validity } = read;
+  const state = validity ? capitalised(validityName(validity)) : page.certificate_valid;
   return [
-    h("h4", {}, "The content credential (C2PA)"),
+    h("h4", {}, page.credential_title),
     h(
       "dl",
       { class: "facts" },
-      fact("State", valueName(read.state)),
-      read.signer ? fact("Signed by", quoted(read.signer)) : null,
-      read.signed_at ? fact("Time-stamped", time(read.signed_at)) : null,
-      fact("On a trust list", read.trust_list ? quoted(read.trust_list) : "on none used here"),
-      read.certificate ? fact("Certificate", `${read.validity ? capitalised(validityName(read.validity)) : "valid"}, from ${time(read.certificate.valid_from)} to ${time(read.certificate.valid_until)}`) : null,
-      (read.time_stamps ?? []).map((stamp) => fact(fields.time_stamps, stamp.time ? time(stamp.time) : "unreadable", ", by ", quoted(stamp.authority ?? phrases.nobody_named), stamp.trust_list ? [", on the list ", quoted(stamp.trust_list)] : `, ${phrases.time_stamp_on_no_list}`)),
-      (read.redactions ?? []).map((address) => fact("Redacted", quoted(address))),
-      read.remote_url ? fact("Kept at, not fetched", quoted(read.remote_url)) : null,
-      read.manifest_id ? fact("Manifest", h("code", { class: "digest" }, read.manifest_id)) : null,
-      read.problems.length ? fact("Status codes", quoted(read.problems.join(", "))) : null,
-      read.ingredients.map((item) => fact(fields.parents, quoted(item.title ?? phrases.untitled.toLowerCase()), `: ${valueName(item.state)}`, item.problems.length ? [" (", quoted(item.problems.join(", ")), ")"] : null, item.remote_url ? [", at ", quoted(item.remote_url)] : null)),
-      read.unlisted ? fact("Evaluated, not listed", `${read.unlisted} more actions, source types and ingredients`) : null,
+      fact(page.state, valueName(read.state)),
+      read.signer ? fact(page.signed_by, quoted(read.signer)) : null,
+      read.signed_at ? fact(page.stamped, time(read.signed_at)) : null,
+      fact(page.trust_list, read.trust_list ? quoted(read.trust_list) : page.no_trust_list),
+      certificate ? fact(page.certificate, fill(page.certificate_from_to, { state, from: time(certificate.valid_from), to: time(certificate.valid_until) })) : null,
+      (read.time_stamps ?? []).map(stamp),
+      (read.redactions ?? []).map((address) => fact(page.redacted, quoted(address))),
+      read.remote_url ? fact(page.kept_at, quoted(read.remote_url)) : null,
+      read.manifest_id ? fact(page.manifest, h("code", { class: "digest" }, read.manifest_id)) : null,
+      read.problems.length ? fact(page.status_codes, quoted(read.problems.join(", "))) : null,
+      read.ingredients.map(ingredient),
+      read.unlisted ? fact(page.not_listed, fill(page.not_listed_note, { count: read.unlisted })) : null,
     ),
   ];
 }
 
+function stamp({ time: at, authority, trust_list: list }) {
+  const on = list ? [`, ${page.on_the_list} `, quoted(list)] : `, ${phrases.time_stamp_on_no_list}`;
+  return fact(fields.time_stamps, at ? time(at) : page.unreadable, `, ${page.by} `, quoted(authority ?? phrases.nobody_named), on);
+}
+
+function ingredient({ title, state, problems, remote_url: address }) {
+  return fact(fields.parents, quoted(title ?? phrases.untitled), `: ${valueName(state)}`, problems.length ? [" (", quoted(problems.join(", ")), ")"] : null, address ? [`, ${page.at} `, quoted(address)] : null);
+}
+
 /** The steps of a proof, and who checked each: the service, unless `here` has this browser's outcomes. */
 export function proof({ index, steps, chain = [], checkpoint }, here = []) {
-  const checkedBy = ({ number, outcome }) => {
-    if (here.some((step) => step.number === number && step.outcome !== "not checked")) return phrases.checked_here;
+  const checkedBy = ({ number: step, outcome }) => {
+    if (here.some((each) => each.number === step && each.outcome !== "not checked")) return phrases.checked_here;
     return outcome === "not checked" ? phrases.checked_by_nobody : phrases.checked_by_service;
   };
   return [
-    h("h4", {}, `Proof of entry ${index}`),
-    table("Steps of the proof", ["Step", "What", "Outcome", "Checked by", "Detail"], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), checkedBy(step), quoted(step.detail)]), { caption: false }),
+    h("h4", {}, fill(page.proof_of, { index })),
+    table(page.proof_steps, [page.step, page.what, page.outcome, page.checked_by, page.detail], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), checkedBy(step), quoted(step.detail)]), { caption: false }),
     chain.length
       ? [
           h("h4", {}, fields.parents),
           table(
-            "Derivation",
-            ["Record", "Relation, as stated", "Link", "Detail"],
+            page.derivation,
+            [page.record, page.relation, page.link, page.detail],
             chain.map((link) => [h("a", { href: `/a/${link.parent}` }, `${link.parent.slice(0, 16)}…`), quoted(link.relation), h("strong", {}, link.state), quoted(link.detail)]),
             { caption: false },
           ),
         ]
       : null,
-    checkpoint ? [h("h4", {}, "Checkpoint"), h("pre", { tabindex: "0", "aria-label": "Checkpoint", role: "region" }, h("code", {}, checkpoint))] : null,
+    checkpoint ? [h("h4", {}, page.checkpoint), h("pre", { tabindex: "0", "aria-label": page.checkpoint, role: "region" }, h("code", {}, checkpoint))] : null,
   ];
 }

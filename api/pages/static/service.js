@@ -1,6 +1,6 @@
 // Requests to the service: verify a picture, verify its digest alone, load an earlier report. Errors become a Failure.
 
-import { unverified, valueName } from "./words.js";
+import { LANGUAGE, fill, page, unverified, valueName } from "./words.js";
 
 /** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. */
 export class Failure extends Error {
@@ -19,6 +19,7 @@ export function verifyFile(file, { keep, progress, signal }) {
     const request = new XMLHttpRequest(); // fetch has no upload progress
     request.open("POST", address(keep));
     request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Accept-Language", LANGUAGE);
     request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
     request.addEventListener("load", () => {
       try {
@@ -70,7 +71,7 @@ function read(status, text, header) {
   try {
     answer = JSON.parse(text);
   } catch {
-    throw new Failure("The service did not answer as expected", `Status ${status}, and no report.`, { retryAfter: 5 });
+    throw new Failure(page.unexpected, fill(page.unexpected_detail, { status }), { retryAfter: 5 });
   }
   if (status === 200) return answer;
   const slug = String(answer.type ?? "").split(":").pop();
@@ -80,5 +81,5 @@ function read(status, text, header) {
 }
 
 function unreachable() {
-  return new Failure("The service could not be reached", "Check the connection.", { retryAfter: 1 });
+  return new Failure(page.unreachable, page.unreachable_detail, { retryAfter: 1 });
 }

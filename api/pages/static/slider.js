@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { homographyOf, overlayTransform } from "./alignment.js";
+import { fill, page } from "./words.js";
 
 /** A figure. `given` is the URL of the verified picture, whose size is in `input`; `marks` is drawn over both. */
 export function slider(match, input, given, marks) {
@@ -12,15 +13,15 @@ export function slider(match, input, given, marks) {
   const frame = h(
     "div",
     { class: "frame parted" },
-    h("img", { src: given, alt: "The registered picture over yours", draggable: "false" }),
+    h("img", { src: given, alt: page.laid_over, draggable: "false" }),
     layer,
     marks,
     line,
   );
-  const range = h("input", { type: "range", min: "0", max: "100", step: "1", value: "50", class: "part", "aria-label": "Line between the pictures" });
+  const range = h("input", { type: "range", min: "0", max: "100", step: "1", value: "50", class: "part", "aria-label": page.line });
   const part = () => {
     frame.style.setProperty("--part", `${range.value}%`);
-    range.setAttribute("aria-valuetext", `the registered picture on the left, ${range.value} % of the width`);
+    range.setAttribute("aria-valuetext", fill(page.line_at, { percent: range.value }));
   };
   const follow = (event) => {
     const { left, width } = frame.getBoundingClientRect();
@@ -44,10 +45,10 @@ export function slider(match, input, given, marks) {
   const figure = h(
     "figure",
     { class: "slider" },
-    homography ? null : h("p", { class: "notice" }, "The two pictures could not be aligned: the registered one is shown over yours without rotation or crop, so details are not in the same place."),
+    homography ? null : h("p", { class: "notice" }, page.unaligned),
     frame,
     range,
-    h("figcaption", { class: "ends" }, h("span", {}, "Left of the line: the registered picture"), h("span", {}, "Right: your picture")),
+    h("figcaption", { class: "ends" }, h("span", {}, page.line_left), h("span", {}, page.line_right)),
   );
   const { width, height } = input.width ? input : match.asset.media;
   figure.style.setProperty("--aspect", String(width / height)); // so that the whole figure fits the window

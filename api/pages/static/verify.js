@@ -1,14 +1,15 @@
 // The verify page: takes a picture (chosen, dropped or pasted), calls the service, and shows the report or the failure.
 
 import { h, quoted } from "./dom.js";
-import { showReport } from "./report.js";
+import { reportAddress, showReport } from "./report.js";
 import { Failure, loadReport, verifyDigest, verifyFile } from "./service.js";
-import { fileSize, phrases, unverified } from "./words.js";
+import { fileSize, fill, page, phrases, unverified } from "./words.js";
 
 const form = document.querySelector("#ask");
 const input = document.querySelector("#file");
 const hashOnly = document.querySelector("#hash-only");
 const keep = document.querySelector("#keep");
+const options = document.querySelector("#options");
 const status = document.querySelector("#status");
 const progress = document.querySelector("#progress");
 const problem = document.querySelector("#problem");
@@ -22,7 +23,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 input.addEventListener("change", () => take(input.files));
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) take(event.clipboardData.files);
-  else refuse("There is no picture on the clipboard", "A web address cannot be verified here. Save the picture, then choose or drop the file.");
+  else refuse(page.no_clipboard, page.no_clipboard_detail);
 });
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
@@ -37,22 +38,23 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dragging");
   if (event.dataTransfer.files.length) take(event.dataTransfer.files);
-  else refuse("That was not a file", "Save the picture first, then drop it here.");
+  else refuse(page.no_file, page.no_file_detail);
 });
 
 if (!globalThis.crypto?.subtle) {
   hashOnly.disabled = true;
-  hashOnly.nextElementSibling.append(" Needs a page over https.");
+  hashOnly.nextElementSibling.append(` ${page.hash_only_https}`);
 }
 const earlier = new URLSearchParams(location.search).get("report");
-if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(earlier) : notAnAddress()), null, "Loading the report …");
+if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(earlier) : notAnAddress()), null, page.loading);
 
 function take(files) {
   const [file] = files;
-  if (files.length > 1) refuse("One picture at a time", `You dropped or chose ${files.length} files. Choose one of them.`);
-  else if (file.size > mostBytes) refuse("The file is too large", `It has ${fileSize(file.size)}; at most ${fileSize(mostBytes)} are examined.`);
-  else if (hashOnly.checked) answer(verifyDigest, file, "Computing its SHA-256 here, in this browser …");
-  else answer(verifyFile, file, "Sending the picture …");
+  if (files.length > 1) refuse(page.one_at_a_time, fill(page.one_at_a_time_detail, { count: files.length }));
+  else if (!file.size) refuse(page.empty_file, page.empty_file_detail);
+  else if (file.size > mostBytes) refuse(page.too_large, fill(page.too_large_detail, { size: fileSize(file.size), most: fileSize(mostBytes) }));
+  else if (hashOnly.checked) answer(verifyDigest, file, page.hashing);
+  else answer(verifyFile, file, page.sending);
 }
 
 /** Runs a request, and shows its result. `file` is null for an earlier report. */
@@ -62,7 +64,7 @@ async function answer(ask, file, saying) {
     if (request.signal.aborted) return;
     progress.hidden = share >= 1;
     progress.value = share;
-    if (share >= 1) say("Searching and comparing …");
+    if (share >= 1) say(page.searching);
   };
   try {
     const report = file ? await ask(file, { keep: keep.checked, signal: request.signal, progress: sent }) : await ask();
@@ -91,28 +93,30 @@ function show(report, file) {
   if (address) URL.revokeObjectURL(address);
   address = file ? URL.createObjectURL(file) : null;
   result.replaceChildren(...showReport(report, file ? { name: file.name, address } : null));
+  result.dataset.headline = report.headline.code;
   result.hidden = false;
   progress.hidden = true;
   input.value = "";
   say("");
+  if (!document.body.classList.contains("answered")) options.open = false;
   document.body.classList.add("answered");
-  if (file) history.replaceState(null, "", report.kept_until ? `/verify?report=${report.id}` : "/verify");
+  if (file) history.replaceState(null, "", reportAddress(report.kept_until ? report.id : null));
   const headline = result.querySelector("#headline");
   headline.focus({ preventScroll: true });
   headline.scrollIntoView({ block: "start" });
-  if (report.matches.length) recheck(report.matches[0], result.querySelector("#checked-here"));
+  if (report.matches.length) recheck(report.matches[0], { said: result.querySelector("#checked-here"), steps: result.querySelector("#proof") });
 }
 
 /** Has this browser check the receipt itself, with modules that are loaded only then. */
-async function recheck(match, said) {
+async function recheck(match, shown) {
   let receipt;
   try {
     receipt = await import("./receipt.js");
   } catch {
-    said.textContent = phrases.receipt_not_checked_here;
+    shown.said.textContent = phrases.receipt_not_checked_here;
     return;
   }
-  await receipt.checkReceipt(match, result);
+  await receipt.checkReceipt(match, shown);
 }
 
 function refuse(title, detail) {
@@ -130,10 +134,10 @@ function tell(failure, ask) {
       "div",
       { class: "notice strong" },
       h("h2", {}, failure.message),
-      h("p", {}, quoted(failure.detail), failure.retryAfter ? ` Try again in ${failure.retryAfter} second${failure.retryAfter === 1 ? "" : "s"}.` : null),
-      h("p", {}, "Nothing was checked, so this says nothing about the picture."),
-      ask ? h("button", { type: "button", class: "button", onclick: ask }, "Try again") : null,
-      failure.request ? h("p", { class: "small" }, `Request ${failure.request}`) : null,
+      h("p", {}, quoted(failure.detail), failure.retryAfter ? ` ${fill(page.retry_in, { seconds: failure.retryAfter })}` : null),
+      h("p", {}, page.nothing_checked),
+      ask ? h("button", { type: "button", class: "button", onclick: ask }, page.retry) : null,
+      failure.request ? h("p", { class: "small" }, fill(page.request, { id: failure.request })) : null,
     ),
   );
 }
@@ -143,5 +147,5 @@ function say(text) {
 }
 
 async function notAnAddress() {
-  throw new Failure(unverified["not-found"].title, "The address of a report ends with 32 letters and digits.");
+  throw new Failure(unverified["not-found"].title, page.report_address);
 }

@@ -1,8 +1,11 @@
-// Labels for the codes of a report; an unknown code is shown as it is.
+// The catalogue in the language of the page, from provenance/sentences.json and its like; an unknown code is shown as it is.
 
-import SENTENCES from "./sentences.js"; // served from provenance/sentences.json
+/** The language of the page (BCP 47): the server has chosen one that the catalogue has. */
+export const LANGUAGE = document.documentElement.lang;
 
-export const { fields, phrases, references, regions, thresholds, unverified } = SENTENCES;
+const { default: SENTENCES } = await import(`./sentences.${LANGUAGE}.js`);
+
+export const { fields, lead, measured, numbers, page, phrases, places, regions, thresholds, unverified } = SENTENCES;
 
 /** The axes that the summary shows, in its order. */
 export const SUMMARY_AXES = ["registration", "credential", "declared_origin", "proof", "assessment"];
@@ -18,13 +21,22 @@ export const validityName = named(SENTENCES.validity);
 /** "In force" of "in force" */
 export const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
 
+/** The catalogue's text with its placeholders filled in. */
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** What a reader is told first; null in a report that is older than that. */
+export const wording = ({ headline: { wordings = [] } }) => wordings.find(({ language }) => language === LANGUAGE) ?? wordings[0] ?? null;
+
 /** "22 November 2026 at 11:48:18 UTC" */
 export function time(text) {
-  return `${new Date(text).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium", timeZone: "UTC" })} UTC`;
+  return `${new Date(text).toLocaleString(LANGUAGE === "en" ? "en-GB" : LANGUAGE, { dateStyle: "long", timeStyle: "medium", timeZone: "UTC" })} UTC`;
 }
+
+/** "1,792" */
+export const number = (value, options = {}) => value.toLocaleString(LANGUAGE, options);
 
 /** "66 KB", "3.4 MB" */
 export function fileSize(bytes) {
-  if (bytes < 1024) return `${bytes} bytes`;
-  return bytes < 1048576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+  if (bytes < 1024) return fill(page.bytes, { count: bytes });
+  return bytes < 1048576 ? `${Math.round(bytes / 1024)} KB` : `${number(bytes / 1048576, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} MB`;
 }

@@ -13,7 +13,7 @@ from provenance.media.calibration import (
 from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import quote
-from provenance.sentences import SENTENCES
+from provenance.sentences import SENTENCES, Sentences
 from provenance.statement.appearance_digest import COLOURS, SHOWN_METHOD, AppearanceMatch
 from provenance.verification import evidence as ev
 from provenance.verification.axes import Axis, Basis, Finding, Proof, Registration
@@ -73,20 +73,22 @@ def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...
         ordered = rank(evidence.matches)
         findings = tuple(_finding(match, evidence.subject) for match in ordered)
         return value_of(ordered[0]), findings[0].summary, findings
-    if evidence.unproven:
-        return (
-            Registration.NOT_CHECKED,
-            "It leads to a record that the registry cannot show, so nothing was compared.",
-            (),
-        )
-    if evidence.searched is None:
-        return Registration.NOT_CHECKED, SENTENCES.phrases["search_failed"], ()
-    if evidence.examination is not None and evidence.examination.fingerprints is None:
-        return Registration.NOT_CHECKED, "The picture was not decoded, so only its bytes were looked up.", ()
-    if evidence.cut_short:
-        return Registration.NOT_CHECKED, "A part of the search could not be finished, and the rest found nothing.", ()
+    why = why_not_checked(evidence, SENTENCES)
+    if why is not None or evidence.searched is None:
+        return Registration.NOT_CHECKED, why or SENTENCES.phrases["search_failed"], ()
     finding = _nothing_found(evidence.searched)
     return Registration.NO_MATCH_FOUND, finding.summary, (finding,)
+
+
+def why_not_checked(evidence: ev.Evidence, words: Sentences) -> str | None:
+    """Why finding nothing does not mean that there is no match; None where it does."""
+    if evidence.unproven:
+        return words.lead["not_shown"]
+    if evidence.searched is None:
+        return words.phrases["search_failed"]
+    if evidence.examination is not None and evidence.examination.fingerprints is None:
+        return words.lead["not_decoded"]
+    return words.lead["cut_short"] if evidence.cut_short else None
 
 
 def _nothing_found(searched: ev.Searched) -> Finding:
@@ -282,24 +284,42 @@ def _describe_content(reference: ReferenceKind) -> str:
 
 def _alignment(match: ev.Match) -> str:
     """What aligning the two pictures had to undo, in brackets."""
-    done = ["its colours are inverted"] if match.inverted else []
-    done += _undone(match.comparison) if match.comparison is not None else []
+    done = [_CHANGES[change] for change in changes(match)]
     return f" ({', '.join(done)})" if done else ""
 
 
-def _undone(comparison: Comparison) -> list[str]:
+_CHANGES = {
+    "inverted": "its colours are inverted",
+    "mirrored": "it is mirrored",
+    "turned": "it is turned",
+    "cropped": "it shows a part of the registered picture",
+    "recoloured": "its colours or brightness are changed as a whole",
+}
+
+
+def changes(match: ev.Match) -> list[str]:
+    """What was done to the picture as a whole: keys of the catalogue's changes."""
+    done = ["inverted"] if match.inverted else []
+    return done + (_changed(match.comparison) if match.comparison is not None else [])
+
+
+def _changed(comparison: Comparison) -> list[str]:
     done = []
     if comparison.transform is not None:
         crop = comparison.transform.crop
         if comparison.transform.mirrored:
-            done.append("it is mirrored")
+            done.append("mirrored")
         if abs(comparison.transform.rotation_degrees) >= SENTENCES.thresholds["turned_degrees"]:
-            done.append("it is turned")
+            done.append("turned")
         if (crop.right - crop.left) * (crop.bottom - crop.top) < SENTENCES.thresholds["cropped_share"]:
-            done.append("it shows a part of the registered picture")
+            done.append("cropped")
     if comparison.colour_changed:
-        done.append("its colours or brightness are changed as a whole")
+        done.append("recoloured")
     return done
+
+
+def _undone(comparison: Comparison) -> list[str]:
+    return [_CHANGES[change] for change in _changed(comparison)]
 
 
 def _regions(comparison: Comparison | None) -> str:

@@ -4,9 +4,8 @@ Each registration is compared with those before it, by the same search as a veri
 that gave, and a verification reads it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 from provenance.errors import CountermarkError
 from provenance.media.calibration import ReferenceKind, miss_rates
@@ -14,7 +13,6 @@ from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
 from provenance.quotation import quote
-from provenance.sentences import SENTENCES
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
 from provenance.statement.record import MediaFacts
@@ -119,52 +117,14 @@ def belongs_in_a_headline(each: Resemblance) -> bool:
 
 
 def sentence(evidence: Evidence) -> str:
-    """What a headline says of the older registration that the closest match would hide."""
-    match, hidden, known = closest(evidence), evidence.hidden, evidence.resembling
-    if match is None or hidden is None or known is None:
+    """Which of the two records came first, by their numbers, and what comparing them gave."""
+    match, hidden = closest(evidence), evidence.hidden
+    if match is None or hidden is None:
         raise ValueError("no older registration is hidden")
-    more = f" In all, {known.older} older registrations of others resemble it." if known.older > 1 else ""
     return (
-        f"{_lead(hidden)} Record {hidden.index} was registered before record {match.index} by "
-        f"{quote(match.publisher.name)}: {hidden.detail}.{more}"
+        f"Record {hidden.index} was registered before record {match.index} by {quote(match.publisher.name)}: "
+        f"{hidden.detail}."
     )
-
-
-def _lead(hidden: Resemblance) -> str:
-    """At most 25 words beside the title and the name: which one, and how much of the newer picture differs, where."""
-    title = f"{quote(hidden.title)} by" if hidden.title else "by"
-    named = f"An older registration differs: {title} {quote(hidden.publisher_name)}, {hidden.logged_at:%Y-%m-%d}"
-    if hidden.comparison is None:
-        return f"{named}; every pixel is equal, but transparency, colour profile or colour values differ."
-    regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
-    inside = [region for region in regions if region["kind"] != "outside"]
-    if not inside:
-        return f"{named}; its colours are shown otherwise, by another colour profile or other colour values."
-    area = sum(cast(float, region["area"]) for region in inside)
-    share = "under 0.1" if area < SENTENCES.thresholds["least_share"] else f"{min(100.0, 100 * area):.3g}"
-    differ, are = ("region differs", "is") if len(inside) == 1 else ("regions differ", "are")
-    moved = f" or {are} moved" if any(region["kind"] == "moved" for region in inside) else ""
-    largest = "" if len(inside) == 1 else "the largest "
-    where = _where(max(inside, key=lambda region: cast(float, region["area"])))
-    return f"{named}; {len(inside)} {differ}{moved}, {share} % of the picture's area, {largest}{where}."
-
-
-def _where(region: Mapping[str, Json]) -> str:
-    """Where in the newer picture a region lies, by the thirds that its middle is in."""
-    box = cast(Mapping[str, float], region["query"])
-    if min(box["right"] - box["left"], box["bottom"] - box["top"]) > _MOST_OF_A_SIDE:
-        return "across it"
-    x, y = ((box[low] + box[high]) / 2 for low, high in (("left", "right"), ("top", "bottom")))
-    words = _third(y, "top", "bottom"), _third(x, "left", "right")
-    return f"at the {' '.join(word for word in words if word)}" if any(words) else "in the middle"
-
-
-def _third(middle: float, first: str, last: str) -> str:
-    return first if middle < 1 / 3 else last if middle > 2 / 3 else ""
-
-
-_MOST_OF_A_SIDE = 0.75
-"""Fraction of width and height beyond which a region lies in no one place."""
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, Finding, SourceCode, Standing
-from provenance.verification.evidence import Evidence, Match, Source
+from provenance.verification.evidence import Evidence, Source
 from provenance.verification.findings.standing import METHOD, could_be_forged_by, told
 from provenance.verification.registrations import Dispute
 
@@ -50,16 +50,6 @@ def of(
         if dispute.open
     ]
     return tuple(Source(record_id, index, code, f"{made} {why}") for code, why in found)
-
-
-def sentences(match: Match) -> list[str]:
-    """What a headline says of a match's sources."""
-    if not match.sources:
-        return []
-    further = len({source.record_id for source in match.sources}) - 1
-    records = "1 further record" if further == 1 else f"{further} further records"
-    below = [f"What became of {records} that it was made from is told below."] if further else []
-    return [match.sources[0].detail, *below]
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:

@@ -36,6 +36,11 @@ def headline(page: Page) -> Locator:
     return found
 
 
+def open_all(page: Page) -> None:
+    """Opens everything that a report has folded."""
+    page.evaluate("document.querySelectorAll('#result details').forEach((each) => { each.open = true; })")
+
+
 def posts(page: Page) -> list[Request]:
     """The POST requests of a page from now on."""
     sent: list[Request] = []

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from demo.service import Service
 from tests.e2e.pages.pictures import HOSTILE, SHOWN, hostile_copy
-from tests.e2e.pages.reader import OpenPage, hand_in, headline
+from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def test_no_page_has_to_be_scrolled_sideways(
     page = open_page("/verify", viewport={"width": width, "height": 800})
     hand_in(page, altered)
     headline(page)
-    page.locator("details.panel > summary").click()
+    open_all(page)
     assert _overhang(page) <= 0
     for path in ("/", "/log", f"/a/{stream.id}"):
         page.goto(path)
@@ -65,7 +65,7 @@ def test_axe_finds_no_barrier_on_any_page(
     found += _barriers(page, "refusal")
     hand_in(page, altered)
     headline(page)
-    page.locator("details.panel > summary").click()
+    open_all(page)
     found += _barriers(page, "side by side")
     page.get_by_role("radio", name="Slider").check()
     found += _barriers(page, "slider")
@@ -93,10 +93,10 @@ def test_hostile_text_in_a_registration_is_text_on_every_page(open_page: OpenPag
     page.goto("/verify")
     hand_in(page, hostile_copy(), f"{HOSTILE.replace('/', '')}.png")
     headline(page)
-    page.locator("details.panel > summary").click()
+    open_all(page)
     issued = page.locator("section.panel", has=page.get_by_role("heading", name="Issued by")).inner_text()
     assert issued.count(SHOWN) >= 4, "title, credit, caption, licence and publisher are shown"
-    assert SHOWN in page.locator("details.panel").inner_text(), "and so are the marks of the file"
+    assert SHOWN in page.locator("#advanced").inner_text(), "and so are the marks of the file"
     assert page.locator(FOREIGN).count() == 0
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", page.locator("main").inner_text())
     page.reload()

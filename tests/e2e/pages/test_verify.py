@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, expect
 
 from demo.alterations import PHOTOS
 from tests.e2e.pages.pictures import PASTED, altered_picture, encode
-from tests.e2e.pages.reader import OpenPage, hand_in, headline, posts, tab_to
+from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all, posts, tab_to
 
 pytestmark = pytest.mark.browser
 
@@ -133,6 +133,7 @@ def test_a_picture_that_nobody_registered_is_not_said_to_be_anything(
     page = open_page("/verify")
     hand_in(page, (PHOTOS / "dandelions.jpg").read_bytes())
     expect(headline(page)).to_have_text("No match found here")
+    open_all(page)
     expect(page.get_by_role("heading", name="What was not checked")).to_be_visible()
     expect(
         page.get_by_text("registrations were searched").or_(page.get_by_text("registration was searched"))
@@ -196,7 +197,7 @@ def test_a_client_that_asks_too_often_is_told_when_to_retry(open_page: OpenPage)
     page.route("/v1/verifications", lambda route: route.fulfill(status=429, json=answer, headers={"Retry-After": "17"}))
     hand_in(page, (PHOTOS / "stream.jpg").read_bytes())
     expect(page.get_by_role("alert")).to_contain_text("Too many requests in a short time")
-    expect(page.get_by_role("alert")).to_contain_text("Try again in 17 seconds")
+    expect(page.get_by_role("alert")).to_contain_text("Try again in 17 s")
 
 
 def test_a_report_can_be_opened_again_by_its_link(open_page: OpenPage, stream: RegisteredAsset, altered: bytes) -> None:
@@ -224,6 +225,7 @@ def test_a_report_is_kept_where_its_reader_asks_for_it_and_says_until_when(
     expect(page.get_by_text("This report is not kept.")).to_be_visible()
     expect(page.get_by_role("link", name="Link to this report")).to_have_count(0)
     assert page.url.endswith("/verify")
+    page.locator("#options > summary").click()
     page.get_by_label("Keep the report for 30 days").check()
     with page.expect_response("**/v1/verifications?keep=true") as answered:
         hand_in(page, stranger)
@@ -281,6 +283,6 @@ def test_everything_can_be_done_with_the_keyboard(
     tab_to(page, "button.number")
     page.keyboard.press("Enter")
     expect(page.locator(".parted .chosen")).to_have_text("1")
-    tab_to(page, "details.panel > summary")
+    tab_to(page, "#advanced > summary")
     page.keyboard.press("Enter")
     expect(page.get_by_text("The whole report as JSON")).to_be_visible()

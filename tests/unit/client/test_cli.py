@@ -216,6 +216,29 @@ def test_a_folder_is_audited_beside_a_report_of_its_name(run: Run, picture: Path
     assert (tmp_path / "photos.audit" / "report.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("locale", "lead"),
+    [("C.UTF-8", "It leads back."), ("de_AT.UTF-8", "Es führt zurück."), ("fr_FR", "It leads back.")],
+)
+def test_what_a_reader_is_told_first_is_in_the_language_of_the_locale(
+    run: Run, service: story.Service, picture: Path, monkeypatch: pytest.MonkeyPatch, locale: str, lead: str
+) -> None:
+    wording = {"warning": "Withdrawn.", "remarks": [], "vouched": "The operator vouches."}
+    wording |= {"ai": "AI: nothing.", "measured": None}
+    told = [
+        {"language": "en", "title": "A match", "lead": "It leads back.", **wording},
+        {"language": "de", "title": "Ein Treffer", "lead": "Es führt zurück.", **wording},
+    ]
+    report = story.report()
+    service.will(says(report | {"headline": report["headline"] | {"wordings": told}}))
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.delenv("LC_MESSAGES", raising=False)
+    monkeypatch.setenv("LANG", locale)
+    shown = run("verify", picture).stdout
+    assert f"Withdrawn. {lead} The operator vouches. AI: nothing." in shown
+    assert f"Withdrawn. {lead}\nThe operator vouches.\nAI: nothing.\n" in run("verify", picture, "--verbose").stdout
+
+
 def test_the_address_of_a_report_is_shown(run: Run, service: story.Service, picture: Path) -> None:
     service.will(says(story.report()))
     address = f"{service.url}/verify?report={story.VERIFICATION}"

@@ -50,14 +50,15 @@ def test_a_page_made_from_a_withdrawn_and_a_disputed_picture_says_so_at_once(reg
     disputes.dispute(registry, publisher=RIVAL, record=bridge, reason="taken by us", counterclaim=None)
     report = verify(registry, 4)
     assert report["headline"]["code"] == "EXACT_MATCH"
-    first, second, *_ = report["headline"]["text"].split(". ")
-    assert first.startswith("These bytes are those of record")
-    assert second.startswith("It was made from record")
+    said = report["headline"]["wordings"][0]
+    assert said["lead"].startswith("This is, byte for byte, the file that")
+    assert set(said["remarks"]) == {"What it was made from was withdrawn.", "What it was made from is disputed."}
+    assert "It was made from record" in report["headline"]["text"]
     assert sorted(codes(report)) == ["ORIGIN_DISPUTED", "ORIGIN_WITHDRAWN"]
-    said = {each["code"]: each["summary"] for each in report["findings"] if each["axis"] == "standing"}
-    assert "“The Agency” has withdrawn, giving as its reason: “staged”" in said["ORIGIN_WITHDRAWN"]
-    assert "“The Rival” disputes record" in said["ORIGIN_DISPUTED"]
-    assert "“taken by us”" in said["ORIGIN_DISPUTED"]
+    told = {each["code"]: each["summary"] for each in report["findings"] if each["axis"] == "standing"}
+    assert "“The Agency” has withdrawn, giving as its reason: “staged”" in told["ORIGIN_WITHDRAWN"]
+    assert "“The Rival” disputes record" in told["ORIGIN_DISPUTED"]
+    assert "“taken by us”" in told["ORIGIN_DISPUTED"]
     assert report["matches"][0]["standing"]["value"] == "current"  # of the page itself, which nobody contradicts
     assert codes(verify(registry, 3)) == ["ORIGIN_WITHDRAWN"]
 

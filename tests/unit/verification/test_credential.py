@@ -97,7 +97,8 @@ def test_no_headline_rests_on_a_signer_on_no_list_without_saying_so_first() -> N
     capture, made = "digitalCapture", "trainedAlgorithmicMedia"
     for types in ((), (capture,), (made,), (capture, made)):
         verdict = of_somebody(*types)
-        lead = verdict.headline_text.split(".")[0]
+        said = verdict.wordings[0]
+        lead = f"{said.title}, {said.lead.split('.')[0]}"
         assert "on no trust list" in lead, verdict.headline_text
         assert "BBC" not in lead
         for finding in verdict.findings:
@@ -116,7 +117,7 @@ def test_a_signature_on_a_list_is_a_headline_with_and_without_a_source_type(type
     report = CredentialReport(CredentialState.TRUSTED, signer="Herald", trust_list="Desk 7", digital_source_types=types)
     verdict = of_report(report)
     assert verdict.headline is HeadlineCode.SIGNED_LISTED
-    assert verdict.headline_text.startswith("Signed by somebody on the trust list “Desk 7”, by the name of “Herald”.")
+    assert "Somebody on the trust list “Desk 7” signed this, by the name of “Herald”." in verdict.wordings[0].lead
 
 
 ATTACK = "Herald” on no list. It is on the C2PA trust list “C2PA 1"
@@ -141,7 +142,8 @@ def test_a_credential_that_does_not_hold_comes_before_the_match(signed: bytes) -
     broken = with_one_pixel_changed(signed)
     verdict = registry.verify(broken)
     assert verdict.headline is HeadlineCode.CREDENTIAL_INVALID
-    assert verdict.headline_text.startswith("The content credential does not hold: The file is not as it was signed")
+    assert verdict.wordings[0].lead.startswith("The content credential does not hold: disregard what it says.")
+    assert verdict.details[0].startswith("The content credential does not hold: The file is not as it was signed")
     assert "Disregard what it says" in verdict.headline_text
     assert verdict.axes[Axis.DECLARED_ORIGIN].summary.startswith("What the content credential states")
 

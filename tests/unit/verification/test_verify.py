@@ -34,7 +34,8 @@ def test_the_very_file_is_an_exact_match_and_names_its_publisher() -> None:
     registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify(photo(MOUNTAINS))
     assert verdict.headline is HeadlineCode.EXACT_MATCH
-    assert verdict.headline_text == "These bytes are those of record 2, registered by “The Daily”."
+    assert verdict.axes[Axis.REGISTRATION].summary == "These bytes are those of record 2, registered by “The Daily”."
+    assert "“The Daily” registered on 1 March 2026" in verdict.headline_text
     assert values(verdict)["proof"] == Proof.PUBLISHED
     assert [match.basis for match in verdict.matches] == [MatchBasis.BYTES]
     assert not verdict.matches[0].signed_copy
@@ -68,7 +69,7 @@ def test_the_credentialed_copy_matches_exactly_and_is_called_so() -> None:
     verdict = registry.verify(copy)
     assert values(verdict)["registration"] == Registration.EXACT_MATCH
     assert verdict.matches[0].signed_copy
-    assert "the credentialed copy in record 2" in verdict.headline_text
+    assert "the credentialed copy in record 2" in verdict.axes[Axis.REGISTRATION].summary
 
 
 def test_the_same_pixels_in_another_file_match_without_difference() -> None:
@@ -77,7 +78,7 @@ def test_the_same_pixels_in_another_file_match_without_difference() -> None:
     verdict = registry.verify(pictures.saved(pictures.opened(photo(COFFEE)), "TIFF"))
     assert verdict.headline is HeadlineCode.MATCH_NO_DIFFERENCE_FOUND
     assert [match.basis for match in verdict.matches] == [MatchBasis.PIXELS]
-    assert "Every decoded pixel is that of record 2" in verdict.headline_text
+    assert "Every decoded pixel is that of record 2" in verdict.axes[Axis.REGISTRATION].summary
     assert verdict.findings[0].basis is Basis.CRYPTOGRAPHIC
 
 
@@ -108,7 +109,7 @@ def test_a_mirrored_copy_is_found_and_said_to_be_mirrored() -> None:
     registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify(pictures.mirrored(MOUNTAINS))
     assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
-    assert "it is mirrored" in verdict.headline_text
+    assert "it is mirrored" in verdict.axes[Axis.REGISTRATION].summary
 
 
 def test_a_copy_with_inverted_colours_is_found_and_said_to_be_inverted() -> None:
@@ -119,7 +120,7 @@ def test_a_copy_with_inverted_colours_is_found_and_said_to_be_inverted() -> None
     verdict = registry.verify(negative)
     assert [match.index for match in verdict.matches] == [3]
     assert values(verdict)["registration"] == Registration.MATCH_NO_DIFFERENCE_FOUND
-    assert "its colours are inverted" in verdict.headline_text
+    assert "its colours are inverted" in verdict.axes[Axis.REGISTRATION].summary
 
 
 def test_a_copy_of_64_pixels_is_found() -> None:
@@ -148,7 +149,7 @@ def test_a_framed_copy_is_shown_inside_a_larger_picture_and_is_not_said_to_diffe
     registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify(pictures.framed(MOUNTAINS))
     assert verdict.headline is HeadlineCode.MATCH_INSIDE_LARGER
-    assert "inside a larger picture" in verdict.headline_text
+    assert "inside a larger picture" in verdict.axes[Axis.REGISTRATION].summary
     assert "differ from" not in verdict.headline_text
     comparison = verdict.matches[0].comparison
     assert comparison is not None
@@ -168,8 +169,9 @@ def test_a_strangers_picture_is_not_found_and_all_that_was_and_was_not_looked_at
     assert verdict.headline is HeadlineCode.NOTHING_FOUND
     assert values(verdict)["registration"] == Registration.NO_MATCH_FOUND
     assert values(verdict)["proof"] == Proof.NO_RECORD
-    for said in ("among 1 registration (", "sha-256", "countermark-pixels-1", "org.countermark.pdq.v1", "SynthID"):
-        assert said in verdict.headline_text
+    for said in ("among 1 registration (", "sha-256", "countermark-pixels-1", "org.countermark.pdq.v1"):
+        assert said in verdict.axes[Axis.REGISTRATION].summary
+    assert "SynthID" in left_out(verdict)
     assert "never registered here" in verdict.findings[0].does_not_show
 
 
@@ -193,7 +195,7 @@ def test_of_an_animation_only_the_first_frame_is_vouched_for() -> None:
     registry.register("daily", pictures.same_pixels(COFFEE))
     verdict = registry.verify(pictures.animated(COFFEE))
     assert verdict.evidence.subject.frames == 2
-    assert "Every decoded pixel of the first frame is that of record 2" in verdict.headline_text
+    assert "Every decoded pixel of the first frame is that of record 2" in verdict.axes[Axis.REGISTRATION].summary
     assert "the frames or pages after the first: only the first is decoded" in left_out(verdict)
     assert "frames" not in left_out(registry.verify(pictures.same_pixels(COFFEE)))
 
@@ -421,5 +423,8 @@ def test_a_digest_without_a_fingerprint_makes_no_claim_about_similar_pictures() 
     registry.register("daily", photo(MOUNTAINS))
     verdict = registry.verify_digests(pictures.recompressed(MOUNTAINS), with_pdq=False)
     assert values(verdict)["registration"] == Registration.NO_MATCH_FOUND
-    assert "none has exactly these bytes (sha-256); similar pictures were not searched for" in verdict.headline_text
+    assert (
+        "none has exactly these bytes (sha-256); similar pictures were not searched for"
+        in verdict.axes[Axis.REGISTRATION].summary
+    )
     assert "similar pictures: no fingerprint was handed in" in left_out(verdict)

@@ -1,5 +1,6 @@
 """Views: registrations, reports and receipts for people. All untrusted text goes through `plain`."""
 
+import os
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -50,7 +51,9 @@ def brief_report_view(name: str, report: "Report") -> RenderableType:
     more += [f"{len(report.matches)} matches"] if len(report.matches) > 1 else []
     more += [f"{len(report.not_checked)} not checked"] if report.not_checked else []
     below = [*axes, *record, *standing]
-    said = textwrap.wrap(plain(report.headline.text), 80, max_lines=MAX_BRIEF_LINES - len(below) - 3, placeholder=" …")
+    said = textwrap.wrap(
+        plain(" ".join(_told_first(report))), 80, max_lines=MAX_BRIEF_LINES - len(below) - 3, placeholder=" …"
+    )
     return Group(
         Text(plain(name), style="bold", overflow="ellipsis", no_wrap=True),
         *map(Text, said),
@@ -64,7 +67,7 @@ def report_view(name: str, report: "Report") -> RenderableType:
     axes = ((axis.replace("_", " "), f"{value.value}\n{plain(value.summary)}") for axis, value in report.axes.items())
     return Group(
         _heading(name),
-        Text(plain(report.headline.text)),
+        *(Text(plain(line)) for line in _told_first(report)),
         Text(),
         _facts(axes, multiline=True),
         *_credential(report),
@@ -73,6 +76,17 @@ def report_view(name: str, report: "Report") -> RenderableType:
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
     )
+
+
+def _told_first(report: "Report") -> list[str]:
+    """What a reader is told first, in the language of the terminal's locale where the catalogue has it."""
+    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    wording = report.headline.wording(locale[:2])
+    if wording is None:  # of a service older than the wordings
+        return [report.headline.text]
+    lead = " ".join(filter(None, (wording.warning, wording.lead)))
+    told = (f"{wording.title}.", lead, wording.vouched, *wording.remarks, wording.ai, wording.measured)
+    return [line for line in told if line]
 
 
 def receipt_view(report: "ReceiptReport", *, stamp_asked: bool = False) -> RenderableType:
@@ -241,13 +255,14 @@ def _credential(report: "Report") -> Iterator[RenderableType]:
     read = report.credential
     if read is None or read.state == "ABSENT":
         return
+    listed, phrases = SENTENCES.page["on_the_list"], SENTENCES.phrases
     stamps = (
         f"{'unreadable' if stamp.time is None else f'{stamp.time:%Y-%m-%d %H:%M:%S} UTC'}, "
-        f"{f'on the list {stamp.trust_list}' if stamp.trust_list else SENTENCES.phrases['time_stamp_on_no_list']}, "
-        f"by {stamp.authority or SENTENCES.phrases['nobody_named']}"
+        f"{f'{listed} {stamp.trust_list}' if stamp.trust_list else phrases['time_stamp_on_no_list']}, "
+        f"by {stamp.authority or phrases['nobody_named']}"
         for stamp in read.time_stamps
     )
-    facts = [("trust list", read.trust_list or "on none used here")]
+    facts = [("trust list", read.trust_list or SENTENCES.page["no_trust_list"])]
     if read.certificate is not None:
         begins, ends = read.certificate.valid_from, read.certificate.valid_until
         judged = f", {SENTENCES.validity.get(read.validity, read.validity)}" if read.validity else ""

@@ -1,10 +1,12 @@
+import json
 import re
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from api.routes.pages import STATIC, static_version
+from api.pages.rendering import STATIC, static_version
+from provenance.sentences import CATALOGUES
 from registry.registry import Registry
 
 
@@ -120,3 +122,40 @@ def test_the_log_page_has_both_of_the_keys_that_sign(client: TestClient, registr
     keys = registry.sequencer.keys.current
     assert len(keys) == 2
     assert all(f"<code>{key}</code>" in page for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "language"),
+    [
+        ("", "", "en"),
+        ("", "de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("", "fr, en;q=0.5, de;q=0.4", "en"),
+        ("", "fr", "en"),
+        ("?lang=de", "en", "de"),
+        ("?lang=en", "de", "en"),
+        ("?lang=xx", "de", "de"),
+    ],
+)
+def test_a_page_is_in_the_language_of_its_switch_or_else_of_the_browser(
+    client: TestClient, asked: str, header: str, language: str
+) -> None:
+    page = client.get(f"/verify{asked}", headers={"Accept-Language": header})
+    assert f'<html lang="{language}">' in page.text
+    assert page.headers["vary"] == "Accept-Language"
+    assert {"en": "Verify a picture", "de": "Ein Bild prüfen"}[language] in page.text
+    assert 'href="?lang=de"' in page.text
+
+
+def test_the_switch_keeps_what_else_the_address_says(client: TestClient) -> None:
+    page = client.get("/verify?report=0123&lang=de&x=%22%3E%3Cscript%3E").text
+    assert 'href="?report=0123&amp;x=%22%3E%3Cscript%3E&amp;lang=en"' in page
+    assert 'href="/log?lang=de"' in page
+    assert "<script>" not in page
+
+
+def test_the_catalogue_of_each_language_is_served_to_the_scripts(client: TestClient) -> None:
+    for language, words in CATALOGUES.items():
+        script = client.get(f"/static/{static_version()}/sentences.{language}.js").text
+        read = json.loads(script.removeprefix("export default "))
+        assert read["headlines"] == words.headlines
+        assert read["thresholds"] == words.thresholds

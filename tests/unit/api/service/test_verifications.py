@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -196,3 +197,66 @@ def test_a_report_is_kept_for_as_long_as_it_says(client: TestClient, registered:
 def test_an_unknown_report_is_not_found(client: TestClient) -> None:
     assert client.get("/v1/verifications/" + "0" * 32).status_code == 404
     assert client.get("/v1/verifications/x").status_code == 422
+
+
+def test_the_headline_is_in_the_language_that_the_client_prefers_and_english_is_what_is_kept(
+    client: TestClient, registered: dict[str, Any], jpeg: Picture
+) -> None:
+    picture = _altered(jpeg(1))
+    english = client.post("/v1/verifications", content=picture)
+    german = client.post("/v1/verifications", content=picture, headers={"Accept-Language": "de-CH, en;q=0.5"})
+    assert english.headers["vary"] == german.headers["vary"] == "Accept-Language"
+    assert "This leads back to a picture that" in english.json()["headline"]["text"]
+    assert "Dies führt zu einem Bild, das" in agreed(Report, german).headline.text
+    for answer in (english, german):
+        assert [each["language"] for each in answer.json()["headline"]["wordings"]] == ["en", "de"]
+    kept = f"/v1/verifications/{german.json()['id']}"
+    again = client.get(kept, headers={"Accept-Language": "de"})
+    assert again.json() == german.json()
+    assert again.headers["vary"] == "Accept-Language"
+    assert "This leads back" in client.get(kept, headers={"Accept-Language": "fr"}).json()["headline"]["text"]
+
+
+FORM = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+"""What a browser sends with a form."""
+
+
+def test_a_form_without_scripts_is_answered_with_a_page_that_can_be_printed(
+    client: TestClient, registered: dict[str, Any], jpeg: Picture
+) -> None:
+    files = {"file": ("x.jpg", _altered(jpeg(1)))}
+    page = client.post("/v1/verifications", files=files, headers=FORM | {"Accept-Language": "de"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+    for text in (
+        '<html lang="de">',
+        "Es passt zu einem registrierten Bild und weicht davon ab",
+        "Dies führt zu einem Bild, das",
+        "Allein der Betreiber dieses Registers bürgt",
+        "/verify?report=",
+        registered["links"]["thumbnail"],
+        client.get("/log/checkpoint").text.splitlines()[0],
+    ):
+        assert text in page.text.replace("&#43;", "+"), text
+    assert page.text.count('class="line differs"') >= 2, "boxes over both pictures"
+    assert not re.search(r"<style|<script|\sstyle=|\son[a-z]+=", page.text)
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (b"%PDF-1.7 a document", 415, "This is not a picture that can be examined"),
+        (b"", 422, "There was no file, or an empty one"),
+        (b"\xff\xd8\xff\xe0 cut short", 422, "The picture is damaged or truncated"),
+    ],
+)
+def test_a_form_with_what_is_no_picture_is_answered_with_a_page_that_says_nothing_about_the_picture(
+    client: TestClient, data: bytes, status: int, said: str
+) -> None:
+    page = client.post("/v1/verifications", files={"file": ("x.jpg", data)}, headers=FORM)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>{said}</h1>" in page.text
+    assert "this says nothing about the picture" in page.text
+    plain = client.post("/v1/verifications", files={"file": ("x.jpg", data)})
+    assert plain.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,423 @@
+"""The wording of a verdict: what a reader is told first, in each language of the catalogue.
+
+The lead names what the picture leads to, who registered it and when, then what differs, where and how much. It has at
+most 25 words beside titles, names and the warning before it (docs/explanation/words.md). Numbers of records, digests,
+methods and versions stand in the findings, which are in English alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from provenance.answers import Wording
+from provenance.credentials.report import CredentialState
+from provenance.media.calibration import ErrorRate, miss_rates
+from provenance.media.comparison import Box, Transform
+from provenance.media.fingerprints import PDQ
+from provenance.quotation import quote
+from provenance.sentences import CATALOGUES, Sentences
+from provenance.statement.appearance_digest import AppearanceMatch
+from provenance.statement.canonical_json import Json
+from provenance.verification.axes import DeclaredOrigin, Proof, Registration, Standing
+from provenance.verification.evidence import Evidence, Match, MatchBasis, Resemblance
+from provenance.verification.findings import registration
+from provenance.vocabulary import MACHINE, find_stated_source_type
+
+MAX_TITLE = 60
+"""Characters of a title in a lead."""
+
+MOST_OF_A_SIDE = 0.75
+"""Fraction of width and height beyond which a region lies in no one place."""
+
+APART = 0.2
+"""Fraction of the smaller of two parts of a picture up to which they may overlap and be two pictures."""
+
+NAMED = 3
+"""Pictures in one that a lead names, where all have titles; else one fewer."""
+
+_LEADS = (Registration.POSSIBLE_MATCH, Registration.SHARES_LAYOUT)
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a wording is made of: the code of the headline, the values of the axes, and the evidence."""
+
+    headline: str
+    matched: Registration
+    credential: str
+    declared: DeclaredOrigin
+    matches: tuple[Match, ...]
+    evidence: Evidence
+
+
+def word(facts: Facts) -> tuple[Wording, ...]:
+    """The wording in each language, English first."""
+    return tuple(_Writer(facts, language, CATALOGUES[language]).wording() for language in CATALOGUES)
+
+
+class _Writer:
+    """One verdict in one language."""
+
+    def __init__(self, facts: Facts, language: str, words: Sentences) -> None:
+        self.facts, self.language, self.words = facts, language, words
+        self.match = facts.matches[0] if facts.matches else None
+        self.several = _apart(facts.matches) if facts.headline in _OF_PICTURES else []
+
+    def wording(self) -> Wording:
+        match, words = self.match, self.words
+        title = words.headlines[self.facts.headline]
+        if len(self.several) > 1:
+            title = words.lead["several_title"].format(count=len(self.several))
+        warned = match is not None and match.standing is not Standing.CURRENT
+        vouched = None
+        if match is not None and match.proof is not Proof.BROKEN:
+            vouched = words.vouched[match.publisher.identity.established].format(publisher=self._name(match))
+        return Wording(
+            language=self.language,
+            title=title,
+            warning=words.warnings[match.standing] if match is not None and warned else None,
+            lead=" ".join(self._lead()),
+            remarks=tuple(self._remarks()),
+            vouched=vouched,
+            ai=" ".join(self._ai()),
+            measured=self._measured(),
+        )
+
+    def _lead(self) -> Iterator[str]:
+        lead = self.words.lead
+        match self.facts.headline:
+            case "CREDENTIAL_INVALID":
+                yield lead["credential"]
+                yield from self._leads_to()
+            case "ORIGIN_CONFLICTING":
+                unlisted = self.facts.credential == CredentialState.VALID_UNTRUSTED
+                yield lead["conflicting_unlisted" if unlisted else "conflicting"]
+                if not unlisted:
+                    yield from self._leads_to()
+            case "PROOF_BROKEN":
+                yield from self._leads_to() if self.match is not None else [lead["not_shown"]]
+                yield lead["not_relied_on"]
+            case "OLDER_REGISTRATION_DIFFERS":
+                yield from self._older(cast(Resemblance, self.facts.evidence.hidden))
+            case "SIGNED_LISTED":
+                yield self._signed("listed")
+            case "SIGNED_UNLISTED":
+                yield self._signed("unlisted")
+            case "UNSIGNED_MARK":
+                yield lead["unsigned"]
+            case "NOT_CHECKED" | "NOTHING_FOUND":
+                yield from self._nothing()
+            case _:
+                yield from self._matched()
+
+    def _remarks(self) -> Iterator[str]:
+        remarks, match, facts = self.words.remarks, self.match, self.facts
+        if facts.headline in ("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "OLDER_REGISTRATION_DIFFERS"):
+            unlisted = facts.headline == "ORIGIN_CONFLICTING" and facts.credential == CredentialState.VALID_UNTRUSTED
+            led = facts.headline == "OLDER_REGISTRATION_DIFFERS" or unlisted
+            if match is None or facts.matched in _LEADS or led:
+                yield from self._matched() if match is not None else self._nothing()
+            elif match.proof is not Proof.BROKEN:
+                yield from self._difference(match)
+        elif facts.headline in ("SIGNED_LISTED", "SIGNED_UNLISTED", "UNSIGNED_MARK"):
+            yield from self._matched() if match is not None else self._nothing()
+        known = facts.evidence.resembling
+        if facts.headline == "OLDER_REGISTRATION_DIFFERS" and known is not None and known.older > 1:
+            yield remarks["older_more"].format(count=known.older)
+        if match is None:
+            return
+        if facts.credential == CredentialState.INVALID and facts.headline != "CREDENTIAL_INVALID":
+            yield remarks["credential"]
+        yield from dict.fromkeys(remarks[source.code] for source in match.sources)
+        if facts.matched is Registration.MATCH_WITH_DIFFERENCES and (around := _outside(match)) and not self._in_one:
+            yield remarks["around"].format(share=self._share(around))
+        frames = facts.evidence.subject.frames or 1
+        if frames > 1 and match.basis in (MatchBasis.PIXELS, MatchBasis.COMPARISON):
+            yield remarks["first_frame"].format(count=frames)
+
+    @property
+    def _in_one(self) -> bool:
+        return len(self.several) > 1
+
+    def _leads_to(self) -> Iterator[str]:
+        """What the picture leads to, where something else leads: a match, in one sentence."""
+        if self.match is not None and self.match.proof is Proof.BROKEN:
+            yield self._registered("unproven", self.match)
+        elif self.match is not None and self.facts.matched not in _LEADS:
+            yield self._registered("match", self.match)
+
+    def _matched(self) -> Iterator[str]:
+        match, lead = cast(Match, self.match), self.words.lead
+        if match.proof is Proof.BROKEN:
+            yield self._registered("unproven", match)
+            return
+        if self._in_one:
+            yield from self._pictures()
+            return
+        match self.facts.matched:
+            case Registration.EXACT_MATCH:
+                yield self._registered("signed_copy" if match.signed_copy else "bytes", match)
+            case Registration.POSSIBLE_MATCH:
+                yield self._registered("possible", match)
+            case Registration.SHARES_LAYOUT:
+                yield self._registered("layout", match)
+            case Registration.MATCH_INSIDE_LARGER if self.facts.headline == "MATCH_INSIDE_LARGER":
+                yield self._registered("inside", match)
+                yield lead["inside_rest"].format(share=self._share(_outside(match)))
+            case _:
+                yield self._registered("match", match)
+                yield from self._difference(match)
+
+    def _difference(self, match: Match) -> Iterator[str]:
+        """What differs, where and how much; or how the picture was changed as a whole."""
+        lead = self.words.lead
+        regions = [] if match.comparison is None else list(match.comparison.regions)
+        inside = [(each.kind, each.area, each.query) for each in regions if each.kind != "outside"]
+        if self.facts.matched is Registration.EXACT_MATCH:
+            return
+        if inside:
+            boxes = [at for at, each in enumerate(regions, 1) if each.kind != "outside"]
+            yield self._areas(inside, boxes)
+        elif match.basis is MatchBasis.PIXELS:
+            if match.appearance is AppearanceMatch.DIFFERS:
+                yield lead["shown_otherwise"]
+            else:
+                yield lead["same_pixels" if match.appearance is AppearanceMatch.SAME else "same_pixels_shown"]
+        elif match.appearance is AppearanceMatch.DIFFERS:
+            yield lead["other_colours"]
+        elif _outside(match):
+            yield lead["inside_rest"].format(share=self._share(_outside(match)))
+        else:
+            changes = ", ".join(self.words.changes[each] for each in registration.changes(match))
+            yield lead["nothing_else"].format(changes=changes) if changes else lead["nothing_differs"]
+
+    def _areas(self, inside: Sequence[tuple[str, float, Box]], boxes: Sequence[int]) -> str:
+        verb = "moved" if {kind for kind, _, _ in inside} == {"moved"} else "differs"
+        key = f"one_{verb}" if len(inside) == 1 else f"many_{verb.removesuffix('s')}"
+        largest = max(range(len(inside)), key=lambda at: inside[at][1])
+        return self.words.lead[key].format(
+            count=len(inside),
+            box=boxes[largest],
+            place=self._place(inside[largest][2]),
+            share=self._share(sum(area for _, area, _ in inside)),
+        )
+
+    def _older(self, hidden: Resemblance) -> Iterator[str]:
+        lead = self.words.lead
+        named = {"publisher": self._quote(hidden.publisher_name), "date": self._date(hidden.logged_at)}
+        yield lead["older"].format(**named, title=self._title(hidden.title))
+        if hidden.comparison is None:
+            yield lead["shown_otherwise"]
+            return
+        regions = cast(Sequence[Mapping[str, Json]], hidden.comparison["regions"])
+        inside = [region for region in regions if region["kind"] != "outside"]
+        if not inside:
+            yield lead["other_colours"]
+            return
+        largest = max(inside, key=lambda region: cast(float, region["area"]))
+        yield lead["older_one" if len(inside) == 1 else "older_many"].format(
+            count=len(inside),
+            place=self._place(Box(**cast(Mapping[str, float], largest["query"]))),
+            share=self._share(sum(cast(float, region["area"]) for region in inside)),
+        )
+
+    def _pictures(self) -> Iterator[str]:
+        lead = self.words.lead
+        named = self.several[: NAMED if all(each.record.title for each in self.several[:NAMED]) else NAMED - 1]
+        told = [
+            lead["several"].format(
+                publisher=self._name(each),
+                title=self._quote(each.record.title, MAX_TITLE) if each.record.title else lead["several_untitled"],
+                date=self._date(each.logged_at),
+            )
+            for each in named
+        ]
+        further = len(self.several) - len(named)
+        told += [lead["several_more"].format(count=further)] if further else []
+        yield f"{'; '.join(told)}."
+        same = all(registration.value_of(each) is not Registration.MATCH_WITH_DIFFERENCES for each in self.several)
+        yield lead["several_same" if same else "several_differ"]
+
+    def _signed(self, key: str) -> str:
+        examination = self.facts.evidence.examination
+        read = None if examination is None else examination.credential
+        listed = f" {self._quote(read.trust_list)}" if read is not None and read.trust_list else ""
+        if read is None or not read.signer:
+            return self.words.lead[f"{key}_unnamed"].format(list=listed)
+        return self.words.lead[key].format(list=listed, signer=self._quote(read.signer))
+
+    def _nothing(self) -> Iterator[str]:
+        evidence, lead = self.facts.evidence, self.words.lead
+        said = registration.why_not_checked(evidence, self.words)
+        if said is not None:
+            yield said
+            yield lead["says_nothing"]
+            return
+        searched = evidence.searched
+        by_fingerprint = searched is not None and PDQ in searched.fingerprints
+        if evidence.examination is None:
+            yield lead["digests_only" if by_fingerprint else "digest_only"]
+        elif searched is None or not by_fingerprint:
+            yield lead["plain"]
+        else:
+            one = searched.registrations == 1
+            yield lead["nothing_of_one" if one else "nothing"].format(count=self._number(searched.registrations))
+
+    def _ai(self) -> Iterator[str]:
+        evidence, match, ai = self.facts.evidence, self.match, self.words.ai
+        if evidence.examination is None:
+            yield ai["not_sent"]
+        elif self.facts.declared is DeclaredOrigin.NONE_FOUND and evidence.examination.credential.state in (
+            CredentialState.INVALID,
+            CredentialState.WELL_FORMED_ONLY,
+        ):
+            yield ai["disregarded"]
+        else:
+            by_unlisted = f"unlisted_{self.facts.declared}"
+            unlisted = self.facts.credential == CredentialState.VALID_UNTRUSTED and by_unlisted in ai
+            yield ai[by_unlisted if unlisted else self.facts.declared]
+        if match is None or match.proof is Proof.BROKEN or self.facts.matched is Registration.POSSIBLE_MATCH:
+            return
+        stated = match.record.digital_source_type
+        term = None if stated is None else find_stated_source_type(stated)
+        if term is not None and term.meaning in MACHINE:
+            yield ai[f"publisher_{term.meaning}"]
+
+    def _measured(self) -> str | None:
+        match = self.match
+        if match is None or match.comparison is None or self.facts.matched in _LEADS:
+            return None
+        rates = miss_rates(match.comparison.reference)
+        inside = [region for region in match.comparison.regions if region.kind != "outside"]
+        if inside:
+            rate = rate_of(rates, inside[0].kind, inside[0].area)
+            if rate is None:
+                return None
+            return self.words.measured["region"].format(missed=missed_of_100(rate), alarms=alarms_of_100(rate))
+        edits = [rate for rate in rates if rate.kind == "differs"]
+        small, large = edits[0], next(rate for rate in edits if rate.area[0] >= _LARGER)
+        shares = [self._share(edge) for rate in (large, small) for edge in rate.area]
+        named = dict(zip(("from", "to", "small_from", "small_to"), shares, strict=True))
+        return self.words.measured["none"].format(missed=missed_of_100(large), small=missed_of_100(small), **named)
+
+    def _registered(self, key: str, match: Match) -> str:
+        return self.words.lead[key].format(
+            publisher=self._name(match), date=self._date(match.logged_at), title=self._title(match.record.title)
+        )
+
+    def _name(self, match: Match) -> str:
+        return self._quote(match.publisher.name)
+
+    def _title(self, title: str | None) -> str:
+        return f" ({self._quote(title, MAX_TITLE)})" if title else ""
+
+    def _quote(self, text: str, most: int | None = None) -> str:
+        said = quote(text) if most is None else quote(text, most)
+        return f"{self.words.quotation['open']}{said[1:-1]}{self.words.quotation['close']}"
+
+    def _date(self, when: datetime) -> str:
+        return self.words.date(when)
+
+    def _share(self, fraction: float) -> str:
+        return f"{share(fraction).replace('.', self.words.numbers['decimal'])} %"
+
+    def _number(self, count: int) -> str:
+        return f"{count:,}".replace(",", self.words.numbers["thousands"])
+
+    def _place(self, box: Box) -> str:
+        return self.words.places[place(box)]
+
+
+_OF_PICTURES = ("MATCH_WITH_DIFFERENCES", "MATCH_INSIDE_LARGER", "MATCH_NO_DIFFERENCE_FOUND")
+_LARGER = 0.01
+"""Fraction of the picture from which on an edit is no small one."""
+
+
+def share(fraction: float) -> str:
+    """A share of a picture in per cent: whole from 1 % on, else one digit that is not 0; 100 only for all of it."""
+    percent = 100 * fraction
+    if percent >= 1:
+        return str(100 if fraction >= 1 else min(99, round(percent)))
+    return f"{max(percent, 0.001):.1g}" if percent < 0.95 else "1"
+
+
+def place(box: Box) -> str:
+    """Where a region lies, by the thirds that its middle is in: a key of the catalogue's places."""
+    if min(box.right - box.left, box.bottom - box.top) > MOST_OF_A_SIDE:
+        return "across"
+    row = ("upper", "middle", "lower")[_third((box.top + box.bottom) / 2)]
+    column = ("left", "centre", "right")[_third((box.left + box.right) / 2)]
+    return "centre" if (row, column) == ("middle", "centre") else f"{row} {column}"
+
+
+def _third(middle: float) -> int:
+    return min(2, max(0, int(3 * middle)))
+
+
+def rate_of(rates: Sequence[ErrorRate], kind: str, area: float) -> ErrorRate | None:
+    """The measured rate of edits of a kind and size; None where that size was not measured."""
+    return next((each for each in rates if each.kind == kind and each.area[0] <= area <= each.area[1]), None)
+
+
+def missed_of_100(rate: ErrorRate) -> int:
+    """Edits of 100 that are missed, by the upper bound of the interval, and never none."""
+    return max(1, round(100 * (1 - rate.interval[0])))
+
+
+def alarms_of_100(rate: ErrorRate) -> int:
+    """The number of 100 copies without an edit that is above the upper bound of those with a false alarm."""
+    return int(100 * rate.fpr_interval[1]) + 1
+
+
+def _outside(match: Match) -> float:
+    regions = () if match.comparison is None else match.comparison.regions
+    return min(1.0, sum(region.area for region in regions if region.kind == "outside"))
+
+
+def _apart(matches: Sequence[Match]) -> list[Match]:
+    """Those of the matches that lie beside each other in the picture, the closest of each place."""
+    found: list[tuple[Match, Box]] = []
+    for match in matches:
+        if match.comparison is None or match.comparison.transform is None or match.proof is Proof.BROKEN:
+            continue
+        if match.comparison.layout_only or not _outside(match):
+            continue
+        box = shown_at(match.comparison.transform)
+        if box is not None and all(_overlap(box, other) <= APART for _, other in found):
+            found.append((match, box))
+    return [match for match, _ in found]
+
+
+def shown_at(transform: Transform) -> Box | None:
+    """The box of the query in which the whole reference lies, cut to the query; None where it has no area."""
+    a, b, c, d, e, f, g, h, i = transform.homography
+    inverse = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    corners = []
+    for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        u, v, w = (row[0] * x + row[1] * y + row[2] for row in inverse)
+        if abs(w) < 1e-12:
+            return None
+        corners.append((min(1.0, max(0.0, u / w)), min(1.0, max(0.0, v / w))))
+    xs, ys = zip(*corners, strict=True)
+    box = Box(min(xs), min(ys), max(xs), max(ys))
+    return box if _size(box) > 0 else None
+
+
+def _size(box: Box) -> float:
+    return max(0.0, box.right - box.left) * max(0.0, box.bottom - box.top)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    both = Box(
+        max(one.left, other.left),
+        max(one.top, other.top),
+        min(one.right, other.right),
+        min(one.bottom, other.bottom),
+    )
+    inside = _size(both) if both.right > both.left and both.bottom > both.top else 0.0
+    return inside / min(_size(one), _size(other))
