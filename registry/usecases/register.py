@@ -90,10 +90,7 @@ def register(
         KeyRefused: the publisher has no key in force that this service holds; the message says why.
         StoreUnavailable, StoreCorrupt: the registry cannot write now.
     """
-    from_file: tuple[str, ...] = ()
-    if claims.metadata_from_file:
-        _, says = registry.sandbox.run(read_upload, path, digest=sha256, budget=budget)
-        claims, from_file = claims.completed(says.stated())
+    claims, from_file = _completed(registry, path, sha256, claims, budget)
     claims_digest = claims.digest(publisher, sha256, from_file)
     reader = Reader(publisher)
     with registry.store.read() as session:
@@ -138,6 +135,16 @@ def register(
         metadata=_metadata_view(prepared.metadata.held, prepared.metadata.public_copy, prepared.metadata.reason),
         compared=registry.comparisons.submit(asset.index, prepared.described.query) if compares else None,
     )
+
+
+def _completed(
+    registry: Registry, path: Path, sha256: bytes, claims: Claims, budget: Budget | None
+) -> tuple[Claims, tuple[str, ...]]:
+    """The claims with what the file says, if that was asked for, and the names of what it says. Raises MediaError."""
+    if not claims.metadata_from_file:
+        return claims, ()
+    _, says = registry.sandbox.run(read_upload, path, digest=sha256, budget=budget)
+    return claims.completed(says.stated())
 
 
 def withdraw(registry: Registry, *, publisher: str, record: bytes, reason: str) -> answers.Withdrawal:

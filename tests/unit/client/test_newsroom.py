@@ -10,7 +10,7 @@ from countermark.newsroom.watching import Settling
 
 from tests.replies import breaks, refuses
 from tests.unit.client import story
-from tests.unit.client.commands import Run
+from tests.unit.client.commands import Run, on_a_terminal
 
 
 @pytest.fixture
@@ -95,6 +95,16 @@ def test_a_service_that_does_not_answer_ends_it_incomplete_and_the_state_stays(
     assert done.returncode == 3
     assert "did not answer 5 times in a row" in done.stderr
     assert (tmp_path / "kept" / "records.csv").exists()
+
+
+def test_a_terminal_is_shown_how_far_it_is_and_the_rest_stays_readable(
+    service: story.Service, archive: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    service.will(refuses("unsupported-media", 415, "no picture"))
+    status, sent = on_a_terminal(["register", str(archive), "--out", str(tmp_path / "kept")], environment)
+    assert status == 1
+    assert "\r\x1b[2Kregistering: 0/" in sent
+    assert "1 picture: 1 failed" in sent.replace("\r\n", " ")
 
 
 def test_a_key_that_is_refused_ends_it_at_once(run: Run, service: story.Service, archive: Path) -> None:

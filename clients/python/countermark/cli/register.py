@@ -264,7 +264,8 @@ def _register_folders(
         raise typer.Exit(Exit.INCOMPLETE if told else error.exit_status) from error
     line.clear()
     summed = ", ".join(f"{number:,} {LABELS[name].lower()}" for name in LABELS if (number := totals[name]))
-    output.note(f"{totals.total():,} pictures: {summed or 'none'}; {folder / 'records.csv'}")
+    pictures = "1 picture" if totals.total() == 1 else f"{totals.total():,} pictures"
+    output.note(f"{pictures}: {summed or 'none'}; {folder / 'records.csv'}")
     raise typer.Exit(_status(totals))
 
 
