@@ -199,7 +199,7 @@ class Sandbox:
             budget = Budget(seconds=cpu_seconds)
         elif budget.left < LEAST_SECONDS:
             raise MediaTooCostly(_COSTLY)
-        job = self._submit(function, args, min(cpu_seconds, budget.left), answer, digest, budget)
+        job = self._submit(function, args, cpu_seconds, answer, digest, budget)
         try:
             return cast(T, job.future.result(self._busy_seconds))
         except TimeoutError:
@@ -287,7 +287,7 @@ class Sandbox:
         key = None if digest is None else (name, digest)
         if key is not None:
             self._quarantine.check(key)
-        payload, files = encode_request((function, args, cpu_seconds, answer is not None))
+        payload, files = encode_request((function, args, min(cpu_seconds, budget.left), answer is not None))
         job = _Job(payload, files, name, cpu_seconds, answer, key, budget)
         if not self._jobs.put(job):
             job.reject_overload()
