@@ -23,6 +23,9 @@ JOINED = {
     "bench/matching.md": "bench/matching.md",
     "bench/matching-recall.svg": "bench/matching-recall.svg",
     "bench/matching-scale.svg": "bench/matching-scale.svg",
+    "bench/scale.md": "bench/scale.md",
+    "bench/scale-search.svg": "bench/scale-search.svg",
+    "bench/scale-registry.svg": "bench/scale-registry.svg",
     "demo/photos/ATTRIBUTION.md": "demo/photos/ATTRIBUTION.md",
     "openapi.yaml": "openapi.yaml",
 }

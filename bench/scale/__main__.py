@@ -29,11 +29,14 @@ from registry.database import assets
 SIZES, LARGE = (1_000, 10_000, 100_000), 1_000_000
 PARTS = ("search", "route", "peers", "counts")
 
-EVERY = {1_000: 1, 10_000: 1, 100_000: 3, LARGE: 8}
+EVERY = {1_000: 1, 10_000: 1, 100_000: 3}
 """Of the 240 queries one in so many is asked: a search as it was takes seconds among a hundred thousand."""
 
+QUICK_EVERY = 7
+"""The same for a quick run, and for a million."""
+
 ROUTE_EVERY = 3
-"""The same for the whole route, in a registry of any size."""
+"""The same for the whole route."""
 
 ERASED = 3
 
@@ -45,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("sizes", type=int, nargs="*", help="other sizes than these")
     parser.add_argument("--large", action="store_true", help="a million too")
+    parser.add_argument("--quick", action="store_true", help=f"one query in {QUICK_EVERY}; no fsck, no backup")
     parser.add_argument("--only", choices=(*PARTS, "report"), action="append", help="parts, in place of all")
     parser.add_argument("--model", choices=sorted(MODELS), action="append", help="models, in place of both")
     parser.add_argument("--database", default="", help="an empty one on PostgreSQL with pgvector, for that peer")
@@ -63,22 +67,22 @@ def main() -> None:
                 run.put("peers", peer.name, size, asdict(peer))
         for model in models:
             if "search" in parts:
-                _search(run, model, size)
+                _search(run, model, size, QUICK_EVERY if options.quick else EVERY.get(size, QUICK_EVERY))
             if "route" in parts:
                 with _folder(options.folder) as folder:
-                    measure_route(run, model, size, folder)
+                    measure_route(run, model, size, folder, quick=options.quick)
     console.print(report.write(run, Path(__file__).parents[1]))
 
 
-def _search(run: Run, model: str, size: int) -> None:
+def _search(run: Run, model: str, size: int, every: int) -> None:
     pictures = described()
     for part, plain in (("search", False), ("search as it was", True)):
         if not (plain and size > SIZES[-1]):
             console.print(f"{part}: {size:,} {model}")
-            run.put(part, model, size, search_alone(pictures, model, size, every=EVERY.get(size, 8), plain=plain))
+            run.put(part, model, size, search_alone(pictures, model, size, every=every, plain=plain))
 
 
-def measure_route(run: Run, model: str, size: int, scratch: Path) -> None:
+def measure_route(run: Run, model: str, size: int, scratch: Path, *, quick: bool = False) -> None:
     """Make a registry of this size in `scratch`, unless it is there, and measure it."""
     pictures = described()
     folder = scratch / f"{model}-{size}"
@@ -92,14 +96,16 @@ def measure_route(run: Run, model: str, size: int, scratch: Path) -> None:
         pass
     put(route.on_disk(folder, size))
     put(route.start(folder))
-    queries = [each for each in pictures.queries if not each.fits][:: EVERY.get(size, 8)]
-    files = [each for place, each in enumerate(asked(fits=False)) if place % ROUTE_EVERY == 0]
+    queries = [each for each in pictures.queries if not each.fits]
+    queries = queries[:: QUICK_EVERY if quick else EVERY.get(size, QUICK_EVERY)]
+    files = list(asked(fits=False, every=QUICK_EVERY if quick else ROUTE_EVERY))
     with bench_registry(folder) as registry:
         put(route.search(registry, records, queries))
         put(route.answers(ObservedRegistry(registry), records, files))
         put(route.memory())
         put(route.written(registry, pictures.pool))
-        put(route.upkeep(registry))
+        if not quick:
+            put(route.upkeep(registry))
         with registry.store.read() as session:
             rows = assets.by_index(session, [size // 2 + step for step in range(ERASED)])
         put(route.erasure(registry, [row.record_id for row in rows.values()]))

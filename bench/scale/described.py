@@ -120,14 +120,16 @@ class Asked:
     data: bytes
 
 
-def asked(*, fits: bool) -> Iterator[Asked]:
-    """The files of the queries of one half, in their order."""
+def asked(*, fits: bool, every: int = 1) -> Iterator[Asked]:
+    """The files of the queries of one half, in their order; `every`: one in so many."""
     hard = [transform for transform in TRANSFORMS if transform.name in HARD]
     half = [photograph for photograph in photographs() if photograph.fits is fits]
     for place, photograph in enumerate(_tracked(half[:ASKED], "Asking")):
         others = [Image.fromarray(half[(place + step) % len(half)].pixels(SIDE)) for step in (1, 2, 3)]
         picture = Image.fromarray(photograph.pixels(SIDE))
-        for transform in hard:
+        for number, transform in enumerate(hard, place * len(hard)):
+            if number % every:
+                continue
             data = transform.file(picture, bytes.fromhex(photograph.sha256), others)
             yield Asked(photograph.sha256, transform.name, fits, data)
 

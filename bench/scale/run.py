@@ -37,7 +37,9 @@ class Run:
         return cls(figures, document["measured"])
 
     def put(self, part: str, model: str, size: int, figures: Mapping[str, Any]) -> None:
-        """Add figures to those of before, and keep all."""
+        """Add figures to those of before, other commands' among them, and keep all."""
+        now = Run.kept()
+        self.figures, self.measured = now.figures, now.measured
         known = self.figures.setdefault(part, {}).setdefault(model, {}).setdefault(size, {})
         known.update(figures)
         date = f"{datetime.now(UTC):%Y-%m-%d}"

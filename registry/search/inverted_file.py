@@ -42,7 +42,7 @@ AT_ONCE = 2_048
 """Registrations that are read at once: 7 MB."""
 
 WAITED_FOR = 4 * AT_ONCE
-"""New registrations that a search adds before it begins, where a thread adds them too: some 50 ms."""
+"""New registrations that a search adds before it begins, where a thread adds them too: some 0.2 to 0.4 s."""
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,9 @@
 
 A list has the features of one word, and of these those whose first signs are alike, in the order of `KEY_SIGNS`. Words
 alone are uneven: photographs use 16,384 as if they were 800. So the more features a word has in a segment, the more
-signs divide it, until its lists have some `LIST` features. The file never changes; processes map it, and share memory:
+signs divide it, until its lists have some `LIST` features, or all signs are used up: from 0.5 million features of one
+word on (the commonest have as many among 50,000 registrations) its lists grow. The file never changes; processes map
+it, and share memory:
 
     magic, columns, footer (JSON), length of the footer (8 bytes, big-endian)
 

@@ -36,7 +36,7 @@ TAIL = 2_048
 """Registrations in the tail from which on they are written into a file: 0.6 million features, 9 MB."""
 
 MERGED_IN_MEMORY = 1_024
-"""Registrations that are merged in the tail at most, 10 ms, for which the search waits that adds the last of them."""
+"""Registrations that are merged in the tail at most, 10 to 30 ms, for which the search waits that adds the last."""
 
 SUSPENDED_SECONDS = 15.0
 """How long the process that writes files shows no progress until another one goes on with it: from one sign of progress
