@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-matching bench-scale docs picture lock postgresql browsers tokens engines nginx corpora generators sbom dist clean
+.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-javascript bench-matching bench-scale docs picture lock postgresql browsers tokens engines nginx corpora generators sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,9 @@ bench: $(VENV)/.runtime ## print each stage's share of registration and verifica
 
 bench-audit: $(VENV)/.development ## audit a corpus of 5,000 files, killed twice; look-ups, hashing, report (FILES=500: a small run)
 	@$(BIN)/python -m bench.audit $(if $(FILES),--files $(FILES))
+
+bench-javascript: $(VENV)/.development ## check a receipt and look at a picture in Node.js and in browsers, beside Python
+	@$(BIN)/python -m bench.javascript
 
 bench-matching: $(VENV)/.bench ## find altered photographs, beside other methods (QUICK=1: a small run)
 	@$(BIN)/python -m bench.matching $(if $(QUICK),--quick)

@@ -28,48 +28,58 @@ export function canonical({ width, height, data }) {
   const scaled = (/** @type {number} */ length) =>
     Math.max(1, Math.floor((2 * length * CANONICAL_SIDE + longest) / (2 * longest)));
   const [toWidth, toHeight] = [scaled(width), scaled(height)];
-  const columns = shares(width, toWidth);
+  const [columns, rows] = [shares(width, toWidth), shares(height, toHeight)];
   const sums = new Float64Array(toWidth * 3);
   const shrunk = new Uint8ClampedArray(toWidth * toHeight * 4).fill(255);
-  const across = new Float64Array(toWidth * 3);
-  for (const [row, share] of shares(height, toHeight).entries()) {
+  const value = (/** @type {ArrayLike<number>} */ values, /** @type {number} */ at) => /** @type {number} */ (values[at]);
+  for (let row = 0; row < toHeight; row += 1) {
     sums.fill(0);
-    for (const [source, weight] of share) {
-      across.fill(0);
+    for (let each = 0; each < value(rows.counts, row); each += 1) {
+      const weight = value(rows.parts, row * rows.most + each);
+      const line = (value(rows.firsts, row) + each) * width;
       for (let column = 0; column < toWidth; column += 1) {
         let [r, g, b] = [0, 0, 0];
-        for (const [from, part] of /** @type {[number, number][]} */ (columns[column])) {
-          const at = (source * width + from) * 4;
-          r += part * /** @type {number} */ (data[at]);
-          g += part * /** @type {number} */ (data[at + 1]);
-          b += part * /** @type {number} */ (data[at + 2]);
+        let at = (line + value(columns.firsts, column)) * 4;
+        let share = column * columns.most;
+        for (const end = share + value(columns.counts, column); share < end; share += 1, at += 4) {
+          const part = value(columns.parts, share);
+          r += part * value(data, at);
+          g += part * value(data, at + 1);
+          b += part * value(data, at + 2);
         }
-        sums[3 * column] = /** @type {number} */ (sums[3 * column]) + weight * r;
-        sums[3 * column + 1] = /** @type {number} */ (sums[3 * column + 1]) + weight * g;
-        sums[3 * column + 2] = /** @type {number} */ (sums[3 * column + 2]) + weight * b;
+        sums[3 * column] = value(sums, 3 * column) + weight * r;
+        sums[3 * column + 1] = value(sums, 3 * column + 1) + weight * g;
+        sums[3 * column + 2] = value(sums, 3 * column + 2) + weight * b;
       }
     }
     for (let column = 0; column < toWidth; column += 1) {
       for (let channel = 0; channel < 3; channel += 1) {
-        shrunk[(row * toWidth + column) * 4 + channel] = /** @type {number} */ (sums[3 * column + channel]);
+        shrunk[(row * toWidth + column) * 4 + channel] = value(sums, 3 * column + channel);
       }
     }
   }
   return { width: toWidth, height: toHeight, data: shrunk };
 }
 
-/** For each target, which sources it covers and by what share. @param {number} length @param {number} to @returns {[number, number][][]} */
+/**
+ * Which sources each target covers, `most` at most: the first, how many, and by what parts of the target.
+ * @param {number} length
+ * @param {number} to
+ */
 function shares(length, to) {
   const step = length / to;
-  return Array.from({ length: to }, (_, target) => {
+  const most = Math.ceil(step) + 1;
+  const [firsts, counts, parts] = [new Int32Array(to), new Int32Array(to), new Float64Array(to * most)];
+  for (let target = 0; target < to; target += 1) {
     const [start, end] = [target * step, (target + 1) * step];
-    /** @type {[number, number][]} */
-    const covered = [];
-    for (let source = Math.floor(start); source < Math.min(Math.ceil(end - 1e-9), length); source += 1) {
-      covered.push([source, (Math.min(end, source + 1) - Math.max(start, source)) / step]);
+    const first = Math.floor(start);
+    firsts[target] = first;
+    counts[target] = Math.min(Math.ceil(end - 1e-9), length) - first;
+    for (let source = first; source < first + /** @type {number} */ (counts[target]); source += 1) {
+      parts[target * most + source - first] = (Math.min(end, source + 1) - Math.max(start, source)) / step;
     }
-    return covered;
-  });
+  }
+  return { firsts, counts, parts, most };
 }
 
 /**
