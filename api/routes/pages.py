@@ -2,23 +2,42 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.parameters import HEX
-from api.pages.rendering import HTML, LANGUAGE_VARIES, MEDIA_TYPES, packed, render, static_files, static_version
+from api.pages.rendering import (
+    HTML,
+    LANGUAGE_VARIES,
+    MEDIA_TYPES,
+    language_of,
+    packed,
+    render,
+    static_files,
+    static_version,
+)
 from api.service import ServiceDep
-from provenance.answers import GraphNode
+from provenance.answers import Asset, GraphNode
 from provenance.errors import Erased, NotFound, Sealed
+from provenance.sentences import CATALOGUES
+from provenance.verification.wording import vouch
+from registry.registry import Registry
 from registry.usecases import read as catalogue
 from registry.usecases.derivation import graph, history
 from registry.usecases.resemblances import resembles
 
 RECENT = 6
 """Registrations shown on the home page."""
+
+MAX_SOUGHT = 100
+"""Characters that are looked up: a record's URN has 87."""
+
+LISTED = 10
+"""Registrations listed on the page of a publisher and of the log."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(limited("reads"))])
 
@@ -61,8 +80,36 @@ def _unnamed(node: GraphNode) -> str:
     return f"{f'{node.state} ' if node.state in ('sealed', 'erased') else ''}record {node.id[:12]}…"
 
 
+@router.get("/publishers/{identifier}")
+def publisher(request: Request, identifier: str, service: ServiceDep) -> Response:
+    """A publisher: who says who it is, its keys and their history, and its newest registrations."""
+    try:
+        shown = catalogue.publisher(service.registry, identifier)
+        keys = catalogue.publisher_keys(service.registry, identifier)
+    except NotFound:
+        return Response(render(request, "no_publisher.html", service), 404, media_type=HTML)
+    recent = catalogue.assets_page(service.registry, publisher=identifier, sha256=None, before=None, limit=LISTED)
+    vouched = vouch(CATALOGUES[language_of(request)], shown.name, shown.identity.established)
+    return _page(request, "publisher.html", service, publisher=shown, keys=keys, recent=recent, vouched=vouched)
+
+
+def _find(registry: Registry, text: str) -> list[Asset]:
+    """Public registrations with that log index, record id or digest of a file."""
+    wanted = text.strip().lower().removeprefix("urn:countermark:record:")
+    if re.fullmatch(r"\d{1,15}", wanted):
+        near = catalogue.assets_page(registry, publisher=None, sha256=None, before=int(wanted) + 1, limit=1)
+        return [each for each in near if each.index == int(wanted)]
+    if not re.fullmatch(HEX, wanted):
+        return []
+    digest = bytes.fromhex(wanted)
+    try:
+        return [catalogue.asset(registry, digest)]
+    except (NotFound, Sealed, Erased):
+        return catalogue.assets_page(registry, publisher=None, sha256=digest, before=None, limit=LISTED)
+
+
 @router.get("/log")
-def log(request: Request, service: ServiceDep) -> Response:
+def log(request: Request, service: ServiceDep, find: Annotated[str, Query(max_length=MAX_SOUGHT)] = "") -> Response:
     registry = service.registry
     return _page(
         request,
@@ -73,6 +120,9 @@ def log(request: Request, service: ServiceDep) -> Response:
         verifier_key=str(registry.sequencer.key),
         other_keys=[str(key) for key in registry.sequencer.keys.current if key != registry.sequencer.key],
         publishers=catalogue.publisher_list(registry),
+        recent=catalogue.assets_page(registry, publisher=None, sha256=None, before=None, limit=LISTED),
+        find=find,
+        found=_find(registry, find) if find else [],
     )
 
 

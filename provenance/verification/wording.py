@@ -15,7 +15,7 @@ from provenance.credentials.report import CredentialState
 from provenance.media.calibration import ErrorRate, miss_rates
 from provenance.media.comparison import Box, Transform
 from provenance.media.fingerprints import PDQ
-from provenance.quotation import quote
+from provenance.quotation import MAX_QUOTED, quote
 from provenance.sentences import CATALOGUES, Sentences
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
@@ -72,7 +72,7 @@ class _Writer:
         warned = match is not None and match.standing is not Standing.CURRENT
         vouched = None
         if match is not None and match.proof is not Proof.BROKEN:
-            vouched = words.vouched[match.publisher.identity.established].format(publisher=self._name(match))
+            vouched = vouch(words, match.publisher.name, match.publisher.identity.established)
         return Wording(
             language=self.language,
             title=title,
@@ -312,9 +312,8 @@ class _Writer:
     def _title(self, title: str | None) -> str:
         return f" ({self._quote(title, MAX_TITLE)})" if title else ""
 
-    def _quote(self, text: str, most: int | None = None) -> str:
-        said = quote(text) if most is None else quote(text, most)
-        return f"{self.words.quotation['open']}{said[1:-1]}{self.words.quotation['close']}"
+    def _quote(self, text: str, most: int = MAX_QUOTED) -> str:
+        return _quoted(self.words, text, most)
 
     def _date(self, when: datetime) -> str:
         return self.words.date(when)
@@ -327,6 +326,15 @@ class _Writer:
 
     def _place(self, box: Box) -> str:
         return self.words.places[place(box)]
+
+
+def vouch(words: Sentences, name: str, established: str) -> str:
+    """Who vouches for a publisher's name."""
+    return words.vouched[established].format(publisher=_quoted(words, name))
+
+
+def _quoted(words: Sentences, text: str, most: int = MAX_QUOTED) -> str:
+    return f"{words.quotation['open']}{quote(text, most)[1:-1]}{words.quotation['close']}"
 
 
 _OF_PICTURES = ("MATCH_WITH_DIFFERENCES", "MATCH_INSIDE_LARGER", "MATCH_NO_DIFFERENCE_FOUND")

@@ -159,3 +159,51 @@ def test_the_catalogue_of_each_language_is_served_to_the_scripts(client: TestCli
         read = json.loads(script.removeprefix("export default "))
         assert read["headlines"] == words.headlines
         assert read["thresholds"] == words.thresholds
+
+
+def test_a_publisher_has_a_page_that_says_who_says_so_with_its_keys_and_registrations(
+    client: TestClient, registered: dict[str, Any], registry: Registry
+) -> None:
+    publisher = registered["publisher"]
+    page = client.get(f"/publishers/{publisher['id']}")
+    assert page.status_code == 200
+    for text in (
+        publisher["name"],
+        "operator alone vouches that the name is",
+        publisher["identity"]["detail"],
+        publisher["key"][:16],
+        "in force",
+        f"/a/{registered['id']}",
+    ):
+        assert text in page.text.replace("&#39;", "'"), text
+    assert "gilt" in client.get(f"/publishers/{publisher['id']}?lang=de").text
+    assert f"/publishers/{publisher['id']}" in client.get("/log").text
+    assert f"/publishers/{publisher['id']}" in client.get(f"/a/{registered['id']}").text
+
+
+@pytest.mark.parametrize("name", ["nobody", "%3Cscript%3E", "x" * 300])
+def test_a_publisher_that_is_not_there_has_a_page_that_says_so(client: TestClient, name: str) -> None:
+    page = client.get(f"/publishers/{name}")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such publisher here" in page.text
+    assert "<script>" not in page.text
+
+
+def test_the_log_is_looked_up_by_index_by_record_and_by_digest(client: TestClient, registered: dict[str, Any]) -> None:
+    def rows(find: str) -> str:
+        page = client.get("/log", params={"find": find}).text
+        return page.partition('id="find-title"')[2].partition('id="newest"')[0]
+
+    link = f'href="/a/{registered["id"]}"'
+    for find in (
+        str(registered["index"]),
+        registered["id"],
+        registered["record_id"],
+        registered["media"]["sha256"].upper(),
+    ):
+        assert link in rows(find), find
+    for find in ("0", "999999999999999", "f" * 64, "nonsense", "-1"):
+        assert link not in rows(find), find
+        assert "No public registration here has that index" in rows(find), find
+    assert "<script>" not in rows("<script>")
+    assert client.get("/log", params={"find": "x" * 101}).status_code == 422
