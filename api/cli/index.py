@@ -1,5 +1,7 @@
 """`python -m api index`: the similarity index."""
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -13,8 +15,15 @@ commands = typer.Typer(help="The similarity index.", no_args_is_help=True)
 
 
 @commands.command("rebuild")
-def index_rebuild() -> None:
-    """Rebuild the similarity index from records and blobs; exit with 1 if a registration is not indexed completely."""
+def index_rebuild(
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Do not go on where an interrupted rebuilding was, but begin again.")
+    ] = False,
+) -> None:
+    """Rebuild the similarity index from records and blobs; exit with 1 if a registration is not indexed completely.
+
+    Searches find what they found before until it is done. Interrupted, it goes on where it was.
+    """
     found = done = 0
     with (
         opened_registry(load_settings()) as registry,
@@ -23,7 +32,7 @@ def index_rebuild() -> None:
         with registry.store.read() as session:
             total = assets.count(session)
         task = progress.add_task("Indexing", total=total)
-        for done, finding in rebuild_index(registry):
+        for done, finding in rebuild_index(registry, from_start=from_start):
             progress.update(task, completed=done)
             if finding:
                 found += 1

@@ -15,7 +15,7 @@ from api.http.openapi import problem_responses
 from api.service import ServiceDep
 from provenance.answers import Health, Readiness, SandboxLayers
 from registry.usecases import read as catalogue
-from registry.usecases.condition import ending_soon, shown
+from registry.usecases.condition import ending_soon, shown, to_compare
 
 router = APIRouter(tags=["operation"])
 
@@ -45,7 +45,7 @@ def get_readyz(service: ServiceDep) -> Response:
     held = service.registry.sandbox.confinement
     ending = tuple(shown(each) for each in ending_soon(registry))
     layers = None if held is None else SandboxLayers(**asdict(held))
-    return json_answer(Readiness(status="ok", sandbox=layers, ending=ending))
+    return json_answer(Readiness(status="ok", sandbox=layers, ending=ending, to_compare=to_compare(registry)))
 
 
 @router.get(

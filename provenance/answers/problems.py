@@ -62,3 +62,6 @@ class Ending(Answer):
 class Readiness(Health):
     sandbox: Annotated[SandboxLayers | None, Doc("Null while no worker has started.")] = None
     ending: Annotated[tuple[Ending, ...], Doc("Which certificates and keys end within 30 days.")] = ()
+    to_compare: Annotated[
+        int, Doc("Registrations that wait to be compared with those before them; searches find them already.")
+    ] = 0

@@ -286,6 +286,11 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Asset)).one()
 
 
+def count_before(session: Session, index: int) -> int:
+    """Number of registrations with an index below this one."""
+    return session.exec(select(func.count()).select_from(Asset).where(col(Asset.index) < index)).one()
+
+
 def end(session: Session) -> int:
     """One more than the index of the newest registration; 0 if there is none."""
     return session.exec(select(func.coalesce(func.max(Asset.index) + 1, 0))).one()

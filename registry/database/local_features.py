@@ -8,6 +8,8 @@ from sqlmodel import Session, col, delete, select
 
 from registry.database.tables import FeatureGeneration, LocalFeaturesRow
 
+_REPLACED = 2  # id of the row that has no generation, but how far the next one has come
+
 _COLUMNS: tuple[Any, ...] = (LocalFeaturesRow.asset, LocalFeaturesRow.codes)
 _BETWEEN = (  # columns, and built once: of rows as objects, each takes 15 µs more
     sql.select(*_COLUMNS)
@@ -36,8 +38,21 @@ def generation(session: Session) -> int:
 
 
 def begin_generation(session: Session) -> None:
-    """Note that features were replaced."""
+    """Note that features were replaced, all of them."""
     session.merge(FeatureGeneration(id=1, generation=generation(session) + 1))
+    session.execute(delete(FeatureGeneration).where(col(FeatureGeneration.id) == _REPLACED))
+    session.flush()
+
+
+def replaced_until(session: Session) -> int:
+    """Up to which log index features were replaced so far; 0 where that has not begun, or is done."""
+    row = session.get(FeatureGeneration, _REPLACED)
+    return 0 if row is None else row.generation
+
+
+def note_replaced(session: Session, end: int) -> None:
+    """Note that the features of the registrations at all log indices < `end` were replaced."""
+    session.merge(FeatureGeneration(id=_REPLACED, generation=end))
     session.flush()
 
 

@@ -157,6 +157,11 @@ def hiding(session: Session, indices: Collection[int]) -> set[int]:
     return set(session.exec(query))
 
 
+def waiting(session: Session) -> int:
+    """How many registrations wait to be compared with those before them."""
+    return session.exec(select(func.count()).select_from(ComparedAsset).where(_WAITS)).one()
+
+
 def compared_among(session: Session, indices: Collection[int]) -> set[int]:
     """Those registrations that have been compared with all older ones."""
     done = select(ComparedAsset.asset).where(col(ComparedAsset.asset).in_(indices), ~_WAITS)

@@ -390,7 +390,8 @@ class LocalFeaturesRow(SQLModel, table=True):
 
 
 class FeatureGeneration(SQLModel, table=True):
-    """How often all local features were made anew (`index rebuild`): one row, none before the first time."""
+    """How often all local features were made anew (`index rebuild`): row 1, none before the first time. While they are
+    made, row 2 has in its place the log index up to which they are."""
 
     __tablename__ = "feature_generation"
 

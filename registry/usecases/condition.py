@@ -12,7 +12,7 @@ from cryptography import x509
 from provenance import answers
 from provenance.answers.problems import EndingKind
 from provenance.credentials.certificates import parse_certificates
-from registry.database import api_keys, checkpoints, heads
+from registry.database import api_keys, checkpoints, heads, resemblances
 from registry.registry import Registry
 from registry.sandbox.pool import Loss
 from registry.times import from_milliseconds, to_milliseconds
@@ -47,7 +47,8 @@ class Condition:
         cosigned_entries: of the largest tree that a quorum has cosigned; None if no witnesses are configured.
         witness_lag: since the oldest checkpoint was signed that waits for a quorum; zero if none waits, None if no
             witnesses are configured.
-        indexed: hashes and registrations in each index, as far as this process has read them.
+        indexed: hashes and registrations in each index, as far as this process has read them; how many registrations
+            were compared with those before them.
         waiting: jobs that wait for a worker.
         workers: that are ready.
         lost_workers: since the start, by reason.
@@ -75,6 +76,7 @@ def condition(registry: Registry) -> Condition:
         newest = checkpoints.latest(session)
         waiting = checkpoints.first_after(session, cosigned_entries)
         registrations = heads.served(session).registrations
+        compared = registrations - resemblances.waiting(session)
     lag = timedelta() if waiting is None else now - from_milliseconds(waiting.signed_at_ms)
     return Condition(
         entries=registry.sequencer.size,
@@ -85,6 +87,7 @@ def condition(registry: Registry) -> Condition:
         indexed={
             "pdq": registry.codes.size,
             "local_features": registry.inverted_file.registrations,
+            "resemblances": compared,
         },
         waiting=registry.sandbox.waiting,
         workers=registry.sandbox.ready_workers,
@@ -96,6 +99,12 @@ def condition(registry: Registry) -> Condition:
 def endings(registry: Registry) -> tuple[Ending, ...]:
     """Everything in use that has an end, the soonest first. Raises StoreUnavailable, StoreCorrupt, UnusableKey."""
     return tuple(sorted(_endings(registry), key=lambda each: each.ends_at))
+
+
+def to_compare(registry: Registry) -> int:
+    """How many registrations wait to be compared with those before them. Raises StoreUnavailable, StoreCorrupt."""
+    with registry.store.read() as session:
+        return resemblances.waiting(session)
 
 
 def ending_soon(registry: Registry) -> tuple[Ending, ...]:

@@ -1,7 +1,8 @@
 """Rebuilding: local features and comparisons of registrations are made anew, from the records and their blobs.
 
 This also adds a later version of the local features. The log is not changed. Each registration keeps its old rows until
-the transaction that brings the new ones, so that meanwhile searches find what they found before.
+the transaction that brings the new ones, so that meanwhile searches find what they found before. A rebuilding that was
+interrupted goes on where it was.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -18,8 +19,10 @@ BATCH = 200
 """Registrations per transaction; other writes to the log can go between two transactions."""
 
 
-def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
+def rebuild_index(registry: Registry, *, from_start: bool = False) -> Iterator[tuple[int, str]]:
     """Describe all thumbnails anew, in all workers, and queue all comparisons.
+
+    `from_start`: also what an earlier call has done that was interrupted.
 
     Yields (registrations done, "") for progress, and (registrations done, problem) for one whose thumbnail is lost,
     which keeps the local features that it has.
@@ -29,9 +32,10 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
     """
     with registry.store.read() as session:
         end = assets.end(session)
-    done = 0
+        first = 0 if from_start else local_features.replaced_until(session)
+        done = assets.count_before(session, first)
     with ThreadPoolExecutor(registry.config.workers, thread_name_prefix="countermark-rebuild") as pool:
-        for start in range(0, end, BATCH):
+        for start in range(first, end, BATCH):
             with registry.store.read() as session:
                 batch = assets.between(session, start, start + BATCH)
             described: dict[int, bytes] = {}
@@ -40,7 +44,8 @@ def rebuild_index(registry: Registry) -> Iterator[tuple[int, str]]:
                     described[asset.index] = outcome
                 else:
                     yield done, f"{asset.record_id.hex()}: {outcome}"
-            registry.store.write(partial(_keep, described, [asset.index for asset in batch])).result()
+            indices = [asset.index for asset in batch]
+            registry.store.write(partial(_keep, described, indices, min(start + BATCH, end))).result()
             done += len(batch)
             yield done, ""
     registry.store.write(local_features.begin_generation).result()
@@ -54,13 +59,14 @@ def _described(registry: Registry, asset: Asset) -> bytes | CountermarkError:
         return error
 
 
-def _keep(described: Mapping[int, bytes], indices: Collection[int], session: Session) -> None:
+def _keep(described: Mapping[int, bytes], indices: Collection[int], end: int, session: Session) -> None:
     held = assets.by_index(session, indices)  # one of them may have been erased while it was described
     local_features.replace(session, {index: codes for index, codes in described.items() if index in held})
     for index, asset in sorted(held.items()):
         if resemblances.progress(session, index) is None:
             resemblances.enqueue(session, asset, _rendition_of(session, asset), claimed_until_ms=0)
     resemblances.requeue(session, held)
+    local_features.note_replaced(session, end)
 
 
 def _rendition_of(session: Session, asset: Asset) -> bytes | None:

@@ -127,7 +127,8 @@ def test_an_api_key_is_warned_of_without_saying_which_to_strangers(
 def test_metrics_tell_of_queue_workers_log_and_index(tmp_path: Path) -> None:
     with opened(tmp_path / "data") as registry:
         assert registry.sandbox.wait_until_ready()
-        _, metrics = answers_of(registry)
+        ready, metrics = answers_of(registry)
+        assert ready["to_compare"] == 0
         assert metric(metrics, "log_entries") == 2
         assert metric(metrics, "log_checkpoint_age_seconds") >= 0
         assert metric(metrics, "registrations") == 0
@@ -136,6 +137,7 @@ def test_metrics_tell_of_queue_workers_log_and_index(tmp_path: Path) -> None:
         assert metric(metrics, "working") == 0
         assert metric(metrics, 'sandbox_workers_lost_total{reason="crashed"}') == 0
         assert metric(metrics, 'index_registrations{index="local_features"}') == 0
+        assert metric(metrics, 'index_registrations{index="resemblances"}') == 0
         assert "countermark_log_witness_lag_seconds " not in metrics  # no witnesses are configured
 
 

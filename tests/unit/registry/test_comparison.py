@@ -23,6 +23,7 @@ from registry.sandbox.pool import Sandbox
 from registry.usecases import comparison
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader
+from registry.usecases.condition import condition, to_compare
 from registry.usecases.erasure import erase
 from registry.usecases.maintenance import fsck
 from registry.usecases.maintenance.rebuild import compare_all, rebuild_index
@@ -417,7 +418,10 @@ def test_what_a_crash_has_left_is_taken_up_at_the_next_start(tmp_path_factory: p
         register(registry, photo(MOUNTAINS), publisher=DAILY)
         second = register(registry, tampered(MOUNTAINS), publisher=RIVAL)
         assert of(registry, second).state == "pending"
+        now = condition(registry)
+        assert (to_compare(registry), now.registrations, now.indexed["resemblances"]) == (2, 2, 0)
     with open_desk(folder, compares=True) as registry:
         for begun in registry.comparisons.resume():
             begun.result(HUNG_SECONDS)
+        assert (to_compare(registry), condition(registry).indexed["resemblances"]) == (0, 2)
         assert the_one(of(registry, second)).differs_inside

@@ -9,6 +9,7 @@ from provenance.media.local_features import LocalFeatures
 from registry.database import assets, local_features, resemblances
 from registry.registry import Registry
 from registry.usecases.erasure import erase
+from registry.usecases.maintenance import rebuild
 from registry.usecases.maintenance.rebuild import rebuild_index
 from tests.unit.registry.desk import open_desk, register, verify
 from tests.unit.verification.pictures import DOGS, MOUNTAINS, ROCKET, photo, recompressed
@@ -61,6 +62,40 @@ def test_what_is_found_is_found_while_the_index_is_rebuilt(tmp_path: Path) -> No
             assert features_of(registry) == rows
         with registry.store.read() as session:
             assert resemblances.waiting_after(session, -1, 10) == [index for index, _ in rows]
+
+
+def test_a_rebuilding_that_was_interrupted_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "BATCH", 1)
+    described = []
+    with open_desk(tmp_path) as registry:
+        for name in (MOUNTAINS, DOGS, ROCKET):
+            register(registry, photo(name))
+        before, run = features_of(registry), registry.sandbox.run
+
+        def counted(*args: Any, **named: Any) -> Any:
+            described.append(args)
+            return run(*args, **named)
+
+        monkeypatch.setattr(registry.sandbox, "run", counted)
+        for done, _ in rebuild_index(registry):
+            if done == 2:
+                break
+        with registry.store.read() as session:
+            assert local_features.generation(session) == 0
+        assert list(rebuild_index(registry))[-1] == (3, "")
+        assert len(described) == 3
+        assert features_of(registry) == before
+        with registry.store.read() as session:
+            assert local_features.generation(session) == 1
+        assert list(rebuild_index(registry))[-1] == (3, "")
+        assert len(described) == 6
+        for done, _ in rebuild_index(registry):
+            if done == 2:
+                break
+        assert list(rebuild_index(registry, from_start=True))[-1] == (3, "")
+        assert len(described) == 6 + 2 + 3
 
 
 def test_one_that_is_erased_while_it_is_described_leaves_nothing(
