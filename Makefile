@@ -83,6 +83,7 @@ bench: $(VENV)/.runtime ## print each stage's share of registration and verifica
 	@$(BIN)/python -m bench.append
 	@$(BIN)/python -m bench.verifying
 	@$(BIN)/python -m bench.hammer
+	@$(BIN)/python -m bench.overload
 
 bench-audit: $(VENV)/.development ## audit a corpus of 5,000 files, killed twice; look-ups, hashing, report (FILES=500: a small run)
 	@$(BIN)/python -m bench.audit $(if $(FILES),--files $(FILES))
