@@ -68,4 +68,6 @@ def test_the_answered_page_has_no_barrier_and_says_what_is_printed(
     assert re.search(r"/verify\?report=[0-9a-f]{32}", shown)
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown)
     expect(page.get_by_role("region", name="Checkpoint")).to_be_visible()
-    assert page.locator(".drawn .line.differs").count() >= 2
+    boxes = [box.bounding_box() for box in page.locator(".drawn .edge.differs").all()]
+    assert len(boxes) >= 2, "over both pictures"
+    assert all(box is not None and min(box["width"], box["height"]) > 20 for box in boxes)

@@ -239,7 +239,7 @@ def test_a_form_without_scripts_is_answered_with_a_page_that_can_be_printed(
         client.get("/log/checkpoint").text.splitlines()[0],
     ):
         assert text in page.text.replace("&#43;", "+"), text
-    assert page.text.count('class="line differs"') >= 2, "boxes over both pictures"
+    assert page.text.count('class="edge differs"') >= 2, "boxes over both pictures"
     assert not re.search(r"<style|<script|\sstyle=|\son[a-z]+=", page.text)
 
 
