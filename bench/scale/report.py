@@ -48,9 +48,9 @@ TARGETS = (
     Target("opening the files of features, 1,000,000", "search", 1_000_000, "features_opened_seconds", 3, "s"),
     Target("ready after a start, 1,000,000", "route", 1_000_000, "start_cpu_seconds", 3, "s"),
     Target("exact copy, 100,000", "route", 100_000, "exact_ms", 6, "ms"),
-    Target("altered copy beside its searches, 100,000", "route", 100_000, "altered_ms", 120, "ms"),
+    Target("hard altered copy beside its searches, 100,000", "route", 100_000, "altered_ms", 120, "ms"),
     Target("unknown picture beside its searches, 100,000", "route", 100_000, "stranger_ms", 80, "ms"),
-    Target("written a registration, in batches, 100,000", "route", 100_000, "written_bytes", 70, "KiB", 1 / 1024),
+    Target("written a registration, in batches, 10,000", "route", 10_000, "written_bytes", 70, "KiB", 1 / 1024),
     Target("an erasure, 100,000", "route", 100_000, "erasure_seconds", 0.2, "s"),
 )
 
@@ -65,7 +65,7 @@ LAWS = (
     ("search as it was", "search_ms", "search as it was, median, ms"),
     ("search", "proposed", "proposals, median"),
     ("route", "exact_ms", "exact copy, ms"),
-    ("route", "altered_ms", "altered copy beside its searches, ms"),
+    ("route", "altered_ms", "hard altered copy beside its searches, ms"),
     ("route", "stranger_ms", "unknown picture beside its searches, ms"),
     ("route", "stranger_searches_ms", "… its searches by local features, ms"),
     ("route", "compared_for_a_stranger", "… candidates compared, mean"),
