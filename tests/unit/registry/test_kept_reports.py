@@ -235,6 +235,8 @@ def _go_back(session: Session, report: str) -> None:
     """The tables as revision 0014 has them, with a report in them."""
     connection = session.connection()
     for statement in (
+        "DROP TABLE quota_day",
+        "DROP TABLE quota_use",
         "DROP TABLE shown_record",
         "DROP INDEX ix_verification_kept_until_ms",
         "ALTER TABLE verification DROP COLUMN kept_until_ms",
