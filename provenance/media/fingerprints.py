@@ -13,7 +13,7 @@ import numpy as np
 from provenance.media.appearance import Part, digest_appearance, read_appearance
 from provenance.media.canonical import Pixels
 from provenance.media.media import Media
-from provenance.media.pdq import pdq_dihedral
+from provenance.media.pdq import pdq, pdq_dihedral
 from provenance.media.phash import phash
 from provenance.statement.appearance_digest import COLOURS, AppearanceDigest
 
@@ -84,6 +84,26 @@ def fingerprint(media: Media) -> Fingerprints:
         pdq_quality=quality,
         pdq_dihedral=hashes,
     )
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """What leads to registrations of a picture: the digest of its pixels and two hashes, as in `Fingerprints`."""
+
+    pixels_sha256: bytes
+    phash: bytes
+    pdq: bytes
+    pdq_quality: int
+
+
+def searchable(media: Media) -> Searchable:
+    """As `fingerprint`, in half its time: without orientations and appearance, and on one thread.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    hashed, quality = pdq(media.canonical)
+    return Searchable(digest_pixels(media.pixels), phash(media.canonical), hashed, quality)
 
 
 def digest_pixels(pixels: Pixels) -> bytes:

@@ -124,17 +124,20 @@ def _box(values: _Floats, window: int) -> _Floats:
     The sums run as in the reference, one addition and one subtraction a step, with its rounding.
     """
     length = len(values)
-    ahead = (window + 2) // 2 - 1
+    ahead = (window + 2) // 2 - 1  # rows of the first window
+    behind = window - ahead
     sums = np.empty_like(values)
+    rows, targets = list(values), list(sums)  # views: indexing makes one each time
     total = np.zeros(values.shape[1], dtype=np.float32)
-    for index in range(ahead):
-        total = total + values[index]
-    for index, target in enumerate(sums):
-        entering, leaving = index + ahead, index + ahead - window
-        if entering < length:
-            total = np.add(total, values[entering], out=target)
-        if leaving >= 0:
-            total = np.subtract(total, values[leaving], out=target)
+    for row in rows[:ahead]:
+        total = total + row
+    for target, entering in zip(targets[:behind], rows[ahead:], strict=False):
+        total = np.add(total, entering, target)
+    for target, entering, leaving in zip(targets[behind:], rows[window:], rows, strict=False):
+        total = np.subtract(np.add(total, entering, target), leaving, target)
+    left = max(length - ahead, 0)
+    for target, leaving in zip(targets[left:], rows[max(left - behind, 0) :], strict=False):
+        total = np.subtract(total, leaving, target)
     position = np.arange(length)
     first = np.maximum(position + ahead - window + 1, 0)
     last = np.minimum(position + ahead, length - 1)

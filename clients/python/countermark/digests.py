@@ -36,12 +36,13 @@ def fingerprint(file: Source) -> Digests:
     """
     try:
         from provenance.media import Media
-        from provenance.media.fingerprints import fingerprint as take
+        from provenance.media.fingerprints import searchable
     except ModuleNotFoundError as error:
         raise MissingExtra("fingerprints need more libraries: install countermark[pictures]") from error
-    prints = take(Media.from_bytes(Content.of(file).read(MAX_MEDIA_BYTES)))
+    media = Media.from_bytes(Content.of(file).read(MAX_MEDIA_BYTES))
+    prints = searchable(media)
     return Digests(
-        sha256=prints.sha256.hex(),
+        sha256=media.sha256.hex(),
         pixels_sha256=prints.pixels_sha256.hex(),
         pdq=(prints.pdq.hex(), prints.pdq_quality),
         phash=prints.phash.hex(),

@@ -26,7 +26,9 @@ MAX_ANSWER_LINE = 16 * 1024 * 1024
 CLUSTER_WIDTH = 16
 """Pieces that a batch is cut into for a cluster, whose size may change meanwhile."""
 
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")} | {
+    "OPENCV_FOR_THREADS_NUM": "1"
+}
 
 
 class Examiner(Protocol):
