@@ -75,6 +75,7 @@ check: $(VENV)/.development ## lint, types, architecture, committed contract
 	@$(BIN)/deptry .
 	@$(BIN)/python -m api openapi --check
 	@$(BIN)/python tools/generate.py --check
+	@$(BIN)/python tools/commands.py --check
 	@$(BIN)/python tools/licences.py
 	@tools/npm.sh
 

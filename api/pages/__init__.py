@@ -1,1 +1,1 @@
-"""The pages: Jinja2 templates, plain ES modules, and the drawing of the derivation graph."""
+"""The pages: Jinja2 templates, plain ES modules, the drawing of the derivation graph, and the reference of the API."""

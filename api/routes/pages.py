@@ -1,15 +1,18 @@
 """The web pages: Jinja2 templates and plain ES modules from `api/pages`."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.parameters import HEX
+from api.pages.reference import Reference
+from api.pages.reference import reference as read_reference
 from api.pages.rendering import (
     HTML,
     LANGUAGE_VARIES,
@@ -21,6 +24,7 @@ from api.pages.rendering import (
     static_version,
 )
 from api.service import ServiceDep
+from provenance import __version__
 from provenance.answers import Asset, GraphNode
 from provenance.errors import Erased, NotFound, Sealed
 from provenance.sentences import CATALOGUES
@@ -124,6 +128,17 @@ def log(request: Request, service: ServiceDep, find: Annotated[str, Query(max_le
         find=find,
         found=_find(registry, find) if find else [],
     )
+
+
+@router.get("/reference")
+def reference(request: Request, service: ServiceDep) -> Response:
+    """The reference of the REST API, beside its contract, which `/openapi.json` serves."""
+    return _page(request, "reference.html", service, reference=_reference(request.app), version=__version__)
+
+
+@cache
+def _reference(app: FastAPI) -> Reference:
+    return read_reference(app.openapi())
 
 
 @router.get("/static/{version}/{name:path}")

@@ -163,6 +163,17 @@ def test_every_command_that_the_documentation_shows_is_one_that_the_programs_kno
     assert [(*each, unknown(*each[1:])) for each in shown if unknown(*each[1:])] == []
 
 
+def test_the_reference_of_the_commands_is_what_their_help_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/commands.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (DOCS / "reference" / "commands.md").read_text()
+    for told in ("### countermark audit\n", "#### countermark audit diff\n", "#### python -m api log rotate-key\n"):
+        assert told in page
+    assert "| `--send never\\|unsettled\\|all` |" in page
+
+
 def test_a_command_that_is_not_there_would_be_noticed() -> None:
     first, second = commands("    python -m api log thaw\n    $ countermark verify a.jpg \\\n        --loudly   # so\n")
     assert (unknown(*first), unknown(*second)) == (["thaw"], ["--loudly"])

@@ -28,7 +28,7 @@ def test_no_page_has_to_be_scrolled_sideways(
     headline(page)
     open_all(page)
     assert _overhang(page) <= 0
-    for path in ("/", "/log", f"/a/{stream.id}", f"/publishers/{stream.publisher.id}"):
+    for path in ("/", "/log", "/reference", f"/a/{stream.id}", f"/publishers/{stream.publisher.id}"):
         page.goto(path)
         assert _overhang(page) <= 0, path
 
@@ -69,7 +69,15 @@ def test_axe_finds_no_barrier_on_any_page(
     found += _barriers(page, "side by side")
     page.get_by_role("radio", name="Slider").check()
     found += _barriers(page, "slider")
-    for path in ("/", "/log?find=1", f"/a/{stream.id}", f"/a/{hostile.id}", "/a/none", "/publishers/hostile"):
+    for path in (
+        "/",
+        "/log?find=1",
+        "/reference",
+        f"/a/{stream.id}",
+        f"/a/{hostile.id}",
+        "/a/none",
+        "/publishers/hostile",
+    ):
         page.goto(path)
         found += _barriers(page, path)
     assert found == []

@@ -228,6 +228,16 @@ def test_an_older_service_and_one_that_is_none_are_told_in_a_line(
         run_audit(service, [files], tmp_path / "none")
 
 
+def test_what_a_newer_service_says_beyond_the_words_known_here_ends_nothing(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    service.known[sha256(b"a")] = [match(standing="spirited away", mood="sunny")]
+    service.reports[sha256(b"b")] = says(reported(b"b", "MATCH_IN_ANOTHER_WORLD", code="A_NEW_CODE"))
+    service.reports[sha256(b"c")] = says(reported(b"c", "NO_MATCH_FOUND", matches=[]) | {"mood": "sunny"})
+    found = buckets(run_audit(service, [files], tmp_path / "out", send="unsettled"))
+    assert found == {"a.jpg": "withdrawn_or_disputed", "b.jpg": "could_not_check", "c.jpg": "not_found"}
+
+
 # Going on -----------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """`countermark audit`: what it prints, asks and returns."""
 
+import csv
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -117,6 +119,34 @@ def test_usage_errors_have_status_2_and_leave_no_folder(
     assert done.returncode == 2
     assert told in " ".join(done.stderr.replace("│", " ").split())
     assert not (files.parent / "report").exists()
+
+
+def test_names_that_programs_would_obey_are_items_and_obeyed_by_nothing(
+    run: Run, audited: Registry, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    names = (
+        b"-rf",
+        b"--send=all.jpg",
+        b"\xff\xfe.jpg",
+        b"=HYPERLINK(1).jpg",
+        b"<script>alert(1)</script".replace(b"/", b"\\"),
+    )
+    for name in (*names, b"two\nlines.jpg", b"\x1b]0;owned\x07.jpg", "\u202egpj.exe".encode()):
+        Path(os.fsdecode(name)).write_bytes(name)
+    Path("loop").symlink_to(".")
+    done = run(
+        "audit", "--out", "../report", "--url", audited.url, "--send", "never", "--no-pictures", "--", "-rf", "."
+    )
+    assert (done.returncode, audited.sent) == (3, [])
+    assert f"{len(list(files.iterdir()))} items: " in done.stdout
+    assert "links within folders that were not followed: 1" in done.stderr
+    assert all(character == "\n" or character.isprintable() for character in done.stdout + done.stderr)
+    report = files.parent / "report"
+    rows = csv.reader((report / "items.csv").read_text().splitlines())
+    assert all(cell[:1] not in "=+-@" for row in rows for cell in row if cell)
+    assert "<script>alert" not in (report / "report.html").read_text()
+    assert "-rf" in (report / "items.jsonl").read_text()
 
 
 def test_a_policy_decides_what_the_exit_status_is(run: Run, audited: Registry, files: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What a client learns of a service of which it knows the address alone, and from which pages it may be asked."""
 
+import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,46 @@ def test_the_rates_that_it_states_are_those_of_its_header_fields(client: TestCli
 def test_the_contract_of_the_running_version_is_served(client: TestClient) -> None:
     with Path("openapi.yaml").open() as committed:
         assert client.get("/openapi.json").json() == yaml.safe_load(committed)
+
+
+class Anchors(HTMLParser):
+    """Which places a page has, which it leads to, and what it loads or runs."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.places: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.places += [given["id"]] if "id" in given else []
+        self.links += [given["href"]] if tag == "a" else []
+        self.loads += (
+            [given.get("src") or given.get("href") or tag] if tag in ("script", "link", "img", "style") else []
+        )
+        assert not any(name.startswith("on") or name == "style" for name in given)
+
+
+def test_the_reference_page_has_every_call_and_every_schema_of_the_contract_and_runs_no_script(
+    client: TestClient,
+) -> None:
+    contract, answer = client.get("/openapi.json").json(), client.get("/reference")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    page = Anchors(answer.text)
+    calls = [said["operationId"] for item in contract["paths"].values() for said in item.values()]
+    schemas = [f"schema-{name}" for name in contract["components"]["schemas"]]
+    assert set(page.places) >= {*calls, *schemas}
+    assert len(page.places) == len(set(page.places))
+    assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= set(page.places)
+    assert all(link.startswith(("#", "/", "?")) and not link.startswith("//") for link in page.links)
+    assert all(re.match(r"/static/[0-9a-f]{16}/[\w.]+(css|svg)$", each) for each in page.loads), page.loads
+    for path, item in contract["paths"].items():
+        for method in item:
+            assert f"<code>{method.upper()} {path}</code>" in answer.text
+    for field in ("pixels_sha256", "kept_until", "Idempotency-Key"):
+        assert f"<code>{field}</code>" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from provenance.sentences import CATALOGUES
 from registry.registry import Registry
 
 
-@pytest.mark.parametrize("path", ["/", "/verify", "/log"])
+@pytest.mark.parametrize("path", ["/", "/verify", "/log", "/reference"])
 def test_a_page_runs_no_script_and_has_no_style_but_its_own_files(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
