@@ -161,7 +161,23 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
             "height": 480,
             "frames": 1,
         },
-        "headline": {"code": registration, "text": "These bytes are record 7, registered by The Daily."},
+        "headline": {
+            "code": registration,
+            "text": "These bytes are record 7, registered by The Daily.",
+            "wordings": [
+                {
+                    "language": language,
+                    "title": "An exact match",
+                    "warning": None,
+                    "lead": "These bytes are record 7, registered by The Daily.",
+                    "remarks": [],
+                    "vouched": None,
+                    "ai": "AI: the file declares nothing; no detection was run.",
+                    "measured": None,
+                }
+                for language in ("en", "de")
+            ],
+        },
         "axes": {name: {"value": value, "summary": f"A sentence about {name}."} for name, value in values.items()},
         "matches": [
             {
