@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 from demo.service import Service
 from tests.e2e.test_client import draw
 from tests.patience import HUNG_SECONDS, eventually
+from tests.unit.client.story import hearing_ctrl_c
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -44,6 +45,12 @@ watching.move = counted(watching.move)
 main(sys.argv[1:])
 """
 """The command, sent a signal after so many steps: each commits something, or writes a file."""
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    with hearing_ctrl_c():
+        yield
 
 
 @pytest.fixture
@@ -172,6 +179,7 @@ def test_killed_after_any_step_it_goes_on_and_registers_nothing_twice(
         assert (tmp_path / "kept" / "archive" / f"{name}.signed.jpg").exists()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_what_was_done_and_says_so(run: Run, service: Service, tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     for name, seed in (("a", 7010), ("b", 7011)):
@@ -282,6 +290,7 @@ def test_a_failure_is_told_once_wherever_it_was_killed(run: Run, tmp_path: Path,
     assert below(folder) == ["failed/broken.jpg", "failed/broken.jpg.txt"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_it_watches_until_ctrl_c(service: Service, tmp_path: Path) -> None:
     folder = tmp_path / "incoming"
     folder.mkdir()
