@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provenance.quotation import quote
+
 METHODS = ("get", "post", "put", "delete")
 _REF = "#/components/schemas/"
 
@@ -139,9 +141,9 @@ def _parts(schema: Mapping[str, Any], otherwise: str = "any value") -> Iterator[
                     yield Part(" or ")
                 yield from _parts(choice)
         case {"enum": values}:
-            yield Part(" or ".join(f"“{value}”" for value in values))
+            yield Part(" or ".join(quote(str(value)) for value in values))
         case {"const": value}:
-            yield Part(f"“{value}”")
+            yield Part(quote(str(value)))
         case {"type": "array", "prefixItems": _}:
             yield Part("list")
         case {"type": "array"}:
