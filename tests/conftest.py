@@ -4,10 +4,11 @@ what is spared.
 Tests that lack something never go missing quietly.
 """
 
+import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,18 @@ def buckets(_bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Bu
     for name, value in _bucket_server.environment.items():
         monkeypatch.setenv(name, value)
     return _bucket_server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A test that sets up logging, as the service does, leaves none of that to the tests after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        return (yield)
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 def pytest_configure(config: pytest.Config) -> None:

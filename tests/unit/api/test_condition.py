@@ -143,13 +143,8 @@ def test_metrics_tell_of_queue_workers_log_and_index(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_logs_are_json_lines_or_text_by_a_setting(form: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    try:
-        configure_logs("info", form)
-        logging.getLogger("a.test").warning("what happened")
-    finally:
-        root.handlers, root.level = handlers, level
+    configure_logs("info", form)
+    logging.getLogger("a.test").warning("what happened")
     (line,) = capsys.readouterr().err.splitlines()
     if form == "json":
         said = json.loads(line)
