@@ -46,7 +46,8 @@ if (!globalThis.crypto?.subtle) {
   hashOnly.nextElementSibling.append(` ${page.hash_only_https}`);
 }
 const earlier = new URLSearchParams(location.search).get("report");
-if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(earlier) : notAnAddress()), null, page.loading);
+if (input.files.length) take(input.files); // chosen before this module was there
+else if (earlier !== null) answer(() => (/^[0-9a-f]{32}$/.test(earlier) ? loadReport(earlier) : notAnAddress()), null, page.loading);
 
 function take(files) {
   const [file] = files;

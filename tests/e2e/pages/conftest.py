@@ -24,6 +24,8 @@ ARGUMENTS = [
 ]
 BROWSERS = {"chromium": "browser", "firefox": "firefox"}
 """By name: the marker of tests that drive it."""
+MODULES_RUN = "() => Promise.all([...document.querySelectorAll('script[type=module]')].map(({ src }) => import(src)))"
+
 NOTES_VIOLATIONS = """
     window.violations = [];
     addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + event.blockedURI));
@@ -106,6 +108,8 @@ def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[
             ),
         )
         page.goto(path)
+        if options.get("java_script_enabled", True):
+            page.evaluate(MODULES_RUN)  # "load" does not wait for modules that wait for others
         return page
 
     yield open_page

@@ -12,11 +12,12 @@ import pillow_heif
 import pytest
 from countermark import RegisteredAsset
 from PIL import Image, ImageFilter
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from demo.alterations import PHOTOS
 from tests.e2e.pages.pictures import PASTED, altered_picture, encode
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all, posts, tab_to
+from tests.patience import POLL_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +47,20 @@ def test_a_picture_that_is_chosen_dropped_or_pasted_gets_its_headline(
     expect(page.locator("[data-axis=registration]")).to_contain_text("Exact match")
     expect(page.locator("[data-axis=proof]")).to_contain_text("In the log")
     expect(page.get_by_role("link", name="A stream in the beech wood")).to_be_visible()
+
+
+def test_a_picture_that_is_chosen_before_the_page_is_all_there_is_not_forgotten(
+    open_page: OpenPage, stream: RegisteredAsset
+) -> None:
+    page = open_page("/log")
+    held: list[Route] = []
+    page.route(re.compile(r"/sentences\.en\.js"), lambda route: held.append(route))
+    page.goto("/verify", wait_until="commit")
+    hand_in(page, (PHOTOS / "stream.jpg").read_bytes())
+    while not held:
+        page.wait_for_timeout(1000 * POLL_SECONDS)
+    held[0].continue_()
+    expect(headline(page)).to_have_text("Byte for byte a registered file")
 
 
 def test_an_altered_picture_is_shown_beside_the_registered_one_with_numbered_regions(
