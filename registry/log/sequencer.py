@@ -235,8 +235,13 @@ class Sequencer:
                 self._queue.put(_Refresh())
 
     def _is_progressing(self) -> bool:
-        """Whether publication advances: otherwise another process should lead."""
-        since = [moment for moment in (self._step_at, self._failing_since) if moment is not None]
+        """Whether publication advances: otherwise another process should lead.
+
+        What failed while this process led does not count once it no longer does: its next batch may wait for what the
+        new leader has locked, and if that one is suspended, only who stands for election sets it free.
+        """
+        failing_since = None if self._store.leadership.term is None else self._failing_since
+        since = [moment for moment in (self._step_at, failing_since) if moment is not None]
         return not since or time.monotonic() - min(since) < STALL_SECONDS
 
     def _note_progress(self) -> None:

@@ -1,8 +1,10 @@
 """What waits to be sequenced or published while something else goes on, hangs or fails."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,6 +143,16 @@ def test_each_sign_of_a_change_is_looked_at_and_many_at_once_one_time(
     eventually(lambda: looks == 3)
     newsroom.sequencer.close()
     assert (looks, newsroom.sequencer.checkpoint()) == (4, note), "where nothing was added, nothing is signed"
+
+
+def test_who_failed_as_the_leader_stands_for_election_again_though_its_next_batch_waits(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newsroom.sequencer._failing_since = time.monotonic() - 2 * sequencer.STALL_SECONDS
+    assert not newsroom.sequencer._is_progressing(), "another process should lead"
+    with monkeypatch.context() as patch:
+        patch.setattr(newsroom.store, "leadership", SimpleNamespace(term=None))
+        assert newsroom.sequencer._is_progressing()
 
 
 def test_listeners_are_told_when_a_checkpoint_is_shown_and_before_old_tiles_go(
