@@ -9,7 +9,7 @@ TOOLS  := .tools/node_modules/.bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-security test-faults timing mutants check bench bench-audit bench-javascript bench-matching bench-scale docs picture lock postgresql browsers tokens engines nginx corpora generators sbom dist clean
+.PHONY: help demo run test test-security test-extension test-faults timing mutants check bench bench-audit bench-javascript bench-matching bench-scale docs picture lock postgresql browsers tokens engines nginx corpora generators extension sbom dist clean
 
 help: ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,12 +45,12 @@ run: $(VENV)/.runtime ## start the service on http://127.0.0.1:8000 with a data 
 	exec $(BIN)/python -m api serve
 
 test: $(VENV)/.development ## run every test but the slow ones
-	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults --ignore tests/security
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile --ignore tests/faults --ignore tests/security --ignore tests/e2e/extension
 
 timing: $(VENV)/.development ## ten times in a row: the tests that wait, time out or race, each second time with pauses between threads
 	@for turn in 1 2 3 4 5; do \
 		for pauses in "" "-p tests.handovers"; do \
-			$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults $$pauses || exit 1; \
+			$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile -m timing --ignore tests/faults --ignore tests/e2e/extension $$pauses || exit 1; \
 		done; \
 	done
 
@@ -62,6 +62,9 @@ mutants: $(VENV)/.development ## does a test notice when a line of the core chan
 # FULL=1 tries all cases instead of a tenth.
 test-security: $(VENV)/.development ## attack the service, its connections, its workers and what fetches addresses
 	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/security
+
+test-extension: $(VENV)/.development ## use the browser extension in Chromium and Firefox, on a virtual display
+	@$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-2} --dist loadfile tests/e2e/extension
 
 test-faults: $(VENV)/.development ## kill, starve, corrupt and fool the service (long; needs strace, and root to mount)
 	@tools/faults.sh >&2
@@ -118,6 +121,9 @@ corpora: $(VENV)/.development ## get pictures of decoders' source packages, and 
 
 generators: ## get what makes clients out of openapi.yaml, for their tests, and what builds a release
 	@PYTHON=$(PYTHON) tools/generators.sh
+
+extension: $(VENV)/.runtime ## pack the browser extension for Chrome and Firefox: dist/countermark-*.zip, the same bytes each time
+	@$(BIN)/python tools/extension.py
 
 sbom: $(VENV)/.runtime ## write the SBOM (CycloneDX) of the service, from its lock: dist/countermark-service.cdx.json
 	@mkdir -p dist

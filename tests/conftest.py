@@ -26,6 +26,7 @@ settings.load_profile("patient")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no Chromium (make browsers gets it)"
 NO_FIREFOX = "no Firefox (make browsers gets it)"
+NO_DISPLAY = "no virtual display: Xvfb and xdotool (make browsers gets them)"
 NO_TOKEN = "no SoftHSM (make tokens gets it)"
 NO_GENERATOR = "no generators of clients (make generators gets them)"
 NO_ENGINE = "no c2pa-ts (make engines gets it)"
@@ -48,6 +49,11 @@ def find_chromium() -> str | None:
 def find_firefox() -> str | None:
     """The system's Firefox, of whichever channel, else None."""
     return next(filter(None, (shutil.which(name) for name in ("firefox-esr", "firefox"))), None)
+
+
+def find_display() -> bool | None:
+    """Whether there is a virtual display and what presses its keys, else None."""
+    return (shutil.which("Xvfb") is not None and shutil.which("xdotool") is not None) or None
 
 
 def find_softhsm() -> str | None:
@@ -115,6 +121,7 @@ def firefox_executable() -> str:
 NEEDS = {
     "browser": (find_chromium, NO_CHROMIUM),
     "firefox": (find_firefox, NO_FIREFOX),
+    "display": (find_display, NO_DISPLAY),
     "token": (find_softhsm, NO_TOKEN),
     "engine": (find_c2pa_ts, NO_ENGINE),
     "generator": (find_generators, NO_GENERATOR),

@@ -69,6 +69,14 @@ class Firefox:
             raise FirefoxError(f"{method}: {message['error']}: {message['message']}")
         return message["result"]
 
+    def chrome(self, function: str, argument: Any = None) -> Any:
+        """What a function gives in the browser's own window, whose document has toolbars, menus and the sidebar.
+
+        The browser was started with `--remote-allow-system-access`.
+        """
+        window = self.command("browsingContext.getTree", **{"moz:scope": "chrome"})["contexts"][0]["context"]
+        return FirefoxPage(self, window).evaluate(function, argument)
+
     def open(self, url: str) -> "FirefoxPage":
         """A tab with the page, once it has loaded, subresources and all."""
         context = self.command("browsingContext.create", type="tab")["context"]
@@ -123,6 +131,17 @@ class FirefoxPage:
             files=[str(file) for file in files],
         )
 
+    def activate(self) -> None:
+        """Makes it the tab that is seen."""
+        self._firefox.command("browsingContext.activate", context=self._context)
+
+    def click(self, x: float, y: float, button: int = 0) -> None:
+        """Clicks at a place of what is seen of the page, in CSS pixels; button 2 is the right one."""
+        pressed = [{"type": "pointerDown", "button": button}, {"type": "pointerUp", "button": button}]
+        actions = [{"type": "pointerMove", "x": round(x), "y": round(y)}, *pressed]
+        mouse = {"type": "pointer", "id": "mouse", "actions": actions}
+        self._firefox.command("input.performActions", context=self._context, actions=[mouse])
+
     def close(self) -> None:
         self._firefox.command("browsingContext.close", context=self._context)
 
@@ -140,14 +159,21 @@ class FirefoxPage:
 
 
 @contextmanager
-def running_firefox(executable: str, folder: Path) -> Iterator[Firefox]:
-    """Firefox without a window, with a new profile in `folder`, which it also takes for its user's home."""
+def running_firefox(
+    executable: str, folder: Path, *options: str, display: str | None = None, **preferences: Any
+) -> Iterator[Firefox]:
+    """Firefox with a new profile in `folder`, which it also takes for its user's home, and with these options.
+
+    It has no window, or one on a display of X. `preferences` are by their names, with `__` for dots.
+    """
     profile = folder / "profile"
     profile.mkdir()
-    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
+    preferred = PREFERENCES | {name.replace("__", "."): value for name, value in preferences.items()}
+    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferred.items())
     (profile / "user.js").write_text("".join(lines))
-    command = [executable, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
+    command = [executable, "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0", *options]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"}
+    environment |= {"DISPLAY": display} if display else {"MOZ_HEADLESS": "1"}
     with (folder / "log").open("w") as log:
         browser = subprocess.Popen([*command, "about:blank"], env=environment, stdout=log, stderr=log)
         try:

@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * What a click starts: the panel opens, and learns which picture is asked for. Nothing runs on a page before.
+ * @module
+ */
+
+import { findPicture, listPictures } from "./pictures.js";
+
+const EVERYWHERE = /** @type {const} */ (["page", "frame", "link", "video", "selection", "editable"]);
+
+chrome.runtime.onInstalled.addListener(() => {
+  chrome.contextMenus.removeAll(() => {
+    const make = (/** @type {string} */ id, /** @type {any} */ contexts) =>
+      chrome.contextMenus.create({ id, contexts, title: chrome.i18n.getMessage(id) });
+    make("menu_check", ["image"]);
+    make("menu_choose", EVERYWHERE);
+  });
+});
+
+chrome.contextMenus.onClicked.addListener((info, tab) => {
+  if (tab?.id === undefined) return;
+  openPanel(tab);
+  void (info.mediaType === "image" ? check(info, tab) : choose(tab));
+});
+
+chrome.action.onClicked.addListener((tab) => {
+  openPanel(tab);
+  void choose(tab);
+});
+
+/** At once: browsers let it open while they handle the click, and not later. @param {chrome.tabs.Tab} tab */
+function openPanel(tab) {
+  if (chrome.sidePanel) void chrome.sidePanel.open({ windowId: tab.windowId });
+  else void /** @type {any} */ (chrome).sidebarAction.open();
+}
+
+/** @param {chrome.contextMenus.OnClickData} info @param {chrome.tabs.Tab} tab */
+async function check(info, tab) {
+  const frameId = info.frameId ?? 0;
+  const found = await findPicture(/** @type {number} */ (tab.id), frameId, String(info.srcUrl));
+  await tell("click", tab, found);
+}
+
+/** @param {chrome.tabs.Tab} tab */
+async function choose(tab) {
+  const [first] = await listPictures(/** @type {number} */ (tab.id));
+  if (first?.kind === "document") await tell("click", tab, first);
+  else await tell("choose", tab, {});
+}
+
+/** @param {"click" | "choose"} what @param {chrome.tabs.Tab} tab @param {object} picture */
+async function tell(what, { id, windowId, url }, picture) {
+  const pageOrigin = url ? new URL(url).origin : "";
+  await chrome.storage.session.set({ [what]: { number: Date.now(), windowId, tabId: id, pageOrigin, ...picture } });
+}

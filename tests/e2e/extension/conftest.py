@@ -1,0 +1,60 @@
+"""The extension as it is shipped, in both browsers; each browser is shared by the tests of a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.extension.browsers import (
+    Chromium,
+    ExtendedBrowser,
+    ExtendedFirefox,
+    running_chromium,
+    running_extended_firefox,
+)
+from tests.e2e.extension.display import Display, virtual_display
+from tools.extension import assemble
+
+BROWSERS = [
+    pytest.param("extended_chromium", id="chromium", marks=(pytest.mark.browser, pytest.mark.display)),
+    pytest.param("extended_firefox", id="firefox", marks=(pytest.mark.firefox, pytest.mark.display)),
+]
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[Display]:
+    with virtual_display() as display:
+        yield display
+
+
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the extension as each browser loads it, in `chrome` and `firefox`."""
+    folder = tmp_path_factory.mktemp("extension")
+    for browser in ("chrome", "firefox"):
+        assemble(browser, folder / browser)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extended_chromium(
+    chromium: str, extensions: Path, display: Display, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Chromium]:
+    with running_chromium(chromium, extensions / "chrome", tmp_path_factory.mktemp("chromium"), display) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def extended_firefox(
+    firefox_executable: str, extensions: Path, display: Display, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ExtendedFirefox]:
+    folder = tmp_path_factory.mktemp("firefox")
+    with running_extended_firefox(firefox_executable, extensions / "firefox", folder, display) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def extended(request: pytest.FixtureRequest) -> ExtendedBrowser:
+    """Each browser in turn."""
+    browser: ExtendedBrowser = request.getfixturevalue(request.param)
+    return browser

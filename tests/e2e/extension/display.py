@@ -1,0 +1,44 @@
+"""A display of X that nobody sees, with a keyboard, for the menus and questions that are no page's."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image, ImageGrab
+
+SIZE = (1280, 960)
+
+
+@dataclass(frozen=True)
+class Display:
+    """`name` as programs take it (":99")."""
+
+    name: str
+
+    def press(self, *keys: str) -> None:
+        """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+c")."""
+        subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=os.environ | {"DISPLAY": self.name}, check=True)
+
+    def shown(self) -> Image.Image:
+        """All that is on it."""
+        return ImageGrab.grab(xdisplay=self.name)
+
+
+@contextmanager
+def virtual_display() -> Iterator[Display]:
+    """One that nobody else has."""
+    reading, writing = os.pipe()
+    screen = "{}x{}x24".format(*SIZE)
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as announced:
+            number = announced.readline().strip()
+        assert number, "Xvfb did not start"
+        yield Display(f":{number}")
+    finally:
+        server.terminate()
+        server.wait()
