@@ -20,7 +20,10 @@ SOURCE = ROOT / "clients/extension"
 BUILT = ROOT / "build/extension"
 NOT_SHIPPED = ("countermark", "README.md", "test", "tsconfig.json")
 """`countermark` is a link to the modules, which are shipped without their comments."""
-PAGE_FILES = ("dom.js", "regions.js", "words.js", "sentences.en.js", "sentences.de.js")
+PAGE_FILES = (
+    *("dom.js", "regions.js", "words.js", "sentences.en.js", "sentences.de.js"),
+    *("countermark.css", "icon.svg"),
+)
 """What the panel shares with the service's pages."""
 OTHERS_ALONE: dict[str, tuple[str, ...]] = {
     "chrome": ("sidebar_action", "browser_specific_settings", "background.scripts"),

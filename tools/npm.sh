@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint openapi.yaml with spectral, check the types of clients/js with tsc, and compare docs/reference/javascript with what
+# Lint openapi.yaml with spectral, check the types of clients/js and clients/extension with tsc, and compare docs/reference/javascript with what
 # typedoc makes of its comments (npm, pinned); `--write` writes that instead. Without npm all is skipped with a message.
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,7 +22,9 @@ if [ "${1:-}" = --write ]; then
     exit 0
 fi
 "$bin/spectral" lint --ruleset tools/spectral.yaml --fail-severity warn --quiet openapi.yaml
-"$bin/tsc" --project clients/js --typeRoots .tools/node_modules/@types
+for project in clients/js clients/extension; do
+    "$bin/tsc" --project "$project" --typeRoots .tools/node_modules/@types
+done
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 write_pages "$scratch/pages"

@@ -21,7 +21,7 @@ export const LANGUAGE = said("language");
 document.documentElement.lang = LANGUAGE;
 
 /** The catalogue of the service, in this language. @type {any} */
-export const catalogue = (await import(`./page/sentences.${LANGUAGE}.js`)).default;
+export const catalogue = (await (LANGUAGE === "de" ? import("./page/sentences.de.js") : import("./page/sentences.en.js"))).default;
 
 /** A code's name in a part of the catalogue; a newer code is shown as it is. @param {string} part @param {string} code @returns {string} */
 export const nameOf = (part, code) => (Object.hasOwn(catalogue[part], code) ? catalogue[part][code] : code);

@@ -35,7 +35,7 @@ if (!(await taken(asked.click, asked.choose))) await rest();
 
 /** Takes up the newest of what was asked for in this window, unless a panel has before. @param {any} click @param {any} choose */
 async function taken(click, choose) {
-  const { handled = 0 } = await chrome.storage.session.get("handled");
+  const handled = Number((await chrome.storage.session.get("handled")).handled ?? 0);
   const newest = [click, choose].filter((each) => each && each.number > handled && each.windowId === here).sort((one, other) => other.number - one.number)[0];
   if (!newest) return false;
   await chrome.storage.session.set({ handled: newest.number });
@@ -138,13 +138,12 @@ async function check(click, get = pictureOf) {
 
 const ONLY_ON_SCREEN = ["tainted", "drawing", "network", "changed", "gone"];
 
-/** Why a picture was not had, and what can be done. @param {any} click @param {{ reason: string, origin?: string }} error */
-function refusedPicture(click, { reason, origin }) {
-  const host = origin && URL.canParse(origin) ? new URL(origin).host : (origin ?? "");
+/** Why a picture was not had, and what can be done. @param {any} click @param {PictureError} error */
+function refusedPicture(click, { reason, pattern, host = "" }) {
   const screen = button(said("picture_by_screen"), () => void check(click, screenshot));
-  if (reason === "needs-origin" && origin) {
+  if (reason === "needs-origin" && pattern) {
     const allow = async () => {
-      const granted = await chrome.permissions.request({ origins: [`${origin}/*`] }); // while the click is handled
+      const granted = await chrome.permissions.request({ origins: [pattern] }); // while the click is handled
       if (granted) await check(click);
       else await check(click, screenshot);
     };

@@ -1,0 +1,2 @@
+declare const catalogue: any;
+export default catalogue;
