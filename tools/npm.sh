@@ -1,10 +1,11 @@
 #!/bin/sh
-# Lint openapi.yaml with spectral, check the types of clients/js and clients/extension with tsc, and compare docs/reference/javascript with what
-# typedoc makes of its comments (npm, pinned); `--write` writes that instead. Without npm all is skipped with a message.
+# Lint openapi.yaml with spectral and the extension with web-ext, check the types of clients/js and clients/extension with
+# tsc, and compare docs/reference/javascript with what typedoc makes of its comments (npm, pinned); `--write` writes that
+# instead. Without npm all is skipped with a message.
 set -eu
 cd "$(dirname "$0")/.."
 if ! command -v npm >/dev/null 2>&1; then
-    echo "Neither openapi.yaml nor clients/js was checked: npm is not installed (spectral, tsc and typedoc come from npm)." >&2
+    echo "Neither openapi.yaml nor clients/js nor clients/extension was checked: npm is not installed (spectral, tsc, typedoc and web-ext come from npm)." >&2
     if [ -n "${CI:-}" ]; then exit 1; else exit 0; fi
 fi
 bin=$PWD/.tools/node_modules/.bin
@@ -29,3 +30,6 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 write_pages "$scratch/pages"
 diff -r "$pages" "$scratch/pages" >&2 || { echo "$pages is out of date with clients/js: run tools/npm.sh --write" >&2; exit 1; }
+.venv/bin/python tools/extension.py "$scratch/extension" >/dev/null
+"$bin/web-ext" lint --source-dir "$scratch/extension/firefox" --warnings-as-errors --no-config-discovery >"$scratch/lint" ||
+    { cat "$scratch/lint" >&2; exit 1; }

@@ -20,7 +20,7 @@ chrome.runtime.onInstalled.addListener(() => {
 chrome.contextMenus.onClicked.addListener((info, tab) => {
   if (tab?.id === undefined) return;
   openPanel(tab);
-  void (info.mediaType === "image" ? check(info, tab) : choose(tab));
+  void check(info, tab);
 });
 
 chrome.action.onClicked.addListener((tab) => {
@@ -30,22 +30,20 @@ chrome.action.onClicked.addListener((tab) => {
 
 /** At once: browsers let it open while they handle the click, and not later. @param {chrome.tabs.Tab} tab */
 function openPanel(tab) {
-  if (chrome.sidePanel) void chrome.sidePanel.open({ windowId: tab.windowId });
-  else void /** @type {any} */ (chrome).sidebarAction.open();
+  const { sidePanel, sidebarAction } = /** @type {any} */ (chrome);
+  void (sidePanel ? sidePanel.open({ windowId: tab.windowId }) : sidebarAction.open());
 }
 
 /** @param {chrome.contextMenus.OnClickData} info @param {chrome.tabs.Tab} tab */
 async function check(info, tab) {
-  const frameId = info.frameId ?? 0;
-  const found = await findPicture(/** @type {number} */ (tab.id), frameId, String(info.srcUrl));
-  await tell("click", tab, found);
+  const found = await findPicture(info, /** @type {number} */ (tab.id));
+  await (found ? tell("click", tab, found) : tell("choose", tab, {}));
 }
 
 /** @param {chrome.tabs.Tab} tab */
 async function choose(tab) {
-  const [first] = await listPictures(/** @type {number} */ (tab.id));
-  if (first?.kind === "document") await tell("click", tab, first);
-  else await tell("choose", tab, {});
+  const [first] = await listPictures(/** @type {number} */ (tab.id)).catch(() => []);
+  await (first?.kind === "document" ? tell("click", tab, first) : tell("choose", tab, {}));
 }
 
 /** @param {"click" | "choose"} what @param {chrome.tabs.Tab} tab @param {object} picture */

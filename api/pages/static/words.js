@@ -3,7 +3,9 @@
 /** The language of the page (BCP 47): the server has chosen one that the catalogue has. */
 export const LANGUAGE = document.documentElement.lang;
 
-const { default: SENTENCES } = await import(`./sentences.${LANGUAGE}.js`);
+// By their whole names: those who look an extension over refuse imports of computed ones.
+const CATALOGUES = { de: () => import("./sentences.de.js"), en: () => import("./sentences.en.js") };
+const { default: SENTENCES } = await CATALOGUES[LANGUAGE]();
 
 export const { fields, lead, measured, numbers, page, phrases, places, regions, thresholds, unverified } = SENTENCES;
 

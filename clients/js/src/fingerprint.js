@@ -23,7 +23,8 @@ export class UnreadablePicture extends CountermarkError {}
  */
 
 const MAX_SECONDS = 60; // twelve megapixels take less than one
-const MAX_PIXELS = 120_000_000; // 480 MB of a page's memory; the largest cameras have 102 megapixels
+/** Of a picture that is decoded: 480 MB of a page's memory; the largest cameras have 102 megapixels. */
+export const MAX_PIXELS = 120_000_000;
 
 /** In this thread; throws UnreadablePicture. @param {Blob} file @returns {Promise<Fingerprints>} */
 export async function computeFingerprints(file) {

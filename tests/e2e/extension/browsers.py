@@ -26,6 +26,8 @@ GECKO_ID = "extension@countermark.example"
 GECKO_HOST = "b6bd7b5c-6f4f-4b23-9b04-5d3f3b0f7c11"
 """What Firefox would draw by chance for the addresses of the extension's pages."""
 PANEL = "panel/panel.html"
+LOADED = f"() => location.href.endsWith('{PANEL}') && document.readyState === 'complete'"
+BESIDE = "options/options.html"
 CENTRE = """(selector) => {
     const box = document.querySelector(selector).getBoundingClientRect();
     return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -36,6 +38,8 @@ class ExtendedBrowser(Protocol):
     """A browser with the extension."""
 
     display: Display
+    beside: Tab
+    """A tab of the extension that does nothing by itself, to call its modules from."""
 
     def open(self, url: str) -> Tab:
         """A tab with the page, which is then the one that is seen."""
@@ -122,6 +126,7 @@ class Chromium:
         self._worker = next(iter(context.service_workers), None) or context.wait_for_event("serviceworker")
         self.id = self._worker.url.split("/")[2]
         self._panel: SidePanel | None = None
+        self.beside = self.extension_page(BESIDE)
 
     def open(self, url: str) -> Page:
         page = self.context.new_page()
@@ -139,8 +144,10 @@ class Chromium:
 
     def open_menu(self, tab: Page, selector: str) -> None:
         tab.bring_to_front()
+        before = self.display.windows()
         place = tab.evaluate(CENTRE, selector)
         tab.mouse.click(place["x"], place["y"], button="right")
+        once(lambda: self.display.windows() - before)
 
     def choose_in_menu(self) -> None:
         self.display.press("Up", "Up", "Return")  # the last line inspects, the one above is of the extension
@@ -154,6 +161,7 @@ class Chromium:
             address = f"ws://127.0.0.1:{self._port}/devtools/page/{found[0]['targetId']}"
             connection = connect(address, max_size=None, open_timeout=HUNG_SECONDS)
             self._panel = SidePanel(self._connections.enter_context(connection))
+            once(lambda: self._panel and self._panel.evaluate(LOADED))
         return self._panel
 
     def told(self) -> dict[str, Any]:
@@ -219,7 +227,7 @@ class ExtendedFirefox:
         self.firefox = firefox
         self.display = display
         firefox.install(extension)
-        self._beside = self.extension_page("manifest.json")
+        self.beside = self.extension_page(BESIDE)
 
     def open(self, url: str) -> FirefoxPage:
         page = self.firefox.open(url)
@@ -248,11 +256,11 @@ class ExtendedFirefox:
         self.firefox.chrome(choose)
 
     def panel(self) -> Sidebar:
-        once(lambda: self._beside.evaluate(f"() => {Sidebar.VIEW}?.document.readyState === 'complete'"))
-        return Sidebar(self._beside)
+        once(lambda: self.beside.evaluate(f"() => {Sidebar.VIEW}?.document.readyState === 'complete'"))
+        return Sidebar(self.beside)
 
     def told(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._beside.evaluate("() => chrome.storage.session.get()")
+        told: dict[str, Any] = self.beside.evaluate("() => chrome.storage.session.get()")
         return told
 
 

@@ -13,6 +13,7 @@ from tests.e2e.extension.browsers import (
     running_extended_firefox,
 )
 from tests.e2e.extension.display import Display, virtual_display
+from tests.e2e.extension.sites import Sites, running_sites
 from tools.extension import assemble
 
 BROWSERS = [
@@ -58,3 +59,16 @@ def extended(request: pytest.FixtureRequest) -> ExtendedBrowser:
     """Each browser in turn."""
     browser: ExtendedBrowser = request.getfixturevalue(request.param)
     return browser
+
+
+@pytest.fixture(scope="session")
+def _sites() -> Iterator[Sites]:
+    with running_sites() as sites:
+        yield sites
+
+
+@pytest.fixture
+def sites(_sites: Sites) -> Iterator[Sites]:
+    """Sites with nothing on them yet."""
+    yield _sites
+    _sites.pages, _sites.files, _sites.policy, _sites.asked = {}, {}, None, []

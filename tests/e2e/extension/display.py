@@ -21,6 +21,12 @@ class Display:
         """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+c")."""
         subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=os.environ | {"DISPLAY": self.name}, check=True)
 
+    def windows(self) -> set[str]:
+        """The numbers of what is open on it: an open menu is a window."""
+        search = ["xdotool", "search", "--onlyvisible", "--maxdepth", "1", "--name", ".*"]
+        found = subprocess.run(search, env=os.environ | {"DISPLAY": self.name}, stdout=subprocess.PIPE, check=True)
+        return set(found.stdout.decode().split())
+
     def shown(self) -> Image.Image:
         """All that is on it."""
         return ImageGrab.grab(xdisplay=self.name)
