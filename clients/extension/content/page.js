@@ -27,6 +27,8 @@ if (!Object.hasOwn(globalThis, "countermark")) {
     const DRAWN_MS = 500; // a browser draws ten times in it, and never where the page is not seen
     const SPACER_SIDE = 4; // pixels: what lies in for a picture that comes later, or covers one
 
+    const { dom } = chrome; // Chrome's; Firefox has the same as a property of elements
+
     /** @type {Map<number, WeakRef<Element>>} */
     const elements = new Map();
     /** @type {WeakMap<Element, number>} */
@@ -79,8 +81,8 @@ if (!Object.hasOwn(globalThis, "countermark")) {
 
     /** @param {Element} element @returns {ShadowRoot | null} */
     function shadowOf(element) {
-      if ("openOrClosedShadowRoot" in element) return /** @type {any} */ (element).openOrClosedShadowRoot; // Firefox
-      if (element instanceof HTMLElement && chrome.dom) return chrome.dom.openOrClosedShadowRoot(element);
+      if ("openOrClosedShadowRoot" in element) return /** @type {any} */ (element).openOrClosedShadowRoot;
+      if (element instanceof HTMLElement && dom) return dom.openOrClosedShadowRoot(element);
       return element.shadowRoot;
     }
 

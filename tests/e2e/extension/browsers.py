@@ -53,7 +53,7 @@ class ExtendedBrowser(Protocol):
     def open_menu(self, tab: Tab, selector: str) -> None:
         """Clicks with the right button in the middle of an element, so that the browser's own menu opens."""
 
-    def choose_in_menu(self) -> None:
+    def choose_in_menu(self, on_a_picture: bool = True) -> None:
         """Takes the extension's line of that menu."""
 
     def panel(self) -> Tab:
@@ -149,8 +149,9 @@ class Chromium:
         tab.mouse.click(place["x"], place["y"], button="right")
         once(lambda: self.display.windows() - before)
 
-    def choose_in_menu(self) -> None:
-        self.display.press("Up", "Up", "Return")  # the last line inspects, the one above is of the extension
+    def choose_in_menu(self, on_a_picture: bool = True) -> None:
+        # The last line inspects; of a page, another above it shows its source; then comes the one of the extension.
+        self.display.press("Up", *["Up"] * (1 if on_a_picture else 2), "Return")
 
     def panel(self) -> SidePanel:
         if self._panel is None:
@@ -248,7 +249,7 @@ class ExtendedFirefox:
         tab.click(**tab.evaluate(CENTRE, selector), button=2)
         once(lambda: self.firefox.chrome("() => document.getElementById('contentAreaContextMenu').state === 'open'"))
 
-    def choose_in_menu(self) -> None:
+    def choose_in_menu(self, on_a_picture: bool = True) -> None:
         choose = """() => {
             const menu = document.getElementById("contentAreaContextMenu");
             menu.activateItem(menu.querySelector("[label*=Countermark]"));

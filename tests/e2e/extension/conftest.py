@@ -1,10 +1,11 @@
 """The extension as it is shipped, in both browsers; each browser is shared by the tests of a file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.extension.asking import OTHER, PHOTO, SMALL
 from tests.e2e.extension.browsers import (
     Chromium,
     ExtendedBrowser,
@@ -14,6 +15,7 @@ from tests.e2e.extension.browsers import (
 )
 from tests.e2e.extension.display import Display, virtual_display
 from tests.e2e.extension.sites import Sites, running_sites
+from tests.e2e.pages.reader import Tab
 from tools.extension import assemble
 
 BROWSERS = [
@@ -72,3 +74,22 @@ def sites(_sites: Sites) -> Iterator[Sites]:
     """Sites with nothing on them yet."""
     yield _sites
     _sites.pages, _sites.files, _sites.policy, _sites.asked = {}, {}, None, []
+
+
+Show = Callable[..., Tab]
+
+
+@pytest.fixture
+def show(extended: ExtendedBrowser, sites: Sites) -> Show:
+    """Opens a page of the news."""
+    sites.files |= {"photo.jpg": PHOTO, "small.jpg": SMALL, "other.jpg": OTHER}
+    opened: list[Tab] = []
+
+    def show(page: str, path: str = "/") -> Tab:
+        sites.pages[path] = "<!doctype html><title>News</title>" + page
+        opened.append(extended.open(sites.at("news", path)))
+        return opened[-1]
+
+    yield show
+    for page in opened:
+        page.close()
