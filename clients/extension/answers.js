@@ -291,6 +291,9 @@ const RESTS_ON = {
   NOTHING_FOUND: ["registration", "NO_MATCH_FOUND"],
 };
 
+/** What a headline may be where the closest match's proof does not hold: no match is asserted on it. */
+const BEFORE_A_BROKEN_PROOF = ["CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "PROOF_BROKEN"];
+
 /**
  * A report on a file. `sent`: the file itself was, and not its digests alone.
  * @param {unknown} answer
@@ -312,6 +315,7 @@ export function readReport(answer, sha256, sent) {
 /** @param {Report} report */
 function checkHeadline({ headline: { code }, axes, matches, resembles }) {
   const contradicts = (/** @type {string} */ what) => new Refused("refused_contradiction", { what });
+  if (axes.proof.value === "BROKEN" && !BEFORE_A_BROKEN_PROOF.includes(code)) throw contradicts(`${code}, BROKEN`);
   const [name, value] = RESTS_ON[code] ?? [];
   if (name && axes[name].value !== value) throw contradicts(`${code}, ${axes[name].value}`);
   if (code === "OLDER_REGISTRATION_DIFFERS" && !resembles?.items.length) throw contradicts(code);

@@ -77,6 +77,9 @@ export async function keepAlarm(alarm) {
 /** @param {string} origin of a log @returns {Promise<Seen | undefined>} */
 export const seenOf = (origin) => get(`log:${origin}`, undefined);
 
+/** Puts back what was known of a log before it was shown in vain. @param {string} origin @param {Seen | undefined} seen */
+export const restore = (origin, seen) => (seen ? set({ [`log:${origin}`]: seen }) : chrome.storage.local.remove(`log:${origin}`));
+
 /** The store of a `PinnedLog`, which notes who showed a checkpoint. @param {string} address @returns {Store} */
 export const storeFor = (address) => ({
   get: seenOf,

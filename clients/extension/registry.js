@@ -21,7 +21,7 @@ import { fingerprint } from "./countermark/fingerprint.js";
 import { LogAlarm, PinnedLog } from "./countermark/log.js";
 import { quote } from "./countermark/quotation.js";
 import { Fault, Refused, Unanswered } from "./faults.js";
-import { keepAlarm, keepRegistry, seenOf, storeFor } from "./memory.js";
+import { keepAlarm, keepRegistry, restore, seenOf, storeFor } from "./memory.js";
 import { ask, askJson } from "./requests.js";
 
 /** @import { Description, Found, Lookup, Match, Report } from "./answers.js" */
@@ -39,14 +39,14 @@ import { ask, askJson } from "./requests.js";
  */
 
 /**
- * A report, with what this browser found in the receipt of its closest match: null where there is no match, or where the
- * receipt could not be had (`unchecked` says why).
+ * A report, with what this browser found in the receipt of its closest match: null where there is no match, where the
+ * registry itself says that its proof does not hold, or where the receipt could not be had (`unchecked` says why).
  * @typedef {{ report: Report, receipt: ReceiptReport | null, unchecked: Fault | null }} Answer
  */
 
 const JSON_TYPE = "application/json";
 const BYTES_TYPE = "application/octet-stream";
-const ALIKE = 40; // bits of PDQ between a picture and its thumbnail: at most 16 in tests, strangers have 128 on average
+const ALIKE = 40; // bits of PDQ between a picture and its thumbnail; strangers have 128 of 256 on average
 const SEARCHABLE = 50; // the least quality of a PDQ that says something
 const MAX_THUMBNAIL_BYTES = 8 * 1024 * 1024;
 
@@ -110,7 +110,7 @@ export class Registry {
     try {
       await registry.#see(note, { key: String(own[0]) });
     } catch (cause) {
-      if (!seen) await chrome.storage.local.remove(`log:${origin}`);
+      await restore(origin, seen);
       throw cause;
     }
     await keepRegistry({ address, origin, operator });
@@ -140,7 +140,7 @@ export class Registry {
     await this.#cover(lookup, checkpoint);
     const report = lookup.matches.length ? await this.reportOn(digests) : null;
     const exact = lookup.matches.some(({ basis }) => basis === "bytes");
-    if (report && exact !== (report.report.axes.registration.value === "EXACT_MATCH")) throw new Refused("refused_contradiction", { what: "bytes" });
+    if (report && exact && report.report.axes.registration.value !== "EXACT_MATCH") throw new Refused("refused_contradiction", { what: "bytes" });
     return { lookup, report, prefix: null, listed: null, complete: true };
   }
 
@@ -172,7 +172,9 @@ export class Registry {
   async #answer(answer, sha256, sent) {
     const report = readReport(answer, sha256, sent);
     const [closest] = report.matches;
-    if (!closest || report.axes.proof.value === "BROKEN") return { report, receipt: null, unchecked: null };
+    const proof = report.axes.proof.value;
+    if (!closest || proof === "BROKEN") return { report, receipt: null, unchecked: null };
+    if (proof === "SEQUENCED") return { report, receipt: null, unchecked: new Unanswered("unanswered_busy") }; // not published yet
     try {
       const receipt = await this.#check(closest, closest.basis === "bytes" ? sha256 : null);
       checkWords(report, closest);

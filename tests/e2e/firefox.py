@@ -121,6 +121,11 @@ class FirefoxPage:
         answer = self._call(_AS_JSON.replace("{function}", function), {"type": "string", "value": json.dumps(argument)})
         return json.loads(answer["value"])
 
+    def resize(self, width: int, height: int) -> None:
+        """Makes the page as large as this, in CSS pixels."""
+        viewport = {"width": width, "height": height}
+        self._firefox.command("browsingContext.setViewport", context=self._context, viewport=viewport)
+
     def set_input_files(self, selector: str, files: Sequence[Path]) -> None:
         """Chooses files for the `input` that a selector finds."""
         found = self._call("(selector) => document.querySelector(selector)", {"type": "string", "value": selector})

@@ -25,7 +25,8 @@ import { boxes, legend, regionTable } from "../page/regions.js";
  */
 export function drawReport(answer, registry, pictures, sent) {
   const { report } = answer;
-  const [closest] = report.matches;
+  // Where the registry itself says that the proof does not hold, nothing of the record is shown.
+  const [closest] = report.axes.proof.value === "BROKEN" ? [] : report.matches;
   const regions = closest?.comparison?.regions ?? [];
   const stage = closest ? drawPictures(closest, report, pictures) : null;
   return {
@@ -34,7 +35,7 @@ export function drawReport(answer, registry, pictures, sent) {
       regions.length && stage ? [legend(regions), regionTable(regions, stage, report.findings.find((each) => each.error_rates.length)?.error_rates ?? [])] : null,
       drawChecks(answer, registry),
       closest ? drawRecord(closest, registry) : null,
-      report.matches.length > 1 ? drawOthers(report.matches.slice(1)) : null,
+      closest && report.matches.length > 1 ? drawOthers(report.matches.slice(1)) : null,
       drawReading(report, registry, sent),
       drawLinks(report, registry),
     ].flat(),
@@ -49,7 +50,8 @@ function drawHeadline(report, { host }, { unchecked }) {
   const { code } = report.headline;
   const told = wordingOf(report);
   // Of a known code the title is our own; several pictures in one have a title that counts them.
-  const several = told?.title.match(/^\D*(\d{1,4})\D*$/) ? told.title : null;
+  const counted = catalogue.lead.several_title.replace("{count}", told?.title.match(/\d+/)?.[0] ?? "");
+  const several = told?.title === counted ? counted : null;
   const title = several ?? (code in catalogue.headlines ? nameOf("headlines", code) : (told?.title ?? code));
   const heading = h("h2", { tabindex: "-1", "data-code": code }, title);
   if (!told) return [heading, h("p", { class: "lead" }, said("no_wording", { host }))];
