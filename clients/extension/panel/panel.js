@@ -15,7 +15,8 @@ import { Contradiction, Registry } from "../registry.js";
 import { drawAlarm, drawReport } from "./answer.js";
 
 /** @import { Digests, LookedUp } from "../registry.js" */
-/** @typedef {{ blob: Blob, how: "page" | "origin" | "screen" | "drawn", host: string }} Had */
+/** @import { Fingerprints } from "../countermark/fingerprint.js" */
+/** @typedef {{ blob: Blob, how: "page" | "origin" | "screen" | "drawn", host: string, fingerprints?: Fingerprints }} Had */
 
 const status = /** @type {HTMLElement} */ (document.querySelector("#status"));
 const preview = /** @type {HTMLElement} */ (document.querySelector("#picture"));
@@ -119,8 +120,13 @@ function describe({ description, source, kind }) {
   return named ? `${named.host} ${named.pathname.split("/").pop()}` : kind;
 }
 
-/** Gets the picture and asks about it. @param {any} click @param {(click: any) => Promise<Had>} [get] */
-async function check(click, get = pictureOf) {
+/**
+ * Gets the picture and asks about it.
+ * @param {any} click
+ * @param {(click: any) => Promise<Had>} [get]
+ * @param {string[]} [agreed] addresses of the registries that the picture may be sent to where its digest settles nothing
+ */
+async function check(click, get = pictureOf, agreed = []) {
   const mine = begin(said("picture_getting"));
   /** @type {Had} */
   let had;
@@ -130,24 +136,26 @@ async function check(click, get = pictureOf) {
     if (turn !== mine) return;
     if (!(cause instanceof PictureError)) throw cause;
     status.textContent = "";
-    refusedPicture(click, cause);
+    const registries = await keptRegistries();
+    if (turn === mine) refusedPicture(click, cause, registries.map(({ address }) => address));
     return;
   }
-  if (turn === mine) await ask(had, mine);
+  if (turn === mine) await ask(had, mine, agreed);
 }
 
-const ONLY_ON_SCREEN = ["tainted", "drawing", "network", "changed", "gone"];
+const ONLY_ON_SCREEN = ["tainted", "drawing", "network", "changed"];
 
-/** Why a picture was not had, and what can be done. @param {any} click @param {PictureError} error */
-function refusedPicture(click, { reason, pattern, host = "" }) {
-  const screen = button(said("picture_by_screen"), () => void check(click, screenshot));
+/** Why a picture was not had, and what can be done. @param {any} click @param {PictureError} error @param {string[]} addresses of registries */
+function refusedPicture(click, { reason, pattern, host = "" }, addresses) {
+  const screen = button(said("picture_by_screen"), () => void check(click, screenshot), "quiet");
   if (reason === "needs-origin" && pattern) {
-    const allow = async () => {
+    const allow = async (/** @type {string[]} */ agreed) => {
       const granted = await chrome.permissions.request({ origins: [pattern] }); // while the click is handled
-      if (granted) await check(click);
-      else await check(click, screenshot);
+      await check(click, granted ? pictureOf : screenshot, granted ? agreed : []);
     };
-    answers.append(notice(said("picture_needs_origin", { host }), button(said("picture_allow", { host }), () => void allow(), "large"), screen));
+    const registries = addresses.map((address) => new URL(address).host).join(", ");
+    const both = addresses.length ? h("p", {}, button(said("picture_allow_and_send", { host, registries }), () => void allow(addresses), "large allow-and-send")) : null;
+    answers.append(notice(said("picture_needs_origin", { host }), both, h("p", {}, button(said("picture_allow", { host }), () => void allow([]), both ? "quiet" : "large"), " ", screen)));
     return;
   }
   answers.append(notice(`${said(`picture_${reason.replaceAll("-", "_")}`)} ${said("nothing_sent")}`, ONLY_ON_SCREEN.includes(reason) ? screen : null));
@@ -155,8 +163,8 @@ function refusedPicture(click, { reason, pattern, host = "" }) {
 
 // Asking -------------------------------------------------------------------------------------------------------------
 
-/** @param {Had} had @param {number} mine */
-async function ask(had, mine) {
+/** @param {Had} had @param {number} mine @param {string[]} agreed */
+async function ask(had, mine, agreed) {
   const registries = (await keptRegistries()).map((each) => new Registry(each));
   if (turn !== mine) return;
   showPreview(had);
@@ -166,7 +174,7 @@ async function ask(had, mine) {
     return;
   }
   status.textContent = said("asking");
-  const [digests, asking] = await Promise.all([digestsOf(had.blob), howToAsk()]);
+  const [digests, asking] = await Promise.all([digestsOf(had), howToAsk()]);
   if (turn !== mine) return;
   if (!digests) {
     status.textContent = "";
@@ -176,7 +184,7 @@ async function ask(had, mine) {
   const copied = had.how === "screen" || had.how === "drawn";
   const rows = registries.map((registry) => new Row(registry, had, digests, mine));
   answers.append(...rows.map(({ element }) => element));
-  await Promise.all(rows.map((row) => row.lookUp(asking, copied)));
+  await Promise.all(rows.map((row) => row.lookUp(asking, copied, agreed.includes(row.registry.address))));
   if (turn === mine) status.textContent = "";
 }
 
@@ -192,10 +200,10 @@ function showPreview({ blob, how, host }) {
 const hex = (/** @type {Uint8Array} */ bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const MAX_BYTES = 256 * 1024 * 1024; // of memory for a file whose digest alone is computed
 
-/** Of a picture that this browser cannot decode there is the digest of its bytes alone. @param {Blob} blob @returns {Promise<Digests | null>} */
-async function digestsOf(blob) {
+/** Of a picture that this browser cannot decode there is the digest of its bytes alone. @param {Had} had @returns {Promise<Digests | null>} */
+async function digestsOf({ blob, fingerprints }) {
   try {
-    const found = await fingerprint(blob);
+    const found = fingerprints ?? (await fingerprint(blob));
     return { sha256: hex(found.sha256), pdq: { value: hex(found.pdq.hash), quality: found.pdq.quality } };
   } catch (cause) {
     if (!(cause instanceof UnreadablePicture)) throw cause;
@@ -215,9 +223,18 @@ class Row {
     this.element = h("article", { class: "answer", "aria-label": registry.host, "aria-busy": "true" }, h("p", { class: "small" }, said("asking_host", { host: registry.host })));
   }
 
-  /** @param {import("../memory.js").Asking} asking @param {boolean} copied */
-  async lookUp(asking, copied) {
-    await this.run(async () => this.showLookup(await this.registry.lookUp(this.digests, asking), copied), () => void this.again(() => this.lookUp(asking, copied)));
+  /**
+   * @param {import("../memory.js").Asking} asking
+   * @param {boolean} copied it is a new copy, whose digest cannot be known
+   * @param {boolean} [agreed] to send the picture here where the digest settles nothing
+   */
+  async lookUp(asking, copied, agreed = false) {
+    const act = async () => {
+      const found = await this.registry.lookUp(this.digests, asking);
+      await this.showLookup(found, copied);
+      if (agreed && !found.lookup.matches.some(({ basis }) => basis === "bytes") && turn === this.mine) await this.send();
+    };
+    await this.run(act, () => void this.again(() => this.lookUp(asking, copied, agreed)));
   }
 
   async send() {

@@ -14,7 +14,7 @@ from countermark import Client
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from demo.alterations import PHOTOS
-from provenance.statement.keys import LocalSigner
+from provenance.statement.keys import Algorithm, LocalSigner
 from tests.e2e.extension.between import Asked, Between, Change, Reply, running_between, truthful
 from tests.e2e.extension.browsers import ExtendedBrowser
 from tests.e2e.extension.reader import Reader
@@ -102,7 +102,7 @@ def shrunk(between: Between) -> str:
 
 def signed_by_another(between: Between) -> str:
     shown = between.checkpoint()
-    return between.signed(shown.size, shown.root, LocalSigner.generate())
+    return between.signed(shown.size, shown.root, LocalSigner.generate(Algorithm.ED25519))
 
 
 def of_another_log(between: Between) -> str:
