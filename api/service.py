@@ -25,12 +25,10 @@ class Service:
     admission: Admission
     metrics: Metrics
 
-    def sender(self, request: HTTPConnection) -> Party:
-        """Whose pictures are those that nobody signs for: the client address's."""
-        return Party(client_address(request.scope), self.settings.max_pictures_per_address)
-
-    def writer(self, holder: Holder) -> Party:
-        """Whose pictures are those of an API key."""
+    def party(self, request: HTTPConnection, holder: Holder | None) -> Party:
+        """Whose the pictures of a request are: the holder's of its API key, or the client address's."""
+        if holder is None:
+            return Party(client_address(request.scope), self.settings.max_pictures_per_address)
         return Party(holder.key_id, self.settings.max_pictures_per_key)
 
 

@@ -2,16 +2,20 @@
 
     python -m bench.endurance [--minutes 30] [--json FILE]
 
-A server of its own first shows its capacity, as in `bench.overload`. Then pictures that nobody has registered are
-verified at 70 % of it, every tenth request registers one instead, and four readers read without a pause what is listed,
-the log's checkpoint and its tiles. Memory is that of the server's process; its slope is a line through the samples of
-the second half, because caches fill in the first. Latencies are of verifications, in the first and the last tenth of
-the time; on a machine that others use, they say as much about the others.
+Pictures that nobody has registered are verified, every tenth request registers one instead, and four readers read
+what is listed, the log's checkpoint and its tiles. A server of its own first shows how much of this it can do for
+clients that wait for their answers, and then is asked for 70 % of it. Memory is that of the server's process; its slope
+is a line through the samples of the second half, because caches fill in the first.
+
+Latencies are of verifications, in the first and the last tenth of the time. On a machine that others use, these say as
+much about the others; so afterwards this server and one that has just started are asked in turns, at the same rate.
+The processor time for each request, of the server and its workers, does not depend on the others.
 """
 
 import argparse
 import http.client
 import io
+import itertools
 import json
 import random
 import sys
@@ -19,9 +23,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,11 +38,15 @@ from demo.service import Service, running_service
 
 SHARE = 0.7
 READERS = 4
+READS_PER_SECOND = 10
+"""Of each reader, at most."""
+TURNS, TURN_SECONDS = 4, 15.0
+"""Of the server at its end and of a fresh one."""
 REGISTERED_EVERY = 10
 SAMPLE_SECONDS = 5.0
 MEBIBYTE = 1024 * 1024
 READ = ("/v1/assets", "/log/checkpoint", "/log/keys", "/log/tile/0/000.p/1", "/v1/publishers")
-AIMS = {"mebibytes_a_minute": 1.0, "wal_mebibytes": 64.0, "p99_ratio": 1.5}
+AIMS = {"mebibytes_a_minute": 1.0, "wal_mebibytes": 64.0, "p99_ratio": 1.5, "p99_ratio_in_turns": 1.5}
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,11 @@ class Result:
     p99_first: float
     p99_last: float
     p99_ratio: float
+    p99_fresh: float
+    p99_in_turns: float
+    p99_ratio_in_turns: float
+    processor_seconds_first: float
+    processor_seconds_last: float
 
 
 @dataclass
@@ -65,6 +78,7 @@ class Watched:
 
     latencies: list[tuple[float, float]] = field(default_factory=list)
     resident: list[tuple[float, float]] = field(default_factory=list)
+    processor: list[tuple[float, float]] = field(default_factory=list)
     wal: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     reads: int = 0
@@ -73,36 +87,64 @@ class Watched:
 class Clients:
     """What asks the service, until `ended` is set."""
 
-    def __init__(self, service: Service, watched: Watched) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
         self._port = urlsplit(service.url).port
-        self._watched = watched
-        self._load = Load(service, pictures(40))
+        self.watched = Watched()
+        self.load = Load(service, pictures(40))
+        self._numbers = itertools.count()
         self._began = time.monotonic()
         self.ended = threading.Event()
 
     def now(self) -> float:
         return time.monotonic() - self._began
 
+    def begin(self) -> None:
+        """Forget what was seen so far."""
+        self.watched, self._began = Watched(), time.monotonic()
+
     def read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, 120)
-        while not self.ended.is_set():
+        while not self.ended.wait(1 / READS_PER_SECOND):
             try:
                 connection.request("GET", random.choice(READ))
                 connection.getresponse().read()
-                self._watched.reads += 1
+                self.watched.reads += 1
             except OSError:
                 connection.close()
 
-    def ask(self, number: int) -> None:
+    def ask(self) -> None:
         """One verification, or a registration."""
-        started = self.now()
+        watched, started, number = self.watched, self.now(), next(self._numbers)
         if number % REGISTERED_EVERY == 0:
             status = self._register(number)
         else:
-            status = self._load.picture(f"127.0.4.{number % 200 + 1}")
-            self._watched.latencies.append((started, self.now() - started))
-        self._watched.statuses[status] += 1
+            status = self.load.picture(f"127.0.4.{number % 200 + 1}")
+            watched.latencies.append((started, self.now() - started))
+        watched.statuses[status] += 1
+
+    def capacity(self, seconds: float) -> float:
+        """Requests a second of clients that wait for their answers."""
+        self.begin()
+
+        def on(_: int) -> None:
+            while self.now() < seconds:
+                self.ask()
+
+        with ThreadPoolExecutor(2 * WORKERS) as threads:
+            list(threads.map(on, range(2 * WORKERS)))
+        return (self.watched.statuses[200] + self.watched.statuses[201]) / self.now()
+
+    def steadily(self, rate: float, seconds: float) -> int:
+        """Ask so many times a second without waiting for answers; how many were asked."""
+        self.begin()
+        asked = 0
+        with ThreadPoolExecutor(64) as threads:
+            while self.now() < seconds:
+                threads.submit(self.ask)
+                asked += 1
+                time.sleep(max(0.0, asked / rate - self.now()))
+        return asked
 
     def _register(self, seed: int) -> int:
         shades = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), dtype=np.uint8)
@@ -124,9 +166,10 @@ class Clients:
     def sample(self) -> None:
         statm = Path(f"/proc/{self._service.process_id}/statm")
         while not self.ended.wait(SAMPLE_SECONDS):
-            self._watched.resident.append((self.now(), int(statm.read_text().split()[1]) * 4096 / MEBIBYTE))
+            self.watched.processor.append((self.now(), self.load.processor_seconds()))
+            self.watched.resident.append((self.now(), int(statm.read_text().split()[1]) * 4096 / MEBIBYTE))
             logs = [each.stat().st_size for each in self._service.folder.glob("*.db-wal")]
-            self._watched.wal = max(self._watched.wal, *(size / MEBIBYTE for size in logs), 0.0)
+            self.watched.wal = max(self.watched.wal, *(size / MEBIBYTE for size in logs), 0.0)
 
 
 def slope(samples: list[tuple[float, float]]) -> float:
@@ -147,26 +190,40 @@ def in_background(stack: ExitStack, work: Callable[[], None]) -> None:
     stack.callback(thread.join)
 
 
-def measure(service: Service, minutes: float) -> Result:
-    """Capacity, and then the load."""
-    watched = Watched()
-    load = Load(service, pictures(40))
-    calm = [f"127.0.2.{number + 1}" for number in range(2 * WORKERS)]
-    load.closed(calm, 5.0)
-    capacity = load.closed(calm, 30.0).served / 30.0
-    clients, seconds, asked = Clients(service, watched), minutes * 60, 0
+@contextmanager
+def beside_readers(service: Service) -> Iterator[Clients]:
+    """Clients of a service that is read and watched."""
+    clients = Clients(service)
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(64))
         for work in (clients.sample, *[clients.read] * READERS):
             in_background(stack, work)
         stack.callback(clients.ended.set)
-        while clients.now() < seconds:
-            threads.submit(clients.ask, asked)
-            asked += 1
-            time.sleep(max(0.0, asked / (SHARE * capacity) - clients.now()))
-    second_half = [each for each in watched.resident if each[0] > seconds / 2]
-    first = p99([took for at, took in watched.latencies if at < seconds / 10])
-    last = p99([took for at, took in watched.latencies if at > seconds * 0.9])
+        yield clients
+
+
+def in_turns(aged: Clients, fresh: Clients, rate: float) -> tuple[float, float]:
+    """The 99th percentiles of both."""
+    found: tuple[list[float], list[float]] = [], []
+    for _ in range(TURNS):
+        for clients, latencies in zip((aged, fresh), found, strict=True):
+            clients.steadily(rate, TURN_SECONDS)
+            latencies += [took for _, took in clients.watched.latencies]
+    return p99(found[0]), p99(found[1])
+
+
+def measure(clients: Clients, fresh: Callable[[], AbstractContextManager[Clients]], minutes: float) -> Result:
+    """Capacity, then the load, then turns with a fresh server."""
+    seconds = minutes * 60
+    clients.capacity(10.0)
+    capacity = clients.capacity(60.0)
+    asked = clients.steadily(SHARE * capacity, seconds)
+    watched = clients.watched
+    tenths = (0.0, 0.1 * seconds), (0.9 * seconds, seconds)
+    first, last = (p99([took for at, took in watched.latencies if begin <= at < end]) for begin, end in tenths)
+    costs = [slope([each for each in watched.processor if begin <= each[0] < end]) / 60 for begin, end in tenths]
+    with fresh() as others:
+        others.capacity(10.0)
+        aged_p99, fresh_p99 = in_turns(clients, others, SHARE * capacity)
     return Result(
         minutes=minutes,
         capacity=capacity,
@@ -175,11 +232,16 @@ def measure(service: Service, minutes: float) -> Result:
         reads=watched.reads,
         first_mebibytes=watched.resident[0][1],
         last_mebibytes=watched.resident[-1][1],
-        mebibytes_a_minute=slope(second_half),
+        mebibytes_a_minute=slope([each for each in watched.resident if each[0] > seconds / 2]),
         wal_mebibytes=watched.wal,
         p99_first=first,
         p99_last=last,
-        p99_ratio=last / first if first else 0.0,
+        p99_ratio=last / first,
+        p99_fresh=fresh_p99,
+        p99_in_turns=aged_p99,
+        p99_ratio_in_turns=aged_p99 / fresh_p99,
+        processor_seconds_first=costs[0] * seconds / asked,
+        processor_seconds_last=costs[1] * seconds / asked,
     )
 
 
@@ -191,11 +253,18 @@ def main() -> int:
     asked = parser.parse_args()
     rates = dict.fromkeys(("verification_rate", "read_rate"), "100000/second")
     settings = rates | {"verification_quota": "100000000", "workers": str(WORKERS), "log_level": "warning"}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_service(Path(folder) / "data", processes=1, **settings) as service,
-    ):
-        result = measure(service, asked.minutes)
+    with tempfile.TemporaryDirectory() as folder:
+
+        @contextmanager
+        def started(name: str) -> Iterator[Clients]:
+            with (
+                running_service(Path(folder) / name, processes=1, **settings) as service,
+                beside_readers(service) as clients,
+            ):
+                yield clients
+
+        with started("aged") as clients:
+            result = measure(clients, lambda: started("fresh"), asked.minutes)
     for name, value in asdict(result).items():
         sys.stdout.write(
             f"{name.replace('_', ' ')}: {value:.2f}\n" if isinstance(value, float) else f"{name}: {value}\n"

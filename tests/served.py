@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 class Served:
     """A server process on a folder of its own, with a temporary folder of its own."""
 
-    def __init__(self, place: Path, descriptors: int | None = None, **settings: str) -> None:
+    def __init__(
+        self, place: Path, descriptors: int | None = None, interpreter: str = sys.executable, **settings: str
+    ) -> None:
         self.folder = place / "data"
         self.temporary = place / "tmp"
         self.temporary.mkdir(exist_ok=True)
@@ -34,7 +36,7 @@ class Served:
             "TMPDIR": str(self.temporary),
         }
         environment |= {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
-        serve = [sys.executable, "-m", "api", "serve"]
+        serve = [interpreter, "-m", "api", "serve"]
         if descriptors is not None:
             serve = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"', *serve]
         with self.log.open("ab") as log:
@@ -86,6 +88,11 @@ class Served:
         self.process.send_signal(sent)
         return self.process.wait(HUNG_SECONDS)
 
+    def children(self) -> list[str]:
+        """The ids of the processes that it has started."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        return [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+
     def left(self) -> list[str]:
         """What is for the time of a process alone."""
         spools = self.folder.glob("spool/*")
@@ -93,8 +100,10 @@ class Served:
 
 
 @contextmanager
-def served(place: Path, descriptors: int | None = None, **settings: str) -> Iterator[Served]:
-    server = Served(place, descriptors, **settings)
+def served(
+    place: Path, descriptors: int | None = None, interpreter: str = sys.executable, **settings: str
+) -> Iterator[Served]:
+    server = Served(place, descriptors, interpreter, **settings)
     try:
         yield server
     finally:

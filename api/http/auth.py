@@ -45,17 +45,43 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Holder]]:
     return holder
 
 
-async def reader(request: Request, service: ServiceDep) -> Reader:
-    """A FastAPI dependency: the reader whose API key the request carries, or `ANYBODY`. Raises: NotAuthenticated.
+async def sender(request: Request, service: ServiceDep) -> Holder | None:
+    """A FastAPI dependency: the holder of the API key that the request carries, if any. Raises: NotAuthenticated.
 
     The OpenAPI document states the optional key by `openapi.OPTIONAL_API_KEY`: FastAPI would state it as required.
     """
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if not scheme:
-        return ANYBODY
+        return None
     if scheme.lower() != "bearer":
         raise NotAuthenticated("An API key is sent as Authorization: Bearer cmk_…")
-    return reader_of(await _authenticate(request, service, token))
+    return await _authenticate(request, service, token)
+
+
+SenderDep = Annotated[Holder | None, Depends(sender)]
+
+
+async def reader(holder: SenderDep) -> Reader:
+    """A FastAPI dependency: the reader whose API key the request carries, or `ANYBODY`. Raises: NotAuthenticated."""
+    return ANYBODY if holder is None else reader_of(holder)
+
+
+def counted(name: str, units: int = 1) -> Callable[..., Coroutine[Any, Any, None]]:
+    """A FastAPI dependency: counts the request under the policy `name`, for whom it is from.
+
+    That is the holder of its API key, so that those behind one address do not share what one of them may do; without a
+    key it is the client address. Raises: NotAuthenticated, and as `charge`.
+    """
+
+    async def count(request: Request, holder: SenderDep) -> None:
+        await charge(request, name, units, subject=subject_of(holder))
+
+    return count
+
+
+def subject_of(holder: Holder | None) -> str | None:
+    """Whose units are counted (`charge`): of a request without a key the client address's."""
+    return None if holder is None else holder.key_id
 
 
 async def _authenticate(request: Request, service: Service, token: str) -> Holder:

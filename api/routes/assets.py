@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
 from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
-from api.http.auth import AssetsWriter, ReaderDep, publisher_of
+from api.http.auth import AssetsWriter, ReaderDep, counted, publisher_of, subject_of
 from api.http.bodies import is_json, parse_json, receive_json
 from api.http.conditional import JSON, attachment, conditional, json_answer, to_json
 from api.http.idempotency import answer_once, request_digest
-from api.http.limits import WRITES, charge_cost, limited
+from api.http.limits import WRITES, charge_cost
 from api.http.openapi import (
     BINARY,
     IDEMPOTENCY_KEY,
@@ -54,7 +54,7 @@ from registry.usecases.access import ANYBODY, Reader
 from registry.usecases.register import Registered, register
 
 router = APIRouter(tags=["assets"])
-reads = [Depends(limited("reads"))]
+reads = [Depends(counted("reads"))]
 missing = problem_responses(*READING_RECORDS)
 withheld = problem_responses(*READING_RECORDS, problems.METADATA_WITHHELD, problems.OVERLOADED)
 
@@ -88,7 +88,7 @@ RESEMBLES_SECONDS = 2.0
 )
 async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep) -> Response:
     """Registers a file, or media uploaded before; responds when the log has published the record."""
-    pictures, writer = service.admission.pictures, service.writer(holder)
+    pictures, writer = service.admission.pictures, service.party(request, holder)
     pictures.check(writer)
     async with _registration(request, service, holder) as (upload, metadata):
         publisher = publisher_of(holder, metadata.publisher)
@@ -101,7 +101,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
                         _register, service, upload, metadata, publisher, holder, budget
                     )
                 finally:
-                    await charge_cost(request, WRITES, budget.spent, subject=holder.key_id)
+                    await charge_cost(request, WRITES, budget.spent, subject=subject_of(holder))
             if done.compared is not None and not service.registry.comparisons.is_backlogged:
                 await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
             return await service.admission.within(_registration_response, service, done, publisher)

@@ -11,9 +11,8 @@ from typing import Annotated, Literal, assert_never
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.accept import preferred
-from api.http.auth import ReaderDep
+from api.http.auth import ReaderDep, counted
 from api.http.conditional import JSON, conditional, to_json
-from api.http.limits import limited
 from api.http.openapi import NOT_MODIFIED, OPTIONAL_API_KEY, READING_RECORDS, problem_responses
 from api.http.parameters import AssetId
 from api.pages.graph_drawing import draw_graph
@@ -21,7 +20,7 @@ from api.service import ServiceDep
 from provenance.answers import Graph, GraphEdge, GraphNode, History
 from registry.usecases.derivation import graph, history
 
-router = APIRouter(tags=["assets"], dependencies=[Depends(limited("reads"))])
+router = APIRouter(tags=["assets"], dependencies=[Depends(counted("reads"))])
 missing = problem_responses(*READING_RECORDS)
 
 Form = Literal["json", "jsonld", "svg"]

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.auth import AssetsWriter
+from api.http.auth import AssetsWriter, subject_of
 from api.http.conditional import json_answer
+from api.http.limits import WRITES, charge_cost
 from api.http.openapi import BINARY, RECEIVING, WRITING, extra_response, problem_responses, request_body
 from api.http.parameters import Sha256Path
 from api.service import ServiceDep
@@ -31,7 +32,7 @@ router = APIRouter(tags=["media"])
 )
 async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, service: ServiceDep) -> Response:
     """The body is the file itself; its SHA-256 must be that of the path. Its Content-Type is ignored."""
-    pictures, writer = service.admission.pictures, service.writer(holder)
+    pictures, writer = service.admission.pictures, service.party(request, holder)
     pictures.check(writer)
     async with service.spool.receive(request, multipart=False) as received:
         upload = received.file
@@ -47,7 +48,10 @@ async def put_media(request: Request, holder: AssetsWriter, sha256: Sha256Path, 
             return media_type, says, created
 
         with pictures.place(writer) as budget:
-            media_type, says, created = await service.admission.examine(keep, budget)
+            try:
+                media_type, says, created = await service.admission.examine(keep, budget)
+            finally:
+                await charge_cost(request, WRITES, budget.spent, subject=subject_of(holder))
     told = answers.FileClaims(**asdict(says))
     answer = UploadedMedia(sha256=sha256, size=upload.size, media_type=media_type, says=told)
     return json_answer(answer, 201 if created else 200)

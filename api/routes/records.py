@@ -4,9 +4,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
 from api.http.accept import RECEIPT_RESPONSES, FormatQuery, receipt_answer
-from api.http.auth import ReaderDep
+from api.http.auth import ReaderDep, counted
 from api.http.conditional import conditional
-from api.http.limits import limited
 from api.http.openapi import (
     OPTIONAL_API_KEY,
     READING,
@@ -22,8 +21,8 @@ from provenance.statement.record import RECORD_VERSION
 from provenance.statement.statement import CONTENT_TYPE
 from registry.usecases import read as catalogue
 
-router = APIRouter(tags=["records"], dependencies=[Depends(limited("reads"))])
-missing = problem_responses(problems.NOT_FOUND, *READING)
+router = APIRouter(tags=["records"], dependencies=[Depends(counted("reads"))])
+missing = problem_responses(problems.NOT_AUTHENTICATED, problems.NOT_FOUND, *READING)
 withheld = problem_responses(*READING_RECORDS)
 
 
@@ -60,6 +59,7 @@ def get_record(request: Request, identifier: RecordAddress, reader: ReaderDep, s
     "/v1/records/{id}/statement",
     response_class=Response,
     responses=missing | binary_response("application/cose", "The log entry: a COSE_Sign1 over the record's digest."),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The statement of a record",
 )
 def get_statement(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:
@@ -85,6 +85,7 @@ def get_record_receipt(
     "/v1/records/{id}/proof",
     response_class=Response,
     responses=missing | binary_response("text/plain", "A C2SP tlog-proof under the latest checkpoint.", text=True),
+    openapi_extra=OPTIONAL_API_KEY,
     summary="The inclusion proof of a record",
 )
 def get_proof(request: Request, identifier: RecordAddress, service: ServiceDep) -> Response:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
 from api.http.accept import preferred, preferred_language
-from api.http.auth import AssetsWriter, publisher_of
+from api.http.auth import AssetsWriter, SenderDep, publisher_of, subject_of
 from api.http.bodies import is_json, receive_json
 from api.http.conditional import JSON, conditional, json_answer, read_answer
 from api.http.limits import charge, charge_cost, limited
@@ -15,6 +15,7 @@ from api.http.logs import note_problem
 from api.http.openapi import (
     BINARY,
     NOT_MODIFIED,
+    OPTIONAL_API_KEY,
     READING,
     RECEIVING,
     WRITING,
@@ -31,6 +32,7 @@ from provenance.answers import RecordedVerdict, Report
 from provenance.errors import CountermarkError
 from provenance.limits import REPORT_UNITS
 from provenance.sentences import CATALOGUES, ENGLISH
+from registry.keys.api_keys import Holder
 from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
 from registry.usecases.verify import load_difference, load_report, verify_digests, verify_file
@@ -39,20 +41,19 @@ router = APIRouter(tags=["verifications"])
 missing = problem_responses(problems.NOT_FOUND, problems.ERASED, *READING)
 
 
-async def _count(request: Request) -> None:
+async def _count(request: Request, holder: SenderDep) -> None:
     """Digests are no picture: they are counted as lookups."""
-    if is_json(request):
-        await charge(request, "lookups", REPORT_UNITS)
-    else:
-        await charge(request, "verifications", 1)
+    policy, units = ("lookups", REPORT_UNITS) if is_json(request) else ("verifications", 1)
+    await charge(request, policy, units, subject=subject_of(holder))
 
 
 @router.post(
     "/v1/verifications",
     response_model=Report,
     dependencies=[Depends(_count)],
-    responses=problem_responses(*RECEIVING, *READING),
-    openapi_extra=request_body(
+    responses=problem_responses(problems.NOT_AUTHENTICATED, *RECEIVING, *READING),
+    openapi_extra=OPTIONAL_API_KEY
+    | request_body(
         {
             "application/octet-stream": BINARY,
             "image/*": BINARY,
@@ -67,17 +68,17 @@ async def _count(request: Request) -> None:
     summary="Verify a file, or digests alone",
 )
 async def post_verification(
-    request: Request, service: ServiceDep, detail: DetailQuery = None, keep: KeepQuery = False
+    request: Request, service: ServiceDep, holder: SenderDep, detail: DetailQuery = None, keep: KeepQuery = False
 ) -> Response:
     """The body is the file itself, a form with the file and a C2PA sidecar, or JSON with digests.
 
     The file's first bytes decide its type, not the Content-Type. Where `Accept` prefers text/html, as that of a form
-    in a browser without scripts, the report is a page.
+    in a browser without scripts, the report is a page. With an API key limits count for the key, not the address.
     """
     if preferred(request.headers.get("accept", "*/*"), (JSON, "text/html")) == JSON:
-        return _answer(request, await _verify(request, service, detail, keep))
+        return _answer(request, await _verify(request, service, holder, detail, keep))
     try:
-        report = read_answer(Report, await _verify(request, service, detail, keep))
+        report = read_answer(Report, await _verify(request, service, holder, detail, keep))
     except CountermarkError as error:
         return _problem_page(request, service, error)
     told = report.headline.wording(language_of(request))
@@ -93,7 +94,7 @@ def _problem_page(request: Request, service: Service, error: CountermarkError) -
     return Response(page, kind.status, media_type=HTML)
 
 
-async def _verify(request: Request, service: Service, detail: str | None, keep: bool) -> bytes:
+async def _verify(request: Request, service: Service, holder: Holder | None, detail: str | None, keep: bool) -> bytes:
     registry = service.registry
     kept_for = timedelta(days=service.settings.report_days) if keep else None
     if is_json(request):
@@ -109,8 +110,8 @@ async def _verify(request: Request, service: Service, detail: str | None, keep: 
             )
 
         return await service.admission.look_up(verify_asked)
-    pictures, sender = service.admission.pictures, service.sender(request)
-    pictures.check(sender)
+    pictures, party = service.admission.pictures, service.party(request, holder)
+    pictures.check(party)
     async with service.spool.receive(request, sidecar=True) as received:
         upload, beside = received.file, received.sidecar
 
@@ -126,11 +127,11 @@ async def _verify(request: Request, service: Service, detail: str | None, keep: 
                 budget=budget,
             )
 
-        with pictures.place(sender) as budget:
+        with pictures.place(party) as budget:
             try:
                 return await service.admission.examine(verify_upload, budget)
             finally:
-                await charge_cost(request, "verifications", budget.spent)
+                await charge_cost(request, "verifications", budget.spent, subject_of(holder))
 
 
 _VARY = {"Vary": "Accept-Language"}

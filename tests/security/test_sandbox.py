@@ -6,16 +6,21 @@ import platform
 import subprocess
 import sys
 import sysconfig
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from registry.sandbox.confinement import MAX_THREADS, NOBODYS
 from tests.patience import HUNG_SECONDS
 from tests.security import acts
+from tests.security.hostile import honest
+from tests.served import served
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="the acts are system calls of Linux on x86-64"
@@ -103,3 +108,56 @@ def test_a_server_that_root_started_gives_each_worker_a_user_and_few_threads() -
     assert (as_root.held["own_user"], as_nobody.held["own_user"]) == (True, None)
     assert as_root.threads < MAX_THREADS
     assert NOBODY not in NOBODYS
+
+
+@pytest.fixture
+def environment_of_everybody() -> Iterator[str]:
+    """The interpreter of a virtual environment that every user may read, with the libraries of this one."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    base, libraries = interpreter_of_everybody(), sysconfig.get_path("purelib")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
+        place = Path(folder, "lib", Path(libraries).parent.name, "site-packages")
+        place.rmdir()
+        place.symlink_to(libraries)
+        yield f"{folder}/bin/python"
+
+
+def user_of(process: Path) -> int:
+    return process.stat().st_uid
+
+
+def test_a_service_that_root_started_in_production_works_with_workers_that_are_nobody(
+    environment_of_everybody: str, tmp_path: Path
+) -> None:
+    settings = {
+        "environment": "production",
+        "origin": "log.example.org",
+        "key_passphrase": "a passphrase of thirty characters",
+        "workers": "2",
+    }
+    given = {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
+    command = [environment_of_everybody, "-m", "api", "log", "init", "--json"]
+    here = os.environ | given | {"COUNTERMARK_FOLDER": str(tmp_path / "data")}
+    founded = subprocess.run(command, cwd=ROOT, env=here, check=True, stdout=subprocess.PIPE)
+    bearer = {"Authorization": f"Bearer {json.loads(founded.stdout)['api_key']}"}
+    with served(tmp_path, interpreter=environment_of_everybody, **settings) as server:
+        server.wait()
+        with httpx2.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=HUNG_SECONDS) as http:
+            assert http.get("/readyz").json()["sandbox"] == dict.fromkeys(
+                ("system_calls", "files", "signals", "own_user"), True
+            )
+            picture = honest("JPEG")
+            registered = http.post("/v1/assets", files={"file": ("a", picture)}, headers=bearer)
+            assert registered.status_code == 201, registered.text
+            signed = http.get(f"/v1/assets/{registered.json()['id']}/credentialed").content
+            for each in (picture, signed):
+                report = http.post("/v1/verifications", content=each).json()
+                assert report["axes"]["registration"]["value"] == "EXACT_MATCH"
+        children = [Path("/proc", each) for each in server.children()]
+        assert len(children) == 2
+        users = {user_of(each) for each in children}
+        assert len(users) == 2
+        assert users <= set(NOBODYS)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from api.http.admission import Party
 from api.http.limits import Policy
 from api.http.quotas import Quotas, forget_days
 from registry.registry import Registry
@@ -188,3 +190,53 @@ def test_answers_to_refused_keys_do_not_tell_whether_there_is_such_a_key(
         problem = client.get("/v1/keys", headers={"Authorization": f"Bearer {token}"}).json()
         told.append({name: problem[name] for name in ("type", "title", "status", "detail", "policy")})
     assert told[0] == told[1]
+
+
+Ask = Callable[[TestClient, bytes, Headers], int]
+
+ASKED: dict[str, tuple[str, Ask]] = {
+    "pictures": (
+        "verifications",
+        lambda client, picture, who: client.post("/v1/verifications", content=picture, headers=who).status_code,
+    ),
+    "digests": (
+        "lookups",
+        lambda client, _, who: (
+            client.post("/v1/lookups", json={"items": [{"sha256": "0" * 64}]}, headers=who).status_code
+        ),
+    ),
+    "registrations": ("reads", lambda client, _, who: client.get("/v1/assets", headers=who).status_code),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_newsrooms_behind_one_address_do_not_share_what_each_may_ask(
+    client: TestClient,
+    limited: Callable[[str, int, int], None],
+    writer: Headers,
+    other: Headers,
+    jpeg: Callable[[int], bytes],
+    kind: str,
+) -> None:
+    policy, ask = ASKED[kind]
+    limited(policy, 1, 3600)
+    for who in (writer, other, {}):
+        assert [ask(client, jpeg(900), who) for _ in range(2)] == [200, 429]
+
+
+def test_newsrooms_behind_one_address_do_not_share_its_pictures_in_hand(
+    client: TestClient, writer: Headers, jpeg: Callable[[int], bytes]
+) -> None:
+    service: Any = client.app.state.service  # type: ignore[attr-defined]  # of FastAPI
+    most = service.settings.max_pictures_per_address
+    with ExitStack() as in_hand:
+        for _ in range(most):
+            in_hand.enter_context(service.admission.pictures.place(Party("testclient", most)))
+        assert client.post("/v1/verifications", content=jpeg(901)).status_code == 429
+        assert client.post("/v1/verifications", content=jpeg(901), headers=writer).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/verifications", "/v1/lookups"])
+def test_who_asks_with_a_key_that_is_not_valid_is_told_so(client: TestClient, path: str) -> None:
+    refused = client.post(path, json={"sha256": "0" * 64}, headers={"Authorization": "Bearer nonsense"})
+    assert (refused.status_code, refused.json()["detail"]) == (401, "The API key is not valid.")
