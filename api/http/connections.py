@@ -181,6 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._disarm()
         super().on_headers_complete()
+        self.headers = []  # fields that follow the body are none of the request's (RFC 9110 §6.5.1): no key, no address
 
     def on_body(self, body: bytes) -> None:
         self._unframed = 0

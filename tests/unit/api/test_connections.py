@@ -34,7 +34,10 @@ released = threading.Event()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the length of the body; at /early without having read it, at /slow when it is released."""
+    """Answers with the length of the body; at /early without having read it, at /slow when it is released.
+
+    At /fields it answers with the names of the header fields.
+    """
     length = 0
     while scope["path"] == "/slow" and not released.is_set():
         await asyncio.sleep(POLL_SECONDS)
@@ -44,6 +47,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         length += len(message.get("body", b""))
         more = message.get("more_body", False)
     body = str(length).encode()
+    if scope["path"] == "/fields":
+        body = b" ".join(name for name, _ in scope["headers"])
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -347,3 +352,16 @@ def test_a_head_that_another_server_may_read_otherwise_is_refused(head: bytes) -
         assert problem_of(read_all(server.connect(sent=head))) == (400, "malformed-request")
         assert server.refused == ["malformed"]
         assert server.ask() == 200
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_follows_a_body_is_no_header_field(whole: bool) -> None:
+    head = b"POST /fields HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    trailers = b"0\r\nAuthorization: Bearer x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
+    with running() as server:
+        connection = server.connect(sent=head + trailers if whole else head)
+        if not whole:
+            connection.sendall(trailers)
+        for _ in range(2):
+            assert read_answer(connection).partition(b"\r\n\r\n")[2] == b"host transfer-encoding"
+            connection.sendall(head + trailers)  # and the next request on this connection has fields of its own
