@@ -100,17 +100,17 @@ class Settings(BaseSettings):
     queue: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Maximum pictures in hand, and apart from them maximum concurrent requests that write; more are answered 503."""
     max_pictures_per_address: Annotated[int, Field(ge=1, le=10_000)] = 4
-    """Maximum pictures of one client address in hand; more are answered 429."""
+    """Maximum pictures in hand of one client address, without a key; more are answered 429."""
     max_pictures_per_key: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Maximum pictures of one API key in hand; more are answered 429."""
     max_wait: Annotated[float, Field(gt=0, le=3600)] = limits.MAX_WAIT_SECONDS
     """Seconds that a picture may be expected to wait for a worker; beyond that it is answered 503 at once."""
     verification_rate: str = "60/minute"
-    """Verifications allowed to one client address, as COUNT/PERIOD."""
+    """Verifications allowed to one API key, or client address, as COUNT/PERIOD."""
     lookup_rate: str = "600000/hour"
-    """Digests that one client address may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
+    """Digests that one API key, or client address, may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
     read_rate: str = "1200/minute"
-    """Reads allowed to one client address, as COUNT/PERIOD."""
+    """Reads allowed to one API key, or client address, as COUNT/PERIOD."""
     authentication_failure_rate: str = "20/5 minute"
     """Requests with an API key that is not valid, of one client address, as COUNT/PERIOD; more are answered 429."""
     verification_quota: Annotated[int, Field(ge=1)] = 5_000

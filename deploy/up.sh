@@ -14,7 +14,8 @@ if [ ! -e .env ]; then
         echo "COUNTERMARK_KEY_PASSPHRASE=$(secret)"
         echo "DATABASE_PASSWORD=$(secret)"
         echo "OBJECTS_PASSWORD=$(secret)"
-    } >.env
+    } >.env.made
+    mv .env.made .env
 fi
 COUNTERMARK_FOUND_LOG=${1:-} docker compose up --build --detach
 echo "http://127.0.0.1:8000/readyz answers soon. The first API key, and the log's verifier key: docker compose logs found" >&2

@@ -1,7 +1,7 @@
 """The sandbox: a pool of confined processes that parse untrusted bytes.
 
-`pool` is the server's side and `turns` its queue, `worker` runs in each process, `confinement` restricts that
-process, and `frames` is the protocol between the two.
+`pool` is the server's side, of `slot`s with one worker each, and `turns` its queue; `worker` runs in each process,
+`confinement` restricts that process, and `frames` is the protocol between the two.
 """
 
 from registry.sandbox.confinement import LAYERS, Confinement, Layer

@@ -1,6 +1,6 @@
 """The worker: one confined process that runs one job after another until its pipe closes.
 
-Started by `registry.sandbox.pool` as ``python -m registry.sandbox.worker PARENT_PID MODULE…`` with requests on
+Started by `registry.sandbox.process` as ``python -m registry.sandbox.worker PARENT_PID MODULE…`` with requests on
 standard input, a socket, and answers on standard output, a pipe. It confines itself first and reports how, then imports
 what it will need, and reports that it is ready.
 """

@@ -14,7 +14,7 @@ from provenance.answers.problems import EndingKind
 from provenance.credentials.certificates import parse_certificates
 from registry.database import api_keys, checkpoints, heads, resemblances
 from registry.registry import Registry
-from registry.sandbox.pool import Loss
+from registry.sandbox.slot import Loss
 from registry.times import from_milliseconds, to_milliseconds
 
 WARNING = timedelta(days=30)

@@ -44,7 +44,7 @@ LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1) if sys.platform == "linux"
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only processor time ends a job: on a busy machine half a second of that can take longer than a job may."""
-    monkeypatch.setattr("registry.sandbox.pool.WALL_CLOCK_FACTOR", HUNG_SECONDS)
+    monkeypatch.setattr("registry.sandbox.slot.WALL_CLOCK_FACTOR", HUNG_SECONDS)
 
 
 @pytest.fixture
