@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     verification_rate: str = "60/minute"
     """Verifications allowed to one API key, or client address, as COUNT/PERIOD."""
     lookup_rate: str = "600000/hour"
-    """Digests that one API key, or client address, may look up, as COUNT/PERIOD; a fingerprint counts for ten of them."""
+    """Digests that one API key, or client address, may look up, as COUNT/PERIOD; a fingerprint counts for ten."""
     read_rate: str = "1200/minute"
     """Reads allowed to one API key, or client address, as COUNT/PERIOD."""
     authentication_failure_rate: str = "20/5 minute"
