@@ -8,6 +8,9 @@ asks for its share of the capacity, four pictures at a time at most, and another
 Counts decide, not seconds: what is served of the capacity (80 %), of the look-ups (99 %), and of the honest address's
 share (50 %). Other work on the machine takes from both; so capacity is measured before and after each overload, and as
 pictures for each second of processor time of the server and its workers.
+
+All the while `/livez` is asked, and the slowest answer is told; then once more while clients hold 1,100 heads, and 200
+bodies, that never end.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import io
 import json
 import os
 import random
+import socket
 import sys
 import tempfile
 import threading
@@ -23,7 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,8 +40,13 @@ from demo.service import Service, running_service
 TIMES = 5
 WORKERS = 2
 LOOKUPS_PER_SECOND = 10
+WATCH_SECONDS = 0.1
+"""Between two questions to `/livez`."""
 TIMEOUT_SECONDS = 120.0
-HONEST, LOOKING_UP = "127.0.1.1", "127.0.1.2"
+HONEST, LOOKING_UP, WATCHING = "127.0.1.1", "127.0.1.2", "127.0.1.3"
+HALF_OPEN, DRIPPING = 1_100, 200
+HOLDERS = 10
+"""Addresses that hold them: one may have 256 connections."""
 
 
 def pictures(count: int) -> list[bytes]:
@@ -104,6 +113,63 @@ class Load:
                     ticks += sum(map(int, fields[11:13]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def alive(self) -> float:
+        """Seconds until `/livez` has answered; TIMEOUT_SECONDS where it has not."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, TIMEOUT_SECONDS, (WATCHING, 0))
+        began = time.monotonic()
+        try:
+            connection.request("GET", "/livez")
+            return time.monotonic() - began if connection.getresponse().status == 200 else TIMEOUT_SECONDS
+        except OSError:
+            return TIMEOUT_SECONDS
+        finally:
+            connection.close()
+
+    @contextmanager
+    def watched(self) -> Iterator[list[float]]:
+        """How long `/livez` takes, asked again and again in the background."""
+        took: list[float] = []
+        ended = threading.Event()
+
+        def on() -> None:
+            while not ended.wait(WATCH_SECONDS):
+                took.append(self.alive())
+
+        watcher = threading.Thread(target=on)
+        watcher.start()
+        try:
+            yield took
+        finally:
+            ended.set()
+            watcher.join()
+
+    @contextmanager
+    def holding(self, sent: bytes, number: int) -> Iterator[None]:
+        """So many connections on which this was sent, and which then get a byte a second."""
+        ended = threading.Event()
+        with ExitStack() as held:
+            connections = []
+            for each in range(number):
+                source = (f"127.0.5.{each % HOLDERS + 1}", 0)
+                connection = socket.create_connection(("127.0.0.1", self._port), TIMEOUT_SECONDS, source)
+                connections.append(held.enter_context(connection))
+                with suppress(OSError):
+                    connection.sendall(sent)
+
+            def on() -> None:
+                while not ended.wait(1.0):
+                    for connection in connections:
+                        with suppress(OSError):  # closed for its slowness
+                            connection.sendall(b"x")
+
+            dripping = threading.Thread(target=on)
+            dripping.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                dripping.join()
+
     def picture(self, address: str) -> int:
         return self.ask(address, random.choice(self._files), "image/jpeg")
 
@@ -162,6 +228,7 @@ class Result:
     """Of one kind of overload. Rates are a second; shares from 0 to 1.
 
     `goodput`: of the capacity, by pictures for each second of processor time; `by_clock`: by pictures a second.
+    `livez`: its slowest answer, in seconds.
     """
 
     senders: int
@@ -172,6 +239,7 @@ class Result:
     by_clock: float
     lookups: float
     honest: float
+    livez: float
     statuses: dict[int, int]
 
 
@@ -191,7 +259,7 @@ def measure(load: Load, senders: list[str], seconds: float, rounds: int) -> Resu
     """Capacity and overload in turns, and capacity once more."""
     calm_addresses = [f"127.0.2.{number + 1}" for number in range(2 * WORKERS)]
     calm, calm_used = Told(), 0.0
-    told, used = [Told(), Told(), Told()], 0.0
+    told, used, livez = [Told(), Told(), Told()], 0.0, 0.0
     for turn in range(rounds + 1):
         began = load.processor_seconds()
         found = load.closed(calm_addresses, seconds / 2)
@@ -199,7 +267,9 @@ def measure(load: Load, senders: list[str], seconds: float, rounds: int) -> Resu
         calm.statuses += found.statuses
         if turn < rounds:
             began = load.processor_seconds()
-            turns = overload(load, senders, found.served / (seconds / 2), seconds)
+            with load.watched() as alive:
+                turns = overload(load, senders, found.served / (seconds / 2), seconds)
+            livez = max(livez, *alive)
             used += load.processor_seconds() - began
             for all_told, each in zip(told, turns, strict=True):
                 all_told.statuses += each.statuses
@@ -216,8 +286,25 @@ def measure(load: Load, senders: list[str], seconds: float, rounds: int) -> Resu
         by_clock=served / capacity,
         lookups=lookups.share,
         honest=honest.served / seconds / rounds / (capacity / (len(senders) + 1)),
+        livez=livez,
         statuses=dict(sorted(evil.statuses.items())),
     )
+
+
+HELD = {
+    f"{HALF_OPEN} heads that never end": (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Half: ", HALF_OPEN),
+    f"{DRIPPING} bodies that never end": (
+        b"POST /v1/verifications HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n",
+        DRIPPING,
+    ),
+}
+
+
+def held_connections(load: Load, sent: bytes, number: int, seconds: float) -> float:
+    """The slowest answer of `/livez`, in seconds, while so many connections are opened and held."""
+    with load.watched() as alive, load.holding(sent, number):
+        time.sleep(seconds)
+    return max(alive)
 
 
 def unlimited_service(folder: Path) -> AbstractContextManager[Service]:
@@ -243,15 +330,18 @@ def main() -> None:
         load.closed([HONEST], 2.0)
         many = [f"127.0.3.{number + 1}" for number in range(9)]
         results = [measure(load, senders, asked.seconds, asked.rounds) for senders in (["127.0.0.2"], many)]
+        held = {kind: held_connections(load, sent, number, asked.seconds) for kind, (sent, number) in HELD.items()}
     for each in results:
         sys.stdout.write(
             f"{each.senders} sender(s): capacity {each.capacity:.1f}/s, asked {each.asked:.1f}/s, "
             f"served {each.served:.1f}/s ({each.goodput:.0%}, by the clock {each.by_clock:.0%}); "
             f"look-ups {each.lookups:.1%}; honest address {each.honest:.0%} of its share; "
-            f"others were told {each.statuses}\n"
+            f"/livez within {each.livez:.2f} s; others were told {each.statuses}\n"
         )
+    for kind, livez in held.items():
+        sys.stdout.write(f"{kind}: /livez within {livez:.2f} s\n")
     if asked.json:
-        asked.json.write_text(json.dumps([asdict(each) for each in results], indent=2))
+        asked.json.write_text(json.dumps([*map(asdict, results), held], indent=2))
 
 
 if __name__ == "__main__":
