@@ -34,6 +34,7 @@ NUMBER_OF_NOTHING = re.compile(r"\d ?(?:%|per ?cent) (?:likely|sure|certain|matc
 ALLOWED = (
     re.compile(r"deepfake-verification", re.IGNORECASE),  # the field's name, in one place of the README
     re.compile(r"Content Authenticity Initiative"),
+    re.compile(r"data-original"),  # where pages keep the address of a picture that they load later
     re.compile(r"a store that has been tampered with"),  # of bytes on a disk, not of a picture
 )
 PAGES = (

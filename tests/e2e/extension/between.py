@@ -92,7 +92,9 @@ class Between:
     def checkpoint(self) -> Checkpoint:
         """That which the log shows."""
         assert self.service is not None
-        return SignedCheckpoint.parse(httpx2.get(f"{self.service.url}/log/checkpoint").content).checkpoint
+        return SignedCheckpoint.parse(
+            httpx2.get(f"{self.service.url}/log/checkpoint", timeout=HUNG_SECONDS).content
+        ).checkpoint
 
     def signed(self, size: int, root: bytes, signer: LocalSigner | None = None) -> str:
         """A checkpoint that the log's key has signed, or another."""

@@ -19,6 +19,7 @@ from tests.e2e.extension.between import Asked, Between, Change, Reply, running_b
 from tests.e2e.extension.browsers import ExtendedBrowser
 from tests.e2e.extension.reader import Reader
 from tests.e2e.pages.pictures import altered_picture, encode
+from tests.patience import HUNG_SECONDS
 
 TITLE = "A stream in the beech wood"
 STREAM = (PHOTOS / "stream.jpg").read_bytes()
@@ -186,6 +187,7 @@ def for_other_bytes(between: Between) -> Change:
         honest = httpx2.post(
             f"{between.service.url}{asked.path}",
             json={"items": [{"sha256": known}]} if "items" in digest else {"sha256": known},
+            timeout=HUNG_SECONDS,
         )
         said = honest.json()
         (said["items"][0] if "items" in said else said["input"])["sha256"] = wanted
@@ -425,7 +427,7 @@ LIES = [
 def between(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Between]:
     with running_between(tmp_path_factory.mktemp("between")) as between:
         assert between.service is not None
-        with Client(between.service.url, api_key=between.service.api_key) as client:
+        with Client(between.service.url, api_key=between.service.api_key, timeout=HUNG_SECONDS) as client:
             client.register(PHOTOS / "stream.jpg", title=TITLE)
             withdrawn = client.register(PHOTOS / "coffee.png", title="A cup of coffee")
             client.withdraw(withdrawn.id, "It shows another cup")

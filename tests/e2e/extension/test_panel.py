@@ -15,6 +15,7 @@ from tests.e2e.extension.between import Between, running_between, truthful
 from tests.e2e.extension.browsers import Chromium, ExtendedBrowser, once
 from tests.e2e.extension.reader import FIRST_SCREEN, Reader
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode, hostile_copy
+from tests.patience import HUNG_SECONDS
 
 TITLE = "A stream in the beech wood"
 STREAM = (PHOTOS / "stream.jpg").read_bytes()
@@ -336,7 +337,7 @@ def test_another_registry_that_shows_the_same_log_with_another_key_is_an_alarm_t
 
 
 def test_a_key_from_elsewhere_is_the_one_that_is_pinned(reader: Reader, between: Between) -> None:
-    described = httpx2.get(f"{between.url}/.well-known/countermark.json").json()
+    described = httpx2.get(f"{between.url}/.well-known/countermark.json", timeout=HUNG_SECONDS).json()
     reader.empty()
     assert reader.enter(between.url, described["log_keys"][0]) is None
     assert reader.kept(f"log:{between.origin}")["given"]
@@ -355,6 +356,7 @@ def test_scripts_in_every_field_are_text(entered: Reader, between: Between) -> N
         f"{between.service.url}/v1/publishers",
         json={"id": "hostile", "name": HOSTILE},
         headers={"Authorization": f"Bearer {between.service.api_key}"},
+        timeout=HUNG_SECONDS,
     )
     if enrolled.status_code == 201:
         with Client(between.service.url, api_key=between.service.api_key) as client:
