@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Requests to a registry: without cookies, referrer or redirects, bounded in bytes and time. A registry is told what is in
- * the path and the body, and nothing about who asks.
+ * the path and the body, and nothing about who asks; but Firefox states the address of this installation, as `Origin`.
  * @module
  */
 
