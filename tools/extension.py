@@ -26,7 +26,7 @@ PAGE_FILES = (
 )
 """What the panel shares with the service's pages."""
 OTHERS_ALONE: dict[str, tuple[str, ...]] = {
-    "chrome": ("sidebar_action", "browser_specific_settings", "background.scripts"),
+    "chrome": ("sidebar_action", "browser_specific_settings", "background.scripts", "permissions.menus"),
     "firefox": ("side_panel", "minimum_chrome_version", "background.service_worker", "permissions.sidePanel"),
 }
 """By browser: what of the manifest only the other one knows, which warns of it."""

@@ -20,12 +20,12 @@ chrome.runtime.onInstalled.addListener(() => {
 chrome.contextMenus.onClicked.addListener((info, tab) => {
   if (tab?.id === undefined) return;
   openPanel(tab);
-  void check(info, tab);
+  void check(info, tab, Date.now());
 });
 
 chrome.action.onClicked.addListener((tab) => {
   openPanel(tab);
-  void choose(tab);
+  void choose(tab, Date.now());
 });
 
 /** At once: browsers let it open while they handle the click, and not later. @param {chrome.tabs.Tab} tab */
@@ -34,20 +34,20 @@ function openPanel(tab) {
   void (sidePanel ? sidePanel.open({ windowId: tab.windowId }) : sidebarAction.open());
 }
 
-/** @param {chrome.contextMenus.OnClickData} info @param {chrome.tabs.Tab} tab */
-async function check(info, tab) {
+/** @param {chrome.contextMenus.OnClickData} info @param {chrome.tabs.Tab} tab @param {number} number */
+async function check(info, tab, number) {
   const found = await findPicture(info, /** @type {number} */ (tab.id));
-  await (found ? tell("click", tab, found) : tell("choose", tab, {}));
+  await (found ? tell("click", tab, { number, ...found }) : tell("choose", tab, { number }));
 }
 
-/** @param {chrome.tabs.Tab} tab */
-async function choose(tab) {
+/** @param {chrome.tabs.Tab} tab @param {number} number */
+async function choose(tab, number) {
   const [first] = await listPictures(/** @type {number} */ (tab.id)).catch(() => []);
-  await (first?.kind === "document" ? tell("click", tab, first) : tell("choose", tab, {}));
+  await (first?.kind === "document" ? tell("click", tab, { number, ...first }) : tell("choose", tab, { number }));
 }
 
-/** @param {"click" | "choose"} what @param {chrome.tabs.Tab} tab @param {object} picture */
-async function tell(what, { id, windowId, url }, picture) {
+/** @param {"click" | "choose"} what @param {chrome.tabs.Tab} tab @param {object} asked numbered by when */
+async function tell(what, { id, windowId, url }, asked) {
   const pageOrigin = url ? new URL(url).origin : "";
-  await chrome.storage.session.set({ [what]: { number: Date.now(), windowId, tabId: id, pageOrigin, ...picture } });
+  await chrome.storage.session.set({ [what]: { windowId, tabId: id, pageOrigin, ...asked } });
 }

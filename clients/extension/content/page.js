@@ -235,7 +235,7 @@ if (!Object.hasOwn(globalThis, "countermark")) {
      * @returns {Seen | null}
      */
     function find(address, target) {
-      const named = target === undefined ? null : /** @type {any} */ (chrome).contextMenus?.getTargetElement?.(target);
+      const named = target === undefined ? null : /** @type {any} */ (chrome).menus?.getTargetElement(target);
       if (named) return at(named, address);
       /** @type {Map<string, Seen>} */
       const found = new Map();
@@ -243,8 +243,8 @@ if (!Object.hasOwn(globalThis, "countermark")) {
         const shows = element instanceof HTMLImageElement ? element.currentSrc || element.src : "";
         const seen = picturesOf(element).find((each) => shows === address || each.shown === address);
         if (!seen) continue;
-        const meant = isSpacer(seen) ? below(element) : seen;
-        if (meant && !found.has(meant.source)) found.set(meant.source, meant);
+        const meant = (isSpacer(seen) && below(element)) || seen;
+        if (!found.has(meant.source)) found.set(meant.source, meant);
       }
       return found.size === 1 || isPicture(address, found) ? ([...found.values()][0] ?? null) : null;
     }

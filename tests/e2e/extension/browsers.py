@@ -59,6 +59,12 @@ class ExtendedBrowser(Protocol):
     def panel(self) -> Tab:
         """The side panel, once it has opened."""
 
+    def click_in_panel(self, selector: str) -> None:
+        """Clicks with the mouse in the middle of an element of the panel."""
+
+    def allow(self) -> None:
+        """Answers the browser's question for a site, once it is asked, by keys."""
+
     def told(self) -> dict[str, Any]:
         """What `chrome.storage.session` holds."""
 
@@ -126,6 +132,7 @@ class Chromium:
         self._worker = next(iter(context.service_workers), None) or context.wait_for_event("serviceworker")
         self.id = self._worker.url.split("/")[2]
         self._panel: SidePanel | None = None
+        self._windows: set[str] = set()
         self.beside = self.extension_page(BESIDE)
 
     def open(self, url: str) -> Page:
@@ -164,6 +171,14 @@ class Chromium:
             self._panel = SidePanel(self._connections.enter_context(connection))
             once(lambda: self._panel and self._panel.evaluate(LOADED))
         return self._panel
+
+    def click_in_panel(self, selector: str) -> None:
+        self._windows = self.display.windows()
+        self.panel().click(selector)
+
+    def allow(self) -> None:
+        once(lambda: self.display.windows() - self._windows)
+        self.display.press("Tab", "Return")
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self._worker.evaluate("() => chrome.storage.session.get()")
@@ -227,6 +242,7 @@ class ExtendedFirefox:
     def __init__(self, firefox: Firefox, extension: Path, display: Display) -> None:
         self.firefox = firefox
         self.display = display
+        self._windows: set[str] = set()
         firefox.install(extension)
         self.beside = self.extension_page(BESIDE)
 
@@ -259,6 +275,16 @@ class ExtendedFirefox:
     def panel(self) -> Sidebar:
         once(lambda: self.beside.evaluate(f"() => {Sidebar.VIEW}?.document.readyState === 'complete'"))
         return Sidebar(self.beside)
+
+    def click_in_panel(self, selector: str) -> None:
+        self._windows = self.display.windows()
+        place = self.panel().evaluate(CENTRE, selector)
+        corner = self.panel().evaluate("() => ({ x: window.mozInnerScreenX, y: window.mozInnerScreenY })")
+        self.display.click(corner["x"] + place["x"], corner["y"] + place["y"])
+
+    def allow(self) -> None:
+        once(lambda: self.display.windows() - self._windows)
+        self.display.press("alt+a")
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self.beside.evaluate("() => chrome.storage.session.get()")

@@ -21,6 +21,11 @@ class Display:
         """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+c")."""
         subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=os.environ | {"DISPLAY": self.name}, check=True)
 
+    def click(self, x: float, y: float) -> None:
+        """Clicks there with the left button."""
+        click = ["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"]
+        subprocess.run(click, env=os.environ | {"DISPLAY": self.name}, check=True)
+
     def windows(self) -> set[str]:
         """The numbers of what is open on it: an open menu is a window."""
         search = ["xdotool", "search", "--onlyvisible", "--maxdepth", "1", "--name", ".*"]

@@ -60,12 +60,12 @@ class Sites:
         host, path = str(request.url.hostname), request.url.path
         self.asked.append((host.removesuffix(".localhost"), path, dict(request.headers)))
         if path in self.pages:
-            headers = {"content-security-policy": self.policy} if self.policy else {}
+            headers = {"set-cookie": "who=me", **({"content-security-policy": self.policy} if self.policy else {})}
             return HTMLResponse(self.pages[path].replace("PORT", str(self.port)), headers=headers)
         _, access, name = (path + "//").split("/", 3)[:3]
         if name not in self.files or (access == "members" and not request.cookies):
             return Response(status_code=404)
-        headers = {"access-control-allow-origin": "*"} if access == "open" else {}
+        headers = {"open": {"access-control-allow-origin": "*"}, "members": {"cache-control": "no-store"}}.get(access)
         return Response(self.files[name], media_type=MEDIA_TYPES.get(name.split(".")[-1]), headers=headers)
 
 

@@ -239,7 +239,8 @@ def test_what_cannot_be_checked_is_refused_by_name(
 
 
 def test_no_cookie_and_no_referrer_is_sent_for_a_picture(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:
-    page = show("<script>document.cookie = 'who=me'</script><img src=/members/photo.jpg width=300 height=200>")
+    page = show("<img src=/members/photo.jpg width=300 height=200>")
+    once(lambda: page.evaluate("() => document.querySelector('img').naturalWidth"))
     click = clicked(extended, page, "img")
     sites.asked.clear()
     assert had(extended, click)["reason"] == "network"
