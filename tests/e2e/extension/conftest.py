@@ -13,7 +13,7 @@ from tests.e2e.extension.browsers import (
     running_chromium,
     running_extended_firefox,
 )
-from tests.e2e.extension.display import Display, virtual_display
+from tests.e2e.extension.display import virtual_display
 from tests.e2e.extension.sites import Sites, running_sites
 from tests.e2e.pages.reader import Tab
 from tools.extension import assemble
@@ -22,12 +22,6 @@ BROWSERS = [
     pytest.param("extended_chromium", id="chromium", marks=(pytest.mark.browser, pytest.mark.display)),
     pytest.param("extended_firefox", id="firefox", marks=(pytest.mark.firefox, pytest.mark.display)),
 ]
-
-
-@pytest.fixture(scope="session")
-def display() -> Iterator[Display]:
-    with virtual_display() as display:
-        yield display
 
 
 @pytest.fixture(scope="session")
@@ -40,19 +34,22 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def extended_chromium(
-    chromium: str, extensions: Path, display: Display, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Chromium]:
-    with running_chromium(chromium, extensions / "chrome", tmp_path_factory.mktemp("chromium"), display) as browser:
+def extended_chromium(chromium: str, extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    folder = tmp_path_factory.mktemp("chromium")
+    with virtual_display() as display, running_chromium(chromium, extensions / "chrome", folder, display) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def extended_firefox(
-    firefox_executable: str, extensions: Path, display: Display, tmp_path_factory: pytest.TempPathFactory
+    firefox_executable: str, extensions: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ExtendedFirefox]:
     folder = tmp_path_factory.mktemp("firefox")
-    with running_extended_firefox(firefox_executable, extensions / "firefox", folder, display) as browser:
+    extension = extensions / "firefox"
+    with (
+        virtual_display() as display,
+        running_extended_firefox(firefox_executable, extension, folder, display) as browser,
+    ):
         yield browser
 
 
