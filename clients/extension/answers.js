@@ -11,7 +11,7 @@ import { Refused } from "./faults.js";
 /** @typedef {(value: unknown, path: string) => any} Reader */
 
 /** @param {string} path */
-const malformed = (path) => new Refused("refused_malformed", { path });
+const malformed = (path) => new Refused("refused_malformed", { path: path || "JSON" });
 
 const MAX_TEXT = 8_000; // as long as a record's longest field
 const MAX_ITEMS = 4_096;
