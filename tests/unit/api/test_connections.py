@@ -13,7 +13,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from api.http import connections as module
-from api.http.connections import MAX_HEAD_BYTES, Connections, Reason
+from api.http.connections import MAX_HEAD_BYTES, MAX_PIPELINED, Connections, Reason
 from tests.loopback import serving
 from tests.patience import EXPIRING_SECONDS, HUNG_SECONDS, POLL_SECONDS, eventually
 
@@ -365,3 +365,14 @@ def test_what_follows_a_body_is_no_header_field(whole: bool) -> None:
         for _ in range(2):
             assert read_answer(connection).partition(b"\r\n\r\n")[2] == b"host transfer-encoding"
             connection.sendall(head + trailers)  # and the next request on this connection has fields of its own
+
+
+def test_a_few_requests_wait_on_a_connection_and_many_end_it() -> None:
+    asked = GET + b"\r\n"
+    with running() as server:
+        few = server.connect(sent=asked * MAX_PIPELINED)
+        assert [status_of(read_answer(few)) for _ in range(MAX_PIPELINED)] == [200] * MAX_PIPELINED
+        many = server.connect(sent=asked * 1_000)
+        eventually(lambda: server.refused == ["pipelined"])
+        read_all(many)  # to its end
+        assert server.ask() == 200
