@@ -12,13 +12,14 @@ whole was visible for 207).
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from provenance.media.canonical import Pixels
-from provenance.media.comparison.geometry import Grey, Homography, grey, scaling
+from provenance.media.comparison.geometry import Grey, Homography, grey, scaling, translation
 
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -52,21 +53,94 @@ it."""
 MIN_WORKING_SIDE = 32
 """Pixels: a working frame smaller than this shows too little to compare."""
 
+AROUND = 16
+"""Working pixels around the reference's reach that are looked at too: as far as windows reach."""
+
+PART_STEP = 12
+"""Working pixels: a part of the frame begins at a multiple of it, as all coarser grids (of 2, 3 and 4) do."""
+
+MAX_PART = 0.75
+"""Fraction of the frame: of a part that has more of it, all is looked at."""
+
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows and columns of a frame of `height` × `width` pixels: a picture on a page covers a part of it alone."""
+
+    height: int
+    width: int
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> "Part":
+        """All of a frame."""
+        return cls(height, width, slice(0, height), slice(0, width))
+
+    @classmethod
+    def reached(cls, size: tuple[int, int], reference: Pixels, warp: Homography) -> "Part":
+        """Where a reference reaches, and what is around that; all of the frame where that is most of it.
+
+        Args:
+            size: height and width of the frame.
+            reference: h×w×3.
+            warp: pixels of the frame → pixels of the reference.
+        """
+        everything = cls.whole(*size)
+        height, width = reference.shape[:2]
+        corners = np.linalg.inv(warp) @ np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]).T
+        if not (np.isfinite(corners).all() and len(set(np.sign(corners[2]))) == 1):  # beyond the horizon
+            return everything
+        x, y = corners[:2] / corners[2]
+        rows, columns = (_bounds(each, side) for each, side in ((y, size[0]), (x, size[1])))
+        area = (rows.stop - rows.start) * (columns.stop - columns.start)
+        return cls(*size, rows, columns) if 0 < area <= MAX_PART * size[0] * size[1] else everything
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it is all of the frame."""
+        return self == Part.whole(self.height, self.width)
+
+    def of(self, pixels: Pixels) -> Pixels:
+        """This part of a picture of the frame's size."""
+        return pixels if self.is_all else np.ascontiguousarray(pixels[self.rows, self.columns])
+
+    def place(self, plane: NDArray[T], step: int = 1) -> NDArray[T]:
+        """What is known of this part, at every `step`th pixel, in the whole frame: 0 elsewhere."""
+        if self.is_all:
+            return plane
+        size = (-(-self.height // step), -(-self.width // step), *plane.shape[2:])
+        whole = np.zeros(size, plane.dtype)
+        top, left = self.rows.start // step, self.columns.start // step
+        whole[top : top + plane.shape[0], left : left + plane.shape[1]] = plane
+        return whole
+
+
+def _bounds(places: NDArray[np.float64], side: int) -> slice:
+    first = min(max(0, int(places.min()) - AROUND), side) // PART_STEP * PART_STEP
+    last = -(-min(max(0, int(np.ceil(places.max())) + AROUND), side) // PART_STEP) * PART_STEP
+    return slice(first, min(last, side))
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Query and reference in one frame.
+    """Query and reference in one frame, in the part of it that the reference reaches.
 
     Attributes:
         query: H×W×3 float32 RGB 0..255, the query at working resolution.
         reference: H×W×3 float32 RGB, the reference warped onto it (0 where it does not reach).
         covered: H×W, where the reference reaches.
+        part: which part of the working frame these are.
         homography: pixels of the canonical query → pixels of the reference.
     """
 
     query: Planes
     reference: Planes
     covered: Mask
+    part: Part
     homography: Homography
 
 
@@ -93,11 +167,14 @@ def align(
     coarse, to_coarse = downscale(reference, min(1.0, 1.0 / density))
     if min(working.shape[:2]) < MIN_WORKING_SIDE or min(coarse.shape[:2]) < MIN_WORKING_SIDE:
         return None
+    size = working.shape[0], working.shape[1]
     warp = to_coarse @ homography @ np.linalg.inv(to_working)
     warp = refine_warp(grey(working), grey(coarse), warp / warp[2, 2], scales)
-    warped, covered = warp_onto(coarse, warp, working)
+    part = Part.reached(size, coarse, warp)
+    cut = part.of(working)
+    warped, covered = warp_onto(coarse, warp @ translation(part.columns.start, part.rows.start), cut)
     final = np.linalg.inv(to_coarse) @ warp @ to_working
-    return Alignment(working.astype(np.float32), warped, covered, final / final[2, 2])
+    return Alignment(cut.astype(np.float32), warped, covered, part, final / final[2, 2])
 
 
 def warp_onto(reference: Pixels, warp: Homography, query: Pixels) -> tuple[Planes, Mask]:

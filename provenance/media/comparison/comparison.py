@@ -150,8 +150,8 @@ class AlignedPair:
 
     @cached_property
     def measures(self) -> Measures:
-        """What the pair shows at each pixel."""
-        return self.overlap.measure()
+        """What the pair shows at each pixel of the working frame."""
+        return self.overlap.measure().placed(self.alignment.part)
 
 
 def align_pair(
@@ -318,10 +318,10 @@ def assemble_comparison(
     ]
     regions += [
         Region("outside", _bounding_box(part), None, round(float(part.mean()), 5), 1.0)
-        for part in _outside(pair.alignment.covered)
+        for part in _outside(pair.alignment.part.place(pair.alignment.covered))
     ]
     kind = [each.kind for each in maps if each.whole][-1]
-    shared = layout.compare_content(pair.overlap.light, pair.overlap.reference, pair.overlap.mask)
+    shared = layout.compare_content(pair.overlap.light, pair.overlap.reference, pair.overlap.mask, pair.alignment.part)
     return Comparison(
         verified=True,
         inliers=match.inliers,

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from provenance.media.calibration import ReferenceKind
-from provenance.media.comparison.alignment import Mask, Planes
+from provenance.media.comparison.alignment import Mask, Part, Planes
 
 BEST = 0.3
 """Of what has texture, the part that agrees best, which has to agree around itself: of a photograph the rest may have
@@ -116,12 +116,13 @@ class SharedContent:
         return self.common < least or little or self.misplaced > MAX_MISPLACED
 
 
-def compare_content(query: Planes, reference: Planes, mask: Planes) -> SharedContent:
+def compare_content(query: Planes, reference: Planes, mask: Planes, part: Part) -> SharedContent:
     """Return what an aligned pair has in common.
 
     Args:
         query, reference: H×W, light of both in the same colours.
         mask: H×W, 1 where both are, 0 elsewhere.
+        part: which part of the query these are.
     """
     one, other = (_Slopes.of(each, mask) for each in (query, reference))
     agrees = one.agrees(other)
@@ -132,7 +133,7 @@ def compare_content(query: Planes, reference: Planes, mask: Planes) -> SharedCon
         agreement=max(share for share, _ in shares),
         common=max(common for _, common in shares),
         drawn=ground is not None,
-        misplaced=0.0 if ground is None else _measure_misplaced(query, reference, mask > 0, ground),
+        misplaced=0.0 if ground is None else _measure_misplaced(query, reference, mask > 0, ground, part),
     )
 
 
@@ -195,11 +196,11 @@ def _ground(reference: Planes, mask: Planes) -> float | None:
     return float((shades.argmax() + 0.5) * 256 / SHADES)
 
 
-def _measure_misplaced(query: Planes, reference: Planes, inside: Mask, ground: float) -> float:
+def _measure_misplaced(query: Planes, reference: Planes, inside: Mask, ground: float, part: Part) -> float:
     one, other = ((np.abs(np.asarray(cv2.blur(each, (3, 3))) - ground) > DRAWN) & inside for each in (query, reference))
     added, left = one & ~_dilate(other), other & ~_dilate(one)
     lesser = min(int(added.sum()), int(left.sum()))
-    drawn, elsewhere, room = (_by_place(each) for each in (one | other, added | left, inside))
+    drawn, elsewhere, room = (_by_place(part.place(each)) for each in (one | other, added | left, inside))
     counts = (drawn >= MIN_DRAWN * room) & (drawn > 0)
     if not lesser or not counts.any():
         return 0.0

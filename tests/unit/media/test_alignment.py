@@ -1,11 +1,20 @@
 """Which part of the registered picture a copy shows."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.media.comparison.alignment import visible_corners
+from provenance.media.canonical import Pixels, shrink
+from provenance.media.comparison import alignment, compare
+from provenance.media.comparison.alignment import align, visible_corners
+from provenance.media.comparison.geometry import translation
+from provenance.media.media import Media
+
+PHOTOS = Path(__file__).parents[3] / "demo" / "photos"
 
 SIZE = st.floats(-1, 1)
 NEAR = st.tuples(st.floats(-12, -2), st.lists(SIZE, min_size=8, max_size=8))
@@ -67,3 +76,41 @@ def test_a_mirrored_half_shows_that_half() -> None:
     corners = visible_corners(np.array([[-0.5, 0, 0.5], [0, 1.0, 0], [0, 0, 1]]))
     assert corners.min(0) == pytest.approx([0, 0])
     assert corners.max(0) == pytest.approx([0.5, 1])
+
+
+def on_a_page() -> tuple[Pixels, Pixels]:
+    """A page with a fifth of it a picture of which a corner was painted over, and the picture as it was."""
+    picture = shrink(Media.from_bytes((PHOTOS / "mountains.jpg").read_bytes()).pixels, 256)
+    height, width = picture.shape[:2]
+    page = np.full((420, 512, 3), 240, np.uint8)
+    for line in range(20, 120, 16):
+        cv2.putText(page, "Residents say that they were told of it", (20, line), 0, 0.4, (60, 60, 60))
+    page[200 : 200 + height, 240 : 240 + width] = picture
+    cv2.rectangle(page, (260, 230), (310, 270), (200, 40, 40), -1)
+    return page, picture
+
+
+def test_of_a_page_only_what_is_near_the_picture_on_it_is_measured() -> None:
+    page, picture = on_a_page()
+    found = align(page, picture, translation(-240, -200))
+    assert found is not None
+    assert found.query.shape[0] * found.query.shape[1] < 0.5 * page.shape[0] * page.shape[1]
+    assert found.part.place(found.covered).sum() == pytest.approx(picture.shape[0] * picture.shape[1], rel=0.02)
+
+
+def test_what_differs_on_a_page_is_found_where_it_is_as_if_all_of_the_page_were_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, picture = on_a_page()
+    part = compare(page, picture)
+    monkeypatch.setattr(alignment, "MAX_PART", 0.0)
+    whole = compare(page, picture)
+    assert part.transform == whole.transform
+    assert [each for each in part.regions if each.kind == "outside"] == [
+        each for each in whole.regions if each.kind == "outside"
+    ]
+    (one,), (other,) = ([each for each in found.regions if each.kind != "outside"] for found in (part, whole))
+    assert one.query.left == pytest.approx(other.query.left, abs=0.01)
+    assert one.query.bottom == pytest.approx(other.query.bottom, abs=0.01)
+    assert one.query.left == pytest.approx(260 / 512, abs=0.02)
+    assert one.query.bottom == pytest.approx(270 / 420, abs=0.03)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from provenance.media.canonical import shrink
 from provenance.media.comparison import Comparison, compare
-from provenance.media.comparison.alignment import Planes
+from provenance.media.comparison.alignment import Part, Planes
 from provenance.media.comparison.layout import compare_content
 from provenance.media.media import Pixels
 from provenance.media.sketch import draw_sketch
@@ -179,7 +179,7 @@ def test_where_nothing_but_a_frame_agrees_two_pictures_without_a_ground_share_a_
     framed = other.copy()
     for edge in (np.s_[:20], np.s_[-20:], np.s_[:, :20], np.s_[:, -20:]):
         framed[edge] = one[edge]
-    found = compare_content(framed, one, np.ones_like(one))
+    found = compare_content(framed, one, np.ones_like(one), Part.whole(*one.shape))
     assert not found.drawn
     assert found.is_layout_only("stored picture")
 
@@ -188,4 +188,4 @@ def test_where_half_agrees_wholly_two_pictures_share_more_than_a_layout() -> Non
     one, other = texture(1), texture(2)
     half = other.copy()
     half[:, :128] = one[:, :128]
-    assert not compare_content(half, one, np.ones_like(one)).is_layout_only("stored picture")
+    assert not compare_content(half, one, np.ones_like(one), Part.whole(*one.shape)).is_layout_only("stored picture")

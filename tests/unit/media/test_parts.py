@@ -42,6 +42,16 @@ def test_each_picture_of_a_collage_is_a_part() -> None:
     assert all(max(part.overlap(place) for part in parts) > 0.75 for place in places)
 
 
+def test_a_page_that_covers_most_of_a_screenshot_is_no_part_and_the_picture_on_it_is() -> None:
+    screen = np.full((512, 400, 3), 30, np.uint8)
+    screen[100:480] = 245  # the page: three quarters of the screen
+    picture = cv2.resize(photograph("coffee.png", 400), (300, 180), interpolation=cv2.INTER_AREA)
+    screen[160:340, 50:350] = picture
+    parts = find_parts(screen)
+    assert max(part.overlap(Rectangle(50, 160, 350, 340)) for part in parts) > 0.9
+    assert max(part.overlap(Rectangle(0, 100, 400, 480)) for part in parts) < 0.5
+
+
 @pytest.mark.parametrize("pixels", [np.zeros((1, 1, 3)), np.zeros((1, 9000, 3)), np.full((512, 512, 3), 80)])
 def test_a_picture_without_edges_has_no_parts(pixels: Pixels) -> None:
     assert find_parts(pixels.astype(np.uint8)) == []
