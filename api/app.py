@@ -26,6 +26,7 @@ from api.http.openapi import document
 from api.http.problems import install_problems
 from api.http.quotas import DAY_SECONDS, Quotas, forget_days
 from api.http.upload import Spool
+from api.pages.rendering import problem_page
 from api.processes import Parent, SharedLimiter
 from api.routes import ROUTERS
 from api.service import Service
@@ -49,7 +50,7 @@ def assemble(middleware: list[Middleware] | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         middleware=middleware,
     )
-    install_problems(app)
+    install_problems(app, problem_page)
     for router in ROUTERS:
         app.include_router(router)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

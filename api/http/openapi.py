@@ -35,7 +35,7 @@ from api.http.requests import (
 )
 from provenance import __version__, answers
 from provenance.answers import Answer, Problem
-from provenance.answers.fields import Doc, NeverNull, Pattern, Values
+from provenance.answers.fields import Doc, Later, NeverNull, Pattern, Values
 from provenance.answers.problems import MEDIA_TYPE
 
 DESCRIPTION = """\
@@ -216,13 +216,17 @@ def _describe_class(cls: type[Any], schema: Document) -> Document:
     hints = get_type_hints(cls, include_extras=True)
     schema["properties"] = {name: _describe_type(hints[name], field) for name, field in schema["properties"].items()}
     if issubclass(cls, Answer):  # defaults are for clients that read older answers
-        schema["required"] = list(schema["properties"])
+        schema["required"] = [name for name in schema["properties"] if not _came_later(hints[name])]
         for field in schema["properties"].values():
             field.pop("default", None)
     described = schema.pop("description", None)  # the whole docstring
     if described is not None:
         schema["description"] = described.partition("\n\n")[0]
     return schema
+
+
+def _came_later(hint: Any) -> bool:
+    return any(isinstance(mark, Later) for mark in getattr(hint, "__metadata__", ()))
 
 
 def _describe_type(hint: Any, schema: Document) -> Document:

@@ -1,4 +1,4 @@
-"""Problems: exceptions as `application/problem+json` (RFC 9457), and as CBOR (RFC 9290) for SCITT.
+"""Problems: exceptions as `application/problem+json` (RFC 9457), as CBOR (RFC 9290) for SCITT, as a page for who reads.
 
 The slug is that of the exception's class (`provenance.errors`), the title is in `provenance.sentences`, the HTTP status
 in this module. Any other exception is an internal error: its traceback is logged, and the client gets no detail.
@@ -6,7 +6,7 @@ in this module. Any other exception is an internal error: its traceback is logge
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -87,6 +87,9 @@ SIGNER_UNAVAILABLE: Final = Kind(errors.SignerUnavailable.slug, 503)
 STORE_UNAVAILABLE: Final = Kind(errors.StoreUnavailable.slug, 503)
 STORE_CORRUPT: Final = Kind(errors.StoreCorrupt.slug, 503)
 
+Page = Callable[[HTTPConnection, Kind, str, Mapping[str, str]], bytes | None]
+"""The page of a problem, from its detail and the headers of the answer; None for a client that prefers JSON."""
+
 KINDS: Final[Mapping[str, Kind]] = {kind.slug: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
 
 _BY_STATUS: Final = {
@@ -126,6 +129,8 @@ def problem(
     note_problem(conn, kind.slug)
     if conn.url.path.startswith(CONCISE_PATHS):
         data, media_type = encode_cbor({-1: kind.title, -2: kind.detail or detail, -4: kind.status}), CONCISE_MEDIA_TYPE
+    elif (page := conn.app.state.problem_page(conn, kind, kind.detail or detail, headers or {})) is not None:
+        data, media_type = page, "text/html; charset=utf-8"
     else:
         data, media_type = _json(conn, kind, detail, fields, also or {}), MEDIA_TYPE
     answer = Response(data, kind.status, media_type=media_type)
@@ -241,8 +246,9 @@ class LastResort:
             await answer_internal_error(HTTPConnection(scope), error)(scope, receive, send)
 
 
-def install_problems(app: FastAPI) -> None:
+def install_problems(app: FastAPI, page: Page) -> None:
     """Registers the exception handlers, which answer with problems (`LastResort` catches the rest)."""
+    app.state.problem_page = page
     app.add_exception_handler(errors.CountermarkError, answer_countermark_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_validation_error)

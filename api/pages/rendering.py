@@ -3,16 +3,20 @@
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
-from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
 
-from api.http.accept import preferred_language
+from api.http.accept import preferred, preferred_language
+from api.http.logs import request_id
+from api.http.problems import Kind
 from api.service import Service
 from provenance import answers, sentences
+from provenance.answers.problems import MEDIA_TYPE
 from provenance.media.comparison import Box
 from provenance.verification import wording
 
@@ -27,6 +31,9 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+REPORTS = "/v1/verifications"
+"""Where a report is asked for: what a problem says there, it says of a picture."""
+
 LANGUAGE_VARIES = {"Vary": "Accept-Language"}
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could reorder the text beside it."""
@@ -43,7 +50,7 @@ def static_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def language_of(request: Request) -> str:
+def language_of(request: HTTPConnection) -> str:
     """That of the switch, or else the one that the browser prefers."""
     asked = request.query_params.get("lang")
     if asked in sentences.LANGUAGES:
@@ -51,7 +58,7 @@ def language_of(request: Request) -> str:
     return preferred_language(request.headers.get("accept-language", ""), list(sentences.LANGUAGES))
 
 
-def render(request: Request, template: str, service: Service, **values: object) -> bytes:
+def render(request: HTTPConnection, template: str, service: Service, **values: object) -> bytes:
     """A page, in the language of its reader."""
     asked = language_of(request) if request.query_params.get("lang") in sentences.LANGUAGES else None
     kept = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "lang"])
@@ -72,6 +79,27 @@ def render(request: Request, template: str, service: Service, **values: object) 
         )
     )
     return html.encode()
+
+
+def problem_page(conn: HTTPConnection, kind: Kind, detail: str, headers: Mapping[str, str]) -> bytes | None:
+    """A problem for who prefers a page, as a browser does where somebody follows a link or sends a form."""
+    service, prefers = getattr(conn.app.state, "service", None), conn.headers.get("accept", "*/*")
+    if service is None or preferred(prefers, (MEDIA_TYPE, "text/html")) == MEDIA_TYPE:
+        return None
+    words = sentences.CATALOGUES[language_of(conn)]
+    asked = conn.url.path.startswith(REPORTS)
+    said = {**words.problems[kind.slug], **(words.unverified.get(kind.slug, {}) if asked else {})}
+    return render(
+        conn,
+        "problem.html",
+        service,
+        title=said["title"],
+        detail=said.get("detail"),
+        cause=None if "detail" in said else detail,
+        asked=asked,
+        retry_after=headers.get("Retry-After"),
+        request_id=request_id(conn),
+    )
 
 
 def place_of(box: answers.Box) -> str:

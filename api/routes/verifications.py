@@ -11,7 +11,6 @@ from api.http.auth import AssetsWriter, SenderDep, publisher_of, subject_of
 from api.http.bodies import is_json, receive_json
 from api.http.conditional import JSON, conditional, json_answer, read_answer
 from api.http.limits import charge, charge_cost, limited
-from api.http.logs import note_problem
 from api.http.openapi import (
     BINARY,
     NOT_MODIFIED,
@@ -29,7 +28,6 @@ from api.http.requests import DigestsRequest
 from api.pages.rendering import HTML, language_of, place_of, render, share_of
 from api.service import Service, ServiceDep
 from provenance.answers import RecordedVerdict, Report
-from provenance.errors import CountermarkError
 from provenance.limits import REPORT_UNITS
 from provenance.sentences import CATALOGUES, ENGLISH
 from registry.keys.api_keys import Holder
@@ -77,21 +75,10 @@ async def post_verification(
     """
     if preferred(request.headers.get("accept", "*/*"), (JSON, "text/html")) == JSON:
         return _answer(request, await _verify(request, service, holder, detail, keep))
-    try:
-        report = read_answer(Report, await _verify(request, service, holder, detail, keep))
-    except CountermarkError as error:
-        return _problem_page(request, service, error)
+    report = read_answer(Report, await _verify(request, service, holder, detail, keep))
     told = report.headline.wording(language_of(request))
     page = render(request, "report.html", service, report=report, told=told, place=place_of, share=share_of)
     return Response(page, headers={"Vary": "Accept, Accept-Language", "Cache-Control": "no-store"}, media_type=HTML)
-
-
-def _problem_page(request: Request, service: Service, error: CountermarkError) -> Response:
-    kind, words = problems.kind_of(error), CATALOGUES[language_of(request)]
-    note_problem(request, kind.slug)
-    said = {**words.problems[kind.slug], **words.unverified.get(kind.slug, {})}
-    page = render(request, "problem.html", service, title=said["title"], detail=said.get("detail"))
-    return Response(page, kind.status, media_type=HTML)
 
 
 async def _verify(request: Request, service: Service, holder: Holder | None, detail: str | None, keep: bool) -> bytes:

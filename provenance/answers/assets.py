@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from provenance.answers.fields import Answer, Digest, Doc, NeverNull, RecordId, Values
+from provenance.answers.fields import Answer, Digest, Doc, Later, NeverNull, RecordId, Values
 from provenance.answers.publishers import Publisher
 
 
@@ -103,15 +103,16 @@ class Asset(Answer):
     standing: Standing
     title: str | None
     caption: str | None
-    byline: str | None = None
+    byline: Annotated[str | None, Later()] = None
     credit: str | None
-    rights: str | None = None
+    rights: Annotated[str | None, Later()] = None
     licence: str | None
     digital_source_type: str | None
     captured_at: datetime | None
     from_file: Annotated[
         tuple[str, ...],
         Doc("Which of these were read from the file's own metadata; the others are the publisher's own statements."),
+        Later(),
     ] = ()
     media: Media
     credential: Credential | None

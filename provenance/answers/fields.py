@@ -58,6 +58,11 @@ class NeverNull:
     """The field is None in answers alone that are older than it."""
 
 
+@dataclass(frozen=True)
+class Later:
+    """An answer that is kept, and is older than the field, is served as it was made: without the field."""
+
+
 HEX_SHA256 = r"^[0-9a-f]{64}$"
 
 Digest = Annotated[str, Pattern(HEX_SHA256), Doc("SHA-256, lowercase hex.")]

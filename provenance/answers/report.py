@@ -1,12 +1,12 @@
 """The verification report: five axes, matches, findings, and what was not checked. There is no score."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Annotated, NoReturn
 
 from provenance.answers.assets import Asset, Resembles, Standing
-from provenance.answers.fields import Answer, Digest, Doc, NeverNull, RecordId, Values
+from provenance.answers.fields import Answer, Digest, Doc, Later, NeverNull, RecordId, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,15 @@ class Wording(Answer):
     vouched: Annotated[str | None, Doc("Who vouches for the publisher's name; it belongs right below the lead.")]
     ai: Annotated[str, Doc("What the file declares about AI.")]
     measured: Annotated[str | None, Doc("How many such edits were missed in tests, and false alarms.")]
+    sentences: Annotated[
+        dict[str, str],
+        Doc("What else the report says, as of its findings, in this language, by the English text; empty in English."),
+        Later(),
+    ] = field(default_factory=dict)
+
+    def said(self, text: str) -> str:
+        """A sentence of the report in this language; as it stands where there is none."""
+        return self.sentences.get(text, text)
 
     @property
     def text(self) -> str:
@@ -47,7 +56,9 @@ class Headline(Answer):
 
     code: str
     text: Annotated[str, Doc("In the language that Accept-Language prefers; in English with the findings beside it.")]
-    wordings: Annotated[tuple[Wording, ...], Doc("The parts of the text, in each language, English first.")] = ()
+    wordings: Annotated[
+        tuple[Wording, ...], Doc("The parts of the text, in each language, English first."), Later()
+    ] = ()
 
     def wording(self, language: str) -> Wording | None:
         """The parts in a language, or in the first where there is none; None in a report older than they are."""
@@ -357,6 +368,7 @@ class Report(Answer):
             "Until when the report and its differences are at their addresses; on record, a report stays. "
             "Null: it is not kept, or was made before reports had an end."
         ),
+        Later(),
     ] = None
     input: Input
     headline: Headline

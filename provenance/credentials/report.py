@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from provenance.credentials.claim import SoftBinding
 from provenance.credentials.claim_time_stamp import TimeStamp
+from provenance.message import Message
 
 
 class CredentialState(StrEnum):
@@ -187,56 +188,63 @@ CONTENT_PROBLEMS = frozenset(
 )
 """What says that the file is not the one that was signed, and nothing against the credential itself."""
 
-_FILE_CHANGED = (
-    "The file is not as it was signed: the picture was changed, or only what stands beside it in the file (a caption "
-    "that was written into it is enough), or the credential was made for another file."
+_FILE_CHANGED = Message(
+    "The file is not as it was signed: the picture was changed, or only what stands "
+    "beside it in the file (a caption that was written into it is enough), or the "
+    "credential was made for another file."
 )
 
 PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
-        "algorithm.unsupported": "It was signed or hashed with an algorithm that is not supported.",
-        "assertion.action.malformed": "Its list of actions breaks the rules of C2PA.",
+        "algorithm.unsupported": Message("It was signed or hashed with an algorithm that is not supported."),
+        "assertion.action.malformed": Message("Its list of actions breaks the rules of C2PA."),
         "assertion.bmffHash.mismatch": _FILE_CHANGED,
         "assertion.boxesHash.mismatch": _FILE_CHANGED,
-        "assertion.collectionHash.mismatch": "A file of the signed collection was changed.",
-        "assertion.dataHash.malformed": "What binds the credentials to the content cannot be read.",
+        "assertion.collectionHash.mismatch": Message("A file of the signed collection was changed."),
+        "assertion.dataHash.malformed": Message("What binds the credentials to the content cannot be read."),
         "assertion.dataHash.mismatch": _FILE_CHANGED,
-        "assertion.hashedURI.mismatch": "A statement in the credentials was changed after it was signed.",
-        "assertion.inaccessible": "A statement that the claim refers to could not be reached.",
-        "assertion.missing": "A statement that the claim refers to is missing.",
-        "assertion.notRedacted": "A statement that was to be removed is still there.",
-        "assertion.undeclared": "The credentials hold a statement that the claim does not list.",
-        "claim.hardBindings.missing": "Nothing binds the credentials to the content.",
-        "claim.malformed": "The claim cannot be read.",
-        "claim.missing": "The claim is missing.",
-        "claim.multiple": "There is more than one claim.",
-        "claimSignature.mismatch": "The signature does not match the claim.",
-        "claimSignature.missing": "The signature is missing.",
-        "claimSignature.outsideValidity": "The certificate was not valid when the claim was signed.",
-        "general.error": "The credentials could not be checked to the end.",
-        "ingredient.claimSignature.mismatch": "The signature of an ingredient does not match.",
-        "ingredient.manifest.mismatch": "The credentials of an ingredient were changed.",
-        "ingredient.manifest.missing": "The credentials of an ingredient are missing.",
-        "ingredient.unknownProvenance": "Nothing is known about where an ingredient comes from.",
-        "manifest.inaccessible": "The credentials are kept elsewhere, and nothing was fetched.",
-        "manifest.multipleParents": "It claims more than one parent.",
-        "signingCredential.expired": "The certificate is not in force, and no trusted time stamp shows that it was.",
-        "signingCredential.invalid": "The certificate does not follow the rules for signing claims.",
-        "signingCredential.ocsp.revoked": "The certificate was revoked.",
-        "signingCredential.untrusted": "The signer is on none of the trust lists.",
-        "timeStamp.malformed": "The time stamp cannot be read.",
-        "timeStamp.mismatch": "The time stamp belongs to something else.",
-        "timeStamp.outsideValidity": "The certificate of the time-stamp authority was not valid at that time.",
-        "timeStamp.untrusted": "The time-stamp authority is on none of the lists for time stamps.",
-        EXCLUSION_ELSEWHERE: "What the credential covers of the file is as it was signed, but the part that it leaves "
-        "out is not the one that it stands in: some of the file is covered by nothing.",
-        OTHER_FILE: "The manifest that came beside the file does not fit it: it was made for another file, or this one "
-        "was changed since, if only by a caption.",
-        UNREADABLE_FILE: "The file or its credentials are damaged and could not be read.",
-        UNSUPPORTED_FORMAT: "Credentials of this file format cannot be read.",
-        TOO_LARGE: "The credentials are larger than is looked at.",
-        EMPTY_SIDECAR: "The manifest that was given beside the file is empty.",
-        UNKNOWN_PROBLEM: "The credentials record a problem that has no standard code.",
+        "assertion.hashedURI.mismatch": Message("A statement in the credentials was changed after it was signed."),
+        "assertion.inaccessible": Message("A statement that the claim refers to could not be reached."),
+        "assertion.missing": Message("A statement that the claim refers to is missing."),
+        "assertion.notRedacted": Message("A statement that was to be removed is still there."),
+        "assertion.undeclared": Message("The credentials hold a statement that the claim does not list."),
+        "claim.hardBindings.missing": Message("Nothing binds the credentials to the content."),
+        "claim.malformed": Message("The claim cannot be read."),
+        "claim.missing": Message("The claim is missing."),
+        "claim.multiple": Message("There is more than one claim."),
+        "claimSignature.mismatch": Message("The signature does not match the claim."),
+        "claimSignature.missing": Message("The signature is missing."),
+        "claimSignature.outsideValidity": Message("The certificate was not valid when the claim was signed."),
+        "general.error": Message("The credentials could not be checked to the end."),
+        "ingredient.claimSignature.mismatch": Message("The signature of an ingredient does not match."),
+        "ingredient.manifest.mismatch": Message("The credentials of an ingredient were changed."),
+        "ingredient.manifest.missing": Message("The credentials of an ingredient are missing."),
+        "ingredient.unknownProvenance": Message("Nothing is known about where an ingredient comes from."),
+        "manifest.inaccessible": Message("The credentials are kept elsewhere, and nothing was fetched."),
+        "manifest.multipleParents": Message("It claims more than one parent."),
+        "signingCredential.expired": Message(
+            "The certificate is not in force, and no trusted time stamp shows that it was."
+        ),
+        "signingCredential.invalid": Message("The certificate does not follow the rules for signing claims."),
+        "signingCredential.ocsp.revoked": Message("The certificate was revoked."),
+        "signingCredential.untrusted": Message("The signer is on none of the trust lists."),
+        "timeStamp.malformed": Message("The time stamp cannot be read."),
+        "timeStamp.mismatch": Message("The time stamp belongs to something else."),
+        "timeStamp.outsideValidity": Message("The certificate of the time-stamp authority was not valid at that time."),
+        "timeStamp.untrusted": Message("The time-stamp authority is on none of the lists for time stamps."),
+        EXCLUSION_ELSEWHERE: Message(
+            "What the credential covers of the file is as it was signed, but the part that it "
+            "leaves out is not the one that it stands in: some of the file is covered by nothing."
+        ),
+        OTHER_FILE: Message(
+            "The manifest that came beside the file does not fit it: it was made for another "
+            "file, or this one was changed since, if only by a caption."
+        ),
+        UNREADABLE_FILE: Message("The file or its credentials are damaged and could not be read."),
+        UNSUPPORTED_FORMAT: Message("Credentials of this file format cannot be read."),
+        TOO_LARGE: Message("The credentials are larger than is looked at."),
+        EMPTY_SIDECAR: Message("The manifest that was given beside the file is empty."),
+        UNKNOWN_PROBLEM: Message("The credentials record a problem that has no standard code."),
     }
 )
 """One line for each common code of C2PA, and for our own codes."""
@@ -244,4 +252,4 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
 
 def explain_problem(code: str) -> str:
     """One plain line for a code; codes that are not in `PROBLEMS` are named as they are."""
-    return PROBLEMS.get(code, f"C2PA reports {code}.")
+    return PROBLEMS.get(code, Message("C2PA reports {code}.", code=code))

@@ -13,6 +13,7 @@ from provenance.media.appearance import Appearance, Part, digest_appearance
 from provenance.media.comparison import Comparison
 from provenance.media.fingerprints import PDQ
 from provenance.media.local_features import LocalFeatures
+from provenance.message import Message
 from provenance.statement.appearance_digest import (
     COLOURS,
     AppearanceDigest,
@@ -53,16 +54,16 @@ MAX_COMPARED_CANDIDATES = 8
 MAX_MATCHES = 16
 """Matches that one verdict lists; the same picture registered more often is cut, and the report says so."""
 
-SIMILAR = "similar pictures"
+SIMILAR = Message("similar pictures")
 
 PASSING = (StoreUnavailable, Overloaded)
 """Failures that another try may not meet: they fail the request, rather than stand in a report that is kept."""
 
 
 _STATED = {
-    MatchBasis.BYTES: "the record itself states another file",
-    MatchBasis.PIXELS: "the record itself states other pixels",
-    MatchBasis.COMPARISON: "the record itself states another sketch or file than was compared",
+    MatchBasis.BYTES: Message("the record itself states another file"),
+    MatchBasis.PIXELS: Message("the record itself states other pixels"),
+    MatchBasis.COMPARISON: Message("the record itself states another sketch or file than was compared"),
 }
 
 
@@ -179,7 +180,7 @@ class Lookups:
     def propose(self, pdq_orientations: Sequence[bytes], quality: int) -> Sequence[Candidate]:
         """Step 6. Candidates, the nearest first."""
         if quality < MIN_PDQ_QUALITY:
-            self.skip(SIMILAR, "the picture is too plain to be searched for by its fingerprint")
+            self.skip(SIMILAR, Message("the picture is too plain to be searched for by its fingerprint"))
             return ()
         self.methods.append(PDQ)
         return self.registrations.by_fingerprint(pdq_orientations, quality)
@@ -188,7 +189,7 @@ class Lookups:
         """Step 6. The candidates that share local features; what the search did not look at is noted."""
         proposed = self.registrations.by_local_features(features)
         if proposed.left_out is not None:
-            note = Unchecked("further candidates by local features", proposed.left_out)
+            note = Unchecked(Message("further candidates by local features"), proposed.left_out)
             self._unchecked += [note] if note not in self._unchecked else []
         return proposed.candidates
 
@@ -206,13 +207,20 @@ class Lookups:
         if len(hits) > MAX_MATCHES:
             publishers = self.registrations.publishers([hit.record_id for hit in hits])
             hits = [hits[place] for place in in_turns([publishers.get(hit.record_id, "") for hit in hits])]
-            why = f"{self._count(hits)} match, and {MAX_MATCHES} are listed, of each publisher one first"
-            self.skip("further matching records", why)
+            why = Message(
+                "{hits} match, and {max_matches} are listed, of each publisher one first",
+                hits=self._count(hits),
+                max_matches=MAX_MATCHES,
+            )
+            self.skip(Message("further matching records"), why)
         read = [(hit, self.read(hit)) for hit in hits[:MAX_MATCHES]]
         found = [(hit, known) for hit, known in read if isinstance(known, KnownRecord)]
         for _, known in found:
             if known.sources_left_out:
-                self.skip(f"all that record {known.index} was made from", "only the nearest were looked at")
+                self.skip(
+                    Message("all that record {index} was made from", index=known.index),
+                    Message("only the nearest were looked at"),
+                )
         unproven = tuple(known for _, known in read if isinstance(known, Unproven))
         claims = self._claims(found, cut=len(hits) > MAX_MATCHES)
         return Evidence(
@@ -255,8 +263,10 @@ class Lookups:
         """Those to compare of what is not found yet, of each publisher the nearest first."""
         new = self.unknown(candidates)
         if len(new) > most:
-            why = f"only the nearest {most} of {len(new)} are looked at, of each publisher one first"
-            note = Unchecked("further candidates", why)
+            why = Message(
+                "only the nearest {most} of {new} are looked at, of each publisher one first", most=most, new=len(new)
+            )
+            note = Unchecked(Message("further candidates"), why)
             self._unchecked += [note] if note not in self._unchecked else []
         return [new[place] for place in sorted(in_turns([candidate.publisher for candidate in new])[:most])]
 
@@ -284,9 +294,9 @@ class Lookups:
         except CountermarkError as failure:
             return Unproven(hit.record_id, str(failure))
         if known.receipt is not None and known.receipt.record_id != hit.record_id:
-            return Unproven(hit.record_id, "its receipt is of another record")
+            return Unproven(hit.record_id, Message("its receipt is of another record"))
         if not _states(known, hit):
-            return Unproven(hit.record_id, f"{_STATED[hit.basis]}, against the registry's index")
+            return Unproven(hit.record_id, Message("{basis}, against the registry's index", basis=_STATED[hit.basis]))
         return known
 
 

@@ -10,6 +10,7 @@ from provenance.media.comparison import Box, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.local_features import LOCAL_FEATURES, LocalFeatures
 from provenance.media.media import Pixels
+from provenance.message import Message
 from provenance.verification.evidence import MatchBasis
 from provenance.verification.lookups import (
     MAX_COMPARED_CANDIDATES,
@@ -119,10 +120,12 @@ class SimilaritySearch:
         except PASSING:
             raise
         except CountermarkError as failure:
-            self._miss("parts of pictures", failure)
+            self._miss(Message("parts of pictures"), failure)
             return
         if features.count < MIN_LOCAL_FEATURES:
-            self._lookups.skip("parts of pictures", "the picture has too little texture to be searched for by parts")
+            self._lookups.skip(
+                Message("parts of pictures"), Message("the picture has too little texture to be searched for by parts")
+            )
             return
         self._lookups.methods.append(LOCAL_FEATURES)
         self._compare_likely(features, MAX_COMPARED_CANDIDATES)
@@ -138,7 +141,7 @@ class SimilaritySearch:
         except PASSING:
             raise
         except CountermarkError as failure:
-            self._miss("a closer look at parts of the picture", failure)
+            self._miss(Message("a closer look at parts of the picture"), failure)
             return
         for part, features in enumerate(parts):
             if features.count >= MIN_LOCAL_FEATURES:
@@ -208,7 +211,8 @@ class SimilaritySearch:
         compared = [hit.comparison for hit in self._hits() if hit.comparison is not None]
         if compared and all(each.reference != "full detail" for each in compared):
             self._lookups.skip(
-                "full detail", "no picture is kept of what matches first, or none with more pixels than were compared"
+                Message("full detail"),
+                Message("no picture is kept of what matches first, or none with more pixels than were compared"),
             )
 
     @property
@@ -303,7 +307,9 @@ class SimilaritySearch:
             return [failure] * len(references)
 
     def _not_compared(self, candidate: Candidate, failure: CountermarkError) -> None:
-        self._miss(f"the comparison with record {candidate.record_id.hex()[:16]}…", failure)
+        self._miss(
+            Message("the comparison with record {record_id}…", record_id=candidate.record_id.hex()[:16]), failure
+        )
         self._lookups.keep_leads((candidate,))
 
     def _miss(self, what: str, failure: CountermarkError) -> None:
@@ -334,4 +340,4 @@ def _is_verified(outcome: Comparison | CountermarkError) -> TypeGuard[Comparison
 
 
 def _stored_picture(candidate: Candidate) -> str:
-    return f"the stored picture of record {candidate.record_id.hex()[:16]}…"
+    return Message("the stored picture of record {record_id}…", record_id=candidate.record_id.hex()[:16])

@@ -40,6 +40,7 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.marks import read_declared
 from provenance.media.media import Media, Pixels
 from provenance.media.sketch import Sketch
+from provenance.message import Message
 from provenance.verification.evidence import Examination, Subject
 from provenance.verification.findings import resemblance
 from provenance.verification.lookups import SIMILAR, Lookups
@@ -47,7 +48,9 @@ from provenance.verification.matcher import Matcher, SimilaritySearch
 from provenance.verification.registrations import Reference, Registrations
 from provenance.verification.verdict import Verdict, judge
 
-_KNOWN = "these bytes are registered, so the similarity index was not asked; what the record resembles is on file"
+_KNOWN = Message(
+    "these bytes are registered, so the similarity index was not asked; what the record resembles is on file"
+)
 
 
 def examine(
@@ -169,17 +172,17 @@ def verify_digests(
         CountermarkError: as for `verify_file`.
     """
     lookups = Lookups(registrations)
-    lookups.skip("the file itself", "only digests were handed in")
+    lookups.skip(Message("the file itself"), Message("only digests were handed in"))
     # 4.
     if lookups.look_up_bytes(subject.sha256):
         # 5.
         lookups.look_up_stated_pixels()
         lookups.skip(SIMILAR, _KNOWN)
     elif pdq is None:
-        lookups.skip(SIMILAR, "no fingerprint was handed in")
+        lookups.skip(SIMILAR, Message("no fingerprint was handed in"))
     else:
         # 6.
-        lookups.skip("mirrored and turned copies", "only the upright fingerprint was handed in")
+        lookups.skip(Message("mirrored and turned copies"), Message("only the upright fingerprint was handed in"))
         lookups.keep_leads(lookups.nearest(lookups.propose((pdq,), 100 if pdq_quality is None else pdq_quality)))
     # 8. and 9.
     evidence = resemblance.with_older(lookups.evidence(subject, None), registrations)

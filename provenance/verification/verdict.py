@@ -13,6 +13,7 @@ from typing import Never
 
 from provenance.answers import Wording
 from provenance.credentials.report import CredentialState, explain_problem
+from provenance.message import Message
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
 from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
@@ -86,7 +87,8 @@ def judge(evidence: Evidence) -> Verdict:
         Axis.DECLARED_ORIGIN: AxisValue(declared, declared_summary),
         Axis.PROOF: AxisValue(proven, proven_summary),
         Axis.ASSESSMENT: AxisValue(
-            Assessment.NOT_ASSESSED, "No statistical detection was run: such methods err too often on news pictures."
+            Assessment.NOT_ASSESSED,
+            Message("No statistical detection was run: such methods err too often on news pictures."),
         ),
     }
     matches = rank(evidence.matches)
@@ -179,8 +181,8 @@ def _details(code: HeadlineCode, axes: Mapping[Axis, AxisValue], evidence: Evide
 
 
 ALWAYS = (
-    Unchecked("invisible watermarks (SynthID, Digimarc, TrustMark, Meta)", "no open decoder exists"),
-    Unchecked("statistical detection of machine-made pictures", "no method is turned on"),
+    Unchecked(Message("invisible watermarks (SynthID, Digimarc, TrustMark, Meta)"), Message("no open decoder exists")),
+    Unchecked(Message("statistical detection of machine-made pictures"), Message("no method is turned on")),
 )
 """What no verification here looks at."""
 
@@ -193,31 +195,42 @@ def list_unchecked(evidence: Evidence) -> tuple[Unchecked, ...]:
 
 def _of_records(evidence: Evidence) -> Iterator[Unchecked]:
     for record in evidence.unproven:
-        yield Unchecked(f"record {record.record_id.hex()[:16]}…, to which this picture leads", record.why)
+        yield Unchecked(
+            Message("record {record_id}…, to which this picture leads", record_id=record.record_id.hex()[:16]),
+            record.why,
+        )
     if any(match.receipt is not None and not match.receipt.log_key_pinned for match in evidence.matches):
-        yield Unchecked("whose log this is", "no log key was pinned: its name is what the receipt claims, not verified")
+        yield Unchecked(
+            Message("whose log this is"),
+            Message("no log key was pinned: its name is what the receipt claims, not verified"),
+        )
 
 
 def _of_file(examination: Examination) -> Iterator[Unchecked]:
     frames, credential = examination.subject.frames, examination.credential
     if frames is not None and frames > 1:
         yield Unchecked(
-            "the frames or pages after the first",
-            "only the first is decoded and compared; digests of the bytes cover them all",
+            Message("the frames or pages after the first"),
+            Message("only the first is decoded and compared; digests of the bytes cover them all"),
         )
     if credential.state is CredentialState.REMOTE_ONLY:
-        yield Unchecked("a credential kept elsewhere", "addresses inside a file are never fetched")
+        yield Unchecked(Message("a credential kept elsewhere"), Message("addresses inside a file are never fetched"))
     if credential.state is CredentialState.UNREADABLE:
-        why = " ".join(explain_problem(code) for code in credential.problems)
-        yield Unchecked("the file's content credential", why or "it could not be read")
+        why = Message.joined(" ", (explain_problem(code) for code in credential.problems))
+        yield Unchecked(Message("the file's content credential"), why or Message("it could not be read"))
     if credential.identity_unchecked:
-        yield Unchecked("the credential's identity assertion (CAWG)", "it is not supported here")
+        yield Unchecked(Message("the credential's identity assertion (CAWG)"), Message("it is not supported here"))
     if credential.padding_nonzero:
-        yield Unchecked("what the credential's padding holds", "no signature covers it, and it is not empty")
+        yield Unchecked(
+            Message("what the credential's padding holds"), Message("no signature covers it, and it is not empty")
+        )
     if credential.unlisted:
         yield Unchecked(
-            f"{credential.unlisted:,} more of the credential's actions, source types and ingredients",
-            "all were judged; the report has room for 256 of each kind",
+            Message(
+                "{unlisted:,} more of the credential's actions, source types and ingredients",
+                unlisted=credential.unlisted,
+            ),
+            Message("all were judged; the report has room for 256 of each kind"),
         )
     for note in examination.declared.notes:
-        yield Unchecked("a part of the metadata", note)
+        yield Unchecked(Message("a part of the metadata"), note)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from provenance import answers
 from provenance.errors import Erased, NotFound, Sealed
 from provenance.limits import MAX_GRAPH_NODES
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.receipts.origins import references
 from provenance.statement.record import (
@@ -130,11 +131,11 @@ def _untold(record_id: bytes, state: str, index: int | None) -> answers.GraphNod
 
 
 _WHAT_IT_WAS = {
-    AssetRegistered.TYPE: "Registered",
-    AssetWithdrawn.TYPE: "Withdrawn",
-    AssetDisputed.TYPE: "Disputed",
-    DisputeAnswered.TYPE: "A dispute answered",
-    VerdictRecorded.TYPE: "A verification put on record",
+    AssetRegistered.TYPE: Message("Registered"),
+    AssetWithdrawn.TYPE: Message("Withdrawn"),
+    AssetDisputed.TYPE: Message("Disputed"),
+    DisputeAnswered.TYPE: Message("A dispute answered"),
+    VerdictRecorded.TYPE: Message("A verification put on record"),
 }
 """The public description of an erased record, by its type."""
 
@@ -165,7 +166,7 @@ def _event(session: Session, index: int) -> answers.Event:
         record_id=record_urn(entry.record_id),
         logged_at=from_milliseconds(entry.logged_at_ms),
         summary=(
-            f"{_WHAT_IT_WAS.get(kind, kind)} by {quote(by)}; the content was erased."
+            Message("{kind} by {by}; the content was erased.", kind=_WHAT_IT_WAS.get(kind, Message(kind)), by=quote(by))
             if events.is_erased(session, entry.record_id)
             else _summary(session, entry.record_id, by)
         ),
@@ -175,21 +176,29 @@ def _event(session: Session, index: int) -> answers.Event:
 def _summary(session: Session, record_id: bytes, by: str) -> str:
     match records.get(session, record_id):
         case AssetRegistered(visibility="sealed"):
-            return f"Registered by {quote(by)}, sealed."
+            return Message("Registered by {by}, sealed.", by=quote(by))
         case AssetRegistered():
-            return f"Registered by {quote(by)}."
+            return Message("Registered by {by}.", by=quote(by))
         case AssetWithdrawn() as record:
-            return f"Withdrawn by {quote(by)}: {quote(record.reason)}."
+            return Message("Withdrawn by {by}: {reason}.", by=quote(by), reason=quote(record.reason))
         case AssetDisputed() as record:
-            return f"Disputed by {quote(by)}: {quote(record.reason)}."
+            return Message("Disputed by {by}: {reason}.", by=quote(by), reason=quote(record.reason))
         case DisputeAnswered() as record:
             dispute = entries.of_record(session, record.dispute).index
-            return f"{quote(by)} answers the dispute of entry {dispute}, {record.outcome}: {quote(record.reason)}."
+            return Message(
+                "{by} answers the dispute of entry {dispute}, {outcome}: {reason}.",
+                by=quote(by),
+                dispute=dispute,
+                outcome=Message(record.outcome),
+                reason=quote(record.reason),
+            )
         case AssetRevealed():
-            return f"Revealed by {quote(by)}; until then it was sealed."
+            return Message("Revealed by {by}; until then it was sealed.", by=quote(by))
         case VerdictRecorded() as record:
-            return f"{quote(by)} put a verification on record: {quote(record.headline)}."
+            return Message(
+                "{by} put a verification on record: {headline}.", by=quote(by), headline=quote(record.headline)
+            )
         case RecordErased() as record:
-            return f"Content erased: {quote(record.reason)}."
+            return Message("Content erased: {reason}.", reason=quote(record.reason))
         case LogGenesis() | LogKey() | LogFrozen() | PublisherKey() as record:
             return record.TYPE

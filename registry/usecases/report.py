@@ -10,6 +10,7 @@ from provenance import answers
 from provenance.answers.report import Homography
 from provenance.credentials.report import CredentialReport
 from provenance.media.comparison import Box, Comparison
+from provenance.message import translations
 from provenance.verification.axes import Axis, Finding
 from provenance.verification.evidence import Match, Subject
 from provenance.verification.findings import registration
@@ -39,7 +40,7 @@ def report_of(
     evidence = verdict.evidence
     subject, examination, searched = evidence.subject, evidence.examination, evidence.searched
     path = _path(verification_id)
-    return answers.Report(
+    report = answers.Report(
         id=verification_id,
         created_at=created_at,
         kept_until=kept_until,
@@ -73,6 +74,8 @@ def report_of(
         searched=None if searched is None else answers.Searched(**vars(searched)),
         links=answers.ReportLinks(self=path),
     )
+    wordings = tuple(replace(each, sentences=translations(report, each.language)) for each in report.headline.wordings)
+    return replace(report, headline=replace(report.headline, wordings=wordings))
 
 
 def renamed(report: answers.Report, subject: Subject, verification_id: str, created_at: datetime) -> answers.Report:

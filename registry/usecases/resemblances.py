@@ -4,16 +4,18 @@ import json
 
 from provenance import answers
 from provenance.limits import MAX_RESEMBLING
+from provenance.message import Message
 from provenance.sentences import SENTENCES
 from provenance.verification.axes import Registration, Standing
 from provenance.verification.evidence import Resemblance, Resembling, Unchecked
+from provenance.verification.findings.registration import recall
 from registry.database import Asset, SealedAsset, Session, events, resemblances
 from registry.database.resemblances import Compared
 from registry.registry import Registry
 from registry.times import from_milliseconds
 from registry.usecases.access import ANYBODY, Reader, find_readable_asset
 
-WAITING = SENTENCES.phrases["not_compared_yet"]
+WAITING = Message(SENTENCES.phrases["not_compared_yet"])
 
 
 def resembles(registry: Registry, record_id: bytes, reader: Reader = ANYBODY) -> answers.Resembles:
@@ -64,7 +66,7 @@ def view(found: Resembling) -> answers.Resembles:
             )
             for each in found.items
         ),
-        left_out=tuple(f"{each.what}: {each.why}" for each in found.left_out),
+        left_out=tuple(Message("{what}: {why}", what=each.what, why=each.why) for each in found.left_out),
     )
 
 
@@ -86,7 +88,7 @@ def known(session: Session, row: Asset, compared: Compared) -> Resembling:
                 older=each.other < row.index,
                 value=Registration(each.value),
                 differs_inside=each.differs_inside,
-                detail=each.detail,
+                detail=recall(each.detail),
                 stated=each.record_id in ancestors[row.record_id] or row.record_id in ancestors[each.record_id],
                 taken_back=Standing.WITHDRAWN
                 if each.withdrawn
@@ -101,5 +103,5 @@ def known(session: Session, row: Asset, compared: Compared) -> Resembling:
         older=rows[0].older if rows else 0,
         newer=rows[0].newer if rows else 0,
         pending=WAITING if compared.method is None else None,
-        left_out=tuple(Unchecked(what, why) for what, why in json.loads(compared.left_out)),
+        left_out=tuple(Unchecked(Message(what), Message(why)) for what, why in json.loads(compared.left_out)),
     )

@@ -16,6 +16,7 @@ from provenance.limits import MAX_RESEMBLING
 from provenance.media.comparison import Box, Comparison
 from provenance.media.local_features import LocalFeatures
 from provenance.media.media import Pixels
+from provenance.message import Message
 from provenance.transparency.policy import is_cosigned
 from provenance.verification import Verdict, procedure
 from provenance.verification.evidence import Match, Resembling, Subject
@@ -173,8 +174,8 @@ def _forget(session: Session, registry: Registry, now_ms: int) -> int:
 
 
 _NOT_KEPT = answers.Unchecked(
-    what="keeping this report",
-    why="nothing can be written here at the moment, so its address will not answer",
+    what=Message("keeping this report"),
+    why=Message("nothing can be written here at the moment, so its address will not answer"),
 )
 
 

@@ -23,6 +23,7 @@ from registry.bootstrap import open_registry
 from registry.registry import Registry
 from registry.usecases.maintenance import fsck
 from tests.earlier.make import EARLIER, OPERATOR, ORIGIN, PASSPHRASE, jpeg, picture
+from tests.unit.api.service.agreed import agreed
 
 VERSIONS = sorted(path.parent.name for path in EARLIER.glob("*/story.json"))
 
@@ -102,6 +103,7 @@ def test_each_stored_report_is_served_as_it_was_and_read(earlier: Earlier) -> No
         stored = (earlier.files / f"{name}.report.json").read_bytes()
         answer = earlier.client.get(f"/v1/verifications/{report_id}")
         assert answer.json() == json.loads(stored)
+        assert agreed(Report, answer).id == report_id
         assert read(Report, stored).id == report_id
         assert read(Report, answer.content) == read(Report, stored)
 

@@ -13,6 +13,7 @@ from provenance.credentials.report import (
     IngredientReport,
     explain_problem,
 )
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, Finding
 from provenance.verification.evidence import Evidence, Match, MatchBasis
@@ -26,7 +27,7 @@ METHOD = "c2pa"
 TIME_STAMP, REDACTION = "TIME_STAMP", "REDACTION"
 """Codes of findings beside the state: what a time stamp says, and what was taken out of older credentials."""
 
-_DOES_NOT_SHOW = "Whether what the signer states is true, or whether the picture shows what happened."
+_DOES_NOT_SHOW = Message("Whether what the signer states is true, or whether the picture shows what happened.")
 _UNTRUSTED = "signingCredential.untrusted"
 _EXPLAINED = 3  # problems that a sentence names; the report lists all
 
@@ -34,7 +35,7 @@ _EXPLAINED = 3  # problems that a sentence names; the report lists all
 def assess(evidence: Evidence) -> tuple[str, str, tuple[Finding, ...]]:
     """Value of the axis, its summary, and its findings: each ingredient that does not hold is named."""
     if evidence.examination is None:
-        return NOT_CHECKED, "No file was handed in, so its credential could not be read.", ()
+        return NOT_CHECKED, Message("No file was handed in, so its credential could not be read."), ()
     report = evidence.examination.credential
     closest = rank(evidence.matches)[:1]
     whole = next((match for match in closest if registration.is_whole(match)), None)
@@ -53,24 +54,42 @@ def _read_besides(report: CredentialReport) -> Iterator[Finding]:
     if not (report.state.validated or report.state is CredentialState.WELL_FORMED_ONLY):
         return
     for stamp in report.time_stamps:
-        by = f"by the name of {quote(stamp.authority)}" if stamp.authority else "who gives no name"
+        by = (
+            Message("by the name of {authority}", authority=quote(stamp.authority))
+            if stamp.authority
+            else Message("who gives no name")
+        )
         if stamp.time is None:
-            yield _besides(report, TIME_STAMP, "A time stamp beside the signature cannot be read.", "Anybody.")
+            yield _besides(
+                report, TIME_STAMP, Message("A time stamp beside the signature cannot be read."), Message("Anybody.")
+            )
             continue
-        says = f"{by}, says that it was signed no later than {stamp.time:%Y-%m-%d %H:%M:%S} UTC"
+        says = Message(
+            "{by}, says that it was signed no later than {time:%Y-%m-%d %H:%M:%S} UTC", by=by, time=stamp.time
+        )
         if stamp.trust_list is not None:
-            whose = f"An authority on the list for time stamps {quote(stamp.trust_list)}"
-            yield _besides(report, TIME_STAMP, f"{whose}, {says}.", "That authority.")
+            whose = Message("An authority on the list for time stamps {trust_list}", trust_list=quote(stamp.trust_list))
+            yield _besides(
+                report, TIME_STAMP, Message("{whose}, {says}.", whose=whose, says=says), Message("That authority.")
+            )
         else:
-            whose = "Somebody on no list for time stamps used here"
-            yield _besides(report, TIME_STAMP, f"{whose}, {says}; it is not trusted.", "Anybody.")
+            whose = Message("Somebody on no list for time stamps used here")
+            yield _besides(
+                report,
+                TIME_STAMP,
+                Message("{whose}, {says}; it is not trusted.", whose=whose, says=says),
+                Message("Anybody."),
+            )
     if report.redactions:
         labels = list(dict.fromkeys(quote(uri.rpartition("/")[2]) for uri in report.redactions))
-        more = f" and {len(labels) - _EXPLAINED} more" if len(labels) > _EXPLAINED else ""
-        said = (
-            f"Signers took statements out of the credentials that this one builds on: {', '.join(labels[:_EXPLAINED])}"
+        more = Message(" and {explained} more", explained=len(labels) - _EXPLAINED) if len(labels) > _EXPLAINED else ""
+        said = Message(
+            "Signers took statements out of the credentials that this one builds on: {explained}",
+            explained=", ".join(labels[:_EXPLAINED]),
         )
-        yield _besides(report, REDACTION, f"{said}{more}.", could_be_forged_by(report.state))
+        yield _besides(
+            report, REDACTION, Message("{said}{more}.", said=said, more=more), could_be_forged_by(report.state)
+        )
 
 
 def _besides(report: CredentialReport, code: str, summary: str, could_be_forged_by: str) -> Finding:
@@ -80,7 +99,7 @@ def _besides(report: CredentialReport, code: str, summary: str, could_be_forged_
         summary,
         _basis(report.state),
         could_be_forged_by,
-        "When the picture was made." if code == TIME_STAMP else "What the statements said.",
+        Message("When the picture was made.") if code == TIME_STAMP else Message("What the statements said."),
         METHOD,
     )
 
@@ -97,54 +116,82 @@ def _describe(report: CredentialReport, whole: Match | None) -> str:
     match report.state:
         case CredentialState.TRUSTED:
             listed = f" {quote(report.trust_list)}" if report.trust_list else ""
-            return f"Signed by somebody on the trust list{listed}, {_by_name(signer)}."
+            return Message(
+                "Signed by somebody on the trust list{listed}, {signer}.", listed=listed, signer=_by_name(signer)
+            )
         case CredentialState.VALID_UNTRUSTED:
-            return (
-                "Signed by somebody on no trust list used here; the signature fits the file. The name on the "
-                f"certificate, which anybody could have put there: {signer or 'none'}."
+            return Message(
+                "Signed by somebody on no trust list used here; the signature fits the file. The "
+                "name on the certificate, which anybody could have put there: {signer}.",
+                signer=signer or Message("none"),
             )
         case CredentialState.WELL_FORMED_ONLY:
-            on = f"on the trust list {quote(report.trust_list)}" if report.trust_list else "on no trust list used here"
-            return (
-                "The signature fits the file, but its certificate was not valid any more, or not yet, "
-                f"and no trusted time stamp shows that it was signed in time. The certificate is {on}, "
-                f"{_by_name(signer)}."
+            on = (
+                Message("on the trust list {trust_list}", trust_list=quote(report.trust_list))
+                if report.trust_list
+                else Message("on no trust list used here")
+            )
+            return Message(
+                "The signature fits the file, but its certificate was not valid any more, or not "
+                "yet, and no trusted time stamp shows that it was signed in time. The certificate is "
+                "{on}, {signer}.",
+                on=on,
+                signer=_by_name(signer),
             )
         case CredentialState.INVALID:
             if whole is not None and set(report.problems) - {_UNTRUSTED} <= CONTENT_PROBLEMS:
-                return f"{_only_the_file(whole, report)} Disregard what the credential says."
-            return f"The content credential does not hold: {_explain(report.problems)} Disregard what it says."
+                return Message("{report} Disregard what the credential says.", report=_only_the_file(whole, report))
+            return Message(
+                "The content credential does not hold: {problems} Disregard what it says.",
+                problems=_explain(report.problems),
+            )
         case CredentialState.ABSENT:
-            return "The file carries no content credential. Most news pictures lose it on the way."
+            return Message("The file carries no content credential. Most news pictures lose it on the way.")
         case CredentialState.REMOTE_ONLY:
             at = f": {quote(report.remote_url)}" if report.remote_url else ""
-            return f"The file only names a credential kept elsewhere, which was not fetched{at}."
+            return Message("The file only names a credential kept elsewhere, which was not fetched{at}.", at=at)
         case CredentialState.UNREADABLE:
-            return f"A credential could not be read: {_explain(report.problems)}"
+            return Message("A credential could not be read: {problems}", problems=_explain(report.problems))
         case _:
             assert_never(report.state)
 
 
 def _by_name(quoted: str | None) -> str:
-    return f"by the name of {quoted}" if quoted else "who gives no name"
+    return Message("by the name of {quoted}", quoted=quoted) if quoted else Message("who gives no name")
 
 
 def _describe_ingredient(ingredient: IngredientReport) -> str | None:
     """A sentence on an ingredient whose credential is not in order; None where there is nothing to say."""
-    named = f"The ingredient {quote(ingredient.title)}"
+    named = Message("The ingredient {title}", title=quote(ingredient.title))
     match ingredient.state:
         case CredentialState.INVALID:
-            return f"{named} has a credential that does not hold: {_explain(ingredient.problems)}"
+            return Message(
+                "{named} has a credential that does not hold: {problems}",
+                named=named,
+                problems=_explain(ingredient.problems),
+            )
         case CredentialState.WELL_FORMED_ONLY:
-            return f"{named} was signed with a certificate that was not valid any more, or not yet."
+            return Message(
+                "{named} was signed with a certificate that was not valid any more, or not yet.", named=named
+            )
         case CredentialState.UNREADABLE:
-            return f"{named} has a credential that could not be read: {_explain(ingredient.problems)}"
+            return Message(
+                "{named} has a credential that could not be read: {problems}",
+                named=named,
+                problems=_explain(ingredient.problems),
+            )
         case CredentialState.REMOTE_ONLY:
             at = f": {quote(ingredient.remote_url)}" if ingredient.remote_url else ""
-            return f"{named} has a credential that is kept elsewhere and was not fetched{at}."
+            return Message(
+                "{named} has a credential that is kept elsewhere and was not fetched{at}.", named=named, at=at
+            )
         case CredentialState.VALID_UNTRUSTED:
             signer = quote(ingredient.signer) if ingredient.signer else None
-            return f"{named} was signed by somebody on no trust list used here, {_by_name(signer)}."
+            return Message(
+                "{named} was signed by somebody on no trust list used here, {signer}.",
+                named=named,
+                signer=_by_name(signer),
+            )
         case CredentialState.TRUSTED | CredentialState.ABSENT:
             return None
         case _:
@@ -154,22 +201,23 @@ def _describe_ingredient(ingredient: IngredientReport) -> str | None:
 def _only_the_file(match: Match, report: CredentialReport) -> str:
     """A credential whose hash does not fit the file, although every pixel is that of a record."""
     if match.basis is MatchBasis.BYTES:
-        return "The content credential did not fit this file when it was registered, and does not now."
+        return Message("The content credential did not fit this file when it was registered, and does not now.")
     credential = match.record.credential
     if credential is not None and credential.manifest_id == report.manifest_id:
-        return (
-            "The content credential that was made for this record does not fit the file any more: every pixel is still "
-            "the record's, so only the rest of the file was changed, as by writing a caption into it."
+        return Message(
+            "The content credential that was made for this record does not fit the file any "
+            "more: every pixel is still the record's, so only the rest of the file was changed, "
+            "as by writing a caption into it."
         )
-    return (
-        "The content credential does not fit the file. Every pixel is the record's: writing a caption or other "
-        "metadata into a signed file is enough to break its credential."
+    return Message(
+        "The content credential does not fit the file. Every pixel is the record's: writing "
+        "a caption or other metadata into a signed file is enough to break its credential."
     )
 
 
 def _explain(problems: tuple[str, ...]) -> str:
     lines = dict.fromkeys(explain_problem(code) for code in problems if code != _UNTRUSTED)
-    return " ".join(list(lines)[:_EXPLAINED]) or "C2PA names no reason."
+    return Message.joined(" ", list(lines)[:_EXPLAINED]) if lines else Message("C2PA names no reason.")
 
 
 def _basis(state: CredentialState) -> Basis:
@@ -191,17 +239,17 @@ def could_be_forged_by(state: CredentialState) -> str:
     """Who could make a credential that is in this state."""
     match state:
         case CredentialState.TRUSTED:
-            return "Whoever holds the signer's key."
+            return Message("Whoever holds the signer's key.")
         case CredentialState.VALID_UNTRUSTED:
-            return "Anybody: a certificate can be made with any name on it."
+            return Message("Anybody: a certificate can be made with any name on it.")
         case CredentialState.WELL_FORMED_ONLY:
-            return "Whoever came to hold the key, even long after its certificate had ended."
+            return Message("Whoever came to hold the key, even long after its certificate had ended.")
         case CredentialState.UNREADABLE | CredentialState.REMOTE_ONLY:
-            return "Anybody: nothing was checked."
+            return Message("Anybody: nothing was checked.")
         case CredentialState.INVALID:
-            return "Anybody can break a credential by changing the file."
+            return Message("Anybody can break a credential by changing the file.")
         case CredentialState.ABSENT:
-            return "Anybody can remove a credential."
+            return Message("Anybody can remove a credential.")
         case _:
             assert_never(state)
 
@@ -211,8 +259,8 @@ def _does_not_show(state: CredentialState) -> str:
         case CredentialState.TRUSTED | CredentialState.VALID_UNTRUSTED | CredentialState.WELL_FORMED_ONLY:
             return _DOES_NOT_SHOW
         case CredentialState.INVALID:
-            return "Who changed the file, what was changed, or whether it was done to mislead."
+            return Message("Who changed the file, what was changed, or whether it was done to mislead.")
         case CredentialState.ABSENT | CredentialState.REMOTE_ONLY | CredentialState.UNREADABLE:
-            return "Anything about how the picture was made."
+            return Message("Anything about how the picture was made.")
         case _:
             assert_never(state)

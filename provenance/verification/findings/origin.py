@@ -8,6 +8,7 @@ of the IPTC vocabulary of digital source types.
 from collections.abc import Iterator
 
 from provenance.credentials.report import CredentialState, IngredientReport
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, DeclaredOrigin, Finding, Proof
 from provenance.verification.evidence import Evidence, Examination, MatchBasis
@@ -17,7 +18,7 @@ from provenance.vocabulary import MACHINE, Meaning, find_stated_source_type
 C2PA_METHOD = "c2pa"
 RECORD_METHOD = "countermark-record-1"
 
-_DOES_NOT_SHOW = "Whether the statement is true."
+_DOES_NOT_SHOW = Message("Whether the statement is true.")
 _SIGNED: dict[Meaning, DeclaredOrigin] = {
     "ai_generated": DeclaredOrigin.SIGNED_AI_GENERATED,
     "ai_edited": DeclaredOrigin.SIGNED_AI_EDITED,
@@ -31,9 +32,9 @@ _UNSIGNED: dict[Meaning, DeclaredOrigin] = {
     "other": DeclaredOrigin.NONE_FOUND,
 }
 _MARK_SUMMARY: dict[Meaning, str] = {
-    "ai_generated": "states that the picture was made by a trained AI model",
-    "ai_edited": "states that the picture was edited with a trained AI model",
-    "capture": "states that the picture was captured",
+    "ai_generated": Message("states that the picture was made by a trained AI model"),
+    "ai_edited": Message("states that the picture was edited with a trained AI model"),
+    "capture": Message("states that the picture was captured"),
 }
 _SOURCE_TYPE_MARK = "iptc.digital_source_type"
 _UNREAD = (CredentialState.UNREADABLE, CredentialState.REMOTE_ONLY)
@@ -52,7 +53,11 @@ def assess(evidence: Evidence) -> tuple[DeclaredOrigin, str, tuple[Finding, ...]
     registered = tuple(_publishers_statements(evidence))
     examination = evidence.examination
     if examination is None:
-        return DeclaredOrigin.NOT_CHECKED, "No file was handed in, so its statements could not be read.", registered
+        return (
+            DeclaredOrigin.NOT_CHECKED,
+            Message("No file was handed in, so its statements could not be read."),
+            registered,
+        )
     signed, unsigned = list(_signed_statements(examination)), list(_unsigned_statements(examination))
     value = _value({meaning for meaning, _ in signed}, {meaning for meaning, _ in unsigned}, examination)
     findings = tuple(finding for _, finding in (*signed, *unsigned))
@@ -64,23 +69,31 @@ def _signed_statements(examination: Examination) -> Iterator[_Stated]:
     credential = examination.credential
     if not credential.state.validated:
         return
-    says = f"{_speaker(credential.state)} states that"
+    speaker = _LISTED if credential.state is CredentialState.TRUSTED else _UNLISTED
     for source_type in credential.digital_source_types:
-        yield _by_credential(credential.state, source_type, says, "the picture was {}")
+        yield _by_credential(credential.state, source_type, speaker, _THE_PICTURE)
     for source_type in credential.later_source_types:
-        yield _by_credential(
-            credential.state, source_type, says, "something {} came into it in a later step", part=True
-        )
+        yield _by_credential(credential.state, source_type, speaker, _LATER, part=True)
     for model in credential.ai_models:
-        yield (
-            "ai_edited",
-            _finding("ai_edited", credential.state, f"{says} an AI model had a part in it{_model(model)}."),
+        said = Message(
+            "{speaker} states that an AI model had a part in it{model}.", speaker=speaker, model=_model(model)
         )
+        yield "ai_edited", _finding("ai_edited", credential.state, said)
     for ingredient in credential.ingredients:
         if _is_opened_file(ingredient) and ingredient.assigned_source_type is not None:
-            yield _by_credential(credential.state, ingredient.assigned_source_type, says, "the picture was {}")
+            yield _by_credential(credential.state, ingredient.assigned_source_type, speaker, _THE_PICTURE)
         elif _role(ingredient) != "inputTo":
             yield from _of_ingredient(ingredient, credential.state)
+
+
+_LISTED = Message("The content credential")
+_UNLISTED = Message("A content credential whose signer is on no trust list used here")
+"""Who states something, of a credential that verifies: what rests on nobody known says so first."""
+
+_THE_PICTURE = Message("{speaker} states that the picture was {label} ({name}).")
+_LATER = Message("{speaker} states that something {label} came into it in a later step ({name}).")
+_INGREDIENT = Message("{speaker} states that it was {label} ({name}).")
+_LATER_IN_INGREDIENT = Message("{speaker} states that it holds something {label} ({name}).")
 
 
 def _of_ingredient(ingredient: IngredientReport, holder: CredentialState) -> Iterator[_Stated]:
@@ -89,24 +102,38 @@ def _of_ingredient(ingredient: IngredientReport, holder: CredentialState) -> Ite
     A parent is the picture at an earlier stage; of a component only a part is to be seen.
     """
     part = _role(ingredient) != "parentOf"
-    holds = f"{_speaker(holder)} holds an ingredient, {quote(ingredient.title)}; "
+    holds = Message(
+        "{holder} holds an ingredient, {title};",
+        holder=_LISTED if holder is CredentialState.TRUSTED else _UNLISTED,
+        title=quote(ingredient.title),
+    )
     stated: list[_Stated] = []
     if ingredient.state.validated:
         weaker = _weaker(holder, ingredient.state)
-        says = f"{holds}{_speaker(ingredient.state, 'its own')} states that it"
-        stated += [_by_credential(weaker, each, says, "was {}", part=part) for each in ingredient.digital_source_types]
+        own = (
+            Message("its own content credential")
+            if ingredient.state is CredentialState.TRUSTED
+            else Message("its own content credential whose signer is on no trust list used here")
+        )
+        speaker = Message.joined(" ", (holds, own))
         stated += [
-            _by_credential(weaker, each, says, "holds something {}", part=True)
+            _by_credential(weaker, each, speaker, _INGREDIENT, part=part) for each in ingredient.digital_source_types
+        ]
+        stated += [
+            _by_credential(weaker, each, speaker, _LATER_IN_INGREDIENT, part=True)
             for each in ingredient.later_source_types
         ]
-        stated += [
-            ("ai_edited", _finding("ai_edited", weaker, f"{says} was made or edited with an AI model{_model(each)}."))
-            for each in ingredient.ai_models
-        ]
+        for model in ingredient.ai_models:
+            said = Message(
+                "{speaker} states that it was made or edited with an AI model{model}.",
+                speaker=speaker,
+                model=_model(model),
+            )
+            stated.append(("ai_edited", _finding("ai_edited", weaker, said)))
     if ingredient.assigned_source_type is not None and ingredient.assigned_by.validated:
         weaker = _weaker(holder, ingredient.assigned_by)
-        says = f"{holds}whoever put it in states that it"
-        stated.append(_by_credential(weaker, ingredient.assigned_source_type, says, "was {}", part=part))
+        speaker = Message.joined(" ", (holds, Message("whoever put it in")))
+        stated.append(_by_credential(weaker, ingredient.assigned_source_type, speaker, _INGREDIENT, part=part))
     yield from (each for each in stated if each[0] is None or each[0] in MACHINE)
 
 
@@ -124,28 +151,27 @@ def _weaker(one: CredentialState, other: CredentialState) -> CredentialState:
     return unlisted if unlisted in (one, other) else CredentialState.TRUSTED
 
 
-def _speaker(state: CredentialState, whose: str = "The") -> str:
-    """Who states something, of a credential that verifies: what rests on nobody known says so first."""
-    if state is CredentialState.TRUSTED:
-        return f"{whose} content credential"
-    article = "A" if whose == "The" else whose
-    return f"{article} content credential whose signer is on no trust list used here"
-
-
 def _model(name: str) -> str:
     return f": {quote(name)}" if name else ""
 
 
-def _by_credential(state: CredentialState, source_type: str, says: str, what: str, *, part: bool = False) -> _Stated:
+def _by_credential(
+    state: CredentialState, source_type: str, speaker: Message, template: str, *, part: bool = False
+) -> _Stated:
     """`part`: it is about a part of the picture, so that no more than an edit follows for the whole."""
     term = find_stated_source_type(source_type)
     if term is None:
-        unknown = f"{says.removesuffix(' that').removesuffix(' that it')} a source type that is not known here: "
-        return None, _finding(None, state, f"{unknown}{quote(source_type)}.")
+        unknown = Message(
+            "{speaker} states a source type that is not known here: {stated}.",
+            speaker=speaker,
+            stated=quote(source_type),
+        )
+        return None, _finding(None, state, unknown)
     meaning: Meaning = term.meaning
     if part and meaning != "other":
         meaning = "ai_edited" if meaning in MACHINE else "other"
-    return meaning, _finding(meaning, state, f"{says} {what.format(term.label)} ({term.name}).")
+    said = Message(template, speaker=speaker, label=Message(term.label), name=term.name)
+    return meaning, _finding(meaning, state, said)
 
 
 def _finding(meaning: Meaning | None, state: CredentialState, summary: str) -> Finding:
@@ -154,7 +180,7 @@ def _finding(meaning: Meaning | None, state: CredentialState, summary: str) -> F
         _SIGNED[meaning] if meaning is not None else DeclaredOrigin.NOT_CHECKED,
         summary,
         Basis.CRYPTOGRAPHIC,
-        "Whoever holds the signing key; it is the signer's statement."
+        Message("Whoever holds the signing key; it is the signer's statement.")
         if state is CredentialState.TRUSTED
         else could_be_forged_by(state),
         _DOES_NOT_SHOW,
@@ -168,7 +194,10 @@ def _unsigned_statements(examination: Examination) -> Iterator[_Stated]:
         if mark.meaning in _MARK_SUMMARY:
             says = _MARK_SUMMARY[mark.meaning]
         elif mark.kind == _SOURCE_TYPE_MARK and find_stated_source_type(mark.value) is None:
-            meaning, says = None, f"states a source type that is not known here, {quote(mark.value)}"
+            meaning, says = (
+                None,
+                Message("states a source type that is not known here, {value}", value=quote(mark.value)),
+            )
         else:
             continue
         yield (
@@ -176,9 +205,14 @@ def _unsigned_statements(examination: Examination) -> Iterator[_Stated]:
             Finding(
                 Axis.DECLARED_ORIGIN,
                 _UNSIGNED[meaning] if meaning is not None else DeclaredOrigin.NOT_CHECKED,
-                f"A mark in {mark.location} ({mark.kind}) {says}; nobody signed it.",
+                Message(
+                    "A mark in {location} ({kind}) {says}; nobody signed it.",
+                    location=mark.location,
+                    kind=mark.kind,
+                    says=says,
+                ),
                 Basis.DETERMINISTIC_UNSIGNED,
-                "Anybody with a metadata editor.",
+                Message("Anybody with a metadata editor."),
                 _DOES_NOT_SHOW,
                 mark.kind,
             ),
@@ -194,11 +228,19 @@ def _publishers_statements(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             Axis.DECLARED_ORIGIN,
             _SIGNED[term.meaning],
-            f"{quote(match.publisher.name)} states in record {match.index} that the registered picture was "
-            f"{term.label} ({term.name}).",
+            Message(
+                "{name} states in record {index} that the registered picture was {label} ({name2}).",
+                name=quote(match.publisher.name),
+                index=match.index,
+                label=Message(term.label),
+                name2=term.name,
+            ),
             Basis.CRYPTOGRAPHIC,
-            "Whoever holds the publisher's key; it is the publisher's statement.",
-            f"{_DOES_NOT_SHOW} It is about the registered picture, not about what was changed since.",
+            Message("Whoever holds the publisher's key; it is the publisher's statement."),
+            Message(
+                "{does_not_show} It is about the registered picture, not about what was changed since.",
+                does_not_show=_DOES_NOT_SHOW,
+            ),
             RECORD_METHOD,
         )
 
@@ -224,17 +266,25 @@ def _summary(value: DeclaredOrigin, findings: tuple[Finding, ...], state: Creden
     unknown = [finding.summary for finding in findings if finding.code is DeclaredOrigin.NOT_CHECKED]
     match value:
         case DeclaredOrigin.NOT_CHECKED:
-            left = unknown or ["A part of what the file states could not be read."]
-            return " ".join(dict.fromkeys([*left, "In the rest nothing says that a machine made it."]))
+            left = unknown or [Message("A part of what the file states could not be read.")]
+            return Message.joined(
+                " ", dict.fromkeys([*left, Message("In the rest nothing says that a machine made it.")])
+            )
         case DeclaredOrigin.CONFLICTING:
-            first = ["The signer is on no trust list used here."] if state is CredentialState.VALID_UNTRUSTED else []
+            first = (
+                [Message("The signer is on no trust list used here.")]
+                if state is CredentialState.VALID_UNTRUSTED
+                else []
+            )
             said = [finding.summary for finding in findings]
-            contradict = "The statements in the file about how it was made contradict each other."
-            return " ".join(dict.fromkeys([*first, contradict, *said]))
+            contradict = Message("The statements in the file about how it was made contradict each other.")
+            return Message.joined(" ", dict.fromkeys([*first, contradict, *said]))
         case DeclaredOrigin.NONE_FOUND if not findings:
             if state in _DISREGARDED:
-                return "What the content credential states about how the picture was made is disregarded."
-            return "Nothing in the file says how the picture was made. Absence of a mark says nothing either way."
+                return Message("What the content credential states about how the picture was made is disregarded.")
+            return Message(
+                "Nothing in the file says how the picture was made. Absence of a mark says nothing either way."
+            )
         case _:
             stated = next(finding.summary for finding in findings if finding.code == value)
-            return " ".join(dict.fromkeys([stated, *unknown]))
+            return Message.joined(" ", dict.fromkeys([stated, *unknown]))

@@ -2,13 +2,14 @@
 
 from typing import assert_never
 
+from provenance.message import Message
 from provenance.verification.axes import Axis, Basis, Finding, Proof
 from provenance.verification.evidence import Evidence, Match, Unproven
 from provenance.verification.ranking import rank
 
 METHOD = "countermark-receipt-1"
 
-_NO_RECORD = "There is no record to prove."
+_NO_RECORD = Message("There is no record to prove.")
 
 
 def assess(evidence: Evidence) -> tuple[Proof, str, tuple[Finding, ...]]:
@@ -36,7 +37,11 @@ def _unproven(record: Unproven) -> Finding:
     return Finding(
         Axis.PROOF,
         Proof.BROKEN,
-        f"The registry cannot prove record {record.record_id.hex()[:16]}…, to which this picture leads: {record.why}.",
+        Message(
+            "The registry cannot prove record {record_id}…, to which this picture leads: {why}.",
+            record_id=record.record_id.hex()[:16],
+            why=record.why,
+        ),
         Basis.CRYPTOGRAPHIC,
         _could_be_forged_by(Proof.BROKEN),
         _does_not_show(Proof.BROKEN),
@@ -47,16 +52,31 @@ def _unproven(record: Unproven) -> Finding:
 def _summary(match: Match) -> str:
     match match.proof:
         case Proof.PUBLISHED_AND_COSIGNED:
-            return f"Record {match.index} is in the published log, and independent witnesses have countersigned it."
+            return Message(
+                "Record {index} is in the published log, and independent witnesses have countersigned it.",
+                index=match.index,
+            )
         case Proof.PUBLISHED:
-            return f"Record {match.index} is in the published log; no independent witness has countersigned it yet."
+            return Message(
+                "Record {index} is in the published log; no independent witness has countersigned it yet.",
+                index=match.index,
+            )
         case Proof.SEQUENCED:
-            return f"Record {match.index} is stored; no published checkpoint covers it yet."
+            return Message("Record {index} is stored; no published checkpoint covers it yet.", index=match.index)
         case Proof.BROKEN:
             steps = match.receipt.steps if match.receipt is not None else ()
             failed = next((step for step in steps if step.outcome == "fails"), None)
-            where = f" at step {failed.number} ({failed.name}): {failed.detail}" if failed else ""
-            return f"The proof of record {match.index} does not hold{where}."
+            where = (
+                Message(
+                    " at step {number} ({name}): {detail}",
+                    number=failed.number,
+                    name=Message(failed.name),
+                    detail=failed.detail,
+                )
+                if failed
+                else ""
+            )
+            return Message("The proof of record {index} does not hold{where}.", index=match.index, where=where)
         case Proof.NO_RECORD:
             return _NO_RECORD
         case _:
@@ -66,18 +86,18 @@ def _summary(match: Match) -> str:
 def _could_be_forged_by(proof: Proof) -> str:
     match proof:
         case Proof.PUBLISHED_AND_COSIGNED:
-            return "The registry's operator together with its witnesses and whoever holds the publisher's key."
+            return Message("The registry's operator together with its witnesses and whoever holds the publisher's key.")
         case Proof.PUBLISHED:
-            return (
-                "The registry's operator together with whoever holds the publisher's key; "
-                "a copy of the log that was kept elsewhere shows it."
+            return Message(
+                "The registry's operator together with whoever holds the publisher's key; a copy of "
+                "the log that was kept elsewhere shows it."
             )
         case Proof.SEQUENCED:
-            return "The registry's operator: nothing is published yet."
+            return Message("The registry's operator: nothing is published yet.")
         case Proof.BROKEN:
-            return "Whoever can write to the registry's store: the proof does not hold."
+            return Message("Whoever can write to the registry's store: the proof does not hold.")
         case Proof.NO_RECORD:
-            return "Nobody: nothing is claimed."
+            return Message("Nobody: nothing is claimed.")
         case _:
             assert_never(proof)
 
@@ -85,14 +105,14 @@ def _could_be_forged_by(proof: Proof) -> str:
 def _does_not_show(proof: Proof) -> str:
     match proof:
         case Proof.PUBLISHED_AND_COSIGNED:
-            return "That what the publisher stated is true."
+            return Message("That what the publisher stated is true.")
         case Proof.PUBLISHED:
-            return "That what the publisher stated is true, or that the log shows everybody the same."
+            return Message("That what the publisher stated is true, or that the log shows everybody the same.")
         case Proof.SEQUENCED:
-            return "That what the publisher stated is true, or that the record will be published."
+            return Message("That what the publisher stated is true, or that the record will be published.")
         case Proof.BROKEN:
-            return "Who is at fault: the publisher, the registry, or somebody who got at its store."
+            return Message("Who is at fault: the publisher, the registry, or somebody who got at its store.")
         case Proof.NO_RECORD:
-            return "That there is none elsewhere."
+            return Message("That there is none elsewhere.")
         case _:
             assert_never(proof)

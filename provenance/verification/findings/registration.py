@@ -1,6 +1,8 @@
 """The registration axis: which records the picture leads back to, and how closely it fits them."""
 
+import re
 from dataclasses import replace
+from functools import reduce
 from typing import assert_never
 
 from provenance.media.calibration import (
@@ -12,6 +14,7 @@ from provenance.media.calibration import (
 )
 from provenance.media.comparison import Comparison, Region
 from provenance.media.fingerprints import PDQ
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.sentences import SENTENCES, Sentences
 from provenance.statement.appearance_digest import COLOURS, SHOWN_METHOD, AppearanceMatch
@@ -22,9 +25,9 @@ from provenance.verification.ranking import rank
 BYTES_METHOD = "sha-256"
 PIXELS_METHOD = "countermark-pixels-1"
 
-_NOBODY = "Nobody without breaking SHA-256."
-_ANYBODY_IN_THE_REST = "Anybody, in what is not covered: the pixels stay, and what is shown of them changes."
-_NOT_AUTHORSHIP = "Who made the picture, whether what it shows happened, or who published it first."
+_NOBODY = Message("Nobody without breaking SHA-256.")
+_ANYBODY_IN_THE_REST = Message("Anybody, in what is not covered: the pixels stay, and what is shown of them changes.")
+_NOT_AUTHORSHIP = Message("Who made the picture, whether what it shows happened, or who published it first.")
 
 
 def value_of(match: ev.Match) -> Registration:
@@ -75,7 +78,7 @@ def assess(evidence: ev.Evidence) -> tuple[Registration, str, tuple[Finding, ...
         return value_of(ordered[0]), findings[0].summary, findings
     why = why_not_checked(evidence, SENTENCES)
     if why is not None or evidence.searched is None:
-        return Registration.NOT_CHECKED, why or SENTENCES.phrases["search_failed"], ()
+        return Registration.NOT_CHECKED, Message(why or SENTENCES.phrases["search_failed"]), ()
     finding = _nothing_found(evidence.searched)
     return Registration.NO_MATCH_FOUND, finding.summary, (finding,)
 
@@ -92,28 +95,39 @@ def why_not_checked(evidence: ev.Evidence, words: Sentences) -> str | None:
 
 
 def _nothing_found(searched: ev.Searched) -> Finding:
-    count = f"{searched.registrations:,} registration{'' if searched.registrations == 1 else 's'}"
+    count = (
+        Message("1 registration")
+        if searched.registrations == 1
+        else Message("{count:,} registrations", count=searched.registrations)
+    )
     methods = ", ".join(searched.fingerprints)
     if PDQ in searched.fingerprints:
         return Finding(
             Axis.REGISTRATION,
             Registration.NO_MATCH_FOUND,
-            f"No match was found among {count} ({methods}).",
+            Message("No match was found among {count} ({methods}).", count=count, methods=methods),
             Basis.MEASURED,
-            "Anybody: a large enough change keeps a picture from being found.",
-            "That it was never registered here: strong crops, collages, very plain pictures, insets of less than a "
-            "fifth of the sides and crops with inverted colours may not be found. "
-            "Nor anything about how it was made.",
+            Message("Anybody: a large enough change keeps a picture from being found."),
+            Message(
+                "That it was never registered here: strong crops, collages, very plain pictures, "
+                "insets of less than a fifth of the sides and crops with inverted colours may not be "
+                "found. Nor anything about how it was made."
+            ),
             PDQ,
         )
-    exactly = "bytes or these pixels" if PIXELS_METHOD in searched.fingerprints else "bytes"
+    exactly = Message("bytes or these pixels") if PIXELS_METHOD in searched.fingerprints else Message("bytes")
     return Finding(
         Axis.REGISTRATION,
         Registration.NO_MATCH_FOUND,
-        f"Among {count}, none has exactly these {exactly} ({methods}); similar pictures were not searched for.",
+        Message(
+            "Among {count}, none has exactly these {exactly} ({methods}); similar pictures were not searched for.",
+            count=count,
+            exactly=exactly,
+            methods=methods,
+        ),
         Basis.CRYPTOGRAPHIC,
-        "Anybody: any change, however small, keeps a picture from being found this way.",
-        "That no copy of it is registered here, or anything about how it was made.",
+        Message("Anybody: any change, however small, keeps a picture from being found this way."),
+        Message("That no copy of it is registered here, or anything about how it was made."),
         methods,
     )
 
@@ -121,24 +135,38 @@ def _nothing_found(searched: ev.Searched) -> Finding:
 def _finding(match: ev.Match, subject: ev.Subject) -> Finding:
     """A finding that says no more than the record's proof allows."""
     if match.proof is Proof.BROKEN:
-        named = f"record {match.index}, which names {quote(match.publisher.name)} and whose proof does not hold"
+        named = Message(
+            "record {index}, which names {name} and whose proof does not hold",
+            index=match.index,
+            name=quote(match.publisher.name),
+        )
         return replace(
             _finding_of(match, named, subject),
-            could_be_forged_by="Whoever can write to the registry's store: the proof of the record does not hold.",
-            does_not_show=f"That {quote(match.publisher.name)} registered anything. {_NOT_AUTHORSHIP}",
+            could_be_forged_by=Message(
+                "Whoever can write to the registry's store: the proof of the record does not hold."
+            ),
+            does_not_show=Message(
+                "That {name} registered anything. {not_authorship}",
+                name=quote(match.publisher.name),
+                not_authorship=_NOT_AUTHORSHIP,
+            ),
         )
-    return _finding_of(match, f"record {match.index}, registered by {quote(match.publisher.name)}", subject)
+    return _finding_of(
+        match,
+        Message("record {index}, registered by {name}", index=match.index, name=quote(match.publisher.name)),
+        subject,
+    )
 
 
 def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
     value = value_of(match)
     match value:
         case Registration.EXACT_MATCH:
-            copy = "the credentialed copy in " if match.signed_copy else ""
+            copy = Message("the credentialed copy in ") if match.signed_copy else ""
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"These bytes are those of {copy}{named}.",
+                Message("These bytes are those of {copy}{named}.", copy=copy, named=named),
                 Basis.CRYPTOGRAPHIC,
                 _NOBODY,
                 _NOT_AUTHORSHIP,
@@ -156,22 +184,33 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"A fingerprint points to {named}, and no comparison confirms it: a lead, not a match.",
+                Message(
+                    "A fingerprint points to {named}, and no comparison confirms it: a lead, not a match.", named=named
+                ),
                 Basis.HEURISTIC,
-                "Anybody who knows the fingerprint: collisions can be made for almost any pair of pictures.",
-                "That the two pictures have anything in common.",
+                Message("Anybody who knows the fingerprint: collisions can be made for almost any pair of pictures."),
+                Message("That the two pictures have anything in common."),
                 PDQ,
             )
         case Registration.SHARES_LAYOUT:
             return Finding(
                 Axis.REGISTRATION,
                 value,
-                f"It shares a layout with {named}: what agrees is a frame or a template, and what it holds "
-                f"{_describe_content(_reference(match))}, compared with {_compared_with(match)}.",
+                Message(
+                    "It shares a layout with {named}: what agrees is a frame or a template, and what it "
+                    "holds {match}, compared with {match2}.",
+                    named=named,
+                    match=_describe_content(_reference(match)),
+                    match2=_compared_with(match),
+                ),
                 Basis.HEURISTIC,
-                "Anybody who uses the same template.",
-                f"{_NOT_AUTHORSHIP} That its content was ever registered, or that it was made from that record; nor "
-                "that it was not: a picture of which most was replaced shares no more.",
+                Message("Anybody who uses the same template."),
+                Message(
+                    "{not_authorship} That its content was ever registered, or that it was made from "
+                    "that record; nor that it was not: a picture of which most was replaced shares no "
+                    "more.",
+                    not_authorship=_NOT_AUTHORSHIP,
+                ),
                 _method(match),
             )
         case Registration.NO_MATCH_FOUND | Registration.NOT_CHECKED:
@@ -181,62 +220,93 @@ def _finding_of(match: ev.Match, named: str, subject: ev.Subject) -> Finding:
 
 
 def _finding_of_comparison(match: ev.Match, value: Registration, named: str) -> Finding:
-    aligned, compared = f"after alignment{_alignment(match)}", f"compared with {_compared_with(match)}"
+    aligned, compared = (
+        Message("after alignment{match}", match=_alignment(match)),
+        Message("compared with {match}", match=_compared_with(match)),
+    )
     unseen = _unseen(match)
-    forged = "Somebody who keeps a change smaller than the comparison can show (see the miss rates)."
+    forged = Message("Somebody who keeps a change smaller than the comparison can show (see the miss rates).")
     if value is Registration.MATCH_NO_DIFFERENCE_FOUND:
-        summary = f"Matches {named}, {aligned}; no difference above the threshold, {compared}."
-    elif value is Registration.MATCH_INSIDE_LARGER:
-        summary = (
-            f"It shows {named}, inside a larger picture (a frame, a caption, a page), {aligned}; "
-            f"{_regions(match.comparison)}, and no difference above the threshold was found within it, {compared}."
+        summary = Message(
+            "Matches {named}, {aligned}; no difference above the threshold, {compared}.",
+            named=named,
+            aligned=aligned,
+            compared=compared,
         )
-        unseen = f"What surrounds it was compared with nothing, and may say anything about it. {unseen}"
+    elif value is Registration.MATCH_INSIDE_LARGER:
+        summary = Message(
+            "It shows {named}, inside a larger picture (a frame, a caption, a page), {aligned}; "
+            "{comparison}, and no difference above the threshold was found within it, {compared}.",
+            named=named,
+            aligned=aligned,
+            comparison=_regions(match.comparison),
+            compared=compared,
+        )
+        unseen = Message(
+            "What surrounds it was compared with nothing, and may say anything about it. {unseen}", unseen=unseen
+        )
     else:
-        summary = f"Matches {named}, {aligned}; {_differing(match)}, {compared}{_seen_with(match.comparison)}."
-        unseen = "Why it differs (a caption or a fair crop differs too), or that nothing else was changed."
-        forged = "Somebody who adds or removes differences; the regions show where this file departs from the record."
-    not_shown = f"{_NOT_AUTHORSHIP} {unseen} {_mistaken(match)}"
+        summary = Message(
+            "Matches {named}, {aligned}; {match}, {compared}{comparison}.",
+            named=named,
+            aligned=aligned,
+            match=_differing(match),
+            compared=compared,
+            comparison=_seen_with(match.comparison),
+        )
+        unseen = Message("Why it differs (a caption or a fair crop differs too), or that nothing else was changed.")
+        forged = Message(
+            "Somebody who adds or removes differences; the regions show where this file departs from the record."
+        )
+    not_shown = Message.joined(" ", (_NOT_AUTHORSHIP, unseen, _mistaken(match)))
     rates = miss_rates(_reference(match))
     return Finding(Axis.REGISTRATION, value, summary, Basis.MEASURED, forged, not_shown, _method(match), rates)
 
 
 def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject: ev.Subject) -> Finding:
-    first = " of the first frame" if (subject.frames or 1) > 1 else ""
-    same = f"Every decoded pixel{first} is that of {named}"
-    not_shown = _NOT_AUTHORSHIP + " What the metadata of this file says is not covered."
+    first = Message(" of the first frame") if (subject.frames or 1) > 1 else ""
+    same = Message("Every decoded pixel{first} is that of {named}", first=first, named=named)
+    not_shown = Message.joined(" ", (_NOT_AUTHORSHIP, Message("What the metadata of this file says is not covered.")))
     match match.appearance:
         case AppearanceMatch.SAME:
             summary, forged, method = (
-                f"{same}; the file around them differs (as by its metadata).",
+                Message("{same}; the file around them differs (as by its metadata).", same=same),
                 _NOBODY,
                 SHOWN_METHOD,
             )
         case AppearanceMatch.DIFFERS:
             summary, forged, method = (
-                f"{same}, laid over white; but the file's transparency, colour profile or colour values are not those "
-                "of the record, so that it may be shown otherwise.",
-                "Anybody: the pixels stay, and what is shown of them changes.",
+                Message(
+                    "{same}, laid over white; but the file's transparency, colour profile or colour "
+                    "values are not those of the record, so that it may be shown otherwise.",
+                    same=same,
+                ),
+                Message("Anybody: the pixels stay, and what is shown of them changes."),
                 SHOWN_METHOD,
             )
         case AppearanceMatch.UNKNOWN:
-            left = (
-                ", ".join(subject.appearance_parts)
-                or "what the registered file may have of transparency, a colour profile or more"
-            )
+            parts = Message.joined(", ", map(Message, subject.appearance_parts))
+            left = parts or Message("what the registered file may have of transparency, a colour profile or more")
             summary, forged, method = (
-                f"{same}, laid over white. Not covered by the digest that both have: {left}.",
+                Message(
+                    "{same}, laid over white. Not covered by the digest that both have: {left}.", same=same, left=left
+                ),
                 _ANYBODY_IN_THE_REST,
                 PIXELS_METHOD,
             )
-            not_shown += (
-                " Nor how the pixels are shown on a page that is not white, or by another colour profile or other "
-                "colour values."
+            nor = Message(
+                "Nor how the pixels are shown on a page that is not white, or by another colour "
+                "profile or other colour values."
             )
+            not_shown = Message.joined(" ", (not_shown, nor))
         case AppearanceMatch.COLOURS_UNKNOWN:
             summary, forged, method = (
-                f"{same}, and so are transparency and colour profile. Not covered by the record's digest: {COLOURS} of "
-                "the registered file.",
+                Message(
+                    "{same}, and so are transparency and colour profile. Not covered by the record's "
+                    "digest: {colours} of the registered file.",
+                    same=same,
+                    colours=Message(COLOURS),
+                ),
                 _ANYBODY_IN_THE_REST,
                 _BEFORE_COLOURS,
             )
@@ -248,13 +318,24 @@ def _finding_of_pixels(match: ev.Match, value: Registration, named: str, subject
 _BEFORE_COLOURS = "countermark-pixels-2"
 
 _SAME_PIXELS = {
-    AppearanceMatch.SAME: "every decoded pixel is the same, and is shown the same",
-    AppearanceMatch.DIFFERS: "every decoded pixel is the same, but transparency, colour profile or colour values "
-    "differ: it may be shown otherwise",
-    AppearanceMatch.UNKNOWN: "every decoded pixel is the same; whether it is shown the same is not known",
-    AppearanceMatch.COLOURS_UNKNOWN: "every decoded pixel is the same, and so are transparency and colour profile; "
-    "whether colour values are is not known",
+    AppearanceMatch.SAME: Message("every decoded pixel is the same, and is shown the same"),
+    AppearanceMatch.DIFFERS: Message(
+        "every decoded pixel is the same, but transparency, colour profile or colour values "
+        "differ: it may be shown otherwise"
+    ),
+    AppearanceMatch.UNKNOWN: Message("every decoded pixel is the same; whether it is shown the same is not known"),
+    AppearanceMatch.COLOURS_UNKNOWN: Message(
+        "every decoded pixel is the same, and so are transparency and colour profile; "
+        "whether colour values are is not known"
+    ),
 }
+
+
+_SAME_FILE = Message("the very same file")
+_LEAD = Message("a fingerprint points to it, and no comparison confirms that: a lead, not a match")
+_LAYOUT = Message("the two share a layout, a frame or a template, and what it holds {held}")
+_COMPARED = Message("{said}, compared with the {reference} of the older one")
+_NO_DIFFERENCE = Message("no difference above the threshold was found")
 
 
 def in_words(value: Registration, comparison: Comparison | None, appearance: AppearanceMatch) -> str:
@@ -262,38 +343,66 @@ def in_words(value: Registration, comparison: Comparison | None, appearance: App
     same."""
     match value:
         case Registration.EXACT_MATCH:
-            return "the very same file"
+            return _SAME_FILE
         case Registration.POSSIBLE_MATCH:
-            return "a fingerprint points to it, and no comparison confirms that: a lead, not a match"
+            return _LEAD
         case Registration.SHARES_LAYOUT:
             held = _describe_content(comparison.reference if comparison is not None else "sketch")
-            return f"the two share a layout, a frame or a template, and what it holds {held}"
+            return Message(_LAYOUT, held=held)
         case _ if comparison is None:
             return _SAME_PIXELS[appearance]
         case _:
-            differing = _regions(comparison) or "no difference above the threshold was found"
+            differing = _regions(comparison) or _NO_DIFFERENCE
             recoloured = [_RECOLOURED] if appearance is AppearanceMatch.DIFFERS else []
-            said = "; ".join([differing, *recoloured, *_undone(comparison)])
-            return f"{said}, compared with the {comparison.reference} of the older one"
+            said = Message.joined("; ", [differing, *recoloured, *_undone(comparison)])
+            return Message(
+                "{said}, compared with the {reference} of the older one",
+                said=said,
+                reference=Message(comparison.reference),
+            )
+
+
+def recall(detail: str) -> str:
+    """What `in_words` gave, where it was kept as a text: the message again, so that it can be said in other languages."""
+    if (layout := re.fullmatch(_LAYOUT.format(held="(.+)"), detail)) is not None:
+        return Message(_LAYOUT, held=Message(layout[1]))
+    if (compared := re.fullmatch(_COMPARED.format(said="(.+)", reference="(.+)"), detail)) is None:
+        return Message(detail)
+    said = Message.joined("; ", map(_recall_regions, compared[1].split("; ")))
+    return Message(_COMPARED, said=said, reference=Message(compared[2]))
+
+
+def _recall_regions(said: str) -> Message:
+    if not re.match(r"\d+ region", said):
+        return Message(said)
+    parts = []
+    for part in said.split(" and "):
+        count, _, rest = part.partition(" ")
+        parts.append(Message(part) if count == "1" else Message(f"{{count}} {rest}", count=int(count)))
+    return reduce(_both, parts)
+
+
+def _both(one: Message, other: Message) -> Message:
+    return Message("{one} and {other}", one=one, other=other)
 
 
 def _describe_content(reference: ReferenceKind) -> str:
     """What is said of the content, where a layout agrees: a sketch does not show small print."""
-    return "does not, or is too small for a sketch to show" if reference == "sketch" else "does not"
+    return Message("does not, or is too small for a sketch to show") if reference == "sketch" else Message("does not")
 
 
 def _alignment(match: ev.Match) -> str:
     """What aligning the two pictures had to undo, in brackets."""
     done = [_CHANGES[change] for change in changes(match)]
-    return f" ({', '.join(done)})" if done else ""
+    return Message(" ({done})", done=Message.joined(", ", done)) if done else ""
 
 
 _CHANGES = {
-    "inverted": "its colours are inverted",
-    "mirrored": "it is mirrored",
-    "turned": "it is turned",
-    "cropped": "it shows a part of the registered picture",
-    "recoloured": "its colours or brightness are changed as a whole",
+    "inverted": Message("its colours are inverted"),
+    "mirrored": Message("it is mirrored"),
+    "turned": Message("it is turned"),
+    "cropped": Message("it shows a part of the registered picture"),
+    "recoloured": Message("its colours or brightness are changed as a whole"),
 }
 
 
@@ -329,39 +438,60 @@ def _regions(comparison: Comparison | None) -> str:
     outside = len(regions) - differing - moved
     parts = []
     if differing:
-        parts.append(f"{differing} region{'s differ' if differing > 1 else ' differs'}")
+        parts.append(
+            Message("1 region differs") if differing == 1 else Message("{count} regions differ", count=differing)
+        )
     if moved:
-        parts.append(f"{moved} region{'s show' if moved > 1 else ' shows'} parts of it moved or warped")
+        parts.append(
+            Message("1 region shows parts of it moved or warped")
+            if moved == 1
+            else Message("{count} regions show parts of it moved or warped", count=moved)
+        )
     if outside:
-        parts.append(f"{outside} region{'s lie' if outside > 1 else ' lies'} outside the registered picture")
-    return " and ".join(parts)
+        parts.append(
+            Message("1 region lies outside the registered picture")
+            if outside == 1
+            else Message("{count} regions lie outside the registered picture", count=outside)
+        )
+    return reduce(_both, parts) if parts else ""
 
 
-_RECOLOURED = "its colours are shown otherwise, by a colour profile or colour values that are not the record's"
+_RECOLOURED = Message("its colours are shown otherwise, by a colour profile or colour values that are not the record's")
 
 
 def _differing(match: ev.Match) -> str:
     """What differs, in words: regions, or how the colours are shown."""
     recoloured = [_RECOLOURED] if match.appearance is AppearanceMatch.DIFFERS else []
-    return "; ".join([*filter(None, [_regions(match.comparison)]), *recoloured])
+    return Message.joined("; ", [*filter(None, [_regions(match.comparison)]), *recoloured])
 
 
 def _unseen(match: ev.Match) -> str:
     """What a comparison without a difference may have missed."""
     profile = (
-        " Its colour profile or its colour values show other colours than its pixels say, and whether the record's do "
-        "is not known."
+        Message(
+            " Its colour profile or its colour values show other colours than its pixels say, "
+            "and whether the record's do is not known."
+        )
         if match.appearance is AppearanceMatch.UNKNOWN
         else ""
     )
     smallest = match.comparison.smallest if match.comparison is not None else 0.0
-    bound = f" Nothing is seen that covers less than {100 * smallest:.2g} % of the picture." if smallest else ""
+    bound = (
+        Message(" Nothing is seen that covers less than {smallest:.2g} % of the picture.", smallest=100 * smallest)
+        if smallest
+        else ""
+    )
     frames = other_frames(_reference(match))
-    return (
-        "That it is the same exposure: another frame of the same camera, a moment before or after, is told by what "
-        f"moved in it, if that is enough ({frames.unseen} of {frames.n} pairs of frames measured were taken for "
-        "copies). Small changes, gentle warps and a faint pattern over all of it can be missed; what a crop left out "
-        f"is not seen.{bound}{profile}"
+    return Message(
+        "That it is the same exposure: another frame of the same camera, a moment before or "
+        "after, is told by what moved in it, if that is enough ({unseen} of {n} pairs of "
+        "frames measured were taken for copies). Small changes, gentle warps and a faint "
+        "pattern over all of it can be missed; what a crop left out is not "
+        "seen.{bound}{profile}",
+        unseen=frames.unseen,
+        n=frames.n,
+        bound=bound,
+        profile=profile,
     )
 
 
@@ -369,8 +499,12 @@ def _seen_with(comparison: Comparison | None) -> str:
     """Which looks saw how many of the regions that differ, where there was more than one look."""
     regions: tuple[Region, ...] = comparison.regions if comparison else ()
     counts = {kind: sum(kind in region.seen_with for region in regions) for kind in SENTENCES.references}
-    told = [f"{count} with {SENTENCES.references[kind]['seen_with']}" for kind, count in counts.items() if count]
-    return f" (seen {', '.join(told)})" if len(told) > 1 or counts["full detail"] else ""
+    told = [
+        Message("{count} with {look}", count=count, look=Message(SENTENCES.references[kind]["seen_with"]))
+        for kind, count in counts.items()
+        if count
+    ]
+    return Message(" (seen {told})", told=Message.joined(", ", told)) if len(told) > 1 or counts["full detail"] else ""
 
 
 def _reference(match: ev.Match) -> ReferenceKind:
@@ -378,16 +512,20 @@ def _reference(match: ev.Match) -> ReferenceKind:
 
 
 def _compared_with(match: ev.Match) -> str:
-    return SENTENCES.references[_reference(match)]["compared_with"]
+    return Message(SENTENCES.references[_reference(match)]["compared_with"])
 
 
 def _mistaken(match: ev.Match) -> str:
     """How often a comparison takes another picture for the registered one, as measured."""
     photographs, templates = false_matches(), template_matches(_reference(match))
-    return (
-        f"As measured, {photographs.accepted:,} of {photographs.n:,} pairs of different photographs were taken for "
-        f"one; of slides, charts, cards and the like with one template and other content, {templates.accepted:,} of "
-        f"{templates.n:,}."
+    return Message(
+        "As measured, {accepted:,} of {n:,} pairs of different photographs were taken for "
+        "one; of slides, charts, cards and the like with one template and other content, "
+        "{accepted2:,} of {n2:,}.",
+        accepted=photographs.accepted,
+        n=photographs.n,
+        accepted2=templates.accepted,
+        n2=templates.n,
     )
 
 

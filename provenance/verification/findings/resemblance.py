@@ -12,6 +12,7 @@ from provenance.media.calibration import ReferenceKind, miss_rates
 from provenance.media.comparison import COMPARISON_VERSION, Comparison
 from provenance.media.fingerprints import Fingerprints
 from provenance.media.media import Pixels
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.statement.canonical_json import Json
@@ -121,9 +122,12 @@ def sentence(evidence: Evidence) -> str:
     match, hidden = closest(evidence), evidence.hidden
     if match is None or hidden is None:
         raise ValueError("no older registration is hidden")
-    return (
-        f"Record {hidden.index} was registered before record {match.index} by {quote(match.publisher.name)}: "
-        f"{hidden.detail}."
+    return Message(
+        "Record {index} was registered before record {index2} by {name}: {detail}.",
+        index=hidden.index,
+        index2=match.index,
+        name=quote(match.publisher.name),
+        detail=hidden.detail,
     )
 
 
@@ -140,33 +144,47 @@ def not_checked(evidence: Evidence) -> Iterator[Unchecked]:
     if evidence.resembling is None:
         return
     if evidence.resembling.pending is not None:
-        yield Unchecked("older registrations that the record resembles", evidence.resembling.pending)
+        yield Unchecked(Message("older registrations that the record resembles"), evidence.resembling.pending)
     for each in evidence.resembling.left_out:
-        yield Unchecked(f"{each.what}, for older registrations that the record resembles", each.why)
+        yield Unchecked(Message("{what}, for older registrations that the record resembles", what=each.what), each.why)
     further = evidence.resembling.older - len(evidence.resembling.items)
     if further > 0:
-        why = f"{evidence.resembling.older} are there, and {len(evidence.resembling.items)} are named"
-        yield Unchecked("further older registrations that the record resembles", why)
+        why = Message(
+            "{older} are there, and {items} are named",
+            older=evidence.resembling.older,
+            items=len(evidence.resembling.items),
+        )
+        yield Unchecked(Message("further older registrations that the record resembles"), why)
 
 
 def _finding(match: Match, each: Resemblance) -> Finding:
     notes = [
-        "the newer record names it as what it was made from" if each.stated else "",
-        f"it is {each.taken_back}" if each.taken_back is not None else "",
-        f"{each.copies} registrations that are renditions of one another count as one" if each.copies > 1 else "",
+        Message("the newer record names it as what it was made from") if each.stated else "",
+        Message("it is {taken_back}", taken_back=Message(each.taken_back)) if each.taken_back is not None else "",
+        Message("{copies} registrations that are renditions of one another count as one", copies=each.copies)
+        if each.copies > 1
+        else "",
     ]
-    noted = "".join(f"; {note}" for note in notes if note)
+    noted = Message.joined("", (Message("; {note}", note=note) for note in notes if note))
     method = METHOD if each.comparison is None else str(each.comparison["method"])
     compared = each.comparison is not None and each.value is not Registration.SHARES_LAYOUT
     same = each.comparison is None and each.value not in _NO_MATCH
     return Finding(
         Axis.REGISTRATION,
         OLDER_REGISTRATION,
-        f"Record {match.index} resembles an older one: record {each.index}, registered by "
-        f"{quote(each.publisher_name)} on {each.logged_at:%Y-%m-%d}; {each.detail}{noted}.",
+        Message(
+            "Record {index} resembles an older one: record {index2}, registered by "
+            "{publisher_name} on {logged_at:%Y-%m-%d}; {detail}{noted}.",
+            index=match.index,
+            index2=each.index,
+            publisher_name=quote(each.publisher_name),
+            logged_at=each.logged_at,
+            detail=each.detail,
+            noted=noted,
+        ),
         Basis.MEASURED if compared else Basis.CRYPTOGRAPHIC if same else Basis.HEURISTIC,
-        "Whoever registers a picture first, of whatever it is; and the registry, by leaving one out.",
-        "Which of the two was made first, who made either, or why they differ.",
+        Message("Whoever registers a picture first, of whatever it is; and the registry, by leaving one out."),
+        Message("Which of the two was made first, who made either, or why they differ."),
         method,
         miss_rates(_reference(each.comparison)) if compared and each.comparison is not None else (),
     )
@@ -184,4 +202,4 @@ def _failure(registrations: Registrations, each: Resemblance) -> str | None:
         raise
     except CountermarkError as failure:
         return str(failure)
-    return "its receipt does not hold" if known.receipt is not None and not known.receipt.holds else None
+    return Message("its receipt does not hold") if known.receipt is not None and not known.receipt.holds else None

@@ -6,6 +6,7 @@ To register first is not to be the author, so rival claims to the same content a
 from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
+from provenance.message import Message
 from provenance.quotation import quote
 from provenance.verification.axes import Axis, Basis, Finding, Standing
 from provenance.verification.evidence import Evidence, Match
@@ -40,18 +41,27 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         found.append(
             (
                 Standing.WITHDRAWN,
-                f"{quote(known.publisher.name)} has withdrawn this registration, giving as its reason: "
-                f"{quote(known.withdrawn_reason)}.",
+                Message(
+                    "{name} has withdrawn this registration, giving as its reason: {withdrawn_reason}.",
+                    name=quote(known.publisher.name),
+                    withdrawn_reason=quote(known.withdrawn_reason),
+                ),
             )
         )
     revoked = known.key_revoked_at_index
     if revoked is not None and revoked < known.index:
         found.append(
-            (Standing.KEY_REVOKED_BEFORE, f"The key that signed it had been revoked before it was logged{_why(known)}.")
+            (
+                Standing.KEY_REVOKED_BEFORE,
+                Message("The key that signed it had been revoked before it was logged{known}.", known=_why(known)),
+            )
         )
     elif revoked is not None:
         found.append(
-            (Standing.KEY_REVOKED_AFTER, f"The key that signed it was revoked after it was logged{_why(known)}.")
+            (
+                Standing.KEY_REVOKED_AFTER,
+                Message("The key that signed it was revoked after it was logged{known}.", known=_why(known)),
+            )
         )
     found += [(Standing.DISPUTED, told(dispute)) for dispute in known.disputes if dispute.open]
     claimants = set(claims.values())
@@ -59,29 +69,44 @@ def of(known: KnownRecord, claims: Mapping[bytes, str]) -> tuple[Standing, str]:
         found.append(
             (
                 Standing.CONFLICTING_CLAIMS,
-                f"{len(claimants)} publishers have registered this content; all are listed, each in log order, "
-                "and the order says nothing about who made it.",
+                Message(
+                    "{claimants} publishers have registered this content; all are listed, each in log "
+                    "order, and the order says nothing about who made it.",
+                    claimants=len(claimants),
+                ),
             )
         )
     if known.superseded_by is not None:
         found.append(
-            (Standing.SUPERSEDED, f"{quote(known.publisher.name)} has superseded it by record {known.superseded_by}.")
+            (
+                Standing.SUPERSEDED,
+                Message(
+                    "{name} has superseded it by record {superseded_by}.",
+                    name=quote(known.publisher.name),
+                    superseded_by=known.superseded_by,
+                ),
+            )
         )
     if not found:
-        return Standing.CURRENT, "The registration stands."
-    return gravest({standing for standing, _ in found}), " ".join(detail for _, detail in found)
+        return Standing.CURRENT, Message("The registration stands.")
+    return gravest({standing for standing, _ in found}), Message.joined(" ", (detail for _, detail in found))
 
 
 def _why(known: KnownRecord) -> str:
     """The reason of a revocation, and since when the key may have been compromised, as the operator stated them."""
     if known.revocation is None:
         return ""
-    reason = f", for this reason: {quote(known.revocation.reason or '')}"
+    reason = Message(", for this reason: {reason}", reason=quote(known.revocation.reason or ""))
     since = known.invalid_since
     if since is None:
         return reason
-    side = "before" if since <= known.logged_at else "after"
-    return f"{reason}. It may have been in other hands since {since:%Y-%m-%d %H:%M} UTC, {side} this was logged"
+    side = Message("before") if since <= known.logged_at else Message("after")
+    return Message(
+        "{reason}. It may have been in other hands since {since:%Y-%m-%d %H:%M} UTC, {side} this was logged",
+        reason=reason,
+        since=since,
+        side=side,
+    )
 
 
 def assess(evidence: Evidence) -> tuple[Finding, ...]:
@@ -99,15 +124,29 @@ def claims_of(same_content: Sequence[KnownRecord]) -> dict[bytes, str]:
     }
 
 
-def told(dispute: Dispute, what: str = "it") -> str:
+_IT = Message("it")
+_UNCOUNTED = Message(" That does not count: its key may have been in other hands by then.")
+
+
+def told(dispute: Dispute, what: Message = _IT) -> Message:
     """A dispute of something, with what its two sides say."""
     answers = [
-        f" {quote(answer.publisher)} answers that it is {answer.outcome}: {quote(answer.reason)}."
-        + (" That does not count: its key may have been in other hands by then." if answer.key_compromised else "")
+        Message(
+            " {publisher} answers that it is {outcome}: {reason}.{uncounted}",
+            publisher=quote(answer.publisher),
+            outcome=Message(answer.outcome),
+            reason=quote(answer.reason),
+            uncounted=_UNCOUNTED if answer.key_compromised else "",
+        )
         for answer in dispute.answers
     ]
-    because = f"giving as its reason: {quote(dispute.reason)}"
-    return f"{quote(dispute.publisher)} disputes {what}, {because}.{''.join(answers)}"
+    return Message(
+        "{publisher} disputes {what}, giving as its reason: {reason}.{answers}",
+        publisher=quote(dispute.publisher),
+        what=what,
+        reason=quote(dispute.reason),
+        answers=Message.joined("", answers),
+    )
 
 
 def _shown(match: Match) -> bool:
@@ -128,9 +167,9 @@ def _finding(match: Match) -> Finding:
     return Finding(
         Axis.STANDING,
         match.standing,
-        f"Record {match.index}: {match.standing_detail}",
+        Message("Record {index}: {standing_detail}", index=match.index, standing_detail=match.standing_detail),
         Basis.CRYPTOGRAPHIC if shown else Basis.DETERMINISTIC_UNSIGNED,
-        could_be_forged_by(match.standing) if shown else "The registry: the receipt does not show it yet.",
+        could_be_forged_by(match.standing) if shown else Message("The registry: the receipt does not show it yet."),
         _does_not_show(match.standing),
         METHOD,
     )
@@ -140,15 +179,15 @@ def could_be_forged_by(standing: Standing) -> str:
     """Who could make it be said of a record, where the receipt shows it."""
     match standing:
         case Standing.CURRENT:
-            return "The registry, by holding back what came later."
+            return Message("The registry, by holding back what came later.")
         case Standing.SUPERSEDED | Standing.WITHDRAWN:
-            return "Whoever holds one of the publisher's keys."
+            return Message("Whoever holds one of the publisher's keys.")
         case Standing.DISPUTED:
-            return "Any publisher of this registry can dispute what another one registered."
+            return Message("Any publisher of this registry can dispute what another one registered.")
         case Standing.CONFLICTING_CLAIMS:
-            return "Any publisher of this registry can register a picture that another one made."
+            return Message("Any publisher of this registry can register a picture that another one made.")
         case Standing.KEY_REVOKED_BEFORE | Standing.KEY_REVOKED_AFTER:
-            return "The registry's operator, who states what becomes of keys."
+            return Message("The registry's operator, who states what becomes of keys.")
         case _:
             assert_never(standing)
 
@@ -156,18 +195,18 @@ def could_be_forged_by(standing: Standing) -> str:
 def _does_not_show(standing: Standing) -> str:
     match standing:
         case Standing.CURRENT:
-            return "That the publisher still stands by it."
+            return Message("That the publisher still stands by it.")
         case Standing.SUPERSEDED:
-            return "That what this record states is wrong."
+            return Message("That what this record states is wrong.")
         case Standing.WITHDRAWN:
-            return "What is wrong with the picture beyond the reason that the publisher gives."
+            return Message("What is wrong with the picture beyond the reason that the publisher gives.")
         case Standing.DISPUTED:
-            return "Which of the two sides is right."
+            return Message("Which of the two sides is right.")
         case Standing.CONFLICTING_CLAIMS:
-            return "Which of the publishers, if any, made the picture."
+            return Message("Which of the publishers, if any, made the picture.")
         case Standing.KEY_REVOKED_BEFORE:
-            return "Whether the publisher or somebody else used the key."
+            return Message("Whether the publisher or somebody else used the key.")
         case Standing.KEY_REVOKED_AFTER:
-            return "When the key got into other hands, if it did: perhaps before this record was signed."
+            return Message("When the key got into other hands, if it did: perhaps before this record was signed.")
         case _:
             assert_never(standing)

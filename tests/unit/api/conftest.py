@@ -17,6 +17,7 @@ from api.http.middleware import middleware_for
 from api.http.problems import install_problems
 from api.http.requests import PublisherRequest
 from api.http.upload import Spool
+from api.pages.rendering import problem_page
 from api.settings import Settings
 from provenance import errors
 
@@ -41,7 +42,7 @@ def spool(tmp_path: Path) -> Spool:
 @pytest.fixture
 def application(settings: Settings, spool: Spool) -> FastAPI:
     app = FastAPI(middleware=middleware_for(settings, Metrics()), redirect_slashes=False)
-    install_problems(app)
+    install_problems(app, problem_page)
     app.state.bodies = Bodies()
     app.state.limiters = {"reads": RateLimiter(Policy("reads", 3, 60), time.monotonic)}
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
+from api.http.limits import Allowance, Policy
 from provenance.answers import Comparison, Report
 from tests.unit.api.service.agreed import agreed
 from tests.unit.api.service.conftest import Running
@@ -260,3 +261,41 @@ def test_a_form_with_what_is_no_picture_is_answered_with_a_page_that_says_nothin
     assert "this says nothing about the picture" in page.text
     plain = client.post("/v1/verifications", files={"file": ("x.jpg", data)})
     assert plain.headers["content-type"] == "application/problem+json"
+
+
+class Spent:
+    """A limit that nothing is left of, for half a minute."""
+
+    policy = Policy("verifications", 1, 60)
+
+    async def take(self, client: str, units: int = 1, *, spent: bool = False) -> Allowance:
+        return Allowance(self.policy, allowed=False, remaining=0, reset=30.0)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("<h1>Too many requests in a short time</h1>", "Try again in 30 s.", "says nothing about the picture")),
+        ("de", ("<h1>Zu viele Anfragen in kurzer Zeit</h1>", "in 30 s noch einmal", "nichts über das Bild")),
+    ],
+)
+def test_a_form_that_came_too_soon_is_answered_with_a_page_that_says_when_to_try_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, jpeg: Picture, language: str, said: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(client.app.state.limiters, "verifications", Spent())  # type: ignore[attr-defined]  # an ASGI app of ours
+    files = {"file": ("x.jpg", jpeg(1))}
+    page = client.post("/v1/verifications", files=files, headers=FORM | {"Accept-Language": language})
+    assert (page.status_code, page.headers["retry-after"]) == (429, "30")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for text in said:
+        assert text in page.text
+    program = client.post("/v1/verifications", files=files)
+    assert program.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", f"/v1/verifications/{'0' * 32}", f"/v1/assets/{'0' * 64}", "/log/tile/9"])
+def test_who_follows_a_link_to_nothing_gets_a_page_and_a_program_gets_a_problem(client: TestClient, path: str) -> None:
+    page = client.get(path, headers=FORM | {"Accept-Language": "de"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert '<html lang="de">' in page.text
+    assert client.get(path).headers["content-type"] == "application/problem+json"
