@@ -6,6 +6,7 @@ are quoted as they are; a template without a letter is the same in every languag
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -57,6 +58,28 @@ def _again(template: str, values: Mapping[str, object]) -> Message:
 def said(text: str, language: str) -> str:
     """A text in a language, if it is a message; else as it is."""
     return text.said_in(language) if isinstance(text, Message) else text
+
+
+def recall(text: str, templates: Iterable[Message]) -> str:
+    """A text that was kept, as the message of the first of these templates that gives it; else as it is."""
+    for template in templates:
+        if (found := _pattern(template).fullmatch(text)) is not None:
+            return Message(template, **found.groupdict())
+    return text
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """Each placeholder as a group; where it comes again, the same text."""
+    met: set[str] = set()
+
+    def group(placeholder: re.Match[str]) -> str:
+        name = placeholder[1]
+        again = name in met
+        met.add(name)
+        return f"(?P={name})" if again else f"(?P<{name}>.+)"
+
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", group, re.escape(template)))
 
 
 def translations(value: object, language: str) -> dict[str, str]:

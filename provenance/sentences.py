@@ -45,6 +45,8 @@ class Sentences:
         fields: of an answer, by name, as a term before its value.
         phrases: more that is shown in several places.
         page: of the web pages.
+        standings: of records, as a word.
+        identities: how a publisher's identity was established, as a word.
         buckets: of an audit's items: the label, and what it means.
         reasons: why an item of an audit could not be checked.
         problems: by slug: the title, and the detail where the exception's own text is for the operator alone.
@@ -76,10 +78,24 @@ class Sentences:
     fields: Mapping[str, str]
     phrases: Mapping[str, str]
     page: Mapping[str, str]
+    standings: Mapping[str, str]
+    identities: Mapping[str, str]
     buckets: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, str]
     problems: Mapping[str, Mapping[str, str]]
     unverified: Mapping[str, Mapping[str, str]]
+
+    def short_date(self, when: datetime) -> str:
+        """A day with its month cut to three letters: "28 Nov 2026"."""
+        return self.numbers["date"].format(day=when.day, month=self.months[when.month - 1][:3], year=when.year)
+
+    def time(self, when: datetime) -> str:
+        """A moment in words, to the second: "28 November 2026, 11:48:18"."""
+        return f"{self.date(when)}, {when:%H:%M:%S}"
+
+    def number(self, count: int) -> str:
+        """A whole number: "12,345"."""
+        return f"{count:,}".replace(",", self.numbers["thousands"])
 
     def date(self, when: datetime) -> str:
         """A day in words: "28 November 2026"."""

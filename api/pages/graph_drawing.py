@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from provenance.answers import Graph, GraphEdge, GraphNode
 from provenance.quotation import quote
-from provenance.sentences import SENTENCES
+from provenance.sentences import SENTENCES, Sentences
 
 _WIDTH, _HEIGHT = 236, 78
 """Pixels of a node: three lines of text of `_LINE_CELLS` fit, in the widest of the usual fonts."""
@@ -22,9 +22,10 @@ _ACROSS, _DOWN, _MARGIN = 132, 26, 24
 _ARROW = 7
 """Pixels: length of an arrow's head."""
 _TITLE_CELLS, _LINE_CELLS, _RELATION_CELLS = 23, 30, 18
+_THUMBNAIL, _THUMBNAIL_CELLS = 58, 9
+"""Pixels of a thumbnail's sides, and how many characters fewer a line beside it has."""
 _INK, _PALE, _LINE, _PAPER, _SUBJECT = "#1c1c1c", "#5c5c5c", "#8a8a8a", "#ffffff", "#eef1f6"
 
-_STATES, _UNTITLED = SENTENCES.states, SENTENCES.phrases["untitled"]
 _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
 
 
@@ -36,42 +37,44 @@ class _Place:
     y: int
 
 
-def draw_graph(graph: Graph) -> bytes:
-    """The SVG document, in UTF-8."""
+def draw_graph(graph: Graph, words: Sentences = SENTENCES, *, inline: bool = False) -> bytes:
+    """The SVG document, in UTF-8; `inline`: an element for a page, with thumbnails, which a page alone may load."""
     places = _lay_out(graph)
     width = max(place.x for place in places.values()) + _WIDTH + _MARGIN
     height = max(place.y for place in places.values()) + _HEIGHT + _MARGIN + (24 if graph.truncated else 0)
+    prefix = "drawing-" if inline else ""
     svg = ET.Element(
         "svg",
         {
-            "xmlns": "http://www.w3.org/2000/svg",
+            **({} if inline else {"xmlns": "http://www.w3.org/2000/svg"}),
             "viewBox": f"0 0 {width} {height}",
             "width": str(width),
             "height": str(height),
-            "role": "img",
-            "aria-labelledby": "title description",
+            "role": "group" if inline else "img",
+            "aria-labelledby": f"{prefix}title {prefix}description",
             "font-family": _FONT,
         },
     )
-    _text(svg, "title", _heading(graph), id="title")
-    _text(svg, "desc", _description(graph), id="description")
+    _text(svg, "title", _heading(graph, words), id=f"{prefix}title")
+    _text(svg, "desc", _description(graph, words), id=f"{prefix}description")
     ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": _PAPER})
     column = _generations(graph)
     for edge in graph.edges:
-        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)])
+        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)], words)
     for node in graph.nodes:
-        _draw_node(svg, node, places[node.id], subject=node.id == graph.id)
+        _draw_node(svg, node, places[node.id], words, subject=node.id == graph.id, pictured=inline)
     if graph.truncated:
         _text(
             svg,
             "text",
-            "There are more records than are shown.",
+            words.page["graph_more"],
             x=_MARGIN,
             y=height - 16,
             fill=_PALE,
             font_size=13,
         )
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(svg, encoding="unicode").encode()
+    drawn = ET.tostring(svg, encoding="unicode").encode()
+    return drawn if inline else b'<?xml version="1.0" encoding="UTF-8"?>\n' + drawn
 
 
 def _lay_out(graph: Graph) -> dict[str, _Place]:
@@ -118,9 +121,14 @@ def _generations(graph: Graph) -> dict[str, int]:
     return {each: number - least for each, number in generation.items()}
 
 
-def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place]) -> None:
+def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place], words: Sentences) -> None:
     group = ET.SubElement(svg, "g")
-    _text(group, "title", f"{edge.relation}: {edge.child[:12]}… was made from {edge.parent[:12]}…")
+    made = words.page["graph_made"]
+    _text(
+        group,
+        "title",
+        made.format(child=f"{edge.child[:12]}…", parent=f"{edge.parent[:12]}…", relation=edge.relation),
+    )
     middles = [(place.x, place.y + _HEIGHT / 2) for place in way]
     path = f"M{middles[0][0] + _WIDTH:g},{middles[0][1]:g}"
     for number, ((x1, y1), (x2, y2)) in enumerate(pairwise(middles)):
@@ -147,11 +155,13 @@ def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place]) -> None:
     )
 
 
-def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool) -> None:
+def _draw_node(
+    svg: ET.Element, node: GraphNode, place: _Place, words: Sentences, *, subject: bool, pictured: bool
+) -> None:
     told = node.state == "public" or node.title is not None or node.publisher is not None
     link = ET.SubElement(svg, "a", {"href": f"/a/{node.id}"})
     group = ET.SubElement(link, "g", {"transform": f"translate({place.x},{place.y})"})
-    _text(group, "title", _name(node))
+    _text(group, "title", _name(node, words))
     box = {
         "width": str(_WIDTH),
         "height": str(_HEIGHT),
@@ -161,45 +171,56 @@ def _draw_node(svg: ET.Element, node: GraphNode, place: _Place, *, subject: bool
         "stroke-width": "2.5" if subject else "1.25",
     }
     ET.SubElement(group, "rect", box if told else box | {"stroke-dasharray": "5 4"})
-    title = node.title or (_UNTITLED if told else _STATES[node.state])
-    _text(group, "text", _shorten(title, _TITLE_CELLS), x=12, y=25, fill=_INK, font_size=15, font_weight="600")
-    second = node.publisher_name or f"record {node.id[:16]}…"
-    _text(group, "text", _shorten(second, _LINE_CELLS), x=12, y=45, fill=_PALE, font_size=13)
-    _text(group, "text", _shorten(_third(node), _LINE_CELLS), x=12, y=64, fill=_PALE, font_size=13)
+    title = node.title or (words.phrases["untitled"] if told else words.states[node.state])
+    second = node.publisher_name or words.page["graph_record"].format(id=f"{node.id[:16]}…")
+    left, narrower = (_THUMBNAIL + 20, _THUMBNAIL_CELLS) if pictured and node.state == "public" else (12, 0)
+    if narrower:
+        placed = {"x": "10", "y": str((_HEIGHT - _THUMBNAIL) // 2), "width": str(_THUMBNAIL), "height": str(_THUMBNAIL)}
+        shown = {"href": f"/v1/assets/{node.id}/thumbnail", "preserveAspectRatio": "xMidYMid slice"}
+        ET.SubElement(group, "image", placed | shown)
+    title_cells, cells = _TITLE_CELLS - narrower, _LINE_CELLS - narrower
+    _text(group, "text", _shorten(title, title_cells), x=left, y=25, fill=_INK, font_size=15, font_weight="600")
+    _text(group, "text", _shorten(second, cells), x=left, y=45, fill=_PALE, font_size=13)
+    _text(group, "text", _shorten(_third(node, words), cells), x=left, y=64, fill=_PALE, font_size=13)
 
 
-def _third(node: GraphNode) -> str:
+def _third(node: GraphNode, words: Sentences) -> str:
     """State and standing come before the date: the end of a line may be cut."""
-    parts = [] if node.index is None else [f"entry {node.index}"]
+    parts = [] if node.index is None else [words.page["graph_entry"].format(index=node.index)]
     if node.state != "public" and node.title is not None:
-        parts.append(_STATES[node.state].lower())
+        parts.append(words.states[node.state].lower())
     if node.standing not in (None, "current"):
-        parts.append(str(node.standing))
+        parts.append(words.standings.get(str(node.standing), str(node.standing)))
     if node.logged_at is not None:
-        parts.append(f"{node.logged_at:%-d %b %Y}")
+        parts.append(words.short_date(node.logged_at))
     return ", ".join(parts)
 
 
-def _name(node: GraphNode) -> str:
-    untitled = _UNTITLED if node.publisher else _STATES.get(node.state, _UNTITLED)
-    title = quote(node.title) if node.title else untitled
-    by = f", registered by {quote(node.publisher_name)}" if node.publisher_name else ""
-    third = _third(node)
-    return f"{title}{by}{f', {third}' if third else ''} (record {node.id})"
+def _name(node: GraphNode, words: Sentences) -> str:
+    untitled = words.phrases["untitled"]
+    named = quote(node.title) if node.title else untitled if node.publisher else words.states.get(node.state, untitled)
+    by = words.page["graph_by"].format(name=quote(node.publisher_name)) if node.publisher_name else ""
+    third = _third(node, words)
+    return f"{named}{by}{f', {third}' if third else ''} ({words.page['graph_record'].format(id=node.id)})"
 
 
-def _heading(graph: Graph) -> str:
+def _heading(graph: Graph, words: Sentences) -> str:
     subject = next(node for node in graph.nodes if node.id == graph.id)
-    return f"Derivation of {quote(subject.title) if subject.title else 'an untitled picture'}"
+    title = quote(subject.title) if subject.title else words.page["graph_untitled"]
+    return words.page["graph_title"].format(title=title)
 
 
-def _description(graph: Graph) -> str:
+def _description(graph: Graph, words: Sentences) -> str:
     """The graph in sentences, as stated by its publishers."""
-    names = {node.id: quote(node.title) if node.title else f"record {node.id[:12]}…" for node in graph.nodes}
+    record = words.page["graph_record"]
+    names = {node.id: quote(node.title) if node.title else record.format(id=f"{node.id[:12]}…") for node in graph.nodes}
     if not graph.edges:
-        return "The record states no parents, and no record states it as a parent."
-    said = [f"{names[edge.child]} was made from {names[edge.parent]} ({edge.relation})" for edge in graph.edges]
-    return f"As stated by the publishers: {'; '.join(said)}."
+        return words.page["graph_none"]
+    made = words.page["graph_made"]
+    said = [
+        made.format(child=names[edge.child], parent=names[edge.parent], relation=edge.relation) for edge in graph.edges
+    ]
+    return words.page["graph_stated"].format(said="; ".join(said))
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str | float) -> None:

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from api.service import Service
 from provenance import answers, sentences
 from provenance.answers.problems import MEDIA_TYPE
 from provenance.media.comparison import Box
+from provenance.message import said
 from provenance.verification import wording
 
 PAGES = Path(__file__).resolve().parent
@@ -75,6 +76,7 @@ def render(request: HTTPConnection, template: str, service: Service, **values: o
             carried=f"?lang={asked}" if asked is not None else "",
             path=request.url.path,
             url=service.settings.public_url,
+            said=partial(said, language=language_of(request)),
             **values,
         )
     )

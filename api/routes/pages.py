@@ -1,6 +1,9 @@
 """The web pages: Jinja2 templates and plain ES modules from `api/pages`."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +14,7 @@ from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.parameters import HEX
+from api.pages.graph_drawing import draw_graph
 from api.pages.reference import Reference
 from api.pages.reference import reference as read_reference
 from api.pages.rendering import (
@@ -25,10 +29,12 @@ from api.pages.rendering import (
 )
 from api.service import ServiceDep
 from provenance import __version__
-from provenance.answers import Asset, GraphNode
+from provenance.answers import Asset, Graph, GraphNode
 from provenance.errors import Erased, NotFound, Sealed
-from provenance.sentences import CATALOGUES
+from provenance.message import Message, said
+from provenance.sentences import CATALOGUES, Sentences
 from provenance.verification.wording import vouch
+from provenance.vocabulary import find_stated_source_type
 from registry.registry import Registry
 from registry.usecases import read as catalogue
 from registry.usecases.derivation import graph, history
@@ -42,6 +48,9 @@ MAX_SOUGHT = 100
 
 LISTED = 10
 """Registrations listed on the page of a publisher and of the log."""
+
+GROWTH_BOX = (640, 160)
+"""Width and height of the drawing of the log's growth, in its own units."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(limited("reads"))])
 
@@ -76,12 +85,48 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
     except Erased:
         past = history(service.registry, record_id)
         return Response(render(request, "erased.html", service, history=past), 410, media_type=HTML)
-    names = {node.id: node.title or _unnamed(node) for node in made.nodes}
-    return _page(request, "asset.html", service, asset=shown, history=past, graph=made, names=names, resembles=similar)
+    words = CATALOGUES[language_of(request)]
+    stated = find_stated_source_type(shown.digital_source_type or "")
+    return _page(
+        request,
+        "asset.html",
+        service,
+        asset=shown,
+        source_type="" if stated is None else said(Message(stated.label), words.language),
+        history=past,
+        graph=made,
+        drawing=draw_graph(made, words, inline=True).decode() if made.edges else "",
+        nested=_nested(made),
+        names={node.id: node.title or _unnamed(node, words) for node in made.nodes},
+        resembles=similar,
+    )
 
 
-def _unnamed(node: GraphNode) -> str:
-    return f"{f'{node.state} ' if node.state in ('sealed', 'erased') else ''}record {node.id[:12]}…"
+@dataclass(frozen=True)
+class Derived:
+    """A record of a derivation graph below what it was made from; None: it states no source that is shown."""
+
+    id: str
+    relation: str | None
+    made: "tuple[Derived, ...]"
+
+
+def _nested(graph: Graph) -> tuple[Derived, ...]:
+    """The graph as lists in one another: a record with several sources is below each, and goes on below the first."""
+    told: set[str] = set()
+
+    def below(record: str, relation: str | None) -> Derived:
+        edges = [] if record in told else [edge for edge in graph.edges if edge.parent == record]
+        told.add(record)
+        return Derived(record, relation, tuple(below(edge.child, edge.relation) for edge in edges))
+
+    children = {edge.child for edge in graph.edges}
+    return tuple(below(node.id, None) for node in graph.nodes if node.id not in children)
+
+
+def _unnamed(node: GraphNode, words: Sentences) -> str:
+    key = f"asset_unnamed_{node.state}" if node.state in ("sealed", "erased") else "asset_unnamed"
+    return words.page[key].format(id=node.id[:12])
 
 
 @router.get("/publishers/{identifier}")
@@ -112,6 +157,31 @@ def _find(registry: Registry, text: str) -> list[Asset]:
         return catalogue.assets_page(registry, publisher=None, sha256=digest, before=None, limit=LISTED)
 
 
+@dataclass(frozen=True)
+class Growth:
+    """The size of the log over time as a line: its corners in SVG's way, and what stands at its ends."""
+
+    line: str
+    first: datetime
+    last: datetime
+    size: int
+
+
+def _drawn(points: Sequence[tuple[datetime, int]]) -> Growth | None:
+    """A line of steps in a box of `GROWTH_BOX`; None before there are two points in time."""
+    if len(points) < 2 or points[0][0] == points[-1][0]:
+        return None
+    (first, _), (last, size) = points[0], points[-1]
+    width, height = GROWTH_BOX
+    corners: list[str] = []
+    before = 0
+    for time, reached in points:
+        x = width * (time - first) / (last - first)
+        corners += [f"{x:.1f},{height * (1 - each / size):.1f}" for each in (before, reached)]
+        before = reached
+    return Growth(" ".join(corners), first, last, size)
+
+
 @router.get("/log")
 def log(request: Request, service: ServiceDep, find: Annotated[str, Query(max_length=MAX_SOUGHT)] = "") -> Response:
     registry = service.registry
@@ -120,6 +190,8 @@ def log(request: Request, service: ServiceDep, find: Annotated[str, Query(max_le
         "log.html",
         service,
         size=registry.sequencer.size,
+        growth=_drawn(catalogue.growth(registry)),
+        witnesses=catalogue.witnesses(registry),
         checkpoint=registry.sequencer.checkpoint().decode(),
         verifier_key=str(registry.sequencer.key),
         other_keys=[str(key) for key in registry.sequencer.keys.current if key != registry.sequencer.key],

@@ -322,7 +322,7 @@ class _Writer:
         return f"{share(fraction).replace('.', self.words.numbers['decimal'])} %"
 
     def _number(self, count: int) -> str:
-        return f"{count:,}".replace(",", self.words.numbers["thousands"])
+        return self.words.number(count)
 
     def _place(self, box: Box) -> str:
         return self.words.places[place(box)]

@@ -74,6 +74,23 @@ def latest(session: Session) -> CheckpointRow | None:
     return session.exec(select(CheckpointRow).order_by(col(CheckpointRow.size).desc()).limit(1)).first()
 
 
+def evenly(session: Session, most: int) -> list[tuple[int, int]]:
+    """(time in milliseconds, size) of at most `most` checkpoints whose sizes lie evenly between first and newest.
+
+    One look-up by size for each, so that the number of checkpoints does not matter.
+    """
+    newest = latest(session)
+    if newest is None:
+        return []
+    found: dict[int, int] = {}
+    for step in range(most):
+        row = first_after(session, newest.size * step // most)
+        if row is not None:
+            found[row.size] = row.signed_at_ms
+    found[newest.size] = newest.signed_at_ms
+    return [(time, size) for size, time in sorted(found.items())][-most:]
+
+
 def first_after(session: Session, size: int) -> CheckpointRow | None:
     """The checkpoint of the smallest tree of more than `size` entries."""
     return session.exec(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from provenance import answers
 from provenance.errors import Conflict, InvalidRequest, NotFound, SignatureInvalid
+from provenance.message import Message
 from provenance.statement.handover import Handover, hand_over, prove_possession, verify_possession
 from provenance.statement.keys import Algorithm, PublicKey
 from provenance.statement.record import Identity, PublisherKey
@@ -200,11 +201,11 @@ def _addition(
 def _identity(registry: Registry, name: str, *, kept_here: bool) -> Identity:
     operator = registry.config.operator
     if not kept_here:
-        detail = f"{operator} has seen that {name} holds this key, which {name} keeps itself"
+        detail = Message(catalogue.HOLDS_ITS_KEY, operator=operator, name=name)
     elif name == operator:
-        detail = "the operator's own key, which this service keeps and signs with"
+        detail = catalogue.OPERATOR_ITSELF
     else:
-        detail = f"{operator} keeps this key for {name} and signs on its behalf"
+        detail = Message(catalogue.KEY_KEPT_HERE, operator=operator, name=name)
     return Identity(established="operator-attested", detail=detail)
 
 

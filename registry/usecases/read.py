@@ -2,10 +2,13 @@
 
 import json
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from provenance import answers
 from provenance.errors import MediaError, MediaTooCostly, MetadataWithheld, NotFound, StoreCorrupt, StoreUnavailable
+from provenance.message import Message, recall
 from provenance.statement.record import (
     AssetRegistered,
     AssetWithdrawn,
@@ -15,10 +18,23 @@ from provenance.statement.record import (
 )
 from provenance.statement.record import record_id as digest_record
 from provenance.statement.statement import parse_statement
+from provenance.transparency.checkpoint import open_checkpoint
 from provenance.transparency.merkle import leaf_hash
-from provenance.transparency.note import ML_DSA_44
+from provenance.transparency.note import ML_DSA_44, VerifierKey
 from provenance.verification.axes import Standing
-from registry.database import Asset, PublisherKeyRow, SealedAsset, Session, assets, entries, publishers, records, sealed
+from registry.database import (
+    Asset,
+    PublisherKeyRow,
+    SealedAsset,
+    Session,
+    assets,
+    checkpoints,
+    entries,
+    heads,
+    publishers,
+    records,
+    sealed,
+)
 from registry.registry import Registry
 from registry.sandbox.metadata import holds_metadata
 from registry.times import from_milliseconds
@@ -27,7 +43,7 @@ from registry.usecases.resemblances import resembles_view
 from registry.usecases.standing import standing_of
 
 _SEALED = answers.Standing(
-    value=Standing.CURRENT.value, detail="The registration stands; it is sealed, and nobody else can read it."
+    value=Standing.CURRENT.value, detail=Message("The registration stands; it is sealed, and nobody else can read it.")
 )
 
 MAX_PAGE = 200
@@ -225,6 +241,41 @@ def publisher(registry: Registry, publisher_id: str) -> answers.Publisher:
         return publisher_view(session, publisher_id)
 
 
+GROWTH_POINTS = 120
+"""Checkpoints by which the growth of the log is told: as many as a drawing of it shows apart."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A witness of the log's policy, and when it last cosigned what is published; None: neither of the newest two."""
+
+    name: str
+    at: datetime | None
+    size: int | None
+
+
+def growth(registry: Registry) -> list[tuple[datetime, int]]:
+    """The size of the log over time, by checkpoints of sizes that lie evenly between the first and the newest."""
+    with registry.store.read() as session:
+        kept = checkpoints.evenly(session, GROWTH_POINTS)
+    return [(from_milliseconds(signed_at_ms), size) for signed_at_ms, size in kept]
+
+
+def witnesses(registry: Registry) -> list[Seen]:
+    """The witnesses of the policy, each with its newest cosignature."""
+    if registry.policy is None:
+        return []
+    with registry.store.read() as session:
+        served = heads.served(session)
+    seen: dict[VerifierKey, tuple[int, int]] = {}
+    keys = [*registry.sequencer.keys.current, *(witness.key for witness in registry.policy.witnesses)]
+    for note in filter(None, dict.fromkeys((served.cosigned, served.note))):
+        checkpoint, cosigners = open_checkpoint(note, keys, registry.sequencer.key.name)
+        seen |= {each.key: (each.time, checkpoint.size) for each in cosigners}
+    told = [(witness.name, *seen.get(witness.key, (None, None))) for witness in registry.policy.witnesses]
+    return [Seen(name, datetime.fromtimestamp(time, UTC) if time else None, size) for name, time, size in told]
+
+
 def publisher_list(registry: Registry) -> list[answers.Publisher]:
     """All publishers, by id."""
     with registry.store.read() as session:
@@ -341,6 +392,12 @@ def _media(facts: MediaFacts) -> answers.Media:
     )
 
 
+OPERATOR_ITSELF = Message("the operator's own key, which this service keeps and signs with")
+HOLDS_ITS_KEY = Message("{operator} has seen that {name} holds this key, which {name} keeps itself")
+KEY_KEPT_HERE = Message("{operator} keeps this key for {name} and signs on its behalf")
+"""What an identity says in the log, in English; said anew in other languages."""
+
+
 def publisher_view(session: Session, publisher_id: str, statement: bytes | None = None) -> answers.Publisher:
     """A publisher, with the key that signed a statement, by default its newest key. Raises NotFound."""
     row = publishers.get(session, publisher_id)
@@ -351,7 +408,10 @@ def publisher_view(session: Session, publisher_id: str, statement: bytes | None 
     return answers.Publisher(
         id=row.id,
         name=row.name,
-        identity=answers.Identity(established=row.established, detail=row.detail),
+        identity=answers.Identity(
+            established=row.established,
+            detail=recall(row.detail, (HOLDS_ITS_KEY, KEY_KEPT_HERE, OPERATOR_ITSELF)),
+        ),
         key=kids[0].hex() if kids else "",
     )
 

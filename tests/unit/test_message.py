@@ -13,6 +13,7 @@ import pytest
 import provenance
 from provenance.answers import Unchecked
 from provenance.message import Message, messages, said, translations
+from provenance.message import recall as recall_text
 from provenance.sentences import CATALOGUES, ENGLISH
 from provenance.statement.appearance_digest import COLOURS, PROFILE, TRANSPARENCY
 from provenance.statement.record.disputes import DisputeOutcome
@@ -112,3 +113,12 @@ def test_the_translations_of_an_answer_are_by_its_english_texts() -> None:
 def test_a_detail_that_was_kept_as_text_is_said_in_other_languages(kept: str, german: str) -> None:
     assert recall(kept) == kept
     assert said(recall(kept), "de") == german
+
+
+def test_a_text_that_was_kept_is_recalled_by_its_template() -> None:
+    twice = Message("{operator} has seen that {name} holds this key, which {name} keeps itself")
+    kept = "The Log has seen that The Daily holds this key, which The Daily keeps itself"
+    assert recall_text(kept, [twice]) == kept
+    assert said(recall_text(kept, [twice]), "de").startswith("The Log hat gesehen, dass The Daily diesen Schlüssel hat")
+    other = kept.replace("which The Daily", "which The Weekly")
+    assert not isinstance(recall_text(other, [twice]), Message)

@@ -22,12 +22,20 @@ SCRIPT_TEXT = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`')
 NO_MARKUP_TEXT = re.compile(r"<[^>]*>|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 OWN_SENTENCE = 4
 """Words of a text that is looked for inside longer ones too; a shorter one, as "In the log", is a part of many."""
-CODES = {"in force", "full detail"}
+CODES = {
+    *("in force", "full detail"),
+    *("conflicting claims", "key revoked before logging", "key revoked after logging"),
+}
 """What is also a value that answers state. One word alone is not looked for either: it may be the name of a class."""
 CLAUSES = {
     ("Signed by somebody on no trust list", "provenance/verification/findings/credential.py"),
     ("The proof of the record does not hold", "provenance/verification/findings/registration.py"),
-    ("Registered by", "registry/usecases/derivation.py"),
+    (", registered by {name}", "provenance/verification/findings/registration.py"),
+    ("attested by the operator", "provenance/statement/record/keys.py"),
+    ("attested by the operator", "clients/js/src/procedure.js"),
+    ("The log", "api/cli/log.py"),
+    ("The latest checkpoint", "api/routes/log.py"),
+    ("The picture with its C2PA credential", "api/routes/assets.py"),
     ("The content was erased", "registry/usecases/derivation.py"),
     ("Which registration it matches", "demo/report.html.j2"),
     ("The registered picture", "clients/python/countermark/audit/report.js"),

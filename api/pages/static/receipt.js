@@ -2,7 +2,8 @@
 
 import { CountermarkError, Receipt, verifyReceipt } from "./countermark/index.js";
 import { IndexedDbStore, LogAlarm, PinnedLog } from "./countermark/log.js";
-import { h, quoted } from "./dom.js";
+import { alarm, notice } from "./alarm.js";
+import { h } from "./dom.js";
 import { proof } from "./report.js";
 import { phrases } from "./words.js";
 
@@ -19,7 +20,7 @@ export async function checkReceipt(match, { said, steps: shown }) {
     if (other.length) said.replaceChildren(notice(phrases.receipt_differs, other.map(({ number, name, detail }) => `step ${number}, ${name}: ${detail}`).join("; ")));
     else said.replaceChildren(h("p", {}, `${phrases.receipt_checked_here} ${first ? phrases.log_pinned : phrases.log_as_before}`));
   } catch (error) {
-    if (error instanceof LogAlarm) said.replaceChildren(notice(phrases.log_contradicts, error.message), evidence(error));
+    if (error instanceof LogAlarm) said.replaceChildren(...alarm(error));
     else if (error instanceof CountermarkError) said.replaceChildren(notice(phrases.receipt_differs, error.message));
     else said.replaceChildren(h("p", {}, phrases.receipt_not_checked_here)); // offline, no Web Cryptography, no storage
   }
@@ -44,14 +45,4 @@ async function load(address, optional = false) {
   if (optional && response.status === 404) return null;
   if (!response.ok) throw new Error(`${address}: status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
-}
-
-function notice(title, detail) {
-  return h("div", { class: "notice strong" }, h("p", {}, h("strong", {}, `${title}. `), quoted(detail)));
-}
-
-/** What contradicts itself, to be kept. */
-function evidence({ kind, evidence: { origin, remembered, served } }) {
-  const file = new Blob([JSON.stringify({ kind, origin, remembered, served }, null, 2)], { type: "application/json" });
-  return h("p", {}, h("a", { href: URL.createObjectURL(file), download: "log-evidence.json" }, phrases.log_evidence));
 }

@@ -3,10 +3,19 @@
 import { fact, h, quoted, table } from "./dom.js";
 import { comparePictures } from "./pictures.js";
 import { strengths } from "./regions.js";
-import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, number, page, phrases, time, validityName, valueName, wording } from "./words.js";
+import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, identityName, number, page, phrases, standingName, time, validityName, valueName, wording } from "./words.js";
+
+/** Of the report that is shown, what its sentences are in the language of the page. */
+let sentences = {};
+
+/** A sentence of the report in the language of the page; where that has none, marked as what it is: English. */
+function say(text) {
+  return Object.hasOwn(sentences, text) ? quoted(sentences[text]) : h("bdi", LANGUAGE === "en" ? {} : { lang: "en" }, text);
+}
 
 /** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available. */
 export function showReport(report, file) {
+  sentences = wording(report)?.sentences ?? {};
   const match = report.matches[0] ?? null;
   return [
     ...summary(report),
@@ -52,7 +61,7 @@ function measured(report) {
 function notices(match) {
   if (!match) return null;
   const said = [...(match.standing.value === "current" ? [] : [match.standing.detail]), ...(match.sources ?? []).map(({ detail }) => detail)];
-  return said.length ? h("div", { class: "notice strong", lang: "en" }, said.map((each) => h("p", {}, quoted(each)))) : null;
+  return said.length ? h("div", { class: "notice strong" }, said.map((each) => h("p", {}, say(each)))) : null;
 }
 
 function handedIn(report, file) {
@@ -85,19 +94,18 @@ function established(report) {
     folded(
       "established",
       page.established,
-      LANGUAGE === "en" ? null : h("p", { class: "small" }, page.in_english),
       h(
         "dl",
         { class: "axes" },
         SUMMARY_AXES.map((axis) => {
           const { value, summary: said } = report.axes[axis];
-          return h("div", { "data-axis": axis }, h("dt", {}, axisName(axis)), h("dd", {}, h("strong", {}, valueName(value)), h("span", { lang: "en" }, said)));
+          return h("div", { "data-axis": axis }, h("dt", {}, axisName(axis)), h("dd", {}, h("strong", {}, valueName(value)), say(said)));
         }),
       ),
       h("ul", { class: "findings" }, statements(report.findings).map(statement)),
       h("p", {}, searched ? (searched.registrations === 1 ? page.searched_one : fill(page.searched, { count: number(searched.registrations) })) : phrases.search_failed),
       h("h4", {}, page.not_checked),
-      h("ul", { lang: "en" }, report.not_checked.map(({ what, why }) => h("li", {}, `${what}: ${why}`))),
+      h("ul", {}, report.not_checked.map(({ what, why }) => h("li", {}, say(what), ": ", say(why)))),
     ),
   ];
 }
@@ -119,14 +127,14 @@ function statement(alike) {
   return h(
     "li",
     {},
-    h("p", {}, h("span", { class: "axis" }, axisName(first.axis)), alike.length === 1 ? h("span", { lang: "en" }, first.summary) : null),
-    alike.length > 1 ? h("ul", { lang: "en" }, alike.map((each) => h("li", {}, each.summary))) : null,
+    h("p", {}, h("span", { class: "axis" }, axisName(first.axis)), alike.length === 1 ? say(first.summary) : null),
+    alike.length > 1 ? h("ul", {}, alike.map((each) => h("li", {}, say(each.summary)))) : null,
     h(
       "dl",
       { class: "facts small" },
       fact(fields.basis, basisName(first.basis)),
-      fact(fields.could_be_forged_by, h("span", { lang: "en" }, first.could_be_forged_by)),
-      fact(fields.does_not_show, h("span", { lang: "en" }, unshown[0])),
+      fact(fields.could_be_forged_by, say(first.could_be_forged_by)),
+      fact(fields.does_not_show, say(unshown[0])),
     ),
     rated ? errorRates(rated.error_rates) : null,
   );
@@ -172,7 +180,7 @@ function issuedBy(matches) {
 
 function line(match, open) {
   const { asset, standing } = match;
-  const told = [quoted(asset.title ?? phrases.untitled), ", ", quoted(asset.publisher.name), `, ${time(asset.logged_at)}`, standing.value === "current" ? null : [", ", h("strong", {}, standing.value)]];
+  const told = [quoted(asset.title ?? phrases.untitled), ", ", quoted(asset.publisher.name), `, ${time(asset.logged_at)}`, standing.value === "current" ? null : [", ", h("strong", {}, standingName(standing.value))]];
   return h("details", { open }, h("summary", {}, told), issue(match));
 }
 
@@ -181,14 +189,14 @@ function issue({ asset, standing, sources = [] }) {
     "dl",
     { class: "facts" },
     fact(fields.title, h("a", { href: asset.links.page }, quoted(asset.title ?? phrases.untitled))),
-    fact(fields.publisher, h("a", { href: `/publishers/${asset.publisher.id}` }, quoted(asset.publisher.name)), h("small", {}, `${asset.publisher.identity.established}: `, quoted(asset.publisher.identity.detail))),
+    fact(fields.publisher, h("a", { href: `/publishers/${asset.publisher.id}` }, quoted(asset.publisher.name)), h("small", {}, `${identityName(asset.publisher.identity.established)}: `, say(asset.publisher.identity.detail))),
     fact(fields.logged_at, fill(page.as_entry, { time: time(asset.logged_at), index: asset.index })),
     ["byline", "credit", "caption", "rights", "licence"].map((name) => {
       const word = (asset.from_file ?? []).includes(name) ? h("small", {}, phrases.from_file) : null;
       return asset[name] ? fact(fields[name], quoted(asset[name]), word) : null;
     }),
-    standing.value === "current" ? null : fact(axisName("standing"), standing.value, h("small", { lang: "en" }, quoted(standing.detail))),
-    sources.map(({ detail }) => fact(fields.parents, h("span", { lang: "en" }, quoted(detail)))),
+    standing.value === "current" ? null : fact(axisName("standing"), standingName(standing.value), h("small", {}, say(standing.detail))),
+    sources.map(({ detail }) => fact(fields.parents, say(detail))),
     fact(page.download, h("a", { href: asset.links.receipt }, page.receipt), asset.links.credentialed ? h("a", { href: asset.links.credentialed }, page.signed_copy) : null),
   );
 }
@@ -205,9 +213,9 @@ function resembling({ older, items }) {
         fact(fields.title, h("a", { href: `/a/${each.id}` }, quoted(each.title ?? phrases.untitled))),
         fact(fields.publisher, quoted(each.publisher_name)),
         fact(fields.logged_at, fill(page.as_entry, { time: time(each.logged_at), index: each.index })),
-        fact(page.compared, valueName(each.value), h("small", { lang: "en" }, quoted(each.detail))),
+        fact(page.compared, valueName(each.value), h("small", {}, say(each.detail))),
         each.stated ? fact(page.stated, page.stated_source) : null,
-        each.taken_back ? fact(axisName("standing"), each.taken_back) : null,
+        each.taken_back ? fact(axisName("standing"), standingName(each.taken_back)) : null,
       ),
     ),
   );

@@ -18,6 +18,8 @@ export const axisName = named(SENTENCES.axes);
 export const valueName = named(SENTENCES.values);
 export const headlineName = named(SENTENCES.headlines);
 export const basisName = named(SENTENCES.bases);
+export const standingName = named(SENTENCES.standings);
+export const identityName = named(SENTENCES.identities);
 export const validityName = named(SENTENCES.validity);
 
 /** "In force" of "in force" */

@@ -363,7 +363,7 @@ def in_words(value: Registration, comparison: Comparison | None, appearance: App
 
 
 def recall(detail: str) -> str:
-    """What `in_words` gave, where it was kept as a text: the message again, so that it can be said in other languages."""
+    """What `in_words` gave and was kept as a text: the message again, to be said in other languages."""
     if (layout := re.fullmatch(_LAYOUT.format(held="(.+)"), detail)) is not None:
         return Message(_LAYOUT, held=Message(layout[1]))
     if (compared := re.fullmatch(_COMPARED.format(said="(.+)", reference="(.+)"), detail)) is None:

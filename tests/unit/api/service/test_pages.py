@@ -1,5 +1,7 @@
 import json
 import re
+from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -165,6 +167,7 @@ def test_a_publisher_has_a_page_that_says_who_says_so_with_its_keys_and_registra
     client: TestClient, registered: dict[str, Any], registry: Registry
 ) -> None:
     publisher = registered["publisher"]
+    (newest,) = client.get("/v1/assets", params={"publisher": publisher["id"], "limit": 1}).json()["items"]
     page = client.get(f"/publishers/{publisher['id']}")
     assert page.status_code == 200
     for text in (
@@ -173,7 +176,7 @@ def test_a_publisher_has_a_page_that_says_who_says_so_with_its_keys_and_registra
         publisher["identity"]["detail"],
         publisher["key"][:16],
         "in force",
-        f"/a/{registered['id']}",
+        f"/a/{newest['id']}",
     ):
         assert text in page.text.replace("&#39;", "'"), text
     assert "gilt" in client.get(f"/publishers/{publisher['id']}?lang=de").text
@@ -207,3 +210,98 @@ def test_the_log_is_looked_up_by_index_by_record_and_by_digest(client: TestClien
         assert "No public registration here has that index" in rows(find), find
     assert "<script>" not in rows("<script>")
     assert client.get("/log", params={"find": "x" * 101}).status_code == 422
+
+
+class Shown(HTMLParser):
+    """The text of a page and the names for screen readers, but for what is marked as English, a command or a name."""
+
+    APART = ("script", "style", "code", "pre")
+    EMPTY = ("meta", "link", "img", "input", "br", "hr", "rect", "path", "polyline", "polygon", "image")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.apart = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if self.apart or tag in self.APART or named.get("lang") == "en":
+            self.apart += tag not in self.EMPTY
+        elif not named.get("hreflang"):
+            self.texts += [named[name] or "" for name in ("alt", "aria-label", "content", "title") if name in named]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.apart = max(0, self.apart - (tag not in self.EMPTY))
+
+    def handle_data(self, data: str) -> None:
+        if not self.apart:
+            self.texts.append(data)
+
+
+ENGLISH_WORDS = re.compile(
+    r"\b(the|and|of|which|with|from|were|that|by|registered|entry|are|its?|this|has|have|not|no|or|current|withdrawn)\b",
+    re.IGNORECASE,
+)
+"""What no German sentence has."""
+
+NAMES = ("The Test Daily", "The Other Daily")
+"""Publishers' names, and what else strangers write: see `Shown`'s users."""
+
+
+def left_in_english(page: str, *strangers: str) -> list[str]:
+    texts = [" ".join(text.split()) for text in Shown(page).texts]
+    for name in (*NAMES, *strangers):
+        texts = [text.replace(name, "") for text in texts]
+    return [text for text in texts if ENGLISH_WORDS.search(text)]
+
+
+def test_the_search_for_english_would_notice() -> None:
+    assert left_in_english("<p>Nothing of <b>it</b> is left</p>") == ["Nothing of", "it"]
+    assert left_in_english('<p lang="en">Nothing <b>of it</b></p><img alt="a part of it">') == ["a part of it"]
+    assert left_in_english("<p>Nichts davon wurde verändert</p><code>the code</code>") == []
+
+
+def test_no_english_sentence_is_left_on_a_german_page(
+    client: TestClient, registered: dict[str, Any], writer: dict[str, str], jpeg: Callable[..., bytes]
+) -> None:
+    parents = [{"record": registered["id"], "relation": "parentOf"}]
+    claims = {"title": "Deich", "parents": parents, "digital_source_type": "digitalCapture"}
+    derived = client.post(
+        "/v1/assets",
+        headers=writer,
+        files={"file": ("x.jpg", jpeg(4711))},
+        data={"metadata": json.dumps(claims)},
+    )
+    assert derived.status_code == 201, derived.text
+    taken_back = {"asset": derived.json()["id"], "reason": "Falsch"}
+    assert client.post("/v1/withdrawals", headers=writer, json=taken_back).status_code == 201
+    sealed = client.post(
+        "/v1/assets",
+        headers=writer,
+        files={"file": ("x.jpg", jpeg(4712))},
+        data={"metadata": json.dumps({"title": "Geheim", "visibility": "sealed"})},
+    )
+    assert sealed.status_code == 201, sealed.text
+    german = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "de"}
+    paths = (
+        *("/", "/verify", "/log", "/log?find=0", f"/log?find={registered['index']}", "/nowhere"),
+        *(f"/a/{derived.json()['id']}", f"/a/{registered['id']}", f"/a/{sealed.json()['id']}", "/a/none"),
+        *(f"/publishers/{registered['publisher']['id']}", "/publishers/none"),
+        f"/v1/verifications/{'0' * 32}",
+    )
+    left = {path: left_in_english(client.get(path, headers=german).text, *_titles(client)) for path in paths}
+    for name, data in {
+        "withdrawn": jpeg(4711),
+        "known": jpeg(1),
+        "unknown": jpeg(4713),
+        "broken": b"\xff\xd8\xff",
+    }.items():
+        page = client.post("/v1/verifications", files={"file": ("x.jpg", data)}, headers=german)
+        left[name] = left_in_english(page.text, *_titles(client))
+    assert {path: texts for path, texts in left.items() if texts} == {}
+
+
+def _titles(client: TestClient) -> list[str]:
+    items = client.get("/v1/assets", params={"limit": 100}).json()["items"]
+    return [each["title"] for each in items if each["title"]]
