@@ -59,6 +59,7 @@ def test_every_operation_that_needs_a_key_says_so(operation: dict[str, Any]) -> 
 LATER = {
     "Asset": {"byline", "rights", "from_file"},
     "AssetInFull": {"byline", "rights", "from_file"},
+    "RegisteredAsset": {"byline", "rights", "from_file"},
     "Headline": {"wordings"},
     "Report": {"kept_until"},
     "Wording": {"sentences"},

@@ -225,18 +225,22 @@ def test_what_a_reader_is_told_first_is_in_the_language_of_the_locale(
 ) -> None:
     wording = {"warning": "Withdrawn.", "remarks": [], "vouched": "The operator vouches."}
     wording |= {"ai": "AI: nothing.", "measured": None}
-    told = [
+    told: list[dict[str, Any]] = [
         {"language": "en", "title": "A match", "lead": "It leads back.", **wording},
         {"language": "de", "title": "Ein Treffer", "lead": "Es führt zurück.", **wording},
     ]
     report = story.report()
+    summary = report["axes"]["proof"]["summary"]
+    told[1]["sentences"] = {summary: "Der Beweis gilt."}
     service.will(says(report | {"headline": report["headline"] | {"wordings": told}}))
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("LC_MESSAGES", raising=False)
     monkeypatch.setenv("LANG", locale)
     shown = run("verify", picture).stdout
     assert f"Withdrawn. {lead} The operator vouches. AI: nothing." in shown
-    assert f"Withdrawn. {lead}\nThe operator vouches.\nAI: nothing.\n" in run("verify", picture, "--verbose").stdout
+    verbose = run("verify", picture, "--verbose").stdout
+    assert f"Withdrawn. {lead}\nThe operator vouches.\nAI: nothing.\n" in verbose
+    assert ("Der Beweis gilt." in verbose) == locale.startswith("de")
 
 
 def test_the_address_of_a_report_is_shown(run: Run, service: story.Service, picture: Path) -> None:

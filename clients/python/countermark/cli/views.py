@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.log.watching import Alarm
     from countermark.models import Match, Region, RegisteredAsset, Report, Resembles
+    from provenance.answers import Wording
     from provenance.receipts.other_formats import ProofReport
     from provenance.receipts.report import ReceiptReport, Step
     from provenance.transparency.audit import AuditFinding
@@ -64,7 +65,10 @@ def brief_report_view(name: str, report: "Report") -> RenderableType:
 
 def report_view(name: str, report: "Report") -> RenderableType:
     """A verification report."""
-    axes = ((axis.replace("_", " "), f"{value.value}\n{plain(value.summary)}") for axis, value in report.axes.items())
+    axes = (
+        (axis.replace("_", " "), f"{value.value}\n{_said(report, value.summary)}")
+        for axis, value in report.axes.items()
+    )
     return Group(
         _heading(name),
         *(Text(plain(line)) for line in _told_first(report)),
@@ -78,10 +82,20 @@ def report_view(name: str, report: "Report") -> RenderableType:
     )
 
 
+def _wording(report: "Report") -> "Wording | None":
+    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    return report.headline.wording(locale[:2])
+
+
+def _said(report: "Report", text: str) -> str:
+    """A sentence of the report in the language of the terminal's locale, where the report has it."""
+    wording = _wording(report)
+    return plain(text if wording is None else wording.said(text))
+
+
 def _told_first(report: "Report") -> list[str]:
     """What a reader is told first, in the language of the terminal's locale where the catalogue has it."""
-    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    wording = report.headline.wording(locale[:2])
+    wording = _wording(report)
     if wording is None:  # of a service older than the wordings
         return [report.headline.text]
     lead = " ".join(filter(None, (wording.warning, wording.lead)))
@@ -322,11 +336,11 @@ def _place(region: "Region") -> str:
 
 def _limits(report: "Report") -> Iterator[str]:
     for finding in report.findings[:1]:
-        yield f"{SENTENCES.fields['does_not_show']}: {plain(finding.does_not_show)}"
+        yield f"{SENTENCES.fields['does_not_show']}: {_said(report, finding.does_not_show)}"
     if report.kept_until is not None:
         yield f"Report {report.id} is kept until {report.kept_until:%Y-%m-%d %H:%M} UTC."
     for item in report.not_checked:
-        yield f"{SENTENCES.values['NOT_CHECKED']}: {plain(item.what)} ({plain(item.why)})"
+        yield f"{SENTENCES.values['NOT_CHECKED']}: {_said(report, item.what)} ({_said(report, item.why)})"
 
 
 def _heading(name: str, rest: str = "") -> Text:

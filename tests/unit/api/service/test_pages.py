@@ -274,7 +274,7 @@ def test_no_english_sentence_is_left_on_a_german_page(
         data={"metadata": json.dumps(claims)},
     )
     assert derived.status_code == 201, derived.text
-    taken_back = {"asset": derived.json()["id"], "reason": "Falsch"}
+    taken_back = {"record": derived.json()["id"], "reason": "Falsch"}
     assert client.post("/v1/withdrawals", headers=writer, json=taken_back).status_code == 201
     sealed = client.post(
         "/v1/assets",
