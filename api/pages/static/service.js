@@ -1,6 +1,6 @@
 // Requests to the service: verify a picture, verify its digest alone, load an earlier report. Errors become a Failure.
 
-import { LANGUAGE, fill, page, unverified, valueName } from "./words.js";
+import { LANGUAGE, fill, page, problems, unverified, valueName } from "./words.js";
 
 /** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. */
 export class Failure extends Error {
@@ -75,7 +75,7 @@ function read(status, text, header) {
   }
   if (status === 200) return answer;
   const slug = String(answer.type ?? "").split(":").pop();
-  const { title = answer.title ?? valueName("NOT_CHECKED"), detail = answer.detail ?? "" } = unverified[slug] ?? {};
+  const { title = answer.title ?? valueName("NOT_CHECKED"), detail = answer.detail ?? "" } = { ...problems[slug], ...unverified[slug] };
   const retryAfter = status === 429 || status >= 500 ? Math.max(1, Number(header) || 5) : null;
   throw new Failure(title, detail, { retryAfter, request: answer.request_id });
 }

@@ -7,7 +7,7 @@ export const LANGUAGE = document.documentElement.lang;
 const CATALOGUES = { de: () => import("./sentences.de.js"), en: () => import("./sentences.en.js") };
 const { default: SENTENCES } = await CATALOGUES[LANGUAGE]();
 
-export const { fields, lead, measured, numbers, page, phrases, places, regions, thresholds, unverified } = SENTENCES;
+export const { fields, lead, measured, numbers, page, phrases, places, problems, regions, thresholds, unverified } = SENTENCES;
 
 /** The axes that the summary shows, in its order. */
 export const SUMMARY_AXES = ["registration", "credential", "declared_origin", "proof", "assessment"];

@@ -1,6 +1,7 @@
 """The derivation graph in its three forms: nothing a publisher writes gets out of its place."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from api.pages.graph_drawing import draw_graph
 from api.routes.graphs import JSON_LD, describe_graph
 from api.routes.graphs import SVG as SVG_TYPE
 from provenance.answers import Graph, GraphEdge, GraphNode
+from provenance.sentences import CATALOGUES
 
 SVG = "{http://www.w3.org/2000/svg}"
 WHEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -173,3 +175,17 @@ def test_prov_says_what_was_derived_from_what_and_who_states_it() -> None:
 )
 def test_the_accept_header_chooses_the_form(accept: str, form: str) -> None:
     assert preferred(accept, [JSON, JSON_LD, SVG_TYPE]) == form
+
+
+def test_a_drawing_in_a_page_has_thumbnails_of_what_is_public_and_no_markup_of_strangers() -> None:
+    drawn = draw_graph(FAMILY, CATALOGUES["de"], inline=True)
+    assert b"<script" not in drawn
+    assert not re.search(rb"\sstyle=|\son[a-z]+=", drawn)
+    svg = ET.fromstring(drawn)
+    assert svg.attrib["role"] == "group", "its links can be followed with the keyboard"
+    shown = [image.attrib["href"] for image in svg.iter("image")]
+    public = {node.id for node in FAMILY.nodes if node.state == "public"}
+    assert sorted(shown) == sorted(f"/v1/assets/{record}/thumbnail" for record in public)
+    assert "Es gibt mehr Einträge, als gezeigt werden." in texts(svg)
+    assert "bestritten" in texts(svg)
+    assert not any(element.tag.endswith("image") for element in ET.fromstring(draw_graph(FAMILY)).iter())
