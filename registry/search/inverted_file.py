@@ -89,11 +89,12 @@ class InvertedFile:
         Raises StoreUnavailable where the folder cannot be used.
         """
         shard = self.catch_up(session)
+        end = shard.end
         found, left_out = shard.propose(features)
         inside = [each for each in found if each.index in within]
         worth = [each for each in inside if each.score >= WORTH * inside[0].score]
         chosen = [worth[place] for place in choose(session, [each.index for each in worth], MAX_PROPOSED)]
-        if self._behind or shard.holes:
+        if self._behind or shard.holes or shard.end < end:
             return Found(chosen, f"the index is being made, and has {shard.registrations:,} registrations so far")
         if left_out:
             asked = 2 * features.count
@@ -165,7 +166,11 @@ class InvertedFile:
     def _made(self, store: Store, shard: Shard) -> bool:
         """Whether all of a shard is there now; what cannot be written stays in memory, and is told at the end."""
         failure: OSError | None = None
-        shard.refresh()  # reads what is new in the folder, which can take long, before others wait
+        shard.refresh()
+        with store.read() as session, self._lock:
+            if not self._add(session, shard) and not shard.holes:
+                self._ready.set()  # searches compare what they read
+        shard.verify()  # can take long, before others wait
         with shard.tending() as mine:
             shard.refresh()
             while True:

@@ -9,13 +9,14 @@ lease, and what it was writing: whoever takes the lease deletes the drafts of al
 deletes at most what it has seen to be replaced.
 
 Every file can be made again from the store: one that is damaged, or of another store, is logged and deleted, and leaves
-a hole until then; one of a newer version is left alone. Erased registrations are never proposed, from the moment that
+a hole until then, whether that shows when it is opened, read by a search, or read through; one of a newer version is
+left alone. Erased registrations are never proposed, from the moment that
 `erase` is told; files that have them are written anew at once.
 """
 
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,7 +128,14 @@ class Shard:
 
     def propose(self, features: LocalFeatures) -> tuple[list[Proposal], int]:
         """Every registration that shares enough features, the likeliest first; how many features were left out."""
-        state, left_out = self._state, 0
+        while True:
+            try:
+                return self._proposed(self._state, features)
+            except SegmentDamaged as error:
+                self._drop(error)
+
+    def _proposed(self, state: _State, features: LocalFeatures) -> tuple[list[Proposal], int]:
+        left_out = 0
         best: dict[int, Proposal] = {}
         for codes in (features.upright, features.mirrored):
             found, cut = propose(state.all, as_codes(codes))
@@ -177,10 +185,17 @@ class Shard:
             covered = chosen[-1].about.end if chosen else 0
             with self._lock:
                 state = self._state
-                tail = tuple(each for each in state.tail if each.about.first >= covered)
-                connected = bool(tail) and tail[0].about.first == covered
-                self._state = replace(state, files=tuple(chosen), tail=tail if connected else ())
+                self._state = replace(state, files=tuple(chosen), tail=_behind(covered, state.tail))
                 self._replaced = replaced - self._ignored
+
+    def verify(self, going_on: Callable[[], None] = lambda: None) -> None:
+        """Read files through that were opened without; those that have changed leave a hole. Raises what `going_on`
+        raises, which is called now and then."""
+        for each in self._state.files:
+            try:
+                each.verify(going_on)
+            except SegmentDamaged as error:
+                self._drop(error)
 
     @contextmanager
     def tending(self) -> Iterator[bool]:
@@ -198,6 +213,7 @@ class Shard:
         Raises OSError, also where this process stood still, and another one goes on.
         """
         self._lease.renew()
+        self.verify(self._lease.renew)  # before anything is made of them
         state = self._state
         self._sweep()
         for each in state.files:  # before anything else
@@ -270,17 +286,38 @@ class Shard:
             self._ignored.add(path)
             return None
         except SegmentDamaged as error:
-            log.warning("%s is deleted, and made again from the store: %s", path, error)
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            _delete(path, error)
             return None
         return opened
+
+    def _drop(self, error: SegmentDamaged) -> None:
+        """Search a file no more that has turned out to be damaged, and delete it."""
+        with self._lock:
+            state = self._state
+            kept = tuple(each for each in state.files if each.file != error.file)
+            known = len(kept) < len(state.files)
+            covered = kept[-1].about.end if kept else 0
+            self._state = replace(state, files=kept, tail=_behind(covered, state.tail))
+        if known and error.file is not None:  # and was not dropped by another search
+            _delete(error.file, error)
 
     def _sweep(self) -> None:
         """Delete what was replaced, within `tending`."""
         for path in self._replaced:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def _behind(covered: int, tail: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """What of a tail follows files that end at an entry; nothing where there is a gap, which is read again."""
+    rest = tuple(each for each in tail if each.about.first >= covered)
+    return rest if rest and rest[0].about.first == covered else ()
+
+
+def _delete(path: Path, error: SegmentDamaged) -> None:
+    log.warning("%s is deleted, and made again from the store: %s", path, error)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _compacted(tail: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -72,7 +72,8 @@ class _Votes:
 def propose(segments: Sequence[Segment], codes: Codes, most: int = MAX_PAIRS) -> tuple[list[Proposal], int]:
     """Every registration for which enough features agree, and how many query features were not looked up.
 
-    Where there are more than `most` pairs to compare, those features are left out that have the most.
+    Where there are more than `most` pairs to compare, those features are left out that have the most. Raises
+    SegmentDamaged where what is read of a segment has changed.
     """
     prefix = prefixes(codes["signs"])
     lists = [probe(segment, codes, prefix) for segment in segments]
@@ -121,6 +122,7 @@ def _near(
 ) -> _Votes:
     if not asked.all():
         query, first, length = query[asked[query]], first[asked[query]], length[asked[query]]
+    segment.require("signs", first, length)
     signs, ends = codes["signs"][query], np.cumsum(length)
     found: list[tuple[NDArray[Any], ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))]
     start = 0
@@ -135,6 +137,8 @@ def _near(
         found.append((asking, place[near], apart[near]))
         start = stop
     asking, place, apart = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    segment.require("owners", place, 1)
+    segment.require("geometry", place, 1)
     return _Votes(asking, place, segment.owners[place].astype(np.int64), apart)
 
 

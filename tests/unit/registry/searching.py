@@ -138,10 +138,17 @@ class Searching:
 
 def main(folder: Path, database: str) -> None:
     shards.TAIL, segments.LIST, segments.MERGED_AT_ONCE = 8, 4, 200
+    segments.PAGE, segments.READ_AT_OPENING = 256, 0  # all files are large
     shards.SUSPENDED_SECONDS, inverted_file.TEND_SECONDS = EXPIRING_SECONDS, POLL_SECONDS
     store, file = Store.open(folder, database), InvertedFile(folder / "features")
     file.start(store)
     pictures = Pictures(store)
+
+    def all_there() -> bool:
+        shard = file._shard
+        if file.trouble is not None or shard is None or shard.tail >= shards.TAIL or shard.holes:
+            return False
+        return all(each.unread is None for each in shard.segments)
 
     def files() -> list[str]:
         shard = file._shard
@@ -155,7 +162,7 @@ def main(folder: Path, database: str) -> None:
             case "files":
                 answer = files()
             case "all there":
-                answer = file.trouble is None and file._shard is not None and file._shard.tail < shards.TAIL
+                answer = all_there()
             case _:
                 answer = getattr(pictures, what)(*arguments)
         sys.stdout.write(json.dumps(answer) + "\n")

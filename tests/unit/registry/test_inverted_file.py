@@ -263,3 +263,23 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_searches_go_on(
         assert "no space left" in caplog.text
     finally:
         file.close()
+
+
+def test_a_search_that_finds_a_large_file_damaged_says_that_it_has_not_seen_all_and_the_next_one_finds_all(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "TAIL", 5)
+    monkeypatch.setattr(segments, "READ_AT_OPENING", 0)
+    folder = tmp_path / "features"
+    InvertedFile(folder).tend(store)
+    (path,) = folder.rglob(f"*{segments.SUFFIX}")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(codes(7)["signs"][:1].tobytes(), bytes(8), 1))
+    file = InvertedFile(folder)
+    with store.read() as session:
+        seen = file.candidates(session, query(codes(7)))
+    assert seen.left_out is not None
+    assert "is being made" in seen.left_out
+    assert found(store, file, query(codes(7))) == [7]
+    with store.read() as session:
+        assert file.candidates(session, query(codes(7))).left_out is None

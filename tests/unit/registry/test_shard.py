@@ -81,6 +81,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "TAIL", 5)
     monkeypatch.setattr(segments, "LIST", 4)
     monkeypatch.setattr(segments, "MERGED_AT_ONCE", 200)
+    monkeypatch.setattr(segments, "PAGE", 256)
 
 
 @pytest.fixture
@@ -173,6 +174,101 @@ def test_a_damaged_file_is_told_once_and_made_again(
     refill(again)
     assert answers(again) == expected
     assert len(caplog.records) == 1
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is so large that it is opened before it is read through."""
+    monkeypatch.setattr(segments, "READ_AT_OPENING", 0)
+
+
+def flip_in(path: Path, column: str, place: int) -> None:
+    """Change the byte of a column that is at a place, a number of 0 to 99, of its length."""
+    held = getattr(segments.load(path, whole=False), column).tobytes()
+    data = bytearray(path.read_bytes())
+    data[data.index(held) + place * len(held) // 100] ^= 4
+    path.write_bytes(data)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("column", ["signs", "owners", "geometry"])
+def test_a_large_file_is_opened_unread_and_damage_is_found_before_it_is_answered_from(
+    folder: Path, column: str, expected: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = {path: path.read_bytes() for path in paths(folder)}
+    for place in range(0, 100, 7):
+        for path, data in whole.items():
+            path.write_bytes(data)
+        flip_in(paths(folder)[0], column, place)
+        caplog.clear()
+        shard = Shard(folder)
+        refill(shard)
+        assert not caplog.records
+        for index in range(40):  # each search finds all, or says that some are not there
+            if shard.holes:
+                break
+            found = shard.propose(query(index))
+            assert found == expected[index] or shard.holes
+        assert shard.holes
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert f"of its {column} is not the one that was written" in caplog.text
+        assert paths(folder) != sorted(whole)
+        refill(shard)
+        assert answers(shard) == expected
+        for path in paths(folder):
+            path.unlink()
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("column", ["tables", "starts"])
+def test_where_features_stand_is_compared_when_a_large_file_is_opened(
+    folder: Path, column: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    flip_in(paths(folder)[0], column, 60)
+    shard = Shard(folder)
+    assert "is deleted, and made again from the store" in caplog.text
+    assert shard.holes
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("column", ["signs", "owners", "geometry"])
+def test_nothing_is_made_of_a_large_file_that_has_changed(
+    folder: Path, tmp_path: Path, column: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    flip_in(paths(folder)[0], column, 50)
+    shard = Shard(folder)
+    refill(shard)
+    shard.erase([3], until=50)
+    tend(shard)  # writes files anew that have what was erased
+    assert "is deleted, and made again from the store" in caplog.text
+    refill(shard)
+    tend(shard)
+    left = [index for index in range(40) if index != 3]
+    assert answers(shard, left) == answers(fresh(tmp_path / "left", left, 40), left)
+
+
+@pytest.mark.usefixtures("large")
+def test_what_was_read_through_once_is_not_compared_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard(folder)
+    shard.verify()
+    monkeypatch.setattr(segments.zlib, "crc32", None)
+    monkeypatch.setattr(segments.hashlib, "sha256", None)
+    shard.verify()
+    assert shard.propose(query(3))
+
+
+def test_a_file_of_an_older_version_is_made_again(
+    folder: Path, expected: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = paths(folder)
+    with monkeypatch.context() as newer:
+        newer.setattr(segments, "VERSION", segments.VERSION + 1)
+        shard = Shard(folder)
+        assert shard.registrations == 0
+        refill(shard)
+        tend(shard)
+        assert answers(shard) == expected
+    assert not any(path.exists() for path in older)
 
 
 def test_a_file_of_a_newer_version_is_left_alone_and_not_read(
