@@ -107,7 +107,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        registry.inverted_file.start(registry.store)
+        for index in registry.indices:
+            index.start(registry.store)
         async with housekeeping(registry), quotas.saving(), parent or nullcontext():
             yield
 

@@ -40,8 +40,9 @@ from registry.log.sequencer import Sequencer
 from registry.log.served_log import ServedLog
 from registry.registry import Clock, Registry, RegistryConfig
 from registry.sandbox import LAYERS, Sandbox
-from registry.search.codes import PHASH, Codes
+from registry.search.codes import PDQ, PHASH, Codes
 from registry.search.comparison_queue import ComparisonQueue
+from registry.search.hash_file import HashFiles
 from registry.search.inverted_file import InvertedFile
 from registry.search.multi_index import MultiIndex
 from registry.search.scan import NearestScan
@@ -102,7 +103,8 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
         authorities = timestamping.anchors if timestamping else ()
         attestation = Attestation(store, sequencer, clock, policy=policy, timestamping=timestamping)
         opened.callback(attestation.close)
-        codes = Codes()
+        hashes = config.folder / "hashes"
+        codes = Codes(PDQ, HashFiles(hashes / PDQ.column))
         inverted_file = InvertedFile(config.folder / "features")
         opened.callback(inverted_file.close)
         comparisons = ComparisonQueue(
@@ -122,7 +124,7 @@ def open_registry(config: RegistryConfig, clock: Clock = utc_now, *, create: boo
             codes=codes,
             scan=NearestScan(codes),
             multi_index=MultiIndex(codes),
-            phashes=MultiIndex(Codes(PHASH)),
+            phashes=MultiIndex(Codes(PHASH, HashFiles(hashes / PHASH.column))),
             inverted_file=inverted_file,
             comparisons=comparisons,
             answers=AnswerCache(),

@@ -103,9 +103,15 @@ class Registry:
         """The clock's time, to the second, as records state it."""
         return self.clock().astimezone(UTC).replace(microsecond=0)
 
+    @property
+    def indices(self) -> tuple[InvertedFile | MultiIndex, ...]:
+        """The indices that keep files, which a server starts."""
+        return self.inverted_file, self.multi_index, self.phashes
+
     def close(self) -> None:
         """Stop in the order of the data: no new work, then the writer, then the store."""
-        self.inverted_file.close()
+        for index in self.indices:
+            index.close()
         self.comparisons.stop()
         self.sandbox.close()
         self.comparisons.close()

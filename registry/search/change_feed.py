@@ -21,13 +21,14 @@ class Changes:
 class ChangeFeed:
     """Reads the changes since its last call. Not thread-safe: the index that owns it has a lock."""
 
-    def __init__(self) -> None:
-        self._revealed = self._erased = -1
+    def __init__(self, revealed: int = -1, erased: int = -1) -> None:
+        """`revealed`, `erased`: log index of the newest change of each kind that is known; -1 for none."""
+        self.revealed, self.erased = revealed, erased
 
     def read(self, session: Session) -> Changes:
         """The registrations revealed or erased since the last call."""
-        revealed = events.newer(session, AssetRevealed.TYPE, self._revealed)
-        erased = events.newer(session, RecordErased.TYPE, self._erased)
-        self._revealed = revealed[-1][0] if revealed else self._revealed
-        self._erased = erased[-1][0] if erased else self._erased
+        revealed = events.newer(session, AssetRevealed.TYPE, self.revealed)
+        erased = events.newer(session, RecordErased.TYPE, self.erased)
+        self.revealed = revealed[-1][0] if revealed else self.revealed
+        self.erased = erased[-1][0] if erased else self.erased
         return Changes([index for _, index in revealed], [index for _, index in erased])

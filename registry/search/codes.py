@@ -2,7 +2,8 @@
 
 PDQ is the 256-bit perceptual hash of "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm"
 (Facebook, 2019). `MultiIndex` and `NearestScan` share its hashes. `Codes` catches up with the store before each search,
-so that a search finds all registrations, also the first after a restart.
+so that a search finds all registrations, also the first after a restart, which begins with those of a file, if there is
+one (`registry.search.hash_file`).
 
 A search only proposes candidates: a collision can be forged in 100 ms, so only a comparison decides on a match.
 """
@@ -19,6 +20,7 @@ from provenance.errors import InvalidRequest
 from registry.database import Session, assets
 from registry.database.snapshot import once
 from registry.search.change_feed import ChangeFeed
+from registry.search.hash_file import NOWHERE, HashFiles, Position, Saved
 
 BITS = 256
 
@@ -66,17 +68,22 @@ class CodeMatrix:
         codes: n×32 bytes of PDQ, n×8 of pHash; an erased one is zero, to which no picture's hash is near (half of its
             bits are set).
         indices: n log indices, ascending but for registrations that were revealed later.
+        position: which state of the store it is.
     """
 
     codes: NDArray[np.uint8]
     indices: NDArray[np.int64]
+    position: Position = NOWHERE
 
 
 class Codes:
     """All hashes of one kind, of the pictures in one store of at least `MIN_QUALITY`. Thread-safe."""
 
-    def __init__(self, kind: HashKind = PDQ) -> None:
-        self.kind = kind
+    def __init__(self, kind: HashKind = PDQ, files: HashFiles | None = None) -> None:
+        """`files`: where they may lie already."""
+        self.kind, self.files = kind, files
+        self._saved: Saved | None = None
+        self._begun = False
         self._lock = threading.Lock()
         self._codes: NDArray[np.uint8] = np.empty((0, kind.bits // 8), dtype=np.uint8)
         self._indices: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -88,6 +95,8 @@ class Codes:
     def catch_up(self, session: Session) -> CodeMatrix:
         """All hashes of the store as `session` sees it; a row keeps its place from call to call."""
         with self._lock:
+            if not self._begun:
+                self._begin(session)
             changes = self._feed.read(session)
             late = assets.by_index(session, [index for index in changes.revealed if index <= self._after]).values()
             column = self.kind.column
@@ -96,7 +105,24 @@ class Codes:
                 self._take(batch)
                 self._after = batch[-1][0]
             self._codes[: self._size][np.isin(self._indices[: self._size], list(changes.erased))] = 0
-            return CodeMatrix(self._codes[: self._size], self._indices[: self._size])
+            position = Position(self._after, self._feed.revealed, self._feed.erased)
+            return CodeMatrix(self._codes[: self._size], self._indices[: self._size], position)
+
+    def take_saved(self) -> Saved | None:
+        """What was read from a file, once: its tables are of the first rows."""
+        with self._lock:
+            saved, self._saved = self._saved, None
+            return saved
+
+    def _begin(self, session: Session) -> None:
+        saved = self.files.load(session, self.kind.bits // 8) if self.files is not None else None
+        if saved is not None:
+            self._size = len(saved.codes)
+            self._codes, self._indices = saved.codes.copy(), saved.indices.copy()
+            self._after = saved.position.after
+            self._feed = ChangeFeed(saved.position.revealed, saved.position.erased)
+            self._saved = saved
+        self._begun = True
 
     @property
     def size(self) -> int:

@@ -6,14 +6,13 @@ server calls `start`: a thread then opens the files, makes those that are missin
 from the searches. Several answers are normal: a collage has several sources.
 """
 
-import logging
 import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from provenance.errors import CountermarkError, StoreUnavailable
+from provenance.errors import StoreUnavailable
 from provenance.media.local_features import LocalFeatures
 from provenance.statement.record import AssetRevealed, RecordErased
 from registry.database import Session, Store, entries, events
@@ -21,6 +20,7 @@ from registry.database import local_features as rows
 from registry.database.snapshot import once
 from registry.search.selection import EVERYTHING, choose
 from registry.search.shard import Shard
+from registry.search.tender import Tender
 from registry.search.voting import Proposal
 
 MAX_PROPOSED = 8
@@ -36,15 +36,11 @@ TEND_SECONDS = 1.0
 OPENING_SECONDS = 1.0
 """How long a start waits for the files: a large store is ready later, and `/readyz` says so until then."""
 
-CLOSING_SECONDS = 5.0
-
 AT_ONCE = 2_048
 """Registrations that are read at once: 7 MB."""
 
 WAITED_FOR = 4 * AT_ONCE
 """New registrations that a search adds before it begins, where a thread adds them too: some 0.2 to 0.4 s."""
-
-log = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
@@ -64,9 +60,8 @@ class InvertedFile:
         self._shard: Shard | None = None
         self._revealed: dict[int, int] = {}  # log index of a registration: that of the record that reveals it
         self._behind = True
-        self._ready, self._woken = threading.Event(), threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._tender: Tender | None = None
 
     @property
     def registrations(self) -> int:
@@ -77,7 +72,7 @@ class InvertedFile:
     def trouble(self) -> StoreUnavailable | None:
         """That the files are not there yet, so that a search may not cover all registrations; None once they were, or
         where `start` was not called."""
-        if self._thread is None or self._ready.is_set():
+        if self._tender is None or self._ready.is_set():
             return None
         return StoreUnavailable(
             f"the index of local features is being made: {self.registrations:,} registrations so far"
@@ -109,7 +104,7 @@ class InvertedFile:
             added = 0
             while self._add(session, shard):
                 added += AT_ONCE
-                if self._thread is not None and added >= WAITED_FOR:
+                if self._tender is not None and added >= WAITED_FOR:
                     break
             return shard
 
@@ -177,11 +172,11 @@ class InvertedFile:
                 with store.read() as session, self._lock:
                     more = self._add(session, shard)
                 try:
-                    while mine and not self._stopping.is_set() and (shard.tend() or self._filled(store, shard)):
+                    while mine and not self._is_stopping and (shard.tend() or self._filled(store, shard)):
                         pass
                 except OSError as error:
                     failure, mine = error, False
-                if not more or self._stopping.is_set() or not (mine or shard.tail < WAITED_FOR):
+                if not more or self._is_stopping or not (mine or shard.tail < WAITED_FOR):
                     break
         if not more and not shard.holes:
             self._ready.set()
@@ -200,8 +195,8 @@ class InvertedFile:
 
     def start(self, store: Store) -> None:
         """Tend the files in a thread, until `close`. Those of a small store are there when this returns."""
-        self._thread = threading.Thread(target=self._run, args=(store,), name="countermark-features", daemon=True)
-        self._thread.start()
+        self._tender = Tender("files of local features", lambda: self.tend(store), lambda: TEND_SECONDS)
+        self._tender.start()
         self._ready.wait(OPENING_SECONDS)
 
     def wake(self, store: Store) -> None:
@@ -209,31 +204,19 @@ class InvertedFile:
 
         Raises StoreUnavailable, StoreCorrupt.
         """
-        if self._thread is None:
-            try:
-                self.tend(store)
-            except OSError as error:
-                raise StoreUnavailable(f"the folder {self._folder} cannot be used: {error.strerror}") from error
-        self._woken.set()
+        if self._tender is not None:
+            self._tender.wake()
+            return
+        try:
+            self.tend(store)
+        except OSError as error:
+            raise StoreUnavailable(f"the folder {self._folder} cannot be used: {error.strerror}") from error
 
     def close(self) -> None:
         """Stop the thread, after the step that it is in; a longer one ends with the process."""
-        self._stopping.set()
-        self._woken.set()
-        if self._thread is not None:
-            self._thread.join(CLOSING_SECONDS)
+        if self._tender is not None:
+            self._tender.close()
 
-    def _run(self, store: Store) -> None:
-        failing = False
-        while not self._stopping.is_set():
-            try:
-                self.tend(store)
-                failing = False
-            except (OSError, CountermarkError) as error:
-                if not failing:  # one line, and not one a second
-                    log.warning(
-                        "files of local features are not brought up to date, which is tried each second: %s", error
-                    )
-                failing = True
-            self._woken.wait(TEND_SECONDS)
-            self._woken.clear()
+    @property
+    def _is_stopping(self) -> bool:
+        return self._tender is not None and self._tender.stopping.is_set()

@@ -8,7 +8,8 @@ which are what a search of many millions waits for.
 A pHash is found the same way: 3 chunks of 21 of its 64 bits, for at most 8 bits apart (3 × 3 = 9 > 8).
 
 Each chunk has a table: row numbers sorted by the chunk's value, and where each value begins. New rows are compared one
-by one until there are `MAX_TAIL` of them, and then merged into the tables; so a small store has no tables.
+by one until there are `MAX_TAIL` of them, and then merged into the tables; so a small store has no tables. A start
+takes tables and hashes from a file, if there is one (`registry.search.hash_file`).
 """
 
 import ctypes
@@ -21,7 +22,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.database import Session
+from provenance.errors import StoreUnavailable
+from registry.database import Session, Store
 from registry.search.codes import (
     BITS,
     MIN_QUALITY,
@@ -32,7 +34,9 @@ from registry.search.codes import (
     as_matrix,
     distances,
 )
+from registry.search.hash_file import Saved
 from registry.search.selection import EVERYTHING, choose, inside
+from registry.search.tender import Tender
 
 CHUNK_BITS = 21
 MAX_FLIPS = 2
@@ -45,6 +49,9 @@ MAX_TAIL = 8_192
 
 LONGEST_TAIL = 8 * MAX_TAIL
 """Rows up to which a search does not wait for another one that is merging."""
+
+TEND_SECONDS = 10.0
+"""Between two looks at the file: what another process has erased is to leave it within a minute."""
 
 _MERGED_AT_ONCE = 1 << 20
 _CHUNKED_AT_ONCE = 1 << 16
@@ -122,6 +129,19 @@ class _Tables:
             starts[chunk, 1:] += np.cumsum(counts, dtype=np.uint32)
         return _Tables(self.layout, self.size + len(codes), tuple(rows), starts)
 
+    def without(self, gone: NDArray[np.intp]) -> "_Tables":
+        """Tables without some rows; those behind each move up."""
+        kept = np.ones(self.size, np.bool_)
+        kept[gone[gone < self.size]] = False
+        number = np.cumsum(kept, dtype=np.uint32) - np.uint32(1)
+        rows, starts = [], np.empty_like(self.starts)
+        for chunk, known in enumerate(self.rows):
+            stay = kept[known]
+            left_out = np.concatenate([[0], np.cumsum(~stay)]).astype(np.uint32)
+            starts[chunk] = self.starts[chunk] - left_out[self.starts[chunk]]
+            rows.append(number[known[stay]])
+        return _Tables(self.layout, int(kept.sum()), tuple(rows), starts)
+
     def near(self, queries: NDArray[np.uint8]) -> tuple[_Rows, _Numbers]:
         """Rows that share a chunk with a query except for two bits, and the query's number; with repetitions."""
         found, asked = [], []
@@ -143,6 +163,7 @@ class MultiIndex:
         self._lock = threading.Lock()
         self._codes = codes
         self._tables = _Tables.empty(codes.kind)
+        self._tender: Tender | None = None
 
     def candidates(
         self, session: Session, hashes: Sequence[bytes], quality: int, within: range = EVERYTHING
@@ -204,6 +225,8 @@ class MultiIndex:
 
     def _merged(self, codes: NDArray[np.uint8]) -> _Tables:
         """Tables that cover all rows of `codes` but a short tail."""
+        if (saved := self._codes.take_saved()) is not None:
+            self._tables = _Tables(_layout(self._codes.kind), saved.rows.shape[1], tuple(saved.rows), saved.starts)
         behind = len(codes) - self._tables.size
         if behind > MAX_TAIL and self._lock.acquire(blocking=behind > LONGEST_TAIL):
             try:
@@ -215,6 +238,47 @@ class MultiIndex:
             finally:
                 self._lock.release()
         return self._tables
+
+    def tend(self, store: Store) -> None:
+        """Write the file of the hashes anew where that is due, and no other process does.
+
+        Raises StoreUnavailable, StoreCorrupt, OSError.
+        """
+        files = self._codes.files
+        if files is None:
+            return
+        with store.read() as session:
+            tables, stored = self._merged(self._codes.catch_up(session).codes), self._codes.catch_up(session)
+            if not 0 < tables.size <= len(stored.codes) or not files.is_due(stored.position):
+                return  # there are no tables yet; or another search has read more meanwhile: next time
+            gone = files.erased(session, stored.indices)
+            codes, indices = np.delete(stored.codes, gone, axis=0), np.delete(stored.indices, gone)
+            kept = tables.without(gone)
+            none = np.empty((len(kept.rows), 0), np.uint32)
+            files.write(session, Saved(stored.position, codes, indices, none, kept.starts), kept.rows)
+
+    def start(self, store: Store) -> None:
+        """Read what there is in a thread, and tend the file, until `close`."""
+        self._tender = Tender(f"files of {self._codes.kind.column}", lambda: self.tend(store), lambda: TEND_SECONDS)
+        self._tender.start()
+
+    def wake(self, store: Store) -> None:
+        """Have what was erased leave the file: by the thread at once, in this one where there is none.
+
+        Raises StoreUnavailable, StoreCorrupt.
+        """
+        if self._tender is not None:
+            self._tender.wake()
+        elif self._codes.files is not None and self._codes.files.exist:
+            try:
+                self.tend(store)
+            except OSError as error:
+                raise StoreUnavailable(f"the file of hashes cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Stop the thread."""
+        if self._tender is not None:
+            self._tender.close()
 
 
 def _trim() -> None:

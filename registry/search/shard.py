@@ -24,8 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from provenance.media.local_features import LocalFeatures, as_codes
+from registry.search import column_file
 from registry.search import segment as segments
-from registry.search.segment import About, Segment, SegmentDamaged, SegmentNewer
+from registry.search.column_file import Damaged, Newer
+from registry.search.segment import About, Segment
 from registry.search.voting import Proposal, propose
 from registry.storage import files
 
@@ -131,7 +133,7 @@ class Shard:
         while True:
             try:
                 return self._proposed(self._state, features)
-            except SegmentDamaged as error:
+            except Damaged as error:
                 self._drop(error)
 
     def _proposed(self, state: _State, features: LocalFeatures) -> tuple[list[Proposal], int]:
@@ -194,7 +196,7 @@ class Shard:
         for each in self._state.files:
             try:
                 each.verify(going_on)
-            except SegmentDamaged as error:
+            except Damaged as error:
                 self._drop(error)
 
     @contextmanager
@@ -203,8 +205,7 @@ class Shard:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have deleted it
         with self._lease.taking() as mine:
             if mine:
-                for draft in self._folder.glob(f"*{segments.PARTIAL}"):  # of a process that crashed, or is suspended
-                    draft.unlink(missing_ok=True)
+                column_file.delete_drafts(self._folder)
             yield mine
 
     def tend(self) -> bool:
@@ -278,19 +279,19 @@ class Shard:
         try:
             opened = segments.load(path)
             if (opened.about.store, opened.about.generation) != (self._store, self.generation):
-                raise SegmentDamaged("it is of another store, or of features that were replaced")
+                raise Damaged("it is of another store, or of features that were replaced")
         except FileNotFoundError:  # another process has replaced it
             return None
-        except SegmentNewer as error:
+        except Newer as error:
             log.warning("%s is left alone: %s", path, error)
             self._ignored.add(path)
             return None
-        except SegmentDamaged as error:
+        except Damaged as error:
             _delete(path, error)
             return None
         return opened
 
-    def _drop(self, error: SegmentDamaged) -> None:
+    def _drop(self, error: Damaged) -> None:
         """Search a file no more that has turned out to be damaged, and delete it."""
         with self._lock:
             state = self._state
@@ -303,9 +304,7 @@ class Shard:
 
     def _sweep(self) -> None:
         """Delete what was replaced, within `tending`."""
-        for path in self._replaced:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        column_file.delete(self._replaced)
 
 
 def _behind(covered: int, tail: tuple[Segment, ...]) -> tuple[Segment, ...]:
@@ -314,10 +313,9 @@ def _behind(covered: int, tail: tuple[Segment, ...]) -> tuple[Segment, ...]:
     return rest if rest and rest[0].about.first == covered else ()
 
 
-def _delete(path: Path, error: SegmentDamaged) -> None:
+def _delete(path: Path, error: Damaged) -> None:
     log.warning("%s is deleted, and made again from the store: %s", path, error)
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
+    column_file.delete([path])
 
 
 def _compacted(tail: tuple[Segment, ...]) -> tuple[Segment, ...]:

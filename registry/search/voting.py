@@ -73,7 +73,7 @@ def propose(segments: Sequence[Segment], codes: Codes, most: int = MAX_PAIRS) ->
     """Every registration for which enough features agree, and how many query features were not looked up.
 
     Where there are more than `most` pairs to compare, those features are left out that have the most. Raises
-    SegmentDamaged where what is read of a segment has changed.
+    Damaged where what is read of a segment has changed.
     """
     prefix = prefixes(codes["signs"])
     lists = [probe(segment, codes, prefix) for segment in segments]

@@ -114,7 +114,8 @@ def finish_erasures(registry: Registry) -> None:
         with registry.store.read() as session:
             registry.codes.catch_up(session)
             registry.inverted_file.catch_up(session)
-        registry.inverted_file.wake(registry.store)
+        for index in registry.indices:
+            index.wake(registry.store)
         registry.answers.clear()
         registry.store.purge().result()
         registry.store.write(partial(_settle, begun=begun)).result()

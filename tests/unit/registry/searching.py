@@ -16,7 +16,7 @@ import numpy as np
 from provenance.media.local_features import CODE, LocalFeatures
 from registry.database import Session, Store, entries, events, local_features
 from registry.database.entries import NewEntry
-from registry.search import inverted_file
+from registry.search import column_file, inverted_file
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.inverted_file import InvertedFile
@@ -138,7 +138,7 @@ class Searching:
 
 def main(folder: Path, database: str) -> None:
     shards.TAIL, segments.LIST, segments.MERGED_AT_ONCE = 8, 4, 200
-    segments.PAGE, segments.READ_AT_OPENING = 256, 0  # all files are large
+    column_file.PAGE, column_file.READ_AT_OPENING = 256, 0  # all files are large
     shards.SUSPENDED_SECONDS, inverted_file.TEND_SECONDS = EXPIRING_SECONDS, POLL_SECONDS
     store, file = Store.open(folder, database), InvertedFile(folder / "features")
     file.start(store)
@@ -148,7 +148,7 @@ def main(folder: Path, database: str) -> None:
         shard = file._shard
         if file.trouble is not None or shard is None or shard.tail >= shards.TAIL or shard.holes:
             return False
-        return all(each.unread is None for each in shard.segments)
+        return all(each.is_read for each in shard.segments)
 
     def files() -> list[str]:
         shard = file._shard

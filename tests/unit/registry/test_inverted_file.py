@@ -13,7 +13,7 @@ from provenance.errors import StoreUnavailable
 from provenance.media.local_features import CODE, LocalFeatures
 from registry.database import Session, Store, entries, events, local_features
 from registry.database.entries import NewEntry
-from registry.search import inverted_file
+from registry.search import column_file, inverted_file
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.inverted_file import MAX_PROPOSED, InvertedFile
@@ -269,7 +269,7 @@ def test_a_search_that_finds_a_large_file_damaged_says_that_it_has_not_seen_all_
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "TAIL", 5)
-    monkeypatch.setattr(segments, "READ_AT_OPENING", 0)
+    monkeypatch.setattr(column_file, "READ_AT_OPENING", 0)
     folder = tmp_path / "features"
     InvertedFile(folder).tend(store)
     (path,) = folder.rglob(f"*{segments.SUFFIX}")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance.media.local_features import CODE, LocalFeatures
+from registry.search import column_file
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.shard import Shard
@@ -81,7 +83,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "TAIL", 5)
     monkeypatch.setattr(segments, "LIST", 4)
     monkeypatch.setattr(segments, "MERGED_AT_ONCE", 200)
-    monkeypatch.setattr(segments, "PAGE", 256)
+    monkeypatch.setattr(column_file, "PAGE", 256)
 
 
 @pytest.fixture
@@ -179,7 +181,7 @@ def test_a_damaged_file_is_told_once_and_made_again(
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is so large that it is opened before it is read through."""
-    monkeypatch.setattr(segments, "READ_AT_OPENING", 0)
+    monkeypatch.setattr(column_file, "READ_AT_OPENING", 0)
 
 
 def flip_in(path: Path, column: str, place: int) -> None:
@@ -251,8 +253,8 @@ def test_nothing_is_made_of_a_large_file_that_has_changed(
 def test_what_was_read_through_once_is_not_compared_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = Shard(folder)
     shard.verify()
-    monkeypatch.setattr(segments.zlib, "crc32", None)
-    monkeypatch.setattr(segments.hashlib, "sha256", None)
+    monkeypatch.setattr(column_file.zlib, "crc32", None)
+    monkeypatch.setattr(column_file.hashlib, "sha256", None)
     shard.verify()
     assert shard.propose(query(3))
 
@@ -262,7 +264,7 @@ def test_a_file_of_an_older_version_is_made_again(
 ) -> None:
     older = paths(folder)
     with monkeypatch.context() as newer:
-        newer.setattr(segments, "VERSION", segments.VERSION + 1)
+        newer.setattr(segments, "KIND", replace(segments.KIND, version=segments.VERSION + 1))
         shard = Shard(folder)
         assert shard.registrations == 0
         refill(shard)
@@ -276,7 +278,7 @@ def test_a_file_of_a_newer_version_is_left_alone_and_not_read(
 ) -> None:
     newer = paths(folder)[0]
     with monkeypatch.context() as older:
-        older.setattr(segments, "VERSION", 0)
+        older.setattr(segments, "KIND", replace(segments.KIND, version=0))
         shard = Shard(folder)
         assert shard.registrations == 0
         assert "is left alone" in caplog.text
@@ -344,7 +346,7 @@ def test_a_disk_that_is_full_while_merging_leaves_the_files_as_they_were(
     shard = Shard(folder)
     refill(shard)
     shard.add(40, 60, [row(index) for index in range(40, 60)])
-    before, real, calls = paths(folder), segments._put, []
+    before, real, calls = paths(folder), column_file._put, []
 
     def full(*args: object) -> int:
         calls.append(1)
@@ -352,7 +354,7 @@ def test_a_disk_that_is_full_while_merging_leaves_the_files_as_they_were(
             raise OSError(errno.ENOSPC, "no space left")
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(segments, "_put", full)
+    monkeypatch.setattr(column_file, "_put", full)
     with pytest.raises(OSError, match="no space left"):
         tend(shard)
     assert sorted(folder.iterdir()) == sorted([*before, folder / "lock"])
@@ -411,7 +413,7 @@ def test_a_process_that_is_killed_at_any_step_leaves_files_that_can_be_used(
     refill(shard)
     tend(shard)
     assert answers(shard) == expected
-    assert not list(folder.glob(f"*{segments.PARTIAL}"))
+    assert not list(folder.glob(f"*{column_file.PARTIAL}"))
     assert {each.file for each in shard._state.files} == set(paths(folder))
 
 
