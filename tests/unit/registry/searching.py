@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from provenance.errors import StoreUnavailable
 from provenance.media.local_features import CODE, LocalFeatures
 from registry.database import Session, Store, entries, events, local_features
 from registry.database.entries import NewEntry
@@ -87,8 +89,14 @@ class Pictures:
 
 
 def proposed(store: Store, file: InvertedFile, seed: int) -> list[int]:
-    with store.read() as session:
-        return [each.index for each in file.candidates(session, query(seed)).proposals]
+    while True:
+        try:
+            with store.read() as session:
+                return [each.index for each in file.candidates(session, query(seed)).proposals]
+        except (
+            StoreUnavailable
+        ):  # silent for seconds on a busy machine, this process led no more: others ended its reads
+            time.sleep(POLL_SECONDS)
 
 
 class Searching:

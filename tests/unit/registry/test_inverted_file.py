@@ -194,7 +194,7 @@ def test_a_search_before_the_files_are_there_says_what_it_has(
     store: Store, file: InvertedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inverted_file, "WAITED_FOR", 10)
-    monkeypatch.setattr(file, "_run", lambda _store: None)
+    monkeypatch.setattr(inverted_file.Tender, "_run", lambda _self: None)
     file.start(store)
     assert isinstance(file.trouble, StoreUnavailable)
     with store.read() as session:
