@@ -33,7 +33,7 @@ from api.service import Service
 from api.settings import Settings, parse_rate
 from provenance.errors import CountermarkError
 from registry.registry import Registry
-from registry.usecases import uploads
+from registry.usecases import prepared, uploads
 from registry.usecases.condition import warn_of_endings
 from registry.usecases.erasure import finish_erasures
 from registry.usecases.verify import forget_reports
@@ -146,4 +146,12 @@ def _resume_comparisons(registry: Registry) -> None:
     registry.comparisons.resume()
 
 
-_TIDIED = (finish_erasures, forget_answers, forget_days, uploads.forget, forget_reports, _resume_comparisons)
+_TIDIED = (
+    finish_erasures,
+    forget_answers,
+    forget_days,
+    uploads.forget,
+    prepared.forget,
+    forget_reports,
+    _resume_comparisons,
+)

@@ -28,9 +28,11 @@ from api.http.requests import (
     ErasureRequest,
     KeyRequest,
     LookupsRequest,
+    PreparationRequest,
     PublisherRequest,
     RevocationRequest,
     RotationRequest,
+    SignatureRequest,
     WithdrawalRequest,
 )
 from provenance import __version__, answers
@@ -45,6 +47,7 @@ Reading and verifying is public; writing needs an API key. Every error is an RFC
 TAGS = {
     "media": "Uploads that precede a registration.",
     "assets": "Registered pictures.",
+    "registrations": "Registrations that publishers sign with keys of their own: prepared here, signed elsewhere.",
     "withdrawals": "Withdrawals of registrations by their publishers.",
     "disputes": "Disputes of registrations by other publishers.",
     "verifications": "Reports on what is known about a picture.",
@@ -60,6 +63,7 @@ TAGS = {
 _REFERENCED = (
     *(Problem, AssetMetadata, AssetRequest, DigestsRequest, LookupsRequest),
     *(PublisherRequest, KeyRequest, RevocationRequest, WithdrawalRequest),
+    *(PreparationRequest, SignatureRequest),
     *(DisputeRequest, AnswerRequest, ErasureRequest),
     *(ApiKeyRequest, RotationRequest),
 )

@@ -32,6 +32,9 @@ RecordAddress = Annotated[
         description="SHA-256 of the record in hex, or its URN.",
     ),
 ]
+PreparedId = Annotated[
+    str, Path(alias="id", pattern=HEX, description="`id` of the prepared registration, lowercase hex.")
+]
 DisputeId = Annotated[
     str, Path(alias="id", pattern=HEX, description="Id of the dispute: the SHA-256 of its record, lowercase hex.")
 ]

@@ -121,6 +121,19 @@ class AssetRequest(Request):
     metadata: AssetMetadata = AssetMetadata()
 
 
+class PreparationRequest(AssetRequest):
+    """Prepares the registration of media from an earlier upload, for the publisher to sign with a key of its own."""
+
+    key: Annotated[str, Field(pattern=HEX_SHA256, description="RFC 9679 thumbprint of the key that will sign, hex.")]
+
+
+class SignatureRequest(Request):
+    """The publisher's signature over `to_be_signed` of a prepared registration."""
+
+    key: Annotated[str, Field(pattern=HEX_SHA256, description="RFC 9679 thumbprint of the key that signed, hex.")]
+    signature: Signature
+
+
 class WithdrawalRequest(Request):
     record: RecordId
     reason: Paragraph

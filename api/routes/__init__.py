@@ -14,6 +14,7 @@ from api.routes import (
     pages,
     publishers,
     records,
+    registrations,
     scitt,
     statements,
     verifications,
@@ -23,6 +24,7 @@ from api.routes import (
 ROUTERS = (
     media.router,
     assets.router,
+    registrations.router,
     graphs.router,
     erasures.router,
     withdrawals.router,

@@ -1,6 +1,5 @@
 """`/v1/assets`: registering pictures, and reading registrations."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -40,6 +39,7 @@ from api.http.parameters import (
     decode_cursor,
     encode_cursor,
 )
+from api.http.registered import registered
 from api.http.requests import AssetMetadata, AssetRequest
 from api.http.upload import Upload
 from api.service import Service, ServiceDep
@@ -57,9 +57,6 @@ router = APIRouter(tags=["assets"])
 reads = [Depends(counted("reads"))]
 missing = problem_responses(*READING_RECORDS)
 withheld = problem_responses(*READING_RECORDS, problems.METADATA_WITHHELD, problems.OVERLOADED)
-
-RESEMBLES_SECONDS = 2.0
-"""Seconds that the response to a registration waits for the comparison with others; that usually takes under one."""
 
 
 @router.post(
@@ -102,9 +99,7 @@ async def post_asset(request: Request, holder: AssetsWriter, service: ServiceDep
                     )
                 finally:
                     await charge_cost(request, WRITES, budget.spent, subject=subject_of(holder))
-            if done.compared is not None and not service.registry.comparisons.is_backlogged:
-                await asyncio.wait([asyncio.wrap_future(done.compared)], timeout=RESEMBLES_SECONDS)
-            return await service.admission.within(_registration_response, service, done, publisher)
+            return await registered(service, done, publisher)
 
         return await answer_once(service.registry, request, holder, digest, answer)
 
@@ -135,11 +130,6 @@ def _register(
     if claims.visibility == "sealed":
         uploads.drop(registry, holder.owner, upload.sha256)
     return done
-
-
-def _registration_response(service: Service, done: Registered, publisher: str) -> Response:
-    answer = catalogue.registered_asset(service.registry, done.asset, done.metadata, Reader(publisher))
-    return json_answer(answer, 201 if done.created else 200)
 
 
 @router.get(

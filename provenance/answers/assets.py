@@ -208,6 +208,29 @@ class RegisteredAsset(AssetInFull):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreparedRegistration(Answer):
+    """A registration that waits for the signature of its publisher's own key. Nothing of it is in the log.
+
+    What `metadata` and the signed copies say is final; when `expires_at` has passed, all of it is gone.
+    """
+
+    id: RecordId
+    record: Annotated[str, Doc("The record, canonical JSON (RFC 8785); `id` is the SHA-256 of its UTF-8 bytes.")]
+    to_be_signed: Annotated[
+        str, Doc("The bytes that the key signs (RFC 9052 §4.4), base64url. They follow from the record and the key.")
+    ]
+    expires_at: datetime
+    metadata: FileMetadata
+    credential_signer: Annotated[
+        str | None,
+        Doc(
+            "Subject of the certificate that signed the C2PA claim: the service's own key signs that, and never the "
+            "publisher's. Null where there is no credential."
+        ),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event(Answer):
     """One event in the history of an asset."""
 

@@ -55,6 +55,26 @@ class Statement:
         return self.data[-SIGNATURE_BYTES:]
 
 
+def signing_input(record_canonical: bytes, key: PublicKey) -> bytes:
+    """What the key signs to state a record: a Sig_structure (RFC 9052 §4.4).
+
+    Args:
+        record_canonical: from `record.to_canonical`.
+        key: the publisher's.
+    """
+    return to_be_signed(_protected(key.algorithm, key.thumbprint), hashlib.sha256(record_canonical).digest())
+
+
+def assemble_statement(record_canonical: bytes, key: PublicKey, signature: bytes) -> bytes:
+    """The statement with a signature over `signing_input`.
+
+    Raises:
+        SignatureInvalid: it does not verify.
+    """
+    key.verify(signature, signing_input(record_canonical, key))
+    return _encode(key.algorithm, key.thumbprint, hashlib.sha256(record_canonical).digest(), signature)
+
+
 def sign_statement(record_canonical: bytes, signer: Signer) -> bytes:
     """The statement of a signer about a record, checked before it is handed out.
 
@@ -66,11 +86,7 @@ def sign_statement(record_canonical: bytes, signer: Signer) -> bytes:
         SignatureInvalid: the signer does not sign with the key it names.
     """
     key = signer.public_key
-    payload = hashlib.sha256(record_canonical).digest()
-    message = to_be_signed(_protected(key.algorithm, key.thumbprint), payload)
-    signature = signer.sign(message)
-    key.verify(signature, message)
-    return _encode(key.algorithm, key.thumbprint, payload, signature)
+    return assemble_statement(record_canonical, key, signer.sign(signing_input(record_canonical, key)))
 
 
 def parse_statement(data: bytes) -> Statement:

@@ -344,6 +344,26 @@ class Upload(SQLModel, table=True):
     created_at_ms: int = Field(index=True, sa_type=Int64)
 
 
+class PreparedRegistration(SQLModel, table=True):
+    """A registration that waits for the signature of its publisher, until it expires: its record, and `draft`, JSON.
+
+    What is to be stored of the picture lies under names of its own (`registry.usecases.prepared`). `completed`: it was
+    signed and registered; the row then answers whoever asks again.
+    """
+
+    __tablename__ = "prepared_registration"
+    __table_args__: ClassVar[tuple[UniqueConstraint, ...]] = (UniqueConstraint("owner", "claims_digest"),)
+
+    record_id: bytes = Field(primary_key=True)
+    owner: str
+    claims_digest: bytes
+    media_sha256: bytes = Field(index=True)
+    canonical: bytes
+    draft: str
+    completed: bool = False
+    expires_at_ms: int = Field(index=True, sa_type=Int64)
+
+
 class VerificationRow(SQLModel, table=True):
     """A verification report (JSON bytes) that is kept until `kept_until_ms`; None: for ever.
 

@@ -42,6 +42,7 @@ from registry.database import (
 from registry.registry import Registry
 from registry.storage.blobs import blob_name
 from registry.times import from_milliseconds
+from registry.usecases import prepared
 from registry.usecases import read as catalogue
 from registry.usecases.access import Reader, find_readable_asset
 from registry.usecases.append import append_record, new_salt
@@ -50,7 +51,7 @@ from registry.usecases.uploads import upload_name
 _PAGE = 100
 """Reports erased in one transaction: each has some 10 KB."""
 
-_OBJECTS = ("blobs/", "uploads/")
+_OBJECTS = ("blobs/", "uploads/", "prepared/")
 """What the names of remnants begin with that are objects."""
 
 _SAID = (AssetWithdrawn.TYPE, AssetDisputed.TYPE, DisputeAnswered.TYPE, VerdictRecorded.TYPE)
@@ -174,6 +175,7 @@ def _take_out(registry: Registry, session: Session, row: Asset | SealedAsset, re
     waiting = [(owner, sha256) for sha256 in brought for owner in uploads.owners(session, sha256)]
     objects = [blob_name(sha256) for sha256 in blobs if sha256 is not None]
     objects += [upload_name(owner, sha256) for owner, sha256 in waiting]
+    objects += [name for sha256 in brought for name in prepared.take_out(session, sha256)]
     pending_deletions.add(session, row.record_id, [pending_deletions.UNFINISHED, *said, *objects])
     for owner, sha256 in waiting:
         uploads.delete(session, owner, sha256)

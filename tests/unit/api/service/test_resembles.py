@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from api.routes import assets
+from api.http import registered
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
@@ -34,7 +34,7 @@ def with_a_patch(data: bytes, patch: bytes) -> bytes:
 def test_a_changed_picture_of_somebody_else_is_told_at_once_and_everywhere(
     client: TestClient, writer: Headers, other: Headers, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "RESEMBLES_SECONDS", 60.0)  # however slow the machine
+    monkeypatch.setattr(registered, "RESEMBLES_SECONDS", 60.0)  # however slow the machine
     first = register(client, writer, jpeg(7_001, width=640, height=480), title="Harbour")
     assert (first["resembles"]["state"], first["resembles"]["items"]) == ("made", [])
     data = with_a_patch(jpeg(7_001, width=640, height=480), jpeg(7_002))
@@ -54,7 +54,7 @@ def test_a_changed_picture_of_somebody_else_is_told_at_once_and_everywhere(
 def test_what_is_not_ready_in_time_is_pending_and_follows(
     client: TestClient, writer: Headers, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "RESEMBLES_SECONDS", 0.0)
+    monkeypatch.setattr(registered, "RESEMBLES_SECONDS", 0.0)
     asset = register(client, writer, jpeg(7_003))
     assert asset["resembles"]["state"] in ("pending", "made")
     client.post("/v1/verifications", files={"file": ("p.jpg", jpeg(7_003))})  # which searches where that was not done
