@@ -26,6 +26,7 @@ GECKO_ID = "extension@countermark.example"
 GECKO_HOST = "b6bd7b5c-6f4f-4b23-9b04-5d3f3b0f7c11"
 """What Firefox would draw by chance for the addresses of the extension's pages."""
 PANEL = "panel/panel.html"
+DIMMED = 0.9
 LOADED = f"() => location.href.endsWith('{PANEL}') && document.readyState === 'complete'"
 BESIDE = "options/options.html"
 CENTRE = """(selector) => {
@@ -132,7 +133,7 @@ class Chromium:
         self._worker = next(iter(context.service_workers), None) or context.wait_for_event("serviceworker")
         self.id = self._worker.url.split("/")[2]
         self._panel: SidePanel | None = None
-        self._windows: set[str] = set()
+        self._brightness = 0.0
         self.beside = self.extension_page(BESIDE)
 
     def open(self, url: str) -> Page:
@@ -173,11 +174,11 @@ class Chromium:
         return self._panel
 
     def click_in_panel(self, selector: str) -> None:
-        self._windows = self.display.windows()
+        self._brightness = self.display.brightness()
         self.panel().click(selector)
 
     def allow(self) -> None:
-        once(lambda: self.display.windows() - self._windows)
+        once(lambda: self.display.brightness() < DIMMED * self._brightness)  # behind the question
         self.display.press("Tab", "Return")
 
     def told(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, ImageGrab
+from PIL import Image, ImageGrab, ImageStat
 
 SIZE = (1280, 960)
 
@@ -31,6 +31,10 @@ class Display:
         search = ["xdotool", "search", "--onlyvisible", "--maxdepth", "1", "--name", ".*"]
         found = subprocess.run(search, env=os.environ | {"DISPLAY": self.name}, stdout=subprocess.PIPE, check=True)
         return set(found.stdout.decode().split())
+
+    def brightness(self) -> float:
+        """Of all that is on it, from 0 to 255."""
+        return float(ImageStat.Stat(self.shown().convert("L")).mean[0])
 
     def shown(self) -> Image.Image:
         """All that is on it."""
