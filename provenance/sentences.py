@@ -39,6 +39,7 @@ class Sentences:
             exact at 512 pixels); `least_share` of a picture, below which a tenth of a per cent says nothing.
         references: what a picture was compared with: in the sentence of a finding ("compared with …"), of what saw a
             region ("seen with …"), and as the finest of the looks that found no difference.
+        compared: of two files that are compared with each other: titles by value, and what belongs to each of them.
         validity: of a signer's certificate.
         states: of a record that is not public.
         steps: names of the steps of checking a receipt, from the first, as docs/reference/receipts.md has them.
@@ -69,6 +70,7 @@ class Sentences:
     vouched: Mapping[str, str]
     ai: Mapping[str, str]
     measured: Mapping[str, str]
+    compared: Mapping[str, str]
     regions: Mapping[str, Mapping[str, str]]
     thresholds: Mapping[str, float]
     references: Mapping[str, Mapping[str, str]]

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import anyio.to_thread
 from python_multipart.exceptions import FormParserError
@@ -69,6 +69,14 @@ class Received:
         return upload
 
     @property
+    def reference(self) -> Upload:
+        """The second file, that the first one is compared with. Raises: InvalidRequest."""
+        upload = self.files.get("reference")
+        if upload is None or upload.size == 0:
+            raise InvalidRequest("The request has no reference to compare the file with, or an empty one.")
+        return upload
+
+    @property
     def sidecar(self) -> Upload | None:
         """The C2PA manifest uploaded beside the file; None if there is none. Raises: InvalidRequest."""
         upload = self.files.get("sidecar")
@@ -98,14 +106,19 @@ class Spool:
 
     @asynccontextmanager
     async def receive(
-        self, request: Request, *, multipart: bool = True, text: tuple[str, ...] = (), sidecar: bool = False
+        self,
+        request: Request,
+        *,
+        multipart: bool = True,
+        text: tuple[str, ...] = (),
+        beside: Literal["sidecar", "reference"] | None = None,
     ) -> AsyncIterator[Received]:
         """Receives a body, raw or multipart.
 
         Args:
             multipart: whether a body of type multipart/form-data is parsed as such.
             text: names of the text fields a multipart body may have.
-            sidecar: whether a multipart body may have a second file, "sidecar".
+            beside: the second file that a multipart body may have.
 
         Raises: PayloadTooLarge, MalformedRequest, InvalidRequest (unexpected parts), UnsupportedMedia
         (a compressed body), RequestTimeout and Overloaded (as `Bodies.read`), StoreUnavailable (no room);
@@ -115,7 +128,8 @@ class Spool:
         if encoding != "identity":
             raise UnsupportedMedia("Content-Encoding is not supported: send the bytes uncompressed.")
         with ExitStack() as stack:
-            names = {"file": self.max_file_bytes} | ({"sidecar": limits.MAX_SIDECAR_BYTES} if sidecar else {})
+            second = {"sidecar": limits.MAX_SIDECAR_BYTES, "reference": self.max_file_bytes}
+            names = {"file": self.max_file_bytes} | ({} if beside is None else {beside: second[beside]})
             body = self.bodies.read(request, sum(names.values()) + limits.MAX_BODY_OVERHEAD_BYTES)
             content_type, options = parse_options_header(request.headers.get("content-type"))
             async with aclosing(body):

@@ -2,6 +2,7 @@
 
 from api.routes import (
     assets,
+    comparisons,
     discovery,
     disputes,
     erasures,
@@ -30,6 +31,7 @@ ROUTERS = (
     withdrawals.router,
     disputes.router,
     verifications.router,
+    comparisons.router,
     lookups.router,
     records.router,
     statements.router,

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from api.http.accept import takes_gzip
 from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
+from api.http.middleware import FETCHING_POLICY
 from api.http.parameters import HEX
 from api.pages.graph_drawing import draw_graph
 from api.pages.reference import Reference
@@ -39,6 +40,9 @@ from registry.registry import Registry
 from registry.usecases import read as catalogue
 from registry.usecases.derivation import graph, history
 from registry.usecases.resemblances import resembles
+
+FETCHES = "fetch_worker.js"
+"""The script that fetches pictures from other hosts, in a worker."""
 
 RECENT = 6
 """Registrations shown on the home page."""
@@ -219,6 +223,8 @@ def static(request: Request, version: str, name: str) -> Response:
     if version != static_version() or name not in static_files():
         raise NotFound("There is no such file.")
     headers = {"Vary": "Accept-Encoding"}
+    if name == FETCHES:
+        headers["Content-Security-Policy"] = FETCHING_POLICY
     data = static_files()[name]
     if takes_gzip(request.headers.get("accept-encoding", "")):
         data, headers = packed(name), headers | {"Content-Encoding": "gzip"}

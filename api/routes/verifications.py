@@ -99,7 +99,7 @@ async def _verify(request: Request, service: Service, holder: Holder | None, det
         return await service.admission.look_up(verify_asked)
     pictures, party = service.admission.pictures, service.party(request, holder)
     pictures.check(party)
-    async with service.spool.receive(request, sidecar=True) as received:
+    async with service.spool.receive(request, beside="sidecar") as received:
         upload, beside = received.file, received.sidecar
 
         def verify_upload(budget: Budget) -> bytes:

@@ -386,3 +386,25 @@ class Report(Answer):
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a report is neither true nor false: read its axes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileComparison(Answer):
+    """How a file compares with another one, both of somebody's own.
+
+    Neither is looked up, so nobody vouches for either; nothing is kept.
+    """
+
+    created_at: datetime
+    file: Input
+    reference: Input
+    headline: Headline
+    basis: Annotated[str, Values("bytes", "pixels", "comparison")]
+    comparison: Annotated[
+        Comparison | None, Doc("Null for equal bytes or pixels, and where no part was found that both show.")
+    ]
+    difference: Annotated[
+        str | None,
+        Doc("An overlay for the file, most opaque where it differs most: a PNG, as a data: URL (RFC 2397)."),
+    ]
+    error_rates: tuple[ErrorRate, ...]

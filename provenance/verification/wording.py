@@ -13,7 +13,7 @@ from typing import cast
 from provenance.answers import Wording
 from provenance.credentials.report import CredentialState
 from provenance.media.calibration import ErrorRate, miss_rates
-from provenance.media.comparison import Box, Transform
+from provenance.media.comparison import Box, Comparison, Region, Transform
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import MAX_QUOTED, quote
 from provenance.sentences import CATALOGUES, Sentences
@@ -172,13 +172,11 @@ class _Writer:
     def _difference(self, match: Match) -> Iterator[str]:
         """What differs, where and how much; or how the picture was changed as a whole."""
         lead = self.words.lead
-        regions = [] if match.comparison is None else list(match.comparison.regions)
-        inside = [(each.kind, each.area, each.query) for each in regions if each.kind != "outside"]
+        regions = () if match.comparison is None else match.comparison.regions
         if self.facts.matched is Registration.EXACT_MATCH:
             return
-        if inside:
-            boxes = [at for at, each in enumerate(regions, 1) if each.kind != "outside"]
-            yield self._areas(inside, boxes)
+        if any(each.kind != "outside" for each in regions):
+            yield areas(self.words, regions)
         elif match.basis is MatchBasis.PIXELS:
             if match.appearance is AppearanceMatch.DIFFERS:
                 yield lead["shown_otherwise"]
@@ -191,17 +189,6 @@ class _Writer:
         else:
             changes = ", ".join(self.words.changes[each] for each in registration.changes(match))
             yield lead["nothing_else"].format(changes=changes) if changes else lead["nothing_differs"]
-
-    def _areas(self, inside: Sequence[tuple[str, float, Box]], boxes: Sequence[int]) -> str:
-        verb = "moved" if {kind for kind, _, _ in inside} == {"moved"} else "differs"
-        key = f"one_{verb}" if len(inside) == 1 else f"many_{verb.removesuffix('s')}"
-        largest = max(range(len(inside)), key=lambda at: inside[at][1])
-        return self.words.lead[key].format(
-            count=len(inside),
-            box=boxes[largest],
-            place=self._place(inside[largest][2]),
-            share=self._share(sum(area for _, area, _ in inside)),
-        )
 
     def _older(self, hidden: Resemblance) -> Iterator[str]:
         lead = self.words.lead
@@ -288,18 +275,7 @@ class _Writer:
         match = self.match
         if match is None or match.comparison is None or self.facts.matched in _LEADS:
             return None
-        rates = miss_rates(match.comparison.reference)
-        inside = [region for region in match.comparison.regions if region.kind != "outside"]
-        if inside:
-            rate = rate_of(rates, inside[0].kind, inside[0].area)
-            if rate is None:
-                return None
-            return self.words.measured["region"].format(missed=missed_of_100(rate), alarms=alarms_of_100(rate))
-        edits = [rate for rate in rates if rate.kind == "differs"]
-        small, large = edits[0], next(rate for rate in edits if rate.area[0] >= _LARGER)
-        shares = [self._share(edge) for rate in (large, small) for edge in rate.area]
-        named = dict(zip(("from", "to", "small_from", "small_to"), shares, strict=True))
-        return self.words.measured["none"].format(missed=missed_of_100(large), small=missed_of_100(small), **named)
+        return measured(self.words, match.comparison)
 
     def _registered(self, key: str, match: Match) -> str:
         return self.words.lead[key].format(
@@ -319,13 +295,43 @@ class _Writer:
         return self.words.date(when)
 
     def _share(self, fraction: float) -> str:
-        return f"{share(fraction).replace('.', self.words.numbers['decimal'])} %"
+        return percent(self.words, fraction)
 
     def _number(self, count: int) -> str:
         return self.words.number(count)
 
     def _place(self, box: Box) -> str:
         return self.words.places[place(box)]
+
+
+def areas(words: Sentences, regions: Sequence[Region]) -> str:
+    """The regions in which something differs within a registered picture, in one sentence. There is at least one."""
+    inside = [(at, each) for at, each in enumerate(regions, 1) if each.kind != "outside"]
+    verb = "moved" if {each.kind for _, each in inside} == {"moved"} else "differs"
+    key = f"one_{verb}" if len(inside) == 1 else f"many_{verb.removesuffix('s')}"
+    box, largest = max(inside, key=lambda numbered: numbered[1].area)
+    return words.lead[key].format(
+        count=len(inside),
+        box=box,
+        place=words.places[place(largest.query)],
+        share=percent(words, sum(each.area for _, each in inside)),
+    )
+
+
+def measured(words: Sentences, comparison: Comparison) -> str | None:
+    """How often such an edit is missed, or one where none was found; None where its size was not measured."""
+    rates = miss_rates(comparison.reference)
+    inside = [region for region in comparison.regions if region.kind != "outside"]
+    if inside:
+        rate = rate_of(rates, inside[0].kind, inside[0].area)
+        if rate is None:
+            return None
+        return words.measured["region"].format(missed=missed_of_100(rate), alarms=alarms_of_100(rate))
+    edits = [rate for rate in rates if rate.kind == "differs"]
+    small, large = edits[0], next(rate for rate in edits if rate.area[0] >= _LARGER)
+    shares = [percent(words, edge) for rate in (large, small) for edge in rate.area]
+    named = dict(zip(("from", "to", "small_from", "small_to"), shares, strict=True))
+    return words.measured["none"].format(missed=missed_of_100(large), small=missed_of_100(small), **named)
 
 
 def vouch(words: Sentences, name: str, established: str) -> str:
@@ -348,6 +354,11 @@ def share(fraction: float) -> str:
     if percent >= 1:
         return str(100 if fraction >= 1 else min(99, round(percent)))
     return f"{max(percent, 0.001):.1g}" if percent < 0.95 else "1"
+
+
+def percent(words: Sentences, fraction: float) -> str:
+    """A share as a sentence has it: "3 %"."""
+    return f"{share(fraction).replace('.', words.numbers['decimal'])} %"
 
 
 def place(box: Box) -> str:
@@ -379,8 +390,12 @@ def alarms_of_100(rate: ErrorRate) -> int:
 
 
 def _outside(match: Match) -> float:
-    regions = () if match.comparison is None else match.comparison.regions
-    return min(1.0, sum(region.area for region in regions if region.kind == "outside"))
+    return 0.0 if match.comparison is None else outside(match.comparison)
+
+
+def outside(comparison: Comparison) -> float:
+    """Fraction of a picture that lies outside the registered one."""
+    return min(1.0, sum(region.area for region in comparison.regions if region.kind == "outside"))
 
 
 def _apart(matches: Sequence[Match]) -> list[Match]:

@@ -25,7 +25,7 @@ from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
 from provenance.media.comparison import Box, Comparison, Query, draw_heat_map
 from provenance.media.comparison.geometry import Crop, SiftFeatures, extract_sift
-from provenance.media.fingerprints import Fingerprints, fingerprint
+from provenance.media.fingerprints import Fingerprints, digest_pixels, fingerprint
 from provenance.media.local_features import MAX_FEATURES, MAX_QUERY_FEATURES, LocalFeatures, describe, encode
 from provenance.media.marks import DeclaredMetadata, read_declared
 from provenance.media.marks.file_claims import FileClaims, read_file_claims
@@ -238,6 +238,35 @@ def read_picture(file: Readable, sha256: bytes) -> tuple[Fingerprints, Pixels]:
     """The fingerprints of a stored picture, and the canonical one of it. Raises `MediaError`."""
     media = Media.from_bytes(file.read_bytes(), sha256=sha256)
     return fingerprint(media), media.canonical
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedPicture:
+    """A picture that is to be compared with another: its canonical form, and as what it serves as a reference."""
+
+    media_type: str
+    width: int
+    height: int
+    frames: int
+    pixels_sha256: bytes
+    canonical: Pixels
+    sketch: bytes
+    thumbnail: bytes
+
+
+def open_picture(file: Readable, sha256: bytes) -> OpenedPicture:
+    """What two files are compared by. Raises `MediaError`."""
+    media = Media.from_bytes(file.read_bytes(), sha256=sha256)
+    return OpenedPicture(
+        media_type=media.media_type,
+        width=media.width,
+        height=media.height,
+        frames=media.frames,
+        pixels_sha256=digest_pixels(media.pixels),
+        canonical=media.canonical,
+        sketch=draw_sketch(media.canonical).data,
+        thumbnail=draw_thumbnail(media.canonical),
+    )
 
 
 def describe_parts(

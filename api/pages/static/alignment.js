@@ -25,6 +25,13 @@ export function overlayTransform(homography, width, height) {
   return `matrix3d(${columns.flat().map((value) => value.toFixed(9)).join(", ")})`;
 }
 
+/** Where a homography takes the point (x, y), and its derivatives there, row by row; all in fractions. */
+export function mapped([a, b, c, d, e, f, g, h, i], x, y) {
+  const [u, v, w] = [a * x + b * y + c, d * x + e * y + f, g * x + h * y + i];
+  const by = ([p, q], [r, s]) => (p * s - q * r) / (w * w);
+  return { x: u / w, y: v / w, slopes: [by([a, u], [g, w]), by([b, u], [h, w]), by([d, v], [g, w]), by([e, v], [h, w])] };
+}
+
 function inverted([a, b, c, d, e, f, g, h, i]) {
   const determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
   if (!Number.isFinite(determinant) || Math.abs(determinant) < 1e-9) return null;

@@ -1,36 +1,69 @@
 // The verified picture and the registered one, side by side or with a slider, and the differences drawn over them.
 
+import { homographyOf } from "./alignment.js";
 import { h } from "./dom.js";
 import { boxes, legend, regionTable } from "./regions.js";
-import { slider } from "./slider.js";
+import { closeLook } from "./look.js";
+import { overlaid } from "./slider.js";
 import { fill, lead, page, thresholds } from "./words.js";
 
 const SHADING = 0.5; // as in the style sheet
 
-/** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available. */
-export function comparePictures(match, input, given, rates) {
+/** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available;
+ *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side. */
+export function comparePictures(match, input, given, rates, { detail = null, names = null } = {}) {
   const regions = match.comparison?.regions ?? [];
-  const registered = match.asset.links.thumbnail;
-  const beside = h("div", { class: "pictures" },
-    figure(given ? page.your_picture : page.verified_picture, given, input, marks(match, regions), given ? page.picture_unshown : page.picture_not_kept),
-    figure(page.registered_picture, registered, match.asset.media, [boxes(regions, "reference")], page.picture_unshown));
-  const parted = given ? slider(match, input, given, marks(match, regions)) : null;
-  const stage = h("div", { class: "stage" }, beside, parted);
+  const called = names ?? { query: given ? page.your_picture : page.verified_picture, reference: page.registered_picture };
+  const homography = homographyOf(match);
+  const yours = figure(called.query, given, input, marks(match, regions), given ? page.picture_unshown : page.picture_not_kept);
+  const registered = figure(called.reference, match.asset.links.thumbnail, match.asset.media, [boxes(regions, "reference")], page.picture_unshown);
+  const beside = h("div", { class: "pictures" }, yours.element, registered.element);
+  const over = given ? overlaid(match, input, given, homography, marks(match, regions), called) : null;
+  const stage = h("div", { class: "stage" }, beside, over?.figure);
+  const small = h("p", { class: "small", hidden: true });
+  const look = closeLook(stage, homography);
+  stage.setAttribute("aria-describedby", "look-keys");
+  look.add(yours.pane, "query", () => {});
+  look.add(registered.pane, "reference", ({ zoom }) => zoom > 1 && sharpen(stage, match.asset.links, small));
+  if (over) look.add(over.pane, "query", over.moved);
   const show = (name) => {
     beside.hidden = name !== "beside";
-    if (parted) parted.hidden = name !== "slider";
+    if (!over) return;
+    over.figure.hidden = name === "beside";
+    over.show(name);
   };
   show("beside");
   return h(
     "section",
     { class: "panel compare", "aria-labelledby": "compare-title" },
-    h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, page.two_pictures), given ? viewChoice(show, given) : null),
+    h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, page.two_pictures), look.buttons, given ? viewChoice(show, given) : null),
     stage,
-    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates)] : h("p", {}, noRegions(match)),
-    changes(match.comparison),
+    small,
+    h("p", { class: "small keys", id: "look-keys" }, page.zoom_keys),
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : page.regions)] : h("p", {}, noRegions(match)),
+    changes(match.comparison, names),
+    detail && match.comparison && match.comparison.reference !== "full detail" ? h("p", { class: "detail" }, h("button", { type: "button", class: "button", onclick: detail }, page.full_detail), " ", h("span", { class: "small" }, page.full_detail_note)) : null,
   );
 }
 
+/** Loads the registered picture in its own resolution once somebody looks closely, where one can be had; or says what is
+ *  shown instead. */
+function sharpen(stage, { thumbnail, credentialed }, said) {
+  if (stage.dataset.looked) return;
+  stage.dataset.looked = "closely";
+  const shown = [...stage.querySelectorAll("img")].filter((each) => each.getAttribute("src") === thumbnail);
+  const none = () => {
+    said.textContent = fill(page.zoom_small, { width: shown[0].naturalWidth, height: shown[0].naturalHeight });
+    said.hidden = !shown[0].naturalWidth;
+  };
+  if (!credentialed) return none();
+  const whole = new Image();
+  whole.addEventListener("load", () => shown.forEach((each) => (each.src = credentialed)));
+  whole.addEventListener("error", none);
+  whole.src = credentialed;
+}
+
+/** {element, pane}: a figure, and the pane that zooms in it. */
 function figure(caption, source, { width, height }, drawn, unshown) {
   const frame = h("div", { class: "frame" });
   const plate = () => {
@@ -38,11 +71,12 @@ function figure(caption, source, { width, height }, drawn, unshown) {
     if (width && height) note.style.aspectRatio = `${width} / ${height}`;
     return note;
   };
-  const picture = source ? h("img", { src: source, alt: caption, onerror: (event) => event.target.replaceWith(plate()) }) : plate();
+  const picture = source ? h("img", { src: source, alt: caption, width, height, draggable: "false", onerror: (event) => event.target.replaceWith(plate()) }) : plate();
   frame.append(picture, ...drawn.filter(Boolean));
-  const element = h("figure", {}, frame, h("figcaption", {}, caption));
+  const pane = h("div", { class: "pane" }, frame);
+  const element = h("figure", {}, pane, h("figcaption", {}, caption));
   if (width && height) element.style.setProperty("--aspect", String(width / height)); // so that both fit a window
-  return element;
+  return { element, pane };
 }
 
 function marks(match, regions) {
@@ -55,7 +89,7 @@ function marks(match, regions) {
 function viewChoice(show, given) {
   const option = (name, text, checked) =>
     h("label", {}, h("input", { type: "radio", name: "view", value: name, checked, onchange: () => show(name) }), h("span", {}, text));
-  const choice = h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, page.view), option("beside", page.side_by_side, true), option("slider", page.slider, false));
+  const choice = h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, page.view), option("beside", page.side_by_side, true), option("slider", page.slider, false), option("blink", page.blink, false));
   const probe = new Image(); // no slider for a format that this browser cannot show
   probe.addEventListener("error", () => choice.remove());
   probe.src = given;
@@ -86,7 +120,7 @@ function noRegions(match) {
   return lead.nothing_differs;
 }
 
-function changes(comparison) {
+function changes(comparison, names) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
@@ -97,5 +131,5 @@ function changes(comparison) {
   const seen = (right - left) * (bottom - top);
   if (seen < thresholds.cropped_share) said.push(fill(page.cropped_to, { share: Math.round(seen * 100) }));
   if (comparison.colour_changed) said.push(page.recoloured);
-  return said.length ? h("p", {}, fill(page.changed_as_a_whole, { changes: said.join(", ") })) : null;
+  return said.length ? h("p", {}, fill(names ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") })) : null;
 }

@@ -37,7 +37,7 @@ export function legend(regions) {
 }
 
 /** The table of regions. Its numbers are buttons, which highlight the box of that number in the pictures in `stage`. */
-export function regionTable(regions, stage, rates) {
+export function regionTable(regions, stage, rates, name) {
   const buttons = regions.map((region, at) =>
     h(
       "button",
@@ -52,7 +52,7 @@ export function regionTable(regions, stage, rates) {
     for (const box of stage.querySelectorAll(".box")) box.classList.toggle("chosen", on && box.dataset.region === pressed.textContent);
   };
   return table(
-    page.regions,
+    name,
     [page.region, page.kind, page.where, page.share, page.tests],
     regions.map((region, at) => [buttons[at], kinds[region.kind]?.label ?? region.kind, where(region.query), `${shareOf(region.area)} %`, measuredFor(region, rates)]),
     { stacked: true },

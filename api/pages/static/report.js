@@ -13,13 +13,14 @@ function say(text) {
   return Object.hasOwn(sentences, text) ? quoted(sentences[text]) : h("bdi", LANGUAGE === "en" ? {} : { lang: "en" }, text);
 }
 
-/** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available. */
-export function showReport(report, file) {
+/** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available; `detail`, where
+ *  there is one, has it compared in full detail. */
+export function showReport(report, file, detail = null) {
   sentences = wording(report)?.sentences ?? {};
   const match = report.matches[0] ?? null;
   return [
     ...summary(report),
-    match ? comparePictures(match, report.input, file?.address ?? null, ratesOf(report)) : null,
+    match ? comparePictures(match, report.input, file?.address ?? null, ratesOf(report), { detail: match.asset.links.credentialed ? detail : null }) : null,
     measured(report),
     notices(match),
     handedIn(report, file),
@@ -27,9 +28,26 @@ export function showReport(report, file) {
     report.resembles?.items.length ? resembling(report.resembles) : null,
     established(report),
     advanced(report, match),
+    printed(report, match, file),
   ]
     .flat()
     .filter(Boolean);
+}
+
+/** The nodes of a comparison of two files with each other; `files` are {name, address} of them, and `again` compares the
+ *  other way round. */
+export function showComparison(answer, files, again) {
+  const names = { query: page.first_picture, reference: page.second_picture };
+  const links = { thumbnail: files[1].address, credentialed: files[1].address };
+  const match = { basis: answer.basis, value: answer.headline.code, comparison: answer.comparison, difference_url: answer.difference, asset: { media: answer.reference, links } };
+  const sides = [answer.file, answer.reference].map((input, at) => h("li", {}, quoted(files[at].name), `: ${described(input)}, SHA-256 `, h("code", { class: "digest" }, input.sha256)));
+  return [
+    ...summary(answer),
+    comparePictures(match, answer.file, files[0].address, answer.error_rates, { names }),
+    measured(answer),
+    h("ol", { class: "small" }, sides),
+    h("p", {}, h("button", { type: "button", class: "button", onclick: again }, page.compare_swapped)),
+  ].filter(Boolean);
 }
 
 /** The measured rates of the comparison with the closest match, whose regions are shown. */
@@ -64,10 +82,12 @@ function notices(match) {
   return said.length ? h("div", { class: "notice strong" }, said.map((each) => h("p", {}, say(each)))) : null;
 }
 
+function described({ media_type: type, width, height, size }) {
+  return [type && width ? `${type}, ${fill(page.pixels, { width, height })}` : type, size ? fileSize(size) : page.digest_alone].filter(Boolean).join(", ");
+}
+
 function handedIn(report, file) {
-  const { media_type: type, width, height, size } = report.input;
-  const told = [type && width ? `${type}, ${fill(page.pixels, { width, height })}` : type, size ? fileSize(size) : page.digest_alone];
-  return h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, told.filter(Boolean).join(", "), ". ", fill(page.checked_on, { time: time(report.created_at) }), " ", ...keeping(report, file));
+  return h("p", { class: "small" }, file ? [quoted(file.name), ": "] : null, described(report.input), ". ", fill(page.checked_on, { time: time(report.created_at) }), " ", ...keeping(report, file));
 }
 
 /** Where the report is to be had again, and until when. One from before reports had an end is loaded from its link. */
@@ -241,6 +261,23 @@ function advanced(report, match) {
     ),
     report.credential && report.credential.state !== "ABSENT" ? credential(report.credential) : null,
     h("p", {}, h("a", { href: report.links.self }, page.as_json)),
+  );
+}
+
+/** What a sheet of paper needs beside that: which file, when, where the report is, and what the log had signed. */
+function printed(report, match, file) {
+  const checkpoint = match?.proof.checkpoint;
+  return h(
+    "div",
+    { class: "printed" },
+    h(
+      "dl",
+      { class: "facts" },
+      fact("SHA-256", h("code", { class: "digest" }, report.input.sha256)),
+      fact(page.printed_at, time(report.created_at)),
+      fact(page.report_link, report.kept_until || !file ? `${location.origin}/verify?report=${report.id}` : page.not_kept),
+    ),
+    checkpoint ? [h("h4", {}, page.checkpoint), h("pre", { class: "wrap" }, h("code", {}, checkpoint))] : null,
   );
 }
 

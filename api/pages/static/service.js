@@ -2,23 +2,42 @@
 
 import { LANGUAGE, fill, page, problems, unverified, valueName } from "./words.js";
 
-/** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. */
+/** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. `open`: the address of a
+ *  picture that its reader has to bring. */
 export class Failure extends Error {
-  constructor(title, detail, { retryAfter = null, request = null } = {}) {
+  constructor(title, detail, { retryAfter = null, request = null, open = null } = {}) {
     super(title);
     this.detail = detail;
     this.retryAfter = retryAfter;
     this.request = request;
+    this.open = open;
   }
 }
 
 /** Uploads a file and returns the report. `progress(share)` is called during the upload; `signal` aborts it; `keep`: the
  *  report is kept for as long as the service says, whatever was found. */
 export function verifyFile(file, { keep, progress, signal }) {
+  return upload(address(keep), file, { progress, signal });
+}
+
+/** As `verifyFile`, with the registered picture compared over the whole at up to its own resolution. */
+export function verifyInDetail(file, { keep, progress, signal }) {
+  return upload(`${address(keep)}${keep ? "&" : "?"}detail=full`, file, { progress, signal });
+}
+
+/** Uploads two files and returns how the first compares with the second; as `verifyFile` otherwise. */
+export function compareFiles([file, reference], { progress, signal }) {
+  const form = new FormData();
+  form.append("file", file);
+  form.append("reference", reference);
+  return upload("/v1/comparisons", form, { progress, signal });
+}
+
+function upload(to, body, { progress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch has no upload progress
-    request.open("POST", address(keep));
-    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.open("POST", to);
+    if (body instanceof File) request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("Accept-Language", LANGUAGE);
     request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
     request.addEventListener("load", () => {
@@ -30,7 +49,7 @@ export function verifyFile(file, { keep, progress, signal }) {
     });
     request.addEventListener("error", () => reject(unreachable()));
     signal.addEventListener("abort", () => request.abort());
-    request.send(file);
+    request.send(body);
   });
 }
 
