@@ -122,8 +122,8 @@ SCRIPT_POLICY = "default-src 'none'; script-src 'self'"
 """A script runs under the policy of its page, but one that is started as a worker runs under its own."""
 
 FETCHING_POLICY = "default-src 'none'; connect-src https:"
-"""The worker that fetches a picture from its address may connect to any host, over https. It is the only script that
-may: its page connects to this service alone, so that what is injected into a page has nowhere to send to (ADR 61)."""
+"""The worker that fetches a picture from its address may connect to any host, over https, and do nothing else; the
+page that starts it connects to this service alone (ADR 61)."""
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",

@@ -184,7 +184,7 @@ def running_firefox(
         try:
             with _connected(browser, profile / "WebDriverBiDiServer.json") as connection:
                 firefox = Firefox(connection)
-                firefox.command("session.new", capabilities={})
+                firefox.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
                 firefox.command("session.subscribe", events=["log.entryAdded"])
                 yield firefox
         finally:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.alterations import PHOTOS
 from demo.service import Service
+from tests.e2e.pages.elsewhere import Elsewhere, elsewhere
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode
 from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage, Tab
 
@@ -21,9 +22,13 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--ignore-certificate-errors",  # of `elsewhere`; the service itself speaks http here
 ]
 BROWSERS = {"chromium": "browser", "firefox": "firefox"}
 """By name: the marker of tests that drive it."""
+BY_THE_BROWSER = ("Failed to load resource", "blocked by CORS policy")
+"""What it writes itself when a request fails, whatever the page makes of that."""
+
 MODULES_RUN = "() => Promise.all([...document.querySelectorAll('script[type=module]')].map(({ src }) => import(src)))"
 
 NOTES_VIOLATIONS = """
@@ -81,6 +86,12 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    with elsewhere(tmp_path_factory.mktemp("elsewhere"), (PHOTOS / "stream.jpg").read_bytes()) as site:
+        yield site
+
+
 @pytest.fixture
 def watched() -> Watched:
     return Watched()
@@ -103,7 +114,7 @@ def open_page(browser: Browser, service: Service, watched: Watched) -> Iterator[
             "console",
             lambda said: (
                 said.type == "error"
-                and "Failed to load resource" not in said.text
+                and not any(each in said.text for each in BY_THE_BROWSER)
                 and watched.complaints.append(said.text)
             ),
         )

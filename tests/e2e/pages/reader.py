@@ -1,6 +1,7 @@
 """A reader at the verify page: what they do, and what they wait for."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -55,3 +56,24 @@ def tab_to(page: Page, selector: str) -> None:
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
     pytest.fail(f"{selector} cannot be reached with the Tab key")
+
+
+BRINGS = """([way, files, text]) => {
+    const transfer = new DataTransfer();
+    for (const [name, data] of files) {
+        transfer.items.add(new File([Uint8Array.from(atob(data), (each) => each.charCodeAt(0))], name));
+    }
+    if (text) transfer.setData("text/plain", text);
+    const event = way === "dropped"
+        ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
+        : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true});
+    document.body.dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
+def bring(page: Page, way: str, files: Sequence[tuple[str, bytes]] = (), text: str = "") -> bool:
+    """Drops files or a text on the page, or pastes them. Whether the page has kept the browser from doing so itself."""
+    encoded = [(name, base64.b64encode(data).decode()) for name, data in files]
+    taken: bool = page.evaluate(BRINGS, [way, encoded, text])
+    return taken
