@@ -27,8 +27,9 @@ export function closeLook(stage, homography) {
     at.y = inside(at.y, at.zoom);
     stage.classList.toggle("zoomed", at.zoom > 1);
     told.textContent = at.zoom > 1 ? fill(page.zoom_at, { times: number(at.zoom, { maximumFractionDigits: 1 }) }) : "";
-    less.disabled = all.disabled = at.zoom <= 1;
-    more.disabled = at.zoom >= MOST;
+    // Not `disabled`, which would take the focus from who has just pressed it.
+    for (const each of [less, all]) each.setAttribute("aria-disabled", at.zoom <= 1);
+    more.setAttribute("aria-disabled", at.zoom >= MOST);
     for (const { pane, side, moved } of panes) {
       const { zoom, x, y } = side === "query" ? at : inReference();
       const left = inside(x, zoom) * zoom - 0.5;

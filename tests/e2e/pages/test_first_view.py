@@ -13,7 +13,7 @@ MOST_BYTES = 100 * 1024
 def test_the_first_view_takes_at_most_100_kilobytes(open_page: OpenPage, language: str) -> None:
     page = open_page("/log", locale=language)
     finished = []
-    page.on("requestfinished", finished.append)
+    page.on("requestfinished", lambda request: finished.append(request))
     page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.goto("/verify")
     page.wait_for_load_state("networkidle")
