@@ -40,7 +40,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
     stage,
     small,
     h("p", { class: "small keys", id: "look-keys" }, page.zoom_keys),
-    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : page.regions)] : h("p", {}, noRegions(match)),
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : undefined)] : h("p", {}, noRegions(match)),
     changes(match.comparison, names),
     detail && match.comparison && match.comparison.reference !== "full detail" ? h("p", { class: "detail" }, h("button", { type: "button", class: "button", onclick: detail }, page.full_detail), " ", h("span", { class: "small" }, page.full_detail_note)) : null,
   );

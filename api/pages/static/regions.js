@@ -37,7 +37,7 @@ export function legend(regions) {
 }
 
 /** The table of regions. Its numbers are buttons, which highlight the box of that number in the pictures in `stage`. */
-export function regionTable(regions, stage, rates, name) {
+export function regionTable(regions, stage, rates, name = page.regions) {
   const buttons = regions.map((region, at) =>
     h(
       "button",
