@@ -116,7 +116,7 @@ def test_a_service_that_stays_silent_is_waited_for_aloud_and_then_given_up(
     page.clock.install()
     page.goto("/verify")
     held: list[Route] = []
-    page.route("**/v1/verifications", held.append)
+    page.route("**/v1/verifications", lambda route: held.append(route))
     hand_in(page, STREAM, "waits.jpg")
     expect(page.locator("#status")).to_have_text("Searching and comparing …")
     page.clock.run_for(11_000)
