@@ -204,14 +204,15 @@ def test_the_slider_parts_what_is_seen_of_the_pictures_however_large_they_are(co
 def test_a_close_look_shows_the_registered_picture_in_its_own_resolution(compared: Page) -> None:
     page = compared
     registered = page.locator(".pictures").get_by_role("img", name="The registered picture")
-    assert registered.evaluate("(image) => image.naturalWidth") == 512
+    width = "(image) => image.decode().then(() => image.naturalWidth)"
+    assert registered.evaluate(width) == 512
     page.get_by_role("button", name="Zoom in").click()
     whole = Image.open(PHOTOS / "stream.jpg").width
     page.wait_for_function(
         "(width) => [...document.querySelectorAll('.pictures img')].some((each) => each.naturalWidth === width)",
         arg=whole,
     )
-    assert registered.evaluate("(image) => image.naturalWidth") == whole
+    assert registered.evaluate(width) == whole
 
 
 @pytest.mark.browser
