@@ -207,7 +207,8 @@ def test_a_close_look_shows_the_registered_picture_in_its_own_resolution(compare
     width = "(image) => image.decode().then(() => image.naturalWidth)"
     assert registered.evaluate(width) == 512
     page.get_by_role("button", name="Zoom in").click()
-    whole = Image.open(PHOTOS / "stream.jpg").width
+    with Image.open(PHOTOS / "stream.jpg") as picture:
+        whole = picture.width
     page.wait_for_function(
         "(width) => [...document.querySelectorAll('.pictures img')].some((each) => each.naturalWidth === width)",
         arg=whole,

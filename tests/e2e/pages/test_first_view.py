@@ -7,6 +7,8 @@ from tests.e2e.pages.reader import OpenPage
 pytestmark = pytest.mark.browser
 
 MOST_BYTES = 100 * 1024
+LEAST_BYTES = 20 * 1024
+"""Less than the modules take: fewer bytes were not counted rightly."""
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
@@ -20,5 +22,4 @@ def test_the_first_view_takes_at_most_100_kilobytes(open_page: OpenPage, languag
     sizes = {request.url.rsplit("/", 1)[-1]: request.sizes() for request in finished}
     sent = {name: each["responseBodySize"] + each["responseHeadersSize"] for name, each in sizes.items()}
     assert {"verify", "verify.js", f"sentences.{language}.js", "countermark.css"} <= sent.keys()
-    assert all(size > 0 for size in sent.values())
-    assert sum(sent.values()) <= MOST_BYTES, sent
+    assert LEAST_BYTES < sum(sent.values()) <= MOST_BYTES, sent
