@@ -275,7 +275,7 @@ function printed(report, match, file) {
       { class: "facts" },
       fact("SHA-256", h("code", { class: "digest" }, report.input.sha256)),
       fact(page.printed_at, time(report.created_at)),
-      fact(page.report_link, report.kept_until || !file ? `${location.origin}/verify?report=${report.id}` : page.not_kept),
+      report.kept_until || !file ? fact(page.report_link, `${location.origin}/verify?report=${report.id}`) : null,
     ),
     checkpoint ? [h("h4", {}, page.checkpoint), h("pre", { class: "wrap" }, h("code", {}, checkpoint))] : null,
   );
