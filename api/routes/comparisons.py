@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from api.http import problems
+from api.http.auth import SenderDep, counted, subject_of
 from api.http.conditional import json_answer
-from api.http.limits import charge_cost, limited
-from api.http.openapi import BINARY, READING, RECEIVING, problem_responses, request_body
+from api.http.limits import charge_cost
+from api.http.openapi import BINARY, OPTIONAL_API_KEY, READING, RECEIVING, problem_responses, request_body
 from api.http.parameters import DetailQuery
 from api.http.upload import Upload
 from api.service import ServiceDep
@@ -18,9 +20,10 @@ router = APIRouter(tags=["verifications"])
 @router.post(
     "/v1/comparisons",
     response_model=FileComparison,
-    dependencies=[Depends(limited("verifications", 2))],
-    responses=problem_responses(*RECEIVING, *READING),
-    openapi_extra=request_body(
+    dependencies=[Depends(counted("verifications", 2))],
+    responses=problem_responses(problems.NOT_AUTHENTICATED, *RECEIVING, *READING),
+    openapi_extra=OPTIONAL_API_KEY
+    | request_body(
         {
             "multipart/form-data": {
                 "type": "object",
@@ -31,24 +34,26 @@ router = APIRouter(tags=["verifications"])
     ),
     summary="Compare two files with each other",
 )
-async def post_comparison(request: Request, service: ServiceDep, detail: DetailQuery = None) -> Response:
+async def post_comparison(
+    request: Request, service: ServiceDep, holder: SenderDep, detail: DetailQuery = None
+) -> Response:
     """As a verification compares a file with a registered picture; neither file is looked up or kept.
 
     It counts as two verifications.
     """
-    pictures, sender = service.admission.pictures, service.sender(request)
-    pictures.check(sender)
+    pictures, party = service.admission.pictures, service.party(request, holder)
+    pictures.check(party)
     async with service.spool.receive(request, beside="reference") as received:
         file, reference = _file(received.file), _file(received.reference)
 
         def compare(budget: Budget) -> FileComparison:
             return compare_files(service.registry, file, reference, full_detail=detail == "full", budget=budget)
 
-        with pictures.place(sender) as budget:
+        with pictures.place(party) as budget:
             try:
                 return json_answer(await service.admission.examine(compare, budget))
             finally:
-                await charge_cost(request, "verifications", budget.spent)
+                await charge_cost(request, "verifications", budget.spent, subject_of(holder))
 
 
 def _file(upload: Upload) -> ReceivedFile:
