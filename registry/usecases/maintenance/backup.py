@@ -4,16 +4,21 @@ The database is copied first, in the state of one commit. Blobs are durable befo
 copied afterwards include all that the copy names. Tiles, checkpoint and high-water file are made from the copied
 entries. Then the copy is checked as fsck does.
 
+Both leave nothing half done: a backup is renamed into place when it is complete, and a restored folder gets its
+database last. What a killed one has left is removed by the next one, which begins anew.
+
 A backup is restored only if that forks nothing: a log that signs from an older state makes a second history of the
 same sizes. The high-water file, preferably on another disk than the data, holds the checkpoint that was signed last.
 """
 
+import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from provenance.errors import Conflict, MalformedNote, NotFound, StoreCorrupt, StoreUnavailable, UntrustedNote
@@ -25,11 +30,14 @@ from registry.database.sqlite import copy_database
 from registry.log.high_water import HighWater
 from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Edge
+from registry.storage import files
 from registry.storage.blobs import Blobs, blob_name
 from registry.usecases.maintenance.fsck import Defect, Progress, check
 
 DATABASE = "countermark.db"
 HIGH_WATER = "high-water"
+_MAKING = "making"
+"""The file in a draft that its maker has locked."""
 
 
 def back_up(
@@ -54,9 +62,11 @@ def back_up(
     require_empty(target)
     with _available(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(glob.escape(f".{target.name}-") + "*"):
+            _remove_abandoned(left)
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        with _available(draft):
+        with _available(draft), files.locked(draft / _MAKING, 0):
             copy_database(folder / DATABASE, draft / DATABASE, lambda done, all_: progress("database", done, all_))
             shutil.copytree(folder / "keys", draft / "keys", symlinks=True)
             with closing(Store.open(draft)) as store:
@@ -64,12 +74,20 @@ def back_up(
                 damaged = list(_copy_blobs(blobs, draft, progress))
                 os.sync()
                 findings = list(check(store, Blobs.open(draft / "objects"), log_key, progress=progress))
+            (draft / _MAKING).unlink()
             draft.replace(target)
             os.sync()
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return size, damaged + findings
+
+
+def _remove_abandoned(draft: Path) -> None:
+    """Remove the draft of a backup that was killed; one that is being made is left alone."""
+    if (draft / _MAKING).exists():
+        with suppress(OSError), files.locked(draft / _MAKING, 0):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def require_empty(folder: Path) -> None:
@@ -159,8 +177,9 @@ def restore(
         StoreCorrupt: the backup is damaged, or of another log than the high-water file.
         StoreUnavailable: something cannot be read or written.
     """
-    require_empty(folder)
     draft = folder / _DRAFT
+    _empty(folder)
+    require_empty(folder)
     water = HighWater(high_water)
     newest = water.read()
     signed = None if newest is None else _stated_size(newest, log_key.name, water.place)
@@ -168,7 +187,7 @@ def restore(
         raise StoreUnavailable(f"{backup} holds no backup")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copytree(backup, draft, symlinks=True)
+        shutil.copytree(backup, draft, symlinks=True, copy_function=_copier(progress))
         os.sync()
         with closing(Store.open(draft)) as store:
             with store.read() as session:
@@ -185,26 +204,55 @@ def restore(
         if high_water != folder / HIGH_WATER:
             (draft / HIGH_WATER).unlink()
         _move_in(draft, folder)
+        os.sync()
         if high_water != folder / HIGH_WATER and (signed is None or older):
             if newest is not None:
                 beside = high_water if isinstance(high_water, Path) else folder / HIGH_WATER
                 beside.with_name(f"{beside.name}.{signed}").write_bytes(newest)
             water.expect(newest)
             water.advance(note)
+        (draft / DATABASE).rename(folder / DATABASE)
+        draft.rmdir()
         os.sync()
-    except OSError as error:
-        raise StoreUnavailable(f"the backup cannot be copied: {error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    except BaseException as error:
+        _empty(folder)
+        if isinstance(error, OSError):
+            raise StoreUnavailable(f"the backup cannot be copied: {error}") from error
+        raise
     return Restored(size, signed)
 
 
+def _copier(progress: Progress) -> Callable[[str, str], str]:
+    """What copies one file after the other, and says how many."""
+    done = count()
+
+    def copy(source: str, target: str) -> str:
+        number = next(done)
+        if number % MAX_COMMIT_JOBS == 0:
+            progress("copying", number, 0)
+        return shutil.copy2(source, target)
+
+    return copy
+
+
 def _move_in(draft: Path, folder: Path) -> None:
-    """Move the draft's files into the folder, the database last: without it, the folder counts as empty."""
+    """Move the draft's files into the folder, all but the database: without that, the folder counts as empty."""
     (draft / "lock").unlink(missing_ok=True)
-    for part in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):
-        part.rename(folder / part.name)
-    draft.rmdir()
+    for part in sorted(draft.iterdir()):
+        if part.name != DATABASE:
+            part.rename(folder / part.name)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a restoration has brought that failed or was killed, if there was one: it began with an empty folder.
+
+    Its draft goes last, which tells that folder from others. Raises StoreUnavailable.
+    """
+    if not (folder / _DRAFT).is_dir() or (folder / DATABASE).exists():
+        return
+    with _available(folder):
+        for part in sorted(folder.iterdir(), key=lambda path: path.name == _DRAFT):
+            shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
 
 
 def _stated_size(note: bytes, origin: str, place: str) -> int:

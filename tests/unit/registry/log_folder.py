@@ -26,9 +26,16 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NONE_ELSEWHERE: Mapping[Role, str] = {}
 
 
-def config(folder: Path, *, ml_dsa: bool = True, signers: Mapping[Role, str] = NONE_ELSEWHERE) -> RegistryConfig:
+def config(
+    folder: Path,
+    *,
+    ml_dsa: bool = True,
+    signers: Mapping[Role, str] = NONE_ELSEWHERE,
+    high_water: Path | None = None,
+) -> RegistryConfig:
     return RegistryConfig(
         folder=folder,
+        high_water=high_water,
         origin=ORIGIN,
         operator="The Newsroom",
         public_url="https://newsroom.example",
@@ -50,8 +57,9 @@ class Log:
         ml_dsa: bool = True,
         signers: Mapping[Role, str] = NONE_ELSEWHERE,
         database: str = "",
+        high_water: Path | None = None,
     ) -> None:
-        settings = config(folder, ml_dsa=ml_dsa, signers=signers)
+        settings = config(folder, ml_dsa=ml_dsa, signers=signers, high_water=high_water)
         self.ml_dsa = ml_dsa
         self.store = Store.open(folder, database)
         try:
