@@ -63,6 +63,7 @@ CountermarkError
     ├── ServiceFailed              the service failed internally
     ├── WrongService               the URL is not that of a Countermark service with this route
     └── UnexpectedAnswer           an answer without the documented form
+        └── RecordRefused          a record to sign that says something else than was asked; it was not signed
 """
 
 from enum import IntEnum
@@ -430,3 +431,9 @@ class WrongService(ServiceError):
 
 class UnexpectedAnswer(ServiceError):
     """An answer without the documented form."""
+
+
+class RecordRefused(UnexpectedAnswer):
+    """A service prepared a record that says something else than was asked. Nothing was signed."""
+
+    exit_status = Exit.FINDINGS

@@ -60,7 +60,7 @@ async def post_registration(request: Request, holder: AssetsWriter, service: Ser
         try:
             made = await service.admission.examine(_prepare, service, body, publisher, holder, budget)
         finally:
-            await charge_cost(request, WRITES, budget.spent, subject=holder.key_id)
+            await charge_cost(request, WRITES, budget.spent, subject=subject_of(holder))
     if isinstance(made, Registered):
         return await registered(service, made, publisher)
     return json_answer(made, 201)

@@ -15,6 +15,9 @@ from countermark import Client
 from PIL import Image
 
 from demo.service import Service
+from provenance.receipts.other_formats import receipt_statement
+from provenance.receipts.receipt import Receipt
+from provenance.statement.keys import parse_public_key
 from tests.e2e.test_client import draw
 from tests.patience import HUNG_SECONDS, eventually
 from tests.unit.client.story import hearing_ctrl_c
@@ -336,3 +339,72 @@ def test_a_publishers_own_key_is_enrolled_and_its_statements_are_signed_here_and
     assert ", entry " in logged
     assert run(*sign, status=0).stdout == logged
     assert (tmp_path / "signed" / "record.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+
+
+@pytest.fixture
+def own(run: Run, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """A publisher whose only key in force is its own: options with which it registers."""
+    monkeypatch.setenv("COUNTERMARK_KEY_PASSPHRASE", "a passphrase for tests")
+    writer = service.enrol("hand", "The Hand") if "hand" not in _WRITERS else _WRITERS["hand"]
+    _WRITERS["hand"] = writer
+    run("key", "generate", "hand.pem", status=0)
+    run("key", "enrol", "hand.pem", "--publisher", "hand", status=0)
+    return ("--key", "hand.pem", "--publisher", "hand", "--api-key", writer)
+
+
+_WRITERS: dict[str, str] = {}
+
+
+def signed_by(tmp_path: Path, receipt: Path) -> bool:
+    """Whether the key in `hand.pem` has signed the record of a receipt."""
+    key = parse_public_key((tmp_path / "hand.pem.pub").read_bytes())
+    return receipt_statement(Receipt.parse(receipt.read_bytes())).kid == key.thumbprint
+
+
+def test_a_picture_a_folder_and_a_hot_folder_are_registered_with_a_key_that_stays_here(
+    run: Run, own: tuple[str, ...], service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(draw(7210))
+    done = run("register", "a.jpg", "--title", "Flood", "--out", "one", *own, status=0)
+    assert "The Hand" in done.stdout
+    assert signed_by(tmp_path, tmp_path / "one" / "a.jpg.countermark")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "b.jpg").write_bytes(saying("Quay", draw(7211)))
+    (tmp_path / "archive" / "c.jpg").write_bytes(draw(7212))
+    (tmp_path / "map.csv").write_text("file,title,captured_at\narchive/c.jpg,Café,2026-05-04T09:30:00.5+02:00\n")
+    done = run("register", "archive", "--map", "map.csv", "--out", "kept", "--sealed", *own, status=0)
+    assert "2 pictures: 2 registered" in done.stderr
+    assert "archive/b.jpg says of itself: title “Quay”" in done.stderr
+    assert all(signed_by(tmp_path, each) for each in (tmp_path / "kept").rglob("*.countermark"))
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "incoming" / "d.jpg").write_bytes(draw(7213))
+    run("watch", "incoming", "--once", "--settle", "0", *own, status=0)
+    assert below(tmp_path / "incoming") == ["done/d.jpg", "done/d.jpg.countermark", "done/d.signed.jpg"]
+    assert signed_by(tmp_path, tmp_path / "incoming" / "done" / "d.jpg.countermark")
+    assert [registrations(service, draw(seed)) for seed in (7210, 7213)] == [["Flood"], [""]]
+
+
+def test_with_a_key_of_ones_own_killed_after_any_step_nothing_is_registered_twice(
+    run: Run, own: tuple[str, ...], service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.jpg").write_bytes(draw(7220))
+    command = ("register", "archive", "--out", "kept", *own)
+    for step in (1, 2, 3, 4, 5, 6, 7):  # the last of them are those of a registration that was signed here
+        run(*command, status=-signal.SIGKILL, after=(step, signal.SIGKILL))
+        if (tmp_path / "kept" / "archive" / "a.signed.jpg").exists():
+            break
+    run(*command, status=0)
+    assert len(registrations(service, draw(7220))) == 1
+    assert signed_by(tmp_path, tmp_path / "kept" / "archive" / "a.jpg.countermark")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("--key", "hand.pem"), "--key needs --publisher"), (("--key", "none.pem", "--publisher", "hand"), "none.pem")],
+)
+def test_without_a_publisher_or_a_key_file_nothing_is_sent(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(draw(7230))
+    assert told in run("register", "a.jpg", *arguments, status=2).stderr

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import httpx2
 
@@ -44,6 +44,9 @@ from countermark.models import (
     Withdrawal,
 )
 from countermark.retries import Retries
+
+if TYPE_CHECKING:
+    from provenance.statement.keys import Signer
 
 T = TypeVar("T")
 
@@ -127,6 +130,45 @@ class AsyncClient:
         registration = calls.register(sha256, claims)
         await self._send(calls.upload(content, sha256, progress))
         return await self._send(registration)
+
+    async def register_signed(
+        self,
+        file: Source,
+        signer: "Signer",
+        *,
+        uploaded: UploadedMedia | None = None,
+        progress: Progress | None = None,
+        **claims: Unpack[Claims],
+    ) -> RegisteredAsset:
+        """Register a picture under a key of the publisher's own, which never leaves this machine.
+
+        The service prepares the record. It is checked here against the file and the claims, and signed only then. The
+        C2PA claim in the signed copy is signed by the service's key; what that says inside is not checked.
+
+        Args:
+            file: the picture; a path, or bytes.
+            signer: a `LocalSigner` of `provenance.statement.keys`, a token or a key service.
+            uploaded: what `upload` has answered; otherwise the picture is uploaded first.
+            progress: called during the upload.
+            claims: as for `register`; `publisher` must be among them.
+
+        Raises:
+            RecordRefused: the service prepared something else than was asked; nothing was signed.
+            MissingExtra: the check needs `countermark[pictures]`.
+        """
+        from countermark.prepared import PreparedRecord, check_key  # here, as most callers do not need it
+
+        key, content = check_key(claims, signer.public_key), Content.of(file)
+        if uploaded is None:
+            sha256 = await asyncio.to_thread(content.sha256)
+            uploaded = await self._send(calls.upload(content, sha256, progress))
+        answer = await self._send(calls.prepare(uploaded.sha256, claims, key))
+        if isinstance(answer, RegisteredAsset):
+            return answer
+        prepared = PreparedRecord.of(answer)
+        copies = [await self._send(calls.prepared_copy(answer.id, public)) for public in prepared.copies]
+        signature = await asyncio.to_thread(prepared.sign, content, claims, signer, copies)
+        return await self._send(calls.complete(answer, uploaded.sha256, key, signature))
 
     async def withdraw(self, asset_id: str, reason: str) -> Withdrawal:
         """Withdraw a registration; its record stays in the log."""

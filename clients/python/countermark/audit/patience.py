@@ -13,6 +13,7 @@ from provenance.errors import (
     Exit,
     Overloaded,
     RateLimited,
+    RecordRefused,
     RequestTimeout,
     ServiceError,
     ServiceUnreachable,
@@ -85,7 +86,7 @@ class Patience:
                 if tries >= MAX_TRIES and self._refused < tries:
                     raise NoAnswerError(str(error)) from error
                 await asyncio.sleep(backoff(tries, 0.5))
-            except WrongService:
+            except (WrongService, RecordRefused):
                 raise
             except _FAILURES as error:
                 self._refused = 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from countermark import models
-from countermark.calls.call import DIGEST, Call, Reply, check_pattern, get, identity_of, model, picture, post
+from countermark.calls.call import DIGEST, Call, Reply, check_pattern, get, get_file, identity_of, model, picture, post
 from countermark.claims import Claims
 from countermark.content import Content, Progress
 from countermark.keys import KeyAlgorithm, OwnKey
@@ -29,15 +29,45 @@ def upload(file: Content, sha256: str, progress: Progress | None) -> Call[models
 
 
 def register(sha256: str, claims: Claims) -> Call[models.RegisteredAsset]:
-    read_asset = model(models.RegisteredAsset)
+    body = {"media": sha256, "metadata": _metadata(claims)}
+    return post("/v1/assets", body, lambda reply: _registered(reply, sha256), once=True)
+
+
+def prepare(sha256: str, claims: Claims, key: str) -> Call[models.PreparedRegistration | models.RegisteredAsset]:
+    """`key`: thumbprint of the key that will sign."""
+    prepared = model(models.PreparedRegistration)
+
+    def read(reply: Reply) -> models.PreparedRegistration | models.RegisteredAsset:
+        return prepared(reply) if reply.status == 201 else _registered(reply, sha256)
+
+    return post("/v1/registrations", {"media": sha256, "key": key, "metadata": _metadata(claims)}, read)
+
+
+def prepared_copy(prepared_id: str, public: bool) -> Call[bytes]:
+    query = {"copy": "public"} if public else {}
+    return get_file(f"/v1/registrations/{identity_of(prepared_id)}/credentialed", "image/", query=query)
+
+
+def complete(
+    prepared: models.PreparedRegistration, sha256: str, key: str, signature: str
+) -> Call[models.RegisteredAsset]:
+    """`signature`: in base64url, by the key with this thumbprint."""
 
     def read(reply: Reply) -> models.RegisteredAsset:
-        asset = read_asset(reply)
-        if asset.media.sha256 != sha256:
-            raise UnexpectedAnswer("the answer to the registration is about another picture")
-        return replace(asset, created=reply.status == 201)
+        asset = _registered(reply, sha256)
+        if asset.created and asset.id != prepared.id:
+            raise UnexpectedAnswer("the answer to the registration is about another record")
+        return asset
 
-    return post("/v1/assets", {"media": sha256, "metadata": _metadata(claims)}, read, once=True)
+    path = f"/v1/registrations/{identity_of(prepared.id)}/signature"
+    return replace(post(path, {"key": key, "signature": signature}, read, once=True), method="PUT")
+
+
+def _registered(reply: Reply, sha256: str) -> models.RegisteredAsset:
+    asset = model(models.RegisteredAsset)(reply)
+    if asset.media.sha256 != sha256:
+        raise UnexpectedAnswer("the answer to the registration is about another picture")
+    return replace(asset, created=reply.status == 201)
 
 
 def _metadata(claims: Claims) -> dict[str, object]:

@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from countermark.cli import exits, output
-from countermark.cli.key import PASSPHRASE, read_signer
 from countermark.cli.options import ApiKey, Url
+from countermark.cli.own_key import PASSPHRASE, read_signer
 from countermark.defaults import DEFAULT_URL
 from provenance.errors import CountermarkError, Exit, InvalidRequest, StoreUnavailable
 from provenance.sentences import SENTENCES

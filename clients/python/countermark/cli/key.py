@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +11,7 @@ import typer
 
 from countermark.cli import exits, output
 from countermark.cli.options import ApiKey, AsJson, Url
+from countermark.cli.own_key import PASSPHRASE, has_terminal, read_signer
 from countermark.cli.register import need_key
 from countermark.cli.service import connect
 from countermark.content import Content
@@ -22,8 +22,6 @@ from provenance.limits import MAX_KEY_FILE_BYTES, MAX_RECORD_BYTES, SALT_BYTES
 if TYPE_CHECKING:
     from countermark.models import PublisherKey
     from provenance.statement.keys import LocalSigner, PublicKey
-
-PASSPHRASE = "COUNTERMARK_KEY_PASSPHRASE"  # noqa: S105  # the variable's name
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="The new key file.", show_default=False)]
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The key file.", show_default=False)]
@@ -151,19 +149,6 @@ def sign(
         exits.exit_with(error)
 
 
-def read_signer(path: Path) -> "LocalSigner":
-    """The key of an encrypted file; a terminal is asked for its passphrase. Raises UnusableKey, InvalidRequest."""
-    from provenance.statement.keys import LocalSigner
-
-    pem = Content.of(path).read(MAX_KEY_FILE_BYTES)
-    passphrase = os.environ.get(PASSPHRASE)
-    if passphrase is None and _has_terminal():
-        passphrase = typer.prompt(f"Passphrase of {path}", hide_input=True, err=True)
-    if passphrase is None:
-        raise InvalidRequest(f"the key's passphrase is needed: set {PASSPHRASE}")
-    return LocalSigner.from_encrypted_pem(pem, passphrase.encode())
-
-
 def write_new(path: Path, data: bytes, *, mode: int) -> None:
     """Writes a file that was not there, whole, durable, and never readable by more than `mode` says.
 
@@ -195,15 +180,11 @@ def _refuse_existing(*paths: Path) -> None:
 
 def _new_passphrase(path: Path) -> bytes:
     passphrase = os.environ.get(PASSPHRASE)
-    if passphrase is None and _has_terminal():
+    if passphrase is None and has_terminal():
         passphrase = typer.prompt(f"New passphrase for {path}", hide_input=True, confirmation_prompt=True, err=True)
     if passphrase is None:
         raise InvalidRequest(f"a passphrase is needed: set {PASSPHRASE}, or call this on a terminal")
     return passphrase.encode()
-
-
-def _has_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _public_pem(key: "PublicKey") -> bytes:

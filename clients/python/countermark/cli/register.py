@@ -1,13 +1,16 @@
 """Commands that register pictures: single ones, and whole folders."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from countermark.cli import exits, output
+from countermark.cli.claims import states_claims
 from countermark.cli.options import API_KEY_VARIABLE, ApiKey, AsJson, AsJsonLines, Quiet, Url
+from countermark.cli.own_key import OwnKeyFile, signer_of
 from countermark.cli.service import check_forms, connect, report_error, show_answer
 from countermark.cli.views import registration_view
 from countermark.defaults import DEFAULT_URL
@@ -18,30 +21,10 @@ if TYPE_CHECKING:
     from countermark.client import Client
     from countermark.models import RegisteredAsset
     from countermark.newsroom import Item, Options
+    from provenance.statement.keys import Signer
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="FILE|DIR…", help="Pictures, or folders of them.", show_default=False)
-]
-Title = Annotated[str | None, typer.Option(metavar="TEXT", help="Title; for one picture at a time.")]
-Caption = Annotated[str | None, typer.Option(metavar="TEXT", help="Caption; for one picture at a time.")]
-Byline = Annotated[str | None, typer.Option(metavar="TEXT", help="Who made the picture.")]
-Rights = Annotated[str | None, typer.Option(metavar="TEXT", help="Rights notice, as of copyright.")]
-NoFromFile = Annotated[
-    bool,
-    typer.Option("--no-from-file", help="Claim nothing that the file says of itself, only what is stated here."),
-]
-Credit = Annotated[str | None, typer.Option(metavar="TEXT", help="Credit line.")]
-Licence = Annotated[str | None, typer.Option(metavar="TEXT", help="Licence, as its name or URL.")]
-SourceType = Annotated[
-    str | None, typer.Option(metavar="TERM", help="IPTC digital source type, such as digitalCapture.")
-]
-Created = Annotated[bool, typer.Option("--created", help="You created it, in the way of --source-type.")]
-CredentialMode = Annotated[Literal["embedded", "sidecar", "none"], typer.Option(help="The C2PA credential to make.")]
-PublisherId = Annotated[str | None, typer.Option(metavar="ID", help="Only with an administrator's key.")]
-IsSealed = Annotated[bool, typer.Option("--sealed", help="Keep the record secret until it is revealed.")]
-PublishMetadata = Annotated[
-    bool,
-    typer.Option("--publish-metadata", help="Keep places, names and serial numbers in the public copy."),
 ]
 OutFolder = Annotated[
     Path | None,
@@ -89,23 +72,13 @@ LABELS = {
 _QUIET = ("registered", "registered_before")
 
 
+@states_claims(of_one=True)
 def register(
     files: Paths,
+    claims: "Claims",
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
-    title: Title = None,
-    caption: Caption = None,
-    byline: Byline = None,
-    credit: Credit = None,
-    rights: Rights = None,
-    licence: Licence = None,
-    source_type: SourceType = None,
-    created: Created = False,
-    credential: CredentialMode = "embedded",
-    publisher: PublisherId = None,
-    sealed: IsSealed = False,
-    publish_metadata: PublishMetadata = False,
-    no_from_file: NoFromFile = False,
+    key: OwnKeyFile = None,
     folder: OutFolder = None,
     table: MapFile = None,
     renditions_of: RenditionsOf = None,
@@ -126,44 +99,31 @@ def register(
     Example: countermark register archive/ --map captions.csv --out kept/
     """
     need_key(api_key)
-    claims: Claims = {
-        "title": title,
-        "caption": caption,
-        "byline": byline,
-        "credit": credit,
-        "rights": rights,
-        "licence": licence,
-        "digital_source_type": source_type,
-        "created": created or None,
-        "credential": credential,
-        "visibility": "sealed" if sealed else None,
-        "publish_metadata": publish_metadata or None,
-        "metadata_from_file": not no_from_file or None,
-        "publisher": publisher,
-    }
-    titled = title is not None or caption is not None
-    if any(file.is_dir() for file in files) or table is not None or renditions_of is not None:
-        if folder is None:
-            exits.refuse("folders, --map and --renditions-of need --out: a folder for receipts and the state")
-        if titled or as_json:
-            exits.refuse("--title, --caption and --json are for one picture: use --map and --jsonl")
-        from countermark.newsroom import Options
+    titled = "title" in claims or "caption" in claims
+    if not (any(file.is_dir() for file in files) or table is not None or renditions_of is not None):
+        check_forms(files, as_json, as_json_lines)
+        _check_several(files, folder, titled=titled)
+        sending = _Sending(connect(url, api_key), claims, signer_of(key, claims), quiet)
+        _register_files(files, sending, folder, as_json, as_json_lines)
+    if folder is None:
+        exits.refuse("folders, --map and --renditions-of need --out: a folder for receipts and the state")
+    if titled or as_json:
+        exits.refuse("--title, --caption and --json are for one picture: use --map and --jsonl")
+    from countermark.newsroom import Options
 
-        options = Options(
-            url=url.rstrip("/"),
-            api_key=api_key,
-            claims=stated(claims),
-            table=_read_map(table),
-            renditions_of=renditions_of,
-            include=include or (),
-            exclude=exclude or (),
-            in_flight=in_flight,
-            restart=restart,
-        )
-        _register_folders(files, folder, options, as_json_lines, quiet)
-    check_forms(files, as_json, as_json_lines)
-    _check_several(files, folder, titled=titled)
-    _register_files(files, connect(url, api_key), claims, folder, as_json, as_json_lines, quiet)
+    options = Options(
+        url=url.rstrip("/"),
+        api_key=api_key,
+        claims=claims,
+        signer=signer_of(key, claims),
+        table=_read_map(table),
+        renditions_of=renditions_of,
+        include=include or (),
+        exclude=exclude or (),
+        in_flight=in_flight,
+        restart=restart,
+    )
+    _register_folders(files, folder, options, as_json_lines, quiet)
 
 
 def need_key(api_key: str | None) -> str:
@@ -173,31 +133,37 @@ def need_key(api_key: str | None) -> str:
     return api_key
 
 
-def stated(claims: "Claims") -> "Claims":
-    """The claims that say something."""
-    return cast("Claims", {name: value for name, value in claims.items() if value is not None})
+@dataclass(frozen=True)
+class _Sending:
+    """How single pictures are registered: `signer` holds the publisher's own key, if it has one."""
+
+    client: "Client"
+    claims: "Claims"
+    signer: "Signer | None"
+    quiet: bool
+
+    def register(self, file: Path) -> "RegisteredAsset":
+        """Uploads and registers a picture; what it says of itself is told before it is signed."""
+        from countermark.newsroom.registering import says, understood
+
+        with output.upload_bar(file.name, self.quiet) as progress:
+            uploaded = self.client.upload(file, progress=progress)
+        for line in says(file.name, uploaded, self.claims):
+            output.note(line)
+        claims = understood(uploaded, self.claims)
+        if self.signer is None:
+            return self.client.register(uploaded, **claims)
+        return self.client.register_signed(file, self.signer, uploaded=uploaded, **claims)
 
 
 def _register_files(
-    files: list[Path],
-    client: "Client",
-    claims: "Claims",
-    folder: Path | None,
-    as_json: bool,
-    as_json_lines: bool,
-    quiet: bool,
+    files: list[Path], sending: _Sending, folder: Path | None, as_json: bool, as_json_lines: bool
 ) -> NoReturn:
-    from countermark.newsroom.registering import says, understood
-
     worst = Exit.SATISFIED
-    with client:
+    with sending.client as client:
         for file in files:
             try:
-                with output.upload_bar(file.name, quiet) as progress:
-                    uploaded = client.upload(file, progress=progress)
-                for line in says(file.name, uploaded, claims):
-                    output.note(line)
-                asset = client.register(uploaded, **understood(uploaded, claims))
+                asset = sending.register(file)
             except CountermarkError as error:
                 worst = max(worst, report_error(error, file, as_json_lines))
                 continue

@@ -6,27 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from countermark.cli import output
+from countermark.cli.claims import states_claims
 from countermark.cli.options import ApiKey, AsJsonLines, Url
-from countermark.cli.register import (
-    Byline,
-    Created,
-    CredentialMode,
-    Credit,
-    IsSealed,
-    Licence,
-    NoFromFile,
-    PublisherId,
-    PublishMetadata,
-    Rights,
-    SourceType,
-    need_key,
-    stated,
-)
+from countermark.cli.own_key import OwnKeyFile, signer_of
+from countermark.cli.register import need_key
 from countermark.defaults import DEFAULT_URL
 from countermark.interruptible import InterruptibleRunner
 from provenance.errors import CountermarkError, Exit, StoreUnavailable
 
 if TYPE_CHECKING:
+    from countermark.claims import Claims
     from countermark.newsroom import Landed, WatchOptions
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The hot folder.", show_default=False)]
@@ -35,21 +24,13 @@ InFlight = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Registr
 Once = Annotated[bool, typer.Option("--once", help="End when every picture that is there has been dealt with.")]
 
 
+@states_claims(of_one=False)
 def watch(
     folder: Folder,
+    claims: "Claims",
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
-    byline: Byline = None,
-    credit: Credit = None,
-    rights: Rights = None,
-    licence: Licence = None,
-    source_type: SourceType = None,
-    created: Created = False,
-    credential: CredentialMode = "embedded",
-    publisher: PublisherId = None,
-    sealed: IsSealed = False,
-    publish_metadata: PublishMetadata = False,
-    no_from_file: NoFromFile = False,
+    key: OwnKeyFile = None,
     settle: Settle = 3.0,
     in_flight: InFlight = 4,
     once: Once = False,
@@ -63,22 +44,9 @@ def watch(
     """
     from countermark.newsroom import WatchOptions
 
-    claims = stated(
-        {
-            "byline": byline,
-            "credit": credit,
-            "rights": rights,
-            "licence": licence,
-            "digital_source_type": source_type,
-            "created": created or None,
-            "credential": credential,
-            "visibility": "sealed" if sealed else None,
-            "publish_metadata": publish_metadata or None,
-            "metadata_from_file": not no_from_file or None,
-            "publisher": publisher,
-        }
+    options = WatchOptions(
+        url.rstrip("/"), need_key(api_key), claims, settle, in_flight, once, signer=signer_of(key, claims)
     )
-    options = WatchOptions(url.rstrip("/"), need_key(api_key), claims, settle, in_flight, once)
     status = Exit.SATISFIED
     try:
         with InterruptibleRunner() as runner:

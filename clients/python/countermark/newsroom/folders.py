@@ -32,6 +32,7 @@ from countermark.newsroom.registering import REFUSALS, keep, register, write_dur
 from countermark.newsroom.state import Item, Listed, Outcome
 from provenance.errors import CountermarkError, InvalidRequest, MissingExtra
 from provenance.limits import MAX_MEDIA_BYTES
+from provenance.statement.keys import Signer
 
 TABLE = "records.csv"
 
@@ -60,6 +61,7 @@ class Options:
 
     Attributes:
         claims: stated of each file.
+        signer: holds the publisher's own key, which signs instead of the service's; `claims` name the publisher then.
         table: stated of single files, by their real path in octets (`claims_table.read_map`), before `claims`.
         renditions_of: record of the picture that the files show: those that do are registered as its renditions, the
             others are left out. `LARGEST`: files that show one picture become renditions of the largest of them.
@@ -71,6 +73,7 @@ class Options:
     url: str
     api_key: str | None = field(repr=False)
     claims: Claims = field(default_factory=Claims)
+    signer: Signer | None = field(default=None, repr=False)
     table: Mapping[bytes, Claims] = field(default_factory=dict)
     renditions_of: str | None = None
     include: Sequence[str] = ()
@@ -206,7 +209,7 @@ class _Work:
         self._progress.buckets[outcome.value] += 1
 
     async def _register(self, identity: int, name: bytes, kept: str, rendition: str | None) -> tuple[Outcome, str]:
-        path = Path(os.fsdecode(name))
+        path, options = Path(os.fsdecode(name)), self._options
         claims = self._claims(os.path.realpath(name))
         sha256 = await asyncio.to_thread(lambda: Content.of(path).sha256())
         async with self._at_work.setdefault(sha256, asyncio.Lock()):
@@ -222,7 +225,7 @@ class _Work:
                     claims["rendition_of"] = rendition
                 elif self._options.renditions_of != LARGEST:
                     return Outcome.LEFT_OUT, "no other form of that picture was recognised in it"
-            asset = await register(self._client, self._ask, path, claims, self._tell)
+            asset = await register(self._client, self._ask, path, claims, self._tell, options.signer)
             if asset.media.sha256 != sha256:
                 raise InvalidRequest("it changed while it was registered")
             self._state.put_item(identity, record=asset.id, idx=asset.index)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from countermark.async_client import AsyncClient
     from countermark.claims import Claims
     from countermark.models import RegisteredAsset, UploadedMedia
+    from provenance.statement.keys import Signer
 
 REFUSALS = (Stopped, NotAuthenticated, NotPermitted, KeyRefused, WrongService, FrozenLog, StoreUnavailable)
 """What ends the work: the service is gone, or would answer the same to every file, or the disk here is full."""
@@ -55,13 +56,22 @@ def understood(uploaded: "UploadedMedia", claims: "Claims") -> "Claims":
 
 
 async def register(
-    client: "AsyncClient", patiently: Ask, path: Path, claims: "Claims", tell: Callable[[str], None]
+    client: "AsyncClient",
+    patiently: Ask,
+    path: Path,
+    claims: "Claims",
+    tell: Callable[[str], None],
+    signer: "Signer | None" = None,
 ) -> "RegisteredAsset":
-    """Uploads and registers a file; what it says of itself is told before it is signed."""
+    """Uploads and registers a file; what it says of itself is told before it is signed, by `signer` or the service."""
     uploaded: UploadedMedia = await patiently(lambda: client.upload(path))
     for line in says(shown(os.fsencode(path)), uploaded, claims):
         tell(line)
-    asset: RegisteredAsset = await patiently(lambda: client.register(uploaded, **understood(uploaded, claims)))
+    stated = understood(uploaded, claims)
+    if signer is None:
+        asset: RegisteredAsset = await patiently(lambda: client.register(uploaded, **stated))
+    else:
+        asset = await patiently(lambda: client.register_signed(path, signer, uploaded=uploaded, **stated))
     return asset
 
 

@@ -28,6 +28,7 @@ from countermark.claims import Claims
 from countermark.newsroom.folders import HIDDEN, PICTURES
 from countermark.newsroom.registering import REFUSALS, keep, receipt_name, register, sync_folder, write_durably
 from provenance.errors import CountermarkError, InvalidRequest, MalformedReceipt, MissingExtra, StoreUnavailable
+from provenance.statement.keys import Signer
 
 DONE, FAILED = "done", "failed"
 
@@ -46,6 +47,7 @@ class WatchOptions:
         claims: stated of each picture.
         settle: seconds for which a file must not change before it is taken.
         in_flight: registrations at a time.
+        signer: holds the publisher's own key, as for `register_folders`.
         once: end when every picture that is there has been dealt with; raise where the service does not answer.
     """
 
@@ -55,6 +57,7 @@ class WatchOptions:
     settle: float = SETTLE_SECONDS
     in_flight: int = 4
     once: bool = False
+    signer: Signer | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -186,9 +189,9 @@ class _HotFolder:
     async def _take(self, path: Path, stamp: str) -> Landed | None:
         """What came of a picture; None if it stays for now."""
         below = path.relative_to(self._folder)
-        told = shown(os.fsencode(below))
+        told, options = shown(os.fsencode(below)), self._options
         try:
-            asset = await register(self._client, self._patience.ask, path, self._options.claims, self._tell)
+            asset = await register(self._client, self._patience.ask, path, options.claims, self._tell, options.signer)
             async with self._placing:
                 place = _place(self._folder / DONE / below, asset.id)
                 await keep(self._client, self._patience.ask, asset, place.name, place.parent)
