@@ -39,13 +39,22 @@ def json_answer(answer: Answer, status: int = 200) -> Response:
 
 
 def conditional(
-    request: Request, data: bytes, media_type: str, *, cache: str = FRESH, headers: Mapping[str, str] | None = None
+    request: Request,
+    data: bytes,
+    media_type: str,
+    *,
+    cache: str = FRESH,
+    headers: Mapping[str, str] | None = None,
+    said: bytes | None = None,
 ) -> Response:
-    """A response with an entity tag of its bytes; 304 if the client has them already."""
+    """A response with an entity tag of its bytes; 304 if the client has them already.
+
+    `said`: what of it has to be new for it to be sent again, if that is not all of it: the tag, a weak one, is of that.
+    """
     if "authorization" in request.headers:
         cache = PRIVATE
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    fields = {"ETag": tag, "Cache-Control": cache, **(headers or {})}
+    tag = f'"{hashlib.sha256(data if said is None else said).hexdigest()[:32]}"'
+    fields = {"ETag": tag if said is None else f"W/{tag}", "Cache-Control": cache, **(headers or {})}
     known = [candidate.strip().removeprefix("W/") for candidate in request.headers.get("if-none-match", "").split(",")]
     if tag in known or known == ["*"]:
         return Response(status_code=304, headers=fields)

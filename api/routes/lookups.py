@@ -1,5 +1,7 @@
 """`/v1/lookups`: which registrations the digests of many files lead to. Public, and nothing of them is stored."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http import problems
@@ -79,7 +81,9 @@ def get_lookups(request: Request, prefix: DigestPrefix, service: ServiceDep) -> 
 
 
 def _bucket(request: Request, service: Service, prefix: str) -> Response:
-    return conditional(request, to_json(list_bucket(service.registry, prefix)), JSON, cache=BUCKET_CACHE)
+    bucket = list_bucket(service.registry, prefix)
+    listed = to_json(replace(bucket, checkpoint=""))  # an entry that changes nothing here sends nothing again
+    return conditional(request, to_json(bucket), JSON, cache=BUCKET_CACHE, said=listed)
 
 
 def _digests(asked: LookupRequest) -> Digests:

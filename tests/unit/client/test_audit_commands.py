@@ -2,6 +2,8 @@
 
 import csv
 import os
+import pty
+import termios
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -164,6 +166,24 @@ def test_the_progress_is_one_line_of_a_terminals_width() -> None:
     assert line == "looking up: 50,000/200,000, 2,000/s, 1 min left, 49,000 identical, 1,000 not compared"
     progress.waits = (30.0, "the service takes no more requests for now")
     assert "waiting 30 s" in describe(progress, 25.0, 0.0)
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(0, 79), (1, 0), (2, 1), (33, 32), (500, 83)])
+def test_the_line_fits_terminals_that_are_narrow_and_those_that_do_not_say_how_wide_they_are(
+    columns: int, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Progress("looking up", 200_000, 50_000, 0, Counter(dict.fromkeys(("identical", "not_compared"), 49_000)))
+    whole = describe(progress, 25.0, 0.0) + ", and what else there is"
+    monkeypatch.setattr("countermark.cli.audit.describe", lambda *_: whole[:83])
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, columns))
+    with open(master, "rb", buffering=0) as terminal, open(slave, "w") as written:  # noqa: PTH123  # descriptors
+        monkeypatch.setattr("sys.stderr", written)
+        ProgressLine(quiet=False).watch(progress)
+        line = b""
+        while len(line) < len("\r\x1b[2K") + shown:
+            line += terminal.read(1_000)
+        assert line.decode() == f"\r\x1b[2K{whole[:shown]}"
 
 
 def test_without_a_terminal_there_is_a_line_a_minute(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LINE_SECONDS = 60.0
 """Seconds between two lines about the progress without a terminal."""
 
+USUAL_COLUMNS = 80
+"""Of a terminal that states none: what terminals have had since the VT100."""
+
 _QUIET = ("identical", "same_picture")
 """Buckets whose items have no line."""
 
@@ -321,8 +324,8 @@ class ProgressLine:
             return
         now = time.monotonic()
         if self._on_terminal:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            sys.stderr.write(f"\r\x1b[2K{describe(progress, now - self._begun, now)[:width]}")
+            line = describe(progress, now - self._begun, now)
+            sys.stderr.write(f"\r\x1b[2K{line[: _columns() - 1]}")
             sys.stderr.flush()
             self._drawn = True
         elif now - self._told >= LINE_SECONDS:
@@ -334,6 +337,14 @@ class ProgressLine:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
             self._drawn = False
+
+
+def _columns() -> int:
+    """Columns of the terminal on standard error; one that does not say how many it has (0) is taken for usual."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_COLUMNS
+    except OSError:  # it is gone
+        return USUAL_COLUMNS
 
 
 def describe(progress: "Progress", seconds: float, now: float) -> str:

@@ -16,6 +16,7 @@ from registry.database import heads
 from registry.registry import Registry
 from registry.usecases import lookups
 from registry.usecases.lookups import prefix_digits
+from tests.patience import eventually
 from tests.unit.api.service.agreed import agreed
 from tests.unit.api.service.conftest import Running
 
@@ -168,6 +169,21 @@ def test_a_list_is_kept_for_seconds_and_changes_with_what_it_lists(
     assert later.status_code == 200
     (marked,) = [each for each in agreed(LookupBucket, later).items if each.sha256 == answer["media"]["sha256"]]
     assert [each.standing for each in marked.matches] == ["withdrawn"]
+
+
+def test_an_entry_of_the_log_that_changes_nothing_in_a_list_sends_nothing_again(
+    client: TestClient, admin: dict[str, str]
+) -> None:
+    def compared() -> bool:
+        items = agreed(LookupBucket, client.get("/v1/lookups")).items
+        return all(match.compared for item in items for match in item.matches)
+
+    eventually(compared)
+    first = client.get("/v1/lookups")
+    assert client.post("/v1/publishers", json={"id": "aside", "name": "Aside"}, headers=admin).status_code == 201
+    again = client.get("/v1/lookups", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.headers["etag"]) == (304, first.headers["etag"])
+    assert client.get("/v1/lookups").json()["checkpoint"] != first.json()["checkpoint"]
 
 
 def test_what_is_sealed_or_erased_is_in_no_list(
