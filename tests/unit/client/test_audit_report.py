@@ -23,7 +23,7 @@ from countermark.audit import (
 )
 from countermark.audit.buckets import could_not_check
 from countermark.audit.items import Entry, Examined
-from countermark.audit.report import MAX_LINE_BYTES, json_line, shown
+from countermark.audit.report import MAX_LINE_BYTES, json_line, printable, shown
 from countermark.audit.state import CheckedRecord, Item, Settled, State
 from countermark.audit.summary import conclude, exit_status, sign_summary, verify_summary
 from hypothesis import given
@@ -77,6 +77,10 @@ def test_no_cell_of_the_csv_begins_a_formula_or_controls_anything(tmp_path: Path
     assert not [cell for cell in cells if not cell.isprintable()]
     assert "'=HYPERLINK(1).jpg" in cells
     assert "'=cmd|' /C calc'!A0" in cells
+
+
+def test_an_error_that_names_a_file_of_any_octets_can_be_written() -> None:
+    assert printable("\udcff.jpg cannot be read:\n\x1b[31mno") == r"\xff.jpg cannot be read: \u001b[31mno"
 
 
 def test_two_names_never_look_alike() -> None:

@@ -1,5 +1,7 @@
 """Maps of claims, and how registering folders ends where the service does not answer, or refuses."""
 
+import csv
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -124,3 +126,39 @@ def test_a_file_that_is_still_written_has_not_settled() -> None:
     assert settling.look({}, 106.0) == []
     assert settling.look({a: "3 bytes"}, 109.0) == []
     assert Settling(0.0).look({a: "1 byte"}, 100.0) == [a]
+
+
+ODD = (b"\xff.jpg", b"-rf.jpg", b"new\nline.jpg", b"\x1b[31m.jpg", b"=1+1.jpg", "\u202egpj.jpg".encode())
+"""Names that are not UTF-8, or that a shell, list, terminal, spreadsheet or eye would take for something else."""
+
+
+def test_files_of_any_name_are_told_kept_and_obeyed_by_nothing(
+    run: Run, service: story.Service, archive: Path, tmp_path: Path
+) -> None:
+    (archive / "a.jpg").unlink()
+    for name in ODD:
+        (Path(os.fsdecode(os.fsencode(archive) + b"/" + name))).write_bytes(name)
+    service.will(refuses("undecodable-media", 422, "no picture \x1b]0;title\x07"))
+    done = run("register", "archive", "--out", "kept")
+    assert done.returncode == 1
+    assert "6 pictures: 6 failed" in done.stderr
+    assert len([line for line in done.stdout.splitlines() if line.startswith("Failed: archive/")]) == len(ODD)
+    assert r"archive/\xff.jpg" in done.stdout
+    with (tmp_path / "kept" / "records.csv").open(newline="") as file:
+        table = list(csv.reader(file))
+    assert len(table) == 1 + len(ODD)
+    assert not [each for row in table for each in row if each.startswith(("=", "+", "-", "@"))]
+    for text in (done.stdout, done.stderr, (tmp_path / "kept" / "records.csv").read_text()):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+@pytest.mark.parametrize("loop", ["file", "folder"])
+def test_links_that_lead_in_a_circle_are_told_and_not_followed(
+    run: Run, service: story.Service, archive: Path, loop: str
+) -> None:
+    (archive / "a.jpg").unlink()
+    (archive / "round.jpg").symlink_to("round.jpg" if loop == "file" else "..")
+    done = run("register", "archive", "--out", "kept")
+    assert (done.returncode, service.asked) == (0, [])
+    assert "links within folders that were not followed: 1" in done.stderr
+    assert "0 pictures" in done.stderr

@@ -85,12 +85,16 @@ def shown(name: bytes) -> str:
     direction of text `\\u202e`: so two names never look alike.
     """
     text = name.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
-    return _SURROGATE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", "".join(map(_printable, text)))
+    return _escaped(text)
 
 
 def printable(text: str) -> str:
     """A stranger's words on one line, with what cannot be printed escaped."""
-    return "".join(map(_printable, " ".join(text.split())))
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(text: str) -> str:
+    return _SURROGATE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", "".join(map(_printable, text)))
 
 
 def _printable(character: str) -> str:

@@ -232,7 +232,7 @@ def item_line(outcome: "Outcome", path: str) -> str:
 def totals_line(items: int, buckets: Mapping[str, int]) -> str:
     """How many items, and of these in each bucket, by its name."""
     totals = [f"{buckets[name]:,} {name.replace('_', ' ')}" for name in SENTENCES.buckets if buckets.get(name)]
-    return f"{items:,} items: {', '.join(totals) or 'none'}"
+    return f"{items:,} item{'' if items == 1 else 's'}: {', '.join(totals) or 'none'}"
 
 
 def _conclusion(out: Path, *, if_there: bool = False) -> Exit:

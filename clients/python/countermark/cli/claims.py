@@ -50,7 +50,7 @@ _OPTIONS: dict[str, tuple[Any, object]] = {
         Annotated[
             bool,
             typer.Option(
-                "--no-from-file", help="Claim nothing that the file says of itself; only what is stated here."
+                "--no-from-file", help="Claim nothing that the file says of itself, only what is stated here."
             ),
         ],
         False,

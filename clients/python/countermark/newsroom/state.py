@@ -1,6 +1,7 @@
 """The state of registering folders: what was listed, and what came of each file. Each step is committed on its own."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,7 +80,7 @@ class Listed(StateFile):
             self.db.execute(
                 "INSERT OR REPLACE INTO item (name, kept, stamp, claims, seen, outcome, detail)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (entry.name, kept, entry.stamp, stated, run, outcome, detail),
+                (entry.name, os.fsencode(kept), entry.stamp, stated, run, outcome, printable(detail)),
             )
             return
         if record is not None:
@@ -108,7 +109,8 @@ class Listed(StateFile):
         The largest pictures come first, where that was measured.
         """
         query = "SELECT id, name, kept, rendition_of FROM listed WHERE outcome IS NULL"
-        yield from self.db.execute(f"{query} ORDER BY COALESCE(pixels, 0) DESC, name").fetchall()
+        for identity, name, kept, of in self.db.execute(f"{query} ORDER BY COALESCE(pixels, 0) DESC, name").fetchall():
+            yield identity, name, os.fsdecode(kept), of  # a name need not be UTF-8, as SQLite's texts are
 
     def same_bytes(self, identity: int, sha256: str) -> tuple[bytes, str, int] | None:
         """Another file of these bytes that is registered: its name, record and index."""
@@ -123,6 +125,8 @@ class Listed(StateFile):
 
     def put_item(self, identity: int, **values: object) -> None:
         """Commits columns of an item."""
+        if "detail" in values:
+            values["detail"] = printable(str(values["detail"]))  # it may name a file, whose name need not be UTF-8
         columns = ", ".join(f"{name} = ?" for name in values)
         with self.transaction():
             self.db.execute(f"UPDATE item SET {columns} WHERE id = ?", (*values.values(), identity))  # noqa: S608  # ours
