@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -125,8 +126,22 @@ def test_a_prefix_is_as_long_as_leaves_a_hundred_registrations_under_it(
     assert registrations // 16 ** (digits + 1) < 100
 
 
+def settled(client: TestClient) -> Response:
+    """The list of all files, when every registration in it has been compared: until then it changes by itself."""
+
+    answers: list[Response] = []
+
+    def compared() -> bool:
+        answers.append(client.get("/v1/lookups"))
+        items = agreed(LookupBucket, answers[-1]).items
+        return all(match.compared for item in items for match in item.matches)
+
+    eventually(compared)
+    return answers[-1]
+
+
 def test_a_small_registry_lists_all_its_files(client: TestClient, registered: dict[str, Any]) -> None:
-    bucket = agreed(LookupBucket, client.get("/v1/lookups"))
+    bucket = agreed(LookupBucket, settled(client))
     found = {each.sha256: each for each in bucket.items}
     media, signed = registered["media"]["sha256"], registered["credential"]["signed"]["sha256"]
     assert found[media].matches[0].record == found[signed].matches[0].record == registered["id"]
@@ -160,7 +175,7 @@ def test_a_list_is_kept_for_seconds_and_changes_with_what_it_lists(
     client: TestClient, writer: dict[str, str], jpeg: Picture
 ) -> None:
     answer = client.post("/v1/assets", files={"file": ("x.jpg", jpeg(171))}, headers=writer).json()
-    first = client.get("/v1/lookups")
+    first = settled(client)
     assert first.headers["cache-control"] == "public, max-age=5"
     known = {"If-None-Match": first.headers["etag"]}
     assert client.get("/v1/lookups", headers=known).status_code == 304
@@ -174,12 +189,7 @@ def test_a_list_is_kept_for_seconds_and_changes_with_what_it_lists(
 def test_an_entry_of_the_log_that_changes_nothing_in_a_list_sends_nothing_again(
     client: TestClient, admin: dict[str, str]
 ) -> None:
-    def compared() -> bool:
-        items = agreed(LookupBucket, client.get("/v1/lookups")).items
-        return all(match.compared for item in items for match in item.matches)
-
-    eventually(compared)
-    first = client.get("/v1/lookups")
+    first = settled(client)
     assert client.post("/v1/publishers", json={"id": "aside", "name": "Aside"}, headers=admin).status_code == 201
     again = client.get("/v1/lookups", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.headers["etag"]) == (304, first.headers["etag"])
