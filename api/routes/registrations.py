@@ -6,7 +6,7 @@ The service prepares the record, the publisher checks and signs it, the service 
 from fastapi import APIRouter, Request, Response
 
 from api.http import problems
-from api.http.auth import AssetsWriter, publisher_of
+from api.http.auth import AssetsWriter, publisher_of, subject_of
 from api.http.bodies import receive_json
 from api.http.conditional import json_answer
 from api.http.idempotency import answer_once, request_digest
