@@ -52,7 +52,7 @@ async def post_registration(request: Request, holder: AssetsWriter, service: Ser
     What is prepared is kept until `expires_at`. The same request has the same response until then. A publisher has at
     most 256 that wait; beyond that the oldest go.
     """
-    pictures, writer = service.admission.pictures, service.writer(holder)
+    pictures, writer = service.admission.pictures, service.party(request, holder)
     pictures.check(writer)
     body = await receive_json(request, PreparationRequest)
     publisher = publisher_of(holder, body.metadata.publisher)
