@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from provenance import answers, errors
 from provenance.errors import CountermarkError
 from provenance.statement import canonical_json
+from provenance.statement.keys import Signer
 
 DOCUMENTED = re.findall(
     r"^::: ([\w.]+)$",
@@ -28,8 +29,8 @@ DOCUMENTED = re.findall(
 )
 CORE = [name for name in DOCUMENTED if name.startswith("provenance.")]
 CLIENT = ["countermark", "countermark.audit", "countermark.models", "countermark.log", "countermark.receipts"]
-RECURSIVE = vars(canonical_json)
-"""What the alias `Json` names in quotes."""
+QUOTED = {**vars(canonical_json), "Signer": Signer}
+"""What is named in quotes: by the alias `Json`, and by the client, which imports it only where it signs."""
 HANDED_OUT = [
     *(getattr(models, name) for name in answers.__all__),
     *(getattr(countermark, name) for name in ("AsyncClient", "AuditReport", "Client", "ProofReport", "ReceiptReport")),
@@ -66,13 +67,13 @@ def classes_in(hint: object) -> Iterator[type]:
 
 def returned_by(function: object) -> Iterator[type]:
     """Classes of what a function or a method returns."""
-    yield from classes_in(typing.get_type_hints(function, localns=RECURSIVE).get("return"))
+    yield from classes_in(typing.get_type_hints(function, localns=QUOTED).get("return"))
 
 
 def held_by(cls: type) -> Iterator[type]:
     """Classes of what an instance has in its fields and properties, and of what its methods return."""
     if dataclasses.is_dataclass(cls) or issubclass(cls, BaseModel):
-        for hint in typing.get_type_hints(cls, localns=RECURSIVE).values():
+        for hint in typing.get_type_hints(cls, localns=QUOTED).values():
             yield from classes_in(hint)
     for base in cls.__mro__[:-1]:
         for name, member in vars(base).items():
