@@ -227,6 +227,7 @@ function tell(failure, ask) {
       failure.request ? h("p", { class: "small" }, fill(page.request, { id: failure.request })) : null,
     ),
   );
+  problem.scrollIntoView({ block: "nearest" });
 }
 
 function say(text) {

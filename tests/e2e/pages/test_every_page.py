@@ -19,11 +19,12 @@ FOREIGN = (
 """Selects what only an attack could have put there."""
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_page_has_to_be_scrolled_sideways(
-    open_page: OpenPage, stream: RegisteredAsset, altered: bytes, width: int
+    open_page: OpenPage, stream: RegisteredAsset, altered: bytes, width: int, language: str
 ) -> None:
-    page = open_page("/verify", viewport={"width": width, "height": 800})
+    page = open_page("/verify", viewport={"width": width, "height": 800}, locale=language)
     hand_in(page, altered)
     headline(page)
     open_all(page)

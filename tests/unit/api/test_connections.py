@@ -111,20 +111,16 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """One answer."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = connection.recv(65_536)
-        if not part:
-            return data
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
+    """One answer, and nothing of the next; what there was of it where the connection has ended."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if not (octet := connection.recv(1)):
+            return head
+        head += octet
     length = next(
         int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
     )
-    while len(body) < length:
-        body += connection.recv(65_536)
-    return head + b"\r\n\r\n" + body
+    return head + (connection.recv(length, socket.MSG_WAITALL) if length else b"")
 
 
 def status_of(answer: bytes) -> int:
