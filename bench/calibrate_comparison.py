@@ -57,7 +57,7 @@ from bench.edits import (
     WARP_REACH,
 )
 from bench.intervals import proportion, wilson
-from provenance.media.calibration import MEASURES, Model, ReferenceKind
+from provenance.media.calibration import MEASURES, TEST_SET, Model, ReferenceKind
 from provenance.media.canonical import shrink
 from provenance.media.comparison import COMPARISON_VERSION, geometry
 from provenance.media.comparison.comparison import align_pair, match
@@ -247,10 +247,14 @@ def earlier() -> dict[str, Any]:
 def described(corpus: list[Photograph], fitted_on: int) -> dict[str, Any]:
     packages = Counter(photograph.package for photograph in REPORTING)
     return {
-        "summary": f"{len(REPORTING)} photographs of {len(packages)} packages, none of them among the "
-        f"{fitted_on} fitted on; {len(COPIES) + len(FRAMED)} kinds of copies, "
-        f"{len(EDIT_KINDS) + len(SMALL_KINDS) + len(BACKGROUND_KINDS)} kinds of edits, "
-        f"{len(WARP_KINDS)} kinds of local warps",
+        "summary": TEST_SET.template.format(
+            photographs=len(REPORTING),
+            packages=len(packages),
+            fitted=fitted_on,
+            copies=len(COPIES) + len(FRAMED),
+            edits=len(EDIT_KINDS) + len(SMALL_KINDS) + len(BACKGROUND_KINDS),
+            warps=len(WARP_KINDS),
+        ),
         "packages": dict(sorted(packages.items())),
         "split": "fitted on: freely licensed packages, even SHA-256 (bench/photographs.toml); all others report",
         "fitted_on": fitted_on,

@@ -202,6 +202,7 @@ async function examined(had) {
       image.src = address;
     });
   } catch {
+    if (await isOfOtherFormat(blob)) return had;
     throw new PictureError("not-a-picture", host);
   } finally {
     URL.revokeObjectURL(address);
@@ -210,6 +211,12 @@ async function examined(had) {
   if (width * height > MAX_PIXELS) throw new PictureError("too-large", host);
   if (width < MIN_SIDE || height < MIN_SIDE) throw new PictureError("too-small", host);
   return had;
+}
+
+/** Whether a file begins as TIFF, HEIC or AVIF do, which services read and some browsers do not. @param {Blob} blob */
+async function isOfOtherFormat(blob) {
+  const start = String.fromCharCode(...new Uint8Array(await blob.slice(0, 8).arrayBuffer()));
+  return start.startsWith("II*\0") || start.startsWith("MM\0*") || start.endsWith("ftyp");
 }
 
 /** Whether a larger version shows what is shown. Makes the fingerprints of the larger. @param {Had} larger @param {Had} smaller */

@@ -16,6 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from provenance.message import Message, recall
+
 ReferenceKind = Literal["sketch", "stored picture", "full detail"]
 """What a picture is compared with: the sketch that every record has; the credentialed copy, where that is kept, at 512
 pixels; or that copy at up to its own resolution."""
@@ -24,6 +26,12 @@ RegionKind = Literal["differs", "moved"]
 
 _ROWS: dict[RegionKind, str] = {"differs": "edits_found", "moved": "warps_found"}
 """Where the rates of each kind of region stand."""
+
+TEST_SET = Message(
+    "{photographs} photographs of {packages} packages, none of them among the {fitted} fitted on; "
+    "{copies} kinds of copies, {edits} kinds of edits, {warps} kinds of local warps"
+)
+"""What the calibration's summary says."""
 
 MEASURES = (
     "light",
@@ -165,7 +173,7 @@ def miss_rates(reference: ReferenceKind) -> tuple[ErrorRate, ...]:
             tpr=float(row["rate"]),
             n=int(row["n"]),
             interval=_pair(row["interval"]),
-            test_set=str(_document()["corpus"]["summary"]),
+            test_set=recall(_document()["corpus"]["summary"], (TEST_SET,)),
             area=_pair(row["area"]),
             fpr_n=int(alarms["n"]),
             fpr_interval=_pair(alarms["interval"]),

@@ -167,7 +167,7 @@ function errorRates(rates) {
     {},
     h("summary", {}, page.rates),
     table(
-      fill(page.rates_on, { set: rates[0].test_set }),
+      fill(page.rates_on, { set: sentences[rates[0].test_set] ?? rates[0].test_set }),
       [page.rates_kind, page.rates_size, page.rates_found, page.rates_interval, page.rates_alarms, page.rates_cases],
       rates.map((rate) => [rate.kind ?? "", sizeOf(rate), of100(rate.tpr), rate.interval.map(of100).join(" – "), of100(rate.fpr), number(rate.n)]),
     ),
@@ -322,14 +322,14 @@ export function proof({ index, steps, chain = [], checkpoint }, here = []) {
   };
   return [
     h("h4", {}, fill(page.proof_of, { index })),
-    table(page.proof_steps, [page.step, page.what, page.outcome, page.checked_by, page.detail], steps.map((step) => [step.number, step.name, h("strong", {}, step.outcome), checkedBy(step), quoted(step.detail)]), { caption: false }),
+    table(page.proof_steps, [page.step, page.what, page.outcome, page.checked_by, page.detail], steps.map((step) => [step.number, say(step.name), h("strong", {}, say(step.outcome)), checkedBy(step), say(step.detail)]), { caption: false }),
     chain.length
       ? [
           h("h4", {}, fields.parents),
           table(
             page.derivation,
             [page.record, page.relation, page.link, page.detail],
-            chain.map((link) => [h("a", { href: `/a/${link.parent}` }, `${link.parent.slice(0, 16)}…`), quoted(link.relation), h("strong", {}, link.state), quoted(link.detail)]),
+            chain.map((link) => [h("a", { href: `/a/${link.parent}` }, `${link.parent.slice(0, 16)}…`), say(link.relation), h("strong", {}, say(link.state)), say(link.detail)]),
             { caption: false },
           ),
         ]

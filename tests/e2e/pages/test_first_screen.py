@@ -196,8 +196,10 @@ WRITTEN = (
     *("The Test Daily", "The Daily"),
     *("A cup of coffee", "Path below the Picos", "A rocket at dawn", "A stream in the beech wood"),
     "The date was wrong.",
+    "development authority of this server (trusted by nobody else)",
+    "Countermark development authority (not trusted by anyone)",
 )
-"""What publishers wrote, in their own language."""
+"""What publishers wrote, in their own language, and names of trust lists and in certificates."""
 
 
 def test_a_picture_inside_a_larger_one_shares_neither_headline_nor_colour_with_an_edited_one(

@@ -236,6 +236,7 @@ def _go_back(session: Session, report: str) -> None:
     connection = session.connection()
     for statement in (
         "DROP TABLE quota_day",
+        "DROP TABLE prepared_registration",
         "DROP TABLE quota_use",
         "DROP TABLE shown_record",
         "DROP INDEX ix_verification_kept_until_ms",

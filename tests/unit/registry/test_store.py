@@ -131,6 +131,7 @@ def test_since_when_keys_were_stolen_is_read_from_the_revocations_of_an_earlier_
             "ALTER TABLE log_head DROP COLUMN registrations",
             "DROP TABLE quota_use",
             "DROP TABLE quota_day",
+            "DROP TABLE prepared_registration",
         ):
             newsroom.tamper(later)
         newsroom.tamper("UPDATE alembic_version SET version_num = '0012'")
