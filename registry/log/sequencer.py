@@ -223,7 +223,8 @@ class Sequencer:
             return StoreUnavailable("the log is closed")
         if not self._state.signing:
             return StoreCorrupt(self._state.reason)
-        if self._queue.qsize() + self._sequenced - self.size >= MAX_PENDING_JOBS:
+        queued = self._queue.qsize() - self._refresh_requested  # a refresh is no entry
+        if queued + self._sequenced - self.size >= MAX_PENDING_JOBS:
             return StoreUnavailable("too many entries are waiting to be published")
         return None
 

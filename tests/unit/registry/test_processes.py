@@ -213,6 +213,22 @@ def test_a_follower_too_refuses_when_too_many_entries_wait_for_the_leader(
 
 
 @pytest.mark.timing
+def test_a_refresh_that_waits_is_not_counted_as_an_entry(newsrooms: Newsrooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "MAX_PENDING_JOBS", 2)
+    newsroom = newsrooms.open().found()
+    resumed = threading.Event()
+    newsroom.store.write(lambda _: resumed.wait(HUNG_SECONDS))
+    waiting = [newsroom.register("harbour")]
+    eventually(lambda: newsroom.sequencer._queue.qsize() == 0)  # it has been taken, and waits for the writer
+    newsroom.sequencer._request_refresh()
+    waiting += [newsroom.register(name) for name in ("station", "market")]
+    refused = newsroom.register("storm").exception(HUNG_SECONDS)
+    resumed.set()
+    assert "too many entries are waiting" in str(refused)
+    assert [each.result(HUNG_SECONDS).index for each in waiting] == [2, 3, 4]
+
+
+@pytest.mark.timing
 def test_a_follower_that_is_suspended_in_the_middle_of_a_batch_holds_nobody_up(newsrooms: Newsrooms) -> None:
     leader, follower = newsrooms.open().found(), newsrooms.open()
     suspended, resumed = threading.Event(), threading.Event()
