@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from websockets.sync.client import ClientConnection, connect
 
@@ -27,6 +28,8 @@ GECKO_HOST = "b6bd7b5c-6f4f-4b23-9b04-5d3f3b0f7c11"
 """What Firefox would draw by chance for the addresses of the extension's pages."""
 PANEL = "panel/panel.html"
 DIMMED = 0.9
+IGNORED_SECONDS = 1.0
+"""Twice as long as Chromium ignores input to a question that has just appeared."""
 LOADED = f"() => location.href.endsWith('{PANEL}') && document.readyState === 'complete'"
 BESIDE = "options/options.html"
 CENTRE = """(selector) => {
@@ -178,8 +181,20 @@ class Chromium:
         self.panel().click(selector)
 
     def allow(self) -> None:
-        once(lambda: self.display.brightness() < DIMMED * self._brightness)  # behind the question
-        self.display.press("Tab", "Return")
+        once(self._is_asking)
+        before = once(self._still)
+        once(lambda: self.display.press("Tab") or self._still() not in (None, before))
+        once(lambda: self.display.press("Return") or (self._still() and not self._is_asking()))
+
+    def _still(self) -> Image.Image | None:
+        """What is on the display, if that has not changed for long enough: too early a key counts for nothing, and has
+        the browser ignore the next ones for as long again."""
+        before = self.display.shown()
+        time.sleep(IGNORED_SECONDS)
+        return before if self.display.shown() == before else None
+
+    def _is_asking(self) -> bool:
+        return self.display.brightness() < DIMMED * self._brightness  # the rest lies in the dark
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self._worker.evaluate("() => chrome.storage.session.get()")
