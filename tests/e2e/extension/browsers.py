@@ -278,8 +278,14 @@ class ExtendedFirefox:
     def open_menu(self, tab: Tab, selector: str) -> None:
         assert isinstance(tab, FirefoxPage)
         tab.activate()
-        tab.click(**tab.evaluate(CENTRE, selector), button=2)
-        once(lambda: self.firefox.chrome("() => document.getElementById('contentAreaContextMenu').state === 'open'"))
+        place = tab.evaluate(CENTRE, selector)
+
+        def is_open() -> bool:
+            tab.click(**place, button=2)  # again where the page was not yet drawn
+            time.sleep(IGNORED_SECONDS)
+            return bool(self.firefox.chrome("() => document.getElementById('contentAreaContextMenu').state === 'open'"))
+
+        once(is_open)
 
     def choose_in_menu(self, on_a_picture: bool = True) -> None:
         choose = """() => {

@@ -66,7 +66,7 @@ def test_without_a_passphrase_or_a_terminal_no_key_is_made(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COUNTERMARK_KEY_PASSPHRASE")
-    monkeypatch.setattr("countermark.cli.key._has_terminal", lambda: False)
+    monkeypatch.setattr("countermark.cli.key.has_terminal", lambda: False)
     done = run("key", "generate", "daily.pem")
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert "COUNTERMARK_KEY_PASSPHRASE" in done.stderr
