@@ -8,11 +8,12 @@ demonstration, so that nothing has to be fetched. `tests/unit/bench/test_growth.
 
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from bench.matching.observed import ObservedRegistry, bench_registry
 from bench.scale.distractors import MODELS
@@ -70,7 +71,7 @@ def counted(model: str, sizes: Sequence[int] = SIZES) -> Iterator[Counts]:
                 yield Counts(
                     registrations=shard.registrations,
                     pairs=_pairs(shard, unknown),
-                    statements=_statements(registry, known[0].read_bytes(), unknown.read_bytes(), pool),
+                    statements=_statements(registry, folder, known[0].read_bytes(), unknown.read_bytes(), pool),
                     database_bytes=database // size,
                     feature_bytes=features // size,
                 )
@@ -92,29 +93,33 @@ def pairs_of(shard: Shard, codes: Codes) -> int:
     return sum(int(probe(each, codes, prefix)[2].sum()) for each in shard.segments)
 
 
-def _statements(registry: Registry, known: bytes, unknown: bytes, pool: Sequence[Codes]) -> dict[str, int]:
+def _statements(
+    registry: Registry, folder: Path, known: bytes, unknown: bytes, pool: Sequence[Codes]
+) -> dict[str, int]:
     observed = ObservedRegistry(registry)
     for data in (known, unknown):
         observed.verify(data)  # what is read once in a process
     (made,) = appended(registry, pool, 1)
     counts = {
-        "a registered file": statements(lambda: observed.verify(known)),
-        "an unknown picture": statements(lambda: observed.verify(unknown)),
-        "an unknown digest": statements(lambda: verify_digests(registry, sha256=bytes(32))),
-        "a registration": statements(lambda: registry.sequencer.append(*made).result()),
+        "a registered file": statements(lambda: observed.verify(known), folder),
+        "an unknown picture": statements(lambda: observed.verify(unknown), folder),
+        "an unknown digest": statements(lambda: verify_digests(registry, sha256=bytes(32)), folder),
+        "a registration": statements(lambda: registry.sequencer.append(*made).result(), folder),
     }
     with registry.store.read() as session:
         (newest,) = assets.page(session, limit=1)
-    counts["its erasure"] = statements(lambda: erase(registry, record=newest.record_id, reason="counted"))
+    counts["its erasure"] = statements(lambda: erase(registry, record=newest.record_id, reason="counted"), folder)
     return counts
 
 
-def statements(ask: Callable[[], object]) -> int:
-    """How many statements a call takes, but for those that begin and end transactions."""
+def statements(ask: Callable[[], object], folder: Path | None = None) -> int:
+    """How many statements a call takes, but for those that begin and end transactions; of a database in `folder`."""
     seen: list[str] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+    def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        of_it = folder is None or str(folder) in str(connection.engine.url)
+        tends = threading.current_thread().name.startswith("countermark files of")  # it goes on beside the call
+        if of_it and not tends and statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
             seen.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

@@ -125,7 +125,7 @@ class _Tables:
             order = np.argsort(of_chunk, kind="stable")
             places = self.starts[chunk][of_chunk[order] + np.uint32(1)].astype(np.int64)
             rows.append(np.insert(known, places, (order + self.size).astype(np.uint32)))
-            counts = np.bincount(of_chunk, minlength=1 << CHUNK_BITS)
+            counts = np.bincount(of_chunk, minlength=starts.shape[1] - 1)
             starts[chunk, 1:] += np.cumsum(counts, dtype=np.uint32)
         return _Tables(self.layout, self.size + len(codes), tuple(rows), starts)
 

@@ -23,6 +23,7 @@ def test_as_many_statements_answer_in_a_registry_of_ten_thousand_as_in_one_of_a_
 
 def test_an_answer_takes_few_statements(grown: list[Counts]) -> None:
     asked = grown[-1].statements
+    assert all(asked.values())
     assert asked["a registered file"] <= 6
     assert asked["an unknown digest"] <= 2
     assert asked["an unknown picture"] <= 16
