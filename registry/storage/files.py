@@ -71,8 +71,11 @@ def _delete_drafts(path: Path, *, but: Path) -> None:
 
 @contextmanager
 def locked(path: Path, seconds: float) -> Iterator[None]:
-    """Hold an exclusive flock(2) on a file, which is made. Raises OSError, also after having waited for `seconds`."""
-    descriptor = _open(path)
+    """Hold an exclusive flock(2) on a folder, or on a file, which is made.
+
+    Raises OSError; TimeoutError after having waited for `seconds`.
+    """
+    descriptor = os.open(path, os.O_RDONLY) if path.is_dir() else _open(path)
     deadline = time.monotonic() + seconds
     try:
         while not _locks(descriptor):

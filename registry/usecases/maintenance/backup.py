@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -173,20 +173,42 @@ def restore(
         discard_newer: restore although newer entries were signed; the old mark is kept beside the new one.
 
     Raises:
-        Conflict: the folder is not empty, or the log has signed more entries than the backup has.
+        Conflict: the folder is not empty, another process restores into it, or the log has signed more entries than
+            the backup has.
         StoreCorrupt: the backup is damaged, or of another log than the high-water file.
         StoreUnavailable: something cannot be read or written.
     """
+    if not folder.is_dir():
+        require_empty(folder)
+    with _alone(folder):
+        _empty(folder)
+        require_empty(folder)
+        return _restore(backup, folder, high_water, log_key, progress, discard_newer=discard_newer)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make the folder if it is missing, and lock it: two would empty it under each other."""
+    with ExitStack() as held:
+        with _available(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                held.enter_context(files.locked(folder, 0))
+            except TimeoutError as error:
+                raise Conflict(f"another process restores into {folder}") from error
+        yield
+
+
+def _restore(
+    backup: Path, folder: Path, high_water: Path | str, log_key: VerifierKey, progress: Progress, *, discard_newer: bool
+) -> Restored:
     draft = folder / _DRAFT
-    _empty(folder)
-    require_empty(folder)
     water = HighWater(high_water)
     newest = water.read()
     signed = None if newest is None else _stated_size(newest, log_key.name, water.place)
     if not (backup / DATABASE).is_file():
         raise StoreUnavailable(f"{backup} holds no backup")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copytree(backup, draft, symlinks=True, copy_function=_copier(progress))
         os.sync()
         with closing(Store.open(draft)) as store:

@@ -131,6 +131,25 @@ def test_a_restoration_that_is_killed_is_begun_anew_by_the_next_one(
         assert opened.sequencer.size == 5
 
 
+def test_two_restorations_into_one_folder_do_not_empty_it_under_each_other(
+    log: tuple[Path, VerifierKey], tmp_path: Path
+) -> None:
+    (folder, key), again = log, tmp_path / "again"
+    back_up(folder, Blobs.open(folder / "objects"), tmp_path / "backup", key, no_progress)
+    refused = []
+
+    def beside(*_: object) -> None:
+        with pytest.raises(Conflict, match="another process restores into") as error:
+            restore(tmp_path / "backup", again, again / "high-water", key, no_progress, discard_newer=False)
+        refused.append(error)
+
+    restore(tmp_path / "backup", again, again / "high-water", key, beside, discard_newer=False)
+    assert refused
+    with Log(again) as opened:
+        opened.grow()
+        assert opened.sequencer.size == 5
+
+
 def test_a_restoration_that_fails_leaves_an_empty_folder(log: tuple[Path, VerifierKey], tmp_path: Path) -> None:
     folder, key = log
     back_up(folder, Blobs.open(folder / "objects"), tmp_path / "backup", key, no_progress)
