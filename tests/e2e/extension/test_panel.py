@@ -256,6 +256,7 @@ def test_a_registry_that_does_not_answer_is_told_in_one_sentence_and_asked_again
     answer, sentence = FAILURES[what]
     between.change = lambda _, __: answer
     told = entered.check(STREAM)
+    assert f"{between.host} checked nothing" in told  # and no "no answer": some of these are answers
     assert f"{between.host} {sentence}" in told
     assert "this says nothing about the picture" in told
     between.change = truthful
