@@ -26,7 +26,7 @@ from rich.table import Table
 
 from bench.matching.observed import bench_registry
 from bench.pictures import recompressed, twelve_megapixels, web_picture
-from demo.service import running_service
+from demo.service import UNBOUNDED, running_service
 from provenance.claims import Claims
 from provenance.credentials.reading import read_credentials
 from provenance.credentials.signing import ClaimDescription, sign_embedded
@@ -37,7 +37,6 @@ from registry.usecases.register import register
 
 console = Console()
 Times = dict[str, list[float]]
-UNLIMITED = "1000000/minute"
 
 
 @dataclass
@@ -63,7 +62,7 @@ def main() -> None:
     for name, data in (("12-megapixel JPEG", twelve_megapixels()), ("1,280-px web picture", web_picture())):
         with (
             tempfile.TemporaryDirectory(prefix="countermark-bench-") as scratch,
-            running_service(Path(scratch) / "service", verification_rate=UNLIMITED) as service,
+            running_service(Path(scratch) / "service", **UNBOUNDED) as service,
             bench_registry(Path(scratch) / "stages") as registry,
         ):
             _measure(name, data, rounds, Client(service.url, api_key=service.api_key), registry)

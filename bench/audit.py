@@ -39,24 +39,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
 from rich.table import Table
 
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 from provenance.statement.keys import Algorithm, LocalSigner
 
 if TYPE_CHECKING:
     from PIL import Image
 
 console = Console()
-UNLIMITED = "100000000/minute"
-UNLIMITED_DAILY = "1000000000"
-UNBOUNDED: dict[str, Any] = {
-    "read_rate": UNLIMITED,
-    "verification_rate": UNLIMITED,
-    "lookup_rate": UNLIMITED,
-    "verification_quota": UNLIMITED_DAILY,
-    "lookup_quota": UNLIMITED_DAILY,
-    "write_quota": UNLIMITED_DAILY,
-    "log_level": "error",
-}
 PARTS = ("end-to-end", "look-ups", "hashing", "report")
 PASSPHRASE = "the auditor's own"  # of a key that lasts as long as the run
 SHARES = {"exact": 0.60, "recompressed": 0.15, "edited": 0.10, "stranger": 0.08, "odd": 0.07}
@@ -83,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="countermark-audit-") as scratch:
         folder = Path(scratch)
         if {"end-to-end", "look-ups", "hashing"} & {*options.only}:
-            with running_service(folder / "data", **UNBOUNDED) as service:
+            with running_service(folder / "data", log_level="error", **UNBOUNDED) as service:
                 registered = draw_corpus(folder / "corpus", options.files, service)
                 if "end-to-end" in options.only:
                     command = [sys.executable, "-m", "countermark"]

@@ -34,7 +34,7 @@ import numpy as np
 from PIL import Image
 
 from bench.overload import WORKERS, Load, pictures
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 
 SHARE = 0.7
 READERS = 4
@@ -251,8 +251,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    rates = dict.fromkeys(("verification_rate", "read_rate"), "100000/second")
-    settings = rates | {"verification_quota": "100000000", "workers": str(WORKERS), "log_level": "warning"}
+    settings = UNBOUNDED | {"workers": str(WORKERS), "log_level": "warning"}
     with tempfile.TemporaryDirectory() as folder:
 
         @contextmanager

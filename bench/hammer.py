@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 from provenance.statement.keys import LocalSigner
 from provenance.statement.statement import parse_statement, sign_statement, verify_statement
 from provenance.transparency.merkle import leaf_hash
@@ -31,8 +31,6 @@ from registry.times import utc_now
 console = Console()
 PASSPHRASE = "the passphrase of a benchmark"
 BULK = 1_000
-UNLIMITED = "100000000/minute"
-UNLIMITED_DAILY = "1000000000"
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,8 @@ def main() -> None:
             database_url=options.database,
             key_passphrase=PASSPHRASE,
             queue="1024",
-            read_rate=UNLIMITED,
-            write_quota=UNLIMITED_DAILY,
             log_level="error",
+            **UNBOUNDED,
         ) as service,
     ):
         hammer(service, options.bulk, options.single, options.connections)

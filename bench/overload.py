@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 
 TIMES = 5
 WORKERS = 2
@@ -309,13 +309,7 @@ def held_connections(load: Load, sent: bytes, number: int, seconds: float) -> fl
 
 def unlimited_service(folder: Path) -> AbstractContextManager[Service]:
     """A service without rate limits: what bounds it is its processors."""
-    return running_service(
-        folder / "data",
-        workers=str(WORKERS),
-        verification_rate="100000/second",
-        verification_quota="100000000",
-        log_level="warning",
-    )
+    return running_service(folder / "data", workers=str(WORKERS), log_level="warning", **UNBOUNDED)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import text
 from bench.matching.observed import bench_registry
 from bench.pictures import web_picture
 from bench.scale.counts import statements
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 from provenance.claims import Claims
 from registry.database import Session
 from registry.keys.api_keys import DEFAULT_PUBLISHER
@@ -36,8 +36,6 @@ from registry.usecases.register import register
 from registry.usecases.verify import verify_digests, verify_file
 
 console = Console()
-UNLIMITED = "100000000/minute"
-UNLIMITED_DAILY = "1000000000"
 REPORT_BYTES = 1_000
 """Of a report that stands for another: a tenth of one with a match, so that a million fit on a small disk."""
 
@@ -53,15 +51,7 @@ def main() -> None:
     for column in ("what", "measured", "target"):
         table.add_column(column, justify="left" if column == "what" else "right")
     with tempfile.TemporaryDirectory(prefix="countermark-verifying-") as scratch:
-        with running_service(
-            Path(scratch) / "service",
-            verification_rate=UNLIMITED,
-            lookup_rate=UNLIMITED,
-            read_rate=UNLIMITED,
-            verification_quota=UNLIMITED_DAILY,
-            lookup_quota=UNLIMITED_DAILY,
-            log_level="error",
-        ) as service:
+        with running_service(Path(scratch) / "service", log_level="error", **UNBOUNDED) as service:
             _over_http(service, options.rounds, table)
         with bench_registry(Path(scratch) / "alone") as registry:
             _alone(registry, options.rounds, table)

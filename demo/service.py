@@ -21,6 +21,18 @@ START_SECONDS = 300.0
 
 STOP_SECONDS = 60.0
 
+_UNLIMITED = "100000000/minute"
+_UNLIMITED_DAILY = "1000000000"
+UNBOUNDED: dict[str, str] = {
+    "read_rate": _UNLIMITED,
+    "verification_rate": _UNLIMITED,
+    "lookup_rate": _UNLIMITED,
+    "verification_quota": _UNLIMITED_DAILY,
+    "lookup_quota": _UNLIMITED_DAILY,
+    "write_quota": _UNLIMITED_DAILY,
+}
+"""Settings of a service that refuses nobody for asking often: all of a test or benchmark comes from one address."""
+
 
 @dataclass(frozen=True)
 class Service:

@@ -15,6 +15,9 @@ EXPIRING_SECONDS = 0.5
 MOMENT_SECONDS = 0.2
 """What must not come about is given this long: on a busy machine a fault may need longer, and no test fails for it."""
 
+UNATTENDED_SECONDS = 1.0
+"""A browser takes no key for a question that has just appeared: Chromium for half of this."""
+
 POLL_SECONDS = 0.01
 """Between two looks, and between two drops of what comes slowly."""
 

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 from tests.e2e.firefox import Firefox, running_firefox
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Its url, an admin's API key, and its folder. All tests of this folder share it: each brings its own pictures."""
-    with running_service(tmp_path_factory.mktemp("service") / "data", operator="The Test Daily") as service:
+    folder = tmp_path_factory.mktemp("service") / "data"
+    with running_service(folder, operator="The Test Daily", **UNBOUNDED) as service:
         yield service
 
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from bench.audit import SHARES, UNBOUNDED, draw_corpus, end_to_end
-from demo.service import running_service
+from bench.audit import SHARES, draw_corpus, end_to_end
+from demo.service import UNBOUNDED, running_service
 
 FILES = 20
 BELONGS = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.service import UNBOUNDED
 from tests.patience import HUNG_SECONDS
 from tests.security.hostile import FULL
 from tests.served import ROOT, served
@@ -30,9 +31,7 @@ command()
 def test_sequences_of_requests_are_answered_as_documented(
     tmp_path: Path, keyed: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ("verification_rate", "read_rate", "lookup_rate", "authentication_failure_rate")
-    quotas = dict.fromkeys(("verification_quota", "lookup_quota", "write_quota"), "1000000000")
-    with served(tmp_path, **dict.fromkeys(names, "1000000/second"), **quotas) as server:
+    with served(tmp_path, authentication_failure_rate="1000000/second", **UNBOUNDED) as server:
         server.wait()
         key = re.search(r"cmk_\S+", server.log.read_text())
         assert key is not None

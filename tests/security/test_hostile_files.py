@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.service import UNBOUNDED
 from tests.patience import HUNG_SECONDS
 from tests.security.hostile import CORPORA, corpus, generated, honest
 from tests.served import Served, served
@@ -115,9 +116,7 @@ def attacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Attack
     (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "watch"))
     monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
-    rates = dict.fromkeys(("verification_rate", "read_rate"), "1000000/second")
-    quotas = dict.fromkeys(("verification_quota", "write_quota"), "1000000000")
-    with served(tmp_path, **rates, **quotas) as server:
+    with served(tmp_path, **UNBOUNDED) as server:
         server.wait()
         key = re.search(r"cmk_\S+", server.log.read_text())
         assert key is not None

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from demo.service import Service, running_service
+from demo.service import UNBOUNDED, Service, running_service
 from provenance.statement.key_file import decrypt
 from provenance.statement.keys import LocalSigner
 from provenance.transparency.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
@@ -130,7 +130,7 @@ def running_between(folder: Path, **settings: str) -> Iterator[Between]:
     between = Between()
     with serving(Starlette(routes=[Route("/{path:path}", between.__call__, methods=METHODS)])) as url:
         between.url = url
-        named = {"public_url": url, "key_passphrase": PASSPHRASE} | settings
+        named = {"public_url": url, "key_passphrase": PASSPHRASE} | UNBOUNDED | settings
         with running_service(folder / "data", operator="The Test Daily", **named) as service:
             between.service = service
             yield between

@@ -21,15 +21,13 @@ from websockets.sync.client import ClientConnection, connect
 from tests.e2e.extension.display import Display
 from tests.e2e.firefox import Firefox, FirefoxPage, running_firefox
 from tests.e2e.pages.reader import HUNG_MILLISECONDS, Tab
-from tests.patience import HUNG_SECONDS, POLL_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS, UNATTENDED_SECONDS
 
 GECKO_ID = "extension@countermark.example"
 GECKO_HOST = "b6bd7b5c-6f4f-4b23-9b04-5d3f3b0f7c11"
 """What Firefox would draw by chance for the addresses of the extension's pages."""
 PANEL = "panel/panel.html"
 DIMMED = 0.9
-IGNORED_SECONDS = 1.0
-"""Twice as long as Chromium ignores input to a question that has just appeared."""
 LOADED = f"() => location.href.endsWith('{PANEL}') && document.readyState === 'complete'"
 BESIDE = "options/options.html"
 CENTRE = """(selector) => {
@@ -190,7 +188,7 @@ class Chromium:
         """What is on the display, if that has not changed for long enough: too early a key counts for nothing, and has
         the browser ignore the next ones for as long again."""
         before = self.display.shown()
-        time.sleep(IGNORED_SECONDS)
+        time.sleep(UNATTENDED_SECONDS)
         return before if self.display.shown() == before else None
 
     def _is_asking(self) -> bool:
@@ -282,7 +280,7 @@ class ExtendedFirefox:
 
         def is_open() -> bool:
             tab.click(**place, button=2)  # again where the page was not yet drawn
-            time.sleep(IGNORED_SECONDS)
+            time.sleep(UNATTENDED_SECONDS)
             return bool(self.firefox.chrome("() => document.getElementById('contentAreaContextMenu').state === 'open'"))
 
         once(is_open)

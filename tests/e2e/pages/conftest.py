@@ -1,17 +1,19 @@
 """The system's browsers in front of the running service, and what is registered there."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx2
 import pytest
 from countermark import Client, RegisteredAsset
+from PIL import Image, ImageOps, PngImagePlugin
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.alterations import PHOTOS
 from demo.service import Service
 from tests.e2e.pages.elsewhere import Elsewhere, elsewhere
-from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode
+from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode, framed
 from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage, Tab
 
 ARGUMENTS = [
@@ -54,6 +56,50 @@ def altered() -> bytes:
 def stream(service: Service) -> RegisteredAsset:
     with Client(service.url, api_key=service.api_key) as client:
         return client.register(PHOTOS / "stream.jpg", title="A stream in the beech wood", credit="Aitzol Berasategi")
+
+
+@pytest.fixture(scope="session")
+def states(service: Service, stream: RegisteredAsset, altered: bytes) -> dict[str, bytes]:
+    """Of each verdict that a reader may get a picture."""
+    whole = Image.open(PHOTOS / "stream.jpg").convert("RGB")
+    width, height = whole.size
+    with Client(service.url, api_key=service.api_key) as client:
+        signed = client.register(PHOTOS / "coffee.png", title="A cup of coffee")
+        client.register(PHOTOS / "mountains.jpg", title="Path below the Picos")
+        rocket = client.register(PHOTOS / "rocket.jpg", title="A rocket at dawn")
+        client.withdraw(rocket.id, "The date was wrong.")
+    two = Image.new("RGB", (1400, 520), "white")
+    two.paste(whole.resize((680, 453)), (10, 30))
+    two.paste(Image.open(PHOTOS / "mountains.jpg").convert("RGB").resize((680, 453)), (710, 30))
+    mark = PngImagePlugin.PngInfo()
+    mark.add_text("parameters", "a meadow\nSteps: 20, Sampler: Euler a, Seed: 1")
+    unknown = Image.open(PHOTOS / "dandelions.jpg").convert("RGB")
+    return {
+        "edited": altered,
+        "framed": framed(),
+        "cropped": encode(whole.crop((width // 6, height // 6, width, height)), "JPEG", quality=88),
+        "recoloured": encode(ImageOps.grayscale(whole).convert("RGB"), "JPEG", quality=88),
+        "two in one": encode(two, "JPEG", quality=90),
+        "unknown": encode(unknown, "JPEG", quality=88),
+        "signed": httpx2.get(f"{service.url}/v1/assets/{signed.id}/credentialed").content,
+        "marked": encode(unknown, "PNG", pnginfo=mark),
+        "damaged": (PHOTOS / "stream.jpg").read_bytes()[:3000],
+        "identical": (PHOTOS / "stream.jpg").read_bytes(),
+        "withdrawn": (PHOTOS / "rocket.jpg").read_bytes(),
+    }
+
+
+@pytest.fixture(scope="session")
+def five(service: Service, states: dict[str, bytes]) -> bytes:
+    """A picture that leads to five registrations: the one of the states, and four more."""
+    assert states
+    picture = Image.open(PHOTOS / "coffee.png").convert("RGB")
+    picture.thumbnail((900, 900))
+    with Client(service.url, api_key=service.api_key) as client:
+        for quality in (70, 76, 82, 88):
+            file = io.BytesIO(encode(picture, "JPEG", quality=quality))
+            client.register(file.getvalue(), title=f"A cup of coffee, edition {quality}")
+    return encode(picture, "JPEG", quality=60)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,13 @@ def altered_picture() -> Image.Image:
     return picture
 
 
+def framed() -> bytes:
+    """The stream, on a page with white around it."""
+    page = Image.new("RGB", (1200, 1000), "white")
+    page.paste(Image.open(PHOTOS / "stream.jpg").convert("RGB").resize((900, 600)), (150, 120))
+    return encode(page, "JPEG", quality=88)
+
+
 def hostile_copy() -> bytes:
     """A copy of the astronaut whose declared metadata is an attack."""
     escaped = HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

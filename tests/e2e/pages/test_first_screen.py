@@ -1,18 +1,13 @@
 """What a reader with thirty seconds sees: each verdict is understood from its first 900 pixels, in both languages."""
 
-import io
 import re
 
-import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from countermark import Client, RegisteredAsset
-from PIL import Image, ImageOps, PngImagePlugin
+from countermark import RegisteredAsset
 from playwright.sync_api import Error, Page, expect
 
-from demo.alterations import PHOTOS
-from demo.service import Service
-from tests.e2e.pages.pictures import encode
+from tests.e2e.pages.pictures import framed
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all
 from tests.unit.api.service.test_pages import left_in_english
 
@@ -20,12 +15,6 @@ pytestmark = pytest.mark.browser
 
 FIRST_SCREEN = 900
 """CSS pixels."""
-
-
-def framed() -> bytes:
-    page = Image.new("RGB", (1200, 1000), "white")
-    page.paste(Image.open(PHOTOS / "stream.jpg").convert("RGB").resize((900, 600)), (150, 120))
-    return encode(page, "JPEG", quality=88)
 
 
 def read_above(page: Page) -> str:
@@ -51,37 +40,6 @@ def bottom_of(page: Page, selector: str) -> float:
         "(all) => Math.max(...all.map((each) => each.getBoundingClientRect().bottom + scrollY))"
     )
     return found
-
-
-@pytest.fixture(scope="module")
-def states(service: Service, stream: RegisteredAsset, altered: bytes) -> dict[str, bytes]:
-    """Of each verdict that a reader may get a picture."""
-    whole = Image.open(PHOTOS / "stream.jpg").convert("RGB")
-    width, height = whole.size
-    with Client(service.url, api_key=service.api_key) as client:
-        signed = client.register(PHOTOS / "coffee.png", title="A cup of coffee")
-        client.register(PHOTOS / "mountains.jpg", title="Path below the Picos")
-        rocket = client.register(PHOTOS / "rocket.jpg", title="A rocket at dawn")
-        client.withdraw(rocket.id, "The date was wrong.")
-    two = Image.new("RGB", (1400, 520), "white")
-    two.paste(whole.resize((680, 453)), (10, 30))
-    two.paste(Image.open(PHOTOS / "mountains.jpg").convert("RGB").resize((680, 453)), (710, 30))
-    mark = PngImagePlugin.PngInfo()
-    mark.add_text("parameters", "a meadow\nSteps: 20, Sampler: Euler a, Seed: 1")
-    unknown = Image.open(PHOTOS / "dandelions.jpg").convert("RGB")
-    return {
-        "edited": altered,
-        "framed": framed(),
-        "cropped": encode(whole.crop((width // 6, height // 6, width, height)), "JPEG", quality=88),
-        "recoloured": encode(ImageOps.grayscale(whole).convert("RGB"), "JPEG", quality=88),
-        "two in one": encode(two, "JPEG", quality=90),
-        "unknown": encode(unknown, "JPEG", quality=88),
-        "signed": httpx2.get(f"{service.url}/v1/assets/{signed.id}/credentialed").content,
-        "marked": encode(unknown, "PNG", pnginfo=mark),
-        "damaged": (PHOTOS / "stream.jpg").read_bytes()[:3000],
-        "identical": (PHOTOS / "stream.jpg").read_bytes(),
-        "withdrawn": (PHOTOS / "rocket.jpg").read_bytes(),
-    }
 
 
 AI, KI = "AI: the file declares nothing", "KI: Die Datei erklärt nichts"
@@ -216,19 +174,6 @@ def test_a_picture_inside_a_larger_one_shares_neither_headline_nor_colour_with_a
     assert edited == "It matches a registered picture, and differs from it"
     assert inside == "A registered picture is inside this one"
     assert its_colour != other_colour
-
-
-@pytest.fixture(scope="module")
-def five(service: Service, states: dict[str, bytes]) -> bytes:
-    """A picture that leads to five registrations: the one of the states, and four more."""
-    assert states
-    picture = Image.open(PHOTOS / "coffee.png").convert("RGB")
-    picture.thumbnail((900, 900))
-    with Client(service.url, api_key=service.api_key) as client:
-        for quality in (70, 76, 82, 88):
-            file = io.BytesIO(encode(picture, "JPEG", quality=quality))
-            client.register(file.getvalue(), title=f"A cup of coffee, edition {quality}")
-    return encode(picture, "JPEG", quality=60)
 
 
 @pytest.mark.parametrize(("width", "most"), [(1440, 2500), (320, 5000)])

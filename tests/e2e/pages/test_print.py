@@ -7,7 +7,6 @@ from countermark import RegisteredAsset
 from playwright.sync_api import expect
 
 from tests.e2e.pages.reader import OpenPage, hand_in, headline
-from tests.e2e.pages.test_first_screen import five as five
 from tests.e2e.pages.test_without_script import send_form
 
 pytestmark = pytest.mark.browser
