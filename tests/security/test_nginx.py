@@ -7,46 +7,21 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.patience import HUNG_SECONDS, eventually
 from tests.security.test_connections import counted
 from tests.served import ROOT, Served, served
+from tests.tls import self_signed
 
 pytestmark = [pytest.mark.timing, pytest.mark.nginx]
 
 NAME = "countermark.example"
 CLIENT, OTHER, PROXY = "127.0.0.5", "127.0.0.6", "127.0.0.1"
 FORGED = "203.0.113.66"
-
-
-def make_certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    unencrypted = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted)
-    (folder / "privkey.pem").write_bytes(pem)
 
 
 def free_port() -> int:
@@ -82,7 +57,7 @@ def ask(connection: socket.socket, head: str = "") -> HTTPResponse:
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Proxied]:
     folder = tmp_path_factory.mktemp("nginx")
-    make_certificate(folder)
+    self_signed(folder, NAME)
     settings = {
         "trusted_proxies": PROXY,
         "log_client_addresses": "true",
