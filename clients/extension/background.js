@@ -6,14 +6,12 @@
 
 import { findPicture, listPictures } from "./pictures.js";
 
-const EVERYWHERE = /** @type {const} */ (["page", "frame", "link", "video", "selection", "editable"]);
+// One line for all of them: of two that fit, as of a picture in a link, browsers make a menu of their own below the menu.
+const CONTEXTS = /** @type {const} */ (["image", "page", "frame", "link", "video", "selection", "editable"]);
 
 chrome.runtime.onInstalled.addListener(() => {
   chrome.contextMenus.removeAll(() => {
-    const make = (/** @type {string} */ id, /** @type {any} */ contexts) =>
-      chrome.contextMenus.create({ id, contexts, title: chrome.i18n.getMessage(id) });
-    make("menu_check", ["image"]);
-    make("menu_choose", EVERYWHERE);
+    chrome.contextMenus.create({ id: "menu_check", contexts: [...CONTEXTS], title: chrome.i18n.getMessage("menu_check") });
   });
 });
 

@@ -11,8 +11,9 @@ import { Fault } from "./faults.js";
 
 /** What is kept of one registry. @typedef {{ address: string, origin: string, operator: string }} Kept */
 
-/** What is kept of a log: `shownBy` is the address that showed the newest checkpoint, `seenAt` when (ISO 8601).
- * @typedef {Remembered & { shownBy?: string, seenAt?: string }} Seen
+/** What is kept of a log: `shownBy` is the address that showed the newest checkpoint, `seenAt` when (ISO 8601); `handedOver`
+ * the keys that were pinned before, where a record of the log leads from them to those that are now.
+ * @typedef {Remembered & { shownBy?: string, seenAt?: string, handedOver?: string[] }} Seen
  */
 
 /**
@@ -83,5 +84,9 @@ export const restore = (origin, seen) => (seen ? set({ [`log:${origin}`]: seen }
 /** The store of a `PinnedLog`, which notes who showed a checkpoint. @param {string} address @returns {Store} */
 export const storeFor = (address) => ({
   get: seenOf,
-  set: (origin, value) => set({ [`log:${origin}`]: { ...value, shownBy: address, seenAt: new Date().toISOString() } }),
+  async set(origin, value) {
+    const before = await seenOf(origin);
+    const handedOver = before?.given === value.given && String(before.keys) !== String(value.keys) ? { handedOver: before.keys } : {};
+    await set({ [`log:${origin}`]: { ...value, ...handedOver, shownBy: address, seenAt: new Date().toISOString() } });
+  },
 });

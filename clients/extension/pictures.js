@@ -6,6 +6,7 @@
  */
 
 import "./content/read.js";
+import { readPicture } from "./anonymous/anonymously.js";
 import { MAX_PIXELS, fingerprint } from "./countermark/fingerprint.js";
 import { MAX_MEDIA_BYTES } from "./countermark/limits.js";
 
@@ -113,6 +114,7 @@ export async function picture(click) {
 /** What the screen shows of it: a re-encoded copy, and only as much as is seen. Throws PictureError. @param {Click} click @returns {Promise<Had>} */
 export async function screenshot(click) {
   const { tabId, element, shown } = click;
+  if (element === undefined) throw new PictureError("closed"); // in a frame that does not tell where
   const tab = await chrome.tabs.get(tabId).catch(() => null);
   if (!tab) throw new PictureError("gone");
   if (!tab.active) throw new PictureError("not-in-view");
@@ -121,11 +123,11 @@ export async function screenshot(click) {
   /** @type {{ left: number, top: number, right: number, bottom: number }} */
   let box;
   try {
-    box = refused(await ask(click, (number, address) => countermark.show(number, address), element ?? null, shown));
+    box = refused(await ask(click, (number, address) => countermark.show(number, address), element, shown));
     address = await chrome.tabs.captureVisibleTab(tab.windowId, { format: "png" }).catch(() => {
       throw new PictureError("closed");
     });
-    const after = refused(await ask(click, (number, address) => countermark.where(number, address), element ?? null, shown));
+    const after = refused(await ask(click, (number, address) => countermark.where(number, address), element, shown));
     const isStill = Object.entries(box).every(([side, place]) => Math.abs(after[side] - place) < STILL);
     if (!isStill) throw new PictureError("changed");
   } finally {
@@ -151,7 +153,7 @@ async function bytes(click, source) {
   if (protocol !== "http:" && protocol !== "https:") throw new PictureError("closed", host);
   const pattern = `${protocol}//${hostname}/*`;
   const isAllowed = await chrome.permissions.contains({ origins: [pattern] });
-  const read = await globalThis.readPicture(source, MAX_MEDIA_BYTES);
+  const read = await (isAllowed ? globalThis.readPicture : readPicture)(source, MAX_MEDIA_BYTES);
   if (read === "unreachable" && !isAllowed) throw new PictureError("needs-origin", host, pattern);
   return { blob: blobOf(read, host), how: isAllowed ? "origin" : "page", host };
 }

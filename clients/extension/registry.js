@@ -44,7 +44,6 @@ import { ask, askJson } from "./requests.js";
  * @typedef {{ report: Report, receipt: ReceiptReport | null, unchecked: Fault | null }} Answer
  */
 
-const JSON_TYPE = "application/json";
 const BYTES_TYPE = "application/octet-stream";
 const ALIKE = 40; // bits of PDQ between a picture and its thumbnail; strangers have 128 of 256 on average
 const SEARCHABLE = 50; // the least quality of a PDQ that says something
@@ -135,7 +134,7 @@ export class Registry {
   async lookUp(digests, asking) {
     if (asking === "prefix") return this.#lookUpByPrefix(digests.sha256);
     const items = [digests.pdq ? digests : { sha256: digests.sha256 }];
-    const answer = await askJson(this.address, "/v1/lookups", { body: JSON.stringify({ items }), type: JSON_TYPE });
+    const answer = await askJson(this.address, "/v1/lookups", { body: JSON.stringify({ items }) });
     const { lookup, checkpoint } = readLookups(answer, digests.sha256);
     await this.#cover(lookup, checkpoint);
     const report = lookup.matches.length ? await this.reportOn(digests) : null;
@@ -159,7 +158,7 @@ export class Registry {
   /** A report on digests, which are sent. @param {Digests} digests */
   async reportOn({ sha256, pdq }) {
     const body = JSON.stringify(pdq ? { sha256, pdq } : { sha256 });
-    return this.#answer(await askJson(this.address, "/v1/verifications", { body, type: JSON_TYPE }), sha256, false);
+    return this.#answer(await askJson(this.address, "/v1/verifications", { body }), sha256, false);
   }
 
   /** A report on the picture itself, which is sent. @param {Blob} picture @param {string} sha256 of its bytes */

@@ -1,19 +1,21 @@
 // @ts-check
 /**
  * Requests to a registry: without cookies, referrer or redirects, bounded in bytes and time. A registry is told what is in
- * the path and the body, and nothing about who asks; but Firefox states the address of this installation, as `Origin`.
+ * the path and the body, and nothing about who asks.
  * @module
  */
 
+import { readAnswer } from "./anonymous/anonymously.js";
 import { Refused, Unanswered } from "./faults.js";
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024; // a receipt has 8 MiB at most, a thumbnail far less
+const JSON_TYPE = "application/json";
 const MAX_SECONDS = 60; // of one answer; a picture is examined within 9 s of processor time, and may have to wait
 
 /**
  * @typedef {object} Question
  * @property {BodyInit} [body] makes it a POST
- * @property {string} [type] media type of the body
+ * @property {string} [type] media type of the body, which else is JSON
  * @property {boolean} [optional] 404 is an answer: null
  */
 
@@ -25,28 +27,16 @@ const MAX_SECONDS = 60; // of one answer; a picture is examined within 9 s of pr
  * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
  * @throws Unanswered, Refused
  */
-export async function ask(base, path, { body, type, optional = false } = {}) {
-  const signal = AbortSignal.timeout(MAX_SECONDS * 1000);
-  try {
-    const response = await fetch(`${base}${path}`, {
-      method: body === undefined ? "GET" : "POST",
-      headers: type === undefined ? {} : { "Content-Type": type },
-      body: body ?? null,
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-      redirect: "manual",
-      cache: "no-store",
-      signal,
-    });
-    if (response.type === "opaqueredirect") throw new Refused("refused_elsewhere");
-    if (response.status === 404 && optional) return null;
-    const data = await bounded(response);
-    if (response.status === 200) return data;
-    throw problem(response, data);
-  } catch (cause) {
-    if (cause instanceof Unanswered || cause instanceof Refused) throw cause;
-    throw new Unanswered(signal.aborted ? "unanswered_slow" : "unanswered_down", { seconds: MAX_SECONDS }, { cause });
-  }
+export async function ask(base, path, { body, type = JSON_TYPE, optional = false } = {}) {
+  const asked = body === undefined ? {} : { method: "POST", body, headers: { "Content-Type": type } };
+  const answer = await readAnswer(`${base}${path}`, asked, MAX_ANSWER_BYTES, MAX_SECONDS);
+  if (typeof answer === "string") throw new Unanswered(answer === "slow" ? "unanswered_slow" : "unanswered_down", { seconds: MAX_SECONDS });
+  if (answer.isRedirect) throw new Refused("refused_elsewhere");
+  if (answer.status === 404 && optional) return null;
+  if (!answer.data) throw new Refused("refused_endless", { most: MAX_ANSWER_BYTES / 1048576 });
+  const data = new Uint8Array(await answer.data.arrayBuffer());
+  if (answer.status === 200) return data;
+  throw problem(answer, data);
 }
 
 /** As `ask`, of JSON. @param {string} base @param {string} path @param {Question} [question] @returns {Promise<unknown>} */
@@ -59,25 +49,9 @@ export async function askJson(base, path, question) {
   }
 }
 
-/** @param {Response} response */
-async function bounded(response) {
-  const parts = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-    parts.push(next.value);
-    size += next.value.length;
-    if (size > MAX_ANSWER_BYTES) {
-      await reader?.cancel();
-      throw new Refused("refused_endless", { most: MAX_ANSWER_BYTES / 1048576 });
-    }
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-/** Why an answer is none, by its status. @param {Response} response @param {Uint8Array} data */
-function problem({ status, headers }, data) {
-  const seconds = Math.min(3600, Math.max(1, Math.ceil(Number(headers.get("Retry-After")) || 5)));
+/** Why an answer is none, by its status. @param {{ status: number, retryAfter: string | null }} answer @param {Uint8Array} data */
+function problem({ status, retryAfter }, data) {
+  const seconds = Math.min(3600, Math.max(1, Math.ceil(Number(retryAfter) || 5)));
   if (status === 429) return new Unanswered("unanswered_throttled", { seconds });
   if (status === 503) return new Unanswered("unanswered_busy", { seconds });
   if (status === 413) return new Unanswered("unanswered_too_large");

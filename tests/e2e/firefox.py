@@ -36,6 +36,9 @@ PREFERENCES = {
 }
 """Of a profile that asks nobody for anything."""
 
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": " "}
+"""Keys without a character, as WebDriver has them (section 17.4.2)."""
+
 _ENDED_SECONDS = HUNG_SECONDS / 10
 _AS_JSON = "async (argument) => JSON.stringify((await ({function})(JSON.parse(argument))) ?? null)"
 
@@ -146,6 +149,13 @@ class FirefoxPage:
         actions = [{"type": "pointerMove", "x": round(x), "y": round(y)}, *pressed]
         mouse = {"type": "pointer", "id": "mouse", "actions": actions}
         self._firefox.command("input.performActions", context=self._context, actions=[mouse])
+
+    def press(self, *keys: str) -> None:
+        """Presses keys one after the other: characters, or those of `KEYS` by their names."""
+        pressed = [KEYS.get(key, key) for key in keys]
+        actions = [{"type": kind, "value": key} for key in pressed for kind in ("keyDown", "keyUp")]
+        keyboard = {"type": "key", "id": "keyboard", "actions": actions}
+        self._firefox.command("input.performActions", context=self._context, actions=[keyboard])
 
     def close(self) -> None:
         self._firefox.command("browsingContext.close", context=self._context)

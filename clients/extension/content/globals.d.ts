@@ -1,5 +1,6 @@
 /** What `read.js` and `page.js` put beside a page, for the functions that `pictures.js` sends there. */
 declare global {
+  var readBounded: (answer: Response, maxBytes: number) => Promise<Blob | null>;
   var readPicture: (source: string, maxBytes: number) => Promise<Blob | "unreachable" | "network" | "too-large">;
   var countermark: any;
 }

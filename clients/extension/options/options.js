@@ -9,7 +9,7 @@ import { SignedCheckpoint } from "../countermark/index.js";
 import { Fault } from "../faults.js";
 import { askBy, forgetRegistry, howToAsk, keptAlarms, keptRegistries, seenOf } from "../memory.js";
 import { fact, h, quoted } from "../page/dom.js";
-import { drawAlarm } from "../panel/answer.js";
+import { drawAlarm, keyId } from "../panel/answer.js";
 import { Contradiction, Registry, addressOf } from "../registry.js";
 
 /** @import { Alarm, Asking, Kept, Seen } from "../memory.js" */
@@ -53,12 +53,18 @@ function draw({ address, origin, operator }, seen, alarms) {
       { class: "facts" },
       fact(said("options_operator"), quoted(operator)),
       fact(said("options_log"), quoted(origin)),
-      fact(said("options_keys"), (seen?.keys ?? []).map((vkey) => h("code", {}, vkey)), h("small", {}, said(seen?.given ? "options_key_given" : "options_key_first"))),
+      fact(said("options_keys"), (seen?.keys ?? []).map((vkey) => h("code", {}, vkey)), h("small", {}, seen ? pinnedBy(seen) : null)),
       size === null || !seen ? null : fact(said("options_seen"), said("options_seen_size", { size: numberOf(size), host: new URL(seen.shownBy ?? address).host, time: timeOf(seen.seenAt ?? 0) })),
     ),
     mine.map((alarm) => drawAlarm(alarm, URL.createObjectURL)),
-    h("p", {}, h("button", { type: "button", class: "button", onclick: () => void remove(address, host) }, said("options_remove", { host }))),
+    h("p", {}, h("button", { type: "button", class: "button quiet", onclick: () => void remove(address, host) }, said("options_remove", { host }))),
   );
+}
+
+/** Whose word a key is pinned on. @param {Seen} seen */
+function pinnedBy({ given, handedOver }) {
+  if (handedOver) return said("options_key_led", { keys: handedOver.map(keyId).join(", ") });
+  return said(given ? "options_key_given" : "options_key_first");
 }
 
 async function enter() {

@@ -199,4 +199,4 @@ export function drawAlarm(alarm, addressOf) {
 }
 
 /** @param {string} vkey */
-const keyId = (vkey) => vkey.split("+")[1] ?? "";
+export const keyId = (vkey) => vkey.split("+")[1] ?? "";

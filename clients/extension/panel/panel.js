@@ -147,7 +147,7 @@ const ONLY_ON_SCREEN = ["tainted", "drawing", "network", "changed"];
 
 /** Why a picture was not had, and what can be done. @param {any} click @param {PictureError} error @param {string[]} addresses of registries */
 function refusedPicture(click, { reason, pattern, host = "" }, addresses) {
-  const screen = button(said("picture_by_screen"), () => void check(click, screenshot), "quiet");
+  const screen = click.element === undefined ? null : button(said("picture_by_screen"), () => void check(click, screenshot), "quiet");
   if (reason === "needs-origin" && pattern) {
     const allow = async (/** @type {string[]} */ agreed) => {
       const granted = await chrome.permissions.request({ origins: [pattern] }); // while the click is handled
@@ -291,9 +291,10 @@ class Row {
     this.element.replaceChildren(...parts.flat().filter((each) => each instanceof Node));
   }
 
-  sendButton() {
+  /** @param {"large" | "quiet"} [kind] */
+  sendButton(kind = "large") {
     const { host } = this.registry;
-    return h("p", {}, button(said("send", { host }), () => void this.send(), "large"));
+    return h("p", {}, button(said("send", { host }), () => void this.send(), kind));
   }
 
   /** @param {LookedUp} found @param {boolean} copied */
@@ -338,8 +339,9 @@ class Row {
       registered: registered && addressOf(registered),
       difference: difference && addressOf(difference),
     };
+    const exact = answer.report.axes.registration.value === "EXACT_MATCH";
     const parts = drawReport(answer, registry, pictures, sent);
-    const digest = told === null ? null : h("div", { class: "told" }, h("p", {}, told), this.sendButton());
+    const digest = told === null ? null : h("div", { class: "told" }, h("p", {}, told), this.sendButton(exact ? "quiet" : "large"));
     this.show([...parts.first, digest, ...parts.rest]);
     if (closest) preview.hidden = true;
     if (LANGUAGE && this.element !== answers.firstElementChild && closest) answers.prepend(this.element); // what leads somewhere comes first

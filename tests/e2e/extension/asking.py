@@ -54,6 +54,12 @@ def clicked(extended: ExtendedBrowser, page: Tab, selector: str | None, what: st
     return told
 
 
+def newest(extended: ExtendedBrowser) -> dict[str, Any]:
+    """What the panel was told last."""
+    told = [each for name, each in extended.told().items() if name in ("click", "choose")]
+    return max(told, key=lambda each: each["number"], default={})
+
+
 def had(extended: ExtendedBrowser, click: dict[str, Any], call: str = "picture") -> dict[str, Any]:
     """How its bytes are had, with `data`, or the reason why they are not."""
     found: dict[str, Any] = extended.beside.evaluate(HAD, [call, click])

@@ -1,8 +1,11 @@
 """Between a browser and a registry: passes everything on, notes what was asked, and lies where it is told to."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +75,24 @@ class Between:
     service: Service | None = None
     change: Change = truthful
     asked: list[Asked] = field(default_factory=list)
+    folder: Path = Path()
+    settings: dict[str, str] = field(default_factory=dict)
+    running: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Starts the service behind it."""
+        self.service = self.running.enter_context(
+            running_service(self.folder, operator="The Test Daily", **self.settings)
+        )
+
+    def rotate_key(self) -> None:
+        """Stops the service, has its log hand over to new keys, and starts it again."""
+        self.running.close()
+        settings = {"environment": "development", "folder": str(self.folder), "operator": "The Test Daily"}
+        variables = {f"COUNTERMARK_{name.upper()}": text for name, text in (settings | self.settings).items()}
+        command = [sys.executable, "-m", "api", "log", "rotate-key", "--json"]
+        subprocess.run(command, env=os.environ | variables, stdout=subprocess.DEVNULL, check=True)
+        self.start()
 
     @property
     def host(self) -> str:
@@ -127,10 +148,10 @@ METHODS = ["GET", "POST", "PUT", "OPTIONS"]
 @contextmanager
 def running_between(folder: Path, **settings: str) -> Iterator[Between]:
     """One, in front of a service of its own that gives the address of this one as its own."""
-    between = Between()
-    with serving(Starlette(routes=[Route("/{path:path}", between.__call__, methods=METHODS)])) as url:
+    between = Between(folder=folder / "data")
+    app = Starlette(routes=[Route("/{path:path}", between.__call__, methods=METHODS)])
+    with serving(app) as url, between.running:
         between.url = url
-        named = {"public_url": url, "key_passphrase": PASSPHRASE} | UNBOUNDED | settings
-        with running_service(folder / "data", operator="The Test Daily", **named) as service:
-            between.service = service
-            yield between
+        between.settings = {"public_url": url, "key_passphrase": PASSPHRASE} | UNBOUNDED | settings
+        between.start()
+        yield between

@@ -49,6 +49,9 @@ class ExtendedBrowser(Protocol):
     def extension_page(self, path: str) -> Tab:
         """A tab with a page of the extension ("panel/panel.html"), which is then the one that is seen."""
 
+    def focus(self, tab: Tab) -> None:
+        """Has keys go to the page, which is seen."""
+
     def click_toolbar(self, tab: Tab) -> None:
         """Clicks the extension's button while the tab is seen."""
 
@@ -66,6 +69,9 @@ class ExtendedBrowser(Protocol):
 
     def allow(self) -> None:
         """Answers the browser's question for a site, once it is asked, by keys."""
+
+    def refuse(self) -> None:
+        """Says no to that question."""
 
     def told(self) -> dict[str, Any]:
         """What `chrome.storage.session` holds."""
@@ -146,6 +152,10 @@ class Chromium:
     def extension_page(self, path: str) -> Page:
         return self.open(f"chrome-extension://{self.id}/{path}")
 
+    def focus(self, tab: Page) -> None:
+        tab.bring_to_front()
+        tab.mouse.click(5, 5)
+
     def click_toolbar(self, tab: Page) -> None:
         tab.bring_to_front()
         [target] = (each["targetId"] for each in self._targets("tab") if each["url"] == tab.url)
@@ -184,6 +194,10 @@ class Chromium:
         once(lambda: self.display.press("Tab") or self._still() not in (None, before))
         once(lambda: self.display.press("Return") or (self._still() and not self._is_asking()))
 
+    def refuse(self) -> None:
+        once(self._is_asking)
+        once(lambda: self.display.press("Escape") or (self._still() and not self._is_asking()))
+
     def _still(self) -> Image.Image | None:
         """What is on the display, if that has not changed for long enough: too early a key counts for nothing, and has
         the browser ignore the next ones for as long again."""
@@ -204,7 +218,9 @@ class Chromium:
 
 
 @contextmanager
-def running_chromium(executable: str, extension: Path, folder: Path, display: Display) -> Iterator[Chromium]:
+def running_chromium(
+    executable: str, extension: Path, folder: Path, display: Display, language: str = "en"
+) -> Iterator[Chromium]:
     """Chromium on a display, with a new profile in a folder, and the extension that lies unpacked in another."""
     arguments = [
         "--no-sandbox",
@@ -222,7 +238,7 @@ def running_chromium(executable: str, extension: Path, folder: Path, display: Di
             executable_path=executable,
             headless=False,
             args=arguments,
-            env={"DISPLAY": display.name},
+            env={"DISPLAY": display.name, "LANGUAGE": language},
             timeout=HUNG_MILLISECONDS,
             no_viewport=True,
         )
@@ -268,6 +284,11 @@ class ExtendedFirefox:
     def extension_page(self, path: str) -> FirefoxPage:
         return self.open(f"moz-extension://{GECKO_HOST}/{path}")
 
+    def focus(self, tab: Tab) -> None:
+        assert isinstance(tab, FirefoxPage)
+        tab.activate()
+        tab.click(5, 5)
+
     def click_toolbar(self, tab: Tab) -> None:
         assert isinstance(tab, FirefoxPage)
         tab.activate()
@@ -285,6 +306,15 @@ class ExtendedFirefox:
 
         once(is_open)
 
+    def lines_down(self) -> int:
+        """Which line of the open menu is the extension's, counted from 1."""
+        count = """() => {
+            const menu = document.getElementById("contentAreaContextMenu");
+            const lines = [...menu.querySelectorAll(":scope > :is(menuitem, menu):not([hidden])")];
+            return 1 + lines.findIndex((each) => each.label?.includes("Countermark"));
+        }"""
+        return int(self.firefox.chrome(count))
+
     def choose_in_menu(self, on_a_picture: bool = True) -> None:
         choose = """() => {
             const menu = document.getElementById("contentAreaContextMenu");
@@ -296,6 +326,12 @@ class ExtendedFirefox:
         once(lambda: self.beside.evaluate(f"() => {Sidebar.VIEW}?.document.readyState === 'complete'"))
         return Sidebar(self.beside)
 
+    def pinch(self, scale: float) -> None:
+        """Enlarges the page that is seen, as two fingers do."""
+        script = f"data:,content.windowUtils.setResolutionAndScaleTo({scale})"
+        load = "(script) => gBrowser.selectedBrowser.messageManager.loadFrameScript(script, false)"
+        self.firefox.chrome(load, script)
+
     def click_in_panel(self, selector: str) -> None:
         self._windows = self.display.windows()
         place = self.panel().evaluate(CENTRE, selector)
@@ -305,6 +341,10 @@ class ExtendedFirefox:
     def allow(self) -> None:
         once(lambda: self.display.windows() - self._windows)
         self.display.press("alt+a")
+
+    def refuse(self) -> None:
+        once(lambda: self.display.windows() - self._windows)
+        self.display.press("Escape")
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self.beside.evaluate("() => chrome.storage.session.get()")

@@ -68,8 +68,9 @@ def _sites() -> Iterator[Sites]:
 
 @pytest.fixture
 def sites(_sites: Sites) -> Iterator[Sites]:
-    """Sites with nothing on them yet."""
+    """Sites with nothing on them yet. None of them learns of the extension."""
     yield _sites
+    assert "-extension:" not in str(_sites.asked)
     _sites.pages, _sites.files, _sites.policy, _sites.asked = {}, {}, None, []
 
 

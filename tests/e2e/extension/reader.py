@@ -6,6 +6,8 @@ import re
 from importlib.resources import files
 from typing import Any
 
+import pytest
+
 from tests.e2e.extension.browsers import ExtendedBrowser, once
 from tests.e2e.firefox import FirefoxPage
 from tests.e2e.pages.reader import Tab
@@ -70,9 +72,9 @@ def as_source(data: bytes, media_type: str = "image/jpeg") -> str:
 class Reader:
     """Somebody with the panel, or the settings, in a tab of their own."""
 
-    def __init__(self, browser: ExtendedBrowser, path: str = "panel/panel.html") -> None:
+    def __init__(self, browser: ExtendedBrowser, path: str = "panel/panel.html", tab: Tab | None = None) -> None:
         self.browser = browser
-        self.tab: Tab = browser.extension_page(path)
+        self.tab: Tab = tab or browser.extension_page(path)
         self.watch()
 
     def watch(self) -> None:
@@ -122,6 +124,29 @@ class Reader:
         """ "light" or "dark"; Firefox has no way to be told."""
         if not isinstance(self.tab, FirefoxPage):
             self.tab.emulate_media(color_scheme=scheme)  # type: ignore[attr-defined]
+
+    def see(self) -> None:
+        """Makes it the tab that is seen."""
+        if isinstance(self.tab, FirefoxPage):
+            self.tab.activate()
+        else:
+            self.tab.bring_to_front()  # type: ignore[attr-defined]
+
+    def key(self, *keys: str) -> None:
+        """Presses keys: characters, or "Tab", "Enter"."""
+        if isinstance(self.tab, FirefoxPage):
+            self.tab.press(*keys)
+        else:
+            for key in keys:
+                self.tab.keyboard.press(key)  # type: ignore[attr-defined]
+
+    def tab_to(self, selector: str) -> None:
+        """Presses the Tab key until the element has the focus."""
+        for _ in range(60):
+            self.key("Tab")
+            if self.tab.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                return
+        pytest.fail(f"{selector} cannot be reached with the Tab key")
 
     def text(self, selector: str) -> str:
         found: str = self.tab.evaluate("(selector) => document.querySelector(selector).innerText", selector)

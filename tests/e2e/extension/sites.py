@@ -42,7 +42,8 @@ class Sites:
     """`pages` are by path ("/"), `files` by name, and both may be set while it runs.
 
     A picture is at `/open/NAME` for everybody, at `/closed/NAME` for pages of its own site, and at `/members/NAME` for
-    who brings a cookie. `asked` are the requests so far: host, path and headers.
+    who brings a cookie. At `/live/NAME`, for everybody, it is encoded anew at each request. `asked` are the requests so
+    far: host, path and headers.
     """
 
     port: int
@@ -65,8 +66,16 @@ class Sites:
         _, access, name = (path + "//").split("/", 3)[:3]
         if name not in self.files or (access == "members" and not request.cookies):
             return Response(status_code=404)
-        headers = {"open": {"access-control-allow-origin": "*"}, "members": {"cache-control": "no-store"}}.get(access)
-        return Response(self.files[name], media_type=MEDIA_TYPES.get(name.split(".")[-1]), headers=headers)
+        headers = {
+            "open": {"access-control-allow-origin": "*"},
+            "live": {"access-control-allow-origin": "*", "cache-control": "no-store"},
+            "members": {"cache-control": "no-store"},
+        }.get(access)
+        data = self.files[name]
+        if access == "live":
+            quality = 60 + len(self.asked) % 35
+            data = encoded(Image.open(io.BytesIO(data)).convert("RGB"), quality=quality)
+        return Response(data, media_type=MEDIA_TYPES.get(name.split(".")[-1]), headers=headers)
 
 
 @contextmanager

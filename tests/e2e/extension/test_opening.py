@@ -1,10 +1,11 @@
 """The panel opens where a user asks for it, beside the page and not in it."""
 
+import pytest
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from tests.e2e.extension.browsers import ExtendedBrowser, once
+from tests.e2e.extension.browsers import ExtendedBrowser, ExtendedFirefox, once
 from tests.loopback import serving
 
 PAGE = "<!doctype html><title>News</title><img src='/picture.png' width=300 height=200><p>A page"
@@ -25,3 +26,22 @@ def test_the_menu_of_a_picture_opens_the_panel(extended: ExtendedBrowser) -> Non
         extended.choose_in_menu()
         assert once(lambda: extended.told().get("click"))["source"] == f"{url}/picture.png"
         assert extended.panel().evaluate("() => document.title") == "Countermark"
+
+
+def test_the_shortcut_opens_the_panel(extended: ExtendedBrowser) -> None:
+    before = extended.told().get("choose")
+    with serving(Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])) as url:
+        extended.focus(extended.open(url))
+        once(lambda: extended.display.press("alt+shift+c") or extended.told().get("choose") != before)
+        assert extended.panel().evaluate("() => document.title") == "Countermark"
+
+
+@pytest.mark.firefox
+@pytest.mark.display
+def test_the_menu_of_firefox_is_taken_by_keys(extended_firefox: ExtendedFirefox) -> None:
+    """As that of Chromium is in every test."""
+    with serving(Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])) as url:
+        page = extended_firefox.open(url)
+        extended_firefox.open_menu(page, "img")
+        extended_firefox.display.press(*["Down"] * extended_firefox.lines_down(), "Return")
+        assert once(lambda: extended_firefox.told().get("click"))["source"] == f"{url}/picture.png"

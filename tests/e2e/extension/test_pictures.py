@@ -1,12 +1,13 @@
 """Which pictures of a page are found, and how their bytes are had."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from provenance.media.fingerprints import fingerprint
 from provenance.media.media import Media
-from tests.e2e.extension.asking import PHOTO, SPACER, clicked, had, listed
+from tests.e2e.extension.asking import PHOTO, SPACER, clicked, had, listed, newest
 from tests.e2e.extension.browsers import ExtendedBrowser, ExtendedFirefox, once
 from tests.e2e.extension.sites import Sites, encoded, photo, sha256
 from tests.e2e.pages.reader import Tab
@@ -92,6 +93,11 @@ def test_the_menu_asks_for_the_largest_version_of_a_picture(
     assert had(extended, click)["sha256"] == sha256(PHOTO)
 
 
+def test_a_picture_in_a_link_needs_no_more_clicks(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:
+    page = show("<a href=/elsewhere><img src=/closed/photo.jpg width=300 height=200></a>")
+    assert clicked(extended, page, "img")["source"] == sites.at("news", "/closed/photo.jpg")
+
+
 def test_the_menu_of_a_background_leads_to_it_or_to_a_choice(
     extended: ExtendedBrowser, sites: Sites, show: Show
 ) -> None:
@@ -153,6 +159,73 @@ def test_the_screen_shows_what_no_site_lets_be_read(extended: ExtendedBrowser, s
     assert (answer["how"], answer["size"]) == ("screen", "300 × 200")
     assert shows(answer["data"], PHOTO)
     assert page.evaluate("() => scrollY") == 40
+
+
+def zoomed(extended: ExtendedBrowser, page: Tab, tab: int, zoom: float) -> None:
+    """Shows a page this large."""
+    extended.beside.evaluate("([tab, zoom]) => chrome.tabs.setZoom(tab, zoom)", [tab, zoom])
+    once(lambda: page.evaluate("() => devicePixelRatio") == zoom)
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.5, 2])
+def test_the_screen_is_cut_to_the_picture_however_large_its_page_is_shown(
+    extended: ExtendedBrowser, sites: Sites, show: Show, zoom: float
+) -> None:
+    far = f"<p style='height: 900px'></p><img src={sites.at('cdn', '/closed/photo.jpg')} width=300 height=200>"
+    page = show(f"<body style='margin: 40px; background: black'>{far}<p style='height: 3000px'></p>")
+    page.evaluate("() => scrollTo(0, 800)")
+    click = clicked(extended, page, "img")
+    zoomed(extended, page, click["tabId"], zoom)
+    answer = had(extended, click, "screenshot")
+    zoomed(extended, page, click["tabId"], 1)
+    width, height = (int(side) for side in answer["size"].split(" × "))
+    assert abs(width - 300 * zoom) <= 2
+    assert abs(height - 200 * zoom) <= 2
+    assert shows(answer["data"], PHOTO)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_the_screen_is_cut_to_the_picture_where_fingers_have_enlarged_the_page(
+    extended: ExtendedBrowser, sites: Sites, show: Show, scale: float
+) -> None:
+    img = f"<img src={sites.at('cdn', '/closed/photo.jpg')} width=300 height=200 style='margin: 300px 500px'>"
+    page = show(f"<body style='background: black'>{img}")
+    click = clicked(extended, page, "img")
+    if isinstance(extended, ExtendedFirefox):
+        extended.pinch(scale)
+    else:
+        page.context.new_cdp_session(page).send("Emulation.setPageScaleFactor", {"pageScaleFactor": scale})  # type: ignore[attr-defined]
+    once(lambda: page.evaluate("() => visualViewport.scale") == scale)
+    answer = had(extended, click, "screenshot")
+    width, height = (int(side) for side in answer["size"].split(" × "))
+    assert abs(width - 300 * scale) <= 2
+    assert abs(height - 200 * scale) <= 2
+    assert shows(answer["data"], PHOTO)
+
+
+def test_a_picture_in_a_frame_of_another_site_is_asked_for_by_its_own(
+    extended: ExtendedBrowser, sites: Sites, show: Show
+) -> None:
+    sites.pages["/frame"] = "<!doctype html><body style='margin: 0'><img src=/closed/photo.jpg width=300 height=200>"
+    page = show(f"<iframe src={sites.at('ads', '/frame')} width=300 height=200></iframe>")
+    once(lambda: any(path == "/closed/photo.jpg" for _, path, _ in sites.asked))
+    click = clicked(extended, page, "iframe")
+    assert click["source"] == sites.at("ads", "/closed/photo.jpg")
+    answer = had(extended, click)
+    assert (answer["reason"], answer["pattern"]) == ("needs-origin", "http://ads.localhost/*")
+    assert had(extended, click, "screenshot")["reason"] == "closed"  # as nobody tells where it is
+
+
+def test_what_the_browser_lets_no_extension_see_is_named(extended: ExtendedBrowser, show: Show, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    page = show("")
+    page.goto((tmp_path / "photo.jpg").as_uri())
+    before = newest(extended)
+    extended.click_toolbar(page)
+    told = once(lambda: (told := newest(extended)) != before and told)
+    source = (tmp_path / "photo.jpg").as_uri()
+    asked = {"source": source, "shown": source, "kind": "document", "width": 0, "height": 0, "frameId": 0}
+    assert had(extended, told | asked)["reason"] == "closed"
 
 
 def test_a_tainted_canvas_is_had_from_the_screen_alone(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from countermark import Client
-from playwright.sync_api import Page, expect
 
 from demo.alterations import PHOTOS
 from tests.e2e.extension.between import Between, running_between, truthful
-from tests.e2e.extension.browsers import Chromium, ExtendedBrowser, once
+from tests.e2e.extension.browsers import ExtendedBrowser, once
 from tests.e2e.extension.reader import CLICKED, Reader, as_source
-from tests.e2e.pages.pictures import altered_picture, encode
+from tests.e2e.pages.pictures import HOSTILE, SHOWN, altered_picture, encode
 
 SETTINGS = "options/options.html"
 REACHED = "selector => document.activeElement.matches(selector)"
@@ -101,49 +100,59 @@ def test_what_a_click_sends_is_kept(settings: Reader, extended: ExtendedBrowser)
     again.tab.close()
 
 
+def test_nothing_of_a_registry_s_own_words_is_more_than_text_in_the_settings(
+    settings: Reader, between: Between
+) -> None:
+    between.change = lambda asked, reply: (
+        reply.says(reply.json | {"operator": HOSTILE}) if asked.path.startswith("/.well-known") else reply
+    )
+    enter(settings, between.url)
+    once(lambda: settings.has(".registry"))
+    assert settings.text("#status").count(SHOWN) == settings.text(".registry").count(SHOWN) == 1
+    assert settings.tab.evaluate("() => document.querySelectorAll('img[src=x], [onerror], main script').length") == 0
+
+
+@pytest.mark.parametrize("width", [320, 480])
+def test_nothing_is_cut_off_in_narrow_settings(settings: Reader, between: Between, width: int) -> None:
+    settings.resize(width, 900)
+    assert settings.enter(between.url) is None
+    forked = between.signed(between.checkpoint().size, b"\x01" * 32)
+    between.change = lambda asked, reply: reply.says(forked) if asked.path == "/log/checkpoint" else reply
+    enter(settings, between.url)
+    once(lambda: settings.has("#registries .alarm"))
+    for scheme in ("light", "dark"):
+        settings.prefer(scheme)
+        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert settings.tab.evaluate(wide) <= 0
+        assert settings.violations() == []
+
+
 # By keyboard alone -------------------------------------------------------------------------------------
 
 
-def tab_to(page: Page, selector: str) -> None:
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate(REACHED, selector):
-            return
-    pytest.fail(f"{selector} cannot be reached with the Tab key")
-
-
-@pytest.mark.browser
-@pytest.mark.display
-def test_everything_is_done_by_keyboard_alone(extended_chromium: Chromium, between: Between) -> None:
+def test_everything_is_done_by_keyboard_alone(extended: ExtendedBrowser, between: Between) -> None:
     between.change = truthful
-    reader = Reader(extended_chromium)
-    reader.empty()
-    panel: Page = reader.tab  # type: ignore[assignment]
+    panel, settings = Reader(extended), Reader(extended, SETTINGS, extended.beside)
+    panel.empty()
     picture = as_source(encode(altered_picture(), "JPEG"))
-    panel.evaluate(CLICKED, picture)
-    tab_to(panel, "#answers .button")
-    panel.keyboard.press("Enter")
+    panel.tab.evaluate(CLICKED, picture)
+    once(lambda: panel.has("#answers .button"))
+    panel.see()
+    panel.tab_to("#answers .button")
+    panel.key("Enter")
+    once(lambda: settings.tab.evaluate("async () => (await chrome.tabs.getCurrent()).active"))
+    settings.tab_to("#address")
+    settings.key(*between.url, "Enter")
+    once(lambda: settings.has(".registry"))
 
-    def opened() -> Page | None:
-        panel.evaluate("() => 0")  # news of other pages comes with an answer
-        return next((each for each in extended_chromium.context.pages if each.url.endswith(SETTINGS)), None)
-
-    page: Page = once(opened)
-    page.bring_to_front()
-    tab_to(page, "#address")
-    page.keyboard.type(between.url)
-    page.keyboard.press("Enter")
-    expect(page.locator(".registry")).to_be_visible()
-    page.close()
-
-    panel.bring_to_front()
-    panel.evaluate(CLICKED, picture)
-    expect(panel.locator(".button.large")).to_be_visible()
-    tab_to(panel, ".button.large")
-    panel.keyboard.press("Enter")
-    once(lambda: panel.evaluate(REACHED, "h2[data-code]"))
-    tab_to(panel, ".checks summary")
-    panel.keyboard.press("Enter")
-    expect(panel.locator(".checks table")).to_be_visible()
-    tab_to(panel, ".links a")
-    panel.close()
+    panel.see()
+    panel.tab.evaluate(CLICKED, picture)
+    once(lambda: panel.has(".button.large"))
+    panel.tab_to(".button.large")
+    panel.key("Enter")
+    once(lambda: panel.tab.evaluate(REACHED, "h2[data-code]"))
+    panel.tab_to(".checks summary")
+    panel.key("Enter")
+    once(lambda: panel.tab.evaluate("() => document.querySelector('.checks').open"))
+    panel.tab_to(".links a")
+    panel.tab.close()

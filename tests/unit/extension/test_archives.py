@@ -73,6 +73,14 @@ def test_nothing_is_let_onto_pages_beforehand() -> None:
     assert "externally_connectable" not in manifest
 
 
+def test_its_two_pages_begin_alike() -> None:
+    panel, options = (
+        (SOURCE / page / f"{page}.html").read_text().partition("</head>")[0].replace(page, "PAGE")
+        for page in ("panel", "options")
+    )
+    assert panel == options
+
+
 def test_the_modules_come_without_their_comments() -> None:
     module = contents("chrome")["countermark/pdq.js"].decode()
     assert "export function pdq" in module
