@@ -381,7 +381,8 @@ if (!Object.hasOwn(globalThis, "countermark")) {
           view = outer;
         }
         if (view !== view.top) return { fault: "not-in-view" }; // within another site's page, which does not tell where
-        const { offsetLeft, offsetTop, scale } = /** @type {VisualViewport} */ (view.visualViewport);
+        // Of a page that fingers have enlarged, Chrome gives what is seen, and Firefox what was before.
+        const { offsetLeft, offsetTop, scale } = dom && view.visualViewport ? view.visualViewport : { offsetLeft: 0, offsetTop: 0, scale: 1 };
         const [width, height] = [view.innerWidth / scale, view.innerHeight / scale];
         const seen = within(box, { left: offsetLeft, top: offsetTop, right: offsetLeft + width, bottom: offsetTop + height });
         if (seen.right - seen.left < 1 || seen.bottom - seen.top < 1) return { fault: "not-in-view" };

@@ -35,6 +35,9 @@ CENTRE = """(selector) => {
     return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }"""
 
+CORNER = "() => ({ x: window.mozInnerScreenX, y: window.mozInnerScreenY })"
+"""Where a page of Firefox begins on the display."""
+
 
 class ExtendedBrowser(Protocol):
     """A browser with the extension."""
@@ -297,10 +300,11 @@ class ExtendedFirefox:
     def open_menu(self, tab: Tab, selector: str) -> None:
         assert isinstance(tab, FirefoxPage)
         tab.activate()
-        place = tab.evaluate(CENTRE, selector)
+        place, corner = tab.evaluate(CENTRE, selector), tab.evaluate(CORNER)
 
         def is_open() -> bool:
-            tab.click(**place, button=2)  # again where the page was not yet drawn
+            # Again where the page was not yet drawn.
+            self.display.click(corner["x"] + place["x"], corner["y"] + place["y"], button=3)
             time.sleep(UNATTENDED_SECONDS)
             return bool(self.firefox.chrome("() => document.getElementById('contentAreaContextMenu').state === 'open'"))
 
@@ -335,7 +339,7 @@ class ExtendedFirefox:
     def click_in_panel(self, selector: str) -> None:
         self._windows = self.display.windows()
         place = self.panel().evaluate(CENTRE, selector)
-        corner = self.panel().evaluate("() => ({ x: window.mozInnerScreenX, y: window.mozInnerScreenY })")
+        corner = self.panel().evaluate(CORNER)
         self.display.click(corner["x"] + place["x"], corner["y"] + place["y"])
 
     def allow(self) -> None:
@@ -344,7 +348,7 @@ class ExtendedFirefox:
 
     def refuse(self) -> None:
         once(lambda: self.display.windows() - self._windows)
-        self.display.press("Escape")
+        self.display.press("alt+d")
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self.beside.evaluate("() => chrome.storage.session.get()")

@@ -21,9 +21,9 @@ class Display:
         """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+c")."""
         subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=os.environ | {"DISPLAY": self.name}, check=True)
 
-    def click(self, x: float, y: float) -> None:
-        """Clicks there with the left button."""
-        click = ["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"]
+    def click(self, x: float, y: float, button: int = 1) -> None:
+        """Clicks there with the left button; 3 is the right one."""
+        click = ["xdotool", "mousemove", str(round(x)), str(round(y)), "click", str(button)]
         subprocess.run(click, env=os.environ | {"DISPLAY": self.name}, check=True)
 
     def windows(self) -> set[str]:

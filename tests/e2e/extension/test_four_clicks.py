@@ -61,6 +61,7 @@ def click(entered: ExtendedBrowser, sites: Sites) -> Iterator[Callable[..., Tab]
         return entered.panel()
 
     yield click
+    entered.panel().evaluate("() => document.querySelector('#answers').replaceChildren()")
     for page in opened:
         page.close()
 
