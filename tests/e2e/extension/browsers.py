@@ -157,7 +157,7 @@ class Chromium:
 
     def focus(self, tab: Page) -> None:
         tab.bring_to_front()
-        tab.mouse.click(5, 5)
+        self.display.focus()
 
     def click_toolbar(self, tab: Page) -> None:
         tab.bring_to_front()
@@ -290,7 +290,7 @@ class ExtendedFirefox:
     def focus(self, tab: Tab) -> None:
         assert isinstance(tab, FirefoxPage)
         tab.activate()
-        tab.click(5, 5)
+        self.display.focus()
 
     def click_toolbar(self, tab: Tab) -> None:
         assert isinstance(tab, FirefoxPage)

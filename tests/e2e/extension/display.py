@@ -18,13 +18,19 @@ class Display:
     name: str
 
     def press(self, *keys: str) -> None:
-        """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+c")."""
+        """Presses keys one after the other, by their names in X ("Down", "Return", "alt+shift+m")."""
         subprocess.run(["xdotool", "key", "--delay", "150", *keys], env=os.environ | {"DISPLAY": self.name}, check=True)
 
     def click(self, x: float, y: float, button: int = 1) -> None:
         """Clicks there with the left button; 3 is the right one."""
         click = ["xdotool", "mousemove", str(round(x)), str(round(y)), "click", str(button)]
         subprocess.run(click, env=os.environ | {"DISPLAY": self.name}, check=True)
+
+    def focus(self) -> None:
+        """Has keys go to what is open: there is no manager of windows that would."""
+        for window in self.windows():
+            focus = ["xdotool", "windowfocus", window]
+            subprocess.run(focus, env=os.environ | {"DISPLAY": self.name}, stderr=subprocess.DEVNULL, check=False)
 
     def windows(self) -> set[str]:
         """The numbers of what is open on it: an open menu is a window."""

@@ -32,7 +32,7 @@ def test_the_shortcut_opens_the_panel(extended: ExtendedBrowser) -> None:
     before = extended.told().get("choose")
     with serving(Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])) as url:
         extended.focus(extended.open(url))
-        once(lambda: extended.display.press("alt+shift+c") or extended.told().get("choose") != before)
+        once(lambda: extended.display.press("alt+shift+m") or extended.told().get("choose") != before)
         assert extended.panel().evaluate("() => document.title") == "Countermark"
 
 
