@@ -348,7 +348,13 @@ class ExtendedFirefox:
 
     def refuse(self) -> None:
         once(lambda: self.display.windows() - self._windows)
-        self.display.press("alt+d")
+        where = """() => {
+            const no = document.querySelector(".popup-notification-secondary-button");
+            const { width, height } = no.getBoundingClientRect();
+            return { x: no.screenX + width / 2, y: no.screenY + height / 2 };
+        }"""
+        time.sleep(UNATTENDED_SECONDS)
+        self.display.click(**self.firefox.chrome(where))  # the keys of that button are also the address bar's
 
     def told(self) -> dict[str, Any]:
         told: dict[str, Any] = self.beside.evaluate("() => chrome.storage.session.get()")
