@@ -26,6 +26,7 @@ from api.http.openapi import document
 from api.http.problems import install_problems
 from api.http.quotas import DAY_SECONDS, Quotas, forget_days
 from api.http.upload import Spool
+from api.memory import given_back
 from api.pages.rendering import problem_page
 from api.processes import Parent, SharedLimiter
 from api.routes import ROUTERS
@@ -109,7 +110,7 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         for index in registry.indices:
             index.start(registry.store)
-        async with housekeeping(registry), quotas.saving(), parent or nullcontext():
+        async with housekeeping(registry), quotas.saving(), given_back(), parent or nullcontext():
             yield
 
     app.router.lifespan_context = lifespan

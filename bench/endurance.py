@@ -17,6 +17,7 @@ import http.client
 import io
 import itertools
 import json
+import os
 import random
 import sys
 import tempfile
@@ -40,8 +41,10 @@ SHARE = 0.7
 READERS = 4
 READS_PER_SECOND = 10
 """Of each reader, at most."""
-TURNS, TURN_SECONDS = 4, 15.0
+TURNS, TURN_SECONDS = 6, 20.0
 """Of the server at its end and of a fresh one."""
+SPANS = 6
+"""Equal parts of the time, of each of which memory, latency and costs are told."""
 REGISTERED_EVERY = 10
 SAMPLE_SECONDS = 5.0
 MEBIBYTE = 1024 * 1024
@@ -51,7 +54,7 @@ AIMS = {"mebibytes_a_minute": 1.0, "wal_mebibytes": 64.0, "p99_ratio": 1.5, "p99
 
 @dataclass(frozen=True)
 class Result:
-    """Of one run. Rates are a second, latencies seconds."""
+    """Of one run. Rates are a second, latencies seconds. Lists have a value for each of `SPANS`: memory at its end."""
 
     minutes: float
     capacity: float
@@ -70,6 +73,10 @@ class Result:
     p99_ratio_in_turns: float
     processor_seconds_first: float
     processor_seconds_last: float
+    load_averages: tuple[float, float]
+    mebibytes: list[float]
+    p99s: list[float]
+    processor_seconds: list[float]
 
 
 @dataclass
@@ -82,6 +89,14 @@ class Watched:
     wal: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     reads: int = 0
+
+    def p99(self, begin: float, end: float) -> float:
+        """Of what was asked in that time."""
+        return p99([took for at, took in self.latencies if begin <= at < end])
+
+    def processor_seconds(self, begin: float, end: float) -> float:
+        """For each second of that time."""
+        return slope([each for each in self.processor if begin <= each[0] < end]) / 60
 
 
 class Clients:
@@ -216,11 +231,14 @@ def measure(clients: Clients, fresh: Callable[[], AbstractContextManager[Clients
     seconds = minutes * 60
     clients.capacity(10.0)
     capacity = clients.capacity(60.0)
+    load_before = os.getloadavg()[0]
     asked = clients.steadily(SHARE * capacity, seconds)
     watched = clients.watched
+    load_after = os.getloadavg()[0]
     tenths = (0.0, 0.1 * seconds), (0.9 * seconds, seconds)
-    first, last = (p99([took for at, took in watched.latencies if begin <= at < end]) for begin, end in tenths)
-    costs = [slope([each for each in watched.processor if begin <= each[0] < end]) / 60 for begin, end in tenths]
+    spans = [(seconds * each / SPANS, seconds * (each + 1) / SPANS) for each in range(SPANS)]
+    first, last = (watched.p99(*each) for each in tenths)
+    cost_first, cost_last = (watched.processor_seconds(*each) * seconds / asked for each in tenths)
     with fresh() as others:
         others.capacity(10.0)
         aged_p99, fresh_p99 = in_turns(clients, others, SHARE * capacity)
@@ -240,8 +258,12 @@ def measure(clients: Clients, fresh: Callable[[], AbstractContextManager[Clients
         p99_fresh=fresh_p99,
         p99_in_turns=aged_p99,
         p99_ratio_in_turns=aged_p99 / fresh_p99,
-        processor_seconds_first=costs[0] * seconds / asked,
-        processor_seconds_last=costs[1] * seconds / asked,
+        processor_seconds_first=cost_first,
+        processor_seconds_last=cost_last,
+        load_averages=(load_before, load_after),
+        mebibytes=[max(each for each in watched.resident if each[0] < end)[1] for _, end in spans],
+        p99s=[watched.p99(*each) for each in spans],
+        processor_seconds=[watched.processor_seconds(*each) * seconds / asked for each in spans],
     )
 
 

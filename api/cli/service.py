@@ -16,6 +16,7 @@ from api.http.logs import configure_logs
 from api.http.metrics import Metrics
 from api.http.openapi import is_current, write
 from api.http.server import stopping_in_order
+from api.memory import share_arenas
 from api.processes import Parent, Processes
 from api.settings import Settings, load_settings
 from provenance.errors import SettingsInvalid, StoreUnavailable
@@ -65,6 +66,7 @@ def _listening(settings: Settings) -> socket.socket:
 
 def _serve(settings: Settings, given: Sequence[socket.socket]) -> None:
     """`given`: the socket to accept from and the end of the pair to the parent; nothing where there is no parent."""
+    share_arenas()
     listening, parent = (given[0], Parent(given[1])) if given else (None, None)
     with stopping_in_order(), opened_registry(settings) as registry:
         first_key = make_first_key(registry)
