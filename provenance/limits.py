@@ -26,6 +26,10 @@ PROGRESSIVE_JPEG_BYTES_PER_PIXEL = 13
 MAX_SIDE_PIXELS = 65_500
 """Pixels a side: the most that JPEG can state; also keeps 1 x N pictures from becoming huge rows."""
 
+MAX_READS = 262_144
+"""Pieces in which a decoder reads one file: a PNG of 50 MB in chunks of 1 KB has 200,000. Each fill byte of a JPEG is
+one, each empty chunk of a PNG is two or more: 20 MB of them took all the time that a file is given."""
+
 CANONICAL_SIDE = 512
 """Pixels: longest side of the canonical picture that every fingerprint and comparison starts from."""
 

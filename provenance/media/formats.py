@@ -52,6 +52,21 @@ _SENSOR_SAMPLES = frozenset((32803, 34892))  # a colour filter array, and linear
 _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
 
 
+class _Pieces(BytesIO):
+    """The bytes of a file, which a decoder reads in no more than `limits.MAX_READS` pieces."""
+
+    _read = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As `BytesIO.read`. Raises UndecodableMedia."""
+        self._read += 1
+        if self._read > limits.MAX_READS:
+            raise UndecodableMedia(
+                f"the file cannot be decoded: its bytes are in more than {limits.MAX_READS:,} pieces"
+            )
+        return super().read(size)
+
+
 def sniff(data: bytes) -> str:
     """Return the media type of `data`, one of the allow-list.
 
@@ -85,7 +100,7 @@ def open_header(data: bytes, media_type: str) -> ImageFile:
     with decoding(media_type):
         if media_type == "image/webp":
             _check_size(_webp_canvas(data), media_type)  # the decoder allocates the canvas when it is created
-        picture = _DECODERS[media_type](BytesIO(data))
+        picture = _DECODERS[media_type](_Pieces(data))
         _check_size(picture.size, media_type, progressive="progressive" in picture.info)
     if picture.mode in _WIDE_SAMPLES:
         raise UnsupportedMedia("pictures with 32-bit samples are not supported")

@@ -116,6 +116,35 @@ def test_more_bytes_than_allowed_are_too_large(monkeypatch, landscape, encode):
         Media.from_bytes(encode(landscape))
 
 
+PIECES = limits.MAX_READS + 1
+IN_PIECES = {  # where in the file, and what
+    "JPEG": [(2, b"\xff" * PIECES), (2, b"\xff\xfe\0\2" * PIECES)],
+    "PNG": [(33, (bytes(4) + b"teSt" + zlib.crc32(b"teSt").to_bytes(4)) * (PIECES // 2))],
+    "GIF": [(13 + 3 * 256, b"!\xfe\0" * PIECES)],
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "place", "pieces"), [(form, *each) for form, several in IN_PIECES.items() for each in several]
+)
+def test_a_file_in_countless_pieces_is_refused_before_it_costs(form, place, pieces, landscape, encode):
+    data = encode(landscape, form)
+    Media.from_bytes(data[:place] + pieces[:12_000] + data[place:])  # what stands there is allowed as such
+    with pytest.raises(UndecodableMedia, match="pieces"):
+        Media.from_bytes(data[:place] + pieces + data[place:])
+
+
+def test_a_png_in_chunks_of_a_kilobyte_is_read():
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = zlib.compress(b"".join(b"\0" + random.Random(1).randbytes(3 * 1000) for _ in range(1000)), 0)
+    head = struct.pack(">IIBBBBB", 1000, 1000, 8, 2, 0, 0, 0)
+    parts = b"".join(chunk(b"IDAT", rows[at : at + 1024]) for at in range(0, len(rows), 1024))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + parts + chunk(b"IEND", b"")
+    assert Media.from_bytes(data).pixels.shape == (1000, 1000, 3)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (10_000, 1), (1, 10_000)])
 def test_pictures_one_pixel_wide_work_throughout(shape, encode):
     media = Media.from_bytes(encode(np.full((*shape, 3), 80, np.uint8)))
