@@ -33,12 +33,13 @@ T = TypeVar("T")
 
 IDENTIFIER_FORM = "[!-~]+"
 
-_VISIBLE = re.compile(
-    r"[^\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    r"\U000e0000-\U000e0fff]"
+_SEEN = frozenset("LMNPS")
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-"""Neither white space, control, blank (U+2800) nor default-ignorable (Unicode 15, DerivedCoreProperties)."""
+"""Of the categories that are seen (letters, marks, numbers, punctuation, symbols), what is not: default-ignorable
+characters (Unicode 15, DerivedCoreProperties), and the blank of Braille."""
 _DIGEST_FORM = "[0-9a-f]{64}"
 
 
@@ -117,8 +118,11 @@ def _codec_of(hint: Any) -> Codec[Any]:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a reader sees anything of a text: some character is no space, zero-width or direction control."""
-    return _VISIBLE.search(text) is not None
+    """Whether a reader sees anything of a text: some character is of a category that is seen, and no blank.
+
+    Spaces and controls are not, nor what no font shows: for private use, unassigned, no character at all.
+    """
+    return any(unicodedata.category(each)[0] in _SEEN and each not in _BLANK for each in text)
 
 
 def text(limit: int) -> Codec[str]:

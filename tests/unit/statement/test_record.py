@@ -327,6 +327,7 @@ def test_an_identity_says_by_whom_and_how_it_was_established(established: Any, s
 
 
 UNSEEN = ["\u200b", "\u202e\u200f\u2066", " \t\n", "\ufeff\u2060", "\u3164", "\u2800", "\u00ad\ufe0f", "\U000e0041"]
+UNSEEN += ["\ufffe", "\uffff", "\ue000\uf8ff", "\U000f0000", "\u0378", "\U0010ffff", "\U000e0100", "\u17b4\u034f"]
 
 
 @pytest.mark.parametrize("text", UNSEEN)
