@@ -1,10 +1,13 @@
 """What an audit is asked about: folders, archives, lists, and what a hostile one of them can do."""
 
+import gzip
 import io
 import os
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -183,6 +186,54 @@ def test_a_damaged_archive_is_an_item_and_ends_nothing(tmp_path: Path, name: str
     found = examined(listed(tmp_path))
     assert found["z.jpg"].sha256 == sha256(b"z")
     assert any(each.failure is not None and each.failure[0] == "unreadable" for each in found.values())
+
+
+def header(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Of a tar's member, whose size may be below zero (in base 256, as GNU tar writes numbers)."""
+    block = bytearray(tarfile.TarInfo("x.jpg").tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = b"\x80" + size.to_bytes(11) if size >= 0 else size.to_bytes(12, signed=True)
+    block[156:157] = kind
+    block[148:156] = b"%06o\0 " % (sum(block) - sum(block[148:156]) + 8 * ord(" "))
+    return bytes(block)
+
+
+def extended(record: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    return header(len(record), kind) + record.ljust(-(-len(record) // 512) * 512, b"\0")
+
+
+MEMBER = header(512) + bytes(512)
+HOSTILE_TARS = {
+    "a member's size leads back to it": MEMBER + header(-512),
+    "one of an unknown kind, too": MEMBER + header(-512, b"Z"),
+    "an extended header states that size": MEMBER + extended(b"14 size=-1536\n") + header(10),
+    "a long name has that size": MEMBER + header(-512, tarfile.GNUTYPE_LONGNAME) + header(10),
+    "an extended header fills the memory": MEMBER + extended(b"2000012 x=".ljust(2_000_011) + b"\n") + header(10),
+    "a map of holes is no map": MEMBER + extended(b"22 GNU.sparse.size=99\n25 GNU.sparse.map=hole,x\n") + header(0),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE_TARS.values(), ids=HOSTILE_TARS)
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_tar_that_would_be_read_for_ever_or_into_all_memory_is_an_item_that_failed(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    whole = content + bytes(1024)
+    (tmp_path / name).write_bytes(gzip.compress(whole) if name.endswith("gz") else whole)
+    entries = list(islice(Sources(paths=[tmp_path / name]).entries(), 10))
+    assert [entry.kind for entry in entries][1:] == ["failed"]
+    assert examine(entries, HASHES)[-1].failure == entries[-1].failure
+
+
+def test_a_member_of_a_zip_that_is_damaged_in_any_way_of_packing_ends_nothing(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / f"{method}.zip", "w", method) as archive:
+            archive.writestr("x.jpg", random.Random(1).randbytes(2_000) * 2)
+        data = bytearray((tmp_path / f"{method}.zip").read_bytes())
+        data[40:1_500] = bytes(1_460)
+        (tmp_path / f"{method}.zip").write_bytes(data)
+    for each in examined(listed(tmp_path)).values():
+        assert each.failure is not None
+        assert each.failure[0] == "unreadable"
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])

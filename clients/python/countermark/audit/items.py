@@ -7,6 +7,7 @@ stranger's file is bounded before it is read, and an error is what came of its i
 import contextlib
 import hashlib
 import io
+import lzma
 import os
 import signal
 import stat
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from countermark.audit.buckets import Reason, of_error
 from countermark.content import CHUNK_BYTES
@@ -34,8 +35,19 @@ its start; an address, an object; nowhere (`digest`); or the item is known to be
 ITEM_SECONDS = 120.0
 """Seconds in which one file must be read, hashed and decoded: the largest take five, a dead network drive for ever."""
 
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError),
+)
 """What damaged and encrypted archives raise."""
+
+MAX_TAR_HEADER_BYTES = 1024 * 1024
+"""Bytes of a member's long name or extended header: paths have at most 4,096; tarfile reads it whole."""
+
+_EXTENDED = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,31 @@ def read(entry: Entry, reading: Reading) -> bytes:
         raise InvalidRequest(str(error)) from error
 
 
+class Member(tarfile.TarInfo):
+    """A member of a tar as tarfile reads it, unless its size would have tarfile read for ever, or into all memory."""
+
+    _bytes = 0
+
+    @property
+    def size(self) -> int:
+        """In bytes. Setting it raises tarfile.ReadError below zero: tarfile would go back, to the same member again."""
+        return self._bytes
+
+    @size.setter
+    def size(self, value: int) -> None:
+        if value < 0:
+            raise tarfile.ReadError("a member has a size below zero")
+        self._bytes = value
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """As of `TarInfo`. Raises tarfile.TarError."""
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _EXTENDED and member.size > MAX_TAR_HEADER_BYTES:
+            raise tarfile.ReadError(f"a member's header has more than {MAX_TAR_HEADER_BYTES:,} bytes")
+        return member
+
+
 class Readable(Protocol):
     """What bytes are read from."""
 
@@ -159,7 +196,7 @@ def _examine(entry: Entry, reading: Reading) -> Examined:
         raise
     except CountermarkError as error:
         return Examined(entry.name, entry.stamp, failure=("unreadable", str(error)))
-    except (OSError, ValueError, *DAMAGED) as error:
+    except (OSError, *DAMAGED) as error:
         return Examined(entry.name, entry.stamp, failure=("unreadable", why(error)))
 
 
@@ -275,7 +312,7 @@ def _members(entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes]]:
     wanted = {entry.place: entry for entry in entries}
     if not wanted:
         return
-    with tarfile.open(os.fsdecode(entries[0].at), "r|*") as archive:
+    with tarfile.open(os.fsdecode(entries[0].at), "r|*", tarinfo=Member) as archive:
         for number, member in enumerate(archive):
             if number in wanted and (file := archive.extractfile(member)) is not None:
                 yield wanted[number], file.read(MAX_MEDIA_BYTES)

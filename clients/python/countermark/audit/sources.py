@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from countermark.audit.items import DAMAGED, Entry, stamp_of, why
+from countermark.audit.items import DAMAGED, Entry, Member, stamp_of, why
 from provenance.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -211,10 +211,10 @@ def _in_zip(path: bytes, stamp: str) -> Iterator[Entry]:
 def _in_tar(path: bytes, stamp: str) -> Iterator[Entry]:
     """Members of a tar; where one is compressed, their numbers stand for their places."""
     try:
-        plain = tarfile.open(os.fsdecode(path), "r:")  # noqa: SIM115
+        plain = tarfile.open(os.fsdecode(path), "r:", tarinfo=Member)  # noqa: SIM115
     except tarfile.ReadError:
         plain = None
-    with plain or tarfile.open(os.fsdecode(path), "r|*") as archive:
+    with plain or tarfile.open(os.fsdecode(path), "r|*", tarinfo=Member) as archive:
         for number, member in enumerate(archive):
             archive.members = []  # type: ignore[attr-defined]  # they would be kept: a million of them
             if not member.isreg():
