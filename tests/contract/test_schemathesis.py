@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.patience import HUNG_SECONDS
+
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
 
@@ -20,7 +22,7 @@ schemathesis.serializer.alias(
 )
 
 # A schema cannot say that bytes must be a picture, or have the digest that the address names.
-EXCLUDED = [positive_data_acceptance]
+PATIENT: dict[str, Any] = {"excluded_checks": [positive_data_acceptance], "timeout": HUNG_SECONDS}
 
 few = settings(
     max_examples=int(os.environ.get("SCHEMATHESIS_EXAMPLES", "6")),
@@ -35,10 +37,10 @@ schema = schemathesis.openapi.from_path(OPENAPI, config=SchemathesisConfig())
 @schema.parametrize()
 @few
 def test_answers_are_as_documented_with_a_key(case: Any, live: Any) -> None:
-    case.call_and_validate(base_url=live.url, headers=live.authorization, excluded_checks=EXCLUDED)
+    case.call_and_validate(base_url=live.url, headers=live.authorization, **PATIENT)
 
 
 @schema.parametrize()
 @few
 def test_answers_are_as_documented_without_a_key(case: Any, live: Any) -> None:
-    case.call_and_validate(base_url=live.url, excluded_checks=EXCLUDED)
+    case.call_and_validate(base_url=live.url, **PATIENT)

@@ -15,6 +15,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import httpx2
 import pytest
 from countermark.fetching import Fetched, Fetcher
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from provenance.addresses import check_addresses, is_public
 from provenance.errors import AddressRefused, FetchError, FetchFailed
@@ -232,8 +234,10 @@ def test_no_spelling_reaches_this_machine(honest: Host, canaries: Sequence[Host]
         url = f"{scheme}://{spelling}:{honest.port}/secret"
         if way == "redirected":
             url = f"http://public.test:{honest.port}/redirect?{url.encode().hex()}"
-        with pytest.raises(FetchError):
+        with pytest.raises(FetchError) as refused:
             fetcher(honest.port).fetch(url)
+        # Not merely unreachable from here; `ip6-localhost` is a name, which this machine may not know.
+        assert isinstance(refused.value, AddressRefused) or spelling.startswith("ip6-")
     assert [each.asked for each in canaries] == [[]] * len(canaries)
 
 
@@ -357,6 +361,19 @@ def test_a_resolver_that_hangs_is_given_up(honest: Host) -> None:
 
     with pytest.raises(FetchFailed, match="seconds"):
         fetcher(honest.port, resolve=hang, seconds=EXPIRING_SECONDS).fetch(f"http://public.test:{honest.port}/")
+
+
+@given(address=st.ip_addresses())
+@example(address=IPv4Address("168.63.129.16"))
+def test_what_is_not_globally_reachable_is_not_public(address: IPv4Address | IPv6Address) -> None:
+    """Hypothesis draws them from IANA's registries of special purposes as well."""
+    assert not is_public(address) or (address.is_global and str(address) != "168.63.129.16")
+
+
+def test_of_a_name_with_a_private_address_beside_public_ones_none_is_used() -> None:
+    for found in (["1.1.1.1", "10.0.0.1"], ["10.0.0.1", "1.1.1.1"], ["2606:4700::1111", "::1"]):
+        with pytest.raises(AddressRefused, match=r"10\.0\.0\.1|::1"):
+            check_addresses("mixed.test", found)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "185.199.108.153", "2606:4700::1111", "2a00:1450:4001::1"])
