@@ -84,6 +84,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def translations(value: object, language: str) -> dict[str, str]:
     """By the English text, the text in a language, of every message in an answer that the language has a text for."""
+    if language == ENGLISH:
+        return {}
     told = {str(message): message.said_in(language) for message in _messages_in(value)}
     return {english: text for english, text in told.items() if text != english}
 
@@ -91,12 +93,18 @@ def translations(value: object, language: str) -> dict[str, str]:
 def _messages_in(value: object) -> Iterator[Message]:
     if isinstance(value, Message):
         yield value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _messages_in(getattr(value, field.name))
     elif isinstance(value, tuple):
         for each in value:
             yield from _messages_in(each)
+    else:
+        for name in _field_names(type(value)):
+            yield from _messages_in(getattr(value, name))
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Asked for once of each class: a report has hundreds of values, and `fields` takes as long as walking them."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 @cache

@@ -15,7 +15,7 @@ from api.http.connections import Connections
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
 from api.http.openapi import is_current, write
-from api.http.server import stopping_in_order
+from api.http.server import LISTENING, stopping_in_order
 from api.memory import share_arenas
 from api.processes import Parent, Processes
 from api.settings import Settings, load_settings
@@ -59,7 +59,7 @@ def _serve_by_several(settings: Settings, processes: int) -> None:
 def _listening(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=LISTENING)
     except OSError as error:
         raise StoreUnavailable(f"nothing can listen on {settings.host}:{settings.port}: {error.strerror}") from error
 

@@ -13,6 +13,13 @@ from starlette.types import ASGIApp
 
 from api.http.connections import Connections
 
+LISTENING = 2_048
+"""Connections that wait to be accepted: a burst of clients, while all processes are busy."""
+
+ACCEPTED_AT_ONCE = 1
+"""Connections that a process takes before it looks after those it has, where others accept from the same socket: it
+would take all of a burst, which stay for as long as they are kept alive, and leave nothing to the others."""
+
 
 def _nothing() -> None:
     """The default of `serve`'s `stop`."""
@@ -33,6 +40,8 @@ def serve(
         listening: a socket to accept from, instead of one on `host` and `port`.
         options: of `uvicorn.Config`.
     """
+    if listening is not None:
+        options["backlog"] = ACCEPTED_AT_ONCE  # asyncio takes so many, and has the system keep no more …
     config = uvicorn.Config(
         app,
         http=connections.protocol(),
@@ -66,6 +75,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(LISTENING)  # … which this sets right
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         stopped = asyncio.get_running_loop().run_in_executor(None, self._stop)

@@ -76,7 +76,8 @@ async def post_statements(
             )
             for each, proof in zip(logged, shown, strict=True)
         ]
-        return LoggedStatements(items=tuple(items), checkpoint=registry.sequencer.checkpoint().decode())
+        note = registry.sequencer.checkpoint(covering=max(each.index for each in logged))
+        return LoggedStatements(items=tuple(items), checkpoint=note.decode())
 
     brief = len(data) <= BRIEF_STATEMENTS * STATEMENT_BYTES
     with service.admission.place():  # no thread waits for the log

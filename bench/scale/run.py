@@ -1,4 +1,4 @@
-"""A run: what `python -m bench.scale` has measured, each part when it was, kept as JSON beside the photographs."""
+"""A run: what `python -m bench.scale` has measured, each part when it was, kept as JSON beside its report."""
 
 import json
 import subprocess
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.matching.run import machine
-from bench.photographs import FOLDER
 
-_KEPT = FOLDER.parent / "scale.json"
+_KEPT = Path(__file__).parents[1] / "scale.json"
+"""Committed with the report: a part that is measured elsewhere, or later, leaves the others as they are."""
 
 
 @dataclass
@@ -44,7 +44,8 @@ class Run:
         known.update(figures)
         date = f"{datetime.now(UTC):%Y-%m-%d}"
         self.measured[f"{part}, {model}, {size:,}"] = f"{date}, revision {_revision()}, {machine()}"
-        _KEPT.write_text(json.dumps({"figures": self.figures, "measured": self.measured}, indent=1), "utf-8")
+        document = {"figures": self.figures, "measured": self.measured}
+        _KEPT.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
     def of(self, part: str, model: str = "free") -> dict[int, dict[str, Any]]:
         """The figures of a part by size, the smallest first."""

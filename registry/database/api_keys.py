@@ -1,7 +1,10 @@
 """API keys: found by their readable prefix; the caller compares the digest in constant time."""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
+from sqlalchemy import Select, bindparam
 from sqlmodel import Session, col, select
 
 from provenance.errors import NotFound
@@ -19,7 +22,13 @@ def insert(session: Session, row: ApiKey) -> None:
 
 def with_prefix(session: Session, prefix: str) -> ApiKey | None:
     """The key with this prefix."""
-    return session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).first()
+    return session.execute(_with_prefix(), {"prefix": prefix}).scalars().first()
+
+
+@cache
+def _with_prefix() -> Select[Any]:
+    """Built once, as each request with a key asks it."""
+    return select(ApiKey).where(col(ApiKey.prefix) == bindparam("prefix"))
 
 
 def get(session: Session, key_id: str) -> ApiKey:

@@ -21,6 +21,7 @@ _HASHES_AT_ONCE = 5_000
 """Hashes that are read at once: 1 MB."""
 
 _ASSET = SQLModel.metadata.tables["asset"]
+_OF_BYTES = ("media_sha256", "signed_sha256", "private_blob_sha256")
 _PHASH = "org.countermark.phash.v1"
 _PDQ = "org.countermark.pdq.v1"
 
@@ -184,6 +185,16 @@ def find_many(session: Session, record_ids: Collection[bytes]) -> Sequence[Asset
 def by_bytes(session: Session, sha256: bytes, limit: int) -> Sequence[bytes]:
     """Ids of the registrations of a file, as the original or as the signed copy; in turns, as `_in_turns` has them."""
     return session.execute(_by_bytes(), {"sha256": sha256, "most": limit}).scalars().all()
+
+
+def served_without(session: Session, sha256: bytes) -> heads.Served | None:
+    """What answers depend on, where no registration has this file, as the original or as the signed copy; else None.
+
+    In one query: most digests that are asked for are of no registration, and that is all their answer takes.
+    """
+    row = session.execute(_served_without(), {"sha256": sha256}).one_or_none()
+    *served, known = row or (None,)
+    return None if known else heads.served_of(served or None)
 
 
 def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:
@@ -390,7 +401,12 @@ def _first(session: Session, condition: ColumnElement[bool], limit: int) -> Sequ
 @cache
 def _by_bytes() -> Select[Any]:
     """Of the table, not the class: half the time of the query, which is all that most digests come to."""
-    return _in_turns(sql.select(_ASSET.columns.record_id), "media_sha256", "signed_sha256", "private_blob_sha256")
+    return _in_turns(sql.select(_ASSET.columns.record_id), *_OF_BYTES)
+
+
+@cache
+def _served_without() -> Select[Any]:
+    return heads.query_served().add_columns(sql.exists().where(_has_digest(*_OF_BYTES)))
 
 
 @cache
@@ -403,8 +419,11 @@ def _in_turns(query: Select[Any], *columns: str) -> Select[Any]:
     of each, and so on. So the many of one publisher do not crowd out another's."""
     place = _ASSET.columns
     turn = func.row_number().over(partition_by=place.publisher_id, order_by=place["index"])
-    same = or_(*(place[column] == bindparam("sha256") for column in columns))
-    return query.where(same).order_by(turn, place["index"]).limit(bindparam("most"))
+    return query.where(_has_digest(*columns)).order_by(turn, place["index"]).limit(bindparam("most"))
+
+
+def _has_digest(*columns: str) -> ColumnElement[bool]:
+    return or_(*(_ASSET.columns[column] == bindparam("sha256") for column in columns))
 
 
 _FILES: tuple[Any, ...] = (Asset.media_sha256, Asset.signed_sha256, Asset.private_blob_sha256)

@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, sql
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, delete, exists, func, select
+from sqlmodel import Session, SQLModel, col, delete, exists, func, select
 
 from provenance.receipts.origins import references
 from provenance.statement.record import SUPERSEDES, AssetDisputed, AssetRegistered, RecordErased
 from registry.database.snapshot import once
 from registry.database.tables import Asset, Derivation, Event, RecordRow, Withdrawal
+
+_EVENT = SQLModel.metadata.tables["event"]
+_RECORD = SQLModel.metadata.tables["record"]
 
 
 def add(session: Session, target: bytes, index: int, type_: str) -> None:
@@ -51,12 +54,19 @@ def latest(session: Session, type_: str) -> int:
 
 def newer(session: Session, type_: str, after: int) -> Sequence[tuple[int, int]]:
     """(index of the event, index of the entry that it is about) of the events of a type behind `after`, in order."""
-    return session.exec(
-        select(Event.index, RecordRow.index)
-        .join(RecordRow, col(RecordRow.record_id) == col(Event.target))
-        .where(Event.type == type_, col(Event.index) > after)
-        .order_by(col(Event.index))
-    ).all()
+    found = session.execute(_newer(), {"type": type_, "after": after}).all()
+    return [(index, about) for index, about in found]
+
+
+@cache
+def _newer() -> Select[Any]:
+    """Built once, as each search asks it twice."""
+    return (
+        sql.select(_EVENT.columns["index"], _RECORD.columns["index"])
+        .join(_RECORD, _RECORD.columns.record_id == _EVENT.columns.target)
+        .where(_EVENT.columns.type == bindparam("type"), _EVENT.columns["index"] > bindparam("after"))
+        .order_by(_EVENT.columns["index"])
+    )
 
 
 def is_erased(session: Session, record_id: bytes) -> bool:

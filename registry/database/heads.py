@@ -54,14 +54,18 @@ class Served:
 @once
 def served(session: Session) -> Served:
     """All of it in one query. Raises StoreCorrupt if the row is missing."""
-    row = session.execute(_served()).one_or_none()
+    return served_of(session.execute(query_served()).one_or_none())
+
+
+def served_of(row: Sequence[Any] | None) -> Served:
+    """A row of `query_served`. Raises StoreCorrupt if it is missing."""
     if row is None:
         raise StoreCorrupt("the head of the log is missing")
     return Served(*row)
 
 
 @cache
-def _served() -> Select[Any]:
+def query_served() -> Select[Any]:
     """Built once: SQLAlchemy takes longer to make such a statement than the database to answer it."""
 
     checkpoint = _CHECKPOINT.columns

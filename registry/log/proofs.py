@@ -81,7 +81,8 @@ class Proofs:
 
     def of_entries(self, logged: Sequence[tuple[int, bytes]]) -> list[TlogProof]:
         """The C2SP tlog-proofs of entries, given with their indices, in one tree. Raises as `tlog_proof` does."""
-        tree = self.cosigned_tree(max(index for index, _ in logged)) or self.tree()
+        last = max(index for index, _ in logged)
+        tree = self.cosigned_tree(last) or self.tree(covering=last)
         return [tree.prove(index, statement) for index, statement in logged]
 
     def receipt(self, record_id: bytes) -> Receipt:
@@ -135,12 +136,14 @@ class Proofs:
         """The keys of the log, old and new, and of the witnesses that count."""
         return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)
 
-    def tree(self, stored: bytes | None = None) -> "Tree":
-        """The newest published tree. Raises StoreUnavailable before the first. `stored`: see `Sequencer.checkpoint`."""
-        return self._open(self._sequencer.checkpoint(stored))[0]
+    def tree(self, stored: bytes | None = None, *, covering: int | None = None) -> "Tree":
+        """The newest published tree. Raises StoreUnavailable before the first. The arguments: `Sequencer.checkpoint`."""
+        return self._open(self._sequencer.checkpoint(stored, covering=covering))[0]
 
     def cosigned_tree(self, index: int = 0) -> "Tree | None":
         """The newest tree that a quorum has cosigned, if it has entry `index`. Raises StoreCorrupt."""
+        if self._policy is None:
+            return None
         with self._store.read() as session:
             return self._cosigned(session, index)
 

@@ -146,12 +146,16 @@ class Sequencer:
         """Why nothing can be logged now: the reason why signing stopped, or the last failed write, which is retried."""
         return self._trouble if self._state.signing else StoreCorrupt(self._state.reason)
 
-    def checkpoint(self, stored: bytes | None = None) -> bytes:
+    def checkpoint(self, stored: bytes | None = None, *, covering: int | None = None) -> bytes:
         """The signed note of the published tree. Raises StoreUnavailable before the first.
 
-        `stored`: the note of the store's newest checkpoint, where the caller has just read that.
+        Args:
+            stored: the note of the store's newest checkpoint, where the caller has just read that.
+            covering: the index of an entry: any tree that has it will do, so that the store need not be asked.
         """
-        if not self._store.alone and (stored is None or stored != self._published.note):  # by another process
+        known = self._published
+        enough = covering is not None and known.size > covering
+        if not (self._store.alone or enough or (stored is not None and stored == known.note)):  # by another process
             with suppress(StoreUnavailable):  # reads go on with the last known checkpoint
                 self._refresh()
         if (note := self._published.note) is None:

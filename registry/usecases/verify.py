@@ -114,25 +114,25 @@ def verify_digests(
     """
     subject = Subject(sha256=sha256, size=None)
     with StoredRegistrations(registry, compares=False) as registrations:
-        if pdq is None and keep is None and not registrations.by_bytes(sha256):
-            return report_json(_on_unregistered(registrations, subject))
+        if pdq is None and keep is None:
+            with registrations.read() as session:
+                served = assets.served_without(session, sha256)
+            if served is not None:
+                return report_json(_on_unregistered(registrations, subject, served))
         verdict = procedure.verify_digests(subject, pdq, pdq_quality, registrations)
         return _answer(registrations, verdict, {}, keep)
 
 
-def _on_unregistered(registrations: "StoredRegistrations", subject: Subject) -> answers.Report:
+def _on_unregistered(registrations: "StoredRegistrations", subject: Subject, served: heads.Served) -> answers.Report:
     """The report on a digest that is not registered: in one state of the log, the same of each but for the digest."""
+    registry = registrations.registry
 
     def report() -> answers.Report:
         verdict = procedure.verify_digests(subject, None, None, registrations)
-        return report_of(verdict, registrations.view, "", registrations.registry.clock(), None, frozenset())
+        return report_of(verdict, registrations.view, "", registry.clock(), None, frozenset())
 
-    return renamed(
-        registrations.kept("unregistered", report),
-        subject,
-        secrets.token_hex(VERIFICATION_ID_BYTES),
-        registrations.registry.clock(),
-    )
+    kept = registry.answers.get(served, None, "unregistered", report)
+    return renamed(kept, subject, secrets.token_hex(VERIFICATION_ID_BYTES), registry.clock())
 
 
 def load_report(registry: Registry, verification_id: str) -> bytes:
@@ -391,11 +391,6 @@ class StoredRegistrations:
         """What `answer` returned in this state of the log, if it was asked for before."""
         note = None if self._tree is None else self._tree.note
         return self.registry.answers.get(heads.served(session), note, asked, answer)
-
-    def kept(self, asked: Hashable, answer: Callable[[], T]) -> T:
-        """As `_kept`, of what rests on no proof."""
-        with self.read() as session:
-            return self.registry.answers.get(heads.served(session), None, asked, answer)
 
     def count(self) -> int:
         with self.read() as session:

@@ -78,25 +78,34 @@ def _solve(terms: list[Planes], target: Planes) -> list[Planes]:
 
     A clipped value is a bound, not a measurement: it takes the model's own value once that lies beyond it.
     """
-    clipped = (target <= LOW) | (target >= HIGH)
-    weight = np.where(clipped.any(1), 0.05, 1.0)
+    low, high = target <= LOW, target >= HIGH
+    weight = np.where((low | high).any(1), 0.05, 1.0)
     aim = target.astype(np.float64)
+    exact = {id(basis): basis.astype(np.float64) for basis in terms}
     solution: list[Planes] = []
     for _ in range(ROUNDS):
         mapped = np.empty_like(aim)
         solution = []
-        for channel, basis in enumerate(terms):
-            weighted = basis * weight[:, None]
-            ridge = RIDGE * float(weight.sum()) * np.eye(basis.shape[1])
-            coefficients = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ aim[:, channel])
-            mapped[:, channel] = basis @ coefficients
+        normal = {key: _normal_equations(basis, weight) for key, basis in exact.items()}  # once where channels share it
+        for channel, basis in enumerate(map(id, terms)):
+            weighted, gram = normal[basis]
+            coefficients = np.linalg.solve(gram, weighted.T @ aim[:, channel])
+            mapped[:, channel] = exact[basis] @ coefficients
             solution.append(coefficients.astype(np.float32))
-        aim = np.where(target <= LOW, np.minimum(target, mapped), target)
-        aim = np.where(target >= HIGH, np.maximum(target, mapped), aim)
+        aim = np.where(low, np.minimum(target, mapped), target)
+        aim = np.where(high, np.maximum(target, mapped), aim)
         error = np.square(mapped - aim).sum(1)
         scale = max(float(np.median(error)), (1.0 / 255) ** 2)
         weight = 1.0 / np.square(1.0 + error / (4.0 * scale))
     return solution
+
+
+def _normal_equations(
+    basis: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The weighted terms, N×K, and K×K of the least squares, with the pull to 0."""
+    weighted = basis * weight[:, None]
+    return weighted, weighted.T @ basis + RIDGE * float(weight.sum()) * np.eye(basis.shape[1])
 
 
 def _apply(terms: list[Planes], solution: list[Planes]) -> Planes:

@@ -393,9 +393,11 @@ STRONG = np.array([214, 60, 220, 205], np.float32)
 
 
 def draw_heat_map(heat: NDArray[np.uint8]) -> bytes:
-    """Return a PNG with alpha, of the size of `heat` (H×W, 0..255): transparent where `heat` is 0."""
+    """Return a PNG of the size of `heat` (H×W, 0..255), whose palette has alpha: transparent where `heat` is 0."""
     ramp = np.linspace(WEAK, STRONG, 256).round().astype(np.uint8)
     ramp[0] = 0
+    overlay = Image.fromarray(heat, "P")
+    overlay.putpalette(ramp.tobytes(), "RGBA")
     buffer = BytesIO()
-    Image.fromarray(ramp[heat]).save(buffer, "PNG", compress_level=PNG_LEVEL)
+    overlay.save(buffer, "PNG", compress_level=PNG_LEVEL)
     return buffer.getvalue()

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from provenance.errors import (
     Conflict,
@@ -119,6 +120,24 @@ def test_the_checkpoint_is_kept_in_the_store_the_tiles_and_the_high_water_file(n
         latest = checkpoints.latest(session)
         assert latest is not None
         assert latest.note == note
+
+
+def test_an_entry_that_was_waited_for_is_proven_without_asking_the_store_again(newsroom: Newsroom) -> None:
+    """Each request for one statement would ask twice; what other processes publish is asked for by those who need it."""
+    logged = newsroom.sequencer.append(*small(1)).result(HUNG_SECONDS)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        note_of_it = newsroom.sequencer.checkpoint(covering=logged.index)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert open_checkpoint(note_of_it, [newsroom.sequencer.key], ORIGIN)[0].size > logged.index
+    assert not asked
 
 
 def test_an_empty_log_has_no_checkpoint(tmp_path: Path) -> None:

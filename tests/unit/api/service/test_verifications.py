@@ -68,7 +68,8 @@ def test_a_changed_copy_leads_back_and_shows_where(
     assert url is not None
     overlay = client.get(url)
     assert overlay.headers["content-type"] == "image/png"
-    assert Image.open(io.BytesIO(overlay.content)).mode == "RGBA"
+    alpha = Image.open(io.BytesIO(overlay.content)).convert("RGBA").getchannel("A").getextrema()
+    assert alpha[0] == 0 < alpha[1]
 
 
 def test_each_match_has_the_drawing_of_its_own_record(running: Running, jpeg: Picture) -> None:
