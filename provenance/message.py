@@ -97,7 +97,8 @@ def _messages_in(value: object) -> Iterator[Message]:
         for each in value:
             yield from _messages_in(each)
     else:
-        for name in _field_names(type(value)):
+        kind: type = type(value)
+        for name in _field_names(kind):
             yield from _messages_in(getattr(value, name))
 
 

@@ -14,7 +14,7 @@ from provenance.errors import Erased, MalformedRecord, NotFound, Sealed
 from provenance.statement.canonical_json import Json
 from provenance.statement.record import AssetRegistered, AssetWithdrawn
 from registry.database import events, heads
-from registry.database.snapshot import once
+from registry.database.snapshot import once, remember
 from registry.database.tables import Asset, Derivation, SealedAsset, Withdrawal
 
 _HASHES_AT_ONCE = 5_000
@@ -193,8 +193,9 @@ def served_without(session: Session, sha256: bytes) -> heads.Served | None:
     In one query: most digests that are asked for are of no registration, and that is all their answer takes.
     """
     row = session.execute(_served_without(), {"sha256": sha256}).one_or_none()
-    *served, known = row or (None,)
-    return None if known else heads.served_of(served or None)
+    served = heads.served_of(row and row[:-1])
+    remember(session, heads.served, served)
+    return None if row and row[-1] else served
 
 
 def by_pixels(session: Session, pixels_sha256: bytes, limit: int) -> Sequence[Asset]:

@@ -50,6 +50,12 @@ def once(read: Callable[P, T]) -> Callable[P, T]:
     return known
 
 
+def remember(session: Session, read: Callable[[Session], T], answer: T) -> None:
+    """Have `read`, a function of `once`, give this answer for the snapshot: it was read along with something else."""
+    if isinstance(session, _ReadingSession):
+        session.answers[getattr(read, "__wrapped__", read), (session,)] = answer
+
+
 class Snapshot:
     """A snapshot for one thread, taken at the first read and kept until `release`; the next read takes a new one."""
 

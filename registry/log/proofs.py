@@ -137,7 +137,7 @@ class Proofs:
         return (*(span.key for span in self._sequencer.keys.spans()), *self._witness_keys)
 
     def tree(self, stored: bytes | None = None, *, covering: int | None = None) -> "Tree":
-        """The newest published tree. Raises StoreUnavailable before the first. The arguments: `Sequencer.checkpoint`."""
+        """The newest published tree. Raises StoreUnavailable before the first. Arguments as `Sequencer.checkpoint`."""
         return self._open(self._sequencer.checkpoint(stored, covering=covering))[0]
 
     def cosigned_tree(self, index: int = 0) -> "Tree | None":

@@ -115,8 +115,7 @@ def verify_digests(
     subject = Subject(sha256=sha256, size=None)
     with StoredRegistrations(registry, compares=False) as registrations:
         if pdq is None and keep is None:
-            with registrations.read() as session:
-                served = assets.served_without(session, sha256)
+            served = registrations.served_without(sha256)
             if served is not None:
                 return report_json(_on_unregistered(registrations, subject, served))
         verdict = procedure.verify_digests(subject, pdq, pdq_quality, registrations)
@@ -290,6 +289,14 @@ class StoredRegistrations:
             with self.read() as session:
                 self._by_bytes[sha256] = assets.by_bytes(session, sha256, MAX_MATCHES + 1)
         return self._by_bytes[sha256]
+
+    def served_without(self, sha256: bytes) -> heads.Served | None:
+        """As `assets.served_without`."""
+        with self.read() as session:
+            served = assets.served_without(session, sha256)
+        if served is not None:
+            self._by_bytes[sha256] = ()
+        return served
 
     def by_pixels(self, pixels_sha256: bytes) -> Sequence[bytes]:
         with self.read() as session:

@@ -119,7 +119,7 @@ def test_connections_that_come_at_once_are_shared_by_the_processes(tmp_path: Pat
 
 
 def sockets_of(process_id: int) -> int:
-    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{process_id}/fd").iterdir())
+    return sum(str(each.readlink()).startswith("socket:") for each in Path(f"/proc/{process_id}/fd").iterdir())
 
 
 def test_processes_whose_parent_is_killed_stop(tmp_path: Path, postgres: PostgresServer) -> None:

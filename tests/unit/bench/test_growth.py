@@ -25,7 +25,7 @@ def test_an_answer_takes_few_statements(grown: list[Counts]) -> None:
     asked = grown[-1].statements
     assert all(asked.values())
     assert asked["a registered file"] <= 6
-    assert asked["an unknown digest"] == 1
+    assert asked["an unknown digest"] <= 2
     assert asked["an unknown picture"] <= 16
     assert asked["a registration"] <= 20
 

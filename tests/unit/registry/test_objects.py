@@ -3,6 +3,8 @@
 import errno
 import os
 import threading
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ import obstore
 import pytest
 
 from provenance.errors import Conflict, SettingsInvalid, StoreCorrupt, StoreUnavailable
+from registry.bootstrap import open_registry
 from registry.log.high_water import HighWater
 from registry.log.tiles import Tiles
 from registry.storage import objects as storage
@@ -18,6 +21,8 @@ from registry.storage.objects import BucketObjects, Objects, open_objects
 from registry.usecases.maintenance import fsck
 from tests.buckets import BucketServer
 from tests.patience import HUNG_SECONDS
+from tests.unit.registry.desk import jpeg, register
+from tests.unit.registry.log_folder import config
 from tests.unit.registry.newsroom import Newsroom
 from tests.unit.registry.test_sequencer import small
 
@@ -190,6 +195,25 @@ def test_a_publication_in_a_bucket_asks_no_more_than_it_must(
     tiles = ["log/tile/0/000.p/3", "log/tile/entries/000.p/3"]
     assert sorted(requests.made[:4]) == [(kind, tile) for kind in ("get", "put") for tile in tiles]
     assert requests.made[4:] == [("put", "high-water"), ("put", "log/checkpoint")]
+
+
+def test_a_registration_in_a_bucket_makes_eight_requests_of_which_five_wait_for_one_before(
+    tmp_path: Path, buckets: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blobs go at once, each tile is put and then read back, the mark is raised, and the checkpoint is published."""
+    bucket = buckets.new_bucket()
+    settings = replace(config(tmp_path / "data"), objects=bucket, high_water=f"{bucket}/high-water")
+    with closing(open_registry(settings)) as registry:
+        register(registry, jpeg(1))
+        requests = Requests()
+        monkeypatch.setattr(storage, "obstore", requests)
+        register(registry, jpeg(2))
+        made = list(requests.made)
+        monkeypatch.undo()
+    of_log = [name.startswith(("log/", "high-water")) for _, name in made]
+    assert of_log == [False] * 2 + [True] * 6
+    assert [kind for kind, _ in made] == ["put"] * 2 + [kind for kind, _ in made[2:6]] + ["put"] * 2
+    assert sorted(kind for kind, _ in made[2:6]) == ["get"] * 2 + ["put"] * 2
 
 
 def test_a_swap_whose_answer_is_lost_is_known_to_have_been_made(

@@ -123,7 +123,7 @@ def test_the_checkpoint_is_kept_in_the_store_the_tiles_and_the_high_water_file(n
 
 
 def test_an_entry_that_was_waited_for_is_proven_without_asking_the_store_again(newsroom: Newsroom) -> None:
-    """Each request for one statement would ask twice; what other processes publish is asked for by those who need it."""
+    """A request for one statement would ask twice; what others publish is asked for by those who need it."""
     logged = newsroom.sequencer.append(*small(1)).result(HUNG_SECONDS)
     asked: list[str] = []
 
