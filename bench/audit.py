@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from countermark.audit.buckets import NOT_COMPARED
 from countermark.audit.items import Entry, Examined, Reading
 from countermark.audit.state import Settled, State
 from countermark.audit.summary import conclude
-from countermark.audit.workers import Cluster, Examiner, Workers
+from countermark.audit.workers import Cluster, Examiner, Workers, keep_memory
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
@@ -45,12 +46,17 @@ from provenance.statement.keys import Algorithm, LocalSigner
 if TYPE_CHECKING:
     from PIL import Image
 
+Work = Sequence[tuple[Sequence[Entry], Reading]]
+"""Entries, and how they are looked at: of all first, then of what is left."""
+
 console = Console()
 PARTS = ("end-to-end", "look-ups", "hashing", "report")
 PASSPHRASE = "the auditor's own"  # of a key that lasts as long as the run
 SHARES = {"exact": 0.60, "recompressed": 0.15, "edited": 0.10, "stranger": 0.08, "odd": 0.07}
 ODD = (b"", b"no picture", b"\xff\xd8\xff\xe0 cut short")
 KILLS = 2
+HASHED, LARGE = 1_000, 60  # files of a corpus that are hashed alone: each takes as long as another
+QUEUED = 8  # drawn pictures that wait to be registered
 
 
 def main() -> None:
@@ -71,9 +77,9 @@ def main() -> None:
         table.add_column(column)
     with tempfile.TemporaryDirectory(prefix="countermark-audit-") as scratch:
         folder = Path(scratch)
-        if {"end-to-end", "look-ups", "hashing"} & {*options.only}:
+        if {"end-to-end", "look-ups"} & {*options.only}:
             with running_service(folder / "data", log_level="error", **UNBOUNDED) as service:
-                registered = draw_corpus(folder / "corpus", options.files, service)
+                registered = registered_corpus(folder / "corpus", options.files, service)
                 if "end-to-end" in options.only:
                     command = [sys.executable, "-m", "countermark"]
                     if options.wheels is not None:
@@ -83,8 +89,12 @@ def main() -> None:
                 if "look-ups" in options.only:
                     crowd(folder / "data", options.registrations)
                     look_ups(table, service, registered, options.lookups)
-            if "hashing" in options.only:
-                asyncio.run(hashing(table, folder / "corpus"))
+        if "hashing" in options.only:
+            draw_corpus(folder / "hashed", HASHED)
+            asyncio.run(hashing(table, folder / "hashed", "640 × 480"))
+            asyncio.run(clustering(table, folder / "hashed"))
+            draw_corpus(folder / "large", LARGE, size=(4_000, 3_000))
+            asyncio.run(hashing(table, folder / "large", "12 megapixels"))
         if "report" in options.only:
             for number, aims in ((options.report, ("60 s", "150 MB")), (5 * options.report, ("", "300 MB"))):
                 report_row(table, folder / f"report-{number}", number, aims)
@@ -117,40 +127,59 @@ def install(folder: Path, wheels: Path) -> Path:
     return folder / "bin" / "countermark"
 
 
-def draw_corpus(folder: Path, number: int, service: Service) -> list[str]:
-    """Draws and registers; the digests of what is registered."""
+def registered_corpus(folder: Path, number: int, service: Service) -> list[str]:
+    """Draws a corpus and registers its part; the digests of what is registered as it is."""
+    with Client(service.url, api_key=service.api_key) as client, ThreadPoolExecutor(os.cpu_count()) as aside:
+        registering: list[Future[object]] = []
+
+        def register(data: bytes, title: str) -> None:
+            registering.append(aside.submit(client.register, data, title=title))
+            registering[max(0, len(registering) - QUEUED)].result()
+
+        registered = draw_corpus(folder, number, register)
+        for each in registering:
+            each.result()
+    return registered
+
+
+def draw_corpus(
+    folder: Path,
+    number: int,
+    register: Callable[[bytes, str], object] = lambda *_: None,
+    size: tuple[int, int] = (640, 480),
+) -> list[str]:
+    """Draws, and has registered by title what is to be found; the digests of what is in the corpus as registered."""
     from PIL import ImageDraw
 
     folder.mkdir()
     counts = {kind: round(share * number) for kind, share in SHARES.items()}
     registered = []
-    with Client(service.url, api_key=service.api_key) as client:
-        for at in range(counts["exact"] + counts["recompressed"] + counts["edited"]):
-            picture = draw(at)
-            data = encode(picture, 92)
-            client.register(data, title=f"Picture {at}")
-            if at < counts["exact"]:
-                registered.append(hashlib.sha256(data).hexdigest())
-                (folder / f"exact-{at:05}.jpg").write_bytes(data)
-            elif at < counts["exact"] + counts["recompressed"]:
-                (folder / f"recompressed-{at:05}.jpg").write_bytes(encode(picture, 70))
-            else:
-                ImageDraw.Draw(picture).ellipse((200, 150, 330, 280), fill=(230, 200, 40))
-                (folder / f"edited-{at:05}.jpg").write_bytes(encode(picture, 88))
+    for at in range(counts["exact"] + counts["recompressed"] + counts["edited"]):
+        picture = draw(at, size)
+        data = encode(picture, 92)
+        register(data, f"Picture {at}")
+        if at < counts["exact"]:
+            registered.append(hashlib.sha256(data).hexdigest())
+            (folder / f"exact-{at:05}.jpg").write_bytes(data)
+        elif at < counts["exact"] + counts["recompressed"]:
+            (folder / f"recompressed-{at:05}.jpg").write_bytes(encode(picture, 70))
+        else:
+            ImageDraw.Draw(picture).ellipse((200, 150, 330, 280), fill=(230, 200, 40))
+            (folder / f"edited-{at:05}.jpg").write_bytes(encode(picture, 88))
     for at in range(counts["stranger"]):
-        (folder / f"stranger-{at:05}.jpg").write_bytes(encode(draw(10**6 + at), 90))
+        (folder / f"stranger-{at:05}.jpg").write_bytes(encode(draw(10**6 + at, size), 90))
     for at in range(counts["odd"]):
         (folder / f"odd-{at:05}.jpg").write_bytes(ODD[at % len(ODD)])
     return registered
 
 
-def draw(seed: int) -> "Image.Image":
-    """A picture with texture of its own, 640 × 480."""
+def draw(seed: int, size: tuple[int, int]) -> "Image.Image":
+    """A picture with texture of its own."""
     import numpy as np
     from PIL import Image
 
     small = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)
-    return Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC)
+    return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
 
 def encode(picture: "Image.Image", quality: int) -> bytes:
@@ -276,38 +305,43 @@ def _settled(folder: Path) -> int:
     return sum(sizes) // 1_500
 
 
-async def hashing(table: Table, corpus: Path) -> None:
-    """What a worker's file costs beside SHA-256 and decoding alone; a cluster's beside a worker's, if Dask is there."""
+async def hashing(table: Table, corpus: Path, what: str) -> None:
+    """What a file of a corpus costs beside SHA-256 and decoding of each: digests settle what is exact."""
     from provenance.media import Media  # here, so that the memory of the report alone can be measured
 
     entries = [entry for entry in Sources([corpus]).entries() if b"odd" not in entry.name]
-    begun, cpu = time.monotonic(), time.process_time()
+    left = [entry for entry in entries if b"exact" not in entry.name]
+    cores, hashed, seen, prints = os.cpu_count() or 1, Reading(), Reading("pixels"), Reading("fingerprints")
+    keep_memory()  # as a worker does
+    cpu = time.process_time()
     for entry in entries:
         data = Path(os.fsdecode(entry.at)).read_bytes()
         _ = Media.from_bytes(data, sha256=hashlib.sha256(data).digest()).pixels
-    alone, cpu_alone = len(entries) / (time.monotonic() - begun), (time.process_time() - cpu) / len(entries)
-    begun, cpu = time.monotonic(), time.process_time()
-    for entry in entries:
-        hashlib.sha256(Path(os.fsdecode(entry.at)).read_bytes()).hexdigest()
-    cpu_digest = (time.process_time() - cpu) / len(entries)
-    plain, fingerprints = Reading(), Reading(pictures=True)
-    for name, reading, floor, what in (
-        ("hashing", plain, cpu_digest, "SHA-256"),
-        ("hashing, decoding, fingerprints", fingerprints, cpu_alone, "SHA-256 and decoding"),
-    ):
-        rate, cost = await _rate(Workers(os.cpu_count() or 1, reading), entries)
-        told = f"{rate:,.0f}/s on {os.cpu_count()} cores; {floor / cost:.0%} of {what} alone, by processor time"
-        table.add_row(name, told, "80%")
-    table.add_row("… SHA-256 and decoding alone", f"{alone:,.0f}/s on one core", "")
+    alone = (time.process_time() - cpu) / len(entries)
+    works: Mapping[str, Work] = {
+        f"{what}: SHA-256, and pixels of what it leaves": [(entries, hashed), (left, seen)],
+        "… fingerprints, too, as nothing may be sent": [(entries, hashed), (left, prints)],
+        "… pixels of all, as nothing is registered": [(entries, hashed), (entries, seen)],
+        "… fingerprints of all": [(entries, hashed), (entries, prints)],
+    }
+    for name, work in works.items():
+        rate, cost = await _rate(Workers(cores), work)
+        table.add_row(name, f"{rate:,.0f}/s on {cores} cores; {alone / cost:.0%} of SHA-256 + decoding", "80%")
+
+
+async def clustering(table: Table, corpus: Path) -> None:
+    """What a cluster's entry costs beside a worker's; nothing where there is no Dask."""
     try:
         from distributed import LocalCluster
     except ModuleNotFoundError:
         return
-    _, single = await _rate(Workers(2, fingerprints), entries)
+    prints = Reading("fingerprints")
+    entries = list(Sources([corpus]).entries())
+    _, single = await _rate(Workers(2), [(entries, prints)])
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
-        await _rate(Cluster(cluster.scheduler_address, fingerprints), entries[:10])  # imported
+        await _rate(Cluster(cluster.scheduler_address), [(entries[:10], prints)])  # imported
         before = sum(map(_cpu, _children()))
-        await _rate(Cluster(cluster.scheduler_address, fingerprints), entries)
+        await _rate(Cluster(cluster.scheduler_address), [(entries, prints)])
         clustered = (sum(map(_cpu, _children())) - before) / len(entries)
     table.add_row("a cluster's overhead an item, by processor time", f"{clustered / single - 1:.0%}", "15%")
 
@@ -325,18 +359,21 @@ def _children() -> list[int]:
     return found
 
 
-async def _rate(examiner: Examiner, entries: Sequence[Entry]) -> tuple[float, float]:
+async def _rate(examiner: Examiner, work: Work) -> tuple[float, float]:
     """Entries a second by the clock, and seconds of processor time of each, of this process and of its children.
 
     What it takes to start them, and the first entry of each, is left out.
     """
-    await asyncio.gather(*(examiner.examine(entries[:1]) for _ in range(examiner.width)))
+    for entries, reading in work:
+        await asyncio.gather(*(examiner.examine(entries[:1], reading) for _ in range(examiner.width)))
     begun, cpu = time.monotonic(), sum(map(_cpu, _children()))
-    chunks = [entries[start : start + 50] for start in range(0, len(entries), 50)]
-    await asyncio.gather(*map(examiner.examine, chunks))
+    for entries, reading in work:
+        chunks = [entries[start : start + 50] for start in range(0, len(entries), 50)]
+        await asyncio.gather(*(examiner.examine(chunk, reading) for chunk in chunks))
     seconds, cpu = time.monotonic() - begun, sum(map(_cpu, _children())) - cpu
     await examiner.close()
-    return len(entries) / seconds, cpu / len(entries)
+    number = len(work[0][0])
+    return number / seconds, cpu / number
 
 
 def reporting(folder: Path, number: int) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bench.audit import SHARES, draw_corpus, end_to_end
+from bench.audit import SHARES, end_to_end, registered_corpus
 from demo.service import UNBOUNDED, running_service
 
 FILES = 20
@@ -18,7 +18,7 @@ BELONGS = {
 
 def test_every_file_is_where_it_belongs_though_the_audit_was_killed_twice(tmp_path: Path) -> None:
     with running_service(tmp_path / "data", **UNBOUNDED) as service:
-        draw_corpus(tmp_path / "corpus", FILES, service)
+        registered_corpus(tmp_path / "corpus", FILES, service)
         told = end_to_end([sys.executable, "-m", "countermark"], service, tmp_path)
     places = {kind: told[f"… {kind}"] for kind in BELONGS}
     assert places == {kind: f"{BELONGS[kind]} {round(share * FILES)}" for kind, share in SHARES.items()}

@@ -34,12 +34,22 @@ def fingerprint(file: Source) -> Digests:
         MissingExtra: this needs `countermark[pictures]`.
         InvalidRequest: a file that cannot be read.
     """
+    return look_at(Content.of(file).read(MAX_MEDIA_BYTES))
+
+
+def look_at(data: bytes, *, sha256: bytes | None = None, perceptual: bool = True) -> Digests:
+    """As `fingerprint`, of bytes whose SHA-256 may be known; raises as it does.
+
+    Without `perceptual` hashes it takes a quarter to a half of the time.
+    """
     try:
         from provenance.media import Media
-        from provenance.media.fingerprints import searchable
+        from provenance.media.fingerprints import digest_pixels, searchable
     except ModuleNotFoundError as error:
         raise MissingExtra("fingerprints need more libraries: install countermark[pictures]") from error
-    media = Media.from_bytes(Content.of(file).read(MAX_MEDIA_BYTES))
+    media = Media.from_bytes(data, sha256=sha256)
+    if not perceptual:
+        return Digests(media.sha256.hex(), digest_pixels(media.pixels).hex())
     prints = searchable(media)
     return Digests(
         sha256=media.sha256.hex(),

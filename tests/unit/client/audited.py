@@ -53,6 +53,7 @@ class Registry:
         receipts: by record.
         asked: method and path of each request, and how many files it was about.
         looked_up, sent: digests, in the order in which they were asked for.
+        questions: what look-ups were asked, item by item.
     """
 
     url: str = ""
@@ -63,6 +64,7 @@ class Registry:
     asked: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    questions: list[dict[str, Any]] = field(default_factory=list)
     checkpoint: str = CHECKPOINT
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,8 +78,9 @@ class Registry:
 
     def _answer(self, path: str, body: bytes) -> Answer:
         if path == "/v1/lookups":
-            digests = [item["sha256"] for item in json.loads(body)["items"]]
-            self.looked_up += digests
+            items = json.loads(body)["items"]
+            digests = [item["sha256"] for item in items]
+            self.looked_up, self.questions = self.looked_up + digests, self.questions + items
             items = [{"sha256": each, "matches": self.known.get(each, []), "more": False} for each in digests]
             return says({"items": items, "checkpoint": self.checkpoint})
         if path == "/v1/verifications":

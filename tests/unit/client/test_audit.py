@@ -22,7 +22,7 @@ from countermark.audit.summary import read_summary
 from provenance.errors import StoreLocked, StoreUnavailable
 from tests.patience import HUNG_SECONDS, eventually
 from tests.receipt_vectors import RECORD
-from tests.replies import breaks, refuses, says
+from tests.replies import Answer, breaks, refuses, says
 from tests.unit.client.audited import (
     CHECKPOINT,
     LOG_KEY,
@@ -36,6 +36,7 @@ from tests.unit.client.audited import (
     sha256,
 )
 from tests.unit.client.story import hearing_ctrl_c
+from tests.unit.verification.pictures import MOUNTAINS, ROCKET, photo
 
 
 @pytest.fixture
@@ -85,6 +86,44 @@ def test_what_a_look_up_settles_is_not_sent_unless_everything_is(
     service.sent.clear()
     run_audit(service, [files], tmp_path / "all", send="all", receipts=False)
     assert len(service.sent) == 3
+
+
+@pytest.mark.parametrize("send", ["never", "unsettled"])
+def test_only_what_its_bytes_do_not_settle_is_decoded_and_fingerprints_are_for_what_is_not_sent(
+    send: str, service: Registry, files: Path, tmp_path: Path
+) -> None:
+    (files / "picture.jpg").write_bytes(photo(MOUNTAINS))
+    (files / "registered.jpg").write_bytes(photo(ROCKET))
+    service.known[sha256(photo(ROCKET))] = [match(record="77" * 32)]
+    found = buckets(run_audit(service, [files], tmp_path / "out", send=send, pictures=True, receipts=False))
+    assert found["registered.jpg"] == "identical"
+    assert found["a.jpg"] == "could_not_check", "what is no picture is known here, and not sent"
+    asked = {name: set[str]() for name in ("picture.jpg", "registered.jpg")}
+    for question in service.questions:
+        for name, kinds in asked.items():
+            if question["sha256"] == sha256((files / name).read_bytes()):
+                kinds |= {kind for kind, value in question.items() if value is not None}
+    assert asked["registered.jpg"] == {"sha256"}
+    prints = {"pdq", "phash"} if send == "never" else set[str]()
+    assert asked["picture.jpg"] == {"sha256", "pixels_sha256"} | prints
+    assert service.sent == ([] if send == "never" else [sha256(photo(MOUNTAINS))])
+
+
+def test_a_file_that_changes_between_hashing_and_decoding_is_looked_up_as_what_it_has_become(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    (files / "a.jpg").write_bytes(photo(MOUNTAINS))
+    service.known[sha256(photo(ROCKET))] = [match(record="77" * 32)]
+    looked_up = service._answer
+
+    def replacing(path: str, body: bytes) -> Answer:
+        (files / "a.jpg").write_bytes(photo(ROCKET))
+        return looked_up(path, body)
+
+    service._answer = replacing  # type: ignore[method-assign]
+    found = run_audit(service, [files / "a.jpg"], tmp_path / "out", pictures=True, receipts=False)
+    assert buckets(found) == {"a.jpg": "identical"}
+    assert found[0].sha256 == sha256(photo(ROCKET))
 
 
 def test_of_files_with_the_same_bytes_one_is_sent(service: Registry, files: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """An audit: sources are listed, examined, looked up, sent where that is allowed, and what was found is proven.
 
 1. The sources are listed: only then is it known how many items there are.
-2. Batches of items are examined by worker processes, looked up by their digests, and committed.
+2. Batches of items are hashed by worker processes, looked up by their digests, and committed. Only what the digest of
+   its bytes does not settle is decoded, and looked up by the rest.
 3. What the look-up did not settle is verified by the service, if it may be sent.
 4. The receipt of each record that items lead to is fetched once, checked here, and kept.
 5. The first and the last checkpoint that answers spoke for are compared by a consistency proof.
@@ -14,6 +15,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from countermark.async_client import AsyncClient
 from countermark.audit.buckets import NOT_COMPARED, Bucket, Outcome, could_not_check, of_error, of_lookup, of_report
 from countermark.audit.folder import receipt_path, write_whole
-from countermark.audit.items import Entry, Examined, Reading, read
+from countermark.audit.items import Entry, Examined, Look, Reading, read
 from countermark.audit.options import Options
 from countermark.audit.patience import Patience, Stopped
 from countermark.audit.progress import Progress
@@ -44,6 +46,9 @@ HALVES = 2
 CHUNK = 64
 """Entries that a worker is asked at once, at most."""
 
+READ_AGAIN = frozenset(("file", "zip", "tar"))
+"""Kinds of entries that are decoded on a second reading: of any other, that costs more than decoding in vain."""
+
 PICTURED = frozenset(Bucket) - {Bucket.IDENTICAL, Bucket.SAME_PICTURE, Bucket.NOT_FOUND, Bucket.COULD_NOT_CHECK}
 """Buckets of sent items that the report shows with pictures."""
 
@@ -56,16 +61,17 @@ class Audit:
         self.progress = Progress()
         self._sources, self._folder, self._options, self._tell = sources, folder, options, tell
         self.state = State(folder, options.purpose(sources), restart=options.restart)
-        self._reading = Reading(options.pictures, options.private)
+        # What is sent is compared: then a fingerprint, which gives a lead at most, adds nothing.
+        decoded: Look = "fingerprints" if options.send == "never" else "pixels"
+        self._hashed = Reading(private=options.private)
+        self._seen = replace(self._hashed, look=decoded) if options.pictures else self._hashed
         self._patience = Patience(options.url, self.progress, tell)
 
     async def run(self) -> None:
         """Does what is left to do. Raises Stopped, WrongService, StoreUnavailable, MissingExtra, InvalidRequest."""
         options = self._options
         await self._list()
-        examiner: Examiner = (
-            Workers(options.jobs, self._reading) if options.cluster is None else Cluster(options.cluster, self._reading)
-        )
+        examiner: Examiner = Workers(options.jobs) if options.cluster is None else Cluster(options.cluster)
         try:
             async with AsyncClient(options.url, api_key=options.api_key, max_retries=0) as client:
                 self._client = client
@@ -97,39 +103,53 @@ class Audit:
 
         async def work() -> None:
             for half in halves:
-                examined = [
-                    found
-                    for part in await asyncio.gather(*map(examiner.examine, _chunks(half, examiner.width)))
-                    for found in part
-                ]
-                self._commit(await self._look_up(half, examined))
+                self._commit(await self._look_up(examiner, half))
 
         await together(work() for _ in range(HALVES))
 
-    async def _look_up(self, entries: Sequence[Entry], examined: Sequence[Examined]) -> list[Settled]:
-        known = {found.name: NOT_COMPARED for found in examined if found.sha256 is not None}
+    async def _look_up(self, examiner: Examiner, entries: Sequence[Entry]) -> list[Settled]:
+        found = await self._examined(examiner, entries, again=False)
+        known: dict[bytes, Outcome] = {}
         try:
-            known |= await self._known([found for found in examined if found.name in known], _exact)
-            if self._options.send == "never":  # what is sent is compared: then a near fingerprint adds nothing
-                near = [found for found in examined if known.get(found.name) is NOT_COMPARED and found.pdq is not None]
-                known |= await self._known(near, _near)
+            known |= await self._known(found.values(), _exact)
+            if self._seen != self._hashed:
+                unsettled = [
+                    each for each in entries if each.kind in READ_AGAIN and known.get(each.name) is NOT_COMPARED
+                ]
+                seen = await self._examined(examiner, unsettled, again=True)
+                changed = [each for each in seen.values() if _exact(each) != _exact(found[each.name])]
+                found |= seen
+                known |= await self._known(changed, _exact)
+            near = [each for each in found.values() if each.pdq is not None and known.get(each.name) is NOT_COMPARED]
+            known |= await self._known(near, _near)
         except (Stopped, WrongService):
             raise
         except CountermarkError as error:
             failed = could_not_check("server", str(error))
-            return [Settled(found, _failed(found) or failed) for found in examined]
+            return [Settled(each, _failed(each) or failed) for each in found.values()]
         return [
-            Settled(found, self._settle(entry, found, known.get(found.name, NOT_COMPARED)))
-            for entry, found in zip(entries, examined, strict=True)
+            Settled(found[each.name], self._settle(each, found[each.name], known.get(each.name, NOT_COMPARED)))
+            for each in entries
         ]
 
-    async def _known(self, asked: Sequence[Examined], digests: Callable[[Examined], Digests]) -> dict[bytes, Outcome]:
+    async def _examined(self, examiner: Examiner, entries: Sequence[Entry], *, again: bool) -> dict[bytes, Examined]:
+        """What is found in the bytes of entries, by name."""
+        parts = await asyncio.gather(
+            *(
+                examiner.examine(part, self._hashed if part[0].kind in READ_AGAIN and not again else self._seen)
+                for part in _chunks(entries, examiner.width)
+            )
+        )
+        return {found.name: found for part in parts for found in part}
+
+    async def _known(self, found: Iterable[Examined], digests: Callable[[Examined], Digests]) -> dict[bytes, Outcome]:
+        asked = [each for each in found if each.sha256 is not None]
         if not asked:
             return {}
         answer = await self._patience.ask(lambda: self._client.lookup([digests(found) for found in asked]))
         self._speaks_for(answer.checkpoint)
         counts = self._options.policy.counts
-        return {found.name: of_lookup(each, counts) for found, each in zip(asked, answer.items, strict=True)}
+        return {each.name: of_lookup(told, counts) for each, told in zip(asked, answer.items, strict=True)}
 
     def _settle(self, entry: Entry, found: Examined, outcome: Outcome) -> Outcome | None:
         """What came of an item by its digests; None if it is to be sent."""
@@ -171,7 +191,7 @@ class Audit:
         self, examiner: Examiner, sha256: str, entry: Entry
     ) -> tuple[Outcome, str | None, str | None, dict[str, bytes]]:
         try:
-            data = await asyncio.to_thread(read, entry, self._reading)
+            data = await asyncio.to_thread(read, entry, self._hashed)
         except CountermarkError as error:
             return could_not_check("unreadable", str(error)), None, None, {}
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -195,7 +215,7 @@ class Audit:
 
     async def _pictures(self, examiner: Examiner, entry: Entry, outcome: Outcome, report: "Report") -> dict[str, bytes]:
         """What the report shows of a finding: the file, the registered picture, and where they differ."""
-        found = {"file": await examiner.draw(entry)}
+        found = {"file": await examiner.draw(entry, self._hashed)}
         if outcome.record is not None:
             record = outcome.record
             found["record"] = await self._optional(lambda: self._client.thumbnail(record))

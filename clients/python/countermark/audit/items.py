@@ -24,7 +24,7 @@ from typing import Literal, Protocol, Self
 
 from countermark.audit.buckets import Reason, of_error
 from countermark.content import CHUNK_BYTES
-from countermark.digests import fingerprint
+from countermark.digests import look_at
 from provenance.errors import CountermarkError, FetchTooLarge, InvalidRequest, MediaError, MissingExtra
 from provenance.limits import MAX_MEDIA_BYTES
 
@@ -94,11 +94,15 @@ class Examined:
     phash: str | None = None
 
 
+Look = Literal["bytes", "pixels", "fingerprints"]
+"""How closely an entry is looked at: the SHA-256 of its bytes; decoded, also that of its pixels; also PDQ and pHash."""
+
+
 @dataclass(frozen=True)
 class Reading:
-    """How entries are read. `pictures`: also decode; `private`: addresses of private networks may be fetched."""
+    """How entries are read. `private`: addresses of private networks may be fetched."""
 
-    pictures: bool = False
+    look: Look = "bytes"
     private: bool = False
 
 
@@ -217,19 +221,17 @@ def _of_bytes(name: bytes, stamp: str, chunks: Iterator[bytes], reading: Reading
     digest, kept = hashlib.sha256(), []
     for chunk in chunks:
         digest.update(chunk)
-        if reading.pictures:
+        if reading.look != "bytes":
             kept.append(chunk)
     found = Examined(name, stamp, digest.hexdigest())
-    return _with_fingerprints(found, b"".join(kept)) if reading.pictures else found
-
-
-def _with_fingerprints(found: Examined, data: bytes) -> Examined:
+    if reading.look == "bytes":
+        return found
     try:
-        prints = fingerprint(data)
+        seen = look_at(b"".join(kept), sha256=digest.digest(), perceptual=reading.look == "fingerprints")
     except MediaError as error:
         outcome = of_error(error)
         return replace(found, failure=(outcome.reason or "unreadable", outcome.detail))
-    return replace(found, pixels_sha256=prints.pixels_sha256, pdq=prints.pdq, phash=prints.phash)
+    return replace(found, pixels_sha256=seen.pixels_sha256, pdq=seen.pdq, phash=seen.phash)
 
 
 def _chunks(file: Readable) -> Iterator[bytes]:
