@@ -151,6 +151,18 @@ async def put_signature(
     return await answer_once(registry, request, holder, digest, answer)
 
 
+@router.delete(
+    "/v1/registrations/{id}",
+    status_code=204,
+    responses=problem_responses(*WRITING, problems.NOT_FOUND, problems.CONFLICT, problems.RATE_LIMITED),
+    summary="Discard a prepared registration",
+)
+def delete_registration(identifier: PreparedId, holder: AssetsWriter, service: ServiceDep) -> Response:
+    """Deletes at once what would otherwise be deleted at `expires_at`; 409 for what is registered already."""
+    prepared.discard(service.registry, record=bytes.fromhex(identifier), owner=holder.owner)
+    return Response(status_code=204)
+
+
 def _signature(text: str) -> bytes:
     try:
         return decode_base64url(text)

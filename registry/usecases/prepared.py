@@ -4,7 +4,7 @@
 2. The publisher checks the record and signs it, elsewhere.
 3. `complete` takes the signature, stores the picture's blobs, and logs the record.
 
-Until 3 nothing is among the blobs, in a view or in the log. What waits lies under names of its own, which begin with
+Its owner may `discard` it before 3. Until 3 nothing is among the blobs, in a view or in the log. What waits lies under names of its own, which begin with
 when they end ("prepared/<milliseconds>/<record>/<name>"): whatever a crash leaves there is found and deleted by that.
 """
 
@@ -196,6 +196,21 @@ def copy_of(registry: Registry, *, record: bytes, owner: str, public: bool) -> t
     if copy is None:
         raise NotFound("this registration has no signed copy")
     return copy, found.record.media.media_type
+
+
+def discard(registry: Registry, *, record: bytes, owner: str) -> None:
+    """Delete what waits, with all that was stored of the picture for it.
+
+    Raises:
+        NotFound: nothing of this owner waits under this record, or not any more.
+        Conflict: it was logged.
+        StoreUnavailable: the registry cannot write now.
+    """
+    found = _find(registry, record, owner)
+    with registry.store.read() as session:
+        if entries.with_records(session, [record]):
+            raise Conflict("This record is in the log, and stays there: withdraw the registration, or have it erased.")
+    _drop(registry, found)
 
 
 def forget(registry: Registry) -> None:

@@ -200,6 +200,37 @@ def own_copy_is_another(data: bytes, public: bool) -> bytes:
     return data if public else draw(7301)
 
 
+def test_what_is_refused_here_is_discarded_there(service: Service, writer: str, signer: Watched) -> None:
+    prepared_ids: list[str] = []
+    liar = Liar(signer.public_key)
+
+    def answer(said: Record) -> None:
+        prepared_ids.append(said["id"])
+        said["to_be_signed"] = "A" * 86
+
+    liar.answer = answer
+    with (
+        httpx2.Client(transport=liar) as http,
+        Client(service.url, api_key=writer, http_client=http) as client,
+        pytest.raises(UnexpectedAnswer),
+    ):
+        client.register_signed(draw(7304), signer, publisher=PUBLISHER)
+    (prepared_id,) = prepared_ids
+    copy = f"{service.url}/v1/registrations/{prepared_id}/credentialed"
+    assert httpx2.get(copy, headers={"Authorization": f"Bearer {writer}"}).status_code == 404
+
+
+def test_what_was_to_be_sealed_is_not_signed_as_public(service: Service, writer: str, signer: Watched) -> None:
+    liar = Liar(signer.public_key, changes("visibility", to=None))
+    with (
+        httpx2.Client(transport=liar) as http,
+        Client(service.url, api_key=writer, http_client=http) as client,
+        pytest.raises(RecordRefused, match=r"\(visibility\): nothing was signed"),
+    ):
+        client.register_signed(draw(7305), signer, visibility="sealed", publisher=PUBLISHER)
+    assert signer.signed == 0
+
+
 @pytest.mark.parametrize("copy", [another_picture, own_copy_is_another])
 def test_a_signed_copy_of_another_picture_is_never_vouched_for(
     service: Service, writer: str, signer: Watched, copy: Callable[[bytes, bool], bytes]

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
@@ -153,7 +154,8 @@ class AsyncClient:
             claims: as for `register`; `publisher` must be among them.
 
         Raises:
-            RecordRefused: the service prepared something else than was asked; nothing was signed.
+            RecordRefused: the service prepared something else than was asked; nothing was signed, and the service is
+                asked to discard it.
             MissingExtra: the check needs `countermark[pictures]`.
         """
         from countermark.prepared import PreparedRecord, check_key  # here, as most callers do not need it
@@ -165,9 +167,14 @@ class AsyncClient:
         answer = await self._send(calls.prepare(uploaded.sha256, claims, key))
         if isinstance(answer, RegisteredAsset):
             return answer
-        prepared = PreparedRecord.of(answer)
-        copies = [await self._send(calls.prepared_copy(answer.id, public)) for public in prepared.copies]
-        signature = await asyncio.to_thread(prepared.sign, content, claims, signer, copies)
+        try:
+            prepared = PreparedRecord.of(answer)
+            copies = [await self._send(calls.prepared_copy(answer.id, public)) for public in prepared.copies]
+            signature = await asyncio.to_thread(prepared.sign, content, claims, signer, copies)
+        except RecordRefused:
+            with suppress(CountermarkError):
+                await self._send(calls.discard(answer.id))
+            raise
         return await self._send(calls.complete(answer, uploaded.sha256, key, signature))
 
     async def withdraw(self, asset_id: str, reason: str) -> Withdrawal:

@@ -167,7 +167,9 @@ class Cluster:
 
 
 def work(entries: Sequence[Entry], reading: Reading) -> list[Examined]:
-    """As `examine`, in a process that does this again and again."""
+    """As `examine`, in a process that does this again and again, perhaps a cluster's."""
+    for name, number in _ONE_THREAD.items():
+        os.environ.setdefault(name, number)  # where the libraries are not loaded yet
     keep_memory()
     return examine(entries, reading)
 

@@ -48,6 +48,10 @@ def prepared_copy(prepared_id: str, public: bool) -> Call[bytes]:
     return get_file(f"/v1/registrations/{identity_of(prepared_id)}/credentialed", "image/", query=query)
 
 
+def discard(prepared_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/registrations/{identity_of(prepared_id)}", lambda reply: None)
+
+
 def complete(
     prepared: models.PreparedRegistration, sha256: str, key: str, signature: str
 ) -> Call[models.RegisteredAsset]:

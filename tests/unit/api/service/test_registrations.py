@@ -284,6 +284,32 @@ def test_only_so_many_wait_and_the_oldest_make_room(desk: Desk, jpeg: Picture, m
     assert [desk.complete(each).status_code for each in made[1:]] == [201, 201]
 
 
+def test_what_is_not_wanted_is_gone_at_once_when_its_owner_discards_it(
+    desk: Desk, jpeg: Picture, other: Headers
+) -> None:
+    stored, size = everything_stored(desk.registry), desk.registry.sequencer.size
+    made = desk.prepare(jpeg(4018))
+    path = f"/v1/registrations/{made['id']}"
+    assert desk.client.delete(path).status_code == 401
+    assert desk.client.delete(path, headers=other).status_code == 404
+    gone = desk.client.delete(path, headers=desk.headers)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert everything_stored(desk.registry) == stored
+    for answer in (desk.complete(made), desk.client.delete(path, headers=desk.headers)):
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "not-found")
+    assert desk.prepare(jpeg(4018))["id"] != made["id"]
+    assert desk.registry.sequencer.size == size
+
+
+def test_what_is_registered_cannot_be_discarded(desk: Desk, jpeg: Picture) -> None:
+    made = desk.prepare(jpeg(4019))
+    assert desk.complete(made).status_code == 201
+    refused = desk.client.delete(f"/v1/registrations/{made['id']}", headers=desk.headers)
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "conflict")
+    assert "withdraw the registration" in refused.json()["detail"]
+    assert desk.client.get(f"/v1/assets/{made['id']}").status_code == 200
+
+
 def test_an_erasure_takes_what_waits_of_the_same_file(desk: Desk, jpeg: Picture) -> None:
     kept = desk.prepare(jpeg(4015), title="Kept")
     assert desk.complete(kept).status_code == 201
