@@ -64,6 +64,7 @@ QUEUED = 8  # pictures that are being registered: published together, they cost 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.audit", description=__doc__)
     parser.add_argument("--files", type=int, default=5_000)
+    parser.add_argument("--copies", type=int, default=1, help="files of the corpus of each registered picture")
     parser.add_argument("--report", type=int, default=200_000, help="items of the report that is written alone")
     parser.add_argument("--lookups", type=int, default=20_000, help="digests looked up in bulk")
     parser.add_argument("--registrations", type=int, default=1_000_000, help="rows among which they are looked up")
@@ -84,7 +85,7 @@ def main() -> None:
             if options.wheels is not None:
                 command = [str(install(folder / "installed", options.wheels))]
             with running_service(folder / "data", processes=PROCESSES, log_level="error", **UNBOUNDED) as service:
-                registered_corpus(folder / "corpus", options.files, service)
+                registered_corpus(folder / "corpus", options.files, service, options.copies)
                 for what, measured in end_to_end(command, service, folder).items():
                     table.add_row(what, measured, "")
         if "look-ups" in options.only:
@@ -130,7 +131,7 @@ def install(folder: Path, wheels: Path) -> Path:
     return folder / "bin" / "countermark"
 
 
-def registered_corpus(folder: Path, number: int, service: Service) -> list[str]:
+def registered_corpus(folder: Path, number: int, service: Service, copies: int = 1) -> list[str]:
     """Draws a corpus and registers its part; the digests of what is registered as it is."""
     with Client(service.url, api_key=service.api_key) as client, ThreadPoolExecutor(QUEUED) as aside:
         registering: list[Future[object]] = []
@@ -139,7 +140,7 @@ def registered_corpus(folder: Path, number: int, service: Service) -> list[str]:
             registering.append(aside.submit(client.register, data, title=title, credential="none"))
             registering[max(0, len(registering) - QUEUED)].result()
 
-        registered = draw_corpus(folder, number, register)
+        registered = draw_corpus(folder, number, register, copies=copies)
         for each in registering:
             each.result()
     return registered
@@ -150,30 +151,37 @@ def draw_corpus(
     number: int,
     register: Callable[[bytes, str], object] = lambda *_: None,
     size: tuple[int, int] = (640, 480),
+    copies: int = 1,
 ) -> list[str]:
-    """Draws, and has registered by title what is to be found; the digests of what is in the corpus as registered."""
+    """Draws, and has registered by title what is to be found; the digests of what is in the corpus as registered.
+
+    Of each registered picture there are so many copies: of the same bytes, of other qualities, with other edits.
+    """
     from PIL import ImageDraw
 
     folder.mkdir()
     counts = {kind: round(share * number) for kind, share in SHARES.items()}
-    registered = []
+    registered: dict[int, str] = {}
     for at in range(counts["exact"] + counts["recompressed"] + counts["edited"]):
-        picture = draw(at, size)
+        seed, copy = divmod(at, copies)
+        picture = draw(seed, size)
         data = encode(picture, 92)
-        register(data, f"Picture {at}")
+        if seed not in registered:
+            register(data, f"Picture {seed}")
+            registered[seed] = hashlib.sha256(data).hexdigest()
         if at < counts["exact"]:
-            registered.append(hashlib.sha256(data).hexdigest())
             (folder / f"exact-{at:05}.jpg").write_bytes(data)
         elif at < counts["exact"] + counts["recompressed"]:
-            (folder / f"recompressed-{at:05}.jpg").write_bytes(encode(picture, 70))
+            (folder / f"recompressed-{at:05}.jpg").write_bytes(encode(picture, 70 + 2 * copy))
         else:
-            ImageDraw.Draw(picture).ellipse((200, 150, 330, 280), fill=(230, 200, 40))
+            left, top = 200 + 20 * copy, 150 + 10 * copy
+            ImageDraw.Draw(picture).ellipse((left, top, left + 130, top + 130), fill=(230, 200, 40))
             (folder / f"edited-{at:05}.jpg").write_bytes(encode(picture, 88))
     for at in range(counts["stranger"]):
         (folder / f"stranger-{at:05}.jpg").write_bytes(encode(draw(10**6 + at, size), 90))
     for at in range(counts["odd"]):
         (folder / f"odd-{at:05}.jpg").write_bytes(ODD[at % len(ODD)])
-    return registered
+    return [registered[seed] for seed in range(-(-counts["exact"] // copies))]
 
 
 def draw(seed: int, size: tuple[int, int]) -> "Image.Image":

@@ -4,8 +4,9 @@
 2. The publisher checks the record and signs it, elsewhere.
 3. `complete` takes the signature, stores the picture's blobs, and logs the record.
 
-Its owner may `discard` it before 3. Until 3 nothing is among the blobs, in a view or in the log. What waits lies under names of its own, which begin with
-when they end ("prepared/<milliseconds>/<record>/<name>"): whatever a crash leaves there is found and deleted by that.
+Its owner may `discard` it before 3. Until 3 nothing is among the blobs, in a view or in the log. What waits lies under
+names of its own, which begin with when they end ("prepared/<milliseconds>/<record>/<name>"): whatever a crash leaves
+there is found and deleted by that.
 """
 
 import hashlib

@@ -86,7 +86,7 @@ class Liar(httpx2.BaseTransport):
                 body = self._changed(json.loads(body))
             elif request.method == "GET":
                 body = self.copy(body, b"copy=public" in request.url.query)
-        headers = {"Content-Type": answer.headers["content-type"]}
+        headers = {"Content-Type": answer.headers.get("content-type", "")}
         return httpx2.Response(answer.status_code, headers=headers, content=body)
 
     def close(self) -> None:

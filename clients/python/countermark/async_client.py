@@ -45,6 +45,7 @@ from countermark.models import (
     Withdrawal,
 )
 from countermark.retries import Retries
+from provenance.errors import CountermarkError, RecordRefused
 
 if TYPE_CHECKING:
     from provenance.statement.keys import Signer
