@@ -55,7 +55,6 @@ PASSPHRASE = "the auditor's own"  # of a key that lasts as long as the run
 SHARES = {"exact": 0.60, "recompressed": 0.15, "edited": 0.10, "stranger": 0.08, "odd": 0.07}
 ODD = (b"", b"no picture", b"\xff\xd8\xff\xe0 cut short")
 KILLS = 2
-PROCESSES = 3  # of the service that an audit asks: the client waits less
 FEW = 200  # files of the corpus whose digests are looked up, again and again
 HASHED, LARGE = 1_000, 60  # files of a corpus that are hashed alone: each takes as long as another
 QUEUED = 8  # pictures that are being registered: published together, they cost less
@@ -84,7 +83,7 @@ def main() -> None:
             command = [sys.executable, "-m", "countermark"]
             if options.wheels is not None:
                 command = [str(install(folder / "installed", options.wheels))]
-            with running_service(folder / "data", processes=PROCESSES, log_level="error", **UNBOUNDED) as service:
+            with running_service(folder / "data", log_level="error", **UNBOUNDED) as service:
                 registered_corpus(folder / "corpus", options.files, service, options.copies)
                 for what, measured in end_to_end(command, service, folder).items():
                     table.add_row(what, measured, "")

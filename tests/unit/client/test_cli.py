@@ -397,7 +397,9 @@ def test_json_lines_go_on_after_an_error_and_the_worst_status_counts(
     assert lines[2]["error"]["kind"] == "InvalidRequest"
     assert lines[3]["report"]["headline"]["code"] == "MATCH_WITH_DIFFERENCES"
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 2
+    refused, missing = done.stderr.splitlines()
+    assert str(picture) in refused
+    assert missing.startswith(f"{tmp_path / 'none.jpg'} cannot be read")
 
 
 def test_findings_exit_with_1_and_a_service_that_cannot_answer_with_3(

@@ -65,8 +65,8 @@ def note(text: str) -> None:
 
 
 def explain(error: CountermarkError, name: object = None) -> None:
-    """Prints an error, with the file's name and the request id, which the operator can find in the log."""
-    where = "" if name is None else f"{name}: "
+    """Prints an error, with the file's name once and the request id, which the operator can find in the log."""
+    where = "" if name is None or str(error).startswith(f"{name} ") else f"{name}: "
     trace = f" (request {error.request_id})" if error.request_id else ""
     note(f"{where}{error}{trace}")
 
