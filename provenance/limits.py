@@ -350,5 +350,21 @@ MAX_JUMBF_BOXES = 10_000
 MAX_CREDENTIAL_ITEMS = 256
 """Actions, soft bindings and ingredients reported from one manifest store, of each kind."""
 
+MAX_INGREDIENTS_DRAWN = 48
+"""Ingredients of a credential that are drawn, the nearest first, with their thumbnails: more than anybody looks over in
+a drawing. A list has the others."""
+
+MAX_INGREDIENT_DEPTH = 8
+"""Generations of ingredients that are drawn: a newsroom's chains of versions have three or four."""
+
+MAX_INGREDIENT_THUMBNAIL_BYTES = 1024 * 1024
+"""Bytes of an ingredient's thumbnail in a manifest store: those of common tools have 10 to 100 KB."""
+
+MAX_INGREDIENT_THUMBNAIL_PIXELS = 4_000_000
+"""Pixels of an ingredient's thumbnail, all of which are decoded to draw it: those of common tools have 1,024 a side."""
+
+INGREDIENT_THUMBNAIL_SIDE = 116
+"""Pixels of a drawn thumbnail's longest side: twice what the drawing has, for dense screens."""
+
 MAX_CREDENTIAL_TEXT = 512
 """Characters kept of any untrusted text in a manifest (titles, names, addresses)."""

@@ -127,11 +127,13 @@ def _pairs(english: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tup
 
 
 class _Speaker(Formatter):
-    """Fills in a template: messages in its language, numbers with its marks."""
+    """Fills in a template: messages in its language, numbers and quotations with its marks."""
 
     def __init__(self, language: str) -> None:
         self._language = language
         self._numbers = CATALOGUES[language].numbers
+        marks = CATALOGUES[language].quotation
+        self._quotation = str.maketrans({"“": marks["open"], "”": marks["close"]})
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, Message):
@@ -140,4 +142,4 @@ class _Speaker(Formatter):
         if isinstance(value, int | float):
             marks = str.maketrans({",": self._numbers["thousands"], ".": self._numbers["decimal"]})
             return text.translate(marks)
-        return text
+        return text.translate(self._quotation)  # within what is quoted there are no such marks (`quotation.quote`)

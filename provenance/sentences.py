@@ -42,6 +42,7 @@ class Sentences:
         compared: of two files that are compared with each other: titles by value, and what belongs to each of them.
         validity: of a signer's certificate.
         states: of a record that is not public.
+        relations: of a picture to what was made from it, by C2PA's words: at most 18 characters, beside an arrow.
         steps: names of the steps of checking a receipt, from the first, as docs/reference/receipts.md has them.
         fields: of an answer, by name, as a term before its value.
         phrases: more that is shown in several places.
@@ -76,6 +77,7 @@ class Sentences:
     references: Mapping[str, Mapping[str, str]]
     validity: Mapping[str, str]
     states: Mapping[str, str]
+    relations: Mapping[str, str]
     steps: Sequence[str]
     fields: Mapping[str, str]
     phrases: Mapping[str, str]

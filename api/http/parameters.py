@@ -48,7 +48,8 @@ KeyThumbprint = Annotated[
     str, Path(alias="thumbprint", pattern=HEX, description="RFC 9679 thumbprint of the key, lowercase hex.")
 ]
 ApiKeyId = Annotated[str, Path(alias="id", pattern=r"^key_[0-9a-f]{16}$", description="Id of the API key.")]
-VerificationId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the report.")]
+VERIFICATION_ID = r"^[0-9a-f]{32}$"
+VerificationId = Annotated[str, Path(alias="id", pattern=VERIFICATION_ID, description="Id of the report.")]
 Sha256Query = Annotated[str | None, Query(pattern=HEX, description="Only registrations of these bytes.")]
 RecordQuery = Annotated[str, Query(alias="record", pattern=HEX, description="Id of the registration.")]
 DigestPrefix = Annotated[

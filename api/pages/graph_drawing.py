@@ -1,4 +1,4 @@
-"""Draws the derivation graph: SVG 1.1 without scripts, style sheets or foreign content, readable by a screen reader.
+"""A graph drawn as SVG 1.1 without scripts, style sheets or foreign content, readable by a screen reader.
 
 Parents are to the left of their children. Every text is escaped by the XML writer, and shortened; the full text is the
 tooltip and the accessible name.
@@ -10,10 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-
-from provenance.answers import Graph, GraphEdge, GraphNode
-from provenance.quotation import quote
-from provenance.sentences import SENTENCES, Sentences
 
 _WIDTH, _HEIGHT = 236, 78
 """Pixels of a node: three lines of text of `_LINE_CELLS` fit, in the widest of the usual fonts."""
@@ -30,6 +26,50 @@ _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
 
 
 @dataclass(frozen=True)
+class Node:
+    """What stands in one box.
+
+    Attributes:
+        lines: three, each shortened to fit; the first is a title.
+        name: all of it, for a screen reader and as a tooltip.
+        href: where its link leads; None: it has none.
+        picture: address of a thumbnail, which is shown beside the lines.
+        told: something is known of it; else its frame is dashed.
+        order: among those that have the same parents.
+    """
+
+    id: str
+    lines: tuple[str, str, str]
+    name: str
+    href: str | None = None
+    picture: str | None = None
+    told: bool = True
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`child` came of `parent`. `relation` stands beside the arrow, `said` is its tooltip."""
+
+    child: str
+    parent: str
+    relation: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An acyclic graph as it is drawn. `subject` is the node that it is about; `more` says that there is more."""
+
+    subject: str
+    title: str
+    description: str
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+    more: str | None = None
+
+
+@dataclass(frozen=True)
 class _Place:
     """The upper left corner of a node."""
 
@@ -37,11 +77,11 @@ class _Place:
     y: int
 
 
-def draw_graph(graph: Graph, words: Sentences = SENTENCES, *, inline: bool = False) -> bytes:
-    """The SVG document, in UTF-8; `inline`: an element for a page, with thumbnails, which a page alone may load."""
-    places = _lay_out(graph)
+def draw(drawing: Drawing, *, inline: bool = False) -> bytes:
+    """The SVG document, in UTF-8; `inline`: an element for a page, whose links can be followed."""
+    places = _lay_out(drawing)
     width = max(place.x for place in places.values()) + _WIDTH + _MARGIN
-    height = max(place.y for place in places.values()) + _HEIGHT + _MARGIN + (24 if graph.truncated else 0)
+    height = max(place.y for place in places.values()) + _HEIGHT + _MARGIN + (24 if drawing.more else 0)
     prefix = "drawing-" if inline else ""
     svg = ET.Element(
         "svg",
@@ -55,43 +95,35 @@ def draw_graph(graph: Graph, words: Sentences = SENTENCES, *, inline: bool = Fal
             "font-family": _FONT,
         },
     )
-    _text(svg, "title", _heading(graph, words), id=f"{prefix}title")
-    _text(svg, "desc", _description(graph, words), id=f"{prefix}description")
+    _text(svg, "title", drawing.title, id=f"{prefix}title")
+    _text(svg, "desc", drawing.description, id=f"{prefix}description")
     ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": _PAPER})
-    column = _generations(graph)
-    for edge in graph.edges:
-        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)], words)
-    for node in graph.nodes:
-        _draw_node(svg, node, places[node.id], words, subject=node.id == graph.id, pictured=inline)
-    if graph.truncated:
-        _text(
-            svg,
-            "text",
-            words.page["graph_more"],
-            x=_MARGIN,
-            y=height - 16,
-            fill=_PALE,
-            font_size=13,
-        )
+    column = _generations(drawing)
+    for edge in drawing.edges:
+        _draw_edge(svg, edge, [places[name] for name in _way(edge, column)])
+    for node in drawing.nodes:
+        _draw_node(svg, node, places[node.id], subject=node.id == drawing.subject)
+    if drawing.more:
+        _text(svg, "text", drawing.more, x=_MARGIN, y=height - 16, fill=_PALE, font_size=13)
     drawn = ET.tostring(svg, encoding="unicode").encode()
     return drawn if inline else b'<?xml version="1.0" encoding="UTF-8"?>\n' + drawn
 
 
-def _lay_out(graph: Graph) -> dict[str, _Place]:
+def _lay_out(drawing: Drawing) -> dict[str, _Place]:
     """A column for each generation; within a column, nodes are near their parents.
 
     An arrow that passes a column has a place of its own there (see `_way`), so that it crosses no node.
     """
-    column = _generations(graph)
+    column = _generations(drawing)
     before: dict[str, list[str]] = defaultdict(list)
-    for edge in graph.edges:
+    for edge in drawing.edges:
         way = _way(edge, column)
         for behind, at in pairwise(way):
             before[at].append(behind)
         column |= {name: column[edge.parent] + number for number, name in enumerate(way[1:-1], 1)}
-    index = {node.id: node.index or 0 for node in graph.nodes}
+    order = {node.id: node.order for node in drawing.nodes}
     columns: dict[int, list[str]] = defaultdict(list)
-    for name in sorted(column, key=lambda name: (column[name], index.get(name, 0))):
+    for name in sorted(column, key=lambda name: (column[name], order.get(name, 0))):
         columns[column[name]].append(name)
     tallest = max(map(len, columns.values()))
     row: dict[str, float] = {}
@@ -105,30 +137,25 @@ def _lay_out(graph: Graph) -> dict[str, _Place]:
     }
 
 
-def _way(edge: GraphEdge, column: Mapping[str, int]) -> list[str]:
+def _way(edge: Edge, column: Mapping[str, int]) -> list[str]:
     """The names of the places on an arrow's way: parent, one for each column between, child."""
     between = range(column[edge.parent] + 1, column[edge.child])
     return [edge.parent, *(f"{edge.parent} {edge.child} {edge.relation} {number}" for number in between), edge.child]
 
 
-def _generations(graph: Graph) -> dict[str, int]:
+def _generations(drawing: Drawing) -> dict[str, int]:
     """By node, the length of the longest path to it from a node without parents. The graph is acyclic."""
-    generation = {node.id: 0 for node in graph.nodes}
-    for _ in graph.nodes:
-        for edge in graph.edges:
+    generation = {node.id: 0 for node in drawing.nodes}
+    for _ in drawing.nodes:
+        for edge in drawing.edges:
             generation[edge.child] = max(generation[edge.child], generation[edge.parent] + 1)
     least = min(generation.values())
     return {each: number - least for each, number in generation.items()}
 
 
-def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place], words: Sentences) -> None:
+def _draw_edge(svg: ET.Element, edge: Edge, way: Sequence[_Place]) -> None:
     group = ET.SubElement(svg, "g")
-    made = words.page["graph_made"]
-    _text(
-        group,
-        "title",
-        made.format(child=f"{edge.child[:12]}…", parent=f"{edge.parent[:12]}…", relation=edge.relation),
-    )
+    _text(group, "title", edge.said)
     middles = [(place.x, place.y + _HEIGHT / 2) for place in way]
     path = f"M{middles[0][0] + _WIDTH:g},{middles[0][1]:g}"
     for number, ((x1, y1), (x2, y2)) in enumerate(pairwise(middles)):
@@ -155,13 +182,10 @@ def _draw_edge(svg: ET.Element, edge: GraphEdge, way: Sequence[_Place], words: S
     )
 
 
-def _draw_node(
-    svg: ET.Element, node: GraphNode, place: _Place, words: Sentences, *, subject: bool, pictured: bool
-) -> None:
-    told = node.state == "public" or node.title is not None or node.publisher is not None
-    link = ET.SubElement(svg, "a", {"href": f"/a/{node.id}"})
-    group = ET.SubElement(link, "g", {"transform": f"translate({place.x},{place.y})"})
-    _text(group, "title", _name(node, words))
+def _draw_node(svg: ET.Element, node: Node, place: _Place, *, subject: bool) -> None:
+    around = svg if node.href is None else ET.SubElement(svg, "a", {"href": node.href})
+    group = ET.SubElement(around, "g", {"transform": f"translate({place.x},{place.y})"})
+    _text(group, "title", node.name)
     box = {
         "width": str(_WIDTH),
         "height": str(_HEIGHT),
@@ -170,57 +194,16 @@ def _draw_node(
         "stroke": _INK if subject else _LINE,
         "stroke-width": "2.5" if subject else "1.25",
     }
-    ET.SubElement(group, "rect", box if told else box | {"stroke-dasharray": "5 4"})
-    title = node.title or (words.phrases["untitled"] if told else words.states[node.state])
-    second = node.publisher_name or words.page["graph_record"].format(id=f"{node.id[:16]}…")
-    left, narrower = (_THUMBNAIL + 20, _THUMBNAIL_CELLS) if pictured and node.state == "public" else (12, 0)
-    if narrower:
+    ET.SubElement(group, "rect", box if node.told else box | {"stroke-dasharray": "5 4"})
+    left, narrower = (12, 0) if node.picture is None else (_THUMBNAIL + 20, _THUMBNAIL_CELLS)
+    if node.picture is not None:
         placed = {"x": "10", "y": str((_HEIGHT - _THUMBNAIL) // 2), "width": str(_THUMBNAIL), "height": str(_THUMBNAIL)}
-        shown = {"href": f"/v1/assets/{node.id}/thumbnail", "preserveAspectRatio": "xMidYMid slice"}
-        ET.SubElement(group, "image", placed | shown)
+        ET.SubElement(group, "image", placed | {"href": node.picture, "preserveAspectRatio": "xMidYMid slice"})
+    title, second, third = node.lines
     title_cells, cells = _TITLE_CELLS - narrower, _LINE_CELLS - narrower
     _text(group, "text", _shorten(title, title_cells), x=left, y=25, fill=_INK, font_size=15, font_weight="600")
     _text(group, "text", _shorten(second, cells), x=left, y=45, fill=_PALE, font_size=13)
-    _text(group, "text", _shorten(_third(node, words), cells), x=left, y=64, fill=_PALE, font_size=13)
-
-
-def _third(node: GraphNode, words: Sentences) -> str:
-    """State and standing come before the date: the end of a line may be cut."""
-    parts = [] if node.index is None else [words.page["graph_entry"].format(index=node.index)]
-    if node.state != "public" and node.title is not None:
-        parts.append(words.states[node.state].lower())
-    if node.standing not in (None, "current"):
-        parts.append(words.standings.get(str(node.standing), str(node.standing)))
-    if node.logged_at is not None:
-        parts.append(words.short_date(node.logged_at))
-    return ", ".join(parts)
-
-
-def _name(node: GraphNode, words: Sentences) -> str:
-    untitled = words.phrases["untitled"]
-    named = quote(node.title) if node.title else untitled if node.publisher else words.states.get(node.state, untitled)
-    by = words.page["graph_by"].format(name=quote(node.publisher_name)) if node.publisher_name else ""
-    third = _third(node, words)
-    return f"{named}{by}{f', {third}' if third else ''} ({words.page['graph_record'].format(id=node.id)})"
-
-
-def _heading(graph: Graph, words: Sentences) -> str:
-    subject = next(node for node in graph.nodes if node.id == graph.id)
-    title = quote(subject.title) if subject.title else words.page["graph_untitled"]
-    return words.page["graph_title"].format(title=title)
-
-
-def _description(graph: Graph, words: Sentences) -> str:
-    """The graph in sentences, as stated by its publishers."""
-    record = words.page["graph_record"]
-    names = {node.id: quote(node.title) if node.title else record.format(id=f"{node.id[:12]}…") for node in graph.nodes}
-    if not graph.edges:
-        return words.page["graph_none"]
-    made = words.page["graph_made"]
-    said = [
-        made.format(child=names[edge.child], parent=names[edge.parent], relation=edge.relation) for edge in graph.edges
-    ]
-    return words.page["graph_stated"].format(said="; ".join(said))
+    _text(group, "text", _shorten(third, cells), x=left, y=64, fill=_PALE, font_size=13)
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str | float) -> None:

@@ -15,7 +15,8 @@ from api.http.auth import ReaderDep, counted
 from api.http.conditional import JSON, conditional, to_json
 from api.http.openapi import NOT_MODIFIED, OPTIONAL_API_KEY, READING_RECORDS, problem_responses
 from api.http.parameters import AssetId
-from api.pages.graph_drawing import draw_graph
+from api.pages.derivations import of_records
+from api.pages.graph_drawing import draw
 from api.service import ServiceDep
 from provenance.answers import Graph, GraphEdge, GraphNode, History
 from registry.usecases.derivation import graph, history
@@ -72,7 +73,7 @@ def get_graph(
         case "jsonld":
             return conditional(request, describe_graph(found), JSON_LD, headers=varies)
         case "svg":
-            return conditional(request, draw_graph(found), SVG, headers=varies)
+            return conditional(request, draw(of_records(found)), SVG, headers=varies)
         case never:
             assert_never(never)
 

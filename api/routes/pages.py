@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,8 @@ from api.http.conditional import FOREVER, FRESH, conditional
 from api.http.limits import limited
 from api.http.middleware import FETCHING_POLICY
 from api.http.parameters import HEX
-from api.pages.graph_drawing import draw_graph
+from api.pages.derivations import of_records, relation_name
+from api.pages.graph_drawing import draw
 from api.pages.reference import Reference
 from api.pages.reference import reference as read_reference
 from api.pages.rendering import (
@@ -99,8 +100,9 @@ def asset(request: Request, identifier: str, service: ServiceDep) -> Response:
         source_type="" if stated is None else said(Message(stated.label), words.language),
         history=past,
         graph=made,
-        drawing=draw_graph(made, words, inline=True).decode() if made.edges else "",
+        drawing=draw(of_records(made, words, pictured=True), inline=True).decode() if made.edges else "",
         nested=_nested(made),
+        relation=partial(relation_name, words=words),
         names={node.id: node.title or _unnamed(node, words) for node in made.nodes},
         resembles=similar,
     )

@@ -2,6 +2,8 @@
 
 import json
 from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -25,11 +27,13 @@ from api.http.openapi import (
 )
 from api.http.parameters import DetailQuery, KeepQuery, MatchQuery, VerificationId
 from api.http.requests import DigestsRequest
+from api.pages.derivations import Nested, nested, of_ingredients, relation_name
+from api.pages.graph_drawing import draw
 from api.pages.rendering import HTML, language_of, place_of, render, share_of
 from api.service import Service, ServiceDep
 from provenance.answers import RecordedVerdict, Report
 from provenance.limits import REPORT_UNITS
-from provenance.sentences import CATALOGUES, ENGLISH
+from provenance.sentences import CATALOGUES, ENGLISH, Sentences
 from registry.keys.api_keys import Holder
 from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
@@ -76,9 +80,33 @@ async def post_verification(
     if preferred(request.headers.get("accept", "*/*"), (JSON, "text/html")) == JSON:
         return _answer(request, await _verify(request, service, holder, detail, keep))
     report = read_answer(Report, await _verify(request, service, holder, detail, keep))
-    told = report.headline.wording(language_of(request))
-    page = render(request, "report.html", service, report=report, told=told, place=place_of, share=share_of)
+    told, words = report.headline.wording(language_of(request)), CATALOGUES[language_of(request)]
+    page = render(
+        request,
+        "report.html",
+        service,
+        report=report,
+        told=told,
+        made=_made(report, words),
+        place=place_of,
+        share=share_of,
+        relation=partial(relation_name, words=words),
+    )
     return Response(page, headers={"Vary": "Accept, Accept-Language", "Cache-Control": "no-store"}, media_type=HTML)
+
+
+class _Made(NamedTuple):
+    """What went into a file, drawn and as lists in one another."""
+
+    drawing: str
+    nested: Nested
+
+
+def _made(report: Report, words: Sentences) -> _Made | None:
+    read = report.credential
+    if read is None or not read.ingredients:
+        return None
+    return _Made(draw(of_ingredients(read, words), inline=True).decode(), nested(read))
 
 
 async def _verify(request: Request, service: Service, holder: Holder | None, detail: str | None, keep: bool) -> bytes:

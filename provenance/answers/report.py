@@ -261,6 +261,10 @@ class Ingredient(Answer):
     signer: str | None = None
     remote_url: str | None = None
     problems: tuple[str, ...]
+    manifest_id: Annotated[str | None, Doc("Of its own manifest."), Later()] = None
+    within: Annotated[
+        str | None, Doc("The `manifest_id` of what it went into: the file's own, or another ingredient's."), Later()
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import TypeVar
 
 from cryptography import x509
@@ -38,7 +39,7 @@ from provenance.credentials.report import (
     Validity,
 )
 from provenance.credentials.trust import UNREADABLE, TrustList, TrustSettings
-from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT
+from provenance.limits import MAX_CREDENTIAL_ITEMS, MAX_CREDENTIAL_TEXT, MAX_INGREDIENTS_DRAWN
 from provenance.vocabulary import MACHINE, meaning_of_source_type
 
 _UNTRUSTED = "signingCredential.untrusted"
@@ -115,6 +116,21 @@ class ManifestStore:
         """Whether any ingredient reads as trusted."""
         return any(found.state is CredentialState.TRUSTED for found in self._ingredients())
 
+    def thumbnails(self) -> Iterator[str]:
+        """Where the store has those of the nearest ingredients."""
+        nearest = islice(self._ingredients(), MAX_INGREDIENTS_DRAWN)
+        return filter(None, (self._thumbnail_of(found.description) for found in nearest))
+
+    def _thumbnail_of(self, ingredient: _Object) -> str | None:
+        """That which its signer took, else that of the ingredient's own manifest."""
+        below = ingredient.get("active_manifest")
+        own = self._manifests.get(below) if isinstance(below, str) else None
+        for each in (ingredient, _mapping(own)):
+            address = _mapping(each.get("thumbnail")).get("identifier")
+            if isinstance(address, str):
+                return address
+        return None
+
     def report(
         self,
         trust: TrustSettings,
@@ -123,6 +139,7 @@ class ManifestStore:
         *,
         now: datetime,
         beside: bool = False,
+        thumbnails: Mapping[str, bytes] = MappingProxyType({}),
     ) -> CredentialReport:
         """Everything that is reported about the file.
 
@@ -132,6 +149,7 @@ class ManifestStore:
                 as trusted and there are other anchors.
             now: as of `read_credentials`.
             beside: the store came beside the file.
+            thumbnails: by their address in the store.
         """
         active = _mapping(self._manifests[self.active_id])
         signatures = facts.signatures if facts else {}
@@ -142,7 +160,9 @@ class ManifestStore:
         if listed is not None:
             problems = tuple(code for code in problems if code != _UNTRUSTED)
         signers = {label: _Signer.of(each, trust) for label, each in signatures.items() if label != self.active_id}
-        ingredients, left = _truncate(tuple(self._ingredient_reports(state, signers_alone, signers, now)), _weight)
+        ingredients, left = _truncate(
+            tuple(self._ingredient_reports(state, signers_alone, signers, now, thumbnails)), _weight
+        )
         stamps, stamped = signer.time_stamps, signer.time
         if stamped is None and (by := self._time_list(trust)) is not None:
             stamped = _time(active)
@@ -263,6 +283,7 @@ class ManifestStore:
         signers_alone: "ManifestStore | None",
         signers: "Mapping[str, _Signer]",
         now: datetime,
+        thumbnails: Mapping[str, bytes],
     ) -> Iterator[IngredientReport]:
         by_signers = {found.uri: found.state for found in signers_alone._ingredients()} if signers_alone else {}
         states = {self.active_id: active}
@@ -295,6 +316,8 @@ class ManifestStore:
                 ai_models=origin.ai_models[:MAX_CREDENTIAL_ITEMS],
                 assigned_source_type=_assigned_label(described) if adder.validated else None,
                 assigned_by=adder,
+                within=_text(found.within),
+                thumbnail=thumbnails.get(self._thumbnail_of(described) or ""),
             )
 
 

@@ -7,7 +7,9 @@ ever lowered, text is bounded, and a signer counts as trusted only through a lis
 import io
 import json
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import c2pa
 
@@ -24,7 +26,7 @@ from provenance.credentials.report import (
     IngredientReport,
 )
 from provenance.credentials.trust import TrustSettings
-from provenance.limits import MAX_CREDENTIAL_TEXT, MAX_MANIFEST_BYTES
+from provenance.limits import MAX_CREDENTIAL_TEXT, MAX_INGREDIENT_THUMBNAIL_BYTES, MAX_MANIFEST_BYTES
 
 __all__ = ["CredentialReport", "CredentialState", "IngredientReport", "read_credentials"]
 
@@ -32,7 +34,13 @@ _REMOTE = re.compile(r"Remote: .*?\burl (?P<url>\S+)", re.DOTALL)
 
 
 def read_credentials(
-    data: bytes, media_type: str, trust: TrustSettings, *, now: datetime, sidecar: bytes | None = None
+    data: bytes,
+    media_type: str,
+    trust: TrustSettings,
+    *,
+    now: datetime,
+    sidecar: bytes | None = None,
+    thumbnails: bool = False,
 ) -> CredentialReport:
     """Read and judge the credentials of `data`.
 
@@ -42,6 +50,7 @@ def read_credentials(
         now: when a certificate has to be in force where c2pa accepted a time stamp that no list vouches for, or where
             an ingredient was checked by another signer. For the rest c2pa asks the clock itself.
         sidecar: manifest that came beside the file; it is then read instead of what is embedded.
+        thumbnails: with those of the nearest ingredients, not decoded: as many as are drawn.
 
     Returns:
         A report for any bytes at all: what cannot be read is UNREADABLE.
@@ -52,24 +61,32 @@ def read_credentials(
     if sidecar is not None and not 0 < len(sidecar) <= MAX_MANIFEST_BYTES:
         return _unreadable(TOO_LARGE if sidecar else EMPTY_SIDECAR)
     settings = Settings.of(trust)
-    found = _read(data, media_type, settings, sidecar)
+    found = _read(data, media_type, settings, sidecar, thumbnails=thumbnails)
     if isinstance(found, CredentialReport):
         return found
-    store, manifest = found
+    store = found.store
     signers_alone: ManifestStore | None = None
     if trust.tsa_uris and store.trusts_ingredients:
         # For an ingredient c2pa does not tell which anchor its signer leads to: ask again without the others.
         again = _read(data, media_type, settings.for_signers_alone(), sidecar)
         if isinstance(again, CredentialReport):
             return again
-        signers_alone = again[0]
-    facts = read_facts(manifest, store.active_id)
-    return store.report(trust, facts, signers_alone, now=now, beside=sidecar is not None)
+        signers_alone = again.store
+    facts = read_facts(found.manifest, store.active_id)
+    return store.report(trust, facts, signers_alone, now=now, beside=sidecar is not None, thumbnails=found.thumbnails)
+
+
+class _Found(NamedTuple):
+    """What c2pa has read: its description, the bytes of the store, and thumbnails by their address in it."""
+
+    store: ManifestStore
+    manifest: bytes
+    thumbnails: Mapping[str, bytes]
 
 
 def _read(
-    data: bytes, media_type: str, settings: Settings, sidecar: bytes | None
-) -> tuple[ManifestStore, bytes] | CredentialReport:
+    data: bytes, media_type: str, settings: Settings, sidecar: bytes | None, *, thumbnails: bool = False
+) -> _Found | CredentialReport:
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), sidecar, context=context(settings))
         if reader is None:
@@ -79,7 +96,8 @@ def _read(
             if len(text) > MAX_MANIFEST_BYTES:
                 return _unreadable(TOO_LARGE)
             store = ManifestStore(json.loads(text))
-            return store, _manifest_bytes(reader, store.active_id)
+            pictures = _resources(reader, store.thumbnails()) if thumbnails else {}
+            return _Found(store, _manifest_bytes(reader, store.active_id), pictures)
     except c2pa.C2paError as error:
         return _unreadable_report(str(error))
     except (ValueError, RecursionError):  # JSON that is nested too deeply, or a media type that is no text
@@ -94,6 +112,20 @@ def _manifest_bytes(reader: c2pa.Reader, manifest_id: str) -> bytes:
     except c2pa.C2paError:
         return b""
     return store.getvalue()
+
+
+def _resources(reader: c2pa.Reader, addresses: Iterable[str]) -> dict[str, bytes]:
+    """By their address in the store; without those that are not there or too large."""
+    found: dict[str, bytes] = {}
+    for address in addresses:
+        picture = io.BytesIO()
+        try:
+            reader.resource_to_stream(address, picture)
+        except c2pa.C2paError:
+            continue
+        if picture.tell() <= MAX_INGREDIENT_THUMBNAIL_BYTES:
+            found[address] = picture.getvalue()
+    return found
 
 
 def _unreadable_report(message: str) -> CredentialReport:

@@ -90,6 +90,8 @@ class IngredientReport:
         digital_source_types, later_source_types, ai_models: as of a `CredentialReport`.
         assigned_source_type: IRI that the signer who added it states of it; None unless `assigned_by.validated`.
         assigned_by: state of the manifest that it is an ingredient of.
+        within: URN of that manifest.
+        thumbnail: a picture of it, as the store holds it: a stranger's bytes. None unless asked for.
     """
 
     title: str
@@ -106,6 +108,8 @@ class IngredientReport:
     ai_models: tuple[str, ...] = ()
     assigned_source_type: str | None = None
     assigned_by: CredentialState = CredentialState.ABSENT
+    within: str | None = None
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,6 @@ def encode_webp(picture: Image.Image, quality: int) -> bytes:
 _QUALITY = 80
 
 
-def draw_thumbnail(pixels: Pixels) -> bytes:
+def draw_thumbnail(pixels: Pixels, side: int = limits.CANONICAL_SIDE) -> bytes:
     """Return the WebP bytes of a thumbnail of `pixels` (any size; the canonical picture spares the shrinking)."""
-    return encode_webp(Image.fromarray(shrink(pixels, limits.CANONICAL_SIDE)), _QUALITY)
+    return encode_webp(Image.fromarray(shrink(pixels, side)), _QUALITY)

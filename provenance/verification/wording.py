@@ -289,7 +289,7 @@ class _Writer:
         return f" ({self._quote(title, MAX_TITLE)})" if title else ""
 
     def _quote(self, text: str, most: int = MAX_QUOTED) -> str:
-        return _quoted(self.words, text, most)
+        return quoted(self.words, text, most)
 
     def _date(self, when: datetime) -> str:
         return self.words.date(when)
@@ -336,10 +336,11 @@ def measured(words: Sentences, comparison: Comparison) -> str | None:
 
 def vouch(words: Sentences, name: str, established: str) -> str:
     """Who vouches for a publisher's name."""
-    return words.vouched[established].format(publisher=_quoted(words, name))
+    return words.vouched[established].format(publisher=quoted(words, name))
 
 
-def _quoted(words: Sentences, text: str, most: int = MAX_QUOTED) -> str:
+def quoted(words: Sentences, text: str, most: int = MAX_QUOTED) -> str:
+    """`quote`, with the marks of a language."""
     return f"{words.quotation['open']}{quote(text, most)[1:-1]}{words.quotation['close']}"
 
 

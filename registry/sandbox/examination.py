@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from provenance.claims import CredentialMode
+from provenance.credentials.reading import read_credentials
+from provenance.credentials.report import CredentialReport
 from provenance.credentials.signing import (
     Action,
     ClaimDescription,
@@ -23,6 +25,7 @@ from provenance.credentials.signing import (
 )
 from provenance.credentials.trust import TrustSettings
 from provenance.errors import CountermarkError, MediaError
+from provenance.limits import INGREDIENT_THUMBNAIL_SIDE, MAX_INGREDIENT_THUMBNAIL_PIXELS
 from provenance.media.comparison import Box, Comparison, Query, draw_heat_map
 from provenance.media.comparison.geometry import Crop, SiftFeatures, extract_sift
 from provenance.media.fingerprints import Fingerprints, digest_pixels, fingerprint
@@ -192,6 +195,36 @@ def examine_file(
     """Steps 1 to 3 and 5 of the verification procedure, for `file`. Raises `MediaError`."""
     beside = None if sidecar is None else sidecar.read_bytes()
     return examine(file.read_bytes(), trust, now=now, sha256=sha256, sidecar=beside, pixels=pixels)
+
+
+def read_ingredients(
+    file: Readable, sha256: bytes, trust: TrustSettings, now: datetime, sidecar: Readable | None
+) -> CredentialReport:
+    """The credential of `file`, with the thumbnails of its ingredients drawn anew as small WebPs. Raises `MediaError`.
+
+    One that cannot be decoded is left out, and so is one of a manifest that does not hold: it may be anything.
+    """
+    media = Media.from_bytes(file.read_bytes(), sha256=sha256)
+    beside = None if sidecar is None else sidecar.read_bytes()
+    report = read_credentials(media.data, media.media_type, trust, now=now, sidecar=beside, thumbnails=True)
+    draw = lru_cache(_draw_small)
+    return replace(
+        report,
+        ingredients=tuple(
+            replace(each, thumbnail=draw(each.thumbnail) if each.thumbnail and each.assigned_by.validated else None)
+            for each in report.ingredients
+        ),
+    )
+
+
+def _draw_small(thumbnail: bytes) -> bytes | None:
+    try:
+        picture = Media.from_bytes(thumbnail)
+        if picture.width * picture.height > MAX_INGREDIENT_THUMBNAIL_PIXELS:
+            return None
+        return draw_thumbnail(picture.pixels, INGREDIENT_THUMBNAIL_SIDE)
+    except MediaError:
+        return None
 
 
 @dataclass(frozen=True, eq=False)

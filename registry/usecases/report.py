@@ -67,7 +67,7 @@ def report_of(
             for match in verdict.matches
         ),
         resembles=None if evidence.resembling is None else resembling.view(evidence.resembling),
-        credential=_credential(examination.credential) if examination else None,
+        credential=credential_of(examination.credential) if examination else None,
         marks=tuple(answers.Mark(**vars(mark)) for mark in examination.declared.marks) if examination else (),
         findings=tuple(_finding(finding) for finding in verdict.findings),
         not_checked=tuple(answers.Unchecked(**vars(item)) for item in verdict.not_checked),
@@ -192,7 +192,8 @@ def _box(box: Box) -> answers.Box:
     return answers.Box(**{side: round(value, 5) for side, value in vars(box).items()})
 
 
-def _credential(report: CredentialReport) -> answers.ReadCredential:
+def credential_of(report: CredentialReport) -> answers.ReadCredential:
+    """What was read of a credential, as a report has it."""
     return answers.ReadCredential(
         state=report.state.value,
         manifest_id=report.manifest_id,
@@ -215,6 +216,8 @@ def _credential(report: CredentialReport) -> answers.ReadCredential:
                 signer=item.signer,
                 remote_url=item.remote_url,
                 problems=item.problems,
+                manifest_id=item.manifest_id,
+                within=item.within,
             )
             for item in report.ingredients
         ),

@@ -126,6 +126,24 @@ def test_what_differs_is_read_with_its_regions_and_error_rates(ask: Ask) -> None
     assert any(finding.error_rates for finding in report.findings)
 
 
+def test_two_pictures_that_nobody_registered_are_compared_with_each_other(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "before.jpg").write_bytes(draw(830))
+    edited = Image.open(tmp_path / "before.jpg")
+    edited.paste((200, 30, 30), (80, 60, 200, 160))
+    file = io.BytesIO()
+    edited.save(file, "PNG")
+    told: list[tuple[int, int]] = []
+    answer = ask("compare", file.getvalue(), tmp_path / "before.jpg", progress=lambda *each: told.append(each))
+    assert answer.headline.code == "MATCH_WITH_DIFFERENCES"
+    assert answer.comparison.regions[0].kind == "differs"
+    assert (answer.file.media_type, answer.reference.media_type) == ("image/png", "image/jpeg")
+    assert told[-1][0] == told[-1][1] > len(file.getvalue()) + (tmp_path / "before.jpg").stat().st_size
+    same = ask("compare", tmp_path / "before.jpg", tmp_path / "before.jpg", full_detail=True)
+    assert same.basis == "bytes"
+    with pytest.raises(UnsupportedMedia):
+        ask("compare", file.getvalue(), b"no picture")
+
+
 def test_a_file_is_streamed_and_its_progress_told(ask: Ask, tmp_path: Path) -> None:
     file = tmp_path / "picture.jpg"
     file.write_bytes(draw(3))

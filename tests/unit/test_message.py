@@ -14,6 +14,7 @@ import provenance
 from provenance.answers import Unchecked
 from provenance.message import Message, messages, said, translations
 from provenance.message import recall as recall_text
+from provenance.quotation import quote
 from provenance.sentences import CATALOGUES, ENGLISH
 from provenance.statement.appearance_digest import COLOURS, PROFILE, TRANSPARENCY
 from provenance.statement.record.disputes import DisputeOutcome
@@ -122,3 +123,14 @@ def test_a_text_that_was_kept_is_recalled_by_its_template() -> None:
     assert said(recall_text(kept, [twice]), "de").startswith("The Log hat gesehen, dass The Daily diesen Schlüssel hat")
     other = kept.replace("which The Daily", "which The Weekly")
     assert not isinstance(recall_text(other, [twice]), Message)
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_what_others_said_stands_between_the_marks_of_the_language(remembered: bool) -> None:
+    message = Message("Registered by {by}.", by=quote('The „Daily“ "News”'))
+    if remembered:
+        message = recall_text(str(message), [Message("Registered by {by}.", by="")])
+    assert str(message) == "Registered by “The 'Daily' 'News'”."
+    assert said(message, "de") == "Registriert von „The 'Daily' 'News'“."
+    nested = Message("{whose}, {says}.", whose=Message("on the trust list {list}", list=quote("A list")), says="")
+    assert "„A list“" in nested.said_in("de")

@@ -21,9 +21,10 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
   const over = given ? overlaid(match, input, given, homography, marks(match, regions), called) : null;
   const stage = h("div", { class: "stage" }, beside, over?.figure);
   const small = h("p", { class: "small", hidden: true });
+  const shading = h("p", { class: "small", hidden: true });
   const look = closeLook(stage, homography);
   stage.setAttribute("aria-describedby", "look-keys");
-  look.add(yours.pane, "query", () => {});
+  look.add(yours.pane, "query", ({ zoom }) => zoom > 1 && measure(yours.pane.querySelector(".overlay"), shading));
   look.add(registered.pane, "reference", ({ zoom }) => zoom > 1 && sharpen(stage, match.asset.links, small));
   if (over) look.add(over.pane, "query", over.moved);
   const show = (name) => {
@@ -39,6 +40,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
     h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, page.two_pictures), look.buttons, given ? viewChoice(show, given) : null),
     stage,
     small,
+    shading,
     h("p", { class: "small keys", id: "look-keys" }, page.zoom_keys),
     regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : undefined)] : h("p", {}, noRegions(match)),
     changes(match.comparison, names),
@@ -61,6 +63,14 @@ function sharpen(stage, { thumbnail, credentialed }, said) {
   whole.addEventListener("load", () => shown.forEach((each) => (each.src = credentialed)));
   whole.addEventListener("error", none);
   whole.src = credentialed;
+}
+
+/** Says how finely the shading was compared, once somebody looks closely. */
+async function measure(overlay, said) {
+  if (!overlay || !said.hidden) return;
+  said.hidden = false;
+  await overlay.decode().catch(() => {});
+  said.textContent = overlay.naturalWidth ? fill(page.zoom_shading, { width: overlay.naturalWidth, height: overlay.naturalHeight }) : "";
 }
 
 /** {element, pane}: a figure, and the pane that zooms in it. */

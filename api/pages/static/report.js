@@ -1,6 +1,7 @@
 // A verification report: what a reader is told first and the two pictures; then, folded, records, findings and proof.
 
 import { fact, h, quoted, table } from "./dom.js";
+import { ingredients } from "./ingredients.js";
 import { comparePictures } from "./pictures.js";
 import { strengths } from "./regions.js";
 import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, identityName, number, page, phrases, standingName, time, validityName, valueName, wording } from "./words.js";
@@ -13,7 +14,7 @@ function say(text) {
   return Object.hasOwn(sentences, text) ? quoted(sentences[text]) : h("bdi", LANGUAGE === "en" ? {} : { lang: "en" }, text);
 }
 
-/** The nodes of a report. `file` is {name, address} of the verified file, or null if it is not available; `detail`, where
+/** The nodes of a report. `file` is {file, name, address} of the verified file, or null if it is not available; `detail`, where
  *  there is one, has it compared in full detail. */
 export function showReport(report, file, detail = null) {
   sentences = wording(report)?.sentences ?? {};
@@ -27,6 +28,7 @@ export function showReport(report, file, detail = null) {
     report.matches.length ? issuedBy(report.matches) : null,
     report.resembles?.items.length ? resembling(report.resembles) : null,
     established(report),
+    ingredients(report.credential, report.id, file?.file),
     advanced(report, match),
     printed(report, match, file),
   ]
@@ -299,7 +301,6 @@ function credential(read) {
       read.remote_url ? fact(page.kept_at, quoted(read.remote_url)) : null,
       read.manifest_id ? fact(page.manifest, h("code", { class: "digest" }, read.manifest_id)) : null,
       read.problems.length ? fact(page.status_codes, quoted(read.problems.join(", "))) : null,
-      read.ingredients.map(ingredient),
       read.unlisted ? fact(page.not_listed, fill(page.not_listed_note, { count: read.unlisted })) : null,
     ),
   ];
@@ -308,10 +309,6 @@ function credential(read) {
 function stamp({ time: at, authority, trust_list: list }) {
   const on = list ? [`, ${page.on_the_list} `, quoted(list)] : `, ${phrases.time_stamp_on_no_list}`;
   return fact(fields.time_stamps, at ? time(at) : page.unreadable, `, ${page.by} `, quoted(authority ?? phrases.nobody_named), on);
-}
-
-function ingredient({ title, state, problems, remote_url: address }) {
-  return fact(fields.parents, quoted(title ?? phrases.untitled), `: ${valueName(state)}`, problems.length ? [" (", quoted(problems.join(", ")), ")"] : null, address ? [`, ${page.at} `, quoted(address)] : null);
 }
 
 /** The steps of a proof, and who checked each: the service, unless `here` has this browser's outcomes. */

@@ -2,13 +2,17 @@
 
 import { LANGUAGE, fill, page, problems, unverified, valueName } from "./words.js";
 
-/** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. `open`: the address of a
+const SHORT_SECONDS = 10; // as long as somebody waits for a page and does not turn to something else
+
+/** Why there is no report. `retryAfter`: seconds before a retry; null if a retry cannot help. `soon`: so few, by the
+ *  service's word, that nobody needs to be asked. `open`: the address of a
  *  picture that its reader has to bring. */
 export class Failure extends Error {
-  constructor(title, detail, { retryAfter = null, request = null, open = null } = {}) {
+  constructor(title, detail, { retryAfter = null, soon = false, request = null, open = null } = {}) {
     super(title);
     this.detail = detail;
     this.retryAfter = retryAfter;
+    this.soon = soon;
     this.request = request;
     this.open = open;
   }
@@ -96,7 +100,8 @@ function read(status, text, header) {
   const slug = String(answer.type ?? "").split(":").pop();
   const { title = answer.title ?? valueName("NOT_CHECKED"), detail = answer.detail ?? "" } = { ...problems[slug], ...unverified[slug] };
   const retryAfter = status === 429 || status >= 500 ? Math.max(1, Number(header) || 5) : null;
-  throw new Failure(title, detail, { retryAfter, request: answer.request_id });
+  const soon = (status === 429 || status === 503) && Number(header) > 0 && retryAfter <= SHORT_SECONDS;
+  throw new Failure(title, detail, { retryAfter, soon, request: answer.request_id });
 }
 
 function unreachable() {

@@ -9,6 +9,7 @@ import { addressIn, fetchPicture, offer } from "./source.js";
 import { fileSize, fill, page, phrases, unverified, wording } from "./words.js";
 
 const MOST_FILES = 10; // as many as a reader opens one by one; more is the work of an audit
+const MOST_RETRIES = 2; // by itself, where a service says that it is busy for a moment; then its reader is asked
 const SLOW_SECONDS = 10; // without a sign from the service: a busy one lets a picture wait for up to 20
 const SILENT_SECONDS = 120; // after which nothing is to be expected: beyond the longest wait and examination together
 
@@ -23,6 +24,7 @@ const list = part("list");
 const given = part("given");
 const status = part("status");
 const progress = part("progress");
+const waiting = part("waiting");
 const problem = part("problem");
 const result = part("result");
 const mostBytes = Number(form.dataset.mostBytes);
@@ -97,9 +99,9 @@ function propose(text) {
   problem.replaceChildren(offer(address, () => bring(text)));
 }
 
-/** Runs a request, and shows its result. `file` is null where there is none yet. The result, a Failure, or null where
- *  another request took its place. */
-async function answer(ask, file, saying, done = show) {
+/** Runs a request, and shows its result. `file` is null where there is none yet; `left` is how often it is sent again.
+ *  The result, a Failure, or null where another request took its place. */
+async function answer(ask, file, saying, done = show, left = MOST_RETRIES) {
   const request = begin(saying);
   if (file) hold([file].flat());
   let quiet;
@@ -128,12 +130,43 @@ async function answer(ask, file, saying, done = show) {
     if (request !== current) return null;
     if (!(error instanceof Failure)) throw error;
     progress.hidden = true;
+    clearTimeout(quiet);
+    if (error.soon && left > 0 && (await pause(error, request.signal))) return answer(ask, file, saying, done, left - 1);
+    if (request !== current) return null;
     say("");
     tell(error, error.retryAfter ? () => answer(ask, file, saying, done) : null);
     return error;
   } finally {
     clearTimeout(quiet);
   }
+}
+
+/** Waits as long as the service asks for, visibly. Whether that has passed; else its reader has stopped it, or asks for
+ *  something else. A screen reader is told once. */
+function pause({ message, retryAfter }, signal) {
+  say(`${message}. ${fill(page.retrying, { seconds: retryAfter })}`);
+  return new Promise((resolve) => {
+    const count = h("span", { class: "small", "aria-hidden": "true" });
+    const end = (passed, focused) => {
+      clearInterval(ticking);
+      if (focused) input.focus({ preventScroll: true }); // the button is removed
+      waiting.replaceChildren();
+      waiting.hidden = true;
+      resolve(passed);
+    };
+    const stop = h("button", { type: "button", class: "button", onclick: () => end(false, true) }, page.stop);
+    let left = retryAfter;
+    const tick = () => {
+      if (left <= 0) return end(true, document.activeElement === stop);
+      count.textContent = fill(page.retry_left, { seconds: left });
+      left -= 1;
+    };
+    const ticking = setInterval(tick, 1000);
+    signal.addEventListener("abort", () => end(false, document.activeElement === stop));
+    waiting.replaceChildren(stop, count);
+    waiting.hidden = false;
+    tick();
+  });
 }
 
 function begin(saying) {

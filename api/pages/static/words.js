@@ -20,6 +20,7 @@ export const headlineName = named(SENTENCES.headlines);
 export const basisName = named(SENTENCES.bases);
 export const standingName = named(SENTENCES.standings);
 export const identityName = named(SENTENCES.identities);
+export const relationName = named(SENTENCES.relations);
 export const validityName = named(SENTENCES.validity);
 
 /** "In force" of "in force" */

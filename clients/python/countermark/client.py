@@ -21,7 +21,7 @@ from countermark.connection import (
     Connection,
     unusable_environment,
 )
-from countermark.content import Content, Progress, Source
+from countermark.content import Content, Form, Progress, Source
 from countermark.defaults import DEFAULT_MAX_WAIT, DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_URL
 from countermark.digests import Digests
 from countermark.keys import KeyAlgorithm, OwnKey
@@ -31,6 +31,7 @@ from countermark.models import (
     Dispute,
     Erasure,
     Event,
+    FileComparison,
     Graph,
     LoggedStatements,
     LogKey,
@@ -241,6 +242,22 @@ class Client:
         """
         return self._send(calls.verify(Content.of(file), progress, full_detail, keep))
 
+    def compare(
+        self, file: Source, reference: Source, *, progress: Progress | None = None, full_detail: bool = False
+    ) -> FileComparison:
+        """Compare a picture with another one, as `verify` compares it with a registered one.
+
+        Neither is looked up or kept, so nobody vouches for either. It counts as two verifications.
+
+        Args:
+            file: the picture whose regions are named.
+            reference: what it is compared with.
+            progress: called during the upload of both.
+            full_detail: compare both as a whole, at up to their own resolution.
+        """
+        call = calls.compare(Content.of(file), Content.of(reference), progress, full_detail)
+        return self._send(call)
+
     def verify_digests(self, sha256: str, *, pdq: tuple[str, int] | None = None, keep: bool = False) -> Report:
         """Verify digests alone: nothing is uploaded, and the report is not kept, unless you ask (`keep`).
 
@@ -419,7 +436,7 @@ class Client:
         return self._connection.note(call, bounded.reply(), started)
 
 
-def _sent(content: Content, progress: Progress | None) -> Iterator[bytes]:
+def _sent(content: Content | Form, progress: Progress | None) -> Iterator[bytes]:
     chunks: Iterator[bytes] = content.chunks()
     sent = 0
     while chunk := next(chunks, b""):

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -107,6 +108,43 @@ class Content:
         if self.size > limit:
             raise InvalidRequest(f"{_name(self.source)} has {self.size:,} bytes; at most {limit:,} are read")
         return self.source if isinstance(self.source, bytes) else b"".join(self.chunks())
+
+
+@dataclass(frozen=True)
+class Form:
+    """Files by the names of their fields, as a form (RFC 7578), read again for each attempt as `Content` is."""
+
+    files: Mapping[str, Content]
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def media_type(self) -> str:
+        return f"multipart/form-data; boundary={self.boundary}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        heads = sum(len(self._head(name)) + file.size + len(_LINE) for name, file in self.files.items())
+        return heads + len(self._end)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes from the start, never empty ones. Raises InvalidRequest as those of a file do."""
+        for name, file in self.files.items():
+            yield self._head(name)
+            yield from file.chunks()
+            yield _LINE
+        yield self._end
+
+    def _head(self, name: str) -> bytes:
+        disposition = f'Content-Disposition: form-data; name="{name}"; filename="{name}"'
+        return f"--{self.boundary}\r\n{disposition}\r\nContent-Type: application/octet-stream\r\n\r\n".encode()
+
+    @property
+    def _end(self) -> bytes:
+        return f"--{self.boundary}--\r\n".encode()
+
+
+_LINE = b"\r\n"
 
 
 def _name(source: Path | bytes | BinaryIO) -> str:

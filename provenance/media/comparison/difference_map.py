@@ -96,7 +96,9 @@ class MergedRegion:
 
 
 def merge_maps(maps: Sequence[DifferenceMap], size: tuple[int, int]) -> tuple[list[MergedRegion], NDArray[np.uint8]]:
-    """Return the regions of all maps, largest first, and the heat of all of them, height × width (`size`).
+    """Return the regions of all maps, largest first, and the heat of all of them.
+
+    The regions are height × width (`size`); the heat is as large as the finest map, where that is larger.
 
     Where regions touch they are one; a finer map's outline stands for a coarser one's that it mostly covers. Whether
     its parts are moved is said by the largest region of the finest map that has it.
@@ -107,14 +109,16 @@ def merge_maps(maps: Sequence[DifferenceMap], size: tuple[int, int]) -> tuple[li
     """
     maps = drop_unconfirmed(maps)
     found = [(each, patch, _resize_mask(patch.pixels, size)) for each in maps for patch in each.patches]
+    largest_size = max((size, *((each.heat.shape[0], each.heat.shape[1]) for each in maps)), key=max)
     drawn = np.zeros(size, bool)
-    heat = np.zeros(size, np.uint8)
+    heat = np.zeros(largest_size, np.uint8)
     for each in reversed(maps):
-        outlines = [pixels for at, _, pixels in found if at is each]
-        kept = [pixels for pixels in outlines if pixels.any() and drawn[pixels].mean() < COVERED]
-        for pixels in kept:
-            heat = np.where(pixels, np.maximum(heat, _resize_heat(each, size)), heat)
-        drawn |= np.logical_or.reduce([np.zeros(size, bool), *kept])
+        outlines = [(patch, pixels) for at, patch, pixels in found if at is each]
+        kept = [(patch, pixels) for patch, pixels in outlines if pixels.any() and drawn[pixels].mean() < COVERED]
+        for patch, _ in kept:
+            hot = np.maximum(_resize_heat(each, largest_size), FAINTEST)
+            heat = np.where(_resize_mask(patch.pixels, largest_size), np.maximum(heat, hot), heat)
+        drawn |= np.logical_or.reduce([np.zeros(size, bool), *(pixels for _, pixels in kept)])
     count, labels = cv2.connectedComponents(drawn.astype(np.uint8), connectivity=8)
     merged = []
     for label in range(1, count):
@@ -124,9 +128,7 @@ def merge_maps(maps: Sequence[DifferenceMap], size: tuple[int, int]) -> tuple[li
         largest = max(finest, key=lambda patch: int(patch.pixels.sum()))
         kinds = tuple(dict.fromkeys(each.kind for each, _ in parts))
         merged.append(MergedRegion(within, max(patch.strength for _, patch in parts), largest.moved, kinds))
-    return sorted(merged, key=lambda each: -int(each.pixels.sum())), np.where(
-        drawn, np.maximum(heat, FAINTEST), 0
-    ).astype(np.uint8)
+    return sorted(merged, key=lambda each: -int(each.pixels.sum())), heat.astype(np.uint8)
 
 
 def _resize_mask(pixels: Mask, size: tuple[int, int]) -> Mask:

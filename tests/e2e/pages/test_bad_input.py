@@ -72,9 +72,9 @@ def test_what_is_refused_unsent_leaves_the_report_that_is_shown(open_page: OpenP
         assert page.url.endswith("/verify") or "report=" in page.url
 
 
-def problem(slug: str, status: int) -> Callable[[Route], None]:
+def problem(slug: str, status: int, seconds: int = 60) -> Callable[[Route], None]:
     answer = {"type": f"urn:countermark:problem:{slug}", "title": "", "detail": "", "request_id": "req_1"}
-    return lambda route: route.fulfill(status=status, json=answer, headers={"Retry-After": "3"})
+    return lambda route: route.fulfill(status=status, json=answer, headers={"Retry-After": str(seconds)})
 
 
 UNWELL: dict[str, tuple[Callable[[Route], None], str]] = {

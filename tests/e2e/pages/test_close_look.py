@@ -240,13 +240,22 @@ def test_a_reader_has_the_pictures_compared_in_full_detail(open_page: OpenPage, 
     with Client(service.url, api_key=service.api_key) as client:
         client.register(encode(whole, "JPEG", quality=92), title="Mountains in detail")
     page = open_page("/verify")
-    hand_in(page, encode(whole.resize((whole.width * 9 // 10, whole.height * 9 // 10)), "JPEG", quality=85))
+    smaller = whole.resize((whole.width * 9 // 10, whole.height * 9 // 10))
+    smaller.paste((120, 40, 40), (smaller.width // 4, smaller.height // 4, smaller.width // 3, smaller.height // 3))
+    hand_in(page, encode(smaller, "JPEG", quality=85))
     headline(page)
+    page.get_by_role("button", name="Zoom in").click()
+    shading = page.get_by_text("The shading is as fine as what was compared: 512 ×")
+    expect(shading).to_be_visible()
     with page.expect_response("**/v1/verifications?detail=full") as answered:
         page.get_by_role("button", name="Compare in full detail").click()
     assert answered.value.json()["matches"][0]["comparison"]["reference"] == "full detail"
     expect(headline(page)).to_be_focused()
     expect(page.get_by_role("button", name="Compare in full detail")).to_have_count(0)
+    page.get_by_role("button", name="Zoom in").click()
+    expect(page.get_by_text(f"The shading is as fine as what was compared: {smaller.width} ×")).to_be_visible()
+    drawn = page.locator(".pictures .overlay").evaluate("(each) => getComputedStyle(each).imageRendering")
+    assert drawn == "pixelated", "each compared pixel is seen as what it is"
 
 
 @pytest.mark.firefox

@@ -10,10 +10,12 @@ import pytest
 
 from api.http.accept import preferred
 from api.http.conditional import JSON
-from api.pages.graph_drawing import draw_graph
+from api.pages.derivations import nested, of_ingredients, of_records
+from api.pages.graph_drawing import draw
 from api.routes.graphs import JSON_LD, describe_graph
 from api.routes.graphs import SVG as SVG_TYPE
-from provenance.answers import Graph, GraphEdge, GraphNode
+from provenance.answers import Graph, GraphEdge, GraphNode, Ingredient, ReadCredential
+from provenance.limits import MAX_INGREDIENT_DEPTH, MAX_INGREDIENTS_DRAWN
 from provenance.sentences import CATALOGUES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -75,11 +77,11 @@ def places(svg: ET.Element) -> dict[str, tuple[int, int]]:
 
 
 def test_a_drawing_has_a_name_a_description_and_each_record_with_its_link() -> None:
-    svg = ET.fromstring(draw_graph(FAMILY))
+    svg = ET.fromstring(draw(of_records(FAMILY)))
     assert svg.attrib["role"] == "img"
     named = {element.attrib.get("id"): element.text or "" for element in svg}
     assert named["title"] == "Derivation of “Collage of the flood”"
-    assert "“Front page crop” was made from “Collage of the flood” (renditionOf)" in named["description"]
+    assert "“Front page crop” was made from “Collage of the flood” (rendition)" in named["description"]
     assert places(svg).keys() == set("abcdef")
     said = texts(svg)
     for word in (
@@ -94,7 +96,7 @@ def test_a_drawing_has_a_name_a_description_and_each_record_with_its_link() -> N
 
 
 def test_what_a_picture_was_made_from_stands_left_of_it_and_no_two_records_overlap() -> None:
-    placed = places(ET.fromstring(draw_graph(FAMILY)))
+    placed = places(ET.fromstring(draw(of_records(FAMILY))))
     for edge in FAMILY.edges:
         assert placed[edge.parent[0]][0] < placed[edge.child[0]][0]
     for one, (x1, y1) in placed.items():
@@ -115,7 +117,7 @@ def test_what_a_picture_was_made_from_stands_left_of_it_and_no_two_records_overl
 def test_no_text_gets_out_of_its_place(hostile: str) -> None:
     first = replace(FAMILY.nodes[0], title=hostile, publisher_name=hostile)
     edges = (edge("c" * 64, "a" * 64, hostile),)
-    drawn = draw_graph(replace(FAMILY, nodes=(first, FAMILY.nodes[1]), edges=edges))
+    drawn = draw(of_records(replace(FAMILY, nodes=(first, FAMILY.nodes[1]), edges=edges)))
     svg = ET.fromstring(drawn)
     assert {element.tag.removeprefix(SVG) for element in svg.iter()} == {
         *("svg", "title", "desc", "rect", "g", "path", "polygon", "text", "a")
@@ -134,7 +136,7 @@ def test_prov_holds_any_text_a_record_can_hold() -> None:
 
 
 def test_a_picture_alone_is_drawn_alone() -> None:
-    svg = ET.fromstring(draw_graph(Graph(id="a" * 64, nodes=(FAMILY.nodes[1],), edges=(), truncated=False)))
+    svg = ET.fromstring(draw(of_records(Graph(id="a" * 64, nodes=(FAMILY.nodes[1],), edges=(), truncated=False))))
     assert list(places(svg)) == ["a"]
     assert "The record states no parents" in texts(svg)
 
@@ -178,7 +180,7 @@ def test_the_accept_header_chooses_the_form(accept: str, form: str) -> None:
 
 
 def test_a_drawing_in_a_page_has_thumbnails_of_what_is_public_and_no_markup_of_strangers() -> None:
-    drawn = draw_graph(FAMILY, CATALOGUES["de"], inline=True)
+    drawn = draw(of_records(FAMILY, CATALOGUES["de"], pictured=True), inline=True)
     assert b"<script" not in drawn
     assert not re.search(rb"\sstyle=|\son[a-z]+=", drawn)
     svg = ET.fromstring(drawn)
@@ -188,4 +190,109 @@ def test_a_drawing_in_a_page_has_thumbnails_of_what_is_public_and_no_markup_of_s
     assert sorted(shown) == sorted(f"/v1/assets/{record}/thumbnail" for record in public)
     assert "Es gibt mehr Einträge, als gezeigt werden." in texts(svg)
     assert "bestritten" in texts(svg)
-    assert not any(element.tag.endswith("image") for element in ET.fromstring(draw_graph(FAMILY)).iter())
+    assert not any(element.tag.endswith("image") for element in ET.fromstring(draw(of_records(FAMILY))).iter())
+
+
+def ingredient(title: str, manifest: str | None, within: str, **more: str) -> Ingredient:
+    state = more.get("state", "ABSENT" if manifest is None else "VALID_UNTRUSTED")
+    relationship = more.get("relationship", "componentOf")
+    return Ingredient(
+        title=title, relationship=relationship, state=state, problems=(), manifest_id=manifest, within=within
+    )
+
+
+def credential(*ingredients: Ingredient) -> ReadCredential:
+    return ReadCredential(
+        state="VALID_UNTRUSTED",
+        manifest_id="urn:c2pa:file",
+        signer="An editor",
+        trust_list=None,
+        digital_source_types=(),
+        signed_at=None,
+        ingredients=ingredients,
+        problems=(),
+    )
+
+
+COLLAGE = credential(
+    ingredient("Monday", "urn:c2pa:monday", "urn:c2pa:file", relationship="parentOf"),
+    ingredient("Harbour again", "urn:c2pa:harbour", "urn:c2pa:file", relationship="inputTo"),
+    ingredient("Harbour", "urn:c2pa:harbour", "urn:c2pa:monday", state="INVALID"),
+    ingredient("A gull", None, "urn:c2pa:monday"),
+)
+
+
+def boxes(svg: ET.Element) -> dict[str, tuple[int, int]]:
+    """Where each box is, by what it says first."""
+    found = {}
+    for group in svg.iter(f"{SVG}g"):
+        if "transform" in group.attrib:
+            x, y = group.attrib["transform"].removeprefix("translate(").removesuffix(")").split(",")
+            found[group.findall(f"{SVG}text")[0].text or ""] = int(x), int(y)
+    return found
+
+
+def test_what_went_into_a_file_is_drawn_left_of_it_with_its_state_and_how_it_was_used() -> None:
+    svg = ET.fromstring(draw(of_ingredients(COLLAGE, thumbnails=("data:a", None, None, None))))
+    placed = boxes(svg)
+    assert placed["A gull"][0] < placed["Monday"][0] < placed["This file"][0]
+    assert placed["Harbour"][0] < placed["Monday"][0]
+    said = texts(svg)
+    for words in ("earlier version", "placed in it", "used as input", "Does not hold", "None in the file", "An editor"):
+        assert words in said
+    assert "“Monday” was made from “Harbour” (placed in it)" in said
+    assert [image.attrib["href"] for image in svg.iter(f"{SVG}image")] == ["data:a"]
+    assert list(svg.iter(f"{SVG}a")) == [], "there is nowhere to go"
+    german = texts(ET.fromstring(draw(of_ingredients(COLLAGE, CATALOGUES["de"]))))
+    for words in ("Diese Datei", "frühere Fassung", "„Monday“ wurde gemacht aus „Harbour“ (eingefügt)"):
+        assert words in german
+
+
+def test_a_list_has_the_same_and_what_belongs_nowhere_of_its_own() -> None:
+    lost = ingredient("Lost", None, "urn:c2pa:unlisted")
+    parts, others = nested(credential(*COLLAGE.ingredients, lost))
+    monday, harbour_again = parts
+    assert [each.ingredient.title for each in monday.parts] == ["Harbour", "A gull"]
+    assert harbour_again.parts == ()
+    assert [each.ingredient.title for each in others] == ["Lost"]
+    old = replace(COLLAGE, ingredients=tuple(replace(each, within=None) for each in COLLAGE.ingredients))
+    assert (nested(old).parts, len(nested(old).others)) == ((), 4), "a report that is older than the field"
+
+
+def test_ingredients_in_a_ring_end_somewhere() -> None:
+    ring = credential(
+        ingredient("One", "urn:c2pa:one", "urn:c2pa:file"),
+        ingredient("Two", "urn:c2pa:two", "urn:c2pa:one"),
+        ingredient("One again", "urn:c2pa:one", "urn:c2pa:two"),
+        ingredient("The file", "urn:c2pa:file", "urn:c2pa:two"),
+    )
+    assert boxes(ET.fromstring(draw(of_ingredients(ring)))).keys() == {
+        *("This file", "One", "Two", "One again", "The file")
+    }
+
+
+def test_a_hundred_ingredients_and_a_long_chain_are_drawn_as_far_as_anybody_looks() -> None:
+    many = credential(*(ingredient(f"Part {number}", None, "urn:c2pa:file") for number in range(100)))
+    svg = ET.fromstring(draw(of_ingredients(many)))
+    assert len(boxes(svg)) == 1 + MAX_INGREDIENTS_DRAWN
+    assert "There are more ingredients than are drawn." in texts(svg)
+    assert len(nested(many).parts) == 100, "the list has all"
+    chain = credential(
+        ingredient("Step 0", "urn:c2pa:0", "urn:c2pa:file"),
+        *(ingredient(f"Step {number}", f"urn:c2pa:{number}", f"urn:c2pa:{number - 1}") for number in range(1, 250)),
+    )
+    svg = ET.fromstring(draw(of_ingredients(chain)))
+    assert len(boxes(svg)) == 1 + MAX_INGREDIENT_DEPTH
+    assert "There are more ingredients than are drawn." in texts(svg)
+
+
+@pytest.mark.parametrize("hostile", ["</text><script>alert(1)</script>", "” “Tuesday", "\u202egnirts \x07", "a" * 500])
+def test_no_title_of_an_ingredient_gets_out_of_its_place(hostile: str) -> None:
+    drawn = draw(of_ingredients(credential(ingredient(hostile, None, "urn:c2pa:file"))), inline=True)
+    svg = ET.fromstring(drawn)
+    assert {element.tag for element in svg.iter()} <= {
+        *("svg", "title", "desc", "rect", "g", "path", "polygon", "text")
+    }
+    assert all(len(element.text or "") <= 40 for element in svg.iter("text"))
+    assert b"\xe2\x80\xae" not in drawn
+    assert (svg.find("desc").text or "").count("“") == 1  # type: ignore[union-attr]

@@ -4,12 +4,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import HTTP
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 from countermark import InvalidRequest
-from countermark.content import CHUNK_BYTES, Content
+from countermark.content import CHUNK_BYTES, Content, Form
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
@@ -91,3 +93,16 @@ def test_more_than_was_asked_for_is_not_read(tmp_path: Path) -> None:
     for source in (file, bytes(11)):
         with pytest.raises(InvalidRequest, match="at most 10"):
             Content.of(source).read(10)
+
+
+def test_a_form_has_its_files_as_they_are_and_knows_its_size_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(os.urandom(CHUNK_BYTES + 1))
+    form = Form({"file": Content.of(tmp_path / "large"), "reference": Content.of(b"\r\n--small")})
+    chunks = list(form.chunks())
+    assert len(b"".join(chunks)) == form.size
+    assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
+    assert b"".join(form.chunks()) == b"".join(chunks), "as often as a request is tried"
+    head = f"Content-Type: {form.media_type}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+    parts = message_from_bytes(head + b"".join(chunks), policy=HTTP).iter_parts()
+    read = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in parts}
+    assert read == {"file": (tmp_path / "large").read_bytes(), "reference": b"\r\n--small"}

@@ -38,6 +38,7 @@ from countermark.calls.registration import (
     withdraw,
 )
 from countermark.calls.verification import (
+    compare,
     difference,
     lookup,
     record_verdict,
@@ -59,6 +60,7 @@ __all__ = [
     "asset",
     "assets",
     "checkpoint",
+    "compare",
     "complete",
     "credentialed",
     "difference",

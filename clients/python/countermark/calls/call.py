@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from countermark import models
-from countermark.content import Content, Progress
+from countermark.content import Content, Form, Progress
 from provenance.errors import InvalidRequest, MediaTooLarge, UnexpectedAnswer, WrongService
 from provenance.limits import MAX_ANSWER_BYTES, MAX_ANSWERED_MEDIA_BYTES, MAX_MEDIA_BYTES
 
@@ -64,7 +64,7 @@ class Call(Generic[T]):
     method: str
     path: str
     read: Callable[[Reply], T]
-    content: Content | None = None
+    content: Content | Form | None = None
     progress: Progress | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)

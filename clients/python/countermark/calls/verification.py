@@ -18,7 +18,7 @@ from countermark.calls.call import (
     post,
     sha256_of,
 )
-from countermark.content import Content, Progress
+from countermark.content import Content, Form, Progress
 from countermark.digests import Digests
 from provenance.errors import InvalidRequest, UnexpectedAnswer
 from provenance.limits import FINGERPRINT_UNITS, MAX_LOOKUPS, REPORT_UNITS
@@ -38,6 +38,23 @@ def verify(
         progress=progress,
         headers={"Content-Type": "application/octet-stream"},
         policy="verifications",
+    )
+
+
+def compare(
+    file: Content, reference: Content, progress: Progress | None, full_detail: bool = False
+) -> Call[models.FileComparison]:
+    form = Form({"file": picture(file), "reference": picture(reference)})
+    return Call(
+        "POST",
+        "/v1/comparisons",
+        model(models.FileComparison),
+        query={"detail": "full"} if full_detail else {},
+        content=form,
+        progress=progress,
+        headers={"Content-Type": form.media_type},
+        policy="verifications",
+        units=2,
     )
 
 
