@@ -49,6 +49,7 @@ class Sentences:
         page: of the web pages.
         standings: of records, as a word.
         identities: how a publisher's identity was established, as a word.
+        audit: of the page of an audit.
         buckets: of an audit's items: the label, and what it means.
         reasons: why an item of an audit could not be checked.
         problems: by slug: the title, and the detail where the exception's own text is for the operator alone.
@@ -84,6 +85,7 @@ class Sentences:
     page: Mapping[str, str]
     standings: Mapping[str, str]
     identities: Mapping[str, str]
+    audit: Mapping[str, str]
     buckets: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, str]
     problems: Mapping[str, Mapping[str, str]]

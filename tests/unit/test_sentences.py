@@ -40,7 +40,6 @@ CLAUSES = {
     ("The picture with its C2PA credential", "api/routes/registrations.py"),
     ("The content was erased", "registry/usecases/derivation.py"),
     ("Which registration it matches", "demo/report.html.j2"),
-    ("The registered picture", "clients/python/countermark/audit/report.js"),
 }
 """Where a longer sentence that says more has these words too."""
 

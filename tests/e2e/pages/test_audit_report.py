@@ -104,3 +104,26 @@ def test_what_is_printed_is_all_that_is_chosen(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("100 of 20,001 items")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("#rows tr").count() == 100
+
+
+def test_the_page_is_in_the_language_of_its_reader_with_and_english_without_scripts(
+    report: Path, chromium: str
+) -> None:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(locale="de-AT")
+        page.goto(report.as_uri())
+        expect(page.locator("#count")).to_have_text("20.001 von 20.001 Dateien")
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        page.get_by_label("Weicht ab (1)").check()
+        page.get_by_role("button", name=HOSTILE.decode()).click()
+        expect(page.locator("#item")).to_contain_text("Gilt außerdem")
+        seen = page.locator("main").inner_text()
+        for english in ("Identical", "Differs", "Show", "Find", "Registered", "not registered", "Record"):
+            assert english not in seen
+        assert page.get_by_role("region", name="Dateien").count() == 1
+        plain = browser.new_page(locale="de-AT", java_script_enabled=False)
+        plain.goto(report.as_uri())
+        expect(plain.get_by_role("heading", name="Audit")).to_be_visible()
+        expect(plain.get_by_text("items.csv has the same")).to_be_visible()
+        browser.close()

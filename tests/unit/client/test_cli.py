@@ -242,6 +242,8 @@ def test_what_a_reader_is_told_first_is_in_the_language_of_the_locale(
     verbose = run("verify", picture, "--verbose").stdout
     assert f"Withdrawn. {lead}\nThe operator vouches.\nAI: nothing.\n" in verbose
     assert ("Der Beweis gilt." in verbose) == locale.startswith("de")
+    terms = ("Zeigt nicht: ", "Nicht geprüft: ") if locale.startswith("de") else ("Does not show: ", "Not checked: ")
+    assert all(term in verbose for term in terms)
 
 
 def test_the_address_of_a_report_is_shown(run: Run, service: story.Service, picture: Path) -> None:

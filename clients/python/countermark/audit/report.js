@@ -5,11 +5,14 @@
   const ROW = 32, AROUND = 12, PRINTED = 5000;
   const $ = (id) => document.getElementById(id);
   const data = (id) => JSON.parse($(id).textContent);
-  const { about, buckets, reasons } = data("about");
+  const { about, languages } = data("about");
+  const language = navigator.languages.map((each) => each.slice(0, 2)).find((each) => Object.hasOwn(languages, each)) ?? "en";
+  const { words, buckets, reasons } = languages[language];
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const items = data("items");
   const pictures = data("pictures");
   const order = Object.keys(buckets);
-  const number = (value) => value.toLocaleString("en");
+  const number = (value) => value.toLocaleString(language);
   const label = (item) => buckets[item[BUCKET]].label + (item[REASON] ? `: ${reasons[item[REASON]] ?? item[REASON]}` : "");
 
   const h = (name, attributes, ...children) => {
@@ -34,13 +37,13 @@
   };
 
   function choose() {
-    const words = $("words").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const sought = $("words").value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = new Set([...document.querySelectorAll("#buckets input:checked")].map((box) => box.value));
     const holds = (item) => {
       if (wanted.size && !wanted.has(item[BUCKET])) return false;
-      if (!words.length) return true;
+      if (!sought.length) return true;
       const text = `${item[PATH]}\n${item[TITLE] || ""}\n${item[PUBLISHER] || ""}\n${item[SHA256] || ""}\n${item[RECORD] || ""}`.toLowerCase();
-      return words.every((word) => text.includes(word));
+      return sought.every((word) => text.includes(word));
     };
     shown = [];
     for (let at = 0; at < items.length; at++) if (holds(items[at])) shown.push(at);
@@ -51,7 +54,8 @@
     }
     if (sorted.down) shown.reverse();
     const left = about.items - items.length;
-    $("count").textContent = `${number(shown.length)} of ${number(about.items)} items` + (left > 0 ? `; ${number(left)} are in items.csv alone` : "");
+    const more = left > 0 ? `; ${fill(words.in_table, { count: number(left) })}` : "";
+    $("count").textContent = fill(words.count, { shown: number(shown.length), items: number(about.items) }) + more;
     $("list").scrollTop = 0;
     draw();
   }
@@ -86,22 +90,22 @@
     const seen = pictures[item[SHA256]] || {};
     const figures = [];
     if (seen.file) {
-      const over = seen.difference ? h("img", { src: seen.difference, alt: "Where it differs" }) : null;
-      const stack = h("div", { class: "stack" }, h("img", { src: seen.file, alt: "The file" }), over);
-      const slider = over && h("label", {}, "Differences ", h("input", { type: "range", min: 0, max: 100, value: 100, input: (event) => { over.style.opacity = event.target.value / 100; } }));
-      figures.push(h("figure", {}, stack, h("figcaption", {}, "The file. ", slider)));
+      const over = seen.difference ? h("img", { src: seen.difference, alt: words.where }) : null;
+      const stack = h("div", { class: "stack" }, h("img", { src: seen.file, alt: words.file }), over);
+      const slider = over && h("label", {}, `${words.differences} `, h("input", { type: "range", min: 0, max: 100, value: 100, input: (event) => { over.style.opacity = event.target.value / 100; } }));
+      figures.push(h("figure", {}, stack, h("figcaption", {}, `${words.file}. `, slider)));
     }
-    if (seen.record) figures.push(h("figure", {}, h("div", { class: "stack" }, h("img", { src: seen.record, alt: "The registered picture" })), h("figcaption", {}, "The registered picture")));
+    if (seen.record) figures.push(h("figure", {}, h("div", { class: "stack" }, h("img", { src: seen.record, alt: words.registered })), h("figcaption", {}, words.registered)));
     const also = (item[ALSO] || []).map((name) => buckets[name]?.label ?? name.replaceAll("_", " ")).join(", ");
     $("item").replaceChildren(
       h("h2", { tabindex: -1 }, item[PATH]),
-      h("p", {}, h("strong", {}, label(item)), ". ", item[DETAIL] || buckets[item[BUCKET]].means),
+      h("p", {}, h("strong", {}, label(item)), ". ", item[DETAIL] ? h("span", { lang: "en" }, item[DETAIL]) : buckets[item[BUCKET]].means),
       h("div", { class: "pictures" }, ...figures),
       h("dl", {},
-        ...fact("Also applies", also), ...fact("SHA-256", item[SHA256] && h("code", {}, item[SHA256])),
-        ...fact("Registered as", item[TITLE]), ...fact("by publisher", item[PUBLISHER]),
-        ...fact("Record", item[RECORD] && h("code", {}, item[RECORD])), ...fact("Index in the log", item[INDEX] === null ? "" : number(item[INDEX])),
-        ...fact("Further records", item[OTHERS] && number(item[OTHERS]))));
+        ...fact(words.also, also), ...fact("SHA-256", item[SHA256] && h("code", {}, item[SHA256])),
+        ...fact(words.registered_as, item[TITLE]), ...fact(words.publisher, item[PUBLISHER]),
+        ...fact(words.record, item[RECORD] && h("code", {}, item[RECORD])), ...fact(words.log_index, item[INDEX] === null ? "" : number(item[INDEX])),
+        ...fact(words.further, item[OTHERS] && number(item[OTHERS]))));
     $("item").hidden = false;
     $("item").querySelector("h2").focus({ preventScroll: true });
     $("item").scrollIntoView({ block: "nearest" });
@@ -130,11 +134,20 @@
   addEventListener("resize", draw);
   addEventListener("beforeprint", () => {
     $("rows").replaceChildren(...shown.slice(0, PRINTED).map(row));
-    if (shown.length > PRINTED) $("count").textContent += `; the first ${number(PRINTED)} are printed`;
+    if (shown.length > PRINTED) $("count").textContent += `; ${fill(words.printed, { count: number(PRINTED) })}`;
   });
   addEventListener("afterprint", choose);
   const when = about.made_at.replace("T", " ").replace("Z", " UTC");
-  $("said").textContent = `${number(about.items)} items, audited against ${about.service}, ${when}.` + (about.pending ? ` ${number(about.pending)} more were not asked: the audit ended before.` : "");
+  const said = fill(words.said, { items: number(about.items), service: about.service, time: when });
+  $("said").textContent = said + (about.pending ? ` ${fill(words.pending, { count: number(about.pending) })}` : "");
+  document.documentElement.lang = language;
+  for (const each of document.querySelectorAll("[data-word]")) each.textContent = words[each.dataset.word];
+  for (const row of document.querySelectorAll("[data-bucket]")) {
+    const { label, means } = buckets[row.dataset.bucket];
+    [row.cells[0].textContent, row.cells[1].textContent, row.cells[2].textContent] = [label, number(about.buckets[row.dataset.bucket]), means];
+  }
+  $("words").placeholder = words.find_hint;
+  $("list").setAttribute("aria-label", words.items);
   $("filters").hidden = $("list").hidden = false;
   choose();
 })();

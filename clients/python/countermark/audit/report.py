@@ -7,6 +7,7 @@ order of the names as octets, and hold neither times nor ids of reports. Line n 
 import base64
 import csv
 import hashlib
+import html
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from typing import IO, Any
 from countermark.audit.policy import AuditPolicy
 from countermark.audit.state import CheckedRecord, Item, State
 from provenance.errors import StoreUnavailable
-from provenance.sentences import SENTENCES
+from provenance.sentences import CATALOGUES, SENTENCES, Sentences
 
 ITEMS_CSV, ITEMS_JSONL, REPORT_HTML, REPORTS_JSONL = "items.csv", "items.jsonl", "report.html", "reports.jsonl"
 
@@ -191,11 +192,12 @@ def write_page(state: State, policy: AuditPolicy, folder: Path, totals: Totals, 
     )
     before, _, after = page.partition("<!-- data -->")
     kept = {"digest": _csp_digest(script), "style": style, "totals": _totals(totals, about)}
+    kept |= {name: html.escape(text) for name, text in SENTENCES.audit.items()}
     for name, text in kept.items():
         before = before.replace(f"<!-- {name} -->", text)
     with writing(folder / REPORT_HTML) as file:
         file.write(before)
-        known = {"about": about, "buckets": SENTENCES.buckets, "reasons": SENTENCES.reasons}
+        known = {"about": about, "languages": {each: _catalogue(words) for each, words in CATALOGUES.items()}}
         file.write(f'<script type="application/json" id="about">{_in_script(known)}</script>\n')
         file.write('<script type="application/json" id="items">[\n')
         left, pictured, comma = MAX_PAGE_ITEMS, 0, ""
@@ -221,6 +223,11 @@ def write_page(state: State, policy: AuditPolicy, folder: Path, totals: Totals, 
     return file.written()
 
 
+def _catalogue(words: Sentences) -> dict[str, object]:
+    """What the page says in a language: it is in that of its reader, in English without scripts."""
+    return {"words": words.audit, "buckets": words.buckets, "reasons": words.reasons}
+
+
 def _is_finding(item: Item, policy: AuditPolicy) -> bool:
     return bool({item.outcome.bucket.value, *item.outcome.also} & {*policy.fail, *policy.incomplete})
 
@@ -238,13 +245,15 @@ def _page_row(item: Item, checked: CheckedRecord | None) -> list[object]:
 def _totals(totals: Totals, about: Mapping[str, Any]) -> str:
     """The numbers as rows of a table: what is there without scripts, and on paper."""
     rows = [
-        f"<tr><th scope=row>{words['label']}</th><td>{totals.buckets[name]:,}</td><td>{words['means']}</td></tr>"
+        f"<tr data-bucket={name}><th scope=row>{words['label']}</th>"
+        f"<td>{totals.buckets[name]:,}</td><td>{words['means']}</td></tr>"
         for name, words in SENTENCES.buckets.items()
         if totals.buckets[name]
     ]
     if about["pending"]:
         rows.append(
-            f"<tr><th scope=row>Not asked</th><td>{about['pending']:,}</td><td>The audit ended before.</td></tr>"
+            f"<tr><th scope=row data-word=not_asked>{SENTENCES.audit['not_asked']}</th><td>{about['pending']:,}</td>"
+            f"<td data-word=ended_before>{SENTENCES.audit['ended_before']}</td></tr>"
         )
     return "\n".join(rows)
 

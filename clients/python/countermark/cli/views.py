@@ -13,7 +13,7 @@ from rich.text import Text
 from countermark.cli.exits import MEDIA_STEP, ORIGINS_STEP
 from countermark.cli.output import plain
 from provenance.quotation import quote
-from provenance.sentences import SENTENCES
+from provenance.sentences import CATALOGUES, SENTENCES, Sentences
 
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
@@ -75,8 +75,8 @@ def report_view(name: str, report: "Report") -> RenderableType:
         Text(),
         _facts(axes, multiline=True),
         *_credential(report),
-        *(part for number, match in enumerate(report.matches, 1) for part in _match(number, match)),
-        _facts(_resembling(report.resembles)),
+        *(part for number, match in enumerate(report.matches, 1) for part in _match(report, number, match)),
+        _facts(_resembling(report.resembles, report)),
         Text(),
         *(Text(line, style="dim") for line in _limits(report)),
     )
@@ -85,6 +85,12 @@ def report_view(name: str, report: "Report") -> RenderableType:
 def _wording(report: "Report") -> "Wording | None":
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
     return report.headline.wording(locale[:2])
+
+
+def _words(report: "Report") -> Sentences:
+    """The catalogue of the language of the report's sentences. Names and codes stay those of `--json`."""
+    wording = _wording(report)
+    return SENTENCES if wording is None else CATALOGUES.get(wording.language, SENTENCES)
 
 
 def _said(report: "Report", text: str) -> str:
@@ -269,17 +275,18 @@ def _credential(report: "Report") -> Iterator[RenderableType]:
     read = report.credential
     if read is None or read.state == "ABSENT":
         return
-    listed, phrases = SENTENCES.page["on_the_list"], SENTENCES.phrases
+    words = _words(report)
+    listed, phrases = words.page["on_the_list"], words.phrases
     stamps = (
-        f"{'unreadable' if stamp.time is None else f'{stamp.time:%Y-%m-%d %H:%M:%S} UTC'}, "
+        f"{words.page['unreadable'] if stamp.time is None else f'{stamp.time:%Y-%m-%d %H:%M:%S} UTC'}, "
         f"{f'{listed} {stamp.trust_list}' if stamp.trust_list else phrases['time_stamp_on_no_list']}, "
-        f"by {stamp.authority or phrases['nobody_named']}"
+        f"{words.page['by']} {stamp.authority or phrases['nobody_named']}"
         for stamp in read.time_stamps
     )
-    facts = [("trust list", read.trust_list or SENTENCES.page["no_trust_list"])]
+    facts = [("trust list", read.trust_list or words.page["no_trust_list"])]
     if read.certificate is not None:
         begins, ends = read.certificate.valid_from, read.certificate.valid_until
-        judged = f", {SENTENCES.validity.get(read.validity, read.validity)}" if read.validity else ""
+        judged = f", {words.validity.get(read.validity, read.validity)}" if read.validity else ""
         facts.append(("certificate", f"{begins:%Y-%m-%d} to {ends:%Y-%m-%d}{judged}"))
     facts += [("time stamp", stamp) for stamp in stamps]
     facts += [("signer's name", read.signer)] if read.signer else []
@@ -291,37 +298,41 @@ def _credential(report: "Report") -> Iterator[RenderableType]:
     yield _facts(facts)
 
 
-def _match(number: int, match: "Match") -> Iterator[RenderableType]:
+def _match(report: "Report", number: int, match: "Match") -> Iterator[RenderableType]:
     asset = match.asset
     publisher = asset.publisher
     yield Text()
-    yield _heading(f"match {number}", plain(asset.title or SENTENCES.phrases["untitled"].lower()))
+    yield _heading(f"match {number}", plain(asset.title or _words(report).phrases["untitled"]))
     yield _facts(
         [
             ("record", asset.id),
             *((("match", match.value),) if match.value else ()),
             ("publisher", f"{publisher.name} ({publisher.identity.established})"),
             ("logged", f"{asset.logged_at:%Y-%m-%d %H:%M:%S} UTC, index {asset.index}"),
-            ("standing", f"{match.standing.value}: {match.standing.detail}"),
-            *(("source", source.detail) for source in match.sources),
+            ("standing", f"{match.standing.value}: {_said(report, match.standing.detail)}"),
+            *(("source", _said(report, source.detail)) for source in match.sources),
             *((region.kind, _place(region)) for region in (match.comparison.regions if match.comparison else ())),
         ]
     )
 
 
-def _resembling(found: "Resembles | None") -> Iterator[tuple[str, str]]:
-    """The registrations that one resembles."""
+def _resembling(found: "Resembles | None", report: "Report | None" = None) -> Iterator[tuple[str, str]]:
+    """The registrations that one resembles; those of a report in its language."""
+    words = SENTENCES if report is None else _words(report)
     if found is None:
         return
     for each in found.items:
-        said = [f"record {each.index} of {quote(each.publisher_name)}, logged {each.logged_at:%Y-%m-%d}", each.detail]
-        said += [SENTENCES.phrases["stated_as_source"]] if each.stated else []
+        said = [
+            f"record {each.index} of {quote(each.publisher_name)}, logged {each.logged_at:%Y-%m-%d}",
+            each.detail if report is None else _said(report, each.detail),
+        ]
+        said += [words.phrases["stated_as_source"]] if each.stated else []
         said += [each.taken_back] if each.taken_back else []
         yield f"{each.side}, similar", "; ".join(said)
     if found.older + found.newer > len(found.items):
         yield "similar", f"{found.older} older and {found.newer} newer in all"
     if found.state == "pending":
-        yield "similar", f"pending: {SENTENCES.phrases['not_compared_yet']}"
+        yield "similar", f"pending: {words.phrases['not_compared_yet']}"
 
 
 def _place(region: "Region") -> str:
@@ -335,12 +346,13 @@ def _place(region: "Region") -> str:
 
 
 def _limits(report: "Report") -> Iterator[str]:
+    words = _words(report)
     for finding in report.findings[:1]:
-        yield f"{SENTENCES.fields['does_not_show']}: {_said(report, finding.does_not_show)}"
+        yield f"{words.fields['does_not_show']}: {_said(report, finding.does_not_show)}"
     if report.kept_until is not None:
         yield f"Report {report.id} is kept until {report.kept_until:%Y-%m-%d %H:%M} UTC."
     for item in report.not_checked:
-        yield f"{SENTENCES.values['NOT_CHECKED']}: {_said(report, item.what)} ({_said(report, item.why)})"
+        yield f"{words.values['NOT_CHECKED']}: {_said(report, item.what)} ({_said(report, item.why)})"
 
 
 def _heading(name: str, rest: str = "") -> Text:
