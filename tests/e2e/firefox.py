@@ -36,7 +36,10 @@ PREFERENCES = {
 }
 """Of a profile that asks nobody for anything."""
 
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": " "}
+KEYS = {
+    **{"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": " "},
+    **{"ArrowRight": "\ue014", "ArrowDown": "\ue015"},
+}
 """Keys without a character, as WebDriver has them (section 17.4.2)."""
 
 _ENDED_SECONDS = HUNG_SECONDS / 10

@@ -129,7 +129,7 @@ def test_a_text_that_was_kept_is_recalled_by_its_template() -> None:
 def test_what_others_said_stands_between_the_marks_of_the_language(remembered: bool) -> None:
     message = Message("Registered by {by}.", by=quote('The „Daily“ "News”'))
     if remembered:
-        message = recall_text(str(message), [Message("Registered by {by}.", by="")])
+        message = recall_text(str(message), [Message("Registered by {by}.")])
     assert str(message) == "Registered by “The 'Daily' 'News'”."
     assert said(message, "de") == "Registriert von „The 'Daily' 'News'“."
     nested = Message("{whose}, {says}.", whose=Message("on the trust list {list}", list=quote("A list")), says="")
