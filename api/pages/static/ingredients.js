@@ -57,12 +57,13 @@ function list(parts) {
 }
 
 function told({ title, relationship, state, signer, problems, remote_url: address }) {
+  const faults = problems.filter((code) => code !== "signingCredential.untrusted"); // which the state says in words
   return [
     quoted(title ?? phrases.untitled),
     relationship ? [" (", quoted(relationName(relationship)), ")"] : null,
     `: ${valueName(state)}`,
-    signer ? [`, ${page.signed_by} `, quoted(signer)] : null,
-    problems.length ? [" (", quoted(problems.join(", ")), ")"] : null,
+    signer ? [" · ", quoted(signer)] : null,
+    faults.length ? [" (", quoted(faults.join(", ")), ")"] : null,
     address ? [`, ${page.at} `, quoted(address)] : null,
   ];
 }
