@@ -37,8 +37,12 @@ PREFERENCES = {
 """Of a profile that asks nobody for anything."""
 
 KEYS = {
-    **{"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": " "},
-    **{"ArrowRight": "\ue014", "ArrowDown": "\ue015"},
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+    "Escape": "\ue00c",
+    "Space": " ",
+    "ArrowRight": "\ue014",
+    "ArrowDown": "\ue015",
 }
 """Keys without a character, as WebDriver has them (section 17.4.2)."""
 
