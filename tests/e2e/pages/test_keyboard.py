@@ -15,6 +15,9 @@ from tests.composites import composite
 from tests.e2e.pages.reader import Tab
 from tests.patience import eventually
 
+CHECKED_HERE = "() => [...document.querySelectorAll('#checked-here')].every((each) => each.textContent)"
+"""Whether this browser has checked the receipt, if there is one: it shows the steps anew then."""
+
 LISTEN = """() => {
     const there = [...document.querySelectorAll("a[href], button, input, textarea, summary, [tabindex='0']")]
         .filter((each) => each.checkVisibility() && (each.type !== "radio" || each.checked));
@@ -73,6 +76,7 @@ def handed_in(tab: Keyed, url: str, files: Sequence[Path], there: str) -> None:
     )
     tab.set_input_files("#file", files)
     eventually(lambda: tab.evaluate("(there) => document.querySelector(there) !== null", there))
+    eventually(lambda: tab.evaluate(CHECKED_HERE))
     tab.evaluate("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
 
 
