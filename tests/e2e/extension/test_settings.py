@@ -56,7 +56,7 @@ def test_a_registry_is_entered_with_its_key_and_removed_with_all_that_was_rememb
     assert f"It is run by “The Test Daily”; its log is “{between.origin}”" in settings.text("#status")
     shown = settings.text(".registry")
     assert "as first seen" in shown
-    assert f"{between.checkpoint().size} entries, shown by {between.host}" in shown
+    assert f"entries: {between.checkpoint().size}; shown by {between.host}" in shown
     (key,) = settings.kept(f"log:{between.origin}")["keys"]
     assert key in shown
     assert settings.violations() == []
