@@ -64,6 +64,7 @@ LATER = {
     "AssetInFull": {"byline", "rights", "from_file"},
     "RegisteredAsset": {"byline", "rights", "from_file"},
     "Headline": {"wordings"},
+    "Ingredient": {"manifest_id", "within"},
     "Report": {"kept_until"},
     "Wording": {"sentences"},
 }
