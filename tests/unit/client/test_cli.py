@@ -162,9 +162,7 @@ def test_several_pictures_have_a_line_each_and_totals(
         f"Not found: {picture}",
         "4 items: 1 identical, 1 differs, 1 not found, 1 could not check",
     ]
-    assert done.stderr.splitlines() == [
-        f"{tmp_path}/none.jpg: {tmp_path}/none.jpg cannot be read: No such file or directory"
-    ]
+    assert done.stderr.splitlines() == [f"{tmp_path}/none.jpg cannot be read: No such file or directory"]
     assert done.returncode == 2
 
 
