@@ -188,7 +188,7 @@ def test_the_screen_is_cut_to_the_picture_however_large_its_page_is_shown(
 def test_the_screen_is_cut_to_the_picture_where_fingers_have_enlarged_the_page(
     extended: ExtendedBrowser, sites: Sites, show: Show, scale: float
 ) -> None:
-    img = f"<img src={sites.at('cdn', '/closed/photo.jpg')} width=300 height=200 style='margin: 300px 500px'>"
+    img = f"<img src={sites.at('cdn', '/closed/photo.jpg')} width=180 height=120 style='margin: 300px 500px'>"
     page = show(f"<body style='background: black'>{img}")
     click = clicked(extended, page, "img")
     drawn = scale
@@ -200,8 +200,8 @@ def test_the_screen_is_cut_to_the_picture_where_fingers_have_enlarged_the_page(
     once(lambda: page.evaluate("() => visualViewport.scale") == scale)
     answer = had(extended, click, "screenshot")
     width, height = (int(side) for side in answer["size"].split(" × "))
-    assert abs(width - 300 * drawn) <= 2
-    assert abs(height - 200 * drawn) <= 2
+    assert abs(width - 180 * drawn) <= 2
+    assert abs(height - 120 * drawn) <= 2
     assert shows(answer["data"], PHOTO)
 
 
