@@ -60,18 +60,21 @@ class ServiceDidNotStartError(RuntimeError):
 
 @contextmanager
 def running_service(
-    folder: Path, *, operator: str = "The Demonstration Daily", processes: int = 1, **settings: str
+    folder: Path, *, operator: str = "The Demonstration Daily", processes: int = 1, api_key: str = "", **settings: str
 ) -> Iterator[Service]:
     """Starts the service, in so many processes, waits until it is ready, and stops it when the context closes.
 
-    `settings` are further settings of the server, by their environment names without the prefix.
+    `api_key` is of a log that the folder has already; without one, a log is founded. `settings` are further settings of
+    the server, by their environment names without the prefix.
     """
-    with kept_port() as port, _running(port, folder, operator, processes, settings) as service:
+    with kept_port() as port, _running(port, folder, operator, processes, api_key, settings) as service:
         yield service
 
 
 @contextmanager
-def _running(port: int, folder: Path, operator: str, processes: int, settings: Mapping[str, str]) -> Iterator[Service]:
+def _running(
+    port: int, folder: Path, operator: str, processes: int, api_key: str, settings: Mapping[str, str]
+) -> Iterator[Service]:
     environment = os.environ | {
         "COUNTERMARK_ENVIRONMENT": "development",
         "COUNTERMARK_FOLDER": str(folder),
@@ -81,13 +84,7 @@ def _running(port: int, folder: Path, operator: str, processes: int, settings: M
         "COUNTERMARK_KEY_PASSPHRASE": secrets.token_urlsafe(24),
     }
     environment |= {f"COUNTERMARK_{name.upper()}": value for name, value in settings.items()}
-    begun = subprocess.run(
-        [sys.executable, "-m", "api", "log", "init", "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    api_key = json.loads(begun.stdout)["api_key"]
+    api_key = api_key or _founded(environment)
     log_path = folder.parent / f"{folder.name}.log"
     with log_path.open("w+") as log:
         command = [sys.executable, "-m", "api", "serve", "--processes", str(processes)]
@@ -103,6 +100,13 @@ def _running(port: int, folder: Path, operator: str, processes: int, settings: M
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _founded(environment: Mapping[str, str]) -> str:
+    """The first API key of a new log."""
+    command = [sys.executable, "-m", "api", "log", "init", "--json"]
+    begun = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    return str(json.loads(begun.stdout)["api_key"])
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log_path: Path) -> None:

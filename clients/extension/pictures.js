@@ -39,6 +39,7 @@ const MIN_SIDE = 16; // pixels: below are icons, spacers and counters
 const ALIKE_BITS = 31; // of PDQ's 256: a search goes as far
 const MIN_QUALITY = 50; // of PDQ: below, a picture is too plain to compare by
 const STILL = 0.002; // share of what is seen: two pixels of a thousand
+const LOOKS = 2; // at what may move while the page loads what it was scrolled to; Chrome allows two in a second
 
 /** Why a picture cannot be had. */
 export class PictureError extends Error {
@@ -123,13 +124,15 @@ export async function screenshot(click) {
   /** @type {{ left: number, top: number, right: number, bottom: number }} */
   let box;
   try {
-    box = refused(await ask(click, (number, address) => countermark.show(number, address), element, shown));
-    address = await chrome.tabs.captureVisibleTab(tab.windowId, { format: "png" }).catch(() => {
-      throw new PictureError("closed");
-    });
-    const after = refused(await ask(click, (number, address) => countermark.where(number, address), element, shown));
-    const isStill = Object.entries(box).every(([side, place]) => Math.abs(after[side] - place) < STILL);
-    if (!isStill) throw new PictureError("changed");
+    for (let look = 1; ; look += 1) {
+      box = refused(await ask(click, (number, address) => countermark.show(number, address), element, shown));
+      address = await chrome.tabs.captureVisibleTab(tab.windowId, { format: "png" }).catch(() => {
+        throw new PictureError("closed");
+      });
+      const after = refused(await ask(click, (number, address) => countermark.where(number, address), element, shown));
+      if (Object.entries(box).every(([side, place]) => Math.abs(after[side] - place) < STILL)) break;
+      if (look === LOOKS) throw new PictureError("changed");
+    }
   } finally {
     await ask(click, () => countermark.restore());
   }

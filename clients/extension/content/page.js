@@ -347,7 +347,7 @@ if (!Object.hasOwn(globalThis, "countermark")) {
         for (const view of views()) {
           scrolled.set(view.scrollTo.bind(view), { left: view.scrollX, top: view.scrollY, behavior: "instant" });
         }
-        scrollBack = () => scrolled.forEach((place, scrollTo) => scrollTo(place));
+        scrollBack ??= () => scrolled.forEach((place, scrollTo) => scrollTo(place));
         element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
         for (let frame = 0; frame < 2; frame += 1) {
           await Promise.race([new Promise(requestAnimationFrame), new Promise((resolve) => setTimeout(resolve, DRAWN_MS))]);

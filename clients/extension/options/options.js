@@ -22,20 +22,25 @@ const problem = find("#problem");
 const form = /** @type {HTMLFormElement} */ (find("#add"));
 const address = /** @type {HTMLInputElement} */ (find("#address"));
 const key = /** @type {HTMLInputElement} */ (find("#key"));
+/** Counts how often the list was asked for: only the newest is shown. */
+let turn = 0;
 
 translate(document);
 document.title = said("options_title");
+chrome.storage.local.onChanged.addListener(() => void showRegistries());
 await Promise.all([showRegistries(), showAsking()]);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   void enter();
 });
 find("#asking").addEventListener("change", (event) => void save(/** @type {HTMLInputElement} */ (event.target).value));
-chrome.storage.local.onChanged.addListener(() => void showRegistries());
 
 async function showRegistries() {
+  turn += 1;
+  const mine = turn;
   const [registries, alarms] = await Promise.all([keptRegistries(), keptAlarms()]);
   const seen = await Promise.all(registries.map(({ origin }) => seenOf(origin)));
+  if (turn !== mine) return;
   list.replaceChildren(...(registries.length ? registries.map((each, at) => draw(each, seen[at], alarms)) : [h("p", {}, said("options_none"))]));
 }
 

@@ -64,8 +64,9 @@ function addressOf(blob) {
 
 /** What to do, where nothing is asked for. */
 async function rest() {
-  begin();
+  const mine = begin();
   const registries = await keptRegistries();
+  if (turn !== mine) return;
   answers.append(
     registries.length
       ? h("section", {}, h("h2", {}, said("idle_title")), h("p", {}, said("idle_how")), h("p", {}, said("idle_nothing_sent")))

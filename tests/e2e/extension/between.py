@@ -80,9 +80,10 @@ class Between:
     running: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
-        """Starts the service behind it."""
+        """Starts the service behind it, again where there was one."""
+        api_key = self.service.api_key if self.service else ""
         self.service = self.running.enter_context(
-            running_service(self.folder, operator="The Test Daily", **self.settings)
+            running_service(self.folder, operator="The Test Daily", api_key=api_key, **self.settings)
         )
 
     def rotate_key(self) -> None:

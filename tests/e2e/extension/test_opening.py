@@ -11,6 +11,12 @@ from tests.loopback import serving
 PAGE = "<!doctype html><title>News</title><img src='/picture.png' width=300 height=200><p>A page"
 
 
+def clicked(extended: ExtendedBrowser) -> str | None:
+    """The source of the picture that was clicked last."""
+    click = extended.told().get("click")
+    return click["source"] if click else None
+
+
 def test_the_toolbar_opens_the_panel(extended: ExtendedBrowser) -> None:
     with serving(Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])) as url:
         page = extended.open(url)
@@ -24,7 +30,7 @@ def test_the_menu_of_a_picture_opens_the_panel(extended: ExtendedBrowser) -> Non
         page = extended.open(url)
         extended.open_menu(page, "img")
         extended.choose_in_menu()
-        assert once(lambda: extended.told().get("click"))["source"] == f"{url}/picture.png"
+        once(lambda: clicked(extended) == f"{url}/picture.png")
         assert extended.panel().evaluate("() => document.title") == "Countermark"
 
 
@@ -44,4 +50,4 @@ def test_the_menu_of_firefox_is_taken_by_keys(extended_firefox: ExtendedFirefox)
         page = extended_firefox.open(url)
         extended_firefox.open_menu(page, "img")
         extended_firefox.display.press(*["Down"] * extended_firefox.lines_down(), "Return")
-        assert once(lambda: extended_firefox.told().get("click"))["source"] == f"{url}/picture.png"
+        once(lambda: clicked(extended_firefox) == f"{url}/picture.png")

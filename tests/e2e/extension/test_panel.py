@@ -383,6 +383,29 @@ def test_scripts_in_every_field_are_text(entered: Reader, between: Between) -> N
 # Everybody ---------------------------------------------------------------------------------------------
 
 
+def test_a_log_that_hands_over_to_another_key_is_followed_and_the_settings_tell(
+    entered: Reader, tmp_path_factory: pytest.TempPathFactory, extended: ExtendedBrowser
+) -> None:
+    with running_between(tmp_path_factory.mktemp("handing")) as other:
+        assert other.service is not None
+        with Client(other.service.url, api_key=other.service.api_key) as client:
+            client.register(PHOTOS / "stream.jpg", title=TITLE)
+        entered.empty()
+        assert entered.enter(other.url) is None
+        (before,) = entered.kept(f"log:{other.origin}")["keys"]
+        other.rotate_key()
+        told = entered.check(STREAM)
+        assert "Byte for byte a registered file" in told
+        assert "10 of 11 steps hold" in told
+        assert entered.kept("alarms") is None
+        assert before not in entered.kept(f"log:{other.origin}")["keys"]
+        settings = Reader(extended, "options/options.html")
+        once(lambda: settings.has(".registry"))
+        assert f"handed over by key {before.split('+')[1]}, which was pinned before" in settings.text(".registry")
+        settings.tab.close()
+        assert entered.enter(other.url, before) is None  # whoever has the old key from elsewhere
+
+
 def states(reader: Reader, between: Between) -> Iterator[str]:
     """The panel's states, one after the other."""
     yield "a report by digests" if reader.check(STREAM) else ""

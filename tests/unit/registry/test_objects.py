@@ -200,7 +200,8 @@ def test_a_publication_in_a_bucket_asks_no_more_than_it_must(
 def test_a_registration_in_a_bucket_makes_eight_requests_of_which_five_wait_for_one_before(
     tmp_path: Path, buckets: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blobs go at once, each tile is put and then read back, the mark is raised, and the checkpoint is published."""
+    """Blobs go at once, each tile is put and then read back, the mark is raised, and the checkpoint is published. What
+    it resembles is got beside it, for a comparison that nobody waits for."""
     bucket = buckets.new_bucket()
     settings = replace(config(tmp_path / "data"), objects=bucket, high_water=f"{bucket}/high-water")
     with closing(open_registry(settings)) as registry:
@@ -208,7 +209,7 @@ def test_a_registration_in_a_bucket_makes_eight_requests_of_which_five_wait_for_
         requests = Requests()
         monkeypatch.setattr(storage, "obstore", requests)
         register(registry, jpeg(2))
-        made = list(requests.made)
+        made = [(kind, name) for kind, name in requests.made if (kind, name[:6]) != ("get", "blobs/")]
         monkeypatch.undo()
     of_log = [name.startswith(("log/", "high-water")) for _, name in made]
     assert of_log == [False] * 2 + [True] * 6
