@@ -121,9 +121,10 @@ def test_a_file_that_changes_between_hashing_and_decoding_is_looked_up_as_what_i
         return looked_up(path, body)
 
     service._answer = replacing  # type: ignore[method-assign]
-    found = run_audit(service, [files / "a.jpg"], tmp_path / "out", pictures=True, receipts=False)
+    found = run_audit(service, [files / "a.jpg"], tmp_path / "out", send="unsettled", pictures=True, receipts=False)
     assert buckets(found) == {"a.jpg": "identical"}
     assert found[0].sha256 == sha256(photo(ROCKET))
+    assert service.sent == []
 
 
 def test_of_files_with_the_same_bytes_one_is_sent(service: Registry, files: Path, tmp_path: Path) -> None:
