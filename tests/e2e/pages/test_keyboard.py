@@ -69,11 +69,16 @@ def press(tab: Any) -> Press:
     return lambda key, times: tab.press(*[key] * times)
 
 
-def handed_in(tab: Keyed, url: str, files: Sequence[Path], there: str) -> None:
-    tab.goto(f"{url}/verify")
+def opened(tab: Tab, address: str) -> None:
+    """Opens a page, until its modules have run."""
+    tab.goto(address)
     tab.evaluate(
         "() => Promise.all([...document.querySelectorAll('script[type=module]')].map((one) => import(one.src)))"
     )
+
+
+def handed_in(tab: Keyed, url: str, files: Sequence[Path], there: str) -> None:
+    opened(tab, f"{url}/verify")
     tab.set_input_files("#file", files)
     eventually(lambda: tab.evaluate("(there) => document.querySelector(there) !== null", there))
     eventually(lambda: tab.evaluate(CHECKED_HERE))
@@ -95,7 +100,7 @@ def walked(tab: Tab, press: Press) -> list[str]:
 
 def test_every_page_is_walked_through(tab: Keyed, press: Press, service: Service, stream: RegisteredAsset) -> None:
     for path in ("/", "/verify", "/log", f"/a/{stream.id}", "/a/none", f"/publishers/{stream.publisher.id}"):
-        tab.goto(f"{service.url}{path}")
+        opened(tab, f"{service.url}{path}")
         names = walked(tab, press)
         assert names[:4] == ["Skip to the content", "Countermark", "Verify a picture", "Log"], path
         assert names[-1] == "API", path
