@@ -14,8 +14,7 @@ export function ingredients(credential, id, file) {
   const show = async ({ target }) => {
     if (!target.open || drawn.children.length) return;
     const address = await drawing(id, file);
-    const picture = h("img", { src: address, alt: page.ingredients_drawing });
-    if (address) return drawn.replaceChildren(picture);
+    if (address) return drawn.replaceChildren(h("img", { src: address, alt: page.ingredients_drawing }));
     drawn.hidden = true;
     said.textContent = page.ingredients_undrawn;
   };

@@ -11,6 +11,8 @@
  * @typedef {{ isRedirect: boolean, status: number, retryAfter: string | null, data: Blob | null }} Answer
  */
 
+const SILENT_SECONDS = 10; // beyond those of an answer: the page in the sandbox did not load, or was ended
+
 /** @type {Promise<Window> | undefined} */
 let opened;
 
@@ -50,7 +52,10 @@ async function done(name, ...args) {
  * @param {number} maxSeconds
  * @returns {Promise<Answer | "down" | "slow">}
  */
-export const readAnswer = (url, asked, maxBytes, maxSeconds) => done("readAnswer", url, asked, maxBytes, maxSeconds);
+export function readAnswer(url, asked, maxBytes, maxSeconds) {
+  const silent = new Promise((resolve) => setTimeout(resolve, 1000 * (maxSeconds + SILENT_SECONDS), "slow"));
+  return Promise.race([done("readAnswer", url, asked, maxBytes, maxSeconds), silent]);
+}
 
 /** As that of `content/read.js`. @type {typeof globalThis.readPicture} */
 export const readPicture = (source, maxBytes) => done("readPicture", source, maxBytes);

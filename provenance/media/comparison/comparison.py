@@ -119,8 +119,8 @@ class Comparison:
         regions: largest first; those "outside" last.
         colour_changed: one change of colour or brightness over the whole picture was found, and discounted.
         similarity: correlation of light after alignment, 0..1.
-        heat: 0..255 within regions that differ and 0 elsewhere, in the shape of the query, as large as what was
-            compared in most detail; None unless verified.
+        heat: 0..255 within regions that differ and 0 elsewhere, in the shape of the query: up to 512 pixels a
+            side, or one for each two pixels of what was compared at full detail; None unless verified.
         method: version of this procedure.
         reference: what was compared with.
         agreement: fraction of what has texture in the overlap that agrees, 0..1.
