@@ -4,11 +4,13 @@ A corpus is drawn (60 % registered files, 15 % recompressed, 10 % edited, 8 % st
 is registered with a service of its own, and audited end to end by the command, which is killed twice on the way; the
 summary is signed, and checked offline. With `--wheels` the command is one that was installed from them alone, in an
 empty environment. Beside that: look-ups in bulk and one by one among a million rows, hashing beside SHA-256 and
-decoding alone, and the report of many items. Ratios are of processor time, which a busy machine leaves alone.
+decoding alone, the report of many items, and the memory of whole audits. Ratios are of processor time, which a busy
+machine leaves alone.
 """
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -50,7 +52,7 @@ Work = Sequence[tuple[Sequence[Entry], Reading]]
 """Entries, and how they are looked at: of all first, then of what is left."""
 
 console = Console()
-PARTS = ("end-to-end", "look-ups", "hashing", "report")
+PARTS = ("end-to-end", "look-ups", "hashing", "report", "memory")
 PASSPHRASE = "the auditor's own"  # of a key that lasts as long as the run
 SHARES = {"exact": 0.60, "recompressed": 0.15, "edited": 0.10, "stranger": 0.08, "odd": 0.07}
 ODD = (b"", b"no picture", b"\xff\xd8\xff\xe0 cut short")
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=5_000)
     parser.add_argument("--copies", type=int, default=1, help="files of the corpus of each registered picture")
     parser.add_argument("--report", type=int, default=200_000, help="items of the report that is written alone")
+    parser.add_argument("--listed", type=int, default=200_000, help="digests of the audit whose memory is measured")
     parser.add_argument("--lookups", type=int, default=20_000, help="digests looked up in bulk")
     parser.add_argument("--registrations", type=int, default=1_000_000, help="rows among which they are looked up")
     parser.add_argument("--wheels", type=Path, help="a folder (`make dist`): audit with what is installed from them")
@@ -101,7 +104,37 @@ def main() -> None:
         if "report" in options.only:
             for number, aims in ((options.report, ("60 s", "150 MB")), (5 * options.report, ("", "300 MB"))):
                 report_row(table, folder / f"report-{number}", number, aims)
+        if "memory" in options.only:
+            with running_service(folder / "listed", log_level="error", **UNBOUNDED) as service:
+                for number, aim in ((options.listed, "150 MB"), (5 * options.listed, "300 MB")):
+                    memory_rows(table, folder / f"audit-{number}", service, number, aim)
     console.print(table)
+
+
+def memory_rows(table: Table, folder: Path, service: Service, number: int, aim: str) -> None:
+    """What an audit of so many digests holds at most: the command, and all that it starts, each at its highest."""
+    folder.mkdir()
+    with (folder / "digests").open("w") as digests:
+        digests.writelines(f"{_digest(b'%d' % at)}  a picture with a usual name {at:07}.jpg\n" for at in range(number))
+    command = [sys.executable, "-m", "countermark", "audit", "--digests", "digests", "--out", "out", "--quiet"]
+    begun, highest = time.monotonic(), dict[int, int]()
+    audit = subprocess.Popen([*command, "--url", service.url], cwd=folder, stdout=subprocess.DEVNULL)
+    while audit.poll() is None:
+        highest |= {process: held for process in _children(audit.pid) if (held := _highest(process))}
+        time.sleep(0.1)
+    took, (alone, *workers) = time.monotonic() - begun, highest.values()
+    table.add_row(f"an audit of {number:,} digests", f"{took:.0f} s, status {audit.returncode}", "")
+    said = f"{sum(highest.values()) / 1e6:.0f} MB: the command {alone / 1e6:.0f}, {len(workers)} workers the rest"
+    table.add_row("… memory at its highest", said, aim)
+
+
+def _highest(process: int) -> int:
+    """The most bytes of memory that a process has had, 0 once it has ended."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
 
 def report_row(table: Table, folder: Path, number: int, aims: tuple[str, str]) -> None:
@@ -356,14 +389,13 @@ async def clustering(table: Table, corpus: Path) -> None:
     table.add_row("a cluster's overhead an item, by processor time", f"{clustered / single - 1:.0%}", "15%")
 
 
-def _children() -> list[int]:
-    """This process, and all that it has started and that lives."""
-    parents = {
-        int(path.name): int((path / "stat").read_text().rpartition(")")[2].split()[1])
-        for path in Path("/proc").glob("[0-9]*")
-        if (path / "stat").is_file()
-    }
-    found = [os.getpid()]
+def _children(of: int | None = None) -> list[int]:
+    """A process, by default this one, and all that it has started and that lives."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [of or os.getpid()]
     for process in found:
         found += [child for child, parent in parents.items() if parent == process]
     return found

@@ -272,7 +272,7 @@ def test_an_address_of_something_else_is_a_usage_error(run: Run, service: story.
 @pytest.mark.parametrize(
     "command",
     [
-        *("register", "verify", "receipt verify", "receipt get", "receipt show", "log audit", "log watch"),
+        *("register", "verify", "compare", "receipt verify", "receipt get", "receipt show", "log audit", "log watch"),
         *("audit verify", "audit diff", "watch", "key generate", "key enrol", "key sign", "key show"),
     ],
 )

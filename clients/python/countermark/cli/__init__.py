@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from countermark import __version__
-from countermark.cli import audit, key, log, receipt, register, verification, watch
+from countermark.cli import audit, comparison, key, log, receipt, register, verification, watch
 
 app = typer.Typer(
     name="countermark",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(register.register)
 app.command()(verification.verify)
+app.command()(comparison.compare)
 app.command()(watch.watch)
 
 audit_commands = typer.Typer(cls=audit.AuditGroup, no_args_is_help=True, help="Many files, with a report.")

@@ -18,7 +18,7 @@ from provenance.sentences import CATALOGUES, SENTENCES, Sentences
 if TYPE_CHECKING:
     from countermark.log.auditing import AuditReport
     from countermark.log.watching import Alarm
-    from countermark.models import Match, Region, RegisteredAsset, Report, Resembles
+    from countermark.models import FileComparison, Match, Region, RegisteredAsset, Report, Resembles
     from provenance.answers import Wording
     from provenance.receipts.other_formats import ProofReport
     from provenance.receipts.report import ReceiptReport, Step
@@ -82,7 +82,17 @@ def report_view(name: str, report: "Report") -> RenderableType:
     )
 
 
-def _wording(report: "Report") -> "Wording | None":
+def comparison_view(file: str, reference: str, compared: "FileComparison") -> RenderableType:
+    """How a file compares with another one."""
+    regions = compared.comparison.regions if compared.comparison else ()
+    return Group(
+        _heading(file, f"compared with {plain(reference)}"),
+        *(Text(plain(line)) for line in _told_first(compared)),
+        _facts([("basis", compared.basis), *((region.kind, _place(region)) for region in regions)]),
+    )
+
+
+def _wording(report: "Report | FileComparison") -> "Wording | None":
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
     return report.headline.wording(locale[:2])
 
@@ -99,7 +109,7 @@ def _said(report: "Report", text: str) -> str:
     return plain(text if wording is None else wording.said(text))
 
 
-def _told_first(report: "Report") -> list[str]:
+def _told_first(report: "Report | FileComparison") -> list[str]:
     """What a reader is told first, in the language of the terminal's locale where the catalogue has it."""
     wording = _wording(report)
     if wording is None:  # of a service older than the wordings
