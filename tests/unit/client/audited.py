@@ -54,6 +54,7 @@ class Registry:
         asked: method and path of each request, and how many files it was about.
         looked_up, sent: digests, in the order in which they were asked for.
         questions: what look-ups were asked, item by item.
+        headers: of answers to look-ups.
     """
 
     url: str = ""
@@ -66,6 +67,7 @@ class Registry:
     sent: list[str] = field(default_factory=list)
     questions: list[dict[str, Any]] = field(default_factory=list)
     checkpoint: str = CHECKPOINT
+    headers: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, handler: BaseHTTPRequestHandler) -> None:
@@ -82,7 +84,7 @@ class Registry:
             digests = [item["sha256"] for item in items]
             self.looked_up, self.questions = self.looked_up + digests, self.questions + items
             items = [{"sha256": each, "matches": self.known.get(each, []), "more": False} for each in digests]
-            return says({"items": items, "checkpoint": self.checkpoint})
+            return says({"items": items, "checkpoint": self.checkpoint}, **self.headers)
         if path == "/v1/verifications":
             self.sent.append(sha256(body))
             return self.reports.get(sha256(body)) or says(reported(body, "NO_MATCH_FOUND", matches=[]))

@@ -257,6 +257,17 @@ def test_a_service_that_limits_requests_is_waited_for_and_the_auditor_is_told(
     assert told == ["waiting 1 s: the service takes no more requests for now"]
 
 
+def test_a_wait_for_the_rate_that_a_service_announces_is_told_and_nothing_is_refused(
+    service: Registry, tmp_path: Path
+) -> None:
+    service.headers["RateLimit"] = '"lookups";r=0;t=1'
+    told: list[str] = []
+    lines = digest_list({f"{number}.jpg": sha256(b"%d" % number) for number in range(engine.BATCH + 1)})
+    assert len(run_audit(service, lines, tmp_path / "out", tell=told.append)) == engine.BATCH + 1
+    assert set(told) == {"waiting 1 s: the service takes no more requests for now"}
+    assert len(service.looked_up) == engine.BATCH + 1
+
+
 def test_an_older_service_and_one_that_is_none_are_told_in_a_line(
     service: Registry, files: Path, tmp_path: Path
 ) -> None:

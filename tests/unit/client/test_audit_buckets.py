@@ -1,5 +1,7 @@
 """In which bucket an item is: the precedence, case by case."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +120,24 @@ def test_what_a_report_says_besides_is_kept_beside_the_bucket() -> None:
 def test_a_proof_that_does_not_hold_comes_before_everything() -> None:
     outcome = of_report(read(Report, axes(reported(DATA, "EXACT_MATCH", "PROOF_BROKEN"), proof="BROKEN")), ALL)
     assert (outcome.bucket, outcome.reason, outcome.also) == (Bucket.COULD_NOT_CHECK, "proof", ("identical",))
+    told = with_standing(axes(reported(DATA, "EXACT_MATCH", "CREDENTIAL_INVALID"), proof="BROKEN"), "withdrawn")
+    outcome = of_report(read(Report, told), ALL)
+    assert outcome.bucket is Bucket.COULD_NOT_CHECK
+    assert set(outcome.also) >= {"credential_invalid", "withdrawn_or_disputed", "identical"}
+
+
+def test_an_invalid_credential_in_the_headline_comes_before_what_became_of_the_record() -> None:
+    told = with_standing(reported(DATA, "MATCH_WITH_DIFFERENCES", "CREDENTIAL_INVALID"), "withdrawn")
+    outcome = of_report(read(Report, told), ALL)
+    assert outcome.bucket is Bucket.CREDENTIAL_INVALID
+    assert set(outcome.also) == {"differs", "withdrawn", "withdrawn_or_disputed"}
+
+
+def test_the_page_on_audits_has_the_buckets_in_the_order_of_precedence() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/audit-files.md").read_text()
+    _, _, table = page.partition("| bucket | |\n|---|---|\n")
+    rows, _, _ = table.partition("\n\n")
+    assert re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE) == [bucket.value for bucket in Bucket]
 
 
 def test_only_trust_lists_that_count_are_told() -> None:

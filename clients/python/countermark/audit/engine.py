@@ -20,12 +20,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from countermark.async_client import AsyncClient
 from countermark.audit.buckets import NOT_COMPARED, Bucket, Outcome, could_not_check, of_error, of_lookup, of_report
 from countermark.audit.folder import receipt_path, write_whole
 from countermark.audit.items import Entry, Examined, Look, Reading, read
 from countermark.audit.options import Options
-from countermark.audit.patience import Patience, Stopped
+from countermark.audit.patience import Patience, Stopped, impatient
 from countermark.audit.progress import Progress
 from countermark.audit.proofs import check_receipt, prove_consistency
 from countermark.audit.sources import Sources
@@ -73,7 +72,7 @@ class Audit:
         await self._list()
         examiner: Examiner = Workers(options.jobs) if options.cluster is None else Cluster(options.cluster)
         try:
-            async with AsyncClient(options.url, api_key=options.api_key, max_retries=0) as client:
+            async with impatient(options.url, options.api_key) as client:
                 self._client = client
                 await self._examine(examiner)
                 if options.send != "never":

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
+from countermark.async_client import AsyncClient
 from countermark.audit.progress import Progress
 from countermark.retries import backoff
 from provenance.errors import (
@@ -49,6 +50,11 @@ class NoAnswerError(CountermarkError):
     """The service failed to answer one call, again and again."""
 
     exit_status = Exit.INCOMPLETE
+
+
+def impatient(url: str, api_key: str | None) -> AsyncClient:
+    """A client to ask through `Patience`, which waits in its place, and tells."""
+    return AsyncClient(url, api_key=api_key, max_retries=0, max_wait=0.0)
 
 
 class Patience:

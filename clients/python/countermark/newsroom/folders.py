@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from countermark.async_client import AsyncClient
 from countermark.audit.engine import together
 from countermark.audit.items import can_decode
-from countermark.audit.patience import NoAnswerError, Patience
+from countermark.audit.patience import NoAnswerError, Patience, impatient
 from countermark.audit.progress import Progress, watched
 from countermark.audit.report import cell, shown
 from countermark.audit.sources import Globs, Sources
@@ -146,7 +145,7 @@ class _Work:
                 await self._measure()
             self._progress.step = "registering"
             options = self._options
-            async with AsyncClient(options.url, api_key=options.api_key, max_retries=0) as client:
+            async with impatient(options.url, options.api_key) as client:
                 self._client = client
                 todo = self._state.todo()
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from countermark.async_client import AsyncClient
 from countermark.audit.engine import together
 from countermark.audit.items import stamp_of
-from countermark.audit.patience import NoAnswerError, Patience, Stopped
+from countermark.audit.patience import NoAnswerError, Patience, Stopped, impatient
 from countermark.audit.progress import Progress
 from countermark.audit.report import printable, shown
 from countermark.claims import Claims
@@ -103,7 +103,7 @@ async def watch_folder(
     """
     if not folder.is_dir():
         raise InvalidRequest(f"{folder} is not a folder")
-    async with AsyncClient(options.url, api_key=options.api_key, max_retries=0) as client:
+    async with impatient(options.url, options.api_key) as client:
         work = _HotFolder(folder, options, client, tell)
         async for _ in _looks(folder, options.settle, once=options.once):
             for landed in await work.round():
