@@ -166,6 +166,7 @@ def test_the_progress_is_one_line_of_a_terminals_width() -> None:
     assert line == "looking up: 50,000/200,000, 2,000/s, 1 min left, 49,000 identical, 1,000 not compared"
     progress.waits = (30.0, "the service takes no more requests for now")
     assert "waiting 30 s" in describe(progress, 25.0, 0.0)
+    assert ", 0.2/s, " in describe(Progress("verifying", 10, 5, 5), 25.0, 0.0)
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(0, 79), (1, 0), (2, 1), (33, 32), (500, 83)])

@@ -592,3 +592,22 @@ def test_on_a_terminal_there_is_a_bar_and_a_file_is_not_dumped(
     assert status == 2
     assert "--out" in sent
     assert "countermark-receipt" not in sent
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_a_long_name_leaves_room_for_its_bar_and_notes_are_wrapped_between_words(
+    service: story.Service, environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "a picture with a name that is long enough to be wrapped somewhere.jpg"
+    file.write_bytes(PICTURE)
+    file_says = dict.fromkeys(("title", "byline", "credit", "rights", "captured_at")) | {"caption": LONG, "notes": []}
+    upload = {"sha256": PICTURE_SHA256, "size": len(PICTURE), "media_type": "image/jpeg", "says": file_says}
+    service.will(says(upload, 201), story.registered())
+    status, sent = on_a_terminal(["register", str(file)], environment)
+    assert status == 0
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", sent)]
+    assert all(len(line) <= 80 for line in lines), lines
+    bars = [line for line in lines if line.startswith(f"{file.name[:35]}… ") and "bytes" in line]
+    assert bars, lines
+    told = " ".join(lines)
+    assert f"{file.name} says of itself: caption “{LONG}”" in " ".join(told.split())

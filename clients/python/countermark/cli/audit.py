@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 LINE_SECONDS = 60.0
 """Seconds between two lines about the progress without a terminal."""
 
-USUAL_COLUMNS = 80
-"""Of a terminal that states none: what terminals have had since the VT100."""
+SLOW = 1
+"""Items a second below which the rate has a digit after its point: it would be told as none."""
 
 _QUIET = ("identical", "same_picture")
 """Buckets whose items have no line."""
@@ -325,7 +325,7 @@ class ProgressLine:
         now = time.monotonic()
         if self._on_terminal:
             line = describe(progress, now - self._begun, now)
-            sys.stderr.write(f"\r\x1b[2K{line[: _columns() - 1]}")
+            sys.stderr.write(f"\r\x1b[2K{line[: output.columns() - 1]}")
             sys.stderr.flush()
             self._drawn = True
         elif now - self._told >= LINE_SECONDS:
@@ -337,14 +337,6 @@ class ProgressLine:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
             self._drawn = False
-
-
-def _columns() -> int:
-    """Columns of the terminal on standard error; one that does not say how many it has (0) is taken for usual."""
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_COLUMNS
-    except OSError:  # it is gone
-        return USUAL_COLUMNS
 
 
 def describe(progress: "Progress", seconds: float, now: float) -> str:
@@ -359,7 +351,7 @@ def describe(progress: "Progress", seconds: float, now: float) -> str:
         parts.append(f"waiting {progress.waits[0] - now:.0f} s")
     elif rate:
         left = (progress.total - progress.done) / rate
-        parts += [f"{rate:,.0f}/s", f"{_duration(left)} left"]
+        parts += [f"{rate:,.0f}/s" if rate >= SLOW else f"{rate:.1g}/s", f"{_duration(left)} left"]
     parts += [f"{number:,} {name.replace('_', ' ')}" for name, number in progress.buckets.most_common(4)]
     return ", ".join(parts)
 

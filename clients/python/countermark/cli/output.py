@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,12 @@ from provenance.errors import CountermarkError, InvalidRequest
 
 BROKEN_PIPE_STATUS = 141
 """Exit status if the reader of the output closes the pipe: that of a process killed by SIGPIPE."""
+
+USUAL_COLUMNS = 80
+"""Of a terminal that states none: what terminals have had since the VT100."""
+
+NAME_COLUMNS = 36
+"""Of a file's name beside a bar: the bar and its numbers need the other half of a line."""
 
 _terminal = Console(highlight=False, markup=False, emoji=False)
 
@@ -60,8 +67,19 @@ def save(path: Path, data: bytes) -> None:
 
 
 def note(text: str) -> None:
-    """Prints a line to standard error."""
-    _writing(sys.stderr, lambda: (sys.stderr.write(plain(text) + "\n"), sys.stderr.flush()))
+    """Prints a line to standard error; on a terminal in its width, words and paths whole."""
+    told = plain(text)
+    if sys.stderr.isatty():
+        told = textwrap.fill(told, columns(), break_long_words=False, break_on_hyphens=False)
+    _writing(sys.stderr, lambda: (sys.stderr.write(told + "\n"), sys.stderr.flush()))
+
+
+def columns() -> int:
+    """Columns of the terminal on standard error; one that does not say how many it has (0) is taken for usual."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_COLUMNS
+    except (OSError, ValueError):  # it is gone
+        return USUAL_COLUMNS
 
 
 def explain(error: CountermarkError, name: object = None) -> None:
@@ -96,17 +114,26 @@ def _bar(name: str, quiet: bool, *, of_bytes: bool) -> Iterator[Progress | None]
         yield None
         return
     from rich import progress
+    from rich.table import Column
 
+    whole = Column(no_wrap=True)  # the bar alone gives way where the line is short
     if of_bytes:
-        counts: tuple[progress.ProgressColumn, ...] = (progress.DownloadColumn(), progress.TransferSpeedColumn())
+        counts: tuple[progress.ProgressColumn, ...] = (
+            progress.DownloadColumn(table_column=whole),
+            progress.TransferSpeedColumn(table_column=whole.copy()),
+        )
     else:
-        counts = (progress.MofNCompleteColumn(), progress.TimeRemainingColumn())
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
+        counts = (progress.MofNCompleteColumn(table_column=whole), progress.TimeRemainingColumn())
+    shown = (
+        progress.TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=NAME_COLUMNS),
+        ),
         progress.BarColumn(complete_style="bold", finished_style="bold"),
         *counts,
     )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress.Progress(*shown, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(plain(name), total=None)
         yield lambda done, size: bar.update(task, completed=done, total=size)
 
