@@ -94,6 +94,18 @@ def test_a_terminal_is_not_asked_where_the_command_says_what_may_be_sent(
     assert "Send" not in shown
 
 
+def test_an_address_of_a_private_network_in_a_table_is_fetched_when_told_alone(
+    run: Run, audited: Registry, files: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text(f"title,where\nOne,{audited.url}/one.jpg\n")
+    table = ("--from-csv", "list.csv", "--column", "where", "--url", audited.url, "--no-pictures")
+    done = run("audit", *table, "--out", "careful")
+    assert (done.returncode, "GET /one.jpg" in audited.asked) == (3, False)
+    assert f"Could not check (unreadable): {audited.url}/one.jpg" in done.stdout
+    run("audit", *table, "--out", "told", "--private-networks")
+    assert "GET /one.jpg" in audited.asked
+
+
 def test_a_dead_service_is_told_with_how_many_were_not_asked(run: Run, audited: Registry, files: Path) -> None:
     audited.answers += [breaks] * 50
     done = run("audit", files, "--out", "report", "--url", audited.url, "--no-pictures")
