@@ -66,6 +66,7 @@ STATUS = {
     "countermark audit ": {0, 1, 3},
     "countermark audit verify": {0},
     "countermark audit diff": {0},
+    "countermark compare copy.jpg other.png": {1},  # other.png shows something else
     "countermark verify copy.jpg other.png": {0, 1},  # whether other.png is registered depends on the lines before
     "countermark verify photos/": {0, 1},
     "countermark log watch": {0, 1},  # it tells of what others have registered
