@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from countermark import InvalidRequest, WrongService, retries
-from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine, patience
+from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine, patience, verify_folder
 from countermark.audit.state import State
 from countermark.audit.summary import read_summary
 
@@ -37,6 +37,8 @@ from tests.unit.client.audited import (
 )
 from tests.unit.client.story import hearing_ctrl_c
 from tests.unit.verification.pictures import MOUNTAINS, ROCKET, photo
+
+OTHER_LOG_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 
 
 @pytest.fixture
@@ -152,6 +154,40 @@ def test_the_receipt_of_a_record_is_fetched_once_checked_and_kept(service: Regis
     }
 
 
+def checked_offline(folder: Path, *log_keys: str) -> dict[str, str]:
+    return {each.what: each.outcome for each in verify_folder(folder, AuditPolicy(log_keys=log_keys))}
+
+
+def test_receipts_are_checked_again_without_the_service(service: Registry, tmp_path: Path) -> None:
+    service.known[REGISTERED] = [match()]
+    out = tmp_path / "out"
+    run_audit(service, registered(), out, log_keys=[LOG_KEY])
+    assert checked_offline(out, LOG_KEY)["receipts"] == "holds"
+    assert checked_offline(out)["receipts"] == "not checked", "nobody says that the log's key is the right one"
+    assert checked_offline(out, OTHER_LOG_KEY)[f"receipt {RECORD}"] == "fails"
+    (out / "items.jsonl").write_text((out / "items.jsonl").read_text().replace(REGISTERED, "ab" * 32))
+    assert checked_offline(out, LOG_KEY)[f"receipt {RECORD}"] == "fails", "it is of another file"
+    receipt = out / "receipts" / RECORD[:2] / f"{RECORD}.countermark"
+    receipt.write_bytes(receipt.read_bytes().replace(b"index ", b"index 1"))
+    (out / "items.jsonl").write_text((out / "items.jsonl").read_text().replace("identical", "same_picture"))
+    assert checked_offline(out, LOG_KEY)[f"receipt {RECORD}"] == "fails", "it does not hold"
+
+
+def test_the_place_of_the_checkpoints_in_the_log_is_checked_again_without_the_service(
+    service: Registry, files: Path, tmp_path: Path
+) -> None:
+    run_audit(service, [files], tmp_path / "out")
+    assert read_summary(tmp_path / "out")["checkpoints"]["consistency"]["outcome"] == "holds"
+    assert checked_offline(tmp_path / "out", LOG_KEY)["checkpoints"] == "holds"
+    assert checked_offline(tmp_path / "out", OTHER_LOG_KEY)["checkpoints"] == "fails"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
+    origin, size, root, *rest = CHECKPOINT.split("\n")
+    for last in (f"{origin}\n{int(size) + 1}\n{root}\n" + "\n".join(rest), "no checkpoint"):
+        summary["checkpoints"]["last"] = last
+        (tmp_path / "out" / "summary.json").write_text(json.dumps(summary))
+        assert checked_offline(tmp_path / "out")["checkpoints"] == "fails", last
+
+
 # A service that lies ------------------------------------------------------------------------------
 
 
@@ -173,8 +209,7 @@ def test_a_receipt_that_does_not_hold_takes_back_what_the_service_said(service: 
 
 def test_a_receipt_of_a_log_that_the_policy_does_not_name_proves_nothing(service: Registry, tmp_path: Path) -> None:
     service.known[REGISTERED] = [match()]
-    other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
-    item = run_audit(service, registered(), tmp_path / "out", log_keys=[other])[0]
+    item = run_audit(service, registered(), tmp_path / "out", log_keys=[OTHER_LOG_KEY])[0]
     assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "proof")
     items = run_audit(service, registered(), tmp_path / "out", log_keys=[LOG_KEY])
     assert items[0].outcome.bucket == "identical", "under other keys the kept receipt is checked anew"

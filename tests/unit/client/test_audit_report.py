@@ -34,7 +34,8 @@ from provenance.statement.keys import Algorithm, LocalSigner
 from provenance.statement.statement import sign_statement
 
 NAMES = [
-    *(b"a.jpg", b"=HYPERLINK(1).jpg", b"-rf.jpg", b"+1.jpg", b"@x.jpg", "＝full-width.jpg".encode()),
+    *(b"a.jpg", b"=HYPERLINK(1).jpg", b"-rf.jpg", b"+1.jpg", b"@x.jpg"),
+    *(f"{sign}full-width.jpg".encode() for sign in "＝＋－＠"),
     *(b"\xff\xfe.jpg", b"</script><script>alert(1)</script>.jpg", b"\x1b[31mred\x07.jpg", b"two\nlines\r.jpg"),
     *("\u202egpj.exe".encode(), b"back\\slash.jpg", b"<!--.jpg", "é".encode(), b"tab\t.jpg"),
 ]
