@@ -77,6 +77,19 @@ def test_every_setting_is_documented(model: type[Settings] | type[WitnessSetting
     assert {prefix + name.upper() for name in model.model_fields} - told == set()
 
 
+def test_the_readme_has_a_row_for_each_kind_of_reader_right_after_its_picture() -> None:
+    _, _, after = (ROOT / "README.md").read_text().partition("docs/images/verify.png)\n\n")
+    head, _, *rows = after.partition("\n\n")[0].splitlines()
+    assert head == "| you | do | get | read on |"
+    assert [re.sub(r"\|.*", "", row.removeprefix("| ")).strip() for row in rows] == [
+        "run a newsroom",
+        "read the news",
+        "audit an archive",
+    ]
+    links = [re.findall(r"\]\((docs/[^)]+)\)", row) for row in rows]
+    assert all(found and all((ROOT / path).is_file() for path in found) for found in links)
+
+
 # The built pages ----------------------------------------------------------------------------------
 
 

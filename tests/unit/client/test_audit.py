@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from countermark.audit.state import State
 from countermark.audit.summary import read_summary
 
 from provenance.errors import StoreLocked, StoreUnavailable
+from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
+from tests.logs.records import signer
 from tests.patience import HUNG_SECONDS, eventually
 from tests.receipt_vectors import RECORD
 from tests.replies import Answer, breaks, refuses, says
@@ -216,6 +220,19 @@ def test_a_receipt_of_a_log_that_the_policy_does_not_name_proves_nothing(service
     assert sum("receipt" in path for path in service.asked) == 1
 
 
+@pytest.mark.parametrize(("quorum", "bucket"), [("alpha", "could_not_check"), ("none", "identical")])
+def test_a_receipt_without_the_cosignatures_of_the_policy_proves_nothing(
+    service: Registry, tmp_path: Path, quorum: str, bucket: str
+) -> None:
+    service.known[REGISTERED] = [match()]
+    witness = VerifierKey("alpha.example", COSIGNATURE_V1, signer("witness alpha").public_key.raw)
+    text = f"log {LOG_KEY} https://log.example/log\nwitness alpha {witness}\nquorum {quorum}\n"
+    policy = AuditPolicy(tlog_policy=text.encode())
+    item = run_audit(service, registered(), tmp_path / "out", policy=policy)[0]
+    assert item.outcome.bucket.value == bucket
+    assert ("lacks cosignatures" in item.outcome.detail) == (bucket == "could_not_check")
+
+
 def test_a_missing_receipt_leaves_the_audit_incomplete_only_in_the_summary(service: Registry, tmp_path: Path) -> None:
     service.known[REGISTERED] = [match()]
     service.receipts.clear()
@@ -244,6 +261,28 @@ def test_a_log_that_was_rolled_back_between_two_answers_is_told(service: Registr
     (files / "a.jpg").write_bytes(b"changed")
     run_audit(service, [files / "a.jpg"], tmp_path / "out")
     assert read_summary(tmp_path / "out")["checkpoints"]["consistency"]["outcome"] == "fails"
+
+
+def test_no_more_requests_are_at_work_than_were_allowed(service: Registry, files: Path, tmp_path: Path) -> None:
+    at_work, most = 0, 0
+    counting = threading.Lock()
+
+    def answer(handler: BaseHTTPRequestHandler, data: bytes) -> None:
+        nonlocal at_work, most
+        with counting:
+            at_work += 1
+            most = max(most, at_work)
+        time.sleep(0.05)  # while the others could arrive
+        with counting:
+            at_work -= 1
+        says(reported(data, "NO_MATCH_FOUND", matches=[]))(handler)
+
+    for number in range(12):
+        data = b"%d" % number
+        (files / f"{number}.jpg").write_bytes(data)
+        service.reports[sha256(data)] = partial(answer, data=data)
+    run_audit(service, [files], tmp_path / "out", send="unsettled", in_flight=3)
+    assert most == 3
 
 
 # A service that fails -----------------------------------------------------------------------------

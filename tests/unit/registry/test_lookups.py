@@ -107,6 +107,18 @@ def test_original_signed_copy_and_equal_pixels_lead_to_the_record_and_a_near_fin
     assert 0 <= (by_phash.matches[0].distance or 0) <= 8
 
 
+@pytest.mark.parametrize(("bits", "leads"), [(8, True), (9, False)])
+def test_a_phash_leads_within_eight_bits_and_no_further(registry: Registry, bits: int, leads: bool) -> None:
+    record = made(registry, jpeg(21))
+    own = digests(jpeg(21)).phash
+    assert own is not None
+    other = (int.from_bytes(own) ^ (1 << bits) - 1).to_bytes(8)
+    (found,) = find(registry, Digests(bytes(32), phash=other))
+    assert (
+        (record.hex(), "phash", bits) in [(each.record, each.basis, each.distance) for each in found.matches]
+    ) == leads
+
+
 def test_a_picture_that_is_too_plain_to_be_searched_for_gives_no_lead(registry: Registry) -> None:
     made(registry, jpeg(12))
     copy = digests(recompressed(jpeg(12)))

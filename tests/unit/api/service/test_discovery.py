@@ -40,6 +40,14 @@ def test_the_rates_that_it_states_are_those_of_its_header_fields(client: TestCli
     assert stated == {each for field in sent for each in field.split(", ")}
 
 
+def test_an_address_may_look_up_six_hundred_thousand_digests_an_hour_by_default(
+    registry: Registry,
+) -> None:
+    told = TestClient(create_app(Settings(environment="development"), registry)).get("/.well-known/countermark.json")
+    rates = {each["name"]: (each["quota"], each["window"]) for each in told.json()["limits"]["rates"]}
+    assert rates["lookups"] == (600_000, 3_600)
+
+
 def test_the_contract_of_the_running_version_is_served(client: TestClient) -> None:
     with Path("openapi.yaml").open() as committed:
         assert client.get("/openapi.json").json() == yaml.safe_load(committed)
