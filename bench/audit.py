@@ -105,27 +105,35 @@ def main() -> None:
             for number, aims in ((options.report, ("60 s", "150 MB")), (5 * options.report, ("", "300 MB"))):
                 report_row(table, folder / f"report-{number}", number, aims)
         if "memory" in options.only:
+            draw_corpus(folder / "decoded", LARGE, size=(4_000, 3_000))
             with running_service(folder / "listed", log_level="error", **UNBOUNDED) as service:
                 for number, aim in ((options.listed, "150 MB"), (5 * options.listed, "300 MB")):
-                    memory_rows(table, folder / f"audit-{number}", service, number, aim)
+                    list_digests(folder / "digests", number)
+                    what = ("--digests", "digests", "--out", f"listed-{number}")
+                    memory_rows(table, f"an audit of {number:,} digests", what, service, folder, aim)
+                what = ("decoded", "--out", "decoded.audit", "--send", "never")
+                memory_rows(table, f"an audit of {LARGE} pictures of 12 megapixels", what, service, folder, "")
     console.print(table)
 
 
-def memory_rows(table: Table, folder: Path, service: Service, number: int, aim: str) -> None:
-    """What an audit of so many digests holds at most: the command, and all that it starts, each at its highest."""
-    folder.mkdir()
-    with (folder / "digests").open("w") as digests:
+def list_digests(path: Path, number: int) -> None:
+    with path.open("w") as digests:
         digests.writelines(f"{_digest(b'%d' % at)}  a picture with a usual name {at:07}.jpg\n" for at in range(number))
-    command = [sys.executable, "-m", "countermark", "audit", "--digests", "digests", "--out", "out", "--quiet"]
+
+
+def memory_rows(table: Table, name: str, what: Sequence[str], service: Service, folder: Path, aim: str) -> None:
+    """What an audit holds at most: the command, and all that it starts, each at its highest."""
+    command = [sys.executable, "-m", "countermark", "audit", *what, "--quiet", "--url", service.url]
     begun, highest = time.monotonic(), dict[int, int]()
-    audit = subprocess.Popen([*command, "--url", service.url], cwd=folder, stdout=subprocess.DEVNULL)
+    audit = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     while audit.poll() is None:
         highest |= {process: held for process in _children(audit.pid) if (held := _highest(process))}
         time.sleep(0.1)
-    took, (alone, *workers) = time.monotonic() - begun, highest.values()
-    table.add_row(f"an audit of {number:,} digests", f"{took:.0f} s, status {audit.returncode}", "")
-    said = f"{sum(highest.values()) / 1e6:.0f} MB: the command {alone / 1e6:.0f}, {len(workers)} workers the rest"
-    table.add_row("… memory at its highest", said, aim)
+    took, alone = time.monotonic() - begun, highest.pop(audit.pid)
+    workers = " + ".join(f"{held / 1e6:.0f}" for held in highest.values())
+    table.add_row(name, f"{took:.0f} s, status {audit.returncode}", "")
+    whole = alone + sum(highest.values())
+    table.add_row("… memory at its highest", f"{whole / 1e6:.0f} MB: command {alone / 1e6:.0f}, workers {workers}", aim)
 
 
 def _highest(process: int) -> int:
@@ -290,6 +298,7 @@ def end_to_end(command: Sequence[str], service: Service, folder: Path, kills: in
     """The command over the corpus, killed on the way; how many items of each kind are where they belong."""
     vkey = _sign_with(folder / "auditor.pem", service)
     environment = os.environ | {"COUNTERMARK_URL": service.url, "COUNTERMARK_KEY_PASSPHRASE": PASSPHRASE}
+    environment.pop("PYTHONPATH", None)  # what is installed is not to be taken from elsewhere
     silent: dict[str, Any] = {
         "cwd": folder,
         "env": environment | {"COUNTERMARK_VKEY": vkey},

@@ -259,6 +259,15 @@ def test_a_signed_folder_holds_and_each_change_of_it_is_told(tmp_path: Path, sig
     assert check(tmp_path, signer)["signature"] == "fails"
 
 
+def test_the_summary_and_the_page_say_that_what_is_not_registered_is_the_services_word(tmp_path: Path) -> None:
+    make(tmp_path, NO_RECORDS)
+    told = json.loads((tmp_path / "summary.json").read_bytes())["does_not_show"]
+    assert told.startswith("That something is not registered is the service's word")
+    page = Page()
+    page.feed((tmp_path / "report.html").read_text())
+    assert page.data["about"]["about"]["does_not_show"] == told
+
+
 def test_a_record_without_its_receipt_is_not_checked(tmp_path: Path) -> None:
     make(tmp_path, {b"a.jpg": DIFFERS})
     assert check(tmp_path)["receipts"] == "not checked"
