@@ -349,6 +349,16 @@ def test_a_longer_wait_than_the_caller_allows_is_refused_before_anything_is_sent
     assert len(service.asked) == 2
 
 
+def test_what_a_client_has_asked_for_since_counts_against_the_rate(service: story.Service) -> None:
+    service.will(says(NONE, RateLimit='"lookups";r=2;t=3600'), says(NONE))
+    with Client(service.url, max_wait=5) as client:
+        for _ in range(3):
+            client.lookup(["ab" * 32])
+        with pytest.raises(RateLimited, match="no more lookups"):
+            client.lookup(["ab" * 32])
+    assert len(service.asked) == 3
+
+
 @pytest.mark.parametrize(
     "header", ["", "lookups", '"lookups";r=-1;t=5', '"lookups";r=1', "\x00", '"lookups";r=0;t=1e9']
 )
