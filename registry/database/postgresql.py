@@ -102,8 +102,8 @@ class Postgresql:
             address,
             _READER,
             isolation_level="REPEATABLE READ",
-            pool_size=_READERS // 2,
-            max_overflow=_READERS // 2,
+            pool_size=_READERS,
+            max_overflow=0,  # one above would be opened for a read, and closed after it
             pool_pre_ping=True,  # so that a restart of the server fails no reader that comes after it
         )
         electing = _engine(address, (), isolation_level="AUTOCOMMIT", poolclass=NullPool)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,11 @@ from registry.database import Session, Store, api_keys, idempotency, publishers,
 from registry.database.tables import Publisher
 from tests.logs.records import START
 from tests.patience import HUNG_SECONDS, POLL_SECONDS
+from tests.postgres import PostgresServer, database_of
 from tests.unit.registry.newsroom import Newsroom
+
+POOLED = 16
+"""Connections by which one process reads at a time."""
 
 OPENER = """
 import sys
@@ -215,6 +219,34 @@ def test_a_reader_sees_one_moment_however_long_it_reads(store: Store) -> None:
 
 
 @pytest.mark.timing
+def test_readers_beside_each_other_open_each_connection_once(tmp_path: Path, postgres: PostgresServer) -> None:
+    store = Store.open(tmp_path, postgres.new_database())
+    all_read = threading.Barrier(POOLED)
+
+    def server_process(_number: int) -> int:
+        with store.read() as session:
+            found = session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            all_read.wait(HUNG_SECONDS)
+            return int(found)
+
+    with ThreadPoolExecutor(POOLED) as threads:
+        first, then = (set(threads.map(server_process, range(POOLED))) for _ in range(2))
+    assert len(first) == POOLED
+    assert then == first
+    store.close()
+
+
+def test_a_reader_is_served_after_the_server_has_ended_its_connection(tmp_path: Path, postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    store = Store.open(tmp_path, url)
+    for _ in range(2):
+        assert names(store) == []
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+        postgres.psql(f"{ended}'{database_of(url)}'")
+    assert names(store) == []
+    store.close()
+
+
 def test_a_cancelled_write_is_not_done(store: Store) -> None:
     with busy_writer(store):
         waiting = store.write(lambda session: insert(session, publisher("never")))
