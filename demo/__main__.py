@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countermark import Client
+from countermark.cli.views import language
 from countermark.models import Asset, Comparison, Region, Report, read
 from rich.console import Console
 from rich.progress import Progress
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from demo import alterations
 from demo.cases import CASES, CHANGED, REGISTERED, Case
-from demo.report import write_report
+from demo.report import words_of, write_report
 from demo.service import running_service
 
 REPORT = Path(__file__).parent / "report.html"
@@ -70,7 +71,7 @@ def main() -> int:
             outcomes = [
                 _verify(client, case, copies, registered) for case in progress.track(CASES, description="Verifying")
             ]
-    write_report(REPORT, outcomes, len(REGISTERED))
+    write_report(REPORT, outcomes, len(REGISTERED), language())
     output.print(_table(outcomes))
     failed = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in failed:
@@ -123,18 +124,19 @@ def _shown(client: Client, report: Report) -> Shown | None:
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(title="Readers' pictures, and what was found", show_lines=True)
-    for name, width in (("", 1), ("picture", 16), ("verdict", 42), ("as expected", 8)):
+    words = words_of(language())
+    table = Table(title=words["heading"], show_lines=True)
+    for name, width in (("", 1), (words["picture"], 16), (words["verdict"], 42), (words["expected"], 8)):
         table.add_column(name, width=width)
     for outcome in outcomes:
-        axes = outcome.report.axes
+        axes, told = outcome.report.axes, outcome.report.headline.wording(language())
         table.add_row(
             outcome.case.letter,
-            outcome.case.what,
-            f"[bold]{outcome.report.headline.code}[/bold]\n{outcome.report.headline.text}\n"
+            words["cases"][outcome.case.letter],
+            f"[bold]{outcome.report.headline.code}[/bold]\n{told.text if told else outcome.report.headline.text}\n"
             f"[dim]credential {axes.credential.value} · origin {axes.declared_origin.value} · "
             f"proof {axes.proof.value}[/dim]",
-            "no" if outcome.unexpected else "yes",
+            words["no" if outcome.unexpected else "yes"],
         )
     return table
 

@@ -1,16 +1,21 @@
-"""The demonstration's report: one HTML file with the pictures, their differences and the verdicts."""
+"""The demonstration's report: one HTML file with the pictures, their differences and the verdicts, in a language of
+`words.json`.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from provenance.sentences import SENTENCES
+from provenance.media.comparison import Box
+from provenance.sentences import CATALOGUES, ENGLISH
+from provenance.verification.wording import percent, place
 
 if TYPE_CHECKING:
     from demo.__main__ import Outcome
@@ -18,22 +23,38 @@ if TYPE_CHECKING:
 SHOWN_SIDE = 640
 """Pixels of the longest side of a picture in the report, so that the file stays under 2 MB."""
 
+WORDS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("words.json").read_text())
 
-def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
-    """Writes the report to `path`, as a self-contained file."""
+
+def words_of(language: str) -> dict[str, Any]:
+    """The demonstration's own words in a language; in English where it has none."""
+    return WORDS.get(language, WORDS[ENGLISH])
+
+
+def write_report(path: Path, outcomes: list[Outcome], registered: int, language: str = ENGLISH) -> None:
+    """Writes the report to `path`, as a self-contained file in one language."""
+    sentences = CATALOGUES.get(language, CATALOGUES[ENGLISH])
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     cases = [
         {
             "outcome": outcome,
+            "told": outcome.report.headline.wording(sentences.language),
             "picture": _shown(outcome.picture),
             "reference": _data_uri(outcome.shown.thumbnail, "image/webp") if outcome.shown else None,
             "difference": _data_uri(outcome.difference, "image/png") if outcome.difference else None,
         }
         for outcome in outcomes
     ]
-    html = environment.get_template("report.html.j2").render(cases=cases, registered=registered, sentences=SENTENCES)
+    html = environment.get_template("report.html.j2").render(
+        cases=cases,
+        registered=registered,
+        words=words_of(sentences.language),
+        sentences=sentences,
+        where=lambda box: sentences.places[place(Box(**vars(box)))],
+        share=lambda area: percent(sentences, area),
+    )
     path.write_text(html, encoding="utf-8")
 
 

@@ -60,6 +60,16 @@ class Editor:
                 named["thumbnail"] = {"format": "image/jpeg", "identifier": f"thumbnail-{number}.jpg"}
                 builder.add_resource(f"thumbnail-{number}.jpg", io.BytesIO(part.thumbnail))
             builder.add_ingredient(json.dumps(named), "image/jpeg", io.BytesIO(part.picture))
+        return self._sign(builder, picture)
+
+    def kept_elsewhere(self, picture: bytes, address: str) -> bytes:
+        """A JPEG that names the address of its credential, and has none in it."""
+        builder = c2pa.Builder({"title": "Elsewhere", "assertions": []}, context(Settings.of(TrustSettings())))
+        builder.set_remote_url(address)
+        builder.set_no_embed()
+        return self._sign(builder, picture)
+
+    def _sign(self, builder: c2pa.Builder, picture: bytes) -> bytes:
         out = io.BytesIO()
         key = self._issued.key
         assert isinstance(key, EllipticCurvePrivateKey)

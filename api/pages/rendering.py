@@ -39,6 +39,9 @@ LANGUAGE_VARIES = {"Vary": "Accept-Language"}
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates (UAX #9): with them a name could reorder the text beside it."""
 
+_SHARE = re.compile(r"(\d) %")
+"""A number and its sign, which stay on one line."""
+
 _COMMENT = re.compile(r"\n?[ \t]*/\*\*.*?\*/|\n[ \t]*//[^\n]*", re.DOTALL)
 
 
@@ -127,7 +130,7 @@ def _templates() -> Environment:
 
 
 def _plain(value: object) -> object:
-    return _DIRECTION_CONTROLS.sub("", value) if type(value) is str else value
+    return _SHARE.sub("\\1\u00a0%", _DIRECTION_CONTROLS.sub("", value)) if type(value) is str else value
 
 
 @cache

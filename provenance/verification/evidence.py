@@ -112,6 +112,7 @@ class Resemblance:
     Attributes:
         record_id, index, logged_at, title: of the other registration.
         publisher, publisher_name: who made it.
+        established: how it was established who that is, as in the publisher's `Identity`.
         older: it was logged before.
         value: of the registration axis, for the newer picture against the older record.
         differs_inside: something within what both show differs.
@@ -128,6 +129,7 @@ class Resemblance:
     title: str | None
     publisher: str
     publisher_name: str
+    established: str
     older: bool
     value: Registration
     differs_inside: bool

@@ -2,14 +2,15 @@
 
 What is proven comes first. Of matches by comparison that one leads whose record and picture have most in common; of
 equals, what was compared in more detail; of equals, what differs least. Measures that are nearly equal are equal: then
-those that are proven and not taken back come first, each in log order.
+those that are proven and not taken back come first, each in log order. Where several pictures lie beside each other in
+one, the first of them inside which something differs leads.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provenance.limits import CANONICAL_SIDE, SKETCH_SIDE
-from provenance.media.comparison import Box, Comparison
+from provenance.media.comparison import Box, Comparison, Transform
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification.axes import Proof, Standing
 from provenance.verification.evidence import Match, MatchBasis
@@ -26,10 +27,32 @@ SAME_AREA = 0.1
 VISIBLE_PIXELS = 400.0
 """Of a reference: an edit over fewer may stay unseen in it. They are 1 % of a sketch, where 93 % are found."""
 
+APART = 0.2
+"""Fraction of the smaller of two parts of a picture up to which they may overlap and be two pictures."""
+
 
 def rank(matches: Sequence[Match]) -> tuple[Match, ...]:
     """The matches in their order."""
-    return tuple(_rank_group(list(matches), (_rank, _overruled_among(matches), *_MEASURES)))
+    ordered = list(_rank_group(list(matches), (_rank, _overruled_among(matches), *_MEASURES)))
+    beside = apart(ordered)
+    if beside and beside[0] is ordered[0]:
+        differs = (match for match in beside if match.comparison and differing_area(match.comparison))
+        leading = next(differs, beside[0])
+        ordered.sort(key=lambda match: match is not leading)
+    return tuple(ordered)
+
+
+def apart(matches: Sequence[Match]) -> list[Match]:
+    """Those of the matches that lie beside each other in the picture, the first of each place."""
+    found: list[tuple[Match, Box]] = []
+    for match in matches:
+        compared = match.comparison
+        if compared is None or compared.transform is None or compared.layout_only or match.proof is Proof.BROKEN:
+            continue
+        box = shown_at(compared.transform) if _area(compared, "outside") else None
+        if box is not None and all(_overlap(box, other) <= APART for _, other in found):
+            found.append((match, box))
+    return [match for match, _ in found]
 
 
 def coverage(comparison: Comparison) -> float:
@@ -144,3 +167,37 @@ def _reaches(comparison: Comparison, box: Box) -> bool:
 
 def _area(comparison: Comparison, kind: str) -> float:
     return sum(region.area for region in comparison.regions if region.kind == kind)
+
+
+def shown_at(transform: Transform) -> Box | None:
+    """The box of the query in which the whole reference lies, cut to the query; None where it has no area."""
+    a, b, c, d, e, f, g, h, i = transform.homography
+    inverse = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    corners = []
+    for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        u, v, w = (row[0] * x + row[1] * y + row[2] for row in inverse)
+        if abs(w) < 1e-12:
+            return None
+        corners.append((min(1.0, max(0.0, u / w)), min(1.0, max(0.0, v / w))))
+    xs, ys = zip(*corners, strict=True)
+    box = Box(min(xs), min(ys), max(xs), max(ys))
+    return box if _size(box) > 0 else None
+
+
+def _size(box: Box) -> float:
+    return max(0.0, box.right - box.left) * max(0.0, box.bottom - box.top)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    both = Box(
+        max(one.left, other.left),
+        max(one.top, other.top),
+        min(one.right, other.right),
+        min(one.bottom, other.bottom),
+    )
+    inside = _size(both) if both.right > both.left and both.bottom > both.top else 0.0
+    return inside / min(_size(one), _size(other))

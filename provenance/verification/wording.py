@@ -2,7 +2,7 @@
 
 The lead names what the picture leads to, who registered it and when, then what differs, where and how much. It has at
 most 25 words beside titles, names and the warning before it (docs/explanation/words.md). Numbers of records, digests,
-methods and versions stand in the findings, which are in English alone.
+methods and versions stand in the findings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import cast
 from provenance.answers import Wording
 from provenance.credentials.report import CredentialState
 from provenance.media.calibration import ErrorRate, miss_rates
-from provenance.media.comparison import Box, Comparison, Region, Transform
+from provenance.media.comparison import Box, Comparison, Region
 from provenance.media.fingerprints import PDQ
 from provenance.quotation import MAX_QUOTED, quote
 from provenance.sentences import CATALOGUES, Sentences
@@ -22,6 +22,7 @@ from provenance.statement.canonical_json import Json
 from provenance.verification.axes import DeclaredOrigin, Proof, Registration, Standing
 from provenance.verification.evidence import Evidence, Match, MatchBasis, Resemblance
 from provenance.verification.findings import registration
+from provenance.verification.ranking import apart
 from provenance.vocabulary import MACHINE, find_stated_source_type
 
 MAX_TITLE = 60
@@ -29,9 +30,6 @@ MAX_TITLE = 60
 
 MOST_OF_A_SIDE = 0.75
 """Fraction of width and height beyond which a region lies in no one place."""
-
-APART = 0.2
-"""Fraction of the smaller of two parts of a picture up to which they may overlap and be two pictures."""
 
 NAMED = 3
 """Pictures in one that a lead names, where all have titles; else one fewer."""
@@ -62,7 +60,7 @@ class _Writer:
     def __init__(self, facts: Facts, language: str, words: Sentences) -> None:
         self.facts, self.language, self.words = facts, language, words
         self.match = facts.matches[0] if facts.matches else None
-        self.several = _apart(facts.matches) if facts.headline in _OF_PICTURES else []
+        self.several = apart(facts.matches) if facts.headline in _OF_PICTURES else []
 
     def wording(self) -> Wording:
         match, words = self.match, self.words
@@ -70,16 +68,13 @@ class _Writer:
         if len(self.several) > 1:
             title = words.lead["several_title"].format(count=len(self.several))
         warned = match is not None and match.standing is not Standing.CURRENT
-        vouched = None
-        if match is not None and match.proof is not Proof.BROKEN:
-            vouched = vouch(words, match.publisher.name, match.publisher.identity.established)
         return Wording(
             language=self.language,
             title=title,
             warning=words.warnings[match.standing] if match is not None and warned else None,
             lead=" ".join(self._lead()),
             remarks=tuple(self._remarks()),
-            vouched=vouched,
+            vouched=" ".join(dict.fromkeys(self._vouched())) or None,
             ai=" ".join(self._ai()),
             measured=self._measured(),
         )
@@ -111,6 +106,15 @@ class _Writer:
             case _:
                 yield from self._matched()
 
+    def _vouched(self) -> Iterator[str]:
+        """Who vouches for each publisher's name that the lead has, in its order."""
+        hidden = self.facts.evidence.hidden
+        if hidden is not None and self.facts.headline == "OLDER_REGISTRATION_DIFFERS":
+            yield vouch(self.words, hidden.publisher_name, hidden.established)
+        for match in self._named if self._in_one else self.facts.matches[:1]:
+            if match.proof is not Proof.BROKEN:
+                yield vouch(self.words, match.publisher.name, match.publisher.identity.established)
+
     def _remarks(self) -> Iterator[str]:
         remarks, match, facts = self.words.remarks, self.match, self.facts
         if facts.headline in ("CREDENTIAL_INVALID", "ORIGIN_CONFLICTING", "OLDER_REGISTRATION_DIFFERS"):
@@ -119,7 +123,7 @@ class _Writer:
             if match is None or facts.matched in _LEADS or led:
                 yield from self._matched() if match is not None else self._nothing()
             elif match.proof is not Proof.BROKEN:
-                yield from self._difference(match)
+                yield from self._difference(match, nothing="nothing_differs_from")
         elif facts.headline in ("SIGNED_LISTED", "SIGNED_UNLISTED", "UNSIGNED_MARK"):
             yield from self._matched() if match is not None else self._nothing()
         known = facts.evidence.resembling
@@ -139,6 +143,11 @@ class _Writer:
     @property
     def _in_one(self) -> bool:
         return len(self.several) > 1
+
+    @property
+    def _named(self) -> list[Match]:
+        """Those of several pictures in one that the lead names."""
+        return self.several[: NAMED if all(each.record.title for each in self.several[:NAMED]) else NAMED - 1]
 
     def _leads_to(self) -> Iterator[str]:
         """What the picture leads to, where something else leads: a match, in one sentence."""
@@ -169,7 +178,7 @@ class _Writer:
                 yield self._registered("match", match)
                 yield from self._difference(match)
 
-    def _difference(self, match: Match) -> Iterator[str]:
+    def _difference(self, match: Match, nothing: str = "nothing_differs") -> Iterator[str]:
         """What differs, where and how much; or how the picture was changed as a whole."""
         lead = self.words.lead
         regions = () if match.comparison is None else match.comparison.regions
@@ -188,7 +197,7 @@ class _Writer:
             yield lead["inside_rest"].format(share=self._share(_outside(match)))
         else:
             changes = ", ".join(self.words.changes[each] for each in registration.changes(match))
-            yield lead["nothing_else"].format(changes=changes) if changes else lead["nothing_differs"]
+            yield lead["nothing_else"].format(changes=changes) if changes else lead[nothing]
 
     def _older(self, hidden: Resemblance) -> Iterator[str]:
         lead = self.words.lead
@@ -211,20 +220,23 @@ class _Writer:
 
     def _pictures(self) -> Iterator[str]:
         lead = self.words.lead
-        named = self.several[: NAMED if all(each.record.title for each in self.several[:NAMED]) else NAMED - 1]
         told = [
             lead["several"].format(
                 publisher=self._name(each),
                 title=self._quote(each.record.title, MAX_TITLE) if each.record.title else lead["several_untitled"],
                 date=self._date(each.logged_at),
             )
-            for each in named
+            for each in self._named
         ]
-        further = len(self.several) - len(named)
+        further = len(self.several) - len(self._named)
         told += [lead["several_more"].format(count=further)] if further else []
         yield f"{'; '.join(told)}."
-        same = all(registration.value_of(each) is not Registration.MATCH_WITH_DIFFERENCES for each in self.several)
-        yield lead["several_same" if same else "several_differ"]
+        differ = sum(registration.value_of(each) is Registration.MATCH_WITH_DIFFERENCES for each in self.several)
+        first = self.several[0].record.title
+        title = self._quote(first, MAX_TITLE) if first else lead["several_first"]
+        yield lead[("several_same", "several_one_differs")[differ] if differ < 2 else "several_differ"].format(
+            title=title, count=differ
+        )
 
     def _signed(self, key: str) -> str:
         examination = self.facts.evidence.examination
@@ -397,51 +409,3 @@ def _outside(match: Match) -> float:
 def outside(comparison: Comparison) -> float:
     """Fraction of a picture that lies outside the registered one."""
     return min(1.0, sum(region.area for region in comparison.regions if region.kind == "outside"))
-
-
-def _apart(matches: Sequence[Match]) -> list[Match]:
-    """Those of the matches that lie beside each other in the picture, the closest of each place."""
-    found: list[tuple[Match, Box]] = []
-    for match in matches:
-        if match.comparison is None or match.comparison.transform is None or match.proof is Proof.BROKEN:
-            continue
-        if match.comparison.layout_only or not _outside(match):
-            continue
-        box = shown_at(match.comparison.transform)
-        if box is not None and all(_overlap(box, other) <= APART for _, other in found):
-            found.append((match, box))
-    return [match for match, _ in found]
-
-
-def shown_at(transform: Transform) -> Box | None:
-    """The box of the query in which the whole reference lies, cut to the query; None where it has no area."""
-    a, b, c, d, e, f, g, h, i = transform.homography
-    inverse = (
-        (e * i - f * h, c * h - b * i, b * f - c * e),
-        (f * g - d * i, a * i - c * g, c * d - a * f),
-        (d * h - e * g, b * g - a * h, a * e - b * d),
-    )
-    corners = []
-    for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        u, v, w = (row[0] * x + row[1] * y + row[2] for row in inverse)
-        if abs(w) < 1e-12:
-            return None
-        corners.append((min(1.0, max(0.0, u / w)), min(1.0, max(0.0, v / w))))
-    xs, ys = zip(*corners, strict=True)
-    box = Box(min(xs), min(ys), max(xs), max(ys))
-    return box if _size(box) > 0 else None
-
-
-def _size(box: Box) -> float:
-    return max(0.0, box.right - box.left) * max(0.0, box.bottom - box.top)
-
-
-def _overlap(one: Box, other: Box) -> float:
-    both = Box(
-        max(one.left, other.left),
-        max(one.top, other.top),
-        min(one.right, other.right),
-        min(one.bottom, other.bottom),
-    )
-    inside = _size(both) if both.right > both.left and both.bottom > both.top else 0.0
-    return inside / min(_size(one), _size(other))

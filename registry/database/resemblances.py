@@ -35,6 +35,7 @@ class Row:
     record_id: bytes
     publisher_id: str
     publisher: str
+    established: str
     title: str | None
     logged_at_ms: int
     withdrawn: bool
@@ -200,6 +201,7 @@ def _query(*, others_alone: bool) -> Select[Any]:
         *pairs.c,
         *_OTHER,
         col(Publisher.name).label("publisher"),
+        col(Publisher.established),
         withdrawn,
         func.count().over(partition_by=whole).label("copies"),
         func.row_number().over(partition_by=whole, order_by=best).label("copy"),

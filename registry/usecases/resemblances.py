@@ -85,6 +85,7 @@ def known(session: Session, row: Asset, compared: Compared) -> Resembling:
                 title=each.title,
                 publisher=each.publisher_id,
                 publisher_name=each.publisher,
+                established=each.established,
                 older=each.other < row.index,
                 value=Registration(each.value),
                 differs_inside=each.differs_inside,

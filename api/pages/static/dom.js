@@ -21,9 +21,9 @@ export function quoted(text) {
   return h("bdi", {}, text);
 }
 
-/** The text without characters that change the direction of what follows. */
+/** The text without characters that change the direction of what follows; a number and its % stay on one line. */
 export function plain(text) {
-  return String(text).replace(DIRECTION_CONTROLS, "");
+  return String(text).replace(DIRECTION_CONTROLS, "").replace(/(\d) %/g, "$1\u00a0%");
 }
 
 /** Term and description of a list of facts. */

@@ -14,7 +14,8 @@ export function ingredients(credential, id, file) {
   const show = async ({ target }) => {
     if (!target.open || drawn.children.length) return;
     const address = await drawing(id, file);
-    if (address) return drawn.replaceChildren(h("img", { src: address, alt: page.ingredients_drawing }));
+    const read = () => URL.revokeObjectURL(address);
+    if (address) return drawn.replaceChildren(h("img", { src: address, alt: page.ingredients_drawing, onload: read, onerror: read }));
     drawn.hidden = true;
     said.textContent = page.ingredients_undrawn;
   };

@@ -10,10 +10,11 @@ import { fill, lead, page, thresholds } from "./words.js";
 const SHADING = 0.5; // as in the style sheet
 
 /** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available;
- *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side. */
-export function comparePictures(match, input, given, rates, { detail = null, names = null } = {}) {
+ *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side; `title` is that
+ *  of the registered one, where there are several. */
+export function comparePictures(match, input, given, rates, { detail = null, names = null, title = null } = {}) {
   const regions = match.comparison?.regions ?? [];
-  const called = names ?? { query: given ? page.your_picture : page.verified_picture, reference: page.registered_picture };
+  const called = names ?? { query: given ? page.your_picture : page.verified_picture, reference: title ? `${page.registered_picture}: ${title}` : page.registered_picture };
   const homography = homographyOf(match);
   const yours = figure(called.query, given, input, marks(match, regions), given ? page.picture_unshown : page.picture_not_kept);
   const registered = figure(called.reference, match.asset.links.thumbnail, match.asset.media, [boxes(regions, "reference")], page.picture_unshown);
@@ -23,6 +24,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
   const small = h("p", { class: "small", hidden: true });
   const shading = h("p", { class: "small", hidden: true });
   const look = closeLook(stage, homography);
+  const whole = changes(match.comparison, names);
   stage.setAttribute("aria-describedby", "look-keys");
   look.add(yours.pane, "query", ({ zoom }) => zoom > 1 && measure(yours.pane.querySelector(".overlay"), shading));
   look.add(registered.pane, "reference", ({ zoom }) => zoom > 1 && sharpen(stage, match.asset.links, small));
@@ -36,14 +38,15 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
   show("beside");
   return h(
     "section",
-    { class: "panel compare", "aria-labelledby": "compare-title" },
+    { class: "panel compare", "aria-labelledby": "compare-title", tabindex: "-1" },
     h("div", { class: "panel-head" }, h("h3", { id: "compare-title" }, page.two_pictures), look.buttons, given ? viewChoice(show, given) : null),
     stage,
     small,
     shading,
     h("p", { class: "small keys", id: "look-keys" }, page.zoom_keys),
-    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : undefined)] : h("p", {}, noRegions(match)),
-    changes(match.comparison, names),
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : undefined)] : null,
+    whole ? h("p", {}, whole) : null,
+    regions.length ? null : h("p", {}, noRegions(match, whole)),
     detail && match.comparison && match.comparison.reference !== "full detail" ? h("p", { class: "detail" }, h("button", { type: "button", class: "button", onclick: detail }, page.full_detail), " ", h("span", { class: "small" }, page.full_detail_note)) : null,
   );
 }
@@ -122,12 +125,12 @@ function controls(stage, match) {
   );
 }
 
-function noRegions(match) {
+function noRegions(match, whole) {
   if (match.basis === "bytes") return match.signed_copy ? page.same_signed_copy : page.same_bytes;
   if (match.basis === "pixels") return match.value === "MATCH_WITH_DIFFERENCES" ? lead.shown_otherwise : lead.same_pixels;
   if (match.basis === "fingerprint") return page.compare_yourself;
   if (match.value === "SHARES_LAYOUT") return page.layout_only;
-  return lead.nothing_differs;
+  return whole ? page.nothing_else : lead.nothing_differs;
 }
 
 function changes(comparison, names) {
@@ -141,5 +144,5 @@ function changes(comparison, names) {
   const seen = (right - left) * (bottom - top);
   if (seen < thresholds.cropped_share) said.push(fill(page.cropped_to, { share: Math.round(seen * 100) }));
   if (comparison.colour_changed) said.push(page.recoloured);
-  return said.length ? h("p", {}, fill(names ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") })) : null;
+  return said.length ? fill(names ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") }) : null;
 }

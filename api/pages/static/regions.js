@@ -3,8 +3,11 @@
 import { h, table } from "./dom.js";
 import { fill, number, numbers, page, places, regions as kinds } from "./words.js";
 
+const TAG = 0.1; // of a picture's sides: about as much as the number of a box takes
+
 /** The boxes over a picture. `side`: "query" or "reference". For screen readers the table has the same information. */
 export function boxes(regions, side) {
+  const tags = [];
   return h(
     "div",
     { class: "boxes", "aria-hidden": "true" },
@@ -17,10 +20,22 @@ export function boxes(regions, side) {
       element.style.top = share(box.top);
       element.style.width = share(box.right - box.left);
       element.style.height = share(box.bottom - box.top);
-      element.classList.toggle("at-top", box.top < 0.08);
+      element.classList.toggle("at-top", box.top < TAG);
+      element.style.setProperty("--aside", beside(tags, box));
       return element;
     }),
   );
+}
+
+/** By how many numbers a box's own lies beside its corner, so that it hides none of the `tags` before it; it joins them. */
+function beside(tags, { left, top }) {
+  const toward = left < 0.5 ? 1 : -1;
+  const down = top < TAG ? top : top - TAG;
+  let aside = 0;
+  const hides = (tag) => Math.abs(tag.across - left - toward * aside * TAG) < TAG && Math.abs(tag.down - down) < TAG;
+  while (tags.some(hides)) aside += 1;
+  tags.push({ across: left + toward * aside * TAG, down });
+  return toward * aside;
 }
 
 /** The legend of the kinds that occur. */

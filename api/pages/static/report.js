@@ -19,13 +19,26 @@ function say(text) {
 export function showReport(report, file, detail = null) {
   sentences = wording(report)?.sentences ?? {};
   const match = report.matches[0] ?? null;
+  const several = report.matches.length > 1;
+  const compared = (each) =>
+    comparePictures(each, report.input, file?.address ?? null, ratesOf(report, each), {
+      detail: each === match && each.asset.links.credentialed ? detail : null,
+      title: several ? (each.asset.title ?? phrases.untitled) : null,
+    });
+  let panel = match ? compared(match) : null;
+  const compare = (each) => {
+    const next = compared(each);
+    panel.replaceWith(next);
+    panel = next;
+    panel.focus();
+  };
   return [
     ...summary(report),
-    match ? comparePictures(match, report.input, file?.address ?? null, ratesOf(report), { detail: match.asset.links.credentialed ? detail : null }) : null,
+    panel,
     measured(report),
     notices(match),
     handedIn(report, file),
-    report.matches.length ? issuedBy(report.matches) : null,
+    report.matches.length ? issuedBy(report.matches, compare) : null,
     report.resembles?.items.length ? resembling(report.resembles) : null,
     established(report),
     ingredients(report.credential, report.id, file?.file),
@@ -52,9 +65,9 @@ export function showComparison(answer, files, again) {
   ].filter(Boolean);
 }
 
-/** The measured rates of the comparison with the closest match, whose regions are shown. */
-function ratesOf(report) {
-  return report.findings.find((each) => each.error_rates.length)?.error_rates ?? [];
+/** The measured rates of the comparison with a match. The findings begin with one of each match, in their order. */
+function ratesOf({ findings, matches }, match) {
+  return findings[matches.indexOf(match)]?.error_rates ?? [];
 }
 
 /** What a reader is told first. */
@@ -182,8 +195,9 @@ function sizeOf({ area, test_set: measuredOn }) {
   return fill(page.of_the_picture, { from, to });
 }
 
-/** The registrations by what matches: each one line that opens, of them the closest alone open. */
-function issuedBy(matches) {
+/** The registrations by what matches: each one line that opens, of them the closest alone open. `compare` shows the picture
+ *  beside one of them. */
+function issuedBy(matches, compare) {
   const kinds = [...new Set(matches.map(({ value, asset }) => value ?? asset.id))];
   const many = matches.length > 1;
   return h(
@@ -194,16 +208,16 @@ function issuedBy(matches) {
     many
       ? kinds.map((kind) => {
           const alike = matches.filter(({ value, asset }) => (value ?? asset.id) === kind);
-          return h("div", { class: "statement" }, h("h4", {}, `${valueName(alike[0].value ?? "")} (${alike.length})`), alike.map((each) => line(each, each === matches[0])));
+          return h("div", { class: "statement" }, h("h4", {}, `${valueName(alike[0].value ?? "")} (${alike.length})`), alike.map((each) => line(each, each === matches[0], compare)));
         })
       : issue(matches[0]),
   );
 }
 
-function line(match, open) {
+function line(match, open, compare) {
   const { asset, standing } = match;
   const told = [quoted(asset.title ?? phrases.untitled), ", ", quoted(asset.publisher.name), `, ${time(asset.logged_at)}`, standing.value === "current" ? null : [", ", h("strong", {}, standingName(standing.value))]];
-  return h("details", { open }, h("summary", {}, told), issue(match));
+  return h("details", { open }, h("summary", {}, told), issue(match), h("p", {}, h("button", { type: "button", class: "button", onclick: () => compare(match) }, page.show_comparison)));
 }
 
 function issue({ asset, standing, sources = [] }) {

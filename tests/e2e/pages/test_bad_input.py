@@ -30,7 +30,7 @@ def damaged() -> bytes:
 
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "not a picture": (lambda: b"%PDF-1.7 a document", "This is not a picture that can be examined"),
-    "damaged": (damaged, "The picture is damaged or truncated"),
+    "damaged": (damaged, "The file is damaged or truncated"),
     "200 megapixels": (two_hundred_megapixels, "The picture is too large to examine"),
 }
 

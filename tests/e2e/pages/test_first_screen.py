@@ -1,13 +1,16 @@
 """What a reader with thirty seconds sees: each verdict is understood from its first 900 pixels, in both languages."""
 
+import itertools
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from countermark import RegisteredAsset
+from PIL import Image
 from playwright.sync_api import Error, Page, expect
 
-from tests.e2e.pages.pictures import framed
+from demo.alterations import PHOTOS
+from tests.e2e.pages.pictures import altered_picture, encode, framed
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all
 from tests.unit.api.service.test_pages import left_in_english
 
@@ -45,7 +48,7 @@ def bottom_of(page: Page, selector: str) -> float:
 AI, KI = "AI: the file declares nothing", "KI: Die Datei erklärt nichts"
 VOUCHED, BÜRGT = "This registry's operator alone vouches", "Allein der Betreiber dieses Registers bürgt"
 NOTHING_KNOWN = r"No match was found among \d+ registrations"
-KEIN_TREFFER = r"Unter \d+ Registrierungen kein Treffer"
+KEIN_TREFFER = r"Unter \d+ Registrierungen wurde kein Treffer gefunden"
 SAYS_NOTHING, SAGT_NICHTS = "this says nothing about the picture", "das sagt also nichts über das Bild"
 
 ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
@@ -58,12 +61,12 @@ ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "de": ("Darin wurde keine Abweichung gefunden", r"die übrigen \d+ % gehören nicht dazu", BÜRGT, KI),
     },
     "cropped": {
-        "en": ("Nothing was found to differ", "it is cropped", VOUCHED, AI),
-        "de": ("Es wurde keine Abweichung gefunden", "es ist beschnitten", BÜRGT, KI),
+        "en": ("nothing else was found to differ", "This is cropped", VOUCHED, AI),
+        "de": ("sonst wurde keine Abweichung gefunden", "Das geprüfte ist beschnitten", BÜRGT, KI),
     },
     "recoloured": {
-        "en": ("Nothing was found to differ", "it is recoloured", VOUCHED, AI),
-        "de": ("Es wurde keine Abweichung gefunden", "es ist umgefärbt", BÜRGT, KI),
+        "en": ("nothing else was found to differ", "This is recoloured", VOUCHED, AI),
+        "de": ("sonst wurde keine Abweichung gefunden", "Das geprüfte ist umgefärbt", BÜRGT, KI),
     },
     "two in one": {
         "en": (
@@ -75,8 +78,8 @@ ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "de": ("Darin wurde keine Abweichung gefunden", "In diesem Bild sind 2 registrierte", "registrierte .* am", KI),
     },
     "unknown": {
-        "en": (NOTHING_KNOWN, "That says nothing about how it was made", NOTHING_KNOWN, AI),
-        "de": (KEIN_TREFFER, "Das sagt nichts darüber, wie es entstand", KEIN_TREFFER, KI),
+        "en": (NOTHING_KNOWN, "That says nothing about how the picture was made", NOTHING_KNOWN, AI),
+        "de": (KEIN_TREFFER, "Das sagt nichts darüber, wie das Bild entstand", KEIN_TREFFER, KI),
     },
     "signed": {
         "en": ("byte for byte", "the signed copy of a picture", VOUCHED, "AI: the file declares"),
@@ -87,8 +90,8 @@ ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "de": (KEIN_TREFFER, "Eine Marke in der Datei", "Niemand hat das signiert", "unsigniert, dass KI"),
     },
     "damaged": {
-        "en": ("The picture is damaged or truncated", SAYS_NOTHING, "Nothing was checked", SAYS_NOTHING),
-        "de": ("Das Bild ist beschädigt", SAGT_NICHTS, "Es wurde nichts geprüft", SAGT_NICHTS),
+        "en": ("The file is damaged or truncated", SAYS_NOTHING, "Nothing was checked", SAYS_NOTHING),
+        "de": ("Die Datei ist beschädigt", SAGT_NICHTS, "Es wurde nichts geprüft", SAGT_NICHTS),
     },
     "identical": {
         "en": ("byte for byte", "the file that .* registered", VOUCHED, AI),
@@ -174,6 +177,57 @@ def test_a_picture_inside_a_larger_one_shares_neither_headline_nor_colour_with_a
     assert edited == "It matches a registered picture, and differs from it"
     assert inside == "A registered picture is inside this one"
     assert its_colour != other_colour
+
+
+def beside_mountains(given: Image.Image) -> bytes:
+    """On one page with the mountains, at its left."""
+    page = Image.new("RGB", (1400, 520), "white")
+    page.paste(given.resize((680, 453)), (10, 30))
+    page.paste(Image.open(PHOTOS / "mountains.jpg").convert("RGB").resize((680, 453)), (710, 30))
+    return encode(page, "JPEG", quality=90)
+
+
+def test_of_two_pictures_in_one_the_edited_one_is_drawn_and_the_other_can_be(
+    open_page: OpenPage, states: dict[str, bytes]
+) -> None:
+    page = open_page("/verify", viewport={"width": 1440, "height": 900})
+    hand_in(page, beside_mountains(altered_picture()))
+    expect(headline(page)).to_have_text("2 registered pictures are in this one")
+    expect(page.locator(".lead")).to_contain_text(
+        "Something differs within “A stream in the beech wood”: see the boxes."
+    )
+    given, registered = page.locator(".pictures figure").all()
+    expect(registered.locator("figcaption")).to_have_text("The registered picture: A stream in the beech wood")
+    frame, box = given.locator(".frame").bounding_box(), given.locator(".box.differs").first.bounding_box()
+    assert frame is not None
+    assert box is not None
+    assert box["x"] + box["width"] / 2 < frame["x"] + frame["width"] / 2, "in the left one of the two"
+    page.locator(".statement summary", has_text="Path below the Picos").click()
+    other = page.locator(".statement details", has_text="Path below the Picos")
+    other.get_by_role("button", name="Show this comparison").press("Enter")
+    expect(page.locator(".pictures figcaption").last).to_have_text("The registered picture: Path below the Picos")
+    expect(page.locator(".pictures .box.differs")).to_have_count(0)
+    expect(page.get_by_role("region", name="The two pictures")).to_be_focused()
+
+
+def test_the_numbers_of_boxes_do_not_hide_one_another(open_page: OpenPage, states: dict[str, bytes]) -> None:
+    page = open_page("/verify", viewport={"width": 1440, "height": 900})
+    for state in ("framed", "two in one"):
+        hand_in(page, states[state])
+        expect(page.locator("#status")).to_be_empty()
+        headline(page)
+        numbers = [each.bounding_box() for each in page.locator(".pictures figure").first.locator(".number").all()]
+        assert len(numbers) >= 3
+        for one, other in itertools.combinations(filter(None, numbers), 2):
+            apart = max(abs(one["x"] - other["x"]) / one["width"], abs(one["y"] - other["y"]) / one["height"])
+            assert apart > 0.5, (state, one, other)
+
+
+def test_a_number_and_its_per_cent_sign_stay_on_one_line(open_page: OpenPage, states: dict[str, bytes]) -> None:
+    page = open_page("/verify")
+    hand_in(page, states["edited"])
+    headline(page)
+    assert re.search("\\d\u00a0% of the picture", page.locator(".lead").inner_text())
 
 
 @pytest.mark.parametrize(("width", "most"), [(1440, 2500), (320, 5000)])

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from demo.service import Service
-from tests.composites import composite
+from tests.composites import Editor, Part, composite, plain
 from tests.e2e.firefox import Firefox
 from tests.e2e.pages.pictures import HOSTILE, SHOWN
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, tab_to
@@ -53,6 +53,8 @@ def test_what_went_into_a_file_is_drawn_with_thumbnails_and_listed(open_page: Op
     drawn = page.evaluate(DRAWN)
     assert drawn["width"] > 2 * 236, "three generations"
     assert drawn["orange"] > 1000, "the thumbnail that a signer took"
+    kept = "() => fetch(document.querySelector('#ingredients .chain img').src).then(() => true, () => false)"
+    assert not page.evaluate(kept), "its address is given back once it is read"
     items = panel.locator("ul.nested").first.locator(":scope > li")
     expect(items).to_have_count(2)
     expect(items.nth(0)).to_contain_text("The collage of Monday (earlier version): Signed, on no trust list")
@@ -115,6 +117,41 @@ def test_without_scripts_the_answer_has_the_drawing_and_the_list(open_page: Open
     expect(page.get_by_role("heading", name="What went into it")).to_be_visible()
     expect(page.locator(".chain svg")).to_be_visible()
     expect(page.locator("ul.nested > li").first).to_contain_text("The collage of Monday (earlier version)")
+
+
+LISTED = """() => [...document.querySelectorAll("ul.nested li")].map((each) => {
+    const own = each.cloneNode(true);
+    own.querySelectorAll("ul").forEach((below) => below.remove());
+    let depth = 0;
+    for (let at = each; at; at = at.parentElement.closest("ul.nested li, li")) depth += 1;
+    return `${depth} ${own.textContent.trim().replace(/\\s+/g, " ")}`;
+})"""
+
+
+@pytest.mark.browser
+def test_with_and_without_scripts_the_same_is_listed_of_each_ingredient(open_page: OpenPage, tmp_path: Path) -> None:
+    editor = Editor()
+    broken = bytearray(editor.signed(plain("teal"), "Broken"))
+    broken[-40] ^= 1
+    parts = (
+        Part("The collage of Monday", composite(), "parentOf"),
+        Part("Changed since", bytes(broken)),
+        Part("Kept elsewhere", editor.kept_elsewhere(plain("white"), "https://example.org/kept.c2pa")),
+    )
+    file = tmp_path / "collage.jpg"
+    file.write_bytes(editor.signed(plain("silver"), "Collage", parts))
+    page = open_page("/verify")
+    hand_in(page, file.read_bytes())
+    headline(page)
+    listed = page.evaluate(LISTED)
+    assert any(re.match(r"1 Changed since .*Does not hold.*\(.*dataHash\.mismatch", each) for each in listed), listed
+    assert any(each.endswith("at https://example.org/kept.c2pa") for each in listed), listed
+    assert any(each.startswith("3 ") for each in listed), "one stands below what it went into"
+    plainly = open_page("/verify", java_script_enabled=False)
+    plainly.set_input_files("#file", file)
+    plainly.get_by_role("button", name="Verify").click()
+    expect(plainly.get_by_role("heading", name="What went into it")).to_be_visible()
+    assert plainly.evaluate(LISTED) == listed
 
 
 @pytest.mark.firefox

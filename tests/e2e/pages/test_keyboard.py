@@ -99,7 +99,8 @@ def walked(tab: Tab, press: Press) -> list[str]:
 
 
 def test_every_page_is_walked_through(tab: Keyed, press: Press, service: Service, stream: RegisteredAsset) -> None:
-    for path in ("/", "/verify", "/log", f"/a/{stream.id}", "/a/none", f"/publishers/{stream.publisher.id}"):
+    paths = ("/", "/verify", "/log", "/reference", f"/a/{stream.id}", "/a/none", f"/publishers/{stream.publisher.id}")
+    for path in paths:
         opened(tab, f"{service.url}{path}")
         names = walked(tab, press)
         assert names[:4] == ["Skip to the content", "Countermark", "Verify a picture", "Log"], path

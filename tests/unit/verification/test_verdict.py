@@ -165,6 +165,7 @@ OLDER = Resemblance(
     "Mountains",
     "weekly",
     "The Weekly",
+    "operator-attested",
     older=True,
     value=Registration.MATCH_WITH_DIFFERENCES,
     differs_inside=True,

@@ -17,8 +17,9 @@ from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification import Verdict, judge
 from provenance.verification.axes import Proof, SourceCode, Standing
 from provenance.verification.evidence import Evidence, Match, MatchBasis, Resembling, Searched, Source
+from provenance.verification.ranking import shown_at
 from provenance.verification.verdict import HeadlineCode
-from provenance.verification.wording import alarms_of_100, missed_of_100, place, share, shown_at
+from provenance.verification.wording import alarms_of_100, missed_of_100, place, share
 from provenance.vocabulary import DIGITAL_SOURCE_TYPE_PREFIX
 from tests.logs.records import digest
 from tests.unit.verification.pictures import MOUNTAINS, photo
@@ -80,7 +81,7 @@ def test_a_copy_with_an_edit_is_told_in_the_order_of_what_a_reader_asks(exact: V
         "Dies führt zu einem Bild, das „The Daily“ am 28. November 2026 registriert hat („Path below the Picos“). "
         "Eine Stelle weicht ab: Kasten 1, unten Mitte, 3 % des Bildes."
     )
-    assert english(evidence).vouched == "This registry's operator alone vouches that the name is “The Daily”."
+    assert english(evidence).vouched == "This registry's operator alone vouches for the name “The Daily”."
     text = judge(evidence).headline_text
     assert text.index(english(evidence).lead) < text.index("This registry's operator alone")
 
@@ -138,6 +139,21 @@ def test_the_lead_of_the_same_pixels_stays_short(exact: Verdict, appearance: App
         assert count_words(wording.lead) <= MOST_WORDS, wording.lead
 
 
+def test_a_picture_is_told_to_be_changed_as_a_whole_before_nothing_else_differs(exact: Verdict) -> None:
+    grey = with_match(exact, basis=MatchBasis.COMPARISON, comparison=compared(colour_changed=True))
+    assert english(grey).lead.endswith("This is recoloured; nothing else was found to differ.")
+    assert german(grey).lead.endswith("Das geprüfte ist umgefärbt; sonst wurde keine Abweichung gefunden.")
+
+
+def test_below_a_credential_that_does_not_hold_stands_from_what_nothing_differs(exact: Verdict) -> None:
+    assert exact.evidence.examination is not None
+    evidence = with_match(exact, basis=MatchBasis.COMPARISON, comparison=compared())
+    read = replace(exact.evidence.examination, credential=CredentialReport(CredentialState.INVALID))
+    told, gesagt = judge(replace(evidence, examination=read)).wordings
+    assert told.remarks == ("Nothing was found to differ from the registered picture.",)
+    assert gesagt.remarks == ("Es wurde keine Abweichung vom registrierten Bild gefunden.",)
+
+
 @pytest.mark.parametrize("title", [None, LONG])
 @pytest.mark.parametrize("regions", [None, [], [("differs", 0.0004)], [("differs", 0.9), ("moved", 0.1)] * 40])
 def test_the_lead_of_an_older_registration_stays_short(
@@ -151,6 +167,8 @@ def test_the_lead_of_an_older_registration_stays_short(
     for wording in verdict.wordings:
         assert count_words(wording.lead) <= MOST_WORDS, wording.lead
         assert len(wording.remarks) >= 2, "what it matches, and how many more there are"
+        told = wording.vouched or ""
+        assert -1 < told.find("The Weekly") < told.find("The Daily"), "of each name that is told"
     assert "3 older registrations" in verdict.headline_text
     assert hidden.detail in verdict.headline_text
 
@@ -214,10 +232,55 @@ def test_several_pictures_in_one_are_counted_and_each_is_named(exact: Verdict) -
     assert "Nothing was found to differ within them." in wording.lead
 
 
+def edited(match: Match) -> Match:
+    assert match.comparison is not None
+    return replace(match, comparison=replace(match.comparison, regions=(*match.comparison.regions, DIFFERS)))
+
+
+def test_of_several_pictures_in_one_that_leads_and_is_named_inside_which_something_differs(exact: Verdict) -> None:
+    one = beside(exact.matches[0], 0.0, 0.5, "Dogs")
+    other = edited(beside(exact.matches[0], 0.5, 1.0, "Coffee"))
+    verdict = judge(replace(exact.evidence, matches=(one, other)))
+    assert verdict.headline is HeadlineCode.MATCH_WITH_DIFFERENCES
+    assert verdict.matches == (other, one), "so that its boxes are drawn"
+    told, gesagt = verdict.wordings
+    assert told.title == "2 registered pictures are in this one"
+    assert told.lead.endswith("Something differs within “Coffee”: see the boxes.")
+    assert gesagt.lead.endswith("In „Coffee“ weicht etwas ab: siehe die Kästen.")
+    untitled = judge(replace(exact.evidence, matches=(one, titled(other, None)))).wordings[0]
+    assert untitled.lead.endswith("Something differs within the first: see the boxes.")
+    both = judge(replace(exact.evidence, matches=(edited(one), other))).wordings[0]
+    assert both.lead.endswith("2 of them differ: see the boxes.")
+
+
+def test_two_records_of_one_place_are_no_two_pictures_and_the_closest_leads(exact: Verdict) -> None:
+    whole = beside(exact.matches[0], 0.0, 0.5, "Dogs")
+    again = edited(beside(exact.matches[0], 0.01, 0.5, "Dogs, retouched"))
+    verdict = judge(replace(exact.evidence, matches=(again, whole)))
+    assert verdict.matches == (whole, again)
+    assert verdict.headline is HeadlineCode.MATCH_INSIDE_LARGER
+
+
+def test_who_vouches_is_told_of_each_publisher_that_a_lead_names(exact: Verdict) -> None:
+    one = beside(exact.matches[0], 0.0, 0.5, "Dogs")
+    other = beside(exact.matches[0], 0.5, 1.0, "Coffee")
+    weekly = replace(other, publisher=replace(other.publisher, name="The Weekly"))
+    told = english(replace(exact.evidence, matches=(one, weekly))).vouched or ""
+    assert "“The Daily”" in told
+    assert "“The Weekly”" in told
+    assert english(replace(exact.evidence, matches=(one, other))).vouched == (
+        "This registry's operator alone vouches for the name “The Daily”."
+    ), "and of one publisher once"
+
+
+@pytest.mark.parametrize("differ", [False, True])
 @pytest.mark.parametrize("count", [2, 3, 4, 9])
 @pytest.mark.parametrize("title", [None, LONG])
-def test_many_pictures_in_one_still_have_a_short_lead(exact: Verdict, count: int, title: str | None) -> None:
+def test_many_pictures_in_one_still_have_a_short_lead(
+    exact: Verdict, count: int, title: str | None, differ: bool
+) -> None:
     strips = [beside(exact.matches[0], at / count, (at + 1) / count, title) for at in range(count)]
+    strips = [edited(each) if differ else each for each in strips]
     for wording in judge(replace(exact.evidence, matches=tuple(strips))).wordings:
         assert str(count) in wording.title
         assert count_words(wording.lead) <= MOST_WORDS, wording.lead

@@ -92,9 +92,14 @@ def comparison_view(file: str, reference: str, compared: "FileComparison") -> Re
     )
 
 
-def _wording(report: "Report | FileComparison") -> "Wording | None":
+def language() -> str:
+    """That of the terminal's locale (BCP 47), whether or not the catalogue has it; empty where none is set."""
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    return report.headline.wording(locale[:2])
+    return locale[:2]
+
+
+def _wording(report: "Report | FileComparison") -> "Wording | None":
+    return report.headline.wording(language())
 
 
 def _words(report: "Report") -> Sentences:

@@ -172,7 +172,7 @@ def test_a_publisher_has_a_page_that_says_who_says_so_with_its_keys_and_registra
     assert page.status_code == 200
     for text in (
         publisher["name"],
-        "operator alone vouches that the name is",
+        "operator alone vouches for the name",
         publisher["identity"]["detail"],
         publisher["key"][:16],
         "in force",
