@@ -31,9 +31,10 @@ from api.pages.derivations import Nested, nested, of_ingredients, relation_name
 from api.pages.graph_drawing import draw
 from api.pages.rendering import HTML, language_of, place_of, render, share_of
 from api.service import Service, ServiceDep
-from provenance.answers import RecordedVerdict, Report
+from provenance.answers import Comparison, RecordedVerdict, Report
 from provenance.limits import REPORT_UNITS
 from provenance.sentences import CATALOGUES, ENGLISH, Sentences
+from provenance.verification.verdict import HeadlineCode
 from registry.keys.api_keys import Holder
 from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
@@ -87,12 +88,31 @@ async def post_verification(
         service,
         report=report,
         told=told,
+        older=_older(report),
         made=_made(report, words),
         place=place_of,
         share=share_of,
         relation=partial(relation_name, words=words),
     )
     return Response(page, headers={"Vary": "Accept, Accept-Language", "Cache-Control": "no-store"}, media_type=HTML)
+
+
+class _Older(NamedTuple):
+    """The older registration that a headline is about, and how the newer one compares with it."""
+
+    id: str
+    title: str | None
+    comparison: Comparison
+
+
+def _older(report: Report) -> _Older | None:
+    """As `olderOf` of api/pages/static/report.js."""
+    if report.headline.code != HeadlineCode.OLDER_REGISTRATION_DIFFERS or report.resembles is None:
+        return None
+    for each in report.resembles.items:
+        if each.differs_inside and not each.stated and each.taken_back is None and each.comparison is not None:
+            return _Older(each.id, each.title, read_answer(Comparison, json.dumps(each.comparison).encode()))
+    return None
 
 
 class _Made(NamedTuple):

@@ -74,7 +74,7 @@ class _Writer:
             warning=words.warnings[match.standing] if match is not None and warned else None,
             lead=" ".join(self._lead()),
             remarks=tuple(self._remarks()),
-            vouched=" ".join(dict.fromkeys(self._vouched())) or None,
+            vouched=" ".join(self._vouched()) or None,
             ai=" ".join(self._ai()),
             measured=self._measured(),
         )
@@ -107,13 +107,19 @@ class _Writer:
                 yield from self._matched()
 
     def _vouched(self) -> Iterator[str]:
-        """Who vouches for each publisher's name that the lead has, in its order."""
+        """Who vouches for each publisher's name that the lead and what follows it have, in their order."""
         hidden = self.facts.evidence.hidden
+        told: dict[str, str] = {}
         if hidden is not None and self.facts.headline == "OLDER_REGISTRATION_DIFFERS":
-            yield vouch(self.words, hidden.publisher_name, hidden.established)
+            told[hidden.publisher_name] = hidden.established
         for match in self._named if self._in_one else self.facts.matches[:1]:
             if match.proof is not Proof.BROKEN:
-                yield vouch(self.words, match.publisher.name, match.publisher.identity.established)
+                told.setdefault(match.publisher.name, match.publisher.identity.established)
+        before = None
+        for name, established in told.items():
+            also = self.words.vouched["also"].format(publisher=self._quote(name))
+            yield also if established == before else vouch(self.words, name, established)
+            before = established
 
     def _remarks(self) -> Iterator[str]:
         remarks, match, facts = self.words.remarks, self.match, self.facts
@@ -232,11 +238,12 @@ class _Writer:
         told += [lead["several_more"].format(count=further)] if further else []
         yield f"{'; '.join(told)}."
         differ = sum(registration.value_of(each) is Registration.MATCH_WITH_DIFFERENCES for each in self.several)
-        first = self.several[0].record.title
-        title = self._quote(first, MAX_TITLE) if first else lead["several_first"]
-        yield lead[("several_same", "several_one_differs")[differ] if differ < 2 else "several_differ"].format(
-            title=title, count=differ
-        )
+        title = self.several[0].record.title
+        if differ == 1:
+            key = "several_one_differs" if title else "several_first_differs"
+        else:
+            key = "several_differ" if differ else "several_same"
+        yield lead[key].format(title=self._quote(title or "", MAX_TITLE), count=differ)
 
     def _signed(self, key: str) -> str:
         examination = self.facts.evidence.examination

@@ -10,11 +10,11 @@ import { fill, lead, page, thresholds } from "./words.js";
 const SHADING = 0.5; // as in the style sheet
 
 /** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available;
- *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side; `title` is that
- *  of the registered one, where there are several. */
-export function comparePictures(match, input, given, rates, { detail = null, names = null, title = null } = {}) {
+ *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side, where that
+ *  is not what they are called; `pair`: nobody has registered either. */
+export function comparePictures(match, input, given, rates, { detail = null, names = {}, pair = false } = {}) {
   const regions = match.comparison?.regions ?? [];
-  const called = names ?? { query: given ? page.your_picture : page.verified_picture, reference: title ? `${page.registered_picture}: ${title}` : page.registered_picture };
+  const called = { query: given ? page.your_picture : page.verified_picture, reference: page.registered_picture, ...names };
   const homography = homographyOf(match);
   const yours = figure(called.query, given, input, marks(match, regions), given ? page.picture_unshown : page.picture_not_kept);
   const registered = figure(called.reference, match.asset.links.thumbnail, match.asset.media, [boxes(regions, "reference")], page.picture_unshown);
@@ -24,7 +24,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
   const small = h("p", { class: "small", hidden: true });
   const shading = h("p", { class: "small", hidden: true });
   const look = closeLook(stage, homography);
-  const whole = changes(match.comparison, names);
+  const whole = changes(match.comparison, pair);
   stage.setAttribute("aria-describedby", "look-keys");
   look.add(yours.pane, "query", ({ zoom }) => zoom > 1 && measure(yours.pane.querySelector(".overlay"), shading));
   look.add(registered.pane, "reference", ({ zoom }) => zoom > 1 && sharpen(stage, match.asset.links, small));
@@ -44,7 +44,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
     small,
     shading,
     h("p", { class: "small keys", id: "look-keys" }, page.zoom_keys),
-    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, names ? page.pair_regions : undefined)] : null,
+    regions.length ? [controls(stage, match), legend(regions), regionTable(regions, stage, rates, pair ? page.pair_regions : undefined)] : null,
     whole ? h("p", {}, whole) : null,
     regions.length ? null : h("p", {}, noRegions(match, whole)),
     detail && match.comparison && match.comparison.reference !== "full detail" ? h("p", { class: "detail" }, h("button", { type: "button", class: "button", onclick: detail }, page.full_detail), " ", h("span", { class: "small" }, page.full_detail_note)) : null,
@@ -133,7 +133,7 @@ function noRegions(match, whole) {
   return whole ? page.nothing_else : lead.nothing_differs;
 }
 
-function changes(comparison, names) {
+function changes(comparison, pair) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
@@ -144,5 +144,5 @@ function changes(comparison, names) {
   const seen = (right - left) * (bottom - top);
   if (seen < thresholds.cropped_share) said.push(fill(page.cropped_to, { share: Math.round(seen * 100) }));
   if (comparison.colour_changed) said.push(page.recoloured);
-  return said.length ? fill(names ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") }) : null;
+  return said.length ? fill(pair ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") }) : null;
 }

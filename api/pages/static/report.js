@@ -19,15 +19,17 @@ function say(text) {
 export function showReport(report, file, detail = null) {
   sentences = wording(report)?.sentences ?? {};
   const match = report.matches[0] ?? null;
-  const several = report.matches.length > 1;
+  const given = file?.address ?? null;
+  const older = olderOf(report);
+  const several = report.matches.length > 1 || older;
   const compared = (each) =>
-    comparePictures(each, report.input, file?.address ?? null, ratesOf(report, each), {
+    comparePictures(each, report.input, given, ratesOf(report, each), {
       detail: each === match && each.asset.links.credentialed ? detail : null,
-      title: several ? (each.asset.title ?? phrases.untitled) : null,
+      names: several ? { reference: titled(page.registered_picture, each.asset.title) } : {},
     });
-  let panel = match ? compared(match) : null;
-  const compare = (each) => {
-    const next = compared(each);
+  const withOlder = (each) => comparedWithOlder(each, match, report.input, given);
+  let panel = older ? withOlder(older) : match ? compared(match) : null;
+  const show = (next) => {
     panel.replaceWith(next);
     panel = next;
     panel.focus();
@@ -38,8 +40,8 @@ export function showReport(report, file, detail = null) {
     measured(report),
     notices(match),
     handedIn(report, file),
-    report.matches.length ? issuedBy(report.matches, compare) : null,
-    report.resembles?.items.length ? resembling(report.resembles) : null,
+    report.matches.length ? issuedBy(report.matches, several ? (each) => show(compared(each)) : null) : null,
+    report.resembles?.items.length ? resembling(report.resembles, (each) => show(withOlder(each))) : null,
     established(report),
     ingredients(report.credential, report.id, file?.file),
     advanced(report, match),
@@ -47,6 +49,24 @@ export function showReport(report, file, detail = null) {
   ]
     .flat()
     .filter(Boolean);
+}
+
+/** The older registration that the headline is about, as it was compared with what the picture leads to; else null. */
+function olderOf({ headline, resembles }) {
+  if (headline.code !== "OLDER_REGISTRATION_DIFFERS") return null;
+  return resembles?.items.find((each) => each.differs_inside && !each.stated && !each.taken_back && each.comparison) ?? null;
+}
+
+/** The older registration beside the picture, where that is the newer one; else beside the newer one. */
+function comparedWithOlder(older, { basis, asset }, input, given) {
+  const same = basis === "bytes" || basis === "pixels";
+  const match = { basis: "comparison", value: older.value, comparison: older.comparison, asset: { media: {}, links: { thumbnail: `/v1/assets/${older.id}/thumbnail` } } };
+  const names = { ...(same ? {} : { query: titled(page.registered_picture, asset.title) }), reference: titled(page.older_picture, older.title) };
+  return comparePictures(match, same ? input : asset.media, same ? given : asset.links.thumbnail, [], { names });
+}
+
+function titled(name, title) {
+  return `${name}: ${title ?? phrases.untitled}`;
 }
 
 /** The nodes of a comparison of two files with each other; `files` are {name, address} of them, and `again` compares the
@@ -58,7 +78,7 @@ export function showComparison(answer, files, again) {
   const sides = [answer.file, answer.reference].map((input, at) => h("li", {}, quoted(files[at].name), `: ${described(input)}, SHA-256 `, h("code", { class: "digest" }, input.sha256)));
   return [
     ...summary(answer),
-    comparePictures(match, answer.file, files[0].address, answer.error_rates, { names }),
+    comparePictures(match, answer.file, files[0].address, answer.error_rates, { names, pair: true }),
     measured(answer),
     h("ol", { class: "small" }, sides),
     h("p", {}, h("button", { type: "button", class: "button", onclick: again }, page.compare_swapped)),
@@ -195,8 +215,8 @@ function sizeOf({ area, test_set: measuredOn }) {
   return fill(page.of_the_picture, { from, to });
 }
 
-/** The registrations by what matches: each one line that opens, of them the closest alone open. `compare` shows the picture
- *  beside one of them. */
+/** The registrations by what matches: each one line that opens, of them the closest alone open. `compare`, where there is
+ *  something to choose from, shows the picture beside one of them. */
 function issuedBy(matches, compare) {
   const kinds = [...new Set(matches.map(({ value, asset }) => value ?? asset.id))];
   const many = matches.length > 1;
@@ -210,14 +230,19 @@ function issuedBy(matches, compare) {
           const alike = matches.filter(({ value, asset }) => (value ?? asset.id) === kind);
           return h("div", { class: "statement" }, h("h4", {}, `${valueName(alike[0].value ?? "")} (${alike.length})`), alike.map((each) => line(each, each === matches[0], compare)));
         })
-      : issue(matches[0]),
+      : [issue(matches[0]), comparing(matches[0], compare)],
   );
 }
 
 function line(match, open, compare) {
   const { asset, standing } = match;
   const told = [quoted(asset.title ?? phrases.untitled), ", ", quoted(asset.publisher.name), `, ${time(asset.logged_at)}`, standing.value === "current" ? null : [", ", h("strong", {}, standingName(standing.value))]];
-  return h("details", { open }, h("summary", {}, told), issue(match), h("p", {}, h("button", { type: "button", class: "button", onclick: () => compare(match) }, page.show_comparison)));
+  return h("details", { open }, h("summary", {}, told), issue(match), comparing(match, compare));
+}
+
+/** What shows the comparison with one of several registrations. */
+function comparing(shown, compare) {
+  return compare ? h("p", {}, h("button", { type: "button", class: "button", onclick: () => compare(shown) }, page.show_comparison)) : null;
 }
 
 function issue({ asset, standing, sources = [] }) {
@@ -237,12 +262,12 @@ function issue({ asset, standing, sources = [] }) {
   );
 }
 
-function resembling({ older, items }) {
+function resembling({ older, items }, compare) {
   return folded(
     "older",
     fill(page.older, { count: older }),
     h("p", { class: "small" }, items.length < older ? `${fill(page.listed, { count: items.length })} ` : null, phrases.first_to_register),
-    items.map((each) =>
+    items.map((each) => [
       h(
         "dl",
         { class: "facts" },
@@ -253,7 +278,8 @@ function resembling({ older, items }) {
         each.stated ? fact(page.stated, page.stated_source) : null,
         each.taken_back ? fact(axisName("standing"), standingName(each.taken_back)) : null,
       ),
-    ),
+      comparing(each, each.comparison ? compare : null),
+    ]),
   );
 }
 

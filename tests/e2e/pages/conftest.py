@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from demo.alterations import PHOTOS
 from demo.service import Service
 from tests.e2e.pages.elsewhere import Elsewhere, elsewhere
-from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode, framed
+from tests.e2e.pages.pictures import HOSTILE, PASTED, altered_picture, encode, framed
 from tests.e2e.pages.reader import HUNG_MILLISECONDS, OpenPage, Tab
+from tests.patience import eventually
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -68,6 +69,14 @@ def states(service: Service, stream: RegisteredAsset, altered: bytes) -> dict[st
         client.register(PHOTOS / "mountains.jpg", title="Path below the Picos")
         rocket = client.register(PHOTOS / "rocket.jpg", title="A rocket at dawn")
         client.withdraw(rocket.id, "The date was wrong.")
+        client.register(PHOTOS / "two-dogs.jpg", title="Two dogs at a window")
+    taken_over = Image.open(PHOTOS / "two-dogs.jpg").convert("RGB")
+    left, top, right, bottom = (round(edge * side) for edge, side in zip(PASTED, taken_over.size * 2, strict=True))
+    taken_over.paste(whole.resize((right - left, bottom - top)), (left, top))
+    changed = encode(taken_over, "JPEG", quality=90)
+    with Client(service.url, api_key=service.enrol("echo", "The Test Echo")) as echo:
+        later = f"{service.url}/v1/assets/{echo.register(changed, title='One dog at a window').id}"
+    eventually(lambda: httpx2.get(later).json()["resembles"]["state"] == "made")
     two = Image.new("RGB", (1400, 520), "white")
     two.paste(whole.resize((680, 453)), (10, 30))
     two.paste(Image.open(PHOTOS / "mountains.jpg").convert("RGB").resize((680, 453)), (710, 30))
@@ -86,6 +95,7 @@ def states(service: Service, stream: RegisteredAsset, altered: bytes) -> dict[st
         "damaged": (PHOTOS / "stream.jpg").read_bytes()[:3000],
         "identical": (PHOTOS / "stream.jpg").read_bytes(),
         "withdrawn": (PHOTOS / "rocket.jpg").read_bytes(),
+        "older": changed,
     }
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Error, Page, expect
 
 from demo.alterations import PHOTOS
-from tests.e2e.pages.pictures import altered_picture, encode, framed
+from tests.e2e.pages.pictures import PASTED, altered_picture, encode, framed
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all
 from tests.unit.api.service.test_pages import left_in_english
 
@@ -101,6 +102,10 @@ ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "en": ("byte for byte", "Withdrawn by its publisher", VOUCHED, AI),
         "de": ("Byte für Byte", "Vom Herausgeber zurückgezogen", BÜRGT, KI),
     },
+    "older": {
+        "en": ("An older registration differs", r"One area: [a-z]+", VOUCHED, AI),
+        "de": ("Eine ältere Registrierung weicht davon ab", r"Eine Stelle: [a-z]+", BÜRGT, KI),
+    },
 }
 """Was it edited? Where? Who says so? Is it AI?"""
 
@@ -154,7 +159,7 @@ def test_no_english_sentence_is_left_in_a_german_report(open_page: OpenPage, sta
 
 
 WRITTEN = (
-    *("The Test Daily", "The Daily"),
+    *("The Test Daily", "The Test Echo", "Two dogs at a window", "One dog at a window"),
     *("A cup of coffee", "Path below the Picos", "A rocket at dawn", "A stream in the beech wood"),
     "The date was wrong.",
     "development authority of this server (trusted by nobody else)",
@@ -208,6 +213,31 @@ def test_of_two_pictures_in_one_the_edited_one_is_drawn_and_the_other_can_be(
     expect(page.locator(".pictures figcaption").last).to_have_text("The registered picture: Path below the Picos")
     expect(page.locator(".pictures .box.differs")).to_have_count(0)
     expect(page.get_by_role("region", name="The two pictures")).to_be_focused()
+
+
+def test_an_older_registration_that_differs_is_drawn_with_its_boxes_beside_the_picture(
+    open_page: OpenPage, states: dict[str, bytes], tmp_path: Path
+) -> None:
+    page = open_page("/verify", viewport={"width": 1440, "height": 900})
+    hand_in(page, states["older"])
+    expect(headline(page)).to_have_text("An older registration differs from it")
+    captions = page.locator(".pictures figcaption")
+    expect(captions).to_have_text(["Your picture", "The older registration: Two dogs at a window"])
+    for figure in page.locator(".pictures figure").all():
+        frame, box = figure.locator(".frame").bounding_box(), figure.locator(".box.differs").first.bounding_box()
+        assert frame is not None
+        assert box is not None
+        middle = (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"]
+        assert PASTED[0] < middle < PASTED[2], "where something was pasted in"
+    page.get_by_role("button", name="Show this comparison").first.press("Enter")
+    expect(captions).to_have_text(["Your picture", "The registered picture: One dog at a window"])
+    file = tmp_path / "changed.jpg"
+    file.write_bytes(states["older"])
+    plainly = open_page("/verify", java_script_enabled=False)
+    plainly.set_input_files("#file", file)
+    plainly.get_by_role("button", name="Verify").click()
+    expect(plainly.get_by_role("img", name="The older registration: Two dogs at a window")).to_be_visible()
+    expect(plainly.locator(".drawn .edge.differs")).to_have_count(2)
 
 
 def test_the_numbers_of_boxes_do_not_hide_one_another(open_page: OpenPage, states: dict[str, bytes]) -> None:

@@ -265,9 +265,14 @@ def test_who_vouches_is_told_of_each_publisher_that_a_lead_names(exact: Verdict)
     one = beside(exact.matches[0], 0.0, 0.5, "Dogs")
     other = beside(exact.matches[0], 0.5, 1.0, "Coffee")
     weekly = replace(other, publisher=replace(other.publisher, name="The Weekly"))
-    told = english(replace(exact.evidence, matches=(one, weekly))).vouched or ""
-    assert "“The Daily”" in told
-    assert "“The Weekly”" in told
+    told, gesagt = judge(replace(exact.evidence, matches=(one, weekly))).wordings
+    assert told.vouched == (
+        "This registry's operator alone vouches for the name “The Daily”. So it is with the name “The Weekly”."
+    )
+    assert gesagt.vouched == (
+        "Allein der Betreiber dieses Registers bürgt für den Namen „The Daily“. "
+        "Ebenso ist es mit dem Namen „The Weekly“."
+    )
     assert english(replace(exact.evidence, matches=(one, other))).vouched == (
         "This registry's operator alone vouches for the name “The Daily”."
     ), "and of one publisher once"
