@@ -47,13 +47,7 @@ class Editor:
 
     def signed(self, picture: bytes, title: str, parts: Sequence[Part] = ()) -> bytes:
         """A JPEG with a credential that names these ingredients."""
-        created = {"action": "c2pa.created", "digitalSourceType": _SOURCE}
-        manifest = {
-            "claim_generator_info": [{"name": "An editor's program", "version": "1"}],
-            "title": title,
-            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
-        }
-        builder = c2pa.Builder(manifest, context(Settings.of(TrustSettings())))
+        builder = self._builder(title)
         for number, part in enumerate(parts):
             named: dict[str, object] = {"title": part.title, "relationship": part.relationship}
             if part.thumbnail is not None:
@@ -64,10 +58,19 @@ class Editor:
 
     def kept_elsewhere(self, picture: bytes, address: str) -> bytes:
         """A JPEG that names the address of its credential, and has none in it."""
-        builder = c2pa.Builder({"title": "Elsewhere", "assertions": []}, context(Settings.of(TrustSettings())))
+        builder = self._builder("Elsewhere")
         builder.set_remote_url(address)
         builder.set_no_embed()
         return self._sign(builder, picture)
+
+    def _builder(self, title: str) -> c2pa.Builder:
+        created = {"action": "c2pa.created", "digitalSourceType": _SOURCE}
+        manifest = {
+            "claim_generator_info": [{"name": "An editor's program", "version": "1"}],
+            "title": title,
+            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
+        }
+        return c2pa.Builder(manifest, context(Settings.of(TrustSettings())))
 
     def _sign(self, builder: c2pa.Builder, picture: bytes) -> bytes:
         out = io.BytesIO()
