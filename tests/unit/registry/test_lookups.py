@@ -179,8 +179,11 @@ def test_what_is_logged_and_not_published_yet_is_not_spoken_of(
     made(registry, jpeg(51))
     copy = digests(recompressed(jpeg(51)))
     assert all(each.matches for each in find(registry, jpeg(51), copy))
+    sha256 = hashlib.sha256(jpeg(51)).hexdigest()
+    assert sha256 in {each.sha256 for each in bulk.list_bucket(registry, "").items}
     monkeypatch.setattr(bulk, "stated_size", lambda _: stated_size(before))
     assert not any(each.matches for each in find(registry, jpeg(51), copy))
+    assert sha256 not in {each.sha256 for each in bulk.list_bucket(registry, "").items}
 
 
 @pytest.mark.timing
