@@ -111,6 +111,15 @@ def test_no_more_are_proposed_than_are_compared(store: Store, file: InvertedFile
     assert len(found(store, file, query(codes(7)))) == MAX_PROPOSED
 
 
+def test_a_search_among_the_older_registrations_is_not_crowded_out_by_newer_ones(
+    store: Store, file: InvertedFile
+) -> None:
+    register(store, {index: codes(7) for index in range(100, 120)})
+    with store.read() as session:
+        among_the_older = file.candidates(session, query(codes(7)), range(40)).proposals
+    assert [each.index for each in among_the_older] == [7]
+
+
 def test_a_registration_is_found_by_the_next_search_and_an_erased_one_is_not(store: Store, file: InvertedFile) -> None:
     assert found(store, file, query(codes(77))) == []
     register(store, {77: codes(77)})

@@ -49,6 +49,18 @@ def test_the_nearest_come_first_and_no_more_than_are_worth_comparing(store: Stor
     store.close()
 
 
+def test_a_search_among_the_older_registrations_is_not_crowded_out_by_newer_ones(
+    store: Store, codes: list[bytes]
+) -> None:
+    store.write(lambda session: register(session, *(asset(1000 + number, codes[7]) for number in range(100)))).result()
+    held = Codes()
+    with store.read() as session:
+        for index in (MultiIndex(held), NearestScan(held)):
+            (found,) = index.candidates(session, [codes[7]], 100, range(300))
+            assert (found.record_id, found.distance) == (digest(7), 0)
+    store.close()
+
+
 def test_a_registration_is_found_by_the_next_search(store: Store) -> None:
     scan, code = NearestScan(Codes()), bytes(range(32))
     with store.read() as session:
