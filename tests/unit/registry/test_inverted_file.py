@@ -1,6 +1,7 @@
 """The inverted file: registrations that share features with a picture, also with a part of it."""
 
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from registry.search import column_file, inverted_file
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.inverted_file import MAX_PROPOSED, InvertedFile
-from registry.search.voting import MAX_APART, MIN_VOTES
+from registry.search.voting import MAX_APART, MAX_PAIRS, MIN_VOTES
 from tests.patience import eventually
 
 FEATURES = 60
@@ -111,6 +112,16 @@ def test_no_more_are_proposed_than_are_compared(store: Store, file: InvertedFile
     assert len(found(store, file, query(codes(7)))) == MAX_PROPOSED
 
 
+def test_what_a_search_leaves_out_is_said_and_what_is_rare_is_found(store: Store, file: InvertedFile) -> None:
+    common = codes(50)[:1]
+    register(store, {index: np.repeat(common, MAX_PAIRS // 2_000) for index in range(100, 140)})
+    with store.read() as session:
+        found = file.candidates(session, query(np.concatenate([codes(7), np.repeat(common, FEATURES)])))
+    assert [each.index for each in found.proposals] == [7]
+    assert found.left_out is not None
+    assert re.fullmatch(r"of 240 local features the [0-9]+ commonest were not looked up", found.left_out)
+
+
 def test_a_search_among_the_older_registrations_is_not_crowded_out_by_newer_ones(
     store: Store, file: InvertedFile
 ) -> None:
@@ -196,6 +207,28 @@ def test_the_thread_makes_the_files_and_says_when_they_are_there(store: Store, f
         assert found(store, file, query(codes(7)[:10])) == [7]
     finally:
         file.close()
+
+
+@pytest.mark.usefixtures("_small")
+def test_the_index_is_not_ready_while_a_lost_file_is_not_made_again(
+    store: Store, file: InvertedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.tend(store)
+    register(store, {index: codes(index) for index in range(40, 50)})
+    file.tend(store)
+    oldest = min((file._folder / "0").glob(f"*{segments.SUFFIX}"))
+    monkeypatch.setattr(inverted_file.Tender, "_run", lambda _self: None)  # as if its first look were outstanding
+    opened = InvertedFile(file._folder)
+    oldest.unlink()
+    opened.start(store)
+    assert file._shard is not None
+    with file._shard.tending() as elsewhere:
+        assert elsewhere
+        opened.tend(store)
+        assert isinstance(opened.trouble, StoreUnavailable)
+    opened.tend(store)
+    assert opened.trouble is None
+    opened.close()
 
 
 @pytest.mark.usefixtures("_small")
