@@ -9,8 +9,9 @@ import "./content/read.js";
 import { readPicture } from "./anonymous/anonymously.js";
 import { MAX_PIXELS, fingerprint } from "./countermark/fingerprint.js";
 import { MAX_MEDIA_BYTES } from "./countermark/limits.js";
+import { within } from "./patience.js";
 
-/** @import { Fingerprints } from "./countermark/fingerprint.js" */
+/** @import { Fingerprints, Size } from "./countermark/fingerprint.js" */
 
 /**
  * @typedef {object} Picture of a page
@@ -32,9 +33,13 @@ import { MAX_MEDIA_BYTES } from "./countermark/limits.js";
  * @property {"page" | "origin" | "drawn" | "screen"} how by the page; by a permission for its site; and, as re-encoded
  *   copies of what is seen, of a canvas, video or revoked address, and of the screen
  * @property {string} host that it lies on; "" where it lies in the page
+ * @property {Size} [size] where this browser can decode it
  * @property {Fingerprints} [fingerprints] where they had to be made
  */
 
+const LOOK_SECONDS = 10; // at a page: the largest take about one
+const MAX_SECONDS = 60; // of a picture: 50 MB in a minute is 7 Mbit/s
+const THUMBNAIL_SIDE = 160; // pixels: 80 on a fine display
 const MIN_SIDE = 16; // pixels: below are icons, spacers and counters
 const ALIKE_BITS = 31; // of PDQ's 256: a search goes as far
 const MIN_QUALITY = 50; // of PDQ: below, a picture is too plain to compare by
@@ -65,15 +70,10 @@ export class PictureError extends Error {
  * @returns {Promise<Picture[]>}
  */
 export async function listPictures(tabId) {
-  const target = { tabId, allFrames: true };
-  /** @type {chrome.scripting.InjectionResult<any>[]} */
-  let answers;
-  try {
-    await chrome.scripting.executeScript({ target, files: ["content/read.js", "content/page.js"] });
-    answers = await chrome.scripting.executeScript({ target, func: () => countermark.list() });
-  } catch {
-    throw new PictureError("closed");
-  }
+  const list = () => countermark.list();
+  // One frame that hangs keeps the browser from telling of any.
+  const answers = (await inject({ tabId, allFrames: true }, LOOK_SECONDS, list)) ?? (await inject({ tabId }, LOOK_SECONDS, list));
+  if (!answers) throw new PictureError("closed");
   const found = answers.flatMap(({ frameId, result }) => (result ?? []).map((/** @type {object} */ each) => ({ frameId, ...each })));
   return found.sort((one, other) => other.width * other.height - one.width * one.height);
 }
@@ -88,10 +88,19 @@ export async function findPicture(info, tabId) {
   const { frameId = 0, srcUrl = "", mediaType } = info;
   const shown = mediaType === "image" ? srcUrl : "";
   const target = /** @type {any} */ (info).targetElementId; // Firefox
-  const found = await ask({ tabId, frameId }, (address, element) => countermark.find(address, element), shown, target ?? null);
+  const find = (/** @type {string} */ address, /** @type {any} */ element) => countermark.find(address, element);
+  const answers = await inject({ tabId, frameIds: [frameId] }, LOOK_SECONDS, find, shown, target ?? null);
+  const found = answers?.[0]?.result;
   if (found) return { frameId, ...found };
   const isClosed = found === undefined; // of another site than the page's: the browser has named all that is known
   return shown && isClosed ? { frameId, source: shown, shown, kind: "img", width: 0, height: 0, description: "" } : null;
+}
+
+/** A small copy of what the page shows, to choose by; null where it would be fetched, or the page may not draw it. @param {Click} click */
+export async function thumbnail(click) {
+  const draw = (/** @type {any} */ ...asked) => countermark.draw(...asked);
+  const small = await ask(click, draw, click.element ?? null, click.shown, THUMBNAIL_SIDE);
+  return small?.data ? assembled(click, small) : null;
 }
 
 /** Its bytes. Throws PictureError. @param {Click} click @returns {Promise<Had>} */
@@ -148,15 +157,15 @@ export async function screenshot(click) {
 /** @param {Click} click @param {string} source @returns {Promise<Had>} */
 async function bytes(click, source) {
   const { protocol, host, hostname } = new URL(source);
-  if (protocol === "data:") return { blob: blobOf(await globalThis.readPicture(source, MAX_MEDIA_BYTES), host), how: "page", host };
-  const found = await ask(click, (address, most) => countermark.read(address, most), source, MAX_MEDIA_BYTES);
+  if (protocol === "data:") return { blob: blobOf(await globalThis.readPicture(source, MAX_MEDIA_BYTES, MAX_SECONDS), host), how: "page", host };
+  const found = await ask(click, (...asked) => countermark.read(...asked), source, MAX_MEDIA_BYTES, MAX_SECONDS);
   if (found?.data !== undefined) return { blob: await assembled(click, found), how: "page", host };
   if (found && found.fault !== "unreachable") throw new PictureError(found.fault, host);
   if (protocol === "blob:") return { ...(await draw(click)), host: "" };
   if (protocol !== "http:" && protocol !== "https:") throw new PictureError("closed", host);
   const pattern = `${protocol}//${hostname}/*`;
   const isAllowed = await chrome.permissions.contains({ origins: [pattern] });
-  const read = await (isAllowed ? globalThis.readPicture : readPicture)(source, MAX_MEDIA_BYTES);
+  const read = await (isAllowed ? globalThis.readPicture : readPicture)(source, MAX_MEDIA_BYTES, MAX_SECONDS);
   if (read === "unreachable" && !isAllowed) throw new PictureError("needs-origin", host, pattern);
   return { blob: blobOf(read, host), how: isAllowed ? "origin" : "page", host };
 }
@@ -182,19 +191,16 @@ function refused(answer) {
 
 /** What the page hands over in parts. @param {Click} click @param {{ type: string, size: number, data: string }} first */
 async function assembled(click, { type, size, data }) {
-  const parts = [await decoded(data)];
-  for (let had = parts[0]?.size ?? 0; had < size; had += parts.at(-1)?.size ?? 0) {
+  const parts = [Uint8Array.fromBase64(data)];
+  for (let had = parts[0]?.length ?? 0; had < size; had += parts.at(-1)?.length ?? 0) {
     const next = await ask(click, (start) => countermark.more(start), had);
     if (!next) throw new PictureError("gone");
-    parts.push(await decoded(next));
+    parts.push(Uint8Array.fromBase64(next));
   }
   return new Blob(parts, { type });
 }
 
-/** @param {string} data base64 */
-const decoded = async (data) => (await fetch(`data:application/octet-stream;base64,${data}`)).blob();
-
-/** That it is a picture, and neither too large nor too small, before anything decodes it. @param {Had} had */
+/** That it is a picture, and neither too large nor too small, before anything decodes it. @param {Had} had @returns {Promise<Had>} */
 async function examined(had) {
   const { blob, host } = had;
   if (blob.type === "image/svg+xml") throw new PictureError("drawing", host);
@@ -215,7 +221,7 @@ async function examined(had) {
   const { naturalWidth: width, naturalHeight: height } = image;
   if (width * height > MAX_PIXELS) throw new PictureError("too-large", host);
   if (width < MIN_SIDE || height < MIN_SIDE) throw new PictureError("too-small", host);
-  return had;
+  return { ...had, size: { width, height } };
 }
 
 /** Whether a file begins as TIFF, HEIC or AVIF do, which services read and some browsers do not. @param {Blob} blob */
@@ -226,7 +232,7 @@ async function isOfOtherFormat(blob) {
 
 /** Whether a larger version shows what is shown. Makes the fingerprints of the larger. @param {Had} larger @param {Had} smaller */
 async function isAlike(larger, smaller) {
-  const [one, other] = await Promise.all([fingerprint(larger.blob), fingerprint(smaller.blob)]);
+  const [one, other] = await Promise.all([fingerprint(larger.blob, larger.size), fingerprint(smaller.blob, smaller.size)]);
   larger.fingerprints = one;
   smaller.fingerprints = other;
   if (Math.min(one.pdq.quality, other.pdq.quality) < MIN_QUALITY) return false;
@@ -250,12 +256,22 @@ function hostOf(address) {
  * @returns {Promise<any>}
  */
 async function ask({ tabId, frameId }, func, ...args) {
-  const target = { tabId, frameIds: [frameId] };
-  try {
-    await chrome.scripting.executeScript({ target, files: ["content/read.js", "content/page.js"] });
-    const [answer] = await chrome.scripting.executeScript({ target, func, args });
-    return answer?.result;
-  } catch {
-    return undefined;
-  }
+  const answers = await inject({ tabId, frameIds: [frameId] }, MAX_SECONDS + LOOK_SECONDS, func, ...args);
+  return answers?.[0]?.result;
+}
+
+/**
+ * What documents answer; undefined where they are gone, closed to the extension, or silent for so long.
+ * @param {chrome.scripting.InjectionTarget} target
+ * @param {number} seconds
+ * @param {(...args: any[]) => any} func
+ * @param {...(string | number | null)} args
+ * @returns {Promise<chrome.scripting.InjectionResult<any>[] | undefined>}
+ */
+async function inject(target, seconds, func, ...args) {
+  const injected = async () => {
+    await chrome.scripting.executeScript({ target, injectImmediately: true, files: ["content/read.js", "content/page.js"] });
+    return chrome.scripting.executeScript({ target, injectImmediately: true, func, args });
+  };
+  return within(seconds, injected(), undefined).catch(() => undefined);
 }

@@ -17,7 +17,7 @@
 
 import { checkPrefix, readBucket, readDescription, readLookups, readReport } from "./answers.js";
 import { CountermarkError, Receipt, VerifierKey, verifyReceipt } from "./countermark/index.js";
-import { fingerprint } from "./countermark/fingerprint.js";
+import { fingerprint, prepare } from "./countermark/fingerprint.js";
 import { LogAlarm, PinnedLog } from "./countermark/log.js";
 import { quote } from "./countermark/quotation.js";
 import { Fault, Refused, Unanswered } from "./faults.js";
@@ -28,20 +28,23 @@ import { ask, askJson } from "./requests.js";
 /** @import { ReceiptReport } from "./countermark/index.js" */
 /** @import { Alarm, Asking, Kept } from "./memory.js" */
 
-/**
- * Fingerprints of a picture: SHA-256 in hex; PDQ likewise, null where the picture could not be decoded.
- * @typedef {{ sha256: string, pdq: { value: string, quality: number } | null }} Digests
- */
+/** PDQ in hex, and its quality; null where the picture could not be decoded. @typedef {{ value: string, quality: number } | null} Pdq */
+
+/** Fingerprints of a picture: SHA-256 in hex; and PDQ, computed once it is asked for. @typedef {{ sha256: string, pdq: () => Promise<Pdq> }} Digests */
+
+/** What a registry is told of a picture. @typedef {{ sha256: string, pdq?: NonNullable<Pdq> }} Sent */
 
 /**
- * What digests led to. `report` is there where they led to something and all digests were sent; `listed` where a prefix was.
- * @typedef {{ lookup: Lookup, report: Answer | null, prefix: string | null, listed: number | null, complete: boolean }} LookedUp
+ * What digests led to. `report` is there where they led to something and no mere prefix was sent; `listed` where one was;
+ * `decoded` tells whether a fingerprint was asked about.
+ * @typedef {{ lookup: Lookup, report: Answer | null, prefix: string | null, listed: number | null, complete: boolean, decoded: boolean }} LookedUp
  */
 
 /**
  * A report, with what this browser found in the receipt of its closest match: null where there is no match, where the
- * registry itself says that its proof does not hold, or where the receipt could not be had (`unchecked` says why).
- * @typedef {{ report: Report, receipt: ReceiptReport | null, unchecked: Fault | null }} Answer
+ * registry itself says that its proof does not hold, or where the receipt could not be had (`unchecked` says why). Of the
+ * `thumbnail` nothing is shown yet: its bytes come meanwhile; null where there is none.
+ * @typedef {{ report: Report, receipt: ReceiptReport | null, unchecked: Fault | null, thumbnail: Promise<Uint8Array<ArrayBuffer> | null> | null }} Answer
  */
 
 const BYTES_TYPE = "application/octet-stream";
@@ -126,21 +129,30 @@ export class Registry {
   }
 
   /**
-   * What a picture's digests lead to; of the picture nothing else is sent.
+   * What a picture's digest leads to; where that is nothing, its fingerprint too. Of the picture nothing else is sent.
    * @param {Digests} digests
    * @param {Asking} asking
    * @returns {Promise<LookedUp>}
    */
-  async lookUp(digests, asking) {
-    if (asking === "prefix") return this.#lookUpByPrefix(digests.sha256);
-    const items = [digests.pdq ? digests : { sha256: digests.sha256 }];
-    const answer = await askJson(this.address, "/v1/lookups", { body: JSON.stringify({ items }) });
-    const { lookup, checkpoint } = readLookups(answer, digests.sha256);
-    await this.#cover(lookup, checkpoint);
-    const report = lookup.matches.length ? await this.reportOn(digests) : null;
+  async lookUp({ sha256, pdq: fingerprint }, asking) {
+    if (asking === "prefix") return this.#lookUpByPrefix(sha256);
+    const byDigest = await this.#lookUp({ sha256 });
+    const pdq = byDigest.matches.length ? null : await fingerprint();
+    const sent = pdq ? { sha256, pdq } : { sha256 };
+    const lookup = pdq ? await this.#lookUp(sent) : byDigest;
+    const report = lookup.matches.length ? await this.reportOn(sent) : null;
     const exact = lookup.matches.some(({ basis }) => basis === "bytes");
     if (report && exact && report.report.axes.registration.value !== "EXACT_MATCH") throw new Refused("refused_contradiction", { what: "bytes" });
-    return { lookup, report, prefix: null, listed: null, complete: true };
+    return { lookup, report, prefix: null, listed: null, complete: true, decoded: pdq !== null };
+  }
+
+  /** @param {Sent} sent @returns {Promise<Lookup>} */
+  async #lookUp(sent) {
+    const answer = await askJson(this.address, "/v1/lookups", { body: JSON.stringify({ items: [sent] }) });
+    const { lookup, checkpoint } = readLookups(answer, sent.sha256);
+    if (!sent.pdq && lookup.matches.some(({ distance }) => distance !== null)) throw new Refused("refused_unseen");
+    await this.#cover(lookup, checkpoint);
+    return lookup;
   }
 
   /** @param {string} sha256 @returns {Promise<LookedUp>} */
@@ -152,13 +164,12 @@ export class Registry {
     const answer = await askJson(this.address, prefix ? `/v1/lookups/${prefix}` : "/v1/lookups");
     const { lookup, listed, complete, checkpoint } = readBucket(answer, prefix, sha256);
     await this.#cover(lookup, checkpoint);
-    return { lookup, report: null, prefix, listed, complete };
+    return { lookup, report: null, prefix, listed, complete, decoded: false };
   }
 
-  /** A report on digests, which are sent. @param {Digests} digests */
-  async reportOn({ sha256, pdq }) {
-    const body = JSON.stringify(pdq ? { sha256, pdq } : { sha256 });
-    return this.#answer(await askJson(this.address, "/v1/verifications", { body }), sha256, false);
+  /** A report on digests, which are sent. @param {Sent} sent */
+  async reportOn(sent) {
+    return this.#answer(await askJson(this.address, "/v1/verifications", { body: JSON.stringify(sent) }), sent.sha256, false);
   }
 
   /** A report on the picture itself, which is sent. @param {Blob} picture @param {string} sha256 of its bytes */
@@ -172,15 +183,19 @@ export class Registry {
     const report = readReport(answer, sha256, sent);
     const [closest] = report.matches;
     const proof = report.axes.proof.value;
-    if (!closest || proof === "BROKEN") return { report, receipt: null, unchecked: null };
-    if (proof === "SEQUENCED") return { report, receipt: null, unchecked: new Unanswered("unanswered_busy") }; // not published yet
+    if (!closest) return { report, receipt: null, unchecked: null, thumbnail: null };
+    prepare();
+    const thumbnail = ask(this.address, closest.asset.links.thumbnail, { optional: true });
+    thumbnail.catch(() => undefined); // by whoever asks for it
+    if (proof === "BROKEN") return { report, receipt: null, unchecked: null, thumbnail };
+    if (proof === "SEQUENCED") return { report, receipt: null, unchecked: new Unanswered("unanswered_busy"), thumbnail }; // not published yet
     try {
       const receipt = await this.#check(closest, closest.basis === "bytes" ? sha256 : null);
       checkWords(report, closest);
-      return { report, receipt, unchecked: null };
+      return { report, receipt, unchecked: null, thumbnail };
     } catch (cause) {
       if (!(cause instanceof Unanswered)) throw cause;
-      return { report, receipt: null, unchecked: cause };
+      return { report, receipt: null, unchecked: cause, thumbnail };
     }
   }
 
@@ -213,13 +228,12 @@ export class Registry {
   }
 
   /**
-   * The registered picture of a match, to be shown. It is what the record's fingerprint says, where there is a receipt.
-   * @param {Match} match
-   * @param {ReceiptReport | null} receipt
+   * The registered picture of the closest match, to be shown. It is what the record's fingerprint says, where there is a receipt.
+   * @param {Answer} answer
    * @returns {Promise<Blob | null>} null where there is none
    */
-  async registeredPicture({ asset }, receipt) {
-    const data = await ask(this.address, asset.links.thumbnail, { optional: true });
+  async registeredPicture({ thumbnail, receipt }) {
+    const data = await thumbnail;
     if (data === null) return null;
     const picture = pictureOf(data);
     if (!picture) throw new Refused("refused_picture");

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { within } from "../patience.js";
+
 /**
  * Of a registry; `data` is null where it is larger than was asked for.
  * @typedef {{ isRedirect: boolean, status: number, retryAfter: string | null, data: Blob | null }} Answer
@@ -13,35 +15,42 @@
 
 const SILENT_SECONDS = 10; // beyond those of an answer: the page in the sandbox did not load, or was ended
 
-/** @type {Promise<Window> | undefined} */
+/** @type {{ frame: HTMLIFrameElement, loaded: Promise<unknown> } | undefined} */
 let opened;
 
-/** @returns {Promise<Window>} */
 function open() {
   const frame = document.createElement("iframe");
   frame.hidden = true;
   frame.sandbox.add("allow-scripts");
   frame.src = new URL("frame.html", import.meta.url).href;
-  document.body.append(frame);
-  return new Promise((resolve) => {
-    frame.onload = () => resolve(/** @type {Window} */ (frame.contentWindow));
+  const loaded = new Promise((resolve) => {
+    frame.onload = resolve;
   });
+  document.body.append(frame);
+  return { frame, loaded };
 }
 
 /**
- * @template T
+ * @param {string} silent what it comes to where the page in the sandbox says nothing: then the next question has another one
+ * @param {number} maxSeconds
  * @param {"readAnswer" | "readPicture"} name of what `frame.js` does
  * @param {...unknown} args
- * @returns {Promise<T>}
+ * @returns {Promise<any>}
  */
-async function done(name, ...args) {
-  const page = await (opened ??= open());
+async function done(silent, maxSeconds, name, ...args) {
+  const { frame, loaded } = (opened ??= open());
   const { port1: here, port2: there } = new MessageChannel();
   const answered = new Promise((resolve) => {
     here.onmessage = ({ data }) => resolve(data);
   });
-  page.postMessage([name, ...args], "*", [there]); // an origin that nobody can name is not to be named here either
-  return answered.finally(() => here.close());
+  // An origin that nobody can name is not to be named here either.
+  void loaded.then(() => frame.contentWindow?.postMessage([name, ...args], "*", [there]));
+  const answer = await within(maxSeconds + SILENT_SECONDS, answered, null);
+  here.close();
+  if (answer !== null) return answer;
+  frame.remove();
+  if (opened?.frame === frame) opened = undefined;
+  return silent;
 }
 
 /**
@@ -52,10 +61,7 @@ async function done(name, ...args) {
  * @param {number} maxSeconds
  * @returns {Promise<Answer | "down" | "slow">}
  */
-export function readAnswer(url, asked, maxBytes, maxSeconds) {
-  const silent = new Promise((resolve) => setTimeout(resolve, 1000 * (maxSeconds + SILENT_SECONDS), "slow"));
-  return Promise.race([done("readAnswer", url, asked, maxBytes, maxSeconds), silent]);
-}
+export const readAnswer = (url, asked, maxBytes, maxSeconds) => done("slow", maxSeconds, "readAnswer", url, asked, maxBytes, maxSeconds);
 
 /** As that of `content/read.js`. @type {typeof globalThis.readPicture} */
-export const readPicture = (source, maxBytes) => done("readPicture", source, maxBytes);
+export const readPicture = (source, maxBytes, maxSeconds) => done("network", maxSeconds, "readPicture", source, maxBytes, maxSeconds);

@@ -278,14 +278,7 @@ if (!Object.hasOwn(globalThis, "countermark")) {
     }
 
     /** @param {Blob} blob @returns {Promise<string>} */
-    async function base64(blob) {
-      const reader = new FileReader();
-      await new Promise((resolve) => {
-        reader.onloadend = resolve;
-        reader.readAsDataURL(blob);
-      });
-      return String(reader.result).replace(/^[^,]*,/, "");
-    }
+    const base64 = async (blob) => new Uint8Array(await blob.arrayBuffer()).toBase64();
 
     /** @param {Blob} blob */
     async function handOver(blob) {
@@ -297,9 +290,9 @@ if (!Object.hasOwn(globalThis, "countermark")) {
       list,
       find,
 
-      /** The bytes of an address, as far as the site lets its own page have them. @param {string} source @param {number} maxBytes */
-      async read(source, maxBytes) {
-        const found = await globalThis.readPicture(source, maxBytes);
+      /** The bytes of an address, as far as the site lets its own page have them. @param {string} source @param {number} maxBytes @param {number} maxSeconds */
+      async read(source, maxBytes, maxSeconds) {
+        const found = await globalThis.readPicture(source, maxBytes, maxSeconds);
         return typeof found === "string" ? { fault: found } : handOver(found);
       },
 
@@ -310,8 +303,13 @@ if (!Object.hasOwn(globalThis, "countermark")) {
         return part ? base64(part) : null;
       },
 
-      /** What an element shows at this moment. @param {number | undefined} number @param {string} shown */
-      async draw(number, shown) {
+      /**
+       * What an element shows at this moment; with its longest side at most this.
+       * @param {number | undefined} number
+       * @param {string} shown
+       * @param {number} [maxSide]
+       */
+      async draw(number, shown, maxSide = Infinity) {
         const element = elementOf(number);
         if (!element) return { fault: "gone" };
         const isPicture = element instanceof HTMLImageElement;
@@ -324,10 +322,11 @@ if (!Object.hasOwn(globalThis, "countermark")) {
             : [element.width, element.height];
         if (!width || !height) return { fault: "not-a-picture" };
         try {
-          const canvas = new OffscreenCanvas(width, height);
+          const scale = Math.min(1, maxSide / Math.max(width, height));
+          const canvas = new OffscreenCanvas(Math.max(1, width * scale), Math.max(1, height * scale));
           const context = canvas.getContext("2d");
           if (!context) return { fault: "tainted" };
-          context.drawImage(element, 0, 0, width, height);
+          context.drawImage(element, 0, 0, canvas.width, canvas.height);
           return await handOver(await canvas.convertToBlob());
         } catch {
           return { fault: "tainted" };

@@ -27,13 +27,13 @@ globalThis.readBounded = async function readBounded({ body, headers }, maxBytes)
  * lets no other read it), "network" where the site answers with something else, "too-large".
  * @param {string} source
  * @param {number} maxBytes
+ * @param {number} maxSeconds
  * @returns {Promise<Blob | "unreachable" | "network" | "too-large">}
  */
-globalThis.readPicture = async function readPicture(source, maxBytes) {
-  const MAX_SECONDS = 60; // 50 MB in a minute is 7 Mbit/s
+globalThis.readPicture = async function readPicture(source, maxBytes, maxSeconds) {
   let answer;
   try {
-    const signal = AbortSignal.timeout(1000 * MAX_SECONDS);
+    const signal = AbortSignal.timeout(1000 * maxSeconds);
     answer = await fetch(source, { credentials: "omit", referrerPolicy: "no-referrer", cache: "force-cache", signal });
   } catch {
     return "unreachable";

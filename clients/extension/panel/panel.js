@@ -6,17 +6,17 @@
  */
 
 import { LANGUAGE, catalogue, said, sentenceOf, translate } from "../words.js"; // first: it sets the language
-import { UnreadablePicture, fingerprint } from "../countermark/fingerprint.js";
+import { UnreadablePicture, fingerprint, prepare } from "../countermark/fingerprint.js";
 import { Fault } from "../faults.js";
 import { howToAsk, keptRegistries } from "../memory.js";
 import { h, quoted } from "../page/dom.js";
-import { PictureError, listPictures, picture as pictureOf, screenshot } from "../pictures.js";
+import { PictureError, listPictures, picture as pictureOf, screenshot, thumbnail } from "../pictures.js";
 import { Contradiction, Registry } from "../registry.js";
 import { drawAlarm, drawReport } from "./answer.js";
 
 /** @import { Digests, LookedUp } from "../registry.js" */
 /** @import { Fingerprints } from "../countermark/fingerprint.js" */
-/** @typedef {{ blob: Blob, how: "page" | "origin" | "screen" | "drawn", host: string, fingerprints?: Fingerprints }} Had */
+/** @import { Had } from "../pictures.js" */
 
 const status = /** @type {HTMLElement} */ (document.querySelector("#status"));
 const preview = /** @type {HTMLElement} */ (document.querySelector("#picture"));
@@ -107,11 +107,18 @@ async function offer(asked) {
     answers.append(notice(said("choose_none")));
     return;
   }
-  const item = (/** @type {any} */ each) => {
+  const places = pictures.map(() => h("span", { class: "thumbnail" }));
+  const item = (/** @type {any} */ each, /** @type {number} */ at) => {
     const size = each.width && each.height ? `${each.width} × ${each.height}` : said("choose_unsized");
-    return h("li", {}, h("button", { type: "button", class: "picture", onclick: () => void check({ ...asked, ...each }) }, h("span", {}, size), " ", quoted(describe(each))));
+    const text = h("span", {}, h("strong", {}, size), " ", quoted(describe(each)));
+    return h("li", {}, h("button", { type: "button", class: "picture", onclick: () => void check({ ...asked, ...each }) }, places[at], text));
   };
   answers.append(h("section", {}, h("h2", {}, said("choose_title")), h("ol", { class: "choice" }, pictures.map(item))));
+  for (const [at, each] of pictures.entries()) {
+    const small = await thumbnail({ ...asked, ...each });
+    if (turn !== mine) return;
+    if (small) places[at]?.append(h("img", { src: addressOf(small), alt: "" }));
+  }
 }
 
 /** @param {any} item of the list of pictures */
@@ -129,6 +136,7 @@ function describe({ description, source, kind }) {
  */
 async function check(click, get = pictureOf, agreed = []) {
   const mine = begin(said("picture_getting"));
+  prepare();
   /** @type {Had} */
   let had;
   try {
@@ -177,11 +185,6 @@ async function ask(had, mine, agreed) {
   status.textContent = said("asking");
   const [digests, asking] = await Promise.all([digestsOf(had), howToAsk()]);
   if (turn !== mine) return;
-  if (!digests) {
-    status.textContent = "";
-    answers.append(notice(`${said("picture_too_large")} ${said("nothing_sent")}`));
-    return;
-  }
   const copied = had.how === "screen" || had.how === "drawn";
   const rows = registries.map((registry) => new Row(registry, had, digests, mine));
   answers.append(...rows.map(({ element }) => element));
@@ -199,17 +202,23 @@ function showPreview({ blob, how, host }) {
 }
 
 const hex = (/** @type {Uint8Array} */ bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const MAX_BYTES = 256 * 1024 * 1024; // of memory for a file whose digest alone is computed
 
-/** Of a picture that this browser cannot decode there is the digest of its bytes alone. @param {Had} had @returns {Promise<Digests | null>} */
-async function digestsOf({ blob, fingerprints }) {
+/** The digest of its bytes; its fingerprint is computed once for all who ask for it. @param {Had} had @returns {Promise<Digests>} */
+async function digestsOf({ blob, size, fingerprints }) {
+  const sha256 = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer())));
+  /** @type {ReturnType<Digests["pdq"]> | undefined} */
+  let computed;
+  return { sha256, pdq: () => (computed ??= pdqOf(fingerprints ?? fingerprint(blob, size))) };
+}
+
+/** Null of a picture that this browser cannot decode. @param {Fingerprints | Promise<Fingerprints>} made @returns {ReturnType<Digests["pdq"]>} */
+async function pdqOf(made) {
   try {
-    const found = fingerprints ?? (await fingerprint(blob));
-    return { sha256: hex(found.sha256), pdq: { value: hex(found.pdq.hash), quality: found.pdq.quality } };
+    const { pdq } = await made;
+    return { value: hex(pdq.hash), quality: pdq.quality };
   } catch (cause) {
     if (!(cause instanceof UnreadablePicture)) throw cause;
-    if (blob.size > MAX_BYTES) return null;
-    return { sha256: hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()))), pdq: null };
+    return null;
   }
 }
 
@@ -299,7 +308,7 @@ class Row {
   }
 
   /** @param {LookedUp} found @param {boolean} copied */
-  async showLookup({ lookup, report, prefix, listed, complete }, copied) {
+  async showLookup({ lookup, report, prefix, listed, complete, decoded }, copied) {
     const { host } = this.registry;
     const [first] = lookup.matches;
     if (report && first) {
@@ -318,7 +327,7 @@ class Row {
       ]);
       return;
     }
-    const told = copied ? "told_copied" : prefix === null ? (this.digests.pdq ? "told_nothing" : "told_digest_only") : complete ? "told_prefix" : "told_prefix_incomplete";
+    const told = copied ? "told_copied" : prefix === null ? (decoded ? "told_nothing" : "told_digest_only") : complete ? "told_prefix" : "told_prefix_incomplete";
     this.show([
       h("h2", { tabindex: "-1" }, said("nothing_yet", { host })),
       h("p", { class: "lead" }, said(told, { host, listed: listed ?? 0, prefix: prefix ?? "" })),
@@ -332,7 +341,7 @@ class Row {
     const { registry, had } = this;
     const [closest] = answer.report.matches;
     const [registered, difference] = closest
-      ? await Promise.all([shownOr(registry.registeredPicture(closest, answer.receipt)), shownOr(registry.difference(closest))])
+      ? await Promise.all([shownOr(registry.registeredPicture(answer)), shownOr(registry.difference(closest))])
       : [null, null];
     if (turn !== this.mine) return;
     const pictures = {

@@ -6,7 +6,7 @@
 
 import { sha256, toUtf8 } from "./bytes.js";
 import { CountermarkError } from "./errors.js";
-import { MAX_MEDIA_BYTES } from "./limits.js";
+import { CANONICAL_SIDE, MAX_MEDIA_BYTES } from "./limits.js";
 import { canonical, pdq } from "./pdq.js";
 import { orientationOfWebp, upright } from "./webp.js";
 
@@ -17,7 +17,7 @@ export class UnreadablePicture extends CountermarkError {}
  * @property {Uint8Array} sha256 of the bytes
  * @property {{ hash: Uint8Array, quality: number }} pdq 32 bytes; of quality below 50 it is too plain to search by
  * @property {Uint8Array | null} pixelsSha256 of the decoded pixels; null where another decoder may give others (JPEG,
- *   WebP, AVIF), and where the picture is not opaque
+ *   WebP, AVIF), where the picture is not opaque, and where it was shrunk
  * @property {number} width in pixels, upright
  * @property {number} height
  */
@@ -26,39 +26,71 @@ const MAX_SECONDS = 60; // twelve megapixels take less than one
 /** Of a picture that is decoded: 480 MB of a page's memory; the largest cameras have 102 megapixels. */
 export const MAX_PIXELS = 120_000_000;
 
-/** In this thread; throws UnreadablePicture. @param {Blob} file @returns {Promise<Fingerprints>} */
-export async function computeFingerprints(file) {
+/** Of the longest side that browsers shrink a picture to, which they do faster than `canonical`: of PDQ at most 2 bits change. */
+const SHRUNK_SIDE = 3 * CANONICAL_SIDE;
+
+/** In pixels, as an element of a page has it. @typedef {{ width: number, height: number }} Size */
+
+/** In this thread; else as `fingerprint`. @param {Blob} file @param {Size} [size] @returns {Promise<Fingerprints>} */
+export async function computeFingerprints(file, size) {
   if (file.size > MAX_MEDIA_BYTES) throw new UnreadablePicture(`a picture has at most ${MAX_MEDIA_BYTES} bytes`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const picture = await decode(file, bytes);
-  const { width, height } = picture;
-  return { sha256: await sha256(bytes), pdq: pdq(canonical(picture)), pixelsSha256: await digestPixels(picture, bytes), width, height };
+  const orientation = orientationOfWebp(bytes);
+  const large = size && Math.max(size.width, size.height) > SHRUNK_SIDE ? size : null;
+  const picture = await decode(file, orientation, large && shrunk(large));
+  const pixelsSha256 = large ? null : await digestPixels(picture, bytes);
+  const { width, height } = large ? uprightSize(orientation, large) : picture;
+  return { sha256: await sha256(bytes), pdq: pdq(canonical(picture)), pixelsSha256, width, height };
 }
 
-/** In a worker of its own, which ends with it; throws UnreadablePicture. @param {Blob} file @returns {Promise<Fingerprints>} */
-export function fingerprint(file) {
-  const worker = new Worker(new URL("./fingerprint_worker.js", import.meta.url), { type: "module" });
+/** @param {Size} size */
+function shrunk({ width, height }) {
+  const scale = SHRUNK_SIDE / Math.max(width, height);
+  return { resizeWidth: Math.max(1, Math.round(scale * width)), resizeHeight: Math.max(1, Math.round(scale * height)) };
+}
+
+/** The size upright. @param {number} orientation @param {Size} size as stored @returns {Size} */
+const uprightSize = (orientation, { width, height }) => (orientation < 5 ? { width, height } : { width: height, height: width });
+
+const start = () => new Worker(new URL("./fingerprint_worker.js", import.meta.url), { type: "module" });
+
+/** @type {Worker | undefined} */
+let started;
+
+/** Starts the worker of the next picture, which takes a browser about as long as the look-up of a small one. */
+export function prepare() {
+  started ??= start();
+}
+
+/**
+ * In a worker of its own, which ends with it; throws UnreadablePicture.
+ * @param {Blob} file
+ * @param {Size} [size] where it is known, and the pixels themselves are not asked for: a large picture is then shrunk while it is decoded
+ * @returns {Promise<Fingerprints>}
+ */
+export function fingerprint(file, size) {
+  const worker = started ?? start();
+  started = undefined;
   return new Promise((/** @type {(found: Fingerprints) => void} */ resolve, reject) => {
     setTimeout(() => reject(new UnreadablePicture("the picture took too long to look at")), MAX_SECONDS * 1000);
     worker.onmessage = ({ data }) => ("refusal" in data ? reject(new UnreadablePicture(data.refusal)) : resolve(data));
     worker.onerror = () => reject(new UnreadablePicture("the picture could not be looked at in this browser"));
-    worker.postMessage(file);
+    worker.postMessage({ file, size });
   }).finally(() => worker.terminate());
 }
 
-/** Upright, over white, its colour profile not applied. @param {Blob} file @param {Uint8Array<ArrayBuffer>} bytes */
-async function decode(file, bytes) {
-  const orientation = orientationOfWebp(bytes);
+/** Upright, over white, its colour profile not applied. @param {Blob} file @param {number} orientation of a WebP @param {ImageBitmapOptions | null} resized */
+async function decode(file, orientation, resized) {
   const imageOrientation = orientation === 1 ? "from-image" : "none";
   /** @type {ImageBitmap} */
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", imageOrientation });
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", imageOrientation, resizeQuality: "medium", ...resized });
   } catch (cause) {
     throw new UnreadablePicture("this browser cannot decode the picture", { cause });
   }
   try {
-    const [width, height] = orientation < 5 ? [bitmap.width, bitmap.height] : [bitmap.height, bitmap.width];
+    const { width, height } = uprightSize(orientation, bitmap);
     if (width * height > MAX_PIXELS) throw new UnreadablePicture(`a picture has at most ${MAX_PIXELS} pixels`);
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     if (!context) throw new UnreadablePicture("this browser has no canvas for the picture");

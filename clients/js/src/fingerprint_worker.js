@@ -1,8 +1,8 @@
 import { UnreadablePicture, computeFingerprints } from "./fingerprint.js";
 
-self.onmessage = async ({ data: file }) => {
+self.onmessage = async ({ data: { file, size } }) => {
   try {
-    self.postMessage(await computeFingerprints(file));
+    self.postMessage(await computeFingerprints(file, size));
   } catch (error) {
     if (!(error instanceof UnreadablePicture)) throw error;
     self.postMessage({ refusal: error.message });

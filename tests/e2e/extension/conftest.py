@@ -72,6 +72,7 @@ def sites(_sites: Sites) -> Iterator[Sites]:
     yield _sites
     assert "-extension:" not in str(_sites.asked)
     _sites.pages, _sites.files, _sites.policy, _sites.asked = {}, {}, None, []
+    _sites.going_on.clear()
 
 
 Show = Callable[..., Tab]

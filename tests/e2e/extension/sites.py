@@ -5,6 +5,7 @@ All names below `localhost` lead to one server: which host a page or picture lie
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from demo.alterations import PHOTOS
 from tests.loopback import serving
+from tests.patience import HUNG_SECONDS
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "svg": "image/svg+xml"}
 
@@ -42,8 +44,8 @@ class Sites:
     """`pages` are by path ("/"), `files` by name, and both may be set while it runs.
 
     A picture is at `/open/NAME` for everybody, at `/closed/NAME` for pages of its own site, and at `/members/NAME` for
-    who brings a cookie. At `/live/NAME`, for everybody, it is encoded anew at each request. `asked` are the requests so
-    far: host, path and headers.
+    who brings a cookie. At `/live/NAME`, for everybody, it is encoded anew at each request. What is at `/stalled` comes
+    once `going_on` is set. `asked` are the requests so far: host, path and headers.
     """
 
     port: int
@@ -52,6 +54,7 @@ class Sites:
     policy: str | None = None
     """The `Content-Security-Policy` of its pages."""
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    going_on: threading.Event = field(default_factory=threading.Event)
 
     def at(self, host: str, path: str = "/") -> str:
         """An address: `sites.at("cdn", "/open/photo.jpg")`."""
@@ -63,6 +66,8 @@ class Sites:
         if path in self.pages:
             headers = {"set-cookie": "who=me", **({"content-security-policy": self.policy} if self.policy else {})}
             return HTMLResponse(self.pages[path].replace("PORT", str(self.port)), headers=headers)
+        if path == "/stalled":
+            self.going_on.wait(HUNG_SECONDS)
         _, access, name = (path + "//").split("/", 3)[:3]
         if name not in self.files or (access == "members" and not request.cookies):
             return Response(status_code=404)

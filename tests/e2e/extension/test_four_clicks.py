@@ -22,6 +22,7 @@ HAS = "(selector) => document.querySelector(selector) !== null"
 CODE = "() => document.querySelector('h2[data-code]')?.dataset.code"
 ALLOW, READ = ".allow-and-send", ".notice .button.quiet"
 SEND = ".answer .button.large"
+ANSWERED = ".answer[aria-busy=false]"
 
 
 def retold() -> bytes:
@@ -78,6 +79,18 @@ def test_a_copy_of_a_copy_on_another_site_is_checked_with_four_clicks(
     assert [path for host, path, _ in sites.asked if host == "cdn"].count("/closed/retold.jpg") >= 1
 
 
+def test_what_its_digest_settles_is_not_sent_though_it_may_be(
+    entered: ExtendedBrowser, sites: Sites, click: Callable[..., Tab]
+) -> None:
+    sites.files["same.jpg"] = (PHOTOS / "stream.jpg").read_bytes()
+    panel = click(sites.at("same", "/closed/same.jpg"))
+    once(lambda: panel.evaluate(HAS, ALLOW))
+    entered.click_in_panel(ALLOW)
+    entered.allow()
+    once(lambda: panel.evaluate(HAS, ANSWERED))
+    assert "The digest settles it" in panel.evaluate(SHOWN)
+
+
 def test_whoever_only_lets_it_be_read_has_sent_digests_alone(
     entered: ExtendedBrowser, sites: Sites, click: Callable[..., Tab]
 ) -> None:
@@ -101,7 +114,8 @@ def test_whoever_says_no_to_the_browser_has_it_from_the_screen_and_sends_nothing
     once(lambda: panel.evaluate(HAS, ALLOW))
     entered.click_in_panel(ALLOW)
     entered.refuse()
-    once(lambda: panel.evaluate(HAS, SEND))
+    once(lambda: panel.evaluate(HAS, ANSWERED))
+    assert panel.evaluate(HAS, SEND)
     assert "It was taken from the screen: a new copy" in panel.evaluate(SHOWN)
     assert panel.evaluate(CODE) in (None, "POSSIBLE_MATCH")
 

@@ -298,6 +298,13 @@ LIES = [
         "refused_far",
     ),
     Lie(
+        "it compares a fingerprint that it was not told",
+        "clicks",
+        LOOKUPS,
+        in_json(lambda said: said["items"][0]["matches"][0].update(basis="pdq", distance=3)),
+        "refused_unseen",
+    ),
+    Lie(
         "it names an entry that its log has not",
         "clicks",
         LOOKUPS,

@@ -1,9 +1,14 @@
 """What a reader sees in the panel and in the settings, in both browsers: a real registry answers, or fails to."""
 
 import asyncio
+import hashlib
 import json
 import re
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,11 +16,11 @@ from countermark import Client
 from starlette.responses import Response, StreamingResponse
 
 from demo.alterations import PHOTOS
-from tests.e2e.extension.between import Between, running_between, truthful
+from tests.e2e.extension.between import Asked, Between, Reply, running_between, truthful
 from tests.e2e.extension.browsers import Chromium, ExtendedBrowser, once
-from tests.e2e.extension.reader import FIRST_SCREEN, Reader
+from tests.e2e.extension.reader import CLICKED, FIRST_SCREEN, Reader, as_source
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode, hostile_copy
-from tests.patience import HUNG_SECONDS
+from tests.patience import HUNG_SECONDS, MOMENT_SECONDS
 
 TITLE = "A stream in the beech wood"
 STREAM = (PHOTOS / "stream.jpg").read_bytes()
@@ -77,9 +82,10 @@ def test_a_click_sends_digests_and_the_button_that_names_the_host_sends_the_pict
     entered: Reader, between: Between
 ) -> None:
     entered.check(ALTERED)
-    assert [path for path in paths(between) if path.startswith("POST")] == ["POST /v1/lookups"]
-    (sent,) = json.loads(between.asked[0].body)["items"]
-    assert set(sent) == {"sha256", "pdq"}
+    asked = [each for each in between.asked if each.method == "POST"]
+    assert {each.path for each in asked} == {"/v1/lookups"}
+    sent = [set(item) for each in asked for item in json.loads(each.body)["items"]]
+    assert sent == [{"sha256"}, {"sha256", "pdq"}]  # the fingerprint, where the digest leads to nothing
     assert entered.text(".answer .button.large") == f"Send the picture to compare: {between.host}"
     told = entered.send()
     (upload,) = (asked for asked in between.asked if asked.path == "/v1/verifications")
@@ -89,26 +95,45 @@ def test_a_click_sends_digests_and_the_button_that_names_the_host_sends_the_pict
     assert f"Content credential (C2PA), as {between.host} read it" in told
 
 
-def test_both_pictures_are_shown_with_their_numbered_boxes(entered: Reader) -> None:
+def test_both_pictures_are_shown_with_their_numbered_boxes(entered: Reader, between: Between) -> None:
+    reports: list[Any] = []
+
+    def note(asked: Asked, reply: Reply) -> Reply:
+        reports.extend([reply.json] if asked.path == "/v1/verifications" else [])
+        return reply
+
     entered.check(ALTERED)
+    between.change = note
     entered.send()
     shown = entered.tab.evaluate(
         """async () => {
             const pictures = [...document.querySelectorAll(".stage .frame > img:first-child")];
             await Promise.all(pictures.map((each) => each.decode()));
             const boxes = [...document.querySelectorAll(".stage .box")];
+            const within = (box) => {
+                const outer = box.closest(".frame").querySelector("img").getBoundingClientRect();
+                const { left, top, right, bottom } = box.getBoundingClientRect();
+                return {
+                    left: (left - outer.left) / outer.width,
+                    top: (top - outer.top) / outer.height,
+                    right: (right - outer.left) / outer.width,
+                    bottom: (bottom - outer.top) / outer.height,
+                };
+            };
             return {
                 sizes: pictures.map((each) => each.naturalWidth),
                 sources: pictures.map(({ src }) => src),
-                boxes: boxes.map((each) => each.getBoundingClientRect().width),
+                boxes: boxes.map(within),
             };
         }"""
     )
     assert len(shown["sizes"]) == 2
     assert all(size >= 300 for size in shown["sizes"])
     assert all(source.startswith("blob:") for source in shown["sources"])
-    assert len(shown["boxes"]) == 2
-    assert all(width > 10 for width in shown["boxes"])
+    (report,) = reports
+    (region,) = report["matches"][0]["comparison"]["regions"]
+    for box, side in zip(shown["boxes"], ("query", "reference"), strict=True):
+        assert box == pytest.approx(region[side], abs=0.02)
 
 
 def test_an_exact_match_is_told_from_digests_alone_and_its_receipt_is_checked_here(
@@ -119,7 +144,7 @@ def test_an_exact_match_is_told_from_digests_alone_and_its_receipt_is_checked_he
     assert "The digest settles it" in told
     assert "Receipt checked by this browser: 10 of 11 steps hold, none fails" in told
     assert "The Test Daily" in told
-    assert not any(STREAM in asked.body for asked in between.asked)
+    assert not any(STREAM in asked.body or b"pdq" in asked.body for asked in between.asked)
     rows = entered.tab.evaluate(
         """() => {
             const rows = [...document.querySelectorAll(".checks tbody tr")];
@@ -182,6 +207,62 @@ def test_two_registries_are_asked_at_once_and_what_leads_somewhere_comes_first(
         assert f"Send the picture to compare: {between.host}" in entered.text(".answer:last-child")
 
 
+def later(reply: Reply, held: threading.Event) -> Response:
+    """The same, once it is no longer held."""
+
+    async def body() -> AsyncIterator[bytes]:
+        await asyncio.to_thread(held.wait, HUNG_SECONDS)
+        yield reply.body
+
+    return StreamingResponse(body(), reply.status, reply.headers)
+
+
+def about(between: Between, data: bytes, path: str = "") -> list[Asked]:
+    """What was asked about a file."""
+    digest = hashlib.sha256(data).hexdigest().encode()
+    return [asked for asked in between.asked if asked.path.startswith(path) and digest in asked.body]
+
+
+def test_only_the_newest_click_is_answered(
+    entered: Reader, between: Between, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The first one is slow: its picture, and then its answer, which leads somewhere."""
+    held = threading.Event()
+    slow = f"{between.url}/stream.jpg"
+    between.change = lambda asked, reply: (
+        later(replace(reply, status=200).says(STREAM), held)
+        if asked.path == "/stream.jpg"
+        else later(reply, held)
+        if asked.path == "/v1/verifications"
+        else reply
+    )
+    entered.tab.evaluate(CLICKED, slow)
+    once(lambda: "GET /stream.jpg" in paths(between))
+    told = entered.check(UNKNOWN)
+    held.set()
+    time.sleep(MOMENT_SECONDS)
+    assert entered.text("#answers") == told
+    assert about(between, STREAM) == []
+
+    held.clear()
+    entered.tab.evaluate(CLICKED, as_source(STREAM))
+    once(lambda: about(between, STREAM, "/v1/verifications"))
+    entered.check(UNKNOWN)
+    held.set()
+    once(lambda: any("/thumbnail" in path for path in paths(between)))
+    time.sleep(MOMENT_SECONDS)
+    assert entered.text("#answers") == told
+    assert entered.tab.evaluate("() => !document.querySelector('#picture').hidden")
+
+
+def test_a_click_in_another_window_is_left_to_its_own_panel(entered: Reader, between: Between) -> None:
+    elsewhere = CLICKED.replace("windowId: id", "windowId: id + 1")
+    entered.tab.evaluate(elsewhere, as_source(STREAM))
+    time.sleep(MOMENT_SECONDS)
+    entered.check(UNKNOWN)
+    assert about(between, STREAM) == []
+
+
 # Nothing is sent before a click ---------------------------------------------------------------------
 
 
@@ -236,6 +317,30 @@ def stalls() -> Response:
 def test_a_registry_that_does_not_come_to_an_end_is_told(entered: Reader, between: Between) -> None:
     between.change = lambda _, __: stalls()
     assert f"{between.host} did not answer within 60 seconds" in entered.check(STREAM)
+
+
+ENDED = """async () => {
+    const frame = document.querySelector("iframe[sandbox]");
+    await new Promise((onload) => Object.assign(frame, { onload, src: "about:blank" }));
+    window.usual = window.setTimeout;
+    window.setTimeout = (act, delay, ...args) => window.usual(act, delay / 1000, ...args);
+}"""
+"""The page that asks in a sandbox has ended; and seconds pass in milliseconds."""
+AS_USUAL = "() => { window.setTimeout = window.usual; }"
+
+
+def test_a_sandboxed_page_that_has_ended_is_not_waited_for_and_the_next_question_has_another(
+    entered: Reader, between: Between
+) -> None:
+    entered.tab.evaluate(ENDED)
+    entered.tab.evaluate(CLICKED, "http://127.0.0.1:9/photo.jpg")
+    assert "could not be fetched from its address again. Nothing was sent." in entered.answer()
+    entered.tab.evaluate(AS_USUAL)
+    assert "Byte for byte" in entered.check(STREAM)
+    entered.tab.evaluate(ENDED)
+    assert f"{between.host} did not answer within 60 seconds" in entered.check(STREAM)
+    entered.tab.evaluate(AS_USUAL)
+    assert "Byte for byte" in entered.check(STREAM)
 
 
 def test_of_a_picture_that_this_browser_cannot_decode_the_digest_is_asked_alone(

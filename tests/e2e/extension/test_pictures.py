@@ -11,6 +11,7 @@ from provenance.media.media import Media
 from tests.e2e.extension.asking import PHOTO, SPACER, clicked, had, listed, newest
 from tests.e2e.extension.browsers import ExtendedBrowser, ExtendedFirefox, once
 from tests.e2e.extension.sites import Sites, encoded, photo, sha256
+from tests.e2e.pages.pictures import HOSTILE, SHOWN
 from tests.e2e.pages.reader import Tab
 from tests.hamming import hamming
 
@@ -310,7 +311,7 @@ def stated_as(data: bytes, width: int, height: int) -> bytes:
 
 
 REFUSED = {
-    "huge.jpg": (stated_as(PHOTO, 20_000, 10_000), "too-large"),
+    "huge.jpg": (stated_as(PHOTO, 20_000, 10_000), "too-large"),  # 200 megapixels
     "dot.png": (encoded(photo("stream.jpg", 1).resize((1, 1)), "PNG"), "too-small"),
     "text.jpg": (b"<!doctype html><p>No picture", "not-a-picture"),
     "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='200'/>", "drawing"),
@@ -325,6 +326,64 @@ def test_what_cannot_be_checked_is_refused_by_name(
     sites.files[name] = data
     click = clicked(extended, show(f"<img src=/closed/{name} style='width: 300px; height: 200px'>"), "img")
     assert had(extended, click)["reason"] == reason
+
+
+def test_a_background_of_200_megapixels_is_refused_by_its_header(
+    extended: ExtendedBrowser, sites: Sites, show: Show
+) -> None:
+    """The page tells how large its element is, and not how large the picture."""
+    sites.files["huge.jpg"], reason = REFUSED["huge.jpg"]
+    page = show("<div style='background: url(/closed/huge.jpg); width: 300px; height: 200px'></div>")
+    choose, [picture] = listed(extended, page)
+    assert had(extended, choose | picture)["reason"] == reason
+
+
+def test_no_other_tab_is_cut_from_the_screen(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:
+    click = clicked(extended, show("<img src=/closed/photo.jpg width=300 height=200>"), "img")
+    show("<img src=/closed/other.jpg width=300 height=200>", "/other")
+    assert had(extended, click, "screenshot")["reason"] == "not-in-view"
+
+
+HANGING = """() => {
+    const request = new XMLHttpRequest();
+    request.open("GET", "/stalled", false);
+    setTimeout(() => request.send());
+}"""
+IN_MILLISECONDS = """() => {
+    window.usual = window.setTimeout;
+    window.setTimeout = (act, delay, ...args) => window.usual(act, delay / 1000, ...args);
+}"""
+
+
+def test_a_page_that_hangs_is_not_waited_for_for_ever(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:
+    page = show(f"<img src={sites.at('cdn', '/open/photo.jpg')} width=300 height=200>")
+    click = clicked(extended, page, "img")
+    page.evaluate(HANGING)
+    once(lambda: any(path == "/stalled" for _, path, _ in sites.asked))
+    extended.beside.evaluate(IN_MILLISECONDS)
+    answer = had(extended, click)
+    extended.beside.evaluate("() => { window.setTimeout = window.usual; }")
+    sites.going_on.set()
+    assert (answer["how"], answer["sha256"]) == ("page", sha256(PHOTO))  # as everybody may read it
+
+
+def test_the_choice_shows_what_the_page_may_draw_and_asks_nobody_for_it(
+    extended: ExtendedBrowser, sites: Sites, show: Show
+) -> None:
+    page = show(
+        f"<img src=/closed/photo.jpg width=300 alt='{HOSTILE}'><canvas width=900 height=600></canvas>"
+        f"<img src={sites.at('cdn', '/closed/other.jpg')} width=200>"
+    )
+    once(lambda: page.evaluate("() => [...document.images].every((each) => each.naturalWidth)"))
+    before = len(sites.asked)
+    listed(extended, page)
+    panel = extended.panel()
+    once(lambda: panel.evaluate("() => document.querySelectorAll('.choice .thumbnail img').length === 2"))
+    drawn = "() => [...document.querySelectorAll('.choice li')].map((each) => each.querySelector('img') !== null)"
+    assert panel.evaluate(drawn) == [True, True, False]  # by their sizes; the last is another site's
+    assert SHOWN in panel.evaluate("() => document.querySelector('.choice').innerText")
+    assert panel.evaluate("() => document.querySelectorAll('img[src=x], [onerror]').length") == 0
+    assert len(sites.asked) == before
 
 
 def test_no_cookie_and_no_referrer_is_sent_for_a_picture(extended: ExtendedBrowser, sites: Sites, show: Show) -> None:

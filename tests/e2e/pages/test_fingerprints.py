@@ -21,13 +21,17 @@ MAX_BITS = 4
 """Of 256: browsers decode JPEG, WebP and AVIF with other rounding than Pillow. A search goes to 31."""
 
 PHOTO = Image.open(PHOTOS / "stream.jpg").convert("RGB").resize((900, 600))
-FINGERPRINT = """async (data) => {
+FINGERPRINT = """async ([data, sized]) => {
     const [version] = document.querySelector("script[src*='/static/']").src.match(/.*static\\/[^/]+/);
     const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
     const { fingerprint } = await import(`${version}/countermark/fingerprint.js`);
     const { toHex } = await import(`${version}/countermark/bytes.js`);
+    const file = new Blob([bytes]);
+    const shown = new Image();
+    if (sized) await new Promise((onload) => Object.assign(shown, { onload, src: URL.createObjectURL(file) }));
+    const size = sized ? { width: shown.naturalWidth, height: shown.naturalHeight } : undefined;
     try {
-        const { sha256, pdq, pixelsSha256, width, height } = await fingerprint(new Blob([bytes]));
+        const { sha256, pdq, pixelsSha256, width, height } = await fingerprint(file, size);
         return { sha256: toHex(sha256), pdq: toHex(pdq.hash), quality: pdq.quality, width, height,
                  pixels: pixelsSha256 && toHex(pixelsSha256) };
     } catch (error) {
@@ -94,11 +98,22 @@ PICTURES: dict[str, Callable[[], bytes]] = (
 )
 
 
-def fingerprints(tab: Tab, service: Service, data: bytes) -> dict[str, Any]:
+LARGE = PHOTO.resize((4000, 2667))
+LARGE_ONES: dict[str, Callable[[], bytes]] = {
+    "JPEG": lambda: encoded(LARGE, "JPEG", quality=80),
+    "JPEG that is to be turned": lambda: encoded(LARGE, "JPEG", quality=80, **turned(6)),
+    "WebP that is to be turned": lambda: encoded(LARGE, "WEBP", quality=80, **turned(6)),
+    "AVIF that is to be turned": lambda: encoded(LARGE, "AVIF", quality=60, speed=9, **turned(6)),
+    "PNG": lambda: encoded(LARGE, "PNG", compress_level=1),
+    "wide": lambda: encoded(LARGE.crop((0, 1000, 4000, 1300)), "JPEG", quality=80),
+}
+
+
+def fingerprints(tab: Tab, service: Service, data: bytes, sized: bool = False) -> dict[str, Any]:
     address = f"{service.url}/verify"
     if tab.evaluate("() => location.href") != address:
         tab.goto(address)
-    found: dict[str, Any] = tab.evaluate(FINGERPRINT, base64.b64encode(data).decode())
+    found: dict[str, Any] = tab.evaluate(FINGERPRINT, [base64.b64encode(data).decode(), sized])
     return found
 
 
@@ -115,6 +130,21 @@ def test_a_browser_finds_the_same_picture(tab: Tab, service: Service, kind: str)
     if found["pixels"] is not None:
         assert found["pixels"] == expected.pixels_sha256.hex()
     assert (found["pixels"] is not None) == kind.startswith("PNG")
+
+
+@pytest.mark.parametrize("kind", LARGE_ONES)
+def test_a_large_picture_whose_size_is_known_is_shrunk_while_it_is_decoded_and_found_all_the_same(
+    tab: Tab, service: Service, kind: str
+) -> None:
+    data = LARGE_ONES[kind]()
+    found = fingerprints(tab, service, data, sized=True)
+    media = Media.from_bytes(data)
+    expected = fingerprint(media)
+    assert found["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (found["width"], found["height"]) == (media.width, media.height)
+    assert hamming(bytes.fromhex(found["pdq"]), expected.pdq) <= MAX_BITS
+    assert abs(found["quality"] - expected.pdq_quality) <= 2
+    assert found["pixels"] is None
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(100)])
