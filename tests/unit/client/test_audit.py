@@ -20,6 +20,7 @@ from countermark import InvalidRequest, WrongService, retries
 from countermark.audit import AuditPolicy, Options, Sources, Stopped, audit_async, engine, patience, verify_folder
 from countermark.audit.state import State
 from countermark.audit.summary import read_summary
+from countermark.defaults import DEFAULT_MAX_WAIT
 
 from provenance.errors import StoreLocked, StoreUnavailable
 from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
@@ -130,6 +131,20 @@ def test_a_file_that_changes_between_hashing_and_decoding_is_looked_up_as_what_i
     found = run_audit(service, [files / "a.jpg"], tmp_path / "out", send="unsettled", pictures=True, receipts=False)
     assert buckets(found) == {"a.jpg": "identical"}
     assert found[0].sha256 == sha256(photo(ROCKET))
+    assert service.sent == []
+
+
+def test_a_file_that_changes_after_it_was_looked_up_is_not_sent(service: Registry, files: Path, tmp_path: Path) -> None:
+    looked_up = service._answer
+
+    def replacing(path: str, body: bytes) -> Answer:
+        (files / "a.jpg").write_bytes(b"changed")
+        return looked_up(path, body)
+
+    service._answer = replacing  # type: ignore[method-assign]
+    (item,) = run_audit(service, [files / "a.jpg"], tmp_path / "out", send="unsettled")
+    assert (item.outcome.bucket.value, item.outcome.reason) == ("could_not_check", "unreadable")
+    assert item.outcome.detail == "it changed after it was hashed"
     assert service.sent == []
 
 
@@ -265,14 +280,15 @@ def test_a_log_that_was_rolled_back_between_two_answers_is_told(service: Registr
 
 def test_no_more_requests_are_at_work_than_were_allowed(service: Registry, files: Path, tmp_path: Path) -> None:
     at_work, most = 0, 0
-    counting = threading.Lock()
+    counting, three = threading.Lock(), threading.Barrier(3, timeout=HUNG_SECONDS)
 
     def answer(handler: BaseHTTPRequestHandler, data: bytes) -> None:
         nonlocal at_work, most
         with counting:
             at_work += 1
             most = max(most, at_work)
-        time.sleep(0.05)  # while the others could arrive
+        three.wait()
+        time.sleep(0.05)  # while a fourth could arrive
         with counting:
             at_work -= 1
         says(reported(data, "NO_MATCH_FOUND", matches=[]))(handler)
@@ -331,15 +347,22 @@ def test_a_service_that_limits_requests_is_waited_for_and_the_auditor_is_told(
     assert told == ["waiting 1 s: the service takes no more requests for now"]
 
 
-def test_a_wait_for_the_rate_that_a_service_announces_is_told_and_nothing_is_refused(
+class ToldError(Exception):
+    """Ends an audit with what it was about to tell."""
+
+
+def test_a_wait_for_the_rate_that_a_service_announces_is_told_before_a_request_is_refused(
     service: Registry, tmp_path: Path
 ) -> None:
-    service.headers["RateLimit"] = '"lookups";r=0;t=1'
-    told: list[str] = []
+    def tell(line: str) -> None:
+        raise ToldError(line)
+
+    silently = int(DEFAULT_MAX_WAIT) - 1  # is what a client waits for by itself
+    service.headers["RateLimit"] = f'"lookups";r=0;t={silently}'
     lines = digest_list({f"{number}.jpg": sha256(b"%d" % number) for number in range(engine.BATCH + 1)})
-    assert len(run_audit(service, lines, tmp_path / "out", tell=told.append)) == engine.BATCH + 1
-    assert set(told) == {"waiting 1 s: the service takes no more requests for now"}
-    assert len(service.looked_up) == engine.BATCH + 1
+    with pytest.raises(ToldError, match=r"^waiting \d+ s: the service takes no more requests for now$"):
+        run_audit(service, lines, tmp_path / "out", tell=tell)
+    assert len(service.looked_up) <= engine.BATCH
 
 
 def test_an_older_service_and_one_that_is_none_are_told_in_a_line(
