@@ -134,6 +134,18 @@ def service() -> Iterator[Registry]:
         yield service
 
 
+def test_an_address_that_could_not_be_had_is_tried_again_by_the_same_command(
+    service: Registry, site: str, pages: dict[str, Answer], tmp_path: Path
+) -> None:
+    def bucket() -> str:
+        (item,) = run_audit(service, [f"{site}/late.jpg"], tmp_path / "out", private=True)
+        return item.outcome.bucket.value
+
+    assert bucket() == "could_not_check"
+    pages["/late.jpg"] = says(b"a picture", media_type="image/jpeg")
+    assert bucket() == "not_compared"
+
+
 @pytest.mark.timing
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_cluster_gives_the_same_report_though_a_worker_is_killed(service: Registry, tmp_path: Path) -> None:
