@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from countermark.audit import Bucket
+from countermark.audit import AuditPolicy, Bucket, Outcome
 from countermark.audit.buckets import Counts, of_error, of_lookup, of_report
+from countermark.audit.state import CheckedRecord
 from countermark.models import Lookup, Report, read
 
 from provenance.errors import MediaTooCostly, MediaTooLarge, RateLimited, UndecodableMedia, UnsupportedMedia
@@ -138,6 +139,18 @@ def test_the_page_on_audits_has_the_buckets_in_the_order_of_precedence() -> None
     _, _, table = page.partition("| bucket | |\n|---|---|\n")
     rows, _, _ = table.partition("\n\n")
     assert re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE) == [bucket.value for bucket in Bucket]
+
+
+@pytest.mark.parametrize("standing", ["withdrawn", "disputed", "key_revoked"])
+def test_a_receipt_that_shows_what_became_of_its_record_takes_back_a_match_and_leaves_a_lead(standing: str) -> None:
+    facts = {"standing": standing, "sha256": ["ab" * 32]}
+    checked = CheckedRecord(RECORD, "holds", "", "", True, facts)
+    for bucket in (Bucket.IDENTICAL, Bucket.SAME_PICTURE, Bucket.INSIDE_LARGER_PICTURE, Bucket.DIFFERS):
+        judged = AuditPolicy().judge(Outcome(bucket, record=RECORD, index=7), "ab" * 32, checked)
+        assert (judged.bucket, judged.index) == (Bucket.WITHDRAWN_OR_DISPUTED, 7)
+        assert set(judged.also) == {bucket.value, standing}
+    lead = Outcome(Bucket.LEAD, record=RECORD)
+    assert AuditPolicy().judge(lead, "ab" * 32, checked) == lead
 
 
 def test_only_trust_lists_that_count_are_told() -> None:
