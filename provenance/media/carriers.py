@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import IPTC_NAA_CHUNK, TiffImageFile
 
 from provenance import limits
 from provenance.errors import MediaError, UndecodableMedia
@@ -102,12 +102,21 @@ def _exif(picture: ImageFile, data: bytes, media_type: str) -> Image.Exif:
     block = _png_exif(data) if media_type == "image/png" else picture.info.get("exif")
     exif = Image.Exif()
     if block:
-        exif.load(block)
+        exif.load(_small(block))
     return exif
+
+
+def _small(block: bytes) -> bytes:
+    """The block itself. Raises UndecodableMedia where it is too large to be read."""
+    if len(block) > limits.MAX_EXIF_BYTES:
+        raise UndecodableMedia(f"a block of metadata has more than {limits.MAX_EXIF_BYTES:,} bytes")
+    return block
 
 
 def _iptc(picture: ImageFile) -> dict[tuple[int, int], bytes]:
     """Return the IPTC-IIM data sets by (record, number); of a repeated one, all values joined by "; "."""
+    if isinstance(picture, TiffImageFile):
+        _small(picture.tag_v2._tagdata.get(IPTC_NAA_CHUNK, b""))  # its bytes, as `getiptcinfo` takes them
     found: dict[tuple[int, int], bytes] = {}
     for number, value in (getiptcinfo(picture) or {}).items():
         values = value if isinstance(value, list) else [value]

@@ -9,7 +9,6 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -22,6 +21,7 @@ from pillow_heif import HeifImageFile
 
 from provenance import limits
 from provenance.errors import MediaError, MediaTooCostly, MediaTooLarge, UndecodableMedia, UnsupportedMedia
+from provenance.media.pieces import Pieces, gif_table, in_pieces
 
 _DECODERS: dict[str, type[ImageFile]] = {
     "image/jpeg": JpegImageFile,
@@ -49,22 +49,9 @@ _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 262, 50706
 _REDUCED = 1  # NewSubfileType: a version of another picture in the file, at a reduced size
 _SENSOR_SAMPLES = frozenset((32803, 34892))  # a colour filter array, and linear raw
 
+_TEXTS = frozenset((1, 2, 6, 7))  # types of one byte a value: BYTE, ASCII, SBYTE, UNDEFINED
+
 _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
-
-
-class _Pieces(BytesIO):
-    """The bytes of a file, which a decoder reads in no more than `limits.MAX_READS` pieces."""
-
-    _read = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As `BytesIO.read`. Raises UndecodableMedia."""
-        self._read += 1
-        if self._read > limits.MAX_READS:
-            raise UndecodableMedia(
-                f"the file cannot be decoded: its bytes are in more than {limits.MAX_READS:,} pieces"
-            )
-        return super().read(size)
 
 
 def sniff(data: bytes) -> str:
@@ -100,7 +87,9 @@ def open_header(data: bytes, media_type: str) -> ImageFile:
     with decoding(media_type):
         if media_type == "image/webp":
             _check_size(_webp_canvas(data), media_type)  # the decoder allocates the canvas when it is created
-        picture = _DECODERS[media_type](_Pieces(data))
+        elif media_type == "image/tiff":
+            _check_directory(data)
+        picture = _DECODERS[media_type](Pieces(data))
         _check_size(picture.size, media_type, progressive="progressive" in picture.info)
     if picture.mode in _WIDE_SAMPLES:
         raise UnsupportedMedia("pictures with 32-bit samples are not supported")
@@ -186,18 +175,14 @@ def _webp_canvas(data: bytes) -> tuple[int, int]:
 
 def _gif_frames(data: bytes) -> Iterator[int]:
     """Yield the offset of each image descriptor (GIF89a, section 20); stops at damage."""
-    at = 13 + _gif_table(data[10])
+    at = 13 + gif_table(data[10])
     for _ in range(limits.MAX_COUNTED_FRAMES):
         while data[at : at + 1] == b"!":
             at = _gif_blocks_end(data, at + 2)
         if data[at : at + 1] != b"," or at + 10 > len(data):
             return
         yield at
-        at = _gif_blocks_end(data, at + 11 + _gif_table(data[at + 9]))
-
-
-def _gif_table(flags: int) -> int:
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+        at = _gif_blocks_end(data, at + 11 + gif_table(data[at + 9]))
 
 
 def _gif_blocks_end(data: bytes, at: int) -> int:
@@ -221,17 +206,35 @@ def _refuse_previews(data: bytes) -> None:
         )
 
 
+def _check_directory(data: bytes) -> None:
+    """Refuse what a decoder would make a list of before it has looked at the picture: tags, and the numbers of each."""
+    entries = list(_first_entries(data))
+    if len(entries) > limits.MAX_TAGS:
+        raise UndecodableMedia(f"this image/tiff has more than {limits.MAX_TAGS:,} tags")
+    if any(count > limits.MAX_READS and kind not in _TEXTS for _, kind, count, _ in entries):
+        raise in_pieces(limits.MAX_READS)
+
+
 def _first_directory(data: bytes) -> dict[int, int]:
     """Return the tags of the first image file directory with their first value, where that stands in the entry."""
     order = "<" if data[:2] == b"II" else ">"
-    tags: dict[int, int] = {}
+    return {
+        tag: struct.unpack_from(order + {3: "H", 4: "I"}.get(kind, "B"), data, at)[0]
+        for tag, kind, _, at in _first_entries(data)
+    }
+
+
+def _first_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield tag, type and count of each entry of the first directory, and where its value or offset is; ends at damage.
+
+    TIFF 6.0, section 2.
+    """
+    order = "<" if data[:2] == b"II" else ">"
     with suppress(struct.error):
         (start,) = struct.unpack_from(order + "I", data, 4)
         (entries,) = struct.unpack_from(order + "H", data, start)
-        for at in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, kind = struct.unpack_from(order + "HH", data, at)
-            (tags[tag],) = struct.unpack_from(order + {3: "H", 4: "I"}.get(kind, "B"), data, at + 8)
-    return tags
+        for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
+            yield (*struct.unpack_from(order + "HHI", data, at), at + 8)
 
 
 def _tiff_pages(data: bytes) -> Iterator[int]:

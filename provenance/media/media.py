@@ -9,6 +9,7 @@ from provenance.errors import MediaTooLarge, UndecodableMedia
 from provenance.media.canonical import Pixels, draw_canonical, shrink
 from provenance.media.carriers import read_orientation
 from provenance.media.formats import count_frames, decoding, open_header, sniff
+from provenance.media.pieces import check_pieces
 from provenance.media.raster import REDUCED_SIDE, draw_pixels, draw_reduced, turn
 
 __all__ = ["Media", "Pixels"]
@@ -38,11 +39,12 @@ class Media:
         Raises:
             UnsupportedMedia: not a format of the allow-list.
             MediaTooLarge: more bytes or pixels than `limits` allows.
-            UndecodableMedia: the header is damaged.
+            UndecodableMedia: the header is damaged, or the file in countless pieces.
         """
         if len(data) > limits.MAX_MEDIA_BYTES:
             raise MediaTooLarge(f"{len(data):,} bytes; at most {limits.MAX_MEDIA_BYTES:,} are accepted")
         media_type = sniff(data)
+        check_pieces(data, media_type)
         picture = open_header(data, media_type)
         stated = read_orientation(picture, data, media_type)
         width, height = picture.size

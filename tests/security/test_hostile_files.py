@@ -17,6 +17,7 @@ import pytest
 
 from demo.service import UNBOUNDED
 from tests.patience import HUNG_SECONDS
+from tests.security.containers import CONTAINERS, POLYGLOTS
 from tests.security.hostile import CORPORA, corpus, generated, honest
 from tests.served import Served, served
 
@@ -70,6 +71,16 @@ class Attacked:
             connection.request("POST", path, data, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(), dict(answer.headers)
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> tuple[int, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=HUNG_SECONDS)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
         finally:
             connection.close()
 
@@ -151,6 +162,33 @@ def assert_unharmed(attacked: Attacked, cases: Iterator[tuple[str, bytes]], caps
 
 def test_generated_files_do_no_harm(attacked: Attacked, capsys: pytest.CaptureFixture[str]) -> None:
     assert_unharmed(attacked, generated(), capsys)
+
+
+@pytest.mark.parametrize("form", sorted({name.partition(":")[0] for name in CONTAINERS}))
+def test_containers_that_lie_do_no_harm(attacked: Attacked, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = {name: make for name, make in CONTAINERS.items() if name.startswith(f"{form}:")}
+    assert_unharmed(attacked, ((name, make()) for name, make in cases.items()), capsys)
+
+
+def test_files_of_two_kinds_do_no_harm(attacked: Attacked, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_unharmed(attacked, ((name, make()) for name, make in POLYGLOTS.items()), capsys)
+
+
+def test_a_file_of_two_kinds_is_handed_out_as_a_picture_alone(attacked: Attacked) -> None:
+    registered = 0
+    for name, make in POLYGLOTS.items():
+        status, body, _ = attacked.post("/v1/assets", make())
+        if status != 201:
+            continue
+        registered += 1
+        of = f"/v1/assets/{json.loads(body)['id']}"
+        for part in ("credentialed", "thumbnail"):
+            status, headers = attacked.get(f"{of}/{part}")
+            if status == 200:
+                assert headers["content-type"].startswith("image/"), name
+                assert headers["x-content-type-options"] == "nosniff", name
+                assert "sandbox" in headers["content-security-policy"], name
+    assert registered >= len(POLYGLOTS) // 2
 
 
 @pytest.mark.skipif(not CORPORA.is_dir(), reason="no pictures of decoders' source packages (make corpora gets them)")

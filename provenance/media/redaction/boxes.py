@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provenance import limits
 from provenance.media.redaction.metadata_names import (
     MetadataItem,
     Unstrippable,
@@ -26,7 +27,6 @@ _PROPERTIES = frozenset(
 _NAMES = frozenset((b"", b"Color", b"Alpha", b"Exif", b"XMP", b"Primary", b"Grid"))
 _EXIF_OFFSET = bytes(4)  # before the EXIF block: the block begins at once
 _EMPTY_EXIF = b"II*\0\x08\0\0\0" + bytes(6)
-_MAX_BOXES = 4096
 _MAX_EXTENTS = 65536
 
 
@@ -55,7 +55,7 @@ class _Boxes:
         self._data = data
         self._canvas = Canvas(data)
         self._held: list[MetadataItem] = []
-        self._left = _MAX_BOXES
+        self._left = limits.MAX_BOXES
         self._media: list[Range] = []  # contents of `mdat` and `idat`
 
     def strip(self) -> tuple[list[MetadataItem], bytes]:
@@ -122,7 +122,7 @@ class _Boxes:
                 for first, last in extents:
                     self._canvas.keep(first, last - first)
                 continue
-            content = b"".join(self._data[first:last] for first, last in extents)
+            content = b"".join(self._canvas.read(first, last - first) for first, last in extents)
             refuse_gain_map(content, stated=item.kind == b"tmap")
             plain, padding = self._plain(item, content)
             if plain and len(extents) != 1:

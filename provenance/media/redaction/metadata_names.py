@@ -85,6 +85,8 @@ class Unstrippable(Exception):  # caught within this package
 def load_exif(block: bytes) -> Image.Exif:
     """The EXIF of a block, with or without its "Exif" prefix; none where it cannot be read."""
     exif = Image.Exif()
+    if len(block) > limits.MAX_EXIF_BYTES:
+        return exif
     try:
         with decoding("image/jpeg"):
             exif.load(block)
@@ -149,7 +151,7 @@ def name_iptc(content: bytes) -> Iterator[MetadataItem]:
     """What is held in IPTC-IIM data sets, or in the Photoshop resources around them."""
     names = [
         _IPTC_NAMES.get(match[2][0], f"2:{match[2][0]}")
-        for match in _IPTC_DATA_SET.finditer(content)
+        for match in _IPTC_DATA_SET.finditer(content, 0, limits.MAX_EXIF_BYTES)
         if match[1][0] == _IPTC_RECORD and match[2][0]
     ]
     yield from (MetadataItem("IPTC", name) for name in names or ["Photoshop resources"])

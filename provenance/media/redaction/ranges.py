@@ -16,6 +16,18 @@ class Canvas:
     def __init__(self, data: bytes) -> None:
         self.data = bytearray(data)
         self._kept: list[Range] = []
+        self._source = data
+        self._unread = len(data)
+
+    def read(self, start: int, size: int) -> bytes:
+        """A part as it was. Raises Unstrippable where what is read is larger than the file: parts that lie over others.
+
+        Few bytes can name one part ten thousand times, or ten thousand parts that are nearly the whole file each.
+        """
+        self._unread -= size
+        if self._unread < 0:
+            raise Unstrippable("its parts lie over one another")
+        return self._source[start : start + size]
 
     def keep(self, start: int, size: int) -> None:
         """A part that stays, as it is now or as it will be overwritten. Raises Unstrippable outside the file."""

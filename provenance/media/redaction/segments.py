@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from provenance import limits
+from provenance.media.pieces import gif_table, in_pieces
 from provenance.media.redaction.metadata_names import (
     MetadataItem,
     Unstrippable,
@@ -44,22 +45,28 @@ class _Pieces:
     def keep(self, piece: bytes) -> None:
         """A part of the picture itself."""
         self.kept.append(piece)
+        self._bound()
 
     def drop(self, *held: MetadataItem) -> None:
         """Metadata of other kinds."""
         self.held += held
+        self._bound()
+
+    def _bound(self) -> None:
+        if len(self.kept) + len(self.held) > limits.MAX_READS:
+            raise in_pieces(limits.MAX_READS)
 
     def exif(self, block: bytes) -> None:
         """An EXIF block: its orientation stays."""
         exif = load_exif(block)
-        self.held += name_exif(exif, block)
+        self.drop(*name_exif(exif, block))
         if plain := plain_exif(exif):
             self.keep(self._exif_piece(plain))
 
     def xmp(self, packet: bytes) -> None:
         """An XMP packet: its digital source type stays."""
         refuse_gain_map(packet)
-        self.held += name_xmp(packet)
+        self.drop(*name_xmp(packet))
         if plain := plain_xmp(packet):
             self.keep(self._xmp_piece(plain))
 
@@ -79,7 +86,8 @@ class _Pieces:
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 _CODING = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD))  # frames, tables, intervals
-_BEHIND_A_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)  # a marker that is neither stuffing nor RSTn
+_BEHIND_A_SCAN = re.compile(rb"(?<!\xff)\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)  # a marker: no stuffing, no RSTn
+_FILL = re.compile(rb"\xff+")
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION_SEGMENT = b"http://ns.adobe.com/xmp/extension/\0"
 _C2PA_STORE = bytes.fromhex("6332706100110010800000aa00389b71")
@@ -117,10 +125,10 @@ def strip_jpeg(data: bytes) -> Stripped:
 
 def _jpeg_marker(data: bytes, at: int) -> tuple[int, int, int]:
     """The marker at `at`: its code, and where its segment begins (with its length) and ends."""
-    if data[at : at + 1] != b"\xff":
+    fill = _FILL.match(data, at)
+    if fill is None:
         raise Unstrippable("bytes stand where a segment should begin")
-    while data[at : at + 1] == b"\xff":
-        at += 1
+    at = fill.end()
     marker, start = data[at] if at < len(data) else 0, at + 1
     if marker == _EOI:
         return marker, start, start
@@ -307,7 +315,7 @@ _LOOP_BYTES = 16
 def strip_gif(data: bytes) -> Stripped:
     """What a GIF holds, and the GIF without it."""
     pieces = _Pieces(exif=lambda _: b"", xmp=lambda packet: b"!\xff\x0b" + _GIF_XMP + packet + _GIF_XMP_END)
-    at = 13 + _gif_table(data[10])
+    at = 13 + gif_table(data[10])
     pieces.keep(data[:at])
     while True:
         match data[at : at + 1]:
@@ -316,7 +324,7 @@ def strip_gif(data: bytes) -> Stripped:
                 pieces.behind("GIF", data[at + 1 :])
                 return pieces.joined()
             case b"," if at + 10 <= len(data):
-                end = _gif_end(data, at + 11 + _gif_table(data[at + 9]))
+                end = _gif_end(data, at + 11 + gif_table(data[at + 9]))
                 pieces.keep(data[at:end])
             case b"!":
                 end = _gif_end(data, at + 2)
@@ -352,10 +360,6 @@ def reframe_gif(data: bytes, before: bytes, after: bytes) -> bytes | None:
 def _gif_blocks(content: bytes) -> bytes:
     pieces = (content[at : at + 255] for at in range(0, len(content), 255))
     return b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
-
-
-def _gif_table(flags: int) -> int:
-    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _gif_end(data: bytes, at: int) -> int:

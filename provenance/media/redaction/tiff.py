@@ -31,7 +31,6 @@ _PICTURE = frozenset(
 )
 """Tags that the picture is decoded and shown by (34675 is its colour profile), and its C2PA manifest (52545)."""
 _PLACES = ((273, 279), (324, 325))  # strips and tiles: where they lie, and how long they are
-_MAX_ENTRIES = 4096  # tags of one directory; cameras write less than 100
 
 
 @dataclass(frozen=True)
@@ -80,15 +79,16 @@ class _Tiff:
     def _directory(self, at: int) -> int:
         """Strip one directory; where the next one is."""
         (count,) = struct.unpack_from(self._order + "H", self._data, at)
-        if count > _MAX_ENTRIES:
+        if count > limits.MAX_TAGS:
             raise Unstrippable("it has too many tags")
+        size = 2 + 12 * count + 4
+        self._canvas.read(at, size)
         entries = [self._entry(at + 2 + 12 * number) for number in range(count)]
         following = self._number(at + 2 + 12 * count)
         if any(entry.tag == _DNG_VERSION for entry in entries):
             raise Unstrippable("it is a camera's raw file")
         kept = [entry for entry in entries if self._keeps(entry)]
         self._keep_picture({entry.tag: entry for entry in kept})
-        size = 2 + 12 * count + 4
         self._canvas.keep(at, size)
         entries_and_next = [struct.pack(self._order + "H", len(kept)), *(entry.raw for entry in kept)]
         self._canvas.write(at, size, b"".join(entries_and_next) + struct.pack(self._order + "I", following))
@@ -101,13 +101,13 @@ class _Tiff:
 
     def _keeps(self, entry: _Entry) -> bool:
         """Whether a tag stays; what it holds is named where it does not."""
-        value = self._data[entry.at : entry.at + entry.size]
         if entry.tag in _PICTURE:
             if entry.size > 4:
                 self._canvas.keep(entry.at, entry.size)
             return True
         match entry.tag:
             case 700:
+                value = self._canvas.read(entry.at, entry.size)
                 refuse_gain_map(value)
                 self._held += name_xmp(value)
                 plain = plain_xmp(value)
@@ -116,7 +116,7 @@ class _Tiff:
                     self._canvas.write(entry.at, entry.size, plain, b" ")
                 return bool(plain)
             case 33723 | 34377:
-                self._held += name_iptc(value)
+                self._held += name_iptc(self._canvas.read(entry.at, entry.size))
             case 34665 | 34853:
                 self._held += name_directories(self._picture().getexif())
             case _:
@@ -135,7 +135,7 @@ class _Tiff:
             for start, size in zip(self._values(entries[places]), self._values(entries[sizes]), strict=True):
                 self._canvas.keep(start, size)
                 if coding == _JPEG:
-                    held, _ = strip_jpeg(self._data[start : start + size])
+                    held, _ = strip_jpeg(self._canvas.read(start, size))
                     if held:
                         raise Unstrippable("its picture data hold metadata themselves")
 
@@ -143,7 +143,7 @@ class _Tiff:
         form = {_SHORT: "H", _LONG: "I"}.get(entry.kind)
         if form is None or entry.count == 0:
             raise Unstrippable("a tag of its picture is damaged")
-        return struct.unpack_from(f"{self._order}{entry.count}{form}", self._data, entry.at)
+        return struct.unpack(f"{self._order}{entry.count}{form}", self._canvas.read(entry.at, entry.size))
 
     def _number(self, at: int) -> int:
         (number,) = struct.unpack_from(self._order + "I", self._data, at)

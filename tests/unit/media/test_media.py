@@ -120,7 +120,9 @@ PIECES = limits.MAX_READS + 1
 IN_PIECES = {  # where in the file, and what
     "JPEG": [(2, b"\xff" * PIECES), (2, b"\xff\xfe\0\2" * PIECES)],
     "PNG": [(33, (bytes(4) + b"teSt" + zlib.crc32(b"teSt").to_bytes(4)) * (PIECES // 2))],
-    "GIF": [(13 + 3 * 256, b"!\xfe\0" * PIECES)],
+    "GIF": [(13 + 3 * 256, b"!\xfe\0" * PIECES), (13 + 3 * 256, b"!\xfe" + b"\1a" * PIECES + b"\0")],
+    "WEBP": [(-1, b"teSt\0\0\0\0" * PIECES)],
+    "AVIF": [(-1, b"\0\0\0\x08free" * (limits.MAX_BOXES + 1))],
 }
 
 
@@ -129,9 +131,50 @@ IN_PIECES = {  # where in the file, and what
 )
 def test_a_file_in_countless_pieces_is_refused_before_it_costs(form, place, pieces, landscape, encode):
     data = encode(landscape, form)
-    Media.from_bytes(data[:place] + pieces[:12_000] + data[place:])  # what stands there is allowed as such
-    with pytest.raises(UndecodableMedia, match="pieces"):
+    place %= len(data) + 1
+    few = pieces[:12_000] + (b"\0" if pieces[2:4] == b"\1a" else b"")
+    Media.from_bytes(data[:place] + few + data[place:])  # what stands there is allowed as such
+    with pytest.raises(UndecodableMedia, match=r"pieces|too many parts"):
         Media.from_bytes(data[:place] + pieces + data[place:])
+
+
+@pytest.mark.parametrize("tag", [258, 273, 279, 282, 320, 65_000])
+def test_a_tiff_of_countless_numbers_is_refused_before_they_are_read(tag, landscape, encode):
+    data = encode(landscape, "TIFF")
+    (at,) = struct.unpack_from("<I", data, 4)
+    (tags,) = struct.unpack_from("<H", data, at)
+    entries = [e for e in struct.iter_unpack("<HHI4s", data[at + 2 : at + 2 + 12 * tags]) if e[0] != tag]
+
+    def stating(count):
+        directory = struct.pack("<H", len(entries) + 1)
+        directory += b"".join(struct.pack("<HHI4s", *e) for e in entries) + struct.pack("<HHII", tag, 4, count, 8)
+        return b"II*\0" + struct.pack("<I", len(data)) + data[8:] + directory + bytes(4)
+
+    def said(count):
+        try:
+            return Media.from_bytes(stating(count)).media_type
+        except UndecodableMedia as error:
+            return str(error)
+
+    assert "pieces" in said(limits.MAX_READS + 1)
+    assert "pieces" not in said(limits.MAX_READS)
+
+
+def test_a_tiff_of_countless_tags_is_refused():
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, 1) for tag in range(1000, 1000 + limits.MAX_TAGS + 1))
+    with pytest.raises(UndecodableMedia, match="4,096 tags"):
+        Media.from_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", limits.MAX_TAGS + 1) + directory + bytes(4))
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "AVIF"])
+def test_exif_larger_than_any_camera_writes_is_left_out(form, landscape, encode):
+    def declared(comment):
+        exif = Image.Exif()
+        exif[0x010E], exif[0x9003] = comment, "2020:01:02 03:04:05"
+        return read_declared(Media.from_bytes(encode(landscape, form, exif=exif)))
+
+    assert declared("x" * 1000).notes == ()
+    assert "EXIF left out: it cannot be read" in declared("x" * limits.MAX_EXIF_BYTES).notes
 
 
 def test_a_png_in_chunks_of_a_kilobyte_is_read():

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from provenance import limits
 from provenance.errors import UnsupportedMedia
 from provenance.media import Media, read_declared
 from provenance.media.redaction import MAX_LISTED_METADATA, MetadataItem, redact
+from provenance.media.redaction.boxes import strip_boxes
+from provenance.media.redaction.metadata_names import Unstrippable
 from tests.planted import AI, FORMS, MARKS, plant, xmp_packet
+from tests.security import containers
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -198,3 +202,51 @@ def test_damage_ends_in_a_value_and_never_in_another_exception(form, picture_of,
 def picture_of(draw):
     made = {form: plant(Image.fromarray(draw("landscape", 24, 16)), form) for form in FORMS}
     return made.__getitem__
+
+
+# What costs more than it is large ---------------------------------------------------------------
+
+
+def test_fill_bytes_in_a_scan_are_passed_over_once(picture, encode):
+    """Two million of them, each of which might begin a marker: hours, where each is tried with all that follow."""
+    data = encode(picture, "JPEG")
+    at = data.index(b"\xff\xda")
+    header = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+    filled = data[:header] + b"\xff" * 2_000_000 + b"\0" + data[header:]
+    assert redact(Media.from_bytes(filled)).data == filled
+
+
+def test_segments_without_number_behind_a_scan_are_not_listed(picture, encode):
+    data = encode(picture, "JPEG")
+    many = data[:-2] + b"\xff\xfe\0\2" * (limits.MAX_READS + 1) + data[-2:]
+    redaction = redact(Media.from_bytes(many))
+    assert (redaction.data, redaction.reason) == (None, "a part of it cannot be read")
+
+
+def test_tags_of_a_tiff_that_are_all_the_same_bytes_are_not_all_read(picture, encode):
+    data = encode(picture, "TIFF")
+    (at,) = struct.unpack_from("<I", data, 4)
+    (tags,) = struct.unpack_from("<H", data, at)
+    entries = data[at + 2 : at + 2 + 12 * tags]
+
+    def with_iptc(times):
+        more = b"".join(struct.pack("<HHII", 33723, 7, len(data) // 2, 0) for _ in range(times))
+        directory = struct.pack("<H", tags + times) + entries + more + bytes(4)
+        return redact(Media.from_bytes(b"II*\0" + struct.pack("<I", len(data)) + data[8:] + directory))
+
+    assert with_iptc(1).reason is None
+    assert with_iptc(1000).reason == "its parts lie over one another"
+
+
+def test_a_part_of_an_avif_that_is_said_to_lie_everywhere_is_not_read():
+    def with_metadata(*extents):
+        return containers.picture(
+            "AVIF",
+            containers.listed(containers.item(2, b"Exif")),
+            containers.places(containers.place(2, *extents)),
+            media=bytes(1000),
+        )
+
+    assert strip_boxes(with_metadata((40, 500)))
+    with pytest.raises(Unstrippable, match="its parts lie over one another"):
+        strip_boxes(with_metadata(*[(40, 500)] * 1000))
