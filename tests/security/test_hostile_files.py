@@ -45,6 +45,8 @@ class Observed:
     statuses: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     """The most processor time of a worker for one request."""
+    slowest: str = ""
+    """The file that took it."""
     resident: int = 0
     """The most bytes of a worker."""
     wrong: list[str] = field(default_factory=list)
@@ -107,7 +109,9 @@ class Attacked:
             status, body, headers = self.post(path, data)
             after = self.workers()
             spent = [after[each][0] - before[each][0] for each in after.keys() & before.keys()]
-            observed.seconds = max(observed.seconds, *spent, 0.0)
+            observed.seconds, observed.slowest = max(
+                (observed.seconds, observed.slowest), (max(spent, default=0.0), name)
+            )
             observed.resident = max(observed.resident, *(peak for _, peak in after.values()), 0)
             observed.statuses[f"{path} {status}"] += 1
             planned = status == 503 and "Retry-After" in headers
@@ -145,7 +149,7 @@ def assert_unharmed(attacked: Attacked, cases: Iterator[tuple[str, bytes]], caps
     with capsys.disabled():
         told = ", ".join(f"{path}: {count}" for path, count in sorted(observed.statuses.items()))
         peak, more = observed.resident // MEBIBYTE, grown // MEBIBYTE
-        print(f"\n{told}; {observed.seconds:.1f} s, {peak} MiB a worker, server {more:+} MiB")  # noqa: T201
+        print(f"\n{told}; {observed.seconds:.1f} s ({observed.slowest}), {peak} MiB, server {more:+} MiB")  # noqa: T201
     assert observed.wrong == []
     assert observed.seconds <= 10
     assert observed.resident <= 1024 * MEBIBYTE
