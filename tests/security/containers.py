@@ -37,12 +37,13 @@ def stated(kind: int, count: int, place: int = 8) -> Tag:
 
 def directory(tags: Mapping[int, Tag], at: int, following: int = 0) -> bytes:
     """An image file directory that lies at `at`, with its values behind it."""
-    entries, values = b"", b""
+    entries, values = bytearray(), bytearray()
     behind = at + 2 + 12 * len(tags) + 4
     for tag, (kind, count, value) in sorted(tags.items()):
-        place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", behind + len(values))
-        values += value if len(value) > 4 else b""
-        entries += struct.pack("<HHI", tag, kind, count) + place
+        inline = len(value) <= 4
+        entries += struct.pack("<HHI", tag, kind, count)
+        entries += value.ljust(4, b"\0") if inline else struct.pack("<I", behind + len(values))
+        values += b"" if inline else value
     return struct.pack("<H", len(tags)) + entries + struct.pack("<I", following) + values
 
 
