@@ -212,6 +212,21 @@ HOSTILE_TARS = {
 }
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_members_of_kinds_that_nobody_knows_are_an_item_that_failed(tmp_path: Path, name: str) -> None:
+    archive = tmp_path / name
+    with tarfile.open(archive, "w:gz" if name.endswith("gz") else "w") as tar:
+        for member, kind in {"d": tarfile.DIRTYPE, "a.jpg": b"Z", "b.jpg": b"Y", "x.jpg": tarfile.REGTYPE}.items():
+            info = tarfile.TarInfo(member)
+            info.type, info.size = kind, 0 if kind == tarfile.DIRTYPE else 3
+            tar.addfile(info, io.BytesIO(b"one"))
+    found = {os.fsdecode(each.name).partition("!/")[2]: each for each in examine(listed(archive), HASHES)}
+    assert found.keys() == {"a.jpg", "x.jpg"}
+    told = "it is a member of a kind that is not known here, and so are others: 1"
+    assert found["a.jpg"].failure == ("unreadable", told)
+    assert found["x.jpg"].sha256 == sha256(b"one")
+
+
 @pytest.mark.parametrize("content", HOSTILE_TARS.values(), ids=HOSTILE_TARS)
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 def test_a_tar_that_would_be_read_for_ever_or_into_all_memory_is_an_item_that_failed(

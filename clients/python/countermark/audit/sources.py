@@ -33,6 +33,9 @@ MAX_LINE_BYTES = 64 * 1024
 """Bytes of a line of a list: a path has at most 4,096, an address 8,000 or so."""
 
 _ARCHIVES = re.compile(rb"\.(?:zip|(tar)|(tgz|tbz2?|txz|tar\.(?:gz|bz2|xz)))$", re.IGNORECASE)
+_NO_CONTENT = (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+"""Members of a tar that have no bytes of their own."""
+
 _ADDRESS = re.compile(rb"https?://[!-~]+", re.IGNORECASE)
 _SUM = re.compile(rb"\\?([0-9a-fA-F]{64})[ \t][ *]?(.+)", re.DOTALL)
 
@@ -209,7 +212,11 @@ def _in_zip(path: bytes, stamp: str) -> Iterator[Entry]:
 
 
 def _in_tar(path: bytes, stamp: str) -> Iterator[Entry]:
-    """Members of a tar; where one is compressed, their numbers stand for their places."""
+    """Members of a tar; where one is compressed, their numbers stand for their places.
+
+    Those of unknown kinds are one item at the end: what is read from a compressed tar is read without a gap.
+    """
+    unknown, others = b"", -1
     try:
         plain = tarfile.open(os.fsdecode(path), "r:", tarinfo=Member)  # noqa: SIM115
     except tarfile.ReadError:
@@ -217,13 +224,18 @@ def _in_tar(path: bytes, stamp: str) -> Iterator[Entry]:
     with plain or tarfile.open(os.fsdecode(path), "r|*", tarinfo=Member) as archive:
         for number, member in enumerate(archive):
             archive.members = []  # type: ignore[attr-defined]  # they would be kept: a million of them
-            if not member.isreg():
+            if member.type in _NO_CONTENT:
                 continue
             name = path + b"!/" + member.name.encode("utf-8", "surrogateescape")
-            if plain is None or member.issparse():
+            if not member.isreg():
+                unknown, others = unknown or name, others + 1
+            elif plain is None or member.issparse():
                 yield Entry(name, "stream", path, number, member.size, stamp)
             else:
                 yield Entry(name, "tar", path, member.offset_data, member.size, stamp)
+    if unknown:
+        more = f", and so are others: {others:,}" if others else ""
+        yield _failed(unknown, f"it is a member of a kind that is not known here{more}")
 
 
 def _failed(name: bytes, why: str) -> Entry:
