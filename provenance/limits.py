@@ -28,15 +28,18 @@ MAX_SIDE_PIXELS = 65_500
 
 MAX_READS = 262_144
 """Pieces in which a decoder reads one file: a PNG of 50 MB in chunks of 1 KB has 200,000. Each fill byte of a JPEG is
-one, each empty chunk of a PNG is two or more: 20 MB of them took all the time that a file is given. So many are the
-numbers of one tag of a TIFF, which say where its strips or tiles lie: half a million took seconds."""
+one, each empty chunk of a PNG is two or more: 20 MB of them took all the time that a file is given."""
+
+MAX_STRIPS = 65_536
+"""Strips or tiles of a TIFF: one for each row of the tallest picture, as scanners write them. Pillow takes 20 µs for
+each, and makes a list of them before it looks at the size."""
 
 MAX_BOXES = 4_096
 """Boxes of an AVIF or HEIC, at all levels: of 200 megapixels in tiles it has some 1,600. c2pa compares each
 with all others."""
 
 MAX_TAGS = 4_096
-"""Tags of one directory of a TIFF: cameras and scanners write less than 100."""
+"""Tags of one directory of a TIFF: cameras and scanners write less than 100. One may have `MAX_READS` numbers."""
 
 MAX_EXIF_BYTES = 1024 * 1024
 """Bytes of EXIF, and of IPTC-IIM, that are read: a segment of a JPEG, in which cameras write them, holds 64 KB."""

@@ -9,6 +9,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -21,7 +22,7 @@ from pillow_heif import HeifImageFile
 
 from provenance import limits
 from provenance.errors import MediaError, MediaTooCostly, MediaTooLarge, UndecodableMedia, UnsupportedMedia
-from provenance.media.pieces import Pieces, gif_table, in_pieces
+from provenance.media.pieces import Pieces, gif_table, in_pieces, tiff_directories
 
 _DECODERS: dict[str, type[ImageFile]] = {
     "image/jpeg": JpegImageFile,
@@ -49,6 +50,7 @@ _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 262, 50706
 _REDUCED = 1  # NewSubfileType: a version of another picture in the file, at a reduced size
 _SENSOR_SAMPLES = frozenset((32803, 34892))  # a colour filter array, and linear raw
 
+_PLACES = frozenset((273, 324))  # of strips, of tiles
 _TEXTS = frozenset((1, 2, 6, 7))  # types of one byte a value: BYTE, ASCII, SBYTE, UNDEFINED
 
 _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
@@ -108,7 +110,7 @@ def count_frames(picture: ImageFile, data: bytes, media_type: str) -> int:
             case "image/gif":
                 frames = sum(1 for _ in _gif_frames(data))
             case "image/tiff":
-                frames = sum(1 for _ in _tiff_pages(data))
+                frames = sum(1 for _ in islice(tiff_directories(data), limits.MAX_COUNTED_FRAMES))
             case _:
                 frames = int(getattr(picture, "n_frames", 1))
     return max(1, min(frames, limits.MAX_COUNTED_FRAMES))
@@ -211,8 +213,10 @@ def _check_directory(data: bytes) -> None:
     entries = list(_first_entries(data))
     if len(entries) > limits.MAX_TAGS:
         raise UndecodableMedia(f"this image/tiff has more than {limits.MAX_TAGS:,} tags")
-    if any(count > limits.MAX_READS and kind not in _TEXTS for _, kind, count, _ in entries):
-        raise in_pieces(limits.MAX_READS)
+    for tag, kind, count, _ in entries:
+        most = limits.MAX_STRIPS if tag in _PLACES else limits.MAX_READS
+        if count > most and kind not in _TEXTS:
+            raise in_pieces(most)
 
 
 def _first_directory(data: bytes) -> dict[int, int]:
@@ -235,18 +239,3 @@ def _first_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         (entries,) = struct.unpack_from(order + "H", data, start)
         for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
             yield (*struct.unpack_from(order + "HHI", data, at), at + 8)
-
-
-def _tiff_pages(data: bytes) -> Iterator[int]:
-    """Yield the offset of each image file directory (TIFF 6.0, section 2); stops at damage and at a loop."""
-    order = "<" if data[:2] == b"II" else ">"
-    seen: set[int] = set()
-    at = 4
-    while len(seen) < limits.MAX_COUNTED_FRAMES and at + 4 <= len(data):
-        (start,) = struct.unpack_from(order + "I", data, at)
-        if start in seen or not 8 <= start <= len(data) - 2:
-            return
-        seen.add(start)
-        yield start
-        (entries,) = struct.unpack_from(order + "H", data, start)
-        at = start + 2 + 12 * entries

@@ -2,9 +2,10 @@
 
 A part can have two bytes, and decoders and c2pa take microseconds for each, or compare each with all others: 250,000
 boxes of 8 bytes kept c2pa for minutes. Chunks of a PNG (third edition, section 5) and of a WebP (RFC 9649, section 2),
-blocks of a GIF (GIF89a, section 15), boxes of an AVIF or HEIC (ISO/IEC 14496-12, 4.2).
+blocks of a GIF (GIF89a, section 15), tags of a TIFF, boxes of an AVIF or HEIC (ISO/IEC 14496-12, 4.2).
 """
 
+import struct
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import islice
@@ -39,7 +40,7 @@ def in_pieces(most: int) -> UndecodableMedia:
 
 
 def check_pieces(data: bytes, media_type: str) -> None:
-    """Count the parts of a file, to its end or to damage. A JPEG's and a TIFF's are counted as they are read.
+    """Count the parts of a file, to its end or to damage. A JPEG's are counted as they are read.
 
     Raises:
         UndecodableMedia: more than `limits.MAX_READS`, or `limits.MAX_BOXES`.
@@ -84,6 +85,25 @@ def gif_table(flags: int) -> int:
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
+def tiff_directories(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield offset and entries of each image file directory (TIFF 6.0, section 2); stops at damage and at a loop."""
+    order = "<" if data[:2] == b"II" else ">"
+    seen: set[int] = set()
+    at = 4
+    while at + 4 <= len(data):
+        (start,) = struct.unpack_from(order + "I", data, at)
+        if start in seen or not 8 <= start <= len(data) - 2:
+            return
+        seen.add(start)
+        (entries,) = struct.unpack_from(order + "H", data, start)
+        yield start, entries
+        at = start + 2 + 12 * entries
+
+
+def _tiff_tags(data: bytes) -> Iterator[int]:
+    return (tag for _, entries in tiff_directories(data) for tag in range(entries))
+
+
 def _boxes(data: bytes) -> Iterator[int]:
     within = [memoryview(data)]
     while within:
@@ -98,6 +118,7 @@ _COUNTED: dict[str, tuple[Callable[[bytes], Iterator[int]], int]] = {
     "image/png": (_png_chunks, limits.MAX_READS),
     "image/webp": (_webp_chunks, limits.MAX_READS),
     "image/gif": (_gif_blocks, limits.MAX_READS),
+    "image/tiff": (_tiff_tags, limits.MAX_READS),
     "image/avif": (_boxes, limits.MAX_BOXES),
     "image/heic": (_boxes, limits.MAX_BOXES),
 }
