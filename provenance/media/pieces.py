@@ -20,6 +20,8 @@ _HEADERS = {  # bytes before the boxes that a box consists of; those of `iinf` d
     b"iinf": 6,
 }
 
+_BELOW = frozenset((330, 34665, 34853, 40965))  # tags that name a directory: further pictures, EXIF, GPS and its kin
+
 
 class Pieces(BytesIO):
     """The bytes of a file, which a decoder reads in no more than `limits.MAX_READS` pieces."""
@@ -101,7 +103,21 @@ def tiff_directories(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _tiff_tags(data: bytes) -> Iterator[int]:
-    return (tag for _, entries in tiff_directories(data) for tag in range(entries))
+    """Yield each tag of each directory, and of those below them. Raises UndecodableMedia: too many in one."""
+    order = "<" if data[:2] == b"II" else ">"
+    waiting = [start for start, _ in tiff_directories(data)]
+    seen = set(waiting)
+    while waiting:
+        start = waiting.pop()
+        (entries,) = struct.unpack_from(order + "H", data, start)
+        if entries > limits.MAX_TAGS:
+            raise UndecodableMedia(f"this image/tiff has more than {limits.MAX_TAGS:,} tags in one directory")
+        for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
+            tag, _, count, below = struct.unpack_from(order + "HHII", data, at)
+            yield tag
+            if tag in _BELOW and count == 1 and below not in seen and 8 <= below <= len(data) - 2:
+                seen.add(below)
+                waiting.append(below)
 
 
 def _boxes(data: bytes) -> Iterator[int]:

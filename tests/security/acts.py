@@ -206,9 +206,8 @@ def _notify(targets: Targets) -> None:
 
 
 def _own(command: int, value: int | bytes) -> None:
-    """Have the kernel signal somebody when a pipe of this process has something to read."""
-    reading, _ = os.pipe()
-    fcntl.fcntl(reading, command, value)
+    """Have the kernel signal somebody when a channel of this process has something to read: it may make no other."""
+    fcntl.fcntl(next(each for each in range(3, 64) if _is_pipe(each) or _is_socket(each)), command, value)
 
 
 ACTS += [
@@ -256,9 +255,8 @@ def _timer(_: Targets) -> None:
 
 @act("start a process", _FILTERED)
 def _fork(_: Targets) -> None:
-    if (child := os.fork()) == 0:
+    if os.fork() == 0:  # nothing waits for it: that is refused, too
         os._exit(0)
-    os.waitpid(child, 0)
 
 
 @act("become another program", _FILTERED)

@@ -168,10 +168,13 @@ def test_a_tiff_whose_pages_lie_over_one_another_is_refused():
         Media.from_bytes(pages(4000))
 
 
-def test_a_tiff_of_countless_tags_is_refused():
-    directory = b"".join(struct.pack("<HHII", tag, 4, 1, 1) for tag in range(1000, 1000 + limits.MAX_TAGS + 1))
+@pytest.mark.parametrize("below", [None, 330, 34665, 34853])
+def test_a_tiff_of_countless_tags_is_refused(below):
+    many = b"".join(struct.pack("<HHII", tag, 4, 1, 1) for tag in range(40_000, 40_000 + limits.MAX_TAGS + 1))
+    many = struct.pack("<H", limits.MAX_TAGS + 1) + many + bytes(4)
+    one = b"" if below is None else struct.pack("<HHHIII", 1, below, 4, 1, 26, 0)
     with pytest.raises(UndecodableMedia, match="4,096 tags"):
-        Media.from_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", limits.MAX_TAGS + 1) + directory + bytes(4))
+        Media.from_bytes(b"II*\0\x08\0\0\0" + one + many)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "AVIF"])
