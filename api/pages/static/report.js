@@ -223,7 +223,7 @@ function issuedBy(matches, compare) {
   return h(
     "section",
     { class: "panel", "aria-labelledby": "issued-title" },
-    h("h3", { id: "issued-title" }, many ? `${page.issued_by}: ${fill(page.registrations, { count: matches.length })}` : page.issued_by),
+    h("h3", { id: "issued-title" }, many ? `${page.issued_by} (${fill(page.registrations, { count: matches.length })})` : page.issued_by),
     many ? h("p", { class: "small" }, `${page.closest_first} ${phrases.first_to_register}`) : null,
     many
       ? kinds.map((kind) => {

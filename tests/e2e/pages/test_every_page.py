@@ -39,6 +39,24 @@ def _overhang(page: Page) -> int:
     return overhang
 
 
+def test_registrations_are_a_list_on_a_narrow_screen(open_page: OpenPage, stream: RegisteredAsset) -> None:
+    page = open_page("/log", viewport={"width": 320, "height": 900})
+    for path, name in (
+        ("/log", "Newest registrations"),
+        (f"/publishers/{stream.publisher.id}", "newest registrations"),
+    ):
+        page.goto(path)
+        listed = page.get_by_role("region", name=name)
+        assert listed.get_by_role("row").count() > 0
+        assert listed.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+
+
+def test_the_growth_of_the_log_can_be_read_on_a_narrow_screen(open_page: OpenPage, stream: RegisteredAsset) -> None:
+    page = open_page("/log", viewport={"width": 320, "height": 900})
+    for each in page.locator(".growth.ends span").all():
+        assert each.evaluate("each => parseFloat(getComputedStyle(each).fontSize)") >= 12
+
+
 def test_a_registration_that_does_not_exist_has_a_page_that_says_so(open_page: OpenPage) -> None:
     page = open_page(f"/a/{'0' * 64}")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such registration here")

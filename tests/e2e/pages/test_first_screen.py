@@ -130,6 +130,18 @@ def test_headline_lead_and_pictures_are_on_the_first_screen_and_answer_four_ques
         assert re.search(answer, read), (answer, read)
 
 
+def test_a_warning_comes_before_the_title_and_who_vouches_right_below_the_lead(
+    open_page: OpenPage, states: dict[str, bytes]
+) -> None:
+    page = open_page("/verify")
+    hand_in(page, states["withdrawn"])
+    headline(page)
+    told = page.locator("#result > *").all_inner_texts()
+    assert told[1].startswith("Withdrawn by its publisher. This is, byte for byte,")
+    assert told[1].index("Withdrawn") < told[1].index("A rocket at dawn")
+    assert told[2].startswith(VOUCHED)
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier_in_any_verdict_in_either_language(
