@@ -88,7 +88,9 @@ function figure(caption, source, { width, height }, drawn, unshown) {
   frame.append(picture, ...drawn.filter(Boolean));
   const pane = h("div", { class: "pane" }, frame);
   const element = h("figure", {}, pane, h("figcaption", {}, caption));
-  if (width && height) element.style.setProperty("--aspect", String(width / height)); // so that both fit a window
+  const fit = (aspect) => element.style.setProperty("--aspect", String(aspect)); // so that both fit a window
+  if (width && height) fit(width / height);
+  else picture.addEventListener("load", () => fit(picture.naturalWidth / picture.naturalHeight));
   return { element, pane };
 }
 

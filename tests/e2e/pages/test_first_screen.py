@@ -103,8 +103,8 @@ ANSWERS: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "de": ("Byte für Byte", "Vom Herausgeber zurückgezogen", BÜRGT, KI),
     },
     "older": {
-        "en": ("An older registration differs", r"One area: [a-z]+", VOUCHED, AI),
-        "de": ("Eine ältere Registrierung weicht davon ab", r"Eine Stelle: [a-z]+", BÜRGT, KI),
+        "en": ("An older registration differs", r"(One area|largest): \w+", VOUCHED, AI),
+        "de": ("Eine ältere Registrierung weicht davon ab", r"(Eine Stelle|größte): \w+", BÜRGT, KI),
     },
 }
 """Was it edited? Where? Who says so? Is it AI?"""
