@@ -194,7 +194,7 @@ WEBP: dict[str, Callable[[], bytes]] = {
     "a canvas larger than its picture": lambda: webp(canvas(6000, 6000), coded()),
     "34 bytes for 49 megapixels": lambda: webp(lossless(7000, 7000)),
     "another size in its picture than in its header": lambda: webp(canvas(96, 64), lossless(16_384, 16_384)),
-    "half a million frames": lambda: webp(
+    "a hundred thousand frames": lambda: webp(
         canvas(96, 64, ANIMATED), piece(b"ANIM", bytes(6)), *[frame(coded())] * 100_000
     ),
     "frames without a picture": lambda: webp(canvas(96, 64, ANIMATED), piece(b"ANIM", bytes(6)), *[frame(b"")] * MANY),
