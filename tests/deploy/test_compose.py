@@ -244,3 +244,14 @@ def test_the_unit_is_hardened() -> None:
     if "offline" in done.stderr:
         pytest.skip("systemd-analyze cannot look at files here")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    unit = tmp_path / "countermark.service"
+    stated = (ROOT / "deploy/countermark.service").read_text()
+    unit.write_text(stated.replace("/srv/countermark/.venv/bin/python", sys.executable))
+    assert unit.read_text() != stated
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "countermark" in line] == []
+    assert done.returncode == 0, done.stderr
