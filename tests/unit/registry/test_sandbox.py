@@ -4,6 +4,7 @@ import ctypes
 import os
 import pickle
 import platform
+import resource
 import socket
 import sys
 import threading
@@ -31,6 +32,7 @@ from provenance.errors import (
 )
 from provenance.statement.keys import Algorithm
 from registry.sandbox import Confinement, Sandbox
+from registry.sandbox.confinement import MAX_OPEN_FILES
 from registry.sandbox.frames import MAX_FILES, AnswerError, decode_answer, encode_answer
 from registry.sandbox.process import WorkerProcess
 from tests.patience import HUNG_SECONDS
@@ -256,6 +258,12 @@ def test_a_worker_does_not_see_the_servers_secrets(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(not SECCOMP, reason="this kernel has no seccomp filters")
+def test_a_worker_makes_no_file_nor_core_even_where_the_kernel_confines_no_files(sandbox: Sandbox) -> None:
+    for each in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
+        assert list(sandbox.run(resource.getrlimit, each)) == [0, 0]
+    assert sandbox.run(resource.getrlimit, resource.RLIMIT_NOFILE)[1] == MAX_OPEN_FILES
+
+
 def test_nothing_can_be_written(sandbox: Sandbox) -> None:
     with pytest.raises(UndecodableMedia, match="PermissionError"):
         sandbox.run(jobs.write_file_in_memory)
