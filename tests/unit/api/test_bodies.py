@@ -1,7 +1,7 @@
 """How slowly a body may arrive, and how many may be unfinished."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import aclosing
 
 import anyio
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timing
 LIMIT = 1_000_000
 
 
-def request_of(parts: Sequence[bytes], pause: float = 0.0, address: str = "192.0.2.1") -> Request:
+def request_of(parts: Iterable[bytes], pause: float = 0.0, address: str = "192.0.2.1") -> Request:
     """A request whose body arrives in parts with pauses between them, and then stops."""
     rest = iter(parts)
 
@@ -64,6 +64,13 @@ def test_a_body_that_takes_too_long_is_given_up() -> None:
     with pytest.raises(RequestTimeout, match=r"within 0\.5 seconds"):
         anyio.run(read, bodies, request_of([b"x"]))
     assert refused == ["body_seconds"]
+
+
+def test_a_body_that_arrives_fast_enough_is_given_up_at_its_end_all_the_same() -> None:
+    arriving = iter([b"x" * 100] * 500)  # 10 KB a second, for ten times as long as it has
+    with pytest.raises(RequestTimeout, match=r"within 0\.5 seconds"):
+        anyio.run(read, Bodies(seconds=EXPIRING_SECONDS), request_of(arriving, POLL_SECONDS))
+    assert next(arriving, None) is not None
 
 
 def test_an_address_has_so_many_unfinished_bodies_and_others_are_read() -> None:
