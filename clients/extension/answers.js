@@ -57,6 +57,13 @@ const object = (members) => (value, path) => {
   const read = Object.entries(members).map(([name, reader]) => [name, reader(had[name], path ? `${path}.${name}` : name)]);
   return Object.fromEntries(read);
 };
+/** Texts by texts. @type {Reader} */
+const texts = (value, path) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(path);
+  const entries = Object.entries(value);
+  if (entries.length > MAX_ITEMS) throw malformed(path);
+  return new Map(entries.map(([name, each]) => [name, text(each, path)]));
+};
 
 const digest = matching(/^[0-9a-f]{64}$/);
 /** A path on the registry itself: what else it leads to is not asked for. @type {Reader} */
@@ -183,6 +190,7 @@ const wording = object({
   vouched: orNull(text),
   ai: text,
   measured: orNull(text),
+  sentences: orNull(texts),
 });
 const axis = object({ value: text, summary: text });
 const standing = object({ value: text, detail: text });
@@ -237,7 +245,7 @@ const report = object({
 
 /** @typedef {{ left: number, top: number, right: number, bottom: number }} Box */
 /** @typedef {{ kind: string, query: Box, reference: Box | null, area: number }} Region */
-/** @typedef {{ language: string, title: string, warning: string | null, lead: string, remarks: string[], vouched: string | null, ai: string, measured: string | null }} Wording */
+/** @typedef {{ language: string, title: string, warning: string | null, lead: string, remarks: string[], vouched: string | null, ai: string, measured: string | null, sentences: Map<string, string> | null }} Wording */
 /** @typedef {{ number: number, name: string, outcome: string, detail: string }} StatedStep */
 /**
  * @typedef {object} Asset

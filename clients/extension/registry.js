@@ -208,9 +208,9 @@ export class Registry {
     await this.#see(/** @type {Uint8Array} */ (note), { receipt });
     const trustedKeys = await this.#log().trustedKeys();
     const found = await verifyReceipt(receipt, { trustedKeys, ...(sha256 ? { mediaSha256: fromHex(sha256) } : {}) });
-    const failing = found.steps.find(({ number, outcome }) => outcome === "fails" && number !== 11);
+    const fails = found.steps.find(({ number, outcome }) => outcome === "fails" && number !== 11);
+    const failing = fails ?? (found.holds ? undefined : found.steps[10]);
     if (failing) throw new Refused("refused_step", { step: failing.number, name: failing.name, detail: failing.detail });
-    if (!found.holds) throw new Refused("refused_step", { step: 11, name: found.steps[10]?.name ?? "", detail: found.steps[10]?.detail ?? "" });
     const { checkpoint, signed } = receipt.subject.proof;
     const included = this.#log().include(signed.checkpoint, new TextEncoder().encode(checkpoint));
     await included.catch((/** @type {unknown} */ cause) => this.#fail(cause));

@@ -34,7 +34,7 @@ export function drawReport(answer, registry, pictures, sent) {
     rest: [
       regions.length && stage ? [legend(regions), regionTable(regions, stage, report.findings.find((each) => each.error_rates.length)?.error_rates ?? [])] : null,
       drawChecks(answer, registry),
-      closest ? drawRecord(closest, registry) : null,
+      closest ? drawRecord(closest, report, registry) : null,
       closest && report.matches.length > 1 ? drawOthers(report.matches.slice(1)) : null,
       drawReading(report, registry, sent),
       drawLinks(report, registry),
@@ -44,6 +44,12 @@ export function drawReport(answer, registry, pictures, sent) {
 
 /** The sentences in this language, or in the first that there is. @param {Report} report @returns {Wording | undefined} */
 const wordingOf = ({ headline: { wordings } }) => wordings.find(({ language }) => language === LANGUAGE) ?? wordings[0];
+
+/** A sentence of the registry, in this language where its report has it. @param {string} english @param {Report} report */
+function inWords(english, report) {
+  const said = wordingOf(report)?.sentences?.get(english);
+  return h("small", said === undefined ? { lang: "en" } : {}, quoted(said ?? english));
+}
 
 /** @param {Report} report @param {Registry} registry @param {Answer} answer */
 function drawHeadline(report, { host }, { unchecked }) {
@@ -112,8 +118,8 @@ function drawChecks({ report, receipt, unchecked }, { host }) {
   );
 }
 
-/** @param {Match} match @param {Registry} registry */
-function drawRecord({ asset, standing }, registry) {
+/** @param {Match} match @param {Report} report @param {Registry} registry */
+function drawRecord({ asset, standing }, report, registry) {
   const { publisher } = asset;
   const { fields } = catalogue;
   const vouched = said(`vouches_${publisher.identity.established.replace("-", "_")}`, { operator: registry.operator });
@@ -125,7 +131,7 @@ function drawRecord({ asset, standing }, registry) {
     fact(said("claimed_at"), timeOf(asset.claimed_at), h("small", {}, said("claimed_by"))),
     fact(fields.logged_at, timeOf(asset.logged_at), h("small", {}, said("logged_by", { host: registry.host, index: asset.index }))),
     /** @type {const} */ (["byline", "credit", "caption", "rights", "licence"]).map((name) => (asset[name] === null ? null : fact(fields[name], quoted(asset[name])))),
-    standing.value === "current" ? null : fact(catalogue.axes.standing, h("strong", {}, standing.value), h("small", { lang: "en" }, quoted(standing.detail))),
+    standing.value === "current" ? null : fact(catalogue.axes.standing, h("strong", {}, standing.value), inWords(standing.detail, report)),
   );
 }
 
@@ -138,7 +144,8 @@ function drawOthers(matches) {
 }
 
 /** What the registry says that it has read of the file: nobody else has. @param {Report} report @param {Registry} registry @param {boolean} sent */
-function drawReading({ axes, credential, searched, resembles }, { host }, sent) {
+function drawReading(report, { host }, sent) {
+  const { axes, credential, searched, resembles } = report;
   const { page } = catalogue;
   return h(
     "dl",
@@ -146,7 +153,7 @@ function drawReading({ axes, credential, searched, resembles }, { host }, sent) 
     fact(
       said("credential", { host }),
       sent ? nameOf("values", axes.credential.value) : said("credential_unsent"),
-      sent ? h("small", { lang: "en" }, quoted(axes.credential.summary)) : null,
+      sent ? inWords(axes.credential.summary, report) : null,
       credential?.signer ? h("small", {}, `${page.signed_by}: `, quoted(credential.signer)) : null,
       credential?.signer ? h("small", {}, `${page.trust_list}: `, credential.trust_list ? quoted(credential.trust_list) : page.no_trust_list) : null,
       credential?.signed_at ? h("small", {}, `${page.stamped}: ${timeOf(credential.signed_at)}`) : null,

@@ -149,7 +149,7 @@ async function check(click, get = pictureOf, agreed = []) {
     if (turn === mine) refusedPicture(click, cause, registries.map(({ address }) => address));
     return;
   }
-  if (turn === mine) await ask(had, mine, agreed);
+  await ask(had, mine, agreed);
 }
 
 const ONLY_ON_SCREEN = ["tainted", "drawing", "network", "changed"];

@@ -102,7 +102,9 @@ def test_both_pictures_are_shown_with_their_numbered_boxes(entered: Reader, betw
         reports.extend([reply.json] if asked.path == "/v1/verifications" else [])
         return reply
 
-    entered.check(ALTERED)
+    altered = altered_picture()
+    cropped = altered.crop((altered.width // 5, altered.height // 5, altered.width, altered.height))
+    entered.check(encode(cropped, "JPEG", quality=85))
     between.change = note
     entered.send()
     shown = entered.tab.evaluate(
@@ -131,9 +133,25 @@ def test_both_pictures_are_shown_with_their_numbered_boxes(entered: Reader, betw
     assert all(size >= 300 for size in shown["sizes"])
     assert all(source.startswith("blob:") for source in shown["sources"])
     (report,) = reports
-    (region,) = report["matches"][0]["comparison"]["regions"]
-    for box, side in zip(shown["boxes"], ("query", "reference"), strict=True):
-        assert box == pytest.approx(region[side], abs=0.02)
+    regions = report["matches"][0]["comparison"]["regions"]
+    expected = [region[side] for side in ("query", "reference") for region in regions if region[side]]
+    assert regions[0]["reference"]["left"] - regions[0]["query"]["left"] > 0.05  # so that none is taken for the other
+    for box, place in zip(shown["boxes"], expected, strict=True):
+        assert box == pytest.approx(place, abs=0.02)
+
+
+def test_findings_are_in_the_language_that_the_report_has_them_in(entered: Reader, between: Between) -> None:
+    def translate(asked: Asked, reply: Reply) -> Reply:
+        if asked.path != "/v1/verifications":
+            return reply
+        said = reply.json
+        for wording in said["headline"]["wordings"]:
+            wording["sentences"] = {said["axes"]["credential"]["summary"]: "Die Datei hat keinen."}
+        return reply.says(said)
+
+    entered.check(ALTERED)
+    between.change = translate
+    assert "Die Datei hat keinen." in entered.send()
 
 
 def test_an_exact_match_is_told_from_digests_alone_and_its_receipt_is_checked_here(
@@ -223,9 +241,13 @@ def about(between: Between, data: bytes, path: str = "") -> list[Asked]:
     return [asked for asked in between.asked if asked.path.startswith(path) and digest in asked.body]
 
 
-def test_only_the_newest_click_is_answered(
-    entered: Reader, between: Between, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+LOOKED_AT = """async (source) => {
+    const { fingerprint } = await import("/countermark/fingerprint.js");
+    await fingerprint(await (await fetch(source)).blob());
+}"""
+
+
+def test_only_the_newest_click_is_answered(entered: Reader, between: Between) -> None:
     """The first one is slow: its picture, and then its answer, which leads somewhere."""
     held = threading.Event()
     slow = f"{between.url}/stream.jpg"
@@ -249,7 +271,9 @@ def test_only_the_newest_click_is_answered(
     once(lambda: about(between, STREAM, "/v1/verifications"))
     entered.check(UNKNOWN)
     held.set()
+    once(lambda: any("/receipt" in path for path in paths(between)))
     once(lambda: any("/thumbnail" in path for path in paths(between)))
+    entered.tab.evaluate(LOOKED_AT, as_source(STREAM))  # as that answer's picture is, meanwhile
     time.sleep(MOMENT_SECONDS)
     assert entered.text("#answers") == told
     assert entered.tab.evaluate("() => !document.querySelector('#picture').hidden")
