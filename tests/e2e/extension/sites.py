@@ -33,6 +33,12 @@ def encoded(image: Image.Image, form: str = "JPEG", **options: int) -> bytes:
     return file.getvalue()
 
 
+def stated_as(data: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header says that it has this many pixels."""
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + height.to_bytes(2) + width.to_bytes(2) + data[at + 4 :]
+
+
 def photo(name: str, width: int) -> Image.Image:
     """A photograph of the demonstration, this wide."""
     image = Image.open(PHOTOS / name).convert("RGB")

@@ -19,6 +19,7 @@ from demo.alterations import PHOTOS
 from tests.e2e.extension.between import Asked, Between, Reply, running_between, truthful
 from tests.e2e.extension.browsers import Chromium, ExtendedBrowser, once
 from tests.e2e.extension.reader import CLICKED, FIRST_SCREEN, Reader, as_source
+from tests.e2e.extension.sites import encoded, photo, stated_as
 from tests.e2e.pages.pictures import HOSTILE, altered_picture, encode, hostile_copy
 from tests.patience import HUNG_SECONDS, MOMENT_SECONDS
 
@@ -341,6 +342,31 @@ def stalls() -> Response:
 def test_a_registry_that_does_not_come_to_an_end_is_told(entered: Reader, between: Between) -> None:
     between.change = lambda _, __: stalls()
     assert f"{between.host} did not answer within 60 seconds" in entered.check(STREAM)
+
+
+UNFIT = {
+    "200 megapixels": (
+        stated_as(ALTERED, 20_000, 10_000),
+        "image/jpeg",
+        "The picture is too large to be read in this browser.",
+    ),
+    "1 × 1": (encoded(photo("stream.jpg", 2).resize((1, 1)), "PNG"), "image/png", "too small to lead anywhere."),
+    "a page": (b"<!doctype html><p>No picture", "image/jpeg", "What lies at its address is no picture."),
+    "a drawing": (
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "image/svg+xml",
+        "which only the screen has as a picture.",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_what_cannot_be_checked_is_told_in_one_sentence_and_nothing_is_sent(
+    entered: Reader, between: Between, what: str
+) -> None:
+    data, media_type, sentence = UNFIT[what]
+    assert f"{sentence} Nothing was sent." in entered.check(data, media_type)
+    assert between.asked == []
 
 
 ENDED = """async () => {

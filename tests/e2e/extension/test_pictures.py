@@ -10,7 +10,7 @@ from provenance.media.fingerprints import fingerprint
 from provenance.media.media import Media
 from tests.e2e.extension.asking import PHOTO, SPACER, clicked, had, listed, newest
 from tests.e2e.extension.browsers import ExtendedBrowser, ExtendedFirefox, once
-from tests.e2e.extension.sites import Sites, encoded, photo, sha256
+from tests.e2e.extension.sites import Sites, encoded, photo, sha256, stated_as
 from tests.e2e.pages.pictures import HOSTILE, SHOWN
 from tests.e2e.pages.reader import Tab
 from tests.hamming import hamming
@@ -304,12 +304,6 @@ def test_names_and_scripts_of_a_page_do_not_stand_in_for_the_browser_s(
     assert had(extended, choose | pictures[0], "screenshot")["how"] == "screen"
 
 
-def stated_as(data: bytes, width: int, height: int) -> bytes:
-    """A JPEG whose header says that it has this many pixels."""
-    at = data.index(b"\xff\xc0") + 5
-    return data[:at] + height.to_bytes(2) + width.to_bytes(2) + data[at + 4 :]
-
-
 REFUSED = {
     "huge.jpg": (stated_as(PHOTO, 20_000, 10_000), "too-large"),  # 200 megapixels
     "dot.png": (encoded(photo("stream.jpg", 1).resize((1, 1)), "PNG"), "too-small"),
@@ -368,6 +362,7 @@ def test_a_page_that_hangs_is_not_waited_for_for_ever(extended: ExtendedBrowser,
     answer = had(extended, click)
     sites.going_on.set()
     assert (answer["how"], answer["sha256"]) == ("page", sha256(PHOTO))  # as everybody may read it
+    assert "null" in [headers.get("origin") for _, path, headers in sites.asked if path == "/open/photo.jpg"]
 
 
 def test_the_choice_shows_what_the_page_may_draw_and_asks_nobody_for_it(
