@@ -105,7 +105,7 @@ def test_no_sentence_of_the_catalogue_is_written_a_second_time() -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("a.py", 'x = "The picture is damaged or truncated"'),
+        ("a.py", 'x = "The file is damaged or truncated"'),
         ("a.py", 'x = f"{y}: the registry could not be searched."'),
         ("a.js", 'fact("Registered by", x)'),
         ("a.js", "h(`${x}, on no list used here: not trusted`)"),

@@ -250,7 +250,7 @@ def test_a_form_without_scripts_is_answered_with_a_page_that_can_be_printed(
     [
         (b"%PDF-1.7 a document", 415, "This is not a picture that can be examined"),
         (b"", 422, "There was no file, or an empty one"),
-        (b"\xff\xd8\xff\xe0 cut short", 422, "The picture is damaged or truncated"),
+        (b"\xff\xd8\xff\xe0 cut short", 422, "The file is damaged or truncated"),
     ],
 )
 def test_a_form_with_what_is_no_picture_is_answered_with_a_page_that_says_nothing_about_the_picture(
