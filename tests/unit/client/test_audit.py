@@ -25,7 +25,7 @@ from countermark.defaults import DEFAULT_MAX_WAIT
 from provenance.errors import StoreLocked, StoreUnavailable
 from provenance.transparency.note import COSIGNATURE_V1, VerifierKey
 from tests.logs.records import signer
-from tests.patience import HUNG_SECONDS, eventually
+from tests.patience import HUNG_SECONDS, MOMENT_SECONDS, eventually
 from tests.receipt_vectors import RECORD
 from tests.replies import Answer, breaks, refuses, says
 from tests.unit.client.audited import (
@@ -288,7 +288,7 @@ def test_no_more_requests_are_at_work_than_were_allowed(service: Registry, files
             at_work += 1
             most = max(most, at_work)
         three.wait()
-        time.sleep(0.05)  # while a fourth could arrive
+        time.sleep(MOMENT_SECONDS)  # while a fourth could arrive
         with counting:
             at_work -= 1
         says(reported(data, "NO_MATCH_FOUND", matches=[]))(handler)
