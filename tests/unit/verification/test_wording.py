@@ -267,7 +267,7 @@ def test_who_vouches_is_told_of_each_publisher_that_a_lead_names(exact: Verdict)
     weekly = replace(other, publisher=replace(other.publisher, name="The Weekly"))
     told, gesagt = judge(replace(exact.evidence, matches=(one, weekly))).wordings
     assert told.vouched == (
-        "This registry's operator alone vouches for the name “The Daily”. So it is with the name “The Weekly”."
+        "This registry's operator alone vouches for the name “The Daily”. The same goes for the name “The Weekly”."
     )
     assert gesagt.vouched == (
         "Allein der Betreiber dieses Registers bürgt für den Namen „The Daily“. "
