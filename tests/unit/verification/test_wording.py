@@ -271,7 +271,7 @@ def test_who_vouches_is_told_of_each_publisher_that_a_lead_names(exact: Verdict)
     )
     assert gesagt.vouched == (
         "Allein der Betreiber dieses Registers bürgt für den Namen „The Daily“. "
-        "Ebenso ist es mit dem Namen „The Weekly“."
+        "Für den Namen „The Weekly“ gilt dasselbe."
     )
     assert english(replace(exact.evidence, matches=(one, other))).vouched == (
         "This registry's operator alone vouches for the name “The Daily”."
