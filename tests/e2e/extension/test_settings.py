@@ -61,7 +61,8 @@ def test_a_registry_is_entered_with_its_key_and_removed_with_all_that_was_rememb
     assert key in shown
     assert settings.violations() == []
     settings.press(".registry button")
-    once(lambda: settings.text("#registries") == "None is entered yet.")
+    once(lambda: "is removed" in settings.text("#status"))
+    assert settings.text("#registries") == "None is entered yet."
     assert settings.kept(f"log:{between.origin}") is None
     assert settings.kept("registries") == []
 
