@@ -248,6 +248,9 @@ LOOKED_AT = """async (source) => {
 }"""
 
 
+SHOWN = "() => document.querySelector('#picture img').src"
+
+
 def test_only_the_newest_click_is_answered(entered: Reader, between: Between) -> None:
     """The first one is slow: its picture, and then its answer, which leads somewhere."""
     held = threading.Event()
@@ -262,9 +265,11 @@ def test_only_the_newest_click_is_answered(entered: Reader, between: Between) ->
     entered.tab.evaluate(CLICKED, slow)
     once(lambda: "GET /stream.jpg" in paths(between))
     told = entered.check(UNKNOWN)
+    shown = entered.tab.evaluate(SHOWN)
     held.set()
     time.sleep(MOMENT_SECONDS)
     assert entered.text("#answers") == told
+    assert entered.tab.evaluate(SHOWN) == shown, "the picture above the answer is the one that was asked about"
     assert about(between, STREAM) == []
 
     held.clear()
