@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -57,7 +57,7 @@ from bench.edits import (
     WARP_REACH,
 )
 from bench.intervals import proportion, wilson
-from provenance.media.calibration import MEASURES, TEST_SET, Model, ReferenceKind
+from provenance.media.calibration import MEASURES, TEST_SET, Model, ReferenceKind, model
 from provenance.media.canonical import shrink
 from provenance.media.comparison import COMPARISON_VERSION, geometry
 from provenance.media.comparison.comparison import align_pair, match
@@ -116,6 +116,9 @@ def main() -> None:
         "--keep", type=Path, help="a folder for what the fitting photographs measure, to be taken again"
     )
     parser.add_argument("--fit", type=int, help="at most so many of the fitting photographs are fitted on")
+    parser.add_argument(
+        "--rates", action="store_true", help="the models and thresholds stand; what they find is measured anew"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after so many, no further one reports")
     parser.add_argument("--report", type=int, help="at most so many photographs report")
     parser.add_argument("--output", type=Path, default=OUTPUT)
@@ -149,34 +152,7 @@ def main() -> None:
     ):
         folder = arguments.keep or Path(passing)
         fitting = range(len(FITTING) if arguments.fit is None else min(arguments.fit, len(FITTING)))
-        sampled = list(pool.map(partial(samples, folder), fitting))
-        told("measured")
-        hard: list[Mapping[Job, Rows]] = []
-        networks: dict[Job, Model] = {}
-        for turn in range(ROUNDS):
-            if networks:
-                hard += pool.map(partial(hardest, folder, networks), fitting)
-            rows = (rows_of(job, sampled, hard) for job in JOBS)
-            networks = dict(zip(JOBS, pool.map(fitted, rows), strict=True))
-            told(f"networks fitted, round {turn + 1} of {ROUNDS}")
-        risen = {
-            copy: each for found in pool.map(partial(peaks, folder, networks), fitting) for copy, each in found.items()
-        }
-        alarms = thresholds(risen)
-        told(f"alarms: {[(kind, each['taken']) for kind, each in alarms.items()]}")
-        models = {kind: networks[kind, FOLDS] for kind in REFERENCES}
-        cases = [each for found in pool.map(partial(weighed, folder, models), fitting) for each in found]
-        models = {
-            kind: tuned(
-                models[kind],
-                [case for of, case in cases if of == kind],
-                alarms[kind]["seed"],
-                alarms[kind]["motion"],
-            )
-            for kind in REFERENCES
-        }
-        del cases
-        told(f"thresholds: {[(kind, each.seed, each.grow, each.motion, each.moved) for kind, each in models.items()]}")
+        models, alarms = earlier_models() if arguments.rates else fit(pool, folder, fitting, told)
         bursts = list(pool.map(partial(called_the_same, models), range(len(BURSTS))))
         told("bursts measured")
         pairs = list(pool.map(mistaken, range(-(-arguments.pairs // (PAIRS_EACH - 1)))))
@@ -233,6 +209,48 @@ def main() -> None:
         print(kind, json.dumps(summary, ensure_ascii=False))
 
 
+def fit(
+    pool: Executor, folder: Path, fitting: range, told: Callable[[str], None]
+) -> tuple[dict[ReferenceKind, Model], dict[ReferenceKind, dict[str, Any]]]:
+    """The models with their thresholds, and the alarms that these raise in copies that neither was chosen by."""
+    sampled = list(pool.map(partial(samples, folder), fitting))
+    told("measured")
+    hard: list[Mapping[Job, Rows]] = []
+    networks: dict[Job, Model] = {}
+    for turn in range(ROUNDS):
+        if networks:
+            hard += pool.map(partial(hardest, folder, networks), fitting)
+        rows = (rows_of(job, sampled, hard) for job in JOBS)
+        networks = dict(zip(JOBS, pool.map(fitted, rows), strict=True))
+        told(f"networks fitted, round {turn + 1} of {ROUNDS}")
+    risen = {
+        copy: each for found in pool.map(partial(peaks, folder, networks), fitting) for copy, each in found.items()
+    }
+    alarms = thresholds(risen)
+    told(f"alarms: {[(kind, each['taken']) for kind, each in alarms.items()]}")
+    models = {kind: networks[kind, FOLDS] for kind in REFERENCES}
+    cases = [each for found in pool.map(partial(weighed, folder, models), fitting) for each in found]
+    models = {
+        kind: tuned(
+            models[kind],
+            [case for of, case in cases if of == kind],
+            alarms[kind]["seed"],
+            alarms[kind]["motion"],
+        )
+        for kind in REFERENCES
+    }
+    del cases
+    told(f"thresholds: {[(kind, each.seed, each.grow, each.motion, each.moved) for kind, each in models.items()]}")
+    return models, alarms
+
+
+def earlier_models() -> tuple[dict[ReferenceKind, Model], dict[ReferenceKind, dict[str, Any]]]:
+    """The same of an earlier calibration."""
+    references: dict[ReferenceKind, dict[str, Any]] = earlier_document()["references"]
+    alarms = {kind: each["alarms_allowed"] for kind, each in references.items()}
+    return {kind: model(kind) for kind in references}, alarms
+
+
 def called(bursts: Sequence[Mapping[ReferenceKind, bool]]) -> dict[str, Any]:
     """How often other frames are said to show no difference."""
     return {kind: proportion(each[kind] for each in bursts if kind in each) for kind in ("sketch", "stored picture")}
@@ -240,8 +258,13 @@ def called(bursts: Sequence[Mapping[ReferenceKind, bool]]) -> dict[str, Any]:
 
 def earlier() -> dict[str, Any]:
     """The pairs of an earlier calibration, whose method they name: only laying and agreement decide about them."""
-    document: dict[str, Any] = json.loads(OUTPUT.read_text("utf-8"))
+    document = earlier_document()
     return {"method": document["method"], **document["false_matches"]}
+
+
+def earlier_document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(OUTPUT.read_text("utf-8"))
+    return document
 
 
 def described(corpus: list[Photograph], fitted_on: int) -> dict[str, Any]:
