@@ -16,6 +16,7 @@ from registry.search import hash_file, multi_index
 from registry.search.codes import PDQ, Candidate, Codes
 from registry.search.hash_file import HashFiles
 from registry.search.multi_index import MultiIndex
+from tests.damage import cut, cut_to_nothing, flip
 from tests.patience import eventually
 from tests.unit.registry.test_multi_index import CODES, asset, digest, register
 
@@ -110,20 +111,6 @@ def test_a_start_takes_hashes_and_tables_from_the_file_and_reads_what_came_since
     assert answers(store, index) == answers(store, MultiIndex(Codes()))
     assert sorted(read) == sorted([*range(HELD, HELD + 10), *range(HELD + 10)])  # the second one has no file
     assert index._tables.size >= HELD - multi_index.MAX_TAIL
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def cut_to_nothing(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
 
 
 def flip_a_hash(path: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from registry.usecases.maintenance.backup import back_up, restore
 from registry.usecases.maintenance.fsck.check import no_progress
 from registry.usecases.maintenance.migration import migrate
 from tests.postgres import PostgresServer
+from tests.steps import before_step, kill_this_process
 from tests.unit.registry.log_folder import Log
 
 Progress = Callable[[str, int, int], None]
@@ -65,20 +65,10 @@ def migrated(folder: Path, url: str, key: str, progress: Progress) -> object:
 
 
 def _run(step: int, work: Callable[[Progress], object]) -> None:
-    left = [step]
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **named: Any) -> Any:
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            return real(*args, **named)
-
-        return run
-
-    os.sync = counted(lambda: None)
-    Path.rename, Path.replace = counted(Path.rename), counted(Path.replace)  # type: ignore[method-assign]
-    work(counted(no_progress))
+    stepped = before_step(step, kill_this_process)
+    os.sync = stepped(lambda: None)
+    Path.rename, Path.replace = stepped(Path.rename), stepped(Path.replace)  # type: ignore[method-assign]
+    work(stepped(no_progress))
 
 
 def test_a_backup_that_is_killed_leaves_no_backup_and_nothing_behind_the_next_one(

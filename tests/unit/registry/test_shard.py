@@ -21,6 +21,7 @@ from registry.search import column_file
 from registry.search import segment as segments
 from registry.search import shard as shards
 from registry.search.shard import Shard
+from tests.damage import cut, cut_to_nothing, flip
 from tests.patience import EXPIRING_SECONDS, eventually
 
 FEATURES = 60
@@ -127,20 +128,6 @@ def test_the_answers_do_not_depend_on_how_the_files_grew(
     again = Shard(base / "grown")
     again.add(again.end, end, [row(index) for index in range(again.end, end)])
     assert answers(again, asked) == answers(grown, asked)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def cut_to_nothing(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
 
 
 def flip_in_the_footer(path: Path) -> None:
