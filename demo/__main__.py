@@ -96,10 +96,9 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
     leads_to = registered.get(case.leads_to) if case.leads_to else None
     if (first.asset.id if first else None) != leads_to:
         unexpected["record"] = (case.leads_to or "none", first.asset.title or first.asset.id if first else "none")
-    named = report.resembles.items if report.resembles else ()
     older = registered.get(case.older) if case.older else None
-    if (named[0].id if named else None) != older:
-        unexpected["older record"] = (case.older or "none", named[0].title or named[0].id if named else "none")
+    if report.older_registration != older:
+        unexpected["older record"] = (case.older or "none", report.older_registration or "none")
     return Outcome(
         case=case,
         picture=picture,
@@ -112,15 +111,14 @@ def _verify(client: Client, case: Case, copies: dict[str, bytes], registered: di
 
 
 def _shown(client: Client, report: Report) -> Shown | None:
-    """The registered picture to show beside a case: an older one that the match would hide, else the match's."""
+    """The registered picture to show beside a case: an older one that the headline is about, else the match's."""
     if not report.matches:
         return None
-    first, named = report.matches[0], report.resembles.items if report.resembles else ()
-    compared, asset = first.comparison, first.asset
-    if named:
-        asset = client.asset(named[0].id)
-        compared = read(Comparison, named[0].comparison) if named[0].comparison else None
-    return Shown(asset, client.thumbnail(asset.id), compared.regions if compared else (), older=bool(named))
+    compared, asset, older = report.matches[0].comparison, report.matches[0].asset, report.older
+    if older is not None:
+        asset = client.asset(older.id)
+        compared = read(Comparison, older.comparison) if older.comparison else None
+    return Shown(asset, client.thumbnail(asset.id), compared.regions if compared else (), older=older is not None)
 
 
 def _table(outcomes: list[Outcome]) -> Table:

@@ -34,7 +34,6 @@ from api.service import Service, ServiceDep
 from provenance.answers import Comparison, RecordedVerdict, Report
 from provenance.limits import REPORT_UNITS
 from provenance.sentences import CATALOGUES, ENGLISH, Sentences
-from provenance.verification.verdict import HeadlineCode
 from registry.keys.api_keys import Holder
 from registry.sandbox import Budget
 from registry.usecases.verdicts import record_verdict
@@ -88,7 +87,7 @@ async def post_verification(
         service,
         report=report,
         told=told,
-        older=_older(report),
+        compared=_compared(report),
         made=_made(report, words),
         place=place_of,
         share=share_of,
@@ -97,22 +96,12 @@ async def post_verification(
     return Response(page, headers={"Vary": "Accept, Accept-Language", "Cache-Control": "no-store"}, media_type=HTML)
 
 
-class _Older(NamedTuple):
-    """The older registration that a headline is about, and how the newer one compares with it."""
-
-    id: str
-    title: str | None
-    comparison: Comparison
-
-
-def _older(report: Report) -> _Older | None:
-    """As `olderOf` of api/pages/static/report.js."""
-    if report.headline.code != HeadlineCode.OLDER_REGISTRATION_DIFFERS or report.resembles is None:
-        return None
-    for each in report.resembles.items:
-        if each.differs_inside and not each.stated and each.taken_back is None and each.comparison is not None:
-            return _Older(each.id, each.title, read_answer(Comparison, json.dumps(each.comparison).encode()))
-    return None
+def _compared(report: Report) -> Comparison | None:
+    """The comparison that is drawn: with the older registration that the headline is about, else with the closest."""
+    if report.older is None:
+        return report.matches[0].comparison if report.matches else None
+    compared = report.older.comparison
+    return None if compared is None else read_answer(Comparison, json.dumps(compared).encode())
 
 
 class _Made(NamedTuple):

@@ -237,7 +237,8 @@ const report = object({
   headline: object({ code: text, text, wordings: list(wording) }),
   axes: object({ registration: axis, credential: axis, declared_origin: axis, proof: axis, assessment: axis }),
   matches: list(match),
-  resembles: orNull(object({ older: count(), items: list(object({ title: orNull(text), publisher_name: text, logged_at: time })) })),
+  resembles: orNull(object({ older: count(), items: list(object({ id: digest, title: orNull(text), publisher_name: text, logged_at: time })) })),
+  older_registration: orNull(digest),
   credential: orNull(credential),
   findings: list(object({ error_rates: list(rate) })),
   searched: orNull(object({ registrations: count() })),
@@ -275,7 +276,8 @@ const report = object({
  * @property {{ code: string, text: string, wordings: Wording[] }} headline
  * @property {{ registration: Axis, credential: Axis, declared_origin: Axis, proof: Axis, assessment: Axis }} axes
  * @property {Match[]} matches
- * @property {{ older: number, items: { title: string | null, publisher_name: string, logged_at: string }[] } | null} resembles
+ * @property {{ older: number, items: { id: string, title: string | null, publisher_name: string, logged_at: string }[] } | null} resembles
+ * @property {string | null} older_registration
  * @property {{ state: string, signer: string | null, trust_list: string | null, signed_at: string | null, generator: string | null, problems: string[] } | null} credential
  * @property {{ error_rates: object[] }[]} findings
  * @property {{ registrations: number } | null} searched
@@ -321,12 +323,13 @@ export function readReport(answer, sha256, sent) {
 }
 
 /** @param {Report} report */
-function checkHeadline({ headline: { code }, axes, matches, resembles }) {
+function checkHeadline({ headline: { code }, axes, matches, resembles, older_registration: older }) {
   const contradicts = (/** @type {string} */ what) => new Refused("refused_contradiction", { what });
   if (axes.proof.value === "BROKEN" && !BEFORE_A_BROKEN_PROOF.includes(code)) throw contradicts(`${code}, BROKEN`);
   const [name, value] = RESTS_ON[code] ?? [];
   if (name && axes[name].value !== value) throw contradicts(`${code}, ${axes[name].value}`);
   if (code === "OLDER_REGISTRATION_DIFFERS" && !resembles?.items.length) throw contradicts(code);
+  if (older !== null && (code !== "OLDER_REGISTRATION_DIFFERS" || !resembles?.items.some(({ id }) => id === older))) throw contradicts(`${code}, ${older}`);
   const matched = axes.registration.value;
   const closest = matches[0];
   const none = matched === "NO_MATCH_FOUND" || matched === "NOT_CHECKED";

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Annotated, NoReturn
 
-from provenance.answers.assets import Asset, Resembles, Standing
+from provenance.answers.assets import Asset, Resemblance, Resembles, Standing
 from provenance.answers.fields import Answer, Digest, Doc, Later, NeverNull, RecordId, Values
 
 
@@ -381,12 +381,23 @@ class Report(Answer):
     resembles: Annotated[
         Resembles | None, Doc("Older registrations of other publishers that the closest match resembles.")
     ] = None
+    older_registration: Annotated[
+        RecordId | None,
+        Doc("Which of those under `resembles` the headline is about; null where it is about none of them."),
+        Later(),
+    ] = None
     credential: ReadCredential | None
     marks: tuple[Mark, ...]
     findings: tuple[Finding, ...]
     not_checked: tuple[Unchecked, ...]
     searched: Searched | None
     links: ReportLinks
+
+    @property
+    def older(self) -> Resemblance | None:
+        """The older registration that the headline is about, where it is about one."""
+        items = self.resembles.items if self.resembles is not None else ()
+        return next((each for each in items if each.id == self.older_registration), None)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a report is neither true nor false: read its axes")

@@ -16,7 +16,7 @@ from provenance.credentials.report import CredentialState, explain_problem
 from provenance.message import Message
 from provenance.statement.appearance_digest import AppearanceMatch
 from provenance.verification.axes import Assessment, Axis, DeclaredOrigin, Finding, Proof, Registration, Standing
-from provenance.verification.evidence import Evidence, Examination, Match, Unchecked
+from provenance.verification.evidence import Evidence, Examination, Match, Resemblance, Unchecked
 from provenance.verification.findings import credential, origin, proof, registration, resemblance, sources, standing
 from provenance.verification.ranking import rank
 from provenance.verification.wording import Facts, word
@@ -65,6 +65,11 @@ class Verdict:
     matches: tuple[Match, ...]
     not_checked: tuple[Unchecked, ...]
     evidence: Evidence
+
+    @property
+    def older(self) -> Resemblance | None:
+        """The older registration that the headline is about, where it is about one."""
+        return self.evidence.hidden if self.headline is HeadlineCode.OLDER_REGISTRATION_DIFFERS else None
 
     @property
     def headline_text(self) -> str:

@@ -67,6 +67,7 @@ def report_of(
             for match in verdict.matches
         ),
         resembles=None if evidence.resembling is None else resembling.view(evidence.resembling),
+        older_registration=None if verdict.older is None else verdict.older.record_id.hex(),
         credential=credential_of(examination.credential) if examination else None,
         marks=tuple(answers.Mark(**vars(mark)) for mark in examination.declared.marks) if examination else (),
         findings=tuple(_finding(finding) for finding in verdict.findings),

@@ -65,7 +65,7 @@ LATER = {
     "RegisteredAsset": {"byline", "rights", "from_file"},
     "Headline": {"wordings"},
     "Ingredient": {"manifest_id", "within"},
-    "Report": {"kept_until"},
+    "Report": {"kept_until", "older_registration"},
     "Wording": {"sentences"},
 }
 """What reports lack that are kept since before these fields came."""

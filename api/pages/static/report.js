@@ -20,7 +20,7 @@ export function showReport(report, file, detail = null) {
   sentences = wording(report)?.sentences ?? {};
   const match = report.matches[0] ?? null;
   const given = file?.address ?? null;
-  const older = olderOf(report);
+  const older = report.resembles?.items.find(({ id }) => id === report.older_registration) ?? null;
   const several = report.matches.length > 1 || older;
   const compared = (each) =>
     comparePictures(each, report.input, given, ratesOf(report, each), {
@@ -51,16 +51,10 @@ export function showReport(report, file, detail = null) {
     .filter(Boolean);
 }
 
-/** The older registration that the headline is about, as it was compared with what the picture leads to; else null. */
-function olderOf({ headline, resembles }) {
-  if (headline.code !== "OLDER_REGISTRATION_DIFFERS") return null;
-  return resembles?.items.find((each) => each.differs_inside && !each.stated && !each.taken_back && each.comparison) ?? null;
-}
-
 /** The older registration beside the picture, where that is the newer one; else beside the newer one. */
 function comparedWithOlder(older, { basis, asset }, input, given) {
   const same = basis === "bytes" || basis === "pixels";
-  const match = { basis: "comparison", value: older.value, comparison: older.comparison, asset: { media: {}, links: { thumbnail: `/v1/assets/${older.id}/thumbnail` } } };
+  const match = { basis: older.comparison ? "comparison" : "pixels", value: older.value, comparison: older.comparison, asset: { media: {}, links: { thumbnail: `/v1/assets/${older.id}/thumbnail` } } };
   const names = { ...(same ? {} : { query: titled(page.registered_picture, asset.title) }), reference: titled(page.older_picture, older.title) };
   return comparePictures(match, same ? input : asset.media, same ? given : asset.links.thumbnail, [], { names });
 }

@@ -145,8 +145,9 @@ function drawOthers(matches) {
 
 /** What the registry says that it has read of the file: nobody else has. @param {Report} report @param {Registry} registry @param {boolean} sent */
 function drawReading(report, { host }, sent) {
-  const { axes, credential, searched, resembles } = report;
+  const { axes, credential, searched, resembles, older_registration: first } = report;
   const { page } = catalogue;
+  const older = (resembles?.items ?? []).toSorted((one, other) => Number(other.id === first) - Number(one.id === first)).slice(0, MAX_OTHERS);
   return h(
     "dl",
     { class: "facts" },
@@ -159,7 +160,7 @@ function drawReading(report, { host }, sent) {
       credential?.signed_at ? h("small", {}, `${page.stamped}: ${timeOf(credential.signed_at)}`) : null,
     ),
     searched ? fact(said("searched"), said("searched_count", { host, count: numberOf(searched.registrations) })) : null,
-    resembles?.items.length ? fact(said("older"), resembles.items.slice(0, MAX_OTHERS).map((each) => h("span", { class: "line" }, quoted(each.title ?? catalogue.phrases.untitled), ", ", quoted(each.publisher_name), `, ${timeOf(each.logged_at)}`))) : null,
+    older.length ? fact(said("older"), older.map((each) => h("span", { class: "line" }, quoted(each.title ?? catalogue.phrases.untitled), ", ", quoted(each.publisher_name), `, ${timeOf(each.logged_at)}`))) : null,
   );
 }
 

@@ -412,6 +412,13 @@ LIES = [
     ),
     # A picture that was sent
     Lie("it hides that something differs", "sends", REPORT, in_json(equal), "refused_contradiction"),
+    Lie(
+        "it leads with an older registration that it does not show",
+        "sends",
+        REPORT,
+        setting("older_registration", "ab" * 32),
+        "refused_contradiction",
+    ),
     Lie("it calls an edited copy the same bytes", "sends", REPORT, in_json(exact), "refused_contradiction"),
     Lie(
         "its box is outside of the picture",

@@ -2,13 +2,15 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from countermark import RegisteredAsset
 from PIL import Image
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from demo.alterations import PHOTOS
 from tests.e2e.pages.pictures import PASTED, altered_picture, encode, framed
@@ -250,6 +252,47 @@ def test_an_older_registration_that_differs_is_drawn_with_its_boxes_beside_the_p
     plainly.get_by_role("button", name="Verify").click()
     expect(plainly.get_by_role("img", name="The older registration: Two dogs at a window")).to_be_visible()
     expect(plainly.locator(".drawn .edge.differs")).to_have_count(2)
+    sides = "[each.naturalWidth / each.naturalHeight, each.width / each.height]"
+    shapes = plainly.locator(".drawn > img").evaluate_all(f"all => all.map((each) => {sides})")
+    for own, shown in shapes:
+        assert shown == pytest.approx(own, rel=0.02)
+    assert shapes[0][0] < 0.95 * shapes[1][0], "one is cut off"
+
+
+def test_which_older_registration_is_drawn_the_report_says(open_page: OpenPage, states: dict[str, bytes]) -> None:
+    page = open_page("/verify")
+    for change, drawn in (
+        (another_first, "The older registration: Two dogs at a window"),
+        (without_the_field, "The registered picture"),
+    ):
+        page.route("**/v1/verifications", changed_by(change))
+        hand_in(page, states["older"])
+        expect(page.locator("#status")).to_be_empty()
+        expect(page.locator(".pictures figcaption").last).to_have_text(drawn)
+        page.unroute("**/v1/verifications")
+
+
+def another_first(report: dict[str, Any]) -> None:
+    """Another older registration stands before the one that the report names."""
+    items = report["resembles"]["items"]
+    items.insert(0, items[0] | {"id": "0" * 64, "title": "Another"})
+
+
+def without_the_field(report: dict[str, Any]) -> None:
+    """As a report that is older than it."""
+    del report["older_registration"]
+
+
+def changed_by(change: Callable[[dict[str, Any]], object]) -> Callable[[Route], None]:
+    """The service's answer with its JSON changed in place."""
+
+    def answer(route: Route) -> None:
+        reply = route.fetch()
+        report = reply.json()
+        change(report)
+        route.fulfill(response=reply, json=report)
+
+    return answer
 
 
 def test_the_numbers_of_boxes_do_not_hide_one_another(open_page: OpenPage, states: dict[str, bytes]) -> None:

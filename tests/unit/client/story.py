@@ -240,6 +240,7 @@ def report(registration: str = "EXACT_MATCH", *, title: str = "Path below the Pi
             }
         ],
         "resembles": None,
+        "older_registration": None,
         "not_checked": [{"what": "invisible watermarks", "why": "no open decoder exists"}],
         "searched": {"registrations": 8, "fingerprints": ["sha-256"]},
         "links": {"self": f"/v1/verifications/{VERIFICATION}"},

@@ -91,9 +91,10 @@ def test_what_a_newer_service_says_beyond_the_fields_and_values_known_here_is_re
 
 def test_what_an_older_service_did_not_say_has_its_default() -> None:
     older = story.report()
-    del older["resembles"], older["matches"][0]["value"], older["matches"][0]["sources"]
+    del older["resembles"], older["older_registration"], older["matches"][0]["value"], older["matches"][0]["sources"]
     report = read(Report, older)
     assert (report.resembles, report.matches[0].value, report.matches[0].sources) == (None, None, ())
+    assert report.older is None
 
 
 def test_what_is_no_such_answer_is_told_with_the_place() -> None:

@@ -192,6 +192,7 @@ def test_an_older_registration_that_differs_comes_before_every_match(exact: Verd
             continue
         verdict = judge(replace(evidence, resembling=Resembling((OLDER,), 1, 0), hidden=OLDER))
         assert verdict.headline is min(before, code, key=lambda each: PRECEDENCE.index(each))
+        assert verdict.older is (OLDER if verdict.headline is code else None)
         if verdict.headline is code:
             said = verdict.wordings[0]
             assert f"{said.title}. {said.lead} ".startswith(

@@ -343,7 +343,8 @@ def _resembling(found: "Resembles | None", report: "Report | None" = None) -> It
         ]
         said += [words.phrases["stated_as_source"]] if each.stated else []
         said += [each.taken_back] if each.taken_back else []
-        yield f"{each.side}, similar", "; ".join(said)
+        told = "differs" if report is not None and each.id == report.older_registration else "similar"
+        yield f"{each.side}, {told}", "; ".join(said)
     if found.older + found.newer > len(found.items):
         yield "similar", f"{found.older} older and {found.newer} newer in all"
     if found.state == "pending":

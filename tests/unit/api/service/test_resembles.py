@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from countermark.models import Report, read
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -49,6 +50,27 @@ def test_a_changed_picture_of_somebody_else_is_told_at_once_and_everywhere(
     report = client.post("/v1/verifications", files={"file": ("p.jpg", data)}).json()
     assert report["headline"]["code"] == "OLDER_REGISTRATION_DIFFERS"
     assert [each["id"] for each in report["resembles"]["items"]] == [first["id"]]
+    assert report["older_registration"] == first["id"]
+
+
+def test_of_several_older_registrations_the_report_names_the_one_that_its_headline_is_about(
+    client: TestClient, writer: Headers, other: Headers, jpeg: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registered, "RESEMBLES_SECONDS", 60.0)
+    picture = jpeg(7_004, width=640, height=480)
+    taken_back = register(client, writer, picture, title="Harbour")
+    stands = register(client, writer, jpeg(7_004, width=640, height=480, quality=70), title="Harbour at noon")
+    data = with_a_patch(picture, jpeg(7_005))
+    register(client, other, data, title="Harbour, too")
+    client.post("/v1/withdrawals", json={"record": taken_back["id"], "reason": "A test."}, headers=writer)
+    report = read(Report, client.post("/v1/verifications", files={"file": ("p.jpg", data)}).text)
+    assert report.headline.code == "OLDER_REGISTRATION_DIFFERS"
+    assert report.resembles is not None
+    assert [each.id for each in report.resembles.items] == [taken_back["id"], stands["id"]]
+    assert report.older_registration == stands["id"]
+    assert report.older is report.resembles.items[1]
+    page = client.post("/v1/verifications", files={"file": ("p.jpg", data)}, headers={"Accept": "text/html"}).text
+    assert f'<img src="/v1/assets/{stands["id"]}/thumbnail" alt="The older registration: Harbour at noon">' in page
 
 
 def test_what_is_not_ready_in_time_is_pending_and_follows(
