@@ -5,6 +5,7 @@ are audited as if it were sound.
 """
 
 import functools
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -290,3 +291,20 @@ def scratch() -> Iterator[Session]:
             yield session
     finally:
         engine.dispose()
+
+
+class DigestSet:
+    """A set of SHA-256 digests in a temporary file of SQLite's: some millions take no memory."""
+
+    def __init__(self) -> None:
+        self._rows = sqlite3.connect("")
+        self._rows.execute("CREATE TABLE digest (sha256 BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, sha256: bytes) -> None:
+        self._rows.execute("INSERT OR IGNORE INTO digest VALUES (?)", (sha256,))
+
+    def __contains__(self, sha256: bytes) -> bool:
+        return self._rows.execute("SELECT 1 FROM digest WHERE sha256 = ?", (sha256,)).fetchone() is not None
+
+    def close(self) -> None:
+        self._rows.close()

@@ -2,15 +2,23 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from provenance.errors import NotFound, StoreCorrupt, StoreUnavailable
+from provenance.limits import MAX_COMMIT_JOBS
 from registry.storage.objects import Objects, open_objects
 
 __all__ = ["Blobs", "Objects", "blob_name"]
+
+T = TypeVar("T")
+
+VISITORS = 8
+"""Blobs that are read at once where all are: a bucket takes some 10 ms to answer each."""
 
 
 class Blobs:
@@ -86,6 +94,18 @@ class Blobs:
             with suppress(ValueError):
                 sha256 = bytes.fromhex(name.rpartition("/")[2])
             yield name if sha256 is None or name != blob_name(sha256) else sha256
+
+    def visit(self, act: Callable[[bytes | str], T], progress: Callable[[int], None]) -> Iterator[T]:
+        """What `act` gives of each that is `stored`, in the order of the list; some are at work at the same time.
+
+        `progress` is called now and then, with the number of those that are done. Raises StoreUnavailable.
+        """
+        stored, done = self.stored(), 0
+        with ThreadPoolExecutor(VISITORS, "countermark-blobs") as visitors:
+            while batch := list(islice(stored, MAX_COMMIT_JOBS)):
+                progress(done)
+                yield from visitors.map(act, batch)
+                done += len(batch)
 
 
 def digest_file(path: Path) -> bytes:

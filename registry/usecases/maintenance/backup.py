@@ -124,15 +124,18 @@ def _write_log(store: Store, draft: Path, log_key: VerifierKey, progress: Progre
 
 
 def _copy_blobs(blobs: Blobs, draft: Path, progress: Progress) -> Iterator[Defect]:
-    for done, sha256 in enumerate(blobs):
-        if done % MAX_COMMIT_JOBS == 0:
-            progress("copying blobs", done, 0)
+    def copy(sha256: bytes | str) -> Defect | None:
+        if isinstance(sha256, str):  # no blob
+            return None
         try:
             _write(draft / "objects" / blob_name(sha256), blobs.get(sha256))
         except NotFound:  # deleted since
-            continue
+            return None
         except StoreCorrupt as error:
-            yield Defect("blob", sha256.hex(), f"not copied: {error}")
+            return Defect("blob", sha256.hex(), f"not copied: {error}")
+        return None
+
+    return filter(None, blobs.visit(copy, lambda done: progress("copying blobs", done, 0)))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -4,9 +4,11 @@ import os
 import random
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Integer
@@ -18,6 +20,7 @@ from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.database import Store
 from registry.storage.blobs import Blobs, blob_name
+from registry.storage.objects import LocalObjects
 from registry.usecases.maintenance import fsck
 from tests.logs.records import ORIGIN, digest, signer
 from tests.unit.registry.newsroom import Newsroom, high_water_obstacle
@@ -361,7 +364,42 @@ def test_progress_is_told(sound: Path) -> None:
     store = Store.open(sound)
     list(fsck.check(store, Blobs.open(sound / "objects"), KEY, progress=lambda *each: told.append(each)))
     store.close()
-    assert told == [("log", 0, 8), ("log", 8, 8), ("blobs", 0, 0)]
+    assert told == [("blobs", 0, 0), ("log", 0, 8), ("log", 8, 8)]
+
+
+def test_each_blob_is_asked_for_once_however_many_rows_name_it(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[str] = Counter()
+    for name in ("get", "__contains__"):
+        monkeypatch.setattr(LocalObjects, name, counting(asked, getattr(LocalObjects, name)))
+    with closing(Store.open(sound)) as store:
+        blobs = Blobs.open(sound / "objects")
+        assert not list(fsck.check(store, blobs, KEY))
+        assert {name: times for name, times in asked.items() if name.startswith("blobs/")} == {
+            blob_name(sha256): 1 for sha256 in blobs
+        }
+
+
+def test_a_blob_that_is_stored_while_others_are_read_is_there(sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(sound, folder)
+    late = folder / sketch("harbour")
+    content = late.read_bytes()
+    late.unlink()
+
+    def progress(stage: str, _done: int, _total: int) -> None:
+        if stage == "log":
+            late.write_bytes(content)
+
+    with closing(Store.open(folder)) as store:
+        assert not list(fsck.check(store, Blobs.open(folder / "objects"), KEY, progress=progress))
+
+
+def counting(asked: Counter[str], real: Callable[[LocalObjects, str], Any]) -> Callable[[LocalObjects, str], Any]:
+    def ask(objects: LocalObjects, name: str) -> Any:
+        asked[name] += 1
+        return real(objects, name)
+
+    return ask
 
 
 def test_a_column_that_goes_by_another_name_is_a_finding(sound: Path, tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """The check: every audit over one store, in one pass over its log."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from provenance.errors import NotFound, StoreCorrupt
+from provenance.errors import StoreCorrupt
 from provenance.limits import MAX_COMMIT_JOBS
 from provenance.statement.record import Record
 from provenance.transparency.checkpoint import stated_size
@@ -19,6 +18,7 @@ from registry.log.log_keys import StatedKeys
 from registry.log.tiles import Tiles
 from registry.storage.blobs import Blobs
 from registry.times import to_milliseconds, utc_now
+from registry.usecases.maintenance.fsck.blobs import BlobAudit
 from registry.usecases.maintenance.fsck.defect import Defect, Progress
 from registry.usecases.maintenance.fsck.log import LogAudit
 from registry.usecases.maintenance.fsck.signatures import SignatureAudit
@@ -65,7 +65,10 @@ def check(
     size = max((yield from _tried(store, "entry", entries.size, 0)), published)
     log = LogAudit(tiles, (yield from _log_keys(store, log_key)), witness_keys, authorities)
     yield from log.begin()
-    yield from _check_entries(store, blobs, log, size, published, progress)
+    with BlobAudit(blobs) as there:
+        yield from there.read(progress)
+        yield from _check_entries(store, there, log, size, published, progress)
+        yield from _check_overlays(store, there)
     note = tiles.checkpoint()
     latest = yield from _tried(store, "checkpoint", _published, published)
     signed_since = latest > published  # waiting entries were published during the check
@@ -78,7 +81,6 @@ def check(
         yield from log.check_note("high-water", "high-water", mark, None)
     elif published:
         yield Defect("high-water", "high-water", "missing")
-    yield from _check_blobs(store, blobs, progress)
 
 
 def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Defect, None, LogKeys]:
@@ -94,7 +96,7 @@ def _log_keys(store: Store, log_key: VerifierKey) -> Generator[Defect, None, Log
 
 
 def _check_entries(
-    store: Store, blobs: Blobs, log: LogAudit, size: int, published: int, progress: Progress
+    store: Store, blobs: BlobAudit, log: LogAudit, size: int, published: int, progress: Progress
 ) -> Iterator[Defect]:
     """One pass over the entries, with every audit of their statements, records and views."""
     with audit.scratch() as replayed, SignatureAudit(size) as signatures:
@@ -167,18 +169,7 @@ def _unread(rows: audit.Unreadable) -> Defect:
     return Defect("database", f"{rows.table} {between}", f"{rows.count} of {rows.table} cannot be read: {rows.reason}")
 
 
-def _check_blobs(store: Store, blobs: Blobs, progress: Progress) -> Iterator[Defect]:
-    for done, sha256 in enumerate(blobs.stored()):
-        if done % MAX_COMMIT_JOBS == 0:
-            progress("blobs", done, 0)
-        if isinstance(sha256, str):
-            yield Defect("blob", sha256, "not the name of a blob")
-            continue
-        try:
-            with suppress(NotFound):  # deleted since
-                blobs.get(sha256)
-        except StoreCorrupt:
-            yield Defect("blob", sha256.hex(), "the bytes have changed")
+def _check_overlays(store: Store, blobs: BlobAudit) -> Iterator[Defect]:
     none: Sequence[tuple[str, bytes]] = ()
     overlays = yield from _tried(
         store, "verification", partial(audit.overlays, now_ms=to_milliseconds(utc_now())), none

@@ -33,7 +33,7 @@ from registry.database import (
 )
 from registry.database.audit import Stretch, shown
 from registry.database.failures import translated
-from registry.storage.blobs import Blobs
+from registry.usecases.maintenance.fsck.blobs import BlobAudit
 from registry.usecases.maintenance.fsck.defect import Defect, Kind
 
 _BLOBS = ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_blob_sha256", "private_blob_sha256")
@@ -42,8 +42,8 @@ _BLOBS = ("sketch_sha256", "thumbnail_sha256", "signed_blob_sha256", "manifest_b
 class ViewAudit:
     """Compares assets and withdrawals with each stretch, publishers and keys at the end."""
 
-    def __init__(self, blobs: Blobs, replayed: Session) -> None:
-        """`replayed`: an empty store to replay the key records into."""
+    def __init__(self, blobs: BlobAudit, replayed: Session) -> None:
+        """`blobs`: those that there are. `replayed`: an empty store to replay the key records into."""
         self._blobs = blobs
         self._replayed = replayed
         self._log_keys: set[int] = set()  # the entries that change them
