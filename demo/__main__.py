@@ -18,7 +18,7 @@ from rich.table import Table
 
 from demo import alterations
 from demo.cases import CASES, CHANGED, REGISTERED, Case
-from demo.report import words_of, write_report
+from demo.report import own_words, write_report
 from demo.service import running_service
 
 REPORT = Path(__file__).parent / "report.html"
@@ -71,8 +71,8 @@ def main() -> int:
             outcomes = [
                 _verify(client, case, copies, registered) for case in progress.track(CASES, description="Verifying")
             ]
-    write_report(REPORT, outcomes, len(REGISTERED), language())
-    output.print(_table(outcomes))
+    write_report(REPORT, outcomes, len(REGISTERED))
+    output.print(table_of(outcomes))
     failed = [outcome for outcome in outcomes if outcome.unexpected]
     for outcome in failed:
         for axis, (expected, found) in outcome.unexpected.items():
@@ -121,8 +121,8 @@ def _shown(client: Client, report: Report) -> Shown | None:
     return Shown(asset, client.thumbnail(asset.id), compared.regions if compared else (), older=older is not None)
 
 
-def _table(outcomes: list[Outcome]) -> Table:
-    words = words_of(language())
+def table_of(outcomes: list[Outcome]) -> Table:
+    words = own_words()
     table = Table(title=words["heading"], show_lines=True)
     for name, width in (("", 1), (words["picture"], 16), (words["verdict"], 42), (words["expected"], 8)):
         table.add_column(name, width=width)

@@ -1,5 +1,5 @@
-"""The demonstration's report: one HTML file with the pictures, their differences and the verdicts, in a language of
-`words.json`.
+"""The demonstration's report: one HTML file with the pictures, their differences and the verdicts, in its reader's
+language.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countermark.cli.views import language
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
@@ -26,14 +27,14 @@ SHOWN_SIDE = 640
 WORDS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("words.json").read_text())
 
 
-def words_of(language: str) -> dict[str, Any]:
-    """The demonstration's own words in a language; in English where it has none."""
-    return WORDS.get(language, WORDS[ENGLISH])
+def own_words() -> dict[str, Any]:
+    """The demonstration's own words in the language of the terminal; in English where it has none."""
+    return WORDS.get(language(), WORDS[ENGLISH])
 
 
-def write_report(path: Path, outcomes: list[Outcome], registered: int, language: str = ENGLISH) -> None:
-    """Writes the report to `path`, as a self-contained file in one language."""
-    sentences = CATALOGUES.get(language, CATALOGUES[ENGLISH])
+def write_report(path: Path, outcomes: list[Outcome], registered: int) -> None:
+    """Writes the report to `path`, as a self-contained file in the language of the terminal."""
+    sentences = CATALOGUES.get(language(), CATALOGUES[ENGLISH])
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -50,7 +51,7 @@ def write_report(path: Path, outcomes: list[Outcome], registered: int, language:
     html = environment.get_template("report.html.j2").render(
         cases=cases,
         registered=registered,
-        words=words_of(sentences.language),
+        words=own_words(),
         sentences=sentences,
         where=lambda box: sentences.places[place(Box(**vars(box)))],
         share=lambda area: percent(sentences, area),

@@ -58,6 +58,21 @@ def tab_to(page: Page, selector: str) -> None:
     pytest.fail(f"{selector} cannot be reached with the Tab key")
 
 
+KEEPS_COUNT = """() => {
+    window.held = new Set();
+    const { createObjectURL: make, revokeObjectURL: revoke } = URL;
+    URL.createObjectURL = (blob) => {
+        const address = make.call(URL, blob);
+        window.held.add(address);
+        return address;
+    };
+    URL.revokeObjectURL = (address) => {
+        window.held.delete(address);
+        revoke.call(URL, address);
+    };
+}"""
+"""From now on `held` has the addresses of what the page keeps in memory."""
+
 BRINGS = """([way, files, text]) => {
     const transfer = new DataTransfer();
     for (const [name, data] of files) {

@@ -12,8 +12,9 @@ from demo.service import Service
 from tests.composites import Editor, Part, composite, plain
 from tests.e2e.firefox import Firefox
 from tests.e2e.pages.pictures import HOSTILE, SHOWN
-from tests.e2e.pages.reader import OpenPage, hand_in, headline, tab_to
+from tests.e2e.pages.reader import KEEPS_COUNT, OpenPage, hand_in, headline, tab_to
 from tests.e2e.pages.test_every_page import FOREIGN
+from tests.e2e.pages.test_without_script import send_form
 from tests.patience import eventually
 
 DRAWN = """async () => {
@@ -33,11 +34,6 @@ DRAWN = """async () => {
 """How wide the drawing is, and how many of its pixels have the colour of a thumbnail."""
 
 CHAIN = "document.querySelector('#ingredients .chain img')"
-NOTES_REVOKED = """() => {
-    window.revoked = [];
-    const revoke = URL.revokeObjectURL;
-    URL.revokeObjectURL = (address) => { window.revoked.push(address); revoke(address); };
-}"""
 
 
 def opened(page: Page) -> None:
@@ -49,7 +45,7 @@ def opened(page: Page) -> None:
 @pytest.mark.browser
 def test_what_went_into_a_file_is_drawn_with_thumbnails_and_listed(open_page: OpenPage) -> None:
     page = open_page("/verify")
-    page.evaluate(NOTES_REVOKED)
+    page.evaluate(KEEPS_COUNT)
     hand_in(page, composite())
     headline(page)
     panel = page.locator("#ingredients")
@@ -61,7 +57,7 @@ def test_what_went_into_a_file_is_drawn_with_thumbnails_and_listed(open_page: Op
     drawn = page.evaluate(DRAWN)
     assert drawn["width"] > 2 * 236, "three generations"
     assert drawn["orange"] > 1000, "the thumbnail that a signer took"
-    assert page.evaluate(f"() => window.revoked.includes({CHAIN}.src)"), "its address is given back once it is read"
+    assert not page.evaluate(f"() => held.has({CHAIN}.src)"), "its address is given back once it is read"
     items = panel.locator("ul.nested").first.locator(":scope > li")
     expect(items).to_have_count(2)
     expect(items.nth(0)).to_contain_text("The collage of Monday (earlier version): Signed, on no trust list")
@@ -101,6 +97,10 @@ def test_a_hostile_title_of_an_ingredient_is_text(open_page: OpenPage, service: 
     drawing = httpx2.post(f"{service.url}/verify/ingredients", content=picture).text
     assert "<script" not in drawing
     assert "onerror" not in re.sub(r"&lt;.*?&gt;", "", drawing)
+    page.goto("/verify")
+    send_form(page, picture)
+    expect(page.locator("ul.nested").first).to_contain_text(SHOWN)
+    assert page.locator(FOREIGN).count() == 0
 
 
 @pytest.mark.browser

@@ -12,7 +12,7 @@ from demo.alterations import PHOTOS
 from demo.service import Service
 from tests.e2e.firefox import Firefox
 from tests.e2e.pages.pictures import encode
-from tests.e2e.pages.reader import OpenPage, bring, headline, posts, tab_to
+from tests.e2e.pages.reader import KEEPS_COUNT, OpenPage, bring, headline, posts, tab_to
 from tests.patience import POLL_SECONDS, eventually
 
 
@@ -48,6 +48,32 @@ def test_ten_pictures_have_a_line_each_and_are_opened_one_by_one(
     expect(headline(page)).to_have_text("It matches a registered picture, and differs from it")
     assert len(sent) == 2, "what was examined is not sent again"
     expect(page.get_by_role("button", name="Compare the two")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_of_what_was_handed_in_only_what_is_shown_is_kept_in_memory(
+    open_page: OpenPage, stream: RegisteredAsset, altered: bytes
+) -> None:
+    page = open_page("/verify")
+    page.evaluate(KEEPS_COUNT)
+
+    def kept() -> bool:
+        """Whether what is kept is what is shown."""
+        shown = "[...document.querySelectorAll('#result img[src^=blob]')].map(({ src }) => src)"
+        return bool(page.evaluate(f"() => [...new Set({shown})].sort().join() === [...held].sort().join()"))
+
+    chosen(page, ("first.jpg", altered))
+    expect(headline(page)).to_have_text("It matches a registered picture, and differs from it")
+    assert kept()
+    chosen(page, ("second.jpg", photo("stream.jpg")), ("third.jpg", photo("dandelions.jpg")))
+    page.get_by_role("button", name="Compare the two").click()
+    expect(page.locator(".pictures figcaption").first).to_have_text("The first picture")
+    assert page.evaluate("held.size") == 2
+    assert kept()
+    page.get_by_role("button", name="second.jpg").click()
+    expect(headline(page)).to_have_text("Byte for byte a registered file")
+    assert page.evaluate("held.size") == 1
+    assert kept()
 
 
 @pytest.mark.browser

@@ -251,9 +251,10 @@ def test_a_report_is_kept_where_its_reader_asks_for_it_and_says_until_when(
     expect(page.get_by_text(f"kept until {until.day} {until:%B %Y}")).to_be_visible()
 
 
-def test_a_link_to_no_report_says_so(open_page: OpenPage) -> None:
-    page = open_page(f"/verify?report={'0' * 32}")
-    expect(page.get_by_role("alert")).to_contain_text("There is no such report")
+@pytest.mark.parametrize("report", ["0" * 32, "0", "x", "../assets"])
+def test_a_link_to_no_report_says_so(open_page: OpenPage, report: str) -> None:
+    page = open_page(f"/verify?report={report}")
+    expect(page.get_by_role("alert").get_by_role("heading")).to_have_text("There is no such report")
 
 
 def test_a_format_that_the_browser_cannot_show_still_has_its_regions(

@@ -10,7 +10,7 @@ from countermark.models import Asset, Report, read
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from demo.__main__ import Outcome, Shown
+from demo.__main__ import Outcome, Shown, table_of
 from demo.cases import CASES
 from demo.report import WORDS, write_report
 from provenance.sentences import CATALOGUES
@@ -28,8 +28,16 @@ def test_the_words_of_the_demonstration_are_there_in_each_language() -> None:
 
 @pytest.mark.parametrize(("language", "shown"), [("en", "en"), ("de", "de"), ("fr", "en"), ("", "en")])
 def test_the_report_is_in_the_language_of_its_reader(
-    client: TestClient, registered: dict[str, Any], jpeg: Picture, tmp_path: Path, language: str, shown: str
+    client: TestClient,
+    registered: dict[str, Any],
+    jpeg: Picture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    shown: str,
 ) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, language and f"{language}_XX.UTF-8")
     picture = Image.open(io.BytesIO(jpeg(1))).convert("RGB")
     ImageDraw.Draw(picture).rectangle((150, 100, 190, 140), fill=(128, 128, 128))
     file = io.BytesIO()
@@ -40,7 +48,8 @@ def test_the_report_is_in_the_language_of_its_reader(
     asset = read(Asset, client.get(f"/v1/assets/{match.asset.id}").text)
     beside = Shown(asset, b"", match.comparison.regions, older=False)
     outcomes = [Outcome(case, file.getvalue(), report, beside, None, {}, 1.0) for case in CASES]
-    write_report(tmp_path / "report.html", outcomes, 7, language)
+    write_report(tmp_path / "report.html", outcomes, 7)
+    assert [column.header for column in table_of(outcomes).columns][2] == WORDS[shown]["verdict"]
     html = (tmp_path / "report.html").read_text()
     told = report.headline.wording(shown)
     assert told is not None

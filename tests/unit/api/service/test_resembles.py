@@ -1,7 +1,9 @@
 """What a registration resembles, over HTTP: in its answer, at its record, on its page, and behind an exact match."""
 
+import html
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ from api.http import registered
 
 Picture = Callable[..., bytes]
 Headers = dict[str, str]
+HOSTILE = 'Harbour at noon"><script>alert(1)</script>'
 
 
 def register(client: TestClient, headers: Headers, data: bytes, **metadata: object) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def test_of_several_older_registrations_the_report_names_the_one_that_its_headli
     monkeypatch.setattr(registered, "RESEMBLES_SECONDS", 60.0)
     picture = jpeg(7_004, width=640, height=480)
     taken_back = register(client, writer, picture, title="Harbour")
-    stands = register(client, writer, jpeg(7_004, width=640, height=480, quality=70), title="Harbour at noon")
+    stands = register(client, writer, jpeg(7_004, width=640, height=480, quality=70), title=HOSTILE)
     data = with_a_patch(picture, jpeg(7_005))
     register(client, other, data, title="Harbour, too")
     client.post("/v1/withdrawals", json={"record": taken_back["id"], "reason": "A test."}, headers=writer)
@@ -70,7 +73,10 @@ def test_of_several_older_registrations_the_report_names_the_one_that_its_headli
     assert report.older_registration == stands["id"]
     assert report.older is report.resembles.items[1]
     page = client.post("/v1/verifications", files={"file": ("p.jpg", data)}, headers={"Accept": "text/html"}).text
-    assert f'<img src="/v1/assets/{stands["id"]}/thumbnail" alt="The older registration: Harbour at noon">' in page
+    shown = re.search(rf'<img src="/v1/assets/{stands["id"]}/thumbnail" alt="The older registration: (.*?)">', page)
+    assert shown is not None
+    assert shown[1] == html.escape(HOSTILE).replace("&quot;", "&#34;")
+    assert "<script>alert" not in page
 
 
 def test_what_is_not_ready_in_time_is_pending_and_follows(

@@ -243,6 +243,8 @@ def test_a_form_without_scripts_is_answered_with_a_page_that_can_be_printed(
         assert text in page.text.replace("&#43;", "+"), text
     assert page.text.count('class="edge differs"') >= 2, "boxes over both pictures"
     assert not re.search(r"<style|<script|\sstyle=|\son[a-z]+=", page.text)
+    assert re.search("\\d\u00a0%", page.text)
+    assert not re.search(r"\d %", page.text), "a number and its sign stay on one line"
 
 
 @pytest.mark.parametrize(
