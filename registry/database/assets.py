@@ -232,10 +232,11 @@ def _each_holders(
     return found
 
 
-def digests_between(session: Session, first: bytes, last: bytes, limit: int) -> Sequence[bytes]:
-    """SHA-256 digests of registered files, first ≤ digest ≤ last, in their order."""
+def digests_between(session: Session, first: bytes, last: bytes, before: int, limit: int) -> Sequence[bytes]:
+    """SHA-256 digests of files that are registered with index < before, first ≤ digest ≤ last, in their order."""
+    known = col(Asset.index) < before
     files = sql.union(
-        *(sql.select(column).where(column >= first, column <= last) for column in map(col, _FILES))
+        *(sql.select(column).where(column >= first, column <= last, known) for column in map(col, _FILES))
     ).subquery()
     return session.execute(sql.select(files.c[0]).order_by(files.c[0]).limit(limit)).scalars().all()
 

@@ -77,9 +77,10 @@ def list_bucket(registry: Registry, prefix: str) -> LookupBucket:
         )
     first, last = (bytes.fromhex(prefix.ljust(64, filling)) for filling in "0f")
     note = registry.sequencer.checkpoint()
+    size = stated_size(note)
     with registry.store.read() as session:
-        named = assets.digests_between(session, first, last, MAX_BUCKET_DIGESTS + 1)
-        search = _Search(registry, session, stated_size(note))
+        named = assets.digests_between(session, first, last, size, MAX_BUCKET_DIGESTS + 1)
+        search = _Search(registry, session, size)
         found = [
             each
             for start in range(0, min(len(named), MAX_BUCKET_DIGESTS), MAX_LOOKUPS)

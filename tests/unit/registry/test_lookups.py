@@ -186,6 +186,20 @@ def test_what_is_logged_and_not_published_yet_is_not_spoken_of(
     assert sha256 not in {each.sha256 for each in bulk.list_bucket(registry, "").items}
 
 
+def test_a_list_is_cut_by_no_file_that_is_not_published_yet(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(registry, jpeg(52))
+    published, before = bulk.list_bucket(registry, ""), registry.sequencer.checkpoint()
+    for seed in range(53, 58):  # of which some come before what is published, by their digests
+        made(registry, jpeg(seed))
+    monkeypatch.setattr(bulk, "stated_size", lambda _: stated_size(before))
+    monkeypatch.setattr(bulk, "MAX_BUCKET_DIGESTS", len(published.items))
+    later = bulk.list_bucket(registry, "")
+    assert [each.sha256 for each in later.items] == [each.sha256 for each in published.items]
+    assert later.complete
+
+
 @pytest.mark.timing
 def test_an_exact_match_does_not_hide_an_older_picture_of_somebody_else(tmp_path: Any) -> None:
     changed = Image.open(io.BytesIO(jpeg(1)))
