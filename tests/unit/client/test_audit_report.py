@@ -23,7 +23,7 @@ from countermark.audit import (
 )
 from countermark.audit.buckets import could_not_check
 from countermark.audit.items import Entry, Examined
-from countermark.audit.report import MAX_LINE_BYTES, json_line, printable, shown
+from countermark.audit.report import MAX_LINE_BYTES, cell, json_line, printable, shown, text_of
 from countermark.audit.state import CheckedRecord, Item, Settled, State
 from countermark.audit.summary import conclude, exit_status, sign_summary, verify_summary
 from hypothesis import given
@@ -78,6 +78,12 @@ def test_no_cell_of_the_csv_begins_a_formula_or_controls_anything(tmp_path: Path
     assert not [cell for cell in cells if not cell.isprintable()]
     assert "'=HYPERLINK(1).jpg" in cells
     assert "'=cmd|' /C calc'!A0" in cells
+
+
+@given(st.text(alphabet="'=-a"), st.text(alphabet="'=-a"))
+def test_no_two_texts_make_the_same_cell(one: str, other: str) -> None:
+    assert (cell(one) == cell(other)) == (one == other)
+    assert text_of(cell(one)) == one
 
 
 def test_an_error_that_names_a_file_of_any_octets_can_be_written() -> None:
@@ -295,12 +301,13 @@ def test_the_exit_status_of_a_check() -> None:
 
 
 def test_the_differences_of_two_reports(tmp_path: Path) -> None:
-    make(tmp_path / "old", {b"a": DIFFERS, b"b": DIFFERS, b"=c": Outcome(Bucket.NOT_FOUND)})
+    make(tmp_path / "old", {b"a": DIFFERS, b"b": DIFFERS, b"=c": Outcome(Bucket.NOT_FOUND), b"'=c": DIFFERS})
     make(tmp_path / "new", {b"a": SUPERSEDED, b"b": DIFFERS, b"d": Outcome(Bucket.NOT_FOUND)})
     assert list(compare_folders(tmp_path / "old", tmp_path / "new")) == [
         Change("a", "bucket", "differs", "identical"),
         Change("d", "added", None, "not_found"),
-        Change("'=c", "removed", "not_found", None),
+        Change("'=c", "removed", "differs", None),
+        Change("=c", "removed", "not_found", None),
     ]
     (tmp_path / "new" / "items.csv").write_text("path\n")
     with pytest.raises(InvalidRequest, match="not the CSV of an audit"):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from countermark.audit.report import COLUMNS, ITEMS_CSV
+from countermark.audit.report import COLUMNS, ITEMS_CSV, text_of
 from provenance.errors import InvalidRequest
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of an item. `path` is as in items.csv; `old` and `new` are buckets, None where it is not there."""
+    """What became of an item. `path` is as `shown` has it; `old` and `new` are buckets, None where it is not there."""
 
     path: str
     kind: Literal["added", "removed", "bytes", "bucket"]
@@ -43,6 +43,6 @@ def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
             if tuple(rows.fieldnames or ()) != COLUMNS:
                 raise InvalidRequest(f"{path} is not the CSV of an audit of this version")
             for row in rows:
-                yield row["path"], row["bucket"], row["sha256"]
+                yield text_of(row["path"]), row["bucket"], row["sha256"]
     except (OSError, csv.Error, UnicodeError) as error:
         raise InvalidRequest(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error

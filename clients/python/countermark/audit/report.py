@@ -179,7 +179,17 @@ def _row(item: Item, checked: CheckedRecord | None) -> tuple[object, ...]:
 def cell(value: object) -> str:
     """Text that a spreadsheet shows and does not run: an apostrophe stands before what would begin a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _is_guarded(text) else text
+
+
+def text_of(cell: str) -> str:
+    """The text that `cell` was made of."""
+    return cell[1:] if cell.startswith("'") and _is_guarded(cell) else cell
+
+
+def _is_guarded(text: str) -> bool:
+    """Apostrophes before a formula count with it, so that no two texts make the same cell."""
+    return text.lstrip("'").startswith(_FORMULA)
 
 
 # The page -----------------------------------------------------------------------------------------
