@@ -36,7 +36,8 @@ from countermark.audit.buckets import NOT_COMPARED
 from countermark.audit.items import Entry, Examined, Reading
 from countermark.audit.state import Settled, State
 from countermark.audit.summary import conclude
-from countermark.audit.workers import Cluster, Examiner, Workers, keep_memory
+from countermark.audit.worker import keep_memory
+from countermark.audit.workers import Cluster, Examiner, Workers
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
@@ -111,8 +112,10 @@ def main() -> None:
                     list_digests(folder / "digests", number)
                     what = ("--digests", "digests", "--out", f"listed-{number}")
                     memory_rows(table, f"an audit of {number:,} digests", what, service, folder, aim)
-                what = ("decoded", "--out", "decoded.audit", "--send", "never")
-                memory_rows(table, f"an audit of {LARGE} pictures of 12 megapixels", what, service, folder, "")
+                for send, made in (("never", "fingerprints"), ("unsettled", "digests of pixels")):
+                    what = ("decoded", "--out", f"decoded-{send}", "--send", send)
+                    name = f"an audit of {LARGE} pictures of 12 megapixels, {made}"
+                    memory_rows(table, name, what, service, folder, "300 MB")
     console.print(table)
 
 
@@ -122,27 +125,33 @@ def list_digests(path: Path, number: int) -> None:
 
 
 def memory_rows(table: Table, name: str, what: Sequence[str], service: Service, folder: Path, aim: str) -> None:
-    """What an audit holds at most: the command, and all that it starts, each at its highest."""
+    """What an audit holds at most: the command, and all that it starts, each at its highest, and all at one time.
+
+    At one time, what processes share (libraries) counts once (PSS).
+    """
     command = [sys.executable, "-m", "countermark", "audit", *what, "--quiet", "--url", service.url]
-    begun, highest = time.monotonic(), dict[int, int]()
+    begun, highest, at_once = time.monotonic(), dict[int, int](), 0
     audit = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     while audit.poll() is None:
-        highest |= {process: held for process in _children(audit.pid) if (held := _highest(process))}
+        processes = _children(audit.pid)
+        highest |= {process: held for process in processes if (held := _held(process, "status", "VmHWM"))}
+        at_once = max(at_once, sum(_held(process, "smaps_rollup", "Pss") for process in processes))
         time.sleep(0.1)
     took, alone = time.monotonic() - begun, highest.pop(audit.pid)
-    workers = " + ".join(f"{held / 1e6:.0f}" for held in highest.values())
+    workers = "".join(f" + {held / 1e6:.0f}" for held in highest.values())
     table.add_row(name, f"{took:.0f} s, status {audit.returncode}", "")
     whole = alone + sum(highest.values())
-    table.add_row("… memory at its highest", f"{whole / 1e6:.0f} MB: command {alone / 1e6:.0f}, workers {workers}", aim)
+    table.add_row("… memory, each process at its highest", f"{whole / 1e6:.0f} MB: {alone / 1e6:.0f}{workers}", aim)
+    table.add_row("… at one time, what is shared once", f"{at_once / 1e6:.0f} MB", aim)
 
 
-def _highest(process: int) -> int:
-    """The most bytes of memory that a process has had, 0 once it has ended."""
+def _held(process: int, file: str, what: str) -> int:
+    """Bytes of memory of a process, as a line of a file of /proc says; 0 once it has ended."""
     try:
-        status = Path(f"/proc/{process}/status").read_text()
+        lines = Path(f"/proc/{process}/{file}").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{what}:")), 0)
 
 
 def report_row(table: Table, folder: Path, number: int, aims: tuple[str, str]) -> None:

@@ -6,7 +6,6 @@ each picture is shrunk once, in one versioned way, and everything else is comput
 
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +41,8 @@ def draw_canonical(pixels: Pixels, of_size: tuple[int, int] | None = None) -> Pi
 def _average(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
+    import cv2  # here: a digest of pixels alone does without
+
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

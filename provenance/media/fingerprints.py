@@ -4,6 +4,7 @@ A digest that agrees is proof. A perceptual hash that agrees is a lead and no mo
 """
 
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +116,20 @@ def digest_pixels(pixels: Pixels) -> bytes:
     inequality proves nothing.
     """
     height, width = pixels.shape[:2]
+    return _digest(height, width, (pixels,))
+
+
+def digest_drawn(media: Media) -> bytes:
+    """`digest_pixels` of `media.pixels`, which are decoded for that and not held.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    return _digest(media.height, media.width, media.strips())
+
+
+def _digest(height: int, width: int, strips: Iterable[Pixels]) -> bytes:
     digest = hashlib.sha256(f"RGB8 {width} {height}\n".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
+    for strip in strips:
+        digest.update(np.ascontiguousarray(strip).data)
     return digest.digest()

@@ -1,6 +1,7 @@
 """Media: untrusted bytes as a picture: sniffed, bounded, and decoded at most once."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,7 @@ from provenance.media.canonical import Pixels, draw_canonical, shrink
 from provenance.media.carriers import read_orientation
 from provenance.media.formats import count_frames, decoding, open_header, sniff
 from provenance.media.pieces import check_pieces
-from provenance.media.raster import REDUCED_SIDE, draw_pixels, draw_reduced, turn
+from provenance.media.raster import REDUCED_SIDE, draw_pixels, draw_reduced, draw_strips, turn
 
 __all__ = ["Media", "Pixels"]
 
@@ -69,12 +70,19 @@ class Media:
             MediaTooLarge: memory ran out.
         """
         with decoding(self.media_type):
-            stored = draw_pixels(open_header(self.data, self.media_type))
-            pixels = stored if self.media_type == "image/tiff" else turn(stored, self.orientation)
-        if pixels.shape != (self.height, self.width, 3):
-            raise UndecodableMedia(f"this {self.media_type} decodes to another size than its header states")
+            pixels = draw_pixels(open_header(self.data, self.media_type), self._to_turn)
+        self._check_size(*pixels.shape[:2])
         pixels.flags.writeable = False
         return pixels
+
+    def strips(self) -> Iterator[Pixels]:
+        """The rows of `pixels` from the top, some at a time: decoded anew, and not held. Raises as `pixels` does."""
+        height = width = 0
+        with decoding(self.media_type):
+            for strip in draw_strips(open_header(self.data, self.media_type), self._to_turn):
+                height, width = height + len(strip), strip.shape[1]
+                yield strip
+        self._check_size(height, width)
 
     @cached_property
     def canonical(self) -> Pixels:
@@ -106,6 +114,15 @@ class Media:
         As `detail` otherwise.
         """
         return self._no_larger_than(limits.FULL_DETAIL_SIDE)
+
+    @property
+    def _to_turn(self) -> int:
+        """The orientation in which the decoder leaves the picture: Pillow turns a TIFF itself."""
+        return 1 if self.media_type == "image/tiff" else self.orientation
+
+    def _check_size(self, height: int, width: int) -> None:
+        if (height, width) != (self.height, self.width):
+            raise UndecodableMedia(f"this {self.media_type} decodes to another size than its header states")
 
     def _no_larger_than(self, side: int) -> Pixels:
         whole = self._at_least(side) if self.media_type == "image/jpeg" else self.pixels

@@ -10,7 +10,6 @@ that both give the same bits even where two frequencies differ by rounding only 
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,10 +91,14 @@ def _filter(pixels: Pixels) -> _Floats:
 
 
 def _turn(values: _Floats) -> _Floats:
+    import cv2  # here: a digest of pixels alone does without
+
     return np.asarray(cv2.transpose(values), dtype=np.float32)
 
 
 def _luma(pixels: Pixels) -> _Floats:
+    import cv2
+
     # The weighted sums are whole numbers below 2^24, hence exact in 32 bits whatever the order of summation.
     thousandths = cv2.transform(pixels.astype(np.float32), _LUMA)
     return np.asarray(thousandths / np.float32(1000), dtype=np.float32)

@@ -4,7 +4,8 @@ Transparency is composed over white, as a page would show it. 16-bit samples kee
 black and white stays white. Colour profiles are not applied: the numbers are those in the file.
 """
 
-import cv2
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,30 +18,32 @@ REDUCED_SIDE = 768
 
 _STRIP_ROWS = 64  # rows converted at a time: keeps the peak at the decoder's memory plus the result (and in the cache)
 
-_TURNS = {  # EXIF 2.32, tag Orientation (274): what shows the stored picture upright
-    2: lambda stored: cv2.flip(stored, 1),
-    3: lambda stored: cv2.rotate(stored, cv2.ROTATE_180),
-    4: lambda stored: cv2.flip(stored, 0),
-    5: lambda stored: cv2.transpose(stored),
-    6: lambda stored: cv2.rotate(stored, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda stored: cv2.flip(cv2.transpose(stored), -1),
-    8: lambda stored: cv2.rotate(stored, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
+_FROM_THE_END = frozenset((3, 4, 7, 8))  # orientations whose upper row is the last stored row or column
 
 
-def draw_pixels(picture: ImageFile) -> Pixels:
-    """Decode `picture` and return its first frame as stored, height × width × 3 RGB.
+def draw_pixels(picture: ImageFile, orientation: int = 1) -> Pixels:
+    """Decode `picture` and return its first frame, height × width × 3 RGB, upright if stored in that `orientation`.
 
     Raises whatever the decoder raises: call it inside `formats.decoding`.
     """
-    picture.info.pop("xmp", None)  # Pillow turns a TIFF by the orientation in its XMP too, browsers do not
-    picture.load()
-    width, height = picture.size
-    pixels = np.empty((height, width, 3), dtype=np.uint8)
-    for top in range(0, height, _STRIP_ROWS):
-        bottom = min(top + _STRIP_ROWS, height)
-        pixels[top:bottom] = _rgb(picture.crop((0, top, width, bottom)))
+    width, height = _load(picture)
+    pixels = np.empty((height, width, 3) if orientation < 5 else (width, height, 3), dtype=np.uint8)
+    top = 0
+    for strip in draw_strips(picture, orientation):
+        pixels[top : top + len(strip)] = strip
+        top += len(strip)
     return pixels
+
+
+def draw_strips(picture: ImageFile, orientation: int = 1) -> Iterator[Pixels]:
+    """Decode `picture` and yield the rows of `draw_pixels` from the top, some at a time. Raises as it does."""
+    width, height = _load(picture)
+    rows = height if orientation < 5 else width
+    for top in range(0, rows, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, rows)
+        first, last = (rows - bottom, rows - top) if orientation in _FROM_THE_END else (top, bottom)
+        stored = picture.crop((0, first, width, last) if orientation < 5 else (first, 0, last, height))
+        yield turn(_rgb(stored), orientation)
 
 
 def draw_alpha(picture: ImageFile) -> Pixels | None:
@@ -50,9 +53,7 @@ def draw_alpha(picture: ImageFile) -> Pixels | None:
     """
     if not picture.has_transparency_data and "transparency" not in picture.info:
         return None
-    picture.info.pop("xmp", None)
-    picture.load()
-    width, height = picture.size
+    width, height = _load(picture)
     alpha = np.empty((height, width), dtype=np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         bottom = min(top + _STRIP_ROWS, height)
@@ -69,8 +70,33 @@ def draw_reduced(picture: ImageFile, side: int = REDUCED_SIDE) -> Pixels:
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:
     """Return `pixels` as EXIF `orientation` (1 to 8) says they are to be shown."""
-    upright = _TURNS.get(orientation)
-    return pixels if upright is None else np.asarray(upright(pixels), dtype=np.uint8)
+    if orientation not in range(2, 9):
+        return pixels
+    import cv2  # here: a digest of pixels alone does without
+
+    match orientation:  # EXIF 2.32, tag Orientation (274)
+        case 2:
+            upright = cv2.flip(pixels, 1)
+        case 3:
+            upright = cv2.rotate(pixels, cv2.ROTATE_180)
+        case 4:
+            upright = cv2.flip(pixels, 0)
+        case 5:
+            upright = cv2.transpose(pixels)
+        case 6:
+            upright = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
+        case 7:
+            upright = cv2.flip(cv2.transpose(pixels), -1)
+        case _:
+            upright = cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    return np.asarray(upright, dtype=np.uint8)
+
+
+def _load(picture: ImageFile) -> tuple[int, int]:
+    """Decode `picture`, and return its width and height as stored."""
+    picture.info.pop("xmp", None)  # Pillow turns a TIFF by the orientation in its XMP too, browsers do not
+    picture.load()
+    return picture.size
 
 
 def _rgb(strip: Image.Image) -> Pixels:

@@ -44,12 +44,12 @@ def look_at(data: bytes, *, sha256: bytes | None = None, perceptual: bool = True
     """
     try:
         from provenance.media import Media
-        from provenance.media.fingerprints import digest_pixels, searchable
+        from provenance.media.fingerprints import digest_drawn, searchable
     except ModuleNotFoundError as error:
         raise MissingExtra("fingerprints need more libraries: install countermark[pictures]") from error
     media = Media.from_bytes(data, sha256=sha256)
     if not perceptual:
-        return Digests(media.sha256.hex(), digest_pixels(media.pixels).hex())
+        return Digests(media.sha256.hex(), digest_drawn(media).hex())
     prints = searchable(media)
     return Digests(
         sha256=media.sha256.hex(),

@@ -155,7 +155,7 @@ def _pixels(content: Content) -> MediaPixels | None:
     try:
         from provenance.media import Media
         from provenance.media.appearance import digest_appearance, read_appearance
-        from provenance.media.fingerprints import digest_pixels
+        from provenance.media.fingerprints import digest_drawn
     except ModuleNotFoundError as error:
         raise MissingExtra(
             "the picture's bytes are not the registered ones, and comparing pixels needs more libraries: "
@@ -163,7 +163,7 @@ def _pixels(content: Content) -> MediaPixels | None:
         ) from error
     try:
         media = Media.from_bytes(content.read(MAX_MEDIA_BYTES))
-        pixels, appearance = digest_pixels(media.pixels), read_appearance(media)
+        pixels, appearance = digest_drawn(media), read_appearance(media)
     except MediaError:
         return None
     return MediaPixels(pixels, digest_appearance(pixels, appearance), appearance.names)

@@ -524,6 +524,15 @@ def test_the_async_twin_yields_the_same(service: Registry, files: Path, tmp_path
     assert asyncio.run(collect()) == run_audit(service, [files], tmp_path / "sync")
 
 
+def test_digests_of_a_list_are_looked_up_without_a_process_that_reads(
+    service: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.known[REGISTERED] = [match()]
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    items = run_audit(service, digest_list({"a.jpg": REGISTERED, "b.jpg": sha256(b"b")}), tmp_path / "out")
+    assert buckets(items) == {"a.jpg": "identical", "b.jpg": "not_compared"}
+
+
 def test_a_file_that_ends_its_process_costs_no_other_file(
     service: Registry, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from tests.receipt_vectors import REGISTERED, receipt_of
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OF_MEDIA = ("c2pa", "cv2", "defusedxml", "imagehash", "numpy", "pillow_heif", "PIL", "scipy")
+PICTURE = f"open({str(ROOT / 'demo' / 'photos' / 'rocket.jpg')!r}, 'rb').read()"
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({OF_MEDIA!r}));"
 
 
@@ -43,6 +44,8 @@ print([name for name in {OF_MEDIA!r} if name in sys.modules])
         ("import countermark", ("httpx2", "pydantic", "cryptography", "provenance.answers")),
         ("from countermark import Client", ("pydantic", "typer", "rich", "provenance.receipts")),
         ("from countermark import verify_receipt", ("httpx2", "pydantic", "typer", "rich")),
+        ("import countermark.audit.worker", ("asyncio", "cryptography", "httpx2", "numpy", "pydantic")),
+        (f"from countermark.digests import look_at; look_at({PICTURE}, perceptual=False)", ("cv2",)),
         ("import countermark.cli", ("httpx2", "pydantic", "cryptography", "sqlite3", "provenance.answers")),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_picture_with_other_pixels_is_not_what_the_receipt_is_about(tmp_path: 
 
 def test_a_copy_with_the_registered_pixels_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = bytes.fromhex(CASES["the registered pixels alone"]["pixels_sha256"])
-    monkeypatch.setattr("provenance.media.fingerprints.digest_pixels", lambda _: pixels)
+    monkeypatch.setattr("provenance.media.fingerprints.digest_drawn", lambda _: pixels)
     file = tmp_path / "copy.png"
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file)
     report = verify_receipt(receipt_of(CASES["the registered pixels alone"]), file)

@@ -1,15 +1,17 @@
 """Fingerprints: what is digested is defined to the byte, and equal pixels have equal prints."""
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 
 import imagehash
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
 from provenance.media import Media, fingerprint
-from provenance.media.fingerprints import digest_pixels
+from provenance.media.fingerprints import digest_drawn, digest_pixels
 from provenance.media.pdq import pdq
 from provenance.media.phash import phash
 
@@ -24,6 +26,23 @@ def test_a_lossless_copy_in_another_container_has_the_same_pixel_digest(landscap
     one, other = (Media.from_bytes(encode(landscape, form)) for form in ("PNG", "TIFF"))
     assert one.sha256 != other.sha256
     assert fingerprint(one).pixels_sha256 == fingerprint(other).pixels_sha256
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "HEIC"])
+def test_the_digest_of_a_drawn_file_is_that_of_its_pixels(form, landscape, encode):
+    media = Media.from_bytes(encode(landscape, form))
+    assert digest_drawn(media) == digest_pixels(media.pixels)
+
+
+def test_the_digest_of_a_drawn_file_takes_no_copy_of_its_pixels(draw, encode):
+    media = Media.from_bytes(encode(draw("landscape", 1300, 1000)))
+    tracemalloc.start()
+    try:
+        digest_drawn(media)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < media.pixels.nbytes / 2
 
 
 def test_pictures_of_the_same_bytes_and_another_shape_differ_in_digest():

@@ -332,6 +332,7 @@ def test_exif_orientation_is_applied(form, orientation, landscape, encode):
     assert media.orientation == orientation
     assert (media.height, media.width) == shown.shape[:2]
     _close(media.pixels, shown)
+    assert (np.vstack(list(media.strips())) == media.pixels).all()
 
 
 def test_a_heic_is_shown_upright_by_its_own_rotation(landscape, encode):

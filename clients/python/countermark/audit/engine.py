@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from countermark.audit.buckets import NOT_COMPARED, Bucket, Outcome, could_not_check, of_error, of_lookup, of_report
 from countermark.audit.folder import receipt_path, write_whole
-from countermark.audit.items import Entry, Examined, Look, Reading, read
+from countermark.audit.items import Entry, Examined, Look, Reading, examine, read
 from countermark.audit.options import Options
 from countermark.audit.patience import Patience, Stopped, impatient
 from countermark.audit.progress import Progress
@@ -47,6 +47,9 @@ CHUNK = 64
 
 READ_AGAIN = frozenset(("file", "zip", "tar"))
 """Kinds of entries that are decoded on a second reading: of any other, that costs more than decoding in vain."""
+
+WITHOUT_BYTES = frozenset(("digest", "failed"))
+"""Kinds of entries of which nothing is read: no worker is started for them."""
 
 PICTURED = frozenset(Bucket) - {Bucket.IDENTICAL, Bucket.SAME_PICTURE, Bucket.NOT_FOUND, Bucket.COULD_NOT_CHECK}
 """Buckets of sent items that the report shows with pictures."""
@@ -133,13 +136,15 @@ class Audit:
 
     async def _examined(self, examiner: Examiner, entries: Sequence[Entry], *, again: bool) -> dict[bytes, Examined]:
         """What is found in the bytes of entries, by name."""
+        known = examine([each for each in entries if each.kind in WITHOUT_BYTES], self._hashed)
+        to_read = [each for each in entries if each.kind not in WITHOUT_BYTES]
         parts = await asyncio.gather(
             *(
                 examiner.examine(part, self._hashed if part[0].kind in READ_AGAIN and not again else self._seen)
-                for part in _chunks(entries, examiner.width)
+                for part in _chunks(to_read, examiner.width)
             )
         )
-        return {found.name: found for part in parts for found in part}
+        return {found.name: found for part in (known, *parts) for found in part}
 
     async def _known(self, found: Iterable[Examined], digests: Callable[[Examined], Digests]) -> dict[bytes, Outcome]:
         asked = [each for each in found if each.sha256 is not None]

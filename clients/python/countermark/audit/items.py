@@ -226,8 +226,10 @@ def _of_bytes(name: bytes, stamp: str, chunks: Iterator[bytes], reading: Reading
     found = Examined(name, stamp, digest.hexdigest())
     if reading.look == "bytes":
         return found
+    data = b"".join(kept)
+    del kept  # the bytes are held once while they are decoded
     try:
-        seen = look_at(b"".join(kept), sha256=digest.digest(), perceptual=reading.look == "fingerprints")
+        seen = look_at(data, sha256=digest.digest(), perceptual=reading.look == "fingerprints")
     except MediaError as error:
         outcome = of_error(error)
         return replace(found, failure=(outcome.reason or "unreadable", outcome.detail))

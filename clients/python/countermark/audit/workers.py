@@ -1,43 +1,26 @@
 """Workers: the processes that read, hash and decode files, and a cluster that does the same.
 
-A worker is `python -m countermark.audit.workers`: a session of its own, so that Ctrl-C reaches the audit alone; told
-what to read on its standard input, it answers in JSON. A file that ends its worker costs no other file: what
-was asked with it is asked again, one by one.
+A worker (`countermark.audit.worker`) is a session of its own, so that Ctrl-C reaches the audit alone. A file that ends
+its worker costs no other file: what was asked with it is asked again, one by one.
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import pickle
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple
-from functools import cache
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
-from countermark.audit.items import Entry, Examined, Reading, can_decode, examine, read
-from provenance.errors import CountermarkError, MissingExtra
-
-MAX_WORKER_MEMORY = 4 * 1024**3
-"""Bytes of address space of a worker: the largest picture decodes to 800 MB, the libraries reserve one or two GB."""
+from countermark.audit.items import Entry, Examined, Reading
+from countermark.audit.worker import ONE_THREAD, draw, work
+from provenance.errors import MissingExtra
 
 MAX_ANSWER_LINE = 16 * 1024 * 1024
 """Bytes of a worker's answer: a thousand entries have half a megabyte, a thumbnail 50 KB."""
 
 CLUSTER_WIDTH = 16
 """Pieces that a batch is cut into for a cluster, whose size may change meanwhile."""
-
-KEPT_BYTES = 128 * 1024**2
-"""Bytes that a process keeps from one picture for the next: glibc gives back what it can, and the kernel clears each
-page again, which takes a third of the time of a fingerprint. Dask's workers are told to keep less than a picture."""
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-_MMAP_THRESHOLD_MAX = 32 * 1024**2  # bytes; glibc takes no more
-
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")} | {
-    "OPENCV_FOR_THREADS_NUM": "1"
-}
 
 
 class Examiner(Protocol):
@@ -111,12 +94,12 @@ class Workers:
     @staticmethod
     async def _start() -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "countermark.audit.workers"),
+            *(sys.executable, "-m", "countermark.audit.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             limit=MAX_ANSWER_LINE,
         )
 
@@ -166,73 +149,6 @@ class Cluster:
         await self._client.close()
 
 
-def work(entries: Sequence[Entry], reading: Reading) -> list[Examined]:
-    """As `examine`, in a process that does this again and again, perhaps a cluster's."""
-    for name, number in _ONE_THREAD.items():
-        os.environ.setdefault(name, number)  # where the libraries are not loaded yet
-    keep_memory()
-    return examine(entries, reading)
-
-
-@cache
-def keep_memory() -> None:
-    """Tells glibc, once in a process, to keep `KEPT_BYTES`; nothing where there is no glibc."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        for parameter, size in ((_TRIM_THRESHOLD, KEPT_BYTES), (_MMAP_THRESHOLD, _MMAP_THRESHOLD_MAX)):
-            mallopt(parameter, size)
-
-
-def draw(entry: Entry, reading: Reading) -> bytes | None:
-    """A thumbnail (WebP) of an entry; None if there is no decoder here, or it cannot be decoded."""
-    if not can_decode():
-        return None
-    from provenance.media import Media, draw_thumbnail
-
-    try:
-        return draw_thumbnail(Media.from_bytes(read(entry, reading)).canonical)
-    except CountermarkError:
-        return None
-
-
 def _examined(entry: Entry, answer: Sequence[Any]) -> Examined:
     stamp, sha256, failure, pixels, pdq, phash = answer
     return Examined(entry.name, stamp, sha256, failure and tuple(failure), pixels, pdq and tuple(pdq), phash)
-
-
-def _answer(request: tuple[str, Any, Reading]) -> dict[str, object]:
-    what, about, reading = request
-    try:
-        if what == "draw":
-            drawn = draw(about, reading)
-            return {"answer": None if drawn is None else drawn.hex()}
-        return {"answer": [astuple(found)[1:] for found in work(about, reading)]}
-    except MissingExtra as error:
-        return {"missing": str(error)}
-    except MemoryError:
-        os._exit(1)
-    except Exception as error:  # noqa: BLE001  # a fault of ours must be told, not seen as a file's
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
-def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    while len(head := requests.read(8)) == 8:
-        answer = _answer(pickle.loads(requests.read(int.from_bytes(head))))  # noqa: S301  # from the audit itself
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
-
-
-def _main() -> None:
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a decoder prints is no answer
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_WORKER_MEMORY, MAX_WORKER_MEMORY))
-    except (ImportError, ValueError):  # not on this system
-        pass
-    _serve(sys.stdin.buffer, answers)
-
-
-if __name__ == "__main__":
-    _main()
