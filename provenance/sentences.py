@@ -44,6 +44,7 @@ class Sentences:
         states: of a record that is not public.
         relations: of a picture to what was made from it, by C2PA's words: at most 18 characters, beside an arrow.
         steps: names of the steps of checking a receipt, from the first, as docs/reference/receipts.md has them.
+        outcomes: of a step.
         fields: of an answer, by name, as a term before its value.
         phrases: more that is shown in several places.
         page: of the web pages.
@@ -80,6 +81,7 @@ class Sentences:
     states: Mapping[str, str]
     relations: Mapping[str, str]
     steps: Sequence[str]
+    outcomes: Mapping[str, str]
     fields: Mapping[str, str]
     phrases: Mapping[str, str]
     page: Mapping[str, str]

@@ -14,6 +14,7 @@ from provenance.answers.fields import Values
 from provenance.credentials.report import CredentialState, Validity
 from provenance.sentences import CATALOGUES, ENGLISH, JSON, SENTENCES
 from provenance.statement.record.keys import Established
+from provenance.transparency.log_keys import Outcome
 from provenance.verification.axes import Assessment, Axis, Basis, DeclaredOrigin, Proof, Registration, Standing
 from provenance.verification.verdict import HeadlineCode
 from tests.unit.test_words import ROOT, literals
@@ -24,7 +25,7 @@ NO_MARKUP_TEXT = re.compile(r"<[^>]*>|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 OWN_SENTENCE = 4
 """Words of a text that is looked for inside longer ones too; a shorter one, as "In the log", is a part of many."""
 CODES = {
-    *("in force", "full detail"),
+    *("in force", "full detail", "not checked"),
     *("conflicting claims", "key revoked before logging", "key revoked after logging"),
 }
 """What is also a value that answers state. One word alone is not looked for either: it may be the name of a class."""
@@ -131,6 +132,7 @@ def test_every_code_of_a_verdict_has_its_words() -> None:
     assert SENTENCES.headlines.keys() == set(HeadlineCode)
     assert SENTENCES.bases.keys() == set(Basis)
     assert SENTENCES.validity.keys() == set(Validity)
+    assert SENTENCES.outcomes.keys() == set(get_args(Outcome))
 
 
 def test_every_kind_of_region_and_reference_has_its_words() -> None:

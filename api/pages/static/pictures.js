@@ -11,8 +11,8 @@ const SHADING = 0.5; // as in the style sheet
 
 /** A section with both pictures. `given` is the object URL of the verified file, or null if the file is not available;
  *  `detail`, where there is one, compares them once more in full detail; `names` calls the two pictures, by side, where that
- *  is not what they are called; `pair`: nobody has registered either. */
-export function comparePictures(match, input, given, rates, { detail = null, names = {}, pair = false } = {}) {
+ *  is not what they are called; `changed` says how the picture was changed as a whole; `pair`: nobody has registered either. */
+export function comparePictures(match, input, given, rates, { detail = null, names = {}, changed = page.changed_as_a_whole, pair = false } = {}) {
   const regions = match.comparison?.regions ?? [];
   const called = { query: given ? page.your_picture : page.verified_picture, reference: page.registered_picture, ...names };
   const homography = homographyOf(match);
@@ -24,7 +24,7 @@ export function comparePictures(match, input, given, rates, { detail = null, nam
   const small = h("p", { class: "small", hidden: true });
   const shading = h("p", { class: "small", hidden: true });
   const look = closeLook(stage, homography);
-  const whole = changes(match.comparison, pair);
+  const whole = changes(match.comparison, pair ? page.pair_changed : changed);
   stage.setAttribute("aria-describedby", "look-keys");
   look.add(yours.pane, "query", ({ zoom }) => zoom > 1 && measure(yours.pane.querySelector(".overlay"), shading));
   look.add(registered.pane, "reference", ({ zoom }) => zoom > 1 && sharpen(stage, match.asset.links, small));
@@ -135,7 +135,7 @@ function noRegions(match, whole) {
   return whole ? page.nothing_else : lead.nothing_differs;
 }
 
-function changes(comparison, pair) {
+function changes(comparison, told) {
   const change = comparison?.transform;
   if (!change) return null;
   const said = [];
@@ -146,5 +146,5 @@ function changes(comparison, pair) {
   const seen = (right - left) * (bottom - top);
   if (seen < thresholds.cropped_share) said.push(fill(page.cropped_to, { share: Math.round(seen * 100) }));
   if (comparison.colour_changed) said.push(page.recoloured);
-  return said.length ? fill(pair ? page.pair_changed : page.changed_as_a_whole, { changes: said.join(", ") }) : null;
+  return said.length ? fill(told, { changes: said.join(", ") }) : null;
 }

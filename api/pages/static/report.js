@@ -4,7 +4,7 @@ import { fact, h, quoted, table } from "./dom.js";
 import { ingredients } from "./ingredients.js";
 import { comparePictures } from "./pictures.js";
 import { strengths } from "./regions.js";
-import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, identityName, number, page, phrases, standingName, time, validityName, valueName, wording } from "./words.js";
+import { LANGUAGE, SUMMARY_AXES, axisName, basisName, capitalised, fields, fileSize, fill, headlineName, identityName, number, outcomeName, page, phrases, regions, standingName, stepName, time, validityName, valueName, wording } from "./words.js";
 
 /** Of the report that is shown, what its sentences are in the language of the page. */
 let sentences = {};
@@ -27,7 +27,7 @@ export function showReport(report, file, detail = null) {
       detail: each === match && each.asset.links.credentialed ? detail : null,
       names: several ? { reference: titled(page.registered_picture, each.asset.title) } : {},
     });
-  const withOlder = (each) => comparedWithOlder(each, match, report.input, given);
+  const withOlder = (each) => comparedWithOlder(each, match, report, given);
   let panel = older ? withOlder(older) : match ? compared(match) : null;
   const show = (next) => {
     panel.replaceWith(next);
@@ -52,11 +52,12 @@ export function showReport(report, file, detail = null) {
 }
 
 /** The older registration beside the picture, where that is the newer one; else beside the newer one. */
-function comparedWithOlder(older, { basis, asset }, input, given) {
+function comparedWithOlder(older, { basis, asset }, { input, findings, resembles }, given) {
   const same = basis === "bytes" || basis === "pixels";
   const match = { basis: older.comparison ? "comparison" : "pixels", value: older.value, comparison: older.comparison, asset: { media: {}, links: { thumbnail: `/v1/assets/${older.id}/thumbnail` } } };
   const names = { ...(same ? {} : { query: titled(page.registered_picture, asset.title) }), reference: titled(page.older_picture, older.title) };
-  return comparePictures(match, same ? input : asset.media, same ? given : asset.links.thumbnail, [], { names });
+  const rates = findings.filter(({ code }) => code === "OLDER_REGISTRATION")[resembles.items.indexOf(older)]?.error_rates ?? [];
+  return comparePictures(match, same ? input : asset.media, same ? given : asset.links.thumbnail, rates, { names, changed: page.older_changed });
 }
 
 function titled(name, title) {
@@ -190,7 +191,7 @@ function statement(alike) {
 }
 
 function errorRates(rates) {
-  const of100 = (value) => (value * 100).toFixed(value < 0.1 ? 1 : 0);
+  const of100 = (value) => number(value * 100, { maximumFractionDigits: value < 0.1 ? 1 : 0 });
   return h(
     "details",
     {},
@@ -198,14 +199,14 @@ function errorRates(rates) {
     table(
       fill(page.rates_on, { set: sentences[rates[0].test_set] ?? rates[0].test_set }),
       [page.rates_kind, page.rates_size, page.rates_found, page.rates_interval, page.rates_alarms, page.rates_cases],
-      rates.map((rate) => [rate.kind ?? "", sizeOf(rate), of100(rate.tpr), rate.interval.map(of100).join(" – "), of100(rate.fpr), number(rate.n)]),
+      rates.map((rate) => [regions[rate.kind]?.label ?? rate.kind ?? "", sizeOf(rate), of100(rate.tpr), rate.interval.map(of100).join(" – "), of100(rate.fpr), number(rate.n)]),
     ),
   );
 }
 
 function sizeOf({ area, test_set: measuredOn }) {
   if (!area) return measuredOn;
-  const [from, to] = area.map((edge) => Number((edge * 100).toPrecision(2)));
+  const [from, to] = area.map((edge) => number(edge * 100, { maximumSignificantDigits: 2 }));
   return fill(page.of_the_picture, { from, to });
 }
 
@@ -300,7 +301,7 @@ function advanced(report, match) {
   );
 }
 
-/** What a sheet of paper needs beside that: which file, when, where the report is, and what the log had signed. */
+/** What a sheet of paper needs beside that: which file, where the report is, and what the log had signed. */
 function printed(report, match, file) {
   const checkpoint = match?.proof.checkpoint;
   return h(
@@ -310,7 +311,6 @@ function printed(report, match, file) {
       "dl",
       { class: "facts" },
       fact("SHA-256", h("code", { class: "digest" }, report.input.sha256)),
-      fact(page.printed_at, time(report.created_at)),
       report.kept_until || !file ? fact(page.report_link, `${location.origin}/verify?report=${report.id}`) : null,
     ),
     checkpoint ? [h("h4", {}, page.checkpoint), h("pre", { class: "wrap" }, h("code", {}, checkpoint))] : null,
@@ -353,7 +353,7 @@ export function proof({ index, steps, chain = [], checkpoint }, here = []) {
   };
   return [
     h("h4", {}, fill(page.proof_of, { index })),
-    table(page.proof_steps, [page.step, page.what, page.outcome, page.checked_by, page.detail], steps.map((step) => [step.number, say(step.name), h("strong", {}, say(step.outcome)), checkedBy(step), say(step.detail)]), { caption: false }),
+    table(page.proof_steps, [page.step, page.what, page.outcome, page.checked_by, page.detail], steps.map((step) => [step.number, stepName(step.number, step.name), h("strong", {}, outcomeName(step.outcome)), checkedBy(step), say(step.detail)]), { caption: false }),
     chain.length
       ? [
           h("h4", {}, fields.parents),

@@ -22,6 +22,10 @@ export const standingName = named(SENTENCES.standings);
 export const identityName = named(SENTENCES.identities);
 export const relationName = named(SENTENCES.relations);
 export const validityName = named(SENTENCES.validity);
+export const outcomeName = named(SENTENCES.outcomes);
+
+/** A step of checking a receipt by its number, from 1; else as it is called. */
+export const stepName = (number, name) => SENTENCES.steps[number - 1] ?? name;
 
 /** "In force" of "in force" */
 export const capitalised = (text) => text[0].toUpperCase() + text.slice(1);

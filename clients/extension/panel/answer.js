@@ -107,7 +107,7 @@ function drawChecks({ report, receipt, unchecked }, { host }) {
     const theirs = stated.find((step) => step.number === number)?.outcome;
     const by = outcome !== "not checked" ? catalogue.phrases.checked_here : theirs && theirs !== "not checked" ? said("step_by_host", { host }) : catalogue.phrases.checked_by_nobody;
     const shown = outcome !== "not checked" || !theirs ? outcome : theirs;
-    return [number, catalogue.steps[number - 1] ?? "", h("strong", {}, said(`outcome_${shown.replaceAll(" ", "_")}`)), by, h("span", { lang: "en" }, quoted(detail))];
+    return [number, catalogue.steps[number - 1] ?? "", h("strong", {}, catalogue.outcomes[shown] ?? shown), by, h("span", { lang: "en" }, quoted(detail))];
   });
   const columns = ["step", "what", "outcome", "checked_by", "detail"].map((name) => catalogue.page[name]);
   return h(

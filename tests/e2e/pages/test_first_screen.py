@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Error, Page, Route, expect
 
 from demo.alterations import PHOTOS
+from provenance.sentences import CATALOGUES
 from tests.e2e.pages.pictures import PASTED, altered_picture, encode, framed
 from tests.e2e.pages.reader import OpenPage, hand_in, headline, open_all
 from tests.unit.api.service.test_pages import left_in_english
@@ -172,6 +173,19 @@ def test_no_english_sentence_is_left_in_a_german_report(open_page: OpenPage, sta
     assert {state: texts for state, texts in left.items() if texts} == {}
 
 
+def test_the_tables_of_a_german_report_are_in_german(open_page: OpenPage, states: dict[str, bytes]) -> None:
+    page = open_page("/verify", locale="de")
+    hand_in(page, states["edited"])
+    expect(page.locator("#checked-here")).not_to_be_empty()
+    open_all(page)
+    steps = page.locator("#proof table").first.get_by_role("row").all_inner_texts()[1:]
+    for number, (row, name) in enumerate(zip(steps, CATALOGUES["de"].steps, strict=True), 1):
+        assert row.startswith(f"{number}\t{name}\t"), row
+    assert "\tgilt\tdieser Browser\t" in steps[0]
+    rates = page.locator(".findings details").first.get_by_role("row").all_inner_texts()
+    assert rates[1].startswith("weicht ab\t0,05 bis 0,3\u00a0% des Bildes\t")
+
+
 WRITTEN = (
     *("The Test Daily", "The Test Echo", "Two dogs at a window", "One dog at a window"),
     *("A cup of coffee", "Path below the Picos", "A rocket at dawn", "A stream in the beech wood"),
@@ -243,6 +257,9 @@ def test_an_older_registration_that_differs_is_drawn_with_its_boxes_beside_the_p
         assert box is not None
         middle = (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"]
         assert PASTED[0] < middle < PASTED[2], "where something was pasted in"
+    expect(page.locator(".compare").get_by_role("cell").last).to_have_text(re.compile("of 100 such edits were missed"))
+    cropped = "Compared with the older registration, this is cropped to 88 % of its area."
+    expect(page.get_by_text(cropped)).to_be_visible()
     page.get_by_role("button", name="Show this comparison").first.press("Enter")
     expect(captions).to_have_text(["Your picture", "The registered picture: One dog at a window"])
     file = tmp_path / "changed.jpg"
@@ -257,6 +274,8 @@ def test_an_older_registration_that_differs_is_drawn_with_its_boxes_beside_the_p
     for own, shown in shapes:
         assert shown == pytest.approx(own, rel=0.02)
     assert shapes[0][0] < 0.95 * shapes[1][0], "one is cut off"
+    assert bottom_of(plainly, ".drawn > img") <= FIRST_SCREEN
+    expect(plainly.get_by_role("link", name="Two dogs at a window")).to_have_attribute("href", re.compile("^/a/"))
 
 
 def test_which_older_registration_is_drawn_the_report_says(open_page: OpenPage, states: dict[str, bytes]) -> None:
