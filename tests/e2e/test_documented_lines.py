@@ -33,7 +33,7 @@ PASSPHRASE = "a passphrase for the documentation"
 RECORD = "ab" * 32
 
 NOT_RUN = {
-    r"pip install ": "make dist installs the wheels in an empty environment",
+    r"pip install ": "make dist installs the wheels, and a checkout, in empty environments",
     r"python -m api serve\b": "does not end; the fixture starts the service so",
     r"python -m api witness( +#.*)?$": "does not end; tests/unit/transparency/test_witness.py asks one",
     r"python -m api migrate-store |createdb |export COUNTERMARK_DATABASE_URL": "needs PostgreSQL: test_postgresql.py",
