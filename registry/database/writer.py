@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -44,10 +45,9 @@ class Job(Generic[T]):
             if ends_transaction(error):
                 raise
             session.rollback()
-            failure = translate(error)
-            self._settle = lambda: self.future.set_exception(failure)
+            self._settle = partial(self.future.set_exception, translate(error))
         else:
-            self._settle = lambda: self.future.set_result(value)
+            self._settle = partial(self.future.set_result, value)
         session.close()
 
     def settle(self) -> None:
@@ -101,6 +101,7 @@ class Writer:
         while (first := self._jobs.get()) is not None:
             batch, last = self._drain(first)
             self._commit([job for job in batch if job.future.set_running_or_notify_cancel()])
+            del first, batch  # and what their functions hold: the next may be long in coming
             if last:
                 break
         self._disconnect()

@@ -257,6 +257,7 @@ class Sequencer:
         while open_:
             batch, open_ = self._take()
             self._sequence(batch)
+            del batch  # and what `write_views` of its entries hold, such as a picture: the next may be long in coming
             self._publish()
         self._settle(StoreUnavailable("the log was closed before this entry was published"), final=True)
 

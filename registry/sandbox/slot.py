@@ -216,6 +216,7 @@ class Slot:
                 self._pool.observe("wait", time.perf_counter() - job.submitted)
                 if not self._settle(job, worker):
                     return None if job.future.done() else job
+            del job  # and its answer, which may hold two pictures: the next may be long in coming
         return None
 
     def _next(self, worker: WorkerProcess) -> Job | None:

@@ -113,7 +113,8 @@ class Turns(Generic[J]):
             party = self._enter(job.budget.party)
             heapq.heappush(party.waiting, (job.budget.arrived, next(self._order), job))
             self._changed.notify()
-        job.future.add_done_callback(lambda _: self._leave(job))
+        name, identity = job.budget.party, id(job)  # a future keeps its callbacks: with the job, it would keep itself
+        job.future.add_done_callback(lambda _: self._leave(name, identity))
         return True
 
     def get(self, timeout: float) -> J | None:
@@ -169,11 +170,10 @@ class Turns(Generic[J]):
             self._forget(job.budget.party)
         return None
 
-    def _leave(self, job: J) -> None:
+    def _leave(self, name: str, job: int) -> None:
         with self._changed:
-            name = job.budget.party
             party = self._parties.get(name)
-            if party is not None and (began := party.running.pop(id(job), None)) is not None:
+            if party is not None and (began := party.running.pop(job, None)) is not None:
                 party.charged += self._clock() - began
                 self._forget(name)
 

@@ -30,7 +30,7 @@ def test_parsers_refuse_what_atheris_finds(group: str, tmp_path: Path, capsys: p
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=10 * HUNG_SECONDS if FULL else 2 * HUNG_SECONDS,
+        timeout=20 * HUNG_SECONDS if FULL else 2 * HUNG_SECONDS,
         check=False,
     )
     found = [each.name for each in tmp_path.glob("*-*") if each.is_file()]

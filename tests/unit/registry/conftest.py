@@ -1,5 +1,6 @@
-"""Workers of the sandbox for the tests about it."""
+"""Workers of the sandbox for the tests about it, and memory that nothing collects."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,12 @@ def sandbox() -> Iterator[Sandbox]:
     with a_pool(2) as pool:
         assert pool.wait_until_ready(HUNG_SECONDS)
         yield pool
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Without the collector, which looks for cycles by the number of objects, however large they are."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

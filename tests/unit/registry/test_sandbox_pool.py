@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -194,6 +195,12 @@ class Occupation:
 
 
 @pytest.mark.timing
+@pytest.mark.usefixtures("uncollected")
+def test_an_answer_is_let_go_by_the_pool_without_a_next_job(sandbox: Sandbox) -> None:
+    answer = weakref.ref(sandbox.run(jobs.draw))
+    eventually(lambda: answer() is None)
+
+
 def test_a_caller_who_waits_too_long_for_a_worker_is_told_that_it_is_busy() -> None:
     with a_pool() as pool:
         occupation = Occupation(pool)

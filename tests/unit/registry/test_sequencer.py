@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -184,6 +185,17 @@ def test_an_entry_whose_rows_are_refused_leaves_no_gap_and_harms_no_other(newsro
     assert isinstance(futures[1].exception(), Conflict)
     assert isinstance(futures[2].exception(), ZeroDivisionError)
     assert [futures[0].result().index, futures[3].result().index] == [2, 3]
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_what_came_with_an_entry_is_let_go_without_a_next_one(newsroom: Newsroom) -> None:
+    def write_views(_session: Session, _index: int, _logged_at: datetime) -> None:
+        """Holds, where it is a registration's, its signed copies."""
+
+    came = weakref.ref(write_views)
+    newsroom.sequencer.append(*small(1), write_views).result()
+    del write_views
+    eventually(lambda: came() is None)
 
 
 def test_what_cannot_be_an_entry_is_refused_before_it_is_sequenced(newsroom: Newsroom) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -23,7 +24,7 @@ from provenance.limits import WAL_LIMIT_BYTES
 from registry.database import Session, Store, api_keys, idempotency, publishers, rows, uploads, verifications
 from registry.database.tables import Publisher
 from tests.logs.records import START
-from tests.patience import HUNG_SECONDS, POLL_SECONDS
+from tests.patience import HUNG_SECONDS, POLL_SECONDS, eventually
 from tests.postgres import PostgresServer, database_of
 from tests.unit.registry.newsroom import Newsroom
 
@@ -253,6 +254,17 @@ def test_a_cancelled_write_is_not_done(store: Store) -> None:
         assert waiting.cancel()
     add_publisher(store, "after")
     assert names(store) == ["after"]
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_function_that_has_written_is_let_go_without_a_next_one(store: Store) -> None:
+    def write(_session: Session) -> None:
+        """Holds, where it is a registration's, its signed copies."""
+
+    written = weakref.ref(write)
+    store.write(write).result()
+    del write
+    eventually(lambda: written() is None)
 
 
 def test_writing_to_a_closed_store_is_refused(tmp_path: Path, database: str) -> None:
