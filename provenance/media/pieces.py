@@ -113,11 +113,22 @@ def _tiff_tags(data: bytes) -> Iterator[int]:
         if entries > limits.MAX_TAGS:
             raise UndecodableMedia(f"this image/tiff has more than {limits.MAX_TAGS:,} tags in one directory")
         for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
-            tag, _, count, below = struct.unpack_from(order + "HHII", data, at)
+            tag, _, count, place = struct.unpack_from(order + "HHII", data, at)
             yield tag
-            if tag in _BELOW and count == 1 and below not in seen and 8 <= below <= len(data) - 2:
-                seen.add(below)
-                waiting.append(below)
+            for below in _directories_below(data, order, count, place) if tag in _BELOW else ():
+                yield below
+                if below not in seen and 8 <= below <= len(data) - 2:
+                    seen.add(below)
+                    waiting.append(below)
+
+
+def _directories_below(data: bytes, order: str, count: int, place: int) -> Iterator[int]:
+    """Yield where the directories lie that a tag names: one itself, several by a list (TIFF Technical Note 1)."""
+    if count == 1:
+        yield place
+        return
+    for at in range(place, min(place + 4 * count, len(data) - 3), 4):
+        yield from struct.unpack_from(order + "I", data, at)
 
 
 def _boxes(data: bytes) -> Iterator[int]:

@@ -76,6 +76,13 @@ def pages(number: int) -> bytes:
     return bytes(file)
 
 
+def pictures_below(number: int) -> bytes:
+    """A TIFF with a list of further pictures, which begin two bytes apart, and have four thousand tags each."""
+    behind = 8 + len(directory(grey(8, 8, {330: longs(*[0] * number)}), 8))
+    starts = longs(*(behind + 2 * each for each in range(number)))
+    return b"II*\0\x08\0\0\0" + directory(grey(8, 8, {330: starts}), 8) + b"\x0f" * (number * 2 + 49_200)
+
+
 def chained(number: int, following: Callable[[int], int]) -> bytes:
     """A TIFF of directories; `following` says which comes after each."""
     length = len(directory(grey(8, 8), 0))
@@ -123,6 +130,10 @@ TIFF: dict[str, Callable[[], bytes]] = {
         {each: stated(UNDEFINED, 20_000_000) for each in range(60_000, 64_000)} | grey(8, 8), bytes(20_000_000)
     ),
     "four thousand pages of four thousand tags": lambda: pages(4000),
+    "four hundred pictures below, of four thousand tags each": lambda: pictures_below(400),
+    "millions of pictures below, of no tags": lambda: tiff(
+        grey(8, 8, {330: (LONG, 5_000_000, struct.pack("<5000000I", *range(8, 5_000_008)))}), bytes(6_000_000)
+    ),
     "ten million samples": lambda: tiff(grey(8, 8, {258: stated(SHORT, 10_000_000)}), bytes(20_000_000)),
     "more samples than can be": lambda: tiff(grey(8, 8, {277: longs(MOST)})),
     "millions of fractions": lambda: tiff(grey(8, 8, {282: stated(RATIONAL, 2_000_000)}), bytes(16_000_000)),

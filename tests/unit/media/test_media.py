@@ -15,7 +15,7 @@ from provenance import limits
 from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
 from provenance.media import Media, fingerprint, read_declared
 from provenance.media.formats import sniff
-from tests.security.containers import pages
+from tests.security.containers import pages, pictures_below
 
 FORMS = {
     "JPEG": "image/jpeg",
@@ -137,6 +137,12 @@ def test_a_file_in_countless_pieces_is_refused_before_it_costs(form, place, piec
     Media.from_bytes(data[:place] + few + data[place:])  # what stands there is allowed as such
     with pytest.raises(UndecodableMedia, match=r"pieces|too many parts"):
         Media.from_bytes(data[:place] + pieces + data[place:])
+
+
+def test_pictures_that_a_tiff_lists_below_another_count_as_its_pages_do():
+    assert Media.from_bytes(pictures_below(2)).media_type == "image/tiff"
+    with pytest.raises(UndecodableMedia, match="pieces"):  # of 50 KB: it kept c2pa for more than a minute
+        Media.from_bytes(pictures_below(400))
 
 
 @pytest.mark.parametrize("tag", [258, 273, 279, 282, 320, 65_000])
