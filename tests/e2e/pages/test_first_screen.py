@@ -336,6 +336,9 @@ def test_the_numbers_of_boxes_do_not_hide_one_another(
     for figure in page.locator(".pictures figure").all():
         numbers = [each.bounding_box() for each in figure.locator(".number").all()]
         assert len(numbers) == len(CORNERS)
+        frame = figure.locator(".frame").bounding_box()
+        assert frame is not None
+        assert min(each["y"] for each in numbers if each) >= frame["y"] - 4, "none is above the picture"
         for one, other in itertools.combinations(filter(None, numbers), 2):
             apart = max(abs(one["x"] - other["x"]) / one["width"], abs(one["y"] - other["y"]) / one["height"])
             assert apart > 0.5, (one, other)
